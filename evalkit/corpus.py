@@ -1,0 +1,206 @@
+"""Where do documents come from, and where do they go? A corpus is documents in order, found by id.
+
+Gold annotations, a model's predictions and a second annotator's work are all corpora.
+This is the only module that knows where the bundled data lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import overload
+
+import msgspec
+
+from evalkit.document import LAYERS, Document
+from evalkit.errors import MOST_FAULTS, InputError, LoadError, UnknownName, shown
+from evalkit.formats import directory, format_of, split_prefix
+from evalkit.schema import LabelMap, Schema, load_schema, save_schema
+
+_ANYTHING_BUT = ("id", "score")  # two annotations that differ only here are the same one, repeated
+
+
+class Corpus:
+    """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one."""
+
+    def __init__(self, documents: Iterable[Document], name: str = "corpus", schema: Schema | None = None) -> None:
+        """Keep the documents. Raises InputError where two have one id."""
+        self.name = name
+        self.schema = schema
+        self._documents = list(documents)
+        self._index = {document.id: n for n, document in enumerate(self._documents)}
+        if len(self._index) < len(self._documents):
+            seen: set[str] = set()
+            twice = next(d.id for d in self._documents if d.id in seen or seen.add(d.id))  # type: ignore[func-returns-value]
+            raise InputError(f"{name}: two documents have the id {shown(twice)}; ids name one document each")
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._index
+
+    @overload
+    def __getitem__(self, which: int | str) -> Document: ...
+    @overload
+    def __getitem__(self, which: slice) -> Corpus: ...
+    def __getitem__(self, which: int | str | slice) -> Document | Corpus:
+        if isinstance(which, slice):
+            return Corpus(self._documents[which], self.name, self.schema)
+        if isinstance(which, str):
+            if which not in self._index:
+                raise UnknownName("document", which, list(self._index)[:20], within=self.name)
+            return self._documents[self._index[which]]
+        return self._documents[which]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Corpus) and self._documents == other._documents and self.schema == other.schema
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Corpus {self.name}: {len(self)} document{'s' * (len(self) != 1)}>"
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the documents, in order."""
+        return list(self._index)
+
+    def filter(self, keep: Callable[[Document], bool]) -> Corpus:
+        """The documents for which `keep` holds."""
+        return Corpus((d for d in self if keep(d)), self.name, self.schema)
+
+    def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:
+        """The corpus under other labels: the name of a map in the schema, a map of entity labels, or maps keyed by layer.
+
+        Labels that the map does not name stay; what is mapped to None is dropped (an event takes its arguments with it).
+        """
+        maps = maps_by_layer(labels, self.schema)
+        return Corpus((_mapped(document, maps) for document in self), self.name, self.schema)
+
+    def save(self, path: str | Path) -> None:
+        """Write the corpus: a .jsonl file, with its schema as schema.json beside it, or a folder with corpus/ and annotations/."""
+        name, where = split_prefix(path)
+        module = format_of(where, name)
+        if module is directory:
+            directory.write(self, where, self.schema)
+            return
+        where.parent.mkdir(parents=True, exist_ok=True)
+        module.write(self, where)
+        if self.schema is not None:
+            save_schema(self.schema, where.parent / "schema.json")
+
+
+def bundled() -> Path:
+    """The folder of the corpus that comes with evalkit: inside the installed package, or the checkout around it."""
+    inside = Path(str(resources.files("evalkit"))) / "_data"
+    return inside if inside.is_dir() else Path(__file__).resolve().parent.parent
+
+
+def load_corpus(path: str | Path | None = None, *, predictions: bool = False) -> Corpus:
+    """The corpus at `path`: a .jsonl file, a folder with corpus/ and annotations/, or either after "FORMAT:". No path: the bundled one.
+
+    Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. An annotation that
+    repeats another (all but id and score) is refused, unless these are `predictions`: there it is scored as wrong.
+    """
+    name, where = split_prefix(bundled() if path is None else path)
+    if not where.exists():
+        raise InputError(f"{where}: no such file or folder")
+    documents, faults = [], []
+    for found in parsed(where, name, predictions=predictions):
+        if isinstance(found, Document):
+            documents.append(found)
+        else:
+            faults += getattr(found, "faults", [str(found)])
+    if faults:
+        raise LoadError(faults)
+    return Corpus(documents, name="evalkit-news" if path is None else _name(where), schema=schema_at(where, name))
+
+
+def parsed(where: Path, name: str | None = None, *, predictions: bool = False) -> Iterator[Document | InputError]:
+    """Each document at a path or what is wrong with it; ids and, in gold, annotations are there once."""
+    seen: set[str] = set()
+    for number, found in enumerate(format_of(where, name).parsed(where), start=1):
+        yield found
+        if not isinstance(found, Document):
+            continue
+        if found.id in seen:
+            yield LoadError([f"{where}: document {number}: id: {shown(found.id)} stands for two documents; ids name one each"])
+        seen.add(found.id)
+        if not predictions:
+            yield from (LoadError([f"{where}: {fault}"]) for fault in repeated(found))
+
+
+def schema_at(where: Path, name: str | None = None) -> Schema | None:
+    """The schema that belongs to what lies at a path, if there is one."""
+    if format_of(where, name) is directory:
+        return directory.schema_of(where)
+    beside = where.parent / "schema.json"
+    return load_schema(beside) if beside.exists() else None
+
+
+def _name(where: Path) -> str:
+    return where.resolve().name if where.is_dir() else where.stem
+
+
+def repeated(document: Document) -> Iterator[str]:
+    """The annotations of a document that repeat an earlier one in all but id and score, as messages."""
+    for layer in LAYERS:
+        seen: dict[object, int] = {}
+        for index, mark in enumerate(getattr(document, layer) or ()):
+            key = identity(mark)
+            if key in seen:
+                yield f"document {shown(document.id)}, {layer}[{index}]: repeats {layer}[{seen[key]}] in all but id and score; delete one"
+            seen.setdefault(key, index)
+
+
+def identity(mark: msgspec.Struct) -> object:
+    """What makes an annotation itself: all of its fields but id and score, in a form that can be hashed."""
+    plain = {k: v for k, v in msgspec.to_builtins(mark).items() if k not in _ANYTHING_BUT}
+    for argument in plain.get("arguments", ()):
+        argument.pop("score", None)
+    if "arguments" in plain:
+        plain["arguments"] = sorted(msgspec.json.encode(a, order="sorted") for a in plain["arguments"])
+    return msgspec.json.encode(plain, order="sorted")
+
+
+def maps_by_layer(labels: str | LabelMap | Mapping[str, LabelMap], schema: Schema | None) -> dict[str, LabelMap]:
+    """Label maps keyed by layer: from the name of one in the schema, from a flat map of entity labels, or as given."""
+    if isinstance(labels, str):
+        known = schema.label_maps if schema else {}
+        if labels not in known:
+            raise UnknownName("label map", labels, known)
+        return dict(known[labels])
+    if all(isinstance(value, Mapping) for value in labels.values()):
+        layers = ("entities", "triggers", "arguments", "realis", "attributions")
+        for layer in labels:
+            if layer not in layers:
+                raise UnknownName("layer", layer, layers, within="labels")
+        return dict(labels)  # type: ignore[arg-type]
+    return {"entities": labels}  # type: ignore[dict-item]
+
+
+def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:
+    changed: dict[str, object] = {}
+    if document.entities is not None and "entities" in maps:
+        renamed = ((e, maps["entities"].get(e.label, e.label)) for e in document.entities)
+        changed["entities"] = tuple(msgspec.structs.replace(e, label=label) for e, label in renamed if label is not None)
+    if document.events is not None and maps.keys() & {"triggers", "arguments", "realis"}:
+        changed["events"] = tuple(_mapped_events(document, maps))
+    return msgspec.structs.replace(document, **changed)
+
+
+def _mapped_events(document: Document, maps: Mapping[str, LabelMap]) -> Iterator[msgspec.Struct]:
+    types, roles, realis = (maps.get(layer, {}) for layer in ("triggers", "arguments", "realis"))
+    for event in document.events or ():
+        label = types.get(event.label, event.label)
+        if label is None:
+            continue
+        renamed = ((a, roles.get(a.role, a.role)) for a in event.arguments)
+        arguments = tuple(msgspec.structs.replace(a, role=role) for a, role in renamed if role is not None)
+        value = realis.get(event.realis, event.realis) if event.realis is not None else None
+        yield msgspec.structs.replace(event, label=label, arguments=arguments, realis=value)

@@ -1,0 +1,314 @@
+"""What can be marked in a text?
+
+A `Document` is a text with the marks that a person or a model put on it, in three layers: entities, events (with their
+arguments) and attributions. A layer that is None was not annotated; an empty one was, and nothing was found; a document
+with a `failure` is one that a model could not answer. The three are never mixed up.
+
+Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and checked when it is
+made: a mark alone for its own offsets, a document for all its marks. Nothing downstream checks again.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from evalkit.errors import DocumentError, shown
+
+LAYERS = ("entities", "events", "attributions")
+PARTS = ("source", "cue", "content")
+Fragments = tuple[tuple[int, int], ...]
+Attributes = dict[str, str | int | float | bool | None]
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What all marks share: they are made once, and checked when they are."""
+
+
+class Span(Mark, frozen=True):
+    """A stretch of text.
+
+    `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in order, not touching.
+    Fragments that touch are joined.
+
+    >>> Span(0, 17, ((0, 3), (14, 17)))
+    Span(start=0, end=17, fragments=((0, 3), (14, 17)))
+    >>> Span(0, 9, ((0, 3), (3, 9)))
+    Span(start=0, end=9, fragments=())
+    """
+
+    start: int
+    end: int
+    fragments: Fragments = ()
+
+    def __post_init__(self) -> None:
+        check_offsets(self)
+
+
+class Entity(Mark, frozen=True):
+    """A name or another mention, such as a PERSON."""
+
+    label: str
+    start: int
+    end: int
+    id: str | None = None
+    fragments: Fragments = ()
+    score: float | None = None
+    attributes: Attributes | None = None
+
+    def __post_init__(self) -> None:
+        check_offsets(self)
+        _check_label("label", self.label)
+        _check_score(self)
+
+
+class Argument(Mark, frozen=True):
+    """The part that somebody or something plays in an event. `ref` may name the entity or event that it is."""
+
+    role: str
+    start: int
+    end: int
+    fragments: Fragments = ()
+    ref: str | None = None
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        check_offsets(self)
+        _check_label("role", self.role)
+        _check_score(self)
+
+
+class Event(Mark, frozen=True):
+    """Something that happened, or might: the words that say so, and who took part."""
+
+    label: str
+    trigger: Span
+    arguments: tuple[Argument, ...] = ()
+    id: str | None = None
+    realis: str | None = None
+    score: float | None = None
+    attributes: Attributes | None = None
+
+    def __post_init__(self) -> None:
+        _check_label("label", self.label)
+        _check_score(self)
+        _make_tuple(self, "arguments")
+
+
+class Attribution(Mark, frozen=True):
+    """Who says what, and by which words. No source means an implied one; corpora of quotations may lack the cue."""
+
+    cue: Span | None
+    content: Span
+    source: Span | None = None
+    label: str | None = None
+    id: str | None = None
+    parent: str | None = None
+    source_name: Span | None = None
+    score: float | None = None
+    attributes: Attributes | None = None
+
+    def __post_init__(self) -> None:
+        _check_score(self)
+
+
+class Zone(Mark, frozen=True):
+    """A region of the text, such as a headline or a byline."""
+
+    label: str
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        check_offsets(self)
+        _check_label("label", self.label)
+
+
+class Unplaced(Mark, frozen=True):
+    """Something that a model said and that has no valid place in the text: counted as predicted, never as correct.
+
+    `layer` is entities, triggers, arguments or attributions; `label` is the label, event type, role or part.
+    """
+
+    layer: str
+    label: str
+    reason: str
+    quote: str | None = None
+
+
+class Document(Mark, frozen=True):
+    """A text, and what is marked in it.
+
+    Raises DocumentError, naming the document and the field, where a mark runs past the end of the text, an id is used
+    twice, or a `ref` or `parent` names nothing.
+    """
+
+    id: str
+    text: str
+    entities: tuple[Entity, ...] | None = None
+    events: tuple[Event, ...] | None = None
+    attributions: tuple[Attribution, ...] | None = None
+    zones: tuple[Zone, ...] = ()
+    meta: dict[str, Any] | None = None
+    failure: str | None = None
+    unplaced: tuple[Unplaced, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (*LAYERS, "zones", "unplaced"):
+            _make_tuple(self, name)
+        try:
+            self._check()
+        except DocumentError as fault:
+            raise DocumentError(
+                fault.problem, document=str(self.id), layer=fault.layer, index=fault.index, field=fault.field
+            ) from None
+
+    def bare(self) -> Document:
+        """The same text with nothing marked: all that a model may see."""
+        return Document(self.id, self.text)
+
+    def _check(self) -> None:
+        if not isinstance(self.id, str) or not self.id:
+            raise DocumentError(f"{shown(self.id)} is no id: a text that is not empty would do", field="id")
+        _check_text(self.text)
+        for name, index, field, span in placed(self):
+            if span.end > len(self.text):
+                problem = f"{span.end} runs past the end of the text, at {len(self.text)}"
+                raise DocumentError(problem, layer=name, index=index, field=f"{field}.end" if field else "end")
+        if self.events or self.attributions or any(e.id for e in self.entities or ()):
+            _check_names(self)
+
+
+def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
+    """Every span of a document as (layer, index, field, span), in order; zones last."""
+    for index, entity in enumerate(document.entities or ()):
+        yield "entities", index, "", entity
+    for index, event in enumerate(document.events or ()):
+        yield "events", index, "trigger", event.trigger
+        for n, argument in enumerate(event.arguments):
+            yield "events", index, f"arguments[{n}]", argument
+    for index, attribution in enumerate(document.attributions or ()):
+        for name, span in parts(attribution):
+            yield "attributions", index, name, span
+    for index, zone in enumerate(document.zones):
+        yield "zones", index, "", zone
+
+
+def parts(attribution: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of an attribution that are there, each with its name: source, cue, content, source_name."""
+    for name in (*PARTS, "source_name"):
+        if (span := getattr(attribution, name)) is not None:
+            yield name, span
+
+
+def ranges(span: Any) -> Fragments:
+    """The (start, end) ranges of anything placed: its fragments, or its one range."""
+    return getattr(span, "fragments", ()) or ((span.start, span.end),)
+
+
+def check_offsets(mark: Any) -> None:
+    """Make the offsets plain integers, and refuse those that no text could have."""
+    start, end = mark.start, mark.end
+    if type(start) is not int or type(end) is not int:
+        start, end = _plain(mark, "start"), _plain(mark, "end")
+    if not 0 <= start < end:
+        if start < 0:
+            raise DocumentError(f"{start} is before the text: offsets count from 0", field="start")
+        problem = f"{end} is not after the start, {start}: a span is half-open and holds at least one character"
+        raise DocumentError(problem, field="end")
+    if fragments := getattr(mark, "fragments", ()):
+        force_setattr(mark, "fragments", _joined(fragments, start, end))
+
+
+def _plain(mark: Any, field: str) -> int:
+    value = getattr(mark, field)
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise DocumentError(f"{shown(value)} is no offset: a whole number would do", field=field) from None
+    force_setattr(mark, field, number)
+    return number
+
+
+def _joined(fragments: Any, start: int, end: int) -> Fragments:
+    """The fragments with those that touch joined; none if one is left."""
+    joined: list[tuple[int, int]] = []
+    for first, last in fragments:
+        if not (joined[-1][1] if joined else start) <= first < last <= end:
+            raise DocumentError(f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}", field="fragments")
+        if joined and joined[-1][1] == first:
+            first, _ = joined.pop()
+        joined.append((operator.index(first), operator.index(last)))
+    if (joined[0][0], joined[-1][1]) != (start, end):
+        raise DocumentError(f"{shown(fragments)} do not reach from {start} to {end}", field="fragments")
+    return tuple(joined) if len(joined) > 1 else ()
+
+
+def _check_label(field: str, label: object) -> None:
+    if not isinstance(label, str) or not label:
+        raise DocumentError(f"{shown(label)} is no {field}: a text that is not empty would do", field=field)
+
+
+def _check_score(mark: Any) -> None:
+    if mark.score is None or (type(mark.score) is float and math.isfinite(mark.score)):
+        return
+    try:
+        score = float(mark.score)
+    except (TypeError, ValueError):
+        score = math.nan
+    if not math.isfinite(score):
+        raise DocumentError(f"{shown(mark.score)} is no score: a finite number would do", field="score")
+    force_setattr(mark, "score", score)
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise DocumentError(f"{shown(text)} is no text", field="text")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        problem = f"a lone surrogate at {error.start}: the text was decoded wrongly"
+        raise DocumentError(problem, field="text") from None
+
+
+def _make_tuple(mark: Any, field: str) -> None:
+    value = getattr(mark, field)
+    if value is None or type(value) is tuple:
+        return
+    if isinstance(value, (str, bytes, dict)):
+        raise DocumentError(f"{shown(value)} is no list", field=field)
+    force_setattr(mark, field, tuple(value))
+
+
+def _check_names(document: Document) -> None:
+    """Ids name one thing each; a ref names an entity or an event, a parent an attribution, and no parent itself."""
+    seen: dict[str, str] = {}
+    for layer in LAYERS:
+        for index, mark in enumerate(getattr(document, layer) or ()):
+            if mark.id is not None and mark.id in seen:
+                raise DocumentError(f"{shown(mark.id)} is taken by {seen[mark.id]}", layer=layer, index=index, field="id")
+            seen[mark.id] = f"{layer}[{index}]"
+    for index, event in enumerate(document.events or ()):
+        for n, argument in enumerate(event.arguments):
+            if argument.ref is not None and not seen.get(argument.ref, "").startswith(("entities", "events")):
+                problem = f"{shown(argument.ref)} is no entity or event of this document"
+                raise DocumentError(problem, layer="events", index=index, field=f"arguments[{n}].ref")
+    _check_parents(document)
+
+
+def _check_parents(document: Document) -> None:
+    parents = {a.id: a.parent for a in document.attributions or () if a.id is not None}
+    for index, attribution in enumerate(document.attributions or ()):
+        parent, steps = attribution.parent, 0
+        while parent is not None:
+            if parent not in parents or steps > len(parents):
+                problem = "is nested in itself" if parent in parents else f"{shown(parent)} is no attribution of this document"
+                raise DocumentError(problem, layer="attributions", index=index, field="parent")
+            parent, steps = parents[parent], steps + 1

@@ -1,0 +1,93 @@
+"""What can go wrong, and how is it said?
+
+    EvalkitError           everything that evalkit raises on purpose
+      InputError           a file, a value or a wish that cannot be used            exit code 2
+        LoadError          a file that is not what it should be, with file:line
+        DocumentError      an annotation that cannot be true of its text
+        UnknownName        a name that is not known, with those that are
+      MissingPackage       a package or an extra that is not installed              exit code 3
+
+A message is one line a fault: where it is, what stands there, and what would do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+MOST_FAULTS = 20
+
+
+class EvalkitError(Exception):
+    """Everything that evalkit raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(EvalkitError, ValueError):
+    """A file, a value or a wish that cannot be used."""
+
+    exit_code = 2
+
+
+class LoadError(InputError):
+    """A file that is not what it should be. `faults` holds a line for each, the first twenty; `more` says how many follow."""
+
+    def __init__(self, faults: Iterable[str], *, more: int = 0) -> None:
+        """Keep the first twenty faults."""
+        every = list(faults)
+        self.faults = every[:MOST_FAULTS]
+        self.more = more + len(every) - len(self.faults)
+        tail = [f"and {self.more} more"] if self.more else []
+        super().__init__("\n".join([*self.faults, *tail]))
+
+
+class DocumentError(InputError):
+    """An annotation that cannot be true of its text.
+
+    `layer`, `index` and `field` say where in the document: entities, 3, "end" is entities[3].end.
+    """
+
+    def __init__(self, problem: str, *, document: str = "", layer: str = "", index: int | None = None, field: str = "") -> None:
+        """Say the problem, and where it is as far as that is known."""
+        self.problem, self.document, self.layer, self.index, self.field = problem, document, layer, index, field
+        super().__init__(f"{self.where}: {problem}" if self.where else problem)
+
+    @property
+    def where(self) -> str:
+        """For instance "document 'd1', entities[3].end"."""
+        item = self.layer if self.index is None else f"{self.layer}[{self.index}]"
+        path = ".".join(part for part in (item, self.field) if part)
+        return ", ".join(part for part in (f"document {shown(self.document)}" if self.document else "", path) if part)
+
+
+class UnknownName(InputError, LookupError):
+    """A name that is not known.
+
+    >>> print(UnknownName("layer", "entity", ["entities", "triggers"]))
+    no layer 'entity'; layers: entities, triggers; did you mean 'entities'?
+    """
+
+    def __init__(self, kind: str, name: object, known: Iterable[str], *, within: str = "") -> None:
+        """Name what is known, and the nearest of them."""
+        names = list(known)
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(names) or 'none'}{hint}")
+
+
+class MissingPackage(EvalkitError, ImportError):
+    """A package, or an extra of evalkit, that is not installed."""
+
+    exit_code = 3
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as it is quoted in messages: its repr, cut to 80 characters.
+
+    >>> shown("a" * 100, most=10)
+    "'aaaaaaaa…"
+    """
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,248 @@
+"""A corpus as a folder that people can read and edit: texts as files, one annotation a line.
+
+    corpus/corpus.jsonl            a line a text: id, file, sha256, and optionally language, provenance, rights, meta,
+                                   zones, and the layers that were annotated (all that have a file, where not said)
+    corpus/FILE                    the text, byte for byte; sha256 is checked
+    annotations/entities.jsonl     a line an entity: the document's id under `doc`, then the fields of the class
+    annotations/events.jsonl       the same
+    annotations/attributions.jsonl the same
+    annotations/schema.json        labels, roles, zones and rules
+
+A layer without a file was not annotated. Another set of annotations on the same texts, such as a second annotator's, is
+a folder with such files anywhere below: `annotations/passes/a` finds the corpus/ and the schema.json above it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonlines
+import msgspec
+
+from evalkit.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
+from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.formats import Parsed
+from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
+from evalkit.schema import Schema, load_schema, save_schema
+
+
+class Text(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A line of corpus.jsonl."""
+
+    id: str
+    file: str
+    sha256: str
+    language: str | None = None
+    provenance: str | None = None
+    rights: str | None = None
+    meta: dict[str, Any] | None = None
+    layers: tuple[str, ...] | None = None
+    zones: tuple[Zone, ...] = ()
+
+
+class _Placed:
+    """One annotation with where it was read, until its document is made."""
+
+    __slots__ = ("line", "mark", "where")
+
+    def __init__(self, where: str, line: Any, mark: Any) -> None:
+        self.where, self.line, self.mark = where, line, mark
+
+
+_LINES = {
+    layer: (msgspec.defstruct(layer, [("doc", str, "")], bases=(line,), forbid_unknown_fields=True), kind)
+    for layer, line, kind in (
+        ("entities", EntityLine, Entity),
+        ("events", EventLine, Event),
+        ("attributions", AttributionLine, Attribution),
+    )
+}
+
+
+def folders(path: Path) -> tuple[Path, Path]:
+    """The folder of the texts and that of the annotations, for a corpus folder or a folder of annotations below one."""
+    if (path / "corpus" / "corpus.jsonl").exists():
+        return path / "corpus", path / "annotations"
+    for above in path.resolve().parents:
+        if (above / "corpus" / "corpus.jsonl").exists():
+            return above / "corpus", path
+    raise InputError(f"{path}: no corpus: neither it nor a folder above it holds corpus/corpus.jsonl")
+
+
+def schema_of(path: Path) -> Schema | None:
+    """The nearest schema.json at or above the annotations."""
+    texts, annotations = folders(path)
+    for folder in (annotations, *annotations.resolve().parents):
+        if (folder / "schema.json").exists():
+            return load_schema(folder / "schema.json")
+        if folder.resolve() == texts.resolve().parent:
+            return None
+    return None
+
+
+def parsed(path: Path) -> Parsed:
+    """Each document, or a LoadError with file:line for each thing that is wrong."""
+    texts, annotations = folders(path)
+    rows: dict[str, tuple[str, Text, str]] = {}
+    for number, row in decoded(texts / "corpus.jsonl", Text):
+        where = f"{texts / 'corpus.jsonl'}:{number}"
+        try:
+            known = _row(row, where, texts, rows)
+        except LoadError as error:
+            yield error
+        else:
+            rows[known[1].id] = known
+    marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
+    layers = [layer for layer in LAYERS if (annotations / f"{layer}.jsonl").exists()]
+    for layer in layers:
+        for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
+            if isinstance(found, LoadError):
+                yield found
+            else:
+                marks[found.line.doc][layer].append(found)
+    for where, row, text in rows.values():
+        yield _document(where, row, text, layers, marks[row.id])
+
+
+def _row(row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]) -> tuple[str, Text, str]:
+    if isinstance(row, LoadError):
+        raise row
+    if row.id in known:
+        raise LoadError([f"{where}: id: {shown(row.id)} is taken by {known[row.id][0]}"])
+    return where, row, read_text(texts / row.file, row.sha256, where)
+
+
+def read_text(path: Path, sha256: str, where: str) -> str:
+    """A text, byte for byte. Raises LoadError where it is missing, not UTF-8, or not what its digest says."""
+    try:
+        raw = path.read_bytes()
+        found = hashlib.sha256(raw).hexdigest()
+        if found != sha256.lower():
+            raise LoadError([f"{path}: changed: sha256 is {found}, and {where} expects {sha256}; restore the file, or its digest if the change is meant"])
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise LoadError([f"{where}: file: {path}: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise LoadError([f"{path}: not UTF-8 at byte {error.start}"]) from None
+
+
+def _annotations(path: Path, layer: str, rows: dict[str, tuple[str, Text, str]]) -> Iterator[_Placed | LoadError]:
+    kind, made = _LINES[layer]
+    for number, line in decoded(path, kind):
+        where = f"{path}:{number}"
+        if isinstance(line, LoadError):
+            yield line
+        elif line.doc not in rows:
+            yield LoadError([f"{where}: doc: no document {shown(line.doc)}; documents: {', '.join(list(rows)[:5])}"])
+        else:
+            try:
+                yield _Placed(where, line, _checked(line, made, layer, rows[line.doc][2]))
+            except DocumentError as fault:
+                yield LoadError([f"{where}: document {shown(line.doc)}, {_after_layer(fault)}"])
+
+
+def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
+    """The public annotation: its offsets within the text, its surfaces those that stand there."""
+    mark = public(line, kind)
+    alone = msgspec.structs.replace(mark, parent=None) if isinstance(mark, Attribution) else mark
+    if isinstance(alone, Event):
+        alone = msgspec.structs.replace(alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments))
+    Document("alone", text, **{layer: (alone,)})
+    for _, _, field, span in placed(DocumentOfOne(layer, line)):  # type: ignore[arg-type]
+        check_surface(span, text, layer="", field=field)
+    return mark
+
+
+class DocumentOfOne:
+    """What `placed` needs of a document, holding one line."""
+
+    def __init__(self, layer: str, line: Any) -> None:
+        self.entities = self.events = self.attributions = ()
+        self.zones: tuple[Zone, ...] = ()
+        setattr(self, layer, (line,))
+
+
+def _after_layer(fault: DocumentError) -> str:
+    """A fault of one annotation, without the layer and index that stand for nothing on a line of its own."""
+    return f"{fault.field}: {fault.problem}" if fault.field else fault.problem
+
+
+def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]) -> Document | InputError:
+    annotated = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
+    about = {name: getattr(row, name) for name in ("language", "provenance", "rights") if getattr(row, name) is not None}
+    try:
+        return Document(
+            row.id,
+            text,
+            zones=row.zones,
+            meta=about | (row.meta or {}) or None,
+            **{layer: tuple(found.mark for found in marks[layer]) for layer in annotated},
+        )
+    except DocumentError as fault:
+        if fault.layer in marks and fault.index is not None:
+            return LoadError([f"{marks[fault.layer][fault.index].where}: document {shown(row.id)}, {_after_layer(fault)}"])
+        return LoadError([f"{where}: {fault}"])
+
+
+def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
+    """Where each annotation of a corpus folder is written: (document, layer, index) to "file:line"."""
+    _, annotations = folders(path)
+    found: dict[tuple[str, str, int], str] = {}
+    for layer in LAYERS:
+        if not (file := annotations / f"{layer}.jsonl").exists():
+            continue
+        seen: dict[str, int] = defaultdict(int)
+        for number, line in decoded(file, _LINES[layer][0]):
+            if not isinstance(line, LoadError):
+                found[line.doc, layer, seen[line.doc]] = f"{file}:{number}"
+                seen[line.doc] += 1
+    return found
+
+
+def write(documents: Iterable[Document], path: Path, schema: Schema | None = None) -> None:
+    """Lay out a corpus folder. Refuses predictions that failed or have no place: they belong in a JSONL file."""
+    texts, annotations = path / "corpus", path / "annotations"
+    every = list(documents)
+    for document in every:
+        if document.failure is not None or document.unplaced:
+            raise InputError(f"document {shown(document.id)} carries a failure or unplaced items, which a folder cannot hold: save as .jsonl")
+    texts.mkdir(parents=True, exist_ok=True)
+    annotations.mkdir(exist_ok=True)
+    layers = [layer for layer in LAYERS if any(getattr(d, layer) is not None for d in every)]
+    with jsonlines.open(texts / "corpus.jsonl", "w", dumps=_dumps) as rows:
+        for n, document in enumerate(every, start=1):
+            rows.write(_write_text(document, texts, n, layers))
+    for layer in layers:
+        with jsonlines.open(annotations / f"{layer}.jsonl", "w", dumps=_dumps) as lines:
+            lines.write_all({"doc": d.id} | mark for d in every for mark in record(d).get(layer) or ())
+    if schema is not None:
+        save_schema(schema, annotations / "schema.json")
+
+
+def _dumps(item: object) -> str:
+    return msgspec.json.encode(item).decode()
+
+
+def _write_text(document: Document, folder: Path, number: int, layers: list[str]) -> Text:
+    # An id may be anything, a file name may not: what is not plainly a name gets a number instead.
+    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", document.id)
+    name = f"{document.id}.txt" if plain else f"text-{number:06}.txt"
+    raw = document.text.encode("utf-8")
+    (folder / name).write_bytes(raw)
+    meta = dict(document.meta or {})
+    about = {key: meta.pop(key) for key in ("language", "provenance", "rights") if isinstance(meta.get(key), str)}
+    annotated = tuple(layer for layer in layers if getattr(document, layer) is not None)
+    return Text(
+        document.id,
+        name,
+        hashlib.sha256(raw).hexdigest(),
+        meta=meta or None,
+        zones=document.zones,
+        layers=None if list(annotated) == layers else annotated,
+        **about,
+    )

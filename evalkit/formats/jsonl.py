@@ -1,0 +1,189 @@
+"""The native format: a document as JSON on each line, under the names of the document classes. It loses nothing.
+
+Every span has its redundant `text`, which must equal `document.text[start:end]` and is dropped once it has been
+checked; a span without one is taken at its word. Lines end at \\n alone, blank ones are skipped, a BOM is dropped.
+Unknown keys are refused: what has no field of its own belongs in `meta` or `attributes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jsonlines
+import msgspec
+
+from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, placed
+from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.formats import Parsed
+
+T = TypeVar("T")
+
+
+def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
+    """The class as it stands in a file: with its redundant `text`, and unchecked until it becomes the public one."""
+    fields = [(f.name, replaced.get(f.name, f.type), f.default) for f in msgspec.structs.fields(public)]
+    needed = [field[:2] for field in fields if field[2] is msgspec.NODEFAULT]
+    optional = [field for field in fields if field[2] is not msgspec.NODEFAULT]
+    return msgspec.defstruct(public.__name__, [*extra, *needed, *optional], forbid_unknown_fields=True)
+
+
+def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
+    """The same, for what is itself a span."""
+    line = line_of(public, *extra)
+    return msgspec.defstruct(public.__name__, [("text", str | None, None)], bases=(line,), forbid_unknown_fields=True)
+
+
+SpanLine = line_with_text(Span)
+EntityLine = line_with_text(Entity)
+ArgumentLine = line_with_text(Argument)
+EventLine = line_of(Event, trigger=SpanLine, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
+AttributionLine = line_of(Attribution, cue=SpanLine | None, content=SpanLine, source=SpanLine | None, source_name=SpanLine | None)
+DocumentLine = line_of(
+    Document,
+    entities=tuple[EntityLine, ...] | None,  # type: ignore[valid-type]
+    events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
+    attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
+)
+
+
+def parsed(path: Path) -> Parsed:
+    """Each document, or a LoadError with file:line."""
+    for number, line in decoded(path, DocumentLine):
+        try:
+            yield line if isinstance(line, LoadError) else document_of(line)
+        except DocumentError as fault:
+            yield LoadError([f"{path}:{number}: {fault}"])
+
+
+def document_of(line: Any) -> Document:
+    """The public document of a decoded line, its surfaces checked. Raises DocumentError."""
+    document = public(line, Document)
+    for layer, index, field, span in placed(line):
+        check_surface(span, document.text, document=document.id, layer=layer, index=index, field=field)
+    return document
+
+
+def public(line: Any, kind: type[T]) -> T:
+    """A decoded line as the public class, which checks it. Raises DocumentError with the field's path."""
+    try:
+        return msgspec.convert(line, kind, from_attributes=True)
+    except msgspec.ValidationError as error:
+        if not isinstance(error.__cause__, DocumentError):
+            raise
+        raise _with_path(error.__cause__, str(error), getattr(line, "id", None) if kind is Document else None) from None
+
+
+def check_surface(span: Any, text: str, **where: Any) -> None:
+    """Refuse a span whose redundant text is not what stands there."""
+    surface = getattr(span, "text", None)
+    if surface is not None and surface != text[span.start : span.end]:
+        stands = text[span.start : span.end]
+        problem = f"{shown(surface)} is not what stands at {span.start} to {span.end}: {shown(stands)}{_nearest(text, surface, span.start)}"
+        where["field"] = f"{where['field']}.text" if where["field"] else "text"
+        raise DocumentError(problem, **where)
+
+
+def _nearest(text: str, surface: str, start: int) -> str:
+    """Where the quoted words do stand, nearest to where they were said to: the way out of most wrong offsets."""
+    after, before = text.find(surface, max(start, 0)), text.rfind(surface, 0, max(start, 0) + len(surface))
+    found = [at for at in (before, after) if at >= 0 and surface]
+    if not found:
+        return "; these words stand nowhere in the text"
+    at = min(found, key=lambda position: abs(position - start))
+    return f"; these words stand at {at} to {at + len(surface)}"
+
+
+def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
+    """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not."""
+    number = 0
+    decoder = msgspec.json.Decoder(kind)
+
+    def numbered(lines: Iterable[bytes]) -> Iterator[bytes]:
+        nonlocal number
+        for number, line in enumerate(lines, start=1):
+            yield line
+
+    with open_to_read(path) as file:
+        reader = jsonlines.Reader(numbered(file), loads=decoder.decode)
+        while True:
+            try:
+                yield number, reader.read(skip_empty=True)
+            except EOFError:
+                return
+            except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError) as error:
+                yield number, LoadError([f"{path}:{number}: {_why(error, number, path)}"])
+
+
+def open_to_read(path: Path) -> Any:
+    """The file, opened for bytes; an InputError where it is not there or is no file."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """One line a document, every span with its text."""
+    with path.open("wb") as file:
+        writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
+        for document in documents:
+            writer.write(record(document))
+
+
+def record(document: Document) -> dict[str, Any]:
+    """A document as it is written: plain values, every span with the text that it covers."""
+    plain: dict[str, Any] = msgspec.to_builtins(document)
+    for layer, index, field, span in placed(document):
+        if layer != "zones":
+            _at(plain[layer][index], field)["text"] = document.text[span.start : span.end]
+    return plain
+
+
+def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
+    """What a path such as "trigger" or "arguments[2]" names in a mark; the mark itself for no path."""
+    name, _, index = field.partition("[")
+    found: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
+    return found
+
+
+def _with_path(fault: DocumentError, message: str, document: str | None) -> DocumentError:
+    """The fault, with the place that msgspec says it was found at: `$.entities[3].trigger`."""
+    path = re.search(r"at `\$\.?(\w*)(?:\[(\d+)\])?\.?(.*)`$", message)
+    if fault.layer or not path:
+        return fault
+    layer, index, rest = path.groups()
+    field = ".".join(part for part in (rest, fault.field) if part)
+    if index is None:  # a field of the thing itself, such as the trigger of an event
+        return DocumentError(fault.problem, document=document or "", layer=layer, field=field)
+    return DocumentError(fault.problem, document=document or "", layer=layer, index=int(index), field=field)
+
+
+def _why(error: Exception, number: int, path: Path) -> str:
+    """What is wrong with a line, in our words: msgspec's path turned into ours, the value quoted."""
+    cause = error.__cause__ if isinstance(error, jsonlines.InvalidLineError) and error.__cause__ else error
+    if isinstance(cause, RecursionError):
+        return "nested too deeply"
+    if isinstance(cause, UnicodeDecodeError):
+        return f"not UTF-8: {cause.reason} at byte {cause.start} of the line; save the file as UTF-8"
+    said = re.sub(r"`([^`$]*)`", r"'\1'", str(cause))
+    if not isinstance(cause, msgspec.ValidationError):
+        return f"not JSON: {said}"
+    message, _, place = said.partition(" - at `$")
+    steps = re.findall(r"\w+", place)
+    return f"{place.strip('.`') or 'the line'}: {message}{_found(path, number, steps)}"
+
+
+def _found(path: Path, number: int, steps: list[str]) -> str:
+    """The value at a path of a line, quoted, for the message about it."""
+    with path.open("rb") as file:
+        line = next(line for n, line in enumerate(file, start=1) if n == number)
+    value = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
+    try:
+        for step in steps:
+            value = value[int(step)] if isinstance(value, list) else value[step]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return ""
+    return f": {shown(value)}"

@@ -1,0 +1,112 @@
+"""Any Python callable, or any object with `.predict(documents)`.
+
+What a callable returns for a text may be (start, end, label) triples, dicts as transformers gives them (start, end and
+label, entity_group or entity; a score if there is one), or a Document. What has no valid place in the text is kept as
+`Unplaced`, and a document on which the model raises is kept as a failure: neither leaves the score.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.document import Document, Entity, Unplaced
+from evalkit.errors import DocumentError, InputError, shown
+from evalkit.models import Model
+
+
+def load(source: Any, **arguments: Any) -> Model:
+    """A model from a callable, an object with .predict, or "file.py:name"; arguments are passed on with each call."""
+    name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
+    found = _from_file(source) if isinstance(source, str) else source
+    predict = getattr(found, "predict", None)
+    if callable(predict):
+        return Model(name, lambda documents: _batch(predict, documents, arguments))
+    if not callable(found):
+        raise InputError(f"{name}: {shown(found)} is neither a function nor an object with .predict")
+    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents))
+
+
+def _from_file(source: str) -> Any:
+    file, _, name = source.rpartition(":") if not source.endswith(".py") else (source, ":", "model")
+    path = Path(file)
+    if not path.is_file():
+        raise InputError(f"{source}: no file {file}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"{file}: {type(error).__name__} while it was imported: {error}") from error
+    if not hasattr(module, name):
+        raise InputError(f"{file}: holds no {name!r}; it holds {', '.join(n for n in vars(module) if not n.startswith('_')) or 'nothing'}")
+    return getattr(module, name)
+
+
+def _batch(predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]) -> Iterator[Document]:
+    """One call for all; where it raises, or miscounts, one call for each, so that a bad document takes no other with it."""
+    try:
+        answers = list(predict(documents, **arguments))
+    except Exception:
+        answers = []
+    if len(answers) == len(documents):
+        for document, answer in zip(documents, answers, strict=True):
+            yield _placed(document, answer)
+        return
+    for document in documents:
+        yield _one(lambda batch, **kw: _only(predict(batch, **kw)), [document], document, arguments)
+
+
+def _only(answers: Iterable[Any]) -> Any:
+    every = list(answers)
+    if len(every) != 1:
+        raise ValueError(f"{len(every)} answers to one document")
+    return every[0]
+
+
+def _one(call: Any, question: Any, document: Document, arguments: Mapping[str, Any]) -> Document:
+    try:
+        return _placed(document, call(question, **arguments))
+    except Exception as error:
+        return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
+
+
+def _placed(document: Document, answer: Any) -> Document:
+    """The document with the answer on it."""
+    if isinstance(answer, Document):
+        if answer.text != document.text:
+            return msgspec.structs.replace(document, failure="the model returned another text")
+        return msgspec.structs.replace(answer, id=document.id, zones=(), meta=None)
+    if answer is None or isinstance(answer, (str, bytes, Mapping)):
+        problem = f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a Document would do"
+        return msgspec.structs.replace(document, failure=problem)
+    entities, unplaced = [], []
+    for item in answer:
+        placed = _entity(item, len(document.text))
+        (unplaced if isinstance(placed, Unplaced) else entities).append(placed)
+    return Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
+
+
+def _entity(item: Any, length: int) -> Any:
+    if isinstance(item, Entity):
+        found: Mapping[str, Any] = msgspec.structs.asdict(item)
+    elif isinstance(item, Mapping):
+        found = item
+    else:
+        start, end, label, *_ = item
+        found = {"start": start, "end": end, "label": label}
+    label = str(next((found[key] for key in ("label", "entity_group", "entity") if found.get(key)), "")) or "unlabelled"
+    try:
+        entity = Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=found.get("score"))
+        if entity.end > length:
+            raise DocumentError(f"{entity.end} runs past the end of the text, at {length}", field="end")
+    except (DocumentError, KeyError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        return Unplaced("entities", label, reason, quote=str(found["word"]) if found.get("word") else None)
+    return entity

@@ -1,0 +1,29 @@
+"""Predictions that were saved before: a JSONL file, its documents found by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from evalkit.corpus import load_corpus
+from evalkit.document import Document
+from evalkit.errors import InputError, shown
+from evalkit.models import Model
+
+
+def load(file: str) -> Model:
+    """A model that answers with what the file holds. Raises InputError for a document that it lacks or has another text for."""
+    if not file:
+        raise InputError("predictions: name a file after the colon, as in predictions:out.jsonl")
+    saved = load_corpus(file, predictions=True)
+
+    def answer(documents: Sequence[Document]) -> Iterator[Document]:
+        for document in documents:
+            if document.id not in saved:
+                raise InputError(f"{file}: lacks document {shown(document.id)}")
+            if saved[document.id].text != document.text:
+                raise InputError(f"{file}: document {shown(document.id)} has another text than the corpus")
+            yield msgspec.structs.replace(saved[document.id], zones=())
+
+    return Model(f"predictions:{file}", answer)

@@ -1,0 +1,185 @@
+"""Which labels, types and roles are there, which zones count, and how do label sets map?
+
+A `Schema` declares; it does not forbid: a label that it does not know is still scored. `faults` says where a document
+departs from it, and that is what `evalkit validate` prints.
+
+Rules that a schema may set (`rules` in schema.json), each off where it is not named:
+
+    triggers: single-token          a trigger is one token
+    arguments: same-sentence        an argument lies in its trigger's sentence (the sentence rule is in text.py)
+    times: date-or-time             a Time argument covers an entity labelled DATE or TIME
+    nesting: cue-in-parent-content  the cue of a nested attribution lies in its parent's content
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.document import LAYERS, Document, Event, placed, ranges
+from evalkit.errors import DocumentError, LoadError, UnknownName, shown
+from evalkit.text import sentences, tokens, unit_at
+
+LabelMap = Mapping[str, str | None]
+RULES = {
+    "triggers": ("single-token",),
+    "arguments": ("same-sentence",),
+    "times": ("date-or-time",),
+    "nesting": ("cue-in-parent-content",),
+}
+
+
+class EventType(msgspec.Struct, frozen=True):
+    """What an event type means, and the roles in it; `crosswalk` names what other ontologies call it."""
+
+    definition: str = ""
+    roles: dict[str, str] = {}
+    crosswalk: dict[str, dict[str, str]] = {}
+
+
+class AttributionTypes(msgspec.Struct, frozen=True):
+    """The parts and the types of attributions, with their definitions."""
+
+    parts: dict[str, str] = {}
+    types: dict[str, str] = {}
+
+
+class ZoneRule(msgspec.Struct, frozen=True):
+    """Which layers are annotated in a zone, and for which of them it counts in the primary score."""
+
+    definition: str = ""
+    annotated: tuple[str, ...] = LAYERS
+    primary: tuple[str, ...] = LAYERS
+
+
+class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a corpus declares. Definitions are by name: `labels` maps each entity label to what it means."""
+
+    name: str = ""
+    version: str = ""
+    guidelines: str = ""
+    labels: dict[str, str] = {}
+    events: dict[str, EventType] = {}
+    realis: dict[str, str] = {}
+    attributions: AttributionTypes = AttributionTypes()
+    attributes: dict[str, Any] = {}
+    zones: dict[str, ZoneRule] = {}
+    label_maps: dict[str, dict[str, dict[str, str | None]]] = {}
+    rules: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        for name, value in self.rules.items():
+            if name not in RULES:
+                raise UnknownName("rule", name, RULES)
+            if value not in RULES[name]:
+                raise UnknownName("value", value, RULES[name], within=f"rules.{name}")
+
+    def declared(self, layer: str) -> tuple[str, ...]:
+        """The labels that the schema declares for a layer of metrics, in its order."""
+        roles = dict.fromkeys(role for event in self.events.values() for role in event.roles)
+        by_layer: dict[str, Mapping[str, object]] = {
+            "entities": self.labels, "tokens": self.labels, "triggers": self.events, "arguments": roles,
+            "attached-arguments": roles, "realis": self.realis, "attributions": self.attributions.parts,
+            "attached-attributions": self.attributions.parts,
+        }  # fmt: skip
+        return tuple(by_layer.get(layer, ()))
+
+    def primary_zones(self, layer: str) -> frozenset[str] | None:
+        """The zones in which a layer of documents is scored; None where the schema names no zones: everywhere."""
+        if not self.zones:
+            return None
+        return frozenset(zone for zone, rule in self.zones.items() if layer in rule.primary)
+
+
+def load_schema(path: Path) -> Schema:
+    """The schema in a file. Raises LoadError with the file and the field."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Schema)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise LoadError([f"{path}: {error}"]) from None
+
+
+def save_schema(schema: Schema, path: Path) -> None:
+    """Write a schema as JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n")
+
+
+def faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    """Where a document departs from the schema: unknown labels, types and roles, zones that carry nothing, broken rules."""
+    for fault in _faults(document, schema):
+        yield DocumentError(fault.problem, document=document.id, layer=fault.layer, index=fault.index, field=fault.field)
+
+
+def _faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    yield from _unknown_names(document, schema)
+    yield from _outside_zones(document, schema)
+    starts = [start for start, _ in sentences(document.text)]
+    for index, event in enumerate(document.events or ()):
+        for field, problem in _broken_event_rules(document, event, starts, schema.rules):
+            yield DocumentError(problem, layer="events", index=index, field=field)
+    if "nesting" in schema.rules:
+        yield from _stray_cues(document)
+
+
+def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    def unknown(kind: str, name: str | None, known: Mapping[str, object], *where: Any) -> Iterator[DocumentError]:
+        if name is not None and known and name not in known:
+            layer, index, field = where
+            yield DocumentError(str(UnknownName(kind, name, known)), layer=layer, index=index, field=field)
+
+    for index, entity in enumerate(document.entities or ()):
+        yield from unknown("label", entity.label, schema.labels, "entities", index, "label")
+    for index, event in enumerate(document.events or ()):
+        yield from unknown("event type", event.label, schema.events, "events", index, "label")
+        yield from unknown("realis", event.realis, schema.realis, "events", index, "realis")
+        roles = schema.events[event.label].roles if event.label in schema.events else {}
+        for n, argument in enumerate(event.arguments):
+            yield from unknown(f"role of {event.label}", argument.role, roles, "events", index, f"arguments[{n}].role")
+    for index, attribution in enumerate(document.attributions or ()):
+        yield from unknown("type", attribution.label, schema.attributions.types, "attributions", index, "label")
+
+
+def _outside_zones(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    """Marks in a zone where their layer is not annotated, and zones that the schema does not know."""
+    closed: dict[str, list[tuple[int, int, str]]] = {layer: [] for layer in LAYERS}
+    for index, zone in enumerate(document.zones):
+        if schema.zones and zone.label not in schema.zones:
+            yield DocumentError(str(UnknownName("zone", zone.label, schema.zones)), layer="zones", index=index, field="label")
+        elif schema.zones:
+            for layer in set(LAYERS) - set(schema.zones[zone.label].annotated):
+                closed[layer].append((zone.start, zone.end, zone.label))
+    for layer, index, field, span in placed(document):
+        for start, end, label in closed.get(layer, ()):
+            if any(first < end and start < last for first, last in ranges(span)):
+                problem = f"lies in the zone {label!r}, where {layer} are not annotated"
+                yield DocumentError(problem, layer=layer, index=index, field=field)
+
+
+def _broken_event_rules(document: Document, event: Event, starts: list[int], rules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    trigger, text = event.trigger, document.text
+    if "triggers" in rules and tokens(text, trigger.start, trigger.end) != [(trigger.start, trigger.end)]:
+        yield "trigger", f"{shown(text[trigger.start : trigger.end])} is not one token"
+    for n, argument in enumerate(event.arguments):
+        here = {unit_at(starts, position) for position in (trigger.start, argument.start, argument.end - 1)}
+        if "arguments" in rules and len(here) > 1:
+            yield f"arguments[{n}]", f"{shown(text[argument.start : argument.end])} lies outside the trigger's sentence"
+        if "times" in rules and argument.role == "Time" and not _is_time(document, argument):
+            yield f"arguments[{n}]", f"{shown(text[argument.start : argument.end])} is no entity labelled DATE or TIME"
+
+
+def _is_time(document: Document, argument: Any) -> bool:
+    return any((e.start, e.end) == (argument.start, argument.end) and e.label in ("DATE", "TIME") for e in document.entities or ())
+
+
+def _stray_cues(document: Document) -> Iterator[DocumentError]:
+    by_id = {a.id: a for a in document.attributions or ()}
+    for index, attribution in enumerate(document.attributions or ()):
+        if attribution.parent is None or attribution.cue is None:
+            continue
+        inside = ranges(by_id[attribution.parent].content)
+        if not all(any(a <= start and end <= b for a, b in inside) for start, end in ranges(attribution.cue)):
+            problem = f"lies outside the content of {attribution.parent!r}, the attribution it is nested in"
+            yield DocumentError(problem, layer="attributions", index=index, field="cue")
