@@ -1,0 +1,43 @@
+"""evalkit: how well does a model find what people marked in a text, and how sure can you be of the number?
+
+Read the modules in this order; each uses only those above it (tests/test_architecture.py sees to that).
+
+    errors      what can go wrong, and how is it said?
+    text        what is a word, what is a sentence?
+    document    what can be marked in a text?
+    schema      which labels, types and roles are there, and how do label sets map?
+    formats     how are documents written down?
+    corpus      where do documents come from, and go?
+    models      what can be evaluated?
+    predict     how is a model run?
+    layers      what is compared?
+    metrics     when is it right?
+    columns     items as numbers
+    match       which predicted item answers which gold item?
+    render      how does a table look?
+    summary     what does a report say first?
+    scores      what is the number?
+    evaluate    the whole library on one page
+    cli         the same, typed
+"""
+
+from evalkit.corpus import Corpus, load_corpus
+from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
+from evalkit.errors import EvalkitError, InputError, LoadError
+from evalkit.evaluate import evalkit_version, evaluate, score
+from evalkit.models import load_model
+from evalkit.predict import predict
+from evalkit.schema import Schema
+from evalkit.scores import Scores
+
+__all__ = [
+    "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",
+    "Scores", "Span", "Unplaced", "Zone", "evaluate", "load_corpus", "load_model", "predict", "score",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> str:
+    # Reading the installed version takes longer than the rest of the import, so it waits until it is asked for.
+    if name == "__version__":
+        return evalkit_version()
+    raise AttributeError(f"module 'evalkit' has no attribute {name!r}")

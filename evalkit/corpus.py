@@ -14,9 +14,10 @@ from typing import overload
 import msgspec
 
 from evalkit.document import LAYERS, Document
-from evalkit.errors import MOST_FAULTS, InputError, LoadError, UnknownName, shown
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
 from evalkit.formats import directory, format_of, split_prefix
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
+from evalkit.schema import faults as schema_faults
 
 _ANYTHING_BUT = ("id", "score")  # two annotations that differ only here are the same one, repeated
 
@@ -121,18 +122,21 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False) ->
     return Corpus(documents, name="evalkit-news" if path is None else _name(where), schema=schema_at(where, name))
 
 
-def parsed(where: Path, name: str | None = None, *, predictions: bool = False) -> Iterator[Document | InputError]:
-    """Each document at a path or what is wrong with it; ids and, in gold, annotations are there once."""
-    seen: set[str] = set()
-    for number, found in enumerate(format_of(where, name).parsed(where), start=1):
-        yield found
+def parsed(where: Path, name: str | None = None, *, predictions: bool = False, schema: Schema | None = None) -> Iterator[Document | LoadError]:
+    """Each document at a path, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
+    module = format_of(where, name)
+    seen: dict[str, str] = {}
+    for place, found in module.parsed(where):
         if not isinstance(found, Document):
+            yield found
             continue
         if found.id in seen:
-            yield LoadError([f"{where}: document {number}: id: {shown(found.id)} stands for two documents; ids name one each"])
-        seen.add(found.id)
-        if not predictions:
-            yield from (LoadError([f"{where}: {fault}"]) for fault in repeated(found))
+            yield LoadError([f"{place}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
+        seen.setdefault(found.id, place)
+        faults = [*(() if predictions else repeated(found)), *(schema_faults(found, schema) if schema else ())]
+        lines = directory.lines_of(where) if faults and module is directory else {}
+        yield from (LoadError([f"{lines.get((found.id, f.layer, f.index), place)}: {f}"]) for f in faults)
+        yield found
 
 
 def schema_at(where: Path, name: str | None = None) -> Schema | None:
@@ -147,14 +151,15 @@ def _name(where: Path) -> str:
     return where.resolve().name if where.is_dir() else where.stem
 
 
-def repeated(document: Document) -> Iterator[str]:
-    """The annotations of a document that repeat an earlier one in all but id and score, as messages."""
+def repeated(document: Document) -> Iterator[DocumentError]:
+    """The annotations of a document that repeat an earlier one in all but id and score."""
     for layer in LAYERS:
         seen: dict[object, int] = {}
         for index, mark in enumerate(getattr(document, layer) or ()):
             key = identity(mark)
             if key in seen:
-                yield f"document {shown(document.id)}, {layer}[{index}]: repeats {layer}[{seen[key]}] in all but id and score; delete one"
+                problem = f"repeats {layer}[{seen[key]}] in all but id and score; delete one"
+                yield DocumentError(problem, document=document.id, layer=layer, index=index)
             seen.setdefault(key, index)
 
 

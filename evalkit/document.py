@@ -159,9 +159,9 @@ class Document(Mark, frozen=True):
     unplaced: tuple[Unplaced, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (*LAYERS, "zones", "unplaced"):
-            _make_tuple(self, name)
         try:
+            for name in (*LAYERS, "zones", "unplaced"):
+                _make_tuple(self, name)
             self._check()
         except DocumentError as fault:
             raise DocumentError(

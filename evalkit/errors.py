@@ -73,7 +73,8 @@ class UnknownName(InputError, LookupError):
         names = list(known)
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        first, _, rest = kind.partition(" ")  # "kind of model" makes "kinds of model"
+        plural = f"{first}s {rest}".strip()
         super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(names) or 'none'}{hint}")
 
 

@@ -1,6 +1,6 @@
 """How are documents written down? One module a format, named in FORMATS; each has the same two functions.
 
-    parsed(path)            every document of the file, or what is wrong with it, as a LoadError: one of the two a line
+    parsed(path)            every document with the place it was read from, or what is wrong there as a LoadError
     write(corpus, path)     the documents, so that reading them gives them back
 
 A format is chosen by its name before a colon ("jsonl:FILE"), else by the suffix of the path, else by what lies there.
@@ -20,7 +20,7 @@ FORMATS: dict[str, tuple[str, ...]] = {  # name: the suffixes of its files; "/" 
     "jsonl": (".jsonl", ".ndjson"),
     "directory": ("/",),
 }
-Parsed = Iterator[Document | InputError]
+Parsed = Iterator[tuple[str, Document | InputError]]  # the first: file:line
 
 
 def split_prefix(location: str | Path) -> tuple[str | None, Path]:

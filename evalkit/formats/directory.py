@@ -86,7 +86,7 @@ def schema_of(path: Path) -> Schema | None:
 
 
 def parsed(path: Path) -> Parsed:
-    """Each document, or a LoadError with file:line for each thing that is wrong."""
+    """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
     rows: dict[str, tuple[str, Text, str]] = {}
     for number, row in decoded(texts / "corpus.jsonl", Text):
@@ -94,7 +94,7 @@ def parsed(path: Path) -> Parsed:
         try:
             known = _row(row, where, texts, rows)
         except LoadError as error:
-            yield error
+            yield where, error
         else:
             rows[known[1].id] = known
     marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
@@ -102,11 +102,11 @@ def parsed(path: Path) -> Parsed:
     for layer in layers:
         for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
             if isinstance(found, LoadError):
-                yield found
+                yield str(annotations / f"{layer}.jsonl"), found
             else:
                 marks[found.line.doc][layer].append(found)
     for where, row, text in rows.values():
-        yield _document(where, row, text, layers, marks[row.id])
+        yield where, _document(where, row, text, layers, marks[row.id])
 
 
 def _row(row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]) -> tuple[str, Text, str]:
@@ -168,7 +168,7 @@ class DocumentOfOne:
 
 
 def _after_layer(fault: DocumentError) -> str:
-    """A fault of one annotation, without the layer and index that stand for nothing on a line of its own."""
+    """A fault of one annotation, without the layer and index, which say nothing of a line of its own."""
     return f"{fault.field}: {fault.problem}" if fault.field else fault.problem
 
 

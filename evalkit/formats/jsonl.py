@@ -50,12 +50,13 @@ DocumentLine = line_of(
 
 
 def parsed(path: Path) -> Parsed:
-    """Each document, or a LoadError with file:line."""
+    """Each document, or a LoadError, with its file:line."""
     for number, line in decoded(path, DocumentLine):
+        place = f"{path}:{number}"
         try:
-            yield line if isinstance(line, LoadError) else document_of(line)
+            yield place, line if isinstance(line, LoadError) else document_of(line)
         except DocumentError as fault:
-            yield LoadError([f"{path}:{number}: {fault}"])
+            yield place, LoadError([f"{place}: {fault}"])
 
 
 def document_of(line: Any) -> Document:
@@ -110,11 +111,12 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
         reader = jsonlines.Reader(numbered(file), loads=decoder.decode)
         while True:
             try:
-                yield number, reader.read(skip_empty=True)
+                item: T | LoadError = reader.read(skip_empty=True)
             except EOFError:
                 return
             except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError) as error:
-                yield number, LoadError([f"{path}:{number}: {_why(error, number, path)}"])
+                item = LoadError([f"{path}:{number}: {_why(error, number, path)}"])
+            yield number, item
 
 
 def open_to_read(path: Path) -> Any:

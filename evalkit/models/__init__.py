@@ -65,7 +65,7 @@ def _kind(source: object) -> tuple[str, object]:
         if kind.endswith(".py"):
             return "file", source
         if kind not in KINDS or kind == "file":
-            raise UnknownName("kind of model", kind, [k.spelled for k in KINDS.values()], within=source)
+            raise UnknownName("kind of model", kind, [k.spelled for k in KINDS.values()], within=source if what else "")
         return kind, what
     if any(base.__module__.partition(".")[0] == "spacy" for base in type(source).__mro__):
         return "spacy", source

@@ -94,7 +94,7 @@ def _entities(text: str, start: int, end: int) -> Iterator[Entity]:
 def _is_title_case(text: str, start: int, end: int) -> bool:
     """Whether capitals prove nothing here: most of the longer words have one."""
     long = [text[a:b] for a, b in tokens(text, start, end) if b - a > 3]
-    return len(long) > 3 and sum(word[0].isupper() for word in long) > 0.6 * len(long)
+    return len(long) > 3 and sum(word[0].isupper() for word in long) > 0.7 * len(long)
 
 
 def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:

@@ -1,0 +1,186 @@
+"""The command line: results to stdout, errors in a line each, exit codes that a script can rely on."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from marked import corpus
+
+from evalkit import Corpus, Document, load_corpus
+from evalkit.corpus import bundled
+
+EVALKIT = [sys.executable, "-m", "evalkit.cli"]
+
+
+def evalkit(*arguments, **options):
+    return subprocess.run([*EVALKIT, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture
+def files(tmp_path):
+    corpus("[Ada|PER] met [Bo|PER]").save(tmp_path / "gold.jsonl")
+    corpus("[Ada|PER] met Bo").save(tmp_path / "said.jsonl")
+    return tmp_path
+
+
+def test_run_without_arguments_scores_the_baseline_on_the_bundled_corpus():
+    done = evalkit("run")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("rules on evalkit-news (1 document)\n")
+    for expected in ("Entities, strict", "\nexact ", "Tri-I", "Arg-C", "Event triggers, strict", "Attributions, strict", "Warning: one document", "|metric:entities/strict|"):
+        assert expected in done.stdout
+
+
+def test_every_format_holds_the_same_numbers(files):
+    told = {form: evalkit("score", files / "gold.jsonl", files / "said.jsonl", "--format", form).stdout for form in ("json", "csv", "markdown", "table")}
+
+    rows = {(row["metric"], row["label"], row["average"]): row for row in json.loads(told["json"])["rows"]}
+    for row in csv.DictReader(io.StringIO(told["csv"])):
+        found = rows[row["metric"], row["label"] or None, row["average"] or None]
+        assert {key: value for key, value in row.items() if value} == {key: str(value) for key, value in found.items() if value is not None}
+    assert "| PER | 1.000 1/1 | 0.500 1/2 | 0.667 | 1 | 0 | 1 | 2 |" in told["markdown"]
+    assert "PER     1.000 1/1   0.500 1/2   0.667    1    0    1         2" in told["table"]
+
+
+def test_a_file_is_written_in_the_format_of_its_suffix(files):
+    assert evalkit("score", files / "gold.jsonl", files / "said.jsonl", "-o", files / "out.json").stdout == ""
+
+    assert json.loads((files / "out.json").read_text())["signature"]["entities/strict"]["docs"] == "1/1"
+
+
+def test_predictions_that_were_written_score_as_the_run_did(files):
+    evalkit("predict", "-o", files / "rules.jsonl")
+
+    direct, saved = evalkit("run", "--format", "csv"), evalkit("score", bundled(), files / "rules.jsonl", "--format", "csv")
+
+    assert saved.stdout == direct.stdout
+
+
+def test_a_model_from_a_file_and_its_arguments(files):
+    (files / "mine.py").write_text("def find(text, label):\n    return [(0, 3, label)]\n")
+
+    done = evalkit("run", files / "gold.jsonl", "-m", f"{files}/mine.py:find", "-a", "label=PER", "--metrics", "ner", "--format", "json")
+
+    assert json.loads(done.stdout)["rows"][-3]["tp"] == 1
+
+
+def test_a_run_in_which_documents_failed_ends_with_4(files):
+    (files / "mine.py").write_text("def find(text):\n    raise ValueError('no')\n")
+
+    done = evalkit("run", files / "gold.jsonl", "-m", f"{files}/mine.py:find")
+
+    assert (done.returncode, "FAILED on 1 of 1 document" in done.stdout) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "-m", "rulz"], "evalkit: no kind of model 'rulz'"),
+        (["run", "nowhere"], "evalkit: nowhere: no such file or folder"),
+        (["run", "--metrics", "entity/strict"], "evalkit: no layer 'entity' in 'entity/strict'"),
+        (["run", "--zones", "bodi"], "evalkit: no zone 'bodi'"),
+        (["run", "--labels", "conll"], "evalkit: no label map 'conll'"),
+        (["run", "-a", "speed"], "evalkit: -a speed: write KEY=VALUE"),
+        (["run", "-o", "nowhere/out.json"], "evalkit: -o nowhere/out.json: there is no folder nowhere"),
+        (["run", "-o", "."], "evalkit: -o .: is a folder; name a file"),
+        (["validate", "nowhere"], "evalkit: nowhere: no such file or folder"),
+    ],
+)
+def test_a_mistake_is_one_line_and_2(arguments, message, tmp_path):
+    done = evalkit(*arguments, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith(message)
+
+
+def test_usage_errors_are_2_and_help_names_every_command():
+    assert evalkit("run", "--formatt", "json").returncode == 2
+    assert evalkit("--version").stdout.startswith("evalkit ")
+    told = evalkit("--help").stdout
+    assert [command for command in ("run", "predict", "score", "validate", "models") if command not in told] == []
+
+
+def test_a_reader_that_closes_early_gets_no_complaint():
+    done = subprocess.run(f"{sys.executable} -m evalkit.cli run --format json | head -1", shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+
+    assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_slow_runs_say_on_stderr_how_far_they_are(tmp_path):
+    corpus("Ada", "Bo", "Cy").save(tmp_path / "gold.jsonl")
+    (tmp_path / "mine.py").write_text("import time\nclass Model:\n    def predict(self, documents):\n        time.sleep(1.1)\n        return [[] for _ in documents]\nmodel = Model()\n")
+
+    done = evalkit("predict", tmp_path / "gold.jsonl", "-m", f"{tmp_path}/mine.py:model")
+
+    assert done.stderr.startswith("1 of 3 documents, ")
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_models_lists_the_kinds():
+    assert [line.split()[0] for line in evalkit("models").stdout.splitlines()] == ["rules", "spacy:NAME", "predictions:FILE", "FILE.py:FUNCTION"]
+
+
+@pytest.mark.parametrize("where", [".", "annotations/passes/a", "annotations/passes/b"])
+def test_validate_passes_the_corpus_and_both_passes(where):
+    done = evalkit("validate", bundled() / where)
+
+    assert (done.returncode, "1 document, 61 entities, 26 events, 5 attributions: valid" in done.stdout) == (0, True)
+
+
+def mended(old, new):
+    return lambda text: text.replace(old, new, 1)
+
+
+SPOILED = [  # file, how it is spoiled, line, what is said
+    ("entities.jsonl", mended('"end": 13', '"end": 9999'), 1, "end: 9999 runs past the end of the text, at 2696"),
+    ("entities.jsonl", mended('"text": "Islamic State"', '"text": "Islamic Stat"'), 1, "text: 'Islamic Stat' is not what stands at 0 to 13: 'Islamic State'; these words stand at 0 to 12"),
+    ("entities.jsonl", mended('"label": "ORG"', '"label": "ORGG"'), 1, "label: no label 'ORGG'; labels: PERSON, "),
+    ("events.jsonl", mended('"role": "Deserter"', '"role": "Attacker"'), 1, "arguments[0].role: no role of Personnel.Desertion 'Attacker'; roles of Personnel.Desertion: Deserter, "),
+    ("entities.jsonl", mended('"id": "T2"', '"id": "T1"'), 2, "id: 'T1' is taken by entities[0]"),
+    ("entities.jsonl", lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n", 62, "entities[61]: repeats entities[0] in all but id and score; delete one"),
+    ("events.jsonl", mended('"start": 64, "end": 69, "text": "Syria"', '"start": 94, "end": 99, "text": "Syria"'), 1, "arguments[2]: 'Syria' lies outside the trigger's sentence"),
+    ("attributions.jsonl", mended('"parent": "A4"', '"parent": "A1"'), 5, "cue: lies outside the content of 'A1', the attribution it is nested in"),
+    ("entities.jsonl", mended('"label": "ORG",', '"label": "ORG"'), 1, "not JSON: "),
+    ("entities.jsonl", mended('"start": 0', '"start": "0"'), 1, "start: Expected 'int', got 'str': '0'"),
+    ("entities.jsonl", mended('"doc": "000_', '"doc": "001_'), 1, "doc: no document '001_fd35b6397ccf6caa'; documents: 000_fd35b6397ccf6caa"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "spoil", "line", "message"), SPOILED)
+def test_validate_refuses_with_line_and_way_out(tmp_path, file, spoil, line, message):
+    for folder in ("corpus", "annotations"):
+        shutil.copytree(bundled() / folder, tmp_path / folder)
+    path = tmp_path / "annotations" / file
+    path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+    done = evalkit("validate", tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"evalkit: {path}:{line}: ")
+    assert message in done.stderr.splitlines()[0]
+
+
+def test_validate_refuses_a_changed_text(tmp_path):
+    for folder in ("corpus", "annotations"):
+        shutil.copytree(bundled() / folder, tmp_path / folder)
+    text = next((tmp_path / "corpus").glob("*.txt"))
+    text.write_bytes(text.read_bytes().replace(b"Islamic", b"islamic", 1))
+
+    done = evalkit("validate", tmp_path)
+
+    assert (done.returncode, done.stderr.startswith(f"evalkit: {text}: changed: sha256 is ")) == (2, True)
+
+
+def test_the_sentence_rule_is_off_where_no_schema_sets_it(tmp_path):
+    article = load_corpus()[0]
+    moved = Corpus([Document(article.id, article.text, events=article.events[:1])])
+    moved.save(tmp_path / "moved.jsonl")
+    path = tmp_path / "moved.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"start":64,"end":69', '"start":94,"end":99'), encoding="utf-8")
+
+    assert evalkit("validate", path).returncode == 0

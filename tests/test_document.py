@@ -1,0 +1,71 @@
+"""A document is checked when it is made, and says what is wrong with it."""
+
+import numpy as np
+import pytest
+
+from evalkit import Argument, Attribution, Document, Entity, Event, Span, Zone
+from evalkit.errors import DocumentError
+
+TEXT = "Ada wrote."
+BAD = [
+    (lambda: Span(3, 3), "end: 3 is not after the start, 3"),
+    (lambda: Span(5, 3), "end: 3 is not after the start, 5"),
+    (lambda: Span(-1, 3), "start: -1 is before the text"),
+    (lambda: Span(True, 3), "start: True is no offset"),
+    (lambda: Span(0.0, 3), "start: 0.0 is no offset"),
+    (lambda: Span(0, "3"), "end: '3' is no offset"),
+    (lambda: Span(0, 9, ((0, 3), (2, 9))), "fragments: .* are not in order"),
+    (lambda: Span(0, 9, ((0, 3), (5, 8))), "fragments: .* do not reach from 0 to 9"),
+    (lambda: Entity("", 0, 3), "label: '' is no label"),
+    (lambda: Entity("PER", 0, 3, score=float("nan")), "score: nan is no score"),
+    (lambda: Entity("PER", 0, 3, score="high"), "score: 'high' is no score"),
+    (lambda: Document("", TEXT), "id: '' is no id"),
+    (lambda: Document("d1", None), "document 'd1', text: None is no text"),
+    (lambda: Document("d1", "a\ud83d"), "document 'd1', text: a lone surrogate at 1"),
+    (lambda: Document("d1", TEXT, entities="PER"), "document 'd1', entities: 'PER' is no list"),
+    (lambda: Document("d1", TEXT, (Entity("PER", 0, 99),)), r"document 'd1', entities\[0\].end: 99 runs past the end of the text, at 10"),
+    (lambda: Document("d1", TEXT, events=[Event("X", Span(0, 11))]), r"document 'd1', events\[0\].trigger.end: 11 runs past"),
+    (lambda: Document("d1", TEXT, zones=[Zone("body", 0, 11)]), r"document 'd1', zones\[0\].end: 11 runs past"),
+    (lambda: Document("d1", TEXT, [Entity("A", 0, 3, id="T1"), Entity("B", 0, 3, id="T1")]), r"entities\[1\].id: 'T1' is taken by entities\[0\]"),
+    (lambda: Document("d1", TEXT, events=[Event("X", Span(4, 9), [Argument("R", 0, 3, ref="T9")])]), r"events\[0\].arguments\[0\].ref: 'T9' is no"),
+    (lambda: Document("d1", TEXT, attributions=[Attribution(None, Span(0, 3), id="A1", parent="A2")]), r"attributions\[0\].parent: 'A2' is no"),
+    (
+        lambda: Document("d1", TEXT, attributions=[Attribution(None, Span(0, 3), id=a, parent=b) for a, b in (("A1", "A2"), ("A2", "A1"))]),
+        r"attributions\[0\].parent: is nested in itself",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BAD)
+def test_what_cannot_be_true_is_refused_with_its_place(make, message):
+    with pytest.raises(DocumentError, match=message):
+        make()
+
+
+def test_numbers_of_numpy_become_plain():
+    entity = Entity("PER", np.int64(0), np.int32(3), score=np.float32(0.5))
+
+    assert [type(value) for value in (entity.start, entity.end, entity.score)] == [int, int, float]
+    assert entity == Entity("PER", 0, 3, score=0.5)
+
+
+def test_fragments_that_touch_are_joined():
+    assert Entity("PER", 0, 9, fragments=[(0, 3), (3, 9)]) == Entity("PER", 0, 9)
+    assert Span(0, 9, [(0, 2), (2, 3), (5, 9)]).fragments == ((0, 3), (5, 9))
+
+
+def test_three_states_of_a_layer_stay_apart():
+    assert Document("d1", TEXT).entities is None
+    assert Document("d1", TEXT, entities=[]).entities == ()
+    assert Document("d1", TEXT, failure="time out").failure == "time out"
+
+
+def test_a_bare_document_shows_a_model_nothing_to_copy():
+    document = Document("d1", TEXT, [Entity("PER", 0, 3)], zones=[Zone("body", 0, 10)], meta={"gold": "PER"})
+
+    assert document.bare() == Document("d1", TEXT)
+
+
+def test_nothing_can_be_changed():
+    with pytest.raises(AttributeError):
+        Document("d1", TEXT).text = "x"

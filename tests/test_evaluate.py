@@ -1,0 +1,270 @@
+"""What counts, what is set aside, and what is refused."""
+
+import pytest
+from marked import corpus, marked
+
+from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Schema, Scores, Span, Unplaced, Zone, evaluate, load_corpus, score
+from evalkit.corpus import bundled
+from evalkit.schema import ZoneRule
+
+GOLD = corpus("[Ada|PER] met [Bo|PER]", "[Acme|ORG] fell")
+
+
+def said(*documents):
+    return Corpus(documents, name="said")
+
+
+def empty(gold):
+    return Corpus([Document(d.id, d.text, [], [], []) for d in gold])
+
+
+def test_gold_as_a_prediction_scores_one_everywhere_that_gold_has_anything():
+    for row in score(load_corpus(), load_corpus()).rows():
+        expected = 1.0 if row["average"] or row["gold"] else None
+        label_free = row["metric"].endswith("exact") and row["average"] != "micro"
+        assert (row["precision"], row["recall"], row["f1"]) == (expected, expected, None if label_free else expected)
+
+
+def test_an_empty_prediction_has_recall_zero_and_no_precision():
+    for metric in (scores := score(load_corpus(), empty(load_corpus()))):
+        micro = scores[metric].micro
+        assert (micro.precision, micro.recall, micro.f1, micro.tp, micro.fn) == (None, 0.0, 0.0, 0, micro.gold)
+
+
+def test_what_is_nowhere_is_undefined():
+    micro = score(corpus("Ada"), corpus("Ada"))["ner"].micro
+
+    assert (micro.precision, micro.recall, micro.f1) == (None, None, None)
+
+
+def test_macro_is_over_the_labels_that_gold_has():
+    scores = score(corpus("[Ada|PER] [Bo|PER] [Acme|ORG]"), corpus("[Ada|PER] Bo Acme"), ["ner"])["ner"]
+
+    assert (scores.macro.recall, scores.macro.f1, scores.macro.precision) == (0.25, pytest.approx((2 / 3) / 2), 1.0)
+    assert scores.weighted.recall == pytest.approx(1 / 3)
+    assert scores.macro.tp is None
+
+
+def test_a_copy_in_a_prediction_is_wrong_and_named():
+    two = [Entity("PER", 0, 3, id="T1"), Entity("PER", 0, 3, id="T2", score=0.5), Entity("PER", 8, 10)]
+    scores = score(GOLD, said(Document("d0", "Ada met Bo", two), GOLD[1]))
+
+    for scheme in ("strict", "exact"):
+        micro = scores[f"entities/{scheme}"].micro
+        assert (micro.tp, micro.fp, micro.fn, micro.predicted) == (3, 1, 0, 4)
+        assert scores[f"entities/{scheme}"].counts.set_aside["duplicate"] == 1
+    assert "Set aside: 1 predicted copies of an annotation, counted as wrong" in str(scores)
+
+
+def test_a_repeated_event_is_wrong_with_its_arguments():
+    event = Event("Attack", Span(0, 3), [Argument("Target", 4, 7)])
+    gold = said(Document("d", "hit the man", events=[event]))
+
+    scores = score(gold, said(Document("d", "hit the man", events=[event, event])))
+
+    assert (scores["tri-c"].micro.tp, scores["tri-c"].micro.fp) == (1, 1)
+    assert (scores["arg-c"].micro.tp, scores["arg-c"].micro.fp) == (1, 1)
+
+
+def test_an_argument_shared_by_two_events_is_no_copy():
+    events = [Event("Attack", Span(at, at + 3), [Argument("Target", 8, 11)]) for at in (0, 4)]
+    both = said(Document("d", "hit hit man", events=events))
+
+    scores = score(both, both)
+
+    assert (scores["arg-c"].micro.gold, scores["arg-c"].micro.fp, scores["arg-c"].counts.set_aside["predicted_merged"]) == (1, 0, 1)
+
+
+def test_a_copy_in_gold_is_refused():
+    twice = said(Document("d0", "Ada", [Entity("PER", 0, 3), Entity("PER", 0, 3, id="T2")]))
+
+    with pytest.raises(LoadError, match=r"said: document 'd0', entities\[1\]: repeats entities\[0\] in all but id and score"):
+        score(twice, twice)
+
+
+def test_annotations_that_differ_in_more_than_id_and_score_count_once():
+    both = said(Document("d0", "Ada", [Entity("PER", 0, 3), Entity("PER", 0, 3, attributes={"unsure": True})]))
+
+    scores = score(both, both)["ner"]
+
+    assert (scores.micro.gold, scores.micro.predicted, scores.micro.tp) == (1, 1, 1)
+    assert scores.counts.set_aside["gold_merged"] == scores.counts.set_aside["predicted_merged"] == 1
+
+
+def test_what_has_no_place_is_wrong_under_its_label():
+    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "ORG", "not found", "Acme")]))
+
+    scores = score(corpus("[Ada|PER]"), predicted)["ner"]
+
+    assert (scores["ORG"].predicted, scores["ORG"].fp, scores.micro.precision) == (1, 1, 0.5)
+
+
+ZONED = Schema(zones={"body": ZoneRule(), "byline": ZoneRule(primary=())})
+
+
+def zoned(*entities, name="gold"):
+    document = Document("d", "Ada ran. By Bo", [Entity("PER", *e) for e in entities], zones=[Zone("body", 0, 8), Zone("byline", 9, 14)])
+    return Corpus([document], name=name, schema=ZONED)
+
+
+def test_items_outside_the_scored_zones_are_set_aside_on_both_sides():
+    scores = score(zoned((0, 3), (12, 14)), zoned((0, 3), (9, 14)))["ner"]
+
+    assert (scores.micro.gold, scores.micro.predicted, scores.micro.f1) == (1, 1, 1.0)
+    assert (scores.counts.set_aside["gold_outside_zones"], scores.counts.set_aside["predicted_outside_zones"]) == (1, 1)
+    assert "zones:body|" in scores.signature
+
+
+def test_an_item_that_touches_a_scored_zone_is_scored_and_one_between_zones_is_not():
+    scores = score(zoned((0, 3)), zoned((7, 14), (8, 9)))["ner"]
+
+    assert (scores.micro.predicted, scores.counts.set_aside["predicted_outside_zones"]) == (1, 1)
+
+
+def test_a_discontinuous_item_is_scored_where_its_pieces_are():
+    split = Document("d", "Ada ran. By Bo", [Entity("PER", 8, 14, fragments=((8, 9), (12, 14))), Entity("PER", 0, 14, fragments=((0, 3), (12, 14)))], zones=zoned()[0].zones)
+
+    scores = score(zoned((0, 3)), Corpus([split]))["ner"]
+
+    assert (scores.micro.predicted, scores.counts.set_aside["predicted_outside_zones"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("zones", "gold", "signed"), [("all", 2, "all"), ("byline", 1, "byline"), (["body", "byline"], 2, "body+byline")])
+def test_zones_can_be_chosen(zones, gold, signed):
+    scores = score(zoned((0, 3), (12, 14)), zoned(), zones=zones)["ner"]
+
+    assert (scores.micro.gold, f"|zones:{signed}|" in scores.signature) == (gold, True)
+
+
+def test_a_zone_that_is_nowhere_is_refused():
+    with pytest.raises(InputError, match="no zone 'bodi' in 'gold'; zones: primary, all, body, byline; did you mean 'body'"):
+        score(zoned(), zoned(), zones="bodi")
+
+
+def test_a_document_that_is_missing_is_refused_or_counted_as_empty():
+    with pytest.raises(InputError, match="said: lacks 1 of 2 documents, such as 'd1'; .*missing=empty"):
+        score(GOLD, said(GOLD[0]))
+
+    scores = score(GOLD, said(GOLD[0]), missing="empty")["ner"]
+    assert (scores.micro.fn, "|missing:empty|" in scores.signature) == (1, True)
+
+
+def test_a_document_that_gold_lacks_is_refused():
+    with pytest.raises(InputError, match="said: 1 documents are not in corpus, such as 'd9'"):
+        score(GOLD, said(*GOLD, marked("x", id="d9")))
+
+
+def test_another_text_is_refused_where_it_begins_to_differ():
+    with pytest.raises(InputError, match="document 'd1' has another text than in corpus: from character 4 on, '!' where ' fell' is expected"):
+        score(GOLD, said(GOLD[0], marked("Acme!", id="d1")))
+
+
+def test_a_layer_that_gold_lacks_in_a_document_leaves_its_score_and_is_counted():
+    gold = said(GOLD[0], Document("d1", GOLD[1].text))
+
+    scores = score(gold, GOLD)["ner"]
+
+    assert (scores.micro.gold, scores.micro.predicted, scores.counts.set_aside["documents_not_annotated"]) == (2, 2, 1)
+    assert "|docs:1/2|" in scores.signature
+
+
+def test_a_layer_that_one_prediction_lacks_is_refused():
+    with pytest.raises(InputError, match="document 'd1': the prediction has no entities, while others have; write an empty list"):
+        score(GOLD, said(GOLD[0], Document("d1", GOLD[1].text)))
+
+
+def test_a_failed_document_misses_its_gold():
+    scores = score(GOLD, said(GOLD[0], Document("d1", GOLD[1].text, failure="time out")))
+
+    assert (scores["ner"]["ORG"].fn, scores.about["failures"]) == (1, {"d1": "time out"})
+
+
+def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
+    only_entities = said(Document(load_corpus()[0].id, load_corpus()[0].text, []))
+
+    assert list(score(load_corpus(), only_entities)) == ["entities/strict", "entities/exact"]
+    with pytest.raises(InputError, match="triggers/strict: said has no events in any document"):
+        score(load_corpus(), only_entities, ["tri-c"])
+    with pytest.raises(InputError, match="corpus and said have no layer in common to score"):
+        score(GOLD, said(*(Document(d.id, d.text) for d in GOLD)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("entity/strict", "no layer 'entity' in 'entity/strict'; layers: entities, "),
+        ("entities/strikt", "no scheme 'strikt' in 'entities/strikt'; schemes: strict, exact"),
+        ("f1", "no metric 'f1'; metrics: entities/strict, "),
+        ("", "no metric was named; metrics: entities/strict, "),
+    ],
+)
+def test_an_unknown_metric_is_answered_with_the_known_ones(metric, message):
+    with pytest.raises(InputError, match=message):
+        score(GOLD, GOLD, metric)
+
+
+def test_labels_can_be_mapped_on_either_side_or_kept():
+    gold, predicted = corpus("[Ada|PER] [Acme|ORG] [3|NUM]"), corpus("[Ada|PERSON] [Acme|ORG] 3")
+
+    mapped = score(gold, predicted, labels=({"NUM": None}, {"PERSON": "PER"}))["ner"]
+    kept = score(gold, predicted, labels=["ORG"])["ner"]
+
+    assert (mapped.micro.f1, mapped.micro.gold) == (1.0, 2)
+    assert (kept.micro.f1, kept.micro.gold) == (1.0, 1)
+    assert "|map:none|" not in mapped.signature
+    assert "|map:conll2003|" in score(load_corpus(), load_corpus(), labels="conll2003")["ner"].signature
+
+
+def test_labels_that_a_map_leaves_are_listed():
+    scores = score(corpus("[Ada|PER] [3|NUM]"), corpus("[Ada|PER] 3"), labels={"PER": "PERSON"})
+
+    assert "labels that the map does not name were kept: NUM" in scores.about["warnings"]
+
+
+def test_paths_are_scored_as_corpora_are(tmp_path):
+    GOLD.save(tmp_path / "gold.jsonl")
+    corpus("[Ada|PER] met Bo", "Acme fell").save(tmp_path / "said.jsonl")
+
+    assert score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl").rows() == score(GOLD, corpus("[Ada|PER] met Bo", "Acme fell")).rows()
+
+
+def test_the_signature_says_what_the_number_depends_on():
+    signature = evaluate("rules", metrics="ner")["ner"].signature
+
+    parts = dict(part.split(":", 1) for part in signature.split("|"))
+    assert list(parts) == ["evalkit", "corpus", "docs", "metric", "zones", "macro", "map", "dup", "missing", "model"]
+    assert (parts["docs"], parts["metric"], parts["zones"], parts["model"]) == ("1/1", "entities/strict", "body+caption+headline+highlight", "rules")
+
+
+def test_the_digest_follows_gold_and_not_the_order_of_documents():
+    def digest(gold):
+        return score(gold, gold)["ner"].signature.split("|")[1]
+
+    assert digest(GOLD) == digest(Corpus([GOLD[1], GOLD[0]], name="corpus"))
+    assert digest(GOLD) != digest(corpus("[Ada|PER] met [Bo|PER]", "[Acme|GPE] fell"))
+
+
+def test_scores_round_trip_through_json():
+    scores = evaluate("rules")
+
+    again = Scores.from_json(scores.to_json())
+
+    assert again.to_json() == scores.to_json()
+    assert str(again) == str(scores)
+    with pytest.raises(InputError, match="not a result of evalkit"):
+        Scores.from_json("{}")
+
+
+def test_both_passes_agree_as_the_adjudication_says():
+    scores = score(load_corpus(bundled() / "annotations" / "passes" / "a"), load_corpus(bundled() / "annotations" / "passes" / "b"), zones="all")
+    told = (bundled() / "annotations" / "adjudication.md").read_text(encoding="utf-8")
+
+    for layer, name in (("entities", "entities"), ("triggers", "triggers (type)"), ("arguments", "arguments (role)"), ("attributions", "attribution parts")):
+        micro = scores[f"{layer}/strict"].micro
+        assert f"| {name} | {micro.gold} / {micro.predicted} | {micro.f1:.3f} |" in told
+
+
+def test_an_attribution_without_a_source_has_two_items():
+    gold = said(Document("d", "It was said so", attributions=[Attribution(Span(3, 11), Span(12, 14))]))
+
+    assert score(gold, gold)["attributions/strict"].micro.gold == 2

@@ -1,0 +1,49 @@
+"""What the README says is what happens."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from evalkit import load_corpus
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(name):
+    return re.search(rf"<!-- {name} -->\n```\w*\n(.*?)```\n<!-- /{name} -->", README, re.DOTALL)[1]
+
+
+def test_the_first_command_ends_with_the_table_that_is_shown():
+    assert block("run").strip().endswith("&& evalkit run")
+
+    assert subprocess.run([sys.executable, "-m", "evalkit.cli", "run"], capture_output=True, text=True, check=True).stdout == block("output")
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert block("test").strip() == "pip install '.[dev]' && pytest"
+    assert "<!-- test -->" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_python_example_runs():
+    code = block("python")
+
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[0] == "capitals on evalkit-news (1 document)"
+    assert told.splitlines()[-1].startswith("evalkit:")
+
+
+def test_the_counts_in_the_readme_are_those_of_the_corpus():
+    article = load_corpus()[0]
+
+    assert f"{len(article.entities)} entities" in README
+    assert f"{len(article.events)} events" in README
+    assert f"{len(article.attributions)} attributions" in README
+
+
+def test_no_page_says_to_install_the_other_evalkit():
+    pages = [path for pattern in ("*.md", "scripts/*", "evalkit/**/*.py") for path in ROOT.glob(pattern) if path.is_file()]
+
+    assert [path for path in pages if re.search(r"pip install evalkit(?!-ie)\b", path.read_text(encoding="utf-8"))] == []

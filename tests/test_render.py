@@ -1,0 +1,47 @@
+"""Whatever a label is called, a table shows it and does nothing else."""
+
+import csv
+import io
+
+import pytest
+
+from evalkit import Corpus, Document, Entity, score
+
+HOSTILE = ["=1+1", "@SUM(A1)", "-3", "a|b", "[/red]", "[link=x]y", ":smile:", "a\x1b[2Jb", "\u202eabc", "a\nb", "<b>", "`x`", "*x*", "_y_", "O", "B-PER", "0", " ", "PER "]
+
+
+@pytest.fixture
+def scores():
+    gold = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(HOSTILE)])])
+    return score(gold, gold, ["ner"])
+
+
+def test_labels_come_back_from_rows_as_they_are(scores):
+    assert [row["label"] for row in scores.rows() if row["label"]] == sorted(HOSTILE)
+
+
+def test_a_table_shows_labels_and_obeys_none(scores):
+    told = str(scores)
+
+    assert [c for c in told if not c.isprintable() and c != "\n"] == []
+    for label in ("[/red]", "[link=x]y", ":smile:", "a\\x1b[2Jb", "\\u202eabc", "a\\nb"):
+        assert label in told
+
+
+def test_markdown_escapes_what_would_be_markup(scores):
+    lines = [line for line in scores.to_markdown().splitlines() if line.startswith("| ")]
+
+    assert all(line.replace("\\|", "").count("|") == 9 for line in lines)
+    assert any("\\<b\\>" in line for line in lines)
+
+
+def test_csv_runs_no_formula(scores):
+    labels = [row["label"] for row in csv.DictReader(io.StringIO(scores.to_csv()))]
+
+    assert [label for label in labels if label[:1] in "=+-@" and label] == []
+    assert "'=1+1" in labels
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(scores):
+    with pytest.raises(ValueError, match="no format 'text'; formats: table, json, markdown, csv"):
+        scores.render("text")
