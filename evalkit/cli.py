@@ -122,14 +122,15 @@ def validate(corpus: CorpusPath = None) -> None:
     name, where = split_prefix(bundled() if corpus is None else corpus)
     if not where.exists():
         raise InputError(f"{where}: no such file or folder")
-    documents, faults = [], []
+    documents: list[Document] = []
+    faults: list[str] = []
     for found in parsed(where, name, schema=schema_at(where, name)):
         if isinstance(found, Document):
             documents.append(found)
         else:
             faults += getattr(found, "faults", [str(found)])
     if faults:
-        raise LoadError([*faults])
+        raise LoadError(faults)
     counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
     checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema_at(where, name) else "; no schema.json")
     print(f"{where}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")

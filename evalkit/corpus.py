@@ -111,7 +111,8 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False) ->
     name, where = split_prefix(bundled() if path is None else path)
     if not where.exists():
         raise InputError(f"{where}: no such file or folder")
-    documents, faults = [], []
+    documents: list[Document] = []
+    faults: list[str] = []
     for found in parsed(where, name, predictions=predictions):
         if isinstance(found, Document):
             documents.append(found)

@@ -244,8 +244,9 @@ def _joined(fragments: Any, start: int, end: int) -> Fragments:
         if not (joined[-1][1] if joined else start) <= first < last <= end:
             raise DocumentError(f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}", field="fragments")
         if joined and joined[-1][1] == first:
-            first, _ = joined.pop()
-        joined.append((operator.index(first), operator.index(last)))
+            joined[-1] = (joined[-1][0], operator.index(last))
+        else:
+            joined.append((operator.index(first), operator.index(last)))
     if (joined[0][0], joined[-1][1]) != (start, end):
         raise DocumentError(f"{shown(fragments)} do not reach from {start} to {end}", field="fragments")
     return tuple(joined) if len(joined) > 1 else ()

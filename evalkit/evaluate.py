@@ -21,7 +21,7 @@ from evalkit.columns import Codes, Coding, Columns, Ints, block_offsets, first_o
 from evalkit.corpus import Corpus, load_corpus, maps_by_layer, repeated
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
-from evalkit.layers import LAYERS, Layer
+from evalkit.layers import LAYERS
 from evalkit.match import match
 from evalkit.metrics import SCHEMES, Metric, every_metric, named
 from evalkit.predict import predict
@@ -113,7 +113,7 @@ class Run:
         if maps is None:
             return
         mapped = [Corpus(side).map_labels(of) if of else side for side, of in zip(zip(*self.pairs, strict=True), maps, strict=True)]
-        self.pairs = list(zip(*mapped, strict=True))  # type: ignore[arg-type]
+        self.pairs = list(zip(*mapped, strict=True))
         named_map = isinstance(self.options.labels, str)
         self.mapping = str(self.options.labels) if named_map else hashlib.sha256(msgspec.json.encode(maps, order="sorted")).hexdigest()[:8]
 
@@ -265,7 +265,7 @@ def _maps(labels: Labels, pairs: Sequence[tuple[Document, Document]], schema: Sc
         both = maps_by_layer(labels, schema)
         return both, both
     there = {e.label for pair in pairs for document in pair for e in document.entities or ()}
-    dropped: dict[str, LabelMap] = {"entities": {label: None for label in sorted(there - set(labels))}}
+    dropped: dict[str, LabelMap] = {"entities": dict.fromkeys(sorted(there - set(labels)))}
     return dropped, dropped
 
 

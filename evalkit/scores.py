@@ -137,11 +137,12 @@ class MetricScores:
 
     def _mean(self, average: str) -> Row:
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold]
-        means = []
+        means: list[float | None] = []
         for name in ("precision", "recall", "f1"):
-            known = [(getattr(row, name), row.gold if average == "weighted" else 1) for row in rows if getattr(row, name) is not None]
+            known = [(getattr(row, name), (row.gold or 0) if average == "weighted" else 1) for row in rows if getattr(row, name) is not None]
             means.append(sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None)
-        return Row(str(self.metric), None, average, *means)
+        precision, recall, f1 = means
+        return Row(str(self.metric), None, average, precision, recall, f1)
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -109,7 +109,7 @@ def _ratio(row: Row, name: str) -> str:
     if value is None:
         return "–"
     text = f"{value:.3f}"
-    part, whole = {"precision": ("tp", "predicted"), "recall": ("found", "gold")}.get(name, (None, None))
+    part, whole = {"precision": ("tp", "predicted"), "recall": ("found", "gold")}.get(name, ("", ""))
     if part and row[whole] is not None and row[whole] < FEW_ITEMS:
         return f"{text} {_number(row[part])}/{_number(row[whole])}"
     return text

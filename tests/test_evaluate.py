@@ -3,7 +3,24 @@
 import pytest
 from marked import corpus, marked
 
-from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Schema, Scores, Span, Unplaced, Zone, evaluate, load_corpus, score
+from evalkit import (
+    Argument,
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    LoadError,
+    Schema,
+    Scores,
+    Span,
+    Unplaced,
+    Zone,
+    evaluate,
+    load_corpus,
+    score,
+)
 from evalkit.corpus import bundled
 from evalkit.schema import ZoneRule
 

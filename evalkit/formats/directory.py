@@ -54,7 +54,7 @@ class _Placed:
         self.where, self.line, self.mark = where, line, mark
 
 
-_LINES = {
+_LINES: dict[str, tuple[type[Any], type[Any]]] = {
     layer: (msgspec.defstruct(layer, [("doc", str, "")], bases=(line,), forbid_unknown_fields=True), kind)
     for layer, line, kind in (
         ("entities", EntityLine, Entity),
@@ -152,7 +152,7 @@ def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
     alone = msgspec.structs.replace(mark, parent=None) if isinstance(mark, Attribution) else mark
     if isinstance(alone, Event):
         alone = msgspec.structs.replace(alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments))
-    Document("alone", text, **{layer: (alone,)})
+    msgspec.structs.replace(Document("alone", text), **{layer: (alone,)})
     for _, _, field, span in placed(DocumentOfOne(layer, line)):  # type: ignore[arg-type]
         check_surface(span, text, layer="", field=field)
     return mark
@@ -173,15 +173,16 @@ def _after_layer(fault: DocumentError) -> str:
 
 
 def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]) -> Document | InputError:
-    annotated = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
+    annotated: Any = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
     about = {name: getattr(row, name) for name in ("language", "provenance", "rights") if getattr(row, name) is not None}
+    every: dict[str, Any] = {layer: tuple(found.mark for found in marks[layer]) for layer in annotated}
     try:
         return Document(
             row.id,
             text,
             zones=row.zones,
             meta=about | (row.meta or {}) or None,
-            **{layer: tuple(found.mark for found in marks[layer]) for layer in annotated},
+            **every,
         )
     except DocumentError as fault:
         if fault.layer in marks and fault.index is not None:

@@ -104,14 +104,15 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
 
     def numbered(lines: Iterable[bytes]) -> Iterator[bytes]:
         nonlocal number
-        for number, line in enumerate(lines, start=1):
+        for line in lines:
+            number += 1
             yield line
 
     with open_to_read(path) as file:
         reader = jsonlines.Reader(numbered(file), loads=decoder.decode)
         while True:
             try:
-                item: T | LoadError = reader.read(skip_empty=True)
+                item: Any = reader.read(skip_empty=True)
             except EOFError:
                 return
             except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError) as error:

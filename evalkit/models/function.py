@@ -37,8 +37,8 @@ def _from_file(source: str) -> Any:
     if not path.is_file():
         raise InputError(f"{source}: no file {file}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise InputError(f"{source}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -86,14 +86,18 @@ def _placed(document: Document, answer: Any) -> Document:
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
         problem = f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a Document would do"
         return msgspec.structs.replace(document, failure=problem)
-    entities, unplaced = [], []
+    entities: list[Entity] = []
+    unplaced: list[Unplaced] = []
     for item in answer:
         placed = _entity(item, len(document.text))
-        (unplaced if isinstance(placed, Unplaced) else entities).append(placed)
+        if isinstance(placed, Unplaced):
+            unplaced.append(placed)
+        else:
+            entities.append(placed)
     return Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
 
 
-def _entity(item: Any, length: int) -> Any:
+def _entity(item: Any, length: int) -> Entity | Unplaced:
     if isinstance(item, Entity):
         found: Mapping[str, Any] = msgspec.structs.asdict(item)
     elif isinstance(item, Mapping):

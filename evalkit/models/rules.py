@@ -85,10 +85,10 @@ def _entities(text: str, start: int, end: int) -> Iterator[Entity]:
     title_case = _is_title_case(text, start, end)
     for found in _NAME.finditer(text, start, end):
         for a, b in _pieces(text, found.start(), found.end(), first=start):
-            label = _name_label(text, a, b, alone=a == start or title_case)
-            if label and free(a, b):
+            named = _name_label(text, a, b, alone=a == start or title_case)
+            if named and free(a, b):
                 taken.append((a, b))
-                yield Entity(label, a, b)
+                yield Entity(named, a, b)
 
 
 def _is_title_case(text: str, start: int, end: int) -> bool:
@@ -106,10 +106,10 @@ def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
             b -= 2
         word = text[a:b]
         two = text[a:end].split(" ")[:2]
-        if word in words.NATIONALITIES or word.rstrip("s") in words.NATIONALITIES or word in words.TITLES or _is_filler(word, a == first):
+        if word in words.NATIONALITIES or word.rstrip("s") in words.NATIONALITIES or word in words.TITLES or _is_filler(word, opens=a == first):
             yield from _whole(run)
             run = []
-            if word not in words.TITLES and not _is_filler(word, a == first):
+            if word not in words.TITLES and not _is_filler(word, opens=a == first):
                 yield a, b
         elif word in words.COUNTRIES and " ".join(two) not in words.COUNTRIES and not (run and text[run[0][0] : b] in words.COUNTRIES):
             yield from _whole(run)
@@ -120,7 +120,7 @@ def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
     yield from _whole(run)
 
 
-def _is_filler(word: str, opens: bool) -> bool:
+def _is_filler(word: str, *, opens: bool) -> bool:
     return word in _FUNCTION_WORDS or (opens and word.lower() in words.AGENT_NOUNS)
 
 
@@ -129,7 +129,7 @@ def _whole(run: list[Range]) -> Iterator[Range]:
         yield run[0][0], run[-1][1]
 
 
-def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None:
+def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None:  # noqa: PLR0911 - one rule, one return
     """What a capitalised name is; None where nothing tells that it is one. `alone`: its capital proves nothing."""
     name = text[start:end]
     parts = name.split()
@@ -219,7 +219,7 @@ def _according_to(text: str, start: int, end: int, found: re.Match[str]) -> Iter
 
 def _reported(text: str, start: int, end: int, cue: Word) -> Iterator[Attribution]:
     """X said that content; or “content,” X said; or “content,” said X."""
-    quote = re.compile("[“\"][^“”\"]+[”\"]").search(text, start, end)
+    quote = re.compile('[“"][^“”"]+[”"]').search(text, start, end)
     before, after = _trimmed(text, start, cue.start), _trimmed(text, cue.end, end)
     if quote and quote.end() <= cue.start:
         source = _trimmed(text, quote.end(), cue.start)
