@@ -13,10 +13,15 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     layers      what is compared?
     metrics     when is it right?
     columns     items as numbers
+    zones       where does an item count?
     match       which predicted item answers which gold item?
+    counting    how many agree?
+    pairs       who answers whom?
+    digest      which corpus was it?
     render      how does a table look?
     summary     what does a report say first?
     scores      what is the number?
+    joining     which prediction belongs to which gold document?
     evaluate    the whole library on one page
     cli         the same, typed
 """
@@ -24,11 +29,11 @@ Read the modules in this order; each uses only those above it (tests/test_archit
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
 from evalkit.errors import EvalkitError, InputError, LoadError
-from evalkit.evaluate import evalkit_version, evaluate, score
+from evalkit.evaluate import evaluate, score
 from evalkit.models import load_model
 from evalkit.predict import predict
 from evalkit.schema import Schema
-from evalkit.scores import Scores
+from evalkit.scores import Scores, evalkit_version
 
 __all__ = [
     "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",

@@ -5,6 +5,7 @@ Exit 0 right, 2 bad input or usage, 3 environment, 4 finished in part, 1 a bug.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
@@ -14,20 +15,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
-from evalkit.corpus import Corpus, bundled, load_corpus, parsed, schema_at
+from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at
 from evalkit.document import Document
 from evalkit.errors import EvalkitError, InputError, LoadError
-from evalkit.evaluate import evalkit_version, score
-from evalkit.formats import split_prefix
-from evalkit.formats.jsonl import write
+from evalkit.evaluate import score
+from evalkit.formats.jsonl import record, write
 from evalkit.models import KINDS, load_model
 from evalkit.predict import predicted
-from evalkit.scores import Scores
+from evalkit.scores import Scores, evalkit_version
 
 T = TypeVar("T")
-PARTIAL = 4
+ENVIRONMENT, PARTIAL = 3, 4
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,7 +79,7 @@ def run(
     output: Output = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
-    check_writable(output)
+    check_writable(output, corpus)
     gold = load_corpus(corpus)
     answers = answered(model, arguments, gold)
     report(score(gold, answers, metrics, labels=labels, zones=chosen(zones)), form, output)
@@ -92,10 +93,14 @@ def predict(
     output: Output = None,
 ) -> None:
     """Run a model over a corpus and write its predictions as JSONL."""
-    check_writable(output)
+    check_writable(output, corpus)
     gold = load_corpus(corpus)
     answers = answered(model, arguments, gold)
-    write(answers, output or Path("/dev/stdout"))
+    if output:
+        write(answers, output)
+    else:
+        for document in answers:
+            sys.stdout.write(msgspec.json.encode(record(document)).decode() + "\n")
     if any(document.failure is not None for document in answers):
         raise typer.Exit(PARTIAL)
 
@@ -112,16 +117,14 @@ def score_(
     output: Output = None,
 ) -> None:
     """Score predictions that were saved."""
-    check_writable(output)
+    check_writable(output, gold, predictions)
     report(score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing), form, output)
 
 
 @app.command()
 def validate(corpus: CorpusPath = None) -> None:
     """Check a corpus: offsets, texts, ids, and what its schema declares."""
-    name, where = split_prefix(bundled() if corpus is None else corpus)
-    if not where.exists():
-        raise InputError(f"{where}: no such file or folder")
+    name, where = located(corpus)
     documents: list[Document] = []
     faults: list[str] = []
     for found in parsed(where, name, schema=schema_at(where, name)):
@@ -146,8 +149,9 @@ def models() -> None:
 
 def answered(name: str, arguments: Iterable[str] | None, gold: Corpus) -> Corpus:
     """The model's predictions, with progress on stderr."""
-    model = load_model(name, **parsed_arguments(arguments))
-    return Corpus(with_progress(predicted(model, gold), len(gold)), name=model.name, schema=gold.schema)
+    with contextlib.redirect_stdout(sys.stderr):  # what a model prints is not the result
+        model = load_model(name, **parsed_arguments(arguments))
+        return Corpus(with_progress(predicted(model, gold), len(gold)), name=model.name, schema=gold.schema)
 
 
 def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
@@ -185,10 +189,13 @@ def chosen(zones: str) -> str | list[str]:
     return zones if zones in ("primary", "all") else zones.split(",")
 
 
-def check_writable(output: Path | None) -> None:
-    """Refuse an output that cannot be written before anything is run."""
+def check_writable(output: Path | None, *inputs: str | None) -> None:
+    """Refuse an output that cannot be written, or that is an input, before anything is run."""
     if output is None:
         return
+    for path in inputs:
+        if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
+            raise InputError(f"-o {output}: is read by this very command; name another file")
     if output.is_dir():
         raise InputError(f"-o {output}: is a folder; name a file")
     if not output.parent.is_dir():
@@ -199,8 +206,10 @@ def check_writable(output: Path | None) -> None:
 
 def report(scores: Scores, form: Format | None, output: Path | None) -> None:
     """Print or write the scores; exit code 4 where documents failed."""
-    by_suffix = {".json": "json", ".md": "markdown", ".csv": "csv"}
-    name = form.value if form else by_suffix.get(output.suffix, "table") if output else "table"
+    by_suffix = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table", "": "table"}
+    if output and not form and output.suffix not in by_suffix:
+        raise InputError(f"-o {output}: no format is known for {output.suffix!r}; name one with --format")
+    name = form.value if form else by_suffix[output.suffix] if output else "table"
     text = scores.render(name) + "\n"
     if output:
         output.write_text(text, encoding="utf-8")
@@ -212,6 +221,8 @@ def report(scores: Scores, form: Format | None, output: Path | None) -> None:
 
 def main() -> None:
     """Run the command line. What goes wrong is one line on stderr a fault; a traceback would be a bug."""
+    if sys.stdout is None or sys.stderr is None:
+        sys.exit(ENVIRONMENT)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()
@@ -221,6 +232,9 @@ def main() -> None:
     except BrokenPipeError:
         # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"evalkit: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(ENVIRONMENT)
     except Exception as error:
         if os.environ.get("EVALKIT_DEBUG"):
             raise

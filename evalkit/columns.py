@@ -1,26 +1,74 @@
-"""Items as numbers: which rows are scored, and which are set aside, and why?
+"""Items as numbers: one row an item, so that a whole block of documents is compared at once.
 
-A `Columns` holds the items of one side of a block of documents, one row each. Both sides are coded together, so that what
-is equal in the items is equal in the numbers. Offsets run through the whole block: each document starts where no span of
-the one before can reach, so that spans of two documents never meet.
+Both sides of a block are coded together, so that what is equal in the items is equal in the numbers. Offsets run through the
+block: each document starts where no span of the one before can reach, so that spans of two documents never meet and
+a document needs no column of its own when spans are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.document import Document, ranges
-from evalkit.layers import Items, Layer
+from evalkit.document import Fragments
+from evalkit.layers import Items
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-MOST_BITS = 62  # of an int64 key; one is the sign, one is spare
+MOST_BITS = 62  # of an int64 key: one bit is the sign, one is spare
+DROPPED = -1  # the label code of what a label map drops
+
+
+class Codes(dict[Any, int]):
+    """A number for each new thing, from 0 on, in the order of first sight."""
+
+    def __missing__(self, key: Any) -> int:
+        self[key] = code = len(self)
+        return code
+
+    def ranks(self) -> Ints:
+        """`ranks[code]` is the place of its name in the order of names, which is the same whatever was seen first."""
+        names = sorted(self)
+        place = dict(zip(names, range(len(names)), strict=True))
+        return np.fromiter((place[name] for name in self), np.int64, len(self))
+
+
+Parts = tuple[Fragments | None, ...]
+
+
+@dataclass
+class Coding:
+    """The codes that both sides of a block share: labels for the whole run, heads and discontinuous spans for the block.
+
+    `pieces[code]` are the ranges of a discontinuous span, `parts[code]` those of each part where a layer's spans have parts;
+    code 0 stands for a contiguous span.
+    """
+
+    labels: Codes
+    heads: Codes = field(default_factory=Codes)
+    shapes: Codes = field(default_factory=lambda: Codes({((), ()): 0}))
+
+    @property
+    def pieces(self) -> list[Fragments]:
+        return [pieces for pieces, _ in self.shapes]
+
+    @property
+    def parts(self) -> list[Parts]:
+        return [parts for _, parts in self.shapes]
+
+    def shape(self, span: Any, shift: int) -> int:
+        """The code of a discontinuous span that is `shift` further on in the block."""
+        parts = tuple(part if part is None else _moved(part, shift) for part in getattr(span, "parts", ()))
+        return self.shapes[_moved(span.fragments, shift), parts]
+
+
+def _moved(pieces: Fragments, shift: int) -> Fragments:
+    return tuple((start + shift, end + shift) for start, end in pieces)
 
 
 @dataclass(frozen=True)
@@ -28,7 +76,7 @@ class Columns:
     """One row an item: int64 arrays of equal length.
 
     `document`: its place in the block. `label`, `head`: codes shared by both sides. `start`, `end`: offsets in the block.
-    `fragments`: 0 for a contiguous span, else a code that is equal where the fragments are. `row`: its place in the layer's items.
+    `fragments`: 0 for a contiguous span, else a code that is equal where the fragments are. `row`: its place among the layer's items.
     """
 
     document: Ints
@@ -44,127 +92,117 @@ class Columns:
 
     def take(self, rows: Ints | Mask) -> Columns:
         """Some of the rows."""
-        return Columns(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-class Codes(dict[Any, int]):
-    """A number for each new thing, from 0 on."""
-
-    def __missing__(self, key: Any) -> int:
-        self[key] = code = len(self)
-        return code
-
-
-@dataclass
-class Coding:
-    """The codes that the sides of a block share: labels for the whole run, the others for the block."""
-
-    labels: Codes
-    heads: Codes
-    fragments: Codes
+        return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 def to_columns(items: Items, coding: Coding, offsets: Ints) -> Columns:
     """The items as rows. `offsets[i]` is where document i starts in the block."""
-    n = len(items.spans)
+    spans, n = items.spans, len(items.spans)
     document = np.repeat(np.arange(len(items.counts), dtype=np.int64), items.counts)
-    start, end = (_ints((getattr(span, name) for span in items.spans), n) for name in ("start", "end"))
-    label = _ints(map(coding.labels.__getitem__, items.labels), n)
-    head = np.zeros(n, np.int64) if items.heads is None else _ints(map(coding.heads.__getitem__, items.heads), n)
-    broken = [row for row, span in enumerate(items.spans) if span.fragments]
-    fragments = np.zeros(n, np.int64)
-    for row in broken:
-        fragments[row] = 1 + coding.fragments[items.spans[row].fragments]
     shift = offsets[document]
+    start = np.fromiter([span.start for span in spans], np.int64, n)
+    end = np.fromiter([span.end for span in spans], np.int64, n)
+    codes, heads = coding.labels, coding.heads
+    label = np.fromiter([DROPPED if label is None else codes[label] for label in items.labels] if items.dropped else [codes[label] for label in items.labels], np.int64, n)
+    head = np.zeros(n, np.int64) if items.heads is None else np.fromiter([heads[head] for head in items.heads], np.int64, n)
+    fragments = np.zeros(n, np.int64)
+    for row in [row for row, span in enumerate(spans) if span.fragments]:
+        fragments[row] = coding.shape(spans[row], int(shift[row]))
     return Columns(document, label, head, start + shift, end + shift, fragments, np.arange(n, dtype=np.int64))
 
 
-def _ints(values: Any, n: int) -> Ints:
-    return np.fromiter(values, np.int64, n)
-
-
-def block_offsets(documents: Sequence[Document]) -> Ints:
+def block_offsets(lengths: Iterable[int], n: int) -> Ints:
     """Where each document of a block starts: after the one before, with one character between them."""
-    lengths = np.fromiter((len(document.text) + 1 for document in documents), np.int64, len(documents))
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
+    ends = np.cumsum(np.fromiter(lengths, np.int64, n) + 1)
+    return np.concatenate([np.zeros(min(n, 1), np.int64), ends[:-1]])
 
 
-def keys(*columns: Ints) -> Ints:
-    """One number a row, equal exactly where all the columns are. Packed into 62 bits; what does not fit is ranked first.
+class Packed(NamedTuple):
+    """A number a row, and how many bits the largest takes."""
 
-    Ranking keeps the order, so keys sort as the columns do, the first column foremost.
+    key: Ints
+    bits: int
+
+    def order(self) -> Ints:
+        """The rows in ascending order of key; rows with one key in their own order."""
+        n = len(self.key)
+        row_bits = bits_of(n)
+        if self.bits + row_bits > MOST_BITS:
+            return np.argsort(self.key, kind="stable").astype(np.int64)
+        # The row rides in the low bits: sorting plain integers is several times faster than sorting an index by them.
+        return np.sort((self.key << row_bits) | np.arange(n, dtype=np.int64)) & ((1 << row_bits) - 1)
+
+
+def pack(*columns: Ints) -> Packed:
+    """One number a row, equal exactly where all the columns are, and in the order of the columns, the first foremost.
+
+    Packed side by side into 62 bits; what does not fit is replaced by its rank first, so that far-apart values never collide.
     """
     packed, bits = np.zeros(len(columns[0]), np.int64), 0
     for column in columns:
         low = int(column.min(initial=0))
-        values, width = column - low, _bits(int(column.max(initial=0)) - low)
+        values, width = column - low if low else column, bits_of(int(column.max(initial=0)) - low)
         if bits + width > MOST_BITS:
-            packed, values = _ranks(packed), _ranks(values)
-            bits, width = _bits(int(packed.max(initial=0))), _bits(int(values.max(initial=0)))
-        packed = (packed << width) | values
+            packed, values = ranked(packed), ranked(values)
+            bits, width = bits_of(int(packed.max(initial=0))), bits_of(int(values.max(initial=0)))
+        packed = (packed << width) | values if bits else values.copy()
         bits += width
-    return packed
+    return Packed(packed, bits)
 
 
-def _bits(largest: int) -> int:
+def bits_of(largest: int) -> int:
+    """How many bits a number takes; one for 0."""
     return max(1, largest.bit_length())
 
 
-def _ranks(column: Ints) -> Ints:
+def ranked(column: Ints) -> Ints:
+    """Each value's place among the distinct values: the same order, in as few bits as can be."""
     return np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def first_of_each(key: Ints) -> Mask:
+def runs(key: Ints) -> Mask:
+    """True where a new key begins, in an array that is sorted by key."""
+    new = np.ones(len(key), bool)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    return new
+
+
+def first_of_each(packed: Packed) -> Mask:
     """True for the first row of every key."""
-    first = np.zeros(len(key), bool)
-    first[np.unique(key, return_index=True)[1]] = True
+    order = packed.order()
+    first = np.zeros(len(order), bool)
+    first[order[runs(packed.key[order])]] = True
     return first
 
 
-def in_zones(columns: Columns, items: Items, documents: Sequence[Document], offsets: Ints, zones: frozenset[str] | None) -> Mask:
-    """Which rows touch a scored zone. A document without zones is scored whole; so is everything where `zones` is None."""
-    if zones is None or not any(document.zones for document in documents):
-        return np.ones(len(columns), bool)
-    scored = sorted(
-        (int(offset) + start, int(offset) + end)
-        for offset, document in zip(offsets, documents, strict=True)
-        for start, end in _scored(document, zones)
-    )
-    starts, ends = (np.array([zone[i] for zone in scored], np.int64) for i in (0, 1))
-    touching = _touching(columns.start, columns.end, starts, ends)
-    for n in np.flatnonzero((columns.fragments > 0) & touching):
-        span, shift = items.spans[columns.row[n]], offsets[columns.document[n]]
-        pieces = np.array(ranges(span), np.int64) + shift
-        touching[n] = _touching(pieces[:, 0], pieces[:, 1], starts, ends).any()
-    return touching
+def joined(gold: Columns, predicted: Columns, name: str) -> Ints:
+    """A column of both sides, gold's rows first."""
+    return np.concatenate([getattr(gold, name), getattr(predicted, name)])
 
 
-def _scored(document: Document, zones: frozenset[str]) -> list[tuple[int, int]]:
-    if not document.zones:
-        return [(0, len(document.text) + 1)]
-    return [(zone.start, zone.end) for zone in document.zones if zone.label in zones]
+def exploded(columns: Columns, pieces: Sequence[Fragments]) -> tuple[Ints, Ints, Ints]:
+    """Every contiguous range of the rows, as (row, start, end): one for a contiguous span, one a fragment for others."""
+    row, start, end = np.arange(len(columns), dtype=np.int64), columns.start, columns.end
+    broken = np.flatnonzero(columns.fragments)
+    if not len(broken):
+        return row, start, end
+    more = np.array([(n, a, b) for n in broken for a, b in pieces[columns.fragments[n]]], np.int64)
+    whole = np.flatnonzero(columns.fragments == 0)
+    return tuple(np.concatenate([whole_column[whole], more[:, i]]) for i, whole_column in enumerate((row, start, end)))  # type: ignore[return-value]
 
 
-def _touching(start: Ints, end: Ints, zone_start: Ints, zone_end: Ints) -> Mask:
-    """Whether a span shares a character with any zone: the furthest end of those that start before it ends lies after its start."""
-    if not len(zone_start):
-        return np.zeros(len(start), bool)
-    reach = np.maximum.accumulate(zone_end)
-    before = np.searchsorted(zone_start, end, side="left")
-    return (before > 0) & (reach[np.maximum(before - 1, 0)] > start)
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A 64-bit mix (the finaliser of SplitMix64, Steele et al. 2014): every bit of the input moves half of the output."""
+    with np.errstate(over="ignore"):
+        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
 
 
-def repeats(layer: Layer, documents: Sequence[Document], columns: Columns, key: Ints) -> Mask:
-    """Which rows belong to an annotation that repeats an earlier one whole (all but id and score).
-
-    Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
-    """
-    found = np.zeros(len(columns), bool)
-    first = first_of_each(key)
-    for number in np.unique(columns.document[~first]):
-        rows = np.flatnonzero(columns.document == number)
-        seen: set[Hashable] = set()
-        for row, identity in zip(rows, layer.identities(documents[number]), strict=True):
-            found[row] = identity in seen
-            seen.add(identity)
+def mixed(*columns: Any) -> NDArray[np.uint64]:
+    """Several columns mixed into one, each step with its own odd number, so that their order counts."""
+    found = np.zeros(len(columns[0]), np.uint64)
+    for n, column in enumerate(columns, start=1):
+        with np.errstate(over="ignore"):
+            found = mix(found + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1)))
     return found

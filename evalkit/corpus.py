@@ -19,7 +19,8 @@ from evalkit.formats import directory, format_of, split_prefix
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
 from evalkit.schema import faults as schema_faults
 
-_ANYTHING_BUT = ("id", "score")  # two annotations that differ only here are the same one, repeated
+BUNDLED = "evalkit-news"
+_ANYTHING_BUT = ("id", "score", "text")  # two annotations that differ only here are the same one, repeated
 
 
 class Corpus:
@@ -91,9 +92,12 @@ class Corpus:
             directory.write(self, where, self.schema)
             return
         where.parent.mkdir(parents=True, exist_ok=True)
+        beside = where.parent / "schema.json"
+        if beside.exists() and load_schema(beside) != self.schema:
+            raise InputError(f"{beside} belongs to another corpus, and would be taken for the schema of {where.name}; save into another folder")
         module.write(self, where)
         if self.schema is not None:
-            save_schema(self.schema, where.parent / "schema.json")
+            save_schema(self.schema, beside)
 
 
 def bundled() -> Path:
@@ -108,9 +112,7 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False) ->
     Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. An annotation that
     repeats another (all but id and score) is refused, unless these are `predictions`: there it is scored as wrong.
     """
-    name, where = split_prefix(bundled() if path is None else path)
-    if not where.exists():
-        raise InputError(f"{where}: no such file or folder")
+    name, where = located(path)
     documents: list[Document] = []
     faults: list[str] = []
     for found in parsed(where, name, predictions=predictions):
@@ -120,7 +122,17 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False) ->
             faults += getattr(found, "faults", [str(found)])
     if faults:
         raise LoadError(faults)
-    return Corpus(documents, name="evalkit-news" if path is None else _name(where), schema=schema_at(where, name))
+    return Corpus(documents, name=BUNDLED if where == bundled() else _name(where), schema=schema_at(where, name))
+
+
+def located(path: str | Path | None) -> tuple[str | None, Path]:
+    """The format that a path names before a colon, and the path; no path, or "evalkit-news" where there is no such file, is the bundled corpus."""
+    if path is None or (str(path) == BUNDLED and not Path(BUNDLED).exists()):
+        return None, bundled()
+    name, where = split_prefix(path)
+    if not where.exists():
+        raise InputError(f"{where}: no such file or folder")
+    return name, where
 
 
 def parsed(where: Path, name: str | None = None, *, predictions: bool = False, schema: Schema | None = None) -> Iterator[Document | LoadError]:
@@ -162,9 +174,15 @@ def repeated(document: Document) -> Iterator[DocumentError]:
                 problem = f"repeats {layer}[{seen[key]}] in all but id and score; delete one"
                 yield DocumentError(problem, document=document.id, layer=layer, index=index)
             seen.setdefault(key, index)
+    for index, event in enumerate(document.events or ()):
+        arguments = [identity(argument) for argument in event.arguments]
+        for n, key in enumerate(arguments):
+            if key in arguments[:n]:
+                problem = f"repeats arguments[{arguments.index(key)}]; delete one"
+                yield DocumentError(problem, document=document.id, layer="events", index=index, field=f"arguments[{n}]")
 
 
-def identity(mark: msgspec.Struct) -> object:
+def identity(mark: msgspec.Struct) -> bytes:
     """What makes an annotation itself: all of its fields but id and score, in a form that can be hashed."""
     plain = {k: v for k, v in msgspec.to_builtins(mark).items() if k not in _ANYTHING_BUT}
     for argument in plain.get("arguments", ()):

@@ -18,10 +18,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
-from evalkit.errors import DocumentError, shown
+from evalkit.errors import DocumentError, UnknownName, shown
 
 LAYERS = ("entities", "events", "attributions")
 PARTS = ("source", "cue", "content")
+UNPLACED_IN = ("entities", "triggers", "arguments", "realis", "attributions", "attribution-relations")
 Fragments = tuple[tuple[int, int], ...]
 Attributes = dict[str, str | int | float | bool | None]
 
@@ -63,7 +64,7 @@ class Entity(Mark, frozen=True):
 
     def __post_init__(self) -> None:
         check_offsets(self)
-        _check_label("label", self.label)
+        _check_label("label", self.label, self)
         _check_score(self)
 
 
@@ -79,7 +80,7 @@ class Argument(Mark, frozen=True):
 
     def __post_init__(self) -> None:
         check_offsets(self)
-        _check_label("role", self.role)
+        _check_label("role", self.role, self)
         _check_score(self)
 
 
@@ -95,9 +96,10 @@ class Event(Mark, frozen=True):
     attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
-        _check_label("label", self.label)
+        _check_label("label", self.label, self)
         _check_score(self)
-        _make_tuple(self, "arguments")
+        _check_kind("trigger", self.trigger, Span)
+        _make_tuple(self, "arguments", Argument)
 
 
 class Attribution(Mark, frozen=True):
@@ -115,6 +117,9 @@ class Attribution(Mark, frozen=True):
 
     def __post_init__(self) -> None:
         _check_score(self)
+        for name in (*PARTS, "source_name"):
+            if getattr(self, name) is not None or name == "content":
+                _check_kind(name, getattr(self, name), Span)
 
 
 class Zone(Mark, frozen=True):
@@ -126,19 +131,24 @@ class Zone(Mark, frozen=True):
 
     def __post_init__(self) -> None:
         check_offsets(self)
-        _check_label("label", self.label)
+        _check_label("label", self.label, self)
 
 
 class Unplaced(Mark, frozen=True):
     """Something that a model said and that has no valid place in the text: counted as predicted, never as correct.
 
-    `layer` is entities, triggers, arguments or attributions; `label` is the label, event type, role or part.
+    `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution" for a whole one.
     """
 
     layer: str
     label: str
     reason: str
     quote: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.layer not in UNPLACED_IN:
+            raise DocumentError(str(UnknownName("layer", self.layer, UNPLACED_IN)), field="layer")
+        _check_label("label", self.label, self)
 
 
 class Document(Mark, frozen=True):
@@ -160,8 +170,8 @@ class Document(Mark, frozen=True):
 
     def __post_init__(self) -> None:
         try:
-            for name in (*LAYERS, "zones", "unplaced"):
-                _make_tuple(self, name)
+            for name, kind in _KINDS.items():
+                _make_tuple(self, name, kind)
             self._check()
         except DocumentError as fault:
             raise DocumentError(
@@ -182,6 +192,9 @@ class Document(Mark, frozen=True):
                 raise DocumentError(problem, layer=name, index=index, field=f"{field}.end" if field else "end")
         if self.events or self.attributions or any(e.id for e in self.entities or ()):
             _check_names(self)
+
+
+_KINDS: dict[str, type] = {"entities": Entity, "events": Event, "attributions": Attribution, "zones": Zone, "unplaced": Unplaced}
 
 
 def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
@@ -240,21 +253,47 @@ def _plain(mark: Any, field: str) -> int:
 def _joined(fragments: Any, start: int, end: int) -> Fragments:
     """The fragments with those that touch joined; none if one is left."""
     joined: list[tuple[int, int]] = []
-    for first, last in fragments:
+    for first, last in _pairs(fragments):
         if not (joined[-1][1] if joined else start) <= first < last <= end:
             raise DocumentError(f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}", field="fragments")
         if joined and joined[-1][1] == first:
-            joined[-1] = (joined[-1][0], operator.index(last))
+            joined[-1] = (joined[-1][0], last)
         else:
-            joined.append((operator.index(first), operator.index(last)))
+            joined.append((first, last))
     if (joined[0][0], joined[-1][1]) != (start, end):
         raise DocumentError(f"{shown(fragments)} do not reach from {start} to {end}", field="fragments")
     return tuple(joined) if len(joined) > 1 else ()
 
 
-def _check_label(field: str, label: object) -> None:
-    if not isinstance(label, str) or not label:
+def _pairs(fragments: Any) -> list[tuple[int, int]]:
+    try:
+        pairs = [(operator.index(first), operator.index(last)) for first, last in fragments]
+        if any(isinstance(offset, bool) for pair in fragments for offset in pair):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise DocumentError(f"{shown(fragments)} are no fragments: (start, end) pairs of whole numbers would do", field="fragments") from None
+    return pairs
+
+
+def _check_label(field: str, label: object, mark: Any) -> None:
+    if type(label) is str and label and label.isascii():
+        return
+    if not isinstance(label, str) or not label or _surrogate(label) is not None:
         raise DocumentError(f"{shown(label)} is no {field}: a text that is not empty would do", field=field)
+    force_setattr(mark, field, str(label))
+
+
+def _check_kind(field: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise DocumentError(f"{shown(value)} is no {kind.__name__}", field=field)
+
+
+def _surrogate(text: str) -> int | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
 
 
 def _check_score(mark: Any) -> None:
@@ -272,20 +311,26 @@ def _check_score(mark: Any) -> None:
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
         raise DocumentError(f"{shown(text)} is no text", field="text")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        problem = f"a lone surrogate at {error.start}: the text was decoded wrongly"
-        raise DocumentError(problem, field="text") from None
+    if (at := _surrogate(text)) is not None:
+        raise DocumentError(f"a lone surrogate at {at}: the text was decoded wrongly", field="text")
 
 
-def _make_tuple(mark: Any, field: str) -> None:
+def _make_tuple(mark: Any, field: str, kind: type) -> None:
+    """Make a list of marks a tuple, and refuse what is no such mark. None stays None in a layer, elsewhere it is empty."""
     value = getattr(mark, field)
-    if value is None or type(value) is tuple:
+    if value is None and field in LAYERS:
         return
-    if isinstance(value, (str, bytes, dict)):
-        raise DocumentError(f"{shown(value)} is no list", field=field)
-    force_setattr(mark, field, tuple(value))
+    if type(value) is not tuple:
+        try:
+            if isinstance(value, (str, bytes, dict)):
+                raise TypeError
+            value = () if value is None else tuple(value)
+        except TypeError:
+            raise DocumentError(f"{shown(value)} is no list", field=field) from None
+        force_setattr(mark, field, value)
+    for index, item in enumerate(value):
+        if type(item) is not kind:
+            raise DocumentError(f"{shown(item)} is no {kind.__name__}", field=f"{field}[{index}]")
 
 
 def _check_names(document: Document) -> None:

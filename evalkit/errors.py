@@ -73,8 +73,8 @@ class UnknownName(InputError, LookupError):
         names = list(known)
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        first, _, rest = kind.partition(" ")  # "kind of model" makes "kinds of model"
-        plural = f"{first}s {rest}".strip()
+        head, of, rest = kind.partition(" of ")  # "kind of model" makes "kinds of model"
+        plural = f"{head}s{of}{rest}"
         super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(names) or 'none'}{hint}")
 
 

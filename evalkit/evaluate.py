@@ -1,6 +1,6 @@
-"""The whole library on one page: predict, take the items, pair them, count.
+"""The whole library on one page: predict, join, take the items, pair them, count.
 
-    corpus → predict → documents, two and two → layer → columns → match → counts → Scores
+    corpus → predict → documents of both sides, block by block → layer → columns → match → counts → Scores
 
 Read the functions downwards; each uses what the one above it made.
 """
@@ -10,25 +10,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from evalkit.columns import Codes, Coding, Columns, Ints, block_offsets, first_of_each, in_zones, keys, repeats, to_columns
-from evalkit.corpus import Corpus, load_corpus, maps_by_layer, repeated
+from evalkit.columns import Codes, Ints
+from evalkit.corpus import Corpus, load_corpus, maps_by_layer, repeated, schema_at
+from evalkit.counting import COUNTS, Block, of_documents
+from evalkit.digest import Digest
+from evalkit.document import LAYERS as MARKS
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.formats import split_prefix
+from evalkit.joining import ABSENT, Joined, Source, is_jsonl
 from evalkit.layers import LAYERS
-from evalkit.match import match
-from evalkit.metrics import SCHEMES, Metric, every_metric, named
+from evalkit.metrics import DEFAULTS, Metric, named
+from evalkit.pairs import Pair, pairs_of
 from evalkit.predict import predict
-from evalkit.schema import LabelMap, Schema
-from evalkit.scores import COUNTS, FOUND, GOLD, PREDICTED, TP, Counts, Scores
+from evalkit.schema import Schema
+from evalkit.scores import Counts, Scores, evalkit_version
+from evalkit.zones import Unit
 
-BLOCK = 256  # documents that are compared at once: small enough to stay in the processor's cache
 FEW_DOCUMENTS = 20
 Labels = str | Mapping[str, Any] | tuple[Any, Any] | Sequence[str] | None
 
@@ -50,307 +54,309 @@ def score(
 ) -> Scores:
     """Score one corpus against another over the same texts: a model's, or a second annotator's.
 
-    gold, predicted: corpora, or paths. metrics: names such as "entities/strict" or "tri-c"; without them, every scheme of each
-    layer that gold has and the prediction gives. labels: the name of a label map in gold's schema, a map, a pair of maps
-    (gold's, prediction's), or a list of entity labels to keep. zones: "primary" (those that the schema names), "all", or names.
-    missing: "refuse" a prediction that lacks documents, or take them as "empty".
+    gold, predicted: corpora, or paths; JSONL files are read block by block and never held whole. metrics: names such as
+    "entities/strict" or "tri-c"; without them, for each layer that gold has and the prediction gives, what DEFAULTS names.
+    labels: the name of a label map in gold's schema, a map, a pair of maps (gold's, prediction's), or a list of entity
+    labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: "refuse" a prediction that
+    lacks documents, or take them as "empty".
 
-    Raises InputError for documents that are missing, unknown or have other texts, and for copies in gold.
+    Raises InputError for documents that are missing, unknown or have other texts, and LoadError for copies in gold.
     """
-    gold = gold if isinstance(gold, Corpus) else load_corpus(gold)
-    predicted = predicted if isinstance(predicted, Corpus) else load_corpus(predicted, predictions=True)
-    run = Run(gold, predicted, _options(labels, zones, missing))
-    wanted = run.metrics(metrics)
-    return Scores([run.counts(metric) for metric in wanted], about=run.about(wanted))
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for, in the words of the signature."""
-
-    labels: Labels
-    zones: str | frozenset[str]
-    missing: str
-
-
-def _options(labels: Labels, zones: str | Iterable[str], missing: str) -> Options:
     if missing not in ("refuse", "empty"):
         raise UnknownName("value", missing, ("refuse", "empty"), within="missing=")
+    source = _source(gold, predicted, missing)
+    run = Run(source, None if metrics is None else named(metrics), mapping_of(labels, source.schema), _zones(zones))
+    return run.scores()
+
+
+def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
+    golden, schema, name = _opened(gold, predictions=False)
+    said, _, model = _opened(predicted, predictions=True)
+    return Source(name, model, schema, golden, said, missing)
+
+
+def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus | Path, Schema | None, str]:
+    """A corpus, or the path of a file that is read block by block; with its schema and its name."""
+    if isinstance(corpus, (str, Path)):
+        _, where = split_prefix(corpus)
+        if is_jsonl(where):
+            return where, schema_at(where, "jsonl"), where.stem
+        corpus = load_corpus(corpus, predictions=predictions)
+    if not isinstance(corpus, Corpus):
+        raise InputError(f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of documents")
+    return corpus, corpus.schema, corpus.name
+
+
+def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
     if zones in ("primary", "all"):
-        return Options(labels, str(zones), missing)
-    return Options(labels, frozenset([zones] if isinstance(zones, str) else zones), missing)
+        return str(zones)
+    names = [zones] if isinstance(zones, str) else list(zones) if isinstance(zones, Iterable) else [zones]
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"zones={shown(zones)}: primary, all, or names of zones would do")
+    return frozenset(str(name).strip() for name in names)
+
+
+class Keep(dict[str, str | None]):
+    """A label map that drops every label but those it keeps."""
+
+    def get(self, label: str, default: Any = None) -> Any:
+        """The label itself where it is kept, else None."""
+        return label if label in self else None
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a block under a layer, and what of it is not matched: `extra[i]` is (document, label) of a wrong item."""
+class Mapping_:
+    """The label maps of gold and of the prediction, keyed by layer, and how the signature names them."""
 
-    columns: Columns
-    extra: Ints
-    aside: Mapping[str, int]
+    gold: Mapping[str, Any]
+    predicted: Mapping[str, Any]
+    name: str
+
+
+def mapping_of(labels: Labels, schema: Schema | None) -> Mapping_:
+    """What `labels=` means. Raises UnknownName for a map that the schema does not name."""
+    if labels is None:
+        return Mapping_({}, {}, "none")
+    if isinstance(labels, str):
+        maps = maps_by_layer(labels, schema)
+        return Mapping_(maps, maps, labels)
+    if isinstance(labels, tuple) and len(labels) == 2:
+        sides = [{} if of is None else maps_by_layer(of, schema) for of in labels]
+        return Mapping_(sides[0], sides[1], _digest_of(sides))
+    if isinstance(labels, Mapping):
+        maps = maps_by_layer(labels, schema)
+        return Mapping_(maps, maps, _digest_of([maps, maps]))
+    if not isinstance(labels, Sequence) or not all(isinstance(label, str) for label in labels):
+        raise InputError(f"labels={shown(labels)}: the name of a map, a map, a pair of maps, or a list of labels would do")
+    kept = {"entities": Keep.fromkeys(labels)}
+    return Mapping_(kept, kept, f"keep-{_digest_of(sorted(labels))}")
+
+
+def _digest_of(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:8]
+
+
+@dataclass
+class Layered:
+    """What is gathered for one layer of metrics over all blocks."""
+
+    metrics: list[Metric]
+    labels: Codes = field(default_factory=Codes)
+    units: list[Unit] = field(default_factory=list)
+    cells: dict[str, list[Ints]] = field(default_factory=dict)
+    aside: dict[str, dict[str, int]] = field(default_factory=dict)
+    documents: int = 0
+
+    def take(self, block: Block, documents: int) -> None:
+        """Add the counts of a block."""
+        shift = np.array([len(self.units)] + [0] * (1 + len(COUNTS)), np.int64)
+        for metric in self.metrics:
+            self.cells.setdefault(str(metric), []).append(block.cells(metric.scheme) + shift)
+            under = block.under(metric.scheme)
+            aside = self.aside.setdefault(str(metric), {})
+            for reason, number in {**under.gold.aside, **under.predicted.aside}.items():
+                aside[reason] = aside.get(reason, 0) + number
+        self.units += block.layout.units
+        self.documents += documents
 
 
 @dataclass
 class Run:
-    """Two corpora over the same texts, joined by id, and what was asked of them."""
+    """One comparison: where both sides come from, and what was asked of them."""
 
-    gold: Corpus
-    predicted: Corpus
-    options: Options
-    pairs: list[tuple[Document, Document]] = field(init=False)
-    mapping: str = field(init=False, default="none")
+    source: Source
+    asked: list[Metric] | None
+    mapping: Mapping_
+    zones: str | frozenset[str]
 
     def __post_init__(self) -> None:
-        """Join the two sides and put both under the label map."""
-        for document in self.gold:
-            if fault := next(repeated(document), None):
-                raise LoadError([f"{self.gold.name}: {fault}"])
-        self.pairs = list(_joined(self.gold, self.predicted, self.options.missing))
-        self._map_labels()
+        """Start with nothing gathered."""
+        metrics = self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULTS]
+        names = dict.fromkeys(metric.layer for metric in metrics)
+        self.layers = {name: Layered([metric for metric in metrics if metric.layer == name]) for name in names}
+        self.seen = Seen()
+        self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
+        self._digested = False
+        for name, layered in self.layers.items():
+            for label in self.source.schema.declared(name) if self.source.schema and self.mapping.name == "none" else ():
+                layered.labels[label]
 
-    def _map_labels(self) -> None:
-        maps = _maps(self.options.labels, self.pairs, self.gold.schema)
-        if maps is None:
-            return
-        mapped = [Corpus(side).map_labels(of) if of else side for side, of in zip(zip(*self.pairs, strict=True), maps, strict=True)]
-        self.pairs = list(zip(*mapped, strict=True))
-        named_map = isinstance(self.options.labels, str)
-        self.mapping = str(self.options.labels) if named_map else hashlib.sha256(msgspec.json.encode(maps, order="sorted")).hexdigest()[:8]
+    def scores(self) -> Scores:
+        """Go through all blocks, and keep the counts."""
+        for joined in self.source.blocks():
+            self.seen.take(joined)
+            if isinstance(self.source.gold, Path):  # what is let go cannot be digested later
+                self._digest.take(joined.gold)
+                self._digested = True
+            for name, layered in self.layers.items():
+                if (block := self.block(name, joined)) is not None:
+                    layered.take(*block)
+        self._refuse_unscored()
+        counts = [self._counts(metric) for metric in self._scored()]
+        if not counts:
+            raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
+        return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest)
 
-    def metrics(self, asked: str | Iterable[str | Metric] | None) -> list[Metric]:
-        """The metrics asked for; else those of each layer that gold has and the prediction gives."""
-        gives = {marks: self._gives(marks) for marks in {layer.marks for layer in LAYERS.values()}}
-        if asked is None:
-            found = [metric for metric in every_metric() if all(gives[LAYERS[metric.layer].marks])]
-            if not found:
-                raise InputError(f"{self.gold.name} and {self.predicted.name} have no layer in common to score")
-            return found
-        for metric in (wanted := named(asked)):
-            marks = LAYERS[metric.layer].marks
-            for side, has in zip((self.gold, self.predicted), gives[marks], strict=True):
-                if not has:
-                    raise InputError(f"{metric}: {side.name} has no {marks} in any document")
-        return wanted
-
-    def _gives(self, marks: str) -> tuple[bool, bool]:
-        gold = any(getattr(g, marks) is not None for g, _ in self.pairs)
-        said = any(getattr(p, marks) is not None or p.failure is not None for _, p in self.pairs)
-        return gold, said
-
-    def counts(self, metric: Metric) -> Counts:
-        """The counts of a metric over all documents that gold annotates in its layer."""
-        layer = LAYERS[metric.layer]
-        pairs = [(g, p) for g, p in self.pairs if getattr(g, layer.marks) is not None]
-        _refuse_unannotated(pairs, layer.marks)
-        labels = Codes()
-        for label in self.gold.schema.declared(metric.layer) if self.gold.schema and self.mapping == "none" else ():
-            labels[label]
-        zones = self.scored_zones(layer.marks)
-        cells, aside = [], {"documents_not_annotated": len(self.pairs) - len(pairs)}
-        for first in range(0, len(pairs), BLOCK):
-            block = Block(pairs[first : first + BLOCK], metric, labels, zones)
-            cells.append(block.cells() + np.array([first, *[0] * (1 + len(COUNTS))]))
-            for reason, number in block.aside.items():
-                aside[reason] = aside.get(reason, 0) + number
-        return self._sorted(metric, pairs, labels, np.concatenate(cells) if cells else np.zeros((0, 6), np.int64), aside)
-
-    def _sorted(self, metric: Metric, pairs: Sequence[tuple[Document, Document]], labels: Codes, cells: Ints, aside: Mapping[str, int]) -> Counts:
-        names = sorted(labels)
-        place = np.array([names.index(label) for label in labels], np.int64) if len(names) < 99 else _places(labels, names)
-        units = tuple(gold.id for gold, _ in pairs)
-        label = place[cells[:, 1]] if len(place) else cells[:, 1]
-        signature = self.signature(metric, pairs)
-        return Counts(str(metric), tuple(names), units, cells[:, 0], label, cells[:, 2:], signature, aside)
-
-    def scored_zones(self, marks: str) -> frozenset[str] | None:
-        """The zones in which a layer is scored; None for everywhere."""
-        if self.options.zones == "all":
+    def block(self, name: str, joined: Joined) -> tuple[Block, int] | None:
+        """A block under a layer, with how many of its documents gold annotates there."""
+        layer = LAYERS[name]
+        annotated = [n for n, gold in enumerate(joined.gold) if getattr(gold, layer.marks) is not None]
+        if not annotated:
             return None
-        if self.options.zones == "primary":
-            return self.gold.schema.primary_zones(marks) if self.gold.schema else None
-        known = {zone.label for gold, _ in self.pairs for zone in gold.zones}
-        for zone in sorted(self.options.zones):
-            if zone not in known:
-                raise UnknownName("zone", zone, ("primary", "all", *sorted(known)), within=self.gold.name)
-        return frozenset(self.options.zones)
+        golden = [joined.gold[n] for n in annotated]
+        predicted = [_heard(joined.predicted[n]) for n in annotated]
+        maps = self.mapping.gold, self.mapping.predicted
+        block = of_documents(golden, predicted, layer, name, self.layers[name].labels, self._scored_zones(layer.marks), maps)
+        if block.gold.aside["gold_copies"]:
+            raise LoadError([f"{self.source.name}: {fault}" for document in golden for fault in repeated(document)])
+        return block, len(annotated)
 
-    def signature(self, metric: Metric, pairs: Sequence[tuple[Document, Document]]) -> dict[str, str]:
-        """What the number depends on, in order."""
-        zones = self.scored_zones(LAYERS[metric.layer].marks)
+    def _scored(self) -> Iterator[Metric]:
+        for name, layered in self.layers.items():
+            if self.asked is not None or self.seen.has(LAYERS[name].marks):
+                yield from layered.metrics
+
+    def _refuse_unscored(self) -> None:
+        """What was asked for must be there; a prediction that gives a layer must give it for every document that gold annotates."""
+        for metric in self.asked or ():
+            marks = LAYERS[metric.layer].marks
+            for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
+                if marks not in there and not (there is self.seen.in_predicted and self.seen.silent and not self.seen.in_predicted):
+                    raise InputError(f"{metric}: {side} has no {marks} in any document")
+        for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
+            if marks in self.seen.unannotated and marks in self.seen.in_predicted:
+                raise InputError(
+                    f"document {shown(self.seen.unannotated[marks])}: the prediction has no {marks}, while others have; "
+                    "write an empty list for none found, or a failure with its reason"
+                )
+        self._refuse_unknown_zones()
+
+    def _refuse_unknown_zones(self) -> None:
+        for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
+            if zone not in self.seen.zones:
+                raise UnknownName("zone", zone, ("primary", "all", *sorted(self.seen.zones)), within=self.source.name)
+
+    def _scored_zones(self, marks: str) -> frozenset[str] | None:
+        """The zones in which a layer is scored; None for everywhere."""
+        if isinstance(self.zones, frozenset):
+            return self.zones
+        return self.source.schema.primary_zones(marks) if self.zones == "primary" and self.source.schema else None
+
+    def _counts(self, metric: Metric) -> Counts:
+        layered = self.layers[metric.layer]
+        ranks = layered.labels.ranks()
+        cells = np.concatenate(layered.cells.get(str(metric), [np.zeros((0, 2 + len(COUNTS)), np.int64)]))
+        aside = dict(layered.aside.get(str(metric), {}))
+        aside["documents_not_annotated"] = self.seen.documents - layered.documents
+        aside.pop("gold_copies", None)
+        return Counts(
+            str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[:, 0], ranks[cells[:, 1]] if len(ranks) else cells[:, 1],
+            cells[:, 2:], self._signature(metric, layered), aside,
+        )  # fmt: skip
+
+    def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
+        """What the number depends on, in order; without the digest of gold, which is added when it is first asked for."""
+        zones = self._scored_zones(LAYERS[metric.layer].marks)
         fields = {
             "evalkit": evalkit_version(),
-            "corpus": f"{self.gold.name}@{digest(self.gold, LAYERS[metric.layer].marks)[:8]}",
-            "docs": f"{len(pairs)}/{len(self.pairs)}",
+            "corpus": f"{self.source.name}@",
+            "docs": f"{layered.documents}/{self.seen.documents}",
             "metric": str(metric),
             "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
             "macro": "gold-labels",
-            "map": self.mapping,
+            "map": self.mapping.name,
             "dup": "fp",
-            "missing": self.options.missing,
-            "model": self.predicted.name,
+            "missing": self.source.missing,
+            "model": self.source.model,
         }
-        return {name: value.replace("|", "/").replace("\n", " ") for name, value in fields.items()}
+        return {name: " ".join(value.replace("|", "/").split()) for name, value in fields.items()}
 
-    def about(self, metrics: Sequence[Metric]) -> dict[str, Any]:
+    def _about(self) -> dict[str, Any]:
         """What was run on what, for the head and the foot of the report."""
-        texts = {"name": self.gold.name, "documents": len(self.pairs), "digest": digest(self.gold, *sorted({LAYERS[m.layer].marks for m in metrics}))}
-        failures = {predicted.id: predicted.failure for _, predicted in self.pairs if predicted.failure is not None}
         return {
-            "model": self.predicted.name,
-            "corpus": texts,
+            "model": self.source.model,
+            "corpus": {"name": self.source.name, "documents": self.seen.documents},
             "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
-            "failures": failures,
+            "failures": dict(self.seen.failures),
+            "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
             "warnings": list(self._warnings()),
         }
 
     def _warnings(self) -> Iterator[str]:
-        if len(self.pairs) == 1:
+        if self.seen.documents == 1:
             yield "one document: these numbers describe this text, and rank no models"
-        elif len(self.pairs) < FEW_DOCUMENTS:
-            yield f"{len(self.pairs)} documents: differences between models may well be chance"
-        absent = len(self.gold) - sum(g.id in self.predicted for g in self.gold)
-        if absent:
-            yield f"{absent} documents are missing from the prediction and were taken as empty"
-        if maps := _maps(self.options.labels, self.pairs, self.gold.schema):
-            kept = sorted({e.label for g, p in self.pairs for e in (*(g.entities or ()), *(p.entities or ()))} - {v for m in maps for v in m.get("entities", {}).values()})
-            if kept:
-                yield f"labels that the map does not name were kept: {', '.join(kept[:10])}"
+        elif self.seen.documents < FEW_DOCUMENTS:
+            yield f"{self.seen.documents} documents: differences between models may well be chance"
+        if self.source.absent:
+            yield f"{self.source.absent} documents are missing from the prediction and were taken as empty"
+        if isinstance(keep := self.mapping.gold.get("entities"), Keep) and (nowhere := sorted(set(keep) - set(self.layers["entities"].labels if "entities" in self.layers else keep))):
+            yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
+        for name, layered in self.layers.items():
+            maps = [maps.get(name, {}) for maps in (self.mapping.gold, self.mapping.predicted)]
+            if any(maps) and not any(isinstance(of, Keep) for of in maps):
+                kept = sorted(set(layered.labels) - {label for of in maps for label in of.values()})
+                if kept:
+                    yield f"{name}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
+
+    def digest(self, layer: str) -> str:
+        """The digest of gold under a layer of metrics; of a corpus in memory it is made when it is first asked for."""
+        if not self._digested and isinstance(self.source.gold, Corpus):
+            self._digest.take(list(self.source.gold))
+            self._digested = True
+        return self._digest.of(LAYERS[layer].marks, self.source.schema)
+
+    def pairs(self, metric: Metric) -> Iterator[Pair]:
+        """Who answers whom under a metric, document by document; the documents are gone through again."""
+        for joined in self.source.blocks():
+            if (found := self.block(metric.layer, joined)) is not None:
+                annotated = [n for n, gold in enumerate(joined.gold) if getattr(gold, LAYERS[metric.layer].marks) is not None]
+                yield from pairs_of(found[0], metric, [joined.gold[n] for n in annotated], self.layers[metric.layer].labels)
 
 
-def _places(labels: Codes, names: Sequence[str]) -> Ints:
-    at = {name: n for n, name in enumerate(names)}
-    return np.array([at[label] for label in labels], np.int64)
+def _heard(document: Any) -> Any:
+    """A prediction; one that failed says nothing, whatever it carries."""
+    return document if document.failure is None else Document(document.id, document.text)
 
 
-def _joined(gold: Corpus, predicted: Corpus, missing: str) -> Iterator[tuple[Document, Document]]:
-    """Each gold document with its prediction. Refuses what is missing, unknown, or over another text."""
-    if extra := [id for id in predicted.ids if id not in gold]:
-        raise InputError(f"{predicted.name}: {len(extra)} documents are not in {gold.name}, such as {shown(extra[0])}; score against the corpus they come from")
-    lacking = [id for id in gold.ids if id not in predicted]
-    if lacking and missing == "refuse":
-        raise InputError(
-            f"{predicted.name}: lacks {len(lacking)} of {len(gold)} documents, such as {shown(lacking[0])}; predict them, or count them as empty with missing=empty"
-        )
-    for document in gold:
-        if document.id not in predicted:
-            yield document, Document(document.id, document.text, entities=(), events=(), attributions=())
-            continue
-        answer = predicted[document.id]
-        if answer.text != document.text:
-            raise InputError(f"{predicted.name}: document {shown(document.id)} has another text than in {gold.name}{_first_difference(document.text, answer.text)}")
-        yield document, answer
+@dataclass
+class Seen:
+    """What all blocks together hold: for the checks that need them all, the report and the digest of gold."""
 
+    documents: int = 0
+    in_gold: set[str] = field(default_factory=set)
+    in_predicted: set[str] = field(default_factory=set)
+    unannotated: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    zones: set[str] = field(default_factory=set)
+    silent: bool = False
+    reasons: dict[str, int] = field(default_factory=dict)
 
-def _first_difference(gold: str, other: str) -> str:
-    at = next((n for n, (a, b) in enumerate(zip(gold, other, strict=False)) if a != b), min(len(gold), len(other)))
-    return f": from character {at} on, {shown(other[at : at + 20])} where {shown(gold[at : at + 20])} is expected"
+    def take(self, joined: Joined) -> None:
+        """Note a block."""
+        self.documents += len(joined.gold)
+        for document in joined.predicted:
+            if document.failure is not None and document.failure != ABSENT:
+                self.failures[document.id] = document.failure
+            self.silent |= document.failure is not None
+            for item in document.unplaced:
+                self.reasons.setdefault(item.reason, 0)
+                self.reasons[item.reason] += 1
+        for document in joined.gold:
+            if document.failure is not None or document.unplaced:
+                raise InputError(f"document {shown(document.id)}: gold carries a failure or unplaced items, which only predictions can")
+        for marks in MARKS:
+            said = [getattr(document, marks) is not None for document in joined.predicted]
+            if any(said):
+                self.in_predicted.add(marks)
+            annotated = [getattr(document, marks) is not None for document in joined.gold]
+            if any(annotated):
+                self.in_gold.add(marks)
+            if marks not in self.unannotated and not all(said):
+                for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
+                    if gold and not has and document.failure is None:
+                        self.unannotated.setdefault(marks, document.id)
+        self.zones.update(zone.label for document in joined.gold for zone in document.zones)
 
-
-def _refuse_unannotated(pairs: Sequence[tuple[Document, Document]], marks: str) -> None:
-    for _, predicted in pairs:
-        if getattr(predicted, marks) is None and predicted.failure is None:
-            raise InputError(
-                f"document {shown(predicted.id)}: the prediction has no {marks}, while others have; write an empty list for none found, or a failure with its reason"
-            )
-
-
-def _maps(labels: Labels, pairs: Sequence[tuple[Document, Document]], schema: Schema | None) -> tuple[dict[str, LabelMap], dict[str, LabelMap]] | None:
-    """The label maps of gold and of the prediction, keyed by layer; None where there are none."""
-    if labels is None:
-        return None
-    if isinstance(labels, tuple):
-        gold, predicted = labels
-        return tuple({} if of is None else maps_by_layer(of, schema) for of in (gold, predicted))  # type: ignore[return-value]
-    if isinstance(labels, (str, Mapping)):
-        both = maps_by_layer(labels, schema)
-        return both, both
-    there = {e.label for pair in pairs for document in pair for e in document.entities or ()}
-    dropped: dict[str, LabelMap] = {"entities": dict.fromkeys(sorted(there - set(labels)))}
-    return dropped, dropped
-
-
-class Block:
-    """Some documents of both sides under one metric."""
-
-    def __init__(self, pairs: Sequence[tuple[Document, Document]], metric: Metric, labels: Codes, zones: frozenset[str] | None) -> None:
-        """Make the columns of both sides."""
-        self.layer, self.scheme = LAYERS[metric.layer], SCHEMES[metric.scheme]
-        self.as_set = self.layer.as_set and not self.scheme.same_label
-        self.marks, self.labels, self.n = metric.layer, labels, len(pairs)
-        coding = Coding(labels, Codes(), Codes())
-        golden = [gold for gold, _ in pairs]
-        self.gold = self._side(golden, golden, coding, zones, "gold")
-        self.predicted = self._side([predicted for _, predicted in pairs], golden, coding, zones, "predicted")
-        self.aside = {**self.gold.aside, **self.predicted.aside}
-
-    def _side(self, documents: list[Document], golden: list[Document], coding: Coding, zones: frozenset[str] | None, name: str) -> Side:
-        offsets = block_offsets(golden)
-        items = self.layer.items(documents)
-        columns = to_columns(items, coding, offsets)
-        inside = in_zones(columns, items, golden, offsets, zones)
-        whole = _item_keys(columns, label=True)
-        copies = repeats(self.layer, documents, columns, whole) if name == "predicted" else np.zeros(len(columns), bool)
-        scored = inside & ~copies
-        kept = columns.take(scored)
-        order = np.argsort(self._rank()[kept.label], kind="stable") if len(kept) else np.zeros(0, np.int64)
-        kept = kept.take(order)  # so that of items that become equal, the first by name is the one that stays
-        kept_first = kept.take(first_of_each(_item_keys(kept, label=not self.as_set)))
-        extra = np.stack([columns.document, columns.label], axis=1)[inside & copies]
-        aside = {f"{name}_outside_zones": int((~inside).sum()), f"{name}_merged": len(kept) - len(kept_first)}
-        if name == "predicted":
-            unplaced = _unplaced(documents, self.marks, coding.labels)
-            aside |= {"duplicate": len(extra), "unplaced": len(unplaced)}
-            extra = np.concatenate([extra, unplaced])
-        return Side(kept_first, extra, aside)
-
-    def _rank(self) -> Ints:
-        """The place of each label in the order of names, which is the same whatever was read first."""
-        names = list(self.labels)
-        rank = np.empty(len(names), np.int64)
-        rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-        return rank
-
-    def cells(self) -> Ints:
-        """(document, label, gold, predicted, found, tp) for each document and label that has any."""
-        gold, predicted = self.gold.columns, self.predicted.columns
-        pairs = match(gold, predicted, self.scheme, self._rank())
-        width = max(len(self.labels), 1)
-        total = np.zeros((self.n * width, len(COUNTS)), np.int64)
-        for column, of, rows in (
-            (GOLD, gold, slice(None)),
-            (PREDICTED, predicted, slice(None)),
-            (FOUND, gold, pairs.gold),
-            (TP, predicted, pairs.predicted),
-        ):
-            total[:, column] = np.bincount((of.document * width + of.label)[rows], minlength=len(total))
-        extra = self.predicted.extra
-        total[:, PREDICTED] += np.bincount(extra[:, 0] * width + extra[:, 1], minlength=len(total))
-        there = np.flatnonzero(total.any(axis=1))
-        return np.concatenate([np.stack([there // width, there % width], axis=1), total[there]], axis=1)
-
-
-def _item_keys(columns: Columns, *, label: bool) -> Ints:
-    names = ("head", "start", "end", "fragments", *(("label",) if label else ()))
-    return keys(*(getattr(columns, name) for name in names))
-
-
-def _unplaced(documents: Sequence[Document], layer: str, labels: Codes) -> Ints:
-    found = [(n, labels[item.label]) for n, document in enumerate(documents) for item in document.unplaced if item.layer == layer]
-    return np.array(found, np.int64).reshape(-1, 2)
-
-
-def digest(corpus: Corpus, *layers: str) -> str:
-    """The sha256 of a corpus: of its schema and of each document's text, zones and gold in the layers, sorted by id."""
-    whole = hashlib.sha256(msgspec.json.encode(corpus.schema, order="sorted"))
-    for document in sorted(corpus, key=lambda d: d.id):
-        parts = (document.id, document.text, document.zones, *(getattr(document, layer) for layer in layers))
-        whole.update(hashlib.sha256(msgspec.json.encode(parts, order="sorted")).digest())
-    return whole.hexdigest()
-
-
-def evalkit_version() -> str:
-    """The version of the installed distribution; "unknown" where evalkit is run from a folder that was never installed."""
-    try:
-        return version("evalkit-ie")
-    except PackageNotFoundError:
-        return "unknown"
+    def has(self, marks: str) -> bool:
+        """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""
+        return marks in self.in_gold and (marks in self.in_predicted or (self.silent and not self.in_predicted))

@@ -1,8 +1,16 @@
 """When is it right? A scheme says so; a metric is a layer under a scheme, and its name is the same everywhere.
 
-Strict and exact are those of SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013, section 4): the same span, with the same
-label or with any. `triggers`, `arguments` are sets formed after the scheme's projection (Li et al. 2013), so that
-`tri-i`, `tri-c`, `arg-i` and `arg-c` are those of TextEE (Huang et al. 2024).
+The schemes are those of SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013, section 4), with credit given to one-to-one pairs:
+
+    scheme      a pair may be made when     credit
+    strict      same span, same label       1
+    exact       same span                   1
+    type        overlap, same label         1
+    partial     overlap                     1 if the same span, else 1/2
+    characters  -                           1 for each character that both sides put under one label
+
+The score is the largest total credit that pairs can have. Two spans overlap if they share at least one character.
+`tri-i` to `arg-c+` are the metrics of TextEE (Huang et al. 2024, section 3).
 """
 
 from __future__ import annotations
@@ -10,30 +18,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evalkit.errors import InputError, UnknownName
+from evalkit.errors import InputError, UnknownName, shown
 from evalkit.layers import LAYERS
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """When a pair may be made: must the spans be equal, must the labels?"""
+    """Whether a pair must have one label; where it need not, a label's row has no F1."""
 
-    same_span: bool
     same_label: bool
 
 
 SCHEMES = {
-    "strict": Scheme(same_span=True, same_label=True),
-    "exact":  Scheme(same_span=True, same_label=False),
+    "strict":     Scheme(same_label=True),
+    "exact":      Scheme(same_label=False),
+    "partial":    Scheme(same_label=False),
+    "type":       Scheme(same_label=True),
+    "characters": Scheme(same_label=True),
 }  # fmt: skip
 
 ALIASES = {
-    "ner":   "entities/strict",
-    "tri-i": "triggers/exact",   "ti": "triggers/exact",
-    "tri-c": "triggers/strict",  "tc": "triggers/strict",
-    "arg-i": "arguments/exact",  "ai": "arguments/exact",
-    "arg-c": "arguments/strict", "ac": "arguments/strict",
+    "ner":    "entities/strict",
+    "tri-i":  "triggers/exact",            "ti":  "triggers/exact",
+    "tri-c":  "triggers/strict",           "tc":  "triggers/strict",
+    "arg-i":  "arguments/exact",           "ai":  "arguments/exact",
+    "arg-c":  "arguments/strict",          "ac":  "arguments/strict",
+    "arg-i+": "attached-arguments/exact",  "ai+": "attached-arguments/exact",
+    "arg-c+": "attached-arguments/strict", "ac+": "attached-arguments/strict",
 }  # fmt: skip
+
+DEFAULTS = (  # what is printed where nothing was asked for, as far as gold and prediction have it
+    "entities/strict", "entities/exact", "entities/partial", "entities/type",
+    "triggers/exact", "triggers/strict", "arguments/exact", "arguments/strict", "attached-arguments/exact", "attached-arguments/strict",
+    "attributions/type", "attributions/strict", "attribution-relations/type", "attribution-relations/strict",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -42,10 +60,8 @@ class Metric:
 
     >>> Metric.of("tri-c")
     Metric(layer='triggers', scheme='strict')
-    >>> Metric.of("entity/strict")
-    Traceback (most recent call last):
-        ...
-    evalkit.errors.UnknownName: no layer 'entity' in 'entity/strict'; layers: entities, triggers, arguments, attributions; did you mean 'entities'?
+    >>> str(Metric.of("entities"))
+    'entities/strict'
     """
 
     layer: str
@@ -63,7 +79,7 @@ class Metric:
             raise UnknownName("layer", layer, LAYERS, within=name)
         if slash and scheme not in SCHEMES:
             raise UnknownName("scheme", scheme, SCHEMES, within=name)
-        if scheme not in (*LAYERS[layer].schemes, ""):
+        if scheme and scheme not in LAYERS[layer].schemes:
             raise InputError(f"{name}: {layer} offers no {scheme}; it offers {', '.join(LAYERS[layer].schemes)}")
         return cls(layer, scheme or "strict")
 
@@ -79,6 +95,8 @@ def every_metric() -> list[Metric]:
 def named(metrics: str | Iterable[str | Metric]) -> list[Metric]:
     """The metrics of a list, or of a text with commas; each once."""
     names = metrics.replace(",", " ").split() if isinstance(metrics, str) else metrics
+    if not isinstance(names, Iterable):
+        raise InputError(f"metrics={shown(metrics)}: names of metrics would do, such as entities/strict")
     found = list(dict.fromkeys(map(Metric.of, names)))
     if not found:
         raise InputError(f"no metric was named; metrics: {', '.join(map(str, every_metric()))}")

@@ -32,7 +32,7 @@ RULES = {
 }
 
 
-class EventType(msgspec.Struct, frozen=True):
+class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an event type means, and the roles in it; `crosswalk` names what other ontologies call it."""
 
     definition: str = ""
@@ -40,19 +40,24 @@ class EventType(msgspec.Struct, frozen=True):
     crosswalk: dict[str, dict[str, str]] = {}
 
 
-class AttributionTypes(msgspec.Struct, frozen=True):
+class AttributionTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parts and the types of attributions, with their definitions."""
 
     parts: dict[str, str] = {}
     types: dict[str, str] = {}
 
 
-class ZoneRule(msgspec.Struct, frozen=True):
+class ZoneRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which layers are annotated in a zone, and for which of them it counts in the primary score."""
 
     definition: str = ""
     annotated: tuple[str, ...] = LAYERS
     primary: tuple[str, ...] = LAYERS
+
+    def __post_init__(self) -> None:
+        for layer in (*self.annotated, *self.primary):
+            if layer not in LAYERS:
+                raise UnknownName("layer", layer, LAYERS)
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -98,7 +103,7 @@ def load_schema(path: Path) -> Schema:
     """The schema in a file. Raises LoadError with the file and the field."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Schema)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OSError, RecursionError) as error:
         raise LoadError([f"{path}: {error}"]) from None
 
 

@@ -1,36 +1,39 @@
 """What is the number? Counts of what was there, what was said and what agreed, and the ratios of them.
 
-Only counts are kept, as integers, for each document and label. Precision, recall and F1 are worked out when they are asked
-for, so that adding, resampling and regrouping never leave a stale ratio behind.
+Only counts are kept, as integers, for each unit (a document, or the parts of it in one zone) and label. Precision, recall
+and F1 are worked out when they are asked for, so that adding, resampling and regrouping never leave a stale ratio behind.
 
-    tp      credit on the predicted side: predicted items that answer a gold item
+    tp      credit on the predicted side: predicted items that answer a gold item, a half for each half credit
     found   credit on the gold side: gold items that are answered
     fp = predicted - tp, fn = gold - found
     precision = tp / predicted, recall = found / gold, F1 = 2 tp / (gold + predicted); 0/0 is None
 
-Under a label-free scheme (exact) a label's recall counts gold items of that label, its precision predicted ones, and only
-micro has an F1. `micro` sums the labels; `macro` is the unweighted mean over the labels that gold has, `weighted` the mean
-weighed by their gold items; either leaves out a label whose value is undefined.
+Under a label-free scheme (exact, partial) a label's recall counts gold items of that label, its precision predicted ones,
+and only micro has an F1. `micro` sums the labels; `macro` is the unweighted mean over the labels that gold has (seqeval
+takes those of gold or prediction), `weighted` the mean weighed by their gold items; either leaves out a label whose value
+is undefined.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evalkit.columns import Ints
+from evalkit.counting import COUNTS, FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED
 from evalkit.errors import InputError, UnknownName
 from evalkit.metrics import SCHEMES, Metric
+from evalkit.pairs import Pair
 from evalkit.render import RENDERERS, Report
 from evalkit.summary import summarised
+from evalkit.zones import Unit
 
-COUNTS = ("gold", "predicted", "found", "tp")
-GOLD, PREDICTED, FOUND, TP = range(4)
 AVERAGES = ("micro", "macro", "weighted")
 SCHEMA_VERSION = 1
 
@@ -53,39 +56,61 @@ class Row:
     gold: int | None = None
 
 
+class Muc(NamedTuple):
+    """The counts of SemEval-2013 task 9.1: of gold items correct + partial + incorrect + missing, of predicted ones … + spurious."""
+
+    correct: int
+    incorrect: int
+    partial: int
+    missing: int
+    spurious: int
+
+
 @dataclass(frozen=True)
 class Counts:
-    """The counts of one metric, sparse: `values[i]` is (gold, predicted, found, tp) of `labels[label[i]]` in `units[unit[i]]`.
+    """The counts of one metric, sparse: `values[i]` has the COUNTS of `labels[label[i]]` in `units[unit[i]]`.
 
-    `units` are document ids. `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was
-    not matched: items outside the scored zones and copies that a layer makes equal (not in the counts), duplicates and
-    items without a place (in the counts, as wrong).
+    `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was not matched: items outside
+    the scored zones and items that a layer makes equal (not in the counts), copies and items without a place (in the
+    counts, as wrong).
     """
 
     metric: str
     labels: tuple[str, ...]
-    units: tuple[str, ...]
+    units: tuple[Unit, ...]
     unit: Ints
     label: Ints
     values: Ints
     signature: Mapping[str, str]
     set_aside: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse counts that no comparison could have made."""
+        full, half = self.values[:, [FOUND, TP]], self.values[:, [FOUND_HALF, TP_HALF]]
+        wrong = self.values[:, [WRONG_GOLD, WRONG_PREDICTED]]
+        if (self.values < 0).any() or (full + half + wrong > self.values[:, [GOLD, PREDICTED]]).any():
+            raise InputError(f"{self.metric}: counts that cannot be: more items answered than there are")
+
     @cached_property
     def totals(self) -> Ints:
-        """Labels × (gold, predicted, found, tp)."""
-        total = np.zeros((len(self.labels), len(COUNTS)), np.int64)
-        np.add.at(total, self.label, self.values)
+        """Labels × COUNTS."""
+        return self.summed(self.label, len(self.labels))
+
+    def summed(self, group: Ints, n: int) -> Ints:
+        """The counts added up by group: n × COUNTS."""
+        total = np.zeros((n, len(COUNTS)), np.int64)
+        np.add.at(total, group, self.values)
         return total
 
 
 class MetricScores:
     """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`, `.weighted`, `.signature`."""
 
-    def __init__(self, counts: Counts) -> None:
-        """Keep the counts."""
+    def __init__(self, counts: Counts, digest: Callable[[str], str] | None = None) -> None:
+        """Keep the counts; `digest` makes that of gold when the signature is first asked for."""
         self.counts = counts
         self.metric = Metric.of(counts.metric)
+        self._digest = digest
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -115,25 +140,50 @@ class MetricScores:
     @property
     def signature(self) -> str:
         """One line that lets a stranger repeat the number."""
-        return "|".join(f"{name}:{value}" for name, value in self.counts.signature.items())
+        return "|".join(f"{name}:{value}" for name, value in self.signed.items())
+
+    @cached_property
+    def signed(self) -> dict[str, str]:
+        """The fields of the signature."""
+        fields = dict(self.counts.signature)
+        if self._digest is not None and fields.get("corpus", "").endswith("@"):
+            fields["corpus"] += self._digest(self.metric.layer)[:8]
+        return fields
+
+    @property
+    def muc(self) -> Muc:
+        """The counts of MUC, over all labels."""
+        total = self.counts.totals.sum(axis=0)
+        correct, partial, wrong = int(total[FOUND]), int(total[FOUND_HALF]), int(total[WRONG_GOLD])
+        answered = correct + partial + wrong
+        return Muc(correct, wrong, partial, int(total[GOLD]) - answered, int(total[PREDICTED]) - answered)
 
     def rows(self) -> list[Row]:
         """A row for each label, then the averages."""
         return [*(self[label] for label in self.labels), self.micro, self.macro, self.weighted]
 
     def by_document(self) -> Iterator[tuple[str, Row]]:
-        """The micro average of each document, in the order of the units."""
-        total = np.zeros((len(self.counts.units), len(COUNTS)), np.int64)
-        np.add.at(total, self.counts.unit, self.counts.values)
-        for unit, counts in zip(self.counts.units, total, strict=True):
-            yield unit, self._row(counts, average="micro")
+        """The micro average of each document, in the order of gold."""
+        yield from self._by([id for id, _ in self.counts.units])
+
+    def by_zone(self) -> Iterator[tuple[str, Row]]:
+        """The micro average of each zone label; "" for documents without zones."""
+        yield from self._by([zone or "" for _, zone in self.counts.units])
+
+    def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
+        place = {name: n for n, name in enumerate(dict.fromkeys(names))}
+        groups = np.fromiter((place[name] for name in names), np.int64, len(names))
+        for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place)), strict=True):
+            yield name, self._row(counts, average="micro")
 
     def _row(self, counts: Ints, *, label: str | None = None, average: str | None = None) -> Row:
-        gold, predicted, found, tp = (int(count) for count in counts)
+        gold, predicted = int(counts[GOLD]), int(counts[PREDICTED])
+        # Twice the credit, so that halves stay whole numbers until the one division.
+        found, tp = 2 * int(counts[FOUND]) + int(counts[FOUND_HALF]), 2 * int(counts[TP]) + int(counts[TP_HALF])
         comparable = average == "micro" or SCHEMES[self.metric.scheme].same_label
-        f1 = _ratio(2 * tp, gold + predicted) if comparable else None
-        fp, fn = predicted - tp, gold - found
-        return Row(str(self.metric), label, average, _ratio(tp, predicted), _ratio(found, gold), f1, tp, found, fp, fn, predicted, gold)
+        f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
+        credit = [_half(twice) for twice in (tp, found, 2 * predicted - tp, 2 * gold - found)]
+        return Row(str(self.metric), label, average, _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1, *credit, predicted, gold)
 
     def _mean(self, average: str) -> Row:
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold]
@@ -149,13 +199,34 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def _half(twice: int) -> float:
+    return twice / 2 if twice % 2 else twice // 2
+
+
 class Scores:
     """What `evaluate` and `score` return: print it, index it by metric, or ask for its rows."""
 
-    def __init__(self, counts: Sequence[Counts], *, about: Mapping[str, Any]) -> None:
-        """Keep the counts of each metric; `about`: model, corpus, versions, failures, what was left out, warnings."""
-        self._metrics = {c.metric: MetricScores(c) for c in counts}
+    def __init__(
+        self,
+        counts: Sequence[Counts],
+        *,
+        about: Mapping[str, Any],
+        pairs: Callable[[Metric], Iterator[Pair]] | None = None,
+        digest: Callable[[str], str] | None = None,
+    ) -> None:
+        """Keep the counts of each metric; `about`: model, corpus, versions, failures, warnings."""
+        self._metrics = {c.metric: MetricScores(c, digest) for c in counts}
         self.about = dict(about)
+        self._pairs = pairs
+
+    def pairs(self, metric: str | Metric) -> list[Pair]:
+        """Who answers whom under a metric: (document, kind, gold item, predicted item), in the order of the text.
+
+        Raises InputError where the documents are not at hand: for scores read from a file, or made from tags or bare spans.
+        """
+        if self._pairs is None:
+            raise InputError("pairs need the documents, and these scores hold only counts; score the corpora again")
+        return list(self._pairs(Metric.of(metric)))
 
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.of(metric))
@@ -200,7 +271,7 @@ class Scores:
     def _report(self) -> Report:
         data = {
             "schema_version": SCHEMA_VERSION,
-            "signature": {name: dict(metric.counts.signature) for name, metric in self._metrics.items()},
+            "signature": {name: metric.signed for name, metric in self._metrics.items()},
             "rows": self.rows(),
             "counts": {name: _sparse(metric.counts) for name, metric in self._metrics.items()},
             "set_aside": {name: dict(metric.counts.set_aside) for name, metric in self._metrics.items()},
@@ -213,8 +284,12 @@ class Scores:
         """The scores that `to_json` wrote. Raises InputError where the text is none."""
         try:
             data = json.loads(text)
+            if data["schema_version"] != SCHEMA_VERSION:
+                raise InputError(f"a result of schema version {data['schema_version']!r}; this evalkit reads {SCHEMA_VERSION}")
             counts = [_dense(metric, cells, data) for metric, cells in data["counts"].items()]
-        except (ValueError, KeyError, TypeError) as error:
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
             raise InputError(f"not a result of evalkit: {type(error).__name__}: {error}") from None
         made = ("schema_version", "signature", "rows", "counts", "set_aside")
         return cls(counts, about={key: value for key, value in data.items() if key not in made})
@@ -222,12 +297,24 @@ class Scores:
 
 def _sparse(counts: Counts) -> dict[str, Any]:
     order = np.lexsort((counts.label, counts.unit))
-    cells = [[int(counts.unit[i]), int(counts.label[i]), *map(int, counts.values[i])] for i in order]
-    return {"columns": ["unit", "label", *COUNTS], "labels": list(counts.labels), "units": list(counts.units), "cells": cells}
+    cells = np.concatenate([np.stack([counts.unit, counts.label], axis=1), counts.values], axis=1)[order]
+    units = [list(unit) for unit in counts.units]
+    return {"columns": ["unit", "label", *COUNTS], "labels": list(counts.labels), "units": units, "cells": cells.tolist()}
 
 
 def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> Counts:
     cells = np.array(sparse["cells"], np.int64).reshape(-1, 2 + len(COUNTS))
+    labels, units = tuple(sparse["labels"]), tuple((id, zone) for id, zone in sparse["units"])
+    if len(cells) and not (0 <= cells[:, 0].min() <= cells[:, 0].max() < len(units) and 0 <= cells[:, 1].min() <= cells[:, 1].max() < len(labels)):
+        raise IndexError(f"{metric}: a count of a unit or label that is not listed")
+    signature = {str(name): str(value) for name, value in data["signature"][metric].items()}
     unit, label = np.ascontiguousarray(cells[:, 0]), np.ascontiguousarray(cells[:, 1])
-    labels, units = tuple(sparse["labels"]), tuple(sparse["units"])
-    return Counts(metric, labels, units, unit, label, cells[:, 2:], data["signature"][metric], data["set_aside"][metric])
+    return Counts(metric, labels, units, unit, label, cells[:, 2:], signature, dict(data["set_aside"][metric]))
+
+
+def evalkit_version() -> str:
+    """The version of the installed distribution; "unknown" where evalkit is run from a folder that was never installed."""
+    try:
+        return version("evalkit-ie")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,8 +1,8 @@
 """What does a report say first? The rows of a result in, tables and sentences out.
 
-Named entities: strict for each label, the averages, and a line for each other scheme. Events: the rows of Li et al. (2013),
-Tri-I to Arg-C, then each event type. Attributions: source, cue and content. Then what was set aside, the warnings, and the
-signature. Any metric that has no such place gets a table of its own.
+Named entities: strict for each label, the averages, and a line for each other scheme. Events: the six rows of TextEE, Tri-I to
+Arg-C+, then each event type. Attributions: source, cue and content by overlap and strict, and whole relations by both. Then
+what was set aside, the warnings, and the signatures. Any metric that has no such place gets a table of its own.
 """
 
 from __future__ import annotations
@@ -18,15 +18,27 @@ FEW_ITEMS = 10
 _COLUMNS = ("P", "R", "F1", "TP", "FP", "FN", "support")
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I", "triggers/strict": "Tri-C", "arguments/exact": "Arg-I", "arguments/strict": "Arg-C",
+    "attached-arguments/exact": "Arg-I+", "attached-arguments/strict": "Arg-C+",
 }  # fmt: skip
-_LAYER_NAMES = {"entities": "Entities", "triggers": "Event triggers", "arguments": "Event arguments", "attributions": "Attributions"}
+_ATTRIBUTIONS = {"attributions": "", "attached-attributions": "attached ", "attribution-relations": "whole "}
+_LAYER_NAMES = {
+    "entities": "Entities", "triggers": "Event triggers", "arguments": "Event arguments", "attached-arguments": "Attached event arguments",
+    "realis": "Realis", "attributions": "Attributions", "attached-attributions": "Attached attributions",
+    "attribution-relations": "Whole attributions", "tokens": "Tokens in entities",
+}  # fmt: skip
+_WRONG = {
+    "duplicate": "predicted copies of an annotation",
+    "unplaced": "predicted items without a place in the text",
+}
 _REASONS = {
     "gold_outside_zones": "gold items outside the scored zones",
     "predicted_outside_zones": "predicted items outside the scored zones",
     "gold_merged": "gold items that equal another under this metric",
     "predicted_merged": "predicted items that equal another under this metric",
-    "duplicate": "predicted copies of an annotation, counted as wrong",
-    "unplaced": "predicted items without a place in the text, counted as wrong",
+    "gold_dropped": "gold items that the label map drops",
+    "predicted_dropped": "predicted items that the label map drops",
+    "gold_unattached": "gold sources and contents whose cue no predicted cue answers",
+    "predicted_unattached": "predicted sources and contents whose cue answers no gold cue",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
 }
 
@@ -38,9 +50,9 @@ def summarised(data: dict[str, Any]) -> Report:
     tables = [
         *_by_label(rows, metrics, "entities", lines=("exact", "partial", "type")),
         *_events(rows, metrics),
-        *_by_label(rows, metrics, "attributions", lines=("exact", "partial", "type")),
+        *_attributions(rows, metrics),
     ]
-    shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", "attributions") or metric in _EVENT_ROWS}
+    shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
     tables += [_table(rows, metric) for metric in metrics if metric not in shown]
     return Report(tuple(_head(data)), tuple(tables), tuple(_foot(data)), tuple(dict(row) for row in rows), data)
 
@@ -63,6 +75,18 @@ def _by_label(rows: Sequence[Row], metrics: Sequence[str], layer: str, *, lines:
         return
     others = [_one(rows, f"{layer}/{scheme}", average="micro") for scheme in lines if f"{layer}/{scheme}" in asked]
     yield _table(rows, strict, more=tuple(_line(row["metric"].split("/")[1], row) for row in others))
+
+
+def _attributions(rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
+    """One table: source, cue and content, and whole relations, a line each under each scheme that was asked for."""
+    asked = [metric for metric in metrics if metric.split("/")[0] in _ATTRIBUTIONS]
+    lines = []
+    for metric in asked:
+        layer, scheme = metric.split("/")
+        labels = [row for row in rows if row["metric"] == metric and row["label"] is not None]
+        lines += [_line(f"{_ATTRIBUTIONS[layer]}{row['label']}, {scheme}", row) for row in labels]
+    if lines:
+        yield Table("Attributions", ("label", *_COLUMNS), tuple(lines))
 
 
 def _events(rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
@@ -124,18 +148,28 @@ def _many(number: int, noun: str) -> str:
 
 
 def _foot(data: Mapping[str, Any]) -> Iterator[str]:
-    yield from _set_aside(data.get("set_aside", {}))
+    yield from _by_reason(data.get("set_aside", {}), _REASONS, "Set aside")
+    yield from _by_reason(data.get("set_aside", {}), _WRONG, "Counted as wrong")
+    yield from (f"  {number} × {reason}" for reason, number in list(data.get("unplaced", {}).items())[:3])
     yield from (f"Warning: {warning}" for warning in data.get("warnings", ()))
-    for signature in data["signature"].values():
-        yield "|".join(f"{name}:{value}" for name, value in signature.items())
+    yield from _signatures(data["signature"])
 
 
-def _set_aside(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """What was set aside, each reason once with the metrics that it holds for."""
+def _signatures(signatures: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """One line for metrics whose signatures differ in nothing else."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for metric, fields in signatures.items():
+        alike.setdefault(tuple((name, "" if name == "metric" else value) for name, value in fields.items()), []).append(metric)
+    for shared, metrics in alike.items():
+        yield "|".join(f"{name}:{'+'.join(metrics) if name == 'metric' else value}" for name, value in shared)
+
+
+def _by_reason(set_aside: Mapping[str, Mapping[str, int]], known: Mapping[str, str], title: str) -> Iterator[str]:
+    """What was set aside for the known reasons, each once with the layers that it holds for."""
     lines: dict[tuple[str, int], list[str]] = {}
     for metric, reasons in set_aside.items():
         for reason, number in reasons.items():
-            if number:
-                lines.setdefault((reason, number), []).append(metric)
-    for (reason, number), metrics in lines.items():
-        yield f"Set aside: {number} {_REASONS.get(reason, reason)} ({', '.join(metrics)})"
+            if number and reason in known:
+                lines.setdefault((reason, number), []).append(metric.split("/")[0])
+    for (reason, number), layers in lines.items():
+        yield f"{title}: {number} {known[reason]} ({', '.join(dict.fromkeys(layers))})"

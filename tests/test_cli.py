@@ -32,7 +32,7 @@ def test_run_without_arguments_scores_the_baseline_on_the_bundled_corpus():
 
     assert done.returncode == 0
     assert done.stdout.startswith("rules on evalkit-news (1 document)\n")
-    for expected in ("Entities, strict", "\nexact ", "Tri-I", "Arg-C", "Event triggers, strict", "Attributions, strict", "Warning: one document", "|metric:entities/strict|"):
+    for expected in ("Entities, strict", "\nexact ", "Tri-I", "Arg-C", "Event triggers, strict", "whole attribution, type", "Warning: one document", "|metric:entities/strict+"):
         assert expected in done.stdout
 
 
@@ -44,7 +44,7 @@ def test_every_format_holds_the_same_numbers(files):
         found = rows[row["metric"], row["label"] or None, row["average"] or None]
         assert {key: value for key, value in row.items() if value} == {key: str(value) for key, value in found.items() if value is not None}
     assert "| PER | 1.000 1/1 | 0.500 1/2 | 0.667 | 1 | 0 | 1 | 2 |" in told["markdown"]
-    assert "PER     1.000 1/1   0.500 1/2   0.667    1    0    1         2" in told["table"]
+    assert "PER 1.000 1/1 0.500 1/2 0.667 1 0 1 2" in " ".join(told["table"].split())
 
 
 def test_a_file_is_written_in_the_format_of_its_suffix(files):
@@ -96,6 +96,52 @@ def test_a_mistake_is_one_line_and_2(arguments, message, tmp_path):
 
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert done.stderr.startswith(message)
+
+
+def test_the_bundled_corpus_has_a_name(tmp_path):
+    evalkit("predict", "-o", tmp_path / "rules.jsonl")
+
+    assert evalkit("score", "evalkit-news", tmp_path / "rules.jsonl", "--format", "csv").stdout == evalkit("run", "--format", "csv").stdout
+
+
+def test_predictions_on_stdout_leave_what_the_file_held(files):
+    command = f"echo KEEP > {files}/a; {sys.executable} -m evalkit.cli predict {files}/gold.jsonl >> {files}/a"
+    subprocess.run(command, shell=True, check=True)  # noqa: S602
+
+    assert [line[:6] for line in (files / "a").read_text().splitlines()] == ["KEEP", '{"id":']
+
+
+def test_an_input_is_never_overwritten(files):
+    done = evalkit("run", files / "gold.jsonl", "-o", files / "gold.jsonl", "--format", "json")
+
+    assert (done.returncode, "is read by this very command" in done.stderr) == (2, True)
+
+
+def test_a_disk_that_is_full_is_said_in_a_line():
+    done = evalkit("run", "-o", "/dev/full")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+
+
+def test_a_suffix_without_a_format_is_refused(files):
+    done = evalkit("score", files / "gold.jsonl", files / "said.jsonl", "-o", files / "x.html")
+
+    assert (done.returncode, "no format is known for '.html'" in done.stderr) == (2, True)
+
+
+def test_what_a_model_prints_is_not_in_the_result(files):
+    (files / "mine.py").write_text("def find(text):\n    print('loading')\n    return []\n")
+
+    done = evalkit("run", files / "gold.jsonl", "-m", f"{files}/mine.py:find", "--format", "json")
+
+    assert json.loads(done.stdout)["failures"] == {}
+    assert "loading" in done.stderr
+
+
+def test_a_closed_stdout_is_no_traceback():
+    done = subprocess.run(f"{sys.executable} -m evalkit.cli run >&-", shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_usage_errors_are_2_and_help_names_every_command():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evalkit import Argument, Attribution, Document, Entity, Event, Span, Zone
+from evalkit import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
 from evalkit.errors import DocumentError
 
 TEXT = "Ada wrote."
@@ -19,6 +19,14 @@ BAD = [
     (lambda: Entity("", 0, 3), "label: '' is no label"),
     (lambda: Entity("PER", 0, 3, score=float("nan")), "score: nan is no score"),
     (lambda: Entity("PER", 0, 3, score="high"), "score: 'high' is no score"),
+    (lambda: Span(0, 5, ((0, 1), (3.0, 5))), "fragments: .* are no fragments"),
+    (lambda: Span(0, 5, ((False, True), (3, 5))), "fragments: .* are no fragments"),
+    (lambda: Event("X", (0, 3)), r"trigger: \(0, 3\) is no Span"),
+    (lambda: Event("X", Span(0, 3), [(0, 3)]), r"arguments\[0\]: \(0, 3\) is no Argument"),
+    (lambda: Attribution(None, None), "content: None is no Span"),
+    (lambda: Entity("a\ud83d", 0, 3), "label: .* is no label"),
+    (lambda: Unplaced("events", "X", "r"), "layer: no layer 'events'; layers: entities, triggers"),
+    (lambda: Document("d1", TEXT, [(0, 3, "PER")]), r"document 'd1', entities\[0\]: \(0, 3, 'PER'\) is no Entity"),
     (lambda: Document("", TEXT), "id: '' is no id"),
     (lambda: Document("d1", None), "document 'd1', text: None is no text"),
     (lambda: Document("d1", "a\ud83d"), "document 'd1', text: a lone surrogate at 1"),
@@ -47,6 +55,15 @@ def test_numbers_of_numpy_become_plain():
 
     assert [type(value) for value in (entity.start, entity.end, entity.score)] == [int, int, float]
     assert entity == Entity("PER", 0, 3, score=0.5)
+
+
+def test_labels_of_numpy_become_plain():
+    assert type(Entity(np.str_("PER"), 0, 3).label) is str
+
+
+def test_nothing_given_is_nothing():
+    assert Document("d", TEXT, zones=None, unplaced=None) == Document("d", TEXT)
+    assert Event("X", Span(0, 3), None) == Event("X", Span(0, 3))
 
 
 def test_fragments_that_touch_are_joined():

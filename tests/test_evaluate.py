@@ -1,5 +1,7 @@
 """What counts, what is set aside, and what is refused."""
 
+import json
+
 import pytest
 from marked import corpus, marked
 
@@ -38,7 +40,7 @@ def empty(gold):
 def test_gold_as_a_prediction_scores_one_everywhere_that_gold_has_anything():
     for row in score(load_corpus(), load_corpus()).rows():
         expected = 1.0 if row["average"] or row["gold"] else None
-        label_free = row["metric"].endswith("exact") and row["average"] != "micro"
+        label_free = row["metric"].endswith(("exact", "partial")) and row["average"] != "micro"
         assert (row["precision"], row["recall"], row["f1"]) == (expected, expected, None if label_free else expected)
 
 
@@ -70,7 +72,7 @@ def test_a_copy_in_a_prediction_is_wrong_and_named():
         micro = scores[f"entities/{scheme}"].micro
         assert (micro.tp, micro.fp, micro.fn, micro.predicted) == (3, 1, 0, 4)
         assert scores[f"entities/{scheme}"].counts.set_aside["duplicate"] == 1
-    assert "Set aside: 1 predicted copies of an annotation, counted as wrong" in str(scores)
+    assert "Counted as wrong: 1 predicted copies of an annotation (entities)" in str(scores)
 
 
 def test_a_repeated_event_is_wrong_with_its_arguments():
@@ -159,7 +161,7 @@ def test_a_zone_that_is_nowhere_is_refused():
 
 
 def test_a_document_that_is_missing_is_refused_or_counted_as_empty():
-    with pytest.raises(InputError, match="said: lacks 1 of 2 documents, such as 'd1'; .*missing=empty"):
+    with pytest.raises(InputError, match="said: lacks document 'd1' of corpus; .*missing=empty"):
         score(GOLD, said(GOLD[0]))
 
     scores = score(GOLD, said(GOLD[0]), missing="empty")["ner"]
@@ -199,7 +201,7 @@ def test_a_failed_document_misses_its_gold():
 def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
     only_entities = said(Document(load_corpus()[0].id, load_corpus()[0].text, []))
 
-    assert list(score(load_corpus(), only_entities)) == ["entities/strict", "entities/exact"]
+    assert list(score(load_corpus(), only_entities)) == ["entities/strict", "entities/exact", "entities/partial", "entities/type"]
     with pytest.raises(InputError, match="triggers/strict: said has no events in any document"):
         score(load_corpus(), only_entities, ["tri-c"])
     with pytest.raises(InputError, match="corpus and said have no layer in common to score"):
@@ -232,10 +234,105 @@ def test_labels_can_be_mapped_on_either_side_or_kept():
     assert "|map:conll2003|" in score(load_corpus(), load_corpus(), labels="conll2003")["ner"].signature
 
 
+def test_labels_that_a_map_makes_equal_are_no_copies():
+    both = said(Document("d", "Ada", [Entity("GPE", 0, 3), Entity("LOC", 0, 3)], [Event(t, Span(0, 3), [Argument("A", 1, 2), Argument("B", 1, 2)]) for t in "XY"]))
+
+    scores = score(both, both, labels={"entities": {"GPE": "LOC"}, "triggers": {"X": "Y"}, "arguments": {"B": "A"}})
+
+    for metric in scores:
+        assert (scores[metric].micro.gold, scores[metric].micro.predicted, scores[metric].micro.f1) == (1, 1, 1.0)
+    assert scores["ner"].counts.set_aside["gold_merged"] == 1
+
+
+def test_what_a_map_drops_is_counted():
+    scores = score(corpus("[Ada|PER] [3|NUM]"), said(Document("d0", "Ada 3", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "NUM", "nowhere")])), labels={"NUM": None})
+
+    assert (scores["ner"].micro.f1, scores["ner"].counts.set_aside["gold_dropped"]) == (1.0, 1)
+    assert "Set aside: 1 gold items that the label map drops (entities)" in str(scores)
+
+
+def test_an_event_type_that_is_dropped_takes_arguments_and_realis_along():
+    both = said(Document("d", "hit man", events=[Event("Attack", Span(0, 3), [Argument("Target", 4, 7)], realis="ACTUAL"), Event("Meet", Span(4, 7), realis="OTHER")]))
+
+    scores = score(both, both, ["tri-c", "arg-c", "arg-c+", "realis"], labels={"triggers": {"Attack": None}})
+
+    assert {metric: scores[metric].micro.gold for metric in scores} == {"triggers/strict": 1, "arguments/strict": 0, "attached-arguments/strict": 0, "realis/strict": 1}
+
+
+def test_labels_to_keep_that_are_nowhere_are_told():
+    assert "labels to keep that are nowhere: NOPE" in score(GOLD, GOLD, labels=["PER", "NOPE"]).about["warnings"]
+
+
+def test_one_document_that_failed_takes_no_layer_along():
+    gold = said(Document("d0", "Ada", [Entity("PER", 0, 3)], [Event("X", Span(0, 3))]), Document("d1", "Bo", [Entity("PER", 0, 2)], []))
+    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)]), Document("d1", "Bo", [Entity("PER", 0, 2)], failure="boom"))
+
+    scores = score(gold, predicted)
+
+    assert {metric.split("/")[0] for metric in scores} == {"entities"}
+    assert (scores["ner"].micro.tp, scores["ner"].micro.recall) == (1, 0.5)
+
+
+def test_missing_documents_taken_as_empty_take_no_layer_along():
+    gold = said(Document("d0", "Ada", [Entity("PER", 0, 3)], []), Document("d1", "Bo", [Entity("PER", 0, 2)], []))
+
+    scores = score(gold, said(Document("d0", "Ada", [Entity("PER", 0, 3)])), missing="empty")
+
+    assert ({metric.split("/")[0] for metric in scores}, scores["ner"].micro.recall, scores.about["failures"]) == ({"entities"}, 0.5, {})
+
+
+def test_a_model_that_failed_everywhere_misses_everything():
+    scores = score(GOLD, said(*(Document(d.id, d.text, failure="boom") for d in GOLD)))
+
+    assert (scores["ner"].micro.recall, scores["ner"].micro.fn) == (0.0, 3)
+
+
+def test_gold_that_failed_is_refused():
+    with pytest.raises(InputError, match="document 'd': gold carries a failure or unplaced items"):
+        score(said(Document("d", "x", [], failure="boom")), said(Document("d", "x", [])))
+
+
+def test_a_repeated_argument_is_refused_in_gold():
+    twice = said(Document("d", "hit man", events=[Event("Attack", Span(0, 3), [Argument("Target", 4, 7)] * 2)]))
+
+    with pytest.raises(LoadError, match=r"events\[0\].arguments\[1\]: repeats arguments\[0\]; delete one"):
+        score(twice, twice)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metrics": 5}, "metrics=5: names of metrics would do"),
+        ({"zones": None}, "zones=None: primary, all, or names of zones"),
+        ({"labels": 5}, "labels=5: the name of a map, a map, a pair of maps"),
+        ({"labels": {"enttities": {"A": "B"}}}, "no layer 'enttities' in 'labels'"),
+        ({"missing": "skip"}, "no value 'skip' in 'missing='; values: refuse, empty"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        score(GOLD, GOLD, **options)
+
+
+def test_a_list_of_documents_is_no_corpus():
+    with pytest.raises(InputError, match=r"is no corpus: a Corpus or a path would do; Corpus\(\[...\]\)"):
+        score(list(GOLD), list(GOLD))
+
+
+@pytest.mark.parametrize("spoil", [lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 99999), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 9), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 99), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**70), lambda d: d.__setitem__("counts", []), lambda d: d.__setitem__("schema_version", 99), lambda d: d["signature"].__setitem__("entities/strict", "x")])
+def test_a_result_that_cannot_be_is_refused(spoil):
+    data = json.loads(score(GOLD, GOLD).to_json())
+    spoil(data)
+    data["counts"] and data["counts"]["entities/strict"]["cells"][0][2] == 99999 and data["counts"]["entities/strict"]["cells"][0].__setitem__(4, 100000)
+
+    with pytest.raises(InputError):
+        Scores.from_json(json.dumps(data))
+
+
 def test_labels_that_a_map_leaves_are_listed():
     scores = score(corpus("[Ada|PER] [3|NUM]"), corpus("[Ada|PER] 3"), labels={"PER": "PERSON"})
 
-    assert "labels that the map does not name were kept: NUM" in scores.about["warnings"]
+    assert "entities: labels that the map does not name were kept: NUM" in scores.about["warnings"]
 
 
 def test_paths_are_scored_as_corpora_are(tmp_path):

@@ -45,6 +45,11 @@ BAD_LINES = [
         ":2: document 'd2', events[0].arguments[0].end: 3 is not after the start, 3",
     ),
     (line, ":2: id: 'd1' is taken by "),
+    ('{"id": "d2", "text": "Ada", "entities": [], "entities": []}', ":2: the key 'entities' stands twice in one object; keep one"),
+    ('{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 3, "score": 1e999}]}', ":2: entities[0].score: Number out of range"),
+    ('{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": ' + "9" * 5000 + "}]}", ":2: "),
+    ('{"id": 1, "text": }', ":2: "),
+    ('{"id": 1, "text": "x", "meta": ' + '{"a":' * 5000 + "1" + "}" * 5000 + "}", ":2: "),
     (
         '{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 3}, {"label": "PER", "start": 0, "end": 3, "id": "T2", "score": 0.5}]}',
         ":2: document 'd2', entities[1]: repeats entities[0] in all but id and score; delete one",
@@ -159,6 +164,49 @@ def test_an_id_that_is_no_file_name_writes_nothing_outside_the_folder(tmp_path):
 
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
     assert sorted(p.name for p in (tmp_path / "in" / "folder" / "corpus").iterdir()) == ["corpus.jsonl", "text-000001.txt", "text-000002.txt"]
+
+
+def test_saving_over_a_corpus_leaves_nothing_of_it(tmp_path):
+    Corpus([EVERYTHING], schema=Schema(labels={"PER": "people"})).save(tmp_path / "folder")
+    Corpus([EMPTY]).save(tmp_path / "folder")
+
+    assert load_corpus(tmp_path / "folder") == Corpus([EMPTY])
+
+
+def test_a_schema_beside_is_never_taken_for_another(tmp_path):
+    Corpus([EMPTY], schema=Schema(labels={"PER": "people"})).save(tmp_path / "a.jsonl")
+
+    for other in (Schema(labels={"ORG": "firms"}), None):
+        with pytest.raises(InputError, match="schema.json belongs to another corpus, and would be taken for the schema of b.jsonl"):
+            Corpus([EMPTY], schema=other).save(tmp_path / "b.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "annotations" / "entites.jsonl").write_text(""), "entites.jsonl: no layer 'entites'; layers: entities, events, attributions; did you mean 'entities'"),
+        (lambda f: respell(f, '"file":"d1.txt"', '"file":"../secret.txt"'), "file: '../secret.txt' is not in "),
+        (lambda f: respell(f, '"file":"d1.txt"', '"file":"a\\u0000b"'), "corpus.jsonl:1: file: "),
+        (lambda f: respell(f, '"file":"d1.txt"', '"file":"lost.txt"'), "lost.txt: No such file"),
+        (lambda f: respell(f, '"zones"', '"layers":["entitiez"],"zones"'), "layers: 'entitiez' was annotated, it says, but there is no "),
+        (lambda f: respell(f, '"zones"', '"layers":["events","attributions"],"zones"'), "doc: document 'd1' has entities, which its line in corpus.jsonl does not list"),
+    ],
+)
+def test_a_folder_that_contradicts_itself_is_refused(tmp_path, spoil, message):
+    (tmp_path / "secret.txt").write_text("secret")
+    Corpus([EVERYTHING]).save(tmp_path / "folder")
+    spoil(tmp_path / "folder")
+
+    with pytest.raises(LoadError) as error:
+        load_corpus(tmp_path / "folder")
+
+    assert message in str(error.value)
+
+
+def respell(folder, old, new):
+    path = folder / "corpus" / "corpus.jsonl"
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):

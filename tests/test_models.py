@@ -58,11 +58,34 @@ def test_what_has_no_place_is_kept_and_counts_as_wrong():
     assert (micro.tp, micro.predicted, micro.fp) == (1, 3, 2)
 
 
-@pytest.mark.parametrize("said", [None, "PER", {"start": 0}, 7, [(1,)], [(0, 3, "PER"), None]])
+@pytest.mark.parametrize("said", [None, "PER", {"start": 0}, 7])
 def test_an_answer_that_is_none_fails_its_document_and_no_other(said):
     predicted = predict(lambda text: said if text.startswith("Ada") else [(0, 2, "PER")], corpus("[Ada|PER]", "[Bo|PER]"))
 
     assert [document.failure is not None for document in predicted] == [True, False]
+
+
+@pytest.mark.parametrize("item", [(1,), None, "PER", {"start": 0, "label": "PER"}, ("PER", 0, 3), {"start": 0, "end": 3, "label": "PER", "fragments": 5}])
+def test_an_item_that_is_none_spoils_no_other(item):
+    predicted = answer(lambda text: [(0, 3, "PER"), item])
+
+    assert (predicted.entities, len(predicted.unplaced), predicted.failure) == ((Entity("PER", 0, 3),), 1, None)
+
+
+def test_a_score_that_is_no_number_makes_no_span_wrong():
+    assert answer(lambda text: [{"start": 0, "end": 3, "label": "PER", "score": float("nan")}]).entities == (Entity("PER", 0, 3),)
+
+
+@pytest.mark.parametrize("exit", [SystemExit, RuntimeError])
+def test_a_model_that_wants_to_leave_fails_its_document(exit):
+    def model(text):
+        raise exit(0)
+
+    assert answer(model).failure == f"{exit.__name__}: 0"
+
+
+def test_the_reasons_of_what_has_no_place_are_told():
+    assert "  2 × end: 99 runs past the end of the text, at 12" in str(evaluate(lambda text: [(0, 99, "PER"), (1, 99, "PER")], ADA))
 
 
 def test_a_model_that_raises_fails_one_document_whose_gold_counts_as_missed():
@@ -102,6 +125,10 @@ def test_a_model_from_a_file(tmp_path):
     assert answer(f"{tmp_path}/mine.py:find", label="X").entities == (Entity("X", 0, 3),)
     with pytest.raises(InputError, match="mine.py: holds no 'lost'; it holds find"):
         load_model(f"{tmp_path}/mine.py:lost")
+    (tmp_path / "held.py").write_text("from __future__ import annotations\nfrom dataclasses import dataclass\nimport mine\n@dataclass\nclass Held:\n    label: str = 'PER'\n    def predict(self, documents):\n        return [mine.find(d.text, self.label) for d in documents]\n")
+    assert answer(f"{tmp_path}/held.py:Held", label="X").entities == (Entity("X", 0, 3),)
+    with pytest.raises(InputError, match="mine.py:find: got an unexpected keyword argument 'lable'"):
+        load_model(f"{tmp_path}/mine.py:find", lable="X")
     with pytest.raises(InputError, match="no file .*nowhere.py"):
         load_model(f"{tmp_path}/nowhere.py:find")
 
@@ -112,6 +139,8 @@ def test_saved_predictions(tmp_path):
 
     assert answer(f"predictions:{tmp_path}/out.jsonl") == predicted[0]
     with pytest.raises(InputError, match="out.jsonl: lacks document 'd9'"):
+        answer(f"predictions:{tmp_path}/out.jsonl", Corpus([*ADA, marked("Ada", id="d9")]))
+    with pytest.raises(InputError, match="out.jsonl: 1 documents are not in corpus, such as 'd0'"):
         answer(f"predictions:{tmp_path}/out.jsonl", Corpus([marked("Ada", id="d9")]))
     with pytest.raises(InputError, match="document 'd0' has another text than the corpus"):
         answer(f"predictions:{tmp_path}/out.jsonl", corpus("Bo"))
@@ -121,6 +150,7 @@ def test_saved_predictions(tmp_path):
     ("source", "message"),
     [
         ("rulz", "no kind of model 'rulz'; kinds of model: rules, spacy:NAME, .*; did you mean 'rules'"),
+        ("rules:fast", "rules:fast: the baseline has no variants"),
         (7, "7 is no model: a name, a callable, or an object with .predict"),
         ("spacy:no_such_pipeline", "spacy:no_such_pipeline: .*Can't find model 'no_such_pipeline'"),
         ("spacy:", "spacy: name a pipeline after the colon"),

@@ -25,7 +25,7 @@ import jsonlines
 import msgspec
 
 from evalkit.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
-from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
 from evalkit.formats import Parsed
 from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
 from evalkit.schema import Schema, load_schema, save_schema
@@ -99,6 +99,13 @@ def parsed(path: Path) -> Parsed:
             rows[known[1].id] = known
     marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
     layers = [layer for layer in LAYERS if (annotations / f"{layer}.jsonl").exists()]
+    for file in sorted(annotations.glob("*.jsonl")):
+        if file.stem not in LAYERS:
+            yield str(file), LoadError([f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or move it away"])
+    for where, row, _ in rows.values():
+        for layer in row.layers or ():
+            if layer not in layers:
+                yield where, LoadError([f"{where}: layers: {shown(layer)} was annotated, it says, but there is no {annotations / layer}.jsonl"])
     for layer in layers:
         for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
             if isinstance(found, LoadError):
@@ -114,7 +121,17 @@ def _row(row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]) 
         raise row
     if row.id in known:
         raise LoadError([f"{where}: id: {shown(row.id)} is taken by {known[row.id][0]}"])
+    if not _within(texts, row.file):
+        raise LoadError([f"{where}: file: {shown(row.file)} is not in {texts}; name a file in that folder"])
     return where, row, read_text(texts / row.file, row.sha256, where)
+
+
+def _within(folder: Path, file: str) -> bool:
+    """Whether a name stays in its folder, links followed."""
+    try:
+        return (folder / file).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):
+        return False
 
 
 def read_text(path: Path, sha256: str, where: str) -> str:
@@ -173,6 +190,9 @@ def _after_layer(fault: DocumentError) -> str:
 
 
 def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]) -> Document | InputError:
+    unlisted = [layer for layer in layers if row.layers is not None and layer not in row.layers and marks.get(layer)]
+    if unlisted:
+        return LoadError([f"{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]}, which its line in corpus.jsonl does not list"])
     annotated: Any = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
     about = {name: getattr(row, name) for name in ("language", "provenance", "rights") if getattr(row, name) is not None}
     every: dict[str, Any] = {layer: tuple(found.mark for found in marks[layer]) for layer in annotated}
@@ -214,6 +234,8 @@ def write(documents: Iterable[Document], path: Path, schema: Schema | None = Non
             raise InputError(f"document {shown(document.id)} carries a failure or unplaced items, which a folder cannot hold: save as .jsonl")
     texts.mkdir(parents=True, exist_ok=True)
     annotations.mkdir(exist_ok=True)
+    for stale in (*(f"{layer}.jsonl" for layer in LAYERS), "schema.json"):
+        (annotations / stale).unlink(missing_ok=True)
     layers = [layer for layer in LAYERS if any(getattr(d, layer) is not None for d in every)]
     with jsonlines.open(texts / "corpus.jsonl", "w", dumps=_dumps) as rows:
         for n, document in enumerate(every, start=1):

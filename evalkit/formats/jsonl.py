@@ -7,8 +7,10 @@ Unknown keys are refused: what has no field of its own belongs in `meta` or `att
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +61,91 @@ def parsed(path: Path) -> Parsed:
             yield place, LoadError([f"{place}: {fault}"])
 
 
+def blocks(path: Path, size: int) -> Iterator[list[Any]]:
+    """The documents of a file, `size` at a time, read as fast as they can be: for scoring files that do not fit in memory.
+
+    A document that holds nothing but contiguous entities comes as its line was decoded, which has the same attributes as a
+    Document, and has been checked as one. Raises LoadError as `parsed` would say it.
+    """
+    decoder = msgspec.json.Decoder(DocumentLine)
+    with open_to_read(path) as file:
+        if file.read(3) != b"\xef\xbb\xbf":
+            file.seek(0)
+        while lines := list(islice(file, size)):
+            try:
+                chunk = b"".join(lines)
+                documents = decoder.decode_lines(chunk)
+                if any(chunk.count(key) > len(documents) for key in _LAYER_KEYS):
+                    for line in lines:
+                        json.loads(line, object_pairs_hook=_once)
+                yield [line if _plain(line) else document_of(line) for line in documents]
+            except (msgspec.MsgspecError, InputError, RecursionError, UnicodeDecodeError) as error:
+                raise _with_lines(path, error) from None
+
+
+_LAYER_KEYS = (b'"entities"', b'"events"', b'"attributions"')
+
+
+def _plain(document: Any) -> bool:
+    """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the text, with their own surfaces."""
+    if document.events is not None or document.attributions is not None or document.zones or document.unplaced or not document.id:
+        return False
+    text = document.text
+    most = len(text)
+    for entity in document.entities or ():
+        start, end, surface = entity.start, entity.end, entity.text
+        if not 0 <= start < end <= most or (surface is not None and surface != text[start:end]):
+            return False
+        if entity.fragments or not entity.label or entity.id is not None:
+            return _named_apart(document)
+    return True
+
+
+def _named_apart(document: Any) -> bool:
+    """The same for entities with ids: no two have one."""
+    text, most = document.text, len(document.text)
+    ids = [entity.id for entity in document.entities if entity.id is not None]
+    return len(set(ids)) == len(ids) and all(
+        0 <= e.start < e.end <= most and (e.text is None or e.text == text[e.start : e.end]) and e.label and not e.fragments
+        for e in document.entities
+    )
+
+
+def _with_lines(path: Path, error: Exception) -> LoadError:
+    """What is wrong with a file, line by line, once it is known that something is."""
+    faults = [fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults]
+    return LoadError(faults or [f"{path}: {error}"])
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+def index(path: Path) -> Iterator[tuple[str, int]]:
+    """The id of each document, and where its line begins in the file."""
+    at = 0
+    decoder = msgspec.json.Decoder(_Id)
+    with open_to_read(path) as file:
+        for line in file:
+            if line.strip() not in (b"", b"\xef\xbb\xbf"):
+                try:
+                    yield decoder.decode(line.removeprefix(b"\xef\xbb\xbf")).id, at
+                except msgspec.MsgspecError as error:
+                    raise _with_lines(path, error) from None
+            at += len(line)
+
+
+def document_at(path: Path, at: int) -> Document:
+    """The document whose line begins at a place that `index` told."""
+    with path.open("rb") as file:
+        file.seek(at)
+        line = file.readline().removeprefix(b"\xef\xbb\xbf")
+    try:
+        return document_of(msgspec.json.decode(line, type=DocumentLine))
+    except (msgspec.MsgspecError, DocumentError) as error:
+        raise _with_lines(path, error) from None
+
+
 def document_of(line: Any) -> Document:
     """The public document of a decoded line, its surfaces checked. Raises DocumentError."""
     document = public(line, Document)
@@ -102,6 +189,11 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
     number = 0
     decoder = msgspec.json.Decoder(kind)
 
+    def loads(line: str) -> T:
+        item = decoder.decode(line)
+        json.loads(line, object_pairs_hook=_once)
+        return item
+
     def numbered(lines: Iterable[bytes]) -> Iterator[bytes]:
         nonlocal number
         for line in lines:
@@ -109,15 +201,25 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
             yield line
 
     with open_to_read(path) as file:
-        reader = jsonlines.Reader(numbered(file), loads=decoder.decode)
+        reader = jsonlines.Reader(numbered(file), loads=loads)
         while True:
             try:
                 item: Any = reader.read(skip_empty=True)
             except EOFError:
                 return
-            except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError, InputError) as error:
                 item = LoadError([f"{path}:{number}: {_why(error, number, path)}"])
             yield number, item
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are there once; of two values under one key, parsers drop one in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the key {shown(twice)} stands twice in one object; keep one")
+    return found
 
 
 def open_to_read(path: Path) -> Any:
@@ -167,26 +269,42 @@ def _with_path(fault: DocumentError, message: str, document: str | None) -> Docu
 def _why(error: Exception, number: int, path: Path) -> str:
     """What is wrong with a line, in our words: msgspec's path turned into ours, the value quoted."""
     cause = error.__cause__ if isinstance(error, jsonlines.InvalidLineError) and error.__cause__ else error
+    if isinstance(cause, InputError):
+        return str(cause)
     if isinstance(cause, RecursionError):
         return "nested too deeply"
     if isinstance(cause, UnicodeDecodeError):
         return f"not UTF-8: {cause.reason} at byte {cause.start} of the line; save the file as UTF-8"
     said = re.sub(r"`([^`$]*)`", r"'\1'", str(cause))
     if not isinstance(cause, msgspec.ValidationError):
-        return f"not JSON: {said}"
+        return f"not JSON: {said}{_hint(path, number)}"
     message, _, place = said.partition(" - at `$")
     steps = re.findall(r"\w+", place)
     return f"{place.strip('.`') or 'the line'}: {message}{_found(path, number, steps)}"
 
 
 def _found(path: Path, number: int, steps: list[str]) -> str:
-    """The value at a path of a line, quoted, for the message about it."""
-    with path.open("rb") as file:
-        line = next(line for n, line in enumerate(file, start=1) if n == number)
-    value = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
+    """The value at a path of a line, quoted, for the message about it; nothing where it cannot be had again."""
     try:
+        value = msgspec.json.decode(_line(path, number))
         for step in steps:
             value = value[int(step)] if isinstance(value, list) else value[step]
-    except (KeyError, IndexError, TypeError, ValueError):
+    except (msgspec.MsgspecError, KeyError, IndexError, TypeError, ValueError, RecursionError, OSError):
         return ""
     return f": {shown(value)}"
+
+
+def _line(path: Path, number: int) -> bytes:
+    """A line of a file again; empty for what can be read only once."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return next(islice(file, number - 1, None), b"").removeprefix(b"\xef\xbb\xbf")
+
+
+def _hint(path: Path, number: int) -> str:
+    """What the file may be instead."""
+    line = _line(path, number)
+    if b"\r" in line.rstrip():
+        return "; lines must end in line feeds"
+    return "; each document must stand on one line" if line.strip() in (b"{", b"[") else ""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,11 +17,15 @@ from evalkit.errors import InputError, UnknownName, shown
 
 @dataclass(frozen=True)
 class Model:
-    """A name for reports, and what answers a batch: as many documents as were asked, in their order."""
+    """A name for reports, and what answers a batch: as many documents as were asked, in their order.
+
+    `knows`: the ids of all documents that it can answer, where it can answer no others.
+    """
 
     name: str
     answer: Callable[[Sequence[Document]], Iterator[Document]]
     batch_size: int = 32
+    knows: Collection[str] | None = None
 
 
 @dataclass(frozen=True)

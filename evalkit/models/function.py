@@ -8,6 +8,9 @@ label, entity_group or entity; a score if there is one), or a Document. What has
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,16 +22,34 @@ from evalkit.errors import DocumentError, InputError, shown
 from evalkit.models import Model
 
 
+UNLABELLED = "unlabelled"
+
+
 def load(source: Any, **arguments: Any) -> Model:
     """A model from a callable, an object with .predict, or "file.py:name"; arguments are passed on with each call."""
     name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
     found = _from_file(source) if isinstance(source, str) else source
+    if isinstance(found, type):
+        found, arguments = found(**arguments), {}
     predict = getattr(found, "predict", None)
+    _refuse_unknown(name, predict if callable(predict) else found, arguments)
     if callable(predict):
         return Model(name, lambda documents: _batch(predict, documents, arguments))
     if not callable(found):
         raise InputError(f"{name}: {shown(found)} is neither a function nor an object with .predict")
     return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents))
+
+
+def _refuse_unknown(name: str, call: Any, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that the model does not take before it is asked anything."""
+    if not arguments or not callable(call):
+        return
+    try:
+        inspect.signature(call).bind(None, **arguments)
+    except TypeError as error:
+        raise InputError(f"{name}: {error}") from None
+    except ValueError:  # a builtin without a signature: it will say itself
+        return
 
 
 def _from_file(source: str) -> Any:
@@ -37,12 +58,16 @@ def _from_file(source: str) -> Any:
     if not path.is_file():
         raise InputError(f"{source}: no file {file}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    folder = str(path.resolve().parent)
     if spec is None or spec.loader is None:
         raise InputError(f"{source}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # dataclasses and pickling look a module up by its name
+    if folder not in sys.path:
+        sys.path.append(folder)  # so that it finds what lies beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{file}: {type(error).__name__} while it was imported: {error}") from error
     if not hasattr(module, name):
         raise InputError(f"{file}: holds no {name!r}; it holds {', '.join(n for n in vars(module) if not n.startswith('_')) or 'nothing'}")
@@ -53,7 +78,7 @@ def _batch(predict: Any, documents: Sequence[Document], arguments: Mapping[str, 
     """One call for all; where it raises, or miscounts, one call for each, so that a bad document takes no other with it."""
     try:
         answers = list(predict(documents, **arguments))
-    except Exception:
+    except (Exception, SystemExit):
         answers = []
     if len(answers) == len(documents):
         for document, answer in zip(documents, answers, strict=True):
@@ -73,7 +98,7 @@ def _only(answers: Iterable[Any]) -> Any:
 def _one(call: Any, question: Any, document: Document, arguments: Mapping[str, Any]) -> Document:
     try:
         return _placed(document, call(question, **arguments))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a model may raise anything, and none of it may end a run
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
@@ -86,6 +111,11 @@ def _placed(document: Document, answer: Any) -> Document:
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
         problem = f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a Document would do"
         return msgspec.structs.replace(document, failure=problem)
+    return with_entities(document, answer)
+
+
+def with_entities(document: Document, answer: Iterable[Any]) -> Document:
+    """The document with entities from triples, dicts or Entities; what cannot be one becomes Unplaced, with the reason."""
     entities: list[Entity] = []
     unplaced: list[Unplaced] = []
     for item in answer:
@@ -98,19 +128,30 @@ def _placed(document: Document, answer: Any) -> Document:
 
 
 def _entity(item: Any, length: int) -> Entity | Unplaced:
-    if isinstance(item, Entity):
-        found: Mapping[str, Any] = msgspec.structs.asdict(item)
-    elif isinstance(item, Mapping):
-        found = item
-    else:
-        start, end, label, *_ = item
-        found = {"start": start, "end": end, "label": label}
-    label = str(next((found[key] for key in ("label", "entity_group", "entity") if found.get(key)), "")) or "unlabelled"
+    found = _fields(item)
+    if found is None:
+        return Unplaced("entities", UNLABELLED, f"{shown(item)} is neither (start, end, label) nor a dict with these")
+    label = str(next((found[key] for key in ("label", "entity_group", "entity") if found.get(key)), "")) or UNLABELLED
+    score = found.get("score")
+    known = score if isinstance(score, (int, float)) or hasattr(score, "__float__") else None
     try:
-        entity = Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=found.get("score"))
+        finite = known is not None and math.isfinite(float(known))
+        fragments = found.get("fragments") or ()
+        entity = Entity(label, found["start"], found["end"], fragments=fragments, score=float(known) if finite else None)  # type: ignore[arg-type]
         if entity.end > length:
             raise DocumentError(f"{entity.end} runs past the end of the text, at {length}", field="end")
     except (DocumentError, KeyError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         return Unplaced("entities", label, reason, quote=str(found["word"]) if found.get("word") else None)
     return entity
+
+
+def _fields(item: Any) -> Mapping[str, Any] | None:
+    """An item of an answer as a dict; None for what is no item."""
+    if isinstance(item, Entity):
+        return msgspec.structs.asdict(item)
+    if isinstance(item, Mapping):
+        return item
+    if isinstance(item, Sequence) and not isinstance(item, (str, bytes)) and len(item) >= 3:
+        return {"start": item[0], "end": item[1], "label": item[2]}
+    return None

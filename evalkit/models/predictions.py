@@ -26,4 +26,4 @@ def load(file: str) -> Model:
                 raise InputError(f"{file}: document {shown(document.id)} has another text than the corpus")
             yield msgspec.structs.replace(saved[document.id], zones=())
 
-    return Model(f"predictions:{file}", answer)
+    return Model(f"predictions:{file}", answer, knows=saved.ids)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span
+from evalkit.errors import InputError
 from evalkit.models import Model
 from evalkit.models import lexicon as words
 from evalkit.text import sentences, tokens
@@ -53,7 +54,9 @@ class Word(NamedTuple):
 
 def load(what: str = "") -> Model:
     """The baseline; it has no variants, so `what` is empty."""
-    return Model("rules" if not what else f"rules:{what}", lambda documents: map(annotated, documents))
+    if what:
+        raise InputError(f"rules:{what}: the baseline has no variants; write rules")
+    return Model("rules", lambda documents: map(annotated, documents))
 
 
 def annotated(document: Document) -> Document:

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Document, Entity, Event, Span
-from evalkit.errors import InputError, MissingPackage
+from evalkit.document import Document, Event, Span, Unplaced
+from evalkit.errors import InputError, MissingPackage, shown
 from evalkit.models import Model
+from evalkit.models.function import UNLABELLED, with_entities
 
 
 def load(source: Any, *, entities: str = "ents", triggers: str | None = None, batch_size: int = 32) -> Model:
@@ -24,10 +25,15 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
     name = f"spacy:{source}" if isinstance(source, str) else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
 
     def answer(documents: Sequence[Document]) -> Iterator[Document]:
-        for document, doc in zip(documents, _answers(nlp, documents), strict=True):
+        docs = _answers(nlp, documents)
+        for key in {entities, triggers} - {"ents", None}:
+            _refuse_unknown(key, [doc for doc in docs if not isinstance(doc, Document)])
+        for document, doc in zip(documents, docs, strict=True):
             yield doc if isinstance(doc, Document) else _placed(document, doc, entities, triggers)
 
-    return Model(name, answer, batch_size=int(batch_size))
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InputError(f"spacy: batch_size={shown(batch_size)}: a whole number from 1 on would do")
+    return Model(name, answer, batch_size=batch_size)
 
 
 def _pipeline(name: str) -> Any:
@@ -37,7 +43,7 @@ def _pipeline(name: str) -> Any:
         raise MissingPackage(f"spacy is not installed: {error}") from None
     try:
         return spacy.load(name)
-    except OSError as error:
+    except Exception as error:  # a pipeline is code, and may raise anything while it is loaded
         raise InputError(f"spacy:{name}: {' '.join(str(error).split())}") from None
 
 
@@ -57,16 +63,19 @@ def _alone(nlp: Any, document: Document) -> Any:
 
 
 def _placed(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
-    named = doc.ents if entities == "ents" else _group(doc, entities)
-    events = None
-    if triggers is not None:
-        events = tuple(Event(s.label_ or "unlabelled", Span(s.start_char, s.end_char)) for s in _group(doc, triggers))
-    return Document(
-        document.id, document.text, entities=tuple(Entity(s.label_ or "unlabelled", s.start_char, s.end_char) for s in named), events=events
-    )
+    named = doc.ents if entities == "ents" else doc.spans.get(entities, ())
+    answer = with_entities(document, [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in named])
+    if triggers is None:
+        return answer
+    # A span of no characters has no place in the text.
+    groups = doc.spans.get(triggers, ())
+    empty = tuple(Unplaced("triggers", s.label_ or UNLABELLED, "an empty span") for s in groups if s.start_char == s.end_char)
+    events = tuple(Event(s.label_ or UNLABELLED, Span(s.start_char, s.end_char)) for s in groups if s.start_char < s.end_char)
+    return msgspec.structs.replace(answer, events=events, unplaced=answer.unplaced + empty)
 
 
-def _group(doc: Any, key: str) -> Any:
-    if key not in doc.spans:
-        raise InputError(f"spacy: no span group {key!r}; span groups: {', '.join(doc.spans) or 'none'}, and ents")
-    return doc.spans[key]
+def _refuse_unknown(key: str | None, docs: Sequence[Any]) -> None:
+    """A group that no document of a batch has is a mistake in its name; one that some lack is empty there."""
+    if docs and not any(key in doc.spans for doc in docs):
+        groups = dict.fromkeys(name for doc in docs for name in doc.spans)
+        raise InputError(f"spacy: no span group {key!r}; span groups: {', '.join(groups) or 'none'}, and ents")

@@ -1,0 +1,297 @@
+"""How many agree? A block of documents of both sides in, counts for each unit and label out.
+
+    gold, predicted             the items that are scored
+    found, found_half           gold items that are answered: with credit 1, with credit ½
+    tp, tp_half                 predicted items that answer: the same on the other side
+    wrong_gold, wrong_predicted items without credit that overlap each other one to one, under one head (MUC's incorrect)
+
+A predicted item that answers a gold item (with credit or wrongly) counts under the gold item's unit, any other where it lies.
+What a side repeats whole, or what has no place in the text, is predicted and answers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from evalkit.columns import DROPPED, Codes, Coding, Columns, Ints, Mask, Packed, block_offsets, exploded, first_of_each, pack, to_columns
+from evalkit.document import Document
+from evalkit.layers import CUE, Layer, Maps
+from evalkit.match import Answers, Matching, Pairs
+from evalkit.metrics import SCHEMES
+from evalkit.zones import Layout, laid_out
+
+COUNTS = ("gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted")
+GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a block under a layer.
+
+    `columns`: the rows that are matched, no two equal; `unit`: that of each. `copies`, `copies_unit`: those that repeat an
+    annotation. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
+    """
+
+    columns: Columns
+    unit: Ints
+    copies: Columns
+    copies_unit: Ints
+    unplaced: Ints
+    aside: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Both sides of a block under one layer, ready to be matched under any of its schemes."""
+
+    gold: Side
+    predicted: Side
+    layout: Layout
+    coding: Coding
+    as_set: bool = False
+
+    @cached_property
+    def rank(self) -> Ints:
+        return self.coding.labels.ranks()
+
+    @cached_property
+    def matching(self) -> Matching:
+        return Matching(self.gold.columns, self.predicted.columns, self.rank, self.coding.pieces, self.coding.parts)
+
+    @cached_property
+    def label_free(self) -> Block:
+        """The block for schemes that compare no labels: for sets, what is equal but for its label counts once."""
+        if not self.as_set:
+            return self
+        return replace(self, gold=self._once(self.gold), predicted=self._once(self.predicted), as_set=False)
+
+    def _once(self, side: Side) -> Side:
+        # The label whose name sorts first stays, whatever was read first.
+        order = np.argsort(self.rank[side.columns.label], kind="stable")
+        columns, unit = side.columns.take(order), side.unit[order]
+        first = first_of_each(_keys(columns, label=False))
+        return replace(side, columns=columns.take(first), unit=unit[first])
+
+    def under(self, scheme: str) -> Block:
+        """The block as a scheme sees it."""
+        return self if SCHEMES[scheme].same_label else self.label_free
+
+    def cells(self, scheme: str) -> Ints:
+        """(unit, label, *COUNTS) for each unit and label that has any."""
+        if scheme == "characters":
+            return _characters(self)
+        block = self.under(scheme)
+        return block.counted(block.matching.answers(scheme))
+
+    def counted(self, answers: Answers) -> Ints:
+        """The counts that a scheme's pairs make."""
+        gold, predicted = self.gold, self.predicted
+        width = max(len(self.coding.labels), 1)
+        unit = self._units_of_predicted(answers)
+        golden = gold.unit * width + gold.columns.label
+        said = unit * width + predicted.columns.label
+        total = Totals(len(self.layout.units), width)
+        total.add(GOLD, golden)
+        total.add(PREDICTED, said)
+        for (found, tp), pairs in zip(((FOUND, TP), (FOUND_HALF, TP_HALF), (WRONG_GOLD, WRONG_PREDICTED)), answers, strict=True):
+            if len(pairs.gold):
+                total.add(found, golden[pairs.gold])
+                total.add(tp, said[pairs.predicted])
+        total.add(PREDICTED, predicted.copies_unit * width + predicted.copies.label)
+        total.add(PREDICTED, predicted.unplaced[:, 0] * width + predicted.unplaced[:, 1])
+        return total.cells()
+
+    def _units_of_predicted(self, answers: Answers) -> Ints:
+        if self.layout.plain:
+            return self.predicted.unit
+        unit = self.predicted.unit.copy()
+        for pairs in answers:
+            unit[pairs.predicted] = self.gold.unit[pairs.gold]
+        return unit
+
+
+class Totals:
+    """Counts for each unit and label of a block."""
+
+    def __init__(self, units: int, labels: int) -> None:
+        """All zero."""
+        self.width, self.sums = labels, np.zeros((len(COUNTS), units * labels), np.int64)
+
+    def add(self, count: int, cell: Ints, weights: Ints | None = None) -> None:
+        """One, or its weight, for each row in its cell (unit × labels + label)."""
+        if not len(cell):
+            return
+        if self.sums.shape[1] > 16 * len(cell):  # many labels, few items: do not touch every cell
+            np.add.at(self.sums[count], cell, 1 if weights is None else weights)
+        elif weights is None:
+            self.sums[count] += np.bincount(cell, minlength=self.sums.shape[1])
+        else:
+            self.sums[count] += np.bincount(cell, weights, minlength=self.sums.shape[1]).astype(np.int64)
+
+    def cells(self) -> Ints:
+        """(unit, label, *COUNTS) where there is anything."""
+        there = np.flatnonzero(self.sums[GOLD] + self.sums[PREDICTED])
+        return np.concatenate([np.stack([there // self.width, there % self.width], axis=1), self.sums[:, there].T], axis=1)
+
+
+def of_documents(
+    golden: Sequence[Any], predicted: Sequence[Any], layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps]
+) -> Block:
+    """A block of documents under a layer. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
+    offsets = block_offsets((len(document.text) for document in golden), len(golden))
+    layout, coding = laid_out(golden, offsets, zones), Coding(labels)
+    items = [layer.items(side, of) for side, of in zip((golden, predicted), maps, strict=True)]
+    columns = [to_columns(each, coding, offsets) for each in items]
+    copies = [_copies(layer, side, of) for side, of in zip((golden, predicted), columns, strict=True)]
+    there = [len(each) - each_items.dropped for each, each_items in zip(columns, items, strict=True)]
+    if layer.attached:
+        columns = list(_attached(columns[0], columns[1], ~copies[1], coding))
+    alone = [of - int((each.label != DROPPED).sum()) for of, each in zip(there, columns, strict=True)]
+    one, other = (
+        _side(of, repeated, layout, coding, which)
+        for of, repeated, which in zip(columns, copies, ("gold", "predicted"), strict=True)
+    )
+    one = replace(one, aside={**one.aside, "gold_copies": int(copies[0].sum()), "gold_dropped": items[0].dropped, "gold_unattached": alone[0]})
+    unplaced = _unplaced(predicted, name, layer, layout, coding, maps[1])
+    other = replace(other, unplaced=unplaced, aside={**other.aside, "predicted_dropped": items[1].dropped, "predicted_unattached": alone[1], "unplaced": len(unplaced)})
+    return Block(one, other, layout, coding, layer.as_set)
+
+
+def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layout, coding: Coding) -> Block:
+    """A block of items that have no documents: of tags, or of bare spans."""
+    none = np.zeros((0, 3), np.int64)
+    return Block(
+        Side(gold, gold.document, gold.take(slice(0, 0)), none[:, 0], none, {}),  # type: ignore[arg-type]
+        Side(predicted, predicted.document, copies, copies.document, none, {"duplicate": len(copies)}),
+        layout,
+        coding,
+    )
+
+
+def _keys(columns: Columns, *, label: bool = True) -> Packed:
+    return pack(columns.head, columns.start, columns.end, columns.fragments, *((columns.label,) if label else ()))
+
+
+def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
+    """Which rows belong to an annotation that repeats an earlier one whole (all but id and score).
+
+    Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
+    """
+    found = np.zeros(len(columns), bool)
+    packed = pack(columns.document, columns.start, columns.end, columns.fragments)
+    ordered = packed.key[packed.order()]
+    if not (ordered[1:] == ordered[:-1]).any():
+        return found
+    first = first_of_each(packed)
+    for number in np.unique(columns.document[~first]):
+        rows = np.flatnonzero(columns.document == number)
+        seen: set[Hashable] = set()
+        for row, identity in zip(rows, layer.identities(documents[number]), strict=True):
+            found[row] = identity in seen
+            seen.add(identity)
+    return found
+
+
+def _attached(gold: Columns, predicted: Columns, own: Mask, coding: Coding) -> Iterable[Columns]:
+    """Both sides with attributions whose cues match under one head, and without sources and contents that have no such cue.
+
+    Cues are matched one to one: the same span first, then the largest matching by overlap.
+    """
+    cue = coding.labels[CUE]
+    cues = [np.flatnonzero(side.label == cue) for side in (gold, predicted)]
+    cues[1] = cues[1][own[cues[1]]]
+    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip((gold, predicted), cues, strict=True)]
+    answers = Matching(*bare, coding.labels.ranks(), coding.pieces, coding.parts).answers("partial")
+    pairs: Pairs = answers.full + answers.half
+    most = len(coding.heads)
+    for n, (side, rows, matched) in enumerate(zip((gold, predicted), cues, pairs, strict=True)):
+        head = np.arange(most) + most * (n + 1)  # a head of its own, below replaced by that of the pair
+        head[side.head[rows[matched]]] = np.arange(len(matched))
+        heads = head[side.head]
+        yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most), side.label, DROPPED))
+
+
+def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str) -> Side:
+    scored, unit = layout.placed(columns, coding.pieces)
+    kept = columns.label != DROPPED
+    aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
+    repeated = scored & kept & copies
+    rows = np.flatnonzero(scored & kept & ~copies)
+    once = rows[first_of_each(_keys(columns.take(rows)))] if len(rows) else rows
+    aside[f"{name}_merged"] = len(rows) - len(once)
+    if name == "predicted":
+        aside["duplicate"] = int(repeated.sum())
+    return Side(columns.take(once), unit[once], columns.take(repeated), unit[repeated], np.zeros((0, 3), np.int64), aside)
+
+
+def _unplaced(documents: Sequence[Any], name: str, layer: Layer, layout: Layout, coding: Coding, maps: Maps) -> Ints:
+    """(unit, label, characters) of each item without a place; its unit is the first of its document."""
+    found = []
+    first = {id: unit for unit, (id, _) in reversed(list(enumerate(layout.units)))} if any(d.unplaced for d in documents) else {}
+    for document in documents:
+        for item in document.unplaced:
+            if item.layer == name or (name in UNPLACED.get(item.layer, ())):
+                label = maps[item.layer].get(item.label, item.label) if item.layer in maps else item.label
+                if label is not None:
+                    found.append((first[document.id], coding.labels[label], max(len(item.quote or ""), 1)))
+    return np.array(found, np.int64).reshape(-1, 3)
+
+
+UNPLACED = {"arguments": ("attached-arguments",), "attributions": ("attached-attributions",)}
+
+
+def _characters(block: Block) -> Ints:
+    """The characters under each label and head, on both sides and in common. Where a span has no place, those of its quote count."""
+    gold, predicted = (_clipped(side.columns, block) for side in (block.gold, block.predicted))
+    width = max(len(block.coding.labels), 1)
+    total = Totals(len(block.layout.units), width)
+    here = [_lengths(*side) for side in (gold, predicted)]
+    both = _lengths(*(np.concatenate(pair) for pair in zip(gold, predicted, strict=True)))
+    for counts, sign, (unit, label, length) in (
+        ((GOLD, FOUND, TP), 1, here[0]), ((PREDICTED, FOUND, TP), 1, here[1]), ((FOUND, TP), -1, both),
+    ):  # fmt: skip
+        for count in counts:
+            total.add(count, unit * width + label, sign * length)
+    copies = _clipped(block.predicted.copies, block)
+    total.add(PREDICTED, copies[0] * width + copies[1], copies[4] - copies[3])
+    unplaced = block.predicted.unplaced
+    total.add(PREDICTED, unplaced[:, 0] * width + unplaced[:, 1], unplaced[:, 2])
+    return total.cells()
+
+
+def _clipped(columns: Columns, block: Block) -> tuple[Ints, ...]:
+    """(unit, label, head, start, end) of every range of the rows, cut to the scored segments."""
+    row, start, end = exploded(columns, block.coding.pieces)
+    if block.layout.plain:
+        unit = columns.document[row]
+    else:
+        row, start, end, unit = block.layout.clipped(row, start, end)
+    return unit, columns.label[row], columns.head[row], start, end
+
+
+def _lengths(unit: Ints, label: Ints, head: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
+    """(unit, label, how many characters it adds) of each range: a character counts once under a unit, label and head."""
+    order = pack(unit, label, head, start).order()
+    group = pack(unit, label, head).key[order]
+    start, end = start[order], end[order]
+    if not len(order):
+        return unit, label, start
+    new = np.ones(len(order), bool)
+    np.not_equal(group[1:], group[:-1], out=new[1:])
+    nth = np.cumsum(new) - 1
+    before = np.where(new, start, np.concatenate([[0], _reach(start, end, nth)[:-1]]))
+    return unit[order], label[order], np.maximum(end - np.maximum(start, before), 0)
+
+
+def _reach(start: Ints, end: Ints, group: Ints) -> Ints:
+    """The furthest end so far within the group of each range."""
+    low, span = int(start.min()), int(end.max()) - int(start.min()) + 1
+    if (int(group[-1]) + 1) * span < 1 << 62:
+        return np.maximum.accumulate(end - low + group * span) - group * span + low
+    pieces = np.split(end, np.flatnonzero(np.diff(group)) + 1)
+    return np.concatenate([np.maximum.accumulate(piece) for piece in pieces])

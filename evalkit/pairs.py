@@ -1,0 +1,104 @@
+"""Who answers whom? The pairs of a block under a metric, item by item, for error analysis and explanation.
+
+    correct, partial   answered, with credit 1 or ½
+    incorrect          a gold and a predicted item that overlap, without credit
+    missing, spurious  a gold item without an answer, a predicted item that answers none
+    duplicate          a predicted copy of a whole annotation
+    unplaced           a predicted item without a place in the text
+
+The order is that of the text; the list is the same whatever the order of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.columns import Codes, Columns, Ints
+from evalkit.counting import Block, Side
+from evalkit.document import Fragments
+from evalkit.errors import InputError
+from evalkit.metrics import Metric
+
+
+class Item(NamedTuple):
+    """An item of a layer, in the offsets of its document."""
+
+    label: str
+    start: int
+    end: int
+    fragments: Fragments
+    text: str
+
+
+class Pair(NamedTuple):
+    """A gold item and the predicted item that answers it; one of the two where the other is None."""
+
+    document: str
+    kind: str
+    gold: Item | None
+    predicted: Item | None
+
+
+KINDS = ("correct", "partial", "incorrect")
+
+
+def pairs_of(block: Block, metric: Metric, golden: Sequence[Any], labels: Codes) -> Iterator[Pair]:
+    """The pairs of a block, in the order of the text."""
+    if metric.scheme == "characters":
+        raise InputError(f"{metric}: characters are compared as sets and make no pairs")
+    block = block.under(metric.scheme)
+    items = Shown(block, golden, list(labels))
+    answers = block.matching.answers(metric.scheme)
+    found: list[tuple[int, str, Item | None, Item | None]] = []
+    for kind, pairs in zip(KINDS, answers, strict=True):
+        found += [(items.document(block.gold, g), kind, items.item(block.gold.columns, g), items.item(block.predicted.columns, p)) for g, p in zip(*pairs, strict=True)]
+    for side, kind, taken in (
+        (block.gold, "missing", np.concatenate([pairs.gold for pairs in answers])),
+        (block.predicted, "spurious", np.concatenate([pairs.predicted for pairs in answers])),
+    ):
+        for row in _free(len(side.columns), taken):
+            item = items.item(side.columns, row)
+            found.append((items.document(side, row), kind, *((item, None) if kind == "missing" else (None, item))))
+    copies = block.predicted.copies
+    found += [(int(copies.document[row]), "duplicate", None, items.item(copies, row)) for row in range(len(copies))]
+    places = {document.id: n for n, document in enumerate(golden)}
+    for unit, label, _ in block.predicted.unplaced:
+        found.append((places[block.layout.units[unit][0]], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))  # noqa: PERF401
+    for number, kind, gold, predicted in sorted(found, key=_in_text):
+        yield Pair(golden[number].id, kind, gold, predicted)
+
+
+def _free(n: int, taken: Ints) -> list[int]:
+    free = np.ones(n, bool)
+    free[taken] = False
+    return [int(row) for row in np.flatnonzero(free)]
+
+
+def _in_text(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
+    number, kind, gold, predicted = found
+    first = gold or predicted
+    return number, first and first[1:4], kind, (gold or ())[:1], (predicted or ())[:4]
+
+
+class Shown:
+    """The items of a block as they stand in their documents."""
+
+    def __init__(self, block: Block, golden: Sequence[Any], labels: list[str]) -> None:
+        """Find where each document of the block begins."""
+        self.labels, self._golden, self._pieces = labels, golden, block.coding.pieces
+        self._offsets = np.concatenate([[0], np.cumsum([len(document.text) + 1 for document in golden])])
+
+    def document(self, side: Side, row: int) -> int:
+        """The place of a row's document in the block."""
+        return int(side.columns.document[row])
+
+    def item(self, columns: Columns, row: int) -> Item:
+        """A row as an item."""
+        number = int(columns.document[row])
+        shift = int(self._offsets[number])
+        start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift
+        fragments = tuple((a - shift, b - shift) for a, b in self._pieces[columns.fragments[row]])
+        return Item(self.labels[columns.label[row]], start, end, fragments, self._golden[number].text[start:end])

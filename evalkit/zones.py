@@ -1,0 +1,100 @@
+"""Where does an item count? Zones say which characters are scored, units say under what a count is kept.
+
+A block of documents is cut into segments: the zones, and what lies between them. Where zones overlap, a character belongs
+to the zone that starts later. An item is scored if it touches a scored segment, and belongs to the first one that it
+touches; a character counts where it lies. A document without zones is one segment, and scored.
+
+A unit is what counts are kept for: a document, or the segments of a document that have one zone label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evalkit.columns import Codes, Columns, Ints, Mask, exploded
+from evalkit.document import Fragments
+
+Unit = tuple[str, str | None]  # the id of a document, and the label of a zone in it (None: no zone)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The segments of a block, in order. `first_scored[i]` is the first scored segment from i on, or the number of segments."""
+
+    units: list[Unit]
+    start: Ints
+    end: Ints
+    unit: Ints
+    scored: Mask
+    first_scored: Ints
+    plain: bool
+
+    def placed(self, columns: Columns, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
+        """Which rows are scored, and the unit that each belongs to."""
+        if self.plain:
+            return np.ones(len(columns), bool), columns.document.copy()
+        row, start, end = exploded(columns, pieces)
+        anchor = self.first_scored[self.at(start)]
+        touched = anchor <= self.at(end - 1)
+        first = np.full(len(columns), len(self.start), np.int64)
+        np.minimum.at(first, row[touched], anchor[touched])
+        scored = first < len(self.start)
+        where = np.where(scored, first, self.at(columns.start))
+        return scored, self.unit[where]
+
+    def at(self, position: Ints) -> Ints:
+        """The segment that holds a position."""
+        return np.searchsorted(self.start, position, side="right") - 1
+
+    def clipped(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end, unit)."""
+        first, last = self.at(start), self.at(end - 1)
+        many = last - first + 1
+        of = np.repeat(np.arange(len(row), dtype=np.int64), many)
+        segment = np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + first[of]
+        kept = self.scored[segment]
+        of, segment = of[kept], segment[kept]
+        return row[of], np.maximum(start[of], self.start[segment]), np.minimum(end[of], self.end[segment]), self.unit[segment]
+
+
+def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | None) -> Layout:
+    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere."""
+    if not any(document.zones for document in documents):
+        n = len(documents)
+        units: list[Unit] = [(document.id, None) for document in documents]
+        each = np.arange(n, dtype=np.int64)
+        ends = np.append(offsets[1:], np.iinfo(np.int64).max)[:n]
+        return Layout(units, offsets, ends, each, np.ones(n, bool), each, plain=True)
+    codes = Codes()
+    segments = [
+        (int(offset) + start, int(offset) + end, codes[document.id, label], scored)
+        for document, offset in zip(documents, offsets, strict=True)
+        for start, end, label, scored in _segments(document, zones)
+    ]
+    start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments, strict=True))
+    following = np.where(scored > 0, np.arange(len(start)), len(start))
+    first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
+    return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
+
+
+def _segments(document: Any, zones: frozenset[str] | None) -> Iterator[tuple[int, int, str | None, bool]]:
+    """(start, end, zone, whether it is scored) from the start of the text to one past its end, without gaps."""
+    end = len(document.text) + 1
+    if not document.zones:
+        yield 0, end, None, True
+        return
+    ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
+    at = 0
+    for n, (start, stop, label) in enumerate(ordered):
+        following = ordered[n + 1][0] if n + 1 < len(ordered) else end
+        if at < start:
+            yield at, start, None, zones is None
+        first, at = max(at, start), min(max(at, stop), max(following, max(at, start)))
+        if first < at:
+            yield first, at, label, zones is None or label in zones
+    if at < end:
+        yield at, end, None, zones is None
