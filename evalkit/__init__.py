@@ -13,6 +13,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     layers      what is compared?
     metrics     when is it right?
     columns     items as numbers
+    tags        what spans does a sequence of BIO tags say?
     zones       where does an item count?
     match       which predicted item answers which gold item?
     counting    how many agree?
@@ -21,11 +22,13 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     render      how does a table look?
     summary     what does a report say first?
     scores      what is the number?
+    bare        what if there are no documents?
     joining     which prediction belongs to which gold document?
     evaluate    the whole library on one page
     cli         the same, typed
 """
 
+from evalkit.bare import score_spans, score_tags
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
 from evalkit.errors import EvalkitError, InputError, LoadError
@@ -38,6 +41,7 @@ from evalkit.scores import Scores, evalkit_version
 __all__ = [
     "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",
     "Scores", "Span", "Unplaced", "Zone", "evaluate", "load_corpus", "load_model", "predict", "score",
+    "score_spans", "score_tags",
 ]  # fmt: skip
 
 

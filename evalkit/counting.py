@@ -177,15 +177,19 @@ def _keys(columns: Columns, *, label: bool = True) -> Packed:
     return pack(columns.head, columns.start, columns.end, columns.fragments, *((columns.label,) if label else ()))
 
 
+def _any_twice(packed: Packed) -> bool:
+    ordered = np.sort(packed.key)
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
 def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
     """Which rows belong to an annotation that repeats an earlier one whole (all but id and score).
 
     Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
     """
     found = np.zeros(len(columns), bool)
-    packed = pack(columns.document, columns.start, columns.end, columns.fragments)
-    ordered = packed.key[packed.order()]
-    if not (ordered[1:] == ordered[:-1]).any():
+    packed = _keys(columns, label=not layer.attached and not columns.label.min(initial=0) < 0)
+    if not _any_twice(packed):
         return found
     first = first_of_each(packed)
     for number in np.unique(columns.document[~first]):
@@ -222,10 +226,14 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
     repeated = scored & kept & copies
     rows = np.flatnonzero(scored & kept & ~copies)
-    once = rows[first_of_each(_keys(columns.take(rows)))] if len(rows) else rows
+    once = rows
+    if len(rows) and _any_twice(packed := _keys(columns if len(rows) == len(columns) else columns.take(rows))):
+        once = rows[first_of_each(packed)]
     aside[f"{name}_merged"] = len(rows) - len(once)
     if name == "predicted":
         aside["duplicate"] = int(repeated.sum())
+    if len(once) == len(columns):
+        return Side(columns, unit, columns.take(once[:0]), unit[:0], np.zeros((0, 3), np.int64), aside)
     return Side(columns.take(once), unit[once], columns.take(repeated), unit[repeated], np.zeros((0, 3), np.int64), aside)
 
 

@@ -37,6 +37,8 @@ _REASONS = {
     "predicted_merged": "predicted items that equal another under this metric",
     "gold_dropped": "gold items that the label map drops",
     "predicted_dropped": "predicted items that the label map drops",
+    "gold_repaired": "improper tags of gold, repaired as the signature says",
+    "predicted_repaired": "improper predicted tags, repaired as the signature says",
     "gold_unattached": "gold sources and contents whose cue no predicted cue answers",
     "predicted_unattached": "predicted sources and contents whose cue answers no gold cue",
     "documents_not_annotated": "documents in which gold does not annotate this layer",

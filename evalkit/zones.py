@@ -61,14 +61,18 @@ class Layout:
         return row[of], np.maximum(start[of], self.start[segment]), np.minimum(end[of], self.end[segment]), self.unit[segment]
 
 
+def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
+    """The segments of documents without zones: each is one."""
+    units: list[Unit] = [(id, None) for id in ids]
+    each = np.arange(len(ids), dtype=np.int64)
+    ends = np.append(offsets[1:], np.iinfo(np.int64).max)[: len(ids)]
+    return Layout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
+
+
 def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | None) -> Layout:
     """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere."""
     if not any(document.zones for document in documents):
-        n = len(documents)
-        units: list[Unit] = [(document.id, None) for document in documents]
-        each = np.arange(n, dtype=np.int64)
-        ends = np.append(offsets[1:], np.iinfo(np.int64).max)[:n]
-        return Layout(units, offsets, ends, each, np.ones(n, bool), each, plain=True)
+        return plain_layout([document.id for document in documents], offsets)
     codes = Codes()
     segments = [
         (int(offset) + start, int(offset) + end, codes[document.id, label], scored)

@@ -1,0 +1,178 @@
+"""What if there are no documents? Scores from sequences of tags, and from bare spans.
+
+A sequence, or a list of spans, stands for a document; offsets count tokens, or whatever the caller counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from evalkit.columns import Codes, Coding, Columns, Ints, pack
+from evalkit.counting import COUNTS, Block, of_columns
+from evalkit.errors import InputError, shown
+from evalkit.metrics import Metric, named
+from evalkit.scores import Counts, Scores, evalkit_version
+from evalkit.tags import Tagged, Tags
+from evalkit.zones import Unit, plain_layout
+
+BLOCK = 1024
+Triple = tuple[int, int, str]
+
+
+def score_tags(
+    gold_tags: Sequence[Sequence[str]],
+    predicted_tags: Sequence[Sequence[str]],
+    *,
+    tagging: str = "IOB2",
+    repair: str = "error",
+    metrics: str | Iterable[str | Metric] = "entities/strict",
+) -> Scores:
+    """Score sequences of tags, a list for each sentence or document, against those of gold.
+
+    tagging: IOB2, IOB1, BIOES or BILOU. repair: what is done with improper tags ("error", "discard", "begin", "conlleval"; see
+    tags.py); it stands in the signature, and what was repaired is counted. Metrics are those of entities but characters.
+    Raises InputError for sequences that do not pair up, for what is no tag, and for improper tags without a repair.
+
+    >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
+    0.0
+    """
+    _refuse_uneven(gold_tags, predicted_tags, "sequences")
+    tags = Tags(tagging, repair)
+    blocks, improper = [], [0, 0]
+    for first in range(0, len(gold_tags), BLOCK):
+        here = slice(first, first + BLOCK)
+        golden, said = tags.read(gold_tags[here], "gold"), tags.read(predicted_tags[here], "predicted")
+        _refuse_lengths(golden[1], said[1], first)
+        sides = [tags.spans(*read, side, first) for read, side in ((golden, "gold"), (said, "predicted"))]
+        improper = [before + side.improper for before, side in zip(improper, sides, strict=True)]
+        blocks.append((len(golden[1]), [_tagged(side) for side in sides]))
+    aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
+    return _scores(blocks, tags.labels, metrics, len(gold_tags), aside, {"tagging": tagging, "repair": repair})
+
+
+def score_spans(gold: Sequence[Sequence[Triple]], predicted: Sequence[Sequence[Triple]], metrics: str | Iterable[str | Metric] = "entities/strict") -> Scores:
+    """Score lists of (start, end, label), one list a document, half-open, against those of gold. Metrics are those of entities.
+
+    Raises InputError for lists that do not pair up, for what is no span, and for a span that gold holds twice.
+
+    >>> score_spans([[(0, 2, "PER")]], [[(0, 2, "PER"), (5, 6, "ORG")]])["entities/strict"].micro.precision
+    0.5
+    """
+    _refuse_uneven(gold, predicted, "lists of spans")
+    labels = Codes()
+    blocks = [
+        (len(gold[first : first + BLOCK]), [_spans(side[first : first + BLOCK], labels, name, first) for side, name in ((gold, "gold"), (predicted, "predicted"))])
+        for first in range(0, len(gold), BLOCK)
+    ]
+    return _scores(blocks, labels, metrics, len(gold), {}, {})
+
+
+def _refuse_uneven(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
+    for side in (gold, predicted):
+        if isinstance(side, (str, bytes)) or not hasattr(side, "__len__") or (len(side) and isinstance(side[0], str)):
+            raise InputError(f"{shown(side)}: a list of {what} would do, one for each document")
+    if len(gold) != len(predicted):
+        raise InputError(f"{len(gold)} {what} of gold, {len(predicted)} predicted: each must have its counterpart")
+
+
+def _refuse_lengths(gold: Ints, predicted: Ints, first: int) -> None:
+    for at in np.flatnonzero(gold != predicted)[:1]:
+        raise InputError(f"sequence {first + at}: {gold[at]} tags of gold, {predicted[at]} predicted")
+
+
+Placed = tuple[Ints, Ints, Ints, Ints]  # document, start, end, label
+
+
+def _tagged(side: Tagged) -> Placed:
+    return side.sequence, side.start, side.end, side.label
+
+
+def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, first: int) -> Placed:
+    flat = list(chain.from_iterable(documents))
+    n = len(flat)
+    document = np.repeat(np.arange(len(documents), dtype=np.int64), np.fromiter(map(len, documents), np.int64, len(documents)))
+    try:
+        start, end = (np.fromiter(map(itemgetter(i), flat), np.int64, n) for i in (0, 1))
+        label = np.fromiter([labels[span[2]] for span in flat], np.int64, n)
+        proper = (start >= 0) & (start < end)
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
+        proper = np.array([_is_span(span) for span in flat], bool)
+    if not proper.all():
+        at = int(np.flatnonzero(~proper)[0])
+        raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end would do")
+    return document, start, end, label
+
+
+def _is_span(span: Any) -> bool:
+    try:
+        start, end, label = span
+        return 0 <= int(start) == start < int(end) == end < 2**62 and isinstance(label, str)
+    except (TypeError, ValueError):
+        return False
+
+
+def _scores(
+    blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Any, documents: int, aside: dict[str, int], signed: dict[str, str]
+) -> Scores:
+    """Count each block under each metric."""
+    wanted = named(metrics)
+    for metric in wanted:
+        if metric.layer != "entities" or (metric.scheme == "characters" and signed):
+            raise InputError(f"{metric}: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do")
+    cells: dict[str, list[Ints]] = {str(metric): [] for metric in wanted}
+    copies, first = 0, 0
+    for n, (gold, predicted) in blocks:
+        block = _block(n, gold, predicted, labels, first)
+        copies += len(block.predicted.copies)
+        for metric in wanted:
+            cells[str(metric)].append(block.cells(metric.scheme) + np.array([first] + [0] * (1 + len(COUNTS)), np.int64))
+        first += n
+    units: tuple[Unit, ...] = tuple((str(at), None) for at in range(documents))
+    counts = [_counts(metric, cells[str(metric)], labels, units, {**aside, "duplicate": copies}, signed) for metric in wanted]
+    about = {"model": "predictions", "corpus": {"name": "gold", "documents": documents}, "versions": {"evalkit": evalkit_version(), "numpy": np.__version__}, "failures": {}, "warnings": []}
+    return Scores(counts, about=about)
+
+
+def _counts(metric: Metric, cells: list[Ints], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str]) -> Counts:
+    found = np.concatenate([*cells, np.zeros((0, 2 + len(COUNTS)), np.int64)])
+    ranks = labels.ranks()
+    label = ranks[found[:, 1]] if len(ranks) else found[:, 1]
+    fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp"}
+    return Counts(str(metric), tuple(sorted(labels)), units, found[:, 0], label, found[:, 2:], fields, aside)
+
+
+def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -> Block:
+    lengths = np.zeros(n, np.int64)
+    for document, _, end, _ in (gold, predicted):
+        np.maximum.at(lengths, document, end)
+    offsets = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]).astype(np.int64) if n else lengths
+    golden, said = (_columns(side, offsets) for side in (gold, predicted))
+    for at in _twice(golden)[:1]:
+        document, label = int(golden.document[at]), list(labels)[golden.label[at]]
+        start, end = int(golden.start[at] - offsets[document]), int(golden.end[at] - offsets[document])
+        raise InputError(f"gold, document {first + document}: ({start}, {end}, {label!r}) stands twice; delete one")
+    repeated = _twice(said)
+    kept = np.ones(len(said), bool)
+    kept[repeated] = False
+    own = said.take(kept) if len(repeated) else said
+    return of_columns(golden, own, said.take(repeated), plain_layout([str(first + at) for at in range(n)], offsets), Coding(labels))
+
+
+def _columns(side: Placed, offsets: Ints) -> Columns:
+    document, start, end, label = side
+    shift, none = offsets[document], np.zeros(len(document), np.int64)
+    return Columns(document, label, none, start + shift, end + shift, none, none)
+
+
+def _twice(columns: Columns) -> Ints:
+    """The rows that repeat an earlier one."""
+    packed = pack(columns.start, columns.end, columns.label)
+    if len(np.unique(packed.key)) == len(packed.key):
+        return np.zeros(0, np.int64)
+    order = packed.order()
+    return np.sort(order[1:][packed.key[order][1:] == packed.key[order][:-1]])
