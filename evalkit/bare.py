@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.columns import Codes, Coding, Columns, Ints, pack
-from evalkit.counting import COUNTS, Block, of_columns
+from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.errors import InputError, shown
 from evalkit.metrics import Metric, named
 from evalkit.scores import Counts, Scores, evalkit_version
@@ -98,7 +98,9 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
     document = np.repeat(np.arange(len(documents), dtype=np.int64), np.fromiter(map(len, documents), np.int64, len(documents)))
     try:
         start, end = (np.fromiter(map(itemgetter(i), flat), np.int64, n) for i in (0, 1))
-        label = np.fromiter([labels[span[2]] for span in flat], np.int64, n)
+        for name_of_label in set(map(itemgetter(2), flat)):
+            labels[name_of_label]
+        label = np.fromiter(map(dict(labels).__getitem__, map(itemgetter(2), flat)), np.int64, n)
         proper = (start >= 0) & (start < end)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         proper = np.array([_is_span(span) for span in flat], bool)
@@ -124,26 +126,38 @@ def _scores(
     for metric in wanted:
         if metric.layer != "entities" or (metric.scheme == "characters" and signed):
             raise InputError(f"{metric}: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do")
-    cells: dict[str, list[Ints]] = {str(metric): [] for metric in wanted}
+    units: tuple[Unit, ...] = tuple((str(at), None) for at in range(documents))
+
+    def counts(*, muc: bool) -> list[Counts]:
+        cells, copies = _cells(blocks, labels, wanted, muc=muc)
+        return [_counts(metric, cells[str(metric)], labels, units, {**aside, "duplicate": copies}, signed, muc=muc) for metric in wanted]
+
+    about = {"model": "predictions", "corpus": {"name": "gold", "documents": documents}, "versions": {"evalkit": evalkit_version(), "numpy": np.__version__}, "failures": {}, "warnings": []}
+    return Scores(counts(muc=False), about=about, recount=lambda: counts(muc=True))
+
+
+def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Sequence[Metric], *, muc: bool) -> tuple[dict[str, list[Ints]], int]:
+    """The cells of all blocks under each metric, and how many predicted spans are copies."""
+    cells: dict[str, list[Ints]] = {str(metric): [] for metric in metrics}
     copies, first = 0, 0
     for n, (gold, predicted) in blocks:
         block = _block(n, gold, predicted, labels, first)
         copies += len(block.predicted.copies)
-        for metric in wanted:
-            cells[str(metric)].append(block.cells(metric.scheme) + np.array([first] + [0] * (1 + len(COUNTS)), np.int64))
+        for metric in metrics:
+            cells[str(metric)].append(block.cells(metric.scheme, wrong=muc))
+            cells[str(metric)][-1][0] += first
         first += n
-    units: tuple[Unit, ...] = tuple((str(at), None) for at in range(documents))
-    counts = [_counts(metric, cells[str(metric)], labels, units, {**aside, "duplicate": copies}, signed) for metric in wanted]
-    about = {"model": "predictions", "corpus": {"name": "gold", "documents": documents}, "versions": {"evalkit": evalkit_version(), "numpy": np.__version__}, "failures": {}, "warnings": []}
-    return Scores(counts, about=about)
+    return cells, copies
 
 
-def _counts(metric: Metric, cells: list[Ints], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str]) -> Counts:
-    found = np.concatenate([*cells, np.zeros((0, 2 + len(COUNTS)), np.int64)])
+def _counts(
+    metric: Metric, cells: list[Ints], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str], *, muc: bool
+) -> Counts:
+    found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int64)], axis=1)
     ranks = labels.ranks()
-    label = ranks[found[:, 1]] if len(ranks) else found[:, 1]
+    label = ranks[found[1]] if len(ranks) else found[1]
     fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp"}
-    return Counts(str(metric), tuple(sorted(labels)), units, found[:, 0], label, found[:, 2:], fields, aside)
+    return Counts(str(metric), tuple(sorted(labels)), units, found[0], label, found[2:], fields, aside, muc)
 
 
 def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -> Block:
@@ -166,13 +180,13 @@ def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -
 def _columns(side: Placed, offsets: Ints) -> Columns:
     document, start, end, label = side
     shift, none = offsets[document], np.zeros(len(document), np.int64)
-    return Columns(document, label, none, start + shift, end + shift, none, none)
+    return Columns(document, label, none, start + shift, end + shift, none)
 
 
 def _twice(columns: Columns) -> Ints:
     """The rows that repeat an earlier one."""
     packed = pack(columns.start, columns.end, columns.label)
-    if len(np.unique(packed.key)) == len(packed.key):
+    if not any_twice(packed):
         return np.zeros(0, np.int64)
     order = packed.order()
     return np.sort(order[1:][packed.key[order][1:] == packed.key[order][:-1]])

@@ -76,7 +76,7 @@ class Columns:
     """One row an item: int64 arrays of equal length.
 
     `document`: its place in the block. `label`, `head`: codes shared by both sides. `start`, `end`: offsets in the block.
-    `fragments`: 0 for a contiguous span, else a code that is equal where the fragments are. `row`: its place among the layer's items.
+    `fragments`: 0 for a contiguous span, else a code that is equal where the fragments are.
     """
 
     document: Ints
@@ -85,7 +85,6 @@ class Columns:
     start: Ints
     end: Ints
     fragments: Ints
-    row: Ints
 
     def __len__(self) -> int:
         return len(self.document)
@@ -95,20 +94,34 @@ class Columns:
         return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-def to_columns(items: Items, coding: Coding, offsets: Ints) -> Columns:
-    """The items as rows. `offsets[i]` is where document i starts in the block."""
+def to_columns(items: Items, coding: Coding, offsets: Ints, first: int = 0) -> Columns:
+    """The items as rows. `offsets[i]` is where their i-th document starts in the block, of which it is number first + i."""
     spans, n = items.spans, len(items.spans)
     document = np.repeat(np.arange(len(items.counts), dtype=np.int64), items.counts)
     shift = offsets[document]
     start = np.fromiter([span.start for span in spans], np.int64, n)
     end = np.fromiter([span.end for span in spans], np.int64, n)
-    codes, heads = coding.labels, coding.heads
-    label = np.fromiter([DROPPED if label is None else codes[label] for label in items.labels] if items.dropped else [codes[label] for label in items.labels], np.int64, n)
+    label = np.fromiter(_label_codes(items, coding.labels), np.int64, n)
+    heads = coding.heads
     head = np.zeros(n, np.int64) if items.heads is None else np.fromiter([heads[head] for head in items.heads], np.int64, n)
     fragments = np.zeros(n, np.int64)
-    for row in [row for row, span in enumerate(spans) if span.fragments]:
-        fragments[row] = coding.shape(spans[row], int(shift[row]))
-    return Columns(document, label, head, start + shift, end + shift, fragments, np.arange(n, dtype=np.int64))
+    if [True for span in spans if span.fragments]:
+        for row in [row for row, span in enumerate(spans) if span.fragments]:
+            fragments[row] = coding.shape(spans[row], int(shift[row]))
+    return Columns(document + first, label, head, start + shift, end + shift, fragments)
+
+
+def _label_codes(items: Items, codes: Codes) -> list[int]:
+    """The code of each item's label, DROPPED for none."""
+    if items.dropped:
+        return [DROPPED if label is None else codes[label] for label in items.labels]
+    known = dict(codes)  # a plain dict is looked up several times faster than one that can grow
+    try:
+        return [known[span.label] for span in items.spans] if items.labels is None else [known[label] for label in items.labels]
+    except KeyError:
+        for label in [span.label for span in items.spans] if items.labels is None else items.labels:
+            codes[label]
+        return _label_codes(items, codes)
 
 
 def block_offsets(lengths: Iterable[int], n: int) -> Ints:
@@ -137,15 +150,18 @@ def pack(*columns: Ints) -> Packed:
     """One number a row, equal exactly where all the columns are, and in the order of the columns, the first foremost.
 
     Packed side by side into 62 bits; what does not fit is replaced by its rank first, so that far-apart values never collide.
+    The columns hold no negative numbers.
     """
     packed, bits = np.zeros(len(columns[0]), np.int64), 0
     for column in columns:
-        low = int(column.min(initial=0))
-        values, width = column - low if low else column, bits_of(int(column.max(initial=0)) - low)
+        high = int(column.max(initial=0))
+        if not high:
+            continue  # all zero: it tells nothing apart
+        values, width = column, bits_of(high)
         if bits + width > MOST_BITS:
             packed, values = ranked(packed), ranked(values)
             bits, width = bits_of(int(packed.max(initial=0))), bits_of(int(values.max(initial=0)))
-        packed = (packed << width) | values if bits else values.copy()
+        packed = (packed << width) | values if bits else values
         bits += width
     return Packed(packed, bits)
 

@@ -12,7 +12,7 @@ What a side repeats whole, or what has no place in the text, is predicted and an
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from evalkit.metrics import SCHEMES
 from evalkit.zones import Layout, laid_out
 
 COUNTS = ("gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted")
+AT_ONCE = 64
 GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
 
 
@@ -81,12 +82,12 @@ class Block:
         """The block as a scheme sees it."""
         return self if SCHEMES[scheme].same_label else self.label_free
 
-    def cells(self, scheme: str) -> Ints:
-        """(unit, label, *COUNTS) for each unit and label that has any."""
+    def cells(self, scheme: str, *, wrong: bool = True) -> Ints:
+        """A column for each unit and label that has any: unit, label, *COUNTS; without `wrong`, the last two counts stay 0."""
         if scheme == "characters":
             return _characters(self)
         block = self.under(scheme)
-        return block.counted(block.matching.answers(scheme))
+        return block.counted(block.matching.answers(scheme, wrong=wrong))
 
     def counted(self, answers: Answers) -> Ints:
         """The counts that a scheme's pairs make."""
@@ -134,9 +135,9 @@ class Totals:
             self.sums[count] += np.bincount(cell, weights, minlength=self.sums.shape[1]).astype(np.int64)
 
     def cells(self) -> Ints:
-        """(unit, label, *COUNTS) where there is anything."""
+        """A column wherever there is anything: unit, label, *COUNTS."""
         there = np.flatnonzero(self.sums[GOLD] + self.sums[PREDICTED])
-        return np.concatenate([np.stack([there // self.width, there % self.width], axis=1), self.sums[:, there].T], axis=1)
+        return np.concatenate([np.stack([there // self.width, there % self.width]), self.sums[:, there]])
 
 
 def of_documents(
@@ -145,21 +146,35 @@ def of_documents(
     """A block of documents under a layer. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
     offsets = block_offsets((len(document.text) for document in golden), len(golden))
     layout, coding = laid_out(golden, offsets, zones), Coding(labels)
-    items = [layer.items(side, of) for side, of in zip((golden, predicted), maps, strict=True)]
-    columns = [to_columns(each, coding, offsets) for each in items]
+    columns, dropped = zip(*(_extracted(layer, side, of, coding, offsets) for side, of in zip((golden, predicted), maps, strict=True)), strict=True)
     copies = [_copies(layer, side, of) for side, of in zip((golden, predicted), columns, strict=True)]
-    there = [len(each) - each_items.dropped for each, each_items in zip(columns, items, strict=True)]
+    alone = [0, 0]
     if layer.attached:
-        columns = list(_attached(columns[0], columns[1], ~copies[1], coding))
-    alone = [of - int((each.label != DROPPED).sum()) for of, each in zip(there, columns, strict=True)]
+        columns = tuple(_attached(columns[0], columns[1], ~copies[1], coding))
+        alone = [int((each.label == DROPPED).sum()) for each in columns]
     one, other = (
         _side(of, repeated, layout, coding, which)
         for of, repeated, which in zip(columns, copies, ("gold", "predicted"), strict=True)
     )
-    one = replace(one, aside={**one.aside, "gold_copies": int(copies[0].sum()), "gold_dropped": items[0].dropped, "gold_unattached": alone[0]})
+    one = replace(one, aside={**one.aside, "gold_copies": int(copies[0].sum()), "gold_dropped": dropped[0], "gold_unattached": alone[0]})
     unplaced = _unplaced(predicted, name, layer, layout, coding, maps[1])
-    other = replace(other, unplaced=unplaced, aside={**other.aside, "predicted_dropped": items[1].dropped, "predicted_unattached": alone[1], "unplaced": len(unplaced)})
+    other = replace(other, unplaced=unplaced, aside={**other.aside, "predicted_dropped": dropped[1], "predicted_unattached": alone[1], "unplaced": len(unplaced)})
     return Block(one, other, layout, coding, layer.as_set)
+
+
+def _extracted(layer: Layer, documents: Sequence[Any], maps: Maps, coding: Coding, offsets: Ints) -> tuple[Columns, int]:
+    """The items of a side as rows, and how many of them the label map drops.
+
+    A few documents at a time: each is gone through once for every column, and should still be in the cache the second time.
+    """
+    parts, dropped = [], 0
+    for first in range(0, len(documents), AT_ONCE):
+        items = layer.items(documents[first : first + AT_ONCE], maps)
+        parts.append(to_columns(items, coding, offsets[first : first + AT_ONCE], first))
+        dropped += items.dropped
+    if len(parts) == 1:
+        return parts[0], dropped
+    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns))), dropped
 
 
 def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layout, coding: Coding) -> Block:
@@ -174,10 +189,11 @@ def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layou
 
 
 def _keys(columns: Columns, *, label: bool = True) -> Packed:
-    return pack(columns.head, columns.start, columns.end, columns.fragments, *((columns.label,) if label else ()))
+    return pack(columns.head, columns.start, columns.end, columns.fragments, *((columns.label + 1,) if label else ()))  # DROPPED is -1
 
 
-def _any_twice(packed: Packed) -> bool:
+def any_twice(packed: Packed) -> bool:
+    """Whether two rows have one key."""
     ordered = np.sort(packed.key)
     return bool((ordered[1:] == ordered[:-1]).any())
 
@@ -189,7 +205,7 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
     """
     found = np.zeros(len(columns), bool)
     packed = _keys(columns, label=not layer.attached and not columns.label.min(initial=0) < 0)
-    if not _any_twice(packed):
+    if not any_twice(packed):
         return found
     first = first_of_each(packed)
     for number in np.unique(columns.document[~first]):
@@ -227,7 +243,7 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
     repeated = scored & kept & copies
     rows = np.flatnonzero(scored & kept & ~copies)
     once = rows
-    if len(rows) and _any_twice(packed := _keys(columns if len(rows) == len(columns) else columns.take(rows))):
+    if len(rows) and any_twice(packed := _keys(columns if len(rows) == len(columns) else columns.take(rows))):
         once = rows[first_of_each(packed)]
     aside[f"{name}_merged"] = len(rows) - len(once)
     if name == "predicted":

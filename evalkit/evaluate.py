@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +148,12 @@ class Layered:
     aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
 
-    def take(self, block: Block, documents: int) -> None:
+    def take(self, block: Block, documents: int, *, muc: bool) -> None:
         """Add the counts of a block."""
-        shift = np.array([len(self.units)] + [0] * (1 + len(COUNTS)), np.int64)
         for metric in self.metrics:
-            self.cells.setdefault(str(metric), []).append(block.cells(metric.scheme) + shift)
+            cells = block.cells(metric.scheme, wrong=muc)
+            cells[0] += len(self.units)
+            self.cells.setdefault(str(metric), []).append(cells)
             under = block.under(metric.scheme)
             aside = self.aside.setdefault(str(metric), {})
             for reason, number in {**under.gold.aside, **under.predicted.aside}.items():
@@ -168,6 +170,7 @@ class Run:
     asked: list[Metric] | None
     mapping: Mapping_
     zones: str | frozenset[str]
+    muc: bool = False
 
     def __post_init__(self) -> None:
         """Start with nothing gathered."""
@@ -182,6 +185,11 @@ class Run:
                 layered.labels[label]
 
     def scores(self) -> Scores:
+        """Go through all blocks, and make scores of the counts."""
+        counts = self.gathered()
+        return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest, recount=self.with_muc)
+
+    def gathered(self) -> list[Counts]:
         """Go through all blocks, and keep the counts."""
         for joined in self.source.blocks():
             self.seen.take(joined)
@@ -190,12 +198,16 @@ class Run:
                 self._digested = True
             for name, layered in self.layers.items():
                 if (block := self.block(name, joined)) is not None:
-                    layered.take(*block)
+                    layered.take(*block, muc=self.muc)
         self._refuse_unscored()
         counts = [self._counts(metric) for metric in self._scored()]
         if not counts:
             raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
-        return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest)
+        return counts
+
+    def with_muc(self) -> list[Counts]:
+        """The counts once more, with those that only MUC's sums need."""
+        return Run(self.source, self.asked, self.mapping, self.zones, muc=True).gathered()
 
     def block(self, name: str, joined: Joined) -> tuple[Block, int] | None:
         """A block under a layer, with how many of its documents gold annotates there."""
@@ -203,7 +215,7 @@ class Run:
         annotated = [n for n, gold in enumerate(joined.gold) if getattr(gold, layer.marks) is not None]
         if not annotated:
             return None
-        golden = [joined.gold[n] for n in annotated]
+        golden = [joined.gold[n] for n in annotated] if len(annotated) < len(joined.gold) else joined.gold
         predicted = [_heard(joined.predicted[n]) for n in annotated]
         maps = self.mapping.gold, self.mapping.predicted
         block = of_documents(golden, predicted, layer, name, self.layers[name].labels, self._scored_zones(layer.marks), maps)
@@ -245,13 +257,13 @@ class Run:
     def _counts(self, metric: Metric) -> Counts:
         layered = self.layers[metric.layer]
         ranks = layered.labels.ranks()
-        cells = np.concatenate(layered.cells.get(str(metric), [np.zeros((0, 2 + len(COUNTS)), np.int64)]))
+        cells = np.concatenate(layered.cells.get(str(metric), [np.zeros((2 + len(COUNTS), 0), np.int64)]), axis=1)
         aside = dict(layered.aside.get(str(metric), {}))
         aside["documents_not_annotated"] = self.seen.documents - layered.documents
         aside.pop("gold_copies", None)
         return Counts(
-            str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[:, 0], ranks[cells[:, 1]] if len(ranks) else cells[:, 1],
-            cells[:, 2:], self._signature(metric, layered), aside,
+            str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[0], ranks[cells[1]] if len(ranks) else cells[1],
+            cells[2:], self._signature(metric, layered), aside, self.muc,
         )  # fmt: skip
 
     def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
@@ -335,27 +347,33 @@ class Seen:
         """Note a block."""
         self.documents += len(joined.gold)
         for document in joined.predicted:
-            if document.failure is not None and document.failure != ABSENT:
-                self.failures[document.id] = document.failure
-            self.silent |= document.failure is not None
-            for item in document.unplaced:
-                self.reasons.setdefault(item.reason, 0)
-                self.reasons[item.reason] += 1
+            if document.failure is not None or document.unplaced:
+                self._note(document)
         for document in joined.gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(f"document {shown(document.id)}: gold carries a failure or unplaced items, which only predictions can")
+            if document.zones:
+                self.zones.update(zone.label for zone in document.zones)
         for marks in MARKS:
-            said = [getattr(document, marks) is not None for document in joined.predicted]
-            if any(said):
+            of = attrgetter(marks)
+            said, annotated = list(map(of, joined.predicted)), list(map(of, joined.gold))
+            unsaid, unannotated = said.count(None), annotated.count(None)
+            if unsaid < len(said):
                 self.in_predicted.add(marks)
-            annotated = [getattr(document, marks) is not None for document in joined.gold]
-            if any(annotated):
+            if unannotated < len(annotated):
                 self.in_gold.add(marks)
-            if marks not in self.unannotated and not all(said):
+            if unsaid and unannotated < len(annotated) and marks not in self.unannotated:
                 for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
-                    if gold and not has and document.failure is None:
+                    if gold is not None and has is None and document.failure is None:
                         self.unannotated.setdefault(marks, document.id)
-        self.zones.update(zone.label for document in joined.gold for zone in document.zones)
+
+    def _note(self, document: Any) -> None:
+        if document.failure is not None:
+            self.silent = True
+            if document.failure != ABSENT:
+                self.failures[document.id] = document.failure
+        for item in document.unplaced:
+            self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
 
     def has(self, marks: str) -> bool:
         """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""

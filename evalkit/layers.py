@@ -29,12 +29,12 @@ CUE = "cue"
 class Items:
     """The items of a block of documents, document after document.
 
-    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`: what has start, end and
-    fragments. `heads`: none, if all are under one. `dropped`: how many labels are None.
+    `counts`: how many each document has. `labels`: None where a label map drops the item; no list, if they are the labels of
+    the spans. `spans`: what has start, end and fragments. `heads`: none, if all are under one. `dropped`: how many labels are None.
     """
 
     counts: list[int]
-    labels: list[Any]
+    labels: list[Any] | None
     spans: list[Any]
     heads: list[Hashable] | None = field(default=None)
     dropped: int = 0
@@ -64,12 +64,11 @@ def _mapped(maps: Maps, layer: str, label: Any) -> Any:
 def _entities(documents: Sequence[Document], maps: Maps) -> Items:
     each = [document.entities or () for document in documents]
     spans = list(chain.from_iterable(each))
-    labels: list[Any] = [entity.label for entity in spans]
     if "entities" in maps:
         rename = maps["entities"].get
-        labels = [rename(label, label) for label in labels]
+        labels = [rename(entity.label, entity.label) for entity in spans]
         return Items(list(map(len, each)), labels, spans, None, labels.count(None))
-    return Items(list(map(len, each)), labels, spans)
+    return Items(list(map(len, each)), None, spans)
 
 
 def _tokens(documents: Sequence[Document], maps: Maps) -> Items:

@@ -72,19 +72,19 @@ class Matching:
     pieces: Sequence[Fragments]
     parts: Sequence[Parts]
 
-    def answers(self, scheme: str) -> Answers:
-        """The pairs of a scheme, with what is left over matched by overlap."""
-        if scheme == "strict":
-            return Answers(self._strict, NONE, self._overlaps_without(self._strict))
-        if scheme == "type":
-            return Answers(self._typed, NONE, self._overlaps_without(self._typed))
-        if scheme == "exact":
-            return Answers(self._same_span, NONE, self._halves)
-        return Answers(self._same_span, self._halves, NONE)
+    def answers(self, scheme: str, *, wrong: bool = True) -> Answers:
+        """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
+        if scheme == "partial":  # leaves nothing over that overlaps
+            return Answers(self._same_span, self._halves, NONE)
+        full = {"strict": lambda: self._strict, "exact": lambda: self._same_span, "type": lambda: self._typed}[scheme]()
+        return Answers(full, NONE, self._left_over(scheme, full) if wrong else NONE)
+
+    def _left_over(self, scheme: str, full: Pairs) -> Pairs:
+        return self._halves if scheme == "exact" else self._overlaps_without(full)
 
     @cached_property
     def _both(self) -> Columns:
-        both = {name: joined(self.gold, self.predicted, name) for name in ("document", "label", "head", "start", "end", "fragments", "row")}
+        both = {name: joined(self.gold, self.predicted, name) for name in ("document", "label", "head", "start", "end", "fragments")}
         return Columns(**both)
 
     @cached_property
@@ -142,8 +142,10 @@ class Matching:
         lonely = (golds == 1) & (sizes == 2) & ~broken
         simple = _split(order[lonely[component]], n_gold)
         mixed = (golds > 0) & (golds < sizes) & ~lonely
-        swept = (mixed & ~broken)[component]
-        found = simple + _sweep(line, order, swept, n_gold, self.rank[both.label])
+        alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
+        swept = (mixed & ~broken & ~alone)[component]
+        rank = self.rank[both.label]
+        found = simple + _first_of_star(line, order, component, alone, n_gold, rank) + _sweep(line, order, swept, n_gold, rank)
         for members in _members(component, mixed & broken):
             found += self._broken(both, order[members], n_gold)
         return found
@@ -220,6 +222,30 @@ def _members(component: Ints, wanted: Mask) -> list[Ints]:
     """The places of the rows of each wanted component."""
     places = np.flatnonzero(wanted[component])
     return np.split(places, np.flatnonzero(runs(component[places]))[1:]) if len(places) else []
+
+
+def _first_of_star(line: Line, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints) -> Pairs:
+    """The pair of each component in which one side has one row: that with the first row by (end, start, label) that overlaps it.
+
+    It is the pair that the sweep would make; most components that are more than a pair are of this kind.
+    """
+    places = np.flatnonzero(alone[component])
+    if not len(places):
+        return NONE
+    nth, rows = component[places], order[places]
+    start, end, is_gold = line.start[places], line.end[places], rows < n_gold
+    begins = np.flatnonzero(runs(nth))
+    sizes = np.diff(np.append(begins, len(nth)))
+    of = np.repeat(np.arange(len(begins)), sizes)
+    single = is_gold == (np.add.reduceat(is_gold.astype(np.int64), begins) == 1)[of]
+    # Where both sides have one row the component is a pair and not here, but a side of one may face one of many golds: the first single is it.
+    center = np.flatnonzero(single)
+    overlapping = (start < end[center][of]) & (end > start[center][of]) & ~single
+    among = np.flatnonzero(overlapping)
+    best = among[np.lexsort((rank[rows[among]], start[among], end[among], of[among]))]
+    first = best[runs(of[best])]
+    one, other = rows[center[of[first]]], rows[first]
+    return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
 
 
 def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
@@ -38,8 +38,7 @@ AVERAGES = ("micro", "macro", "weighted")
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A line of a report. A label's row has no average, an average's row no label; macro and weighted have no counts."""
 
     metric: str
@@ -68,11 +67,11 @@ class Muc(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of one metric, sparse: `values[i]` has the COUNTS of `labels[label[i]]` in `units[unit[i]]`.
+    """The counts of one metric, sparse: `values[:, i]` are the COUNTS of `labels[label[i]]` in `units[unit[i]]`.
 
     `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was not matched: items outside
     the scored zones and items that a layer makes equal (not in the counts), copies and items without a place (in the
-    counts, as wrong).
+    counts, as wrong). `muc`: whether the last two counts, which only MUC's sums need, were made.
     """
 
     metric: str
@@ -83,12 +82,13 @@ class Counts:
     values: Ints
     signature: Mapping[str, str]
     set_aside: Mapping[str, int] = field(default_factory=dict)
+    muc: bool = True
 
-    def __post_init__(self) -> None:
-        """Refuse counts that no comparison could have made."""
-        full, half = self.values[:, [FOUND, TP]], self.values[:, [FOUND_HALF, TP_HALF]]
-        wrong = self.values[:, [WRONG_GOLD, WRONG_PREDICTED]]
-        if (self.values < 0).any() or (full + half + wrong > self.values[:, [GOLD, PREDICTED]]).any():
+    def refuse_impossible(self) -> None:
+        """Raise InputError for counts that no comparison could have made."""
+        full, half = self.values[[FOUND, TP]], self.values[[FOUND_HALF, TP_HALF]]
+        wrong = self.values[[WRONG_GOLD, WRONG_PREDICTED]]
+        if (self.values < 0).any() or (full + half + wrong > self.values[[GOLD, PREDICTED]]).any():
             raise InputError(f"{self.metric}: counts that cannot be: more items answered than there are")
 
     @cached_property
@@ -98,17 +98,18 @@ class Counts:
 
     def summed(self, group: Ints, n: int) -> Ints:
         """The counts added up by group: n × COUNTS."""
-        total = np.zeros((n, len(COUNTS)), np.int64)
-        np.add.at(total, group, self.values)
-        return total
+        # Sums of doubles are exact up to 2**53, far beyond any count.
+        sums = [np.bincount(group, column, minlength=n) for column in self.values]
+        return np.stack(sums, axis=1).astype(np.int64)
 
 
 class MetricScores:
     """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`, `.weighted`, `.signature`."""
 
-    def __init__(self, counts: Counts, digest: Callable[[str], str] | None = None) -> None:
-        """Keep the counts; `digest` makes that of gold when the signature is first asked for."""
+    def __init__(self, counts: Counts, digest: Callable[[str], str] | None = None, recount: Callable[[str], Counts] | None = None) -> None:
+        """Keep the counts; `digest` makes that of gold when the signature is first asked for, `recount` the counts with MUC's."""
         self.counts = counts
+        self._recount = recount
         self.metric = Metric.of(counts.metric)
         self._digest = digest
 
@@ -151,9 +152,16 @@ class MetricScores:
         return fields
 
     @property
+    def full_counts(self) -> Counts:
+        """The counts with those that only MUC's sums need; they are made when they are first asked for."""
+        if not self.counts.muc and self._recount is not None:
+            self.counts = self._recount(self.counts.metric)
+        return self.counts
+
+    @property
     def muc(self) -> Muc:
         """The counts of MUC, over all labels."""
-        total = self.counts.totals.sum(axis=0)
+        total = self.full_counts.totals.sum(axis=0)
         correct, partial, wrong = int(total[FOUND]), int(total[FOUND_HALF]), int(total[WRONG_GOLD])
         answered = correct + partial + wrong
         return Muc(correct, wrong, partial, int(total[GOLD]) - answered, int(total[PREDICTED]) - answered)
@@ -213,11 +221,20 @@ class Scores:
         about: Mapping[str, Any],
         pairs: Callable[[Metric], Iterator[Pair]] | None = None,
         digest: Callable[[str], str] | None = None,
+        recount: Callable[[], Sequence[Counts]] | None = None,
     ) -> None:
         """Keep the counts of each metric; `about`: model, corpus, versions, failures, warnings."""
-        self._metrics = {c.metric: MetricScores(c, digest) for c in counts}
+        self._recount = recount
+        self._metrics = {c.metric: MetricScores(c, digest, self._full) for c in counts}
         self.about = dict(about)
         self._pairs = pairs
+
+    @cached_property
+    def _recounted(self) -> dict[str, Counts]:
+        return {counts.metric: counts for counts in self._recount()} if self._recount else {}
+
+    def _full(self, metric: str) -> Counts:
+        return self._recounted[metric]
 
     def pairs(self, metric: str | Metric) -> list[Pair]:
         """Who answers whom under a metric: (document, kind, gold item, predicted item), in the order of the text.
@@ -245,7 +262,7 @@ class Scores:
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each metric and label, and for each average."""
-        return [asdict(row) for metric in self._metrics.values() for row in metric.rows()]
+        return [row._asdict() for metric in self._metrics.values() for row in metric.rows()]
 
     def render(self, form: str = "table") -> str:
         """The report as table, markdown, csv or json."""
@@ -273,7 +290,7 @@ class Scores:
             "schema_version": SCHEMA_VERSION,
             "signature": {name: metric.signed for name, metric in self._metrics.items()},
             "rows": self.rows(),
-            "counts": {name: _sparse(metric.counts) for name, metric in self._metrics.items()},
+            "counts": {name: _sparse(metric.full_counts) for name, metric in self._metrics.items()},
             "set_aside": {name: dict(metric.counts.set_aside) for name, metric in self._metrics.items()},
             **self.about,
         }
@@ -297,7 +314,7 @@ class Scores:
 
 def _sparse(counts: Counts) -> dict[str, Any]:
     order = np.lexsort((counts.label, counts.unit))
-    cells = np.concatenate([np.stack([counts.unit, counts.label], axis=1), counts.values], axis=1)[order]
+    cells = np.concatenate([np.stack([counts.unit, counts.label]), counts.values]).T[order]
     units = [list(unit) for unit in counts.units]
     return {"columns": ["unit", "label", *COUNTS], "labels": list(counts.labels), "units": units, "cells": cells.tolist()}
 
@@ -309,7 +326,9 @@ def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> C
         raise IndexError(f"{metric}: a count of a unit or label that is not listed")
     signature = {str(name): str(value) for name, value in data["signature"][metric].items()}
     unit, label = np.ascontiguousarray(cells[:, 0]), np.ascontiguousarray(cells[:, 1])
-    return Counts(metric, labels, units, unit, label, cells[:, 2:], signature, dict(data["set_aside"][metric]))
+    counts = Counts(metric, labels, units, unit, label, np.ascontiguousarray(cells[:, 2:].T), signature, dict(data["set_aside"][metric]))
+    counts.refuse_impossible()
+    return counts
 
 
 def evalkit_version() -> str:
