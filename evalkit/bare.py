@@ -47,10 +47,10 @@ def score_tags(
     for first in range(0, len(gold_tags), BLOCK):
         here = slice(first, first + BLOCK)
         golden, said = tags.read(gold_tags[here], "gold"), tags.read(predicted_tags[here], "predicted")
-        _refuse_lengths(golden[1], said[1], first)
-        sides = [tags.spans(*read, side, first) for read, side in ((golden, "gold"), (said, "predicted"))]
+        _refuse_lengths(golden.lengths, said.lengths, first)
+        sides = [tags.spans(read, side, first) for read, side in ((golden, "gold"), (said, "predicted"))]
         improper = [before + side.improper for before, side in zip(improper, sides, strict=True)]
-        blocks.append((len(golden[1]), [_tagged(side) for side in sides]))
+        blocks.append((len(golden.lengths), [_tagged(side) for side in sides]))
     aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
     return _scores(blocks, tags.labels, metrics, len(gold_tags), aside, {"tagging": tagging, "repair": repair})
 

@@ -55,6 +55,7 @@ Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities
 Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
 Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
 Missing = Annotated[str, typer.Option("--missing", help="Documents that the prediction lacks: refuse, or take as empty.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")]
 Form = Annotated[Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write here instead of to stdout.")]
 
@@ -113,12 +114,13 @@ def score_(
     labels: Labels = None,
     zones: Zones = "primary",
     missing: Missing = "refuse",
+    jobs: Jobs = 1,
     form: Form = None,
     output: Output = None,
 ) -> None:
     """Score predictions that were saved."""
     check_writable(output, gold, predictions)
-    report(score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing), form, output)
+    report(score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing, jobs=jobs), form, output)
 
 
 @app.command()

@@ -26,7 +26,6 @@ from evalkit.metrics import SCHEMES
 from evalkit.zones import Layout, laid_out
 
 COUNTS = ("gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted")
-AT_ONCE = 64
 GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
 
 
@@ -140,41 +139,63 @@ class Totals:
         return np.concatenate([np.stack([there // self.width, there % self.width]), self.sums[:, there]])
 
 
-def of_documents(
-    golden: Sequence[Any], predicted: Sequence[Any], layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps]
-) -> Block:
-    """A block of documents under a layer. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
-    offsets = block_offsets((len(document.text) for document in golden), len(golden))
-    layout, coding = laid_out(golden, offsets, zones), Coding(labels)
-    columns, dropped = zip(*(_extracted(layer, side, of, coding, offsets) for side, of in zip((golden, predicted), maps, strict=True)), strict=True)
-    copies = [_copies(layer, side, of) for side, of in zip((golden, predicted), columns, strict=True)]
-    alone = [0, 0]
-    if layer.attached:
-        columns = tuple(_attached(columns[0], columns[1], ~copies[1], coding))
-        alone = [int((each.label == DROPPED).sum()) for each in columns]
-    one, other = (
-        _side(of, repeated, layout, coding, which)
-        for of, repeated, which in zip(columns, copies, ("gold", "predicted"), strict=True)
-    )
-    one = replace(one, aside={**one.aside, "gold_copies": int(copies[0].sum()), "gold_dropped": dropped[0], "gold_unattached": alone[0]})
-    unplaced = _unplaced(predicted, name, layer, layout, coding, maps[1])
-    other = replace(other, unplaced=unplaced, aside={**other.aside, "predicted_dropped": dropped[1], "predicted_unattached": alone[1], "unplaced": len(unplaced)})
-    return Block(one, other, layout, coding, layer.as_set)
+class Builder:
+    """Makes a block of documents under a layer out of small chunks.
 
-
-def _extracted(layer: Layer, documents: Sequence[Any], maps: Maps, coding: Coding, offsets: Ints) -> tuple[Columns, int]:
-    """The items of a side as rows, and how many of them the label map drops.
-
-    A few documents at a time: each is gone through once for every column, and should still be in the cache the second time.
+    The items of a chunk become rows while its documents are still in the processor's cache; what all rows together decide
+    (which count, which repeat another) is decided at the end.
     """
-    parts, dropped = [], 0
-    for first in range(0, len(documents), AT_ONCE):
-        items = layer.items(documents[first : first + AT_ONCE], maps)
-        parts.append(to_columns(items, coding, offsets[first : first + AT_ONCE], first))
-        dropped += items.dropped
+
+    def __init__(self, layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps]) -> None:
+        """`name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of the prediction."""
+        self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
+        self.coding = Coding(labels)
+        self.documents: tuple[list[Any], list[Any]] = ([], [])
+        self._rows: tuple[list[Columns], list[Columns]] = ([], [])
+        self._dropped = [0, 0]
+        self._length = 0
+
+    def __len__(self) -> int:
+        return len(self.documents[0])
+
+    def add(self, golden: Sequence[Any], predicted: Sequence[Any]) -> None:
+        """Add the documents of a chunk."""
+        offsets = block_offsets([len(document.text) for document in golden], len(golden)) + self._length
+        for side, documents in enumerate((golden, predicted)):
+            items = self.layer.items(documents, self.maps[side])
+            self._rows[side].append(to_columns(items, self.coding, offsets, len(self)))
+            self._dropped[side] += items.dropped
+        self._length = int(offsets[-1]) + len(golden[-1].text) + 1
+        for kept, documents in zip(self.documents, (golden, predicted), strict=True):
+            kept.extend(documents)
+
+    def block(self) -> Block:
+        """The block of all that was added. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
+        golden, predicted = self.documents
+        layer, coding = self.layer, self.coding
+        layout = laid_out(golden, block_offsets([len(document.text) for document in golden], len(golden)), self.zones)
+        columns = tuple(_concatenated(rows) for rows in self._rows)
+        copies = [_copies(layer, side, of) for side, of in zip(self.documents, columns, strict=True)]
+        alone = [0, 0]
+        if layer.attached:
+            columns = tuple(_attached(columns[0], columns[1], ~copies[1], coding))
+            alone = [int((each.label == DROPPED).sum()) for each in columns]
+        one, other = (
+            _side(of, repeated, layout, coding, which)
+            for of, repeated, which in zip(columns, copies, ("gold", "predicted"), strict=True)
+        )
+        aside = {"gold_copies": int(copies[0].sum()), "gold_dropped": self._dropped[0], "gold_unattached": alone[0]}
+        one = replace(one, aside={**one.aside, **aside})
+        unplaced = _unplaced(predicted, self.name, layout, coding, self.maps[1])
+        aside = {"predicted_dropped": self._dropped[1], "predicted_unattached": alone[1], "unplaced": len(unplaced)}
+        other = replace(other, unplaced=unplaced, aside={**other.aside, **aside})
+        return Block(one, other, layout, coding, layer.as_set)
+
+
+def _concatenated(parts: Sequence[Columns]) -> Columns:
     if len(parts) == 1:
-        return parts[0], dropped
-    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns))), dropped
+        return parts[0]
+    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
 def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layout, coding: Coding) -> Block:
@@ -253,7 +274,7 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
     return Side(columns.take(once), unit[once], columns.take(repeated), unit[repeated], np.zeros((0, 3), np.int64), aside)
 
 
-def _unplaced(documents: Sequence[Any], name: str, layer: Layer, layout: Layout, coding: Coding, maps: Maps) -> Ints:
+def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Coding, maps: Maps) -> Ints:
     """(unit, label, characters) of each item without a place; its unit is the first of its document."""
     found = []
     first = {id: unit for unit, (id, _) in reversed(list(enumerate(layout.units)))} if any(d.unplaced for d in documents) else {}

@@ -20,6 +20,7 @@ import numpy as np
 
 from evalkit.columns import mixed
 from evalkit.corpus import identity
+from evalkit.errors import InputError, shown
 from evalkit.schema import Schema
 
 
@@ -40,6 +41,13 @@ class Digest:
                 whole.update(msgspec.json.encode(document.zones))
             self._documents.append((document.id, whole.digest(), [column[number] for column in sums]))
 
+    def merge(self, other: Digest) -> None:
+        """Add the documents of another. Raises InputError where both hold one."""
+        mine = {id for id, _, _ in self._documents}
+        if twice := [id for id, _, _ in other._documents if id in mine]:
+            raise InputError(f"id: {shown(twice[0])} stands for two documents; ids name one document each")
+        self._documents += other._documents
+
     def of(self, marks: str, schema: Schema | None) -> str:
         """The digest with one layer's marks, in hexadecimal."""
         at = self._marks.index(marks)
@@ -54,10 +62,11 @@ def _entities(documents: Sequence[Any]) -> list[bytes]:
     each = [document.entities or () for document in documents]
     flat = [entity for entities in each for entity in entities]
     n = len(flat)
-    label = np.fromiter([_label(entity.label) for entity in flat], np.uint64, n)
+    known = {label: _label(label) for label in {entity.label for entity in flat}}
+    label = np.fromiter([known[entity.label] for entity in flat], np.uint64, n)
     start, end = np.fromiter([e.start for e in flat], np.int64, n), np.fromiter([e.end for e in flat], np.int64, n)
     pieces = np.zeros(n, np.uint64)
-    for at in [at for at, entity in enumerate(flat) if entity.fragments]:
+    for at in [at for at, entity in enumerate(flat) if entity.fragments] if [True for entity in flat if entity.fragments] else ():
         pieces[at] = _label(repr(flat[at].fragments))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(label, start, end, pieces))])
     borders = np.concatenate([[0], np.cumsum([len(entities) for entities in each])])

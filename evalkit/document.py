@@ -28,10 +28,13 @@ Attributes = dict[str, str | int | float | bool | None]
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all marks share: they are made once, and checked when they are."""
+    """What all marks share: they are made once, and checked when they are.
+
+    Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage collector nothing.
+    """
 
 
-class Span(Mark, frozen=True):
+class Span(Mark, frozen=True, gc=False):
     """A stretch of text.
 
     `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in order, not touching.
@@ -51,7 +54,7 @@ class Span(Mark, frozen=True):
         check_offsets(self)
 
 
-class Entity(Mark, frozen=True):
+class Entity(Mark, frozen=True, gc=False):
     """A name or another mention, such as a PERSON."""
 
     label: str
@@ -68,7 +71,7 @@ class Entity(Mark, frozen=True):
         _check_score(self)
 
 
-class Argument(Mark, frozen=True):
+class Argument(Mark, frozen=True, gc=False):
     """The part that somebody or something plays in an event. `ref` may name the entity or event that it is."""
 
     role: str
@@ -84,7 +87,7 @@ class Argument(Mark, frozen=True):
         _check_score(self)
 
 
-class Event(Mark, frozen=True):
+class Event(Mark, frozen=True, gc=False):
     """Something that happened, or might: the words that say so, and who took part."""
 
     label: str
@@ -102,7 +105,7 @@ class Event(Mark, frozen=True):
         _make_tuple(self, "arguments", Argument)
 
 
-class Attribution(Mark, frozen=True):
+class Attribution(Mark, frozen=True, gc=False):
     """Who says what, and by which words. No source means an implied one; corpora of quotations may lack the cue."""
 
     cue: Span | None
@@ -122,7 +125,7 @@ class Attribution(Mark, frozen=True):
                 _check_kind(name, getattr(self, name), Span)
 
 
-class Zone(Mark, frozen=True):
+class Zone(Mark, frozen=True, gc=False):
     """A region of the text, such as a headline or a byline."""
 
     label: str
@@ -134,7 +137,7 @@ class Zone(Mark, frozen=True):
         _check_label("label", self.label, self)
 
 
-class Unplaced(Mark, frozen=True):
+class Unplaced(Mark, frozen=True, gc=False):
     """Something that a model said and that has no valid place in the text: counted as predicted, never as correct.
 
     `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution" for a whole one.

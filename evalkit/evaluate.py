@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ import numpy as np
 
 from evalkit.columns import Codes, Ints
 from evalkit.corpus import Corpus, load_corpus, maps_by_layer, repeated, schema_at
-from evalkit.counting import COUNTS, Block, of_documents
+from evalkit.counting import COUNTS, Block, Builder
 from evalkit.digest import Digest
 from evalkit.document import LAYERS as MARKS
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.formats import split_prefix
-from evalkit.joining import ABSENT, Joined, Source, is_jsonl
+from evalkit.formats.jsonl import public_document as public
+from evalkit.joining import ABSENT, Joined, Source, is_jsonl, shards, uncollected
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric, named
 from evalkit.pairs import Pair, pairs_of
@@ -34,6 +36,7 @@ from evalkit.schema import Schema
 from evalkit.scores import Counts, Scores, evalkit_version
 from evalkit.zones import Unit
 
+BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
 FEW_DOCUMENTS = 20
 Labels = str | Mapping[str, Any] | tuple[Any, Any] | Sequence[str] | None
 
@@ -52,6 +55,7 @@ def score(
     labels: Labels = None,
     zones: str | Iterable[str] = "primary",
     missing: str = "refuse",
+    jobs: int = 1,
 ) -> Scores:
     """Score one corpus against another over the same texts: a model's, or a second annotator's.
 
@@ -59,7 +63,7 @@ def score(
     "entities/strict" or "tri-c"; without them, for each layer that gold has and the prediction gives, what DEFAULTS names.
     labels: the name of a label map in gold's schema, a map, a pair of maps (gold's, prediction's), or a list of entity
     labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: "refuse" a prediction that
-    lacks documents, or take them as "empty".
+    lacks documents, or take them as "empty". jobs: processes that read and count, where both sides are JSONL files in one order.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for copies in gold.
     """
@@ -67,7 +71,7 @@ def score(
         raise UnknownName("value", missing, ("refuse", "empty"), within="missing=")
     source = _source(gold, predicted, missing)
     run = Run(source, None if metrics is None else named(metrics), mapping_of(labels, source.schema), _zones(zones))
-    return run.scores()
+    return run.scores() if jobs == 1 else run.in_shards(jobs)
 
 
 def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
@@ -162,6 +166,22 @@ class Layered:
         self.documents += documents
 
 
+    def merge(self, other: Layered) -> None:
+        """Add what another process gathered."""
+        codes = np.array([self.labels[label] for label in other.labels], np.int64)
+        for metric, cells in other.cells.items():
+            for cell in cells:
+                cell[0] += len(self.units)
+                cell[1] = codes[cell[1]]
+            self.cells.setdefault(metric, []).extend(cells)
+        for metric, reasons in other.aside.items():
+            mine = self.aside.setdefault(metric, {})
+            for reason, number in reasons.items():
+                mine[reason] = mine.get(reason, 0) + number
+        self.units += other.units
+        self.documents += other.documents
+
+
 @dataclass
 class Run:
     """One comparison: where both sides come from, and what was asked of them."""
@@ -186,42 +206,96 @@ class Run:
 
     def scores(self) -> Scores:
         """Go through all blocks, and make scores of the counts."""
-        counts = self.gathered()
+        return self.scores_of(self.gathered())
+
+    def scores_of(self, counts: Sequence[Counts]) -> Scores:
+        """The counts as scores, with what they may ask for later."""
         return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest, recount=self.with_muc)
 
     def gathered(self) -> list[Counts]:
-        """Go through all blocks, and keep the counts."""
-        for joined in self.source.blocks():
-            self.seen.take(joined)
-            if isinstance(self.source.gold, Path):  # what is let go cannot be digested later
-                self._digest.take(joined.gold)
-                self._digested = True
-            for name, layered in self.layers.items():
-                if (block := self.block(name, joined)) is not None:
-                    layered.take(*block, muc=self.muc)
+        """Go through all documents, and give the counts."""
+        self.gather()
+        return self.finished()
+
+    def gather(self) -> None:
+        """Go through all documents, a chunk at a time, and keep the counts of each block of chunks."""
+        builders = {name: self._builder(name) for name in self.layers}
+        with uncollected():
+            for chunk in self.source.chunks():
+                self.seen.take(chunk)
+                if not isinstance(self.source.gold, Corpus):  # what is let go cannot be digested later
+                    self._digest.take(chunk.gold)
+                    self._digested = True
+                for name in self.layers:
+                    if self._added(builders[name], chunk) >= BLOCK:
+                        self._take(name, builders[name])
+                        builders[name] = self._builder(name)
+            for name, builder in builders.items():
+                self._take(name, builder)
+
+    def finished(self) -> list[Counts]:
+        """The counts of what was gathered, once it is known that they may be asked for."""
         self._refuse_unscored()
         counts = [self._counts(metric) for metric in self._scored()]
         if not counts:
             raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
         return counts
 
+    def in_shards(self, jobs: int) -> Scores:
+        """The same scores, from shards of both files that are counted in processes of their own: counts simply add up.
+
+        Files that are not JSONL, or not in one order, are gone through in this process.
+        """
+        parts = shards(self.source.gold, self.source.predicted, jobs) if isinstance(self.source.gold, Path) else []
+        if len(parts) < 2:
+            return self.scores()
+        try:
+            with ProcessPoolExecutor(len(parts)) as pool:
+                found = list(pool.map(_gathered, [replace(self, source=replace(self.source, gold=one, predicted=other)) for one, other in parts]))
+        except InputError:
+            return self.scores()  # says what is wrong as it would be said without shards, or that only the order differs
+        self._merge(found)
+        return self.scores_of(self.finished())
+
+    def _merge(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            for name, layered in self.layers.items():
+                layered.merge(run.layers[name])
+            self.seen.merge(run.seen)
+            self._digest.merge(run._digest)  # noqa: SLF001 - another of this class
+            self.source.absent += run.source.absent
+        self._digested = True
+
     def with_muc(self) -> list[Counts]:
         """The counts once more, with those that only MUC's sums need."""
-        return Run(self.source, self.asked, self.mapping, self.zones, muc=True).gathered()
+        return replace(self, muc=True).gathered()
 
-    def block(self, name: str, joined: Joined) -> tuple[Block, int] | None:
-        """A block under a layer, with how many of its documents gold annotates there."""
+    def _builder(self, name: str) -> Builder:
         layer = LAYERS[name]
-        annotated = [n for n, gold in enumerate(joined.gold) if getattr(gold, layer.marks) is not None]
-        if not annotated:
-            return None
-        golden = [joined.gold[n] for n in annotated] if len(annotated) < len(joined.gold) else joined.gold
-        predicted = [_heard(joined.predicted[n]) for n in annotated]
-        maps = self.mapping.gold, self.mapping.predicted
-        block = of_documents(golden, predicted, layer, name, self.layers[name].labels, self._scored_zones(layer.marks), maps)
+        return Builder(layer, name, self.layers[name].labels, self._scored_zones(layer.marks), (self.mapping.gold, self.mapping.predicted))
+
+    def _added(self, builder: Builder, chunk: Joined) -> int:
+        """Add the documents that gold annotates in the layer; says how many the block has."""
+        golden, predicted = chunk
+        marks = list(map(attrgetter(builder.layer.marks), golden))
+        if None in marks:
+            there = [n for n, found in enumerate(marks) if found is not None]
+            golden, predicted = [golden[n] for n in there], [predicted[n] for n in there]
+        if self.seen.silent:
+            predicted = [_heard(document) for document in predicted]
+        if golden:
+            builder.add(golden, predicted)
+        return len(builder)
+
+    def _take(self, name: str, builder: Builder) -> None:
+        if len(builder):
+            self.layers[name].take(self._checked(builder), len(builder), muc=self.muc)
+
+    def _checked(self, builder: Builder) -> Block:
+        block = builder.block()
         if block.gold.aside["gold_copies"]:
-            raise LoadError([f"{self.source.name}: {fault}" for document in golden for fault in repeated(document)])
-        return block, len(annotated)
+            raise LoadError([f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in repeated(public(document))])
+        return block
 
     def _scored(self) -> Iterator[Metric]:
         for name, layered in self.layers.items():
@@ -319,10 +393,16 @@ class Run:
 
     def pairs(self, metric: Metric) -> Iterator[Pair]:
         """Who answers whom under a metric, document by document; the documents are gone through again."""
-        for joined in self.source.blocks():
-            if (found := self.block(metric.layer, joined)) is not None:
-                annotated = [n for n, gold in enumerate(joined.gold) if getattr(gold, LAYERS[metric.layer].marks) is not None]
-                yield from pairs_of(found[0], metric, [joined.gold[n] for n in annotated], self.layers[metric.layer].labels)
+        for chunk in self.source.chunks():
+            builder = self._builder(metric.layer)
+            if self._added(builder, chunk):
+                yield from pairs_of(self._checked(builder), metric, builder.documents[0], self.layers[metric.layer].labels)
+
+
+def _gathered(run: Run) -> Run:
+    """A run after it has gone through its documents: what a process of its own sends back."""
+    run.gather()
+    return run
 
 
 def _heard(document: Any) -> Any:
@@ -366,6 +446,18 @@ class Seen:
                 for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
                     if gold is not None and has is None and document.failure is None:
                         self.unannotated.setdefault(marks, document.id)
+
+    def merge(self, other: Seen) -> None:
+        """Add what another process has seen."""
+        self.documents += other.documents
+        self.in_gold |= other.in_gold
+        self.in_predicted |= other.in_predicted
+        self.unannotated = {**other.unannotated, **self.unannotated}
+        self.failures.update(other.failures)
+        self.zones |= other.zones
+        self.silent |= other.silent
+        for reason, number in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + number
 
     def _note(self, document: Any) -> None:
         if document.failure is not None:

@@ -1,13 +1,15 @@
-"""Which prediction belongs to which gold document? Two corpora or two files in, blocks of both sides out.
+"""Which prediction belongs to which gold document? Two corpora or two files in, chunks of both sides out.
 
 Documents are joined by id. A document that the prediction lacks is refused, or taken as empty where that was asked for; one
-that gold lacks, or that has another text, is refused. Files are read in blocks and let go: memory does not grow with them
+that gold lacks, or that has another text, is refused. Files are read in chunks and let go: memory does not grow with them
 as long as both are in one order; where they are not, the predictions are found through an index of their lines.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +20,9 @@ from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats import jsonl
 from evalkit.schema import Schema
 
-BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared, few enough to be let go soon
+CHUNK = 64  # documents that are read at once: few enough that they stay in the processor's cache until they are rows
 ABSENT = "absent: taken as empty"  # stands for the reason where missing=empty was asked for
-READ_AHEAD = 2 * BLOCK  # predicted documents that may wait for their gold before the order is taken to differ
+READ_AHEAD = 32 * CHUNK  # predicted documents that may wait for their gold before the order is taken to differ
 
 
 class Joined(NamedTuple):
@@ -30,23 +32,31 @@ class Joined(NamedTuple):
     predicted: Sequence[Any]
 
 
+class Part(NamedTuple):
+    """The lines of a file from one byte up to another."""
+
+    path: Path
+    start: int
+    end: int
+
+
 @dataclass
 class Source:
-    """Where both sides come from: their names, gold's schema, and the blocks. `absent` counts documents taken as empty."""
+    """Where both sides come from: their names, gold's schema, and the chunks. `absent` counts documents taken as empty."""
 
     name: str
     model: str
     schema: Schema | None
-    gold: Corpus | Path
-    predicted: Corpus | Path
+    gold: Corpus | Path | Part
+    predicted: Corpus | Path | Part
     missing: str
     absent: int = field(default=0)
 
-    def blocks(self) -> Iterator[Joined]:
-        """Both sides in blocks of 1,024 documents."""
+    def chunks(self) -> Iterator[Joined]:
+        """Both sides, 64 documents at a time."""
         self.absent = 0
         answers = Held(self.predicted) if isinstance(self.predicted, Corpus) else Filed(self.predicted)
-        for golden in _blocks(self.gold):
+        for golden in _chunks(self.gold):
             found = [answers.get(document.id) for document in golden]
             if None in found or [True for gold, said in zip(golden, found, strict=True) if gold.text != said.text]:
                 found = [self._checked(document, answer) for document, answer in zip(golden, found, strict=True)]
@@ -86,15 +96,18 @@ class Held:
 class Filed:
     """Predictions in a JSONL file, read on as they are asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._waiting, self._ids = path, {}, set()  # type: ignore[var-annotated]
-        self._blocks = jsonl.blocks(path, BLOCK)
+    def __init__(self, file: Path | Part) -> None:
+        part = file if isinstance(file, Part) else Part(file, 0, -1)
+        self._path, self._whole = part.path, not isinstance(file, Part)
+        self._waiting: dict[str, Any] = {}
+        self._ids: set[str] = set()
+        self._chunks = jsonl.chunks(*part)
         self._lines: dict[str, int] | None = None
 
     def get(self, id: str) -> Any:
         """The prediction for a document; None where there is none."""
         while id not in self._waiting and self._lines is None:
-            if len(self._waiting) > READ_AHEAD:
+            if len(self._waiting) > READ_AHEAD and self._whole:
                 self._lines = self._index()
             elif not self._read_on():
                 return None
@@ -104,7 +117,7 @@ class Filed:
         return None if at is None else jsonl.document_at(self._path, at)
 
     def _read_on(self) -> bool:
-        block = next(self._blocks, None)
+        block = next(self._chunks, None)
         for document in block or ():
             if document.id in self._ids:
                 raise LoadError([f"{self._path}: id: {shown(document.id)} stands for two documents; ids name one document each"])
@@ -128,16 +141,32 @@ class Filed:
         return [*self._waiting, *(self._lines or ())]
 
 
-def _blocks(gold: Corpus | Path) -> Iterator[Sequence[Any]]:
+def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
+    """Both files cut at the same documents, into n pieces of about one size; one piece where no such cut is found."""
+    if not isinstance(gold, Path) or not isinstance(predicted, Path):
+        return []
+    sizes = gold.stat().st_size, predicted.stat().st_size
+    cuts = [(0, 0)]
+    for k in range(1, n):
+        found = jsonl.line_after(gold, sizes[0] * k // n)
+        at = None if found is None else jsonl.line_of_id(predicted, found[0], sizes[1] * k // n)
+        if found is not None and at is not None and found[1] > cuts[-1][0] and at > cuts[-1][1]:
+            cuts.append((found[1], at))
+    cuts.append(sizes)
+    return [(Part(gold, a, c), Part(predicted, b, d)) for (a, b), (c, d) in zip(cuts, cuts[1:], strict=False)]
+
+
+def _chunks(gold: Corpus | Path | Part) -> Iterator[Sequence[Any]]:
     if isinstance(gold, Corpus):
         documents = list(gold)
-        yield from (documents[first : first + BLOCK] for first in range(0, len(documents), BLOCK))
+        yield from (documents[first : first + CHUNK] for first in range(0, len(documents), CHUNK))
         return
     seen: set[str] = set()
-    for block in jsonl.blocks(gold, BLOCK):
+    part = gold if isinstance(gold, Part) else Part(gold, 0, -1)
+    for block in jsonl.chunks(*part):
         for document in block:
             if document.id in seen:
-                raise LoadError([f"{gold}: id: {shown(document.id)} stands for two documents; ids name one document each"])
+                raise LoadError([f"{part.path}: id: {shown(document.id)} stands for two documents; ids name one document each"])
             seen.add(document.id)
         yield block
 
@@ -145,6 +174,18 @@ def _blocks(gold: Corpus | Path) -> Iterator[Sequence[Any]]:
 def _first_difference(gold: str, other: str) -> str:
     at = next((n for n, (a, b) in enumerate(zip(gold, other, strict=False)) if a != b), min(len(gold), len(other)))
     return f"from character {at} on, {shown(other[at : at + 20])} where {shown(gold[at : at + 20])} is expected"
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave the garbage collector off: documents hold no cycles, and looking through millions of them takes longer than reading them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def is_jsonl(path: Path) -> bool:

@@ -134,14 +134,18 @@ class Matching:
         if not len(order):
             return NONE
         line = _on_one_line(both, label, order)
-        component, n = _components(line)
-        is_gold = order < n_gold
-        golds = np.bincount(component, weights=is_gold, minlength=n).astype(np.int64)
-        sizes = np.bincount(component, minlength=n)
-        broken = np.bincount(component, weights=both.fragments[order] > 0, minlength=n) > 0
+        begins = _components(line)
+        ends = np.append(begins[1:], len(order))
+        sizes = ends - begins
+        golds = _counted(order < n_gold, begins, ends)
+        broken = _counted(both.fragments[order] > 0, begins, ends) > 0 if both.fragments.any() else np.zeros(len(begins), bool)
         lonely = (golds == 1) & (sizes == 2) & ~broken
-        simple = _split(order[lonely[component]], n_gold)
+        at = begins[lonely]
+        simple = _split(order[at], order[at + 1], n_gold)
         mixed = (golds > 0) & (golds < sizes) & ~lonely
+        if not mixed.any():
+            return simple
+        component = np.repeat(np.arange(len(begins)), sizes)
         alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
         swept = (mixed & ~broken & ~alone)[component]
         rank = self.rank[both.label]
@@ -192,7 +196,7 @@ def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
 def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
     """The rows' ranges, moved so that rows of different heads (and labels) are apart."""
     start, end = both.start[order], both.end[order]
-    group = pack(both.head, label).key[order] if label is not None else both.head[order]
+    group = both.head[order] if label is None else pack(both.head, label).key[order] if both.head.any() else label[order]
     if not len(group) or group[0] == group[-1]:
         return Line(start, end)
     nth = np.cumsum(runs(group)) - 1
@@ -204,18 +208,22 @@ def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
     return Line(start + shift, end + shift)
 
 
-def _components(line: Line) -> tuple[Ints, int]:
-    """The connected component of each row: a new one begins where no earlier row reaches."""
+def _components(line: Line) -> Ints:
+    """Where each connected component begins: where no earlier row reaches."""
     new = np.ones(len(line.start), bool)
     np.greater_equal(line.start[1:], np.maximum.accumulate(line.end)[:-1], out=new[1:])
-    component = np.cumsum(new) - 1
-    return component, int(component[-1]) + 1
+    return np.flatnonzero(new)
 
 
-def _split(rows: Ints, n_gold: int) -> Pairs:
-    """Rows that come two by two, one of each side, as pairs."""
-    two = rows.reshape(-1, 2)
-    return Pairs(two.min(axis=1), two.max(axis=1) - n_gold)
+def _counted(true: Mask, begins: Ints, ends: Ints) -> Ints:
+    """How many are true from each begin up to its end."""
+    sums = np.concatenate([[0], np.cumsum(true)])
+    return sums[ends] - sums[begins]
+
+
+def _split(one: Ints, other: Ints, n_gold: int) -> Pairs:
+    """Rows that answer each other, one of each side, as pairs."""
+    return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
 
 
 def _members(component: Ints, wanted: Mask) -> list[Ints]:
@@ -245,7 +253,7 @@ def _first_of_star(line: Line, order: Ints, component: Ints, alone: Mask, n_gold
     best = among[np.lexsort((rank[rows[among]], start[among], end[among], of[among]))]
     first = best[runs(of[best])]
     one, other = rows[center[of[first]]], rows[first]
-    return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
+    return _split(one, other, n_gold)
 
 
 def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:

@@ -268,7 +268,7 @@ class Scores:
         """The report as table, markdown, csv or json."""
         if form not in RENDERERS:
             raise UnknownName("format", form, RENDERERS)
-        return RENDERERS[form](self._report())
+        return RENDERERS[form](self._report(counts=form == "json"))
 
     def to_json(self) -> str:
         """Everything: signatures, rows, counts, and what was run on what."""
@@ -285,12 +285,13 @@ class Scores:
     def __str__(self) -> str:
         return self.render("table")
 
-    def _report(self) -> Report:
+    def _report(self, *, counts: bool) -> Report:
+        """What is rendered; the counts of every unit only where they are shown, for they may be many."""
         data = {
             "schema_version": SCHEMA_VERSION,
             "signature": {name: metric.signed for name, metric in self._metrics.items()},
             "rows": self.rows(),
-            "counts": {name: _sparse(metric.full_counts) for name, metric in self._metrics.items()},
+            **({"counts": {name: _sparse(metric.full_counts) for name, metric in self._metrics.items()}} if counts else {}),
             "set_aside": {name: dict(metric.counts.set_aside) for name, metric in self._metrics.items()},
             **self.about,
         }

@@ -22,6 +22,7 @@ from evalkit.errors import DocumentError, InputError, LoadError, shown
 from evalkit.formats import Parsed
 
 T = TypeVar("T")
+CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
 
 
 def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
@@ -29,13 +30,13 @@ def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type
     fields = [(f.name, replaced.get(f.name, f.type), f.default) for f in msgspec.structs.fields(public)]
     needed = [field[:2] for field in fields if field[2] is msgspec.NODEFAULT]
     optional = [field for field in fields if field[2] is not msgspec.NODEFAULT]
-    return msgspec.defstruct(public.__name__, [*extra, *needed, *optional], forbid_unknown_fields=True)
+    return msgspec.defstruct(public.__name__, [*extra, *needed, *optional], forbid_unknown_fields=True, gc=public is Document)
 
 
 def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
     """The same, for what is itself a span."""
     line = line_of(public, *extra)
-    return msgspec.defstruct(public.__name__, [("text", str | None, None)], bases=(line,), forbid_unknown_fields=True)
+    return msgspec.defstruct(public.__name__, [("text", str | None, None)], bases=(line,), forbid_unknown_fields=True, gc=False)
 
 
 SpanLine = line_with_text(Span)
@@ -61,29 +62,30 @@ def parsed(path: Path) -> Parsed:
             yield place, LoadError([f"{place}: {fault}"])
 
 
-def blocks(path: Path, size: int) -> Iterator[list[Any]]:
-    """The documents of a file, `size` at a time, read as fast as they can be: for scoring files that do not fit in memory.
+def chunks(path: Path, start: int = 0, end: int = -1) -> Iterator[list[Any]]:
+    """The documents of a file, a few at a time, read as fast as they can be: for scoring files that do not fit in memory.
 
     A document that holds nothing but contiguous entities comes as its line was decoded, which has the same attributes as a
-    Document, and has been checked as one. Raises LoadError as `parsed` would say it.
+    Document, and has been checked as one. Raises LoadError as `parsed` would say it; of a key that stands twice in an
+    object the last counts here, as it does for any JSON parser: `evalkit validate` finds it. `start`, `end`: the bytes at
+    which the first line begins and the last one ends; -1 is the end of the file.
     """
     decoder = msgspec.json.Decoder(DocumentLine)
     with open_to_read(path) as file:
-        if file.read(3) != b"\xef\xbb\xbf":
-            file.seek(0)
-        while lines := list(islice(file, size)):
+        file.seek(start)
+        if start or file.read(3) != b"\xef\xbb\xbf":
+            file.seek(start)
+        while block := file.read(CHUNK if end < 0 else min(CHUNK, end - file.tell())):
             try:
-                chunk = b"".join(lines)
-                documents = decoder.decode_lines(chunk)
-                if any(chunk.count(key) > len(documents) for key in _LAYER_KEYS):
-                    for line in lines:
-                        json.loads(line, object_pairs_hook=_once)
+                documents = decoder.decode_lines(block if block.endswith(b"\n") else block + file.readline())
                 yield [line if _plain(line) else document_of(line) for line in documents]
             except (msgspec.MsgspecError, InputError, RecursionError, UnicodeDecodeError) as error:
                 raise _with_lines(path, error) from None
 
 
-_LAYER_KEYS = (b'"entities"', b'"events"', b'"attributions"')
+def public_document(line: Any) -> Document:
+    """A document that `chunks` gave, as a Document."""
+    return line if isinstance(line, Document) else public(line, Document)
 
 
 def _plain(document: Any) -> bool:
@@ -115,6 +117,39 @@ def _with_lines(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
     faults = [fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults]
     return LoadError(faults or [f"{path}: {error}"])
+
+
+def line_after(path: Path, at: int) -> tuple[str, int] | None:
+    """The id of the first document whose line begins after a byte, and where; None where there is none, or no id."""
+    with path.open("rb") as file:
+        file.seek(at)
+        file.readline()
+        start = file.tell()
+        found = _id(file.readline())
+    return None if found is None else (found, start)
+
+
+def line_of_id(path: Path, id: str, near: int, reach: int = 4_000_000) -> int | None:
+    """Where the line of a document begins, if it is within a few megabytes of a byte."""
+    with path.open("rb") as file:
+        file.seek(max(near - reach, 0))
+        if near > reach:
+            file.readline()
+        at = file.tell()
+        for line in file:
+            if id.encode() in line[:1000] and _id(line) == id:
+                return at
+            at += len(line)
+            if at > near + reach:
+                return None
+    return None
+
+
+def _id(line: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_Id).id
+    except msgspec.MsgspecError:
+        return None
 
 
 class _Id(msgspec.Struct):

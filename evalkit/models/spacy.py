@@ -6,12 +6,12 @@ group whose spans are event triggers, labelled with the event type. spaCy's offs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from evalkit.document import Document, Entity, Event, Span, Unplaced
+from evalkit.document import Document, Event, Span, Unplaced
 from evalkit.errors import InputError, MissingPackage, shown
 from evalkit.models import Model
 from evalkit.models.function import UNLABELLED, with_entities
@@ -34,13 +34,6 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(f"spacy: batch_size={shown(batch_size)}: a whole number from 1 on would do")
     return Model(name, answer, batch_size=batch_size)
-
-
-def documents_of(docs: Iterable[Any], *, entities: str = "ents") -> Iterator[Document]:
-    """spaCy Docs as documents, numbered from 0, with the entities of `doc.ents` or of a span group: to score Docs that are at hand."""
-    for number, doc in enumerate(docs):
-        spans = doc.ents if entities == "ents" else doc.spans.get(entities, ())
-        yield Document(str(number), doc.text, tuple(Entity(s.label_ or UNLABELLED, s.start_char, s.end_char) for s in spans))
 
 
 def _pipeline(name: str) -> Any:
