@@ -97,7 +97,7 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
     n = len(flat)
     document = np.repeat(np.arange(len(documents), dtype=np.int64), np.fromiter(map(len, documents), np.int64, len(documents)))
     try:
-        start, end = (np.fromiter(map(itemgetter(i), flat), np.int64, n) for i in (0, 1))
+        start, end = (_whole_numbers(list(map(itemgetter(i), flat))) for i in (0, 1))
         for name_of_label in set(map(itemgetter(2), flat)):
             labels[name_of_label]
         label = np.fromiter(map(dict(labels).__getitem__, map(itemgetter(2), flat)), np.int64, n)
@@ -108,6 +108,13 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
         at = int(np.flatnonzero(~proper)[0])
         raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end would do")
     return document, start, end, label
+
+
+def _whole_numbers(values: list[Any]) -> Ints:
+    found = np.array(values)
+    if len(values) and found.dtype.kind not in "iu":
+        raise TypeError
+    return found.astype(np.int64)
 
 
 def _is_span(span: Any) -> bool:

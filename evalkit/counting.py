@@ -178,7 +178,7 @@ class Builder:
         copies = [_copies(layer, side, of) for side, of in zip(self.documents, columns, strict=True)]
         alone = [0, 0]
         if layer.attached:
-            columns = tuple(_attached(columns[0], columns[1], ~copies[1], coding))
+            columns = tuple(_attached(columns, copies, coding))
             alone = [int((each.label == DROPPED).sum()) for each in columns]
         one, other = (
             _side(of, repeated, layout, coding, which)
@@ -225,7 +225,8 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
     Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
     """
     found = np.zeros(len(columns), bool)
-    packed = _keys(columns, label=not layer.attached and not columns.label.min(initial=0) < 0)
+    # The head of an attached layer is the attribution itself, which copies do not share.
+    packed = pack(columns.start, columns.end, columns.fragments, columns.label + 1) if layer.attached else _keys(columns)
     if not any_twice(packed):
         return found
     first = first_of_each(packed)
@@ -238,23 +239,23 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
     return found
 
 
-def _attached(gold: Columns, predicted: Columns, own: Mask, coding: Coding) -> Iterable[Columns]:
+def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding) -> Iterable[Columns]:
     """Both sides with attributions whose cues match under one head, and without sources and contents that have no such cue.
 
-    Cues are matched one to one: the same span first, then the largest matching by overlap.
+    Cues are matched one to one: the same span first, then the largest matching by overlap. Copies take no part, and keep all
+    their items.
     """
     cue = coding.labels[CUE]
-    cues = [np.flatnonzero(side.label == cue) for side in (gold, predicted)]
-    cues[1] = cues[1][own[cues[1]]]
-    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip((gold, predicted), cues, strict=True)]
+    cues = [np.flatnonzero((side.label == cue) & ~repeated) for side, repeated in zip(columns, copies, strict=True)]
+    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip(columns, cues, strict=True)]
     answers = Matching(*bare, coding.labels.ranks(), coding.pieces, coding.parts).answers("partial")
     pairs: Pairs = answers.full + answers.half
     most = len(coding.heads)
-    for n, (side, rows, matched) in enumerate(zip((gold, predicted), cues, pairs, strict=True)):
+    for n, (side, repeated, rows, matched) in enumerate(zip(columns, copies, cues, pairs, strict=True)):
         head = np.arange(most) + most * (n + 1)  # a head of its own, below replaced by that of the pair
         head[side.head[rows[matched]]] = np.arange(len(matched))
         heads = head[side.head]
-        yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most), side.label, DROPPED))
+        yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most) | repeated, side.label, DROPPED))
 
 
 def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str) -> Side:
