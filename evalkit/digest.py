@@ -31,6 +31,7 @@ class Digest:
         """`marks`: the layers of documents to be told apart."""
         self._marks = list(marks)
         self._documents: list[tuple[str, bytes, list[bytes]]] = []
+        self._made: dict[str, str] = {}
 
     def take(self, documents: Sequence[Any]) -> None:
         """Add a block of gold documents."""
@@ -50,6 +51,11 @@ class Digest:
 
     def of(self, marks: str, schema: Schema | None) -> str:
         """The digest with one layer's marks, in hexadecimal."""
+        if marks not in self._made:
+            self._made[marks] = self._of(marks, schema)
+        return self._made[marks]
+
+    def _of(self, marks: str, schema: Schema | None) -> str:
         at = self._marks.index(marks)
         whole = hashlib.sha256(msgspec.json.encode(schema, order="sorted"))
         for id, text, sums in sorted(self._documents):
