@@ -49,7 +49,7 @@ def score_tags(
         golden, said = tags.read(gold_tags[here], "gold"), tags.read(predicted_tags[here], "predicted")
         _refuse_lengths(golden.lengths, said.lengths, first)
         sides = [tags.spans(read, side, first) for read, side in ((golden, "gold"), (said, "predicted"))]
-        improper = [before + side.improper for before, side in zip(improper, sides, strict=True)]
+        improper = [before + side.improper for before, side in zip(improper, sides)]
         blocks.append((len(golden.lengths), [_tagged(side) for side in sides]))
     aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
     return _scores(blocks, tags.labels, metrics, len(gold_tags), aside, {"tagging": tagging, "repair": repair})
@@ -174,9 +174,9 @@ def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -
     offsets = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]).astype(np.int64) if n else lengths
     golden, said = (_columns(side, offsets) for side in (gold, predicted))
     for at in _twice(golden)[:1]:
-        document, label = int(golden.document[at]), list(labels)[golden.label[at]]
-        start, end = int(golden.start[at] - offsets[document]), int(golden.end[at] - offsets[document])
-        raise InputError(f"gold, document {first + document}: ({start}, {end}, {label!r}) stands twice; delete one")
+        number, label = int(golden.document[at]), list(labels)[golden.label[at]]
+        begins, ends = (int(column[at] - offsets[number]) for column in (golden.start, golden.end))
+        raise InputError(f"gold, document {first + number}: ({begins}, {ends}, {label!r}) stands twice; delete one")
     repeated = _twice(said)
     kept = np.ones(len(said), bool)
     kept[repeated] = False

@@ -34,7 +34,7 @@ class Codes(dict[Any, int]):
     def ranks(self) -> Ints:
         """`ranks[code]` is the place of its name in the order of names, which is the same whatever was seen first."""
         names = sorted(self)
-        place = dict(zip(names, range(len(names)), strict=True))
+        place = dict(zip(names, range(len(names))))
         return np.fromiter((place[name] for name in self), np.int64, len(self))
 
 
@@ -55,10 +55,12 @@ class Coding:
 
     @property
     def pieces(self) -> list[Fragments]:
+        """The ranges of each shape."""
         return [pieces for pieces, _ in self.shapes]
 
     @property
     def parts(self) -> list[Parts]:
+        """The parts of each shape."""
         return [parts for _, parts in self.shapes]
 
     def shape(self, span: Any, shift: int) -> int:
@@ -113,14 +115,14 @@ def to_columns(items: Items, coding: Coding, offsets: Ints, first: int = 0) -> C
 
 def _label_codes(items: Items, codes: Codes) -> list[int]:
     """The code of each item's label, DROPPED for none."""
-    if items.dropped:
-        return [DROPPED if label is None else codes[label] for label in items.labels]
-    known = dict(codes)  # a plain dict is looked up several times faster than one that can grow
+    known: dict[Any, int] = dict(codes)  # a plain dict is looked up several times faster than one that can grow
+    known[None] = DROPPED
     try:
         return [known[span.label] for span in items.spans] if items.labels is None else [known[label] for label in items.labels]
     except KeyError:
         for label in [span.label for span in items.spans] if items.labels is None else items.labels:
-            codes[label]
+            if label is not None:
+                codes[label]
         return _label_codes(items, codes)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from evalkit.columns import DROPPED, Codes, Coding, Columns, Ints, Mask, Packed, block_offsets, exploded, first_of_each, pack, to_columns
 from evalkit.document import Document
 from evalkit.layers import CUE, Layer, Maps
-from evalkit.match import Answers, Matching, Pairs
+from evalkit.match import Answers, Matching
 from evalkit.metrics import SCHEMES
 from evalkit.zones import Layout, laid_out
 
@@ -57,10 +57,12 @@ class Block:
 
     @cached_property
     def rank(self) -> Ints:
+        """The place of each label's name in the order of names."""
         return self.coding.labels.ranks()
 
     @cached_property
     def matching(self) -> Matching:
+        """The pairs between both sides."""
         return Matching(self.gold.columns, self.predicted.columns, self.rank, self.coding.pieces, self.coding.parts)
 
     @cached_property
@@ -98,7 +100,7 @@ class Block:
         total = Totals(len(self.layout.units), width)
         total.add(GOLD, golden)
         total.add(PREDICTED, said)
-        for (found, tp), pairs in zip(((FOUND, TP), (FOUND_HALF, TP_HALF), (WRONG_GOLD, WRONG_PREDICTED)), answers, strict=True):
+        for (found, tp), pairs in zip(((FOUND, TP), (FOUND_HALF, TP_HALF), (WRONG_GOLD, WRONG_PREDICTED)), answers):
             if len(pairs.gold):
                 total.add(found, golden[pairs.gold])
                 total.add(tp, said[pairs.predicted])
@@ -166,7 +168,7 @@ class Builder:
             self._rows[side].append(to_columns(items, self.coding, offsets, len(self)))
             self._dropped[side] += items.dropped
         self._length = int(offsets[-1]) + len(golden[-1].text) + 1
-        for kept, documents in zip(self.documents, (golden, predicted), strict=True):
+        for kept, documents in zip(self.documents, (golden, predicted)):
             kept.extend(documents)
 
     def block(self) -> Block:
@@ -175,14 +177,14 @@ class Builder:
         layer, coding = self.layer, self.coding
         layout = laid_out(golden, block_offsets([len(document.text) for document in golden], len(golden)), self.zones)
         columns = tuple(_concatenated(rows) for rows in self._rows)
-        copies = [_copies(layer, side, of) for side, of in zip(self.documents, columns, strict=True)]
+        copies = [_copies(layer, side, of) for side, of in zip(self.documents, columns)]
         alone = [0, 0]
         if layer.attached:
             columns = tuple(_attached(columns, copies, coding))
             alone = [int((each.label == DROPPED).sum()) for each in columns]
         one, other = (
             _side(of, repeated, layout, coding, which)
-            for of, repeated, which in zip(columns, copies, ("gold", "predicted"), strict=True)
+            for of, repeated, which in zip(columns, copies, ("gold", "predicted"))
         )
         aside = {"gold_copies": int(copies[0].sum()), "gold_dropped": self._dropped[0], "gold_unattached": alone[0]}
         one = replace(one, aside={**one.aside, **aside})
@@ -233,7 +235,7 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
         seen: set[Hashable] = set()
-        for row, identity in zip(rows, layer.identities(documents[number]), strict=True):
+        for row, identity in zip(rows, layer.identities(documents[number])):
             found[row] = identity in seen
             seen.add(identity)
     return found
@@ -246,12 +248,12 @@ def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding
     their items.
     """
     cue = coding.labels[CUE]
-    cues = [np.flatnonzero((side.label == cue) & ~repeated) for side, repeated in zip(columns, copies, strict=True)]
-    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip(columns, cues, strict=True)]
-    answers = Matching(*bare, coding.labels.ranks(), coding.pieces, coding.parts).answers("partial")
-    pairs: Pairs = answers.full + answers.half
+    cues = [np.flatnonzero((side.label == cue) & ~repeated) for side, repeated in zip(columns, copies)]
+    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip(columns, cues)]
+    answers = Matching(bare[0], bare[1], coding.labels.ranks(), coding.pieces, coding.parts).answers("partial")
+    pairs = answers.full.and_also(answers.half)
     most = len(coding.heads)
-    for n, (side, repeated, rows, matched) in enumerate(zip(columns, copies, cues, pairs, strict=True)):
+    for n, (side, repeated, rows, matched) in enumerate(zip(columns, copies, cues, pairs)):
         head = np.arange(most) + most * (n + 1)  # a head of its own, below replaced by that of the pair
         head[side.head[rows[matched]]] = np.arange(len(matched))
         heads = head[side.head]
@@ -297,7 +299,7 @@ def _characters(block: Block) -> Ints:
     width = max(len(block.coding.labels), 1)
     total = Totals(len(block.layout.units), width)
     here = [_lengths(*side) for side in (gold, predicted)]
-    both = _lengths(*(np.concatenate(pair) for pair in zip(gold, predicted, strict=True)))
+    both = _lengths(*(np.concatenate(pair) for pair in zip(gold, predicted)))
     for counts, sign, (unit, label, length) in (
         ((GOLD, FOUND, TP), 1, here[0]), ((PREDICTED, FOUND, TP), 1, here[1]), ((FOUND, TP), -1, both),
     ):  # fmt: skip

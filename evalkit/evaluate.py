@@ -104,13 +104,13 @@ def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
 class Keep(dict[str, str | None]):
     """A label map that drops every label but those it keeps."""
 
-    def get(self, label: str, default: Any = None) -> Any:
+    def get(self, label: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of a dict
         """The label itself where it is kept, else None."""
         return label if label in self else None
 
 
 @dataclass(frozen=True)
-class Mapping_:
+class Relabelling:
     """The label maps of gold and of the prediction, keyed by layer, and how the signature names them."""
 
     gold: Mapping[str, Any]
@@ -118,23 +118,23 @@ class Mapping_:
     name: str
 
 
-def mapping_of(labels: Labels, schema: Schema | None) -> Mapping_:
+def mapping_of(labels: Labels, schema: Schema | None) -> Relabelling:
     """What `labels=` means. Raises UnknownName for a map that the schema does not name."""
     if labels is None:
-        return Mapping_({}, {}, "none")
+        return Relabelling({}, {}, "none")
     if isinstance(labels, str):
         maps = maps_by_layer(labels, schema)
-        return Mapping_(maps, maps, labels)
+        return Relabelling(maps, maps, labels)
     if isinstance(labels, tuple) and len(labels) == 2:
         sides = [{} if of is None else maps_by_layer(of, schema) for of in labels]
-        return Mapping_(sides[0], sides[1], _digest_of(sides))
+        return Relabelling(sides[0], sides[1], _digest_of(sides))
     if isinstance(labels, Mapping):
         maps = maps_by_layer(labels, schema)
-        return Mapping_(maps, maps, _digest_of([maps, maps]))
+        return Relabelling(maps, maps, _digest_of([maps, maps]))
     if not isinstance(labels, Sequence) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"labels={shown(labels)}: the name of a map, a map, a pair of maps, or a list of labels would do")
     kept = {"entities": Keep.fromkeys(labels)}
-    return Mapping_(kept, kept, f"keep-{_digest_of(sorted(labels))}")
+    return Relabelling(kept, kept, f"keep-{_digest_of(sorted(labels))}")
 
 
 def _digest_of(value: object) -> str:
@@ -188,7 +188,7 @@ class Run:
 
     source: Source
     asked: list[Metric] | None
-    mapping: Mapping_
+    mapping: Relabelling
     zones: str | frozenset[str]
     muc: bool = False
 

@@ -11,6 +11,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class Source:
         self.absent = 0
         answers = Held(self.predicted) if isinstance(self.predicted, Corpus) else Filed(self.predicted)
         for golden in _chunks(self.gold):
-            found = [answers.get(document.id) for document in golden]
+            found: list[Any] = [answers.get(document.id) for document in golden]
             if None in found or [True for gold, said in zip(golden, found, strict=True) if gold.text != said.text]:
                 found = [self._checked(document, answer) for document, answer in zip(golden, found, strict=True)]
             yield Joined(golden, found)
@@ -153,7 +154,7 @@ def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
         if found is not None and at is not None and found[1] > cuts[-1][0] and at > cuts[-1][1]:
             cuts.append((found[1], at))
     cuts.append(sizes)
-    return [(Part(gold, a, c), Part(predicted, b, d)) for (a, b), (c, d) in zip(cuts, cuts[1:], strict=False)]
+    return [(Part(gold, a, c), Part(predicted, b, d)) for (a, b), (c, d) in pairwise(cuts)]
 
 
 def _chunks(gold: Corpus | Path | Part) -> Iterator[Sequence[Any]]:

@@ -139,7 +139,7 @@ def _of_arguments(documents: Sequence[Document], maps: Maps, head: Callable[[Any
     )
 
 
-def _attributions(documents: Sequence[Document], maps: Maps) -> Items:
+def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
     """Each source, cue and content, labelled as what it is and under a head of its own."""
     return _made(
         [
@@ -149,7 +149,7 @@ def _attributions(documents: Sequence[Document], maps: Maps) -> Items:
     )
 
 
-def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:
+def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
     """The same, under the attribution that they belong to: counting.py puts attributions with matched cues under one head."""
     return _made(
         [
@@ -159,7 +159,7 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:
     )
 
 
-def _relations(documents: Sequence[Document], maps: Maps) -> Items:
+def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
     """Each attribution whole."""
     return _made([[("attribution", _whole(a), None) for a in document.attributions or ()] for document in documents], headed=False)
 

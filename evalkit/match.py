@@ -41,9 +41,8 @@ class Pairs(NamedTuple):
     gold: Ints
     predicted: Ints
 
-    def __add__(self, other: object) -> Pairs:
+    def and_also(self, other: Pairs) -> Pairs:
         """Both lists, one after the other."""
-        assert isinstance(other, Pairs)
         return Pairs(np.concatenate([self.gold, other.gold]), np.concatenate([self.predicted, other.predicted]))
 
 
@@ -110,7 +109,7 @@ class Matching:
         """The strict pairs, then what is left of one span paired in the order of the labels' names."""
         gold, predicted = _left(len(self.gold), self._strict.gold), _left(len(self.predicted), self._strict.predicted)
         more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
-        return self._strict + Pairs(gold[more.gold], predicted[more.predicted])
+        return self._strict.and_also(Pairs(gold[more.gold], predicted[more.predicted]))
 
     @cached_property
     def _halves(self) -> Pairs:
@@ -149,9 +148,10 @@ class Matching:
         alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
         swept = (mixed & ~broken & ~alone)[component]
         rank = self.rank[both.label]
-        found = simple + _first_of_star(line, order, component, alone, n_gold, rank) + _sweep(line, order, swept, n_gold, rank)
+        found = simple.and_also(_first_of_star(line, order, component, alone, n_gold, rank))
+        found = found.and_also(_sweep(line, order, swept, n_gold, rank))
         for members in _members(component, mixed & broken):
-            found += self._broken(both, order[members], n_gold)
+            found = found.and_also(self._broken(both, order[members], n_gold))
         return found
 
     def _broken(self, both: Columns, rows: Ints, n_gold: int) -> Pairs:
@@ -217,8 +217,9 @@ def _components(line: Line) -> Ints:
 
 def _counted(true: Mask, begins: Ints, ends: Ints) -> Ints:
     """How many are true from each begin up to its end."""
-    sums = np.concatenate([[0], np.cumsum(true)])
-    return sums[ends] - sums[begins]
+    sums: Ints = np.concatenate([[0], np.cumsum(true)])
+    counted: Ints = sums[ends] - sums[begins]
+    return counted
 
 
 def _split(one: Ints, other: Ints, n_gold: int) -> Pairs:
@@ -268,7 +269,7 @@ def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pa
     by_start = [[n for n in np.argsort(start[by_end], kind="stable").tolist() if sides[n] == side] for side in (0, 1)]
     entered, waiting, taken = [0, 0], ([], []), [False] * len(rows)  # type: tuple[list[int], tuple[list[int], list[int]], list[bool]]
     found: tuple[list[int], list[int]] = ([], [])
-    for n, (here, last) in enumerate(zip(sides, ends, strict=True)):
+    for n, (here, last) in enumerate(zip(sides, ends)):
         if taken[n]:
             continue
         there = 1 - here
@@ -323,7 +324,7 @@ def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[
 
 def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
     """The pairs of spans that share a character (in every part, where they have parts), as places in one and other."""
-    (n, start, end), (m, first, last) = ((np.array(column, np.int64) for column in zip(*_flat(side), strict=True)) for side in (one, other))
+    (n, start, end), (m, first, last) = ((np.array(column, np.int64) for column in zip(*_flat(side))) for side in (one, other))
     by_start = np.argsort(first, kind="stable")
     m, first, last = m[by_start], first[by_start], last[by_start]
     low = np.searchsorted(np.maximum.accumulate(last), start, side="right")
@@ -350,5 +351,5 @@ def _in_every_part(one: Parts, other: Parts) -> bool:
     """Whether all parts share a character; a part that is missing answers only a missing one."""
     return all(
         a is b if a is None or b is None else any(start < last and first < end for start, end in a for first, last in b)
-        for a, b in zip(one, other, strict=True)
+        for a, b in zip(one, other)
     )

@@ -53,8 +53,8 @@ def pairs_of(block: Block, metric: Metric, golden: Sequence[Any], labels: Codes)
     items = Shown(block, golden, list(labels))
     answers = block.matching.answers(metric.scheme)
     found: list[tuple[int, str, Item | None, Item | None]] = []
-    for kind, pairs in zip(KINDS, answers, strict=True):
-        found += [(items.document(block.gold, g), kind, items.item(block.gold.columns, g), items.item(block.predicted.columns, p)) for g, p in zip(*pairs, strict=True)]
+    for kind, pairs in zip(KINDS, answers):
+        found += [(items.document(block.gold, g), kind, items.item(block.gold.columns, g), items.item(block.predicted.columns, p)) for g, p in zip(*pairs)]
     for side, kind, taken in (
         (block.gold, "missing", np.concatenate([pairs.gold for pairs in answers])),
         (block.predicted, "spurious", np.concatenate([pairs.predicted for pairs in answers])),
@@ -66,7 +66,7 @@ def pairs_of(block: Block, metric: Metric, golden: Sequence[Any], labels: Codes)
     found += [(int(copies.document[row]), "duplicate", None, items.item(copies, row)) for row in range(len(copies))]
     places = {document.id: n for n, document in enumerate(golden)}
     for unit, label, _ in block.predicted.unplaced:
-        found.append((places[block.layout.units[unit][0]], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))  # noqa: PERF401
+        found.append((places[block.layout.units[unit][0]], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))
     for number, kind, gold, predicted in sorted(found, key=_in_text):
         yield Pair(golden[number].id, kind, gold, predicted)
 

@@ -181,7 +181,7 @@ class MetricScores:
     def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
         place = {name: n for n, name in enumerate(dict.fromkeys(names))}
         groups = np.fromiter((place[name] for name in names), np.int64, len(names))
-        for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place)), strict=True):
+        for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place))):
             yield name, self._row(counts, average="micro")
 
     def _row(self, counts: Ints, *, label: str | None = None, average: str | None = None) -> Row:
@@ -190,8 +190,9 @@ class MetricScores:
         found, tp = 2 * int(counts[FOUND]) + int(counts[FOUND_HALF]), 2 * int(counts[TP]) + int(counts[TP_HALF])
         comparable = average == "micro" or SCHEMES[self.metric.scheme].same_label
         f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
-        credit = [_half(twice) for twice in (tp, found, 2 * predicted - tp, 2 * gold - found)]
-        return Row(str(self.metric), label, average, _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1, *credit, predicted, gold)
+        ratios = _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1
+        missed = _half(2 * predicted - tp), _half(2 * gold - found)
+        return Row(str(self.metric), label, average, *ratios, _half(tp), _half(found), *missed, predicted, gold)
 
     def _mean(self, average: str) -> Row:
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold]

@@ -137,7 +137,8 @@ class Tags:
             return self._coded(raw, starts, ends, side)
         if (self._words[found] != words).any():  # two tags with one key: as good as impossible, and no reason to be wrong
             return None
-        return self._code_of[found]
+        codes: Ints = self._code_of[found]
+        return codes
 
     def _learn(self, raw: Any, starts: Ints, ends: Ints, words: Any, key: Any, side: str) -> bool:
         """Add the tags that are new. False where two of them have one key."""
@@ -228,10 +229,11 @@ class Neighbours:
         """Which tags their neighbours do not allow."""
         if tagging == "IOB1":
             # I- may begin a span; B- may only where one of its label would otherwise go on.
-            return (self.kind == BEGIN) & ~self.same_before
+            loose: Mask = (self.kind == BEGIN) & ~self.same_before
+            return loose
         opened = ((self.before == BEGIN) | (self.before == INSIDE)) & self.same_before
         going_on = (self.kind == INSIDE) | (self.kind == END)
-        improper = going_on & ~opened
+        improper: Mask = going_on & ~opened
         if tagging in ("BIOES", "BILOU"):
             # What was begun and not ended: the fault is that of the last tag of it.
             unclosed = (self.kind == BEGIN) | (self.kind == INSIDE)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,10 +78,10 @@ def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | No
     codes = Codes()
     segments = [
         (int(offset) + start, int(offset) + end, codes[document.id, label], scored)
-        for document, offset in zip(documents, offsets, strict=True)
+        for document, offset in zip(documents, offsets)
         for start, end, label, scored in _segments(document, zones)
     ]
-    start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments, strict=True))
+    start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
     following = np.where(scored > 0, np.arange(len(start)), len(start))
     first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
     return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
@@ -92,13 +94,14 @@ def _segments(document: Any, zones: frozenset[str] | None) -> Iterator[tuple[int
         yield 0, end, None, True
         return
     ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
-    at = 0
-    for n, (start, stop, label) in enumerate(ordered):
-        following = ordered[n + 1][0] if n + 1 < len(ordered) else end
-        if at < start:
-            yield at, start, None, zones is None
-        first, at = max(at, start), min(max(at, stop), max(following, max(at, start)))
-        if first < at:
-            yield first, at, label, zones is None or label in zones
-    if at < end:
-        yield at, end, None, zones is None
+    borders = sorted({0, end, *(at for zone in ordered for at in zone[:2])})
+    covering: list[tuple[int, int, str]] = []  # a heap: the zone that starts last is on top
+    n = 0
+    for start, stop in pairwise(borders):
+        while n < len(ordered) and ordered[n][0] <= start:
+            heappush(covering, (-ordered[n][0], ordered[n][1], ordered[n][2]))
+            n += 1
+        while covering and covering[0][1] <= start:
+            heappop(covering)
+        label = covering[0][2] if covering else None
+        yield start, stop, label, zones is None or label in zones

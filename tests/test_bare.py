@@ -132,7 +132,7 @@ def test_tags_score_as_their_spans_do_over_many_blocks():
 
     for scheme in ("strict", "exact", "partial", "type"):
         tags, bare = (scored[f"entities/{scheme}"] for scored in (score_tags(gold, said, metrics=f"entities/{scheme}"), score_spans(spans(gold), spans(said), f"entities/{scheme}")))
-        assert [row for row in tags.rows()] == bare.rows()
+        assert tags.rows() == bare.rows()
         assert list(tags.by_document()) == list(bare.by_document())
         assert tags.muc == bare.muc
 

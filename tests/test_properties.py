@@ -5,6 +5,7 @@ Where a property does not hold of a scheme, the scheme is left out and the reaso
 
 import copy
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from corpora import LENGTH, SCHEMES, both, corpora, document
@@ -324,7 +325,7 @@ def test_p28_one_more_prediction_changes_credit_by_zero_to_one(pairs, data):
     from corpora import LABELS, spans
 
     extra = (data.draw(st.sampled_from(LABELS)), data.draw(spans()))
-    more = [(pairs[0][0], list(dict.fromkeys([*pairs[0][1], *[(label, r) for label, r in [extra] if all(b < c for (_, b), (c, _) in zip(r, r[1:], strict=False))]]))), *pairs[1:]]
+    more = [(pairs[0][0], list(dict.fromkeys([*pairs[0][1], *[(label, r) for label, r in [extra] if all(b < c for (_, b), (c, _) in pairwise(r))]]))), *pairs[1:]]
     one, other = scored(pairs), scored(more)
 
     for scheme in PAIRED:

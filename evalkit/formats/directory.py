@@ -85,7 +85,7 @@ def schema_of(path: Path) -> Schema | None:
     return None
 
 
-def parsed(path: Path) -> Parsed:
+def parsed(path: Path) -> Parsed:  # noqa: PLR0912 - one kind of fault, one branch
     """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
     rows: dict[str, tuple[str, Text, str]] = {}

@@ -224,7 +224,7 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
     number = 0
     decoder = msgspec.json.Decoder(kind)
 
-    def loads(line: str) -> T:
+    def loads(line: str | bytes) -> T:
         item = decoder.decode(line)
         json.loads(line, object_pairs_hook=_once)
         return item

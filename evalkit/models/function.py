@@ -21,7 +21,6 @@ from evalkit.document import Document, Entity, Unplaced
 from evalkit.errors import DocumentError, InputError, shown
 from evalkit.models import Model
 
-
 UNLABELLED = "unlabelled"
 
 

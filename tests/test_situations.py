@@ -1,0 +1,21 @@
+"""What each scheme makes of the six situations of SemEval-2013."""
+
+import re
+from pathlib import Path
+
+import pytest
+from situations import SCHEMES, SITUATIONS, outcome, table
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation[0])
+def test_each_scheme_gives_the_outcome_in_the_table(situation, scheme):
+    _, gold, said, *expected = situation
+
+    assert outcome(gold, said, scheme) == expected[SCHEMES.index(scheme)]
+
+
+def test_the_readme_shows_this_table():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+    assert re.search(r"<!-- situations -->\n(.*?)<!-- /situations -->", readme, re.DOTALL)[1] == table()
