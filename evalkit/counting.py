@@ -177,14 +177,15 @@ class Builder:
         layer, coding = self.layer, self.coding
         layout = laid_out(golden, block_offsets([len(document.text) for document in golden], len(golden)), self.zones)
         columns = tuple(_concatenated(rows) for rows in self._rows)
-        copies = [_copies(layer, side, of) for side, of in zip(self.documents, columns)]
+        apart = [not any_twice(_alike(layer, of)) for of in columns]
+        copies = [np.zeros(len(of), bool) if once else _copies(layer, side, of) for side, of, once in zip(self.documents, columns, apart)]
         alone = [0, 0]
         if layer.attached:
             columns = tuple(_attached(columns, copies, coding))
             alone = [int((each.label == DROPPED).sum()) for each in columns]
         one, other = (
-            _side(of, repeated, layout, coding, which)
-            for of, repeated, which in zip(columns, copies, ("gold", "predicted"))
+            _side(of, repeated, layout, coding, which, apart=once and not layer.attached)
+            for of, repeated, which, once in zip(columns, copies, ("gold", "predicted"), apart)
         )
         aside = {"gold_copies": int(copies[0].sum()), "gold_dropped": self._dropped[0], "gold_unattached": alone[0]}
         one = replace(one, aside={**one.aside, **aside})
@@ -212,7 +213,8 @@ def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layou
 
 
 def _keys(columns: Columns, *, label: bool = True) -> Packed:
-    return pack(columns.head, columns.start, columns.end, columns.fragments, *((columns.label + 1,) if label else ()))  # DROPPED is -1
+    length = columns.end - columns.start
+    return pack(columns.head, columns.start, length, columns.fragments, *((columns.label + 1,) if label else ()))  # DROPPED is -1
 
 
 def any_twice(packed: Packed) -> bool:
@@ -221,17 +223,18 @@ def any_twice(packed: Packed) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
+def _alike(layer: Layer, columns: Columns) -> Packed:
+    """A key that copies share; the head of an attached layer is the attribution itself, which they do not."""
+    return pack(columns.start, columns.end - columns.start, columns.fragments, columns.label + 1) if layer.attached else _keys(columns)
+
+
 def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
     """Which rows belong to an annotation that repeats an earlier one whole (all but id and score).
 
     Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
     """
     found = np.zeros(len(columns), bool)
-    # The head of an attached layer is the attribution itself, which copies do not share.
-    packed = pack(columns.start, columns.end, columns.fragments, columns.label + 1) if layer.attached else _keys(columns)
-    if not any_twice(packed):
-        return found
-    first = first_of_each(packed)
+    first = first_of_each(_alike(layer, columns))
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
         seen: set[Hashable] = set()
@@ -260,14 +263,15 @@ def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding
         yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most) | repeated, side.label, DROPPED))
 
 
-def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str) -> Side:
+def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str, *, apart: bool) -> Side:
+    """What is matched and what is set aside; `apart`: no two rows are equal, which need not be looked for again."""
     scored, unit = layout.placed(columns, coding.pieces)
     kept = columns.label != DROPPED
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
     repeated = scored & kept & copies
     rows = np.flatnonzero(scored & kept & ~copies)
     once = rows
-    if len(rows) and any_twice(packed := _keys(columns if len(rows) == len(columns) else columns.take(rows))):
+    if len(rows) and not apart and any_twice(packed := _keys(columns.take(rows))):
         once = rows[first_of_each(packed)]
     aside[f"{name}_merged"] = len(rows) - len(once)
     if name == "predicted":

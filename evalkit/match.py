@@ -89,7 +89,8 @@ class Matching:
     @cached_property
     def _keys(self) -> Packed:
         both = self._both
-        return pack(both.head, both.label, both.start, both.end, both.fragments)
+        # The length instead of the end: the same order, in half the bits.
+        return pack(both.head, both.label, both.start, both.end - both.start, both.fragments)
 
     @cached_property
     def _by_label(self) -> Ints:
@@ -125,7 +126,7 @@ class Matching:
         if not len(gold) or not len(predicted):
             return NONE
         rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
-        found = self._overlapping(rest, len(gold), None, pack(rest.head, rest.start, rest.end).order())
+        found = self._overlapping(rest, len(gold), None, pack(rest.head, rest.start, rest.end - rest.start).order())
         return Pairs(gold[found.gold], predicted[found.predicted])
 
     def _overlapping(self, both: Columns, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
@@ -182,7 +183,8 @@ def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
     """Rows with one span and head: the first label by name of the one side with the first of the other, and so on."""
     if not len(gold) or not len(predicted):
         return NONE
-    span = pack(*(joined(gold, predicted, name) for name in ("head", "start", "end", "fragments")))
+    both = {name: joined(gold, predicted, name) for name in ("head", "start", "end", "fragments")}
+    span = pack(both["head"], both["start"], both["end"] - both["start"], both["fragments"])
     side = np.repeat(np.array([0, 1], np.int64), [len(gold), len(predicted)])
     order = pack(span.key, side, rank[joined(gold, predicted, "label")]).order()
     new = runs(span.key[order]) | runs(side[order])

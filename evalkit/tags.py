@@ -103,10 +103,10 @@ class Tags:
         try:
             joined = "\n".join(map("\n".join, filter(len, sequences))).encode()
         except (TypeError, UnicodeEncodeError):
-            joined = b""
+            return self._one_by_one(sequences, side)
         raw = np.frombuffer(joined + b"\n" + bytes(WIDTH + 8), np.uint8)
         ends = np.flatnonzero(raw == _LINE_FEED)
-        if len(ends) != many or b"\0" in joined:  # a tag holds a line feed or a zero, or is no text, or there is none
+        if len(ends) != many or b"\0" in joined:  # a tag holds a line feed or a zero, or there is none
             return self._one_by_one(sequences, side)
         starts = np.concatenate([[0], ends[:-1] + 1])
         where = np.flatnonzero((raw[starts] != _O) | (ends - starts != 1))

@@ -1,0 +1,184 @@
+"""Values that must never move: mixes, messages and the layout of results, written out."""
+
+import json
+
+import numpy as np
+import pytest
+
+from evalkit import Corpus, Document, Entity, InputError, Scores, Zone, score, score_spans, score_tags
+from evalkit.columns import mix, mixed
+from evalkit.metrics import every_metric
+
+GOLDEN = 0x9E3779B97F4A7C15
+MASK = 2**64 - 1
+
+
+def mix_by_loops(value):
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & MASK
+    return value ^ (value >> 31)
+
+
+def test_the_mix_is_that_of_splitmix64():
+    """The first outputs of SplitMix64 seeded with 0, as published with its reference implementation."""
+    states = np.array([GOLDEN, 2 * GOLDEN & MASK, 3 * GOLDEN & MASK], np.uint64)
+
+    assert [hex(value) for value in mix(states).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f"]
+
+
+def test_columns_are_mixed_one_after_the_other():
+    columns = [np.array([0, 1, 5, 2**40], np.int64), np.array([7, 7, 0, 3], np.int64), np.array([2**63 - 1, 1, 2, 3], np.uint64)]
+
+    expected = []
+    for row in zip(*(column.tolist() for column in columns), strict=True):
+        found = 0
+        for n, value in enumerate(row, start=1):
+            found = mix_by_loops((found + value + GOLDEN * n) & MASK)
+        expected.append(found)
+    assert mixed(*columns).tolist() == expected
+
+
+def test_every_metric_is_offered_once_in_the_order_of_the_layers():
+    assert [str(metric) for metric in every_metric()] == [
+        *(f"{layer}/{scheme}" for layer in ("entities", "triggers", "arguments", "attached-arguments", "realis", "attributions", "attached-attributions") for scheme in ("strict", "exact", "partial", "type", "characters")),
+        "attribution-relations/strict", "attribution-relations/type", "tokens/strict", "tokens/exact",
+    ]  # fmt: skip
+
+
+ZONES = [Zone("body", 0, 10)]
+GOLD = Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("PER", 8, 10)], zones=ZONES), Document("e", "Rome", [Entity("LOC", 0, 4)])], name="gold")
+SAID = Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("ORG", 7, 10)], zones=ZONES), Document("e", "Rome", [])], name="said")
+
+
+def test_a_result_holds_counts_by_unit_and_label():
+    data = json.loads(score(GOLD, SAID, ["entities/partial", "entities/strict"]).to_json())
+
+    assert data["counts"]["entities/partial"] == {
+        "columns": ["unit", "label", "gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted"],
+        "labels": ["LOC", "ORG", "PER"],
+        "units": [["d", "body"], ["d", None], ["e", None]],
+        "cells": [[0, 1, 0, 1, 0, 0, 0, 1, 0, 0], [0, 2, 2, 1, 1, 1, 1, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+    }
+    assert data["counts"]["entities/strict"]["cells"] == [[0, 1, 0, 1, 0, 0, 0, 0, 0, 1], [0, 2, 2, 1, 1, 0, 1, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]]
+    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (1, "said", {"name": "gold", "documents": 2}, {})
+    assert list(data) == ["schema_version", "signature", "rows", "counts", "set_aside", "model", "corpus", "versions", "failures", "unplaced", "warnings"]
+
+
+def test_a_result_comes_back_as_it_was():
+    scores = score(GOLD, SAID)
+    again = Scores.from_json(scores.to_json())
+
+    assert again.about == scores.about
+    assert "entities/strict" in again
+    assert "tokens/strict" not in again
+    assert len(again) == 4
+    assert [dict(again[metric].counts.set_aside) for metric in again] == [dict(scores[metric].counts.set_aside) for metric in scores]
+    assert list(again["ner"].by_zone()) == list(scores["ner"].by_zone())
+
+
+def test_tables_hold_no_counts_of_units():
+    scores = score(GOLD, SAID)
+
+    assert "counts" not in scores._report(counts=False).data
+    assert scores.render() == str(scores)
+    assert scores.to_markdown() == scores.render("markdown")
+    assert scores.to_csv() == scores.render("csv")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda d: d.__setitem__("schema_version", 99), "a result of schema version 99; this evalkit reads 1"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, -1), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(4, 3), "entities/strict: counts that cannot be: more items answered than there are"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(5, 2), "entities/strict: counts that cannot be: more items answered than there are"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(8, 2), "entities/strict: counts that cannot be: more items answered than there are"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(9, 2), "entities/strict: counts that cannot be: more items answered than there are"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, -1), "entities/strict: counts that cannot be: more items answered than there are"),
+        (lambda d: d.pop("counts"), "not a result of evalkit: KeyError: 'counts'"),
+    ],
+)
+def test_a_result_that_cannot_be_is_refused_in_these_words(spoil, message):
+    data = json.loads(score(GOLD, SAID).to_json())
+    spoil(data)
+
+    with pytest.raises(InputError) as error:
+        Scores.from_json(json.dumps(data))
+
+    assert str(error.value) == message
+
+
+SPANS = [
+    ([(0, 1, "A"), (2, 2**62 - 1, "B"), (3, 3, "C"), (4, 5, "D")], "(3, 3, 'C')"),
+    ([(0, 1, "A"), (2, 3, "B"), (3, "4", "C"), (4, 5, "D")], "(3, '4', 'C')"),
+    ([(0, 1, "A"), ("2", 3, "B"), (3, 4, "C")], "('2', 3, 'B')"),
+    ([(0, 1, "A"), (1, 2, 7), (3, 3.5, "C")], "(1, 2, 7)"),
+    ([(0, 1, "A"), (1.5, 2, "B")], "(1.5, 2, 'B')"),
+    ([(0, 1, "A"), (5, 5, "B"), None], "(5, 5, 'B')"),
+    ([(0, 1, "A"), (0, 2**62, "B"), None], "(0, 4611686018427387904, 'B')"),
+    ([(0, 1, "A"), (-1, 2, "B"), None], "(-1, 2, 'B')"),
+    ([(0, 1, "A"), None, (3, 3, "B")], "None"),
+]
+
+
+@pytest.mark.parametrize(("spans", "first"), SPANS)
+def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
+    for side, sides in (("gold", ([[], spans], [[], []])), ("predicted", ([[], []], [[], spans]))):
+        with pytest.raises(InputError) as error:
+            score_spans(*sides)
+
+        assert str(error.value) == f"{side}, document 1: {first} is no span: (start, end, label) with 0 <= start < end would do"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: score_spans([[]], []), "1 lists of spans of gold, 0 predicted: each must have its counterpart"),
+        (lambda: score_tags([["O"]], []), "1 sequences of gold, 0 predicted: each must have its counterpart"),
+        (lambda: score_spans("ab", [[]]), "'ab': a list of lists of spans would do, one for each document"),
+        (lambda: score_tags(["O"], [["O"]]), "['O']: a list of sequences would do, one for each document"),
+        (lambda: score_tags([["O", "O"]], [["O"]]), "sequence 0: 2 tags of gold, 1 predicted"),
+        (lambda: score_tags([[None]], [["O"]]), "gold tags: None is no tag: a text such as 'B-PER' or 'O' would do"),
+        (lambda: score_tags([["O"]], [[7]]), "predicted tags: 7 is no tag: a text such as 'B-PER' or 'O' would do"),
+        (lambda: score_tags([["O"]], [["X\n"]]), "predicted tags: 'X\\n' is no IOB2 tag; O, B-LABEL, I-LABEL would do"),
+        (lambda: score_tags([["S"]], [["O"]], tagging="BIOES"), "gold tags: 'S' is no BIOES tag; O, B-LABEL, I-LABEL, E-LABEL, S-LABEL would do"),
+        (lambda: score_tags([["O", "I-A"]], [["O", "O"]]), "gold tags: sequence 0, token 1: 'I-A' after 'O' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
+        (lambda: score_tags([["I-A"]], [["O"]]), "gold tags: sequence 0, token 0: 'I-A' after 'the start' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
+        (lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]), "gold tags: sequence 0, token 2: 'I-B' after 'B-A' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
+        (lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]), "gold, document 1: (3, 4, 'B') stands twice; delete one"),
+        (lambda: score_tags([[]], [[]], metrics="tokens"), "tokens/strict: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do"),
+    ],
+)
+def test_mistakes_in_tags_and_spans_are_answered_in_these_words(call, message):
+    with pytest.raises(InputError) as error:
+        call()
+
+    assert str(error.value) == message
+
+
+def test_a_mistake_far_down_is_told_with_its_place():
+    gold = [["O"]] * 3000
+    said = [*gold[:2500], ["I-A"], *gold[2501:]]
+
+    with pytest.raises(InputError, match="predicted tags: sequence 2500, token 0: 'I-A' after 'the start'"):
+        score_tags(gold, said)
+    with pytest.raises(InputError, match="predicted, document 2500: "):
+        score_spans([[]] * 3000, [[]] * 2500 + [[(3, 3, "A")]] + [[]] * 499)
+    with pytest.raises(InputError, match="sequence 2500: 1 tags of gold, 2 predicted"):
+        score_tags(gold, [*gold[:2500], ["O", "O"], *gold[2501:]])
+    with pytest.raises(InputError, match=r"gold, document 2500: \(1, 2, 'A'\) stands twice"):
+        score_spans([[(0, 1, "A")]] * 2500 + [[(1, 2, "A"), (1, 2, "A")]], [[]] * 2501)
+
+
+def test_signatures_of_tags_and_spans():
+    tags = score_tags([["B-A"], ["O"]], [["B-A"], ["O"]], tagging="IOB1", repair="begin")["ner"]
+    spans = score_spans([[(0, 1, "A")]], [[]])["ner"]
+
+    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "tagging:IOB1", "repair:begin", "macro:gold-labels", "dup:fp"]
+    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:gold-labels", "dup:fp"]
+    assert [name for name, _ in tags.by_document()] == ["0", "1"]
+    assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}
+    assert score_spans([[(0, 1, "A")]], [[]]).about["model"] == "predictions"
