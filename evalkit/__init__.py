@@ -24,6 +24,8 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     scores      what is the number?
     bare        what if there are no documents?
     joining     which prediction belongs to which gold document?
+    relabel     under which labels are both sides compared?
+    gathering   what do all documents together say?
     evaluate    the whole library on one page
     cli         the same, typed
 """

@@ -1,0 +1,365 @@
+"""What do all documents together say? One comparison: goes through both sides chunk by chunk, and keeps counts.
+
+What is gathered adds up, so that processes of their own can each gather a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.columns import Codes, Ints
+from evalkit.corpus import Corpus, repeated
+from evalkit.counting import COUNTS, Block, Builder
+from evalkit.digest import Digest
+from evalkit.document import LAYERS as MARKS
+from evalkit.document import Document
+from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.formats.jsonl import public_document as public
+from evalkit.joining import ABSENT, Joined, Source, shards, uncollected
+from evalkit.layers import LAYERS
+from evalkit.metrics import DEFAULTS, Metric
+from evalkit.pairs import Pair, pairs_of
+from evalkit.relabel import Keep, Relabelling
+from evalkit.scores import Counts, Scores, evalkit_version
+from evalkit.zones import Unit
+
+BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
+FEW_DOCUMENTS = 20
+
+
+@dataclass
+class Layered:
+    """What is gathered for one layer of metrics over all blocks."""
+
+    metrics: list[Metric]
+    labels: Codes = field(default_factory=Codes)
+    units: list[Unit] = field(default_factory=list)
+    cells: dict[str, list[Ints]] = field(default_factory=dict)
+    aside: dict[str, dict[str, int]] = field(default_factory=dict)
+    documents: int = 0
+
+    def take(self, block: Block, documents: int, *, muc: bool) -> None:
+        """Add the counts of a block."""
+        for metric in self.metrics:
+            cells = block.cells(metric.scheme, wrong=muc)
+            cells[0] += len(self.units)
+            self.cells.setdefault(str(metric), []).append(cells)
+            under = block.under(metric.scheme)
+            aside = self.aside.setdefault(str(metric), {})
+            for reason, number in {**under.gold.aside, **under.predicted.aside}.items():
+                aside[reason] = aside.get(reason, 0) + number
+        self.units += block.layout.units
+        self.documents += documents
+
+
+    def merge(self, other: Layered) -> None:
+        """Add what another process gathered."""
+        codes = np.array([self.labels[label] for label in other.labels], np.int64)
+        for metric, cells in other.cells.items():
+            for cell in cells:
+                cell[0] += len(self.units)
+                cell[1] = codes[cell[1]]
+            self.cells.setdefault(metric, []).extend(cells)
+        for metric, reasons in other.aside.items():
+            mine = self.aside.setdefault(metric, {})
+            for reason, number in reasons.items():
+                mine[reason] = mine.get(reason, 0) + number
+        self.units += other.units
+        self.documents += other.documents
+
+
+@dataclass
+class Run:
+    """One comparison: where both sides come from, and what was asked of them."""
+
+    source: Source
+    asked: list[Metric] | None
+    mapping: Relabelling
+    zones: str | frozenset[str]
+    muc: bool = False
+
+    def __post_init__(self) -> None:
+        """Start with nothing gathered."""
+        metrics = self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULTS]
+        names = dict.fromkeys(metric.layer for metric in metrics)
+        self.layers = {name: Layered([metric for metric in metrics if metric.layer == name]) for name in names}
+        self.seen = Seen()
+        self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
+        self._digested = False
+        for name, layered in self.layers.items():
+            for label in self.source.schema.declared(name) if self.source.schema and self.mapping.name == "none" else ():
+                layered.labels[label]
+
+    def scores(self) -> Scores:
+        """Go through all blocks, and make scores of the counts."""
+        return self.scores_of(self.gathered())
+
+    def scores_of(self, counts: Sequence[Counts]) -> Scores:
+        """The counts as scores, with what they may ask for later."""
+        return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest, recount=self.with_muc)
+
+    def gathered(self) -> list[Counts]:
+        """Go through all documents, and give the counts."""
+        self.gather()
+        return self.finished()
+
+    def gather(self) -> None:
+        """Go through all documents, a chunk at a time, and keep the counts of each block of chunks."""
+        builders = {name: self._builder(name) for name in self.layers}
+        with uncollected():
+            for chunk in self.source.chunks():
+                self.seen.take(chunk)
+                if not isinstance(self.source.gold, Corpus):  # what is let go cannot be digested later
+                    self._digest.take(chunk.gold)
+                    self._digested = True
+                for name in self.layers:
+                    if self._added(builders[name], chunk) >= BLOCK:
+                        self._take(name, builders[name])
+                        builders[name] = self._builder(name)
+            for name, builder in builders.items():
+                self._take(name, builder)
+
+    def finished(self) -> list[Counts]:
+        """The counts of what was gathered, once it is known that they may be asked for."""
+        self._refuse_unscored()
+        counts = [self._counts(metric) for metric in self._scored()]
+        if not counts:
+            raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
+        return counts
+
+    def in_shards(self, jobs: int) -> Scores:
+        """The same scores, from shards of both files that are counted in processes of their own: counts simply add up.
+
+        Files that are not JSONL, or not in one order, are gone through in this process.
+        """
+        parts = shards(self.source.gold, self.source.predicted, jobs) if isinstance(self.source.gold, Path) else []
+        if len(parts) < 2:
+            return self.scores()
+        try:
+            with ProcessPoolExecutor(len(parts)) as pool:
+                found = list(pool.map(_gathered, [replace(self, source=replace(self.source, gold=one, predicted=other)) for one, other in parts]))
+        except InputError:
+            return self.scores()  # says what is wrong as it would be said without shards, or that only the order differs
+        self._merge(found)
+        return self.scores_of(self.finished())
+
+    def _merge(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            for name, layered in self.layers.items():
+                layered.merge(run.layers[name])
+            self.seen.merge(run.seen)
+            self._digest.merge(run._digest)  # noqa: SLF001 - another of this class
+            self.source.absent += run.source.absent
+        self._digested = True
+
+    def with_muc(self) -> list[Counts]:
+        """The counts once more, with those that only MUC's sums need."""
+        return replace(self, muc=True).gathered()
+
+    def _builder(self, name: str) -> Builder:
+        layer = LAYERS[name]
+        return Builder(layer, name, self.layers[name].labels, self._scored_zones(layer.marks), (self.mapping.gold, self.mapping.predicted))
+
+    def _added(self, builder: Builder, chunk: Joined) -> int:
+        """Add the documents that gold annotates in the layer; says how many the block has."""
+        golden, predicted = chunk
+        marks = list(map(attrgetter(builder.layer.marks), golden))
+        if None in marks:
+            there = [n for n, found in enumerate(marks) if found is not None]
+            golden, predicted = [golden[n] for n in there], [predicted[n] for n in there]
+        if self.seen.silent:
+            predicted = [_heard(document) for document in predicted]
+        if golden:
+            builder.add(golden, predicted)
+        return len(builder)
+
+    def _take(self, name: str, builder: Builder) -> None:
+        if len(builder):
+            self.layers[name].take(self._checked(builder), len(builder), muc=self.muc)
+
+    def _checked(self, builder: Builder) -> Block:
+        block = builder.block()
+        if block.gold.aside["gold_copies"]:
+            raise LoadError([f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in repeated(public(document))])
+        return block
+
+    def _scored(self) -> Iterator[Metric]:
+        for name, layered in self.layers.items():
+            if self.asked is not None or self.seen.has(LAYERS[name].marks):
+                yield from layered.metrics
+
+    def _refuse_unscored(self) -> None:
+        """What was asked for must be there; a prediction that gives a layer must give it for every document that gold annotates."""
+        for metric in self.asked or ():
+            marks = LAYERS[metric.layer].marks
+            for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
+                if marks not in there and not (there is self.seen.in_predicted and self.seen.silent and not self.seen.in_predicted):
+                    raise InputError(f"{metric}: {side} has no {marks} in any document")
+        for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
+            if marks in self.seen.unannotated and marks in self.seen.in_predicted:
+                raise InputError(
+                    f"document {shown(self.seen.unannotated[marks])}: the prediction has no {marks}, while others have; "
+                    "write an empty list for none found, or a failure with its reason"
+                )
+        self._refuse_unknown_zones()
+
+    def _refuse_unknown_zones(self) -> None:
+        for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
+            if zone not in self.seen.zones:
+                raise UnknownName("zone", zone, ("primary", "all", *sorted(self.seen.zones)), within=self.source.name)
+
+    def _scored_zones(self, marks: str) -> frozenset[str] | None:
+        """The zones in which a layer is scored; None for everywhere."""
+        if isinstance(self.zones, frozenset):
+            return self.zones
+        return self.source.schema.primary_zones(marks) if self.zones == "primary" and self.source.schema else None
+
+    def _counts(self, metric: Metric) -> Counts:
+        layered = self.layers[metric.layer]
+        ranks = layered.labels.ranks()
+        cells = np.concatenate(layered.cells.get(str(metric), [np.zeros((2 + len(COUNTS), 0), np.int64)]), axis=1)
+        aside = dict(layered.aside.get(str(metric), {}))
+        aside["documents_not_annotated"] = self.seen.documents - layered.documents
+        aside.pop("gold_copies", None)
+        return Counts(
+            str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[0], ranks[cells[1]] if len(ranks) else cells[1],
+            cells[2:], self._signature(metric, layered), aside, self.muc,
+        )  # fmt: skip
+
+    def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
+        """What the number depends on, in order; without the digest of gold, which is added when it is first asked for."""
+        zones = self._scored_zones(LAYERS[metric.layer].marks)
+        fields = {
+            "evalkit": evalkit_version(),
+            "corpus": f"{self.source.name}@",
+            "docs": f"{layered.documents}/{self.seen.documents}",
+            "metric": str(metric),
+            "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
+            "macro": "gold-labels",
+            "map": self.mapping.name,
+            "dup": "fp",
+            "missing": self.source.missing,
+            "model": self.source.model,
+        }
+        return {name: " ".join(value.replace("|", "/").split()) for name, value in fields.items()}
+
+    def _about(self) -> dict[str, Any]:
+        """What was run on what, for the head and the foot of the report."""
+        return {
+            "model": self.source.model,
+            "corpus": {"name": self.source.name, "documents": self.seen.documents},
+            "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
+            "failures": dict(self.seen.failures),
+            "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
+            "warnings": list(self._warnings()),
+        }
+
+    def _warnings(self) -> Iterator[str]:
+        if self.seen.documents == 1:
+            yield "one document: these numbers describe this text, and rank no models"
+        elif self.seen.documents < FEW_DOCUMENTS:
+            yield f"{self.seen.documents} documents: differences between models may well be chance"
+        if self.source.absent:
+            yield f"{self.source.absent} documents are missing from the prediction and were taken as empty"
+        if isinstance(keep := self.mapping.gold.get("entities"), Keep) and (nowhere := sorted(set(keep) - set(self.layers["entities"].labels if "entities" in self.layers else keep))):
+            yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
+        for name, layered in self.layers.items():
+            maps = [maps.get(name, {}) for maps in (self.mapping.gold, self.mapping.predicted)]
+            if any(maps) and not any(isinstance(of, Keep) for of in maps):
+                kept = sorted(set(layered.labels) - {label for of in maps for label in of.values()})
+                if kept:
+                    yield f"{name}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
+
+    def digest(self, layer: str) -> str:
+        """The digest of gold under a layer of metrics; of a corpus in memory it is made when it is first asked for."""
+        if not self._digested and isinstance(self.source.gold, Corpus):
+            self._digest.take(list(self.source.gold))
+            self._digested = True
+        return self._digest.of(LAYERS[layer].marks, self.source.schema)
+
+    def pairs(self, metric: Metric) -> Iterator[Pair]:
+        """Who answers whom under a metric, document by document; the documents are gone through again."""
+        for chunk in self.source.chunks():
+            builder = self._builder(metric.layer)
+            if self._added(builder, chunk):
+                yield from pairs_of(self._checked(builder), metric, builder.documents[0], self.layers[metric.layer].labels)
+
+
+def _gathered(run: Run) -> Run:
+    """A run after it has gone through its documents: what a process of its own sends back."""
+    run.gather()
+    return run
+
+
+def _heard(document: Any) -> Any:
+    """A prediction; one that failed says nothing, whatever it carries."""
+    return document if document.failure is None else Document(document.id, document.text)
+
+
+@dataclass
+class Seen:
+    """What all blocks together hold: for the checks that need them all, the report and the digest of gold."""
+
+    documents: int = 0
+    in_gold: set[str] = field(default_factory=set)
+    in_predicted: set[str] = field(default_factory=set)
+    unannotated: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    zones: set[str] = field(default_factory=set)
+    silent: bool = False
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def take(self, joined: Joined) -> None:
+        """Note a block."""
+        self.documents += len(joined.gold)
+        for document in joined.predicted:
+            if document.failure is not None or document.unplaced:
+                self._note(document)
+        for document in joined.gold:
+            if document.failure is not None or document.unplaced:
+                raise InputError(f"document {shown(document.id)}: gold carries a failure or unplaced items, which only predictions can")
+            if document.zones:
+                self.zones.update(zone.label for zone in document.zones)
+        for marks in MARKS:
+            of = attrgetter(marks)
+            said, annotated = list(map(of, joined.predicted)), list(map(of, joined.gold))
+            unsaid, unannotated = said.count(None), annotated.count(None)
+            if unsaid < len(said):
+                self.in_predicted.add(marks)
+            if unannotated < len(annotated):
+                self.in_gold.add(marks)
+            if unsaid and unannotated < len(annotated) and marks not in self.unannotated:
+                for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
+                    if gold is not None and has is None and document.failure is None:
+                        self.unannotated.setdefault(marks, document.id)
+
+    def merge(self, other: Seen) -> None:
+        """Add what another process has seen."""
+        self.documents += other.documents
+        self.in_gold |= other.in_gold
+        self.in_predicted |= other.in_predicted
+        self.unannotated = {**other.unannotated, **self.unannotated}
+        self.failures.update(other.failures)
+        self.zones |= other.zones
+        self.silent |= other.silent
+        for reason, number in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + number
+
+    def _note(self, document: Any) -> None:
+        if document.failure is not None:
+            self.silent = True
+            if document.failure != ABSENT:
+                self.failures[document.id] = document.failure
+        for item in document.unplaced:
+            self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
+
+    def has(self, marks: str) -> bool:
+        """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""
+        return marks in self.in_gold and (marks in self.in_predicted or (self.silent and not self.in_predicted))
