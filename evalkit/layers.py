@@ -171,8 +171,16 @@ def _whole(attribution: Any) -> Piece:
     return Piece(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
 
 
-def _each(layer: str) -> Callable[[Document], Iterable[Hashable]]:
-    return lambda document: (identity(mark) for mark in getattr(document, layer) or ())
+def _each_entity(document: Document) -> Iterable[Hashable]:
+    return map(identity, document.entities or ())
+
+
+def _each_event(document: Document) -> Iterable[Hashable]:
+    return map(identity, document.events or ())
+
+
+def _each_attribution(document: Document) -> Iterable[Hashable]:
+    return map(identity, document.attributions or ())
 
 
 def _each_token(document: Document) -> Iterable[Hashable]:
@@ -214,13 +222,13 @@ class Layer:
 
 
 LAYERS = {
-    "entities":              Layer("entities",     _entities,              _each("entities")),
-    "triggers":              Layer("events",       _triggers,              _each("events"),       as_set=True),
-    "arguments":             Layer("events",       _arguments,             _each_argument,        as_set=True),
-    "attached-arguments":    Layer("events",       _attached_arguments,    _each_argument,        as_set=True),
+    "entities":              Layer("entities",     _entities,              _each_entity),
+    "triggers":              Layer("events",       _triggers,              _each_event,       as_set=True),
+    "arguments":             Layer("events",       _arguments,             _each_argument,    as_set=True),
+    "attached-arguments":    Layer("events",       _attached_arguments,    _each_argument,    as_set=True),
     "realis":                Layer("events",       _realis,                _each_with_realis),
     "attributions":          Layer("attributions", _attributions,          _each_part),
-    "attached-attributions": Layer("attributions", _attached_attributions, _each_part,            attached=True),
-    "attribution-relations": Layer("attributions", _relations,             _each("attributions"), ("strict", "type"), whole=True),
-    "tokens":                Layer("entities",     _tokens,                _each_token,           ("strict", "exact")),
+    "attached-attributions": Layer("attributions", _attached_attributions, _each_part,        attached=True),
+    "attribution-relations": Layer("attributions", _relations,             _each_attribution, ("strict", "type"), whole=True),
+    "tokens":                Layer("entities",     _tokens,                _each_token,       ("strict", "exact")),
 }  # fmt: skip

@@ -16,6 +16,8 @@ PROPER = {
 IMPROPER = [  # tagging, tags, which token, what each repair makes of them
     ("IOB2", ["I-A", "I-A", "O"], 0, {"begin": [(0, 2, "A")], "discard": []}),
     ("IOB2", ["B-A", "I-B", "I-B"], 1, {"begin": [(0, 1, "A"), (1, 3, "B")], "discard": [(0, 1, "A")]}),
+    ("IOB1", ["I-A", "O", "B-A"], 2, {"begin": [(0, 1, "A"), (2, 3, "A")], "discard": [(0, 1, "A")]}),
+    ("IOB1", ["I-B", "B-A", "O"], 1, {"begin": [(0, 1, "B"), (1, 2, "A")], "discard": [(0, 1, "B")]}),
     ("IOB1", ["B-A", "I-A", "O"], 0, {"begin": [(0, 2, "A")], "discard": []}),
     ("BIOES", ["B-A", "O", "S-B"], 0, {"begin": [(0, 1, "A"), (2, 3, "B")], "discard": [(2, 3, "B")]}),
     ("BIOES", ["O", "E-A", "E-A"], 1, {"begin": [(1, 2, "A"), (2, 3, "A")], "discard": []}),
@@ -108,6 +110,55 @@ def test_long_hostile_and_foreign_labels_are_labels():
     assert list(scores.labels) == sorted(labels)
     assert scores.micro.f1 == 1.0
     assert score_tags([["B-a\nb", "O"]], [["B-a\nb", "O"]])["ner"]["a\nb"].tp == 1
+
+
+def refuse(*_):
+    raise AssertionError("this way was not to be taken")
+
+
+def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
+    from evalkit.tags import Tags
+
+    monkeypatch.setattr(Tags, "_one_by_one", refuse)
+    labels = ["A", "AB", "ABCDEF", "ABCDEFG", "ABCDEFGH", "ABCDEFGHIJKLMN", "ABCDEFGHIJKLM", "OO", "O", "BA", "组"]
+    rows = [[tag for label in labels[: n % 12] for tag in (f"B-{label}", f"I-{label}", "O")] for n in range(300)]
+
+    scores = score_tags(rows, rows)["ner"]
+
+    assert {label: scores[label].tp for label in scores.labels} == {label: sum(n % 12 > k for n in range(300)) for k, label in enumerate(labels)}
+    assert scores.micro.f1 == 1.0
+
+
+def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
+    from evalkit.tags import Tags
+
+    rows = [["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"], ["B-A", "B-x\0y"], ["B-x\ny", "O", "B-A"]]
+
+    for row in rows:
+        reader = Tags("IOB2", "error")
+        where, code = reader._one_by_one([row], "gold")
+        assert where.tolist() == [n for n, tag in enumerate(row) if tag != "O"]
+        assert [list(reader._codes)[n] for n in code] == [tag for tag in row if tag != "O"]
+
+
+def test_a_label_of_any_length_beside_others_is_told_apart():
+    rows = [[f"B-{'x' * n}", "O"] for n in range(1, 40)]
+    shifted = [*rows[1:], rows[0]]
+
+    scores = score_tags(rows, shifted)["ner"]
+
+    assert scores.micro.tp == 0
+    assert all(scores[label].gold == scores[label].predicted == 1 for label in scores.labels)
+    assert len(scores.labels) == 39
+
+
+def test_an_unknown_repair_or_tagging_is_answered_with_the_known_ones():
+    with pytest.raises(InputError) as error:
+        score_tags([["O"]], [["O"]], repair="begn")
+    assert str(error.value) == "no repair 'begn'; repairs: error, discard, begin, conlleval; did you mean 'begin'?"
+    with pytest.raises(InputError) as error:
+        score_tags([["O"]], [["O"]], tagging="IOB")
+    assert str(error.value) == "no tagging 'IOB'; taggings: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
 
 
 def test_empty_sequences_and_none_at_all():

@@ -74,6 +74,8 @@ def test_a_result_comes_back_as_it_was():
     assert len(again) == 4
     assert [dict(again[metric].counts.set_aside) for metric in again] == [dict(scores[metric].counts.set_aside) for metric in scores]
     assert list(again["ner"].by_zone()) == list(scores["ner"].by_zone())
+    assert {row.average for _, row in scores["ner"].by_document()} == {"micro"}
+    assert [(zone, row.gold) for zone, row in scores["ner"].by_zone()] == [("body", 2), ("", 1)]
 
 
 def test_tables_hold_no_counts_of_units():

@@ -33,6 +33,20 @@ def test_each_kind_is_told_in_the_order_of_the_text():
     ]
 
 
+def test_what_has_no_place_has_no_offsets():
+    (found,) = pairs([], [], "ner", unplaced=[Unplaced("entities", "PER", "absent", "Di")])
+
+    assert found == ("d", "unplaced", None, ("PER", -1, -1, (), ""))
+
+
+def test_pairs_of_one_place_stand_in_the_order_of_their_labels():
+    gold, said = [Entity(label, 0, 3) for label in "CAB"], [Entity(label, 4, 12) for label in "CAB"]
+
+    found = pairs(gold, said, "entities/strict")
+
+    assert [(p.kind, (p.gold or p.predicted).label) for p in found] == [*(("missing", label) for label in "ABC"), *(("spurious", label) for label in "ABC")]
+
+
 @pytest.mark.parametrize(
     ("scheme", "first", "last"),
     [("exact", "incorrect", "correct"), ("partial", "partial", "correct"), ("type", "correct", "incorrect")],
