@@ -13,7 +13,7 @@ from evalkit import Corpus, Document, Entity
 
 settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
-settings.register_profile("mutation", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("mutation", max_examples=15, deadline=None, derandomize=True, database=None)
 settings.load_profile(os.environ.get("EVALKIT_PROFILE", "quick"))
 
 LENGTH = 24
