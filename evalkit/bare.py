@@ -21,6 +21,7 @@ from evalkit.tags import Tagged, Tags
 from evalkit.zones import Unit, plain_layout
 
 BLOCK = 1024
+MOST = 2**62  # where offsets end: what is reckoned from them must still be a number of 64 bits
 Triple = tuple[int, int, str]
 
 
@@ -98,12 +99,14 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
     document = np.repeat(np.arange(len(documents), dtype=np.int64), np.fromiter(map(len, documents), np.int64, len(documents)))
     try:
         start, end = (_whole_numbers(list(map(itemgetter(i), flat))) for i in (0, 1))
-        for name_of_label in set(map(itemgetter(2), flat)):
-            labels[name_of_label]
+        for name_of_label in sorted(set(map(itemgetter(2), flat))):
+            labels[_text(name_of_label)]
         label = np.fromiter(map(dict(labels).__getitem__, map(itemgetter(2), flat)), np.int64, n)
-        proper = (start >= 0) & (start < end)
+        proper = (start >= 0) & (start < end) & (end < MOST)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         proper = np.array([_is_span(span) for span in flat], bool)
+        if proper.all():  # numbers too far apart in kind for one array
+            return _spans([[(int(a), int(b), str(c)) for a, b, c in spans] for spans in documents], labels, name, first)
     if not proper.all():
         at = int(np.flatnonzero(~proper)[0])
         raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end would do")
@@ -118,11 +121,17 @@ def _whole_numbers(values: list[Any]) -> Ints:
 
 
 def _is_span(span: Any) -> bool:
-    try:
-        start, end, label = span
-        return 0 <= int(start) == start < int(end) == end < 2**62 and isinstance(label, str)
-    except (TypeError, ValueError):
+    if not isinstance(span, Sequence) or isinstance(span, (str, bytes)) or len(span) != 3:
         return False
+    start, end, label = span
+    whole = all(isinstance(offset, (int, np.integer)) and not isinstance(offset, bool) for offset in (start, end))
+    return whole and 0 <= start < end < MOST and isinstance(label, str)
+
+
+def _text(label: Any) -> str:
+    if not isinstance(label, str):
+        raise TypeError
+    return label
 
 
 def _scores(

@@ -199,11 +199,17 @@ def maps_by_layer(labels: str | LabelMap | Mapping[str, LabelMap], schema: Schem
         if labels not in known:
             raise UnknownName("label map", labels, known)
         return dict(known[labels])
+    for label, value in labels.items():
+        if not isinstance(label, str) or not (value is None or isinstance(value, (str, Mapping))):
+            raise InputError(f"labels: {shown(label)}: {shown(value)}: a label map names labels, and gives each a label or None")
     if all(isinstance(value, Mapping) for value in labels.values()):
         layers = ("entities", "triggers", "arguments", "realis", "attributions")
-        for layer in labels:
+        for layer, of in labels.items():
             if layer not in layers:
                 raise UnknownName("layer", layer, layers, within="labels")
+            for label, value in of.items():  # type: ignore[union-attr]
+                if not isinstance(label, str) or not (value is None or isinstance(value, str)):
+                    raise InputError(f"labels: {layer}: {shown(label)}: {shown(value)}: a label map gives each label a label or None")
         return dict(labels)  # type: ignore[arg-type]
     return {"entities": labels}  # type: ignore[dict-item]
 

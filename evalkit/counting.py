@@ -247,13 +247,18 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
 def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding) -> Iterable[Columns]:
     """Both sides with attributions whose cues match under one head, and without sources and contents that have no such cue.
 
-    Cues are matched one to one: the same span first, then the largest matching by overlap. Copies take no part, and keep all
-    their items.
+    Cues are matched one to one: the same span first (and among attributions that share a cue, those with the same source and
+    content), then the largest matching by overlap. Copies take no part, and keep all their items.
     """
     cue = coding.labels[CUE]
     cues = [np.flatnonzero((side.label == cue) & ~repeated) for side, repeated in zip(columns, copies)]
-    bare = [replace(side.take(rows), head=np.zeros(len(rows), np.int64)) for side, rows in zip(columns, cues)]
-    answers = Matching(bare[0], bare[1], coding.labels.ranks(), coding.pieces, coding.parts).answers("partial")
+    told = [_told_apart(side, rows, cue, coding) for side, rows in zip(columns, cues)]
+    place = {key: n for n, key in enumerate(sorted({*told[0], *told[1]}))}
+    bare = [
+        replace(side.take(rows), head=np.zeros(len(rows), np.int64), label=np.array([place[key] for key in keys], np.int64))
+        for side, rows, keys in zip(columns, cues, told)
+    ]
+    answers = Matching(bare[0], bare[1], np.arange(len(place)), coding.pieces, coding.parts).answers("partial")
     pairs = answers.full.and_also(answers.half)
     most = len(coding.heads)
     for n, (side, repeated, rows, matched) in enumerate(zip(columns, copies, cues, pairs)):
@@ -261,6 +266,22 @@ def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding
         head[side.head[rows[matched]]] = np.arange(len(matched))
         heads = head[side.head]
         yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most) | repeated, side.label, DROPPED))
+
+
+def _told_apart(side: Columns, cues: Ints, cue: int, coding: Coding) -> list[tuple[Any, ...]]:
+    """What tells the attribution of each cue from others on the same words: its source and content, and a number where these are equal too."""
+    names, pieces = list(coding.labels), coding.pieces
+    others: dict[int, list[tuple[Any, ...]]] = {}
+    for row in np.flatnonzero(side.label != cue):
+        span = (names[side.label[row]], int(side.start[row]), int(side.end[row]), pieces[side.fragments[row]])
+        others.setdefault(int(side.head[row]), []).append(span)
+    seen: dict[Any, int] = {}
+    found = []
+    for row in cues:
+        own = (tuple(sorted(others.get(int(side.head[row]), ()))), int(side.start[row]), int(side.end[row]), pieces[side.fragments[row]])
+        seen[own] = seen.get(own, -1) + 1
+        found.append((*own, seen[own]))
+    return found
 
 
 def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str, *, apart: bool) -> Side:
@@ -294,7 +315,8 @@ def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Codin
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-UNPLACED = {"arguments": ("attached-arguments",), "attributions": ("attached-attributions",)}
+# An item without a place is one item without a place in every layer that is made of such items.
+UNPLACED = {"entities": ("tokens",), "arguments": ("attached-arguments",), "attributions": ("attached-attributions",)}
 
 
 def _characters(block: Block) -> Ints:

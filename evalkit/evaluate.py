@@ -78,4 +78,5 @@ def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
     names = [zones] if isinstance(zones, str) else list(zones) if isinstance(zones, Iterable) else [zones]
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"zones={shown(zones)}: primary, all, or names of zones would do")
-    return frozenset(str(name).strip() for name in names)
+    chosen = frozenset(str(name).strip() for name in names)
+    return next(iter(chosen)) if chosen in ({"primary"}, {"all"}) else chosen

@@ -72,6 +72,8 @@ class Metric:
         """The metric of that name or alias. Raises UnknownName with the known ones, InputError for a scheme that the layer does not offer."""
         if isinstance(name, Metric):
             return name
+        if not isinstance(name, str):
+            raise InputError(f"{shown(name)} is no metric: a name would do, such as entities/strict")
         layer, slash, scheme = ALIASES.get(name.lower(), name).partition("/")
         if not slash and layer not in LAYERS:
             raise UnknownName("metric", name, [*map(str, every_metric()), *ALIASES])

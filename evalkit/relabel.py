@@ -35,7 +35,7 @@ class Relabelling:
 
 def mapping_of(labels: Labels, schema: Schema | None) -> Relabelling:
     """What `labels=` means. Raises UnknownName for a map that the schema does not name."""
-    if labels is None:
+    if labels is None or labels == {}:
         return Relabelling({}, {}, "none")
     if isinstance(labels, str):
         maps = maps_by_layer(labels, schema)

@@ -220,6 +220,36 @@ def test_attributions_are_attached_to_one_cue_each():
     assert (found.micro.tp, found.micro.gold, found.micro.predicted, found.counts.set_aside["predicted_unattached"]) == (3, 3, 4, 2)
 
 
+ONE, TWO, FAR = (Attribution(Span(*cue), Span(*content)) for cue, content in (((0, 4), (10, 18)), ((0, 4), (20, 28)), ((40, 44), (46, 50))))
+ATTACHED = "attached-attributions/strict"
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "tp", "in_gold", "in_said"),
+    [
+        ((ONE, TWO), (ONE, TWO), 4, 4, 4),
+        ((ONE, TWO), (TWO, ONE), 4, 4, 4),
+        ((ONE, TWO), (TWO,), 2, 3, 2),
+        ((ONE, TWO), (ONE,), 2, 3, 2),
+        ((TWO,), (ONE, TWO), 2, 2, 3),
+        ((ONE, TWO), (FAR,), 0, 2, 1),
+        ((FAR,), (ONE, TWO), 0, 1, 2),
+    ],
+)
+def test_attributions_that_share_a_cue_are_attached_each_to_its_own(gold, said, tp, in_gold, in_said):
+    micro = score(quoted(*gold), quoted(*said), ATTACHED)[ATTACHED].micro
+
+    assert (micro.tp, micro.found, micro.gold, micro.predicted) == (tp, tp, in_gold, in_said)
+
+
+def test_attributions_that_are_equal_but_for_their_type_are_told_apart():
+    said, believed = (Attribution(Span(0, 4), Span(10, 18), label=label) for label in ("assertion", "belief"))
+
+    micro = score(quoted(said, believed), quoted(believed, said), ATTACHED)[ATTACHED].micro
+
+    assert (micro.tp, micro.gold, micro.predicted) == (4, 4, 4)
+
+
 def test_llm_answers_that_are_not_in_the_text_are_wrong():
     """GoLLIE drops them before it scores: five predictions, two of them invented, print P 1.0 and F .857 instead of .60 and .667."""
     gold = Corpus([Document("d", TEXT, [Entity("A", n, n + 1) for n in (0, 2, 4, 6)])])

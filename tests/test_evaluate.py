@@ -303,6 +303,9 @@ def test_a_repeated_argument_is_refused_in_gold():
     ("options", "message"),
     [
         ({"metrics": 5}, "metrics=5: names of metrics would do"),
+        ({"metrics": [None]}, "None is no metric: a name would do"),
+        ({"labels": {"PER": 3}}, "labels: 'PER': 3: a label map names labels, and gives each a label or None"),
+        ({"labels": {"entities": {"PER": 3}}}, "labels: entities: 'PER': 3: a label map gives each label a label or None"),
         ({"zones": None}, "zones=None: primary, all, or names of zones"),
         ({"labels": 5}, "labels=5: the name of a map, a map, a pair of maps"),
         ({"labels": {"enttities": {"A": "B"}}}, "no layer 'enttities' in 'labels'"),
@@ -312,6 +315,20 @@ def test_a_repeated_argument_is_refused_in_gold():
 def test_an_option_that_makes_no_sense_is_refused(options, message):
     with pytest.raises(InputError, match=message):
         score(GOLD, GOLD, **options)
+
+
+def test_a_map_of_nothing_is_no_map():
+    assert "|map:none|" in score(GOLD, GOLD, labels={})["ner"].signature
+
+
+def test_primary_zones_may_stand_in_a_list():
+    assert score(zoned((0, 3)), zoned((0, 3)), zones=["primary"])["ner"].signature == score(zoned((0, 3)), zoned((0, 3)))["ner"].signature
+
+
+def test_an_entity_without_a_place_is_wrong_among_tokens_too():
+    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "PER", "not found")]))
+
+    assert score(corpus("[Ada|PER]"), predicted, "tokens")["tokens"].micro.precision == 0.5
 
 
 def test_a_list_of_documents_is_no_corpus():

@@ -135,7 +135,7 @@ def expected(layer, scheme, document, gold, said, copies, unplaced):
 
     one, other = items(gold, heads[0]), items(said, heads[1])
     again = [item for item in listed(layer, copies, [0] * len(copies["attributions"])) if characters(item[1]) & inside]
-    nowhere = [item for item in unplaced if item.layer == layer or (item.layer, layer) == ("arguments", "attached-arguments")]
+    nowhere = [item for item in unplaced if item.layer == layer or (item.layer, layer) in (("arguments", "attached-arguments"), ("entities", "tokens"))]
     if scheme == "characters":
         sides = [
             {key: set().union(*(characters(ranges) & inside for label, ranges, head in side if (label, head) == key)) for key in {(i[0], i[2]) for i in [*one, *other]}}
