@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.columns import Codes, Coding, Columns, Ints, pack
+from evalkit.columns import Cells, Codes, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.errors import InputError, shown
 from evalkit.metrics import Metric, named
@@ -152,9 +152,9 @@ def _scores(
     return Scores(counts(muc=False), about=about, recount=lambda: counts(muc=True))
 
 
-def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Sequence[Metric], *, muc: bool) -> tuple[dict[str, list[Ints]], int]:
+def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Sequence[Metric], *, muc: bool) -> tuple[dict[str, list[Cells]], int]:
     """The cells of all blocks under each metric, and how many predicted spans are copies."""
-    cells: dict[str, list[Ints]] = {str(metric): [] for metric in metrics}
+    cells: dict[str, list[Cells]] = {str(metric): [] for metric in metrics}
     copies, first = 0, 0
     for n, (gold, predicted) in blocks:
         block = _block(n, gold, predicted, labels, first)
@@ -167,9 +167,9 @@ def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: S
 
 
 def _counts(
-    metric: Metric, cells: list[Ints], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str], *, muc: bool
+    metric: Metric, cells: list[Cells], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str], *, muc: bool
 ) -> Counts:
-    found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int64)], axis=1)
+    found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
     ranks = labels.ranks()
     label = ranks[found[1]] if len(ranks) else found[1]
     fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp"}

@@ -18,6 +18,7 @@ from evalkit.document import Fragments
 from evalkit.layers import Items
 
 Ints = NDArray[np.int64]
+Cells = NDArray[np.int32]  # counts of a unit and label: many, and each small
 Mask = NDArray[np.bool_]
 
 MOST_BITS = 62  # of an int64 key: one bit is the sign, one is spare

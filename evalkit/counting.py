@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.columns import DROPPED, Codes, Coding, Columns, Ints, Mask, Packed, block_offsets, exploded, first_of_each, pack, to_columns
+from evalkit.columns import DROPPED, Cells, Codes, Coding, Columns, Ints, Mask, Packed, block_offsets, exploded, first_of_each, pack, to_columns
 from evalkit.document import Document
 from evalkit.layers import CUE, Layer, Maps
 from evalkit.match import Answers, Matching
@@ -67,9 +67,7 @@ class Block:
 
     @cached_property
     def label_free(self) -> Block:
-        """The block for schemes that compare no labels: for sets, what is equal but for its label counts once."""
-        if not self.as_set:
-            return self
+        """The block for schemes that compare no labels, of a layer that is a set: what is equal but for its label counts once."""
         return replace(self, gold=self._once(self.gold), predicted=self._once(self.predicted), as_set=False)
 
     def _once(self, side: Side) -> Side:
@@ -81,16 +79,17 @@ class Block:
 
     def under(self, scheme: str) -> Block:
         """The block as a scheme sees it."""
-        return self if SCHEMES[scheme].same_label else self.label_free
+        # A block that kept itself as its label-free one would be a cycle, and outlive its use.
+        return self.label_free if self.as_set and not SCHEMES[scheme].same_label else self
 
-    def cells(self, scheme: str, *, wrong: bool = True) -> Ints:
+    def cells(self, scheme: str, *, wrong: bool = True) -> Cells:
         """A column for each unit and label that has any: unit, label, *COUNTS; without `wrong`, the last two counts stay 0."""
         if scheme == "characters":
             return _characters(self)
         block = self.under(scheme)
         return block.counted(block.matching.answers(scheme, wrong=wrong))
 
-    def counted(self, answers: Answers) -> Ints:
+    def counted(self, answers: Answers) -> Cells:
         """The counts that a scheme's pairs make."""
         gold, predicted = self.gold, self.predicted
         width = max(len(self.coding.labels), 1)
@@ -135,10 +134,10 @@ class Totals:
         else:
             self.sums[count] += np.bincount(cell, weights, minlength=self.sums.shape[1]).astype(np.int64)
 
-    def cells(self) -> Ints:
+    def cells(self) -> Cells:
         """A column wherever there is anything: unit, label, *COUNTS."""
         there = np.flatnonzero(self.sums[GOLD] + self.sums[PREDICTED])
-        return np.concatenate([np.stack([there // self.width, there % self.width]), self.sums[:, there]])
+        return np.concatenate([np.stack([there // self.width, there % self.width]), self.sums[:, there]]).astype(np.int32)
 
 
 class Builder:
@@ -319,7 +318,7 @@ def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Codin
 UNPLACED = {"entities": ("tokens",), "arguments": ("attached-arguments",), "attributions": ("attached-attributions",)}
 
 
-def _characters(block: Block) -> Ints:
+def _characters(block: Block) -> Cells:
     """The characters under each label and head, on both sides and in common. Where a span has no place, those of its quote count."""
     gold, predicted = (_clipped(side.columns, block) for side in (block.gold, block.predicted))
     width = max(len(block.coding.labels), 1)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.columns import Codes, Ints
+from evalkit.columns import Cells, Codes
 from evalkit.corpus import Corpus, repeated
 from evalkit.counting import COUNTS, Block, Builder
 from evalkit.digest import Digest
@@ -41,7 +41,7 @@ class Layered:
     metrics: list[Metric]
     labels: Codes = field(default_factory=Codes)
     units: list[Unit] = field(default_factory=list)
-    cells: dict[str, list[Ints]] = field(default_factory=dict)
+    cells: dict[str, list[Cells]] = field(default_factory=dict)
     aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
 
@@ -61,7 +61,7 @@ class Layered:
 
     def merge(self, other: Layered) -> None:
         """Add what another process gathered."""
-        codes = np.array([self.labels[label] for label in other.labels], np.int64)
+        codes = np.array([self.labels[label] for label in other.labels], np.int32)
         for metric, cells in other.cells.items():
             for cell in cells:
                 cell[0] += len(self.units)
@@ -224,7 +224,7 @@ class Run:
     def _counts(self, metric: Metric) -> Counts:
         layered = self.layers[metric.layer]
         ranks = layered.labels.ranks()
-        cells = np.concatenate(layered.cells.get(str(metric), [np.zeros((2 + len(COUNTS), 0), np.int64)]), axis=1)
+        cells = np.concatenate(layered.cells.pop(str(metric), [np.zeros((2 + len(COUNTS), 0), np.int32)]), axis=1)
         aside = dict(layered.aside.get(str(metric), {}))
         aside["documents_not_annotated"] = self.seen.documents - layered.documents
         aside.pop("gold_copies", None)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.columns import Ints
+from evalkit.columns import Cells, Ints
 from evalkit.counting import COUNTS, FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED
 from evalkit.errors import InputError, UnknownName
 from evalkit.metrics import SCHEMES, Metric
@@ -77,9 +77,9 @@ class Counts:
     metric: str
     labels: tuple[str, ...]
     units: tuple[Unit, ...]
-    unit: Ints
+    unit: Cells
     label: Ints
-    values: Ints
+    values: Cells
     signature: Mapping[str, str]
     set_aside: Mapping[str, int] = field(default_factory=dict)
     muc: bool = True
@@ -322,7 +322,7 @@ def _sparse(counts: Counts) -> dict[str, Any]:
 
 
 def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> Counts:
-    cells = np.array(sparse["cells"], np.int64).reshape(-1, 2 + len(COUNTS))
+    cells: Any = np.array(sparse["cells"], np.int32).reshape(-1, 2 + len(COUNTS))
     labels, units = tuple(sparse["labels"]), tuple((id, zone) for id, zone in sparse["units"])
     if len(cells) and not (0 <= cells[:, 0].min() <= cells[:, 0].max() < len(units) and 0 <= cells[:, 1].min() <= cells[:, 1].max() < len(labels)):
         raise IndexError(f"{metric}: a count of a unit or label that is not listed")
