@@ -18,9 +18,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at
-from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, LoadError
+from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at, whole
+from evalkit.errors import EvalkitError, InputError
 from evalkit.evaluate import score
 from evalkit.formats.jsonl import record, write
 from evalkit.models import KINDS, load_model
@@ -127,15 +126,7 @@ def score_(
 def validate(corpus: CorpusPath = None) -> None:
     """Check a corpus: offsets, texts, ids, and what its schema declares."""
     name, where = located(corpus)
-    documents: list[Document] = []
-    faults: list[str] = []
-    for found in parsed(where, name, schema=schema_at(where, name)):
-        if isinstance(found, Document):
-            documents.append(found)
-        else:
-            faults += getattr(found, "faults", [str(found)])
-    if faults:
-        raise LoadError(faults)
+    documents = whole(parsed(where, name, schema=schema_at(where, name)))
     counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
     checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema_at(where, name) else "; no schema.json")
     print(f"{where}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")

@@ -113,15 +113,7 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False) ->
     repeats another (all but id and score) is refused, unless these are `predictions`: there it is scored as wrong.
     """
     name, where = located(path)
-    documents: list[Document] = []
-    faults: list[str] = []
-    for found in parsed(where, name, predictions=predictions):
-        if isinstance(found, Document):
-            documents.append(found)
-        else:
-            faults += getattr(found, "faults", [str(found)])
-    if faults:
-        raise LoadError(faults)
+    documents = whole(parsed(where, name, predictions=predictions))
     return Corpus(documents, name=BUNDLED if where == bundled() else _name(where), schema=schema_at(where, name))
 
 
@@ -135,13 +127,27 @@ def located(path: str | Path | None) -> tuple[str | None, Path]:
     return name, where
 
 
+def whole(found: Iterable[Document | LoadError]) -> list[Document]:
+    """All documents, if nothing is wrong; else a LoadError with every fault that was found."""
+    documents: list[Document] = []
+    faults: list[str] = []
+    for item in found:
+        if isinstance(item, Document):
+            documents.append(item)
+        else:
+            faults += item.faults
+    if faults:
+        raise LoadError(faults)
+    return documents
+
+
 def parsed(where: Path, name: str | None = None, *, predictions: bool = False, schema: Schema | None = None) -> Iterator[Document | LoadError]:
     """Each document at a path, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
     module = format_of(where, name)
     seen: dict[str, str] = {}
     for place, found in module.parsed(where):
         if not isinstance(found, Document):
-            yield found
+            yield found if isinstance(found, LoadError) else LoadError([str(found)])
             continue
         if found.id in seen:
             yield LoadError([f"{place}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
