@@ -1,10 +1,9 @@
 """Strict counts beside those of seqeval, SeqScore, spaCy and nervaluate, on their own ground: random corpora, integer for integer.
 
-`scripts/agreement` runs this on 10,000 corpora; here are fewer. Peers come with the extra `benchmark`; what is not installed
-is said, and left out. Where they differ by design, test_conformance.py states both numbers.
+`scripts/agreement` runs this on 10,000 corpora; here are fewer. The peers come with the extra `dev`.
+Where they differ by design, test_conformance.py states both numbers.
 """
 
-import importlib.util
 import os
 import random
 import warnings
@@ -16,10 +15,6 @@ from evalkit import score_spans, score_tags
 
 CORPORA = int(os.environ.get("EVALKIT_AGREEMENT", "60"))
 SEEDS = range(CORPORA)
-
-
-def needs(package):
-    return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"{package} is not installed: pip install '.[benchmark]'")
 
 
 def tags_of(draw, length):
@@ -55,7 +50,6 @@ def counts(scores):
     return {label: (found[label].tp, found[label].predicted, found[label].gold) for label in found.labels if found[label].gold or found[label].predicted}
 
 
-@needs("seqeval")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seqeval_counts_the_same(seed):
     from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
@@ -80,7 +74,6 @@ def test_seqeval_counts_the_same(seed):
         assert counts(ours)[name] == (len(one & other), len(other), len(one))
 
 
-@needs("seqscore")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seqscore_counts_the_same(seed):
     from seqscore.scoring import score_label_sequences
@@ -93,7 +86,6 @@ def test_seqscore_counts_the_same(seed):
     }
 
 
-@needs("seqscore")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seqscore_repairs_the_same(seed):
     from seqscore.scoring import score_label_sequences
@@ -151,7 +143,6 @@ def test_spacy_counts_the_same(seed):
         assert (ours[label].precision or 0, ours[label].recall or 0) == pytest.approx((found["p"], found["r"]), abs=1e-12)
 
 
-@needs("nervaluate")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nervaluate_counts_the_same_on_flat_spans(seed):
     """Sorted by start and without overlaps on a side, its first choice is the best one, but for type: there it may find fewer pairs."""
