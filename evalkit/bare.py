@@ -5,14 +5,14 @@ A sequence, or a list of spans, stands for a document; offsets count tokens, or 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from evalkit.columns import Cells, Codes, Coding, Columns, Ints, pack
+from evalkit.columns import Cells, Codes, Coding, Columns, Ints, as_bytes, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.errors import InputError, shown
 from evalkit.metrics import Metric, named
@@ -21,6 +21,7 @@ from evalkit.tags import Tagged, Tags
 from evalkit.zones import Unit, plain_layout
 
 BLOCK = 1024
+AT_ONCE = 4096  # spans: few enough that they stay in the processor's cache while they are read
 MOST = 2**62  # where offsets end: what is reckoned from them must still be a number of 64 bits
 Triple = tuple[int, int, str]
 
@@ -95,29 +96,32 @@ def _tagged(side: Tagged) -> Placed:
 
 def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, first: int) -> Placed:
     flat = list(chain.from_iterable(documents))
-    n = len(flat)
     document = np.repeat(np.arange(len(documents), dtype=np.int64), np.fromiter(map(len, documents), np.int64, len(documents)))
     try:
-        start, end = (_whole_numbers(list(map(itemgetter(i), flat))) for i in (0, 1))
-        for name_of_label in sorted(set(map(itemgetter(2), flat))):
-            labels[_text(name_of_label)]
-        label = np.fromiter(map(dict(labels).__getitem__, map(itemgetter(2), flat)), np.int64, n)
+        start, end, label = _read(flat, labels)
         proper = (start >= 0) & (start < end) & (end < MOST)
-    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
+    except (TypeError, ValueError, struct.error):
         proper = np.array([_is_span(span) for span in flat], bool)
-        if proper.all():  # numbers too far apart in kind for one array
-            return _spans([[(int(a), int(b), str(c)) for a, b, c in spans] for spans in documents], labels, name, first)
     if not proper.all():
         at = int(np.flatnonzero(~proper)[0])
         raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end would do")
     return document, start, end, label
 
 
-def _whole_numbers(values: list[Any]) -> Ints:
-    found = np.array(values)
-    if len(values) and found.dtype.kind not in "iu":
-        raise TypeError
-    return found.astype(np.int64)
+def _read(flat: Sequence[Triple], labels: Codes) -> tuple[Ints, Ints, Ints]:
+    """Starts, ends and codes of labels. Raises TypeError, ValueError or struct.error where one is no span of whole numbers."""
+    parts: list[list[bytes]] = [[], [], []]
+    known = dict(labels)
+    for first in range(0, len(flat), AT_ONCE):
+        few = flat[first : first + AT_ONCE]
+        names = [name for _, _, name in few]
+        if not known.keys() >= (here := set(names)):
+            for name in sorted(map(_text, here)):
+                known[name] = labels[name]
+        for part, values in zip(parts, ([start for start, _, _ in few], [end for _, end, _ in few], [known[name] for name in names])):
+            part.append(as_bytes(values))
+    start, end, label = (np.frombuffer(b"".join(part), np.int64) for part in parts)
+    return start, end, label
 
 
 def _is_span(span: Any) -> bool:

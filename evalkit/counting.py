@@ -12,13 +12,13 @@ What a side repeats whole, or what has no place in the text, is predicted and an
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from evalkit.columns import DROPPED, Cells, Codes, Coding, Columns, Ints, Mask, Packed, block_offsets, exploded, first_of_each, pack, to_columns
+from evalkit.columns import DROPPED, Cells, Codes, Coding, Columns, Ints, Mask, Packed, Rows, block_offsets, exploded, first_of_each, pack
 from evalkit.document import Document
 from evalkit.layers import CUE, Layer, Maps
 from evalkit.match import Answers, Matching
@@ -120,24 +120,32 @@ class Totals:
     """Counts for each unit and label of a block."""
 
     def __init__(self, units: int, labels: int) -> None:
-        """All zero."""
-        self.width, self.sums = labels, np.zeros((len(COUNTS), units * labels), np.int64)
+        """All zero; what stays zero takes no place."""
+        self.width, self.size, self.sums = labels, units * labels, {}  # type: int, int, dict[int, Ints]
 
     def add(self, count: int, cell: Ints, weights: Ints | None = None) -> None:
         """One, or its weight, for each row in its cell (unit × labels + label)."""
         if not len(cell):
             return
-        if self.sums.shape[1] > 16 * len(cell):  # many labels, few items: do not touch every cell
-            np.add.at(self.sums[count], cell, 1 if weights is None else weights)
-        elif weights is None:
-            self.sums[count] += np.bincount(cell, minlength=self.sums.shape[1])
-        else:
-            self.sums[count] += np.bincount(cell, weights, minlength=self.sums.shape[1]).astype(np.int64)
+        if self.size > 16 * len(cell):  # many labels, few items: do not touch every cell
+            np.add.at(self.sums.setdefault(count, np.zeros(self.size, np.int64)), cell, 1 if weights is None else weights)
+            return
+        sums = np.bincount(cell, weights, minlength=self.size)
+        whole = sums if weights is None else sums.astype(np.int64)
+        self.sums[count] = whole if count not in self.sums else self.sums[count] + whole
 
     def cells(self) -> Cells:
         """A column wherever there is anything: unit, label, *COUNTS."""
-        there = np.flatnonzero(self.sums[GOLD] + self.sums[PREDICTED])
-        return np.concatenate([np.stack([there // self.width, there % self.width]), self.sums[:, there]]).astype(np.int32)
+        there = np.flatnonzero(self._anything())
+        cells = np.zeros((2 + len(COUNTS), len(there)), np.int32)
+        cells[0], cells[1] = there // self.width, there % self.width
+        for count, sums in self.sums.items():
+            cells[2 + count] = sums[there]
+        return cells
+
+    def _anything(self) -> Ints:
+        here = [self.sums[count] for count in (GOLD, PREDICTED) if count in self.sums]
+        return here[0] if len(here) == 1 else here[0] + here[1] if here else np.zeros(0, np.int64)
 
 
 class Builder:
@@ -152,30 +160,29 @@ class Builder:
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = Coding(labels)
         self.documents: tuple[list[Any], list[Any]] = ([], [])
-        self._rows: tuple[list[Columns], list[Columns]] = ([], [])
+        self._rows = (Rows(self.coding), Rows(self.coding))
         self._dropped = [0, 0]
-        self._length = 0
+        self._lengths: list[int] = []
 
     def __len__(self) -> int:
         return len(self.documents[0])
 
     def add(self, golden: Sequence[Any], predicted: Sequence[Any]) -> None:
         """Add the documents of a chunk."""
-        offsets = block_offsets([len(document.text) for document in golden], len(golden)) + self._length
+        self._lengths += [len(document.text) for document in golden]
         for side, documents in enumerate((golden, predicted)):
             items = self.layer.items(documents, self.maps[side])
-            self._rows[side].append(to_columns(items, self.coding, offsets, len(self)))
+            self._rows[side].add(items)
             self._dropped[side] += items.dropped
-        self._length = int(offsets[-1]) + len(golden[-1].text) + 1
-        for kept, documents in zip(self.documents, (golden, predicted)):
-            kept.extend(documents)
+            self.documents[side].extend(documents)
 
     def block(self) -> Block:
         """The block of all that was added. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
         golden, predicted = self.documents
         layer, coding = self.layer, self.coding
-        layout = laid_out(golden, block_offsets([len(document.text) for document in golden], len(golden)), self.zones)
-        columns = tuple(_concatenated(rows) for rows in self._rows)
+        offsets = block_offsets(self._lengths, len(golden))
+        layout = laid_out(golden, offsets, self.zones)
+        columns = tuple(rows.columns(offsets) for rows in self._rows)
         apart = [not any_twice(_alike(layer, of)) for of in columns]
         copies = [np.zeros(len(of), bool) if once else _copies(layer, side, of) for side, of, once in zip(self.documents, columns, apart)]
         alone = [0, 0]
@@ -192,12 +199,6 @@ class Builder:
         aside = {"predicted_dropped": self._dropped[1], "predicted_unattached": alone[1], "unplaced": len(unplaced)}
         other = replace(other, unplaced=unplaced, aside={**other.aside, **aside})
         return Block(one, other, layout, coding, layer.as_set)
-
-
-def _concatenated(parts: Sequence[Columns]) -> Columns:
-    if len(parts) == 1:
-        return parts[0]
-    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
 def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layout, coding: Coding) -> Block:

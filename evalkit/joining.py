@@ -23,7 +23,7 @@ from evalkit.schema import Schema
 
 CHUNK = 64  # documents that are read at once: few enough that they stay in the processor's cache until they are rows
 ABSENT = "absent: taken as empty"  # stands for the reason where missing=empty was asked for
-READ_AHEAD = 32 * CHUNK  # predicted documents that may wait for their gold before the order is taken to differ
+READ_AHEAD = 2048  # predicted documents that may wait for their gold before the order is taken to differ
 
 
 class Joined(NamedTuple):

@@ -198,11 +198,15 @@ def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
 def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
     """The rows' ranges, moved so that rows of different heads (and labels) are apart."""
     start, end = both.start[order], both.end[order]
-    group = both.head[order] if label is None else pack(both.head, label).key[order] if both.head.any() else label[order]
-    if not len(group) or group[0] == group[-1]:
+    headed = both.head.any()
+    if label is None and not headed:
         return Line(start, end)
-    nth = np.cumsum(runs(group)) - 1
-    low, high = int(start.min()), int(end.max())
+    group = both.head[order] if label is None else pack(both.head, label).key[order] if headed else label[order]
+    if group[0] == group[-1]:
+        return Line(start, end)
+    nth, low, high = group, int(start.min()), int(end.max())
+    if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
+        nth = np.cumsum(runs(group)) - 1
     if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
         places = ranked(np.concatenate([start, end]))
         start, end, low, high = places[: len(start)], places[len(start) :], 0, len(places)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -99,7 +99,7 @@ class Counts:
     def summed(self, group: Ints, n: int) -> Ints:
         """The counts added up by group: n × COUNTS."""
         # Sums of doubles are exact up to 2**53, far beyond any count.
-        sums = [np.bincount(group, column, minlength=n) for column in self.values]
+        sums = [np.bincount(group, column, minlength=n) if column.any() else np.zeros(n) for column in self.values]
         return np.stack(sums, axis=1).astype(np.int64)
 
 
@@ -333,6 +333,7 @@ def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> C
     return counts
 
 
+@lru_cache
 def evalkit_version() -> str:
     """The version of the installed distribution; "unknown" where evalkit is run from a folder that was never installed."""
     try:
