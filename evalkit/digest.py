@@ -13,15 +13,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from evalkit.columns import mixed
+from evalkit.columns import Codes, Coding, Rows, mixed
 from evalkit.corpus import identity
 from evalkit.errors import InputError, shown
+from evalkit.layers import Items
 from evalkit.schema import Schema
+
+BLOCK = 1024  # documents whose entities are summed at once: enough that the cost of calling numpy is shared
 
 
 class Digest:
@@ -30,20 +35,35 @@ class Digest:
     def __init__(self, marks: Sequence[str]) -> None:
         """`marks`: the layers of documents to be told apart."""
         self._marks = list(marks)
-        self._documents: list[tuple[str, bytes, list[bytes]]] = []
+        self._documents: list[tuple[str, bytes, dict[str, bytes]]] = []
         self._made: dict[str, str] = {}
+        self._entities = Entities()
 
     def take(self, documents: Sequence[Any]) -> None:
         """Add a block of gold documents."""
-        sums = [_entities(documents) if marks == "entities" else _others(documents, marks) for marks in self._marks]
+        if "entities" in self._marks:
+            self._entities.add(documents)
+        others = [marks for marks in self._marks if marks != "entities"]
+        sums = [_others(documents, marks) for marks in others]
         for number, document in enumerate(documents):
             whole = hashlib.sha256(document.text.encode())
             if document.zones:
                 whole.update(msgspec.json.encode(document.zones))
-            self._documents.append((document.id, whole.digest(), [column[number] for column in sums]))
+            self._documents.append((document.id, whole.digest(), {marks: column[number] for marks, column in zip(others, sums)}))
+        if len(self._entities) >= BLOCK:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Write down the sums of the entities that were only collected so far."""
+        sums = self._entities.sums()
+        for (_, _, written), entities in zip(self._documents[len(self._documents) - len(sums) :], sums, strict=True):
+            written["entities"] = entities
+        self._entities = Entities()
 
     def merge(self, other: Digest) -> None:
         """Add the documents of another. Raises InputError where both hold one."""
+        self._settle()
+        other._settle()
         mine = {id for id, _, _ in self._documents}
         if twice := [id for id, _, _ in other._documents if id in mine]:
             raise InputError(f"id: {shown(twice[0])} stands for two documents; ids name one document each")
@@ -56,28 +76,44 @@ class Digest:
         return self._made[marks]
 
     def _of(self, marks: str, schema: Schema | None) -> str:
-        at = self._marks.index(marks)
+        self._settle()
         whole = hashlib.sha256(msgspec.json.encode(schema, order="sorted"))
-        for id, text, sums in sorted(self._documents):
-            whole.update(msgspec.json.encode(id) + text + sums[at])
+        for id, text, sums in sorted(self._documents, key=itemgetter(0)):
+            whole.update(msgspec.json.encode(id) + text + sums[marks])
         return whole.hexdigest()
 
 
-def _entities(documents: Sequence[Any]) -> list[bytes]:
-    """The sum of each document's entities; one byte where the layer was not annotated."""
-    each = [document.entities or () for document in documents]
-    flat = [entity for entities in each for entity in entities]
-    n = len(flat)
-    known = {label: _label(label) for label in {entity.label for entity in flat}}
-    label = np.fromiter([known[entity.label] for entity in flat], np.uint64, n)
-    start, end = np.fromiter([e.start for e in flat], np.int64, n), np.fromiter([e.end for e in flat], np.int64, n)
-    pieces = np.zeros(n, np.uint64)
-    for at in [at for at, entity in enumerate(flat) if entity.fragments] if [True for entity in flat if entity.fragments] else ():
-        pieces[at] = _label(repr(flat[at].fragments))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(label, start, end, pieces))])
-    borders = np.concatenate([[0], np.cumsum([len(entities) for entities in each])])
-    found = sums[borders[1:]] - sums[borders[:-1]]
-    return [b"-" if d.entities is None else value.tobytes() for d, value in zip(documents, found.astype("<u8"), strict=True)]
+class Entities:
+    """The entities of a block, of which the sum of each document is to be made."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._coding = Coding(Codes())
+        self._rows = Rows(self._coding)
+        self._counts: list[int] = []
+        self._annotated: list[bool] = []
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, documents: Sequence[Any]) -> None:
+        """Some more documents."""
+        each = [document.entities or () for document in documents]
+        counts = list(map(len, each))
+        self._rows.add(Items(counts, None, list(chain.from_iterable(each))))
+        self._counts += counts
+        self._annotated += [document.entities is not None for document in documents]
+
+    def sums(self) -> list[bytes]:
+        """The sum of each document's entities; one byte where the layer was not annotated."""
+        columns = self._rows.columns(np.zeros(len(self), np.int64))
+        names = np.array([_label(label) for label in self._coding.labels], np.uint64)
+        shapes = np.array([0, *(_label(repr(pieces)) for pieces in self._coding.pieces[1:])], np.uint64)
+        mixes = mixed(names[columns.label], columns.start, columns.end, shapes[columns.fragments])
+        totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixes)])
+        borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
+        found = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
+        return [value.tobytes() if there else b"-" for value, there in zip(found, self._annotated, strict=True)]
 
 
 def _others(documents: Iterable[Any], marks: str) -> list[bytes]:

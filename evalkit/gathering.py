@@ -58,7 +58,6 @@ class Layered:
         self.units += block.layout.units
         self.documents += documents
 
-
     def merge(self, other: Layered) -> None:
         """Add what another process gathered."""
         codes = np.array([self.labels[label] for label in other.labels], np.int32)
