@@ -5,6 +5,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     errors      what can go wrong, and how is it said?
     text        what is a word, what is a sentence?
     document    what can be marked in a text?
+    chunk       what lies where in a few documents?
     schema      which labels, types and roles are there, and how do label sets map?
     formats     how are documents written down?
     corpus      where do documents come from, and go?

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.columns import Cells, Codes, Coding, Columns, Ints, as_bytes, pack
+from evalkit.chunk import as_bytes
+from evalkit.columns import Cells, Codes, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.errors import InputError, shown
 from evalkit.metrics import Metric, named
@@ -21,7 +22,6 @@ from evalkit.tags import Tagged, Tags
 from evalkit.zones import Unit, plain_layout
 
 BLOCK = 1024
-AT_ONCE = 4096  # spans: few enough that they stay in the processor's cache while they are read
 MOST = 2**62  # where offsets end: what is reckoned from them must still be a number of 64 bits
 Triple = tuple[int, int, str]
 
@@ -110,18 +110,18 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
 
 def _read(flat: Sequence[Triple], labels: Codes) -> tuple[Ints, Ints, Ints]:
     """Starts, ends and codes of labels. Raises TypeError, ValueError or struct.error where one is no span of whole numbers."""
-    parts: list[list[bytes]] = [[], [], []]
+    starts, ends, codes = [], [], []  # type: list[int], list[int], list[int]
     known = dict(labels)
-    for first in range(0, len(flat), AT_ONCE):
-        few = flat[first : first + AT_ONCE]
-        names = [name for _, _, name in few]
-        if not known.keys() >= (here := set(names)):
-            for name in sorted(map(_text, here)):
-                known[name] = labels[name]
-        for part, values in zip(parts, ([start for start, _, _ in few], [end for _, end, _ in few], [known[name] for name in names])):
-            part.append(as_bytes(values))
-    start, end, label = (np.frombuffer(b"".join(part), np.int64) for part in parts)
-    return start, end, label
+    for start, end, name in flat:
+        starts.append(start)
+        ends.append(end)
+        try:
+            codes.append(known[name])
+        except KeyError:
+            known[name] = code = labels[_text(name)]
+            codes.append(code)
+    columns: Any = tuple(np.frombuffer(as_bytes(values), np.int64) for values in (starts, ends, codes))
+    return columns  # type: ignore[no-any-return]
 
 
 def _is_span(span: Any) -> bool:

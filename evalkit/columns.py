@@ -7,7 +7,6 @@ a document needs no column of its own when spans are compared.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.chunk import NUMBERS, Placed, as_bytes
 from evalkit.document import Fragments
 from evalkit.layers import Items
 
@@ -104,11 +104,6 @@ class Columns:
         return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-def as_bytes(values: Sequence[int]) -> bytes:
-    """Whole numbers as words of 64 bits, in half the time that numpy takes to read a list. Raises struct.error for what is none."""
-    return struct.pack(f"={len(values)}q", *values)
-
-
 class Rows:
     """One side of a block while its items are read, few documents at a time: as plain bytes, which become columns when all are there."""
 
@@ -118,6 +113,7 @@ class Rows:
         self._counts: list[int] = []
         self._start, self._end, self._label, self._head = [], [], [], []  # type: list[bytes], list[bytes], list[bytes], list[bytes]
         self._broken: list[tuple[int, Any]] = []  # the discontinuous spans, and the row of each
+        self._numbered = False  # whether labels are those of chunk.NUMBERS
         self._n = 0
 
     def add(self, items: Items) -> None:
@@ -126,19 +122,30 @@ class Rows:
         self._counts += items.counts
         self._start.append(as_bytes([span.start for span in spans]))
         self._end.append(as_bytes([span.end for span in spans]))
-        self._label.append(as_bytes(_label_codes(items, self._coding)))
+        self._label.append(as_bytes(_label_codes(items.labels, self._coding)))
         if items.heads is not None:
             heads = self._coding.heads
             self._head.append(as_bytes([heads[head] for head in items.heads]))
-        if [True for span in spans if span.fragments]:
-            self._broken += [(row, span) for row, span in enumerate(spans, start=self._n) if span.fragments]
+        self._broken += [(row, span) for row, span in enumerate(spans, start=self._n) if span.fragments]
         self._n += len(spans)
+
+    def add_placed(self, placed: Placed) -> None:
+        """The entities of some more documents, under their own labels; a side has either these or items."""
+        self._counts += placed.counts
+        self._start.append(placed.start)
+        self._end.append(placed.end)
+        self._label.append(placed.label)
+        self._broken += [(row + self._n, span) for row, span in placed.broken]
+        self._numbered = True
+        self._n += len(placed.start) // 8
 
     def columns(self, offsets: Ints) -> Columns:
         """All items as rows. `offsets[i]` is where the i-th document starts in the block."""
         document = np.repeat(np.arange(len(self._counts), dtype=np.int64), self._counts)
         shift = offsets[document]
         start, end, label = (np.frombuffer(b"".join(parts), np.int64) for parts in (self._start, self._end, self._label))
+        if self._numbered:
+            label = _coded(label, self._coding.labels)
         head = np.frombuffer(b"".join(self._head), np.int64) if self._head else np.zeros(self._n, np.int64)
         fragments = np.zeros(self._n, np.int64)
         for row, span in self._broken:
@@ -146,16 +153,25 @@ class Rows:
         return Columns(document, label, head, start + shift, end + shift, fragments)
 
 
-def _label_codes(items: Items, coding: Coding) -> list[int]:
-    """The code of each item's label, DROPPED for none."""
+def _label_codes(labels: Sequence[Any], coding: Coding) -> list[int]:
+    """The code of each label, DROPPED for none."""
     known = coding.known
     try:
-        return [known[span.label] for span in items.spans] if items.labels is None else [known[label] for label in items.labels]
+        return [known[label] for label in labels]
     except KeyError:
-        for label in [span.label for span in items.spans] if items.labels is None else items.labels:
+        for label in labels:
             if label is not None:
                 known[label] = coding.labels[label]
-        return _label_codes(items, coding)
+        return [known[label] for label in labels]
+
+
+def _coded(numbers: Ints, labels: Codes) -> Ints:
+    """The run's codes of labels that have the numbers of the process."""
+    names = list(NUMBERS)
+    codes = np.zeros(len(names), np.int64)
+    for number in np.flatnonzero(np.bincount(numbers)).tolist():
+        codes[number] = labels[names[number]]
+    return codes[numbers]
 
 
 def block_offsets(lengths: Iterable[int], n: int) -> Ints:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.chunk import Chunk, Placed, Stub
 from evalkit.columns import DROPPED, Cells, Codes, Coding, Columns, Ints, Mask, Packed, Rows, block_offsets, exploded, first_of_each, pack
 from evalkit.document import Document
 from evalkit.layers import CUE, Layer, Maps
@@ -155,10 +156,11 @@ class Builder:
     (which count, which repeat another) is decided at the end.
     """
 
-    def __init__(self, layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps]) -> None:
-        """`name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of the prediction."""
+    def __init__(self, layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps], *, whole: bool = False) -> None:
+        """`name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of the prediction; `whole`: keep all documents."""
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = Coding(labels)
+        self._whole = whole
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._rows = (Rows(self.coding), Rows(self.coding))
         self._dropped = [0, 0]
@@ -172,9 +174,13 @@ class Builder:
         self._lengths += [len(document.text) for document in golden]
         for side, documents in enumerate((golden, predicted)):
             items = self.layer.items(documents, self.maps[side])
-            self._rows[side].add(items)
-            self._dropped[side] += items.dropped
-            self.documents[side].extend(documents)
+            if isinstance(items, Placed):
+                self._rows[side].add_placed(items)
+            else:
+                self._rows[side].add(items)
+                self._dropped[side] += items.dropped
+            plain = isinstance(items, Placed) and isinstance(documents, Chunk) and documents.plain and not self._whole
+            self.documents[side].extend([Stub(document.id) for document in documents] if plain else documents)
 
     def block(self) -> Block:
         """The block of all that was added. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
@@ -237,6 +243,9 @@ def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Ma
     first = first_of_each(_alike(layer, columns))
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
+        if isinstance(documents[number], Stub):  # its entities are no more than their keys
+            found[rows] = ~first[rows]
+            continue
         seen: set[Hashable] = set()
         for row, identity in zip(rows, layer.identities(documents[number])):
             found[row] = identity in seen

@@ -13,17 +13,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from evalkit.chunk import entities_of
 from evalkit.columns import Codes, Coding, Rows, mixed
 from evalkit.corpus import identity
 from evalkit.errors import InputError, shown
-from evalkit.layers import Items
 from evalkit.schema import Schema
 
 BLOCK = 1024  # documents whose entities are summed at once: enough that the cost of calling numpy is shared
@@ -34,53 +33,57 @@ class Digest:
 
     def __init__(self, marks: Sequence[str]) -> None:
         """`marks`: the layers of documents to be told apart."""
-        self._marks = list(marks)
-        self._documents: list[tuple[str, bytes, dict[str, bytes]]] = []
+        self._ids: list[str] = []
+        self._texts: list[bytes] = []
+        self._sums: dict[str, list[bytes]] = {name: [] for name in marks}
         self._made: dict[str, str] = {}
         self._entities = Entities()
 
     def take(self, documents: Sequence[Any]) -> None:
         """Add a block of gold documents."""
-        if "entities" in self._marks:
-            self._entities.add(documents)
-        others = [marks for marks in self._marks if marks != "entities"]
-        sums = [_others(documents, marks) for marks in others]
-        for number, document in enumerate(documents):
-            whole = hashlib.sha256(document.text.encode())
-            if document.zones:
-                whole.update(msgspec.json.encode(document.zones))
-            self._documents.append((document.id, whole.digest(), {marks: column[number] for marks, column in zip(others, sums)}))
+        self._ids += [document.id for document in documents]
+        self._texts += [_text(document) for document in documents]
+        for marks in self._sums:
+            if marks == "entities":
+                self._entities.add(documents)
+            else:
+                self._sums[marks] += _others(documents, marks)
         if len(self._entities) >= BLOCK:
             self._settle()
 
     def _settle(self) -> None:
         """Write down the sums of the entities that were only collected so far."""
-        sums = self._entities.sums()
-        for (_, _, written), entities in zip(self._documents[len(self._documents) - len(sums) :], sums, strict=True):
-            written["entities"] = entities
-        self._entities = Entities()
+        if len(self._entities):
+            self._sums["entities"] += self._entities.sums()
+            self._entities = Entities()
 
     def merge(self, other: Digest) -> None:
         """Add the documents of another. Raises InputError where both hold one."""
         self._settle()
         other._settle()
-        mine = {id for id, _, _ in self._documents}
-        if twice := [id for id, _, _ in other._documents if id in mine]:
-            raise InputError(f"id: {shown(twice[0])} stands for two documents; ids name one document each")
-        self._documents += other._documents
+        if twice := set(self._ids).intersection(other._ids):
+            raise InputError(f"id: {shown(min(twice))} stands for two documents; ids name one document each")
+        self._ids += other._ids
+        self._texts += other._texts
+        for marks in self._sums:
+            self._sums[marks] += other._sums[marks]
 
     def of(self, marks: str, schema: Schema | None) -> str:
         """The digest with one layer's marks, in hexadecimal."""
         if marks not in self._made:
-            self._made[marks] = self._of(marks, schema)
+            self._settle()
+            whole = hashlib.sha256(msgspec.json.encode(schema, order="sorted"))
+            for id, text, own in sorted(zip(self._ids, self._texts, self._sums[marks], strict=True), key=itemgetter(0)):
+                whole.update(msgspec.json.encode(id) + text + own)
+            self._made[marks] = whole.hexdigest()
         return self._made[marks]
 
-    def _of(self, marks: str, schema: Schema | None) -> str:
-        self._settle()
-        whole = hashlib.sha256(msgspec.json.encode(schema, order="sorted"))
-        for id, text, sums in sorted(self._documents, key=itemgetter(0)):
-            whole.update(msgspec.json.encode(id) + text + sums[marks])
-        return whole.hexdigest()
+
+def _text(document: Any) -> bytes:
+    whole = hashlib.sha256(document.text.encode())
+    if document.zones:
+        whole.update(msgspec.json.encode(document.zones))
+    return whole.digest()
 
 
 class Entities:
@@ -98,10 +101,9 @@ class Entities:
 
     def add(self, documents: Sequence[Any]) -> None:
         """Some more documents."""
-        each = [document.entities or () for document in documents]
-        counts = list(map(len, each))
-        self._rows.add(Items(counts, None, list(chain.from_iterable(each))))
-        self._counts += counts
+        placed = entities_of(documents)
+        self._rows.add_placed(placed)
+        self._counts += placed.counts
         self._annotated += [document.entities is not None for document in documents]
 
     def sums(self) -> list[bytes]:

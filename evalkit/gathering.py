@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.chunk import Chunk
 from evalkit.columns import Cells, Codes
 from evalkit.corpus import Corpus, repeated
 from evalkit.counting import COUNTS, Block, Builder
@@ -21,7 +22,7 @@ from evalkit.digest import Digest
 from evalkit.document import LAYERS as MARKS
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
-from evalkit.formats.jsonl import public_document as public
+from evalkit.formats.jsonl import parsed
 from evalkit.joining import ABSENT, Joined, Source, shards, uncollected
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
@@ -162,9 +163,9 @@ class Run:
         """The counts once more, with those that only MUC's sums need."""
         return replace(self, muc=True).gathered()
 
-    def _builder(self, name: str) -> Builder:
-        layer = LAYERS[name]
-        return Builder(layer, name, self.layers[name].labels, self._scored_zones(layer.marks), (self.mapping.gold, self.mapping.predicted))
+    def _builder(self, name: str, *, whole: bool = False) -> Builder:
+        layer, maps = LAYERS[name], (self.mapping.gold, self.mapping.predicted)
+        return Builder(layer, name, self.layers[name].labels, self._scored_zones(layer.marks), maps, whole=whole)
 
     def _added(self, builder: Builder, chunk: Joined) -> int:
         """Add the documents that gold annotates in the layer; says how many the block has."""
@@ -172,9 +173,9 @@ class Run:
         marks = list(map(attrgetter(builder.layer.marks), golden))
         if None in marks:
             there = [n for n, found in enumerate(marks) if found is not None]
-            golden, predicted = [golden[n] for n in there], [predicted[n] for n in there]
+            golden, predicted = Chunk(golden[n] for n in there), Chunk(predicted[n] for n in there)
         if self.seen.silent:
-            predicted = [_heard(document) for document in predicted]
+            predicted = Chunk(map(_heard, predicted))
         if golden:
             builder.add(golden, predicted)
         return len(builder)
@@ -186,8 +187,18 @@ class Run:
     def _checked(self, builder: Builder) -> Block:
         block = builder.block()
         if block.gold.aside["gold_copies"]:
-            raise LoadError([f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in repeated(public(document))])
+            raise LoadError(list(self._repeated(builder)))
         return block
+
+    def _repeated(self, builder: Builder) -> Iterator[str]:
+        """What gold repeats; of a file it is read again, for the lines."""
+        if isinstance(self.source.gold, Corpus):
+            yield from (f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in repeated(document))
+            return
+        path = self.source.gold if isinstance(self.source.gold, Path) else self.source.gold.path
+        for place, document in parsed(path):
+            if isinstance(document, Document):
+                yield from (f"{place}: {fault}" for fault in repeated(document))
 
     def _scored(self) -> Iterator[Metric]:
         for name, layered in self.layers.items():
@@ -286,7 +297,7 @@ class Run:
     def pairs(self, metric: Metric) -> Iterator[Pair]:
         """Who answers whom under a metric, document by document; the documents are gone through again."""
         for chunk in self.source.chunks():
-            builder = self._builder(metric.layer)
+            builder = self._builder(metric.layer, whole=True)
             if self._added(builder, chunk):
                 yield from pairs_of(self._checked(builder), metric, builder.documents[0], self.layers[metric.layer].labels)
 

@@ -8,13 +8,14 @@ as long as both are in one order; where they are not, the predictions are found 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalkit.chunk import Chunk
 from evalkit.corpus import Corpus
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, shown
@@ -29,8 +30,8 @@ READ_AHEAD = 2048  # predicted documents that may wait for their gold before the
 class Joined(NamedTuple):
     """Gold documents and their predictions, side by side."""
 
-    gold: Sequence[Any]
-    predicted: Sequence[Any]
+    gold: Chunk
+    predicted: Chunk
 
 
 class Part(NamedTuple):
@@ -56,13 +57,14 @@ class Source:
     def chunks(self) -> Iterator[Joined]:
         """Both sides, 64 documents at a time."""
         self.absent = 0
-        answers = Held(self.predicted) if isinstance(self.predicted, Corpus) else Filed(self.predicted)
-        for golden in _chunks(self.gold):
-            found: list[Any] = [answers.get(document.id) for document in golden]
-            if None in found or [True for gold, said in zip(golden, found, strict=True) if gold.text != said.text]:
-                found = [self._checked(document, answer) for document, answer in zip(golden, found, strict=True)]
-            yield Joined(golden, found)
-        if unknown := answers.unknown():
+        with closing(Held(self.predicted) if isinstance(self.predicted, Corpus) else Filed(self.predicted)) as answers, closing(_chunks(self.gold)) as chunks:
+            for golden in chunks:
+                found = answers.of(golden)
+                if None in found or [True for gold, said in zip(golden, found, strict=True) if gold.text != said.text]:
+                    found = Chunk(self._checked(document, answer) for document, answer in zip(golden, found, strict=True))
+                yield Joined(golden, found)
+            unknown = answers.unknown()
+        if unknown:
             raise InputError(f"{self.model}: {len(unknown)} documents are not in {self.name}, such as {shown(unknown[0])}; score against the corpus they come from")
 
     def _checked(self, document: Any, answer: Any) -> Any:
@@ -85,13 +87,16 @@ class Held:
     def __init__(self, corpus: Corpus) -> None:
         self._left = {document.id: document for document in corpus}
 
-    def get(self, id: str) -> Document | None:
-        """The prediction for a document; None where there is none."""
-        return self._left.pop(id, None)
+    def of(self, golden: Chunk) -> Chunk:
+        """The prediction for each document; None where there is none."""
+        return Chunk([self._left.pop(document.id, None) for document in golden])
 
     def unknown(self) -> list[str]:
         """The ids that were never asked for, once all of gold was."""
         return list(self._left)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Filed:
@@ -102,29 +107,36 @@ class Filed:
         self._path, self._whole = part.path, not isinstance(file, Part)
         self._waiting: dict[str, Any] = {}
         self._ids: set[str] = set()
-        self._chunks = jsonl.chunks(*part)
+        self._reader = jsonl.Reader(*part)
         self._lines: dict[str, int] | None = None
 
-    def get(self, id: str) -> Any:
-        """The prediction for a document; None where there is none."""
+    def of(self, golden: Chunk) -> Chunk:
+        """The prediction for each document; None where there is none."""
+        ids = [document.id for document in golden]
+        if not self._waiting and self._lines is None and (chunk := self._read(len(ids))) is not None:
+            if [document.id for document in chunk] == ids:  # both files are in one order: as they mostly are
+                return chunk
+            self._waiting = {document.id: document for document in chunk}
+        return Chunk([self._get(id) for id in ids])
+
+    def _get(self, id: str) -> Any:
         while id not in self._waiting and self._lines is None:
             if len(self._waiting) > READ_AHEAD and self._whole:
                 self._lines = self._index()
-            elif not self._read_on():
+            elif (chunk := self._read()) is None:
                 return None
+            else:
+                self._waiting.update((document.id, document) for document in chunk)
         if id in self._waiting or self._lines is None:
             return self._waiting.pop(id, None)
         at = self._lines.pop(id, None)
         return None if at is None else jsonl.document_at(self._path, at)
 
-    def _read_on(self) -> bool:
-        block = next(self._chunks, None)
-        for document in block or ():
-            if document.id in self._ids:
-                raise LoadError([f"{self._path}: id: {shown(document.id)} stands for two documents; ids name one document each"])
-            self._ids.add(document.id)
-            self._waiting[document.id] = document
-        return block is not None
+    def _read(self, lines: int | None = None) -> Chunk | None:
+        chunk = self._reader.read(lines)
+        if chunk:
+            _note(chunk, self._ids, self._path)
+        return chunk
 
     def _index(self) -> dict[str, int]:
         """Where the line of each document begins that was not read yet."""
@@ -137,9 +149,13 @@ class Filed:
 
     def unknown(self) -> list[str]:
         """The ids that were never asked for, once all of gold was."""
-        while self._lines is None and len(self._waiting) <= READ_AHEAD and self._read_on():
-            pass
+        while self._lines is None and len(self._waiting) <= READ_AHEAD and (chunk := self._read()) is not None:
+            self._waiting.update((document.id, document) for document in chunk)
         return [*self._waiting, *(self._lines or ())]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
 
 
 def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
@@ -157,19 +173,25 @@ def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
     return [(Part(gold, a, c), Part(predicted, b, d)) for (a, b), (c, d) in pairwise(cuts)]
 
 
-def _chunks(gold: Corpus | Path | Part) -> Iterator[Sequence[Any]]:
+def _chunks(gold: Corpus | Path | Part) -> Generator[Chunk, None, None]:
     if isinstance(gold, Corpus):
         documents = list(gold)
-        yield from (documents[first : first + CHUNK] for first in range(0, len(documents), CHUNK))
+        yield from (Chunk(documents[first : first + CHUNK]) for first in range(0, len(documents), CHUNK))
         return
     seen: set[str] = set()
     part = gold if isinstance(gold, Part) else Part(gold, 0, -1)
-    for block in jsonl.chunks(*part):
-        for document in block:
-            if document.id in seen:
-                raise LoadError([f"{part.path}: id: {shown(document.id)} stands for two documents; ids name one document each"])
-            seen.add(document.id)
-        yield block
+    with closing(jsonl.Reader(*part)) as reader:
+        while (chunk := reader.read()) is not None:
+            _note(chunk, seen, part.path)
+            yield chunk
+
+
+def _note(chunk: Chunk, seen: set[str], path: Path) -> None:
+    """Note the ids of a chunk. Raises LoadError for one that was there before."""
+    for id in [document.id for document in chunk]:
+        if id in seen:
+            raise LoadError([f"{path}: id: {shown(id)} stands for two documents; ids name one document each"])
+        seen.add(id)
 
 
 def _first_difference(gold: str, other: str) -> str:

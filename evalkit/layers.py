@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
+from evalkit.chunk import Placed, entities_of
 from evalkit.corpus import identity
 from evalkit.document import PARTS, Document, Fragments, ranges
 from evalkit.text import tokens
@@ -29,12 +30,12 @@ CUE = "cue"
 class Items:
     """The items of a block of documents, document after document.
 
-    `counts`: how many each document has. `labels`: None where a label map drops the item; no list, if they are the labels of
-    the spans. `spans`: what has start, end and fragments. `heads`: none, if all are under one. `dropped`: how many labels are None.
+    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`: what has start, end and
+    fragments. `heads`: none, if all are under one. `dropped`: how many labels are None.
     """
 
     counts: list[int]
-    labels: list[Any] | None
+    labels: list[Any]
     spans: list[Any]
     heads: list[Hashable] | None = field(default=None)
     dropped: int = 0
@@ -61,14 +62,14 @@ def _mapped(maps: Maps, layer: str, label: Any) -> Any:
     return maps[layer].get(label, label) if layer in maps else label
 
 
-def _entities(documents: Sequence[Document], maps: Maps) -> Items:
+def _entities(documents: Sequence[Document], maps: Maps) -> Items | Placed:
+    if "entities" not in maps:
+        return entities_of(documents)
     each = [document.entities or () for document in documents]
     spans = list(chain.from_iterable(each))
-    if "entities" in maps:
-        rename = maps["entities"].get
-        labels = [rename(entity.label, entity.label) for entity in spans]
-        return Items(list(map(len, each)), labels, spans, None, labels.count(None))
-    return Items(list(map(len, each)), None, spans)
+    rename = maps["entities"].get
+    labels = [rename(entity.label, entity.label) for entity in spans]
+    return Items(list(map(len, each)), labels, spans, None, labels.count(None))
 
 
 def _tokens(documents: Sequence[Document], maps: Maps) -> Items:
@@ -207,13 +208,14 @@ ALL = ("strict", "exact", "partial", "type", "characters")
 class Layer:
     """A line of LAYERS.
 
-    `marks`: the layer of the document that it reads. `items`: what it finds there. `identities`: one an item, equal where a
+    `marks`: the layer of the document that it reads. `items`: what it finds there, or the
+    entities themselves. `identities`: one an item, equal where a
     whole annotation is repeated. `as_set`: what a scheme makes equal counts once. `schemes`: those that are offered.
     `attached`: its heads are attributions, to be put together where their cues match. `whole`: its spans have parts.
     """
 
     marks: str
-    items: Callable[[Sequence[Document], Maps], Items]
+    items: Callable[[Sequence[Document], Maps], Items | Placed]
     identities: Callable[[Document], Iterable[Hashable]]
     schemes: tuple[str, ...] = ALL
     as_set: bool = False

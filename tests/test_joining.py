@@ -1,6 +1,7 @@
 """Files are scored chunk by chunk, whatever their order, and in as many processes as are asked for: the numbers stay the same."""
 
 import random
+import re
 
 import pytest
 from marked import corpus
@@ -161,3 +162,68 @@ def test_scores_of_files_come_back_from_json(files):
     assert again["entities/partial"].muc == scores["entities/partial"].muc
     with pytest.raises(InputError, match="pairs need the documents, and these scores hold only counts"):
         again.pairs("ner")
+
+
+def plain(n, seed, text="Ada 🙂 é wrote to Zoë Müller of Köln. ", copies=False):
+    """Documents with nothing but entities without ids: the kind that is read fastest."""
+    draw = random.Random(seed)
+    for number in range(n):
+        starts = sorted(draw.sample(range(0, 150, 3), 6))
+        entities = [Entity(draw.choice(["A", "Ä", "C"]), at, at + draw.choice([1, 2, 5])) for at in starts]
+        yield Document(f"d{number}", text * 5, entities + entities[:2] * (copies and number % 3 == 0))
+
+
+@pytest.mark.parametrize("text", ["Ada wrote to Zoe Muller of Koeln in May. ", "Ada 🙂 é wrote to Zoë Müller of Köln. "])
+def test_plain_files_score_as_the_corpora_in_memory_do(tmp_path, text):
+    gold = Corpus(plain(1500, 1, text), name="gold")
+    said = Corpus(plain(1500, 2, text, copies=True), name="said")
+    gold.save(tmp_path / "gold.jsonl")
+    said.save(tmp_path / "said.jsonl")
+
+    scores = score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl")
+
+    assert scores.to_json() == score(gold, said).to_json()
+    assert dict(scores["ner"].counts.set_aside)["duplicate"] == 1000
+    assert scores.pairs("ner") == score(gold, said).pairs("ner")
+    assert score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl", jobs=2).to_json() == scores.to_json()
+
+
+WRONG = [
+    ('"start": 0, "end": 3, "text": "Adb"', "'Adb' is not what stands at 0 to 3: 'Ada'"),
+    ('"start": 0, "end": 99', "99 runs past the end of the text, at 9"),
+    ('"start": 3, "end": 3', "3 is not after the start, 3"),
+    ('"start": -1, "end": 3', "-1 is before the text"),
+    ('"start": 0, "end": 99999999999999999999', "runs past the end of the text"),
+    ('"start": 0, "end": 3, "text": "Ad"', "'Ad' is not what stands at 0 to 3: 'Ada'"),
+    ('"start": 0, "end": 3, "txt": "Ada"', "unknown field 'txt'"),
+]
+
+
+@pytest.mark.parametrize(("entity", "told"), WRONG)
+def test_what_is_wrong_in_a_plain_file_is_told_with_its_line(tmp_path, entity, told):
+    good = '{"id": "d%d", "text": "Ada wrote", "entities": [{"label": "PER", "start": 0, "end": 3, "text": "Ada"}]}'
+    lines = [good % n for n in range(900)]
+    (tmp_path / "gold.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines[700] = (good % 700).replace('"start": 0, "end": 3, "text": "Ada"', entity)
+    (tmp_path / "said.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    with pytest.raises(LoadError, match=re.escape(told)) as raised:
+        score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl")
+
+    assert "said.jsonl:701: " in str(raised.value)
+
+
+def test_a_copy_in_a_plain_gold_file_is_refused_with_its_line(tmp_path):
+    gold = Corpus([*plain(300, 1), Document("twice", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)])])
+    gold.save(tmp_path / "gold.jsonl")
+
+    with pytest.raises(LoadError, match=r"gold.jsonl:301: document 'twice', entities\[1\]: repeats entities\[0\]"):
+        score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl")
+
+
+def test_files_whose_orders_part_and_meet_again_are_joined(tmp_path):
+    documents = list(plain(400, 1))
+    Corpus(documents).save(tmp_path / "gold.jsonl")
+    Corpus([*documents[:50], *reversed(documents[50:120]), *documents[120:]]).save(tmp_path / "said.jsonl")
+
+    assert score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl")["ner"].micro.f1 == 1.0
