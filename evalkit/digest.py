@@ -3,8 +3,9 @@
     mark      64 bits: label, offsets and fragments of an entity, mixed; of an event or attribution, the first 64 bits of the
               sha256 of its JSON (keys sorted, id and score left out)
     document  its id, the sha256 of its text, its zones, and the sum of its marks modulo 2**64, which no order changes
-    corpus    the sha256 of the schema's JSON and of its documents, sorted by id
+    corpus    the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo 2**256, which no order changes either
 
+Sums add up, so that the digest of a corpus can be made from those of its shards.
 It tells corpora apart; it is no defence against someone who builds two corpora with one digest.
 """
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -22,7 +22,6 @@ import numpy as np
 from evalkit.chunk import entities_of
 from evalkit.columns import Codes, Coding, Rows, mixed
 from evalkit.corpus import identity
-from evalkit.errors import InputError, shown
 from evalkit.schema import Schema
 
 BLOCK = 1024  # documents whose entities are summed at once: enough that the cost of calling numpy is shared
@@ -33,57 +32,59 @@ class Digest:
 
     def __init__(self, marks: Sequence[str]) -> None:
         """`marks`: the layers of documents to be told apart."""
-        self._ids: list[str] = []
-        self._texts: list[bytes] = []
-        self._sums: dict[str, list[bytes]] = {name: [] for name in marks}
-        self._made: dict[str, str] = {}
+        self.sums: dict[str, int] = dict.fromkeys(marks, 0)
+        self._start()
+
+    def _start(self) -> None:
+        self._documents: list[bytes] = []
         self._entities = Entities()
+        self._others: dict[str, list[bytes]] = {name: [] for name in self.sums if name != "entities"}
 
     def take(self, documents: Sequence[Any]) -> None:
-        """Add a block of gold documents."""
-        self._ids += [document.id for document in documents]
-        self._texts += [_text(document) for document in documents]
-        for marks in self._sums:
-            if marks == "entities":
-                self._entities.add(documents)
-            else:
-                self._sums[marks] += _others(documents, marks)
-        if len(self._entities) >= BLOCK:
-            self._settle()
+        """Add a few gold documents."""
+        self._documents += map(_document, documents)
+        if "entities" in self.sums:
+            self._entities.add(documents)
+        for marks, own in self._others.items():
+            own.extend(_others(documents, marks))
+        if len(self._documents) >= BLOCK:
+            self.settle()
 
-    def _settle(self) -> None:
-        """Write down the sums of the entities that were only collected so far."""
-        if len(self._entities):
-            self._sums["entities"] += self._entities.sums()
-            self._entities = Entities()
+    def settle(self) -> None:
+        """Sum up what was only collected so far."""
+        own = {"entities": self._entities.sums(), **self._others}
+        for marks in self.sums:
+            found = (hashlib.sha256(document + mine).digest() for document, mine in zip(self._documents, own[marks], strict=True))
+            self.sums[marks] = (self.sums[marks] + sum(int.from_bytes(one, "little") for one in found)) % 2**256
+        self._start()
 
     def merge(self, other: Digest) -> None:
-        """Add the documents of another. Raises InputError where both hold one."""
-        self._settle()
-        other._settle()
-        if twice := set(self._ids).intersection(other._ids):
-            raise InputError(f"id: {shown(min(twice))} stands for two documents; ids name one document each")
-        self._ids += other._ids
-        self._texts += other._texts
-        for marks in self._sums:
-            self._sums[marks] += other._sums[marks]
+        """Add the documents of another, which has settled."""
+        for marks, sum_ in other.sums.items():
+            self.sums[marks] = (self.sums[marks] + sum_) % 2**256
 
     def of(self, marks: str, schema: Schema | None) -> str:
         """The digest with one layer's marks, in hexadecimal."""
-        if marks not in self._made:
-            self._settle()
-            whole = hashlib.sha256(msgspec.json.encode(schema, order="sorted"))
-            for id, text, own in sorted(zip(self._ids, self._texts, self._sums[marks], strict=True), key=itemgetter(0)):
-                whole.update(msgspec.json.encode(id) + text + own)
-            self._made[marks] = whole.hexdigest()
-        return self._made[marks]
+        self.settle()
+        return corpus_digest(self.sums[marks], schema_digest(schema))
 
 
-def _text(document: Any) -> bytes:
+def schema_digest(schema: Schema | None) -> str:
+    """The sha256 of a schema, in hexadecimal."""
+    return hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest()
+
+
+def corpus_digest(documents: int, schema: str) -> str:
+    """The digest of a corpus, in hexadecimal: of the sum of its documents and the digest of its schema."""
+    return hashlib.sha256(f"{schema} {documents:064x}".encode()).hexdigest()
+
+
+def _document(document: Any) -> bytes:
     whole = hashlib.sha256(document.text.encode())
     if document.zones:
         whole.update(msgspec.json.encode(document.zones))
-    return whole.digest()
+    id: bytes = msgspec.json.encode(document.id)
+    return id + whole.digest()
 
 
 class Entities:

@@ -125,6 +125,7 @@ class Run:
                         builders[name] = self._builder(name)
             for name, builder in builders.items():
                 self._take(name, builder)
+            self._digest.settle()
 
     def finished(self) -> list[Counts]:
         """The counts of what was gathered, once it is known that they may be asked for."""
@@ -151,7 +152,12 @@ class Run:
         return self.scores_of(self.finished())
 
     def _merge(self, runs: Sequence[Run]) -> None:
+        ids: set[str] = set()
         for run in runs:
+            own = {id for layered in run.layers.values() for id, _ in layered.units}
+            if twice := ids & own:
+                raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
+            ids |= own
             for name, layered in self.layers.items():
                 layered.merge(run.layers[name])
             self.seen.merge(run.seen)

@@ -3,10 +3,12 @@
 import random
 import re
 
+import msgspec
 import pytest
 from marked import corpus
 
 from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Scores, Span, Zone, score
+from evalkit.formats.jsonl import record
 
 TEXT = "x" * 200
 
@@ -227,3 +229,13 @@ def test_files_whose_orders_part_and_meet_again_are_joined(tmp_path):
     Corpus([*documents[:50], *reversed(documents[50:120]), *documents[120:]]).save(tmp_path / "said.jsonl")
 
     assert score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl")["ner"].micro.f1 == 1.0
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_id_that_stands_twice_is_found_however_far_apart(tmp_path, jobs):
+    documents = list(plain(400, 1))
+    documents[-1] = Document("d0", documents[-1].text, documents[-1].entities)
+    (tmp_path / "gold.jsonl").write_bytes(b"".join(msgspec.json.encode(record(document)) + b"\n" for document in documents))
+
+    with pytest.raises(LoadError, match="id: 'd0' stands for two documents"):
+        score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl", jobs=jobs)
