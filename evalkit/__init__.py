@@ -2,6 +2,7 @@
 
 Read the modules in this order; each uses only those above it (tests/test_architecture.py sees to that).
 
+    version     which evalkit is this?
     errors      what can go wrong, and how is it said?
     text        what is a word, what is a sentence?
     document    what can be marked in a text?
@@ -11,6 +12,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     corpus      where do documents come from, and go?
     models      what can be evaluated?
     predict     how is a model run?
+    thresholds  which of a model's answers count?
     layers      what is compared?
     metrics     when is it right?
     columns     items as numbers
@@ -20,14 +22,21 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     counting    how many agree?
     pairs       who answers whom?
     digest      which corpus was it?
+    counts      what is kept of a comparison?
+    stats       how sure can we be?
+    intervals   how sure is a score?
+    results     what is written down of a result?
     render      how does a table look?
     summary     what does a report say first?
     scores      what is the number?
+    compare     which of several is better?
     bare        what if there are no documents?
     joining     which prediction belongs to which gold document?
     relabel     under which labels are both sides compared?
     gathering   what do all documents together say?
     evaluate    the whole library on one page
+    verify      is a result what it says?
+    curves      where should the threshold be?
     cli         the same, typed
 """
 
@@ -35,15 +44,16 @@ from evalkit.bare import score_spans, score_tags
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
 from evalkit.errors import EvalkitError, InputError, LoadError
-from evalkit.evaluate import evaluate, score
+from evalkit.evaluate import compare, evaluate, score
 from evalkit.models import load_model
 from evalkit.predict import predict
 from evalkit.schema import Schema
-from evalkit.scores import Scores, evalkit_version
+from evalkit.scores import Scores
+from evalkit.version import evalkit_version
 
 __all__ = [
     "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",
-    "Scores", "Span", "Unplaced", "Zone", "evaluate", "load_corpus", "load_model", "predict", "score",
+    "Scores", "Span", "Unplaced", "Zone", "compare", "evaluate", "load_corpus", "load_model", "predict", "score",
     "score_spans", "score_tags",
 ]  # fmt: skip
 

@@ -15,10 +15,13 @@ import numpy as np
 from evalkit.chunk import as_bytes
 from evalkit.columns import Cells, Codes, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
+from evalkit.counts import Counts
 from evalkit.errors import InputError, shown
+from evalkit.intervals import Resampling, resampling_of
 from evalkit.metrics import Metric, named
-from evalkit.scores import Counts, Scores, evalkit_version
+from evalkit.scores import Scores
 from evalkit.tags import Tagged, Tags
+from evalkit.version import evalkit_version
 from evalkit.zones import Unit, plain_layout
 
 BLOCK = 1024
@@ -33,11 +36,15 @@ def score_tags(
     tagging: str = "IOB2",
     repair: str = "error",
     metrics: str | Iterable[str | Metric] = "entities/strict",
+    boot: int = 1000,
+    seed: int = 12345,
+    level: float = 0.95,
 ) -> Scores:
     """Score sequences of tags, a list for each sentence or document, against those of gold.
 
     tagging: IOB2, IOB1, BIOES or BILOU. repair: what is done with improper tags ("error", "discard", "begin", "conlleval"; see
     tags.py); it stands in the signature, and what was repaired is counted. Metrics are those of entities but characters.
+    boot, seed, level: of the intervals, for which sequences are drawn.
     Raises InputError for sequences that do not pair up, for what is no tag, and for improper tags without a repair.
 
     >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
@@ -54,11 +61,22 @@ def score_tags(
         improper = [before + side.improper for before, side in zip(improper, sides)]
         blocks.append((len(golden.lengths), [_tagged(side) for side in sides]))
     aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
-    return _scores(blocks, tags.labels, metrics, len(gold_tags), aside, {"tagging": tagging, "repair": repair})
+    how = resampling_of(len(gold_tags), "documents", boot, seed, level)
+    return _scores(blocks, tags.labels, metrics, how, aside, {"tagging": tagging, "repair": repair})
 
 
-def score_spans(gold: Sequence[Sequence[Triple]], predicted: Sequence[Sequence[Triple]], metrics: str | Iterable[str | Metric] = "entities/strict") -> Scores:
+def score_spans(
+    gold: Sequence[Sequence[Triple]],
+    predicted: Sequence[Sequence[Triple]],
+    metrics: str | Iterable[str | Metric] = "entities/strict",
+    *,
+    boot: int = 1000,
+    seed: int = 12345,
+    level: float = 0.95,
+) -> Scores:
     """Score lists of (start, end, label), one list a document, half-open, against those of gold. Metrics are those of entities.
+
+    boot, seed, level: of the intervals, for which documents are drawn.
 
     Raises InputError for lists that do not pair up, for what is no span, and for a span that gold holds twice.
 
@@ -71,7 +89,7 @@ def score_spans(gold: Sequence[Sequence[Triple]], predicted: Sequence[Sequence[T
         (len(gold[first : first + BLOCK]), [_spans(side[first : first + BLOCK], labels, name, first) for side, name in ((gold, "gold"), (predicted, "predicted"))])
         for first in range(0, len(gold), BLOCK)
     ]
-    return _scores(blocks, labels, metrics, len(gold), {}, {})
+    return _scores(blocks, labels, metrics, resampling_of(len(gold), "documents", boot, seed, level), {}, {})
 
 
 def _refuse_uneven(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
@@ -139,21 +157,28 @@ def _text(label: Any) -> str:
 
 
 def _scores(
-    blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Any, documents: int, aside: dict[str, int], signed: dict[str, str]
+    blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Any, how: Resampling, aside: dict[str, int], signed: dict[str, str]
 ) -> Scores:
     """Count each block under each metric."""
     wanted = named(metrics)
     for metric in wanted:
         if metric.layer != "entities" or (metric.scheme == "characters" and signed):
             raise InputError(f"{metric}: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do")
-    units: tuple[Unit, ...] = tuple((str(at), None) for at in range(documents))
+    units = tuple(Unit(str(at)) for at in range(how.documents))
+    sure = {"units": how.units, "boot": str(how.boot), "seed": str(how.seed)}
 
     def counts(*, muc: bool) -> list[Counts]:
         cells, copies = _cells(blocks, labels, wanted, muc=muc)
-        return [_counts(metric, cells[str(metric)], labels, units, {**aside, "duplicate": copies}, signed, muc=muc) for metric in wanted]
+        return [_counts(metric, cells[str(metric)], labels, units, {**aside, "duplicate": copies}, signed, sure, muc=muc) for metric in wanted]
 
-    about = {"model": "predictions", "corpus": {"name": "gold", "documents": documents}, "versions": {"evalkit": evalkit_version(), "numpy": np.__version__}, "failures": {}, "warnings": []}
-    return Scores(counts(muc=False), about=about, recount=lambda: counts(muc=True))
+    about = {
+        "model": "predictions",
+        "corpus": {"name": "gold", "documents": how.documents},
+        "options": {"metrics": [str(metric) for metric in wanted], **signed},
+        "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
+        "failures": {}, "unplaced": {}, "absent": 0, "unmapped": {}, "nowhere": [],
+    }  # fmt: skip
+    return Scores(counts(muc=False), how, about=about, recount=lambda: counts(muc=True))
 
 
 def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: Sequence[Metric], *, muc: bool) -> tuple[dict[str, list[Cells]], int]:
@@ -171,13 +196,13 @@ def _cells(blocks: Sequence[tuple[int, list[Placed]]], labels: Codes, metrics: S
 
 
 def _counts(
-    metric: Metric, cells: list[Cells], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str], *, muc: bool
+    metric: Metric, cells: list[Cells], labels: Codes, units: tuple[Unit, ...], aside: dict[str, int], signed: dict[str, str], sure: dict[str, str], *, muc: bool
 ) -> Counts:
     found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
     ranks = labels.ranks()
     label = ranks[found[1]] if len(ranks) else found[1]
-    fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp"}
-    return Counts(str(metric), tuple(sorted(labels)), units, found[0], label, found[2:], fields, aside, muc)
+    fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp", **sure}
+    return Counts(str(metric), tuple(sorted(labels)), units, found[0], label, found[2:], fields, aside, muc, len(units))
 
 
 def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -> Block:

@@ -9,6 +9,7 @@ import contextlib
 import enum
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,12 +20,17 @@ import msgspec
 import typer
 
 from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at, whole
+from evalkit.curves import PICTURES, curves
 from evalkit.errors import EvalkitError, InputError
-from evalkit.evaluate import score
+from evalkit.evaluate import compare, score
 from evalkit.formats.jsonl import record, write
+from evalkit.intervals import resampling_of
 from evalkit.models import KINDS, load_model
 from evalkit.predict import predicted
-from evalkit.scores import Scores, evalkit_version
+from evalkit.scores import Scores
+from evalkit.thresholds import above, left_out, thresholds
+from evalkit.verify import MOST_TOLD, verified
+from evalkit.version import evalkit_version
 
 T = TypeVar("T")
 ENVIRONMENT, PARTIAL = 3, 4
@@ -44,7 +50,9 @@ class Format(str, enum.Enum):
     table = "table"
     json = "json"
     markdown = "markdown"
+    latex = "latex"
     csv = "csv"
+    html = "html"
 
 
 ModelName = Annotated[str, typer.Option("-m", "--model", help="KIND[:NAME], such as spacy:en_core_web_sm; see `evalkit models`.")]
@@ -54,6 +62,11 @@ Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities
 Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
 Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
 Missing = Annotated[str, typer.Option("--missing", help="Documents that the prediction lacks: refuse, or take as empty.")]
+Units = Annotated[str, typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences.")]
+Boot = Annotated[int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
+Level = Annotated[float, typer.Option("--level", help="Of the intervals.")]
+Save = Annotated[Path | None, typer.Option("--save", help="Write the result (JSON) for report, compare and verify.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")]
 Form = Annotated[Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write here instead of to stdout.")]
@@ -75,14 +88,27 @@ def run(
     metrics: Metrics = None,
     labels: Labels = None,
     zones: Zones = "primary",
+    units: Units = "auto",
+    boot: Boot = 1000,
+    seed: Seed = 12345,
+    level: Level = 0.95,
+    threshold: Annotated[str | None, typer.Option("--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4.")] = None,
     form: Form = None,
     output: Output = None,
+    save: Save = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
     check_writable(output, corpus)
+    check_writable(save, corpus, option="--save")
     gold = load_corpus(corpus)
+    least = thresholds(threshold) if threshold else None
+    resampling_of(len(gold), units, boot, seed, level)  # what is wrong is said before the model runs
     answers = answered(model, arguments, gold)
-    report(score(gold, answers, metrics, labels=labels, zones=chosen(zones)), form, output)
+    if least is not None:
+        print(f"--threshold {threshold}: {left_out(answers, least)} annotations of a lower score are left out", file=sys.stderr)
+        answers = above(answers, least)
+    scores = score(gold, answers, metrics, labels=labels, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
+    report(scores, form, output, save)
 
 
 @app.command()
@@ -113,13 +139,87 @@ def score_(
     labels: Labels = None,
     zones: Zones = "primary",
     missing: Missing = "refuse",
+    units: Units = "auto",
+    boot: Boot = 1000,
+    seed: Seed = 12345,
+    level: Level = 0.95,
     jobs: Jobs = 1,
     form: Form = None,
     output: Output = None,
+    save: Save = None,
 ) -> None:
     """Score predictions that were saved."""
     check_writable(output, gold, predictions)
-    report(score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing, jobs=jobs), form, output)
+    check_writable(save, gold, predictions, option="--save")
+    scores = score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
+    report(scores, form, output, save)
+
+
+@app.command(name="report")
+def report_(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULT…", help="Saved results; those of the shards of one corpus are merged.")],
+    form: Form = None,
+    output: Output = None,
+    save: Save = None,
+) -> None:
+    """Print saved results again, in any format; several are the shards of one corpus."""
+    check_writable(output, *map(str, results))
+    check_writable(save, *map(str, results), option="--save")
+    loaded = [Scores.load(path) for path in results]
+    report(loaded[0] if len(loaded) == 1 else Scores.merge(loaded), form, output, save)
+
+
+@app.command(name="compare")
+def compare_(
+    systems: Annotated[list[str], typer.Argument(metavar="A B…", help="Saved results (.json), or predictions.")],
+    gold: Annotated[str | None, typer.Option("--gold", help="The corpus, for predictions.")] = None,
+    metrics: Metrics = None,
+    average: Annotated[str, typer.Option("--average", help="micro or macro.")] = "micro",
+    permutations: Annotated[int, typer.Option("--permutations", min=1, help="Trades that are drawn where there are too many to go through.")] = 10_000,
+    labels: Labels = None,
+    zones: Zones = "primary",
+    units: Units = "auto",
+    boot: Boot = 1000,
+    seed: Seed = 12345,
+    level: Level = 0.95,
+    form: Form = None,
+    output: Output = None,
+) -> None:
+    """Compare systems: differences with intervals, p-values, and what this corpus could have shown."""
+    check_writable(output, *systems, gold)
+    options = {"labels": labels, "zones": chosen(zones), "units": units, "boot": boot, "seed": seed, "level": level}
+    found = compare(*systems, gold=gold, average=average, permutations=permutations, metrics=metrics, options=options)
+    put(found.render(form_of(form, output), width=terminal_width()), output)
+
+
+@app.command()
+def verify(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A saved result.")],
+    gold: Annotated[str, typer.Argument(metavar="GOLD", help="The corpus.")],
+    predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="The predictions.")],
+) -> None:
+    """Score again as a saved result says it was scored, and tell what differs: exit code 2 if anything does."""
+    differing = verified(Scores.load(result), gold, predictions)
+    if differing:
+        raise InputError("\n".join([f"{result}: {line}" for line in differing[:MOST_TOLD]] + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)))
+    print(f"{result}: the same")
+
+
+@app.command(name="curve")
+def curve_(
+    gold: Annotated[str, typer.Argument(metavar="GOLD", help="A corpus.")],
+    predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="Predictions that carry scores.")],
+    metric: Annotated[str, typer.Option("--metric", help="A layer under strict.")] = "entities/strict",
+    form: Form = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here; a .png, .svg or .pdf is a picture of the curves.")] = None,
+) -> None:
+    """Precision and recall over all thresholds, average precision, and the best threshold for each label."""
+    check_writable(output, gold, predictions)
+    found = curves(load_corpus(gold), load_corpus(predictions, predictions=True), metric)
+    if output and output.suffix in PICTURES:
+        found.draw(output)
+    else:
+        put(found.render(form_of(form, output), width=terminal_width()), output)
 
 
 @app.command()
@@ -182,34 +282,49 @@ def chosen(zones: str) -> str | list[str]:
     return zones if zones in ("primary", "all") else zones.split(",")
 
 
-def check_writable(output: Path | None, *inputs: str | None) -> None:
+def check_writable(output: Path | None, *inputs: str | None, option: str = "-o") -> None:
     """Refuse an output that cannot be written, or that is an input, before anything is run."""
     if output is None:
         return
     for path in inputs:
         if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
-            raise InputError(f"-o {output}: is read by this very command; name another file")
+            raise InputError(f"{option} {output}: is read by this very command; name another file")
     if output.is_dir():
-        raise InputError(f"-o {output}: is a folder; name a file")
+        raise InputError(f"{option} {output}: is a folder; name a file")
     if not output.parent.is_dir():
-        raise InputError(f"-o {output}: there is no folder {output.parent}")
+        raise InputError(f"{option} {output}: there is no folder {output.parent}")
     if not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise InputError(f"-o {output}: cannot be written")
+        raise InputError(f"{option} {output}: cannot be written")
 
 
-def report(scores: Scores, form: Format | None, output: Path | None) -> None:
+def report(scores: Scores, form: Format | None, output: Path | None, save: Path | None = None) -> None:
     """Print or write the scores; exit code 4 where documents failed."""
-    by_suffix = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table", "": "table"}
-    if output and not form and output.suffix not in by_suffix:
-        raise InputError(f"-o {output}: no format is known for {output.suffix!r}; name one with --format")
-    name = form.value if form else by_suffix[output.suffix] if output else "table"
-    text = scores.render(name) + "\n"
-    if output:
-        output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    if save:
+        scores.save(save)
+    put(scores.render(form_of(form, output), width=terminal_width()), output)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)
+
+
+def form_of(form: Format | None, output: Path | None) -> str:
+    """The name of the format that was asked for, or that the suffix of the output says."""
+    by_suffix = {".json": "json", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html", ".txt": "table", "": "table"}
+    if output and not form and output.suffix not in by_suffix:
+        raise InputError(f"-o {output}: no format is known for {output.suffix!r}; name one with --format")
+    return form.value if form else by_suffix[output.suffix] if output else "table"
+
+
+def put(text: str, output: Path | None) -> None:
+    """Write a text to a file, or to stdout."""
+    if output:
+        output.write_text(text + "\n", encoding="utf-8")
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def terminal_width() -> int | None:
+    """How wide the terminal is, where stdout is one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = r
 class Side:
     """One side of a block under a layer.
 
-    `columns`: the rows that are matched, no two equal; `unit`: that of each. `copies`, `copies_unit`: those that repeat an
-    annotation. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
+    `columns`: the rows that are matched, no two equal; `unit`: that of each; `rows`: its place among all that were read. `copies`,
+    `copies_unit`, `copies_rows`: those that repeat an annotation. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
     """
 
     columns: Columns
@@ -44,6 +44,8 @@ class Side:
     copies_unit: Ints
     unplaced: Ints
     aside: Mapping[str, int]
+    rows: Ints
+    copies_rows: Ints
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Block:
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
         first = first_of_each(_keys(columns, label=False))
-        return replace(side, columns=columns.take(first), unit=unit[first])
+        return replace(side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first])
 
     def under(self, scheme: str) -> Block:
         """The block as a scheme sees it."""
@@ -156,11 +158,15 @@ class Builder:
     (which count, which repeat another) is decided at the end.
     """
 
-    def __init__(self, layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps], *, whole: bool = False) -> None:
-        """`name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of the prediction; `whole`: keep all documents."""
+    def __init__(self, layer: Layer, name: str, labels: Codes, zones: frozenset[str] | None, maps: tuple[Maps, Maps], *, whole: bool = False, by_sentence: bool = False) -> None:
+        """Start with no documents.
+
+        `name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of the prediction; `whole`: keep
+        all documents; `by_sentence`: a unit for each sentence.
+        """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = Coding(labels)
-        self._whole = whole
+        self._whole, self._by_sentence = whole, by_sentence
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._rows = (Rows(self.coding), Rows(self.coding))
         self._dropped = [0, 0]
@@ -179,7 +185,7 @@ class Builder:
             else:
                 self._rows[side].add(items)
                 self._dropped[side] += items.dropped
-            plain = isinstance(items, Placed) and isinstance(documents, Chunk) and documents.plain and not self._whole
+            plain = isinstance(items, Placed) and isinstance(documents, Chunk) and documents.plain and not (self._whole or self._by_sentence)
             self.documents[side].extend([Stub(document.id) for document in documents] if plain else documents)
 
     def block(self) -> Block:
@@ -187,7 +193,7 @@ class Builder:
         golden, predicted = self.documents
         layer, coding = self.layer, self.coding
         offsets = block_offsets(self._lengths, len(golden))
-        layout = laid_out(golden, offsets, self.zones)
+        layout = laid_out(golden, offsets, self.zones, by_sentence=self._by_sentence)
         columns = tuple(rows.columns(offsets) for rows in self._rows)
         apart = [not any_twice(_alike(layer, of)) for of in columns]
         copies = [np.zeros(len(of), bool) if once else _copies(layer, side, of) for side, of, once in zip(self.documents, columns, apart)]
@@ -211,8 +217,8 @@ def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layou
     """A block of items that have no documents: of tags, or of bare spans."""
     none = np.zeros((0, 3), np.int64)
     return Block(
-        Side(gold, gold.document, gold.take(slice(0, 0)), none[:, 0], none, {}),  # type: ignore[arg-type]
-        Side(predicted, predicted.document, copies, copies.document, none, {"duplicate": len(copies)}),
+        Side(gold, gold.document, gold.take(none[:, 0]), none[:, 0], none, {}, none[:, 0], none[:, 0]),
+        Side(predicted, predicted.document, copies, copies.document, none, {"duplicate": len(copies)}, none[:, 0], none[:, 0]),
         layout,
         coding,
     )
@@ -307,14 +313,15 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
     if name == "predicted":
         aside["duplicate"] = int(repeated.sum())
     if len(once) == len(columns):
-        return Side(columns, unit, columns.take(once[:0]), unit[:0], np.zeros((0, 3), np.int64), aside)
-    return Side(columns.take(once), unit[once], columns.take(repeated), unit[repeated], np.zeros((0, 3), np.int64), aside)
+        return Side(columns, unit, columns.take(once[:0]), unit[:0], np.zeros((0, 3), np.int64), aside, once, once[:0])
+    copied = np.flatnonzero(repeated)
+    return Side(columns.take(once), unit[once], columns.take(copied), unit[copied], np.zeros((0, 3), np.int64), aside, once, copied)
 
 
 def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Coding, maps: Maps) -> Ints:
     """(unit, label, characters) of each item without a place; its unit is the first of its document."""
     found = []
-    first = {id: unit for unit, (id, _) in reversed(list(enumerate(layout.units)))} if any(d.unplaced for d in documents) else {}
+    first = {of.document: unit for unit, of in reversed(list(enumerate(layout.units)))} if any(d.unplaced for d in documents) else {}
     for document in documents:
         for item in document.unplaced:
             if item.layer == name or (name in UNPLACED.get(item.layer, ())):

@@ -12,9 +12,9 @@ It tells corpora apart; it is no defence against someone who builds two corpora 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -63,20 +63,21 @@ class Digest:
         for marks, sum_ in other.sums.items():
             self.sums[marks] = (self.sums[marks] + sum_) % 2**256
 
-    def of(self, marks: str, schema: Schema | None) -> str:
-        """The digest with one layer's marks, in hexadecimal."""
+    def with_schema(self, schema: Schema | None) -> Digests:
+        """What was summed up, and the schema."""
         self.settle()
-        return corpus_digest(self.sums[marks], schema_digest(schema))
+        return Digests(hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums)
 
 
-def schema_digest(schema: Schema | None) -> str:
-    """The sha256 of a schema, in hexadecimal."""
-    return hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest()
+class Digests(NamedTuple):
+    """The sha256 of a schema in hexadecimal, and for each layer the sum of the documents' digests."""
 
+    schema: str
+    sums: Mapping[str, int]
 
-def corpus_digest(documents: int, schema: str) -> str:
-    """The digest of a corpus, in hexadecimal: of the sum of its documents and the digest of its schema."""
-    return hashlib.sha256(f"{schema} {documents:064x}".encode()).hexdigest()
+    def of(self, marks: str) -> str:
+        """The digest of the corpus with one layer's marks, in hexadecimal."""
+        return hashlib.sha256(f"{self.schema} {self.sums[marks]:064x}".encode()).hexdigest()
 
 
 def _document(document: Any) -> bytes:

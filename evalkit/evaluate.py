@@ -5,18 +5,21 @@ corpus → predict → documents of both sides, chunk by chunk → layer → col
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, schema_at
 from evalkit.errors import InputError, UnknownName, shown
 from evalkit.formats import split_prefix
+from evalkit.formats.jsonl import documents_at_most
 from evalkit.gathering import Run
-from evalkit.joining import Source, is_jsonl
+from evalkit.intervals import FEW_DOCUMENTS, resampling_of
+from evalkit.joining import Part, Source, is_jsonl
 from evalkit.metrics import Metric, named
 from evalkit.predict import predict
-from evalkit.relabel import Labels, mapping_of
+from evalkit.relabel import Labels, labels_written, mapping_of
 from evalkit.schema import Schema
 from evalkit.scores import Scores
 
@@ -35,6 +38,10 @@ def score(
     labels: Labels = None,
     zones: str | Iterable[str] = "primary",
     missing: str = "refuse",
+    units: str = "auto",
+    boot: int = 1000,
+    seed: int = 12345,
+    level: float = 0.95,
     jobs: int = 1,
 ) -> Scores:
     """Score one corpus against another over the same texts: a model's, or a second annotator's.
@@ -43,15 +50,57 @@ def score(
     "entities/strict" or "tri-c"; without them, for each layer that gold has and the prediction gives, what DEFAULTS names.
     labels: the name of a label map in gold's schema, a map, a pair of maps (gold's, prediction's), or a list of entity
     labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: "refuse" a prediction that
-    lacks documents, or take them as "empty". jobs: processes that read and count, where both sides are JSONL files in one order.
+    lacks documents, or take them as "empty". units: what is drawn for the intervals, "documents" or "sentences"; "auto" draws
+    sentences where there are fewer than 20 documents. boot: how many replicates, 0 for no intervals; seed: what they are drawn
+    from; level: of the intervals. jobs: processes that read and count, where both sides are JSONL files in one order.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for copies in gold.
     """
     if missing not in ("refuse", "empty"):
         raise UnknownName("value", missing, ("refuse", "empty"), within="missing=")
     source = _source(gold, predicted, missing)
-    run = Run(source, None if metrics is None else named(metrics), mapping_of(labels, source.schema), _zones(zones))
+    asked = None if metrics is None else named(metrics)
+    mapping, scored = mapping_of(labels, source.schema), _zones(zones)
+    how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
+    options = {"metrics": None if asked is None else [str(metric) for metric in asked], "labels": labels_written(labels), "zones": scored if isinstance(scored, str) else sorted(scored), "missing": missing, "units": units}
+    run = Run(source, asked, mapping, scored, how, options)
     return run.scores() if jobs == 1 else run.in_shards(jobs)
+
+
+def compare(
+    *systems: Scores | Corpus | str | Path,
+    gold: Corpus | str | Path | None = None,
+    average: str = "micro",
+    permutations: int = 10_000,
+    metrics: str | Iterable[str | Metric] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **named_systems: Scores | Corpus | str | Path,
+) -> Comparison:
+    """Compare two systems or more: scores, or predictions with `gold=`; `compare(a=…, b=…)` names them.
+
+    A path ends in .json for a saved result, else it holds predictions. average: "micro", or "macro". permutations: how many
+    trades are drawn where there are too many to go through. metrics, options (of `score`): for predictions.
+    Raises InputError for scores that were not made alike, and for two systems of one name.
+    """
+    everything = [*((None, system) for system in systems), *named_systems.items()]
+    found: dict[str, Scores] = {}
+    for name, system in everything:
+        scores = _scored(system, gold, metrics, options or {})
+        own = name or (Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"]))
+        if own in found:
+            own = next(f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found)
+        found[own] = scores
+    return compared(found, average=average, permutations=permutations)
+
+
+def _scored(system: Scores | Corpus | str | Path, gold: Corpus | str | Path | None, metrics: Any, options: Mapping[str, Any]) -> Scores:
+    if isinstance(system, Scores):
+        return system
+    if isinstance(system, (str, Path)) and Path(system).suffix == ".json":
+        return Scores.load(system)
+    if gold is None:
+        raise InputError(f"{shown(str(system))}: predictions are compared over gold; name it (gold=, --gold), or give saved results (.json)")
+    return score(gold, system, metrics, **options)
 
 
 def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
@@ -70,6 +119,11 @@ def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus |
     if not isinstance(corpus, Corpus):
         raise InputError(f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of documents")
     return corpus, corpus.schema, corpus.name
+
+
+def _at_most(gold: Corpus | Path | Part, most: int) -> int:
+    """How many documents there are; of a file no more are counted than are asked for."""
+    return len(gold) if isinstance(gold, Corpus) else documents_at_most(gold if isinstance(gold, Path) else gold.path, most)
 
 
 def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:

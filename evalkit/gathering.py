@@ -18,21 +18,23 @@ from evalkit.chunk import Chunk
 from evalkit.columns import Cells, Codes
 from evalkit.corpus import Corpus, repeated
 from evalkit.counting import COUNTS, Block, Builder
-from evalkit.digest import Digest
+from evalkit.counts import Counts
+from evalkit.digest import Digest, Digests
 from evalkit.document import LAYERS as MARKS
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.formats.jsonl import parsed
+from evalkit.intervals import Resampling
 from evalkit.joining import ABSENT, Joined, Source, shards, uncollected
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.pairs import Pair, pairs_of
 from evalkit.relabel import Keep, Relabelling
-from evalkit.scores import Counts, Scores, evalkit_version
+from evalkit.scores import Scores
+from evalkit.version import evalkit_version
 from evalkit.zones import Unit
 
 BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
-FEW_DOCUMENTS = 20
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Layered:
     cells: dict[str, list[Cells]] = field(default_factory=dict)
     aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
+    scored: int = 0
 
     def take(self, block: Block, documents: int, *, muc: bool) -> None:
         """Add the counts of a block."""
@@ -58,6 +61,7 @@ class Layered:
                 aside[reason] = aside.get(reason, 0) + number
         self.units += block.layout.units
         self.documents += documents
+        self.scored += block.layout.drawn()
 
     def merge(self, other: Layered) -> None:
         """Add what another process gathered."""
@@ -73,6 +77,7 @@ class Layered:
                 mine[reason] = mine.get(reason, 0) + number
         self.units += other.units
         self.documents += other.documents
+        self.scored += other.scored
 
 
 @dataclass
@@ -83,6 +88,8 @@ class Run:
     asked: list[Metric] | None
     mapping: Relabelling
     zones: str | frozenset[str]
+    how: Resampling
+    options: dict[str, Any]
     muc: bool = False
 
     def __post_init__(self) -> None:
@@ -103,7 +110,8 @@ class Run:
 
     def scores_of(self, counts: Sequence[Counts]) -> Scores:
         """The counts as scores, with what they may ask for later."""
-        return Scores(counts, about=self._about(), pairs=self.pairs, digest=self.digest, recount=self.with_muc)
+        how = self.how._replace(documents=self.seen.documents)
+        return Scores(counts, how, about=self._about(), digests=self.digests, pairs=self.pairs, recount=self.with_muc)
 
     def gathered(self) -> list[Counts]:
         """Go through all documents, and give the counts."""
@@ -154,7 +162,7 @@ class Run:
     def _merge(self, runs: Sequence[Run]) -> None:
         ids: set[str] = set()
         for run in runs:
-            own = {id for layered in run.layers.values() for id, _ in layered.units}
+            own = {unit.document for layered in run.layers.values() for unit in layered.units}
             if twice := ids & own:
                 raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
             ids |= own
@@ -171,7 +179,8 @@ class Run:
 
     def _builder(self, name: str, *, whole: bool = False) -> Builder:
         layer, maps = LAYERS[name], (self.mapping.gold, self.mapping.predicted)
-        return Builder(layer, name, self.layers[name].labels, self._scored_zones(layer.marks), maps, whole=whole)
+        zones, by_sentence = self._scored_zones(layer.marks), self.how.units == "sentences"
+        return Builder(layer, name, self.layers[name].labels, zones, maps, whole=whole, by_sentence=by_sentence)
 
     def _added(self, builder: Builder, chunk: Joined) -> int:
         """Add the documents that gold annotates in the layer; says how many the block has."""
@@ -246,7 +255,7 @@ class Run:
         aside.pop("gold_copies", None)
         return Counts(
             str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[0], ranks[cells[1]] if len(ranks) else cells[1],
-            cells[2:], self._signature(metric, layered), aside, self.muc,
+            cells[2:], self._signature(metric, layered), aside, self.muc, layered.scored,
         )  # fmt: skip
 
     def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
@@ -262,50 +271,54 @@ class Run:
             "map": self.mapping.name,
             "dup": "fp",
             "missing": self.source.missing,
+            "units": self.how.units,
+            "boot": str(self.how.boot),
+            "seed": str(self.how.seed),
             "model": self.source.model,
         }
         return {name: " ".join(value.replace("|", "/").split()) for name, value in fields.items()}
 
     def _about(self) -> dict[str, Any]:
-        """What was run on what, for the head and the foot of the report."""
+        """What was run on what, as results.py lists it."""
         return {
             "model": self.source.model,
             "corpus": {"name": self.source.name, "documents": self.seen.documents},
+            "options": self.options,
             "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
             "failures": dict(self.seen.failures),
             "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
-            "warnings": list(self._warnings()),
+            "absent": self.source.absent,
+            "unmapped": dict(self._unmapped()),
+            "nowhere": self._nowhere(),
         }
 
-    def _warnings(self) -> Iterator[str]:
-        if self.seen.documents == 1:
-            yield "one document: these numbers describe this text, and rank no models"
-        elif self.seen.documents < FEW_DOCUMENTS:
-            yield f"{self.seen.documents} documents: differences between models may well be chance"
-        if self.source.absent:
-            yield f"{self.source.absent} documents are missing from the prediction and were taken as empty"
-        if isinstance(keep := self.mapping.gold.get("entities"), Keep) and (nowhere := sorted(set(keep) - set(self.layers["entities"].labels if "entities" in self.layers else keep))):
-            yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
+    def _nowhere(self) -> list[str]:
+        """The labels that were to be kept and that neither side has."""
+        keep = self.mapping.gold.get("entities")
+        return sorted(set(keep) - set(self.layers["entities"].labels)) if isinstance(keep, Keep) and "entities" in self.layers else []
+
+    def _unmapped(self) -> Iterator[tuple[str, list[str]]]:
+        """The labels of each layer that its map does not name."""
         for name, layered in self.layers.items():
             maps = [maps.get(name, {}) for maps in (self.mapping.gold, self.mapping.predicted)]
             if any(maps) and not any(isinstance(of, Keep) for of in maps):
                 kept = sorted(set(layered.labels) - {label for of in maps for label in of.values()})
                 if kept:
-                    yield f"{name}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
+                    yield name, kept
 
-    def digest(self, layer: str) -> str:
-        """The digest of gold under a layer of metrics; of a corpus in memory it is made when it is first asked for."""
+    def digests(self) -> Digests:
+        """The digests of gold; of a corpus in memory they are made when they are first asked for."""
         if not self._digested and isinstance(self.source.gold, Corpus):
             self._digest.take(list(self.source.gold))
             self._digested = True
-        return self._digest.of(LAYERS[layer].marks, self.source.schema)
+        return self._digest.with_schema(self.source.schema)
 
     def pairs(self, metric: Metric) -> Iterator[Pair]:
         """Who answers whom under a metric, document by document; the documents are gone through again."""
         for chunk in self.source.chunks():
             builder = self._builder(metric.layer, whole=True)
             if self._added(builder, chunk):
-                yield from pairs_of(self._checked(builder), metric, builder.documents[0], self.layers[metric.layer].labels)
+                yield from pairs_of(self._checked(builder), metric, builder.documents, self.layers[metric.layer].labels)
 
 
 def _gathered(run: Run) -> Run:

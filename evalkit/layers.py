@@ -201,6 +201,24 @@ def _each_part(document: Document) -> Iterable[Hashable]:
     return ((identity(a), part) for a in document.attributions or () for part in PARTS if getattr(a, part) is not None)
 
 
+def _marked(marks: str, many: Callable[[Any], int] = lambda _: 1) -> Callable[[Document], Iterable[float | None]]:
+    """The score of each item: of the annotation that it comes from, which makes so `many`."""
+    return lambda document: chain.from_iterable([mark.score] * many(mark) for mark in getattr(document, marks) or ())
+
+
+def _token_scores(document: Document) -> Iterable[float | None]:
+    words = tokens(document.text)
+    return chain.from_iterable([entity.score] * len(list(_touched(words, ranges(entity)))) for entity in document.entities or ())
+
+
+def _argument_scores(document: Document) -> Iterable[float | None]:
+    return (argument.score for event in document.events or () for argument in event.arguments)
+
+
+def _parts_of(attribution: Any) -> int:
+    return sum(getattr(attribution, part) is not None for part in PARTS)
+
+
 ALL = ("strict", "exact", "partial", "type", "characters")
 
 
@@ -210,13 +228,14 @@ class Layer:
 
     `marks`: the layer of the document that it reads. `items`: what it finds there, or the
     entities themselves. `identities`: one an item, equal where a
-    whole annotation is repeated. `as_set`: what a scheme makes equal counts once. `schemes`: those that are offered.
+    whole annotation is repeated. `scores`: those of the items, in the same order. `as_set`: what a scheme makes equal counts once. `schemes`: those that are offered.
     `attached`: its heads are attributions, to be put together where their cues match. `whole`: its spans have parts.
     """
 
     marks: str
     items: Callable[[Sequence[Document], Maps], Items | Placed]
     identities: Callable[[Document], Iterable[Hashable]]
+    scores: Callable[[Document], Iterable[float | None]]
     schemes: tuple[str, ...] = ALL
     as_set: bool = False
     attached: bool = False
@@ -224,13 +243,13 @@ class Layer:
 
 
 LAYERS = {
-    "entities":              Layer("entities",     _entities,              _each_entity),
-    "triggers":              Layer("events",       _triggers,              _each_event,       as_set=True),
-    "arguments":             Layer("events",       _arguments,             _each_argument,    as_set=True),
-    "attached-arguments":    Layer("events",       _attached_arguments,    _each_argument,    as_set=True),
-    "realis":                Layer("events",       _realis,                _each_with_realis),
-    "attributions":          Layer("attributions", _attributions,          _each_part),
-    "attached-attributions": Layer("attributions", _attached_attributions, _each_part,        attached=True),
-    "attribution-relations": Layer("attributions", _relations,             _each_attribution, ("strict", "type"), whole=True),
-    "tokens":                Layer("entities",     _tokens,                _each_token,       ("strict", "exact")),
+    "entities":              Layer("entities",     _entities,              _each_entity,      _marked("entities")),
+    "triggers":              Layer("events",       _triggers,              _each_event,       _marked("events"), as_set=True),
+    "arguments":             Layer("events",       _arguments,             _each_argument,    _argument_scores, as_set=True),
+    "attached-arguments":    Layer("events",       _attached_arguments,    _each_argument,    _argument_scores, as_set=True),
+    "realis":                Layer("events",       _realis,                _each_with_realis, _marked("events", lambda e: e.realis is not None)),
+    "attributions":          Layer("attributions", _attributions,          _each_part,        _marked("attributions", _parts_of)),
+    "attached-attributions": Layer("attributions", _attached_attributions, _each_part,        _marked("attributions", _parts_of), attached=True),
+    "attribution-relations": Layer("attributions", _relations,             _each_attribution, _marked("attributions"), ("strict", "type"), whole=True),
+    "tokens":                Layer("entities",     _tokens,                _each_token,       _token_scores, ("strict", "exact")),
 }  # fmt: skip

@@ -20,6 +20,7 @@ from evalkit.columns import Codes, Columns, Ints
 from evalkit.counting import Block, Side
 from evalkit.document import Fragments
 from evalkit.errors import InputError
+from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
 
 
@@ -31,6 +32,7 @@ class Item(NamedTuple):
     end: int
     fragments: Fragments
     text: str
+    score: float | None = None
 
 
 class Pair(NamedTuple):
@@ -45,35 +47,33 @@ class Pair(NamedTuple):
 KINDS = ("correct", "partial", "incorrect")
 
 
-def pairs_of(block: Block, metric: Metric, golden: Sequence[Any], labels: Codes) -> Iterator[Pair]:
+def pairs_of(block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Codes) -> Iterator[Pair]:
     """The pairs of a block, in the order of the text."""
     if metric.scheme == "characters":
         raise InputError(f"{metric}: characters are compared as sets and make no pairs")
+    golden = documents[0]
+    scores = tuple([score for document in side for score in LAYERS[metric.layer].scores(document)] for side in documents)
     block = block.under(metric.scheme)
-    items = Shown(block, golden, list(labels))
+    items = Shown(block, golden, list(labels), scores)
     answers = block.matching.answers(metric.scheme)
     found: list[tuple[int, str, Item | None, Item | None]] = []
     for kind, pairs in zip(KINDS, answers):
-        found += [(items.document(block.gold, g), kind, items.item(block.gold.columns, g), items.item(block.predicted.columns, p)) for g, p in zip(*pairs)]
-    for side, kind, taken in (
-        (block.gold, "missing", np.concatenate([pairs.gold for pairs in answers])),
-        (block.predicted, "spurious", np.concatenate([pairs.predicted for pairs in answers])),
-    ):
-        for row in _free(len(side.columns), taken):
-            item = items.item(side.columns, row)
-            found.append((items.document(side, row), kind, *((item, None) if kind == "missing" else (None, item))))
+        found += [(items.document(block.gold, g), kind, items.gold(g), items.predicted(p)) for g, p in zip(*pairs)]
+    found += [(items.document(block.gold, g), "missing", items.gold(g), None) for g in _free(block.gold, [pairs.gold for pairs in answers])]
+    said = _free(block.predicted, [pairs.predicted for pairs in answers])
+    found += [(items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said]
     copies = block.predicted.copies
-    found += [(int(copies.document[row]), "duplicate", None, items.item(copies, row)) for row in range(len(copies))]
+    found += [(int(copies.document[row]), "duplicate", None, items.copy(row)) for row in range(len(copies))]
     places = {document.id: n for n, document in enumerate(golden)}
     for unit, label, _ in block.predicted.unplaced:
-        found.append((places[block.layout.units[unit][0]], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))
+        found.append((places[block.layout.units[unit].document], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))
     for number, kind, gold, predicted in sorted(found, key=_in_text):
         yield Pair(golden[number].id, kind, gold, predicted)
 
 
-def _free(n: int, taken: Ints) -> list[int]:
-    free = np.ones(n, bool)
-    free[taken] = False
+def _free(side: Side, taken: Sequence[Ints]) -> list[int]:
+    free = np.ones(len(side.columns), bool)
+    free[np.concatenate(taken)] = False
     return [int(row) for row in np.flatnonzero(free)]
 
 
@@ -86,19 +86,31 @@ def _in_text(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...
 class Shown:
     """The items of a block as they stand in their documents."""
 
-    def __init__(self, block: Block, golden: Sequence[Any], labels: list[str]) -> None:
-        """Find where each document of the block begins."""
-        self.labels, self._golden, self._pieces = labels, golden, block.coding.pieces
+    def __init__(self, block: Block, golden: Sequence[Any], labels: list[str], scores: tuple[Sequence[float | None], ...]) -> None:
+        """Find where each document of the block begins. `scores`: those of all items that were read, of gold and of the prediction."""
+        self.labels, self._golden, self._block, self._scores = labels, golden, block, scores
+        self._pieces = block.coding.pieces
         self._offsets = np.concatenate([[0], np.cumsum([len(document.text) + 1 for document in golden])])
 
     def document(self, side: Side, row: int) -> int:
         """The place of a row's document in the block."""
         return int(side.columns.document[row])
 
-    def item(self, columns: Columns, row: int) -> Item:
-        """A row as an item."""
+    def gold(self, row: int) -> Item:
+        """A row of gold as an item."""
+        return self._item(self._block.gold.columns, row, self._scores[0][self._block.gold.rows[row]])
+
+    def predicted(self, row: int) -> Item:
+        """A row of the prediction as an item."""
+        return self._item(self._block.predicted.columns, row, self._scores[1][self._block.predicted.rows[row]])
+
+    def copy(self, row: int) -> Item:
+        """A predicted copy as an item."""
+        return self._item(self._block.predicted.copies, row, self._scores[1][self._block.predicted.copies_rows[row]])
+
+    def _item(self, columns: Columns, row: int, score: float | None) -> Item:
         number = int(columns.document[row])
         shift = int(self._offsets[number])
         start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift
         fragments = tuple((a - shift, b - shift) for a, b in self._pieces[columns.fragments[row]])
-        return Item(self.labels[columns.label[row]], start, end, fragments, self._golden[number].text[start:end])
+        return Item(self.labels[columns.label[row]], start, end, fragments, self._golden[number].text[start:end], score)

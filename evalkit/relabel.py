@@ -52,5 +52,26 @@ def mapping_of(labels: Labels, schema: Schema | None) -> Relabelling:
     return Relabelling(kept, kept, f"keep-{_digest_of(sorted(labels))}")
 
 
+def labels_written(labels: Labels) -> dict[str, Any] | None:
+    """`labels=` as it stands in a result, from which `labels_read` makes it again."""
+    if labels is None or labels == {}:
+        return None
+    if isinstance(labels, str):
+        return {"kind": "name", "value": labels}
+    if isinstance(labels, tuple) and len(labels) == 2:
+        return {"kind": "pair", "value": [labels_written(of) for of in labels]}
+    if isinstance(labels, Mapping):
+        return {"kind": "map", "value": {key: dict(of) if isinstance(of, Mapping) else of for key, of in labels.items()}}
+    return {"kind": "keep", "value": sorted(labels)}
+
+
+def labels_read(written: Mapping[str, Any] | None) -> Labels:
+    """What `labels_written` wrote."""
+    if written is None:
+        return None
+    value: Any = written["value"]
+    return (labels_read(value[0]), labels_read(value[1])) if written["kind"] == "pair" else value
+
+
 def _digest_of(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:8]

@@ -1,37 +1,53 @@
-"""How does a table look? Rows in; text, markdown, csv or json out. Nothing here knows what the numbers mean."""
+"""How does a table look? Rows in; text, markdown, latex, csv or html out. Nothing here knows what the numbers mean."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-WIDTH = 100
+WIDTH, NARROWEST = 100, 40
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the names of the columns, and rows of cells that are ready to be shown. The first column is to the left."""
+    """A title, the names of the columns, and rows of cells that are ready to be shown. The first column is to the left.
+
+    `less`: columns that a narrow terminal does without. `best`: the (row, column) of cells that stand out.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
+    best: frozenset[tuple[int, int]] = frozenset()
+
+    def without(self, names: Sequence[str]) -> Table:
+        """The table without some columns."""
+        kept = [n for n, name in enumerate(self.columns) if name not in names]
+        columns, rows = tuple(self.columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in self.rows)
+        best = frozenset((row, kept.index(column)) for row, column in self.best if column in kept)
+        return Table(self.title, columns, rows, (*self.notes, f"left out, for want of room: {', '.join(names)}"), (), best)
+
+    @property
+    def width(self) -> int:
+        """How many characters it takes in a terminal."""
+        columns = [[name, *(row[n] for row in self.rows)] for n, name in enumerate(self.columns)]
+        return sum(max(map(len, column)) + 3 for column in columns)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is shown: lines above, tables, lines below; and the same as rows and as data for programs."""
+    """What is shown: lines above, tables, lines below; and the same as rows for programs."""
 
     head: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     foot: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 def safe(text: str) -> str:
@@ -43,7 +59,7 @@ def safe(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") else ascii(c)[1:-1] for c in text)
 
 
-def _text(report: Report) -> str:
+def _text(report: Report, width: int | None = None) -> str:
     # Imported where it is used: reading a corpus or a result needs no terminal.
     from rich import box
     from rich.console import Console
@@ -51,15 +67,17 @@ def _text(report: Report) -> str:
     from rich.text import Text
 
     out = io.StringIO()
-    console = Console(file=out, width=WIDTH, color_system=None, emoji=False, markup=False, highlight=False)
+    width = max(width or WIDTH, NARROWEST)
+    console = Console(file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False)
     for line in report.head:
         console.print(safe(line), soft_wrap=True)
-    for table in report.tables:
+    for every in report.tables:
+        table = every if every.width <= width or not every.less else every.without(every.less)
         rich = RichTable(title=Text(safe(table.title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for n, name in enumerate(table.columns):
             rich.add_column(Text(safe(name)), justify="right" if n else "left", overflow="fold")
-        for row in table.rows:
-            rich.add_row(*(Text(safe(cell)) for cell in row))
+        for at, row in enumerate(table.rows):
+            rich.add_row(*(Text(safe(cell) + "*" * ((at, n) in table.best)) for n, cell in enumerate(row)))
         console.print()
         console.print(rich)
         for note in table.notes:
@@ -71,25 +89,53 @@ def _text(report: Report) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def _markdown(report: Report) -> str:
+def _markdown(report: Report, _width: int | None = None) -> str:
     blocks = ["  \n".join(map(_escaped, report.head))]
     for table in report.tables:
         lines = [f"**{_escaped(table.title)}**", "", _piped(table.columns), "|---" + "|---:" * (len(table.columns) - 1) + "|"]
-        blocks.append("\n".join([*lines, *map(_piped, table.rows)]))
+        lines += [_piped(row, {n for at, n in table.best if at == place}) for place, row in enumerate(table.rows)]
+        blocks.append("\n".join(lines))
         blocks += ["  \n".join(map(_escaped, table.notes))] if table.notes else []
     blocks.append("\n".join(f"- {_escaped(line)}" for line in report.foot))
     return "\n\n".join(block for block in blocks if block)
 
 
-def _piped(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_escaped, cells)) + " |"
+def _piped(cells: Sequence[str], bold: Container[int] = ()) -> str:
+    return "| " + " | ".join(f"**{_escaped(cell)}**" if n in bold else _escaped(cell) for n, cell in enumerate(cells)) + " |"
 
 
 def _escaped(text: str) -> str:
-    return "".join("\\" + c if c in "\\|`*_<>[]!#$" else c for c in safe(text))
+    return "".join("\\" + c if c in "\\|`*_<>[]!#$~" else c for c in safe(text))
 
 
-def _csv(report: Report) -> str:
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "½": r"$\frac{1}{2}$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}  # fmt: skip
+
+
+def _latex(report: Report, _width: int | None = None) -> str:
+    blocks = ["% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} or a Unicode engine"]
+    for table in report.tables:
+        lines = [r"\begin{table}", r"\centering", r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}", r"\toprule", _ampersands(table.columns), r"\midrule"]
+        lines += [_ampersands(row, {n for at, n in table.best if at == place}) for place, row in enumerate(table.rows)]
+        notes = "".join(f" {_tex(note)}." for note in table.notes)
+        lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(table.title)}.{notes}}}", r"\end{table}"]
+        blocks.append("\n".join(lines))
+    comments = [f"% {safe(line)}" for line in (*report.head, *report.foot)]
+    return "\n\n".join([*blocks, "\n".join(comments)])
+
+
+def _ampersands(cells: Sequence[str], bold: Container[int] = ()) -> str:
+    return " & ".join(rf"\textbf{{{_tex(cell)}}}" if n in bold else _tex(cell) for n, cell in enumerate(cells)) + r" \\"
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in safe(text))
+
+
+def _csv(report: Report, _width: int | None = None) -> str:
     out = io.StringIO()
     columns = list(report.rows[0]) if report.rows else []
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -100,11 +146,55 @@ def _csv(report: Report) -> str:
 
 def _inert(value: Any) -> Any:
     """A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r＝＋－＠") else value
 
 
-def _json(report: Report) -> str:
-    return json.dumps(report.data, indent=1, ensure_ascii=False, allow_nan=False)
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{{ report.head[0] if report.head else "evalkit" }}</title></head><body>
+{{ body }}
+</body></html>"""
+_BODY = """<div class="evalkit"><style>
+.evalkit { font: 14px/1.5 system-ui, sans-serif; max-width: 60em; margin: 1em auto; padding: 0 1em }
+.evalkit table { border-collapse: collapse; margin: 1.5em 0 .3em }
+.evalkit caption { text-align: left; font-weight: 600; padding-bottom: .3em }
+.evalkit th, .evalkit td { padding: .15em .7em; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+.evalkit th:first-child, .evalkit td:first-child { text-align: left; padding-left: 0 }
+.evalkit thead th { border-bottom: 1px solid currentColor; font-weight: 600 }
+.evalkit tbody tr:hover { background: rgba(127, 127, 127, .15) }
+.evalkit .scroll { overflow-x: auto }
+.evalkit .head { font-size: 1.15em; font-weight: 600; margin: 0 }
+.evalkit .note { margin: 0; opacity: .75 }
+.evalkit .foot { font-size: .85em; opacity: .85; overflow-wrap: anywhere }
+</style>
+{% for line in report.head %}<p class="head">{{ line }}</p>
+{% endfor %}{% for table in report.tables %}<div class="scroll"><table><caption>{{ table.title }}</caption>
+<thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in table.rows %}{% set at = loop.index0 %}<tr>{% for cell in row %}<td>{% if (at, loop.index0) in table.best %}<b>{{ cell }}</b>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></div>
+{% for note in table.notes %}<p class="note">{{ note }}</p>
+{% endfor %}{% endfor %}<div class="foot">{% for line in report.foot %}<p>{{ line }}</p>
+{% endfor %}</div></div>"""
 
 
-RENDERERS: dict[str, Callable[[Report], str]] = {"table": _text, "json": _json, "markdown": _markdown, "csv": _csv}
+def notebook(report: Report) -> str:
+    """The report as a piece of HTML that a page may hold."""
+    # Imported where it is used: most reports are read in a terminal.
+    from jinja2 import Environment
+
+    return Environment(autoescape=True, finalize=lambda value: safe(value) if type(value) is str else value).from_string(_BODY).render(report=report)
+
+
+def _html(report: Report, _width: int | None = None) -> str:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    body = Markup(notebook(report))  # noqa: S704 - escaped when it was made
+    return Environment(autoescape=True).from_string(_PAGE).render(report=report, body=body)
+
+
+RENDERERS: dict[str, Callable[[Report, int | None], str]] = {
+    "table": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "html": _html,
+}  # fmt: skip

@@ -1,7 +1,6 @@
 """What is the number? Counts of what was there, what was said and what agreed, and the ratios of them.
 
-Only counts are kept, as integers, for each unit (a document, or the parts of it in one zone) and label. Precision, recall
-and F1 are worked out when they are asked for, so that adding, resampling and regrouping never leave a stale ratio behind.
+Precision, recall and F1 are worked out of the counts when they are asked for, their intervals when those are.
 
     tp      credit on the predicted side: predicted items that answer a gold item, a half for each half credit
     found   credit on the gold side: gold items that are answered
@@ -16,30 +15,40 @@ is undefined.
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.columns import Cells, Ints
-from evalkit.counting import COUNTS, FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED
-from evalkit.errors import InputError, UnknownName
+from evalkit.columns import Ints
+from evalkit.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
+from evalkit.counts import Counts
+from evalkit.digest import Digests
+from evalkit.errors import InputError, MissingPackage, UnknownName
+from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals
+from evalkit.layers import LAYERS
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.pairs import Pair
-from evalkit.render import RENDERERS, Report
-from evalkit.summary import summarised
-from evalkit.zones import Unit
+from evalkit.render import RENDERERS, Report, notebook
+from evalkit.results import merged, read, written
+from evalkit.stats import Interval, wilson
+from evalkit.summary import summarised, warnings
 
 AVERAGES = ("micro", "macro", "weighted")
-SCHEMA_VERSION = 1
+INDEPENDENT = ("strict", "exact", "type")  # schemes of whole credits, for which a share of items is a share
 
 
-class Row(NamedTuple):
-    """A line of a report. A label's row has no average, an average's row no label; macro and weighted have no counts."""
+@dataclass(frozen=True)
+class Row:
+    """A line of a report. A label's row has no average, an average's row no label; macro and weighted have no counts.
+
+    `f1_low`, `f1_high` and those of the other ratios are the ends of the interval, None where there is none;
+    `interval("f1")` says why. They are worked out when the first of them is asked for.
+    """
 
     metric: str
     label: str | None
@@ -53,6 +62,61 @@ class Row(NamedTuple):
     fn: float | None = None
     predicted: int | None = None
     gold: int | None = None
+    sure: Callable[[], Mapping[Which, Mapping[str, Interval]]] = field(default=dict, repr=False, compare=False)
+    level: float = field(default=0.95, repr=False, compare=False)
+
+    def interval(self, ratio: str) -> Interval:
+        """The interval of precision, recall or f1: low, high and, where there is none, why not."""
+        if ratio not in RATIOS:
+            raise UnknownName("ratio", ratio, RATIOS)
+        if getattr(self, ratio) is None:
+            return NO_VALUE
+        return self.sure().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
+
+    def wilson(self, ratio: str) -> Interval:
+        """The Wilson interval of precision or recall, if items were independent: under strict, exact and type alone."""
+        part, whole = {"precision": (self.tp, self.predicted), "recall": (self.found, self.gold)}.get(ratio, (None, None))
+        if part is None or whole is None or Metric.of(self.metric).scheme not in INDEPENDENT:
+            return Interval(None, None, "only precision and recall under strict, exact and type are shares of items")
+        return wilson(part, whole, self.level)
+
+    @property
+    def precision_low(self) -> float | None:
+        """The lower end of precision."""
+        return self.interval("precision").low
+
+    @property
+    def precision_high(self) -> float | None:
+        """The upper end of precision."""
+        return self.interval("precision").high
+
+    @property
+    def recall_low(self) -> float | None:
+        """The lower end of recall."""
+        return self.interval("recall").low
+
+    @property
+    def recall_high(self) -> float | None:
+        """The upper end of recall."""
+        return self.interval("recall").high
+
+    @property
+    def f1_low(self) -> float | None:
+        """The lower end of F1."""
+        return self.interval("f1").low
+
+    @property
+    def f1_high(self) -> float | None:
+        """The upper end of F1."""
+        return self.interval("f1").high
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it by name, the ends of the intervals beside their ratios."""
+        found: dict[str, Any] = {"metric": self.metric, "label": self.label, "average": self.average}
+        for name in RATIOS:
+            low, high, _ = self.interval(name)
+            found |= {name: getattr(self, name), f"{name}_low": low, f"{name}_high": high}
+        return found | {name: getattr(self, name) for name in ("tp", "found", "fp", "fn", "predicted", "gold")}
 
 
 class Muc(NamedTuple):
@@ -65,53 +129,18 @@ class Muc(NamedTuple):
     spurious: int
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The counts of one metric, sparse: `values[:, i]` are the COUNTS of `labels[label[i]]` in `units[unit[i]]`.
-
-    `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was not matched: items outside
-    the scored zones and items that a layer makes equal (not in the counts), copies and items without a place (in the
-    counts, as wrong). `muc`: whether the last two counts, which only MUC's sums need, were made.
-    """
-
-    metric: str
-    labels: tuple[str, ...]
-    units: tuple[Unit, ...]
-    unit: Cells
-    label: Ints
-    values: Cells
-    signature: Mapping[str, str]
-    set_aside: Mapping[str, int] = field(default_factory=dict)
-    muc: bool = True
-
-    def refuse_impossible(self) -> None:
-        """Raise InputError for counts that no comparison could have made."""
-        full, half = self.values[[FOUND, TP]], self.values[[FOUND_HALF, TP_HALF]]
-        wrong = self.values[[WRONG_GOLD, WRONG_PREDICTED]]
-        if (self.values < 0).any() or (full + half + wrong > self.values[[GOLD, PREDICTED]]).any():
-            raise InputError(f"{self.metric}: counts that cannot be: more items answered than there are")
-
-    @cached_property
-    def totals(self) -> Ints:
-        """Labels × COUNTS."""
-        return self.summed(self.label, len(self.labels))
-
-    def summed(self, group: Ints, n: int) -> Ints:
-        """The counts added up by group: n × COUNTS."""
-        # Sums of doubles are exact up to 2**53, far beyond any count.
-        sums = [np.bincount(group, column, minlength=n) if column.any() else np.zeros(n) for column in self.values]
-        return np.stack(sums, axis=1).astype(np.int64)
-
-
 class MetricScores:
     """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`, `.weighted`, `.signature`."""
 
-    def __init__(self, counts: Counts, digest: Callable[[str], str] | None = None, recount: Callable[[str], Counts] | None = None) -> None:
-        """Keep the counts; `digest` makes that of gold when the signature is first asked for, `recount` the counts with MUC's."""
+    def __init__(
+        self, counts: Counts, how: Resampling, digests: Callable[[], Digests | None], recount: Callable[[str], Counts] | None = None
+    ) -> None:
+        """Keep the counts; `digests` are those of gold, made when the signature is first asked for, `recount` makes the counts with MUC's."""
         self.counts = counts
+        self.how = how
         self._recount = recount
         self.metric = Metric.of(counts.metric)
-        self._digest = digest
+        self._digests = digests
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -147,9 +176,16 @@ class MetricScores:
     def signed(self) -> dict[str, str]:
         """The fields of the signature."""
         fields = dict(self.counts.signature)
-        if self._digest is not None and fields.get("corpus", "").endswith("@"):
-            fields["corpus"] += self._digest(self.metric.layer)[:8]
+        if fields.get("corpus", "").endswith("@") and (digests := self._digests()) is not None:
+            fields["corpus"] += digests.of(LAYERS[self.metric.layer].marks)[:8]
         return fields
+
+    @cached_property
+    def _intervals(self) -> Mapping[Which, Mapping[str, Interval]]:
+        return intervals(self.counts, self.how)
+
+    def _sure(self) -> Mapping[Which, Mapping[str, Interval]]:
+        return self._intervals
 
     @property
     def full_counts(self) -> Counts:
@@ -171,20 +207,20 @@ class MetricScores:
         return [*(self[label] for label in self.labels), self.micro, self.macro, self.weighted]
 
     def by_document(self) -> Iterator[tuple[str, Row]]:
-        """The micro average of each document, in the order of gold."""
-        yield from self._by([id for id, _ in self.counts.units])
+        """The micro average of each document, in the order of gold (of a result that was read from a file, by id)."""
+        yield from self._by([unit.document for unit in self.counts.units])
 
     def by_zone(self) -> Iterator[tuple[str, Row]]:
         """The micro average of each zone label; "" for documents without zones."""
-        yield from self._by([zone or "" for _, zone in self.counts.units])
+        yield from self._by([unit.zone or "" for unit in self.counts.units])
 
     def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
         place = {name: n for n, name in enumerate(dict.fromkeys(names))}
         groups = np.fromiter((place[name] for name in names), np.int64, len(names))
         for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place))):
-            yield name, self._row(counts, average="micro")
+            yield name, self._row(counts, average="micro", sure=dict)
 
-    def _row(self, counts: Ints, *, label: str | None = None, average: str | None = None) -> Row:
+    def _row(self, counts: Ints, *, label: str | None = None, average: str | None = None, sure: Callable[[], Any] | None = None) -> Row:
         gold, predicted = int(counts[GOLD]), int(counts[PREDICTED])
         # Twice the credit, so that halves stay whole numbers until the one division.
         found, tp = 2 * int(counts[FOUND]) + int(counts[FOUND_HALF]), 2 * int(counts[TP]) + int(counts[TP_HALF])
@@ -192,7 +228,9 @@ class MetricScores:
         f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
         ratios = _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1
         missed = _half(2 * predicted - tp), _half(2 * gold - found)
-        return Row(str(self.metric), label, average, *ratios, _half(tp), _half(found), *missed, predicted, gold)
+        return Row(
+            str(self.metric), label, average, *ratios, _half(tp), _half(found), *missed, predicted, gold, sure or self._sure, self.how.level
+        )  # fmt: skip
 
     def _mean(self, average: str) -> Row:
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold]
@@ -201,7 +239,7 @@ class MetricScores:
             known = [(getattr(row, name), (row.gold or 0) if average == "weighted" else 1) for row in rows if getattr(row, name) is not None]
             means.append(sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None)
         precision, recall, f1 = means
-        return Row(str(self.metric), None, average, precision, recall, f1)
+        return Row(str(self.metric), None, average, precision, recall, f1, sure=self._sure, level=self.how.level)
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -218,17 +256,25 @@ class Scores:
     def __init__(
         self,
         counts: Sequence[Counts],
+        how: Resampling,
         *,
         about: Mapping[str, Any],
+        digests: Callable[[], Digests | None] = lambda: None,
         pairs: Callable[[Metric], Iterator[Pair]] | None = None,
-        digest: Callable[[str], str] | None = None,
         recount: Callable[[], Sequence[Counts]] | None = None,
     ) -> None:
-        """Keep the counts of each metric; `about`: model, corpus, versions, failures, warnings."""
-        self._recount = recount
-        self._metrics = {c.metric: MetricScores(c, digest, self._full) for c in counts}
-        self.about = dict(about)
-        self._pairs = pairs
+        """Keep the counts of each metric; `about`: what was run on what, as results.py lists it."""
+        self.how, self.about = how, dict(about)
+        self._recount, self._pairs, self._make_digests = recount, pairs, digests
+        self._metrics = {c.metric: MetricScores(c, how, self.digests, self._full) for c in counts}
+
+    def digests(self) -> Digests | None:
+        """The digests of gold; None for scores that were made without documents."""
+        return self._digests
+
+    @cached_property
+    def _digests(self) -> Digests | None:
+        return self._make_digests()
 
     @cached_property
     def _recounted(self) -> dict[str, Counts]:
@@ -246,6 +292,21 @@ class Scores:
             raise InputError("pairs need the documents, and these scores hold only counts; score the corpora again")
         return list(self._pairs(Metric.of(metric)))
 
+    def confusion(self, layer: str = "entities") -> dict[tuple[str | None, str | None], int]:
+        """How often gold said one label and the prediction another, of one span: (gold label, predicted label) to a number.
+
+        None stands for no item of the same span. Rows sum up to gold's items, columns to the predicted ones, and the
+        diagonal is what strict finds. Raises InputError where the documents are not at hand, and for layers that are sets.
+        """
+        metric = Metric.of(f"{layer}/exact")
+        if LAYERS[metric.layer].as_set:
+            raise InputError(f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens and attributions can be confused")
+        found: Counter[tuple[str | None, str | None]] = Counter()
+        for _, kind, gold, predicted in self.pairs(metric):
+            sides = gold and gold.label, predicted and predicted.label
+            found.update([sides] if kind == "correct" else [side for side in ((sides[0], None), (None, sides[1])) if side != (None, None)])
+        return dict(sorted(found.items(), key=lambda item: tuple((label is None, label or "") for label in item[0])))
+
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.of(metric))
         if name not in self._metrics:
@@ -262,81 +323,99 @@ class Scores:
         return metric in self._metrics
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict for each metric and label, and for each average."""
-        return [row._asdict() for metric in self._metrics.values() for row in metric.rows()]
+        """A dict for each metric and label, and for each average: the columns of a data frame."""
+        return [row.as_dict() for metric in self._metrics.values() for row in metric.rows()]
 
-    def render(self, form: str = "table") -> str:
-        """The report as table, markdown, csv or json."""
+    def to_pandas(self) -> Any:
+        """The rows as a pandas DataFrame."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingPackage("to_pandas needs pandas: pip install pandas") from None
+        return pd.DataFrame(self.rows())
+
+    def render(self, form: str = "table", *, width: int | None = None) -> str:
+        """The report as table, markdown, latex, csv, html or json. `width`: that of a terminal, in characters, for the table."""
+        if form == "json":
+            return self.to_json()
         if form not in RENDERERS:
-            raise UnknownName("format", form, RENDERERS)
-        return RENDERERS[form](self._report(counts=form == "json"))
+            raise UnknownName("format", form, ("json", *RENDERERS))
+        return RENDERERS[form](self._report(), width)
 
     def to_json(self) -> str:
-        """Everything: signatures, rows, counts, and what was run on what."""
-        return self.render("json")
+        """Everything: signatures, rows, counts, and what was run on what; see results.py."""
+        about = {**self.about, "warnings": self.warnings}
+        return written([metric.full_counts for metric in self._metrics.values()], self.rows(), self.how, self.digests(), self.signed, about)
 
     def to_markdown(self) -> str:
         """The report as markdown tables."""
         return self.render("markdown")
 
+    def to_latex(self) -> str:
+        """The tables in LaTeX, for the package booktabs."""
+        return self.render("latex")
+
     def to_csv(self) -> str:
         """The rows, with a header line."""
         return self.render("csv")
 
+    def to_html(self) -> str:
+        """The report as a page of its own."""
+        return self.render("html")
+
+    def _repr_html_(self) -> str:
+        return notebook(self._report())
+
     def __str__(self) -> str:
         return self.render("table")
 
-    def _report(self, *, counts: bool) -> Report:
-        """What is rendered; the counts of every unit only where they are shown, for they may be many."""
-        data = {
-            "schema_version": SCHEMA_VERSION,
-            "signature": {name: metric.signed for name, metric in self._metrics.items()},
-            "rows": self.rows(),
-            **({"counts": {name: _sparse(metric.full_counts) for name, metric in self._metrics.items()}} if counts else {}),
-            "set_aside": {name: dict(metric.counts.set_aside) for name, metric in self._metrics.items()},
-            **self.about,
-        }
-        return summarised(data)
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader should know before believing the numbers."""
+        return list(warnings(self.about))
+
+    @property
+    def signed(self) -> dict[str, dict[str, str]]:
+        """The fields of each metric's signature."""
+        return {name: metric.signed for name, metric in self._metrics.items()}
+
+    def _report(self) -> Report:
+        rows = [row for metric in self._metrics.values() for row in metric.rows()]
+        aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
+        drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
+        return summarised(rows, self.signed, aside, self.about, self.how, drawn)
+
+    def save(self, path: str | Path) -> None:
+        """Write the result to a file: all that reports and comparisons need, and no text of the corpus."""
+        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
 
     @classmethod
     def from_json(cls, text: str) -> Scores:
         """The scores that `to_json` wrote. Raises InputError where the text is none."""
+        return cls._of(read(text))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Scores:
+        """The scores that `save` wrote. Raises InputError where the file is none."""
         try:
-            data = json.loads(text)
-            if data["schema_version"] != SCHEMA_VERSION:
-                raise InputError(f"a result of schema version {data['schema_version']!r}; this evalkit reads {SCHEMA_VERSION}")
-            counts = [_dense(metric, cells, data) for metric, cells in data["counts"].items()]
-        except InputError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-            raise InputError(f"not a result of evalkit: {type(error).__name__}: {error}") from None
-        made = ("schema_version", "signature", "rows", "counts", "set_aside")
-        return cls(counts, about={key: value for key, value in data.items() if key not in made})
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not a result of evalkit: not UTF-8") from None
+        try:
+            return cls.from_json(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
+    @classmethod
+    def merge(cls, shards: Sequence[Scores]) -> Scores:
+        """The scores of a corpus that was scored in shards: to the byte those of the whole, in whatever order they come.
 
-def _sparse(counts: Counts) -> dict[str, Any]:
-    order = np.lexsort((counts.label, counts.unit))
-    cells = np.concatenate([np.stack([counts.unit, counts.label]), counts.values]).T[order]
-    units = [list(unit) for unit in counts.units]
-    return {"columns": ["unit", "label", *COUNTS], "labels": list(counts.labels), "units": units, "cells": cells.tolist()}
+        Raises InputError, naming the field, for shards that were not scored alike, and for a document that is in two.
+        """
+        return cls._of(merged([read(shard.to_json()) for shard in shards]))
 
-
-def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> Counts:
-    cells: Any = np.array(sparse["cells"], np.int32).reshape(-1, 2 + len(COUNTS))
-    labels, units = tuple(sparse["labels"]), tuple((id, zone) for id, zone in sparse["units"])
-    if len(cells) and not (0 <= cells[:, 0].min() <= cells[:, 0].max() < len(units) and 0 <= cells[:, 1].min() <= cells[:, 1].max() < len(labels)):
-        raise IndexError(f"{metric}: a count of a unit or label that is not listed")
-    signature = {str(name): str(value) for name, value in data["signature"][metric].items()}
-    unit, label = np.ascontiguousarray(cells[:, 0]), np.ascontiguousarray(cells[:, 1])
-    counts = Counts(metric, labels, units, unit, label, np.ascontiguousarray(cells[:, 2:].T), signature, dict(data["set_aside"][metric]))
-    counts.refuse_impossible()
-    return counts
-
-
-@lru_cache
-def evalkit_version() -> str:
-    """The version of the installed distribution; "unknown" where evalkit is run from a folder that was never installed."""
-    try:
-        return version("evalkit-ie")
-    except PackageNotFoundError:
-        return "unknown"
+    @classmethod
+    def _of(cls, result: Any) -> Scores:
+        return cls(result.counts, result.how, about=result.about, digests=lambda: result.digests)

@@ -2,7 +2,8 @@
 
 Named entities: strict for each label, the averages, and a line for each other scheme. Events: the six rows of TextEE, Tri-I to
 Arg-C+, then each event type. Attributions: source, cue and content by overlap and strict, and whole relations by both. Then
-what was set aside, the warnings, and the signatures. Any metric that has no such place gets a table of its own.
+what was set aside, how sure the numbers are, the warnings, and the signatures. Any metric that has no such place gets a table
+of its own.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from evalkit.intervals import FEW_DOCUMENTS, NO_VALUE, NOT_ASKED, Resampling
 from evalkit.render import Report, Table
 
-Row = Mapping[str, Any]
+Row = Any  # scores.Row, or what looks like one
 
 FEW_ITEMS = 10
-_COLUMNS = ("P", "R", "F1", "TP", "FP", "FN", "support")
+_LESS = ("TP", "FP", "FN")  # columns that a narrow terminal does without
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I", "triggers/strict": "Tri-C", "arguments/exact": "Arg-I", "arguments/strict": "Arg-C",
     "attached-arguments/exact": "Arg-I+", "attached-arguments/strict": "Arg-C+",
@@ -45,103 +47,160 @@ _REASONS = {
 }
 
 
-def summarised(data: dict[str, Any]) -> Report:
-    """The report of a result, given as the data of its JSON."""
-    rows: Sequence[Row] = data["rows"]
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+def summarised(
+    rows: Sequence[Row], signed: Mapping[str, Mapping[str, str]], set_aside: Mapping[str, Mapping[str, int]],
+    about: Mapping[str, Any], how: Resampling, drawn: Mapping[str, int],
+) -> Report:  # fmt: skip
+    """The report of a result. `drawn`: from how many units the replicates of each metric were drawn."""
+    metrics = list(dict.fromkeys(row.metric for row in rows))
+    told = Told(how)
     tables = [
-        *_by_label(rows, metrics, "entities", lines=("exact", "partial", "type")),
-        *_events(rows, metrics),
-        *_attributions(rows, metrics),
+        *_by_label(told, rows, metrics, "entities", lines=("exact", "partial", "type")),
+        *_events(told, rows, metrics),
+        *_attributions(told, rows, metrics),
     ]
     shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
-    tables += [_table(rows, metric) for metric in metrics if metric not in shown]
-    return Report(tuple(_head(data)), tuple(tables), tuple(_foot(data)), tuple(dict(row) for row in rows), data)
+    tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
+    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *(f"Warning: {warning}" for warning in warnings(about)), *_signatures(signed)]
+    return Report(tuple(_head(about)), tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
-def _head(data: Mapping[str, Any]) -> Iterator[str]:
-    corpus = data.get("corpus", {})
-    documents, failures = corpus.get("documents", 0), data.get("failures", {})
-    yield f"{data.get('model', 'predictions')} on {corpus.get('name', 'corpus')} ({_many(documents, 'document')})"
+class Told:
+    """How ratios and their intervals are told in one report."""
+
+    def __init__(self, how: Resampling) -> None:
+        """`how` sure they are."""
+        self.how = how
+        per_cent = f"{100 * how.level:g} %"
+        self.name = f"{per_cent} range" if how.only_this_text else f"{per_cent} interval"
+        self.columns = ("P", "R", "F1", *((self.name,) if how.boot else ()), "TP", "FP", "FN", "support")
+
+    def line(self, name: str, row: Row) -> tuple[str, ...]:
+        """A row of a table."""
+        ratios = tuple(ratio(row, kind) for kind in ("precision", "recall", "f1"))
+        return (name, *ratios, *self.interval(row), *map(number, (row.tp, row.fp, row.fn, row.gold)))
+
+    def interval(self, row: Row) -> tuple[str, ...]:
+        """The cell of the interval of F1, where there are any."""
+        if not self.how.boot:
+            return ()
+        low, high, _ = row.interval("f1")
+        return ("–" if low is None else f"{low:.3f}–{high:.3f}",)
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Why rows of a table have no interval, and Wilson's of precision and recall."""
+        if not self.how.boot:
+            return []
+        reasons = [row.interval("f1").why_not for row in rows if row.interval("f1") not in (NO_VALUE, NOT_ASKED)]
+        why = [f"no {self.name.split()[-1]} (–): {'; '.join(dict.fromkeys(reason for reason in reasons if reason))}"] if any(reasons) else []
+        return [*why, *(note for row in rows if row.average == "micro" for note in self._wilson(row))]
+
+    def _wilson(self, row: Row) -> list[str]:
+        ends = [(name, row.wilson(name)) for name in ("precision", "recall")]
+        told = [f"{name} {low:.3f}–{high:.3f}" for name, (low, high, _) in ends if low is not None]
+        return [f"micro, if items were independent (Wilson, {100 * self.how.level:g} %): {', '.join(told)}"] if told else []
+
+    def how_sure(self, drawn: Mapping[str, int]) -> Iterator[str]:
+        """What was drawn, how often, and what may be concluded."""
+        if not self.how.boot:
+            return
+        numbers: dict[int, list[str]] = {}
+        for metric, many in drawn.items():
+            numbers.setdefault(many, []).append(metric.split("/")[0])
+        unit = self.how.units.removesuffix("s")
+        told = ", ".join(_many(n, unit) + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "") for n, layers in numbers.items())
+        way = f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap, {_many(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
+        if self.how.only_this_text:
+            yield f"{self.name}: sentence-resampling range of F1, this article only ({way}); it is no confidence interval"
+        elif self.how.units == "sentences":
+            yield f"{self.name} of F1: {way}; conditional on these {_many(self.how.documents, 'document')}"
+        else:
+            yield f"{self.name} of F1: {way}"
+
+
+def _head(about: Mapping[str, Any]) -> Iterator[str]:
+    corpus = about.get("corpus", {})
+    documents, failures = corpus.get("documents", 0), about.get("failures", {})
+    yield f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')} ({_many(documents, 'document')})"
     if failures:
         yield f"FAILED on {len(failures)} of {_many(documents, 'document')}; their gold items count as missed:"
         yield from (f"  {id}: {reason}" for id, reason in list(failures.items())[:5])
 
 
-def _by_label(rows: Sequence[Row], metrics: Sequence[str], layer: str, *, lines: Sequence[str]) -> Iterator[Table]:
+def _by_label(told: Told, rows: Sequence[Row], metrics: Sequence[str], layer: str, *, lines: Sequence[str]) -> Iterator[Table]:
     """The strict table, with the micro average of the other schemes below it; a table each where strict was not asked for."""
     asked = [metric for metric in metrics if metric.split("/")[0] == layer]
     strict = f"{layer}/strict"
     if strict not in asked:
-        yield from (_table(rows, metric) for metric in asked)
+        yield from (_table(told, rows, metric) for metric in asked)
         return
     others = [_one(rows, f"{layer}/{scheme}", average="micro") for scheme in lines if f"{layer}/{scheme}" in asked]
-    yield _table(rows, strict, more=tuple(_line(row["metric"].split("/")[1], row) for row in others))
+    yield _table(told, rows, strict, more=tuple(told.line(row.metric.split("/")[1], row) for row in others))
+    yield from (_table(told, rows, metric) for metric in asked if metric.split("/")[1] not in ("strict", *lines))
 
 
-def _attributions(rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
+def _attributions(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
     """One table: source, cue and content, and whole relations, a line each under each scheme that was asked for."""
     asked = [metric for metric in metrics if metric.split("/")[0] in _ATTRIBUTIONS]
-    lines = []
+    lines, mine = [], []
     for metric in asked:
         layer, scheme = metric.split("/")
-        labels = [row for row in rows if row["metric"] == metric and row["label"] is not None]
-        lines += [_line(f"{_ATTRIBUTIONS[layer]}{row['label']}, {scheme}", row) for row in labels]
+        labels = [row for row in rows if row.metric == metric and row.label is not None]
+        mine += labels
+        lines += [told.line(f"{_ATTRIBUTIONS[layer]}{row.label}, {scheme}", row) for row in labels]
     if lines:
-        yield Table("Attributions", ("label", *_COLUMNS), tuple(lines))
+        yield Table("Attributions", ("label", *told.columns), tuple(lines), tuple(told.notes(mine)), _LESS)
 
 
-def _events(rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
+def _events(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
     asked = [metric for metric in _EVENT_ROWS if metric in metrics]
     if not asked:
         return
+    mine = [_one(rows, metric, average="micro") for metric in asked]
     lines = []
-    for metric in asked:
-        row = _one(rows, metric, average="micro")
-        ratios = tuple(_ratio(row, name) for name in ("precision", "recall", "f1"))
-        lines.append((_EVENT_ROWS[metric], *ratios, *map(_number, (row["tp"], row["predicted"], row["gold"]))))
-    yield Table("Events (micro)", ("", "P", "R", "F1", "matched", "predicted", "gold"), tuple(lines))
+    for row in mine:
+        ratios = tuple(ratio(row, name) for name in ("precision", "recall", "f1"))
+        lines.append((_EVENT_ROWS[row.metric], *ratios, *told.interval(row), *map(number, (row.tp, row.predicted, row.gold))))
+    columns = ("", *told.columns[:-4], "matched", "predicted", "gold")
+    yield Table("Events (micro)", columns, tuple(lines), tuple(note for note in told.notes(mine) if "Wilson" not in note))
     if "triggers/strict" in asked:
-        yield _table(rows, "triggers/strict")
+        yield _table(told, rows, "triggers/strict")
 
 
-def _table(rows: Sequence[Row], metric: str, more: tuple[tuple[str, ...], ...] = ()) -> Table:
+def _table(told: Told, rows: Sequence[Row], metric: str, more: tuple[tuple[str, ...], ...] = ()) -> Table:
     """The labels that gold or the prediction has, and the averages."""
-    mine = [row for row in rows if row["metric"] == metric]
-    labels = [row for row in mine if row["label"] is not None]
-    there = [row for row in labels if row["gold"] or row["predicted"]]
-    lines = [_line(row["label"], row) for row in there]
-    lines += [_line(row["average"], row) for row in mine if row["average"] in ("micro", "macro")]
-    in_gold = sum(bool(row["gold"]) for row in labels)
+    mine = [row for row in rows if row.metric == metric]
+    labels = [row for row in mine if row.label is not None]
+    there = [row for row in labels if row.gold or row.predicted]
+    averages = [row for row in mine if row.average in ("micro", "macro")]
+    lines = [*(told.line(row.label, row) for row in there), *(told.line(row.average, row) for row in averages)]
+    in_gold = sum(bool(row.gold) for row in labels)
     notes = f"macro over the {_many(in_gold, 'label')} that gold has; gold or prediction has {len(there)}"
     if len(labels) > len(there):
         notes += f", and {len(labels) - len(there)} more are declared"
     layer, scheme = metric.split("/")
-    return Table(f"{_LAYER_NAMES.get(layer, layer)}, {scheme}", ("label", *_COLUMNS), (*lines, *more), (notes,))
-
-
-def _line(name: str, row: Row) -> tuple[str, ...]:
-    ratios = tuple(_ratio(row, kind) for kind in ("precision", "recall", "f1"))
-    return (name, *ratios, *map(_number, (row["tp"], row["fp"], row["fn"], row["gold"])))
+    title = f"{_LAYER_NAMES.get(layer, layer)}, {scheme}"
+    return Table(title, ("label", *told.columns), (*lines, *more), (notes, *told.notes([*there, *averages])), _LESS)
 
 
 def _one(rows: Sequence[Row], metric: str, average: str) -> Row:
-    return next(row for row in rows if row["metric"] == metric and row["average"] == average)
+    return next(row for row in rows if row.metric == metric and row.average == average)
 
 
-def _ratio(row: Row, name: str) -> str:
+def ratio(row: Row, name: str) -> str:
     """Three digits; with the counts where there are fewer than ten items to count; – where undefined."""
-    value = row[name]
+    value = getattr(row, name)
     if value is None:
         return "–"
     text = f"{value:.3f}"
     part, whole = {"precision": ("tp", "predicted"), "recall": ("found", "gold")}.get(name, ("", ""))
-    if part and row[whole] is not None and row[whole] < FEW_ITEMS:
-        return f"{text} {_number(row[part])}/{_number(row[whole])}"
+    if part and getattr(row, whole) is not None and getattr(row, whole) < FEW_ITEMS:
+        return f"{text} {number(getattr(row, part))}/{number(getattr(row, whole))}"
     return text
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A count; nothing for None."""
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -149,12 +208,25 @@ def _many(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _foot(data: Mapping[str, Any]) -> Iterator[str]:
-    yield from _by_reason(data.get("set_aside", {}), _REASONS, "Set aside")
-    yield from _by_reason(data.get("set_aside", {}), _WRONG, "Counted as wrong")
-    yield from (f"  {number} × {reason}" for reason, number in list(data.get("unplaced", {}).items())[:3])
-    yield from (f"Warning: {warning}" for warning in data.get("warnings", ()))
-    yield from _signatures(data["signature"])
+def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any]) -> Iterator[str]:
+    yield from _by_reason(set_aside, _REASONS, "Set aside")
+    yield from _by_reason(set_aside, _WRONG, "Counted as wrong")
+    yield from (f"  {many} × {reason}" for reason, many in list(about.get("unplaced", {}).items())[:3])
+
+
+def warnings(about: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader should know before believing the numbers."""
+    documents = about.get("corpus", {}).get("documents", 0)
+    if documents == 1:
+        yield "one document: these numbers describe this text, and rank no models; what they would be on other texts cannot be concluded from them"
+    elif documents < FEW_DOCUMENTS:
+        yield f"{documents} documents: differences between models may well be chance"
+    if absent := about.get("absent"):
+        yield f"{absent} documents are missing from the prediction and were taken as empty"
+    if nowhere := about.get("nowhere"):
+        yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
+    for layer, kept in about.get("unmapped", {}).items():
+        yield f"{layer}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
 
 
 def _signatures(signatures: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

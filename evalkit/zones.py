@@ -4,7 +4,8 @@ A block of documents is cut into segments: the zones, and what lies between them
 to the zone that starts later. An item is scored if it touches a scored segment, and belongs to the first one that it
 touches; a character counts where it lies. A document without zones is one segment, and scored.
 
-A unit is what counts are kept for: a document, or the segments of a document that have one zone label.
+A unit is what counts are kept for: a document, or the segments of a document that have one zone label; or where they are
+asked for, each sentence of them. White space belongs to the sentence before it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evalkit.columns import Codes, Columns, Ints, Mask, exploded
 from evalkit.document import Fragments
+from evalkit.text import sentences, unit_at
 
-Unit = tuple[str, str | None]  # the id of a document, and the label of a zone in it (None: no zone)
+
+class Unit(NamedTuple):
+    """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted from 0 (None: all of them)."""
+
+    document: str
+    zone: str | None = None
+    sentence: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,13 @@ class Layout:
     scored: Mask
     first_scored: Ints
     plain: bool
+
+    def drawn(self) -> int:
+        """How many documents, or sentences of scored segments, there are to draw from."""
+        if self.plain:
+            return len(self.units)
+        scored = set(self.unit[self.scored].tolist())
+        return len({(unit.document, unit.sentence) for n, unit in enumerate(self.units) if unit.sentence is None or n in scored})
 
     def placed(self, columns: Columns, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
         """Which rows are scored, and the unit that each belongs to."""
@@ -65,21 +80,21 @@ class Layout:
 
 def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
     """The segments of documents without zones: each is one."""
-    units: list[Unit] = [(id, None) for id in ids]
+    units = [Unit(id) for id in ids]
     each = np.arange(len(ids), dtype=np.int64)
     ends = np.append(offsets[1:], np.iinfo(np.int64).max)[: len(ids)]
     return Layout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
 
 
-def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | None) -> Layout:
-    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere."""
-    if not any(document.zones for document in documents):
+def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | None, *, by_sentence: bool = False) -> Layout:
+    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere. `by_sentence`: with a unit for each."""
+    if not by_sentence and not any(document.zones for document in documents):
         return plain_layout([document.id for document in documents], offsets)
     codes = Codes()
     segments = [
-        (int(offset) + start, int(offset) + end, codes[document.id, label], scored)
+        (int(offset) + start, int(offset) + end, codes[Unit(document.id, label, sentence)], scored)
         for document, offset in zip(documents, offsets)
-        for start, end, label, scored in _segments(document, zones)
+        for start, end, label, sentence, scored in _segments(document, zones, by_sentence=by_sentence)
     ]
     start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
     following = np.where(scored > 0, np.arange(len(start)), len(start))
@@ -87,14 +102,12 @@ def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | No
     return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
 
 
-def _segments(document: Any, zones: frozenset[str] | None) -> Iterator[tuple[int, int, str | None, bool]]:
-    """(start, end, zone, whether it is scored) from the start of the text to one past its end, without gaps."""
+def _segments(document: Any, zones: frozenset[str] | None, *, by_sentence: bool) -> Iterator[tuple[int, int, str | None, int | None, bool]]:
+    """(start, end, zone, sentence, whether it is scored) from the start of the text to one past its end, without gaps."""
     end = len(document.text) + 1
-    if not document.zones:
-        yield 0, end, None, True
-        return
+    starts = [start for start, _ in sentences(document.text)] if by_sentence else []
     ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
-    borders = sorted({0, end, *(at for zone in ordered for at in zone[:2])})
+    borders = sorted({0, end, *starts, *(at for zone in ordered for at in zone[:2])})
     covering: list[tuple[int, int, str]] = []  # a heap: the zone that starts last is on top
     n = 0
     for start, stop in pairwise(borders):
@@ -104,4 +117,4 @@ def _segments(document: Any, zones: frozenset[str] | None) -> Iterator[tuple[int
         while covering and covering[0][1] <= start:
             heappop(covering)
         label = covering[0][2] if covering else None
-        yield start, stop, label, zones is None or label in zones
+        yield start, stop, label, unit_at(starts, start) if by_sentence else None, zones is None or not ordered or label in zones

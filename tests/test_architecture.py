@@ -42,7 +42,7 @@ def test_every_module_opens_with_what_it_is():
 def test_the_public_names_are_these():
     assert evalkit.__all__ == [
         "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",
-        "Scores", "Span", "Unplaced", "Zone", "evaluate", "load_corpus", "load_model", "predict", "score",
+        "Scores", "Span", "Unplaced", "Zone", "compare", "evaluate", "load_corpus", "load_model", "predict", "score",
         "score_spans", "score_tags",
     ]  # fmt: skip
     assert [name for name in evalkit.__all__ if not hasattr(evalkit, name)] == []

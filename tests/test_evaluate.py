@@ -260,7 +260,7 @@ def test_an_event_type_that_is_dropped_takes_arguments_and_realis_along():
 
 
 def test_labels_to_keep_that_are_nowhere_are_told():
-    assert "labels to keep that are nowhere: NOPE" in score(GOLD, GOLD, labels=["PER", "NOPE"]).about["warnings"]
+    assert "labels to keep that are nowhere: NOPE" in score(GOLD, GOLD, labels=["PER", "NOPE"]).warnings
 
 
 def test_one_document_that_failed_takes_no_layer_along():
@@ -349,7 +349,7 @@ def test_a_result_that_cannot_be_is_refused(spoil):
 def test_labels_that_a_map_leaves_are_listed():
     scores = score(corpus("[Ada|PER] [3|NUM]"), corpus("[Ada|PER] 3"), labels={"PER": "PERSON"})
 
-    assert "entities: labels that the map does not name were kept: NUM" in scores.about["warnings"]
+    assert "entities: labels that the map does not name were kept: NUM" in scores.warnings
 
 
 def test_paths_are_scored_as_corpora_are(tmp_path):
@@ -363,7 +363,7 @@ def test_the_signature_says_what_the_number_depends_on():
     signature = evaluate("rules", metrics="ner")["ner"].signature
 
     parts = dict(part.split(":", 1) for part in signature.split("|"))
-    assert list(parts) == ["evalkit", "corpus", "docs", "metric", "zones", "macro", "map", "dup", "missing", "model"]
+    assert list(parts) == ["evalkit", "corpus", "docs", "metric", "zones", "macro", "map", "dup", "missing", "units", "boot", "seed", "model"]
     assert (parts["docs"], parts["metric"], parts["zones"], parts["model"]) == ("1/1", "entities/strict", "body+caption+headline+highlight", "rules")
 
 

@@ -56,12 +56,16 @@ def test_a_result_holds_counts_by_unit_and_label():
     assert data["counts"]["entities/partial"] == {
         "columns": ["unit", "label", "gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted"],
         "labels": ["LOC", "ORG", "PER"],
-        "units": [["d", "body"], ["d", None], ["e", None]],
-        "cells": [[0, 1, 0, 1, 0, 0, 0, 1, 0, 0], [0, 2, 2, 1, 1, 1, 1, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+        "cells": [[1, 1, 0, 1, 0, 0, 0, 1, 0, 0], [1, 2, 2, 1, 1, 1, 1, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
     }
-    assert data["counts"]["entities/strict"]["cells"] == [[0, 1, 0, 1, 0, 0, 0, 0, 0, 1], [0, 2, 2, 1, 1, 0, 1, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]]
-    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (1, "said", {"name": "gold", "documents": 2}, {})
-    assert list(data) == ["schema_version", "signature", "rows", "counts", "set_aside", "model", "corpus", "versions", "failures", "unplaced", "warnings"]
+    assert data["units"] == {"entities": {"scored": 2, "units": [["d", None, 0], ["d", "body", 0], ["e", None, 0]]}}
+    assert data["counts"]["entities/strict"]["cells"] == [[1, 1, 0, 1, 0, 0, 0, 0, 0, 1], [1, 2, 2, 1, 1, 0, 1, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]]
+    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (2, "said", {"name": "gold", "documents": 2}, {})
+    assert data["resampling"] == {"units": "sentences", "asked": "auto", "boot": 1000, "seed": 12345, "level": 0.95, "documents": 2}
+    assert list(data) == [
+        "schema_version", "model", "corpus", "options", "versions", "failures", "unplaced", "absent", "unmapped", "nowhere", "warnings", "resampling",
+        "signature", "digests", "set_aside", "rows", "units", "counts",
+    ]  # fmt: skip
 
 
 def test_a_result_comes_back_as_it_was():
@@ -73,7 +77,9 @@ def test_a_result_comes_back_as_it_was():
     assert "tokens/strict" not in again
     assert len(again) == 4
     assert [dict(again[metric].counts.set_aside) for metric in again] == [dict(scores[metric].counts.set_aside) for metric in scores]
-    assert list(again["ner"].by_zone()) == list(scores["ner"].by_zone())
+    assert dict(again["ner"].by_zone()) == dict(scores["ner"].by_zone())
+    assert again.to_json() == scores.to_json()
+    assert str(again) == str(scores)
     assert {row.average for _, row in scores["ner"].by_document()} == {"micro"}
     assert [(zone, row.gold) for zone, row in scores["ner"].by_zone()] == [("body", 2), ("", 1)]
 
@@ -81,7 +87,7 @@ def test_a_result_comes_back_as_it_was():
 def test_tables_hold_no_counts_of_units():
     scores = score(GOLD, SAID)
 
-    assert "counts" not in scores._report(counts=False).data
+    assert "cells" not in str(scores)
     assert scores.render() == str(scores)
     assert scores.to_markdown() == scores.render("markdown")
     assert scores.to_csv() == scores.render("csv")
@@ -90,7 +96,7 @@ def test_tables_hold_no_counts_of_units():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: d.__setitem__("schema_version", 99), "a result of schema version 99; this evalkit reads 1"),
+        (lambda d: d.__setitem__("schema_version", 99), "a result of schema version 99; this evalkit reads 2"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3), "not a result of evalkit: IndexError: entities/strict: a count of a unit or label that is not listed"),
@@ -182,8 +188,8 @@ def test_signatures_of_tags_and_spans():
     tags = score_tags([["B-A"], ["O"]], [["B-A"], ["O"]], tagging="IOB1", repair="begin")["ner"]
     spans = score_spans([[(0, 1, "A")]], [[]])["ner"]
 
-    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "tagging:IOB1", "repair:begin", "macro:gold-labels", "dup:fp"]
-    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:gold-labels", "dup:fp"]
+    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "tagging:IOB1", "repair:begin", "macro:gold-labels", "dup:fp", "units:documents", "boot:1000", "seed:12345"]
+    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:gold-labels", "dup:fp", "units:documents", "boot:1000", "seed:12345"]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
     assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}
     assert score_spans([[(0, 1, "A")]], [[]]).about["model"] == "predictions"

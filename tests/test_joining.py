@@ -122,7 +122,7 @@ def test_missing_and_unknown_documents_are_refused_in_files_too(tmp_path):
     with pytest.raises(InputError, match="two: 1 documents are not in one, such as 'd1'"):
         score(tmp_path / "one.jsonl", tmp_path / "two.jsonl")
     scores = score(tmp_path / "two.jsonl", tmp_path / "one.jsonl", missing="empty")
-    assert (scores["ner"].micro.recall, "1 documents are missing from the prediction and were taken as empty" in scores.about["warnings"]) == (0.5, True)
+    assert (scores["ner"].micro.recall, "1 documents are missing from the prediction and were taken as empty" in scores.warnings) == (0.5, True)
 
 
 def test_a_mark_of_byte_order_and_crlf_are_no_part_of_a_document(tmp_path):

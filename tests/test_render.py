@@ -31,7 +31,7 @@ def test_a_table_shows_labels_and_obeys_none(scores):
 def test_markdown_escapes_what_would_be_markup(scores):
     lines = [line for line in scores.to_markdown().splitlines() if line.startswith("| ")]
 
-    assert all(line.replace("\\|", "").count("|") == 9 for line in lines)
+    assert all(line.replace("\\|", "").count("|") == 10 for line in lines)
     assert any("\\<b\\>" in line for line in lines)
 
 
@@ -43,5 +43,5 @@ def test_csv_runs_no_formula(scores):
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(scores):
-    with pytest.raises(ValueError, match="no format 'text'; formats: table, json, markdown, csv"):
+    with pytest.raises(ValueError, match="no format 'text'; formats: json, table, markdown, latex, csv, html"):
         scores.render("text")

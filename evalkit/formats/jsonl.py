@@ -249,6 +249,12 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
             at += len(line)
 
 
+def documents_at_most(path: Path, most: int) -> int:
+    """How many lines a file has that may be documents, counted no further than asked."""
+    with open_to_read(path) as file:
+        return sum(1 for _ in islice((line for line in file if line.strip() not in (b"", b"\xef\xbb\xbf")), most))
+
+
 def document_at(path: Path, at: int) -> Document:
     """The document whose line begins at a place that `index` told."""
     with path.open("rb") as file:

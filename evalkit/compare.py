@@ -1,0 +1,291 @@
+"""Which of several is better? Scores in, differences out: with intervals, p-values, and what this corpus could have shown.
+
+For each two systems and each metric, of F1 (micro, or macro over the labels that gold has):
+
+    difference   the F1 of the first less that of the second, with the percentile interval of the paired bootstrap
+    p            paired approximate randomisation (Noreen 1989), exact where there are at most 20,000 trades
+    p_bootstrap  the paired bootstrap's
+    p_holm       p, corrected (Holm 1979) for all systems and metrics that were compared
+    wins, ties, losses   in how many units the first has the larger F1, the same, the smaller
+    detectable   the smallest difference that this corpus could have shown (power .8, level .05)
+
+See stats.py for the definitions. Scores are compared only if their signatures differ in nothing but the model and the
+corpus's name. Swapping the systems flips the signs and keeps the p-values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.columns import Ints
+from evalkit.counting import GOLD
+from evalkit.counts import Counts
+from evalkit.errors import InputError, UnknownName, shown
+from evalkit.intervals import Resampling, ratios_of
+from evalkit.metrics import SCHEMES, Metric
+from evalkit.render import RENDERERS, Report, Table, notebook
+from evalkit.scores import Scores
+from evalkit.stats import Floats, Words, bootstrap_p, detectable, holm, percentile, randomisation_p, resampled, trades, unit_keys
+
+COMPARED = ("micro", "macro")
+FREE = ("model", "corpus")  # fields of a signature that may differ; of the corpus only its name
+SIGNIFICANT = 0.05
+
+
+class Difference(NamedTuple):
+    """Two systems under one metric; see the head of the module."""
+
+    metric: str
+    average: str
+    a: str
+    b: str
+    f1_a: float | None
+    f1_b: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    why_not: str
+    p: float | None
+    p_bootstrap: float | None
+    p_holm: float | None
+    exact: bool | None
+    wins: int
+    ties: int
+    losses: int
+    detectable: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` returns: print it, or ask for its rows."""
+
+    systems: Mapping[str, Scores]
+    differences: tuple[Difference, ...]
+    how: Resampling
+    trades: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each two systems and metric."""
+        return [difference._asdict() for difference in self.differences]
+
+    def verdicts(self) -> list[str]:
+        """What can be said of the order of the systems, and what cannot."""
+        return list(_verdicts(self))
+
+    def render(self, form: str = "table", *, width: int | None = None) -> str:
+        """The comparison as table, markdown, latex, csv, html or json."""
+        if form == "json":
+            return json.dumps({"systems": {name: scores.signed for name, scores in self.systems.items()}, "differences": self.rows(), "verdicts": self.verdicts()}, indent=1, ensure_ascii=False, allow_nan=False)
+        if form not in RENDERERS:
+            raise UnknownName("format", form, ("json", *RENDERERS))
+        return RENDERERS[form](_report(self), width)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        return notebook(_report(self))
+
+
+def compared(systems: Mapping[str, Scores], *, average: str = "micro", permutations: int = 10_000) -> Comparison:
+    """Compare scores two by two. Raises InputError for fewer than two, and for scores of other data, or made in another way."""
+    if len(systems) < 2:
+        raise InputError(f"{len(systems)} system to compare: two or more would do")
+    if average not in COMPARED:
+        raise UnknownName("average", average, COMPARED)
+    if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1:
+        raise InputError(f"permutations={shown(permutations)}: a whole number from 1 on would do")
+    metrics = _common(systems)
+    _refuse_unlike(systems, metrics)
+    how = next(iter(systems.values())).how
+    found = [_difference(a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations) for metric in metrics for a, b in combinations(systems, 2)]
+    tested = [n for n, difference in enumerate(found) if difference.p is not None]
+    for n, corrected in zip(tested, holm([found[n].p or 0.0 for n in tested])):
+        found[n] = found[n]._replace(p_holm=corrected)
+    return Comparison(systems, tuple(found), how, permutations)
+
+
+def _common(systems: Mapping[str, Scores]) -> list[str]:
+    first, *others = systems.values()
+    metrics = [metric for metric in first if all(metric in scores for scores in others)]
+    if not metrics:
+        raise InputError(f"{', '.join(systems)} have no metric in common")
+    return metrics
+
+
+def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> None:
+    (first, scores), *others = systems.items()
+    for name, other in others:
+        for metric in metrics:
+            one, two = _binding(scores[metric].signed), _binding(other[metric].signed)
+            for field in dict.fromkeys([*one, *two]):
+                if one.get(field) != two.get(field):
+                    raise InputError(f"{metric}: {field} is {shown(one.get(field))} for {first} and {shown(two.get(field))} for {name}: only scores made alike can be compared")
+        if scores.how.level != other.how.level:
+            raise InputError(f"level is {scores.how.level} for {first} and {other.how.level} for {name}: only scores made alike can be compared")
+
+
+def _binding(signed: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a signature that must be equal: all but the model and the corpus's name."""
+    fields = {name: value for name, value in signed.items() if name not in FREE}
+    return fields | ({"digest of the corpus": signed["corpus"].rpartition("@")[2]} if "corpus" in signed else {})
+
+
+def _difference(a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, average: str, permutations: int) -> Difference:
+    one, two, keys, labels = _aligned(of_a, of_b)
+    f1 = F1(average, labels, comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label)
+    f1_a, f1_b = (float(f1.of(side.sum(axis=0))) for side in (one, two))
+    found: dict[str, Any] = dict.fromkeys(Difference._fields)
+    found |= {"metric": of_a.metric, "average": average, "a": a, "b": b, **_units(one, two), "why_not": "the value is undefined"}
+    found |= {name: None if np.isnan(value) else value for name, value in (("f1_a", f1_a), ("f1_b", f1_b))}
+    observed = f1_a - f1_b
+    if not np.isnan(observed):
+        traded_a, traded_b, exact = trades(one, two, keys, permutations, how.seed)
+        p = randomisation_p(f1.of(traded_a) - f1.of(traded_b), observed, exact=exact)
+        found |= {"difference": observed, "p": p, "exact": exact, **_bootstrapped(f1, one, two, keys, observed, how)}
+    return Difference(**found)
+
+
+def _bootstrapped(f1: F1, one: Ints, two: Ints, keys: Words, observed: float, how: Resampling) -> dict[str, Any]:
+    """What the paired bootstrap says of a difference."""
+    if not how.boot:
+        return {"why_not": "not asked for"}
+    if len(keys) < 2:
+        return {"why_not": "one unit"}
+    replicates = f1.of(resampled(one, keys, how.boot, how.seed)) - f1.of(resampled(two, keys, how.boot, how.seed))
+    low, high, why_not = percentile(replicates, how.level)
+    smallest = None if low is None else detectable(replicates)
+    return {"low": low, "high": high, "why_not": why_not, "p_bootstrap": bootstrap_p(replicates, observed), "detectable": smallest}
+
+
+def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[bool]]:
+    """The CREDITS of both (units × columns, four a label), the units' keys, and which labels gold has."""
+    labels = sorted({*a.labels, *b.labels})
+    place: dict[tuple[str, int | None], int] = {}
+    sides = []
+    for counts in (a, b):
+        rows = counts.resampled
+        at = [place.setdefault(unit, len(place)) for unit in zip(rows.documents, rows.sentences)]
+        sides.append((counts, at, [labels.index(label) for label in counts.labels]))
+    tables = []
+    for counts, at, columns in sides:
+        table = np.zeros((len(place), len(labels), 4), np.int64)
+        if columns:
+            table[np.ix_(at, columns)] = counts.credits(0, len(counts.labels))
+        tables.append(table.reshape(len(place), -1))
+    in_gold = {label for label, total in zip(a.labels, a.totals) if total[GOLD]}
+    keys = unit_keys([document for document, _ in place], [sentence for _, sentence in place])
+    return tables[0], tables[1], keys, [label in in_gold for label in labels]
+
+
+@dataclass(frozen=True)
+class F1:
+    """F1 of totals whose last axis has four CREDITS for each label; NaN where undefined."""
+
+    average: str
+    in_gold: Sequence[bool]
+    comparable: bool
+
+    def of(self, totals: Floats | Ints) -> Floats:
+        """One value for each row of totals."""
+        by_label = totals.reshape(*totals.shape[:-1], len(self.in_gold), 4)
+        if not self.comparable:
+            return np.full(totals.shape[:-1], np.nan)
+        if self.average == "micro":
+            return ratios_of(by_label.sum(axis=-2))["f1"]
+        mine = ratios_of(by_label)["f1"][..., np.array(self.in_gold, bool)]
+        known = ~np.isnan(mine)
+        many = known.sum(axis=-1)
+        mean: Floats = np.divide(np.where(known, mine, 0).sum(axis=-1), many, out=np.full(many.shape, np.nan), where=many > 0)
+        return mean
+
+
+def _units(a: Ints, b: Ints) -> dict[str, int]:
+    """In how many units a is better than b, as good, worse, by the F1 of each unit; one in which neither has anything is none."""
+    values = [np.nan_to_num(ratios_of(side.reshape(len(side), -1, 4).sum(axis=1))["f1"]) for side in (a, b)]
+    there = (a + b).any(axis=1)
+    gap = np.round(values[0] - values[1], 12)[there]
+    return {"wins": int((gap > 0).sum()), "ties": int((gap == 0).sum()), "losses": int((gap < 0).sum())}
+
+
+def _verdicts(comparison: Comparison) -> Iterator[str]:
+    systems = list(comparison.systems)
+    for metric in dict.fromkeys(difference.metric for difference in comparison.differences):
+        mine = [difference for difference in comparison.differences if difference.metric == metric]
+        apart = [d for d in mine if d.p_holm is not None and d.p_holm < SIGNIFICANT]
+        if not apart:
+            yield f"{metric}: these {len(systems)} systems cannot be ranked on this corpus"
+            continue
+        yield from (f"{metric}: {d.a if (d.difference or 0) > 0 else d.b} is better than {d.b if (d.difference or 0) > 0 else d.a} (p = {_p(d.p_holm)} after Holm)" for d in apart)
+        if len(apart) < len(mine):
+            yield f"{metric}: not told apart: {', '.join(f'{d.a} and {d.b}' for d in mine if d not in apart)}"
+
+
+def _report(comparison: Comparison) -> Report:
+    tables = [_scores(comparison), *(_table(comparison, metric) for metric in dict.fromkeys(d.metric for d in comparison.differences))]
+    how = comparison.how
+    first = next(iter(comparison.systems.values()))
+    foot = [*comparison.verdicts()]
+    if how.only_this_text:
+        foot.append("descriptive: one document; intervals and p-values are over its sentences, and say nothing about other texts")
+    ways = "all trades" if all(d.exact for d in comparison.differences) else f"{comparison.trades:,} random trades, or all where these are no more than 20,000"
+    foot.append(f"p: paired approximate randomisation over {how.units} ({ways}); Holm over {_many(len(comparison.differences), 'test')}; seed {how.seed}")
+    if how.boot:
+        foot.append(f"intervals, p (bootstrap) and the smallest detectable difference: paired bootstrap, {how.boot:,} replicates; detectable with power .8 at level .05")
+    foot += ["|".join(f"{name}:{value}" for name, value in _binding(first[metric].signed).items()) for metric in dict.fromkeys(d.metric for d in comparison.differences)]
+    head = (f"{' and '.join(comparison.systems) if len(comparison.systems) == 2 else ', '.join(comparison.systems)} on {first.about['corpus']['name']} ({_many(how.documents, 'document')})",)
+    return Report(head, tuple(tables), tuple(foot), tuple(comparison.rows()))
+
+
+def _scores(comparison: Comparison) -> Table:
+    """F1 of each system under each metric; the best stands out, with a mark for each system that it is better than."""
+    metrics = list(dict.fromkeys(d.metric for d in comparison.differences))
+    average = comparison.differences[0].average
+    values = {name: [getattr(scores[metric], average).f1 for metric in metrics] for name, scores in comparison.systems.items()}
+    letters = {name: chr(ord("a") + n) for n, name in enumerate(comparison.systems)} if len(comparison.systems) <= 26 else {}
+    rows, best = [], set()
+    for at, (name, own) in enumerate(values.items()):
+        cells = [f"{name} ({letters[name]})" if letters else name]
+        for n, (metric, value) in enumerate(zip(metrics, own)):
+            marks = "".join(letters.get(other, "") for other in values if _beats(comparison, metric, name, other))
+            cells.append("–" if value is None else f"{value:.3f}{f' {marks}' if marks else ''}")
+            if value is not None and value == max(of[n] for of in values.values() if of[n] is not None) and any(of[n] != value for of in values.values()):
+                best.add((at, n + 1))
+        rows.append(tuple(cells))
+    notes = ("a letter behind a value: better than that system (p < .05 after Holm)",) if letters else ()
+    return Table(f"F1, {average}", ("system", *metrics), tuple(rows), notes, (), frozenset(best))
+
+
+def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:
+    for d in comparison.differences:
+        if d.metric == metric and {d.a, d.b} == {one, other} and d.p_holm is not None and d.p_holm < SIGNIFICANT and d.difference:
+            return (d.difference > 0) == (d.a == one)
+    return False
+
+
+def _table(comparison: Comparison, metric: str) -> Table:
+    columns = ("systems", "difference", f"{100 * comparison.how.level:g} % interval", "p", "p (Holm)", "p (bootstrap)", "win/tie/loss", "detectable")
+    mine = [d for d in comparison.differences if d.metric == metric]
+    rows = tuple(
+        (
+            f"{d.a} – {d.b}", "–" if d.difference is None else f"{d.difference:+.3f}", "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
+            _p(d.p), _p(d.p_holm), _p(d.p_bootstrap), f"{d.wins}/{d.ties}/{d.losses}", "–" if d.detectable is None else f"{d.detectable:.3f}",
+        )
+        for d in mine
+    )  # fmt: skip
+    reasons = dict.fromkeys(d.why_not for d in mine if d.why_not)
+    return Table(f"Differences of F1, {metric}", columns, rows, (f"no interval (–): {'; '.join(reasons)}",) if reasons else (), ("p (bootstrap)", "win/tie/loss"))
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

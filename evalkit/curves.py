@@ -1,0 +1,135 @@
+"""Where should the threshold be? Predictions that carry scores in; precision and recall over all thresholds out.
+
+An item that is predicted is right if it is in gold under the strict scheme, whatever else is predicted, so one comparison serves
+all thresholds. Precision and recall at a threshold count the items of at least that score; recall is of all gold items, those
+that were never predicted among them. Average precision is the sum of precisions weighed by the steps of recall (scikit-learn,
+`average_precision_score`; no interpolation). The best threshold is that of the largest F1; of equal ones, the highest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.corpus import Corpus
+from evalkit.errors import InputError, MissingPackage, UnknownName
+from evalkit.evaluate import score
+from evalkit.metrics import Metric
+from evalkit.pairs import Pair
+from evalkit.render import RENDERERS, Report, Table
+
+PICTURES = (".png", ".svg", ".pdf")
+
+
+class Curve(NamedTuple):
+    """Precision and recall at each threshold, ascending, of a label (None: of all together)."""
+
+    label: str | None
+    thresholds: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    average_precision: float | None
+    best_threshold: float | None
+    best_f1: float | None
+    gold: int
+    predicted: int
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What `curves` returns: print it, draw it, or ask for its rows. All labels together come last."""
+
+    metric: str
+    model: str
+    corpus: str
+    curves: tuple[Curve, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each label, without the curve itself."""
+        return [{name: value for name, value in curve._asdict().items() if not isinstance(value, tuple)} for curve in self.curves]
+
+    def render(self, form: str = "table", *, width: int | None = None) -> str:
+        """The table as text, markdown, latex, csv or html; json holds the curves too."""
+        if form == "json":
+            data = {"metric": self.metric, "model": self.model, "corpus": self.corpus, "curves": [curve._asdict() for curve in self.curves]}
+            return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+        if form not in RENDERERS:
+            raise UnknownName("format", form, ("json", *RENDERERS))
+        return RENDERERS[form](self._report(), width)
+
+    def _report(self) -> Report:
+        lines = [
+            (curve.label or "micro", *("–" if value is None else f"{value:.3f}" for value in curve[4:7]), str(curve.predicted), str(curve.gold))
+            for curve in self.curves
+        ]
+        table = Table(f"Scores of {self.metric}", ("label", "average precision", "best threshold", "F1 there", "predicted", "gold"), tuple(lines))
+        foot = ("a threshold that was chosen on the data it is measured on flatters the model: choose on one corpus, measure on another",)
+        return Report((f"{self.model} on {self.corpus}",), (table,), foot, tuple(self.rows()))
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def draw(self, path: str | Path) -> None:
+        """Write a picture of precision over recall: .png, .svg or .pdf. Needs the extra `plot`."""
+        try:
+            import matplotlib as mpl
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise MissingPackage("a picture needs matplotlib: pip install 'evalkit-ie[plot]'") from None
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        axes = figure.subplots()
+        for curve in self.curves:
+            if curve.average_precision is not None:
+                label = f"{(curve.label or 'micro').replace('$', chr(92) + '$')} ({curve.average_precision:.2f})"
+                style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
+                axes.step(curve.recall[::-1], curve.precision[::-1], where="post", label=label, **style)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=f"{self.model} on {self.corpus}, {self.metric}".replace("$", r"\$"))
+        axes.legend(title="average precision", fontsize="small")
+        with mpl.rc_context({"svg.hashsalt": "evalkit"}):
+            figure.savefig(path, dpi=150)
+
+
+def curves(gold: Corpus, predicted: Corpus, metric: str | Metric = "entities/strict") -> Curves:
+    """The curve of each label, and of all together. Raises InputError for a scheme that is not strict, and for predictions without scores."""
+    asked = Metric.of(metric)
+    if asked.scheme != "strict":
+        raise InputError(f"{asked}: under {asked.scheme}, what is right depends on what else is predicted; {asked.layer}/strict would do")
+    scores = score(gold, predicted, [asked], boot=0)
+    pairs = scores.pairs(asked)
+    for pair in pairs:
+        if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
+            raise InputError(f"document {pair.document!r}: {pair.predicted.text!r} at {pair.predicted.start} was predicted without a score; curves need one for each item")
+    labels = scores[str(asked)].labels
+    here = [label for label in labels if scores[str(asked)][label].gold or scores[str(asked)][label].predicted]
+    found = [_curve(label, [pair for pair in pairs if label in (pair.gold and pair.gold.label, pair.predicted and pair.predicted.label)]) for label in here]
+    return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)))
+
+
+def _curve(label: str | None, pairs: Sequence[Pair]) -> Curve:
+    said = [pair for pair in pairs if pair.predicted is not None and label in (None, pair.predicted.label)]
+    gold = sum(1 for pair in pairs if pair.gold is not None and label in (None, pair.gold.label))
+    right = np.array([pair.kind == "correct" for pair in said])
+    known = [pair.predicted.score for pair in said if pair.predicted is not None and pair.predicted.score is not None]
+    # What has no place in the text has no score, and is wrong at every threshold.
+    value = np.array([max(known, default=1.0) if pair.predicted is None or pair.predicted.score is None else pair.predicted.score for pair in said])
+    if not gold or not right.any():
+        return Curve(label, (), (), (), None if not gold else 0.0, None, None, gold, len(said))
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, thresholds = precision_recall_curve(right, value)
+    recall = recall * (right.sum() / gold)
+    average = float(-np.sum(np.diff(recall) * precision[:-1]))
+    # F1 = 2 tp / (gold + predicted), of whole numbers: tp = recall · gold, predicted = tp / precision.
+    tp = recall[:-1] * gold
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = np.where(tp > 0, 2 * tp / (gold + tp / precision[:-1]), 0.0)
+    best = len(f1) - 1 - int(np.argmax(np.round(f1[::-1], 12)))
+    return Curve(
+        label, tuple(map(float, thresholds)), tuple(map(float, precision[:-1])), tuple(map(float, recall[:-1])), average,
+        float(thresholds[best]), float(f1[best]), gold, len(said),
+    )  # fmt: skip

@@ -1,0 +1,78 @@
+"""Which of a model's answers count? Those whose score is at least a threshold, one for all labels or one for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from evalkit.corpus import Corpus
+from evalkit.document import Document
+from evalkit.errors import InputError, shown
+
+Least = float | Mapping[str, float]  # for all labels, or a label (event type, role) to its threshold; others have none
+
+
+def thresholds(text: str) -> Least:
+    """What a text such as 0.5, or PER=0.7,ORG=0.4, says. Raises InputError where it says none."""
+    found = {}
+    for part in text.split(","):
+        label, _, value = part.rpartition("=")
+        try:
+            found[label] = float(value)
+        except ValueError:
+            found[label] = math.nan
+        if not math.isfinite(found[label]) or ("" in found and len(found) > 1):
+            raise InputError(f"--threshold {shown(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER")
+    return found.get("", found)
+
+
+def above(predicted: Corpus, least: Least) -> Corpus:
+    """The predictions without those of a lower score; what has no score stays. An event takes its arguments with it."""
+    documents = [msgspec.structs.replace(document, **_kept(document, least)) for document in predicted]
+    told = "+".join(f"{label}={value:g}" for label, value in sorted(least.items())) if isinstance(least, Mapping) else f"{least:g}"
+    return Corpus(documents, name=f"{predicted.name}>={told}", schema=predicted.schema)
+
+
+def left_out(predicted: Corpus, least: Least) -> int:
+    """How many annotations a threshold leaves out, arguments of events that stay among them."""
+    return sum(_many(document) for document in predicted) - sum(_many(document) for document in above(predicted, least))
+
+
+def _many(document: Document) -> int:
+    events = document.events or ()
+    return len(document.entities or ()) + len(events) + sum(len(event.arguments) for event in events) + len(document.attributions or ())
+
+
+def _kept(document: Document, least: Least) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    gone = {mark.id for mark in _marks(document) if mark.id and not _enough(mark.score, mark.label or "attribution", least)}
+    if document.entities is not None:
+        kept["entities"] = tuple(e for e in document.entities if _enough(e.score, e.label, least))
+    if document.events is not None:
+        kept["events"] = tuple(_event(e, least, gone) for e in document.events if _enough(e.score, e.label, least))
+    if document.attributions is not None:
+        kept["attributions"] = tuple(_orphaned(a, gone) for a in document.attributions if _enough(a.score, a.label or "attribution", least))
+    return kept
+
+
+def _marks(document: Document) -> Iterator[Any]:
+    yield from document.entities or ()
+    yield from document.events or ()
+    yield from document.attributions or ()
+
+
+def _event(event: Any, least: Least, gone: set[str]) -> Any:
+    arguments = [a for a in event.arguments if _enough(a.score, a.role, least)]
+    return msgspec.structs.replace(event, arguments=tuple(msgspec.structs.replace(a, ref=None) if a.ref in gone else a for a in arguments))
+
+
+def _orphaned(attribution: Any, gone: set[str]) -> Any:
+    return msgspec.structs.replace(attribution, parent=None) if attribution.parent in gone else attribution
+
+
+def _enough(score: float | None, label: str, least: Least) -> bool:
+    bound = least.get(label) if isinstance(least, Mapping) else least
+    return score is None or bound is None or score >= bound
