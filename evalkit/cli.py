@@ -28,6 +28,7 @@ from evalkit.intervals import resampling_of
 from evalkit.models import KINDS, load_model
 from evalkit.predict import predicted
 from evalkit.scores import Scores
+from evalkit.summary import many
 from evalkit.thresholds import above, left_out, thresholds
 from evalkit.verify import MOST_TOLD, verified
 from evalkit.version import evalkit_version
@@ -270,11 +271,6 @@ def with_progress(documents: Iterable[T], total: int) -> Iterator[T]:
         if now - started > 1 and now - said > 1:
             said = now
             print(f"{done:,} of {total:,} documents, {done / (now - started):.1f} a second", file=sys.stderr)
-
-
-def many(number: int, noun: str) -> str:
-    """1 document, 2 documents."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def chosen(zones: str) -> str | list[str]:

@@ -31,11 +31,14 @@ from evalkit.intervals import Resampling, ratios_of
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.render import RENDERERS, Report, Table, notebook
 from evalkit.scores import Scores
-from evalkit.stats import Floats, Words, bootstrap_p, detectable, holm, percentile, randomisation_p, resampled, trades, unit_keys
+from evalkit.stats import MOST_TRADES, Floats, Words, bootstrap_p, detectable, holm, percentile, randomisation_p, resampled, trades, unit_keys
+from evalkit.summary import many, signatures
 
 COMPARED = ("micro", "macro")
 FREE = ("model", "corpus")  # fields of a signature that may differ; of the corpus only its name
 SIGNIFICANT = 0.05
+SMALLEST_P = 0.001  # smaller ones are not told apart in print
+HEADLINES = ("entities/strict", "triggers/strict", "arguments/strict", "attribution-relations/strict")  # one for each question a corpus asks
 
 
 class Difference(NamedTuple):
@@ -70,6 +73,11 @@ class Comparison:
     how: Resampling
     trades: int
 
+    @property
+    def metrics(self) -> list[str]:
+        """What was compared."""
+        return list(dict.fromkeys(difference.metric for difference in self.differences))
+
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each two systems and metric."""
         return [difference._asdict() for difference in self.differences]
@@ -93,30 +101,35 @@ class Comparison:
         return notebook(_report(self))
 
 
-def compared(systems: Mapping[str, Scores], *, average: str = "micro", permutations: int = 10_000) -> Comparison:
-    """Compare scores two by two. Raises InputError for fewer than two, and for scores of other data, or made in another way."""
+def compared(systems: Mapping[str, Scores], metrics: Sequence[Metric] | None = None, *, average: str = "micro", permutations: int = 10_000) -> Comparison:
+    """Compare scores two by two; without metrics, by the HEADLINES that all have, or else by all that all have. Raises InputError for fewer than two, and for scores of other data, or made in another way."""
     if len(systems) < 2:
         raise InputError(f"{len(systems)} system to compare: two or more would do")
     if average not in COMPARED:
         raise UnknownName("average", average, COMPARED)
     if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1:
         raise InputError(f"permutations={shown(permutations)}: a whole number from 1 on would do")
-    metrics = _common(systems)
-    _refuse_unlike(systems, metrics)
+    chosen = _chosen(systems, metrics)
+    _refuse_unlike(systems, chosen)
     how = next(iter(systems.values())).how
-    found = [_difference(a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations) for metric in metrics for a, b in combinations(systems, 2)]
+    found = [_difference(a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations) for metric in chosen for a, b in combinations(systems, 2)]
     tested = [n for n, difference in enumerate(found) if difference.p is not None]
     for n, corrected in zip(tested, holm([found[n].p or 0.0 for n in tested])):
         found[n] = found[n]._replace(p_holm=corrected)
     return Comparison(systems, tuple(found), how, permutations)
 
 
-def _common(systems: Mapping[str, Scores]) -> list[str]:
+def _chosen(systems: Mapping[str, Scores], asked: Sequence[Metric] | None) -> list[str]:
+    if asked is not None:
+        for scores in systems.values():
+            for metric in asked:
+                scores[str(metric)]  # refuses what is not there
+        return list(map(str, asked))
     first, *others = systems.values()
     metrics = [metric for metric in first if all(metric in scores for scores in others)]
     if not metrics:
         raise InputError(f"{', '.join(systems)} have no metric in common")
-    return metrics
+    return [metric for metric in HEADLINES if metric in metrics] or metrics
 
 
 def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> None:
@@ -216,50 +229,55 @@ def _units(a: Ints, b: Ints) -> dict[str, int]:
 
 def _verdicts(comparison: Comparison) -> Iterator[str]:
     systems = list(comparison.systems)
-    for metric in dict.fromkeys(difference.metric for difference in comparison.differences):
+    unranked = []
+    for metric in comparison.metrics:
         mine = [difference for difference in comparison.differences if difference.metric == metric]
         apart = [d for d in mine if d.p_holm is not None and d.p_holm < SIGNIFICANT]
         if not apart:
-            yield f"{metric}: these {len(systems)} systems cannot be ranked on this corpus"
+            unranked.append(metric)
             continue
-        yield from (f"{metric}: {d.a if (d.difference or 0) > 0 else d.b} is better than {d.b if (d.difference or 0) > 0 else d.a} (p = {_p(d.p_holm)} after Holm)" for d in apart)
+        for d in apart:
+            better, worse = (d.a, d.b) if (d.difference or 0) > 0 else (d.b, d.a)
+            p = _p(d.p_holm) if (d.p_holm or 0) < SMALLEST_P else f"= {_p(d.p_holm)}"
+            yield f"{metric}: {better} {'does better on this article' if comparison.how.only_this_text else 'is better'} than {worse} (p {p} after Holm)"
         if len(apart) < len(mine):
             yield f"{metric}: not told apart: {', '.join(f'{d.a} and {d.b}' for d in mine if d not in apart)}"
+    if unranked:
+        yield f"these {len(systems)} systems cannot be ranked on this corpus (by {', '.join(unranked)})"
 
 
 def _report(comparison: Comparison) -> Report:
-    tables = [_scores(comparison), *(_table(comparison, metric) for metric in dict.fromkeys(d.metric for d in comparison.differences))]
-    how = comparison.how
-    first = next(iter(comparison.systems.values()))
-    foot = [*comparison.verdicts()]
+    how, first = comparison.how, next(iter(comparison.systems.values()))
+    foot = comparison.verdicts()
     if how.only_this_text:
         foot.append("descriptive: one document; intervals and p-values are over its sentences, and say nothing about other texts")
-    ways = "all trades" if all(d.exact for d in comparison.differences) else f"{comparison.trades:,} random trades, or all where these are no more than 20,000"
-    foot.append(f"p: paired approximate randomisation over {how.units} ({ways}); Holm over {_many(len(comparison.differences), 'test')}; seed {how.seed}")
+    ways = "all trades" if all(d.exact for d in comparison.differences) else f"{comparison.trades:,} random trades, or all where these are at most {MOST_TRADES:,}"
+    foot.append(f"p: paired approximate randomisation over {how.units} ({ways}); Holm over {many(len(comparison.differences), 'test')}; seed {how.seed}")
     if how.boot:
-        foot.append(f"intervals, p (bootstrap) and the smallest detectable difference: paired bootstrap, {how.boot:,} replicates; detectable with power .8 at level .05")
-    foot += ["|".join(f"{name}:{value}" for name, value in _binding(first[metric].signed).items()) for metric in dict.fromkeys(d.metric for d in comparison.differences)]
-    head = (f"{' and '.join(comparison.systems) if len(comparison.systems) == 2 else ', '.join(comparison.systems)} on {first.about['corpus']['name']} ({_many(how.documents, 'document')})",)
-    return Report(head, tuple(tables), tuple(foot), tuple(comparison.rows()))
+        foot.append(f"interval, p (boot) and detectable: paired bootstrap, {many(how.boot, 'replicate')}; detectable: the smallest difference that is found with power .8 at level .05")
+    foot += signatures({metric: _binding(first[metric].signed) for metric in comparison.metrics})
+    head = f"{' and '.join(comparison.systems) if len(comparison.systems) == 2 else ', '.join(comparison.systems)} on {first.about['corpus']['name']} ({many(how.documents, 'document')})"
+    return Report((head,), (_scores(comparison), _table(comparison)), tuple(foot), tuple(comparison.rows()))
 
 
 def _scores(comparison: Comparison) -> Table:
-    """F1 of each system under each metric; the best stands out, with a mark for each system that it is better than."""
-    metrics = list(dict.fromkeys(d.metric for d in comparison.differences))
+    """F1 of each system under each metric; the best stands out, with a letter for each system that it is better than."""
     average = comparison.differences[0].average
-    values = {name: [getattr(scores[metric], average).f1 for metric in metrics] for name, scores in comparison.systems.items()}
     letters = {name: chr(ord("a") + n) for n, name in enumerate(comparison.systems)} if len(comparison.systems) <= 26 else {}
     rows, best = [], set()
-    for at, (name, own) in enumerate(values.items()):
-        cells = [f"{name} ({letters[name]})" if letters else name]
-        for n, (metric, value) in enumerate(zip(metrics, own)):
+    for at, metric in enumerate(comparison.metrics):
+        values = {name: getattr(scores[metric], average).f1 for name, scores in comparison.systems.items()}
+        cells = [metric]
+        for n, (name, value) in enumerate(values.items()):
             marks = "".join(letters.get(other, "") for other in values if _beats(comparison, metric, name, other))
             cells.append("–" if value is None else f"{value:.3f}{f' {marks}' if marks else ''}")
-            if value is not None and value == max(of[n] for of in values.values() if of[n] is not None) and any(of[n] != value for of in values.values()):
+            known = [other for other in values.values() if other is not None]
+            if value is not None and value == max(known) > min(known):
                 best.add((at, n + 1))
         rows.append(tuple(cells))
     notes = ("a letter behind a value: better than that system (p < .05 after Holm)",) if letters else ()
-    return Table(f"F1, {average}", ("system", *metrics), tuple(rows), notes, (), frozenset(best))
+    columns = ("metric", *(f"{name} ({letters[name]})" if letters else name for name in comparison.systems))
+    return Table(f"F1, {average} (the best of a line stands out)", columns, tuple(rows), notes, (), frozenset(best))
 
 
 def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:
@@ -269,23 +287,19 @@ def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:
     return False
 
 
-def _table(comparison: Comparison, metric: str) -> Table:
-    columns = ("systems", "difference", f"{100 * comparison.how.level:g} % interval", "p", "p (Holm)", "p (bootstrap)", "win/tie/loss", "detectable")
-    mine = [d for d in comparison.differences if d.metric == metric]
+def _table(comparison: Comparison) -> Table:
+    columns = ("metric", "systems", "difference", f"{100 * comparison.how.level:g} % interval", "p", "p (Holm)", "p (boot)", "win/tie/loss", "detectable")
     rows = tuple(
         (
-            f"{d.a} – {d.b}", "–" if d.difference is None else f"{d.difference:+.3f}", "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
+            d.metric, f"{d.a} – {d.b}", "–" if d.difference is None else f"{d.difference:+.3f}", "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
             _p(d.p), _p(d.p_holm), _p(d.p_bootstrap), f"{d.wins}/{d.ties}/{d.losses}", "–" if d.detectable is None else f"{d.detectable:.3f}",
         )
-        for d in mine
+        for d in comparison.differences
     )  # fmt: skip
-    reasons = dict.fromkeys(d.why_not for d in mine if d.why_not)
-    return Table(f"Differences of F1, {metric}", columns, rows, (f"no interval (–): {'; '.join(reasons)}",) if reasons else (), ("p (bootstrap)", "win/tie/loss"))
+    reasons = dict.fromkeys(d.why_not for d in comparison.differences if d.why_not)
+    notes = (f"no interval (–): {'; '.join(reasons)}",) if reasons else ()
+    return Table("Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss"))
 
 
 def _p(value: float | None) -> str:
-    return "–" if value is None else "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return "–" if value is None else "<.001" if value < SMALLEST_P else f"{value:.3f}".lstrip("0") if value < 0.9995 else "1"

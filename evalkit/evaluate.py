@@ -79,7 +79,8 @@ def compare(
     """Compare two systems or more: scores, or predictions with `gold=`; `compare(a=…, b=…)` names them.
 
     A path ends in .json for a saved result, else it holds predictions. average: "micro", or "macro". permutations: how many
-    trades are drawn where there are too many to go through. metrics, options (of `score`): for predictions.
+    trades are drawn where there are too many to go through. metrics: those that are compared; without them one for each layer,
+    strict. options: those of `score`, for predictions.
     Raises InputError for scores that were not made alike, and for two systems of one name.
     """
     everything = [*((None, system) for system in systems), *named_systems.items()]
@@ -90,7 +91,7 @@ def compare(
         if own in found:
             own = next(f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found)
         found[own] = scores
-    return compared(found, average=average, permutations=permutations)
+    return compared(found, None if metrics is None else named(metrics), average=average, permutations=permutations)
 
 
 def _scored(system: Scores | Corpus | str | Path, gold: Corpus | str | Path | None, metrics: Any, options: Mapping[str, Any]) -> Scores:

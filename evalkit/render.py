@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, NARROWEST = 100, 40
+WIDTH, NARROWEST = 112, 40
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def summarised(
     ]
     shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
     tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
-    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *(f"Warning: {warning}" for warning in warnings(about)), *_signatures(signed)]
+    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
     return Report(tuple(_head(about)), tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
@@ -105,15 +105,15 @@ class Told:
         if not self.how.boot:
             return
         numbers: dict[int, list[str]] = {}
-        for metric, many in drawn.items():
-            numbers.setdefault(many, []).append(metric.split("/")[0])
+        for metric, n in drawn.items():
+            numbers.setdefault(n, []).append(metric.split("/")[0])
         unit = self.how.units.removesuffix("s")
-        told = ", ".join(_many(n, unit) + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "") for n, layers in numbers.items())
-        way = f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap, {_many(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
+        told = ", ".join(many(n, unit) + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "") for n, layers in numbers.items())
+        way = f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap, {many(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
         if self.how.only_this_text:
             yield f"{self.name}: sentence-resampling range of F1, this article only ({way}); it is no confidence interval"
         elif self.how.units == "sentences":
-            yield f"{self.name} of F1: {way}; conditional on these {_many(self.how.documents, 'document')}"
+            yield f"{self.name} of F1: {way}; conditional on these {many(self.how.documents, 'document')}"
         else:
             yield f"{self.name} of F1: {way}"
 
@@ -121,9 +121,9 @@ class Told:
 def _head(about: Mapping[str, Any]) -> Iterator[str]:
     corpus = about.get("corpus", {})
     documents, failures = corpus.get("documents", 0), about.get("failures", {})
-    yield f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')} ({_many(documents, 'document')})"
+    yield f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')} ({many(documents, 'document')})"
     if failures:
-        yield f"FAILED on {len(failures)} of {_many(documents, 'document')}; their gold items count as missed:"
+        yield f"FAILED on {len(failures)} of {many(documents, 'document')}; their gold items count as missed:"
         yield from (f"  {id}: {reason}" for id, reason in list(failures.items())[:5])
 
 
@@ -175,7 +175,7 @@ def _table(told: Told, rows: Sequence[Row], metric: str, more: tuple[tuple[str, 
     averages = [row for row in mine if row.average in ("micro", "macro")]
     lines = [*(told.line(row.label, row) for row in there), *(told.line(row.average, row) for row in averages)]
     in_gold = sum(bool(row.gold) for row in labels)
-    notes = f"macro over the {_many(in_gold, 'label')} that gold has; gold or prediction has {len(there)}"
+    notes = f"macro over the {many(in_gold, 'label')} that gold has; gold or prediction has {len(there)}"
     if len(labels) > len(there):
         notes += f", and {len(labels) - len(there)} more are declared"
     layer, scheme = metric.split("/")
@@ -204,14 +204,15 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
+    """1 document, 2 documents."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any]) -> Iterator[str]:
     yield from _by_reason(set_aside, _REASONS, "Set aside")
     yield from _by_reason(set_aside, _WRONG, "Counted as wrong")
-    yield from (f"  {many} × {reason}" for reason, many in list(about.get("unplaced", {}).items())[:3])
+    yield from (f"  {n} × {reason}" for reason, n in list(about.get("unplaced", {}).items())[:3])
 
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:
@@ -229,10 +230,10 @@ def warnings(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"{layer}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
 
 
-def _signatures(signatures: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def signatures(signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """One line for metrics whose signatures differ in nothing else."""
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for metric, fields in signatures.items():
+    for metric, fields in signed.items():
         alike.setdefault(tuple((name, "" if name == "metric" else value) for name, value in fields.items()), []).append(metric)
     for shared, metrics in alike.items():
         yield "|".join(f"{name}:{'+'.join(metrics) if name == 'metric' else value}" for name, value in shared)

@@ -10,7 +10,7 @@ import sys
 import pytest
 from marked import corpus
 
-from evalkit import Corpus, Document, load_corpus
+from evalkit import Corpus, Document, Entity, load_corpus
 from evalkit.corpus import bundled
 
 EVALKIT = [sys.executable, "-m", "evalkit.cli"]
@@ -230,3 +230,99 @@ def test_the_sentence_rule_is_off_where_no_schema_sets_it(tmp_path):
     path.write_text(path.read_text(encoding="utf-8").replace('"start":64,"end":69', '"start":94,"end":99'), encoding="utf-8")
 
     assert evalkit("validate", path).returncode == 0
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Gold, a system, and its saved result."""
+    gold = corpus(*["[Ada|PER] met [Bo|PER] in [Rome|LOC]. " * 3] * 25)
+    said = corpus(*["[Ada|PER] met Bo in [Rome|LOC]. " * 3, "Ada met [Bo|LOC] in [Rome|LOC]. " * 3] * 12, "[Ada|PER] met Bo in Rome. " * 3)
+    gold.save(tmp_path / "gold.jsonl")
+    said.save(tmp_path / "said.jsonl")
+    assert evalkit("score", tmp_path / "gold.jsonl", tmp_path / "said.jsonl", "--save", tmp_path / "said.json").returncode == 0
+    return tmp_path
+
+
+def test_a_saved_result_is_reported_again_without_the_model(results):
+    first = evalkit("score", results / "gold.jsonl", results / "said.jsonl").stdout
+    (results / "said.jsonl").unlink()
+
+    assert evalkit("report", results / "said.json").stdout == first
+    for form, start in (("markdown", "said on gold"), ("latex", "% needs"), ("html", "<!doctype html>"), ("csv", "metric,label"), ("json", "{")):
+        assert evalkit("report", results / "said.json", "--format", form).stdout.startswith(start)
+
+
+def test_results_of_shards_are_reported_as_one(results):
+    lines = {name: (results / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True) for name in ("gold", "said")}
+    for part, (first, last) in enumerate([(0, 10), (10, 25)]):
+        (results / f"{part}").mkdir()
+        for name in lines:
+            (results / f"{part}" / f"{name}.jsonl").write_text("".join(lines[name][first:last]), encoding="utf-8")
+        evalkit("score", results / f"{part}/gold.jsonl", results / f"{part}/said.jsonl", "--save", results / f"{part}.json")
+
+    merged = evalkit("report", results / "0.json", results / "1.json", "--format", "json")
+
+    assert merged.stdout == (results / "said.json").read_text(encoding="utf-8")
+
+
+def test_verify_says_the_same_or_what_differs(results):
+    same = evalkit("verify", results / "said.json", results / "gold.jsonl", results / "said.jsonl")
+    other = evalkit("verify", results / "said.json", results / "gold.jsonl", results / "gold.jsonl")
+
+    assert (same.returncode, same.stdout) == (0, f"{results / 'said.json'}: the same\n")
+    assert other.returncode == 2
+    assert "counts: entities/strict: cells" in other.stderr
+    assert len(other.stderr.splitlines()) <= 21
+
+
+def test_compare_takes_results_and_predictions(results):
+    by_result = evalkit("compare", results / "said.json", results / "said.json", "--metrics", "ner")
+    by_prediction = evalkit("compare", results / "said.jsonl", results / "gold.jsonl", "--gold", results / "gold.jsonl", "--metrics", "ner", "--format", "json")
+
+    assert by_result.returncode == by_prediction.returncode == 0
+    assert "these 2 systems cannot be ranked on this corpus (by entities/strict)" in by_result.stdout
+    (found,) = json.loads(by_prediction.stdout)["differences"]
+    assert (found["a"], found["b"], found["p"] < 0.001, found["difference"] < 0) == ("said", "gold", True, True)
+
+
+def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
+    evalkit("score", results / "gold.jsonl", results / "said.jsonl", "--seed", "7", "--save", results / "other.json")
+
+    done = evalkit("compare", results / "said.json", results / "other.json")
+
+    assert (done.returncode, done.stderr) == (2, "evalkit: entities/strict: seed is '12345' for said and '7' for other: only scores made alike can be compared\n")
+
+
+def test_a_threshold_leaves_out_what_scores_lower_and_says_so(tmp_path):
+    gold = corpus("[Ada|PER] met [Bo|PER]")
+    gold.save(tmp_path / "gold.jsonl")
+    (tmp_path / "mine.py").write_text("def find(text):\n    return [{'start': 0, 'end': 3, 'label': 'PER', 'score': 0.9}, {'start': 4, 'end': 7, 'label': 'PER', 'score': 0.2}]\n")
+
+    done = evalkit("run", tmp_path / "gold.jsonl", "-m", f"{tmp_path}/mine.py:find", "--threshold", "0.5", "--format", "json")
+
+    data = json.loads(done.stdout)
+    assert done.stderr == "--threshold 0.5: 1 annotations of a lower score are left out\n"
+    assert (data["model"].endswith(":find>=0.5"), data["rows"][0]["precision"]) == (True, 1.0)
+    assert evalkit("run", "--threshold", "x").returncode == 2
+
+
+def test_a_curve_is_told_and_drawn(tmp_path):
+    Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3, score=0.9), Entity("PER", 4, 7, score=0.5)])]).save(tmp_path / "said.jsonl")
+    corpus("[Ada|PER] met Bo").save(tmp_path / "gold.jsonl")
+    text = (tmp_path / "gold.jsonl").read_text(encoding="utf-8").replace("d0", "d")
+    (tmp_path / "gold.jsonl").write_text(text, encoding="utf-8")
+
+    done = evalkit("curve", tmp_path / "gold.jsonl", tmp_path / "said.jsonl")
+    drawn = evalkit("curve", tmp_path / "gold.jsonl", tmp_path / "said.jsonl", "-o", tmp_path / "c.png")
+
+    assert "PER 1.000 0.900 1.000 2 1" in " ".join(done.stdout.split())
+    assert (drawn.returncode, (tmp_path / "c.png").read_bytes()[1:4]) == (0, b"PNG")
+
+
+def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_runs():
+    done = evalkit("run", "--metrics", "ner", "--level", "0.8", "--boot", "50", "--units", "documents")
+    refused = evalkit("run", "--level", "80")
+
+    assert "80 % range" in done.stdout
+    assert "|units:documents|boot:50|" in done.stdout
+    assert (refused.returncode, refused.stderr) == (2, "evalkit: level=80.0: a number between 0 and 1 would do, such as 0.95\n")

@@ -45,3 +45,35 @@ def test_csv_runs_no_formula(scores):
 def test_an_unknown_format_is_answered_with_the_known_ones(scores):
     with pytest.raises(ValueError, match="no format 'text'; formats: json, table, markdown, latex, csv, html"):
         scores.render("text")
+
+
+def test_latex_escapes_what_would_be_a_command():
+    hostile = ["a\\input{x}", "50%", "a&b", "$x$", "#1", "a_b", "{", "~^"]
+    corpus = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(hostile)])])
+
+    told = score(corpus, corpus, ["ner"]).to_latex()
+
+    lines = [line for line in told.splitlines() if line.endswith(r" \\")]
+    assert all(line.replace(r"\&", "").count("&") == 8 for line in lines)
+    assert r"a\textbackslash{}input\{x\} & " in told
+    assert r"50\% & " in told
+    assert [line for line in told.splitlines() if line.startswith("%") and "a&b" in line] == []
+
+
+def test_html_shows_labels_and_runs_none(scores):
+    told = scores.to_html()
+
+    assert "&lt;b&gt;" in told
+    assert "<b>" not in told.partition("<body>")[2]
+    assert "default-src 'none'" in told
+    assert "<script" not in told
+    assert "\x1b" not in told
+    assert scores._repr_html_() in told
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told(scores):
+    told = scores.render("table", width=70)
+
+    assert max(len(line) for line in told.splitlines() if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))) <= 70
+    assert "left out, for want of room: TP, FP, FN" in told
+    assert "left out" not in str(scores)

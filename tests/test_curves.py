@@ -1,0 +1,143 @@
+"""Predictions that carry scores have a curve, a best threshold, and can be cut at one."""
+
+import json
+import random
+
+import pytest
+from sklearn.metrics import average_precision_score
+
+from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Span, Unplaced, score
+from evalkit.curves import curves
+from evalkit.thresholds import above, left_out, thresholds
+
+TEXT = "x" * 100
+
+
+def scored(*entities):
+    return Corpus([Document("d", TEXT, [Entity(label, at, at + 2, score=value) for label, at, value in entities])], name="model")
+
+
+def gold(*entities):
+    return Corpus([Document("d", TEXT, [Entity(label, at, at + 2) for label, at in entities])], name="gold")
+
+
+def test_the_curve_of_a_label_is_worked_out_by_hand():
+    found = curves(gold(("A", 0), ("A", 10), ("A", 20)), scored(("A", 0, 0.9), ("A", 50, 0.8), ("A", 10, 0.7)))
+
+    curve = found.curves[0]
+    assert (curve.label, curve.thresholds) == ("A", (0.7, 0.8, 0.9))
+    assert curve.precision == pytest.approx((2 / 3, 1 / 2, 1))
+    assert curve.recall == pytest.approx((2 / 3, 1 / 3, 1 / 3))
+    assert curve.average_precision == pytest.approx(1 / 3 * 1 + 1 / 3 * 2 / 3)
+    assert (curve.best_threshold, curve.best_f1) == (0.7, pytest.approx(2 / 3))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_threshold_of_the_curve_is_a_score_of_its_own(seed):
+    draw = random.Random(seed)
+    right = gold(*(("AB"[at % 2], at) for at in range(0, 60, 3)))
+    said = scored(*((draw.choice("AB"), at + draw.choice([0, 0, 0, 1]), round(draw.random(), 1)) for at in range(0, 90, 3)))
+
+    found = curves(right, said)
+
+    for curve in found.curves:
+        for threshold, precision, recall in zip(curve.thresholds, curve.precision, curve.recall, strict=True):
+            scores = score(right, above(said, threshold), "ner", boot=0)["ner"]
+            row = scores.micro if curve.label is None else scores[curve.label]
+            assert (precision, recall) == pytest.approx((row.precision, row.recall))
+        best = [score(right, above(said, t), "ner", boot=0)["ner"] for t in curve.thresholds]
+        assert curve.best_f1 == pytest.approx(max((s.micro if curve.label is None else s[curve.label]).f1 for s in best))
+
+
+def test_average_precision_is_sklearns_where_all_gold_was_predicted():
+    right = gold(("A", 0), ("A", 10), ("A", 20))
+    said = scored(("A", 0, 0.9), ("A", 50, 0.8), ("A", 10, 0.7), ("A", 60, 0.5), ("A", 20, 0.3))
+
+    found = curves(right, said)
+
+    assert found.curves[0].average_precision == pytest.approx(average_precision_score([1, 0, 1, 0, 1], [0.9, 0.8, 0.7, 0.5, 0.3]))
+
+
+def test_copies_and_what_has_no_place_count_as_wrong():
+    document = scored(("A", 0, 0.9), ("A", 0, 0.8))[0]
+    said = Corpus([Document("d", TEXT, document.entities, unplaced=[Unplaced("entities", "A", "absent")])])
+
+    curve = curves(gold(("A", 0)), said).curves[0]
+
+    assert (curve.predicted, curve.precision) == (3, pytest.approx((1 / 3, 1 / 2)))
+
+
+@pytest.mark.parametrize("layer", ["triggers", "arguments", "attached-arguments", "realis", "attributions", "attribution-relations", "tokens"])
+def test_every_layer_knows_the_scores_of_its_items(layer):
+    def document(first, second):
+        return Document(
+            "d", "ab cd ef gh",
+            [Entity("A", 0, 2, score=first), Entity("A", 3, 5, score=second)],
+            [Event("E", Span(0, 2), [Argument("R", 3, 5, score=first)], realis="X", score=first), Event("F", Span(6, 8), [Argument("R", 3, 5, score=second)], realis="X", score=second)],
+            [Attribution(Span(0, 2), Span(3, 5), score=first), Attribution(Span(6, 8), Span(9, 11), Span(0, 2), score=second)],
+        )  # fmt: skip
+
+    found = curves(Corpus([document(None, None)]), Corpus([document(0.9, 0.4)]), f"{layer}/strict")
+
+    assert found.curves[-1].thresholds == (0.4, 0.9)
+    assert found.curves[-1].average_precision == 1.0
+
+
+def test_a_label_that_was_never_right_has_no_best_threshold():
+    found = curves(gold(("A", 0)), scored(("A", 5, 0.9), ("B", 9, 0.1)))
+
+    assert [(c.label, c.average_precision, c.best_threshold) for c in found.curves] == [("A", 0.0, None), ("B", None, None), (None, 0.0, None)]
+    assert "–" in str(found)
+
+
+def test_predictions_without_scores_are_refused():
+    with pytest.raises(InputError, match="document 'd': 'xx' at 0 was predicted without a score"):
+        curves(gold(("A", 0)), scored(("A", 0, None)))
+
+
+def test_a_scheme_that_depends_on_other_predictions_is_refused():
+    with pytest.raises(InputError, match="entities/type: under type, what is right depends on what else is predicted; entities/strict would do"):
+        curves(gold(("A", 0)), scored(("A", 0, 0.5)), "entities/type")
+
+
+def test_curves_have_formats_and_pictures(tmp_path):
+    found = curves(gold(("A", 0), ("$B", 9)), scored(("A", 0, 0.9), ("A", 5, 0.3), ("$B", 9, 0.5)))
+
+    found.draw(tmp_path / "c.png")
+    found.draw(tmp_path / "c.svg")
+
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert b"average precision" in (tmp_path / "c.svg").read_bytes() or (tmp_path / "c.svg").stat().st_size > 5000
+    assert json.loads(found.render("json"))["curves"][-1]["thresholds"] == [0.3, 0.5, 0.9]
+    assert "average\\_precision" in found.render("latex") or "average precision" in found.render("latex")
+    with pytest.raises(InputError, match="no format 'pdf'"):
+        found.render("pdf")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0.5", 0.5), ("PER=0.7,ORG=0.4", {"PER": 0.7, "ORG": 0.4}), ("a=b=0.1", {"a=b": 0.1})])
+def test_thresholds_are_read(text, expected):
+    assert thresholds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf"])
+def test_what_is_no_threshold_is_refused(text):
+    with pytest.raises(InputError, match="a number would do, or LABEL=NUMBER,LABEL=NUMBER"):
+        thresholds(text)
+
+
+def test_what_scores_lower_is_left_out_and_counted():
+    said = Corpus([Document(
+        "d", "ab cd ef gh",
+        [Entity("A", 0, 2, score=0.9), Entity("B", 3, 5, score=0.4, id="T2"), Entity("A", 6, 8)],
+        [Event("E", Span(0, 2), [Argument("R", 3, 5, score=0.3), Argument("R", 6, 8, ref="T2")], score=0.8), Event("E", Span(6, 8), score=0.2)],
+        [Attribution(Span(0, 2), Span(3, 5), id="A1", score=0.1), Attribution(Span(6, 8), Span(9, 11), parent="A1")],
+    )], name="m")  # fmt: skip
+
+    kept = above(said, 0.5)[0]
+
+    assert [(e.label, e.start) for e in kept.entities] == [("A", 0), ("A", 6)]
+    assert [(e.trigger.start, [(a.start, a.ref) for a in e.arguments]) for e in kept.events] == [(0, [(6, None)])]
+    assert [(a.cue.start, a.parent) for a in kept.attributions] == [(6, None)]
+    assert left_out(said, 0.5) == 4
+    assert above(said, {"B": 0.5, "A": 0.95}).name == "m>=A=0.95+B=0.5"
+    assert [e.label for e in above(said, {"B": 0.5})[0].entities] == ["A", "A"]
