@@ -87,7 +87,8 @@ class Curves:
             if curve.average_precision is not None:
                 label = f"{(curve.label or 'micro').replace('$', chr(92) + '$')} ({curve.average_precision:.2f})"
                 style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
-                axes.step(curve.recall[::-1], curve.precision[::-1], where="post", label=label, **style)
+                recall, precision = curve.recall[::-1], curve.precision[::-1]
+                axes.step((0.0, *recall), (precision[0], *precision), where="post", label=label, **style)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=f"{self.model} on {self.corpus}, {self.metric}".replace("$", r"\$"))
         axes.legend(title="average precision", fontsize="small")
         with mpl.rc_context({"svg.hashsalt": "evalkit"}):

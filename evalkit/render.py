@@ -166,7 +166,8 @@ _BODY = """<div class="evalkit"><style>
 .evalkit .scroll { overflow-x: auto }
 .evalkit .head { font-size: 1.15em; font-weight: 600; margin: 0 }
 .evalkit .note { margin: 0; opacity: .75 }
-.evalkit .foot { font-size: .85em; opacity: .85; overflow-wrap: anywhere }
+.evalkit .foot { margin-top: 1.5em }
+.evalkit .foot p { margin: .2em 0; font-size: .85em; opacity: .85; overflow-wrap: anywhere }
 </style>
 {% for line in report.head %}<p class="head">{{ line }}</p>
 {% endfor %}{% for table in report.tables %}<div class="scroll"><table><caption>{{ table.title }}</caption>

@@ -33,7 +33,7 @@ def verified(result: Scores, gold: Corpus | str | Path, predicted: Corpus | str 
     one, two = (_without_names(json.loads(scores.to_json())) for scores in (result, again))
     rows = [data.pop("rows") for data in (one, two)]
     # Rows follow from counts: where these differ, so do those, and say nothing more.
-    return list(_differing(one, two)) or list(_differing(*rows, "rows: "))
+    return list(_differing(one, two)) or list(_differing(rows[0], rows[1], "rows: "))
 
 
 def _without_names(data: dict[str, Any]) -> dict[str, Any]:
