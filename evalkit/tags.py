@@ -121,11 +121,15 @@ class Tags:
     def _coded(self, raw: Any, starts: Ints, ends: Ints, side: str) -> Ints | None:
         """The code of each tag, by its bytes: two words of eight each. None where a tag is longer."""
         lengths = ends - starts
-        if lengths.max(initial=0) > WIDTH:
+        longest = int(lengths.max(initial=0))
+        if longest > WIDTH:
             return None
         # The eight bytes from any place on, as one little-endian word.
         word_at = np.ndarray((len(raw) - 7,), "<u8", raw.tobytes(), strides=(1,))
-        words = np.stack([word_at[starts] & _MASKS[np.minimum(lengths, 8)], word_at[starts + 8] & _MASKS[np.maximum(lengths - 8, 0)]], axis=1)
+        words = np.zeros((len(starts), 2), np.uint64)
+        words[:, 0] = word_at[starts] & _MASKS[np.minimum(lengths, 8)]
+        if longest > 8:
+            words[:, 1] = word_at[starts + 8] & _MASKS[np.maximum(lengths - 8, 0)]
         with np.errstate(over="ignore"):
             key = words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1]
         found = np.searchsorted(self._keys, key)
@@ -172,7 +176,8 @@ class Tags:
         `shift`: how many sequences came before, for the message.
         """
         borders = np.concatenate([[0], np.cumsum(read.lengths)])
-        sequence = np.searchsorted(borders, read.where, side="right") - 1
+        # Where each sequence's tags begin among those that are not O: far fewer searches than where each tag belongs.
+        sequence = np.repeat(np.arange(len(read.lengths)), np.diff(np.searchsorted(read.where, borders)))
         neighbours = Neighbours(read, sequence)
         opens, closes = neighbours.cut()
         improper = neighbours.improper(self.tagging)
