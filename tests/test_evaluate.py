@@ -399,3 +399,15 @@ def test_an_attribution_without_a_source_has_two_items():
     gold = said(Document("d", "It was said so", attributions=[Attribution(Span(3, 11), Span(12, 14))]))
 
     assert score(gold, gold)["attributions/strict"].micro.gold == 2
+
+
+def test_an_event_that_is_repeated_with_its_arguments_in_another_order_is_a_copy():
+    arguments = [Argument("Who", 0, 3), Argument("Whom", 8, 10)]
+    event, turned = Event("Meet", Span(4, 7), arguments), Event("Meet", Span(4, 7), arguments[::-1])
+    gold, repeated = (Corpus([Document("d", "Ada met Bo", events=events)]) for events in ([event], [event, turned]))
+
+    scores = score(gold, repeated, ["tri-c", "arg-c"])
+
+    assert (scores["tri-c"].micro.tp, scores["tri-c"].micro.fp, scores["arg-c"].micro.fp) == (1, 1, 2)
+    with pytest.raises(LoadError, match=r"events\[1\]: repeats events\[0\] in all but id and score"):
+        score(repeated, gold, ["tri-c"])

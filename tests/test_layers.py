@@ -37,7 +37,8 @@ def entity(draw):
 def event(draw):
     trigger = draw(st.sampled_from([Span(0, 3), Span(12, 16), Span(33, 36)]))
     arguments = draw(st.lists(st.tuples(st.sampled_from(ROLES), st.sampled_from([(0, 3), (2, 5), (28, 30), (40, 44)])), max_size=2, unique=True))
-    return Event(draw(st.sampled_from(LABELS)), trigger, [Argument(role, *at) for role, at in arguments], realis=draw(st.sampled_from(REALIS)))
+    # In one order: events that differ in the order of their arguments alone are one annotation twice (see test_evaluate.py).
+    return Event(draw(st.sampled_from(LABELS)), trigger, [Argument(role, *at) for role, at in sorted(arguments)], realis=draw(st.sampled_from(REALIS)))
 
 
 @st.composite
