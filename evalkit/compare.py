@@ -298,7 +298,7 @@ def _table(comparison: Comparison) -> Table:
     )  # fmt: skip
     reasons = dict.fromkeys(d.why_not for d in comparison.differences if d.why_not)
     notes = (f"no interval (–): {'; '.join(reasons)}",) if reasons else ()
-    return Table("Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss"))
+    return Table("Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss", "p", "detectable"))
 
 
 def _p(value: float | None) -> str:

@@ -16,7 +16,7 @@ WIDTH, NARROWEST = 112, 40
 class Table:
     """A title, the names of the columns, and rows of cells that are ready to be shown. The first column is to the left.
 
-    `less`: columns that a narrow terminal does without. `best`: the (row, column) of cells that stand out.
+    `less`: columns that a narrow terminal does without, the first of them first. `best`: the (row, column) of cells that stand out.
     """
 
     title: str
@@ -72,7 +72,7 @@ def _text(report: Report, width: int | None = None) -> str:
     for line in report.head:
         console.print(safe(line), soft_wrap=True)
     for every in report.tables:
-        table = every if every.width <= width or not every.less else every.without(every.less)
+        table = _fitted(every, width)
         rich = RichTable(title=Text(safe(table.title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for n, name in enumerate(table.columns):
             rich.add_column(Text(safe(name)), justify="right" if n else "left", overflow="fold")
@@ -87,6 +87,15 @@ def _text(report: Report, width: int | None = None) -> str:
     for line in report.foot:
         console.print(safe(line), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _fitted(table: Table, width: int) -> Table:
+    """The table with as many of its columns as there is room for."""
+    for n in range(len(table.less) + 1):
+        fitted = table.without(table.less[:n]) if n else table
+        if fitted.width <= width:
+            break
+    return fitted
 
 
 def _markdown(report: Report, _width: int | None = None) -> str:

@@ -17,7 +17,7 @@ from evalkit.render import Report, Table
 Row = Any  # scores.Row, or what looks like one
 
 FEW_ITEMS = 10
-_LESS = ("TP", "FP", "FN")  # columns that a narrow terminal does without
+_LESS = ("TP", "FP", "FN", "support")  # columns that a narrow terminal does without, in this order
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I", "triggers/strict": "Tri-C", "arguments/exact": "Arg-I", "arguments/strict": "Arg-C",
     "attached-arguments/exact": "Arg-I+", "attached-arguments/strict": "Arg-C+",
