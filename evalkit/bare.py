@@ -122,7 +122,7 @@ def _spans(documents: Sequence[Sequence[Triple]], labels: Codes, name: str, firs
         proper = np.array([_is_span(span) for span in flat], bool)
     if not proper.all():
         at = int(np.flatnonzero(~proper)[0])
-        raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end would do")
+        raise InputError(f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end, label) with 0 <= start < end < 2**62 would do")
     return document, start, end, label
 
 
@@ -176,7 +176,7 @@ def _scores(
         "corpus": {"name": "gold", "documents": how.documents},
         "options": {"metrics": [str(metric) for metric in wanted], **signed},
         "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
-        "failures": {}, "unplaced": {}, "absent": 0, "unmapped": {}, "nowhere": [],
+        "failures": {}, "unplaced": {}, "layers": {"gold": ["entities"], "predicted": ["entities"], "owed": {}, "silent": False}, "elsewhere": [], "absent": 0, "unmapped": {}, "nowhere": [],
     }  # fmt: skip
     return Scores(counts(muc=False), how, about=about, recount=lambda: counts(muc=True))
 

@@ -29,7 +29,7 @@ from evalkit.models import KINDS, load_model
 from evalkit.predict import predicted
 from evalkit.scores import Scores
 from evalkit.summary import many
-from evalkit.thresholds import above, left_out, thresholds
+from evalkit.thresholds import Least, above, thresholds, told
 from evalkit.verify import MOST_TOLD, verified
 from evalkit.version import evalkit_version
 
@@ -67,6 +67,7 @@ Units = Annotated[str, typer.Option("--units", help="What is drawn for the inter
 Boot = Annotated[int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
 Level = Annotated[float, typer.Option("--level", help="Of the intervals.")]
+Threshold = Annotated[str | None, typer.Option("--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4.")]
 Save = Annotated[Path | None, typer.Option("--save", help="Write the result (JSON) for report, compare and verify.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")]
 Form = Annotated[Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")]
@@ -93,21 +94,22 @@ def run(
     boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
-    threshold: Annotated[str | None, typer.Option("--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4.")] = None,
+    threshold: Threshold = None,
     form: Form = None,
     output: Output = None,
     save: Save = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
     check_writable(output, corpus)
-    check_writable(save, corpus, option="--save")
+    check_writable(save, corpus, str(output) if output else None, option="--save")
     gold = load_corpus(corpus)
-    least = thresholds(threshold) if threshold else None
-    resampling_of(len(gold), units, boot, seed, level)  # what is wrong is said before the model runs
+    least = None if threshold is None else thresholds(threshold)
+    form_of(form, output)
+    # What is wrong with the options is said before the model runs.
+    score(gold, gold, metrics, labels=labels, zones=chosen(zones), boot=0)
+    resampling_of(len(gold), units, boot, seed, level)
     answers = answered(model, arguments, gold)
-    if least is not None:
-        print(f"--threshold {threshold}: {left_out(answers, least)} annotations of a lower score are left out", file=sys.stderr)
-        answers = above(answers, least)
+    answers = cut(answers, threshold, least)
     scores = score(gold, answers, metrics, labels=labels, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
     report(scores, form, output, save)
 
@@ -117,12 +119,14 @@ def predict(
     corpus: CorpusPath = None,
     model: ModelName = "rules",
     arguments: ModelArguments = None,
+    threshold: Threshold = None,
     output: Output = None,
 ) -> None:
     """Run a model over a corpus and write its predictions as JSONL."""
     check_writable(output, corpus)
+    least = None if threshold is None else thresholds(threshold)
     gold = load_corpus(corpus)
-    answers = answered(model, arguments, gold)
+    answers = cut(answered(model, arguments, gold), threshold, least)
     if output:
         write(answers, output)
     else:
@@ -151,7 +155,8 @@ def score_(
 ) -> None:
     """Score predictions that were saved."""
     check_writable(output, gold, predictions)
-    check_writable(save, gold, predictions, option="--save")
+    check_writable(save, gold, predictions, str(output) if output else None, option="--save")
+    form_of(form, output)
     scores = score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
     report(scores, form, output, save)
 
@@ -165,7 +170,8 @@ def report_(
 ) -> None:
     """Print saved results again, in any format; several are the shards of one corpus."""
     check_writable(output, *map(str, results))
-    check_writable(save, *map(str, results), option="--save")
+    check_writable(save, *map(str, results), str(output) if output else None, option="--save")
+    form_of(form, output)
     loaded = [Scores.load(path) for path in results]
     report(loaded[0] if len(loaded) == 1 else Scores.merge(loaded), form, output, save)
 
@@ -178,19 +184,24 @@ def compare_(
     average: Annotated[str, typer.Option("--average", help="micro or macro.")] = "micro",
     permutations: Annotated[int, typer.Option("--permutations", min=1, help="Trades that are drawn where there are too many to go through.")] = 10_000,
     labels: Labels = None,
-    zones: Zones = "primary",
-    units: Units = "auto",
-    boot: Boot = 1000,
-    seed: Seed = 12345,
-    level: Level = 0.95,
+    zones: Annotated[str | None, typer.Option("--zones", help="For predictions: primary, all, or names with commas.")] = None,
+    missing: Annotated[str | None, typer.Option("--missing", help="For predictions: documents that they lack: refuse, or take as empty.")] = None,
+    units: Annotated[str | None, typer.Option("--units", help="For predictions: auto, documents or sentences.")] = None,
+    boot: Annotated[int | None, typer.Option("--boot", min=0, help="For predictions: replicates; 0 for no intervals.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="For predictions: what the replicates are drawn from.")] = None,
+    level: Annotated[float | None, typer.Option("--level", help="For predictions: of the intervals.")] = None,
     form: Form = None,
     output: Output = None,
 ) -> None:
     """Compare systems: differences with intervals, p-values, and what this corpus could have shown."""
     check_writable(output, *systems, gold)
-    options = {"labels": labels, "zones": chosen(zones), "units": units, "boot": boot, "seed": seed, "level": level}
+    every = {"labels": labels, "zones": zones and chosen(zones), "missing": missing, "units": units, "boot": boot, "seed": seed, "level": level}
+    options = {name: value for name, value in every.items() if value is not None}
+    told_as = form_of(form, output)
     found = compare(*systems, gold=gold, average=average, permutations=permutations, metrics=metrics, options=options)
-    put(found.render(form_of(form, output), width=terminal_width()), output)
+    put(found.render(told_as, width=terminal_width(output)), output)
+    if any(scores.about["failures"] for scores in found.systems.values()):
+        raise typer.Exit(PARTIAL)
 
 
 @app.command()
@@ -200,7 +211,7 @@ def verify(
     predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="The predictions.")],
 ) -> None:
     """Score again as a saved result says it was scored, and tell what differs: exit code 2 if anything does."""
-    differing = verified(Scores.load(result), gold, predictions)
+    differing = verified(result, gold, predictions)
     if differing:
         raise InputError("\n".join([f"{result}: {line}" for line in differing[:MOST_TOLD]] + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)))
     print(f"{result}: the same")
@@ -216,11 +227,15 @@ def curve_(
 ) -> None:
     """Precision and recall over all thresholds, average precision, and the best threshold for each label."""
     check_writable(output, gold, predictions)
+    drawn = output is not None and form is None and output.suffix.lower() in PICTURES
+    told_as = "table" if drawn else form_of(form, output)
     found = curves(load_corpus(gold), load_corpus(predictions, predictions=True), metric)
-    if output and output.suffix in PICTURES:
+    if drawn and output:
         found.draw(output)
     else:
-        put(found.render(form_of(form, output), width=terminal_width()), output)
+        put(found.render(told_as, width=terminal_width(output)), output)
+    if found.failures:
+        raise typer.Exit(PARTIAL)
 
 
 @app.command()
@@ -246,6 +261,15 @@ def answered(name: str, arguments: Iterable[str] | None, gold: Corpus) -> Corpus
     with contextlib.redirect_stdout(sys.stderr):  # what a model prints is not the result
         model = load_model(name, **parsed_arguments(arguments))
         return Corpus(with_progress(predicted(model, gold), len(gold)), name=model.name, schema=gold.schema)
+
+
+def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
+    """The predictions above a threshold; what it does is told on stderr."""
+    if least is None:
+        return answers
+    for line in told(answers, least):
+        print(f"--threshold {asked}: {line}", file=sys.stderr)
+    return above(answers, least)
 
 
 def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
@@ -283,8 +307,8 @@ def check_writable(output: Path | None, *inputs: str | None, option: str = "-o")
     if output is None:
         return
     for path in inputs:
-        if path is not None and output.exists() and Path(path).exists() and output.samefile(path):
-            raise InputError(f"{option} {output}: is read by this very command; name another file")
+        if path is not None and (output.absolute() == Path(path).absolute() or (output.exists() and Path(path).exists() and output.samefile(path))):
+            raise InputError(f"{option} {output}: is read or written by this very command; name another file")
     if output.is_dir():
         raise InputError(f"{option} {output}: is a folder; name a file")
     if not output.parent.is_dir():
@@ -297,7 +321,7 @@ def report(scores: Scores, form: Format | None, output: Path | None, save: Path 
     """Print or write the scores; exit code 4 where documents failed."""
     if save:
         scores.save(save)
-    put(scores.render(form_of(form, output), width=terminal_width()), output)
+    put(scores.render(form_of(form, output), width=terminal_width(output)), output)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)
 
@@ -318,9 +342,9 @@ def put(text: str, output: Path | None) -> None:
         sys.stdout.write(text + "\n")
 
 
-def terminal_width() -> int | None:
-    """How wide the terminal is, where stdout is one."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def terminal_width(output: Path | None) -> int | None:
+    """How wide the terminal is that is written to, if one is."""
+    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None
 
 
 def main() -> None:

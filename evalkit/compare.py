@@ -6,7 +6,8 @@ For each two systems and each metric, of F1 (micro, or macro over the labels tha
     p            paired approximate randomisation (Noreen 1989), exact where there are at most 20,000 trades
     p_bootstrap  the paired bootstrap's
     p_holm       p, corrected (Holm 1979) for all systems and metrics that were compared
-    wins, ties, losses   in how many units the first has the larger F1, the same, the smaller
+    wins, ties, losses   in how many units the first has the larger micro F1, the same, the smaller; where nothing is to be found,
+                 to say nothing is as good as can be
     detectable   the smallest difference that this corpus could have shown (power .8, level .05)
 
 See stats.py for the definitions. Scores are compared only if their signatures differ in nothing but the model and the
@@ -27,11 +28,25 @@ from evalkit.columns import Ints
 from evalkit.counting import GOLD
 from evalkit.counts import Counts
 from evalkit.errors import InputError, UnknownName, shown
-from evalkit.intervals import Resampling, ratios_of
+from evalkit.intervals import MOST_REPLICATES, Resampling, ratios_of
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.render import RENDERERS, Report, Table, notebook
 from evalkit.scores import Scores
-from evalkit.stats import MOST_TRADES, Floats, Words, bootstrap_p, detectable, holm, percentile, randomisation_p, resampled, trades, unit_keys
+from evalkit.stats import (
+    MOST_TRADES,
+    MOST_UNDEFINED,
+    UNDEFINED,
+    Floats,
+    Words,
+    bootstrap_p,
+    detectable,
+    holm,
+    percentile,
+    randomisation_p,
+    resampled,
+    trades,
+    unit_keys,
+)
 from evalkit.summary import many, signatures
 
 COMPARED = ("micro", "macro")
@@ -107,8 +122,8 @@ def compared(systems: Mapping[str, Scores], metrics: Sequence[Metric] | None = N
         raise InputError(f"{len(systems)} system to compare: two or more would do")
     if average not in COMPARED:
         raise UnknownName("average", average, COMPARED)
-    if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1:
-        raise InputError(f"permutations={shown(permutations)}: a whole number from 1 on would do")
+    if isinstance(permutations, bool) or not isinstance(permutations, int) or not 1 <= permutations <= MOST_REPLICATES:
+        raise InputError(f"permutations={shown(permutations)}: a whole number from 1 to {MOST_REPLICATES:,} would do")
     chosen = _chosen(systems, metrics)
     _refuse_unlike(systems, chosen)
     how = next(iter(systems.values())).how
@@ -140,8 +155,16 @@ def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> Non
             for field in dict.fromkeys([*one, *two]):
                 if one.get(field) != two.get(field):
                     raise InputError(f"{metric}: {field} is {shown(one.get(field))} for {first} and {shown(two.get(field))} for {name}: only scores made alike can be compared")
+            if "corpus" not in scores[metric].signed and not _same_gold(scores[metric].counts, other[metric].counts):
+                raise InputError(f"{metric}: gold of {first} and of {name} is not the same: only scores made alike can be compared")
         if scores.how.level != other.how.level:
             raise InputError(f"level is {scores.how.level} for {first} and {other.how.level} for {name}: only scores made alike can be compared")
+
+
+def _same_gold(one: Counts, other: Counts) -> bool:
+    """Whether both have as many gold items of each label in each unit: of scores that were made without documents, all that is known of gold."""
+    found = [{(c.units[unit], c.labels[label]): n for unit, label, n in zip(c.unit, c.label, c.values[GOLD].tolist()) if n} for c in (one, other)]
+    return found[0] == found[1] and len(one.units) == len(other.units)
 
 
 def _binding(signed: Mapping[str, str]) -> dict[str, str]:
@@ -152,10 +175,13 @@ def _binding(signed: Mapping[str, str]) -> dict[str, str]:
 
 def _difference(a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, average: str, permutations: int) -> Difference:
     one, two, keys, labels = _aligned(of_a, of_b)
+    wins = _units(one, two)
+    if average == "micro":
+        one, two, labels = _over_labels(one), _over_labels(two), [True]
     f1 = F1(average, labels, comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label)
     f1_a, f1_b = (float(f1.of(side.sum(axis=0))) for side in (one, two))
     found: dict[str, Any] = dict.fromkeys(Difference._fields)
-    found |= {"metric": of_a.metric, "average": average, "a": a, "b": b, **_units(one, two), "why_not": "the value is undefined"}
+    found |= {"metric": of_a.metric, "average": average, "a": a, "b": b, **wins, "why_not": "the value is undefined"}
     found |= {name: None if np.isnan(value) else value for name, value in (("f1_a", f1_a), ("f1_b", f1_b))}
     observed = f1_a - f1_b
     if not np.isnan(observed):
@@ -171,7 +197,10 @@ def _bootstrapped(f1: F1, one: Ints, two: Ints, keys: Words, observed: float, ho
         return {"why_not": "not asked for"}
     if len(keys) < 2:
         return {"why_not": "one unit"}
-    replicates = f1.of(resampled(one, keys, how.boot, how.seed)) - f1.of(resampled(two, keys, how.boot, how.seed))
+    drawn = [resampled(side, keys, how.boot, how.seed) for side in (one, two)]
+    if any(f1.undefined(of, side.sum(axis=0)) > MOST_UNDEFINED for of, side in zip(drawn, (one, two))):
+        return {"why_not": UNDEFINED}
+    replicates = f1.of(drawn[0]) - f1.of(drawn[1])
     low, high, why_not = percentile(replicates, how.level)
     smallest = None if low is None else detectable(replicates)
     return {"low": low, "high": high, "why_not": why_not, "p_bootstrap": bootstrap_p(replicates, observed), "detectable": smallest}
@@ -218,10 +247,23 @@ class F1:
         mean: Floats = np.divide(np.where(known, mine, 0).sum(axis=-1), many, out=np.full(many.shape, np.nan), where=many > 0)
         return mean
 
+    def undefined(self, totals: Floats, observed: Ints) -> float:
+        """In which share of the totals a label is undefined that is not in the data, which macro would leave out."""
+        if self.average == "micro":
+            return 0.0
+        mine = [ratios_of(of.reshape(*of.shape[:-1], len(self.in_gold), 4))["f1"][..., np.array(self.in_gold, bool)] for of in (totals, observed)]
+        return float((np.isnan(mine[0]) & ~np.isnan(mine[1])).any(axis=-1).mean())
+
+
+def _over_labels(side: Ints) -> Ints:
+    """The CREDITS of each unit, whatever the label."""
+    total: Ints = side.reshape(len(side), -1, 4).sum(axis=1)
+    return total
+
 
 def _units(a: Ints, b: Ints) -> dict[str, int]:
     """In how many units a is better than b, as good, worse, by the F1 of each unit; one in which neither has anything is none."""
-    values = [np.nan_to_num(ratios_of(side.reshape(len(side), -1, 4).sum(axis=1))["f1"]) for side in (a, b)]
+    values = [np.nan_to_num(ratios_of(_over_labels(side))["f1"], nan=1.0) for side in (a, b)]
     there = (a + b).any(axis=1)
     gap = np.round(values[0] - values[1], 12)[there]
     return {"wins": int((gap > 0).sum()), "ties": int((gap == 0).sum()), "losses": int((gap < 0).sum())}
@@ -249,8 +291,15 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
 def _report(comparison: Comparison) -> Report:
     how, first = comparison.how, next(iter(comparison.systems.values()))
     foot = comparison.verdicts()
+    for name, scores in comparison.systems.items():
+        if failures := scores.about["failures"]:
+            foot.append(f"Warning: {name} failed on {len(failures)} of {many(how.documents, 'document')}; their gold items count as missed")
     if how.only_this_text:
-        foot.append("descriptive: one document; intervals and p-values are over its sentences, and say nothing about other texts")
+        foot.append(f"descriptive: one document; intervals and p-values are over {'its sentences' if how.units == 'sentences' else 'it alone'}, and say nothing about other texts")
+    elif how.units == "sentences":
+        foot.append(f"conditional on these {many(how.documents, 'document')}: sentences were drawn within them, and other documents may tell another story")
+    if comparison.differences[0].average == "macro":
+        foot.append("win/tie/loss: by the micro F1 of each unit")
     ways = "all trades" if all(d.exact for d in comparison.differences) else f"{comparison.trades:,} random trades, or all where these are at most {MOST_TRADES:,}"
     foot.append(f"p: paired approximate randomisation over {how.units} ({ways}); Holm over {many(len(comparison.differences), 'test')}; seed {how.seed}")
     if how.boot:
@@ -275,9 +324,9 @@ def _scores(comparison: Comparison) -> Table:
             if value is not None and value == max(known) > min(known):
                 best.add((at, n + 1))
         rows.append(tuple(cells))
-    notes = ("a letter behind a value: better than that system (p < .05 after Holm)",) if letters else ()
+    notes = ("the best of a line stands out; a letter behind it: better than that system (p < .05 after Holm)",) if letters else ()
     columns = ("metric", *(f"{name} ({letters[name]})" if letters else name for name in comparison.systems))
-    return Table(f"F1, {average} (the best of a line stands out)", columns, tuple(rows), notes, (), frozenset(best))
+    return Table(f"F1, {average}", columns, tuple(rows), notes, (), frozenset(best))
 
 
 def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:

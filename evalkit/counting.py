@@ -5,7 +5,7 @@
     tp, tp_half                 predicted items that answer: the same on the other side
     wrong_gold, wrong_predicted items without credit that overlap each other one to one, under one head (MUC's incorrect)
 
-A predicted item that answers a gold item (with credit or wrongly) counts under the gold item's unit, any other where it lies.
+A predicted item that answers a gold item with credit counts under the gold item's unit, any other where it lies.
 What a side repeats whole, or what has no place in the text, is predicted and answers nothing.
 """
 
@@ -35,7 +35,8 @@ class Side:
     """One side of a block under a layer.
 
     `columns`: the rows that are matched, no two equal; `unit`: that of each; `rows`: its place among all that were read. `copies`,
-    `copies_unit`, `copies_rows`: those that repeat an annotation. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
+    `copies_unit`, `copies_rows`: those that repeat an annotation; `merged`: (row, place) of those that the layer makes equal to a row
+    that is matched, which are not. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
     """
 
     columns: Columns
@@ -46,6 +47,7 @@ class Side:
     aside: Mapping[str, int]
     rows: Ints
     copies_rows: Ints
+    merged: Ints
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Block:
         if self.layout.plain:
             return self.predicted.unit
         unit = self.predicted.unit.copy()
-        for pairs in answers:
+        for pairs in (answers.full, answers.half):
             unit[pairs.predicted] = self.gold.unit[pairs.gold]
         return unit
 
@@ -217,8 +219,8 @@ def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layou
     """A block of items that have no documents: of tags, or of bare spans."""
     none = np.zeros((0, 3), np.int64)
     return Block(
-        Side(gold, gold.document, gold.take(none[:, 0]), none[:, 0], none, {}, none[:, 0], none[:, 0]),
-        Side(predicted, predicted.document, copies, copies.document, none, {"duplicate": len(copies)}, none[:, 0], none[:, 0]),
+        Side(gold, gold.document, gold.take(none[:, 0]), none[:, 0], none, {}, none[:, 0], none[:, 0], none[:, :2]),
+        Side(predicted, predicted.document, copies, copies.document, none, {"duplicate": len(copies)}, none[:, 0], none[:, 0], none[:, :2]),
         layout,
         coding,
     )
@@ -306,16 +308,19 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
     repeated = scored & kept & copies
     rows = np.flatnonzero(scored & kept & ~copies)
-    once = rows
+    once, merged = rows, np.zeros((0, 2), np.int64)
     if len(rows) and not apart and any_twice(packed := _keys(columns.take(rows))):
-        once = rows[first_of_each(packed)]
+        first = first_of_each(packed)
+        once = rows[first]
+        place = dict(zip(packed.key[first].tolist(), range(len(once))))
+        merged = np.array([(place[key], row) for key, row in zip(packed.key[~first].tolist(), rows[~first].tolist())], np.int64)
     aside[f"{name}_merged"] = len(rows) - len(once)
     if name == "predicted":
         aside["duplicate"] = int(repeated.sum())
     if len(once) == len(columns):
-        return Side(columns, unit, columns.take(once[:0]), unit[:0], np.zeros((0, 3), np.int64), aside, once, once[:0])
+        return Side(columns, unit, columns.take(once[:0]), unit[:0], np.zeros((0, 3), np.int64), aside, once, once[:0], merged)
     copied = np.flatnonzero(repeated)
-    return Side(columns.take(once), unit[once], columns.take(copied), unit[copied], np.zeros((0, 3), np.int64), aside, once, copied)
+    return Side(columns.take(once), unit[once], columns.take(copied), unit[copied], np.zeros((0, 3), np.int64), aside, once, copied, merged)
 
 
 def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Coding, maps: Maps) -> Ints:

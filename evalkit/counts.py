@@ -118,17 +118,12 @@ def _collapsed(counts: Counts, units: tuple[Unit, ...], of: Ints) -> Counts:
 
 
 def joined_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
-    """The counts of several shards of one corpus. Raises InputError where two hold one document."""
+    """The counts of several shards of one corpus, which hold no document twice."""
     labels = sorted({label for shard in shards for label in shard.labels})
     place = {label: n for n, label in enumerate(labels)}
-    seen: set[str] = set()
     units, unit, label, values = [], [], [], []  # type: list[Unit], list[Ints], list[Ints], list[Cells]
     aside: dict[str, int] = {}
     for shard in shards:
-        own = {of.document for of in shard.units}
-        if twice := seen & own:
-            raise InputError(f"document {min(twice)!r} is in two of the results: merge shards of one corpus, each once")
-        seen |= own
         unit.append(shard.unit.astype(np.int64) + len(units))
         label.append(np.array([place[name] for name in shard.labels], np.int64)[shard.label])
         values.append(shard.values)

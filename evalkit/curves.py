@@ -1,7 +1,8 @@
 """Where should the threshold be? Predictions that carry scores in; precision and recall over all thresholds out.
 
 An item that is predicted is right if it is in gold under the strict scheme, whatever else is predicted, so one comparison serves
-all thresholds. Precision and recall at a threshold count the items of at least that score; recall is of all gold items, those
+all thresholds. Of annotations that are equal the one of the highest score is the item, the others are copies; of items that a layer
+makes equal the highest score counts. Precision and recall at a threshold count the items of at least that score; recall is of all gold items, those
 that were never predicted among them. Average precision is the sum of precisions weighed by the steps of recall (scikit-learn,
 `average_precision_score`; no interpolation). The best threshold is that of the largest F1; of equal ones, the highest.
 """
@@ -9,19 +10,21 @@ that were never predicted among them. Average precision is the sum of precisions
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from evalkit.corpus import Corpus
 from evalkit.errors import InputError, MissingPackage, UnknownName
 from evalkit.evaluate import score
+from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
 from evalkit.pairs import Pair
-from evalkit.render import RENDERERS, Report, Table
+from evalkit.render import RENDERERS, Report, Table, notebook
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -48,6 +51,7 @@ class Curves:
     model: str
     corpus: str
     curves: tuple[Curve, ...]
+    failures: Mapping[str, str]
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each label, without the curve itself."""
@@ -69,10 +73,14 @@ class Curves:
         ]
         table = Table(f"Scores of {self.metric}", ("label", "average precision", "best threshold", "F1 there", "predicted", "gold"), tuple(lines))
         foot = ("a threshold that was chosen on the data it is measured on flatters the model: choose on one corpus, measure on another",)
-        return Report((f"{self.model} on {self.corpus}",), (table,), foot, tuple(self.rows()))
+        failed = (f"FAILED on {len(self.failures)} documents; their gold items count as missed",) if self.failures else ()
+        return Report((f"{self.model} on {self.corpus}", *failed), (table,), foot, tuple(self.rows()))
 
     def __str__(self) -> str:
         return self.render()
+
+    def _repr_html_(self) -> str:
+        return notebook(self._report())
 
     def draw(self, path: str | Path) -> None:
         """Write a picture of precision over recall: .png, .svg or .pdf. Needs the extra `plot`."""
@@ -85,7 +93,9 @@ class Curves:
         axes = figure.subplots()
         for curve in self.curves:
             if curve.average_precision is not None:
-                label = f"{(curve.label or 'micro').replace('$', chr(92) + '$')} ({curve.average_precision:.2f})"
+                # A legend leaves out what begins with a low line, and reads what stands between dollars as mathematics.
+                name = (curve.label or "micro").replace("$", r"\$")
+                label = f"{' ' * name.startswith('_')}{name} ({curve.average_precision:.2f})"
                 style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
                 recall, precision = curve.recall[::-1], curve.precision[::-1]
                 axes.step((0.0, *recall), (precision[0], *precision), where="post", label=label, **style)
@@ -100,7 +110,9 @@ def curves(gold: Corpus, predicted: Corpus, metric: str | Metric = "entities/str
     asked = Metric.of(metric)
     if asked.scheme != "strict":
         raise InputError(f"{asked}: under {asked.scheme}, what is right depends on what else is predicted; {asked.layer}/strict would do")
-    scores = score(gold, predicted, [asked], boot=0)
+    if LAYERS[asked.layer].attached:
+        raise InputError(f"{asked}: whose cue matches depends on what else is predicted; attributions/strict would do")
+    scores = score(gold, best_first(predicted), [asked], boot=0)
     pairs = scores.pairs(asked)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
@@ -108,7 +120,25 @@ def curves(gold: Corpus, predicted: Corpus, metric: str | Metric = "entities/str
     labels = scores[str(asked)].labels
     here = [label for label in labels if scores[str(asked)][label].gold or scores[str(asked)][label].predicted]
     found = [_curve(label, [pair for pair in pairs if label in (pair.gold and pair.gold.label, pair.predicted and pair.predicted.label)]) for label in here]
-    return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)))
+    return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)), scores.about["failures"])
+
+
+def best_first(predicted: Corpus) -> Corpus:
+    """The predictions with the annotations of each document by falling score; equal ones keep their order."""
+    documents = [
+        msgspec.structs.replace(
+            document,
+            entities=document.entities and _sorted(document.entities),
+            events=document.events and tuple(msgspec.structs.replace(e, arguments=_sorted(e.arguments)) for e in _sorted(document.events)),
+            attributions=document.attributions and _sorted(document.attributions),
+        )
+        for document in predicted
+    ]
+    return Corpus(documents, name=predicted.name, schema=predicted.schema)
+
+
+def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(marks, key=lambda mark: -mark.score if mark.score is not None else 0.0))
 
 
 def _curve(label: str | None, pairs: Sequence[Pair]) -> Curve:

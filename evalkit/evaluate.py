@@ -78,12 +78,14 @@ def compare(
 ) -> Comparison:
     """Compare two systems or more: scores, or predictions with `gold=`; `compare(a=…, b=…)` names them.
 
-    A path ends in .json for a saved result, else it holds predictions. average: "micro", or "macro". permutations: how many
+    A path leads to a saved result, or to predictions. average: "micro", or "macro". permutations: how many
     trades are drawn where there are too many to go through. metrics: those that are compared; without them one for each layer,
     strict. options: those of `score`, for predictions.
-    Raises InputError for scores that were not made alike, and for two systems of one name.
+    Raises InputError for scores that were not made alike. A name that stands twice gets a number.
     """
     everything = [*((None, system) for system in systems), *named_systems.items()]
+    if options and any(_is_result(system) for _, system in everything):
+        raise InputError(f"{', '.join(options)}: of saved results these are settled; give predictions and gold, or leave them out")
     found: dict[str, Scores] = {}
     for name, system in everything:
         scores = _scored(system, gold, metrics, options or {})
@@ -94,10 +96,21 @@ def compare(
     return compared(found, None if metrics is None else named(metrics), average=average, permutations=permutations)
 
 
+def _is_result(system: object) -> bool:
+    """Whether a system is scores, or a file of them: by its name, or by how it begins."""
+    if not isinstance(system, (str, Path)):
+        return isinstance(system, Scores)
+    path = Path(system)
+    if path.suffix == ".json" or not path.is_file():
+        return path.suffix == ".json"
+    with path.open("rb") as file:
+        return b'"schema_version"' in file.read(100)
+
+
 def _scored(system: Scores | Corpus | str | Path, gold: Corpus | str | Path | None, metrics: Any, options: Mapping[str, Any]) -> Scores:
     if isinstance(system, Scores):
         return system
-    if isinstance(system, (str, Path)) and Path(system).suffix == ".json":
+    if isinstance(system, (str, Path)) and _is_result(system):
         return Scores.load(system)
     if gold is None:
         raise InputError(f"{shown(str(system))}: predictions are compared over gold; name it (gold=, --gold), or give saved results (.json)")
@@ -115,7 +128,7 @@ def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus |
     if isinstance(corpus, (str, Path)):
         _, where = split_prefix(corpus)
         if is_jsonl(where):
-            return where, schema_at(where, "jsonl"), where.stem
+            return where, schema_at(where, "jsonl"), where.stem.encode("utf-8", "backslashreplace").decode()
         corpus = load_corpus(corpus, predictions=predictions)
     if not isinstance(corpus, Corpus):
         raise InputError(f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of documents")

@@ -30,6 +30,7 @@ from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.pairs import Pair, pairs_of
 from evalkit.relabel import Keep, Relabelling
+from evalkit.results import given, refuse_owed
 from evalkit.scores import Scores
 from evalkit.version import evalkit_version
 from evalkit.zones import Unit
@@ -162,7 +163,7 @@ class Run:
     def _merge(self, runs: Sequence[Run]) -> None:
         ids: set[str] = set()
         for run in runs:
-            own = {unit.document for layered in run.layers.values() for unit in layered.units}
+            own = run.seen.ids
             if twice := ids & own:
                 raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
             ids |= own
@@ -228,11 +229,7 @@ class Run:
                 if marks not in there and not (there is self.seen.in_predicted and self.seen.silent and not self.seen.in_predicted):
                     raise InputError(f"{metric}: {side} has no {marks} in any document")
         for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
-            if marks in self.seen.unannotated and marks in self.seen.in_predicted:
-                raise InputError(
-                    f"document {shown(self.seen.unannotated[marks])}: the prediction has no {marks}, while others have; "
-                    "write an empty list for none found, or a failure with its reason"
-                )
+            refuse_owed(marks, self.seen.layers())
         self._refuse_unknown_zones()
 
     def _refuse_unknown_zones(self) -> None:
@@ -287,8 +284,10 @@ class Run:
             "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
             "failures": dict(self.seen.failures),
             "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
+            "layers": self.seen.layers(),
+            "elsewhere": sorted(self.seen.ids - {unit.document for layered in self.layers.values() for unit in layered.units}),
             "absent": self.source.absent,
-            "unmapped": dict(self._unmapped()),
+            "unmapped": dict(sorted(self._unmapped())),
             "nowhere": self._nowhere(),
         }
 
@@ -337,6 +336,7 @@ class Seen:
     """What all blocks together hold: for the checks that need them all, the report and the digest of gold."""
 
     documents: int = 0
+    ids: set[str] = field(default_factory=set)
     in_gold: set[str] = field(default_factory=set)
     in_predicted: set[str] = field(default_factory=set)
     unannotated: dict[str, str] = field(default_factory=dict)
@@ -348,6 +348,7 @@ class Seen:
     def take(self, joined: Joined) -> None:
         """Note a block."""
         self.documents += len(joined.gold)
+        self.ids.update([document.id for document in joined.gold])
         for document in joined.predicted:
             if document.failure is not None or document.unplaced:
                 self._note(document)
@@ -364,17 +365,20 @@ class Seen:
                 self.in_predicted.add(marks)
             if unannotated < len(annotated):
                 self.in_gold.add(marks)
-            if unsaid and unannotated < len(annotated) and marks not in self.unannotated:
+            if unsaid and unannotated < len(annotated):
                 for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
                     if gold is not None and has is None and document.failure is None:
-                        self.unannotated.setdefault(marks, document.id)
+                        # The least of them, so that no order of the documents matters.
+                        self.unannotated[marks] = min(document.id, self.unannotated.get(marks, document.id))
 
     def merge(self, other: Seen) -> None:
         """Add what another process has seen."""
         self.documents += other.documents
+        self.ids |= other.ids
         self.in_gold |= other.in_gold
         self.in_predicted |= other.in_predicted
-        self.unannotated = {**other.unannotated, **self.unannotated}
+        for marks, id in other.unannotated.items():
+            self.unannotated[marks] = min(id, self.unannotated.get(marks, id))
         self.failures.update(other.failures)
         self.zones |= other.zones
         self.silent |= other.silent
@@ -389,6 +393,10 @@ class Seen:
         for item in document.unplaced:
             self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
 
+    def layers(self) -> dict[str, Any]:
+        """What both sides hold, as a result says it: the layers of gold, of the prediction, those it owes (to a document), and whether it failed on any."""
+        return {"gold": sorted(self.in_gold), "predicted": sorted(self.in_predicted), "owed": dict(sorted(self.unannotated.items())), "silent": self.silent}
+
     def has(self, marks: str) -> bool:
         """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""
-        return marks in self.in_gold and (marks in self.in_predicted or (self.silent and not self.in_predicted))
+        return given(marks, self.layers())

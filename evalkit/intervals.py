@@ -25,6 +25,7 @@ UNITS = ("auto", "documents", "sentences")
 RATIOS = ("precision", "recall", "f1")
 FEW_DOCUMENTS = 20  # below, sentences are drawn
 FEW_ITEMS, FEW_SENTENCES = 10, 8  # below, one document gives no range
+MOST_REPLICATES = 10_000_000  # beyond it the answer would take hours, or all memory
 AT_ONCE = 4_000_000  # counts that are resampled together
 NOT_ASKED = Interval(None, None, "not asked for")
 NO_VALUE = Interval(None, None, "the value is undefined")
@@ -54,10 +55,10 @@ def resampling_of(documents: int, units: str, boot: int, seed: int, level: float
     """How sure we are to be, for so many documents. Raises InputError for numbers that cannot be, UnknownName for an unknown unit."""
     if units not in UNITS:
         raise UnknownName("value", units, UNITS, within="units=")
-    for name, value, least in (("boot", boot, 0), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-            raise InputError(f"{name}={shown(value)}: a whole number from {least} on would do")
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
+    for name, value, least, most in (("boot", boot, 0, MOST_REPLICATES), ("seed", seed, 0, 2**63 - 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise InputError(f"{name}={shown(value)}: a whole number from {least} to {most:,} would do")
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < (1 + level) / 2 < 1:
         raise InputError(f"level={shown(level)}: a number between 0 and 1 would do, such as 0.95")
     drawn = units if units != "auto" else "sentences" if documents < FEW_DOCUMENTS else "documents"
     return Resampling(drawn, units, boot, seed, float(level), documents)
@@ -70,6 +71,7 @@ def intervals(counts: Counts, how: Resampling) -> Mapping[Which, Mapping[str, In
 
 def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[Which, Mapping[str, Interval]]]:
     rows = counts.resampled
+    how = how._replace(documents=len(set(rows.documents)))  # a layer may be annotated in fewer of them than there are
     keys = unit_keys(rows.documents, rows.sentences)
     comparable = SCHEMES[Metric.of(counts.metric).scheme].same_label
     means = {name: Mean(how.boot, len(keys)) for name in ("macro", "weighted")}

@@ -90,6 +90,9 @@ class Shown:
         """Find where each document of the block begins. `scores`: those of all items that were read, of gold and of the prediction."""
         self.labels, self._golden, self._block, self._scores = labels, golden, block, scores
         self._pieces = block.coding.pieces
+        self._merged: dict[int, list[int]] = {}  # rows of the prediction that a layer made equal to one that is shown
+        for row, place in block.predicted.merged.tolist():
+            self._merged.setdefault(row, []).append(place)
         self._offsets = np.concatenate([[0], np.cumsum([len(document.text) + 1 for document in golden])])
 
     def document(self, side: Side, row: int) -> int:
@@ -102,7 +105,9 @@ class Shown:
 
     def predicted(self, row: int) -> Item:
         """A row of the prediction as an item."""
-        return self._item(self._block.predicted.columns, row, self._scores[1][self._block.predicted.rows[row]])
+        places = [int(self._block.predicted.rows[row]), *self._merged.get(row, ())]
+        known = [score for place in places if (score := self._scores[1][place]) is not None]
+        return self._item(self._block.predicted.columns, row, max(known, default=None))
 
     def copy(self, row: int) -> Item:
         """A predicted copy as an item."""

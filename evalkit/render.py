@@ -67,7 +67,7 @@ def _text(report: Report, width: int | None = None) -> str:
     from rich.text import Text
 
     out = io.StringIO()
-    width = max(width or WIDTH, NARROWEST)
+    width = max(width or max([WIDTH, *(table.width for table in report.tables)]), NARROWEST)  # what is no terminal has room
     console = Console(file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False)
     for line in report.head:
         console.print(safe(line), soft_wrap=True)
@@ -114,12 +114,12 @@ def _piped(cells: Sequence[str], bold: Container[int] = ()) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join("\\" + c if c in "\\|`*_<>[]!#$~" else c for c in safe(text))
+    return "".join("\\" + c if c in "\\|`*_<>[]!#$~&" else c for c in safe(text))
 
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "½": r"$\frac{1}{2}$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "½": r"$\frac{1}{2}$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
 }  # fmt: skip
 

@@ -11,6 +11,9 @@ It holds no text of the corpus. The keys, in schema version 2:
     versions         of evalkit and numpy
     failures         a document to the reason for which the model failed on it
     unplaced         a reason to how many items had no place in the text
+    layers           which of a document's layers gold and the prediction hold anywhere, which the prediction owes a document
+                     (because others have it), and whether it failed on any
+    elsewhere        documents without any of the scored layers
     absent           how many documents the prediction lacks and were taken as empty
     unmapped         a layer to the labels that a label map does not name
     nowhere          labels that were to be kept and are nowhere
@@ -26,10 +29,12 @@ Everything is in an order that depends on nothing but the documents, so that equ
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from evalkit.columns import Ints
@@ -37,13 +42,14 @@ from evalkit.counting import COUNTS
 from evalkit.counts import Counts, joined_counts
 from evalkit.digest import Digests
 from evalkit.errors import InputError, shown
-from evalkit.intervals import FEW_DOCUMENTS, Resampling
+from evalkit.intervals import FEW_DOCUMENTS, MOST_REPLICATES, Resampling
+from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.zones import Unit
 
 SCHEMA_VERSION = 2
 COLUMNS = ("unit", "label", *COUNTS)
-ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "absent", "unmapped", "nowhere")  # what is read again
+ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "elsewhere", "absent", "unmapped", "nowhere")  # what is read again
 
 
 class Result(NamedTuple):
@@ -95,48 +101,138 @@ def _sparse(counts: Counts) -> dict[str, Any]:
     return {"labels": list(counts.labels), "columns": list(COLUMNS), "cells": cells.tolist()}
 
 
+class CorpusRead(msgspec.Struct):
+    """The corpus of a result."""
+
+    name: str
+    documents: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ResamplingRead(msgspec.Struct):
+    """The resampling of a result."""
+
+    units: Literal["documents", "sentences"]
+    asked: Literal["auto", "documents", "sentences"]
+    boot: Annotated[int, msgspec.Meta(ge=0, le=MOST_REPLICATES)]
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    level: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    documents: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class DigestsRead(msgspec.Struct):
+    """The digests of a result."""
+
+    schema: str
+    documents: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
+
+
+class UnitsRead(msgspec.Struct):
+    """The units of a layer."""
+
+    scored: int
+    units: list[tuple[str, str | None, int | None]]
+
+
+class CountsRead(msgspec.Struct):
+    """The counts of a metric."""
+
+    labels: list[str]
+    columns: list[str]
+    cells: list[list[Annotated[int, msgspec.Meta(ge=0, lt=2**31)]]]
+
+
+class LayersRead(msgspec.Struct):
+    """What both sides hold."""
+
+    gold: list[str]
+    predicted: list[str]
+    owed: dict[str, str]
+    silent: bool
+
+
+class ResultRead(msgspec.Struct):
+    """A result as it stands in a file: what is not of these types is refused with its place. Rows and warnings are derived, and not read."""
+
+    schema_version: int
+    model: str
+    corpus: CorpusRead
+    options: dict[str, Any]
+    versions: dict[str, str]
+    failures: dict[str, str]
+    unplaced: dict[str, int]
+    layers: LayersRead
+    elsewhere: list[str]
+    absent: int
+    unmapped: dict[str, list[str]]
+    nowhere: list[str]
+    resampling: ResamplingRead
+    signature: dict[str, dict[str, str]]
+    digests: DigestsRead | None
+    set_aside: dict[str, dict[str, int]]
+    units: dict[str, UnitsRead]
+    counts: dict[str, CountsRead]
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
 def read(text: str) -> Result:
     """What a result's JSON says. Raises InputError where it is none, or says what cannot be."""
     try:
-        data = json.loads(text)
-        if data["schema_version"] != SCHEMA_VERSION:
-            raise InputError(f"a result of schema version {data['schema_version']!r}; this evalkit reads {SCHEMA_VERSION}")
-        how = Resampling(**data["resampling"])
-        if how.units not in ("documents", "sentences") or not all(type(n) is int and n >= 0 for n in (how.boot, how.documents)):
-            raise InputError(f"resampling: {shown(data['resampling'])} is none")
-        counts = [_dense(str(Metric.of(metric)), cells, data) for metric, cells in data["counts"].items()]
-        if not counts:
-            raise InputError("not a result of evalkit: it has no counts")
-        written_digests = data["digests"]
-        digests = written_digests and Digests(written_digests["schema"], {marks: int(total, 16) for marks, total in written_digests["documents"].items()})
-        about = {name: data[name] for name in ABOUT if name in data}
-        about["failures"] = dict(about["failures"])
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        raise InputError(f"not a result of evalkit: {type(error).__name__}: {error}") from None
-    return Result(counts, how, digests, about)
+        if (version := msgspec.json.decode(text, type=_Version).schema_version) != SCHEMA_VERSION:
+            raise InputError(f"a result of schema version {version}; this evalkit reads {SCHEMA_VERSION}")
+        data = msgspec.json.decode(text, type=ResultRead)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
+        said = str(error).replace("`", "'")
+        raise InputError(f"not a result of evalkit: {said}") from None
+    how = Resampling(**msgspec.structs.asdict(data.resampling))
+    if how.documents != data.corpus.documents:
+        raise InputError(f"corpus: {data.corpus.documents} documents, and {how.documents} in resampling")
+    if not data.counts:
+        raise InputError("not a result of evalkit: it has no counts")
+    counts = [_dense(str(Metric.of(metric)), cells, data) for metric, cells in data.counts.items()]
+    digests = None
+    if data.digests is not None:
+        digests = Digests(data.digests.schema, {marks: int(total, 16) for marks, total in data.digests.documents.items()})
+    return Result(counts, how, digests, {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT})
 
 
-def _dense(metric: str, sparse: Mapping[str, Any], data: Mapping[str, Any]) -> Counts:
-    if tuple(sparse["columns"]) != COLUMNS:
-        raise InputError(f"{metric}: columns {shown(sparse['columns'])}; this evalkit reads {', '.join(COLUMNS)}")
-    listed = data["units"][Metric.of(metric).layer]
-    units = tuple(Unit(*unit) for unit in listed["units"])
-    cells: Ints = np.array(sparse["cells"], np.int64).reshape(-1, len(COLUMNS))
-    labels = tuple(sparse["labels"])
-    if len(cells) and not (0 <= cells[:, 0].min() <= cells[:, 0].max() < len(units) and 0 <= cells[:, 1].min() <= cells[:, 1].max() < len(labels)):
-        raise IndexError(f"{metric}: a count of a unit or label that is not listed")
-    if cells.max(initial=0) >= 2**31:
-        raise InputError(f"{metric}: a count beyond what can be")
-    signature = {str(name): str(value) for name, value in data["signature"][metric].items()}
+def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
+    if tuple(sparse.columns) != COLUMNS:
+        raise InputError(f"{metric}: columns {shown(sparse.columns)}; this evalkit reads {', '.join(COLUMNS)}")
+    layer = Metric.of(metric).layer
+    if metric not in data.signature or metric not in data.set_aside or layer not in data.units:
+        raise InputError(f"{metric}: counts without a signature, without what was set aside, or without units")
+    if not re.fullmatch(r"\d+/\d+", data.signature[metric].get("docs", "")):
+        raise InputError(f"{metric}: signature: docs: {shown(data.signature[metric].get('docs'))}: such as 3/5 would do")
+    if any(len(cell) != len(COLUMNS) for cell in sparse.cells):
+        raise InputError(f"{metric}: cells: a list of {len(COLUMNS)} numbers each would do")
+    units = tuple(Unit(*unit) for unit in data.units[layer].units)
+    cells: Ints = np.array(sparse.cells, np.int64).reshape(-1, len(COLUMNS))
+    if len(cells) and (cells[:, 0].max() >= len(units) or cells[:, 1].max() >= len(sparse.labels)):
+        raise InputError(f"{metric}: a count of a unit or label that is not listed")
     small = cells.astype(np.int32)
     counts = Counts(
-        metric, labels, units, small[:, 0].copy(), cells[:, 1].copy(), np.ascontiguousarray(small[:, 2:].T), signature,
-        dict(data["set_aside"][metric]), scored=int(listed["scored"]),
+        metric, tuple(sparse.labels), units, small[:, 0].copy(), cells[:, 1].copy(), np.ascontiguousarray(small[:, 2:].T),
+        data.signature[metric], data.set_aside[metric], scored=data.units[layer].scored,
     )  # fmt: skip
     counts.refuse_impossible()
     return counts
+
+
+def given(marks: str, layers: Mapping[str, Any]) -> bool:
+    """Whether gold has a layer and the prediction gives it, or might have where it failed on everything."""
+    return marks in layers["gold"] and (marks in layers["predicted"] or (layers["silent"] and not layers["predicted"]))
+
+
+def refuse_owed(marks: str, layers: Mapping[str, Any]) -> None:
+    """A prediction that gives a layer must give it for every document that gold annotates. Raises InputError."""
+    if marks in layers["owed"] and marks in layers["predicted"]:
+        raise InputError(
+            f"document {shown(layers['owed'][marks])}: the prediction has no {marks}, while others have; "
+            "write an empty list for none found, or a failure with its reason"
+        )
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -144,8 +240,10 @@ def merged(results: Sequence[Result]) -> Result:
     if not results:
         raise InputError("no results to merge")
     first = results[0]
-    for name in ("model", "options", "versions"):
-        _refuse_unlike(name, [result.about.get(name) for result in results])
+    for name in ("model", "options"):
+        _refuse_unlike(name, [result.about[name] for result in results])
+    _refuse_unlike("versions", [result.about["versions"].get("evalkit") for result in results])
+    _refuse_twice(results)
     _refuse_unlike("corpus", [result.about["corpus"]["name"] for result in results])
     _refuse_unlike("schema", [result.digests and result.digests.schema for result in results])
     for name in ("asked", "boot", "seed", "level"):
@@ -163,9 +261,34 @@ def _refuse_unlike(name: str, values: Sequence[Any]) -> None:
             raise InputError(f"{name}: {shown(values[0])} and {shown(value)}; merge shards of one corpus that were scored alike")
 
 
+def _refuse_twice(results: Sequence[Result]) -> None:
+    seen: set[str] = set()
+    for result in results:
+        own = {unit.document for counts in result.counts for unit in counts.units}.union(result.about["elsewhere"])
+        if twice := seen & own:
+            raise InputError(f"document {shown(min(twice))} is in two of the results: merge shards of one corpus, each once")
+        seen |= own
+
+
 def _metrics(results: Sequence[Result]) -> list[str]:
+    """The metrics of the whole: those that were asked for, or of the layers that both sides have somewhere."""
     found = dict.fromkeys(counts.metric for result in results for counts in result.counts)
-    return sorted(found, key=DEFAULTS.index) if results[0].about["options"]["metrics"] is None else list(found)
+    layers = _layers(results)
+    for metric in found:
+        refuse_owed(LAYERS[Metric.of(metric).layer].marks, layers)
+    if results[0].about["options"].get("metrics") is not None:
+        return list(found)
+    return sorted((metric for metric in found if given(LAYERS[Metric.of(metric).layer].marks, layers)), key=DEFAULTS.index)
+
+
+def _layers(results: Sequence[Result]) -> dict[str, Any]:
+    every = [result.about["layers"] for result in results]
+    owed: dict[str, str] = {}
+    for layers in every:
+        for marks, document in layers["owed"].items():
+            owed[marks] = min(document, owed.get(marks, document))
+    sides = {side: sorted({marks for layers in every for marks in layers[side]}) for side in ("gold", "predicted")}
+    return {**sides, "owed": dict(sorted(owed.items())), "silent": any(layers["silent"] for layers in every)}
 
 
 def _joined(shards: Sequence[Counts], how: Resampling) -> Counts:
@@ -205,10 +328,13 @@ def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
             unmapped.setdefault(layer, set()).update(labels)
     return {
         **abouts[0],
+        "versions": {name: "+".join(sorted({about["versions"][name] for about in abouts})) for name in abouts[0]["versions"]},
+        "layers": _layers(results),
+        "elsewhere": sorted(id for about in abouts for id in about["elsewhere"]),
         "corpus": {"name": abouts[0]["corpus"]["name"], "documents": documents},
         "failures": {id: reason for about in abouts for id, reason in about["failures"].items()},
         "unplaced": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         "absent": sum(about["absent"] for about in abouts),
-        "unmapped": {layer: sorted(labels) for layer, labels in unmapped.items()},
+        "unmapped": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
         "nowhere": sorted(set.intersection(*(set(about["nowhere"]) for about in abouts))),
     }

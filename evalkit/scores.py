@@ -387,7 +387,10 @@ class Scores:
 
     def save(self, path: str | Path) -> None:
         """Write the result to a file: all that reports and comparisons need, and no text of the corpus."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        try:
+            Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from None
 
     @classmethod
     def from_json(cls, text: str) -> Scores:

@@ -10,7 +10,7 @@ the low 32 bits, or 64 replicates their swaps, one a bit.
 number of thresholds floor(2**32 · P(X <= k)), k = 0, 1, …, that are at or below the 32 bits. All systems and metrics get one
 weight a unit and replicate, so their differences are paired.
 **Percentile interval** (Efron & Tibshirani 1993, section 13.3): of B defined replicates the k-th smallest and the k-th largest, where
-k = floor((B + 1) · (1 - level) / 2), at least 1. Where more than 5 % are undefined there is none.
+k = floor((B + 1) · (1 - level) / 2). Where k would be 0, or more than 5 % are undefined, there is none.
 **BCa interval** (Efron 1987; Efron & Tibshirani 1993, section 14.3): the same at shares that are corrected for bias (the share of replicates
 below the value, half of those equal to it) and for acceleration, sum d**3 / (6 (sum d**2)**1.5), where d is the value less that of the data without a unit.
 **Wilson interval** (Wilson 1927, eq. 1; Brown et al. 2001), for a share of n independent items.
@@ -141,6 +141,7 @@ class Interval(NamedTuple):
 
 NO_VARIANCE = "no variance"
 UNDEFINED = "undefined too often"
+TOO_FEW_DRAWN = "too few replicates for this level"
 ONE_SIDED = "all replicates lie on one side"
 
 
@@ -149,9 +150,11 @@ def percentile(values: Floats, level: float) -> Interval:
     defined = np.sort(values[~np.isnan(values)])
     if len(defined) < (1 - MOST_UNDEFINED) * len(values) or not len(defined):
         return Interval(None, None, UNDEFINED)
-    if defined[0] == defined[-1]:
+    if len(defined) > 1 and defined[0] == defined[-1]:
         return Interval(None, None, NO_VARIANCE)
-    k = max(1, math.floor((len(defined) + 1) * (1 - level) / 2 + 1e-9))  # 0.05 is a little more than it says in binary
+    k = math.floor((len(defined) + 1) * (1 - level) / 2 + 1e-9)  # 0.05 is a little more than it says in binary
+    if k < 1 or 2 * k > len(defined):
+        return Interval(None, None, TOO_FEW_DRAWN)
     return Interval(float(defined[k - 1]), float(defined[len(defined) - k]))
 
 

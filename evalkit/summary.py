@@ -61,7 +61,7 @@ def summarised(
     ]
     shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
     tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
-    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
+    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *told.of_one(signed), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
     return Report(tuple(_head(about)), tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
@@ -100,6 +100,12 @@ class Told:
         told = [f"{name} {low:.3f}–{high:.3f}" for name, (low, high, _) in ends if low is not None]
         return [f"micro, if items were independent (Wilson, {100 * self.how.level:g} %): {', '.join(told)}"] if told else []
 
+    def of_one(self, signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+        """Which layers are annotated in one document of several: theirs are ranges, and no confidence intervals."""
+        alone = dict.fromkeys(metric.split("/")[0] for metric, fields in signed.items() if fields["docs"].startswith("1/"))
+        if alone and not self.how.only_this_text and self.how.boot:
+            yield f"annotated in one document: {', '.join(alone)}; what is given for them is a sentence-resampling range, that article only"
+
     def how_sure(self, drawn: Mapping[str, int]) -> Iterator[str]:
         """What was drawn, how often, and what may be concluded."""
         if not self.how.boot:
@@ -110,7 +116,9 @@ class Told:
         unit = self.how.units.removesuffix("s")
         told = ", ".join(many(n, unit) + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "") for n, layers in numbers.items())
         way = f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap, {many(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
-        if self.how.only_this_text:
+        if self.how.only_this_text and self.how.units == "documents":
+            yield f"no {self.name}: the document is drawn as a whole, and there is one"
+        elif self.how.only_this_text:
             yield f"{self.name}: sentence-resampling range of F1, this article only ({way}); it is no confidence interval"
         elif self.how.units == "sentences":
             yield f"{self.name} of F1: {way}; conditional on these {many(self.how.documents, 'document')}"
@@ -124,7 +132,7 @@ def _head(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')} ({many(documents, 'document')})"
     if failures:
         yield f"FAILED on {len(failures)} of {many(documents, 'document')}; their gold items count as missed:"
-        yield from (f"  {id}: {reason}" for id, reason in list(failures.items())[:5])
+        yield from (f"  {id}: {reason}" for id, reason in sorted(failures.items())[:5])
 
 
 def _by_label(told: Told, rows: Sequence[Row], metrics: Sequence[str], layer: str, *, lines: Sequence[str]) -> Iterator[Table]:

@@ -17,16 +17,30 @@ Least = float | Mapping[str, float]  # for all labels, or a label (event type, r
 
 def thresholds(text: str) -> Least:
     """What a text such as 0.5, or PER=0.7,ORG=0.4, says. Raises InputError where it says none."""
-    found = {}
+    wrong = InputError(f"--threshold {shown(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER, each label once")
+    found: dict[str, float] = {}
     for part in text.split(","):
-        label, _, value = part.rpartition("=")
+        label, equals, value = part.rpartition("=")
+        label = label.strip()
         try:
-            found[label] = float(value)
+            number = float(value)
         except ValueError:
-            found[label] = math.nan
-        if not math.isfinite(found[label]) or ("" in found and len(found) > 1):
-            raise InputError(f"--threshold {shown(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER")
+            raise wrong from None
+        if not math.isfinite(number) or label in found or bool(label) != bool(equals) or (found and "" in {label, *found}):
+            raise wrong
+        found[label] = number
     return found.get("", found)
+
+
+def told(predicted: Corpus, least: Least) -> Iterator[str]:
+    """What a threshold does to predictions: how many it leaves out, how many have no score, and labels of it that none has."""
+    yield f"{left_out(predicted, least)} annotations of a lower score are left out"
+    marks = [(mark.score, getattr(mark, "label", None) or "attribution") for document in predicted for mark in _marks(document)]
+    marks += [(a.score, a.role) for document in predicted for event in document.events or () for a in event.arguments]
+    if without := sum(score is None for score, _ in marks):
+        yield f"{without} annotations have no score, and stay"
+    if isinstance(least, Mapping) and (nowhere := sorted(set(least) - {label for _, label in marks})):
+        yield f"no annotation is labelled {', '.join(nowhere)}"
 
 
 def above(predicted: Corpus, least: Least) -> Corpus:

@@ -17,11 +17,13 @@ NAMES = ("model", "versions")  # may differ: what was scored is told by digests 
 MOST_TOLD = 20
 
 
-def verified(result: Scores, gold: Corpus | str | Path, predicted: Corpus | str | Path) -> list[str]:
-    """Score again as the result says it was scored, and say what differs; nothing, if it is the same.
+def verified(result: Scores | str | Path, gold: Corpus | str | Path, predicted: Corpus | str | Path) -> list[str]:
+    """Score again as the result (or the file of one) says it was scored, and say what differs; nothing, if it is the same.
 
     The names of model and corpus may differ, and so may versions. Raises InputError for a result that was made without documents.
     """
+    written = result.to_json() if isinstance(result, Scores) else None
+    result = result if isinstance(result, Scores) else Scores.load(path := result)
     options: Mapping[str, Any] = result.about["options"]
     if result.digests() is None:
         raise InputError("this result was made from tags or bare spans; only one of documents can be verified")
@@ -30,8 +32,8 @@ def verified(result: Scores, gold: Corpus | str | Path, predicted: Corpus | str 
         gold, predicted, options["metrics"], labels=labels_read(options["labels"]), zones=options["zones"], missing=options["missing"],
         units=options["units"], boot=how.boot, seed=how.seed, level=how.level,
     )  # fmt: skip
-    one, two = (_without_names(json.loads(scores.to_json())) for scores in (result, again))
-    rows = [data.pop("rows") for data in (one, two)]
+    one, two = (_without_names(json.loads(text)) for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json()))
+    rows = [data.pop("rows", None) for data in (one, two)]
     # Rows follow from counts: where these differ, so do those, and say nothing more.
     return list(_differing(one, two)) or list(_differing(rows[0], rows[1], "rows: "))
 

@@ -114,7 +114,7 @@ def test_predictions_on_stdout_leave_what_the_file_held(files):
 def test_an_input_is_never_overwritten(files):
     done = evalkit("run", files / "gold.jsonl", "-o", files / "gold.jsonl", "--format", "json")
 
-    assert (done.returncode, "is read by this very command" in done.stderr) == (2, True)
+    assert (done.returncode, "is read or written by this very command" in done.stderr) == (2, True)
 
 
 def test_a_disk_that_is_full_is_said_in_a_line():
@@ -326,3 +326,34 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
     assert "80 % range" in done.stdout
     assert "|units:documents|boot:50|" in done.stdout
     assert (refused.returncode, refused.stderr) == (2, "evalkit: level=80.0: a number between 0 and 1 would do, such as 0.95\n")
+
+
+def test_what_is_wrong_with_the_options_is_said_before_the_model_runs(tmp_path):
+    (tmp_path / "mine.py").write_text("import sys\ndef find(text):\n    print('asked', file=sys.stderr)\n    return []\n")
+
+    for wrong in (("--metrics", "nope"), ("--zones", "nope"), ("--labels", "nope"), ("-o", tmp_path / "x.docx"), ("--threshold", "")):
+        done = evalkit("run", "-m", f"{tmp_path}/mine.py:find", *wrong)
+        assert (done.returncode, "asked" in done.stderr) == (2, False)
+
+
+def test_compare_and_curve_say_that_documents_failed(results):
+    lines = (results / "said.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    lines[0] = json.dumps({"id": first["id"], "text": first["text"], "failure": "time out"})
+    (results / "failing.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    done = evalkit("compare", results / "said.jsonl", results / "failing.jsonl", "--gold", results / "gold.jsonl", "--metrics", "ner")
+
+    assert (done.returncode, "failing failed on 1 of 25 documents" in done.stdout) == (4, True)
+
+
+def test_options_that_saved_results_have_settled_are_refused(results):
+    done = evalkit("compare", results / "said.json", results / "said.json", "--boot", "7", "--level", "0.5")
+
+    assert (done.returncode, done.stderr.startswith("evalkit: boot, level: of saved results these are settled")) == (2, True)
+
+
+def test_a_result_and_its_report_are_two_files(results):
+    done = evalkit("score", results / "gold.jsonl", results / "said.jsonl", "--save", results / "x.txt", "-o", results / "x.txt")
+
+    assert (done.returncode, "x.txt: is read or written by this very command" in done.stderr) == (2, True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_intervals import perturbed, ratio, strict_by_unit
 
-from evalkit import Corpus, Document, Entity, InputError, compare, evaluate, load_corpus, score
+from evalkit import Corpus, Document, Entity, InputError, compare, evaluate, load_corpus, score, score_spans, score_tags
 
 
 def systems(n, *seeds, sentences=3):
@@ -149,7 +149,7 @@ def test_what_cannot_be_compared_is_refused():
         compare(a, b, gold=gold, average="mean")
     with pytest.raises(InputError, match="have no metric in common"):
         compare(score(gold, a, "ner"), score(gold, b, "entities/type"))
-    with pytest.raises(InputError, match="permutations=0: a whole number from 1 on would do"):
+    with pytest.raises(InputError, match="permutations=0: a whole number from 1 to 10,000,000 would do"):
         compare(a, b, gold=gold, permutations=0)
     with pytest.raises(InputError, match="no metric 'triggers/strict' in 'these scores'"):
         compare(score(gold, a, "ner"), score(gold, b, "ner"), metrics="tri-c")
@@ -205,3 +205,60 @@ def test_macro_of_schemes_without_labels_has_no_difference():
     (found,) = compare(a, b, gold=gold, metrics="entities/exact", average="macro").differences
 
     assert (found.difference, found.p, found.why_not) == (None, None, "the value is undefined")
+
+
+def test_bare_scores_of_another_gold_are_refused():
+    spans = [[(0, 3, "A")], [(2, 5, "B")], []]
+
+    with pytest.raises(InputError, match="gold of a and of b is not the same"):
+        compare(a=score_spans(spans, spans), b=score_spans(spans[::-1], spans))
+    with pytest.raises(InputError, match="gold of a and of b is not the same"):
+        compare(a=score_tags([["B-A"]], [["B-A"]]), b=score_tags([["B-B"]], [["B-A"]]))
+    assert compare(a=score_spans(spans, spans), b=score_spans(spans, spans[::-1])).differences[0].difference > 0
+
+
+def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates():
+    gold, (a, b) = systems(25, 2, 3)
+    rare = Document("rare", "Oslo", [Entity("RARE", 0, 4)])
+    gold, a, b = (Corpus([*side, rare], name=side.name) for side in (gold, a, b))
+
+    (found,) = compare(a, b, gold=gold, metrics="ner", average="macro").differences
+
+    assert (found.low, found.detectable, found.why_not) == (None, None, "undefined too often")
+    assert found.p is not None
+
+
+def test_saying_nothing_where_nothing_is_wins_against_a_spurious_item():
+    gold, (a,) = systems(25, 2)
+    empty = [Document(f"e{n}", "Nothing here", []) for n in range(10)]
+    noisy = [Document(f"e{n}", "Nothing here", [Entity("A", 0, 7)]) for n in range(10)]
+    gold, quiet, loud = Corpus([*gold, *empty]), Corpus([*a, *empty], name="quiet"), Corpus([*a, *noisy], name="loud")
+
+    (found,) = compare(quiet, loud, gold=gold, metrics="ner").differences
+
+    assert (found.wins, found.losses) == (10, 0)
+
+
+def test_failures_and_few_documents_are_told():
+    gold, (a, b) = systems(5, 2, 3)
+    failing = Corpus([Document(b[0].id, b[0].text, failure="time out"), *list(b)[1:]], name="failing")
+
+    told = str(compare(a, failing, gold=gold, metrics="ner"))
+
+    assert "Warning: failing failed on 1 of 5 documents; their gold items count as missed" in told
+    assert "conditional on these 5 documents" in told
+
+
+def test_options_for_saved_results_are_refused():
+    gold, (a, b) = systems(5, 2, 3)
+
+    with pytest.raises(InputError, match="boot, units: of saved results these are settled"):
+        compare(score(gold, a), b, gold=gold, options={"boot": 7, "units": "documents"})
+
+
+def test_a_result_is_known_by_how_it_begins(tmp_path):
+    gold, (a, b) = systems(5, 2, 3)
+    score(gold, a).save(tmp_path / "one")
+    score(gold, b).save(tmp_path / "two")
+
+    assert list(compare(tmp_path / "one", tmp_path / "two").systems) == ["one", "two"]

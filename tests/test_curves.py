@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Span, Unplaced, score
 from evalkit.curves import curves
-from evalkit.thresholds import above, left_out, thresholds
+from evalkit.thresholds import above, left_out, thresholds, told
 
 TEXT = "x" * 100
 
@@ -114,12 +114,12 @@ def test_curves_have_formats_and_pictures(tmp_path):
         found.render("pdf")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0.5", 0.5), ("PER=0.7,ORG=0.4", {"PER": 0.7, "ORG": 0.4}), ("a=b=0.1", {"a=b": 0.1})])
+@pytest.mark.parametrize(("text", "expected"), [("0.5", 0.5), ("PER=0.7,ORG=0.4", {"PER": 0.7, "ORG": 0.4}), ("a=b=0.1", {"a=b": 0.1}), ("PER=0.5, LOC=0.9", {"PER": 0.5, "LOC": 0.9})])
 def test_thresholds_are_read(text, expected):
     assert thresholds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf"])
+@pytest.mark.parametrize("text", ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf", "0.5,0.6", "PER=0.5,PER=0.9", "=0.5"])
 def test_what_is_no_threshold_is_refused(text):
     with pytest.raises(InputError, match="a number would do, or LABEL=NUMBER,LABEL=NUMBER"):
         thresholds(text)
@@ -141,3 +141,35 @@ def test_what_scores_lower_is_left_out_and_counted():
     assert left_out(said, 0.5) == 4
     assert above(said, {"B": 0.5, "A": 0.95}).name == "m>=A=0.95+B=0.5"
     assert [e.label for e in above(said, {"B": 0.5})[0].entities] == ["A", "A"]
+
+
+@pytest.mark.parametrize("scores", [(0.4, 0.9), (0.9, 0.4)])
+def test_of_copies_the_one_of_the_highest_score_is_the_item(scores):
+    said = scored(*(("A", 0, value) for value in scores))
+
+    curve = curves(gold(("A", 0)), said).curves[0]
+
+    assert (curve.average_precision, curve.best_threshold, curve.predicted) == (1.0, 0.9, 2)
+
+
+@pytest.mark.parametrize("scores", [(0.2, 0.9), (0.9, 0.2)])
+@pytest.mark.parametrize("metric", ["triggers/strict", "arguments/strict"])
+def test_of_items_that_a_layer_makes_equal_the_highest_score_counts(scores, metric):
+    def document(values):
+        events = [Event("E", Span(0, 2), [Argument("R", 6, 8, score=value), Argument("S", 9 + n, 11, score=value)], score=value) for n, value in enumerate(values)]
+        return Corpus([Document("d", "ab cd ef gh", events=events)])
+
+    found = curves(document((None, None)), document(scores), metric)
+
+    assert found.curves[0].best_threshold == 0.9
+
+
+def test_attached_parts_have_no_curve():
+    with pytest.raises(InputError, match="attached-attributions/strict: whose cue matches depends on what else is predicted"):
+        curves(gold(("A", 0)), scored(("A", 0, 0.5)), "attached-attributions/strict")
+
+
+def test_what_a_threshold_does_is_told():
+    said = scored(("A", 0, 0.9), ("B", 5, 0.2), ("C", 9, None))
+
+    assert list(told(said, {"B": 0.5, "NOPE": 0.1})) == ["1 annotations of a lower score are left out", "1 annotations have no score, and stay", "no annotation is labelled NOPE"]

@@ -4,12 +4,13 @@ import random
 from itertools import pairwise
 
 import certainty
+import msgspec
 import pytest
 from corpora import both, corpora
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit import Attribution, Corpus, Document, Entity, InputError, Span, Zone, load_corpus, score, score_spans, score_tags
+from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, Scores, Span, Zone, load_corpus, score, score_spans, score_tags
 
 RATIOS = ("precision", "recall", "f1")
 SENTENCE = "Ada met Bo in Rome. "
@@ -144,7 +145,7 @@ def test_zones_that_are_not_scored_are_not_drawn_from():
 def test_p38_a_higher_level_gives_a_wider_interval(pairs, units):
     gold, said = both(pairs)
 
-    rows = [score(gold, said, "entities/partial", units=units, boot=100, level=level)["entities/partial"].micro for level in (0.5, 0.9, 0.95, 0.99)]
+    rows = [score(gold, said, "entities/partial", units=units, boot=400, level=level)["entities/partial"].micro for level in (0.5, 0.9, 0.95, 0.99)]
 
     for name in RATIOS:
         ends = [row.interval(name)[:2] for row in rows]
@@ -317,9 +318,11 @@ def test_attached_parts_and_relations_have_intervals_too():
     ("options", "message"),
     [
         ({"units": "words"}, "no value 'words' in 'units='; values: auto, documents, sentences"),
-        ({"boot": -1}, "boot=-1: a whole number from 0 on would do"),
+        ({"boot": -1}, "boot=-1: a whole number from 0 to 10,000,000 would do"),
         ({"boot": 2.5}, "boot=2.5: a whole number"),
         ({"seed": "x"}, "seed='x': a whole number"),
+        ({"level": 0.9999999999999999}, "a number between 0 and 1 would do"),
+        ({"boot": 10**13}, "boot=10000000000000: a whole number"),
         ({"level": 95}, "level=95: a number between 0 and 1 would do, such as 0.95"),
         ({"level": True}, "level=True"),
     ],
@@ -332,3 +335,53 @@ def test_what_cannot_be_is_refused(options, message):
 def test_an_unknown_ratio_is_answered_with_the_known_ones():
     with pytest.raises(InputError, match="no ratio 'accuracy'; ratios: precision, recall, f1"):
         score(*perturbed(2, 1))["ner"].micro.interval("accuracy")
+
+
+def test_a_wrong_overlap_moves_nobody_to_another_sentence():
+    gold = Corpus([Document("d", SENTENCE * 2, [Entity("A", 18, 24)])])
+    said = Corpus([Document("d", SENTENCE * 2, [Entity("B", 22, 26)])])
+    scores = score(gold, said, "entities/strict")
+
+    before = [unit.sentence for unit in scores["ner"].counts.units], scores["ner"].counts.unit.tolist()
+    text = scores.to_json()
+
+    assert scores["ner"].muc.incorrect == 1
+    assert ([unit.sentence for unit in scores["ner"].counts.units], scores["ner"].counts.unit.tolist()) == before
+    assert Scores.from_json(text).to_json() == text
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_saving_a_result_moves_no_interval(seed):
+    gold, _ = perturbed(1, seed, sentences=14)
+    draw = random.Random(seed)
+    shifted = [Entity(e.label, max(e.start - draw.choice([0, 5]), 0), e.end) for e in gold[0].entities]
+    said = Corpus([Document("d0", gold[0].text, list(dict.fromkeys(shifted)))])
+    scores = score(gold, said)
+
+    first = scores.rows()
+    scores.to_json()
+
+    assert scores.rows() == first
+
+
+def test_a_layer_of_one_document_has_a_range_of_that_article_only():
+    gold, said = perturbed(5, 1)
+    more = [msgspec.structs.replace(gold[0], events=[Event("Meet", Span(4, 7))] * 1), *list(gold)[1:]]
+    same = [msgspec.structs.replace(said[n], events=document.events) for n, document in enumerate(more)]
+
+    scores = score(Corpus(more), Corpus(same), "ner,tri-c")
+
+    assert scores["tri-c"].micro.interval("f1").why_not == "fewer than 10 items, or 8 sentences that hold any"
+    assert "annotated in one document: triggers; what is given for them is a sentence-resampling range, that article only" in str(scores)
+
+
+@pytest.mark.parametrize(("boot", "level", "known"), [(39, 0.95, True), (38, 0.95, False), (1, 0.5, False), (999, 0.999, False), (1999, 0.999, True)])
+def test_too_few_replicates_for_a_level_give_no_interval(boot, level, known):
+    found = score(*perturbed(25, 1), "ner", boot=boot, level=level)["ner"].micro.interval("f1")
+
+    assert (found.low is not None) is known
+    assert found.why_not in ("", "too few replicates for this level")
+
+
+def test_one_document_as_a_whole_is_told_to_give_no_range():
+    assert "no 95 % range: the document is drawn as a whole, and there is one" in str(score(*perturbed(1, 3), "ner", units="documents"))

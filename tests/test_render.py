@@ -77,3 +77,18 @@ def test_a_narrow_terminal_gets_fewer_columns_and_is_told(scores):
     assert max(len(line) for line in told.splitlines() if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))) <= 70
     assert "left out, for want of room: TP, FP, FN" in told
     assert "left out" not in str(scores)
+
+
+def test_latex_cells_begin_no_optional_argument():
+    corpus = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(["A", "[PER]", "*x"])])])
+
+    told = score(corpus, corpus, ["ner"]).to_latex()
+
+    assert "\n{[}PER{]} & " in told
+    assert "\n{*}x & " in told
+
+
+def test_what_is_no_terminal_is_wide_enough_for_every_column(scores):
+    long = Corpus([Document("d", "x" * 40, [Entity("L" * 90, 0, 3)])])
+
+    assert "left out" not in str(score(long, long, ["ner"]))

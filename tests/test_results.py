@@ -16,7 +16,7 @@ from corpora import both, corpora
 from hypothesis import given, settings
 from test_intervals import perturbed
 
-from evalkit import Corpus, Document, Entity, InputError, Scores, evaluate, load_corpus, score, score_tags
+from evalkit import Corpus, Document, Entity, Event, InputError, Scores, Span, evaluate, load_corpus, score, score_tags
 from evalkit.verify import verified
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
     (tmp_path / "r.json").write_text("{}", encoding="utf-8")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe")
 
-    with pytest.raises(InputError, match=r"r.json: not a result of evalkit: KeyError: 'schema_version'"):
+    with pytest.raises(InputError, match=r"r.json: not a result of evalkit: Object missing required field 'schema_version'"):
         Scores.load(tmp_path / "r.json")
     with pytest.raises(InputError, match=r"b.json: not a result of evalkit: not UTF-8"):
         Scores.load(tmp_path / "b.json")
@@ -173,12 +173,20 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: d["resampling"].update(units="words"), "resampling: .* is none"),
-        (lambda d: d["resampling"].pop("boot"), "not a result of evalkit: TypeError"),
+        (lambda d: d["resampling"].update(units="words"), "Invalid enum value 'words' - at '\\$.resampling.units'"),
+        (lambda d: d["resampling"].pop("boot"), "Object missing required field 'boot' - at '\\$.resampling'"),
         (lambda d: d.update(counts={}), "it has no counts"),
         (lambda d: d["counts"]["entities/strict"]["columns"].reverse(), "columns .*; this evalkit reads unit, label, gold"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**31), "a count beyond what can be"),
-        (lambda d: d.update(digests={"schema": "x", "documents": {"entities": "no"}}), "not a result of evalkit: ValueError"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**31), "Expected 'int' <= 2147483647"),
+        (lambda d: d.update(digests={"schema": "x", "documents": {"entities": "no"}}), "Expected 'str' matching regex"),
+        (lambda d: d["resampling"].update(documents=5), "corpus: 3 documents, and 5 in resampling"),
+        (lambda d: d["resampling"].update(level=None), "Expected 'float', got 'null' - at"),
+        (lambda d: d["units"]["entities"]["units"][0].__setitem__(0, None), "Expected 'str', got 'null' - at"),
+        (lambda d: d["signature"]["entities/strict"].update(docs="x"), "signature: docs: 'x': such as 3/5 would do"),
+        (lambda d: d["set_aside"].pop("entities/strict"), "counts without a signature, without what was set aside, or without units"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].append(1), "cells: a list of 10 numbers each would do"),
+        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 0.5), "Expected 'int', got 'float'"),
+        (lambda d: d.pop("corpus"), "Object missing required field 'corpus'"),
         (lambda d: d.update(schema_version=1), "a result of schema version 1; this evalkit reads 2"),
     ],
 )
@@ -233,3 +241,82 @@ def test_counts_of_sentences_become_counts_of_documents():
     assert (found.values == expected.values).all()
     assert (found.unit == expected.unit).all()
     assert (found.label == expected.label).all()
+
+
+def shard(gold, said):
+    return score(Corpus(gold, name="g"), Corpus(said, name="m"))
+
+
+def documents(*names, events=None, entities=()):
+    return [Document(name, "Ada met Bo", entities, events) for name in names]
+
+
+def test_a_shard_in_which_the_model_failed_throughout_adds_no_layers():
+    gold = [documents("a", events=[Event("Meet", Span(4, 7))]), documents("b", events=[Event("Meet", Span(4, 7))])]
+    said = [documents("a"), [Document("b", "Ada met Bo", failure="time out")]]
+
+    merged = Scores.merge([shard(*pair) for pair in zip(gold, said, strict=True)])
+
+    assert merged.to_json() == shard([*gold[0], *gold[1]], [*said[0], *said[1]]).to_json()
+    assert list(merged) == ["entities/strict", "entities/exact", "entities/partial", "entities/type"]
+
+
+def test_a_shard_that_lacks_a_layer_which_others_have_is_refused_as_the_whole_is():
+    gold = [documents("a", events=[]), documents("b", events=[])]
+    said = [documents("a", events=[]), documents("b")]
+
+    with pytest.raises(InputError, match="document 'b': the prediction has no events, while others have"):
+        shard([*gold[0], *gold[1]], [*said[0], *said[1]])
+    with pytest.raises(InputError, match="document 'b': the prediction has no events, while others have"):
+        Scores.merge([shard(*pair) for pair in zip(gold, said, strict=True)])
+
+
+def test_a_document_that_no_scored_layer_annotates_is_seen_to_stand_twice():
+    bare = Document("twice", "Ada met Bo")
+    shards = [shard([*documents(name), bare], [*documents(name), bare]) for name in "ab"]
+
+    with pytest.raises(InputError, match="document 'twice' is in two of the results"):
+        Scores.merge(shards)
+
+
+def test_what_maps_leave_is_told_in_one_order():
+    def one(name, *labels):
+        gold = [Document(name, "Ada met Bo", [Entity(label, 0, 3) for label in labels], [Event("Meet", Span(4, 7))])]
+        return gold, score(Corpus(gold, name="g"), Corpus(gold, name="m"), labels={"entities": {"A": "X"}, "triggers": {"Go": "Y"}})
+
+    (first, one_), (second, two) = one("a"), one("b", "B")
+
+    whole = score(Corpus([*first, *second], name="g"), Corpus([*first, *second], name="m"), labels={"entities": {"A": "X"}, "triggers": {"Go": "Y"}})
+    assert Scores.merge([one_, two]).to_json() == Scores.merge([two, one_]).to_json() == whole.to_json()
+
+
+def test_numpy_versions_may_differ_between_shards():
+    shards = [json.loads(shard(documents(name), documents(name)).to_json()) for name in "ab"]
+    shards[1]["versions"]["numpy"] = "1.26.0"
+
+    merged = Scores.merge([Scores.from_json(json.dumps(one)) for one in shards])
+
+    assert merged.about["versions"]["numpy"].startswith("1.26.0+")
+
+
+def test_verifying_a_file_finds_rows_that_were_made_up(tmp_path):
+    gold, said = perturbed(22, 6)
+    data = json.loads(score(gold, said, "ner").to_json())
+    data["rows"][0]["f1"] = 0.99
+    data["warnings"] = ["all is well"]
+    (tmp_path / "r.json").write_text(json.dumps(data), encoding="utf-8")
+
+    assert [line.partition(":")[0] for line in verified(tmp_path / "r.json", gold, said)] == ["warnings"]
+    data["warnings"] = []
+    (tmp_path / "r.json").write_text(json.dumps(data), encoding="utf-8")
+    assert [line.startswith("rows[0]: f1: 0.99 in the result, ") for line in verified(tmp_path / "r.json", gold, said)] == [True]
+
+
+def test_a_failed_document_is_named_in_one_order():
+    gold = documents(*"abcdefgh")
+    failed = [Document(name, "Ada met Bo", failure="no") for name in "hgfedcba"]
+
+    scores = shard(gold, failed)
+
+    assert str(scores).splitlines()[2] == "  a: no"
+    assert str(Scores.from_json(scores.to_json())) == str(scores)
