@@ -2,7 +2,8 @@
 
     mark      64 bits: label, offsets and fragments of an entity, mixed; of an event or attribution, the first 64 bits of the
               sha256 of its JSON (keys sorted, id and score left out)
-    document  its id, the sha256 of its text, its zones, and the sum of its marks modulo 2**64, which no order changes
+    document  the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that and of the sum of its marks
+              modulo 2**64, which no order changes
     corpus    the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo 2**256, which no order changes either
 
 Sums add up, so that the digest of a corpus can be made from those of its shards.
@@ -24,6 +25,7 @@ from evalkit.columns import Codes, Coding, Rows, mixed
 from evalkit.corpus import identity
 from evalkit.schema import Schema
 
+UNANNOTATED = b"-"
 BLOCK = 1024  # documents whose entities are summed at once: enough that the cost of calling numpy is shared
 
 
@@ -53,9 +55,13 @@ class Digest:
     def settle(self) -> None:
         """Sum up what was only collected so far."""
         own = {"entities": self._entities.sums(), **self._others}
+        bare = [int.from_bytes(document, "little") for document in self._documents]
         for marks in self.sums:
-            found = (hashlib.sha256(document + mine).digest() for document, mine in zip(self._documents, own[marks], strict=True))
-            self.sums[marks] = (self.sums[marks] + sum(int.from_bytes(one, "little") for one in found)) % 2**256
+            found = (
+                without if mine == UNANNOTATED else int.from_bytes(hashlib.sha256(document + mine).digest(), "little")
+                for without, document, mine in zip(bare, self._documents, own[marks], strict=True)
+            )
+            self.sums[marks] = (self.sums[marks] + sum(found)) % 2**256
         self._start()
 
     def merge(self, other: Digest) -> None:
@@ -81,11 +87,11 @@ class Digests(NamedTuple):
 
 
 def _document(document: Any) -> bytes:
-    whole = hashlib.sha256(document.text.encode())
+    id: bytes = msgspec.json.encode(document.id)
+    whole = hashlib.sha256(id + document.text.encode())
     if document.zones:
         whole.update(msgspec.json.encode(document.zones))
-    id: bytes = msgspec.json.encode(document.id)
-    return id + whole.digest()
+    return whole.digest()
 
 
 class Entities:
@@ -117,11 +123,11 @@ class Entities:
         totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixes)])
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
         found = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
-        return [value.tobytes() if there else b"-" for value, there in zip(found, self._annotated, strict=True)]
+        return [value.tobytes() if there else UNANNOTATED for value, there in zip(found, self._annotated, strict=True)]
 
 
 def _others(documents: Iterable[Any], marks: str) -> list[bytes]:
-    return [b"-" if (found := getattr(document, marks)) is None else _sum(identity(mark) for mark in found) for document in documents]
+    return [UNANNOTATED if (found := getattr(document, marks)) is None else _sum(identity(mark) for mark in found) for document in documents]
 
 
 def _sum(identities: Iterator[bytes]) -> bytes:

@@ -46,6 +46,8 @@ class Layered:
     labels: Codes = field(default_factory=Codes)
     units: list[Unit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
+    slimmed: dict[str, tuple[list[int], Cells]] = field(default_factory=dict)
+    merged: dict[str, list[tuple[list[int], Cells]]] = field(default_factory=dict)
     aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
     scored: int = 0
@@ -64,14 +66,29 @@ class Layered:
         self.documents += documents
         self.scored += block.layout.drawn()
 
+    def all_cells(self, metric: str) -> Cells:
+        """The cells of a metric from all blocks and processes; they are given once."""
+        found = [*self.cells.pop(metric, ())]
+        for kept, slim in self.merged.pop(metric, ()):
+            full = np.zeros((2 + len(COUNTS), slim.shape[1]), np.int32)
+            full[kept] = slim
+            found.append(full)
+        return np.concatenate(found, axis=1) if found else np.zeros((2 + len(COUNTS), 0), np.int32)
+
+    def slim(self) -> None:
+        """Put the cells of each metric together, without counts that are 0 throughout: what is sent from one process to another."""
+        for metric, cells in self.cells.items():
+            kept = [n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)]
+            self.slimmed[metric] = kept, np.concatenate([cell[kept] for cell in cells], axis=1)
+            cells.clear()
+
     def merge(self, other: Layered) -> None:
-        """Add what another process gathered."""
+        """Add what another process gathered and made slim."""
         codes = np.array([self.labels[label] for label in other.labels], np.int32)
-        for metric, cells in other.cells.items():
-            for cell in cells:
-                cell[0] += len(self.units)
-                cell[1] = codes[cell[1]]
-            self.cells.setdefault(metric, []).extend(cells)
+        for metric, (kept, slim) in other.slimmed.items():
+            slim[0] += len(self.units)
+            slim[1] = codes[slim[1]]
+            self.merged.setdefault(metric, []).append((kept, slim))
         for metric, reasons in other.aside.items():
             mine = self.aside.setdefault(metric, {})
             for reason, number in reasons.items():
@@ -154,24 +171,22 @@ class Run:
             return self.scores()
         try:
             with ProcessPoolExecutor(len(parts)) as pool:
-                found = list(pool.map(_gathered, [replace(self, source=replace(self.source, gold=one, predicted=other)) for one, other in parts]))
+                runs = pool.map(_gathered, [replace(self, source=replace(self.source, gold=one, predicted=other)) for one, other in parts])
+                for run in runs:
+                    self._merge(run)
         except InputError:
-            return self.scores()  # says what is wrong as it would be said without shards, or that only the order differs
-        self._merge(found)
+            # Says what is wrong as it would be said without shards, or that only the order differs.
+            return replace(self).scores()
         return self.scores_of(self.finished())
 
-    def _merge(self, runs: Sequence[Run]) -> None:
-        ids: set[str] = set()
-        for run in runs:
-            own = run.seen.ids
-            if twice := ids & own:
-                raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
-            ids |= own
-            for name, layered in self.layers.items():
-                layered.merge(run.layers[name])
-            self.seen.merge(run.seen)
-            self._digest.merge(run._digest)  # noqa: SLF001 - another of this class
-            self.source.absent += run.source.absent
+    def _merge(self, run: Run) -> None:
+        if twice := self.seen.ids & run.seen.ids:
+            raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
+        for name, layered in self.layers.items():
+            layered.merge(run.layers[name])
+        self.seen.merge(run.seen)
+        self._digest.merge(run._digest)
+        self.source.absent += run.source.absent
         self._digested = True
 
     def with_muc(self) -> list[Counts]:
@@ -246,7 +261,7 @@ class Run:
     def _counts(self, metric: Metric) -> Counts:
         layered = self.layers[metric.layer]
         ranks = layered.labels.ranks()
-        cells = np.concatenate(layered.cells.pop(str(metric), [np.zeros((2 + len(COUNTS), 0), np.int32)]), axis=1)
+        cells = layered.all_cells(str(metric))
         aside = dict(layered.aside.get(str(metric), {}))
         aside["documents_not_annotated"] = self.seen.documents - layered.documents
         aside.pop("gold_copies", None)
@@ -323,6 +338,8 @@ class Run:
 def _gathered(run: Run) -> Run:
     """A run after it has gone through its documents: what a process of its own sends back."""
     run.gather()
+    for layered in run.layers.values():
+        layered.slim()
     return run
 
 

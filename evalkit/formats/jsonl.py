@@ -26,7 +26,7 @@ from evalkit.formats import Parsed
 
 T = TypeVar("T")
 MOST_RICH = 4  # chunks that hold more than plain lines, before a file is no longer tried as plain
-CHUNK = 100_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
+CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
 
 
 def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
