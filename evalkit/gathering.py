@@ -35,6 +35,7 @@ from evalkit.scores import Scores
 from evalkit.version import evalkit_version
 from evalkit.zones import Unit
 
+EVERY = list(range(2 + len(COUNTS)))  # the rows of cells
 BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
 
 
@@ -68,18 +69,13 @@ class Layered:
 
     def all_cells(self, metric: str) -> Cells:
         """The cells of a metric from all blocks and processes; they are given once."""
-        found = [*self.cells.pop(metric, ())]
-        for kept, slim in self.merged.pop(metric, ()):
-            full = np.zeros((2 + len(COUNTS), slim.shape[1]), np.int32)
-            full[kept] = slim
-            found.append(full)
-        return np.concatenate(found, axis=1) if found else np.zeros((2 + len(COUNTS), 0), np.int32)
+        return _together([*((EVERY, cells) for cells in self.cells.pop(metric, ())), *self.merged.pop(metric, ())], EVERY)
 
     def slim(self) -> None:
         """Put the cells of each metric together, without counts that are 0 throughout: what is sent from one process to another."""
         for metric, cells in self.cells.items():
             kept = [n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)]
-            self.slimmed[metric] = kept, np.concatenate([cell[kept] for cell in cells], axis=1)
+            self.slimmed[metric] = kept, _together([(EVERY, cell) for cell in cells], kept)
             cells.clear()
 
     def merge(self, other: Layered) -> None:
@@ -96,6 +92,18 @@ class Layered:
         self.units += other.units
         self.documents += other.documents
         self.scored += other.scored
+
+
+def _together(pieces: Sequence[tuple[list[int], Cells]], kept: list[int]) -> Cells:
+    """Cells side by side: of each piece the rows that it has, of which some are kept."""
+    whole = np.zeros((len(kept), sum(cells.shape[1] for _, cells in pieces)), np.int32)
+    at = 0
+    for rows, cells in pieces:
+        for row, counts in zip(rows, cells, strict=True):
+            if row in kept:
+                whole[kept.index(row), at : at + cells.shape[1]] = counts
+        at += cells.shape[1]
+    return whole
 
 
 @dataclass
