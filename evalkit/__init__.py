@@ -32,6 +32,8 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     compare     which of several is better?
     bare        what if there are no documents?
     joining     which prediction belongs to which gold document?
+    seen        what do gold and the prediction hold?
+    tally       what was counted of one layer?
     relabel     under which labels are both sides compared?
     gathering   what do all documents together say?
     evaluate    the whole library on one page

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -15,95 +15,26 @@ from typing import Any
 import numpy as np
 
 from evalkit.chunk import Chunk
-from evalkit.columns import Cells, Codes
 from evalkit.corpus import Corpus, repeated
-from evalkit.counting import COUNTS, Block, Builder
+from evalkit.counting import Block, Builder
 from evalkit.counts import Counts
 from evalkit.digest import Digest, Digests
-from evalkit.document import LAYERS as MARKS
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.formats.jsonl import parsed
 from evalkit.intervals import Resampling
-from evalkit.joining import ABSENT, Joined, Source, shards, uncollected
+from evalkit.joining import Joined, Source, shards, uncollected
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.pairs import Pair, pairs_of
 from evalkit.relabel import Keep, Relabelling
-from evalkit.results import given, refuse_owed
+from evalkit.results import refuse_owed
 from evalkit.scores import Scores
+from evalkit.seen import Seen
+from evalkit.tally import Layered
 from evalkit.version import evalkit_version
-from evalkit.zones import Unit
 
-EVERY = list(range(2 + len(COUNTS)))  # the rows of cells
 BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
-
-
-@dataclass
-class Layered:
-    """What is gathered for one layer of metrics over all blocks."""
-
-    metrics: list[Metric]
-    labels: Codes = field(default_factory=Codes)
-    units: list[Unit] = field(default_factory=list)
-    cells: dict[str, list[Cells]] = field(default_factory=dict)
-    slimmed: dict[str, tuple[list[int], Cells]] = field(default_factory=dict)
-    merged: dict[str, list[tuple[list[int], Cells]]] = field(default_factory=dict)
-    aside: dict[str, dict[str, int]] = field(default_factory=dict)
-    documents: int = 0
-    scored: int = 0
-
-    def take(self, block: Block, documents: int, *, muc: bool) -> None:
-        """Add the counts of a block."""
-        for metric in self.metrics:
-            cells = block.cells(metric.scheme, wrong=muc)
-            cells[0] += len(self.units)
-            self.cells.setdefault(str(metric), []).append(cells)
-            under = block.under(metric.scheme)
-            aside = self.aside.setdefault(str(metric), {})
-            for reason, number in {**under.gold.aside, **under.predicted.aside}.items():
-                aside[reason] = aside.get(reason, 0) + number
-        self.units += block.layout.units
-        self.documents += documents
-        self.scored += block.layout.drawn()
-
-    def all_cells(self, metric: str) -> Cells:
-        """The cells of a metric from all blocks and processes; they are given once."""
-        return _together([*((EVERY, cells) for cells in self.cells.pop(metric, ())), *self.merged.pop(metric, ())], EVERY)
-
-    def slim(self) -> None:
-        """Put the cells of each metric together, without counts that are 0 throughout: what is sent from one process to another."""
-        for metric, cells in self.cells.items():
-            kept = [n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)]
-            self.slimmed[metric] = kept, _together([(EVERY, cell) for cell in cells], kept)
-            cells.clear()
-
-    def merge(self, other: Layered) -> None:
-        """Add what another process gathered and made slim."""
-        codes = np.array([self.labels[label] for label in other.labels], np.int32)
-        for metric, (kept, slim) in other.slimmed.items():
-            slim[0] += len(self.units)
-            slim[1] = codes[slim[1]]
-            self.merged.setdefault(metric, []).append((kept, slim))
-        for metric, reasons in other.aside.items():
-            mine = self.aside.setdefault(metric, {})
-            for reason, number in reasons.items():
-                mine[reason] = mine.get(reason, 0) + number
-        self.units += other.units
-        self.documents += other.documents
-        self.scored += other.scored
-
-
-def _together(pieces: Sequence[tuple[list[int], Cells]], kept: list[int]) -> Cells:
-    """Cells side by side: of each piece the rows that it has, of which some are kept."""
-    whole = np.zeros((len(kept), sum(cells.shape[1] for _, cells in pieces)), np.int32)
-    at = 0
-    for rows, cells in pieces:
-        for row, counts in zip(rows, cells, strict=True):
-            if row in kept:
-                whole[kept.index(row), at : at + cells.shape[1]] = counts
-        at += cells.shape[1]
-    return whole
 
 
 @dataclass
@@ -354,74 +285,3 @@ def _gathered(run: Run) -> Run:
 def _heard(document: Any) -> Any:
     """A prediction; one that failed says nothing, whatever it carries."""
     return document if document.failure is None else Document(document.id, document.text)
-
-
-@dataclass
-class Seen:
-    """What all blocks together hold: for the checks that need them all, the report and the digest of gold."""
-
-    documents: int = 0
-    ids: set[str] = field(default_factory=set)
-    in_gold: set[str] = field(default_factory=set)
-    in_predicted: set[str] = field(default_factory=set)
-    unannotated: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    zones: set[str] = field(default_factory=set)
-    silent: bool = False
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def take(self, joined: Joined) -> None:
-        """Note a block."""
-        self.documents += len(joined.gold)
-        self.ids.update([document.id for document in joined.gold])
-        for document in joined.predicted:
-            if document.failure is not None or document.unplaced:
-                self._note(document)
-        for document in joined.gold:
-            if document.failure is not None or document.unplaced:
-                raise InputError(f"document {shown(document.id)}: gold carries a failure or unplaced items, which only predictions can")
-            if document.zones:
-                self.zones.update(zone.label for zone in document.zones)
-        for marks in MARKS:
-            of = attrgetter(marks)
-            said, annotated = list(map(of, joined.predicted)), list(map(of, joined.gold))
-            unsaid, unannotated = said.count(None), annotated.count(None)
-            if unsaid < len(said):
-                self.in_predicted.add(marks)
-            if unannotated < len(annotated):
-                self.in_gold.add(marks)
-            if unsaid and unannotated < len(annotated):
-                for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
-                    if gold is not None and has is None and document.failure is None:
-                        # The least of them, so that no order of the documents matters.
-                        self.unannotated[marks] = min(document.id, self.unannotated.get(marks, document.id))
-
-    def merge(self, other: Seen) -> None:
-        """Add what another process has seen."""
-        self.documents += other.documents
-        self.ids |= other.ids
-        self.in_gold |= other.in_gold
-        self.in_predicted |= other.in_predicted
-        for marks, id in other.unannotated.items():
-            self.unannotated[marks] = min(id, self.unannotated.get(marks, id))
-        self.failures.update(other.failures)
-        self.zones |= other.zones
-        self.silent |= other.silent
-        for reason, number in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + number
-
-    def _note(self, document: Any) -> None:
-        if document.failure is not None:
-            self.silent = True
-            if document.failure != ABSENT:
-                self.failures[document.id] = document.failure
-        for item in document.unplaced:
-            self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
-
-    def layers(self) -> dict[str, Any]:
-        """What both sides hold, as a result says it: the layers of gold, of the prediction, those it owes (to a document), and whether it failed on any."""
-        return {"gold": sorted(self.in_gold), "predicted": sorted(self.in_predicted), "owed": dict(sorted(self.unannotated.items())), "silent": self.silent}
-
-    def has(self, marks: str) -> bool:
-        """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""
-        return given(marks, self.layers())
