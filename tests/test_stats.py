@@ -92,13 +92,18 @@ def test_no_units_give_totals_of_nothing():
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
-@pytest.mark.parametrize("n", [19, 99, 1000])
+@pytest.mark.parametrize("n", [199, 999, 1000])
 def test_the_percentile_interval_takes_the_kth_from_both_ends(level, n):
     values = np.random.default_rng(n).random(n)
 
     low, high, _ = stats.percentile(values, level)
 
     assert (low, high) == certainty.percentile(values.tolist(), level)
+
+
+@pytest.mark.parametrize(("n", "level"), [(19, 0.99), (199, 0.999), (1, 0.5)])
+def test_too_few_replicates_for_a_level_give_no_interval(n, level):
+    assert stats.percentile(np.random.default_rng(n).random(n), level) == stats.Interval(None, None, "too few replicates for this level")
 
 
 def test_replicates_that_are_undefined_are_left_out_up_to_a_twentieth():
