@@ -8,7 +8,7 @@ import pytest
 from marked import corpus
 
 from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Scores, Span, Zone, score
-from evalkit.formats.jsonl import record
+from evalkit.formats.jsonl import Reader, record
 
 TEXT = "x" * 200
 
@@ -239,3 +239,14 @@ def test_an_id_that_stands_twice_is_found_however_far_apart(tmp_path, jobs):
 
     with pytest.raises(LoadError, match="id: 'd0' stands for two documents"):
         score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl", jobs=jobs)
+
+
+def test_a_file_is_read_as_plain_again_after_a_few_lines_that_are_not(tmp_path):
+    rich = [Document(f"d{n}", TEXT, [], [Event("X", Span(0, 3))]) for n in range(200)]
+    Corpus([document if n % 20 else rich[n] for n, document in enumerate(plain(200, 1))]).save(tmp_path / "mixed.jsonl")
+    reader = Reader(tmp_path / "mixed.jsonl")
+
+    found = [reader.read(lines=10).plain for _ in range(20)]
+    reader.close()
+
+    assert found == [False, True] * 10

@@ -25,7 +25,7 @@ from evalkit.errors import DocumentError, InputError, LoadError, shown
 from evalkit.formats import Parsed
 
 T = TypeVar("T")
-MOST_RICH = 4  # chunks that hold more than plain lines, before a file is no longer tried as plain
+MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
 CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
 
 
@@ -120,6 +120,7 @@ class Reader:
         if self._rich < MOST_RICH:
             try:
                 if stands(chunk := Chunk(self._plain.decode_lines(data))):
+                    self._rich = 0
                     return chunk
             except (msgspec.ValidationError, struct.error):
                 self._rich += 1
