@@ -4,13 +4,17 @@ Read the modules in this order; each uses only those above it (tests/test_archit
 
     version     which evalkit is this?
     errors      what can go wrong, and how is it said?
+    discreet    what must not be written down?
     text        what is a word, what is a sentence?
     document    what can be marked in a text?
     chunk       what lies where in a few documents?
     schema      which labels, types and roles are there, and how do label sets map?
     formats     how are documents written down?
     corpus      where do documents come from, and go?
+    grounding   where in the text is what the model quoted?
     models      what can be evaluated?
+    runs        what is kept of a run, so that it goes on where it stopped?
+    processes   how do several processes share the work?
     predict     how is a model run?
     thresholds  which of a model's answers count?
     layers      what is compared?
@@ -35,10 +39,15 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     seen        what do gold and the prediction hold?
     tally       what was counted of one layer?
     relabel     under which labels are both sides compared?
+    choices     what if an ambiguous quote stands elsewhere?
     gathering   what do all documents together say?
     evaluate    the whole library on one page
+    training    how is a model watched while it trains?
+    modelcard   what does a model's own page say of its scores?
     verify      is a result what it says?
     curves      where should the threshold be?
+    options     what can be asked on the command line?
+    running     how does a run look from a terminal?
     cli         the same, typed
 """
 

@@ -5,36 +5,67 @@ Exit 0 right, 2 bad input or usage, 3 environment, 4 finished in part, 1 a bug.
 
 from __future__ import annotations
 
-import contextlib
-import enum
-import json
 import os
-import shutil
 import sys
-import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
+from evalkit import modelcard
 from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at, whole
 from evalkit.curves import PICTURES, curves
-from evalkit.errors import EvalkitError, InputError
+from evalkit.discreet import hidden
+from evalkit.document import Document
+from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun
 from evalkit.evaluate import compare, score
 from evalkit.formats.jsonl import record, write
 from evalkit.intervals import resampling_of
-from evalkit.models import KINDS, load_model
-from evalkit.predict import predicted
+from evalkit.modelcard import HubDataset
+from evalkit.models import KINDS, plugins
+from evalkit.options import (
+    Boot,
+    Concurrency,
+    CorpusPath,
+    EvalResults,
+    Form,
+    Format,
+    HubName,
+    Jobs,
+    Labels,
+    Level,
+    MaxFailures,
+    Metrics,
+    Missing,
+    ModelArguments,
+    ModelCardFile,
+    ModelName,
+    Output,
+    Processes,
+    RetryFailed,
+    RunDir,
+    Save,
+    Seed,
+    Threshold,
+    Units,
+    Zones,
+    check_writable,
+    chosen,
+    form_of,
+    parsed_arguments,
+    put,
+    terminal_width,
+)
+from evalkit.predict import Way
+from evalkit.running import asked, partly
 from evalkit.scores import Scores
 from evalkit.summary import many
 from evalkit.thresholds import Least, above, thresholds, told
 from evalkit.verify import MOST_TOLD, verified
 from evalkit.version import evalkit_version
 
-T = TypeVar("T")
-ENVIRONMENT, PARTIAL = 3, 4
+ENVIRONMENT, PARTIAL, INTERRUPTED = 3, 4, 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,35 +74,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(str, enum.Enum):
-    """What a report is written as."""
-
-    table = "table"
-    json = "json"
-    markdown = "markdown"
-    latex = "latex"
-    csv = "csv"
-    html = "html"
-
-
-ModelName = Annotated[str, typer.Option("-m", "--model", help="KIND[:NAME], such as spacy:en_core_web_sm; see `evalkit models`.")]
-ModelArguments = Annotated[list[str] | None, typer.Option("-a", "--model-arg", metavar="KEY=VALUE", help="An argument for the model; repeatable.")]
-CorpusPath = Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="A .jsonl file, or a folder with corpus/ and annotations/. Default: the bundled corpus.")]
-Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.")]
-Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
-Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
-Missing = Annotated[str, typer.Option("--missing", help="Documents that the prediction lacks: refuse, or take as empty.")]
-Units = Annotated[str, typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences.")]
-Boot = Annotated[int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
-Level = Annotated[float, typer.Option("--level", help="Of the intervals.")]
-Threshold = Annotated[str | None, typer.Option("--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4.")]
-Save = Annotated[Path | None, typer.Option("--save", help="Write the result (JSON) for report, compare and verify.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")]
-Form = Annotated[Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write here instead of to stdout.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -85,6 +87,7 @@ def _evalkit(*, version: Annotated[bool, typer.Option("--version", "-V", help="S
 @app.command()
 def run(
     corpus: CorpusPath = None,
+    *,
     model: ModelName = "rules",
     arguments: ModelArguments = None,
     metrics: Metrics = None,
@@ -95,11 +98,20 @@ def run(
     seed: Seed = 12345,
     level: Level = 0.95,
     threshold: Threshold = None,
+    run_dir: RunDir = None,
+    retry_failed: RetryFailed = False,
+    concurrency: Concurrency = 1,
+    jobs: Processes = 1,
+    max_failures: MaxFailures = None,
     form: Form = None,
     output: Output = None,
     save: Save = None,
+    model_card: ModelCardFile = None,
+    eval_results: EvalResults = None,
+    hub_dataset: HubName = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
+    check_pages(model_card, eval_results, hub_dataset)
     check_writable(output, corpus)
     check_writable(save, corpus, str(output) if output else None, option="--save")
     gold = load_corpus(corpus)
@@ -108,30 +120,39 @@ def run(
     # What is wrong with the options is said before the model runs.
     score(gold, gold, metrics, labels=labels, zones=chosen(zones), boot=0)
     resampling_of(len(gold), units, boot, seed, level)
-    answers = answered(model, arguments, gold)
-    answers = cut(answers, threshold, least)
+    way = Way(concurrency, jobs, max_failures)
+    answers = cut(asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed), threshold, least)
     scores = score(gold, answers, metrics, labels=labels, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
+    write_pages(scores, model_card, eval_results, hub_dataset)
     report(scores, form, output, save)
 
 
 @app.command()
 def predict(
     corpus: CorpusPath = None,
+    *,
     model: ModelName = "rules",
     arguments: ModelArguments = None,
     threshold: Threshold = None,
+    run_dir: RunDir = None,
+    retry_failed: RetryFailed = False,
+    concurrency: Concurrency = 1,
+    jobs: Processes = 1,
+    max_failures: MaxFailures = None,
     output: Output = None,
 ) -> None:
-    """Run a model over a corpus and write its predictions as JSONL."""
+    """Run a model over a corpus and write its predictions as JSONL. Where a run ends early, what was answered is written."""
     check_writable(output, corpus)
     least = None if threshold is None else thresholds(threshold)
     gold = load_corpus(corpus)
-    answers = cut(answered(model, arguments, gold), threshold, least)
-    if output:
-        write(answers, output)
-    else:
-        for document in answers:
-            sys.stdout.write(msgspec.json.encode(record(document)).decode() + "\n")
+    way, found = Way(concurrency, jobs, max_failures), list[Document]()
+    try:
+        answers = asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed, found=found)
+    except (PartialRun, ModelError):
+        deliver(Corpus(partly(found, gold)), output)
+        raise
+    answers = cut(answers, threshold, least)
+    deliver(answers, output)
     if any(document.failure is not None for document in answers):
         raise typer.Exit(PARTIAL)
 
@@ -167,13 +188,19 @@ def report_(
     form: Form = None,
     output: Output = None,
     save: Save = None,
+    model_card: ModelCardFile = None,
+    eval_results: EvalResults = None,
+    hub_dataset: HubName = None,
 ) -> None:
     """Print saved results again, in any format; several are the shards of one corpus."""
+    check_pages(model_card, eval_results, hub_dataset)
     check_writable(output, *map(str, results))
     check_writable(save, *map(str, results), str(output) if output else None, option="--save")
     form_of(form, output)
     loaded = [Scores.load(path) for path in results]
-    report(loaded[0] if len(loaded) == 1 else Scores.merge(loaded), form, output, save)
+    scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
+    write_pages(scores, model_card, eval_results, hub_dataset)
+    report(scores, form, output, save)
 
 
 @app.command(name="compare")
@@ -250,17 +277,42 @@ def validate(corpus: CorpusPath = None) -> None:
 
 @app.command()
 def models() -> None:
-    """List the kinds of model."""
-    width, given = (max(len(text) for text in column) for column in zip(*((k.spelled, k.gives) for k in KINDS.values()), strict=True))
-    for kind in KINDS.values():
-        print(f"{kind.spelled:{width}}  {kind.gives:{given}}  {kind.what}")
+    """List the kinds of model: what each is called, which layers it gives, and what it needs."""
+    rows = [(k.spelled, k.gives, k.what + (f"; needs pip install 'evalkit-ie[{k.extra}]'" if k.missing else "")) for k in KINDS.values()]
+    rows += [(f"{found.name}:NAME", "whatever it gives", f"from {found.dist.name if found.dist else 'another package'}: {found.value}") for found in plugins()]
+    width, given = (max(len(text) for text in column) for column in list(zip(*rows, strict=True))[:2])
+    for spelled, gives, what in rows:
+        print(f"{spelled:{width}}  {gives:{given}}  {what}")
 
 
-def answered(name: str, arguments: Iterable[str] | None, gold: Corpus) -> Corpus:
-    """The model's predictions, with progress on stderr."""
-    with contextlib.redirect_stdout(sys.stderr):  # what a model prints is not the result
-        model = load_model(name, **parsed_arguments(arguments))
-        return Corpus(with_progress(predicted(model, gold), len(gold)), name=model.name, schema=gold.schema)
+def check_pages(model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
+    """Refuse pages that cannot be written before anything is run."""
+    check_writable(eval_results, option="--eval-results")
+    if model_card and not model_card.is_file():
+        raise InputError(f"--model-card {model_card}: no such file; the results go into a card that is there")
+    if eval_results and not hub_dataset:
+        raise InputError("--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME")
+    if hub_dataset and not (model_card or eval_results):
+        raise InputError("--hub-dataset: is for --model-card and --eval-results")
+
+
+def write_pages(scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
+    """Write what a model's own page says of its scores; what is undefined is left out, and told on stderr."""
+    where = HubDataset(hub_dataset) if hub_dataset else None
+    if model_card:
+        for line in modelcard.update_card(model_card, scores, dataset=where):
+            print(f"{model_card}: {line}", file=sys.stderr)
+    if eval_results and where:
+        eval_results.write_text(modelcard.eval_results(scores, dataset=where), encoding="utf-8")
+
+
+def deliver(answers: Corpus, output: Path | None) -> None:
+    """Write predictions to a file, or to stdout."""
+    if output:
+        write(answers, output)
+        return
+    for document in answers:
+        sys.stdout.write(msgspec.json.encode(record(document)).decode() + "\n")
 
 
 def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
@@ -272,51 +324,6 @@ def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
     return above(answers, least)
 
 
-def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
-    """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
-    found: dict[str, Any] = {}
-    for argument in arguments or ():
-        key, equals, value = argument.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"-a {argument}: write KEY=VALUE")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
-    return found
-
-
-def with_progress(documents: Iterable[T], total: int) -> Iterator[T]:
-    """The same documents; a line on stderr, renewed, once they take longer than a second."""
-    started = said = time.monotonic()
-    for done, document in enumerate(documents, start=1):
-        yield document
-        now = time.monotonic()
-        if now - started > 1 and now - said > 1:
-            said = now
-            print(f"{done:,} of {total:,} documents, {done / (now - started):.1f} a second", file=sys.stderr)
-
-
-def chosen(zones: str) -> str | list[str]:
-    """primary, all, or a list of names."""
-    return zones if zones in ("primary", "all") else zones.split(",")
-
-
-def check_writable(output: Path | None, *inputs: str | None, option: str = "-o") -> None:
-    """Refuse an output that cannot be written, or that is an input, before anything is run."""
-    if output is None:
-        return
-    for path in inputs:
-        if path is not None and (output.absolute() == Path(path).absolute() or (output.exists() and Path(path).exists() and output.samefile(path))):
-            raise InputError(f"{option} {output}: is read or written by this very command; name another file")
-    if output.is_dir():
-        raise InputError(f"{option} {output}: is a folder; name a file")
-    if not output.parent.is_dir():
-        raise InputError(f"{option} {output}: there is no folder {output.parent}")
-    if not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise InputError(f"{option} {output}: cannot be written")
-
-
 def report(scores: Scores, form: Format | None, output: Path | None, save: Path | None = None) -> None:
     """Print or write the scores; exit code 4 where documents failed."""
     if save:
@@ -324,27 +331,6 @@ def report(scores: Scores, form: Format | None, output: Path | None, save: Path 
     put(scores.render(form_of(form, output), width=terminal_width(output)), output)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)
-
-
-def form_of(form: Format | None, output: Path | None) -> str:
-    """The name of the format that was asked for, or that the suffix of the output says."""
-    by_suffix = {".json": "json", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html", ".txt": "table", "": "table"}
-    if output and not form and output.suffix not in by_suffix:
-        raise InputError(f"-o {output}: no format is known for {output.suffix!r}; name one with --format")
-    return form.value if form else by_suffix[output.suffix] if output else "table"
-
-
-def put(text: str, output: Path | None) -> None:
-    """Write a text to a file, or to stdout."""
-    if output:
-        output.write_text(text + "\n", encoding="utf-8")
-    else:
-        sys.stdout.write(text + "\n")
-
-
-def terminal_width(output: Path | None) -> int | None:
-    """How wide the terminal is that is written to, if one is."""
-    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None
 
 
 def main() -> None:
@@ -355,8 +341,11 @@ def main() -> None:
     try:
         app()
     except EvalkitError as error:
-        print(f"evalkit: {error}", file=sys.stderr)
+        print(f"evalkit: {hidden(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("evalkit: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -366,7 +355,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EVALKIT_DEBUG"):
             raise
-        print(f"evalkit: a bug: {type(error).__name__}: {error} (EVALKIT_DEBUG=1 shows where)", file=sys.stderr)
+        print(f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows where)", file=sys.stderr)
         sys.exit(1)
 
 

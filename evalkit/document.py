@@ -304,7 +304,7 @@ def _check_score(mark: Any) -> None:
         return
     try:
         score = float(mark.score)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         score = math.nan
     if not math.isfinite(score):
         raise DocumentError(f"{shown(mark.score)} is no score: a finite number would do", field="score")

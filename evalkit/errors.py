@@ -6,6 +6,8 @@
         DocumentError      an annotation that cannot be true of its text
         UnknownName        a name that is not known, with those that are
       MissingPackage       a package or an extra that is not installed              exit code 3
+      ModelError           a model that no document can be asked of, such as an endpoint that refuses the key    exit code 3
+      PartialRun           a run that ended before its last document                exit code 4
 
 A message is one line a fault: where it is, what stands there, and what would do.
 """
@@ -71,7 +73,8 @@ class UnknownName(InputError, LookupError):
     def __init__(self, kind: str, name: object, known: Iterable[str], *, within: str = "") -> None:
         """Name what is known, and the nearest of them."""
         names = list(known)
-        near = difflib.get_close_matches(str(name), names, n=1)
+        heads = {one.partition(":")[0]: one for one in names}  # "spcy" means "spacy:NAME"
+        near = difflib.get_close_matches(str(name), names, n=1) or [heads[one] for one in difflib.get_close_matches(str(name), heads, n=1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
         head, of, rest = kind.partition(" of ")  # "kind of model" makes "kinds of model"
         plural = f"{head}s{of}{rest}"
@@ -82,6 +85,18 @@ class MissingPackage(EvalkitError, ImportError):
     """A package, or an extra of evalkit, that is not installed."""
 
     exit_code = 3
+
+
+class ModelError(EvalkitError):
+    """A model that no document can be asked of: it ends the run, and what was answered until then is kept."""
+
+    exit_code = 3
+
+
+class PartialRun(EvalkitError):
+    """A run that ended before its last document: it was interrupted, or failed too often."""
+
+    exit_code = 4
 
 
 def shown(value: object, most: int = 80) -> str:

@@ -5,29 +5,40 @@ corpus → predict → documents of both sides, chunk by chunk → layer → col
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, schema_at
+from evalkit.document import Document
 from evalkit.errors import InputError, UnknownName, shown
 from evalkit.formats import split_prefix
 from evalkit.formats.jsonl import documents_at_most
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
 from evalkit.joining import Part, Source, is_jsonl
+from evalkit.layers import LAYERS
 from evalkit.metrics import Metric, named
 from evalkit.predict import predict
-from evalkit.relabel import Labels, labels_written, mapping_of
+from evalkit.relabel import Labels, Relabelling, labels_written, mapping_of
 from evalkit.schema import Schema
 from evalkit.scores import Scores
 
 
-def evaluate(model: object, corpus: Corpus | str | Path | None = None, metrics: Any = None, **options: Any) -> Scores:
-    """Run a model over a corpus (the bundled one if none is given) and score what it says. Options: see `score`."""
+def evaluate(
+    model: object, corpus: Corpus | str | Path | None = None, metrics: Any = None, *, run_dir: str | Path | None = None, concurrency: int = 1, **options: Any
+) -> Scores:
+    """Run a model over a corpus (the bundled one if none is given) and score what it says.
+
+    run_dir, concurrency: see `predict`. Options: see `score`.
+    """
     gold = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    return score(gold, predict(model, gold), metrics, **options)
+    return score(gold, predict(model, gold, run_dir=run_dir, concurrency=concurrency), metrics, **options)
 
 
 def score(
@@ -64,7 +75,36 @@ def score(
     how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
     options = {"metrics": None if asked is None else [str(metric) for metric in asked], "labels": labels_written(labels), "zones": scored if isinstance(scored, str) else sorted(scored), "missing": missing, "units": units}
     run = Run(source, asked, mapping, scored, how, options)
-    return run.scores() if jobs == 1 else run.in_shards(jobs)
+    scores = run.scores() if jobs == 1 else run.in_shards(jobs)
+    again = {"labels": labels, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
+    if choices := _choices(source, scores, mapping, again):
+        scores.about["choices"] = choices
+    return scores
+
+
+def _choices(source: Source, scores: Scores, mapping: Relabelling, again: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice of their places would move tp; see choices.py."""
+    said = source.predicted
+    if isinstance(said, Path) and may_choose(said):
+        said = load_corpus(said, predictions=True)
+    unsure = said.filter(lambda document: bool(choices_of(document))) if isinstance(said, Corpus) else ()
+    if not unsure:
+        return {}
+    every = source.gold if isinstance(source.gold, Corpus) else load_corpus(str(source.gold))
+    gold = Corpus((every[document.id] for document in unsure), every.name, source.schema)
+    sides: Iterable[tuple[Document, ...]] = zip(*(extremes(gold[document.id], document, (mapping.gold, mapping.predicted)) for document in unsure), strict=True)
+    marks = Counter(layer for document in unsure for choice in choices_of(document) for layer in choice.layers)
+    metrics = [metric for metric in scores if marks[Metric.of(metric).layer] and any(getattr(d, LAYERS[Metric.of(metric).layer].marks) is not None for d in gold)]
+    if not metrics:
+        return {}
+    chosen = (replace(document, meta=None) for document in unsure)
+    now, worst, best = (score(gold, Corpus(side), metrics, **again) for side in (chosen, *sides))
+    moved = {m: [_credit(found, m) - _credit(now, m) for found in (worst, best)] for m in metrics}
+    return {m: {"marks": marks[Metric.of(m).layer], "worst": min(0.0, *moved[m]), "best": max(0.0, *moved[m])} for m in metrics}
+
+
+def _credit(scores: Scores, metric: str) -> float:
+    return float(scores[metric].micro.tp or 0)
 
 
 def compare(

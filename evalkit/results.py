@@ -17,6 +17,8 @@ It holds no text of the corpus. The keys, in schema version 2:
     absent           how many documents the prediction lacks and were taken as empty
     unmapped         a layer to the labels that a label map does not name
     nowhere          labels that were to be kept and are nowhere
+    choices          where a prediction's quotes are ambiguous: a metric to {marks: how many are, worst and best: by how much credit (tp)
+                     the choice of their places can move it}; see choices.py. Not there where nothing is ambiguous
     warnings         what a reader should know first; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
     rows             a dict for each label and average, with the ends of the intervals; derived from the counts, and not read again
@@ -49,7 +51,7 @@ from evalkit.zones import Unit
 
 SCHEMA_VERSION = 2
 COLUMNS = ("unit", "label", *COUNTS)
-ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "elsewhere", "absent", "unmapped", "nowhere")  # what is read again
+ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "elsewhere", "absent", "unmapped", "nowhere", "choices")  # what is read again
 
 
 class Result(NamedTuple):
@@ -141,6 +143,14 @@ class CountsRead(msgspec.Struct):
     cells: list[list[Annotated[int, msgspec.Meta(ge=0, lt=2**31)]]]
 
 
+class ChoicesRead(msgspec.Struct):
+    """What ambiguous marks may move in a metric."""
+
+    marks: Annotated[int, msgspec.Meta(ge=1)]
+    worst: Annotated[float, msgspec.Meta(le=0)]
+    best: Annotated[float, msgspec.Meta(ge=0)]
+
+
 class LayersRead(msgspec.Struct):
     """What both sides hold."""
 
@@ -171,6 +181,7 @@ class ResultRead(msgspec.Struct):
     set_aside: dict[str, dict[str, int]]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
+    choices: dict[str, ChoicesRead] = {}
 
 
 class _Version(msgspec.Struct):
@@ -195,7 +206,10 @@ def read(text: str) -> Result:
     digests = None
     if data.digests is not None:
         digests = Digests(data.digests.schema, {marks: int(total, 16) for marks, total in data.digests.documents.items()})
-    return Result(counts, how, digests, {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT})
+    about = {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT}
+    if not about["choices"]:
+        del about["choices"]
+    return Result(counts, how, digests, about)
 
 
 def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
@@ -319,6 +333,7 @@ def _summed(results: Sequence[Result]) -> Digests | None:
 
 def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
     abouts = [result.about for result in results]
+    choices = _choices_together(abouts)
     reasons: dict[str, int] = {}
     unmapped: dict[str, set[str]] = {}
     for about in abouts:
@@ -337,4 +352,15 @@ def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
         "absent": sum(about["absent"] for about in abouts),
         "unmapped": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
         "nowhere": sorted(set.intersection(*(set(about["nowhere"]) for about in abouts))),
+        **({"choices": choices} if choices else {}),
     }
+
+
+def _choices_together(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for about in abouts:
+        for metric, moved in about.get("choices", {}).items():
+            known = found.setdefault(metric, dict.fromkeys(moved, 0))
+            for name, value in moved.items():
+                known[name] += value
+    return found

@@ -61,7 +61,7 @@ def summarised(
     ]
     shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
     tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
-    foot = [*_aside(set_aside, about), *told.how_sure(drawn), *told.of_one(signed), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
+    foot = [*_aside(set_aside, about), *_ambiguous(rows, about), *told.how_sure(drawn), *told.of_one(signed), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
     return Report(tuple(_head(about)), tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
@@ -221,6 +221,18 @@ def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any])
     yield from _by_reason(set_aside, _REASONS, "Set aside")
     yield from _by_reason(set_aside, _WRONG, "Counted as wrong")
     yield from (f"  {n} × {reason}" for reason, n in list(about.get("unplaced", {}).items())[:3])
+
+
+def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
+    """F1 for the worst and for the best choice of places, where a model's quotes stand several times; for the first metric of each layer that it moves."""
+    told: set[str] = set()
+    for metric, moved in about.get("choices", {}).items():
+        layer, row = metric.split("/")[0], _one(rows, metric, average="micro")
+        if layer in told or row.f1 is None:
+            continue
+        told.add(layer)
+        low, high = (2 * (row.tp + moved[end]) / (row.predicted + row.gold) for end in ("worst", "best"))
+        yield f"Ambiguous quotes: {moved['marks']} marks of {layer} may stand in several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all choices"
 
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:

@@ -168,7 +168,9 @@ def test_slow_runs_say_on_stderr_how_far_they_are(tmp_path):
 
 
 def test_models_lists_the_kinds():
-    assert [line.split()[0] for line in evalkit("models").stdout.splitlines()] == ["rules", "spacy:NAME", "predictions:FILE", "FILE.py:FUNCTION"]
+    assert [line.split()[0] for line in evalkit("models").stdout.splitlines()] == [
+        "rules", "spacy:NAME", "hf:NAME", "gliner:NAME", "openai:NAME", "exec:COMMAND", "predictions:FILE", "FILE.py:FUNCTION", "PACKAGE.MODULE:FUNCTION",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("where", [".", "annotations/passes/a", "annotations/passes/b"])
@@ -357,3 +359,28 @@ def test_a_result_and_its_report_are_two_files(results):
     done = evalkit("score", results / "gold.jsonl", results / "said.jsonl", "--save", results / "x.txt", "-o", results / "x.txt")
 
     assert (done.returncode, "x.txt: is read or written by this very command" in done.stderr) == (2, True)
+
+
+def test_results_go_into_a_models_own_card_and_into_a_file_for_the_hub(tmp_path):
+    card, results = tmp_path / "README.md", tmp_path / "entry.yaml"
+    card.write_text("---\nlicense: mit\n---\n# Mine\n", encoding="utf-8")
+
+    run = evalkit("run", "--boot", "0", "--model-card", str(card), "--eval-results", str(results), "--hub-dataset", "me/news")
+
+    assert run.returncode == 0
+    assert card.read_text(encoding="utf-8").startswith("---\nlicense: mit\nmodel-index:\n- name: rules\n")
+    assert results.read_text(encoding="utf-8").startswith("- dataset:\n    id: me/news\n    task_id: entities/strict\n  value: 0.79")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model-card", "nowhere.md"), "--model-card nowhere.md: no such file; the results go into a card that is there"),
+        (("--eval-results", "x.yaml"), "--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME"),
+        (("--hub-dataset", "me/news"), "--hub-dataset: is for --model-card and --eval-results"),
+    ],
+)
+def test_pages_that_cannot_be_written_are_refused_before_the_run(options, message):
+    run = evalkit("run", *options)
+
+    assert (run.returncode, run.stderr) == (2, f"evalkit: {message}\n")

@@ -115,7 +115,7 @@ class Cells(html.parser.HTMLParser):
         super().__init__()
         self.rows = []
 
-    def handle_starttag(self, tag, attrs):  # noqa: ARG002 - the signature of its base
+    def handle_starttag(self, tag, attrs):
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):

@@ -7,6 +7,8 @@ label, entity_group or entity; a score if there is one), or a Document. What has
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import importlib.util
 import inspect
 import math
@@ -25,18 +27,47 @@ UNLABELLED = "unlabelled"
 
 
 def load(source: Any, **arguments: Any) -> Model:
-    """A model from a callable, an object with .predict, or "file.py:name"; arguments are passed on with each call."""
+    """A model from a callable, an object with .predict, "file.py:name" or "package.module:name"; arguments are passed on with each call.
+
+    Of a file, what it says is part of the settings: a run does not go on with another model under the same name.
+    """
     name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
-    found = _from_file(source) if isinstance(source, str) else source
+    found, settings = _named(source) if isinstance(source, str) else (source, {})
+    settings |= arguments
     if isinstance(found, type):
-        found, arguments = found(**arguments), {}
+        found, arguments = _made(name, found, arguments), {}
     predict = getattr(found, "predict", None)
     _refuse_unknown(name, predict if callable(predict) else found, arguments)
     if callable(predict):
-        return Model(name, lambda documents: _batch(predict, documents, arguments))
+        return Model(name, lambda documents: _batch(predict, documents, arguments), settings=settings)
     if not callable(found):
         raise InputError(f"{name}: {shown(found)} is neither a function nor an object with .predict")
-    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents))
+    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents), settings=settings)
+
+
+def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
+    """An object of a class, which takes the arguments."""
+    try:
+        return found(**arguments)
+    except Exception as error:  # it is the user's code, and may raise anything
+        raise InputError(f"{name}: {type(error).__name__} while it was made: {error}") from error
+
+
+def _named(source: str) -> tuple[Any, dict[str, Any]]:
+    """What a name means, and the digest of the file that it stands in."""
+    if source.partition(":")[0].endswith(".py") or source.endswith(".py"):
+        return _from_file(source)
+    where, _, name = source.partition(":")
+    try:
+        module = importlib.import_module(where)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{where}: {type(error).__name__} while it was imported: {error}") from error
+    file = getattr(module, "__file__", None)
+    return _attribute(module, name, where), _digest(Path(file)) if file else {}
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def _refuse_unknown(name: str, call: Any, arguments: Mapping[str, Any]) -> None:
@@ -51,7 +82,7 @@ def _refuse_unknown(name: str, call: Any, arguments: Mapping[str, Any]) -> None:
         return
 
 
-def _from_file(source: str) -> Any:
+def _from_file(source: str) -> tuple[Any, dict[str, Any]]:
     file, _, name = source.rpartition(":") if not source.endswith(".py") else (source, ":", "model")
     path = Path(file)
     if not path.is_file():
@@ -68,9 +99,17 @@ def _from_file(source: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise InputError(f"{file}: {type(error).__name__} while it was imported: {error}") from error
-    if not hasattr(module, name):
-        raise InputError(f"{file}: holds no {name!r}; it holds {', '.join(n for n in vars(module) if not n.startswith('_')) or 'nothing'}")
-    return getattr(module, name)
+    return _attribute(module, name, file), _digest(path)
+
+
+def _attribute(module: Any, name: str, where: str) -> Any:
+    """A name in a module, which may have dots: `Class.method`."""
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise InputError(f"{where}: holds no {name!r}; it holds {', '.join(n for n in vars(module) if not n.startswith('_')) or 'nothing'}")
+        found = getattr(found, part)
+    return found
 
 
 def _batch(predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]) -> Iterator[Document]:

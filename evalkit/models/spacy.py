@@ -16,24 +16,32 @@ from evalkit.errors import InputError, MissingPackage, shown
 from evalkit.models import Model
 from evalkit.models.function import UNLABELLED, with_entities
 
+CHUNKS = 16  # batches that each process gets before the next are sent: starting processes costs more than a batch
 
-def load(source: Any, *, entities: str = "ents", triggers: str | None = None, batch_size: int = 32) -> Model:
-    """A model from a pipeline or its name. Raises InputError where no such pipeline is installed or saved."""
+
+def load(source: Any, *, entities: str = "ents", triggers: str | None = None, batch_size: int = 32, n_process: int = 1) -> Model:
+    """A model from a pipeline or its name. Raises InputError where no such pipeline is installed or saved.
+
+    batch_size, n_process: those of spaCy's `nlp.pipe`.
+    """
     if source == "":
         raise InputError("spacy: name a pipeline after the colon, as in spacy:en_core_web_sm")
+    for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
+        if not isinstance(value, int) or value < 1:
+            raise InputError(f"spacy: {name}={shown(value)}: a whole number from 1 on would do")
     nlp = _pipeline(source) if isinstance(source, str) else source
     name = f"spacy:{source}" if isinstance(source, str) else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
 
     def answer(documents: Sequence[Document]) -> Iterator[Document]:
-        docs = _answers(nlp, documents)
+        docs = _answers(nlp, documents, batch_size, n_process)
         for key in {entities, triggers} - {"ents", None}:
             _refuse_unknown(key, [doc for doc in docs if not isinstance(doc, Document)])
         for document, doc in zip(documents, docs, strict=True):
             yield doc if isinstance(doc, Document) else _placed(document, doc, entities, triggers)
 
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(f"spacy: batch_size={shown(batch_size)}: a whole number from 1 on would do")
-    return Model(name, answer, batch_size=batch_size)
+    settings = {"entities": entities, "triggers": triggers, "version": nlp.meta["version"]}
+    size = batch_size if n_process == 1 else batch_size * n_process * CHUNKS
+    return Model(name, answer, batch_size=size, settings=settings, packages=("spacy",))
 
 
 def _pipeline(name: str) -> Any:
@@ -47,10 +55,10 @@ def _pipeline(name: str) -> Any:
         raise InputError(f"spacy:{name}: {' '.join(str(error).split())}") from None
 
 
-def _answers(nlp: Any, documents: Sequence[Document]) -> list[Any]:
+def _answers(nlp: Any, documents: Sequence[Document], batch_size: int, n_process: int) -> list[Any]:
     """What the pipeline makes of each text; where the batch raises, each alone, so that one fault stays one document's."""
     try:
-        return list(nlp.pipe([document.text for document in documents]))
+        return list(nlp.pipe([document.text for document in documents], batch_size=batch_size, n_process=n_process))
     except Exception:
         return [_alone(nlp, document) for document in documents]
 

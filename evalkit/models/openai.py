@@ -1,0 +1,267 @@
+"""A language model behind any OpenAI-compatible endpoint: OpenAI, vLLM, Ollama, llama.cpp, LM Studio, OpenRouter and others.
+
+    -m openai:NAME -a base_url=http://127.0.0.1:8000/v1
+
+It is asked for quotes (prompts.py), and evalkit finds where they stand (answers.py). What follows from each kind of answer of the
+endpoint stands in verdicts.py: taken, asked for again with growing waits, this document failed, or the run stopped. Twenty documents
+that fail in a row for the same reason stop the run as well.
+
+The key comes from the environment alone (OPENAI_API_KEY, or what api_key_env names) and is written nowhere: where an endpoint echoes
+it, "[key]" stands. Proxies are those of the environment, except for an endpoint on this machine.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from evalkit.document import Document
+from evalkit.errors import InputError, ModelError, UnknownName, shown
+from evalkit.models import RUN_NOTES, Model
+from evalkit.models.answers import placed
+from evalkit.models.asking import Broken, Endpoint
+from evalkit.models.place import place_of
+from evalkit.models.prompts import TEMPLATE, Prompt, answer_schema, prompt_of, task_of, template_at
+from evalkit.models.reading import Unreadable, read
+from evalkit.models.secret import Secrets
+from evalkit.models.verdicts import LONGEST_WAIT, Again, Failed, Stopped, Unknown, completion, content, fault, one_line, usage
+from evalkit.schema import Schema
+
+MOST_IN_A_ROW = 20
+STRUCTURES = {"auto": ("schema", "object", "text"), "schema": ("schema",), "object": ("object",), "text": ("text",)}
+
+
+def load(
+    what: str,
+    *,
+    base_url: str | None = None,
+    labels: str | Sequence[str] | Mapping[str, str] | None = None,
+    layers: str | Sequence[str] | None = None,
+    timeout: float = 120,
+    retries: int = 5,
+    backoff: float = 1.0,
+    temperature: float | None = 0,
+    seed: int | None = None,
+    max_tokens: int | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    structure: str = "auto",
+    prompt: str | None = None,
+    api_key_env: str = "OPENAI_API_KEY",
+    api_key: object = None,
+) -> Model:
+    """A model behind an endpoint; nothing is sent before it is asked.
+
+    `labels` (names, or names with what they mean) stand instead of the schema's entity labels; `layers`: which of those that the
+    schema declares are asked for. `timeout`: seconds for one request, `backoff`: for the first wait of at most `retries`, doubled each
+    time, up to 60 s. `temperature`, `seed` and `max_tokens` are sent where they are not None. Prices are for a million tokens.
+    `structure`: how JSON is asked for, by schema, as any object, or by the prompt alone; auto takes the first that the endpoint knows.
+    `prompt`: a file with a template (prompts.py).
+
+    Raises InputError for what cannot be, MissingPackage where openai or tenacity is not installed.
+    """
+    if api_key is not None:
+        raise InputError(f"openai: a key is taken from the environment alone, so that it is written nowhere: set {api_key_env}")
+    if not what:
+        raise InputError("openai: name a model after the colon, as in openai:gpt-4.1-mini")
+    _check(timeout=(timeout, 0.001), retries=(retries, 0), backoff=(backoff, 0), temperature=(temperature, 0), max_tokens=(max_tokens, 1), price_in=(price_in, 0), price_out=(price_out, 0), seed=(seed, -math.inf))  # fmt: skip
+    if structure not in STRUCTURES:
+        raise UnknownName("structure", structure, STRUCTURES)
+    place = place_of(base_url, api_key_env)
+    sent = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+    manner = Manner(
+        what, place.endpoint(timeout), place.secrets, {name: value for name, value in sent.items() if value is not None},
+        STRUCTURES[structure], retries, backoff, price_in, price_out,
+    )  # fmt: skip
+    named = _named(labels)
+    asked = layers.split(",") if isinstance(layers, str) else layers
+    template = TEMPLATE if prompt is None else template_at(prompt)
+
+    def suited(schema: Schema | None) -> Model:
+        task = task_of(schema, named, asked)
+        asker = Asker(manner, prompt_of(task, template, prompt or "prompt"), answer_schema(task), task.layers)
+        settings = {
+            "model": what, "base_url": place.shown, "prompt_sha256": asker.prompt.sha256(asker.schema), "labels": list(task.labels),
+            "layers": list(task.layers), **sent, "structure": structure,
+        }  # fmt: skip
+        return Model(f"openai:{what}", asker.answer, batch_size=1, settings=settings, suited=suited, waits=True, packages=("openai",))
+
+    return suited(None) if named else Model(f"openai:{what}", _unsuited, 1, settings={"model": what, "base_url": place.shown}, suited=suited, waits=True, packages=("openai",))  # fmt: skip
+
+
+def _unsuited(_documents: Sequence[Document]) -> Iterator[Document]:
+    task_of(None)  # says what is missing
+    return iter(())
+
+
+def _check(**numbers: tuple[Any, float]) -> None:
+    for name, (value, least) in numbers.items():
+        optional = name not in ("timeout", "retries", "backoff")
+        whole = name in ("retries", "max_tokens", "seed")
+        if value is None and optional:
+            continue
+        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and least <= value < math.inf
+        if not right:
+            raise InputError(f"openai: {name}={shown(value)}: a {'whole ' if whole else ''}number{'' if math.isinf(least) else f' from {least} on'} would do")
+
+
+def _named(labels: Any) -> dict[str, str] | None:
+    """The labels and what they mean."""
+    if labels is None:
+        return None
+    each = [name.strip() for name in labels.split(",")] if isinstance(labels, str) else labels
+    found = dict(each) if isinstance(each, Mapping) else dict.fromkeys(each, "")
+    if not found or not all(isinstance(text, str) for pair in found.items() for text in pair) or "" in found:
+        raise InputError(f"openai: labels={shown(labels)}: names with commas, a list of names, or names with what they mean would do")
+    return found
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How an endpoint is asked, whatever is asked."""
+
+    model: str
+    endpoint: Endpoint
+    secrets: Secrets
+    sent: Mapping[str, Any]
+    structures: tuple[str, ...]
+    retries: int
+    backoff: float
+    price_in: float | None
+    price_out: float | None
+
+
+@dataclass
+class Asked:
+    """What asking about one document took, and what came of it."""
+
+    started: float = field(default_factory=time.monotonic)
+    requests: int = 0
+    retries: list[str] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def noted(self) -> dict[str, Any]:
+        """All of it, as the meta of an answer."""
+        notes = {"requests": self.requests, "retries": self.retries, "seconds": round(time.monotonic() - self.started, 3)}
+        return {**self.meta, RUN_NOTES: notes}
+
+
+class Asker:
+    """Asks about documents, from several threads at once; what these share is how JSON is asked for, and how many failed in a row."""
+
+    def __init__(self, manner: Manner, prompt: Prompt, schema: Mapping[str, Any], layers: tuple[str, ...]) -> None:
+        self.manner, self.prompt, self.schema, self.layers = manner, prompt, schema, layers
+        self._lock = threading.Lock()
+        self._level = 0  # in manner.structures
+        self._row: tuple[str, int] = ("", 0)
+
+    def answer(self, documents: Sequence[Document]) -> Iterator[Document]:
+        """Each document as the model marks it, or with its failure. Raises ModelError where no document will be answered."""
+        return map(self._answered, documents)
+
+    def _answered(self, document: Document) -> Document:
+        asked = Asked()
+        try:
+            said = self._completion(document.text, asked)
+        except Stopped as stop:
+            raise ModelError(self._told(stop)) from None
+        except Again as again:
+            if again.stops:
+                raise ModelError(self._told(again)) from None
+            return self._failed(document, asked, again, again.kind)
+        except Failed as failed:
+            return self._failed(document, asked, failed, failed.kind)
+        self._in_a_row("", "")
+        try:
+            return self._marked(document, said, asked)
+        except (Failed, Unreadable) as failed:
+            return msgspec.structs.replace(document, failure=one_line(self.manner.secrets.out_of(str(failed))), meta=asked.noted())
+
+    def _marked(self, document: Document, said: Mapping[str, Any], asked: Asked) -> Document:
+        """The document with what a completion says. Raises Failed or Unreadable."""
+        asked.meta["usage"] = usage(said, self.manner.price_in, self.manner.price_out)
+        text, ended = content(said)
+        asked.meta |= {"answer": text, "finish_reason": ended}
+        try:
+            lists = self.manner.secrets.out_of_all(read(text, self.layers))
+        except Unreadable as error:
+            raise Failed(f"{error} (finish_reason {one_line(ended or 'none', 40)})" if ended != "stop" else str(error)) from None
+        found = placed(document, lists)
+        asked.meta["grounding"] = found.grounding
+        return msgspec.structs.replace(found.document, meta=asked.noted())
+
+    def _failed(self, document: Document, asked: Asked, error: Exception, kind: str) -> Document:
+        tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
+        told = one_line(self.manner.secrets.out_of(str(error))) + tries
+        self._in_a_row(kind, told)
+        return msgspec.structs.replace(document, failure=told, meta=asked.noted())
+
+    def _in_a_row(self, kind: str, told: str) -> None:
+        """Count documents that fail for the same reason one after the other. Raises ModelError at the twentieth."""
+        with self._lock:
+            self._row = (kind, self._row[1] + 1 if kind == self._row[0] else 1)
+            if kind and self._row[1] >= MOST_IN_A_ROW:
+                raise ModelError(f"openai:{self.manner.model}: {MOST_IN_A_ROW} documents in a row failed: {told}")
+
+    def _told(self, error: Exception) -> str:
+        return f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
+
+    def _completion(self, text: str, asked: Asked) -> dict[str, Any]:
+        """The completion about a text. Raises Again, Failed or Stopped."""
+        while True:
+            level = self._level
+            try:
+                said = self._persistently(lambda level=level: self._once(text, level, asked), asked)  # type: ignore[misc]
+            except Unknown as error:
+                if level + 1 >= len(self.manner.structures):
+                    raise Failed(str(error)) from None
+                asked.retries.append("response_format")
+                with self._lock:
+                    self._level = max(self._level, level + 1)
+            else:
+                asked.meta["structure"] = self.manner.structures[level]
+                return said
+
+    def _persistently(self, once: Callable[[], dict[str, Any]], asked: Asked) -> dict[str, Any]:
+        import tenacity
+
+        jittered = tenacity.wait_exponential(multiplier=self.manner.backoff, max=LONGEST_WAIT) + tenacity.wait_random(0, self.manner.backoff)
+
+        def seconds(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            after = error.after if isinstance(error, Again) else None
+            return min(float(jittered(state)), LONGEST_WAIT) if after is None else after
+
+        def note(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            asked.retries.append(error.kind if isinstance(error, Again) else "")
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Again), stop=tenacity.stop_after_attempt(self.manner.retries + 1),
+            wait=seconds, before_sleep=note, reraise=True,
+        )  # fmt: skip
+        return retrying(once)
+
+    def _once(self, text: str, level: int, asked: Asked) -> dict[str, Any]:
+        """One request. Raises Again, Failed, Stopped or Unknown."""
+        secrets = self.manner.secrets
+        asked.requests += 1
+        wish = {"model": self.manner.model, "messages": self.prompt.of(text), **self.manner.sent, **self._format(level)}
+        try:
+            answer = self.manner.endpoint.ask(**wish)
+        except Broken as broken:
+            raise fault(broken) from None
+        body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        return completion(answer._replace(body=body, headers=secrets.out_of_all(dict(answer.headers))), secrets.out_of_all)
+
+    def _format(self, level: int) -> dict[str, Any]:
+        structure = self.manner.structures[level]
+        if structure == "schema":
+            return {"response_format": {"type": "json_schema", "json_schema": {"name": "annotations", "strict": True, "schema": self.schema}}}
+        return {"response_format": {"type": "json_object"}} if structure == "object" else {}

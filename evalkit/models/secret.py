@@ -1,0 +1,93 @@
+"""What must never be written down? A secret, in all the forms in which somebody might echo it.
+
+A secret of fewer than eight characters is none: "none" or "EMPTY", which servers without keys are given, are ordinary words.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+SHORTEST = 8
+HIDDEN = "[key]"
+# The loggers of the SDK and of the two that it sends with; what they import later logs under one of these names, too.
+LOGGERS = ("openai", "openai._base_client", "openai._response", "openai._legacy_response", "httpx", "httpx2", *(
+    f"{core}.{part}" for core in ("httpcore", "httpcore2") for part in ("connection", "http11", "http2", "proxy", "socks")
+))  # fmt: skip
+
+
+class Secrets:
+    """Takes secrets out of whatever is to be written; its repr holds none."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Know the forms of each, the longest first: a form may hold another."""
+        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secrets) and self._forms == other._forms
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._forms))
+
+    def out_of(self, text: str) -> str:
+        """The text, with "[key]" wherever a secret stood."""
+        for form in self._forms:
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def out_of_all(self, value: Any) -> Any:
+        """The same for every text in a JSON value; a lone surrogate, which no file could hold, becomes U+FFFD."""
+        if isinstance(value, str):
+            return self.out_of(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        if isinstance(value, list):
+            return [self.out_of_all(item) for item in value]
+        if isinstance(value, dict):
+            return {self.out_of_all(key): self.out_of_all(item) for key, item in value.items()}
+        return value
+
+    def keep_out_of_logs(self) -> None:
+        """Filter what the SDK and its transport log: a header of an answer may echo the key."""
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            if self._forms and _Filter(self) not in logger.filters:
+                logger.addFilter(_Filter(self))
+
+
+class _Filter(logging.Filter):
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__()
+        self.secrets = secrets
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filter) and self.secrets == other.secrets
+
+    def __hash__(self) -> int:
+        return hash(self.secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.secrets.out_of(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = self.secrets.out_of(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
+    raw = secret.encode()
+    coded = {base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode() for shift in range(3)}
+    safe = {form.replace("+", "-").replace("/", "_") for form in coded}
+    plain = {secret, repr(secret)[1:-1], quote(secret), quote(secret, safe=""), secret.encode("unicode_escape").decode()}
+    return plain | {form for form in coded | safe if len(form) >= SHORTEST}
+
+
+def _first(shift: int) -> int:
+    return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
+
+
+def _whole(shift: int, raw: bytes) -> int:
+    return (shift + len(raw)) * 8 // 6

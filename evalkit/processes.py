@@ -1,0 +1,96 @@
+"""How do several processes share the work? joblib's, each of which loads the model once.
+
+A process that a model takes down (a crash in native code, memory) takes the batches that were in flight with it; these are asked for
+again, one document at a time, and a document that does it again is a failure.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from evalkit.document import Document
+from evalkit.errors import EvalkitError, InputError
+from evalkit.models import Model, load_model
+from evalkit.schema import Schema
+
+Batch = Sequence[Document]
+_LOADED: dict[str, Model] = {}  # in each process of a run, the models that it has loaded
+
+
+def in_processes(model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int) -> Iterator[Document]:
+    """The answers to all batches, as they come. Raises InputError for a model that cannot be sent to another process."""
+    given: dict[str, Document] = {}
+
+    def noted() -> Iterator[list[Document]]:
+        for batch in batches:
+            given.update((document.id, document) for document in batch)
+            yield [document.bare() for document in batch]
+
+    rest = noted()
+    while True:
+        try:
+            for answers in _parallel(model, schema, rest, jobs):
+                for answer in answers:
+                    del given[answer.id]
+                    yield answer
+        except _died():
+            lost, batches = list(given.values()), rest
+            given.clear()
+            for document in lost:
+                yield _alone(model, schema, document)
+            continue
+        return
+
+
+def _parallel(model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int) -> Iterator[list[Document]]:
+    from joblib import Parallel, delayed
+
+    sent: Any = model.made_of or model
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*worker stopped while some jobs.*")
+        try:
+            yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(delayed(_asked)(sent, schema, batch) for batch in batches)
+        except _unpicklable() as error:
+            raise InputError(f"{model.name}: cannot be sent to another process ({error}); name it, as in file.py:function, or leave jobs out") from None
+
+
+def _alone(model: Model, schema: Schema | None, document: Document) -> Document:
+    try:
+        return next(iter(_parallel(model, schema, [[document.bare()]], 2)))[0]
+    except _died():
+        return replace(document.bare(), failure="the model ended its process")
+
+
+def _asked(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
+    """In another process: the answers to a batch."""
+    model = sent if isinstance(sent, Model) else _loaded(sent[0], sent[1], schema)
+    answers = [replace(answer, id=document.id) for document, answer in zip(batch, model.answer(batch), strict=True)]
+    if len(answers) != len(batch):
+        raise EvalkitError(f"{model.name}: {len(answers)} answers to {len(batch)} documents")
+    return answers
+
+
+def _loaded(name: str, arguments: Mapping[str, Any], schema: Schema | None) -> Model:
+    """The model, loaded once in each process."""
+    key = repr((name, sorted(arguments.items()), schema))
+    if key not in _LOADED:
+        model = load_model(name, **arguments)
+        _LOADED[key] = model.suited(schema) if model.suited else model
+    return _LOADED[key]
+
+
+def _died() -> type[Exception]:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    found: type[Exception] = TerminatedWorkerError
+    return found
+
+
+def _unpicklable() -> tuple[type[Exception], ...]:
+    import pickle
+
+    return pickle.PicklingError, AttributeError

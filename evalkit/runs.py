@@ -1,0 +1,247 @@
+"""What is kept of a run, so that it goes on where it stopped?
+
+A run folder holds
+
+    run.json            which model with which settings over which corpus, under which versions; and, once it has ended, how it went
+    predictions.jsonl   a line for each document, appended and flushed as soon as it is answered; it loads as any corpus does
+    log.jsonl           what asking for each document took: requests, retries and why, seconds
+
+Each prediction carries a key, the digest of the model's name, its settings, and the document's id and text. Run again, the folder
+gives back what it holds, and only the rest is asked for. Another model or other settings are refused, and so is a corpus that lacks
+a document of the folder or has another text for it; new documents are simply asked for. When a run ends, its predictions are put in
+the order of the corpus, so that they are the same bytes however often it was broken off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from evalkit.corpus import Corpus
+from evalkit.discreet import hidden
+from evalkit.document import Document
+from evalkit.errors import InputError, LoadError, shown
+from evalkit.formats.jsonl import parsed, record
+from evalkit.models import Model
+from evalkit.version import evalkit_version
+
+KEY = "key"
+SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
+_COUNTED = ("prompt_tokens", "completion_tokens", "cost")
+
+
+class Run:
+    """An open run folder. `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line that were dropped."""
+
+    def __init__(self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False) -> None:
+        """Make the folder, or go on with it. Raises InputError where it holds another run, or is in use."""
+        self.folder = Path(folder)
+        self._settings = {"model": hidden(model.name), "settings": plain(model.settings)}
+        self._model, self._corpus = model, corpus
+        self._started, self._synced = time.monotonic(), time.monotonic()
+        self.done: dict[str, Document] = {}
+        self.torn = 0
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder)
+        try:
+            self._known = self._record()
+            self._begin()
+            self._read(retry_failed=retry_failed)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._predictions = self._path("predictions.jsonl").open("ab")
+        self._log = self._path("log.jsonl").open("ab")
+
+    def __enter__(self) -> Run:  # noqa: PYI034 - Self came with Python 3.11
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(state="finished" if kind is None and len(self.done) >= len(self._corpus) else "stopped")
+
+    def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
+        """Write an answer down before anything else happens; `notes` say what asking took."""
+        kept = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
+        self._append(self._predictions, record(kept))
+        self._append(self._log, {"id": document.id, **({"failure": document.failure} if document.failure else {}), **hidden(dict(notes or {}))})
+        self._sync()
+        self.done[document.id] = kept
+        return kept
+
+    def key(self, document: Document) -> str:
+        """What determines an answer, as a digest."""
+        parts = [*self._settings.values(), document.id, document.text]
+        return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+    def close(self, state: str) -> None:
+        """Put the predictions in order, say in run.json how it went, and let the folder go."""
+        try:
+            for file in (self._predictions, self._log):
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+            ordered = (self.done[id] for id in self._corpus.ids if id in self.done)
+            replaced(self._path("predictions.jsonl"), (msgspec.json.encode(record(document)) for document in ordered))
+            self._write({**self._known, **self._outcome(state)})
+        finally:
+            self._lock.release()
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _record(self) -> dict[str, Any]:
+        """What run.json says, or what it will; a folder that holds another run is refused."""
+        path = self._path("run.json")
+        if not path.exists():
+            if self._path("predictions.jsonl").exists():
+                raise InputError(f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told whose they are; name another folder")
+            return {}
+        try:
+            known = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{path}: is no record of a run: {error}; name another folder") from None
+        differing = list(differences(known, self._settings))
+        if differing:
+            raise InputError(f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder")
+        return known
+
+    def _begin(self) -> None:
+        sessions = [*self._known.get("sessions", ()), {"started": datetime.now(timezone.utc).isoformat(timespec="seconds")}]
+        self._known |= {
+            **self._settings,
+            "corpus": {"name": self._corpus.name, "documents": len(self._corpus), "sha256": digest_of(self._corpus)},
+            "versions": versions(self._model.packages),
+            "state": "running",
+            "sessions": sessions,
+        }
+        self._write(self._known)
+
+    def _read(self, *, retry_failed: bool) -> None:
+        path = self._path("predictions.jsonl")
+        if not path.exists():
+            return
+        self.torn = without_torn_line(path)
+        without_torn_line(self._path("log.jsonl"))
+        for place, found in parsed(path):
+            if not isinstance(found, Document):
+                raise found if isinstance(found, LoadError) else LoadError([str(found)])
+            self._check(place, found)
+            self.done[found.id] = found
+        if retry_failed:
+            self.done = {id: document for id, document in self.done.items() if document.failure is None}
+
+    def _check(self, place: str, found: Document) -> None:
+        if found.id not in self._corpus:
+            raise InputError(f"{place}: document {shown(found.id)} is not in {self._corpus.name}; name another folder for another corpus")
+        if (found.meta or {}).get(KEY) != self.key(self._corpus[found.id]):
+            raise InputError(f"{place}: document {shown(found.id)} was answered for another text, or by another model; name another folder")
+
+    def _append(self, file: Any, item: Any) -> None:
+        file.write(msgspec.json.encode(item) + b"\n")
+        file.flush()
+
+    def _sync(self) -> None:
+        if time.monotonic() - self._synced >= SECONDS_UNSAFE:
+            os.fsync(self._predictions.fileno())
+            self._synced = time.monotonic()
+
+    def _outcome(self, state: str) -> dict[str, Any]:
+        sessions = list(self._known["sessions"])
+        sessions[-1] = {**sessions[-1], "seconds": round(time.monotonic() - self._started, 3)}
+        failed = sum(document.failure is not None for document in self.done.values())
+        return {"state": state, "sessions": sessions, "answered": len(self.done) - failed, "failed": failed, **self.spent()}
+
+    def spent(self) -> dict[str, Any]:
+        """Requests and retries, as the log has them, and tokens and cost, as the answers say."""
+        requests, retries = 0, Counter[str]()
+        for line in self._path("log.jsonl").read_bytes().splitlines():
+            entry = msgspec.json.decode(line)
+            requests += entry.get("requests", 0)
+            retries.update(entry.get("retries", ()))
+        usage = Counter[str]()
+        for document in self.done.values():
+            usage.update({name: value for name, value in ((document.meta or {}).get("usage") or {}).items() if name in _COUNTED and value})
+        asked = {"requests": requests, "retries": dict(retries)} if requests else {}
+        return {**asked, **({"usage": dict(usage)} if usage else {})}
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        replaced(self._path("run.json"), [msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1)])
+
+
+def plain(settings: Any) -> Any:
+    """Settings as they are written: plain values without secrets; an object is named by its class."""
+    found = msgspec.to_builtins(settings, enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}", str_keys=True)
+    return hidden(msgspec.json.decode(msgspec.json.encode(found)))
+
+
+def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    """What a run was made with and is no longer, field by field."""
+    if known.get("model") != now["model"]:
+        yield f"model: {shown(known.get('model'))}, now {shown(now['model'])}"
+    before, after = known.get("settings") or {}, now["settings"]
+    for name in dict.fromkeys([*before, *after]):
+        if before.get(name) != after.get(name):
+            yield f"{name}: {shown(before.get(name))}, now {shown(after.get(name))}"
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions that a run depends on: Python, evalkit, and the packages that the model names."""
+    found = {"python": platform.python_version(), "evalkit": evalkit_version()}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def digest_of(corpus: Corpus) -> str:
+    """The digest of the ids and texts of a corpus, in order."""
+    found = hashlib.sha256()
+    for document in corpus:
+        found.update(msgspec.json.encode([document.id, document.text]))
+    return found.hexdigest()
+
+
+def without_torn_line(path: Path) -> int:
+    """Cut off a last line that was not written to its end; says how many bytes that were."""
+    if not path.exists():
+        return 0
+    with path.open("rb+") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        file.truncate(whole)
+    return len(data) - whole
+
+
+def replaced(path: Path, lines: Iterable[bytes]) -> None:
+    """Write a file so that there is the old one or the new one, whole, whatever happens meanwhile. Only one process may do so at a time."""
+    new = path.with_name(f".{path.name}.new")
+    with new.open("wb") as file:
+        file.writelines(line + b"\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _locked(folder: Path) -> Any:
+    """The lock of a folder, which a process that is killed gives back."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: another run is writing to it; wait for it, or name another folder") from None
+    return lock

@@ -1,0 +1,89 @@
+"""Where a quote may stand in several places, the report tells F1 for the best and the worst of them."""
+
+from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Scores, Span, score
+
+TEXT = "Doe met Doe and Doe in Rome and Rome"
+GOLD = Document("d", TEXT, entities=(Entity("PER", 8, 11), Entity("PER", 16, 19), Entity("GPE", 23, 27)))
+
+
+def said(*entities, choices):
+    return Document("d", TEXT, entities=entities, meta={"grounding": {"choices": choices}})
+
+
+def choices_of(scores):
+    return scores.about.get("choices", {})
+
+
+def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
+    predicted = said(Entity("PER", 0, 3), Entity("GPE", 23, 27), choices=[["entities", 0, "", [[0, 3], [8, 11], [16, 19]]]])
+
+    scores = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
+
+    assert choices_of(scores) == {"entities/strict": {"marks": 1, "worst": 0.0, "best": 1.0}}
+    assert "Ambiguous quotes: 1 marks of entities may stand in several places; F1 of entities/strict is 0.400, and 0.400 to 0.800 over all choices" in str(scores)
+
+
+def test_two_marks_do_not_stand_on_one_gold_span():
+    places = [[0, 3], [8, 11]]
+    predicted = said(Entity("PER", 0, 3), Entity("PER", 8, 11), choices=[["entities", 0, "", places], ["entities", 1, "", places]])
+
+    scores = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
+
+    assert choices_of(scores)["entities/strict"] == {"marks": 2, "worst": -1.0, "best": 0.0}
+
+
+def test_a_certain_mark_keeps_its_gold_span():
+    predicted = said(Entity("PER", 8, 11), Entity("PER", 0, 3), choices=[["entities", 1, "", [[0, 3], [8, 11]]]])
+
+    assert choices_of(score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0))["entities/strict"]["best"] == 0.0
+
+
+def test_another_label_is_no_better_place_unless_a_map_makes_it_one():
+    predicted = said(Entity("LOC", 32, 36), choices=[["entities", 0, "", [[23, 27], [32, 36]]]])
+
+    plain = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
+    mapped = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", labels={"GPE": "LOC"}, boot=0)
+
+    assert (choices_of(plain)["entities/strict"]["best"], choices_of(mapped)["entities/strict"]["best"]) == (0.0, 1.0)
+
+
+def test_triggers_arguments_and_parts_of_attributions_may_be_ambiguous_too():
+    gold = Document("d", TEXT, events=(Event("Meet", Span(4, 7), (Argument("Who", 8, 11),)),), attributions=(Attribution(Span(4, 7), Span(8, 11), Span(16, 19)),))
+    predicted = Document(
+        "d", TEXT, events=(Event("Meet", Span(4, 7), (Argument("Who", 0, 3),)),), attributions=(Attribution(Span(4, 7), Span(8, 11), Span(0, 3)),),
+        meta={"grounding": {"choices": [["events", 0, "arguments[0]", [[0, 3], [8, 11]]], ["attributions", 0, "source", [[0, 3], [16, 19]]]]}},
+    )  # fmt: skip
+
+    moved = choices_of(score(Corpus([gold]), Corpus([predicted]), boot=0))
+
+    assert (moved["arguments/strict"]["best"], moved["attributions/strict"]["best"]) == (1.0, 1.0)
+    assert "triggers/strict" not in moved
+
+
+def test_a_file_of_predictions_tells_the_same_and_results_travel(tmp_path):
+    predicted = Corpus([said(Entity("PER", 0, 3), choices=[["entities", 0, "", [[0, 3], [8, 11]]]])])
+    Corpus([GOLD]).save(tmp_path / "gold.jsonl")
+    predicted.save(tmp_path / "said.jsonl")
+
+    scores = score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl", boot=0)
+    again = Scores.from_json(scores.to_json())
+
+    assert choices_of(scores)["entities/strict"] == {"marks": 1, "worst": 0.0, "best": 1.0}
+    assert (again.about["choices"], str(again)) == (scores.about["choices"], str(scores))
+
+
+def test_shards_add_up(tmp_path):
+    moved = said(Entity("PER", 0, 3), choices=[["entities", 0, "", [[0, 3], [8, 11]]]])
+    other = Document("e", TEXT, GOLD.entities), Document("e", TEXT, moved.entities, meta=moved.meta)
+
+    whole = score(Corpus([GOLD, other[0]]), Corpus([moved, other[1]], "model"), boot=0)
+    merged = Scores.merge([score(Corpus([GOLD]), Corpus([moved], "model"), boot=0), score(Corpus([other[0]]), Corpus([other[1]], "model"), boot=0)])
+
+    assert merged.to_json() == whole.to_json()
+    assert choices_of(merged)["entities/strict"] == {"marks": 2, "worst": 0.0, "best": 2.0}
+
+
+def test_a_mark_that_is_not_there_any_more_is_passed_over():
+    predicted = said(choices=[["entities", 0, "", [[0, 3], [8, 11]]]])
+
+    assert choices_of(score(Corpus([GOLD]), Corpus([predicted]), boot=0)) == {}

@@ -1,0 +1,286 @@
+"""A run that was broken off goes on where it stopped, and nothing that was answered is asked for again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from marked import corpus, marked
+
+from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict
+from evalkit.errors import ModelError, PartialRun
+from evalkit.models import RUN_NOTES, Model
+
+THREE = corpus("[Ada|PER] wrote", "[Bo|PER] read", "[Cy|PER] slept")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Asked:
+    """A model that remembers what it was asked, and fails on some texts."""
+
+    def __init__(self, *fails, name="asked"):
+        self.texts, self.fails, self.__name__ = [], fails, name
+
+    def __call__(self, text, threshold=None, seed=None):
+        self.texts.append(text)
+        if text in self.fails:
+            raise ValueError(f"no {text}")
+        return [(0, 2, "PER")]
+
+
+def lines(folder, name="predictions.jsonl"):
+    return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+
+
+def record(folder):
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def test_a_folder_keeps_the_predictions_and_what_they_were_made_with(tmp_path):
+    predict(Asked("Bo read"), THREE, run_dir=tmp_path / "run", threshold=0.5)
+
+    told = record(tmp_path / "run")
+    assert (told["model"], told["settings"], told["state"], told["answered"], told["failed"]) == ("asked", {"threshold": 0.5}, "finished", 2, 1)
+    assert told["corpus"]["documents"] == 3
+    assert set(told["versions"]) == {"python", "evalkit"}
+    assert [line["id"] for line in lines(tmp_path / "run")] == ["d0", "d1", "d2"]
+    assert [line.get("failure") for line in lines(tmp_path / "run", "log.jsonl")] == [None, "ValueError: no Bo read", None]
+
+
+def test_the_predictions_of_a_folder_are_a_corpus(tmp_path):
+    predicted = predict(Asked(), THREE, run_dir=tmp_path)
+
+    assert list(load_corpus(tmp_path / "predictions.jsonl", predictions=True)) == list(predicted)
+
+
+def test_a_finished_run_asks_for_nothing_again(tmp_path):
+    first, again = Asked("Bo read"), Asked()
+
+    one, two = predict(first, THREE, run_dir=tmp_path), predict(again, THREE, run_dir=tmp_path)
+
+    assert again.texts == []
+    assert (list(one), one.schema) == (list(two), two.schema)
+
+
+def test_failures_are_asked_for_again_where_that_is_wished(tmp_path):
+    predict(Asked("Bo read"), THREE, run_dir=tmp_path)
+    again = Asked()
+
+    predicted = predict(again, THREE, run_dir=tmp_path, retry_failed=True)
+
+    assert again.texts == ["Bo read"]
+    assert [document.failure for document in predicted] == [None] * 3
+    assert [line["id"] for line in lines(tmp_path)] == ["d0", "d1", "d2"]
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_stopped(tmp_path):
+    first, again = Asked("Ada wrote"), Asked("Ada wrote")
+    with pytest.raises(PartialRun, match=r"1 documents failed, more than 0 \(max_failures\), such as 'd0': ValueError: no Ada wrote"):
+        predict(one_by_one(first), THREE, run_dir=tmp_path, max_failures=0)
+
+    predict(one_by_one(again), THREE, run_dir=tmp_path, max_failures=1)
+
+    assert (first.texts, again.texts) == (["Ada wrote"], ["Bo read", "Cy slept"])
+    assert [session.keys() for session in record(tmp_path)["sessions"]] == [{"started", "seconds"}] * 2
+
+
+def one_by_one(call):
+    """The model of a function, asked in batches of one."""
+    return replace(load_model(call), batch_size=1)
+
+
+def test_a_torn_last_line_is_dropped(tmp_path):
+    predict(Asked(), THREE, run_dir=tmp_path)
+    whole = (tmp_path / "predictions.jsonl").read_bytes()
+    (tmp_path / "predictions.jsonl").write_bytes(whole[:-7])
+    again = Asked()
+
+    predict(again, THREE, run_dir=tmp_path)
+
+    assert again.texts == ["Cy slept"]
+    assert (tmp_path / "predictions.jsonl").read_bytes() == whole
+
+
+def test_a_line_that_is_broken_in_the_middle_is_refused_and_stays(tmp_path):
+    predict(Asked(), THREE, run_dir=tmp_path)
+    first, *rest = (tmp_path / "predictions.jsonl").read_bytes().splitlines(keepends=True)
+    broken = b"{}\n" + first[:9] + b"\n" + b"".join(rest)
+    (tmp_path / "predictions.jsonl").write_bytes(broken)
+
+    with pytest.raises(LoadError, match=r"predictions.jsonl:1: "):
+        predict(Asked(), THREE, run_dir=tmp_path)
+
+    assert (tmp_path / "predictions.jsonl").read_bytes() == broken
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "message"),
+    [
+        (Asked(name="other"), {"threshold": 0.5}, "holds another run: model: 'asked', now 'other'; name another folder"),
+        (Asked(), {"threshold": 0.7}, "holds another run: threshold: 0.5, now 0.7; name another folder"),
+        (Asked(), {"threshold": 0.5, "seed": 1}, "holds another run: seed: None, now 1"),
+    ],
+)
+def test_another_run_in_the_same_folder_is_refused_naming_the_difference(tmp_path, model, arguments, message):
+    predict(Asked(), THREE, run_dir=tmp_path, threshold=0.5)
+    before = (tmp_path / "predictions.jsonl").read_bytes()
+
+    with pytest.raises(InputError, match=message):
+        predict(model, THREE, run_dir=tmp_path, **arguments)
+
+    assert (tmp_path / "predictions.jsonl").read_bytes() == before
+
+
+def test_another_file_under_the_same_name_is_another_model(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def find(text):\n    return []\n")
+    predict(f"{file}:find", THREE, run_dir=tmp_path / "run")
+    file.write_text("def find(text):\n    return [(0, 1, 'X')]\n")
+
+    with pytest.raises(InputError, match="holds another run: sha256: '[0-9a-f]{64}', now '[0-9a-f]{64}'"):
+        predict(f"{file}:find", THREE, run_dir=tmp_path / "run")
+
+
+def test_a_corpus_may_grow_but_not_change(tmp_path):
+    predict(Asked(), THREE, run_dir=tmp_path)
+    again = Asked()
+
+    predict(again, Corpus([*THREE, marked("Di sang", id="d3")]), run_dir=tmp_path)
+
+    assert again.texts == ["Di sang"]
+    with pytest.raises(InputError, match=r"predictions.jsonl:1: document 'd0' was answered for another text, or by another model"):
+        predict(Asked(), Corpus([marked("Ada read", id="d0"), *list(THREE)[1:], marked("Di sang", id="d3")]), run_dir=tmp_path)
+    with pytest.raises(InputError, match=r"predictions.jsonl:3: document 'd2' is not in corpus"):
+        predict(Asked(), Corpus([*list(THREE)[:2], marked("Di sang", id="d3")]), run_dir=tmp_path)
+
+
+def test_a_folder_that_holds_something_else_is_refused(tmp_path):
+    (tmp_path / "predictions.jsonl").write_text("")
+
+    with pytest.raises(InputError, match=r"holds predictions.jsonl but no run.json"):
+        predict(Asked(), THREE, run_dir=tmp_path)
+    (tmp_path / "run.json").write_text("[")
+    with pytest.raises(InputError, match=r"run.json: is no record of a run"):
+        predict(Asked(), THREE, run_dir=tmp_path)
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    def model(text):
+        predict(Asked(), THREE, run_dir=tmp_path)
+        return []
+
+    predicted = predict(model, THREE, run_dir=tmp_path)
+
+    assert "another run is writing to it" in predicted[0].failure
+
+
+def test_what_asking_took_is_in_the_log_and_not_in_the_predictions(tmp_path):
+    def answer(documents):
+        for n, document in enumerate(documents):
+            usage = {"prompt_tokens": 10, "completion_tokens": 2, "cost": 0.5}
+            yield Document(document.id, document.text, entities=(), meta={"usage": usage, RUN_NOTES: {"requests": n + 1, "retries": ["429"] * n}})
+
+    predict(Model("m", answer), THREE, run_dir=tmp_path)
+
+    told = record(tmp_path)
+    assert (told["requests"], told["retries"]) == (6, {"429": 3})
+    assert told["usage"] == {"prompt_tokens": 30, "completion_tokens": 6, "cost": 1.5}
+    assert [set(line["meta"]) for line in lines(tmp_path)] == [{"usage", "key"}] * 3
+
+
+def test_no_secret_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "sk-CANARY-12345678")
+
+    def model(text, api_key, command):
+        if text == "Bo read":
+            raise ValueError("Incorrect API key provided: sk-CANARY-12345678")
+        return []
+
+    predicted = predict(model, THREE, run_dir=tmp_path, api_key="another-secret", command="curl -H 'Bearer sk-CANARY-12345678'")
+
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"CANARY" not in written
+    assert b"another-secret" not in written
+    assert predicted[1].failure == "ValueError: Incorrect API key provided: [hidden]"
+    assert record(tmp_path)["settings"] == {"api_key": "[hidden]", "command": "curl -H 'Bearer [hidden]'"}
+
+
+def test_a_model_that_cannot_be_asked_at_all_ends_the_run_and_what_was_answered_stays(tmp_path):
+    def answer(documents):
+        if documents[0].id == "d2":
+            raise ModelError("m: 401: the key is refused")
+        return iter([Document(documents[0].id, documents[0].text, entities=())])
+
+    with pytest.raises(ModelError, match="the key is refused"):
+        predict(Model("m", answer, batch_size=1, waits=True), THREE, run_dir=tmp_path, concurrency=2)
+
+    assert [line["id"] for line in lines(tmp_path)] == ["d0", "d1"]
+    assert record(tmp_path)["state"] == "stopped"
+
+
+def evalkit(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """A corpus of sixty documents, and a model that takes its time and notes what it is asked."""
+    Corpus([marked(f"[Ada|PER] wrote {n}", id=f"d{n}") for n in range(60)]).save(tmp_path / "gold.jsonl")
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\n\ndef find(text):\n    time.sleep(0.02)\n"
+        "    with (Path(__file__).parent / 'asked').open('a') as file:\n        file.write(text + '\\n')\n    return [(0, 3, 'PER')]\n"
+    )
+    return tmp_path
+
+
+def test_the_command_line_says_what_it_finds_in_a_folder(slow):
+    evalkit("predict", slow / "gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", slow / "run", "-o", slow / "out.jsonl")
+    (slow / "run" / "predictions.jsonl").write_bytes((slow / "run" / "predictions.jsonl").read_bytes()[:-5])
+
+    again = evalkit("run", slow / "gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", slow / "run")
+
+    assert again.returncode == 0
+    assert f"{slow}/run: dropped a last line of" in again.stderr
+    assert f"{slow}/run: goes on after 59 of 60 documents" in again.stderr
+    assert "slow.py:find on gold (60 documents)" in again.stdout
+    assert len((slow / "asked").read_text().splitlines()) == 61
+
+
+def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
+    command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", f"{slow}/run", "-o", f"{slow}/out.jsonl"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not (slow / "asked").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+
+    done = len(lines(slow / "run"))
+    assert process.returncode == 4
+    assert "finishing what is in flight; once more to stop at once" in said
+    assert f"evalkit: stopped: {done} of 60 documents are answered; run the same command again to go on" in said
+    assert len(lines(slow, "out.jsonl")) == done < 60
+    assert len((slow / "asked").read_text().splitlines()) == done
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes():
+    run = subprocess.run([sys.executable, str(ROOT / "scripts/kills"), "--kills", "4", "--chain", "--documents", "100"], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stdout.partition(": ")[2]) == (0, "the same bytes each time, nothing asked for twice unless it was in flight\n")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(slow):
+    limit = "ulimit -f 4; exec " + " ".join(["timeout 60", sys.executable, "-m evalkit.cli predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", f"{slow}/run"])
+    full = subprocess.run(["bash", "-c", f"trap '' XFSZ; {limit}"], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    again = evalkit("predict", slow / "gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", slow / "run", "-o", slow / "out.jsonl")
+
+    assert full.returncode == 3
+    assert full.stderr.splitlines()[-1].startswith("evalkit: ")
+    assert "Traceback" not in full.stderr
+    assert again.returncode == 0
+    assert len(lines(slow, "out.jsonl")) == 60
