@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-EXTRAS = {"hf": ("transformers", "torch"), "gliner": ("gliner",), "openai": ("openai", "tenacity")}
+EXTRAS = {"hf": ("transformers", "torch"), "gliner": ("gliner",), "openai": ("openai", "tenacity"), "trainer": ("transformers", "torch", "accelerate")}
 LEFT_OUT = pytest.StashKey[Counter]()
 
 

@@ -213,7 +213,7 @@ def test_without_gliner_the_extra_is_named(monkeypatch):
         gliner.load("urchade/gliner_medium-v2.1")
 
 
-needs_gliner = pytest.mark.extra("gliner")  # noqa: S610 - a mark, and no query of Django
+needs_gliner = pytest.mark.extra("gliner")
 PIECES = ["person", "city", "Ada", "met", "Bo", "in", "Rome", "A", "##l", "##e", "##x"]
 loads = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of torch, while GLiNER is imported
 

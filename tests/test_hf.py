@@ -16,7 +16,7 @@ from evalkit import Corpus, Document, InputError, evaluate, load_corpus, load_mo
 from evalkit.errors import MissingPackage, UnknownName
 from evalkit.models import hf
 
-pytestmark = pytest.mark.extra("hf")  # noqa: S610 - a mark, and no query of Django
+pytestmark = pytest.mark.extra("hf")
 
 TEXT = "Mayor Jane Doe said Acme Corp, would close. " * 3 + "“We fought,” Doe said."
 BIO = ["O", "B-ORG", "I-ORG"]

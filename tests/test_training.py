@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import seqeval.metrics
 import spacy
+import tiny
 from marked import marked
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
@@ -209,7 +210,7 @@ def test_arrays_that_do_not_go_together_are_refused(predictions, truth, message)
         compute_metrics(TAGS)(Outcome(predictions, truth))
 
 
-@pytest.mark.extra("hf")  # noqa: S610 - a mark, and no query of Django
+@pytest.mark.extra("hf")
 def test_what_transformers_hands_over_is_taken():
     from transformers import EvalPrediction
 
@@ -218,6 +219,27 @@ def test_what_transformers_hands_over_is_taken():
     found = compute_metrics(TAGS)(EvalPrediction(predictions=(logits(watched.predictions), watched.predictions), label_ids=watched.label_ids))
 
     assert found == compute_metrics(TAGS)(watched)
+
+
+@pytest.mark.extra("trainer")
+@pytest.mark.filterwarnings("ignore")  # of torch and accelerate
+def test_a_real_trainer_watches_what_score_tags_reports(tmp_path):
+    from transformers import Trainer, TrainingArguments
+
+    tags = ["O", "B-PER", "I-PER", "B-ORG"]
+    tokenizer = tiny.wordpiece(["Ada", "Bo", "met", "Acme"])
+    network = tiny.network(tokenizer, tags, {"Ada": "B-PER", "Acme": "B-ORG", "Bo": "I-PER"}.get)
+    words = [["Ada", "met", "Acme"], ["Bo", "met", "Ada"]]
+    gold = [["B-PER", "O", "B-ORG"], ["B-PER", "O", "O"]]
+    data = [{"input_ids": tokenizer.convert_tokens_to_ids(w), "attention_mask": [1] * 3, "labels": [tags.index(tag) for tag in t]} for w, t in zip(words, gold, strict=True)]
+    trainer = Trainer(network, TrainingArguments(str(tmp_path), report_to=[], use_cpu=True), compute_metrics=compute_metrics(network.config.id2label, per_label=True))
+
+    watched = trainer.evaluate(eval_dataset=data)
+
+    said = [["B-PER", "O", "B-ORG"], ["I-PER", "O", "B-PER"]]
+    micro = score_tags(gold, said, repair="begin")["entities/strict"].micro
+    assert (watched["eval_precision"], watched["eval_recall"], watched["eval_f1"]) == (micro.precision, micro.recall, micro.f1) == (0.75, 1.0, 6 / 7)
+    assert watched["eval_ORG_f1"] == 1.0
 
 
 NLP = spacy.blank("en")

@@ -35,7 +35,7 @@ def network(tokenizer, tags, says, at=None, positions=600):
             weight.zero_()
         made.classifier.weight.copy_(3 * torch.eye(len(tags)))
         for n in range(len(tokenizer)):
-            put(table.word_embeddings.weight[n], tags, says(tokenizer.convert_ids_to_tokens(n)), 1)
+            put(table.word_embeddings.weight[n], tags, says(tokenizer.convert_ids_to_tokens(n)) or "O", 1)
         for position in range(positions if at else 0):
             put(table.position_embeddings.weight[position], tags, at(position) or {}, 100)
     return made

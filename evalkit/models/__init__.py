@@ -93,7 +93,7 @@ def load_model(source: object, **arguments: Any) -> Model:
             raise InputError(f"{source.name} is loaded already; give {', '.join(arguments)} where it is loaded")
         return source
     kind, what = _kind(source)
-    load = _plugin(kind) if isinstance(kind, EntryPoint) else _built_in(kind)
+    load = _plugin(kind) if isinstance(kind, EntryPoint) else _built_in(kind, named=isinstance(source, str))
     try:
         model = load(what, **arguments)
     except TypeError as error:
@@ -112,9 +112,9 @@ def plugins() -> list[EntryPoint]:
     return [found for found in entry_points(group=PLUGINS) if found.name not in KINDS]
 
 
-def _built_in(kind: str) -> Callable[..., Any]:
+def _built_in(kind: str, *, named: bool) -> Callable[..., Any]:
     of = KINDS[kind]
-    if of.missing:
+    if named and of.missing:
         raise MissingPackage(f"{kind} models need {of.package}, which is not installed: pip install 'evalkit-ie[{of.extra}]'")
     load: Callable[..., Any] = import_module(f"{__name__}.{of.module}").load
     return load
@@ -140,6 +140,8 @@ def _kind(source: object) -> tuple[str | EntryPoint, object]:
         return "spacy", source
     if ("transformers", "Pipeline") in bases:
         return "hf", source
+    if callable(getattr(source, "predict_entities", None)):
+        return "gliner", source
     if callable(source) or callable(getattr(source, "predict", None)):
         return "file", source
     raise InputError(f"{shown(source)} is no model: a name, a callable, or an object with .predict(documents) would do")
