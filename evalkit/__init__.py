@@ -9,8 +9,10 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     document    what can be marked in a text?
     chunk       what lies where in a few documents?
     schema      which labels, types and roles are there, and how do label sets map?
+    tags        what spans does a sequence of BIO tags say?
     formats     how are documents written down?
     corpus      where do documents come from, and go?
+    beginning   how does a corpus begin?
     grounding   where in the text is what the model quoted?
     models      what can be evaluated?
     runs        what is kept of a run, so that it goes on where it stopped?
@@ -20,7 +22,6 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     layers      what is compared?
     metrics     when is it right?
     columns     items as numbers
-    tags        what spans does a sequence of BIO tags say?
     zones       where does an item count?
     match       which predicted item answers which gold item?
     counting    how many agree?
@@ -46,7 +47,13 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     modelcard   what does a model's own page say of its scores?
     verify      is a result what it says?
     curves      where should the threshold be?
+    card        what is said of a data set on its own page?
+    quoting     what of the texts would go out with a data set that is published without them?
+    croissant   how is a data set described for programs?
+    assembling  what is published of a corpus?
+    publish     how does a data set get to the Hub?
     options     what can be asked on the command line?
+    corpora     what is done with corpora on the command line?
     running     how does a run look from a terminal?
     cli         the same, typed
 """

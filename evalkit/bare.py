@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.chunk import as_bytes
-from evalkit.columns import Cells, Codes, Coding, Columns, Ints, pack
+from evalkit.chunk import Codes, as_bytes
+from evalkit.columns import Cells, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.counts import Counts
 from evalkit.errors import InputError, shown

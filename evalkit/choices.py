@@ -4,8 +4,10 @@ A model that quotes words which the text has several times, with nothing that sa
 (grounding.py), and the others are kept beside the answer, in `meta`: {"grounding": {"choices": [[layer, index, field, ranges], …]}},
 a mark as `document.placed` names it. From these the report tells F1 for the best and for the worst choice.
 
-The choice is by the strict rule: best, as many marks as can be stand each on a gold span of its own under its label (a maximum
-matching); worst, each stands where gold has nothing under its label, if there is such a place.
+Best, as many marks as can be stand each on a gold span of its own under its label (a maximum matching); worst, each stands where gold
+has nothing under its label, if there is such a place. That is what the scheme `strict` rewards, and it is told for strict metrics
+alone: what is best under an overlap is another choice. Where there is one, a place in the zone of the chosen one is taken, so that
+no choice moves a mark out of what is scored.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -23,12 +26,18 @@ from evalkit.document import Document, placed, ranges
 
 Place = tuple[str, str, int, int]  # what is marked, under which label, from where to where
 _LAYERS = {
-    "entities": ("entities", "tokens"),
-    "trigger": ("triggers", "realis", "attached-arguments"),
-    "arguments": ("arguments", "attached-arguments"),
-    "attributions": ("attributions", "attached-attributions", "attribution-relations"),
+    "entities": ("entities",),
+    "trigger": ("triggers",),
+    "arguments": ("arguments",),
+    "attributions": ("attributions",),
 }
 _MARKER = b'"choices":[['
+
+
+class _Grounding(msgspec.Struct):
+    """What is read of a prediction's `meta`."""
+
+    choices: list[tuple[str, int, str, tuple[tuple[int, int], ...]]] = []
 
 
 class Choice(NamedTuple):
@@ -56,22 +65,30 @@ def may_choose(path: Path) -> bool:
 
 def choices_of(document: Document) -> list[Choice]:
     """The ambiguous marks of a prediction; what its `meta` says of marks that are not there is passed over."""
-    told = ((document.meta or {}).get("grounding") or {}).get("choices") or []
+    told = _told(document.meta)
     if not told:
         return []
     there = {(layer, index, field): span for layer, index, field, span in placed(document)}
     found = []
-    for layer, index, field, spans in told:
+    for layer, index, field, places in told:
         span = there.get((layer, index, field))
-        places = tuple((int(start), int(end)) for start, end in spans)
         if span is not None and (span.start, span.end) in places:
             found.append(Choice(layer, index, field, (_part(field), _label(document, layer, index, field)), places))
     return found
 
 
+def _told(meta: Mapping[str, Any] | None) -> list[tuple[str, int, str, tuple[tuple[int, int], ...]]]:
+    """What `meta` says of ambiguous marks; what is not written as grounding writes it is another thing, and says nothing of them."""
+    grounding = (meta or {}).get("grounding")
+    try:
+        return msgspec.convert(grounding, _Grounding).choices if isinstance(grounding, Mapping) else []
+    except msgspec.ValidationError:
+        return []
+
+
 def extremes(gold: Document, predicted: Document, maps: Sequence[Mapping[str, Any]] = ({}, {})) -> tuple[Document, Document]:
     """The prediction with its ambiguous marks where they score worst, and where they score best. maps: the label maps of both sides."""
-    choices = choices_of(predicted)
+    choices = _by_zone(choices_of(predicted), gold, predicted)
     golden = Counter(_places(gold, maps[0]))
     chosen = {(c.layer, c.nth, c.field) for c in choices}
     golden.subtract(_places(predicted, maps[1], but=chosen))  # what a certain mark stands on is not to be had
@@ -80,6 +97,22 @@ def extremes(gold: Document, predicted: Document, maps: Sequence[Mapping[str, An
 
 def _worst(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]) -> dict[Choice, tuple[int, int]]:
     return {c: next((place for place in c.ranges if golden.get(_at(c, place, maps), 0) <= 0), c.ranges[-1]) for c in choices}
+
+
+def _by_zone(choices: Sequence[Choice], gold: Document, predicted: Document) -> list[Choice]:
+    """The choices, each with the places in the zone of the chosen one alone; all of its places where it lies in none."""
+    if not gold.zones:
+        return list(choices)
+    there = {(layer, index, field): span for layer, index, field, span in placed(predicted)}
+    return [c._replace(ranges=_in_zone(c.ranges, there[c.layer, c.nth, c.field], gold)) for c in choices]
+
+
+def _in_zone(places: tuple[tuple[int, int], ...], chosen: Any, gold: Document) -> tuple[tuple[int, int], ...]:
+    def zone(start: int, end: int) -> set[str]:
+        return {z.label for z in gold.zones if z.start < end and start < z.end}
+
+    own = zone(chosen.start, chosen.end)
+    return tuple(place for place in places if zone(*place) == own)
 
 
 def _best(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]) -> dict[Choice, tuple[int, int]]:

@@ -11,12 +11,31 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
 NUMBERS: dict[str, int] = {}  # of labels: one each in this process, so that what is read in pieces can be put together
 
 
 def number_of(label: str) -> int:
     """The number of a label, from 0 on; a plain dict is asked first, since that is twice as fast as one that can grow."""
     return NUMBERS.setdefault(label, len(NUMBERS))
+
+
+class Codes(dict[Any, int]):
+    """A number for each new thing, from 0 on, in the order of first sight."""
+
+    def __missing__(self, key: Any) -> int:
+        self[key] = code = len(self)
+        return code
+
+    def ranks(self) -> Ints:
+        """`ranks[code]` is the place of its name in the order of names, which is the same whatever was seen first."""
+        names = sorted(self)
+        place = dict(zip(names, range(len(names))))
+        return np.fromiter((place[name] for name in self), np.int64, len(self))
 
 
 class Placed(NamedTuple):

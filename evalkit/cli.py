@@ -13,8 +13,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from evalkit import modelcard
-from evalkit.corpus import Corpus, load_corpus, located, parsed, schema_at, whole
+from evalkit import corpora, modelcard
+from evalkit.corpora import read, read_or_streamed
+from evalkit.corpus import Corpus
 from evalkit.curves import PICTURES, curves
 from evalkit.discreet import hidden
 from evalkit.document import Document
@@ -59,8 +60,8 @@ from evalkit.options import (
 )
 from evalkit.predict import Way
 from evalkit.running import asked, partly
+from evalkit.runs import kept_in
 from evalkit.scores import Scores
-from evalkit.summary import many
 from evalkit.thresholds import Least, above, thresholds, told
 from evalkit.verify import MOST_TOLD, verified
 from evalkit.version import evalkit_version
@@ -112,9 +113,9 @@ def run(
 ) -> None:
     """Run a model over a corpus and print its scores."""
     check_pages(model_card, eval_results, hub_dataset)
-    check_writable(output, corpus)
-    check_writable(save, corpus, str(output) if output else None, option="--save")
-    gold = load_corpus(corpus)
+    check_writable(output, corpus, *kept_in(run_dir))
+    check_writable(save, corpus, str(output) if output else None, *kept_in(run_dir), option="--save")
+    gold = read(corpus)
     least = None if threshold is None else thresholds(threshold)
     form_of(form, output)
     # What is wrong with the options is said before the model runs.
@@ -142,14 +143,14 @@ def predict(
     output: Output = None,
 ) -> None:
     """Run a model over a corpus and write its predictions as JSONL. Where a run ends early, what was answered is written."""
-    check_writable(output, corpus)
+    check_writable(output, corpus, *kept_in(run_dir))
     least = None if threshold is None else thresholds(threshold)
-    gold = load_corpus(corpus)
+    gold = read(corpus)
     way, found = Way(concurrency, jobs, max_failures), list[Document]()
     try:
         answers = asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed, found=found)
     except (PartialRun, ModelError):
-        deliver(Corpus(partly(found, gold)), output)
+        deliver(cut(Corpus(partly(found, gold)), threshold, least), output)
         raise
     answers = cut(answers, threshold, least)
     deliver(answers, output)
@@ -178,7 +179,7 @@ def score_(
     check_writable(output, gold, predictions)
     check_writable(save, gold, predictions, str(output) if output else None, option="--save")
     form_of(form, output)
-    scores = score(gold, predictions, metrics, labels=labels, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
+    scores = score(read_or_streamed(gold), read_or_streamed(predictions, predictions=True), metrics, labels=labels, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
     report(scores, form, output, save)
 
 
@@ -256,23 +257,13 @@ def curve_(
     check_writable(output, gold, predictions)
     drawn = output is not None and form is None and output.suffix.lower() in PICTURES
     told_as = "table" if drawn else form_of(form, output)
-    found = curves(load_corpus(gold), load_corpus(predictions, predictions=True), metric)
+    found = curves(read(gold), read(predictions, predictions=True), metric)
     if drawn and output:
         found.draw(output)
     else:
         put(found.render(told_as, width=terminal_width(output)), output)
     if found.failures:
         raise typer.Exit(PARTIAL)
-
-
-@app.command()
-def validate(corpus: CorpusPath = None) -> None:
-    """Check a corpus: offsets, texts, ids, and what its schema declares."""
-    name, where = located(corpus)
-    documents = whole(parsed(where, name, schema=schema_at(where, name)))
-    counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
-    checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema_at(where, name) else "; no schema.json")
-    print(f"{where}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")
 
 
 @app.command()
@@ -333,6 +324,10 @@ def report(scores: Scores, form: Format | None, output: Path | None, save: Path 
         raise typer.Exit(PARTIAL)
 
 
+for command in corpora.COMMANDS:
+    app.command()(command)
+
+
 def main() -> None:
     """Run the command line. What goes wrong is one line on stderr a fault; a traceback would be a bug."""
     if sys.stdout is None or sys.stderr is None:
@@ -342,10 +337,10 @@ def main() -> None:
         app()
     except EvalkitError as error:
         print(f"evalkit: {hidden(str(error))}", file=sys.stderr)
+        if error.exit_code == INTERRUPTED:  # threads that wait for an endpoint are not waited for
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("evalkit: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

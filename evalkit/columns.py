@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.chunk import NUMBERS, Placed, as_bytes
+from evalkit.chunk import NUMBERS, Codes, Placed, as_bytes
 from evalkit.document import Fragments
 from evalkit.layers import Items
 
@@ -25,20 +25,6 @@ Mask = NDArray[np.bool_]
 
 MOST_BITS = 62  # of an int64 key: one bit is the sign, one is spare
 DROPPED = -1  # the label code of what a label map drops
-
-
-class Codes(dict[Any, int]):
-    """A number for each new thing, from 0 on, in the order of first sight."""
-
-    def __missing__(self, key: Any) -> int:
-        self[key] = code = len(self)
-        return code
-
-    def ranks(self) -> Ints:
-        """`ranks[code]` is the place of its name in the order of names, which is the same whatever was seen first."""
-        names = sorted(self)
-        place = dict(zip(names, range(len(names))))
-        return np.fromiter((place[name] for name in self), np.int64, len(self))
 
 
 Parts = tuple[Fragments | None, ...]

@@ -6,16 +6,18 @@ This is the only module that knows where the bundled data lies.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import msgspec
 
 from evalkit.document import LAYERS, Document
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
-from evalkit.formats import directory, format_of, split_prefix
+from evalkit.formats import Location, directory, location_of
+from evalkit.formats.losses import Losses
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
 from evalkit.schema import faults as schema_faults
 
@@ -26,10 +28,11 @@ _ANYTHING_BUT = ("id", "score", "text")  # two annotations that differ only here
 class Corpus:
     """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one."""
 
-    def __init__(self, documents: Iterable[Document], name: str = "corpus", schema: Schema | None = None) -> None:
-        """Keep the documents. Raises InputError where two have one id."""
+    def __init__(self, documents: Iterable[Document], name: str = "corpus", schema: Schema | None = None, losses: Losses | None = None) -> None:
+        """Keep the documents. `losses`: what their format held and documents do not. Raises InputError where two have one id."""
         self.name = name
         self.schema = schema
+        self.losses = losses or Losses()
         self._documents = list(documents)
         self._index = {document.id: n for n, document in enumerate(self._documents)}
         if len(self._index) < len(self._documents):
@@ -84,20 +87,32 @@ class Corpus:
         maps = maps_by_layer(labels, self.schema)
         return Corpus((_mapped(document, maps) for document in self), self.name, self.schema)
 
-    def save(self, path: str | Path) -> None:
-        """Write the corpus: a .jsonl file, with its schema as schema.json beside it, or a folder with corpus/ and annotations/."""
-        name, where = split_prefix(path)
-        module = format_of(where, name)
+    def save(self, path: str | Path, **options: Any) -> Losses:
+        """Write the corpus in the format that the path names: see `load_corpus`. What comes back is what the format could not hold.
+
+        The schema is written as schema.json beside a file, or into the folder.
+        """
+        place = location_of(path, **options)
+        module, losses = place.module, Losses()
         if module is directory:
-            directory.write(self, where, self.schema)
-            return
-        where.parent.mkdir(parents=True, exist_ok=True)
-        beside = where.parent / "schema.json"
+            with_options(place, directory.write)(self, place.path, losses, self.schema, **place.options)
+            return losses
+        folder = place.folder
+        beside = folder / "schema.json"
         if beside.exists() and load_schema(beside) != self.schema:
-            raise InputError(f"{beside} belongs to another corpus, and would be taken for the schema of {where.name}; save into another folder")
-        module.write(self, where)
+            raise InputError(f"{beside} belongs to another corpus, and would be taken for the schema of {place.path.name}; save into another folder")
+        if not place.on_the_hub:
+            folder.mkdir(parents=True, exist_ok=True)
+        with_options(place, module.write)(self, place.path, losses, **place.options)
         if self.schema is not None:
             save_schema(self.schema, beside)
+        return losses
+
+    def to_datasets(self) -> dict[str, Any]:
+        """The corpus as data sets of the package `datasets`: `documents`, with nested features, and flat `entities`, `events`, `event_arguments` and `attributions`."""
+        from evalkit.formats.hub import to_datasets
+
+        return to_datasets(self)
 
 
 def bundled() -> Path:
@@ -106,63 +121,105 @@ def bundled() -> Path:
     return inside if inside.is_dir() else Path(__file__).resolve().parent.parent
 
 
-def load_corpus(path: str | Path | None = None, *, predictions: bool = False) -> Corpus:
-    """The corpus at `path`: a .jsonl file, a folder with corpus/ and annotations/, or either after "FORMAT:". No path: the bundled one.
+def load_corpus(path: str | Path | None = None, *, predictions: bool = False, texts: str | Path | None = None, **options: Any) -> Corpus:
+    """The corpus at `path`: a file or folder in any of FORMATS. No path: the bundled one.
 
+    The format is told by the suffix, or by its name before a colon: "brat:DIR", "conll:FILE", "hf://OWNER/NAME".
+
+    options: those of the format; they may stand in the path too, as in "conll:FILE?repair=begin". texts: a folder of texts that a corpus
+    without them is put on (see withheld.py). `losses` of the corpus says what the format held and documents do not.
     Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. An annotation that
     repeats another (all but id and score) is refused, unless these are `predictions`: there it is scored as wrong.
     """
-    name, where = located(path)
-    documents = whole(parsed(where, name, predictions=predictions))
-    return Corpus(documents, name=BUNDLED if where == bundled() else _name(where), schema=schema_at(where, name))
+    place, losses = located(path, **options), Losses()
+    found = parsed(place, losses, predictions=predictions, texts=texts)
+    try:
+        documents = whole(found)
+    except LoadError as error:
+        raise explained(error, place) from None
+    return Corpus(documents, BUNDLED if place.path == bundled() else _name(place.path), schema_at(place), losses)
 
 
-def located(path: str | Path | None) -> tuple[str | None, Path]:
-    """The format that a path names before a colon, and the path; no path, or "evalkit-news" where there is no such file, is the bundled corpus."""
+def located(path: str | Path | None, **options: Any) -> Location:
+    """Where a corpus lies, and in which format; no path, or "evalkit-news" where there is no such file, is the bundled corpus."""
     if path is None or (str(path) == BUNDLED and not Path(BUNDLED).exists()):
-        return None, bundled()
-    name, where = split_prefix(path)
-    if not where.exists():
-        raise InputError(f"{where}: no such file or folder")
-    return name, where
+        return Location(None, bundled(), options)
+    place = location_of(path, **options)
+    if place.format != "hf" and not place.path.exists():
+        raise InputError(f"{place.path}: no such file or folder")
+    return place
+
+
+def explained(error: LoadError, place: Location) -> LoadError:
+    """The error, with what would make all wrong offsets right, if anything would: another unit, ends that are inclusive, other line ends."""
+    surfaces = getattr(place.module, "surfaces", None)
+    if surfaces is None or place.options:
+        return error
+    from evalkit.formats.units import causes
+
+    told = [f"{place.path}: {cause}" for cause in causes(surfaces(place.path))]
+    # What explains them all comes first, where it is read even if the list is cut.
+    return LoadError([*told, *error.faults], more=error.more) if told else error
 
 
 def whole(found: Iterable[Document | LoadError]) -> list[Document]:
     """All documents, if nothing is wrong; else a LoadError with every fault that was found."""
     documents: list[Document] = []
     faults: list[str] = []
+    more = 0
     for item in found:
         if isinstance(item, Document):
             documents.append(item)
         else:
             faults += item.faults
+            more += item.more
     if faults:
-        raise LoadError(faults)
+        raise LoadError(faults, more=more)
     return documents
 
 
-def parsed(where: Path, name: str | None = None, *, predictions: bool = False, schema: Schema | None = None) -> Iterator[Document | LoadError]:
-    """Each document at a path, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
-    module = format_of(where, name)
+def parsed(
+    place: Location, losses: Losses, *, predictions: bool = False, texts: str | Path | None = None, schema: Schema | None = None
+) -> Iterator[Document | LoadError]:
+    """Each document at a place, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
+    module = place.module
     seen: dict[str, str] = {}
-    for place, found in module.parsed(where):
+    options = {**place.options, **({} if texts is None else {"texts": texts})}
+    for where, found in with_options(place, module.parsed)(place.path, losses, **options):
         if not isinstance(found, Document):
             yield found if isinstance(found, LoadError) else LoadError([str(found)])
             continue
         if found.id in seen:
-            yield LoadError([f"{place}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
-        seen.setdefault(found.id, place)
+            yield LoadError([f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
+        seen.setdefault(found.id, where)
         faults = [*(() if predictions else repeated(found)), *(schema_faults(found, schema) if schema else ())]
-        lines = directory.lines_of(where) if faults and module is directory else {}
-        yield from (LoadError([f"{lines.get((found.id, f.layer, f.index), place)}: {f}"]) for f in faults)
+        lines = directory.lines_of(place.path) if faults and module is directory else {}
+        yield from (LoadError([f"{lines.get((found.id, f.layer, f.index), where)}: {f}"]) for f in faults)
         yield found
 
 
-def schema_at(where: Path, name: str | None = None) -> Schema | None:
-    """The schema that belongs to what lies at a path, if there is one."""
-    if format_of(where, name) is directory:
-        return directory.schema_of(where)
-    beside = where.parent / "schema.json"
+def with_options(place: Location, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a format; called with an option that it does not have, it says so."""
+
+    def called(*given: Any, **options: Any) -> Any:
+        known = [name for name, of in inspect.signature(call).parameters.items() if of.kind is of.KEYWORD_ONLY]
+        for name in options:
+            if name not in known:
+                raise UnknownName("option", name, known, within=place.format or str(place.path))
+        return call(*given, **options)
+
+    return called
+
+
+def schema_at(place: Location) -> Schema | None:
+    """The schema that belongs to what lies at a place, if there is one."""
+    if place.module is directory:
+        return directory.schema_of(place.path)
+    own = getattr(place.module, "schema_of", None)
+    if own is not None:
+        found: Schema | None = own(place.path, **{name: value for name, value in place.options.items() if name == "revision"})
+        return found
+    beside = place.folder / "schema.json"
     return load_schema(beside) if beside.exists() else None
 
 

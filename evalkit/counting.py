@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.chunk import Chunk, Placed, Stub
-from evalkit.columns import DROPPED, Cells, Codes, Coding, Columns, Ints, Mask, Packed, Rows, block_offsets, exploded, first_of_each, pack
+from evalkit.chunk import Chunk, Codes, Placed, Stub
+from evalkit.columns import DROPPED, Cells, Coding, Columns, Ints, Mask, Packed, Rows, block_offsets, exploded, first_of_each, pack
 from evalkit.document import Document
 from evalkit.layers import CUE, Layer, Maps
 from evalkit.match import Answers, Matching

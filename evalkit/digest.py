@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from evalkit.chunk import entities_of
-from evalkit.columns import Codes, Coding, Rows, mixed
+from evalkit.chunk import Codes, entities_of
+from evalkit.columns import Coding, Rows, mixed
 from evalkit.corpus import identity
 from evalkit.schema import Schema
 

@@ -1,7 +1,8 @@
 """What must not be written down? Keys, tokens and passwords, wherever they turn up.
 
-Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of any environment variable whose
-name says so is replaced wherever it stands in what evalkit writes, be it in an endpoint's error message that echoes the key.
+Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of such an argument, or of any
+environment variable whose name ends as those of secrets do, is replaced wherever it stands in what evalkit writes, be it in an error
+message of an endpoint that echoes the key. Keep secrets in the environment: a command line can be read by others while it runs.
 """
 
 from __future__ import annotations
@@ -9,33 +10,61 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 HIDDEN = "[hidden]"
 SHORTEST = 8  # characters: a shorter value would turn up by chance
-_SECRET = re.compile(r"(?:^|_)(?:api_?key|key|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$", re.IGNORECASE)
+# Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and must not be hidden from comparison.
+_ARGUMENT = re.compile(
+    r"(?:.*[_-])?(?:api[_-]?key|(?:access|auth|api|hf|bearer|secret)[_-]?token|token|secret(?:[_-]?key)?|passw(?:or)?d|passphrase|pw|bearer|authorization|credentials?)",
+    re.IGNORECASE,
+)
+_SETTINGS = re.compile(r".*(?:sep|pad|start|end|bos|eos|cls|mask|unk|stop|special|trigger|first|last)[_-]token", re.IGNORECASE)
+_VARIABLE = re.compile(r"(?:^|_)(?:key|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:
-    """Whether a name says that its value is a secret.
+    """Whether the name of an argument says that its value is a secret.
 
-    >>> [is_secret(name) for name in ("api_key", "HF_TOKEN", "max_tokens", "keyword", "tokenizer")]
-    [True, True, False, False, False]
+    >>> [is_secret(name) for name in ("api_key", "hf_token", "Authorization", "key", "max_tokens", "sep_token", "tokenizer")]
+    [True, True, True, False, False, False, False]
     """
-    return bool(_SECRET.search(name))
+    return bool(_ARGUMENT.fullmatch(name)) and not _SETTINGS.fullmatch(name)
 
 
-def secrets() -> list[str]:
-    """The secrets in the environment, in every form in which they are sent, the longest first."""
-    forms = {form for name, value in os.environ.items() if is_secret(name) and len(value) >= SHORTEST for form in _forms(value)}
+def secrets(more: Iterable[str] = ()) -> list[str]:
+    """The secrets in the environment, and more of them, in every form in which they are sent, the longest first."""
+    every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
+    forms = {form for value in every if len(value) >= SHORTEST for form in _forms(value)}
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
-def hidden(value: Any) -> Any:
-    """Plain values (dicts, lists, texts, numbers) without their secrets: the same where there are none."""
-    return _hidden(value, secrets())
+def hidden(value: Any, more: Iterable[str] = ()) -> Any:
+    """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and `more`: the same where there are none."""
+    return _hidden(value, secrets(more))
+
+
+def secret_arguments(argv: Sequence[str]) -> list[str]:
+    """The values of a command's options whose names say that they are secrets.
+
+    >>> secret_arguments(["model", "--api-key", "abc", "--token=def", "--size", "3"])
+    ['abc', 'def']
+    """
+    found: list[str] = []
+    for n, word in enumerate(argv):
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and is_secret(name):
+            found += [value] if equals else argv[n + 1 : n + 2]
+    return found
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """A text without these values, however short they are."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
 
 
 def _hidden(value: Any, known: list[str]) -> Any:

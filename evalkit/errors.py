@@ -7,7 +7,9 @@
         UnknownName        a name that is not known, with those that are
       MissingPackage       a package or an extra that is not installed              exit code 3
       ModelError           a model that no document can be asked of, such as an endpoint that refuses the key    exit code 3
+      HubError             what the Hugging Face Hub refused, or could not do (publish.py)    exit code 3
       PartialRun           a run that ended before its last document                exit code 4
+      Interrupted          a run that was ended at once                             exit code 130
 
 A message is one line a fault: where it is, what stands there, and what would do.
 """
@@ -97,6 +99,12 @@ class PartialRun(EvalkitError):
     """A run that ended before its last document: it was interrupted, or failed too often."""
 
     exit_code = 4
+
+
+class Interrupted(EvalkitError):
+    """A run that was interrupted before what was in flight came back."""
+
+    exit_code = 130
 
 
 def shown(value: object, most: int = 80) -> str:

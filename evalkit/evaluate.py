@@ -17,7 +17,7 @@ from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, schema_at
 from evalkit.document import Document
 from evalkit.errors import InputError, UnknownName, shown
-from evalkit.formats import split_prefix
+from evalkit.formats import location_of
 from evalkit.formats.jsonl import documents_at_most
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
@@ -31,14 +31,25 @@ from evalkit.scores import Scores
 
 
 def evaluate(
-    model: object, corpus: Corpus | str | Path | None = None, metrics: Any = None, *, run_dir: str | Path | None = None, concurrency: int = 1, **options: Any
+    model: object,
+    corpus: Corpus | str | Path | None = None,
+    metrics: Any = None,
+    *,
+    run_dir: str | Path | None = None,
+    concurrency: int = 1,
+    jobs: int = 1,
+    max_failures: int | None = None,
+    retry_failed: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Scores:
     """Run a model over a corpus (the bundled one if none is given) and score what it says.
 
-    run_dir, concurrency: see `predict`. Options: see `score`.
+    run_dir, concurrency, jobs, max_failures, retry_failed: see `predict`. arguments: the model's. Options: see `score`.
     """
     gold = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    return score(gold, predict(model, gold, run_dir=run_dir, concurrency=concurrency), metrics, **options)
+    way: dict[str, Any] = {"run_dir": run_dir, "concurrency": concurrency, "jobs": jobs, "max_failures": max_failures, "retry_failed": retry_failed}
+    return score(gold, predict(model, gold, **way, **(arguments or {})), metrics, **options)
 
 
 def score(
@@ -94,7 +105,7 @@ def _choices(source: Source, scores: Scores, mapping: Relabelling, again: Mappin
     gold = Corpus((every[document.id] for document in unsure), every.name, source.schema)
     sides: Iterable[tuple[Document, ...]] = zip(*(extremes(gold[document.id], document, (mapping.gold, mapping.predicted)) for document in unsure), strict=True)
     marks = Counter(layer for document in unsure for choice in choices_of(document) for layer in choice.layers)
-    metrics = [metric for metric in scores if marks[Metric.of(metric).layer] and any(getattr(d, LAYERS[Metric.of(metric).layer].marks) is not None for d in gold)]
+    metrics = [metric for metric in scores if Metric.of(metric).scheme == "strict" and marks[Metric.of(metric).layer] and any(getattr(d, LAYERS[Metric.of(metric).layer].marks) is not None for d in gold)]
     if not metrics:
         return {}
     chosen = (replace(document, meta=None) for document in unsure)
@@ -166,9 +177,9 @@ def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: 
 def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus | Path, Schema | None, str]:
     """A corpus, or the path of a file that is read block by block; with its schema and its name."""
     if isinstance(corpus, (str, Path)):
-        _, where = split_prefix(corpus)
-        if is_jsonl(where):
-            return where, schema_at(where, "jsonl"), where.stem.encode("utf-8", "backslashreplace").decode()
+        place = location_of(corpus)
+        if place.format in (None, "jsonl") and not place.options and is_jsonl(place.path):
+            return place.path, schema_at(place), place.path.stem.encode("utf-8", "backslashreplace").decode()
         corpus = load_corpus(corpus, predictions=predictions)
     if not isinstance(corpus, Corpus):
         raise InputError(f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of documents")

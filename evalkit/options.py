@@ -29,7 +29,7 @@ class Format(str, enum.Enum):
 
 ModelName = Annotated[str, typer.Option("-m", "--model", help="KIND[:NAME], such as spacy:en_core_web_sm; see `evalkit models`.")]
 ModelArguments = Annotated[list[str] | None, typer.Option("-a", "--model-arg", metavar="KEY=VALUE", help="An argument for the model; repeatable.")]
-CorpusPath = Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="A .jsonl file, or a folder with corpus/ and annotations/. Default: the bundled corpus.")]
+CorpusPath = Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="A corpus in any format (see evalkit formats). Default: the bundled one.")]
 Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.")]
 Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
 Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
@@ -72,14 +72,14 @@ def chosen(zones: str) -> str | list[str]:
     return zones if zones in ("primary", "all") else zones.split(",")
 
 
-def check_writable(output: Path | None, *inputs: str | None, option: str = "-o") -> None:
+def check_writable(output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False) -> None:
     """Refuse an output that cannot be written, or that is an input, before anything is run."""
     if output is None:
         return
     for path in inputs:
         if path is not None and (output.absolute() == Path(path).absolute() or (output.exists() and Path(path).exists() and output.samefile(path))):
             raise InputError(f"{option} {output}: is read or written by this very command; name another file")
-    if output.is_dir():
+    if output.is_dir() and not folders:
         raise InputError(f"{option} {output}: is a folder; name a file")
     if not output.parent.is_dir():
         raise InputError(f"{option} {output}: there is no folder {output.parent}")

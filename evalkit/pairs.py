@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.columns import Codes, Columns, Ints
+from evalkit.chunk import Codes
+from evalkit.columns import Columns, Ints
 from evalkit.counting import Block, Side
 from evalkit.document import Fragments
 from evalkit.errors import InputError

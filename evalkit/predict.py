@@ -8,6 +8,7 @@ ends it after everything that is in flight has come back.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.corpus import Corpus, load_corpus
-from evalkit.discreet import hidden
+from evalkit.discreet import hidden, without
 from evalkit.document import Document
 from evalkit.errors import EvalkitError, InputError, PartialRun, shown
 from evalkit.models import RUN_NOTES, Model, load_model
@@ -26,6 +27,7 @@ from evalkit.processes import in_processes
 from evalkit.runs import Run
 
 Batch = Sequence[Document]
+SHARES = 16  # batches that each process gets at least: what is in flight is lost where all of them are killed
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,23 @@ def predict(
     Raises InputError for what cannot be run, ModelError where the model cannot be asked at all, PartialRun where too much failed.
     """
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    loaded, way = ready(model, corpus, **arguments), Way(concurrency, jobs, max_failures)
+    way = Way(concurrency, jobs, max_failures)
+    loaded = ready(model, corpus, concurrency=concurrency, **arguments)
     with opened(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
         return gathered(predicted(loaded, corpus, way, run), corpus, loaded.name)
 
 
-def ready(model: object, corpus: Corpus, **arguments: Any) -> Model:
+def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: Any) -> Model:
     """The model, loaded and told what the corpus is marked for. Raises InputError where it holds documents that the corpus lacks."""
     loaded = load_model(model, **arguments)
     if extra := [id for id in loaded.knows or () if id not in corpus]:
         raise InputError(f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as {shown(extra[0])}")
-    return loaded.suited(corpus.schema) if loaded.suited else loaded
+    if concurrency > 1 and not loaded.waits:
+        raise InputError(f"{loaded.name}: concurrency={concurrency} is for a model that waits for an endpoint; jobs={concurrency} runs this one in processes")
+    if loaded.suited is None:
+        return loaded
+    # What a kind was loaded from, and what it must not tell, stay true of the model that knows the schema.
+    return dataclasses.replace(loaded.suited(corpus.schema), made_of=loaded.made_of, secrets=loaded.secrets)
 
 
 def opened(folder: str | Path | None, model: Model, corpus: Corpus, *, retry_failed: bool = False) -> contextlib.AbstractContextManager[Run | None]:
@@ -107,7 +115,7 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
     _refuse_more(failures, way)
     left = len(rest)
     for answer in _answers(model, rest, corpus, way):
-        document, notes = _tidied(answer, corpus)
+        document, notes = _tidied(answer, corpus, model.secrets)
         yield run.add(document, notes) if run else document
         if document.failure is not None:
             failures.append(document)
@@ -122,15 +130,17 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
 def _refuse_more(failures: Sequence[Document], way: Way) -> None:
     if way.max_failures is not None and len(failures) > way.max_failures:
         one = failures[-1]
-        raise PartialRun(f"{len(failures)} documents failed, more than {way.max_failures} (max_failures), such as {shown(one.id)}: {one.failure}")
+        count = f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than max_failures={way.max_failures}"
+        raise PartialRun(f"{count}, such as {shown(one.id)}: {one.failure}; mend the cause and ask for them again (retry_failed), or allow more")
 
 
-def _tidied(answer: Document, corpus: Corpus) -> tuple[Document, Mapping[str, Any] | None]:
+def _tidied(answer: Document, corpus: Corpus, secrets: Sequence[str]) -> tuple[Document, Mapping[str, Any] | None]:
     """An answer with the zones of its document and no secrets, and what asking for it took."""
     meta = dict(answer.meta or {})
     notes = meta.pop(RUN_NOTES, None)
-    failure = None if answer.failure is None else _one_line(hidden(answer.failure))
-    return replace(answer, zones=corpus[answer.id].zones, meta=hidden(meta) if meta else None, failure=failure), notes
+    failure = None if answer.failure is None else _one_line(without(hidden(answer.failure), secrets))
+    told = hidden(notes, secrets) if isinstance(notes, Mapping) else None
+    return replace(answer, zones=corpus[answer.id].zones, meta=hidden(meta, secrets) if meta else None, failure=failure), told
 
 
 def _one_line(text: str) -> str:
@@ -143,7 +153,7 @@ def _answers(model: Model, documents: Sequence[Document], corpus: Corpus, way: W
     batches = (documents[first : first + size] for first in range(0, len(documents), size) if not way.stop.is_set())
     if way.jobs > 1:
         yield from in_processes(model, corpus.schema, _smaller(documents, size, way), way.jobs)
-    elif way.concurrency > 1 and model.waits:
+    elif way.concurrency > 1:
         yield from _at_once(model, batches, way)
     else:
         for batch in batches:
@@ -152,16 +162,16 @@ def _answers(model: Model, documents: Sequence[Document], corpus: Corpus, way: W
 
 def _smaller(documents: Sequence[Document], size: int, way: Way) -> Iterator[Batch]:
     """Batches of which every process gets some."""
-    size = max(1, min(size, len(documents) // (4 * way.jobs)))
+    size = max(1, min(size, len(documents) // (SHARES * way.jobs)))
     return (documents[first : first + size] for first in range(0, len(documents), size) if not way.stop.is_set())
 
 
 def _one_batch(model: Model, batch: Batch, way: Way) -> Iterator[Document]:
-    """The answers to a batch, as they come. A model that was given all documents at once is left when the run is to stop."""
+    """The answers to a batch, as they come. One whose answers are made one by one is left when the run is to stop."""
     answers = answered(model, batch)
     for answer in answers:
         yield answer
-        if way.stop.is_set() and not model.batch_size:
+        if way.stop.is_set() and model.streams:
             answers.close()
             return
 
@@ -170,7 +180,8 @@ def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Docum
     """The answers to several batches that are asked at once. What one raises is raised when the others have come back."""
     waiting: set[Future[list[Document]]] = set()
     errors: list[BaseException] = []
-    with ThreadPoolExecutor(way.concurrency) as pool:
+    pool = ThreadPoolExecutor(way.concurrency)
+    try:
         for batch in batches:
             waiting.add(pool.submit(_whole, model, batch))
             while len(waiting) >= way.concurrency:
@@ -179,6 +190,9 @@ def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Docum
                 break
         while waiting:
             waiting = yield from _come_back(waiting, errors)
+    finally:
+        # Nobody waits for what an interrupt has left behind.
+        pool.shutdown(wait=False, cancel_futures=True)
     if errors:
         raise errors[0]
 

@@ -6,6 +6,7 @@ again, one document at a time, and a document that does it again is a failure.
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -67,6 +68,7 @@ def _alone(model: Model, schema: Schema | None, document: Document) -> Document:
 
 def _asked(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
     """In another process: the answers to a batch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; what is in flight is to be finished
     model = sent if isinstance(sent, Model) else _loaded(sent[0], sent[1], schema)
     answers = [replace(answer, id=document.id) for document, answer in zip(batch, model.answer(batch), strict=True)]
     if len(answers) != len(batch):

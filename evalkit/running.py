@@ -14,6 +14,7 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.document import Document
+from evalkit.errors import Interrupted
 from evalkit.predict import Way, gathered, opened, predicted, ready
 from evalkit.runs import Run
 from evalkit.summary import many
@@ -27,8 +28,8 @@ def asked(
 ) -> Corpus:
     """The model's predictions. What came is also put into `found`, so that it is there where a run ends early (PartialRun, ModelError)."""
     found = [] if found is None else found
-    with contextlib.redirect_stdout(sys.stderr):  # what a model prints is not the result
-        model = ready(name, gold, **arguments)
+    with contextlib.redirect_stdout(sys.stderr), told_of_interrupts(run_dir):  # what a model prints is not the result
+        model = ready(name, gold, concurrency=way.concurrency, **arguments)
         with interruptible(way.stop), opened(run_dir, model, gold, retry_failed=retry_failed) as run:
             for line in beginning(run, gold):
                 print(line, file=sys.stderr)
@@ -43,6 +44,8 @@ def beginning(run: Run | None, gold: Corpus) -> Iterator[str]:
     """What is said of a folder that holds something already."""
     if run and run.torn:
         yield f"{run.folder}: dropped a last line of {run.torn:,} bytes that was not written to its end"
+    if run and run.changed:
+        yield f"{run.folder}: other versions than before: {', '.join(run.changed)}; its answers come from both"
     if run and run.done:
         failed = sum(document.failure is not None for document in run.done.values())
         told = f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
@@ -59,6 +62,16 @@ def ending(run: Run | None) -> Iterator[str]:
     parts += [f"{name.replace('_', ' ')}: {value:,.6g}" for name, value in spent.get("usage", {}).items()]
     if parts:
         yield f"{run.folder}: {', '.join(parts)}"
+
+
+@contextlib.contextmanager
+def told_of_interrupts(run_dir: Path | None) -> Iterator[None]:
+    """An interrupt ends the run with what can be done about it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"what was answered is in {run_dir}; run the same command again to go on" if run_dir else "nothing is kept; --run-dir keeps answers as they come"
+        raise Interrupted(f"interrupted: {kept}") from None
 
 
 @contextlib.contextmanager

@@ -14,12 +14,13 @@ the order of the corpus, so that they are the same bytes however often it was br
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,10 +40,29 @@ from evalkit.version import evalkit_version
 KEY = "key"
 SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
 _COUNTED = ("prompt_tokens", "completion_tokens", "cost")
+MOST_COUNTED = 1e15  # of tokens or money in one answer: what is more is no number to be added
+
+
+class _Record(msgspec.Struct):
+    """What run.json must hold, so that it can be gone on with."""
+
+    model: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    sessions: list[dict[str, Any]]
+
+
+def kept_in(folder: str | Path | None) -> list[str]:
+    """The files of a run folder."""
+    return [] if folder is None else [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
 
 
 class Run:
-    """An open run folder. `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line that were dropped."""
+    """An open run folder.
+
+    `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line that were dropped; `changed`: the
+    packages whose versions are others than before.
+    """
 
     def __init__(self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False) -> None:
         """Make the folder, or go on with it. Raises InputError where it holds another run, or is in use."""
@@ -52,6 +72,10 @@ class Run:
         self._started, self._synced = time.monotonic(), time.monotonic()
         self.done: dict[str, Document] = {}
         self.torn = 0
+        self.changed: list[str] = []
+        if self.folder.is_dir() and not self._path("run.json").exists() and any(path.name != ".lock" for path in self.folder.iterdir()):
+            held = "predictions.jsonl but no run.json, so it cannot be told whose they are" if self._path("predictions.jsonl").exists() else "other files, and no run"
+            raise InputError(f"{self.folder}: holds {held}; name a new folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.folder)
         try:
@@ -74,7 +98,7 @@ class Run:
         """Write an answer down before anything else happens; `notes` say what asking took."""
         kept = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
         self._append(self._predictions, record(kept))
-        self._append(self._log, {"id": document.id, **({"failure": document.failure} if document.failure else {}), **hidden(dict(notes or {}))})
+        self._append(self._log, {"id": document.id, **({"failure": document.failure} if document.failure else {}), **(notes or {})})
         self._sync()
         self.done[document.id] = kept
         return kept
@@ -104,11 +128,10 @@ class Run:
         """What run.json says, or what it will; a folder that holds another run is refused."""
         path = self._path("run.json")
         if not path.exists():
-            if self._path("predictions.jsonl").exists():
-                raise InputError(f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told whose they are; name another folder")
             return {}
         try:
-            known = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            known: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+            msgspec.convert(known, _Record)
         except msgspec.MsgspecError as error:
             raise InputError(f"{path}: is no record of a run: {error}; name another folder") from None
         differing = list(differences(known, self._settings))
@@ -117,11 +140,14 @@ class Run:
         return known
 
     def _begin(self) -> None:
-        sessions = [*self._known.get("sessions", ()), {"started": datetime.now(timezone.utc).isoformat(timespec="seconds")}]
+        now, before = versions(self._model.packages), self._known.get("versions", {})
+        self.changed = [f"{name} {before[name]}, now {now[name]}" for name in now if name in before and before[name] != now[name]]
+        session = {"started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "versions": now}
+        sessions = [*self._known.get("sessions", ()), session]
         self._known |= {
             **self._settings,
             "corpus": {"name": self._corpus.name, "documents": len(self._corpus), "sha256": digest_of(self._corpus)},
-            "versions": versions(self._model.packages),
+            "versions": now,
             "state": "running",
             "sessions": sessions,
         }
@@ -148,8 +174,11 @@ class Run:
             raise InputError(f"{place}: document {shown(found.id)} was answered for another text, or by another model; name another folder")
 
     def _append(self, file: Any, item: Any) -> None:
-        file.write(msgspec.json.encode(item) + b"\n")
-        file.flush()
+        try:
+            file.write(msgspec.json.encode(item) + b"\n")
+            file.flush()
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}; what was answered before is kept: make room, and run the same command again", file.name) from None
 
     def _sync(self) -> None:
         if time.monotonic() - self._synced >= SECONDS_UNSAFE:
@@ -165,18 +194,34 @@ class Run:
     def spent(self) -> dict[str, Any]:
         """Requests and retries, as the log has them, and tokens and cost, as the answers say."""
         requests, retries = 0, Counter[str]()
-        for line in self._path("log.jsonl").read_bytes().splitlines():
-            entry = msgspec.json.decode(line)
-            requests += entry.get("requests", 0)
-            retries.update(entry.get("retries", ()))
-        usage = Counter[str]()
+        for entry in _entries(self._path("log.jsonl")):
+            requests += entry.requests
+            retries.update(entry.retries)
+        usage: dict[str, float] = {}
         for document in self.done.values():
-            usage.update({name: value for name, value in ((document.meta or {}).get("usage") or {}).items() if name in _COUNTED and value})
+            said: Any = (document.meta or {}).get("usage")
+            for name in _COUNTED if isinstance(said, Mapping) else ():
+                if type(said.get(name)) in (int, float) and 0 < said[name] < MOST_COUNTED:
+                    usage[name] = usage.get(name, 0) + said[name]
         asked = {"requests": requests, "retries": dict(retries)} if requests else {}
-        return {**asked, **({"usage": dict(usage)} if usage else {})}
+        return {**asked, **({"usage": usage} if usage else {})}
 
     def _write(self, content: Mapping[str, Any]) -> None:
         replaced(self._path("run.json"), [msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1)])
+
+
+class _Entry(msgspec.Struct):
+    """What is summed up of a line of log.jsonl."""
+
+    requests: int = 0
+    retries: list[str] = []
+
+
+def _entries(path: Path) -> Iterator[_Entry]:
+    """The lines of a log; one that is none, as where somebody wrote into it, says nothing."""
+    for line in path.read_bytes().split(b"\n"):
+        with contextlib.suppress(msgspec.MsgspecError):
+            yield msgspec.json.decode(line, type=_Entry)
 
 
 def plain(settings: Any) -> Any:

@@ -224,7 +224,7 @@ def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any])
 
 
 def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
-    """F1 for the worst and for the best choice of places, where a model's quotes stand several times; for the first metric of each layer that it moves."""
+    """F1 for the worst and for the best choice of places, where a model's quotes stand several times."""
     told: set[str] = set()
     for metric, moved in about.get("choices", {}).items():
         layer, row = metric.split("/")[0], _one(rows, metric, average="micro")
@@ -232,7 +232,7 @@ def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
             continue
         told.add(layer)
         low, high = (2 * (row.tp + moved[end]) / (row.predicted + row.gold) for end in ("worst", "best"))
-        yield f"Ambiguous quotes: {moved['marks']} marks of {layer} may stand in several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all choices"
+        yield f"Ambiguous quotes: {many(moved['marks'], 'mark')} of {layer} may stand in several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all choices"
 
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:

@@ -27,10 +27,12 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evalkit.columns import Codes, Ints, Mask
+from evalkit.chunk import Codes, Ints
 from evalkit.errors import InputError, UnknownName, shown
 
+Mask = NDArray[np.bool_]
 TAGGINGS = ("IOB2", "IOB1", "BIOES", "BILOU")
 REPAIRS = ("error", "discard", "begin", "conlleval")
 AT_ONCE = 64  # sequences: few enough that their tags stay in the processor's cache

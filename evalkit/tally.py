@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.columns import Cells, Codes
+from evalkit.chunk import Codes
+from evalkit.columns import Cells
 from evalkit.counting import COUNTS, Block
 from evalkit.metrics import Metric
 from evalkit.zones import Unit

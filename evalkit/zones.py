@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.columns import Codes, Columns, Ints, Mask, exploded
+from evalkit.chunk import Codes
+from evalkit.columns import Columns, Ints, Mask, exploded
 from evalkit.document import Fragments
 from evalkit.text import sentences, unit_at
 

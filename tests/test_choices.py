@@ -1,6 +1,7 @@
 """Where a quote may stand in several places, the report tells F1 for the best and the worst of them."""
 
-from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Scores, Span, score
+from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Schema, Scores, Span, Zone, score
+from evalkit.schema import ZoneRule
 
 TEXT = "Doe met Doe and Doe in Rome and Rome"
 GOLD = Document("d", TEXT, entities=(Entity("PER", 8, 11), Entity("PER", 16, 19), Entity("GPE", 23, 27)))
@@ -20,7 +21,7 @@ def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
     scores = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
 
     assert choices_of(scores) == {"entities/strict": {"marks": 1, "worst": 0.0, "best": 1.0}}
-    assert "Ambiguous quotes: 1 marks of entities may stand in several places; F1 of entities/strict is 0.400, and 0.400 to 0.800 over all choices" in str(scores)
+    assert "Ambiguous quotes: 1 mark of entities may stand in several places; F1 of entities/strict is 0.400, and 0.400 to 0.800 over all choices" in str(scores)
 
 
 def test_two_marks_do_not_stand_on_one_gold_span():
@@ -87,3 +88,21 @@ def test_a_mark_that_is_not_there_any_more_is_passed_over():
     predicted = said(choices=[["entities", 0, "", [[0, 3], [8, 11]]]])
 
     assert choices_of(score(Corpus([GOLD]), Corpus([predicted]), boot=0)) == {}
+
+
+def test_only_strict_metrics_tell_it_since_the_best_choice_is_made_for_them():
+    predicted = said(Entity("PER", 0, 3), choices=[["entities", 0, "", [[0, 3], [8, 11]]]])
+
+    moved = choices_of(score(Corpus([GOLD]), Corpus([predicted]), "entities/type,entities/strict,tokens/strict", boot=0))
+
+    assert list(moved) == ["entities/strict"]
+
+
+def test_a_choice_stays_in_the_zone_of_the_chosen_place():
+    gold = Document("d", TEXT, GOLD.entities, zones=(Zone("title", 0, 7), Zone("body", 8, 36)))
+    schema = Schema(zones={"title": ZoneRule(primary=()), "body": ZoneRule()})
+    predicted = said(Entity("PER", 16, 19), choices=[["entities", 0, "", [[0, 3], [8, 11], [16, 19]]]])
+
+    scores = score(Corpus([gold], schema=schema), Corpus([predicted]), "entities/strict", boot=0)
+
+    assert choices_of(scores)["entities/strict"] == {"marks": 1, "worst": 0.0, "best": 0.0}

@@ -314,8 +314,8 @@ def test_a_run_does_not_go_on_with_another_program(model, tmp_path):
     after = load_model(f"exec:{sys.executable} -u {tmp_path}/program0.py --log {tmp_path}/log").settings
 
     assert before["command"] == [sys.executable, str(tmp_path / "program0.py")]
-    assert set(before["sha256"]) == set(after["sha256"]) == {sys.executable, str(tmp_path / "program0.py")}
-    assert before["sha256"] != after["sha256"]
+    assert set(before["files (sha256)"]) == set(after["files (sha256)"]) == {sys.executable, str(tmp_path / "program0.py")}
+    assert before["files (sha256)"] != after["files (sha256)"]
 
 
 def test_the_timeout_is_none_of_what_answers_depend_on(model):

@@ -253,3 +253,13 @@ def test_the_baseline_holds_no_name_from_the_article():
     words = set(source.replace(",", " ").replace('"', " ").split())
 
     assert {name for name in names if name in words} - lexicon.COUNTRIES == set()
+
+
+def test_a_label_that_is_none_counts_as_wrong_and_a_number_is_one():
+    found = answer(lambda text: [(0, 3, 0), (0, 3, b"PER"), (0, 3, "a\ud83d"), {"start": 0, "end": 3, "label": "PER", "score": 10**400}])
+
+    assert [entity.label for entity in found.entities] == ["0", "PER"]
+    assert [unplaced.reason for unplaced in found.unplaced] == [
+        "label: b'PER' is no label: a text that can be printed would do",
+        "label: 'a\\ud83d' is no label: a text that can be printed would do",
+    ]

@@ -45,16 +45,9 @@ def test_no_more_is_asked_at_once_than_was_wished():
     assert 2 <= max(most) <= 3
 
 
-def test_a_model_that_does_not_wait_is_asked_one_batch_after_the_other():
-    threads = set()
-
-    def answer(documents):
-        threads.add(threading.get_ident())
-        return map(empty, documents)
-
-    predict(Model("m", answer, batch_size=4), MANY, concurrency=4)
-
-    assert threads == {threading.get_ident()}
+def test_a_model_that_does_not_wait_is_not_asked_at_once():
+    with pytest.raises(InputError, match="rules: concurrency=4 is for a model that waits for an endpoint; jobs=4 runs this one in processes"):
+        predict("rules", MANY, concurrency=4)
 
 
 def test_what_is_in_flight_when_a_model_gives_up_comes_back_first():
@@ -100,7 +93,7 @@ def test_a_model_that_was_given_everything_is_left_at_once():
             closed.append(True)
 
     with pytest.raises(PartialRun, match="stopped: 1 of 40 documents"):
-        list(predicted(Model("m", answer, batch_size=0), MANY, way))
+        list(predicted(Model("m", answer, batch_size=0, streams=True), MANY, way))
 
     assert closed == [True]
 
@@ -109,7 +102,7 @@ def test_too_many_failures_end_a_run_and_name_one():
     def model(text):
         raise TimeoutError("too slow")
 
-    with pytest.raises(PartialRun, match=r"32 documents failed, more than 2 \(max_failures\), such as 'd31': TimeoutError: too slow"):
+    with pytest.raises(PartialRun, match=r"3 documents failed, more than max_failures=2, such as 'd2': TimeoutError: too slow; mend"):
         predict(model, MANY, max_failures=2)
 
 

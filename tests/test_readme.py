@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from evalkit import load_corpus
+from evalkit.formats import FORMATS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,6 +34,12 @@ def test_the_python_example_runs():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.splitlines()[0] == "capitals on evalkit-news (1 document)"
     assert told.splitlines()[-1].startswith("evalkit:")
+
+
+def test_the_formats_in_the_readme_are_those_that_there_are():
+    rows = re.search(r"<!-- formats -->\n(.*?)<!-- /formats -->", README, re.DOTALL)[1].splitlines()[2:]
+
+    assert [re.match(r"\| `(\w+)` \|", row)[1] for row in rows] == list(FORMATS)
 
 
 def test_the_counts_in_the_readme_are_those_of_the_corpus():

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import spacy
 from marked import corpus, marked
 
-from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict
+from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict, score
 from evalkit.errors import ModelError, PartialRun
 from evalkit.models import RUN_NOTES, Model
 
@@ -24,13 +25,18 @@ class Asked:
     """A model that remembers what it was asked, and fails on some texts."""
 
     def __init__(self, *fails, name="asked"):
-        self.texts, self.fails, self.__name__ = [], fails, name
+        self.texts, self.fails, self.__name__ = [], list(fails), name
 
     def __call__(self, text, threshold=None, seed=None):
         self.texts.append(text)
         if text in self.fails:
             raise ValueError(f"no {text}")
         return [(0, 2, "PER")]
+
+
+def always(label):
+    """A function that closes over a label."""
+    return lambda text: [(0, 3, label)]
 
 
 def lines(folder, name="predictions.jsonl"):
@@ -45,6 +51,7 @@ def test_a_folder_keeps_the_predictions_and_what_they_were_made_with(tmp_path):
     predict(Asked("Bo read"), THREE, run_dir=tmp_path / "run", threshold=0.5)
 
     told = record(tmp_path / "run")
+    assert told["settings"].pop("made of (sha256)")
     assert (told["model"], told["settings"], told["state"], told["answered"], told["failed"]) == ("asked", {"threshold": 0.5}, "finished", 2, 1)
     assert told["corpus"]["documents"] == 3
     assert set(told["versions"]) == {"python", "evalkit"}
@@ -80,13 +87,13 @@ def test_failures_are_asked_for_again_where_that_is_wished(tmp_path):
 
 def test_a_run_that_was_broken_off_goes_on_where_it_stopped(tmp_path):
     first, again = Asked("Ada wrote"), Asked("Ada wrote")
-    with pytest.raises(PartialRun, match=r"1 documents failed, more than 0 \(max_failures\), such as 'd0': ValueError: no Ada wrote"):
+    with pytest.raises(PartialRun, match=r"1 document failed, more than max_failures=0, such as 'd0': ValueError: no Ada wrote; mend"):
         predict(one_by_one(first), THREE, run_dir=tmp_path, max_failures=0)
 
     predict(one_by_one(again), THREE, run_dir=tmp_path, max_failures=1)
 
     assert (first.texts, again.texts) == (["Ada wrote"], ["Bo read", "Cy slept"])
-    assert [session.keys() for session in record(tmp_path)["sessions"]] == [{"started", "seconds"}] * 2
+    assert [session.keys() for session in record(tmp_path)["sessions"]] == [{"started", "versions", "seconds"}] * 2
 
 
 def one_by_one(call):
@@ -121,7 +128,7 @@ def test_a_line_that_is_broken_in_the_middle_is_refused_and_stays(tmp_path):
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        (Asked(name="other"), {"threshold": 0.5}, "holds another run: model: 'asked', now 'other'; name another folder"),
+        (Asked(name="other"), {"threshold": 0.5}, "holds another run: model: 'asked', now 'other'; .*name another folder"),
         (Asked(), {"threshold": 0.7}, "holds another run: threshold: 0.5, now 0.7; name another folder"),
         (Asked(), {"threshold": 0.5, "seed": 1}, "holds another run: seed: None, now 1"),
     ],
@@ -137,12 +144,12 @@ def test_another_run_in_the_same_folder_is_refused_naming_the_difference(tmp_pat
 
 
 def test_another_file_under_the_same_name_is_another_model(tmp_path):
-    file = tmp_path / "mine.py"
+    file = tmp_path / "another.py"
     file.write_text("def find(text):\n    return []\n")
     predict(f"{file}:find", THREE, run_dir=tmp_path / "run")
     file.write_text("def find(text):\n    return [(0, 1, 'X')]\n")
 
-    with pytest.raises(InputError, match="holds another run: sha256: '[0-9a-f]{64}', now '[0-9a-f]{64}'"):
+    with pytest.raises(InputError, match=r"holds another run: file \(sha256\): '[0-9a-f]{64}', now '[0-9a-f]{64}'"):
         predict(f"{file}:find", THREE, run_dir=tmp_path / "run")
 
 
@@ -164,7 +171,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
 
     with pytest.raises(InputError, match=r"holds predictions.jsonl but no run.json"):
         predict(Asked(), THREE, run_dir=tmp_path)
-    (tmp_path / "run.json").write_text("[")
+    (tmp_path / "run.json").write_text('{"model": "asked", "settings": {}, "versions": {}, "sessions": 5}')
     with pytest.raises(InputError, match=r"run.json: is no record of a run"):
         predict(Asked(), THREE, run_dir=tmp_path)
 
@@ -198,7 +205,7 @@ def test_no_secret_is_written_down(tmp_path, monkeypatch):
 
     def model(text, api_key, command):
         if text == "Bo read":
-            raise ValueError("Incorrect API key provided: sk-CANARY-12345678")
+            raise ValueError(f"Incorrect API key provided: sk-CANARY-12345678, {api_key}")
         return []
 
     predicted = predict(model, THREE, run_dir=tmp_path, api_key="another-secret", command="curl -H 'Bearer sk-CANARY-12345678'")
@@ -206,8 +213,9 @@ def test_no_secret_is_written_down(tmp_path, monkeypatch):
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"CANARY" not in written
     assert b"another-secret" not in written
-    assert predicted[1].failure == "ValueError: Incorrect API key provided: [hidden]"
-    assert record(tmp_path)["settings"] == {"api_key": "[hidden]", "command": "curl -H 'Bearer [hidden]'"}
+    assert predicted[1].failure == "ValueError: Incorrect API key provided: [hidden], [hidden]"
+    settings = record(tmp_path)["settings"]
+    assert (settings["api_key"], settings["command"]) == ("[hidden]", "curl -H 'Bearer [hidden]'")
 
 
 def test_a_model_that_cannot_be_asked_at_all_ends_the_run_and_what_was_answered_stays(tmp_path):
@@ -284,3 +292,140 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(slow):
     assert "Traceback" not in full.stderr
     assert again.returncode == 0
     assert len(lines(slow, "out.jsonl")) == 60
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda text: [(0, 3, "PER")], lambda text: [(0, 3, "ORG")]),
+        (always("PER"), always("ORG")),
+        (Asked(name="PER"), Asked(name="ORG")),
+    ],
+)
+def test_another_function_or_object_under_the_same_name_is_another_model(tmp_path, one, other):
+    predict(one, THREE, run_dir=tmp_path)
+
+    with pytest.raises(InputError, match="holds another run: .*made of"):
+        predict(other, THREE, run_dir=tmp_path)
+
+
+def test_another_pipeline_in_the_same_folder_is_another_model(tmp_path):
+    for label in ("PER", "ORG"):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": "Ada"}])
+        nlp.to_disk(tmp_path / label)
+    (tmp_path / "PER").rename(tmp_path / "pipeline")
+    predict(f"spacy:{tmp_path}/pipeline", THREE, run_dir=tmp_path / "run")
+    (tmp_path / "pipeline").rename(tmp_path / "old")
+    (tmp_path / "ORG").rename(tmp_path / "pipeline")
+
+    with pytest.raises(InputError, match=r"holds another run: folder \(sha256\)"):
+        predict(f"spacy:{tmp_path}/pipeline", THREE, run_dir=tmp_path / "run")
+
+
+def test_predictions_that_were_edited_are_another_model(tmp_path):
+    predict(Asked(), THREE).save(tmp_path / "said.jsonl")
+    predict(f"predictions:{tmp_path}/said.jsonl", THREE, run_dir=tmp_path / "run")
+    predict(lambda text: [], THREE).save(tmp_path / "said.jsonl")
+
+    with pytest.raises(InputError, match=r"holds another run: file \(sha256\)"):
+        predict(f"predictions:{tmp_path}/said.jsonl", THREE, run_dir=tmp_path / "run")
+
+
+def test_other_versions_are_told_and_kept_with_each_session(tmp_path):
+    Corpus(THREE).save(tmp_path / "gold.jsonl")
+    command = ["predict", tmp_path / "gold.jsonl", "--run-dir", tmp_path / "run", "-o", tmp_path / "out.jsonl"]
+    evalkit(*command)
+    told = record(tmp_path / "run")
+    told["versions"]["python"] = "2.7.18"
+    (tmp_path / "run/run.json").write_text(json.dumps(told))
+
+    again = evalkit(*command)
+
+    assert f"{tmp_path}/run: other versions than before: python 2.7.18, now {sys.version.split()[0]}; its answers come from both" in again.stderr
+    assert [session["versions"]["python"] for session in record(tmp_path / "run")["sessions"]] == [sys.version.split()[0]] * 2
+
+
+def test_a_panic_of_a_model_is_one_documents_failure(tmp_path):
+    class Panic(BaseException):
+        pass
+
+    def model(text):
+        if text == "Bo read":
+            raise Panic("at the disco")
+        return []
+
+    assert [document.failure for document in predict(model, THREE, run_dir=tmp_path)] == [None, "Panic: at the disco", None]
+
+
+@pytest.mark.parametrize("meta", [{"run": "exp-12"}, {"usage": 5}, {"usage": {"prompt_tokens": "many", "cost": 10**400}}, {"grounding": {"choices": [["entities", 0]]}}, {RUN_NOTES: 3}])
+def test_whatever_stands_in_the_meta_of_an_answer_breaks_nothing(tmp_path, meta):
+    def answer(documents):
+        return (Document(d.id, d.text, entities=(), meta=meta) for d in documents)
+
+    predicted = predict(Model("m", answer), THREE, run_dir=tmp_path)
+
+    assert record(tmp_path)["state"] == "finished"
+    assert score(THREE, predicted, boot=0)["entities/strict"].micro.tp == 0
+
+
+def test_a_line_in_the_log_that_is_none_says_nothing(tmp_path):
+    predict(Asked(), THREE, run_dir=tmp_path)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write("garbage\n5\n")
+
+    predict(Asked(), THREE, run_dir=tmp_path)
+
+    assert record(tmp_path)["state"] == "finished"
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+
+    with pytest.raises(InputError, match="holds other files, and no run; name a new folder"):
+        predict(Asked(), THREE, run_dir=tmp_path)
+
+
+def test_output_does_not_go_over_the_record_of_a_run(slow):
+    run = evalkit("predict", slow / "gold.jsonl", "--run-dir", slow / "run", "-o", slow / "run" / "run.json")
+
+    assert (run.returncode, run.stderr) == (2, f"evalkit: -o {slow}/run/run.json: is read or written by this very command; name another file\n")
+
+
+def test_a_partial_output_is_cut_at_the_threshold_too(tmp_path):
+    Corpus(THREE).save(tmp_path / "gold.jsonl")
+    (tmp_path / "low.py").write_text("def find(text):\n    if text[0] == 'B':\n        raise ValueError('no')\n    return [{'start': 0, 'end': 2, 'label': 'PER', 'score': 0.1}]\n")
+
+    run = evalkit("predict", tmp_path / "gold.jsonl", "-m", f"{tmp_path}/low.py:find", "--threshold", "0.5", "--max-failures", "0", "-o", tmp_path / "out.jsonl")
+
+    assert run.returncode == 4
+    assert [line.get("entities") for line in lines(tmp_path, "out.jsonl")] == [[], None]
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
+    command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--jobs", "2", "--run-dir", f"{slow}/run", "-o", f"{slow}/out.jsonl"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while not (slow / "asked").exists():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+
+    assert process.returncode == 4
+    assert "documents are answered; run the same command again to go on" in said
+    assert len(lines(slow / "run")) == len((slow / "asked").read_text().splitlines())
+
+
+def test_a_second_ctrl_c_ends_a_run_at_once_and_says_what_is_kept(slow):
+    (slow / "long.py").write_text("import time\nfrom pathlib import Path\n\ndef find(text):\n    (Path(__file__).parent / 'begun').touch()\n    time.sleep(60)\n")
+    command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/long.py:find", "--run-dir", f"{slow}/run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not (slow / "begun").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == f"evalkit: interrupted: what was answered is in {slow}/run; run the same command again to go on"

@@ -12,8 +12,8 @@ from marked import corpus, marked
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Schema, Span, Unplaced, Zone, score, score_spans, score_tags
 from evalkit.bare import _block
-from evalkit.chunk import Chunk, Stub, entities_of
-from evalkit.columns import Codes, Coding, Columns, Rows, pack
+from evalkit.chunk import Chunk, Codes, Stub, entities_of
+from evalkit.columns import Coding, Columns, Rows, pack
 from evalkit.counting import PREDICTED, Builder, Totals, _alike, _told_apart, any_twice, of_columns
 from evalkit.layers import LAYERS, Items, Piece
 from evalkit.match import Matching, _on_one_line

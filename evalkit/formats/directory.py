@@ -28,6 +28,7 @@ from evalkit.document import LAYERS, Attribution, Document, Entity, Event, Zone,
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
 from evalkit.formats import Parsed
 from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
+from evalkit.formats.losses import Losses
 from evalkit.schema import Schema, load_schema, save_schema
 
 
@@ -85,7 +86,7 @@ def schema_of(path: Path) -> Schema | None:
     return None
 
 
-def parsed(path: Path) -> Parsed:  # noqa: PLR0912 - one kind of fault, one branch
+def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR0912 - one kind of fault, one branch
     """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
     rows: dict[str, tuple[str, Text, str]] = {}
@@ -225,7 +226,7 @@ def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
     return found
 
 
-def write(documents: Iterable[Document], path: Path, schema: Schema | None = None) -> None:
+def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None, schema: Schema | None = None) -> None:
     """Lay out a corpus folder. Refuses predictions that failed or have no place: they belong in a JSONL file."""
     texts, annotations = path / "corpus", path / "annotations"
     every = list(documents)

@@ -3,6 +3,8 @@
 Every span has its redundant `text`, which must equal `document.text[start:end]` and is dropped once it has been
 checked; a span without one is taken at its word. Lines end at \\n alone, blank ones are skipped, a BOM is dropped.
 Unknown keys are refused: what has no field of its own belongs in `meta` or `attributes`.
+
+Options, for files by others: offsets=, ends=, newlines=, first= and form= say how offsets were counted (units.py).
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ import msgspec
 import numpy as np
 
 from evalkit.chunk import NUMBERS, Chunk, Placed, as_bytes, number_of
-from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, placed
+from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
 from evalkit.errors import DocumentError, InputError, LoadError, shown
 from evalkit.formats import Parsed
+from evalkit.formats.losses import Losses
+from evalkit.formats.units import Case, Offsets, Reading
 
 T = TypeVar("T")
 MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
@@ -54,6 +58,7 @@ DocumentLine = line_of(
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
 )
+ForeignLine: type[Any] = msgspec.defstruct("Document", [("zones", tuple[line_of(Zone), ...], ())], bases=(DocumentLine,), forbid_unknown_fields=True)  # type: ignore[misc]
 
 # What most lines of large files hold, and nothing else: decoded and checked several times faster. Its other fields are those of an empty one.
 PlainEntityLine = msgspec.defstruct(
@@ -77,14 +82,47 @@ PlainLine = msgspec.defstruct(
 )
 
 
-def parsed(path: Path) -> Parsed:
-    """Each document, or a LoadError, with its file:line."""
-    for number, line in decoded(path, DocumentLine):
+def parsed(
+    path: Path, _losses: Losses | None = None, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+) -> Parsed:
+    """Each document, or a LoadError, with its file:line. Raises UnknownName for a value that an option does not have."""
+    reading = Reading(offsets, ends, newlines, first, form)
+    for number, line in decoded(path, DocumentLine if reading.plain else ForeignLine):
         place = f"{path}:{number}"
         try:
-            yield place, line if isinstance(line, LoadError) else document_of(line)
+            yield place, line if isinstance(line, LoadError) else document_of(line if reading.plain else recounted(line, reading))
         except DocumentError as fault:
             yield place, LoadError([f"{place}: {fault}"])
+
+
+def surfaces(path: Path) -> Iterator[Case]:
+    """What each span with a text of its own says: the document's text, start, end, and that text, nothing of it checked."""
+    for _, line in decoded(path, ForeignLine):
+        if not isinstance(line, LoadError):
+            for _, _, _, span in placed(line):
+                if getattr(span, "text", None) is not None:
+                    yield line.text, span.start, span.end, span.text
+
+
+def recounted(line: Any, reading: Reading) -> Any:
+    """The decoded line with its offsets in code points, and without the surfaces that are right. Raises DocumentError."""
+    offsets = reading.over(line.text)
+    for layer, index, field, span in placed(line):
+        try:
+            _recount(span, offsets)
+        except DocumentError as fault:
+            path = ".".join(part for part in (field, fault.field) if part)
+            raise DocumentError(fault.problem, document=line.id, layer=layer, index=index, field=path) from None
+        surface = getattr(span, "text", None)
+        if surface is not None and reading.same(surface, line.text[span.start : span.end]):
+            span.text = None
+    return line
+
+
+def _recount(span: Any, offsets: Offsets) -> None:
+    if pieces := getattr(span, "fragments", ()):
+        span.fragments = tuple(offsets.span(start, end) for start, end in pieces)
+    span.start, span.end = offsets.span(span.start, span.end)
 
 
 class Reader:
@@ -312,7 +350,7 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
 
     def loads(line: str | bytes) -> T:
         item = decoder.decode(line)
-        json.loads(line, object_pairs_hook=_once)
+        json.loads(line, object_pairs_hook=once)
         return item
 
     def numbered(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -333,7 +371,7 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
             yield number, item
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are there once; of two values under one key, parsers drop one in silence."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -351,7 +389,7 @@ def open_to_read(path: Path) -> Any:
         raise InputError(f"{path}: {error.strerror or error}") from None
 
 
-def write(documents: Iterable[Document], path: Path) -> None:
+def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None) -> None:
     """One line a document, every span with its text."""
     with path.open("wb") as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())

@@ -22,12 +22,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from evalkit.discreet import is_secret
 from evalkit.document import Document
-from evalkit.errors import InputError, MissingPackage, ModelError, UnknownName, shown
+from evalkit.errors import EvalkitError, InputError, MissingPackage, ModelError, UnknownName, shown
 from evalkit.schema import Schema
 
 PLUGINS = "evalkit.models"
-RUN_NOTES = "run"
+RUN_NOTES = "evalkit:run"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Model:
     beside its name; a run that goes on elsewhere must have the same. `suited`: the same model, told the schema of the corpus.
     `waits`: it spends its time waiting, so that several batches may be asked at once. `packages`: whose versions matter. `made_of`:
     the name and the arguments that it was loaded from, so that another process can load it too. A `batch_size` of 0 asks for all
-    documents at once, of a model whose answers come one by one.
+    documents at once. `streams`: answers come one by one, so that a batch may be left in its middle. `secrets`: what is never written.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Model:
     waits: bool = False
     packages: tuple[str, ...] = ()
     made_of: tuple[str, Mapping[str, Any]] | None = None
+    streams: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,12 @@ def load_model(source: object, **arguments: Any) -> Model:
         name = kind.name if isinstance(kind, EntryPoint) else kind
         raise InputError(f"{name} models: {str(error).partition('() ')[2]}") from None
     if not isinstance(model, Model):
-        model = load_model(model)
+        # A kind of another package may give a function or an object; what it was asked for is its name.
+        model = replace(load_model(model), name=str(source))
     made_of = (source, arguments) if isinstance(source, str) else None
-    return replace(model, settings=model.settings or arguments, made_of=made_of)
+    hidden = tuple(value for name, value in arguments.items() if is_secret(name) and isinstance(value, str))
+    settings = {**arguments, **model.settings} if isinstance(kind, EntryPoint) else model.settings or arguments
+    return replace(model, settings=settings, made_of=made_of, secrets=(*model.secrets, *hidden))
 
 
 def plugins() -> list[EntryPoint]:
@@ -128,7 +134,20 @@ def _plugin(found: EntryPoint) -> Callable[..., Any]:
         raise ModelError(f"{found.name}: {found.value} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(load):
         raise ModelError(f"{found.name}: {found.value} is {shown(load)}, and cannot be called")
-    loaded: Callable[..., Any] = load
+
+    def loaded(what: str, **arguments: Any) -> Any:
+        try:
+            model = load(what, **arguments)
+        except (EvalkitError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            if isinstance(error, TypeError) and "unexpected keyword argument" in str(error):
+                raise
+            raise ModelError(f"{found.name}:{what}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        if isinstance(model, str):
+            raise ModelError(f"{found.name}:{what}: {found.value} gave {shown(model)}: a Model, a function or an object with .predict would do")
+        return model
+
     return loaded
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.discreet import hidden
+from evalkit.discreet import hidden, secret_arguments, without
 from evalkit.document import Document
 from evalkit.errors import InputError, ModelError, shown
 from evalkit.models import Model
@@ -45,9 +45,10 @@ def load(what: str, *, timeout: float | None = None) -> Model:
     argv = _argv(what)
     if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
         raise InputError(f"exec: timeout={shown(timeout)}: a number of seconds above 0 would do")
-    name = f"exec:{what}"
-    settings = {"command": argv, "sha256": _digests(argv)}
-    return Model(name, lambda documents: _answers(name, argv, documents, timeout), batch_size=0, settings=settings)
+    secrets = tuple(secret_arguments(argv))
+    name = f"exec:{without(what, secrets)}"
+    settings = {"command": [without(word, secrets) for word in argv], "files (sha256)": _digests(argv)}
+    return Model(name, lambda documents: _answers(name, argv, documents, timeout), batch_size=0, settings=settings, secrets=secrets, streams=True)
 
 
 def _argv(command: str) -> list[str]:

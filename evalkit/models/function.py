@@ -7,7 +7,6 @@ label, entity_group or entity; a score if there is one), or a Document. What has
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -22,8 +21,10 @@ import msgspec
 from evalkit.document import Document, Entity, Unplaced
 from evalkit.errors import DocumentError, InputError, shown
 from evalkit.models import Model
+from evalkit.models.identity import digest_of, digest_of_file
 
 UNLABELLED = "unlabelled"
+MOST_NAMES = 20
 
 
 def load(source: Any, **arguments: Any) -> Model:
@@ -32,7 +33,7 @@ def load(source: Any, **arguments: Any) -> Model:
     Of a file, what it says is part of the settings: a run does not go on with another model under the same name.
     """
     name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
-    found, settings = _named(source) if isinstance(source, str) else (source, {})
+    found, settings = _named(source) if isinstance(source, str) else (source, {"made of (sha256)": digest_of(source)})
     settings |= arguments
     if isinstance(found, type):
         found, arguments = _made(name, found, arguments), {}
@@ -42,7 +43,7 @@ def load(source: Any, **arguments: Any) -> Model:
         return Model(name, lambda documents: _batch(predict, documents, arguments), settings=settings)
     if not callable(found):
         raise InputError(f"{name}: {shown(found)} is neither a function nor an object with .predict")
-    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents), settings=settings)
+    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents), settings=settings, streams=True)
 
 
 def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
@@ -50,7 +51,7 @@ def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
     try:
         return found(**arguments)
     except Exception as error:  # it is the user's code, and may raise anything
-        raise InputError(f"{name}: {type(error).__name__} while it was made: {error}") from error
+        raise InputError(f"{name}: {type(error).__name__} while it was made: {' '.join(str(error).split())}") from error
 
 
 def _named(source: str) -> tuple[Any, dict[str, Any]]:
@@ -61,13 +62,13 @@ def _named(source: str) -> tuple[Any, dict[str, Any]]:
     try:
         module = importlib.import_module(where)
     except (Exception, SystemExit) as error:
-        raise InputError(f"{where}: {type(error).__name__} while it was imported: {error}") from error
+        raise InputError(f"{where}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}") from error
     file = getattr(module, "__file__", None)
     return _attribute(module, name, where), _digest(Path(file)) if file else {}
 
 
 def _digest(path: Path) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"file (sha256)": digest_of_file(path)}
 
 
 def _refuse_unknown(name: str, call: Any, arguments: Mapping[str, Any]) -> None:
@@ -98,7 +99,7 @@ def _from_file(source: str) -> tuple[Any, dict[str, Any]]:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError(f"{file}: {type(error).__name__} while it was imported: {error}") from error
+        raise InputError(f"{file}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}") from error
     return _attribute(module, name, file), _digest(path)
 
 
@@ -107,7 +108,8 @@ def _attribute(module: Any, name: str, where: str) -> Any:
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
-            raise InputError(f"{where}: holds no {name!r}; it holds {', '.join(n for n in vars(module) if not n.startswith('_')) or 'nothing'}")
+            names = [n for n in vars(module) if not n.startswith("_")]
+            raise InputError(f"{where}: holds no {name!r}; it holds {', '.join(names[:MOST_NAMES]) or 'nothing'}{' …' * (len(names) > MOST_NAMES)}")
         found = getattr(found, part)
     return found
 
@@ -116,7 +118,9 @@ def _batch(predict: Any, documents: Sequence[Document], arguments: Mapping[str, 
     """One call for all; where it raises, or miscounts, one call for each, so that a bad document takes no other with it."""
     try:
         answers = list(predict(documents, **arguments))
-    except (Exception, SystemExit):
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException:
         answers = []
     if len(answers) == len(documents):
         for document, answer in zip(documents, answers, strict=True):
@@ -136,7 +140,9 @@ def _only(answers: Iterable[Any]) -> Any:
 def _one(call: Any, question: Any, document: Document, arguments: Mapping[str, Any]) -> Document:
     try:
         return _placed(document, call(question, **arguments))
-    except (Exception, SystemExit) as error:  # a model may raise anything, and none of it may end a run
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a model may raise anything, even what is no Exception, and none of it may end a run
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
@@ -169,19 +175,27 @@ def _entity(item: Any, length: int) -> Entity | Unplaced:
     found = _fields(item)
     if found is None:
         return Unplaced("entities", UNLABELLED, f"{shown(item)} is neither (start, end, label) nor a dict with these")
-    label = str(next((found[key] for key in ("label", "entity_group", "entity") if found.get(key)), "")) or UNLABELLED
-    score = found.get("score")
-    known = score if isinstance(score, (int, float)) or hasattr(score, "__float__") else None
+    said = next((found[key] for key in ("label", "entity_group", "entity") if found.get(key) not in (None, "")), UNLABELLED)
+    if not isinstance(said, (str, int)) or not str(said).isprintable():
+        return Unplaced("entities", UNLABELLED, f"label: {shown(said)} is no label: a text that can be printed would do")
+    label = str(said)
     try:
-        finite = known is not None and math.isfinite(float(known))
-        fragments = found.get("fragments") or ()
-        entity = Entity(label, found["start"], found["end"], fragments=fragments, score=float(known) if finite else None)  # type: ignore[arg-type]
+        entity = Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=_finite(found.get("score")))
         if entity.end > length:
             raise DocumentError(f"{entity.end} runs past the end of the text, at {length}", field="end")
-    except (DocumentError, KeyError) as error:
+    except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         return Unplaced("entities", label, reason, quote=str(found["word"]) if found.get("word") else None)
     return entity
+
+
+def _finite(score: Any) -> float | None:
+    """A score as a number; None where it is none: a wrong score makes no answer wrong."""
+    try:
+        number = float(score)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and not isinstance(score, str) else None
 
 
 def _fields(item: Any) -> Mapping[str, Any] | None:

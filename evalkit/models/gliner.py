@@ -85,7 +85,7 @@ def load(
         return made(lambda documents: (_answered(asker, one) for one in documents), labels=prompts)
 
     def made(answer: Any, **more: Any) -> Model:
-        return Model(name, answer, settings=settings | more, suited=suited, packages=("gliner", "transformers", "torch"))
+        return Model(name, answer, settings=settings | more, suited=suited, packages=("gliner", "transformers", "torch"), streams=True)
 
     return made(lambda documents: suited(None).answer(documents)) if labels is None else suited(None)
 

@@ -71,7 +71,7 @@ def load(
     tagger = Tagger(tokenizer, network, tags, aggregation, window - special, stride, batch_size)
     settings = {"aggregation": aggregation, "window": window, "stride": stride, "labels": labels}
     settings |= origin(network.name_or_path, revision, getattr(network.config, "_commit_hash", None))
-    return Model(name, lambda documents: (_answered(tagger, one) for one in documents), settings=settings, packages=("transformers", "torch"))
+    return Model(name, lambda documents: (_answered(tagger, one) for one in documents), settings=settings, packages=("transformers", "torch"), streams=True)
 
 
 def _check(aggregation: str, batch_size: int) -> None:

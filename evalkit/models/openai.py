@@ -90,7 +90,7 @@ def load(
             "model": what, "base_url": place.shown, "prompt_sha256": asker.prompt.sha256(asker.schema), "labels": list(task.labels),
             "layers": list(task.layers), **sent, "structure": structure,
         }  # fmt: skip
-        return Model(f"openai:{what}", asker.answer, batch_size=1, settings=settings, suited=suited, waits=True, packages=("openai",))
+        return Model(f"openai:{what}", asker.answer, batch_size=1, settings=settings, suited=suited, waits=True, packages=("openai",), streams=True)
 
     return suited(None) if named else Model(f"openai:{what}", _unsuited, 1, settings={"model": what, "base_url": place.shown}, suited=suited, waits=True, packages=("openai",))  # fmt: skip
 

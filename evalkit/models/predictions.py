@@ -9,7 +9,9 @@ import msgspec
 from evalkit.corpus import load_corpus
 from evalkit.document import Document
 from evalkit.errors import InputError, shown
+from evalkit.formats import location_of
 from evalkit.models import Model
+from evalkit.models.identity import digest_of_file, digest_of_folder
 
 
 def load(file: str) -> Model:
@@ -26,4 +28,6 @@ def load(file: str) -> Model:
                 raise InputError(f"{file}: document {shown(document.id)} has another text than the corpus")
             yield msgspec.structs.replace(saved[document.id], zones=())
 
-    return Model(f"predictions:{file}", answer, knows=saved.ids)
+    path = location_of(file).path
+    settings = {"file (sha256)": digest_of_file(path) if path.is_file() else digest_of_folder(path)}
+    return Model(f"predictions:{file}", answer, knows=saved.ids, settings=settings, streams=True)

@@ -15,6 +15,7 @@ from evalkit.errors import InputError
 from evalkit.models import Model
 from evalkit.models import lexicon as words
 from evalkit.text import sentences, tokens
+from evalkit.version import evalkit_version
 
 Range = tuple[int, int]
 
@@ -56,7 +57,7 @@ def load(what: str = "") -> Model:
     """The baseline; it has no variants, so `what` is empty."""
     if what:
         raise InputError(f"rules:{what}: the baseline has no variants; write rules")
-    return Model("rules", lambda documents: map(annotated, documents))
+    return Model("rules", lambda documents: map(annotated, documents), settings={"evalkit": evalkit_version()}, streams=True)
 
 
 def annotated(document: Document) -> Document:

@@ -6,7 +6,9 @@ group whose spans are event triggers, labelled with the event type. spaCy's offs
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +17,7 @@ from evalkit.document import Document, Event, Span, Unplaced
 from evalkit.errors import InputError, MissingPackage, shown
 from evalkit.models import Model
 from evalkit.models.function import UNLABELLED, with_entities
+from evalkit.models.identity import digest_of_folder
 
 CHUNKS = 16  # batches that each process gets before the next are sent: starting processes costs more than a batch
 
@@ -26,22 +29,35 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
     """
     if source == "":
         raise InputError("spacy: name a pipeline after the colon, as in spacy:en_core_web_sm")
+    for name, key in {"entities": entities, "triggers": triggers}.items():
+        if not isinstance(key, str) and not (name == "triggers" and key is None):
+            raise InputError(f"spacy: {name}={shown(key)}: the name of a span group would do{', or ents' if name == 'entities' else ''}")
     for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
         if not isinstance(value, int) or value < 1:
             raise InputError(f"spacy: {name}={shown(value)}: a whole number from 1 on would do")
     nlp = _pipeline(source) if isinstance(source, str) else source
     name = f"spacy:{source}" if isinstance(source, str) else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
 
+    seen: set[str | None] = {"ents", None}  # the span groups that some document had
+
     def answer(documents: Sequence[Document]) -> Iterator[Document]:
         docs = _answers(nlp, documents, batch_size, n_process)
-        for key in {entities, triggers} - {"ents", None}:
+        for key in {entities, triggers} - seen:
             _refuse_unknown(key, [doc for doc in docs if not isinstance(doc, Document)])
+        seen.update(*(doc.spans for doc in docs if not isinstance(doc, Document)))
         for document, doc in zip(documents, docs, strict=True):
             yield doc if isinstance(doc, Document) else _placed(document, doc, entities, triggers)
 
-    settings = {"entities": entities, "triggers": triggers, "version": nlp.meta["version"]}
+    settings = {"entities": entities, "triggers": triggers, "version": nlp.meta["version"], **_origin(source, nlp)}
     size = batch_size if n_process == 1 else batch_size * n_process * CHUNKS
     return Model(name, answer, batch_size=size, settings=settings, packages=("spacy",))
+
+
+def _origin(source: Any, nlp: Any) -> dict[str, str]:
+    """What tells one pipeline from another of the same name and version: what its folder holds, or its configuration."""
+    if isinstance(source, str) and Path(source).is_dir():
+        return {"folder (sha256)": digest_of_folder(Path(source))}
+    return {"config (sha256)": hashlib.sha256(nlp.config.to_str(interpolate=False).encode()).hexdigest()}
 
 
 def _pipeline(name: str) -> Any:
@@ -83,7 +99,7 @@ def _placed(document: Document, doc: Any, entities: str, triggers: str | None) -
 
 
 def _refuse_unknown(key: str | None, docs: Sequence[Any]) -> None:
-    """A group that no document of a batch has is a mistake in its name; one that some lack is empty there."""
-    if docs and not any(key in doc.spans for doc in docs):
-        groups = dict.fromkeys(name for doc in docs for name in doc.spans)
+    """A group that no document had yet, while some have others, is a mistake in its name; one that documents lack is empty there."""
+    groups = dict.fromkeys(name for doc in docs for name in doc.spans)
+    if groups and key not in groups:
         raise InputError(f"spacy: no span group {key!r}; span groups: {', '.join(groups) or 'none'}, and ents")

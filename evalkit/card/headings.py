@@ -1,0 +1,63 @@
+"""Where does a Markdown text have its sections? Headings in; out each section's title, line and words.
+
+A heading inside a fenced block of code is none. Comments (<!-- -->) are not words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_OPTIONAL = re.compile(r"\s*\[optional\]$")
+
+
+class Section(NamedTuple):
+    """A heading and what stands below it, up to the next heading of any level. The words before the first one have no title."""
+
+    title: str
+    level: int
+    line: int
+    body: str
+
+    @property
+    def words(self) -> str:
+        """The body without comments."""
+        return without_comments(self.body).strip()
+
+
+def sections(text: str, *, first_line: int = 1) -> list[Section]:
+    """The sections of a text, in order; the first holds what stands before the first heading. `first_line`: the number of its first line."""
+    found = [Section("", 0, first_line, "")]
+    bodies: list[list[str]] = [[]]
+    for number, line, code in _lines(text, first_line):
+        heading = None if code else _HEADING.match(line)
+        if heading:
+            found.append(Section(_OPTIONAL.sub("", heading[2]), len(heading[1]), number, ""))
+            bodies.append([])
+        else:
+            bodies[-1].append(line)
+    return [section._replace(body="\n".join(body)) for section, body in zip(found, bodies, strict=True)]
+
+
+def without_comments(text: str) -> str:
+    """A text whose comments are blank; its lines keep their numbers."""
+    return _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+
+
+def _lines(text: str, first_line: int) -> Iterator[tuple[int, str, bool]]:
+    """Each line with its number, and whether it is code."""
+    fence = ""
+    for number, line in enumerate(text.split("\n"), start=first_line):
+        found = _FENCE.match(line)
+        if found and not fence:
+            fence = found[1]
+            yield number, line, True
+        elif found and found[1].startswith(fence) and not found[2].strip():
+            fence = ""
+            yield number, line, True
+        else:
+            yield number, line, bool(fence)

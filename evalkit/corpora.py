@@ -1,0 +1,156 @@
+"""What is done with corpora on the command line? Checked, begun, and written in other formats. What is left out is told on stderr."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit.assembling import licence_of
+from evalkit.beginning import begun
+from evalkit.card import described, faults
+from evalkit.corpus import Corpus, explained, load_corpus, located, parsed, schema_at, whole
+from evalkit.errors import InputError, LoadError
+from evalkit.formats import FORMATS, location_of
+from evalkit.formats.losses import Losses
+from evalkit.joining import is_jsonl
+from evalkit.options import CorpusPath, Output, check_writable, put
+from evalkit.publish import publish as published
+from evalkit.scores import Scores
+from evalkit.summary import many
+
+
+def validate(corpus: CorpusPath = None) -> None:
+    """Check a corpus: offsets, texts, ids, and what its schema declares."""
+    place, losses = located(corpus), Losses()
+    schema = schema_at(place)
+    try:
+        documents = whole(parsed(place, losses, schema=schema))
+    except LoadError as error:
+        raise explained(error, place) from None
+    tell(losses, str(place.path))
+    counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
+    checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema else "; no schema.json")
+    print(f"{place.path}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A corpus in any format: see `evalkit formats`.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="A file or folder.")],
+    read_as: Annotated[str | None, typer.Option("--from", metavar="FORMAT", help="The format of IN, where its name does not tell.")] = None,
+    write_as: Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="The format of OUT, where its name does not tell.")] = None,
+    *,
+    predictions: Annotated[bool, typer.Option("--predictions", help="IN holds predictions, in which an annotation may stand twice.")] = False,
+) -> None:
+    """Write a corpus in another format, and say what that format cannot hold. Options: FORMAT:PATH?KEY=VALUE."""
+    out = location_of(f"{write_as}:{target}" if write_as else target)
+    check_writable(out.path, str(location_of(source).path), option="OUT", folders=True)
+    corpus = read(f"{read_as}:{source}" if read_as else source, predictions=predictions)
+    tell(corpus.save(out.path if out.format is None else f"{out.format}:{out.path}", **out.options), target, "not written")
+    print(f"{out.path}: {many(len(corpus), 'document')}")
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or a corpus that is to grow.")],
+    texts: Annotated[list[Path] | None, typer.Argument(metavar="[TEXT…]", help="Text files, in UTF-8.")] = None,
+    *,
+    text: Annotated[list[Path] | None, typer.Option("--text", metavar="FILE", help="Text files; more may follow.")] = None,
+    like: Annotated[str | None, typer.Option("--like", metavar="CORPUS", help="Take the schema of this corpus, such as evalkit-news.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Of the texts, such as en.")] = None,
+    provenance: Annotated[str | None, typer.Option("--provenance", help="Where the texts come from.")] = None,
+    rights: Annotated[str | None, typer.Option("--rights", help="Who may do what with them.")] = None,
+) -> None:
+    """Lay out a corpus: texts byte for byte, with guidelines and a schema to fill. A corpus that is there grows."""
+    every = [*(text or ()), *(texts or ())]
+    if not every:
+        raise InputError("new: name the texts, as in evalkit new DIR --text a.txt b.txt")
+    added = begun(folder, every, schema=load_corpus(like).schema if like else None, language=language, provenance=provenance, rights=rights)
+    print(f"{folder}: {many(len(added), 'document')} added: {', '.join(added[:5])}{' …' * (len(added) > 5)}")
+    print(f"next: the rules in {folder}/annotations/GUIDELINES.md, the labels in schema.json beside it, annotations one a line; evalkit validate {folder}")
+
+
+def formats() -> None:
+    """List the formats of corpora: the name that may stand before a colon, the suffixes that tell it, and what it is."""
+    rows = [(name, ", ".join(of.suffixes).replace("/", "a folder"), of.what + (f"; needs pip install 'evalkit-ie[{of.extra}]'" if of.missing else "")) for name, of in FORMATS.items()]
+    width, told = (max(len(row[n]) for row in rows) for n in (0, 1))
+    for name, suffixes, what in rows:
+        print(f"{name:{width}}  {suffixes:{told}}  {what}")
+
+
+def card(
+    corpus: CorpusPath = None,
+    *,
+    output: Output = None,
+    check: Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Check a card against the corpus instead of writing one.")] = None,
+    with_text: Annotated[bool, typer.Option("--with-text", help="The card of a publication that holds the texts.")] = False,
+    repo: Annotated[str, typer.Option("--repo", metavar="OWNER/NAME", help="Where the data set will stand on the Hub.")] = "OWNER/NAME",
+    results: Annotated[Path | None, typer.Option("--results", metavar="RESULT", help="A saved result, as the baseline of a corpus of yours.")] = None,
+    command: Annotated[str, typer.Option("--command", help="The command that gave --results.")] = "",
+) -> None:
+    """Write the corpus's dataset card for the Hugging Face Hub, from its schema, its counts and corpus/card.md; or check one."""
+    if check:
+        wrong = list(faults(read_text(check), read(corpus), name=str(check)))
+        if wrong:
+            raise LoadError(wrong)
+        print(f"{check}: the card of this corpus, with every section filled")
+        return
+    check_writable(output, corpus)
+    scores = Scores.load(results) if results else None
+    put(described(corpus, with_text=with_text, repo=repo, scores=scores, command=command).removesuffix("\n"), output)
+
+
+def publish(
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The data set's name on the Hub.")],
+    corpus: CorpusPath = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    with_text: Annotated[bool, typer.Option("--with-text", help="Send the texts too. Without it offsets and digests go out, and no word of them.")] = False,
+    revision: Annotated[str | None, typer.Option("--revision", help="The branch; the Hub's default is main.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a data set that only you see.")] = False,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")] = False,
+    tag: Annotated[str | None, typer.Option("--tag", help="The version's tag. Default: v and the schema's version.")] = None,
+    card_file: Annotated[Path | None, typer.Option("--card", metavar="FILE", help="A card of your own. Default: what evalkit card writes.")] = None,
+    licence: Annotated[Path | None, typer.Option("--licence", metavar="FILE", help="The terms. Default: the corpus's LICENSE.")] = None,
+) -> None:
+    """Publish a corpus on the Hugging Face Hub: card, tables, schema, licence, Croissant file, and a version tag."""
+    known, place = read(corpus), located(corpus)
+    told = read_text(card_file) if card_file else described(corpus, corpus=known, with_text=with_text, repo=repo)
+    terms = read_text(licence) if licence else licence_of(place.path)
+    sending = published(
+        known, repo, card=told, licence=terms, with_text=with_text, dry_run=dry_run, revision=revision, private=private, create_pr=create_pr, tag=tag
+    )
+    for line in sending:
+        print(line, flush=True)
+
+
+def read_text(path: Path) -> str:
+    """A text file. Raises InputError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+
+
+def tell(losses: Losses, where: str, what: str = "not read") -> None:
+    """Say on stderr what a format did not hold."""
+    for line in losses.lines():
+        print(f"{where}: {what}: {line}", file=sys.stderr)
+
+
+def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:
+    """The corpus at a path; what its format held and documents do not is told on stderr."""
+    corpus = load_corpus(path, predictions=predictions)
+    tell(corpus.losses, str(path))
+    return corpus
+
+
+def read_or_streamed(path: str, *, predictions: bool = False) -> Corpus | str:
+    """The corpus at a path; of the native format only the path, since it is scored block by block."""
+    place = location_of(path)
+    streamed = place.format in (None, "jsonl") and not place.options and is_jsonl(place.path)
+    return path if streamed else read(path, predictions=predictions)
+
+
+COMMANDS = (validate, convert, new, formats, card, publish)

@@ -1,0 +1,208 @@
+"""How are entities written as tokens in columns, with BIO tags? The CoNLL family, from two columns to CoNLL-2003's four.
+
+A line is a token: columns between runs of spaces and tabs, as many on each line as on the first; no other space separates,
+and none is stripped. By default the first is the token and the last the tag. A line of nothing but spaces and tabs ends a
+sentence, a line ends at \\n or \\r\\n, and these lines begin a document:
+
+    -DOCSTART-                   with the id in brackets or alone behind it, `-DOCSTART- (d1) O` or `-DOCSTART- d1`
+    #begin document (d1)         `#begin document (d1); part 000` is "d1; part 000"
+    # newdoc id = d1, # id = d1  where comments=true
+
+A document without an id is "doc-N", the Nth of the file. Tags are read as in evalkit/tags.py, from the first dash on a label.
+
+Text. The format holds none. It is rebuilt: tokens of a sentence joined by a space, sentences by a line feed. Or it is given:
+by `texts=` (a folder with ID.txt, or the file of the only document), or by a line `# doc_text = "…"` (JSON) before the first
+token of the document. Then the tokens must stand in it in order, with nothing but white space between them, and offsets are
+its own.
+
+Reading, options: tagging=IOB2 (IOB1, BIOES, BILOU; a file with I- alone, "IO", is read as IOB1; nothing is guessed, and the
+error says which would fit); repair=error (discard, begin, conlleval); token=0, tag=-1 (columns, from 0; negative from the
+end); separator=any (tab: each tab, tokens may hold spaces; space); comments=false (true: a line that begins with # is one,
+counted as a loss); texts=. Losses: further columns, comments, improper tags that were repaired, byte order marks.
+
+Writing, options: tagging=IOB2; separator=tab (space); text=plain (inline: with the line `# doc_text`, which readers other
+than this one do not skip); tokens=words (spaces); cut=true (false); beside=CORPUS.
+
+    words   tokens and sentences of evalkit/text.py; punctuation at the edges of words is a token of its own
+    spaces  tokens are what stands between white space, sentences are lines: texts that were rebuilt come back as they were
+    cut     tokens are cut where an entity begins or ends inside one; false: such entities are left out
+    beside  another corpus of the same documents, such as gold, at whose entities tokens are cut, too: both have the same tokens
+
+A sentence does not end inside an entity, and a `-DOCSTART-` of the text is cut in two. Of entities that overlap the longest
+stays, of equally long ones the first; an entity ends where its last token does, so white space at its edges is left out. With
+text=inline ids, texts and the entities that are not counted as losses come back, in the order of the text; without, ids do, and
+texts that are as they would be rebuilt. Documents that failed are left out and counted; one whose entities were not annotated
+is refused, since O would say that there are none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from evalkit.document import LAYERS, Document
+from evalkit.errors import InputError, UnknownName, shown
+from evalkit.formats import Parsed, location_of
+from evalkit.formats.losses import Losses
+from evalkit.formats.rows import DOCSTART, TEXT, Columns, Rows
+from evalkit.formats.tagged import LETTERS, Reader
+from evalkit.formats.tokens import Layout, Placed, flat
+from evalkit.text import Range
+
+SEPARATORS = {"tab": "\t", "space": " "}
+TEXTS = ("plain", "inline")
+_TRUTH = {"true": True, "false": False}
+
+
+def parsed(
+    path: Path,
+    losses: Losses,
+    *,
+    tagging: str = "IOB2",
+    repair: str = "error",
+    token: int | str = 0,
+    tag: int | str = -1,
+    separator: str = "any",
+    comments: bool | str = False,
+    texts: str | Path | None = None,
+) -> Parsed:
+    """Each document, or a LoadError, with its file:line. See the options above.
+
+    Raises UnknownName for a value that an option does not have, InputError for one that is no column.
+    """
+    columns = Columns(_column("token", token), _column("tag", tag), separator, comments=_truth("comments", comments))
+    reader = Reader(path, losses, tagging, repair, texts, lambda: Rows(path, Losses(), columns))
+    for draft in Rows(path, losses, columns).drafts():
+        yield draft.place, reader.document(draft)
+
+
+def _column(name: str, value: int | str) -> int:
+    if re.fullmatch(r"-?[0-9]{1,4}", str(value)):
+        return int(value)
+    raise InputError(f"{name}: {shown(value)} is no column; a whole number from 0, or back from -1, would do")
+
+
+def _truth(name: str, value: bool | str) -> bool:  # noqa: FBT001  # the option's value itself
+    said = str(value).lower()
+    if said not in _TRUTH:
+        raise UnknownName(f"value of {name}", value, _TRUTH)
+    return _TRUTH[said]
+
+
+def write(
+    documents: Iterable[Document],
+    path: Path,
+    losses: Losses,
+    *,
+    tagging: str = "IOB2",
+    separator: str = "tab",
+    text: str = "plain",
+    tokens: str = "words",
+    cut: bool | str = True,
+    beside: Any = None,
+) -> None:
+    """The entities of documents as tags of their tokens. See the options above, and what is lost.
+
+    beside: a corpus, documents, or the path of a corpus.
+    Raises UnknownName for a value that an option does not have, InputError for a document whose entities were not annotated,
+    or whose text is another in `beside`.
+    """
+    writer = Writer(losses, tagging, separator, text, tokens, cut=_truth("cut", cut), beside=_documents(beside))
+    blocks = [writer.block(document) for document in documents]
+    path.write_bytes("".join(blocks).encode())
+
+
+class Writer:
+    """Makes lines of documents."""
+
+    def __init__(self, losses: Losses, tagging: str, separator: str, text: str, tokens: str, *, cut: bool, beside: Iterable[Document]) -> None:
+        """Raises UnknownName for a value that an option does not have."""
+        choices = {"tagging": (tagging, LETTERS), "separator": (separator, SEPARATORS), "value of text": (text, TEXTS)}
+        for kind, (said, known) in choices.items():
+            if said not in known:
+                raise UnknownName(kind, said, known)
+        self._losses, self._tagging, self._tokens, self._cut = losses, tagging, tokens, cut
+        self._between, self._inline = SEPARATORS[separator], text == "inline"
+        self._beside = {document.id: document for document in beside}
+
+    def block(self, document: Document) -> str:
+        """The lines of a document, which end in an empty one; none for one that failed."""
+        where, text = f"document {shown(document.id)}", document.text
+        if document.failure is not None:
+            self._losses.add("documents that failed", where)
+            return ""
+        if document.entities is None:
+            raise InputError(f"{where}: its entities were not annotated, and tags of O would say that there are none; give it entities=[] if that is so")
+        _aside(document, self._losses)
+        sentences, entities = self._laid(document)
+        if not self._inline and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences) != text:
+            self._losses.add("texts of which the tokens alone are written (text=inline keeps them)", where)
+        tags = iter(_tags(sentences, entities, LETTERS[self._tagging]))
+        rows = ("".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence) for sentence in sentences)
+        return "\n".join([self._head(document), *rows, ""])
+
+    def _head(self, document: Document) -> str:
+        id = document.id if document.id.isprintable() and not document.id.startswith('"') else json.dumps(document.id)
+        line = f"-DOCSTART- ({id}){self._between}O\n"
+        return f"{line}{TEXT}{json.dumps(document.text, ensure_ascii=False)}\n" if self._inline else line
+
+    def _laid(self, document: Document) -> tuple[list[list[Range]], list[Placed]]:
+        """The tokens, sentence by sentence, and the entities that they can hold."""
+        text = document.text
+        layout = Layout(text, self._tokens)
+        entities = flat(document, layout, self._losses, cut=self._cut)
+        other = self._beside.get(document.id, document)
+        if other.text != text:
+            raise InputError(f"document {shown(document.id)} has another text in the corpus beside it; name the same documents, annotated by others")
+        theirs = [] if other is document else flat(other, layout, Losses(), cut=self._cut)
+        markup = [found.start() + 1 for found in re.finditer(DOCSTART, text)]
+        return layout.sentences([*entities, *theirs], markup), entities
+
+
+def _aside(document: Document, losses: Losses) -> None:
+    """Count what a document holds and tags cannot."""
+    where = f"document {shown(document.id)}"
+    for name in ("events", "attributions", "zones", "unplaced"):
+        many = getattr(document, name)
+        for index in range(len(many or ())):
+            losses.add("unplaced items" if name == "unplaced" else name, f"{where}, {name}[{index}]")
+        if many == () and name in LAYERS:
+            losses.add(f"empty layers of {name}", where)
+    if document.meta is not None:
+        losses.add("meta", where)
+    for index, entity in enumerate(document.entities or ()):
+        for name in ("id", "score", "attributes"):
+            if getattr(entity, name) is not None:
+                losses.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
+
+
+def _tags(sentences: list[list[Range]], entities: list[Placed], letters: str) -> list[str]:
+    """The tag of each token. Each entity begins and ends with one."""
+    tokens = list(chain.from_iterable(sentences))
+    starts, ends = {start: n for n, (start, _) in enumerate(tokens)}, {end: n for n, (_, end) in enumerate(tokens)}
+    begins = {sentence[0][0] for sentence in sentences}
+    tags = ["O"] * len(tokens)
+    for start, end, label in entities:
+        first, last = starts[start], ends[end]
+        begin, inside, close, single = tuple(letters)
+        if letters == LETTERS["IOB1"] and start not in begins and tags[first - 1][2:] == label:
+            begin = single = "B"
+        said = begin + inside * (last - first - 1) + close if last > first else single
+        tags[first : last + 1] = [f"{letter}-{label}" for letter in said]
+    return tags
+
+
+def _documents(beside: Any) -> Iterable[Document]:
+    """The documents of a corpus that is given, or lies at a path. Raises LoadError for the first that is none."""
+    if not isinstance(beside, (str, Path)):
+        yield from beside or ()
+        return
+    place = location_of(beside)
+    for _, found in place.module.parsed(place.path, Losses(), **place.options):
+        if not isinstance(found, Document):
+            raise found
+        yield found

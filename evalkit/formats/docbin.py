@@ -1,0 +1,278 @@
+"""How do documents become spaCy's, and spaCy's documents? DocBin files, .spacy: for training, for spaCy's own Scorer, and back.
+
+Writing. Tokens are those of spaCy's tokenizer, cut where a mark begins or ends, so that any span of any text aligns; doc.text is the
+text to the character. What spaCy sees:
+
+    doc.ents               entities that overlap none: of those that do the one of most tokens stays, of equally long ones the first
+    doc.spans["entities"]  all entities but discontinuous ones
+    doc.spans["triggers"]  the triggers of events, labelled with the event type
+    kb_id_, ent_id_        an entity's attributes kb_id and ent_id
+    doc.user_data["id"]    the id of the document
+
+Entities that were not annotated are missing in spaCy, too, which is not the same as none. For the rest (arguments, attributions,
+discontinuous marks, zones, scores, ids, meta, failures …) spaCy has no place. It stands as JSON in doc.user_data["evalkit"], so that
+evalkit reads back all that it wrote. Losses are the entities and triggers that spaCy does not see, or sees elsewhere.
+
+    align=cut      tokens are cut as told above
+    align=strict   spaCy's own tokens; what does not align to them is in neither ents nor spans
+    align=expand   the same, and what does not align is moved outwards (contract: inwards) to the edges of tokens
+    lang=          whose tokenizer; by default the document's meta["language"] where spaCy has one for it, else xx, for all languages
+    beside=CORPUS  another corpus of the same documents, such as gold, at whose marks tokens are cut, too: both have the same tokens,
+                   and spaCy's Scorer, which leaves out what does not align to gold's, counts all that evalkit counts
+
+Reading needs no pipeline. Where doc.user_data["evalkit"] stands and text and spans are those that were written with it, it is the
+document. Where they are not (a pipeline has set doc.ents since), spans count; all but id and meta of the record is a loss, since it
+belongs to another annotation. Without a record entities are doc.ents, None where they are missing; events and attributions are None;
+ids are user_data["id"], else doc-1, doc-2 and so on.
+
+    entities=ents, entities=GROUP   the entities, from doc.ents or a span group, whatever the record says
+    triggers=GROUP                  the same for events, which have no arguments then
+
+A document without the group was not annotated. The Nth document of a file is told as FILE:N. A file that unpacks to more than 64 MB
+and a hundred times its size is refused before it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.document import Document, Entity, Event, Span
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.formats import Parsed, jsonl, location_of
+from evalkit.formats.bins import Found, docs, vocabulary
+from evalkit.formats.losses import Losses
+from evalkit.formats.pieces import edges, laid, tokenizer
+from evalkit.text import Range
+
+ALIGN = ("cut", "strict", "expand", "contract")
+RECORD = "evalkit"  # the key of what evalkit alone reads
+OURS = ("entities", "triggers")  # span groups
+
+
+def parsed(path: Path, losses: Losses, *, entities: str | None = None, triggers: str | None = None) -> Parsed:
+    """Each document, or a LoadError, with FILE:N. See the options above. Raises LoadError for a file that is no DocBin."""
+    reader = Reader(losses, entities, triggers)
+    count = 0
+    for count, found in enumerate(docs(path, losses), 1):
+        yield f"{path}:{count}", found if isinstance(found, LoadError) else reader.document(found, count)
+    if count:
+        yield from ((str(path), LoadError([f"{path}: {fault}"])) for fault in reader.unknown())
+
+
+class Reader:
+    """Makes documents of spaCy's."""
+
+    def __init__(self, losses: Losses, entities: str | None, triggers: str | None) -> None:
+        self._losses, self._entities, self._triggers = losses, entities or "ents", triggers
+        self._asked = entities is not None or triggers is not None
+        self._groups: dict[str, None] = {}  # that some document has
+
+    def document(self, found: Found, number: int) -> Document | LoadError:
+        """The document, or what is wrong with it."""
+        self._groups.update(dict.fromkeys(found.doc.spans))
+        try:
+            record = _record(found.data)
+            if record and not self._asked and record.state == state(found.doc):
+                self._count(found, OURS)
+                return _restored(record.document, found.doc.text)
+            return self._of_spans(found, record, number)
+        except (InputError, msgspec.MsgspecError) as error:
+            return LoadError([f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"])
+
+    def unknown(self) -> Iterator[UnknownName]:
+        """The span groups that were asked for and that no document has."""
+        for name in (self._entities, self._triggers):
+            if name not in (None, "ents", *self._groups):
+                yield UnknownName("span group", name, ["ents", *self._groups])
+
+    def _of_spans(self, found: Found, record: Record | None, number: int) -> Document:
+        self._count(found, [name for name in (self._entities, self._triggers) if name])
+        if record:
+            layers = (record.document.get(name) for name in ("entities", "events", "attributions", "zones", "unplaced"))
+            marks = sum(len(layer) for layer in layers if isinstance(layer, list))
+            self._losses.add("marks of evalkit's record, for which the spans stand", found.place, max(marks, 1))
+        own = record.document if record else found.data
+        id = own.get("id") if isinstance(own.get("id"), str) else None
+        return Document(
+            id or f"doc-{number}",
+            found.doc.text,
+            self._read_entities(found),
+            self._read_events(found),
+            meta=record.document.get("meta") if record else None,
+        )
+
+    def _read_entities(self, found: Found) -> tuple[Entity, ...] | None:
+        doc, name = found.doc, self._entities
+        if name != "ents":
+            return tuple(_entity(span) for span in self._placed(found, name)) if name in doc.spans else None
+        if len(doc) and not doc.has_annotation("ENT_IOB"):
+            return None
+        if missing := sum(token.ent_iob == 0 for token in doc):
+            self._losses.add("tokens whose entities are missing, read as outside", found.place, missing)
+        return tuple(_entity(span) for span in doc.ents)
+
+    def _read_events(self, found: Found) -> tuple[Event, ...] | None:
+        if self._triggers is None or self._triggers not in found.doc.spans:
+            return None
+        return tuple(Event(_string(span, "label"), Span(span.start_char, span.end_char)) for span in self._placed(found, self._triggers))
+
+    def _placed(self, found: Found, name: str) -> list[Any]:
+        spans = [span for span in found.doc.spans[name] if span.start < span.end]
+        if empty := len(found.doc.spans[name]) - len(spans):
+            self._losses.add("spans of no tokens", found.place, empty)
+        return spans
+
+    def _count(self, found: Found, read: Sequence[str]) -> None:
+        """What no document can hold, or was not asked for."""
+        for name, group in found.doc.spans.items():
+            if name not in read and len(group):
+                self._losses.add(f"spans of the group {shown(name)}", found.place, len(group))
+        if further := len(found.data.keys() - {RECORD, "id"}):
+            self._losses.add("items of user data", found.place, further)
+
+
+def _entity(span: Any) -> Entity:
+    attributes = {name: said for name, said in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id"))) if said}
+    return Entity(_string(span, "label"), span.start_char, span.end_char, attributes=attributes or None)  # type: ignore[arg-type]
+
+
+def _string(span: Any, name: str) -> str:
+    """What a number of spaCy's stands for; nothing where the file does not say."""
+    number, strings = getattr(span, name), span.doc.vocab.strings
+    return str(strings[number]) if number in strings else ""
+
+
+class Record(msgspec.Struct):
+    """What evalkit alone reads: a document without its text, and the state of the text and spans that were written with it."""
+
+    state: str
+    document: dict[str, Any]
+
+
+def _record(data: dict[Any, Any]) -> Record | None:
+    if RECORD not in data:
+        return None
+    try:
+        return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=Record)
+    except (msgspec.MsgspecError, RecursionError):
+        raise InputError(f"user_data[{RECORD!r}]: {shown(data[RECORD])} is none of evalkit's records; delete it") from None
+
+
+def _restored(record: dict[str, Any], text: str) -> Document:
+    try:
+        return jsonl.document_of(msgspec.convert({**record, "text": text}, jsonl.DocumentLine))
+    except (DocumentError, msgspec.ValidationError) as error:
+        raise InputError(f"user_data[{RECORD!r}]: {error}; entities=ents reads the spans alone") from None
+
+
+def state(doc: Any) -> str:
+    """A digest of the text and the spans that evalkit writes."""
+    ents = [(span.start_char, span.end_char, span.label_) for span in doc.ents] if doc.has_annotation("ENT_IOB") else None
+    groups = {name: [(span.start_char, span.end_char, _string(span, "label")) for span in doc.spans[name]] for name in OURS if name in doc.spans}
+    return hashlib.sha256(json.dumps([doc.text, ents, groups], sort_keys=True).encode()).hexdigest()
+
+
+def write(documents: Iterable[Document], path: Path, losses: Losses, *, lang: str | None = None, align: str = "cut", beside: Any = None) -> None:
+    """The documents as spaCy's. See the options above, and what spaCy does not see.
+
+    beside: a corpus, documents, or the path of a corpus.
+    Raises UnknownName for a way to align that is none, InputError for a language without tokenizer, or where a text is another in `beside`.
+    """
+    writer = Writer(losses, lang, align, _documents(beside))
+    from spacy.tokens import DocBin
+
+    packed = DocBin(store_user_data=True)
+    for document in documents:
+        packed.add(writer.doc(document))
+    path.write_bytes(packed.to_bytes())
+
+
+class Writer:
+    """Makes spaCy's documents."""
+
+    def __init__(self, losses: Losses, lang: str | None, align: str, beside: Iterable[Document]) -> None:
+        """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
+        if align not in ALIGN:
+            raise UnknownName("align", align, ALIGN)
+        self._losses, self._align, self._vocab = losses, align, vocabulary()
+        if lang is not None:
+            tokenizer(lang)
+        self._lang, self._beside = lang, {document.id: document for document in beside}
+
+    def doc(self, document: Document) -> Any:
+        """A document as spaCy's, with what evalkit alone reads in its user data."""
+        from spacy.tokens import Doc
+
+        marks = [*_marks(document), *self._others(document)] if self._align == "cut" else []
+        words, spaces = laid(document.text, edges(document.text, self._lang, (document.meta or {}).get("language")), marks)
+        doc = Doc(self._vocab, words=words, spaces=spaces)
+        self._add_entities(doc, document)
+        if document.events is not None:
+            found = [
+                self._span(doc, event.trigger, event.label, f"document {shown(document.id)}, events[{n}]", "triggers")
+                for n, event in enumerate(document.events)
+            ]
+            doc.spans["triggers"] = [span for span in found if span is not None]
+        record = {name: value for name, value in jsonl.record(document).items() if name != "text"}
+        doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(Record(state(doc), record)).decode()}
+        return doc
+
+    def _add_entities(self, doc: Any, document: Document) -> None:
+        from spacy.util import filter_spans
+
+        if document.entities is None:
+            return
+        places = [f"document {shown(document.id)}, entities[{n}]" for n in range(len(document.entities))]
+        found = [self._span(doc, entity, entity.label, place, "entities") for entity, place in zip(document.entities, places)]
+        doc.spans["entities"] = [span for span in found if span is not None]
+        doc.ents = flat = filter_spans([span for span in found if span is not None])
+        kept = {id(span) for span in flat}
+        for span, place in zip(found, places):
+            if span is not None and id(span) not in kept:
+                self._losses.add("entities that overlap another, in doc.ents", place)
+
+    def _span(self, doc: Any, mark: Entity | Span, label: str, place: str, what: str) -> Any:
+        """A mark as a span of tokens; None, and a loss, where there is none."""
+        if mark.fragments:
+            self._losses.add(f"discontinuous {what}, in doc.ents and doc.spans", place)
+            return None
+        mode = "strict" if self._align == "cut" else self._align
+        said = getattr(mark, "attributes", None) or {}
+        names = {to: said[of] for to, of in (("kb_id", "kb_id"), ("span_id", "ent_id")) if isinstance(said.get(of), str)}
+        span = doc.char_span(mark.start, mark.end, label, alignment_mode=mode, **names)
+        if span is None:
+            self._losses.add(f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place)
+        elif (span.start_char, span.end_char) != (mark.start, mark.end):
+            self._losses.add(f"own offsets of {what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place)
+        return span
+
+    def _others(self, document: Document) -> Iterator[Range]:
+        """The marks of the same document in the corpus beside."""
+        other = self._beside.get(document.id)
+        if other is not None and other.text != document.text:
+            raise InputError(f"document {shown(document.id)} has another text in the corpus beside it; name the same documents, annotated by others")
+        return _marks(other) if other else iter(())
+
+
+def _marks(document: Document) -> Iterator[Range]:
+    """What is to be a span of tokens."""
+    spans: list[Any] = [*(document.entities or ()), *(event.trigger for event in document.events or ())]
+    yield from ((span.start, span.end) for span in spans if not span.fragments)
+
+
+def _documents(beside: Any) -> Iterator[Document]:
+    """The documents of a corpus that is given, or lies at a path. Raises LoadError for the first that is none."""
+    if not isinstance(beside, (str, Path)):
+        yield from beside or ()
+        return
+    place = location_of(beside)
+    for _, found in place.module.parsed(place.path, Losses(), **place.options):
+        if not isinstance(found, Document):
+            raise found
+        yield found

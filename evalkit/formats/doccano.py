@@ -1,0 +1,126 @@
+"""How are documents written in doccano? A document as JSON on each line, in either of two ways.
+
+    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [], "Comments": []}
+    {"id", "text", "label": [[start, end, label]]}
+
+`text` may be called `data`, `label` may be called `labels`. Offsets count code points, half-open. The format has no surfaces, so
+nothing can tell whether offsets were counted otherwise: early versions counted UTF-16 code units (doccano#99; offsets=utf-16).
+
+Reading. An id that is missing is "doc-N", the Nth of the file; a document without entities and without labels was not annotated.
+doccano spreads what was uploaded with a text over the keys of the export: all other keys are `meta`. Losses: relations,
+comments, labels of whole documents. Options: offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
+
+Writing is in the first way. Losses: discontinuous entities, scores, attributes, events, attributions, zones, documents that failed.
+All else comes back: ids, order, meta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonlines
+import msgspec
+
+from evalkit.document import Document, Entity
+from evalkit.errors import LoadError, shown
+from evalkit.formats import Parsed, exported, jsonl
+from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
+from evalkit.formats.losses import Losses
+from evalkit.formats.records import record
+from evalkit.formats.units import Reading
+
+HELD = {"entities", "entities.id", "meta"}
+
+
+class Named(msgspec.Struct):
+    """An entity."""
+
+    label: str
+    start_offset: int
+    end_offset: int
+    id: str | int | None = None
+
+
+class Line(msgspec.Struct):
+    """A document, as far as it is read; all other keys are meta."""
+
+    id: str | int | None = None
+    text: str | None = None
+    data: str | None = None
+    entities: list[Named] | None = None
+    label: list[str | tuple[int, int, str]] | None = None
+    labels: list[str | tuple[int, int, str]] | None = None
+    cats: list[str] | None = None
+    relations: list[Any] | None = None
+    Comments: list[Any] | None = None
+    comments: list[Any] | None = None
+    meta: dict[str, Any] | None = None
+
+
+KEYS = {field.name for field in msgspec.structs.fields(Line)}
+
+
+def parsed(
+    path: Path, losses: Losses, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+) -> Parsed:
+    """Each document, or what is wrong with it, with its file:line. Raises UnknownName for a value that an option does not have."""
+    return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
+
+
+def drafts(path: Path, losses: Losses) -> Drafts:
+    """Each document, unchecked."""
+    for count, (number, found) in enumerate(jsonl.decoded(path, dict[str, Any]), 1):
+        place = f"{path}:{number}"
+        yield place, found if isinstance(found, LoadError) else _draft(found, place, count, losses)
+
+
+def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
+    line = record({key: value for key, value in raw.items() if key in KEYS}, Line, place, losses)
+    if isinstance(line, LoadError):
+        return line
+    text = line.data if line.text is None else line.text
+    if text is None:
+        return LoadError([f"{place}: no text: the key 'text' or 'data' would do; keys: {', '.join(raw) or 'none'}"])
+    if "annotations" in raw:
+        return LoadError([f"{place}: annotations: labels are numbers here, which say nothing; export as 'JSONL (text label)'"])
+    for name, many in (("relations", line.relations), ("comments", line.Comments), ("comments", line.comments), ("labels of whole documents", line.cats)):
+        if many:
+            losses.add(name, place, len(many))
+    given = [found for found in (line.entities, line.label, line.labels) if found is not None]
+    return Draft(name_of(line.id, f"doc-{count}"), text, list(_stretches(line, place, losses)) if given else None, meta=_meta(line, raw, place, losses))
+
+
+def _stretches(line: Line, place: str, losses: Losses) -> Iterator[Stretch]:
+    for n, named in enumerate(line.entities or ()):
+        yield Stretch(f"entities[{n}]", named.start_offset, named.end_offset, named.label, id=None if named.id is None else str(named.id))
+    for key in ("label", "labels"):
+        for n, said in enumerate(getattr(line, key) or ()):
+            if isinstance(said, str):
+                losses.add("labels of whole documents", place)
+            else:
+                yield Stretch(f"{key}[{n}]", *said)
+
+
+def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[str, Any] | None:
+    others = {key: value for key, value in raw.items() if key not in KEYS or (key == "data" and line.text is not None)}
+    for key in sorted(others.keys() & (line.meta or {}).keys()):
+        losses.add(f"values of the key {shown(key)}, which stands in meta, too", place)
+    return {**others, **(line.meta or {})} if others or line.meta is not None else None
+
+
+def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
+    """One line a document. What cannot be written is said above."""
+    with path.open("wb") as file:
+        writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
+        for document in exported.writable(documents, losses, HELD, unannotated=True):
+            line: dict[str, Any] = {"id": document.id, "text": document.text}
+            if document.entities is not None:
+                line |= {"entities": [_entity(entity) for entity in document.entities], "relations": [], "Comments": []}
+            writer.write(line if document.meta is None else {**line, "meta": document.meta})
+
+
+def _entity(entity: Entity) -> dict[str, Any]:
+    own = {"id": entity.id, "label": entity.label, "start_offset": entity.start, "end_offset": entity.end}
+    return {key: value for key, value in own.items() if value is not None}

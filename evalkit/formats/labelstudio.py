@@ -1,0 +1,94 @@
+"""How are documents written in Label Studio? A list of tasks in JSON, in full or as JSON-MIN.
+
+    [{"id", "data": {"text"}, "annotations": [{"completed_by", "was_cancelled", "result": [
+        {"id", "type": "labels", "from_name", "to_name", "value": {"start", "end", "text", "labels": []}, "score"}]}], "predictions"}]
+    [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]            JSON-MIN: an annotation each
+
+Offsets count code points, half-open, and a region must be what its text says. Old releases counted UTF-16 code units (label-studio#1347):
+such files are refused, and the message says how to read them. In the text of a region a line end may be a backslash and an n, as Label
+Studio writes it.
+
+Reading, options: text=KEY, where several keys of the data hold text and none is called "text"; annotator=WHO (completed_by, as a
+number or an address; default: each task's first annotation); predictions=true (those are read; annotator= is then their model_version);
+offsets=, ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the task, else "doc-N". A region
+with several labels is an entity each, of which the first has the id. A task without an annotation was not annotated (in JSON-MIN it
+is not there). The rest of the data is meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results that are no labels, such as
+choices and relations, regions without a label, predictions, drafts, and how a task was made (times, project).
+
+Writing. Tasks in full, from_name="label" and to_name="text"; option predictions=true writes a model's output as predictions. Losses:
+discontinuous entities, attributes, events, attributions, zones, documents that failed. All else comes back: ids, order, scores, meta that
+holds something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.document import Document, Entity
+from evalkit.errors import shown
+from evalkit.formats import Parsed, exported
+from evalkit.formats.losses import Losses
+from evalkit.formats.records import switch
+from evalkit.formats.tasks import ID, Wanted, drafts
+from evalkit.formats.units import Case, Reading
+
+HELD = {"entities", "entities.id", "entities.score", "meta"}
+
+
+def parsed(
+    path: Path,
+    losses: Losses,
+    *,
+    text: str | None = None,
+    annotator: str | int | None = None,
+    predictions: bool | str = False,
+    offsets: str = "code-points",
+    ends: str = "exclusive",
+    newlines: str = "as-is",
+    first: int | str = 0,
+    form: str = "as-is",
+) -> Parsed:
+    """Each document, or what is wrong with it, with the line on which its task begins. See the options above.
+
+    Raises UnknownName for a value that an option does not have, or an annotator who is in no task; InputError where the file is no such list.
+    """
+    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=switch("predictions", predictions))
+    return exported.documents(drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form))
+
+
+def surfaces(path: Path) -> Iterable[Case]:
+    """What regions that have a text say to stand where."""
+    return exported.cases(drafts(path, Losses(), Wanted()))
+
+
+def write(documents: Iterable[Document], path: Path, losses: Losses, *, predictions: bool | str = False) -> None:
+    """One line a task. What cannot be written is said above."""
+    key = "predictions" if switch("predictions", predictions) else "annotations"
+    with path.open("wb") as file:
+        for n, document in enumerate(exported.writable(documents, losses, HELD, unannotated=True)):
+            task = {"id": n + 1, "data": _data(document, losses), key: [] if document.entities is None else [_annotation(document, key)]}
+            file.write((b",\n" if n else b"[\n") + msgspec.json.encode(task))
+        file.write(b"\n]\n" if file.tell() else b"[]\n")
+
+
+def _data(document: Document, losses: Losses) -> dict[str, Any]:
+    own = {"text": document.text, ID: document.id}
+    for key in sorted(own.keys() & (document.meta or {}).keys()):
+        losses.add(f"fields of meta under the key {key!r}", f"document {shown(document.id)}")
+    return {**(document.meta or {}), **own}
+
+
+def _annotation(document: Document, key: str) -> dict[str, Any]:
+    found = {"result": [_region(entity, document.text) for entity in document.entities or ()]}
+    return {"model_version": "evalkit", **found} if key == "predictions" else found
+
+
+def _region(entity: Entity, text: str) -> dict[str, Any]:
+    own = {"id": entity.id, "score": entity.score}
+    value = {"start": entity.start, "end": entity.end, "text": text[entity.start : entity.end], "labels": [entity.label]}
+    named = {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    return {**{key: given for key, given in own.items() if given is not None}, **named}

@@ -1,0 +1,173 @@
+"""How are documents written in Prodigy? An example as JSON on each line.
+
+    {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens", "relations", "_input_hash", …}
+
+Offsets count code points, half-open. Nothing else is believed: a token must be what stands at its place, and a span must begin
+and end where the tokens do that it names (token_start, token_end; inclusive).
+
+Reading. Examples whose answer is "accept", or that have none, are documents; the others are losses. The id is `id`, else that in
+`meta`, else "doc-N", the Nth example of the file. An example with neither spans nor an answer was not annotated; with an answer
+alone, nothing was found in it. Other keys of a span that are no list or object become attributes. Losses: tokens, relations, keys
+that begin with "_" (hashes, sessions), other keys. Options: offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
+
+Writing. Losses: discontinuous entities, attributes under a key that a span has already, events, attributions, zones, documents
+that failed. All else comes back: ids, order, scores, attributes that hold something, meta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonlines
+import msgspec
+
+from evalkit.document import Document, Entity
+from evalkit.errors import InputError, LoadError, shown
+from evalkit.formats import Parsed, exported, jsonl
+from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
+from evalkit.formats.losses import Losses
+from evalkit.formats.records import record
+from evalkit.formats.units import Case, Reading
+
+ANSWERS = ("accept", "reject", "ignore")
+HELD = {"entities", "entities.id", "entities.score", "entities.attributes", "meta"}
+
+
+class Token(msgspec.Struct):
+    """A token. Those of a model's tokenizer (tokenizer_id) are not spelled as the text is."""
+
+    start: int
+    end: int
+    text: str | None = None
+    tokenizer_id: int | None = None
+
+
+class Marked(msgspec.Struct):
+    """A span."""
+
+    start: int
+    end: int
+    label: str
+    text: str | None = None
+    id: str | int | None = None
+    score: float | None = None
+    token_start: int | None = None
+    token_end: int | None = None
+
+
+class Example(msgspec.Struct):
+    """An example, as far as it is read."""
+
+    text: str
+    spans: list[Marked] | None = None
+    tokens: list[Token] | None = None
+    relations: list[Any] | None = None
+    answer: str | None = None
+    id: str | int | None = None
+    meta: dict[str, Any] | None = None
+
+
+OWN = {field.name for field in msgspec.structs.fields(Marked)}
+
+
+def parsed(
+    path: Path, losses: Losses, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+) -> Parsed:
+    """Each document, or what is wrong with it, with its file:line. Raises UnknownName for a value that an option does not have."""
+    return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
+
+
+def surfaces(path: Path) -> Iterator[Case]:
+    """What tokens, and spans that have a text, say to stand where."""
+    return exported.cases(drafts(path, Losses()))
+
+
+def drafts(path: Path, losses: Losses) -> Drafts:
+    """Each example that was accepted, unchecked."""
+    for count, (number, line) in enumerate(jsonl.decoded(path, dict[str, Any]), 1):
+        place = f"{path}:{number}"
+        if isinstance(line, LoadError):
+            yield place, line
+        elif line.get("answer") in ANSWERS[1:]:
+            losses.add(f"examples answered {line['answer']}", place)
+        else:
+            yield place, _draft(line, place, count, losses)
+
+
+def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
+    private = [key for key in line if key.startswith("_")]
+    example = record({key: value for key, value in line.items() if not key.startswith("_")}, Example, place, losses)
+    if isinstance(example, LoadError):
+        return example
+    if example.answer not in (None, ANSWERS[0]):
+        return LoadError([f"{place}: answer: {shown(example.answer)} is no answer; answers: {', '.join(ANSWERS)}"])
+    for name, many in (("keys that begin with _", private), ("relations", example.relations), ("tokens", example.tokens)):
+        if many:
+            losses.add(name, place, len(many))
+    try:
+        for n, span in enumerate(example.spans or ()):
+            _check_tokens(span, n, example.tokens)
+        stretches = [_stretch(span, line["spans"][n], n, place, losses) for n, span in enumerate(example.spans or ())]
+    except InputError as fault:
+        return LoadError([f"{place}: {fault}"])
+    unannotated = example.spans is None and example.answer is None
+    return Draft(_id(example, count), example.text, None if unannotated else stretches, _tokens(example), example.meta)
+
+
+def _id(example: Example, count: int) -> str:
+    said = (example.meta or {}).get("id")
+    return name_of(example.id, name_of(said if isinstance(said, (str, int)) else None, f"doc-{count}"))
+
+
+def _tokens(example: Example) -> list[Stretch]:
+    spelled = ((n, token) for n, token in enumerate(example.tokens or ()) if token.tokenizer_id is None and token.text)
+    return [Stretch(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled]
+
+
+def _check_tokens(span: Marked, n: int, tokens: list[Token] | None) -> None:
+    for name, index, edge in (("token_start", span.token_start, "start"), ("token_end", span.token_end, "end")):
+        if index is None or tokens is None:
+            continue
+        if not 0 <= index < len(tokens):
+            raise InputError(f"spans[{n}].{name}: {index} is no token; there are {len(tokens)}")
+        offset, said = getattr(span, edge), getattr(tokens[index], edge)
+        if offset != said:
+            raise InputError(f"spans[{n}].{edge}: {offset}, but tokens[{index}], its {name}, has the {edge} {said}; mend either, or delete {name}")
+
+
+def _stretch(span: Marked, raw: dict[str, Any], n: int, place: str, losses: Losses) -> Stretch:
+    attributes = {}
+    for key, value in raw.items():
+        if key not in OWN and isinstance(value, (list, dict)):
+            losses.add(f"values of the key {shown(key)} of spans", f"{place}: spans[{n}]")
+        elif key not in OWN:
+            attributes[key] = value
+    id = None if span.id is None else str(span.id)
+    return Stretch(f"spans[{n}]", span.start, span.end, span.label, span.text, id, span.score, attributes or None)
+
+
+def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
+    """One line a document. What cannot be written is said above."""
+    with path.open("wb") as file:
+        writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
+        for document in exported.writable(documents, losses, HELD, unannotated=True):
+            writer.write(_line(document, losses))
+
+
+def _line(document: Document, losses: Losses) -> dict[str, Any]:
+    line: dict[str, Any] = {"text": document.text, "id": document.id}
+    if document.entities is not None:
+        line["spans"] = [_span(entity, f"document {shown(document.id)}, entities[{n}]", losses) for n, entity in enumerate(document.entities)]
+        line["answer"] = ANSWERS[0]
+    return line if document.meta is None else {**line, "meta": document.meta}
+
+
+def _span(entity: Entity, where: str, losses: Losses) -> dict[str, Any]:
+    taken = OWN.intersection(entity.attributes or ())
+    for key in sorted(taken):
+        losses.add(f"attributes under the key {key!r}", where)
+    own = {"start": entity.start, "end": entity.end, "label": entity.label, "id": entity.id, "score": entity.score}
+    others = {key: value for key, value in (entity.attributes or {}).items() if key not in taken}
+    return {**{key: value for key, value in own.items() if value is not None}, **others}

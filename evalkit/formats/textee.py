@@ -1,0 +1,249 @@
+"""How do TextEE and OneIE write documents down? A window of a document as JSON on each line, marks as indices of its tokens.
+
+    {"doc_id", "wnd_id", "tokens", "text", "entity_mentions": [{"id", "text", "entity_type", "start", "end"}],
+     "event_mentions": [{"id", "event_type", "trigger": {"text", "start", "end"}, "arguments": [{"entity_id", "role", "text"}]}],
+     "relation_mentions"}
+
+Indices count the tokens of the window from 0, `end` is one past the last; an argument is an entity. OneIE says `sentence` and
+`sent_id` for `text` and `wnd_id`.
+
+Reading, options. text=given: the tokens must stand in the text of the window in order, with nothing but white space between;
+where the window has none, and with text=tokens, it is the tokens joined by a space. windows=joined: lines with one doc_id that
+follow each other are one document, their texts joined by a line feed; apart: each is a document, its id the wnd_id. The `text` of
+a mark must be what its tokens say, white space apart. An argument's `ref` is the entity that it names. Losses: relations, mention
+types, other keys.
+
+Writing. A line is a document, wnd_id is doc_id. Ids are made as linked.py says. Two keys are ours, and others skip them: `layers`
+names the layers that were annotated, `ref` of an argument is there where it is not the entity's id. Losses: discontinuous marks,
+refs to what is left out, realis, scores, attributes, attributions, zones, meta; documents that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.document import Argument, Document, Entity, Event, Span
+from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.formats import Parsed
+from evalkit.formats.indices import Indexed, aligned, rebuilt
+from evalkit.formats.linked import ARGUMENT, Links, is_helper, own
+from evalkit.formats.losses import Losses
+from evalkit.formats.records import answered, count_rest, records
+from evalkit.text import Range
+
+HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
+WINDOWS, TEXTS = ("joined", "apart"), ("given", "tokens")
+Kept = str | None | msgspec.UnsetType
+
+
+class Mention(msgspec.Struct):
+    """An entity, as far as it is read."""
+
+    id: str
+    entity_type: str
+    start: int
+    end: int
+    text: str | None = None
+    mention_type: str | None = None
+
+
+class Trigger(msgspec.Struct):
+    """A trigger."""
+
+    start: int
+    end: int
+    text: str | None = None
+
+
+class Part(msgspec.Struct):
+    """An argument."""
+
+    entity_id: str
+    role: str
+    text: str | None = None
+    ref: Kept = msgspec.UNSET
+
+
+class Happening(msgspec.Struct):
+    """An event."""
+
+    id: str
+    event_type: str
+    trigger: Trigger
+    arguments: list[Part] = []
+
+
+class Window(msgspec.Struct):
+    """A line, as far as it is read; `pieces` to `sentence_starts` follow from the tokens."""
+
+    doc_id: str
+    tokens: list[str]
+    wnd_id: str | None = None
+    sent_id: str | None = None
+    text: str | None = None
+    sentence: str | None = None
+    entity_mentions: list[Mention] | None = None
+    event_mentions: list[Happening] | None = None
+    layers: list[str] | None = None
+    pieces: Any = None
+    piece_idxs: Any = None
+    token_lens: Any = None
+    sentence_starts: Any = None
+
+
+def parsed(path: Path, losses: Losses, *, windows: str = "joined", text: str = "given") -> Parsed:
+    """Each document with the file:line of its first window, or what is wrong there."""
+    for option, value, known in (("windows", windows, WINDOWS), ("text", text, TEXTS)):
+        if value not in known:
+            raise UnknownName("value", value, known, within=option)
+    waiting: list[Reading] = []
+    for place, found in records(path, Window, losses):
+        one = found if isinstance(found, LoadError) else _reading(place, found, losses, rebuild=text == "tokens")
+        if waiting and (isinstance(one, LoadError) or windows == "apart" or one.window.doc_id != waiting[0].window.doc_id):
+            yield joined(waiting, windows)
+            waiting = []
+        if isinstance(one, LoadError):
+            yield place, one
+        else:
+            waiting.append(one)
+    if waiting:
+        yield joined(waiting, windows)
+
+
+def _reading(place: str, found: Window, losses: Losses, *, rebuild: bool) -> Reading | LoadError:
+    for n, mention in enumerate(found.entity_mentions or ()):
+        if mention.mention_type not in (None, "", "UNK"):
+            losses.add("mention types", f"{place}: entity_mentions[{n}]")
+    try:
+        return Reading(place, found, rebuild=rebuild)
+    except InputError as fault:
+        return LoadError([f"{place}: {fault}"])
+
+
+def joined(readings: list[Reading], windows: str) -> tuple[str, Document | InputError]:
+    """The document of some windows, with the place of the first."""
+    first, shift = readings[0], 0
+    marks: dict[str, Any] = {}
+    try:
+        for one in readings:
+            for layer, found in one.marks(shift).items():
+                marks.setdefault(layer, []).extend(found)
+            shift += len(one.text) + 1
+        id = first.window.doc_id if windows == "joined" else first.window.wnd_id or first.window.sent_id or first.window.doc_id
+        return first.place, Document(id, "\n".join(one.text for one in readings), **marks)
+    except InputError as fault:
+        hint = f"; {len(readings)} windows make this document: windows=apart makes each a document" if len(readings) > 1 else ""
+        return first.place, LoadError([f"{first.place}: {fault}{hint}"])
+
+
+class Reading:
+    """A window with its text and the places of its tokens."""
+
+    def __init__(self, place: str, window: Window, *, rebuild: bool) -> None:
+        """Find the tokens in the text. Raises InputError where they do not stand there."""
+        self.place, self.window = place, window
+        text = window.text if window.text is not None else window.sentence
+        if text is None or rebuild:
+            self.text, self.places = rebuilt([window.tokens])
+            return
+        try:
+            self.text, self.places = text, aligned(window.tokens, text)
+        except InputError as fault:
+            raise InputError(f"{fault}; text=tokens rebuilds the text from the tokens") from None
+
+    def marks(self, shift: int) -> dict[str, list[Any]]:
+        """The marks of each layer that was annotated, with offsets from so many characters before the window."""
+        window = self.window
+        there = {"entities": window.entity_mentions is not None, "events": window.event_mentions is not None}
+        layers = [layer for layer in there if there[layer]] if window.layers is None else window.layers
+        found = {mention.id: Span(*self._range(mention, f"entity_mentions[{n}]", shift)) for n, mention in enumerate(window.entity_mentions or ())}
+        entities = [Entity(m.entity_type, found[m.id].start, found[m.id].end, id=own(m.id)) for m in window.entity_mentions or () if not is_helper(m.id)]
+        events = [self._event(event, n, found, shift) for n, event in enumerate(window.event_mentions or ())]
+        return {layer: marks for layer, marks in (("entities", entities), ("events", events)) if layer in layers}
+
+    def _event(self, event: Happening, n: int, found: dict[str, Span], shift: int) -> Event:
+        where = f"event_mentions[{n}]"
+        arguments = []
+        for m, part in enumerate(event.arguments):
+            if part.entity_id not in found:
+                raise InputError(f"{where}.arguments[{m}].entity_id: {shown(part.entity_id)} is no entity of this line")
+            span = found[part.entity_id]
+            arguments.append(Argument(part.role, span.start, span.end, ref=own(part.entity_id) if part.ref is msgspec.UNSET else part.ref))
+        return Event(event.event_type, Span(*self._range(event.trigger, f"{where}.trigger", shift)), tuple(arguments), id=own(event.id))
+
+    def _range(self, mark: Mention | Trigger, where: str, shift: int) -> Range:
+        """The characters of some tokens, which must be those that the mark says."""
+        tokens = self.window.tokens
+        if not 0 <= mark.start < mark.end <= len(tokens):
+            raise InputError(f"{where}: tokens {mark.start} to {mark.end} of {len(tokens)}: they count from 0, the end is one past the last")
+        said = "".join(tokens[mark.start : mark.end])
+        if mark.text is not None and "".join(mark.text.split()) != "".join(said.split()):
+            surface = shown(" ".join(tokens[mark.start : mark.end]))
+            raise InputError(f"{where}.text: {shown(mark.text)} is not what the tokens {mark.start} to {mark.end} say: {surface}")
+        return self.places[mark.start][0] + shift, self.places[mark.end - 1][1] + shift
+
+
+def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
+    """One line a document."""
+    with path.open("wb") as file:
+        for document in documents:
+            if answered(document, losses):
+                count_rest(document, losses, HELD)
+                file.write(msgspec.json.encode(line(document, losses)) + b"\n")
+
+
+def line(document: Document, losses: Losses) -> dict[str, Any]:
+    """A document as TextEE has it."""
+    tokens = Indexed(document, losses)
+    links = Links(document, losses, tokens.place)
+    entities = [
+        _mention(links.add(entity, "T", entity), entity.label, found, tokens)
+        for n, entity in enumerate(document.entities or ())
+        if (found := tokens.of(entity, "entities", f"entities[{n}]"))
+    ]
+    held = [
+        (links.add(event, "E"), n, event, found)
+        for n, event in enumerate(document.events or ())
+        if (found := tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger"))
+    ]
+    events = [
+        {"id": id, "event_type": event.label, "trigger": _surface(found, tokens), "arguments": list(_arguments(event, n, tokens, links))}
+        for id, n, event, found in held
+    ]
+    helpers = [_mention(id, ARGUMENT, place, tokens) for place, id in links.helpers.items()]
+    return {
+        "doc_id": document.id,
+        "wnd_id": document.id,
+        "text": document.text,
+        "tokens": [document.text[start:end] for start, end in tokens.tokens],
+        "entity_mentions": entities + helpers,
+        "relation_mentions": [],
+        "event_mentions": events,
+        "layers": [layer for layer in ("entities", "events") if getattr(document, layer) is not None],
+    }
+
+
+def _arguments(event: Event, n: int, tokens: Indexed, links: Links) -> Iterator[dict[str, Any]]:
+    for m, argument in enumerate(event.arguments):
+        where = f"events[{n}].arguments[{m}]"
+        if found := tokens.of(argument, "arguments", where):
+            id, ref = links.of(argument), argument.ref
+            if ref is not None and (own(ref) is None or ref not in links.ids):
+                tokens.lose("refs to what is left out", where)
+                ref = None
+            surface = _surface(found, tokens)["text"]
+            yield {"entity_id": id, "role": argument.role, "text": surface, **({} if ref == own(id) else {"ref": ref})}
+
+
+def _mention(id: str, label: str, found: Range, tokens: Indexed) -> dict[str, Any]:
+    return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(found, tokens)}
+
+
+def _surface(found: Range, tokens: Indexed) -> dict[str, Any]:
+    """The tokens of a mark, the end past the last, and their text."""
+    first, last = found
+    return {"text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]], "start": first, "end": last + 1}

@@ -1,0 +1,259 @@
+"""In which unit are these offsets counted? Readings of start and end over a text, and which of them would make wrong ones right.
+
+    offsets   code-points (as in Document), utf-16 (code units, as in JavaScript and Java), utf-8 (bytes)
+    ends      exclusive, inclusive
+    newlines  as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where every \\r\\n of the text was one character
+    first     the offset of the first character: 0; 1 where offsets count from 1, or a byte order mark was counted; 3 for its bytes in UTF-8
+    form      as-is; NFC, NFD: counted on the text in this normal form
+
+The text itself is never changed. An offset that falls inside a character, such as between the halves of a surrogate pair, is an
+error. A map from offsets to characters is built once for each document, in time linear in its text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import groupby, pairwise, product
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.errors import DocumentError, UnknownName, shown
+
+Case = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
+Widths = npt.NDArray[np.int64]
+CHOICES: dict[str, dict[Any, str]] = {
+    "offsets": {"code-points": "", "utf-16": "offsets are UTF-16 code units", "utf-8": "offsets are bytes of UTF-8"},
+    "ends": {"exclusive": "", "inclusive": "ends are inclusive"},
+    "newlines": {"as-is": "", "crlf": "line ends were CRLF", "lf": "line ends were LF alone"},
+    "first": {0: "", 1: "offsets count from 1 or a byte order mark was counted", 3: "the bytes of a byte order mark were counted"},
+    "form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
+}
+UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
+MOST_OPTIONS = 2  # of a reading that is offered as a cause
+MOST_CAUSES = 3
+MOST_MARKS = 1000  # on one character; more are left as they are, since putting them in order takes the square of their number
+_LENGTH: dict[str, Callable[[str], int]] = {
+    "code-points": len,
+    "utf-16": lambda text: len(text.encode("utf-16-le")) // 2,
+    "utf-8": lambda text: len(text.encode()),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How offsets were counted. `Reading()` is how a Document counts them.
+
+    >>> Reading(offsets="utf-16").over("💩 Ada").span(3, 6)
+    (2, 5)
+    """
+
+    offsets: str = "code-points"
+    ends: str = "exclusive"
+    newlines: str = "as-is"
+    first: int | str = 0
+    form: str = "as-is"
+
+    def __post_init__(self) -> None:
+        """Raises UnknownName for a value that an option does not have."""
+        if str(self.first) in ("0", "1", "3"):
+            object.__setattr__(self, "first", int(self.first))
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UnknownName(f"value of {name}", getattr(self, name), map(str, known))
+
+    def options(self) -> dict[str, str]:
+        """The options that are not as in a Document."""
+        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: str(value) for name, (value, default) in given.items() if value != default}
+
+    @property
+    def plain(self) -> bool:
+        """Whether offsets are counted as in a Document."""
+        return self == PLAIN
+
+    def told(self) -> str:
+        """In words: "offsets are UTF-16 code units and ends are inclusive"."""
+        return " and ".join(CHOICES[name][getattr(self, name)] for name in self.options())
+
+    def over(self, text: str) -> Offsets:
+        """What turns offsets over a text into those of a Document."""
+        return Offsets(text, self)
+
+    def same(self, surface: str, stands: str) -> bool:
+        """Whether what is said to stand somewhere is what stands there, apart from the line ends and the form that this reading is about."""
+        return surface == stands or self._spelled(surface) == self._spelled(stands)
+
+    def _spelled(self, text: str) -> str:
+        text = text if self.newlines == "as-is" else text.replace("\r\n", "\n")
+        return text if self.form == "as-is" else _normal(text, self.form)
+
+
+PLAIN = Reading()
+
+
+class Offsets:
+    """Offsets over one text, turned into those of a Document."""
+
+    def __init__(self, text: str, reading: Reading) -> None:
+        """Build the map, where one is needed."""
+        self._text, self._reading = text, reading
+        widths = None if reading.plain else widths_of(text, reading)
+        self._before = None if widths is None else np.concatenate(([0], np.cumsum(widths)))
+        self._all = len(text) if self._before is None else int(self._before[-1])
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Start and end in code points, the end exclusive. Raises DocumentError, naming the field, for what is no place in the text.
+
+        Plain offsets come back as they are, unchecked: a Document checks them.
+        """
+        reading = self._reading
+        if reading.plain:
+            return start, end
+        return self._at(start, "start", 0), self._at(end, "end", 1 if reading.ends == "inclusive" else 0)
+
+    def _at(self, offset: int, field: str, more: int) -> int:
+        place = offset - int(self._reading.first) + more
+        unit = UNITS[self._reading.offsets]
+        if place < 0:
+            raise DocumentError(f"{offset} is before the text: offsets count from {self._reading.first}", field=field)
+        if place > self._all:
+            raise DocumentError(f"{offset} runs past the end of the text, which has {self._all} {unit}", field=field)
+        if self._before is None:
+            return place
+        # A character that was one with those before it has no width: a mark does not begin or end between them, but behind them all.
+        at = int(self._before.searchsorted(place, side="right")) - 1
+        if self._before[at] != place:
+            raise DocumentError(f"{offset} falls inside {shown(self._text[at])}, which was counted as {self._before[at + 1] - self._before[at]} {unit}", field=field)
+        return at
+
+
+def widths_of(text: str, reading: Reading) -> Widths | None:
+    """How many units each character was counted as; None where each was one."""
+    if text.isascii() and (reading.newlines == "as-is" or "\n" not in text):
+        return None
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    widths = np.ones(len(codes), np.int64)
+    above = {"code-points": (), "utf-16": (0xFFFF,), "utf-8": (0x7F, 0x7FF, 0xFFFF)}[reading.offsets]
+    for last in above:
+        widths += codes > last
+    feeds = codes == ord("\n")
+    paired = feeds & np.concatenate(([False], codes[:-1] == ord("\r")))
+    if reading.newlines == "crlf":
+        widths[feeds & ~paired] += 1
+    elif reading.newlines == "lf":
+        widths[paired] = 0
+    if reading.form != "as-is":
+        for start, end, piece in _changed(text, reading.form):
+            widths[start:end] = 0
+            widths[start] = _LENGTH[reading.offsets](piece)
+    return widths
+
+
+def _changed(text: str, form: str) -> Iterator[tuple[int, int, str]]:
+    """The stretches that are others in a normal form, each with what it becomes."""
+    begins = {character: _begins(character) for character in set(text)}
+    alone = {character: unicodedata.normalize(_form(form), character) for character in begins}
+    if all(begins[character] and alone[character] == character for character in begins):
+        return
+    starts = (at for at, character in enumerate(text) if begins[character] or not at or text[at - 1] == "\n")  # nothing composes with a line end
+    for start, end in pairwise([*starts, len(text)]):
+        if end - start > MOST_MARKS:
+            continue
+        piece = alone[text[start]] if end == start + 1 else unicodedata.normalize(_form(form), text[start:end])
+        if piece != text[start:end]:
+            yield start, end, piece
+
+
+def _normal(text: str, form: str) -> str:
+    at, pieces = 0, []
+    for start, end, piece in _changed(text, form):
+        pieces += [text[at:start], piece]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _begins(character: str) -> bool:
+    """Whether no normal form ever makes a character one with what stands before it, or moves it there."""
+    return character.isascii() or (not unicodedata.combining(unicodedata.normalize("NFD", character)[0]) and character not in _seconds())
+
+
+@cache
+def _seconds() -> frozenset[str]:
+    """The characters that do not combine, and yet compose with the one before them: vowel signs of Indic scripts, and Hangul jamo."""
+    pairs = (unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000))
+    jamo = map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)))
+    return frozenset(chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")).union(jamo)
+
+
+def _form(form: str) -> Literal["NFC", "NFD"]:
+    return "NFC" if form == "NFC" else "NFD"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A reading under which everything stands where it is said to, and how many did not without it."""
+
+    reading: Reading
+    mismatches: int
+
+    @property
+    def query(self) -> str:
+        """What reads a file so, behind its path: "?offsets=utf-16&ends=inclusive"."""
+        return "?" + "&".join(f"{name}={value}" for name, value in self.reading.options().items())
+
+    def __str__(self) -> str:
+        vanish = "the mismatch vanishes" if self.mismatches == 1 else f"all {self.mismatches:,} mismatches vanish"
+        return f"{vanish} if {self.reading.told()}; {self.query!r} behind the path reads it so"
+
+
+def causes(cases: Iterable[Case]) -> list[Cause]:
+    """The readings under which every surface is what stands at its place, the simplest first, at most three; none if nothing is wrong.
+
+    cases: text, start, end, and the surface that is said to stand there; those of one text one after the other.
+    """
+    alive, right, wrong = list(_readings()), list[list[Case]](), 0
+    for _, together in groupby(cases, key=lambda case: case[0]):
+        marks = list(together)
+        here = sum(not ok for ok in _stand(PLAIN, marks))
+        if not here:
+            right.append(marks)  # tried last, on the few readings that are left
+            continue
+        wrong += here
+        alive = [reading for reading in alive if all(_stand(reading, marks))]
+        if not alive:
+            return []
+    if not wrong:
+        return []
+    left = [reading for reading in alive if all(all(_stand(reading, marks)) for marks in right)]
+    simplest = [one for one in left if not any(_is_part(other.options(), one.options()) for other in left)]
+    return [Cause(reading, wrong) for reading in simplest[:MOST_CAUSES]]
+
+
+def _readings() -> Iterator[Reading]:
+    """Every reading that differs from a Document's in one way, then in two; those that are often met first."""
+    every = [Reading(*values) for values in product(*CHOICES.values())]
+    kept = [reading for reading in every if 0 < len(reading.options()) <= MOST_OPTIONS and (reading.first != 3 or reading.offsets == "utf-8")]
+    names = list(CHOICES)
+    yield from sorted(kept, key=lambda reading: (len(reading.options()), [names.index(name) for name in reading.options()]))
+
+
+def _stand(reading: Reading, marks: list[Case]) -> Iterator[bool]:
+    """Of each mark of a text, whether it stands where it is said to."""
+    text = marks[0][0]
+    offsets = reading.over(text)
+    for _, start, end, surface in marks:
+        try:
+            first, last = offsets.span(start, end)
+        except DocumentError:
+            yield False
+            continue
+        yield 0 <= first < last <= len(text) and reading.same(surface, text[first:last])
+
+
+def _is_part(less: Mapping[str, str], more: Mapping[str, str]) -> bool:
+    return len(less) < len(more) and less.items() <= more.items()

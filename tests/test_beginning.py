@@ -1,0 +1,91 @@
+"""A corpus begins, and grows, by one road."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from evalkit import InputError, load_corpus
+from evalkit.beginning import begun
+
+
+def evalkit(*arguments):
+    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """Two texts, one with the line ends of Windows."""
+    (tmp_path / "a.txt").write_bytes(b"Ada wrote.\r\nBo read.\r\n")
+    (tmp_path / "b.txt").write_text("Cy slept 👩‍👩‍👧.\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
+    made = evalkit("new", texts / "mine", "--text", texts / "a.txt", texts / "b.txt", "--language", "en", "--like", "evalkit-news")
+
+    assert made.returncode == 0
+    assert made.stdout.splitlines()[0] == f"{texts}/mine: 2 documents added: a, b"
+    corpus = load_corpus(texts / "mine")
+    assert [(document.id, document.text) for document in corpus] == [("a", "Ada wrote.\r\nBo read.\r\n"), ("b", "Cy slept 👩‍👩‍👧.\n")]
+    assert (corpus.schema.name, corpus.schema.version, "PERSON" in corpus.schema.labels) == ("mine", "0.1.0", True)
+    assert (texts / "mine/annotations/GUIDELINES.md").read_text(encoding="utf-8").startswith("# Annotation guidelines: mine\n")
+    assert evalkit("validate", texts / "mine").stdout == f"{texts}/mine: 2 documents, 0 entities, 0 events, 0 attributions: valid (offsets, texts and ids, labels, zones and rules of the schema)\n"
+
+
+def test_a_corpus_grows_and_what_is_there_stays(texts):
+    begun(texts / "mine", [texts / "a.txt"])
+    (texts / "mine/annotations/GUIDELINES.md").write_text("ours", encoding="utf-8")
+    (texts / "mine/annotations/entities.jsonl").write_text(json.dumps({"doc": "a", "label": "PER", "start": 0, "end": 3}) + "\n", encoding="utf-8")
+
+    added = begun(texts / "mine", [texts / "b.txt"])
+
+    assert added == ["b"]
+    assert [len(document.entities) for document in load_corpus(texts / "mine")] == [1, 0]
+    assert (texts / "mine/annotations/GUIDELINES.md").read_text(encoding="utf-8") == "ours"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"other", "a.txt: the corpus has a document 'a' already; rename the file"),
+        ("c.txt", b"Ada wrote.\r\nBo read.\r\n", "c.txt: the same text, byte for byte, as document 'a'"),
+        ("c.txt", b"\xff\xfe", "c.txt: not UTF-8 at byte 0; save it as UTF-8"),
+        ("c.txt", b" \n", "c.txt: holds no text"),
+        ("c.txt", b"\xef\xbb\xbfAda", "c.txt: begins with a byte order mark"),
+        ("c.txt", None, "c.txt: No such file or directory"),
+    ],
+)
+def test_a_text_that_cannot_be_one_is_refused_before_anything_is_written(texts, name, content, message):
+    begun(texts / "mine", [texts / "a.txt"])
+    before = (texts / "mine/corpus/corpus.jsonl").read_bytes()
+    (texts / "new").mkdir()
+    if content is not None:
+        (texts / "new" / name).write_bytes(content)
+
+    with pytest.raises(InputError, match=message):
+        begun(texts / "mine", [texts / "b.txt", texts / "new" / name])
+
+    assert (texts / "mine/corpus/corpus.jsonl").read_bytes() == before
+    assert not (texts / "mine/corpus/b.txt").exists()
+
+
+def test_a_folder_that_holds_something_else_is_refused(texts):
+    with pytest.raises(InputError, match="is there and holds no corpus; name a new folder"):
+        begun(texts, [texts / "a.txt"])
+
+
+def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
+    (texts / "CON aux..txt").write_text("Ada", encoding="utf-8")
+
+    begun(texts / "mine", [texts / "CON aux..txt"])
+
+    assert load_corpus(texts / "mine").ids == ["CON aux."]
+    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["corpus.jsonl", "text-000001.txt"]
+
+
+def test_no_text_is_refused():
+    run = evalkit("new", "somewhere")
+
+    assert (run.returncode, run.stderr) == (2, "evalkit: new: name the texts, as in evalkit new DIR --text a.txt b.txt\n")

@@ -1,0 +1,100 @@
+"""What is done with corpora, from the command line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from hub import TOKEN, Hub
+
+from evalkit import load_corpus
+from evalkit.formats import FORMATS
+
+
+def evalkit(*arguments, **environment):
+    command = [sys.executable, "-m", "evalkit.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_formats_lists_what_there_is():
+    listed = evalkit("formats").stdout.splitlines()
+
+    assert [line.split()[0] for line in listed] == list(FORMATS)
+    assert listed[2].split("  ")[-1] == "tokens and BIO tags in columns, as CoNLL-2003"
+
+
+def test_convert_says_what_is_left_out_and_where(tmp_path):
+    done = evalkit("convert", "evalkit-news", tmp_path / "news.conll")
+
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/news.conll: 1 document\n")
+    told = done.stderr.splitlines()
+    assert any(line.startswith(f"{tmp_path}/news.conll: not written: 26 events (document '000_fd35b6397ccf6caa', events[0]") for line in told)
+    assert any("5 attributions" in line for line in told)
+
+
+def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):
+    evalkit("convert", "evalkit-news", tmp_path / "news.txt", "--to", "conll")
+
+    done = evalkit("convert", tmp_path / "news.txt", tmp_path / "news.jsonl", "--from", "conll")
+
+    assert done.returncode == 0
+    assert len(load_corpus(tmp_path / "news.jsonl")[0].entities) == 61
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evalkit-news", "out.xyz"), "out.xyz: no format is known for '.xyz'; name it before a colon: jsonl:, directory:"),
+        (("evalkit-news", "connl:out"), "no format 'connl' in 'connl:out'; formats: jsonl, directory, conll"),
+        (("nowhere.jsonl", "out.conll"), "nowhere.jsonl: no such file or folder"),
+        (("evalkit-news", "conll:out?repairs=begin"), "no option 'repairs' in 'conll'; options: "),
+        (("evalkit-news", "conll:out?begin"), "conll:out?begin: 'begin': options behind a question mark are written KEY=VALUE, with & between them"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(tmp_path, arguments, message):
+    done = evalkit("convert", *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"evalkit: {message}")
+
+
+def test_a_corpus_is_not_written_over_itself(tmp_path):
+    load_corpus().save(tmp_path / "news.jsonl")
+
+    done = evalkit("convert", tmp_path / "news.jsonl", tmp_path / "news.jsonl")
+
+    assert (done.returncode, done.stderr) == (2, f"evalkit: OUT {tmp_path}/news.jsonl: is read or written by this very command; name another file\n")
+
+
+def test_a_card_is_written_and_checked(tmp_path):
+    written = evalkit("card", "-o", tmp_path / "README.md")
+    checked = evalkit("card", "--check", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text((tmp_path / "README.md").read_text(encoding="utf-8").replace("armed groups. | 19 |", "armed groups. | 18 |"), encoding="utf-8")
+    wrong = evalkit("card", "--check", tmp_path / "README.md")
+
+    assert (written.returncode, checked.returncode, wrong.returncode) == (0, 0, 2)
+    assert checked.stdout == f"{tmp_path}/README.md: the card of this corpus, with every section filled\n"
+    assert wrong.stderr.endswith("'Entity labels': ORG: 18 stands there, and the corpus has 19\n")
+
+
+def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):
+    with Hub() as hub:
+        there = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        shown = evalkit("publish", "me/news", "--dry-run", **there)
+        sent = evalkit("publish", "me/news", **there)
+        back = evalkit("validate", "hf://me/news", **there)
+
+    assert shown.stdout.splitlines()[-1] == "me/news: nothing was sent (--dry-run); the tag would be v1.0.0"
+    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "me/news: tagged v1.0.0")
+    assert back.returncode == 2
+    assert back.stderr.startswith("evalkit: me/news was published without its text; texts=DIR puts it back, from a folder that holds it")
+    assert load_corpus()[0].text[:20].encode() not in b"".join(hub.files("me/news").values())
+
+
+def test_scoring_reads_other_formats_and_says_what_they_lost(tmp_path):
+    load_corpus().save(tmp_path / "news.conll")
+
+    done = evalkit("score", tmp_path / "news.conll", tmp_path / "news.conll", "--boot", "0", "--metrics", "entities/strict")
+
+    assert done.returncode == 0
+    assert "micro" in done.stdout
