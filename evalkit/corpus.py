@@ -18,6 +18,7 @@ from evalkit.document import LAYERS, Document
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import Losses
+from evalkit.formats.units import causes
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
 from evalkit.schema import faults as schema_faults
 
@@ -155,8 +156,6 @@ def explained(error: LoadError, place: Location) -> LoadError:
     surfaces = getattr(place.module, "surfaces", None)
     if surfaces is None or place.options:
         return error
-    from evalkit.formats.units import causes
-
     told = [f"{place.path}: {cause}" for cause in causes(surfaces(place.path))]
     # What explains them all comes first, where it is read even if the list is cut.
     return LoadError([*told, *error.faults], more=error.more) if told else error

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 
 from evalkit.document import Document
 from evalkit.errors import InputError, MissingPackage, UnknownName, shown
+from evalkit.formats.losses import Losses
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,12 @@ class Location:
     @property
     def folder(self) -> Path:
         """The folder that the corpus lies in, or is: where its schema.json stands."""
-        named = self.format in ("hf", "brat") and self.path.suffix not in (".ann", ".txt")  # folders whose names may have dots
-        return self.path if named or self.path.is_dir() or not self.path.suffix else self.path.parent
+        if self.path.is_dir():
+            return self.path
+        files = {"hf": (), "directory": (), "brat": (".ann", ".txt"), "cas": (".xmi", ".json")}.get(self.format or "directory")
+        if files is None:  # a format of files
+            return self.path.parent
+        return self.path.parent if self.path.suffix in files or (self.format is None and self.path.suffix) else self.path
 
     @property
     def on_the_hub(self) -> bool:
@@ -96,6 +101,18 @@ def location_of(location: str | Path, **options: Any) -> Location:
     if query and "=" not in query:
         raise InputError(f"{location}: {shown(query)}: options behind a question mark are written KEY=VALUE, with & between them")
     return Location(name, path, {**given, **options})
+
+
+def documents_of(corpus: Any) -> Iterator[Document]:
+    """The documents of a corpus that is given, or that lies at a path. Raises LoadError for the first that is none."""
+    if not isinstance(corpus, (str, Path)):
+        yield from corpus or ()
+        return
+    place = location_of(corpus)
+    for _, found in place.module.parsed(place.path, Losses(), **place.options):
+        if not isinstance(found, Document):
+            raise found
+        yield found
 
 
 def split_prefix(location: str | Path) -> tuple[str | None, Path]:

@@ -32,6 +32,7 @@ import msgspec
 from evalkit.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats import Parsed, jsonl, units
+from evalkit.formats.distinct import distinct
 from evalkit.formats.linked import ARGUMENT, Links, is_helper, own, unannotated
 from evalkit.formats.losses import Losses
 from evalkit.formats.passages import Offsets, Passage, laid_out, roughly
@@ -198,7 +199,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     with path.open("wb") as file:
         file.write(begin)
         written = 0
-        for document in documents:
+        for document in distinct(documents, losses):
             if answered(document, losses):
                 count_rest(document, losses, HELD)
                 file.write((between if written else b"") + msgspec.json.encode(Writing(document, losses).line()))

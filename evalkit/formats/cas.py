@@ -33,6 +33,7 @@ from typing import Any
 from evalkit.document import Argument, Document, Entity, Event, Span
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName
 from evalkit.formats import Parsed
+from evalkit.formats.distinct import distinct
 from evalkit.formats.dkpro import failed, serialized
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.losses import Losses
@@ -186,7 +187,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, form: st
         raise UnknownName("form", form, FORMS)
     alone = path.suffix.removeprefix(".") in FORMS
     form = path.suffix.removeprefix(".") if alone else form
-    texts = {document.id: serialized(document, form, losses) for document in documents if not failed(document, losses)}
+    texts = {document.id: serialized(document, form, losses) for document in distinct(documents, losses) if not failed(document, losses)}
     if alone and len(texts) != 1:
         raise InputError(f"{path}: a CAS holds one document, and there are {len(texts)}; name a folder, as in cas:DIR")
     names = safe_names(["schema", *texts])[1:]  # schema.json is the schema's

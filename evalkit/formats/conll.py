@@ -46,7 +46,7 @@ from typing import Any
 
 from evalkit.document import LAYERS, Document
 from evalkit.errors import InputError, UnknownName, shown
-from evalkit.formats import Parsed, location_of
+from evalkit.formats import Parsed, documents_of
 from evalkit.formats.losses import Losses
 from evalkit.formats.rows import DOCSTART, TEXT, Columns, Rows
 from evalkit.formats.tagged import LETTERS, Reader
@@ -111,7 +111,7 @@ def write(
     Raises UnknownName for a value that an option does not have, InputError for a document whose entities were not annotated,
     or whose text is another in `beside`.
     """
-    writer = Writer(losses, tagging, separator, text, tokens, cut=_truth("cut", cut), beside=_documents(beside))
+    writer = Writer(losses, tagging, separator, text, tokens, cut=_truth("cut", cut), beside=documents_of(beside))
     blocks = [writer.block(document) for document in documents]
     path.write_bytes("".join(blocks).encode())
 
@@ -194,15 +194,3 @@ def _tags(sentences: list[list[Range]], entities: list[Placed], letters: str) ->
         said = begin + inside * (last - first - 1) + close if last > first else single
         tags[first : last + 1] = [f"{letter}-{label}" for letter in said]
     return tags
-
-
-def _documents(beside: Any) -> Iterable[Document]:
-    """The documents of a corpus that is given, or lies at a path. Raises LoadError for the first that is none."""
-    if not isinstance(beside, (str, Path)):
-        yield from beside or ()
-        return
-    place = location_of(beside)
-    for _, found in place.module.parsed(place.path, Losses(), **place.options):
-        if not isinstance(found, Document):
-            raise found
-        yield found

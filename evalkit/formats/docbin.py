@@ -44,7 +44,7 @@ import msgspec
 
 from evalkit.document import Document, Entity, Event, Span
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
-from evalkit.formats import Parsed, jsonl, location_of
+from evalkit.formats import Parsed, documents_of, jsonl
 from evalkit.formats.bins import Found, docs, vocabulary
 from evalkit.formats.losses import Losses
 from evalkit.formats.pieces import edges, laid, tokenizer
@@ -184,7 +184,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, lang: st
     beside: a corpus, documents, or the path of a corpus.
     Raises UnknownName for a way to align that is none, InputError for a language without tokenizer, or where a text is another in `beside`.
     """
-    writer = Writer(losses, lang, align, _documents(beside))
+    writer = Writer(losses, lang, align, documents_of(beside))
     from spacy.tokens import DocBin
 
     packed = DocBin(store_user_data=True)
@@ -264,15 +264,3 @@ def _marks(document: Document) -> Iterator[Range]:
     """What is to be a span of tokens."""
     spans: list[Any] = [*(document.entities or ()), *(event.trigger for event in document.events or ())]
     yield from ((span.start, span.end) for span in spans if not span.fragments)
-
-
-def _documents(beside: Any) -> Iterator[Document]:
-    """The documents of a corpus that is given, or lies at a path. Raises LoadError for the first that is none."""
-    if not isinstance(beside, (str, Path)):
-        yield from beside or ()
-        return
-    place = location_of(beside)
-    for _, found in place.module.parsed(place.path, Losses(), **place.options):
-        if not isinstance(found, Document):
-            raise found
-        yield found

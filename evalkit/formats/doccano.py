@@ -26,6 +26,7 @@ import msgspec
 from evalkit.document import Document, Entity
 from evalkit.errors import LoadError, shown
 from evalkit.formats import Parsed, exported, jsonl
+from evalkit.formats.distinct import distinct
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
 from evalkit.formats.losses import Losses
 from evalkit.formats.records import record
@@ -114,7 +115,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
     with path.open("wb") as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.writable(documents, losses, HELD, unannotated=True):
+        for document in exported.writable(distinct(documents, losses), losses, HELD, unannotated=True):
             line: dict[str, Any] = {"id": document.id, "text": document.text}
             if document.entities is not None:
                 line |= {"entities": [_entity(entity) for entity in document.entities], "relations": [], "Comments": []}

@@ -31,6 +31,7 @@ import msgspec
 from evalkit.document import Argument, Document, Entity, Event, Span
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats import Parsed
+from evalkit.formats.distinct import SAME, distinct
 from evalkit.formats.indices import Indexed, rebuilt
 from evalkit.formats.losses import Losses
 from evalkit.formats.records import answered, count_rest, records, switch
@@ -146,7 +147,7 @@ def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
 def write(documents: Iterable[Document], path: Path, losses: Losses, *, dataset: str = "evalkit") -> None:
     """One line a document."""
     with path.open("wb") as file:
-        for document in documents:
+        for document in distinct(documents, losses, trimmed=True):
             if answered(document, losses):
                 count_rest(document, losses, HELD)
                 file.write(msgspec.json.encode(line(document, losses, dataset)) + b"\n")
@@ -164,8 +165,14 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     for n, entity in enumerate(document.entities or ()):
         if found := tokens.of(entity, "entities", f"entities[{n}]"):
             ner[tokens.sentence(found[0])].append([*found, entity.label])
-    for event, sentence in (item for one in held if (item := _written(one, tokens))):
-        events[sentence].append(event)
+    for one in held:
+        if not (item := _written(one, tokens)):
+            continue
+        event, sentence = item
+        if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
+            tokens.lose(f"events {SAME}", f"events[{one[0]}]")
+        else:
+            events[sentence].append(event)
     return {
         "doc_key": document.id,
         "dataset": dataset,

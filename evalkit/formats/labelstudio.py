@@ -9,13 +9,13 @@ such files are refused, and the message says how to read them. In the text of a 
 Studio writes it.
 
 Reading, options: text=KEY, where several keys of the data hold text and none is called "text"; annotator=WHO (completed_by, as a
-number or an address; default: each task's first annotation); predictions=true (those are read; annotator= is then their model_version);
+number or an address; default: each task's first annotation); answers=predictions (those are read; annotator= is then their model_version);
 offsets=, ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the task, else "doc-N". A region
 with several labels is an entity each, of which the first has the id. A task without an annotation was not annotated (in JSON-MIN it
 is not there). The rest of the data is meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results that are no labels, such as
 choices and relations, regions without a label, predictions, drafts, and how a task was made (times, project).
 
-Writing. Tasks in full, from_name="label" and to_name="text"; option predictions=true writes a model's output as predictions. Losses:
+Writing. Tasks in full, from_name="label" and to_name="text"; option answers=predictions writes a model's output as such. Losses:
 discontinuous entities, attributes, events, attributions, zones, documents that failed. All else comes back: ids, order, scores, meta that
 holds something.
 """
@@ -29,13 +29,14 @@ from typing import Any
 import msgspec
 
 from evalkit.document import Document, Entity
-from evalkit.errors import shown
+from evalkit.errors import UnknownName, shown
 from evalkit.formats import Parsed, exported
+from evalkit.formats.distinct import distinct
 from evalkit.formats.losses import Losses
-from evalkit.formats.records import switch
 from evalkit.formats.tasks import ID, Wanted, drafts
 from evalkit.formats.units import Case, Reading
 
+ANSWERS = ("annotations", "predictions")
 HELD = {"entities", "entities.id", "entities.score", "meta"}
 
 
@@ -45,7 +46,7 @@ def parsed(
     *,
     text: str | None = None,
     annotator: str | int | None = None,
-    predictions: bool | str = False,
+    answers: str = "annotations",
     offsets: str = "code-points",
     ends: str = "exclusive",
     newlines: str = "as-is",
@@ -56,8 +57,14 @@ def parsed(
 
     Raises UnknownName for a value that an option does not have, or an annotator who is in no task; InputError where the file is no such list.
     """
-    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=switch("predictions", predictions))
+    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=_known(answers) == "predictions")
     return exported.documents(drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form))
+
+
+def _known(answers: str) -> str:
+    if answers not in ANSWERS:
+        raise UnknownName("value of answers", answers, ANSWERS)
+    return answers
 
 
 def surfaces(path: Path) -> Iterable[Case]:
@@ -65,11 +72,11 @@ def surfaces(path: Path) -> Iterable[Case]:
     return exported.cases(drafts(path, Losses(), Wanted()))
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, predictions: bool | str = False) -> None:
+def write(documents: Iterable[Document], path: Path, losses: Losses, *, answers: str = "annotations") -> None:
     """One line a task. What cannot be written is said above."""
-    key = "predictions" if switch("predictions", predictions) else "annotations"
+    key = _known(answers)
     with path.open("wb") as file:
-        for n, document in enumerate(exported.writable(documents, losses, HELD, unannotated=True)):
+        for n, document in enumerate(exported.writable(distinct(documents, losses), losses, HELD, unannotated=True)):
             task = {"id": n + 1, "data": _data(document, losses), key: [] if document.entities is None else [_annotation(document, key)]}
             file.write((b",\n" if n else b"[\n") + msgspec.json.encode(task))
         file.write(b"\n]\n" if file.tell() else b"[]\n")

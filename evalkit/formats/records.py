@@ -37,7 +37,7 @@ def record(line: dict[str, Any], kind: type[T], place: str, losses: Losses) -> T
         message, _, path = str(error).partition(" - at `$")
         value = _value(line, re.findall(r"\w+", path))
         return LoadError([f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"])
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    known = set(kind.__struct_encode_fields__)
     for key, value in line.items():
         if key not in known and value not in (None, [], {}, ""):
             losses.add(f"values of the key {shown(key)}", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -131,8 +132,10 @@ def _decoded(raw: bytes, place: str) -> dict[str, Any] | LoadError:
 def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
     if isinstance(error, msgspec.ValidationError):
-        return str(error).replace("`", "'")
+        return str(error).partition(" - at ")[0].replace("`", "'")
     return f"not JSON: {error}"
 
 
@@ -166,7 +169,7 @@ class Reader:
         done = [one for one in getattr(task, name) or () if not one.was_cancelled]
         self._lose("annotations that were cancelled", len(getattr(task, name) or ()) - len(done))
         if not self._wanted.predictions:
-            self._lose("predictions (predictions=true reads them)", len(task.predictions or ()))
+            self._lose("predictions (answers=predictions reads them)", len(task.predictions or ()))
         else:
             self._lose("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
@@ -188,7 +191,7 @@ class Reader:
             self._lose("annotations by others", 1)
             return None
         seen.add(id)
-        self._lose("records of how a task was made, such as times and the project", len(raw.keys() & OURS - {"id"}))
+        self._lose("records of how a task was made, such as times and the project", bool(raw.keys() & OURS - {"id"}))
         found: list[Stretch] = []
         for name in marks:
             result = [{"type": "labels", "value": value} for value in raw[name]]
@@ -202,9 +205,7 @@ class Reader:
             if item.get("type") != "labels":
                 self._lose(f"results of type {shown(item.get('type'))}", 1)
                 continue
-            region = record({key: item[key] for key in ("id", "value", "score") if key in item}, Region, f"{self._place}: {at}[{n}]", Losses())
-            if isinstance(region, LoadError):
-                raise region
+            region = _region(item, f"{self._place}: {at}[{n}]")
             value, score = region.value, region.score if region.score is not None else region.value.score
             self._lose("regions without a label", not value.labels)
             self._lose("notes on regions", bool(item.get("meta")))
@@ -228,6 +229,16 @@ class Reader:
     def _lose(self, what: str, count: int) -> None:
         if count:
             self._losses.add(what, self._place, int(count))
+
+
+def _region(item: dict[str, Any], place: str) -> Region:
+    """A result as a region. Raises LoadError."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(item, Region)
+    found = record(item, Region, place, Losses())  # slower, and says what is wrong
+    if isinstance(found, LoadError):
+        raise found
+    return found
 
 
 class _Spelling:
