@@ -12,7 +12,6 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     tags        what spans does a sequence of BIO tags say?
     formats     how are documents written down?
     corpus      where do documents come from, and go?
-    beginning   how does a corpus begin?
     grounding   where in the text is what the model quoted?
     models      what can be evaluated?
     runs        what is kept of a run, so that it goes on where it stopped?
@@ -48,6 +47,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     verify      is a result what it says?
     curves      where should the threshold be?
     card        what is said of a data set on its own page?
+    beginning   how does a corpus begin?
     quoting     what of the texts would go out with a data set that is published without them?
     croissant   how is a data set described for programs?
     assembling  what is published of a corpus?

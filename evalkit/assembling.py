@@ -27,6 +27,7 @@ from evalkit.corpus import Corpus
 from evalkit.croissant import File, croissant
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, shown
+from evalkit.formats.hub import count_digits
 from evalkit.formats.losses import Losses
 from evalkit.formats.table import rows
 from evalkit.formats.withheld import digest
@@ -74,6 +75,7 @@ def assembled(corpus: Corpus, folder: Path, *, repo: str, card: str, licence: st
     _write(folder, "LICENSE", licence)
     if corpus.schema is not None:
         save_schema(corpus.schema, folder / "schema.json")
+    count_digits(documents, losses)
     _write_rows(folder, documents, with_text=with_text)
     if with_text:
         _write_texts(folder, documents)

@@ -1,6 +1,7 @@
 """How does a corpus begin? Texts are put into a folder, byte for byte, beside guidelines and a schema to fill: the same layout as the bundled one.
 
-What is there already stays as it is: a corpus grows by the same road on which it began.
+What is there already stays as it is: a corpus grows by the same road on which it began. A new text is said to be annotated in no layer
+(`"layers": []` in its line of corpus.jsonl), so that nobody takes it for one in which nothing was found.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from evalkit.card.part import to_fill
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats.directory import Text
 from evalkit.formats.jsonl import decoded
@@ -30,6 +32,13 @@ One section for each label of schema.json: what it is, what it is not, two examp
 ## Hard cases
 Each question that came up, and how it was decided.
 
+## How it is written down
+One annotation a line in entities.jsonl, events.jsonl and attributions.jsonl beside this file, with the text's id under `doc`:
+
+    {"doc": "ID", "label": "PERSON", "start": 0, "end": 3, "text": "Ada"}
+
+A text counts as annotated in a layer once its line in corpus/corpus.jsonl names it: "layers": ["entities"].
+
 ## How it was annotated
 Who or what annotated, independently or not, how differences were settled, and how well the passes agree (`evalkit score`).
 """
@@ -42,6 +51,8 @@ def begun(folder: Path, texts: Sequence[Path], *, schema: Schema | None = None, 
     Raises InputError for a text that cannot be one, or whose id or content the corpus has, before anything is written.
     """
     known = list(_known(folder))
+    if known and schema is not None:
+        raise InputError(f"{folder}: has a schema of its own; another is for a new corpus")
     rows = list(_rows(texts, known, language, provenance, rights))
     where, annotations = folder / "corpus", folder / "annotations"
     where.mkdir(parents=True, exist_ok=True)
@@ -49,9 +60,12 @@ def begun(folder: Path, texts: Sequence[Path], *, schema: Schema | None = None, 
     for row, raw in rows:
         with (where / row.file).open("xb") as file:
             file.write(raw)
-    with (where / "corpus.jsonl").open("ab") as file:
+    with (where / "corpus.jsonl").open("ab+") as file:
+        if file.tell():
+            file.seek(-1, 2)
+            file.write(b"" if file.read(1) == b"\n" else b"\n")
         file.writelines(msgspec.json.encode(row) + b"\n" for row, _ in rows)
-    _filled(annotations, folder.resolve().name, schema)
+    _filled(folder, folder.resolve().name, schema)
     return [row.id for row, _ in rows]
 
 
@@ -72,7 +86,7 @@ def _rows(texts: Sequence[Path], known: Sequence[Text], language: str | None, pr
     ids, digests, files = ({getattr(row, name): row.id for row in known} for name in ("id", "sha256", "file"))
     for path in texts:
         raw = _read(path)
-        row = Text(path.stem, _file_name(path, files), hashlib.sha256(raw).hexdigest(), language, provenance, rights)
+        row = Text(path.stem, _file_name(path, files), hashlib.sha256(raw).hexdigest(), language, provenance, rights, layers=())
         if row.id in ids:
             raise InputError(f"{path}: the corpus has a document {shown(row.id)} already; rename the file")
         if row.sha256 in digests:
@@ -103,11 +117,13 @@ def _file_name(path: Path, taken: dict[str, str]) -> str:
     return name if name not in taken else f"text-{len(taken) + 1:06}.txt"
 
 
-def _filled(annotations: Path, name: str, schema: Schema | None) -> None:
-    """Guidelines and a schema to fill, where there are none."""
-    guidelines, declared = annotations / "GUIDELINES.md", annotations / "schema.json"
+def _filled(folder: Path, name: str, schema: Schema | None) -> None:
+    """Guidelines, a schema and the words of a card to fill, where there are none."""
+    guidelines, declared, card = folder / "annotations" / "GUIDELINES.md", folder / "annotations" / "schema.json", folder / "corpus" / "card.md"
+    if not card.exists():
+        card.write_text(to_fill(name), encoding="utf-8")
     if not guidelines.exists():
-        guidelines.write_text(GUIDELINES.format(name=name), encoding="utf-8")
+        guidelines.write_text(GUIDELINES.replace("{name}", name), encoding="utf-8")
     if not declared.exists():
         base = schema or Schema()
         save_schema(msgspec.structs.replace(base, name=name, version="0.1.0", guidelines="GUIDELINES.md"), declared)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from evalkit.assembling import licence_of
 from evalkit.beginning import begun
-from evalkit.card import described, faults
+from evalkit.card import REPO, described, faults, where_part_is
+from evalkit.card.part import Part, read_part, split
 from evalkit.corpus import Corpus, explained, load_corpus, located, parsed, schema_at, whole
-from evalkit.errors import InputError, LoadError
+from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats import FORMATS, location_of
 from evalkit.formats.losses import Losses
 from evalkit.joining import is_jsonl
@@ -20,6 +24,8 @@ from evalkit.options import CorpusPath, Output, check_writable, put
 from evalkit.publish import publish as published
 from evalkit.scores import Scores
 from evalkit.summary import many
+
+SHOWN = 5  # places in which a card departs from the one that would be written
 
 
 def validate(corpus: CorpusPath = None) -> None:
@@ -68,7 +74,8 @@ def new(
         raise InputError("new: name the texts, as in evalkit new DIR --text a.txt b.txt")
     added = begun(folder, every, schema=load_corpus(like).schema if like else None, language=language, provenance=provenance, rights=rights)
     print(f"{folder}: {many(len(added), 'document')} added: {', '.join(added[:5])}{' …' * (len(added) > 5)}")
-    print(f"next: the rules in {folder}/annotations/GUIDELINES.md, the labels in schema.json beside it, annotations one a line; evalkit validate {folder}")
+    print(f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written down, and labels in schema.json beside it; evalkit validate {folder}")
+    print(f"to publish it: the words of its card in {folder}/corpus/card.md, and who may do what in {folder}/corpus/LICENSE")
 
 
 def formats() -> None:
@@ -94,7 +101,9 @@ def card(
         wrong = list(faults(read_text(check), read(corpus), name=str(check)))
         if wrong:
             raise LoadError(wrong)
-        print(f"{check}: the card of this corpus, with every section filled")
+        print(f"{check}: every section is filled, and the counts are those of this corpus")
+        for line in differing(read_text(check), corpus, with_text=with_text):
+            print(f"{check}:{line}")
         return
     check_writable(output, corpus)
     scores = Scores.load(results) if results else None
@@ -106,7 +115,7 @@ def publish(
     corpus: CorpusPath = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
-    with_text: Annotated[bool, typer.Option("--with-text", help="Send the texts too. Without it offsets and digests go out, and no word of them.")] = False,
+    with_text: Annotated[bool, typer.Option("--with-text", help="Send the texts too. Without it offsets and digests go out, and nothing that quotes them.")] = False,
     revision: Annotated[str | None, typer.Option("--revision", help="The branch; the Hub's default is main.")] = None,
     private: Annotated[bool, typer.Option("--private", help="Make a data set that only you see.")] = False,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing.")] = False,
@@ -116,13 +125,34 @@ def publish(
 ) -> None:
     """Publish a corpus on the Hugging Face Hub: card, tables, schema, licence, Croissant file, and a version tag."""
     known, place = read(corpus), located(corpus)
-    told = read_text(card_file) if card_file else described(corpus, corpus=known, with_text=with_text, repo=repo)
+    told = read_text(card_file).replace(REPO, repo) if card_file else described(corpus, corpus=known, with_text=with_text, repo=repo)
     terms = read_text(licence) if licence else licence_of(place.path)
+    if card_file and where_part_is(corpus).is_file():
+        check_terms(split(told, str(card_file))[0], read_part(where_part_is(corpus)), card_file)
     sending = published(
         known, repo, card=told, licence=terms, with_text=with_text, dry_run=dry_run, revision=revision, private=private, create_pr=create_pr, tag=tag
     )
     for line in sending:
         print(line, flush=True)
+
+
+def differing(text: str, corpus: str | None, *, with_text: bool) -> Iterator[str]:
+    """Where a card departs from the one that would be written: a person may have meant it, and a reader should know."""
+    found = re.search(r'load_dataset\("([^"]+)"', text)
+    wanted = described(corpus, with_text=with_text, repo=found[1] if found else REPO).splitlines()
+    lines = text.splitlines()
+    changed = [tag for tag in SequenceMatcher(None, wanted, lines, autojunk=False).get_opcodes() if tag[0] != "equal"]
+    for _, _, _, start, end in changed[:SHOWN]:
+        yield f"{start + 1}: not as evalkit card writes it: {shown(' '.join(lines[start:end]) or 'lines are missing')}"
+    if len(changed) > SHOWN:
+        yield f" and {len(changed) - SHOWN} more places"
+
+
+def check_terms(metadata: Mapping[str, Any], part: Part, where: Path) -> None:
+    """Refuse a card that states other terms or another language than the corpus's own words do."""
+    for name in ("license", "license_name", "license_link", "language", "annotations_creators"):
+        if metadata.get(name) != part.metadata.get(name):
+            raise InputError(f"{where}: {name}: {shown(metadata.get(name))}, and {part.where} says {shown(part.metadata.get(name))}; change one of them")
 
 
 def read_text(path: Path) -> str:

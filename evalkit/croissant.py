@@ -38,6 +38,7 @@ RAI = {
     "rai:dataSocialImpact":            "Out-of-Scope Use",
     "rai:dataReleaseMaintenancePlan":  "Dataset Card Contact",
 }  # fmt: skip
+_SOCIAL = re.compile(r"^[-*] \*\*Social impact\.\*\* (.*?)(?=^[-*#] |^#|\Z)", re.MULTILINE | re.DOTALL)
 RELEASES = "A published version keeps its tag, which is made of the version of its schema; what is corrected is published as a new version."
 HOLDS = {
     "documents":       "A row a document, its marks nested. Arguments and fragments are in the other record sets.",
@@ -138,6 +139,8 @@ def _responsible(data: Mapping[str, Any], body: str) -> dict[str, str]:
     if missing:
         raise LoadError(f"README.md: no words under {title!r}, which croissant.json takes from there" for title in missing)
     fields = {field: said[title] for field, title in RAI.items()}
+    if found_point := _SOCIAL.search(said["Bias, Risks, and Limitations"]):  # the template has no section of its own for it
+        fields["rai:dataSocialImpact"] = " ".join(found_point[1].split())
     fields["rai:dataReleaseMaintenancePlan"] = f"{RELEASES} {fields['rai:dataReleaseMaintenancePlan']}"
     if "machine-generated" in _listed(data.get("annotations_creators")):
         fields["rai:machineAnnotationTools"] = said["Who are the annotators?"]

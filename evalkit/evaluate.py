@@ -18,7 +18,7 @@ from evalkit.corpus import Corpus, load_corpus, schema_at
 from evalkit.document import Document
 from evalkit.errors import InputError, UnknownName, shown
 from evalkit.formats import location_of
-from evalkit.formats.jsonl import documents_at_most
+from evalkit.formats.blocks import documents_at_most
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
 from evalkit.joining import Part, Source, is_jsonl

@@ -19,7 +19,7 @@ from evalkit.chunk import Chunk
 from evalkit.corpus import Corpus
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, shown
-from evalkit.formats import jsonl
+from evalkit.formats import blocks
 from evalkit.schema import Schema
 
 CHUNK = 64  # documents that are read at once: few enough that they stay in the processor's cache until they are rows
@@ -107,7 +107,7 @@ class Filed:
         self._path, self._whole = part.path, not isinstance(file, Part)
         self._waiting: dict[str, Any] = {}
         self._ids: set[str] = set()
-        self._reader = jsonl.Reader(*part)
+        self._reader = blocks.Reader(*part)
         self._lines: dict[str, int] | None = None
 
     def of(self, golden: Chunk) -> Chunk:
@@ -130,7 +130,7 @@ class Filed:
         if id in self._waiting or self._lines is None:
             return self._waiting.pop(id, None)
         at = self._lines.pop(id, None)
-        return None if at is None else jsonl.document_at(self._path, at)
+        return None if at is None else blocks.document_at(self._path, at)
 
     def _read(self, lines: int | None = None) -> Chunk | None:
         chunk = self._reader.read(lines)
@@ -141,7 +141,7 @@ class Filed:
     def _index(self) -> dict[str, int]:
         """Where the line of each document begins that was not read yet."""
         lines: dict[str, int] = {}
-        for id, at in jsonl.index(self._path):
+        for id, at in blocks.index(self._path):
             if id in lines:
                 raise LoadError([f"{self._path}: id: {shown(id)} stands for two documents; ids name one document each"])
             lines[id] = at
@@ -165,8 +165,8 @@ def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
     sizes = gold.stat().st_size, predicted.stat().st_size
     cuts = [(0, 0)]
     for k in range(1, n):
-        found = jsonl.line_after(gold, sizes[0] * k // n)
-        at = None if found is None else jsonl.line_of_id(predicted, found[0], sizes[1] * k // n)
+        found = blocks.line_after(gold, sizes[0] * k // n)
+        at = None if found is None else blocks.line_of_id(predicted, found[0], sizes[1] * k // n)
         if found is not None and at is not None and found[1] > cuts[-1][0] and at > cuts[-1][1]:
             cuts.append((found[1], at))
     cuts.append(sizes)
@@ -180,7 +180,7 @@ def _chunks(gold: Corpus | Path | Part) -> Generator[Chunk, None, None]:
         return
     seen: set[str] = set()
     part = gold if isinstance(gold, Part) else Part(gold, 0, -1)
-    with closing(jsonl.Reader(*part)) as reader:
+    with closing(blocks.Reader(*part)) as reader:
         while (chunk := reader.read()) is not None:
             _note(chunk, seen, part.path)
             yield chunk

@@ -29,7 +29,8 @@ from evalkit.summary import many
 
 T = TypeVar("T")
 OURS = ("data/", "texts/", "schema.json")  # what an earlier version may have left on the Hub
-_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][\w.+-]+)?")
 
 
@@ -42,6 +43,8 @@ class HubError(EvalkitError):
 def tag_of(corpus: Corpus, tag: str | None = None) -> str:
     """The tag of a version: as asked, or v and the version of the schema. Raises InputError where there is none."""
     if tag is not None:
+        if not _TAG.fullmatch(tag) or ".." in tag or tag.endswith((".", ".lock", "/")):
+            raise InputError(f"--tag {shown(tag)}: letters, digits, and . _ - between them would do")
         return tag
     version = corpus.schema.version if corpus.schema else ""
     if not _VERSION.fullmatch(version):
@@ -68,8 +71,8 @@ def publish(
     the version. dry_run: send nothing, and ask the Hub nothing.
     Raises InputError where the corpus or its card is not fit to be published, HubError where the Hub does not do as asked.
     """
-    if not _REPO.fullmatch(repo):
-        raise InputError(f"{shown(repo)}: name the data set as OWNER/NAME")
+    if not _REPO.fullmatch(repo) or any(sign in repo for sign in ("--", "..")) or repo.endswith((".git", "-", ".")) or "-/" in repo or "./" in repo:
+        raise InputError(f"{shown(repo)}: name the data set as OWNER/NAME, in letters, digits, and single . _ - between them")
     if create_pr and (tag is not None or revision is not None):
         raise InputError("--create-pr: a pull request goes to main and gets no tag; publish without it to tag a version or change a branch")
     wrong = list(faults(card, corpus, with_text=with_text))
@@ -140,15 +143,17 @@ class Hub:
         elif private and not there.private:
             raise InputError(f"{self.repo}: is there already, and public; make it private in its settings, or publish without --private")
         at = self.tagged(made, tag) if there is not None and tag else None
-        if at:
-            yield f"{self.repo}: holds these files already, as {tag} ({at[:8]}); nothing was sent"
+        if at and not self.differing(made, self.revision):
+            yield f"{self.repo}: {self.revision} holds these files already, as {tag} ({at[:8]}); nothing was sent"
             return
         if self.revision != "main":
             self.asked(f"making the branch {self.revision}", self.api.create_branch, branch=self.revision, exist_ok=True)
             self.done.append(f"made the branch {self.revision}")
         yield from self.warnings(made)
         yield self.sent(made, create_pr=create_pr, tag=tag)
-        if tag:
+        if at:
+            yield f"{self.repo}: {tag} stays where it is ({at[:8]}), with the same files"
+        elif tag:
             self.asked(f"making the tag {tag}", self.api.create_tag, tag=tag, revision=self.commit)
             yield f"{self.repo}: tagged {tag}"
 
@@ -178,11 +183,21 @@ class Hub:
         at = next((of.target_commit for of in refs.tags if of.name == tag), None)
         if at is None:
             return None
-        held = {of.path: of for of in self.asked(f"asking for the files of {tag}", self.api.list_repo_tree, revision=tag, recursive=True)}
-        differing = [file.path for file in made.files if file.path not in held or not _same(made.folder / file.path, file, held[file.path])]
+        differing = self.differing(made, tag)
         if differing:
             raise InputError(f"{self.repo}: {tag} is there ({at[:8]}) with other files ({', '.join(differing[:3])}); raise the version in schema.json, or name a --tag")
         return str(at)
+
+    def differing(self, made: Assembled, revision: str) -> list[str]:
+        """The files that a branch or tag lacks, or holds otherwise; all of them where there is no such branch."""
+        from huggingface_hub.errors import RevisionNotFoundError
+
+        with self.told(f"asking for the files of {revision}"):
+            try:
+                held = {of.path: of for of in self.api.list_repo_tree(self.repo, repo_type="dataset", revision=revision, recursive=True)}
+            except RevisionNotFoundError:
+                held = {}
+        return [file.path for file in made.files if file.path not in held or not _same(made.folder / file.path, file, held[file.path])]
 
     def held(self) -> list[str]:
         """The paths of the files on the branch."""

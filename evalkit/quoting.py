@@ -1,10 +1,11 @@
 """What of the texts would go out with a data set that is published without them?
 
-A word is a run of letters and digits, whatever its case. A value quotes where it shares QUOTED words in a row with any text of the
+A word is a run of letters and digits, whatever its case; in scripts without spaces each character is one. A value quotes where it shares QUOTED words in a row with any text of the
 corpus, or where all of it stands in its own document's text, word for word; a value that the schema declares does not quote.
 What people wrote for all to read (the card, the licence, the schema) quotes from PROSE words in a row: fewer are shared by chance.
 
-Attributes and entries of `meta` that quote are left out, and counted. Ids and labels cannot be, and are refused.
+Attributes and entries of `meta` that quote are left out, and counted. Ids and labels cannot be, and are refused; an id quotes as soon as
+it is two words or more that stand in its text.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 import msgspec
 
 from evalkit.document import LAYERS, Document
-from evalkit.errors import shown
+from evalkit.errors import InputError, shown
 from evalkit.formats.losses import Losses
 from evalkit.schema import Schema
 
 QUOTED = 4
 PROSE = 8
-_WORD = re.compile(r"[^\W_]+")
+_SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # scripts without spaces
+_WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+")
 
 
 def words(value: str) -> list[str]:
@@ -88,10 +90,19 @@ def discreet(documents: Iterable[Document], quotes: Quotes, schema: Schema | Non
     declared = schema.attributes if schema else {}
     for document in documents:
         plain = f" {' '.join(words(document.text))} "
+        _refuse_quoting_ids(document, plain)
         changed: dict[str, Any] = {layer: tuple(_marks(document, layer, quotes, plain, declared, losses)) for layer in LAYERS if getattr(document, layer)}
         if document.meta:
             changed["meta"] = _meta(document, quotes, plain, losses)
         yield msgspec.structs.replace(document, **changed)
+
+
+def _refuse_quoting_ids(document: Document, plain: str) -> None:
+    for layer in LAYERS:
+        for index, mark in enumerate(getattr(document, layer) or ()):
+            found = words(mark.id or "")
+            if len(found) > 1 and f" {' '.join(found)} " in plain:
+                raise InputError(f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands in the text; another id would do, or publishing with the texts (--with-text)")
 
 
 def _marks(document: Document, layer: str, quotes: Quotes, plain: str, declared: Mapping[str, Any], losses: Losses) -> Iterator[Any]:
@@ -99,7 +110,7 @@ def _marks(document: Document, layer: str, quotes: Quotes, plain: str, declared:
         left_out = [
             name
             for name, value in (mark.attributes or {}).items()
-            if quotes.first(name) or (isinstance(value, str) and value not in strings(declared.get(name)) and _quotes(value, quotes, plain, 1))
+            if _quotes(name, quotes, plain, 2) or (isinstance(value, str) and value not in strings(declared.get(name)) and _quotes(value, quotes, plain, 1))
         ]
         if left_out:
             losses.add("attributes that quote the text", f"document {shown(document.id)}, {layer}[{index}]", len(left_out))

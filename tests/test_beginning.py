@@ -38,11 +38,13 @@ def test_a_corpus_grows_and_what_is_there_stays(texts):
     begun(texts / "mine", [texts / "a.txt"])
     (texts / "mine/annotations/GUIDELINES.md").write_text("ours", encoding="utf-8")
     (texts / "mine/annotations/entities.jsonl").write_text(json.dumps({"doc": "a", "label": "PER", "start": 0, "end": 3}) + "\n", encoding="utf-8")
+    rows = texts / "mine/corpus/corpus.jsonl"
+    rows.write_text(rows.read_text(encoding="utf-8").replace('"layers":[]', '"layers":["entities"]').rstrip("\n"), encoding="utf-8")
 
     added = begun(texts / "mine", [texts / "b.txt"])
 
     assert added == ["b"]
-    assert [len(document.entities) for document in load_corpus(texts / "mine")] == [1, 0]
+    assert [document.entities and len(document.entities) for document in load_corpus(texts / "mine")] == [1, None]
     assert (texts / "mine/annotations/GUIDELINES.md").read_text(encoding="utf-8") == "ours"
 
 
@@ -82,7 +84,25 @@ def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
     begun(texts / "mine", [texts / "CON aux..txt"])
 
     assert load_corpus(texts / "mine").ids == ["CON aux."]
-    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["corpus.jsonl", "text-000001.txt"]
+    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["card.md", "corpus.jsonl", "text-000001.txt"]
+
+
+def test_a_corpus_has_one_schema(texts):
+    begun(texts / "mine", [texts / "a.txt"])
+
+    run = evalkit("new", texts / "mine", texts / "b.txt", "--like", "evalkit-news")
+
+    assert (run.returncode, run.stderr) == (2, f"evalkit: {texts}/mine: has a schema of its own; another is for a new corpus\n")
+
+
+def test_the_words_of_a_card_are_laid_out_to_be_filled(texts):
+    made = evalkit("new", texts / "mine", "--text", texts / "a.txt")
+
+    card = evalkit("card", texts / "mine")
+
+    assert made.stdout.splitlines()[-1] == f"to publish it: the words of its card in {texts}/mine/corpus/card.md, and who may do what in {texts}/mine/corpus/LICENSE"
+    assert card.returncode == 2
+    assert f"{texts}/mine/corpus/card.md" in card.stderr
 
 
 def test_no_text_is_refused():

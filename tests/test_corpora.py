@@ -7,8 +7,10 @@ import sys
 import pytest
 from hub import TOKEN, Hub
 
-from evalkit import load_corpus
+from evalkit import Corpus, Document, Entity, load_corpus
 from evalkit.formats import FORMATS
+from evalkit.formats.losses import Losses
+from evalkit.quoting import Quotes, discreet
 
 
 def evalkit(*arguments, **environment):
@@ -73,8 +75,59 @@ def test_a_card_is_written_and_checked(tmp_path):
     wrong = evalkit("card", "--check", tmp_path / "README.md")
 
     assert (written.returncode, checked.returncode, wrong.returncode) == (0, 0, 2)
-    assert checked.stdout == f"{tmp_path}/README.md: the card of this corpus, with every section filled\n"
+    assert checked.stdout == f"{tmp_path}/README.md: every section is filled, and the counts are those of this corpus\n"
     assert wrong.stderr.endswith("'Entity labels': ORG: 18 stands there, and the corpus has 19\n")
+
+
+def test_a_card_that_departs_from_what_would_be_written_says_where(tmp_path):
+    evalkit("card", "-o", tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text(encoding="utf-8").replace("| 0.795 | 0.600–0.917 |", "| 0.999 | 0.600–0.917 |")
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
+
+    checked = evalkit("card", "--check", tmp_path / "README.md")
+
+    assert checked.returncode == 0
+    assert ": not as evalkit card writes it: '| entities/strict | 0.833 | 0.761 | 0.999" in checked.stdout.splitlines()[1]
+
+
+def test_a_card_with_other_terms_is_not_published(tmp_path):
+    evalkit("card", "-o", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text((tmp_path / "README.md").read_text(encoding="utf-8").replace("license: other", "license: mit"), encoding="utf-8")
+
+    done = evalkit("publish", "me/news", "--card", tmp_path / "README.md", "--dry-run")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"evalkit: {tmp_path}/README.md: license: 'mit', and ")
+
+
+def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
+    with Hub() as hub:
+        there = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        evalkit("publish", "me/news", "--revision", "draft", **there)
+        sent = evalkit("publish", "me/news", **there)
+
+    assert sent.returncode == 0
+    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.0.0 stays where it is (")
+    assert hub.files("me/news", "main") == hub.files("me/news", "draft")
+
+
+@pytest.mark.parametrize("repo", ["news", "me/..", "me/x--y", "me/-x", "me/x.git", "mé/news"])
+def test_a_name_that_the_hub_does_not_take_is_refused_before_anything_is_made(repo):
+    done = evalkit("publish", "--dry-run", "--", repo)
+
+    assert done.returncode == 2
+    assert "name the data set as OWNER/NAME" in done.stderr
+
+
+def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
+    text = "田中太郎は大阪で新しい病院の計画を発表した。"
+    Corpus([Document("d0", text, (Entity("PER", 0, 4, attributes={"name": "田中太郎", "why": "大阪で新しい病院の計画を発表"}),))]).save(tmp_path / "news.jsonl")
+    losses = Losses()
+
+    kept = list(discreet(load_corpus(tmp_path / "news.jsonl"), Quotes([text]), None, losses))
+
+    assert kept[0].entities[0].attributes is None
+    assert losses.counts == {"attributes that quote the text": 2}
 
 
 def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):

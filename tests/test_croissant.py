@@ -156,3 +156,13 @@ def test_it_is_written_without_the_package_that_reads_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlcroissant", None)
 
     assert (folder_of(load_corpus(), tmp_path / "new") / "croissant.json").exists()
+
+
+def test_social_impact_is_what_the_card_says_of_it(tmp_path):
+    told_card = described(repo="me/news")
+    assembled(load_corpus(), tmp_path / "x", repo="me/news", card=told_card, licence="ours")
+
+    told = json.loads((tmp_path / "x/croissant.json").read_text(encoding="utf-8"))
+
+    assert told["rai:dataSocialImpact"].startswith("A scorer that people can repeat helps research;")
+    assert "One view of a conflict" not in told["rai:dataSocialImpact"]

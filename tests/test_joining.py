@@ -8,7 +8,8 @@ import pytest
 from marked import corpus
 
 from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Scores, Span, Zone, score
-from evalkit.formats.jsonl import Reader, record
+from evalkit.formats.blocks import Reader
+from evalkit.formats.jsonl import record
 
 TEXT = "x" * 200
 

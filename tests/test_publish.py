@@ -113,7 +113,7 @@ def test_a_corpus_is_created_on_the_hub_and_tagged(flow, hub):
 
 
 def test_the_same_again_makes_no_commit(flow, hub):
-    assert flow["again"][-1] == f"me/news: holds these files already, as v1.0.0 ({hub.repos['me/news'].branches['main'][:8]}); nothing was sent"
+    assert flow["again"][-1] == f"me/news: main holds these files already, as v1.0.0 ({hub.repos['me/news'].branches['main'][:8]}); nothing was sent"
     assert hub.repos["me/news"].messages == ["initial commit", "v1.0.0, without the texts"]
 
 

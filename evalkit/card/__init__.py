@@ -24,11 +24,12 @@ from evalkit.card.metadata import dumped, metadata
 from evalkit.card.part import Part, part_of, read_part, to_fill
 from evalkit.card.tables import escaped, tables
 from evalkit.corpus import BUNDLED, Corpus, load_corpus, located
+from evalkit.document import LAYERS
 from evalkit.errors import LoadError
 from evalkit.evaluate import evaluate
 from evalkit.scores import Scores
 
-__all__ = ["Part", "card", "described", "faults", "part_of", "read_part", "to_fill", "where_part_is"]
+__all__ = ["REPO", "Part", "card", "described", "faults", "part_of", "read_part", "to_fill", "where_part_is"]
 
 REPO = "OWNER/NAME"
 COMMAND = "evalkit run"  # of the baseline of the bundled corpus
@@ -76,6 +77,7 @@ def card(
         title=escaped(str(data["pretty_name"])), part=part, with_text=with_text, repo=repo, corpus=corpus, tables=tables(corpus, with_text=with_text),
         zoned=any(document.zones for document in corpus), version=escaped(corpus.schema.version) if corpus.schema else "",
         baseline=baseline_shown(scores, command) if scores else "",
+        flat=next((layer for layer in LAYERS if any(getattr(document, layer) for document in corpus)), ""),
         agreement=agreement_shown(passes, machine=data["annotations_creators"] in (["machine-generated"], "machine-generated")) if passes else "",
     )  # fmt: skip
     text = f"---\n{dumped(data)}---\n\n{body}"

@@ -42,7 +42,7 @@ def agreement_shown(pairs: Sequence[Scores], *, machine: bool) -> str:
     title = "Agreement of two machine passes, F1" if machine else "Agreement of two passes, F1"
     means = "It tells how consistently the guidelines were applied, and nothing of how right the result is." + (" No person took part in it." if machine else "")
     commands = [f"`evalkit score {PASSES}/{one} {PASSES}/{other} --zones all`" for one, other in names]
-    return f"**{title}**, before adjudication, over all zones, by {' and '.join(commands)}. {means}\n\n{_table(('Passes', 'Metric', 'Items of the first', 'Items of the second', 'F1'), rows, words=2)}"
+    return f"**{title}**, over all zones, by {' and '.join(commands)}. {means}\n\n{_table(('Passes', 'Metric', 'Items of the first', 'Items of the second', 'F1'), rows, words=2)}"
 
 
 def _strict(scores: Scores) -> Iterable[tuple[str, Row]]:

@@ -128,7 +128,10 @@ def _attributes(corpus: Corpus, schema: Schema) -> CardTable:
     declared = {
         (name, value): said for name, of in schema.attributes.items() for value, said in (of.items() if isinstance(of, dict) else [("true", str(of))])
     }
-    found = Counter((name, "true" if value is True else value) for name, value in _given(corpus) if (name, "true" if value is True else value) in declared)
+    every = Counter((name, "true" if value is True else value) for name, value in _given(corpus))
+    found = Counter({key: count for key, count in every.items() if key in declared})
+    for (name, _), count in ((key, count) for key, count in every.items() if key not in declared):
+        found[name, "any"] += count  # values that are not declared may be anything, and quote: they are counted by name
     return _counted("Attributes of marks", ("Attribute", "Value"), declared, found)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,8 +216,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
         raise InputError(f"{path / 'README.md'} belongs to something else, and would be replaced; save into another folder")
     (path / "data").mkdir(parents=True, exist_ok=True)
-    if any(dates(every).values()):
-        _count_digits(every, losses)
+    count_digits(every, losses)
     there = {of["config_name"] for of in card["configs"]}
     for config, of in rows(every).items():
         (path / "data" / f"{config}.jsonl").unlink(missing_ok=True)
@@ -226,8 +225,9 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     (path / "README.md").write_text(readme, encoding="utf-8")
 
 
-def _count_digits(documents: Iterable[Document], losses: Losses) -> None:
-    for document in documents:
+def count_digits(documents: Sequence[Document], losses: Losses) -> None:
+    """Count the scores that lose digits, where a column holds nothing but dates (see table.py)."""
+    for document in documents if any(dates(documents).values()) else ():
         for layer in LAYERS:
             for index, mark in enumerate(getattr(document, layer) or ()):
                 scores = [mark.score, *(argument.score for argument in getattr(mark, "arguments", ()))]

@@ -1,0 +1,221 @@
+"""How is a large JSONL file read? A few documents at a time, as fast as it can be, and from any byte on."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from evalkit.chunk import NUMBERS, Chunk, Placed, as_bytes, number_of
+from evalkit.document import Document
+from evalkit.errors import DocumentError, InputError, LoadError
+from evalkit.formats.jsonl import DocumentLine, document_of, open_to_read, parsed
+
+MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
+CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
+
+# What most lines of large files hold, and nothing else: decoded and checked several times faster. Its other fields are those of an empty one.
+PlainEntityLine = msgspec.defstruct(
+    "Entity",
+    [("label", Annotated[str, msgspec.Meta(min_length=1)]), ("start", int), ("end", int), ("text", str | None, None)],
+    namespace={"id": None, "fragments": (), "score": None, "attributes": None},
+    forbid_unknown_fields=True,
+    gc=False,
+)
+PlainLine = msgspec.defstruct(
+    "Document",
+    [
+        ("id", Annotated[str, msgspec.Meta(min_length=1)]),
+        ("text", str),
+        ("entities", tuple[PlainEntityLine, ...] | None, None),  # type: ignore[valid-type]
+        ("meta", dict[str, Any] | None, None),
+        ("failure", str | None, None),
+    ],
+    namespace={"events": None, "attributions": None, "zones": (), "unplaced": ()},
+    forbid_unknown_fields=True,
+)
+
+
+class Reader:
+    """The documents of a file, a few at a time, read as fast as they can be: for scoring files that do not fit in memory.
+
+    A document that holds nothing but contiguous entities comes as its line was decoded, which has the same attributes as a
+    Document, and has been checked as one. Of a key that stands twice in an object the last counts here, as it does for any
+    JSON parser: `evalkit validate` finds it.
+    """
+
+    def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
+        """Open the file. `start`, `end`: the bytes at which the first line begins and the last one ends; -1 is the end of the file."""
+        self._path, self._end = path, end
+        self._file = open_to_read(path)
+        self._plain = msgspec.json.Decoder(PlainLine)
+        self._decoder = msgspec.json.Decoder(DocumentLine)
+        self._rich = 0  # chunks in a row that were not plain
+        self._file.seek(start)
+        if not start and self._file.read(3) != b"\xef\xbb\xbf":
+            self._file.seek(start)
+
+    def read(self, lines: int | None = None) -> Chunk | None:
+        """The next few documents, or those of so many lines; None at the end. Raises LoadError as `parsed` would say it."""
+        data = self._few() if lines is None else self._lines(lines)
+        if not data:
+            return None
+        try:
+            return self._decoded(data)
+        except (msgspec.MsgspecError, InputError, RecursionError, UnicodeDecodeError) as error:
+            raise _with_lines(self._path, error) from None
+
+    def _decoded(self, data: bytes) -> Chunk:
+        if self._rich < MOST_RICH:
+            try:
+                if stands(chunk := Chunk(self._plain.decode_lines(data))):
+                    self._rich = 0
+                    return chunk
+            except (msgspec.ValidationError, struct.error):
+                self._rich += 1
+        return Chunk(line if _plain(line) else document_of(line) for line in self._decoder.decode_lines(data))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _few(self) -> bytes:
+        data: bytes = self._file.read(CHUNK if self._end < 0 else min(CHUNK, self._end - self._file.tell()))
+        return data + self._file.readline() if data and not data.endswith(b"\n") else data
+
+    def _lines(self, lines: int) -> bytes:
+        began = self._file.tell()
+        data = b"".join(islice(self._file, lines))
+        if 0 <= self._end < began + len(data):  # the last lines of a part: no further than it goes
+            data = data[: self._end - began]
+            self._file.seek(self._end)
+        return data
+
+
+def stands(chunk: Chunk) -> bool:
+    """Whether all entities of plain lines lie in their texts and are what their surfaces say; their offsets are kept with the chunk."""
+    counts, starts, ends, labels = [], [], [], []  # type: list[int], list[int], list[int], list[int]
+    lengths = []
+    for line in chunk:
+        text, entities = line.text, line.entities or ()
+        counts.append(len(entities))
+        lengths.append(len(text))
+        # Each entity is visited once, for its numbers and its surface together: visits are most of what reading costs.
+        for entity in entities:
+            start, end, surface = entity.start, entity.end, entity.text
+            starts.append(start)
+            ends.append(end)
+            try:
+                labels.append(NUMBERS[entity.label])
+            except KeyError:
+                labels.append(number_of(entity.label))
+            if surface is not None and surface != text[start:end]:
+                return False
+    chunk.entities = Placed(counts, as_bytes(starts), as_bytes(ends), as_bytes(labels), [])
+    start, end = np.frombuffer(chunk.entities.start, np.int64), np.frombuffer(chunk.entities.end, np.int64)
+    chunk.plain = True
+    return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
+
+
+def _plain(document: Any) -> bool:
+    """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the text, with their own surfaces."""
+    if document.events is not None or document.attributions is not None or document.zones or document.unplaced or not document.id:
+        return False
+    text = document.text
+    most = len(text)
+    for entity in document.entities or ():
+        start, end, surface = entity.start, entity.end, entity.text
+        if not 0 <= start < end <= most or (surface is not None and surface != text[start:end]):
+            return False
+        if entity.fragments or not entity.label or entity.id is not None:
+            return _named_apart(document)
+    return True
+
+
+def _named_apart(document: Any) -> bool:
+    """The same for entities with ids: no two have one."""
+    text, most = document.text, len(document.text)
+    ids = [entity.id for entity in document.entities if entity.id is not None]
+    return len(set(ids)) == len(ids) and all(
+        0 <= e.start < e.end <= most and (e.text is None or e.text == text[e.start : e.end]) and e.label and not e.fragments
+        for e in document.entities
+    )
+
+
+def _with_lines(path: Path, error: Exception) -> LoadError:
+    """What is wrong with a file, line by line, once it is known that something is."""
+    faults = [fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults]
+    return LoadError(faults or [f"{path}: {error}"])
+
+
+def line_after(path: Path, at: int) -> tuple[str, int] | None:
+    """The id of the first document whose line begins after a byte, and where; None where there is none, or no id."""
+    with path.open("rb") as file:
+        file.seek(at)
+        file.readline()
+        start = file.tell()
+        found = _id(file.readline())
+    return None if found is None else (found, start)
+
+
+def line_of_id(path: Path, id: str, near: int, reach: int = 4_000_000) -> int | None:
+    """Where the line of a document begins, if it is within a few megabytes of a byte."""
+    with path.open("rb") as file:
+        file.seek(max(near - reach, 0))
+        if near > reach:
+            file.readline()
+        at = file.tell()
+        for line in file:
+            if id.encode() in line[:1000] and _id(line) == id:
+                return at
+            at += len(line)
+            if at > near + reach:
+                return None
+    return None
+
+
+def _id(line: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_Id).id
+    except msgspec.MsgspecError:
+        return None
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+def index(path: Path) -> Iterator[tuple[str, int]]:
+    """The id of each document, and where its line begins in the file."""
+    at = 0
+    decoder = msgspec.json.Decoder(_Id)
+    with open_to_read(path) as file:
+        for line in file:
+            if line.strip() not in (b"", b"\xef\xbb\xbf"):
+                try:
+                    yield decoder.decode(line.removeprefix(b"\xef\xbb\xbf")).id, at
+                except msgspec.MsgspecError as error:
+                    raise _with_lines(path, error) from None
+            at += len(line)
+
+
+def documents_at_most(path: Path, most: int) -> int:
+    """How many lines a file has that may be documents, counted no further than asked."""
+    with open_to_read(path) as file:
+        return sum(1 for _ in islice((line for line in file if line.strip() not in (b"", b"\xef\xbb\xbf")), most))
+
+
+def document_at(path: Path, at: int) -> Document:
+    """The document whose line begins at a place that `index` told."""
+    with path.open("rb") as file:
+        file.seek(at)
+        line = file.readline().removeprefix(b"\xef\xbb\xbf")
+    try:
+        return document_of(msgspec.json.decode(line, type=DocumentLine))
+    except (msgspec.MsgspecError, DocumentError) as error:
+        raise _with_lines(path, error) from None
