@@ -19,7 +19,7 @@ from evalkit.corpus import Corpus
 from evalkit.curves import PICTURES, curves
 from evalkit.discreet import hidden
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun
+from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, printable
 from evalkit.evaluate import compare, score
 from evalkit.formats.jsonl import record, write
 from evalkit.intervals import resampling_of
@@ -336,7 +336,7 @@ def main() -> None:
     try:
         app()
     except EvalkitError as error:
-        print(f"evalkit: {hidden(str(error))}", file=sys.stderr)
+        print(f"evalkit: {printable(hidden(str(error)))}", file=sys.stderr)
         if error.exit_code == INTERRUPTED:  # threads that wait for an endpoint are not waited for
             sys.stdout.flush()
             os._exit(INTERRUPTED)

@@ -16,7 +16,7 @@ from evalkit.beginning import begun
 from evalkit.card import REPO, described, faults, where_part_is
 from evalkit.card.part import Part, read_part, split
 from evalkit.corpus import Corpus, explained, load_corpus, located, parsed, schema_at, whole
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, printable, shown
 from evalkit.formats import FORMATS, location_of
 from evalkit.formats.losses import Losses
 from evalkit.joining import is_jsonl
@@ -166,7 +166,7 @@ def read_text(path: Path) -> str:
 def tell(losses: Losses, where: str, what: str = "not read") -> None:
     """Say on stderr what a format did not hold."""
     for line in losses.lines():
-        print(f"{where}: {what}: {line}", file=sys.stderr)
+        print(printable(f"{where}: {what}: {line}"), file=sys.stderr)
 
 
 def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:

@@ -7,6 +7,7 @@ This is the only module that knows where the bundled data lies.
 from __future__ import annotations
 
 import inspect
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -148,7 +149,17 @@ def located(path: str | Path | None, **options: Any) -> Location:
     place = location_of(path, **options)
     if place.format != "hf" and not place.path.exists():
         raise InputError(f"{place.path}: no such file or folder")
+    if not place.on_the_hub and is_endless(place.path):
+        raise InputError(f"{place.path}: a device or a named pipe, and no file or folder")
     return place
+
+
+def is_endless(path: Path) -> bool:
+    """Whether a path leads to what may never end: a device, or a pipe but for the shell's own."""
+    if not path.exists() or str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/")):
+        return False
+    mode = path.stat().st_mode
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
 
 
 def explained(error: LoadError, place: Location) -> LoadError:
@@ -183,6 +194,7 @@ def parsed(
     """Each document at a place, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
     module = place.module
     seen: dict[str, str] = {}
+    lines: dict[tuple[str, str, int], str] | None = None
     options = {**place.options, **({} if texts is None else {"texts": texts})}
     for where, found in with_options(place, module.parsed)(place.path, losses, **options):
         if not isinstance(found, Document):
@@ -192,8 +204,9 @@ def parsed(
             yield LoadError([f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
         seen.setdefault(found.id, where)
         faults = [*(() if predictions else repeated(found)), *(schema_faults(found, schema) if schema else ())]
-        lines = directory.lines_of(place.path) if faults and module is directory else {}
-        yield from (LoadError([f"{lines.get((found.id, f.layer, f.index), where)}: {f}"]) for f in faults)
+        if faults and lines is None:
+            lines = directory.lines_of(place.path) if module is directory else {}
+        yield from (LoadError([f"{(lines or {}).get((found.id, f.layer, f.index or 0), where)}: {f}"]) for f in faults)
         yield found
 
 

@@ -115,3 +115,12 @@ def shown(value: object, most: int = 80) -> str:
     """
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def printable(text: str) -> str:
+    r"""A message as a terminal may show it: what would move its cursor or change its colours is written out; line ends stay.
+
+    >>> print(printable("role \x1b[31mEVIL"))
+    role \x1b[31mEVIL
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -661,3 +661,9 @@ def test_marks_that_are_the_same_without_their_line_ends_are_written_once_and_co
 
     assert losses.counts["marks that equal another without the line ends at their edges"] == 2
     assert [len(one.entities) + len(one.events[0].arguments) for one in load_corpus(f"brat:{tmp_path}/b")] == [2]
+
+
+def test_zones_and_meta_of_documents_without_annotations_are_counted_too(tmp_path):
+    losses = Corpus([Document("d0", "Ada met", zones=(Zone("headline", 0, 3),), meta={"from": "x"})]).save(f"brat:{tmp_path}/b")
+
+    assert losses.counts == {"zones": 1, "meta": 1}

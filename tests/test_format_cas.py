@@ -290,12 +290,19 @@ def test_annotations_of_other_types_are_counted(put):
 
 
 def test_annotations_of_types_that_nobody_declares_are_counted(put):
-    path = put('<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER"/>', "5")
+    path = put('<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER"/><ner:NamedEntity xmi:id="6" sofa="1" begin="0" end="3" value="PER"/>', "5 6")
 
     found = load_corpus(path)
 
-    assert found[0].entities == ()
+    assert len(found[0].entities) == 1
     assert found.losses.counts == {"annotations of types that the type system does not know": 1}
+
+
+def test_a_file_without_its_type_system_is_not_taken_for_one_without_entities(put):
+    path = put('<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER"/>', "5")
+
+    with pytest.raises(LoadError, match="no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it as typesystem="):
+        load_corpus(path)
 
 
 def test_annotations_of_no_characters_are_counted(put):
@@ -400,7 +407,8 @@ def test_a_type_system_that_was_changed_is_read_again(put, tmp_path):
     load_corpus(path, type="Mention")
     (tmp_path / "TypeSystem.xml").write_text(TYPES.replace("custom.Mention", "custom.Other"))
 
-    assert load_corpus(path).losses.counts == {"annotations of types that the type system does not know": 2}
+    with pytest.raises(LoadError, match="annotations of types that no type system declares"):
+        load_corpus(path)
 
 
 def test_subfolders_are_read_with_the_type_system_of_the_folder(put, tmp_path):

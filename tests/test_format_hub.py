@@ -302,3 +302,19 @@ def test_a_folder_is_read_as_it_is_now_and_not_as_another_of_its_name_was(tmp_pa
     texts = [load_corpus(f"hf:{tmp_path}/{name}/news")[0].text for name in ("one", "two")]
 
     assert texts == ["Ada one", "Ada two"]
+
+
+@pytest.mark.parametrize("tokens", [["Ada", None], "Ada", [1, 2], [["Ada"]]])
+def test_tokens_that_are_no_texts_are_refused_with_their_row(tmp_path, tokens):
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "train.jsonl").write_text(json.dumps({"tokens": tokens, "ner_tags": ["B-PER", "O", "O"][: len(tokens)]}) + "\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"news: row 0: tokens: .*: a list of texts would do"):
+        load_corpus(f"hf:{tmp_path}/news")
+
+
+def test_a_data_set_is_not_written_over_with_another(tmp_path):
+    Corpus([Document("d0", "Ada", (Entity("PER", 0, 3),))]).save(f"hf:{tmp_path}/news")
+
+    with pytest.raises(InputError, match="news: holds another data set, which would be replaced; save into another folder"):
+        Corpus([Document("d1", "Ada", (Entity("PER", 0, 3),))]).save(f"hf:{tmp_path}/news")

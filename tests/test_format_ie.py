@@ -460,3 +460,16 @@ def test_a_corpus_is_converted_on_the_command_line(tmp_path, format):
 
     assert (ran.returncode, "1 realis values of events (document 'd2', events[0])" in ran.stderr) == (0, True)
     assert load_corpus(f"{format}:{tmp_path}/out.jsonl").ids == ["d2"]
+
+
+def test_keys_within_objects_that_are_not_read_are_counted_too(tmp_path):
+    line = {
+        "doc_id": "d", "wnd_id": "d", "text": "Ada met", "tokens": ["Ada", "met"], "relation_mentions": [],
+        "entity_mentions": [{"id": "T1", "text": "Ada", "entity_type": "PER", "start": 0, "end": 1, "head": {"text": "Ada"}}],
+        "event_mentions": [{"id": "E1", "event_type": "Meet", "trigger": {"text": "met", "start": 1, "end": 2, "lemma": "meet"}, "arguments": []}],
+    }  # fmt: skip
+    (tmp_path / "x.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+    losses = load_corpus(f"textee:{tmp_path}/x.jsonl").losses
+
+    assert losses.counts == {"values of the key 'entity_mentions.head'": 1, "values of the key 'event_mentions.trigger.lemma'": 1}

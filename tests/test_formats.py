@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -168,9 +169,35 @@ def test_an_id_that_is_no_file_name_writes_nothing_outside_the_folder(tmp_path):
 
 def test_saving_over_a_corpus_leaves_nothing_of_it(tmp_path):
     Corpus([EVERYTHING], schema=Schema(labels={"PER": "people"})).save(tmp_path / "folder")
-    Corpus([EMPTY]).save(tmp_path / "folder")
+    less = Corpus([EVERYTHING.bare()])
 
-    assert load_corpus(tmp_path / "folder") == Corpus([EMPTY])
+    less.save(tmp_path / "folder")
+
+    assert load_corpus(tmp_path / "folder") == less
+
+
+def test_a_folder_is_not_written_over_with_other_documents(tmp_path):
+    Corpus([EVERYTHING]).save(tmp_path / "folder")
+
+    with pytest.raises(InputError, match=f"folder: holds another corpus, with document '{EVERYTHING.id}', which would be lost; name another folder"):
+        Corpus([EMPTY]).save(tmp_path / "folder")
+
+    assert list(load_corpus(tmp_path / "folder")) == [EVERYTHING]
+
+
+def test_a_long_document_is_read_in_time_that_grows_as_its_marks_do(tmp_path):
+    words = 20_000
+    Corpus([Document("d", "Ada " * words, tuple(Entity("PER", 4 * n, 4 * n + 3) for n in range(words)))]).save(tmp_path / "folder")
+
+    assert len(load_corpus(tmp_path / "folder")[0].entities) == words  # took minutes when each mark had its text checked anew
+
+
+def test_what_may_never_end_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+
+    for path in (tmp_path / "pipe.jsonl", "jsonl:/dev/zero"):
+        with pytest.raises(InputError, match="a device or a named pipe, and no file or folder"):
+            load_corpus(path)
 
 
 def test_a_schema_beside_is_never_taken_for_another(tmp_path):

@@ -207,7 +207,10 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, attribut
     folder, names = (path.parent, _alone(path, every)) if path.suffix in SUFFIXES and not path.is_dir() else (path, safe_names([document.id for document in every]))
     if folder == path:
         _refuse_others(path, names)
-    written = [Numbered(document, losses, terms).text().encode() if _annotated(document) else None for document in every]
+    written = []
+    for document in every:
+        lines = Numbered(document, losses, terms).text()  # what is beside the marks is counted of documents that are not annotated too
+        written.append(lines.encode() if _annotated(document) else None)
     _count_layers(every, set().union(*(_layers_in(data, attribution) for data in written if data)), losses)
     folder.mkdir(parents=True, exist_ok=True)
     for document, name, data in zip(every, names, written):

@@ -37,7 +37,7 @@ from evalkit.formats.distinct import distinct
 from evalkit.formats.dkpro import failed, serialized
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.losses import Losses
-from evalkit.formats.xmi import ARRAY, NAMED, PREDICATE, TYPESYSTEM, features, label_feature, label_of, loaded, short, system_of, written
+from evalkit.formats.xmi import ARRAY, NAMED, PREDICATE, TYPESYSTEM, UNKNOWN, features, label_feature, label_of, loaded, short, system_of, written
 
 INITIAL = "_InitialView"
 BUILT_IN = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
@@ -98,6 +98,7 @@ class Reader:
     def __init__(self, file: Path, cas: Any, losses: Losses) -> None:
         self._file, self._cas, self._losses = str(file), cas, losses
         self._annotations = cas.select_all_annotations()
+        self._indexed = {id(one) for one in self._annotations}
         self._about = [fs for fs in self._annotations if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation")]
         self._read = {id(fs) for fs in self._about}
 
@@ -119,6 +120,8 @@ class Reader:
         own = dict.fromkeys(fs.type.name for fs in self._annotations if not fs.type.name.startswith(BUILT_IN))
         if own and not found and not type:
             raise InputError(f"no NamedEntity, but annotations of {', '.join(own)}; name one as type=, or type=NamedEntity if there are no entities")
+        if not found and not type and UNKNOWN in self._losses.counts:
+            raise InputError("no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it as typesystem=")
         return tuple(_checked("entities", n, lambda fs: _entity(fs, feature), fs) for n, fs in enumerate(found))
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
@@ -131,11 +134,10 @@ class Reader:
         return Event(label_of(fs, label_feature(fs.type)), Span(fs.begin, fs.end), tuple(self._arguments(fs)))
 
     def _arguments(self, fs: Any) -> Iterator[Argument]:
-        indexed = {id(one) for one in self._annotations}
         lists = ((name, getattr(fs[name], "elements", None)) for name, held in features(fs.type) if held == ARRAY)
         for name, link in ((name, link) for name, links in lists for link in links or ()):
             target: Any = getattr(link, "target", None)
-            if id(target) in indexed and target.begin < target.end:
+            if id(target) in self._indexed and target.begin < target.end:
                 self._read.add(id(target))
                 yield Argument(getattr(link, "role", None) or name, target.begin, target.end)
             else:

@@ -170,7 +170,10 @@ def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
     alone = msgspec.structs.replace(mark, parent=None) if isinstance(mark, Attribution) else mark
     if isinstance(alone, Event):
         alone = msgspec.structs.replace(alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments))
-    msgspec.structs.replace(Document("alone", text), **{layer: (alone,)})
+    # A Document of it would check the whole text once more for each mark; what it would find beyond that is a mark past the end.
+    for _, _, field, span in placed(DocumentOfOne(layer, alone)):  # type: ignore[arg-type]
+        if span.end > len(text):
+            raise DocumentError(f"{span.end} runs past the end of the text, at {len(text)}", layer=layer, field=f"{field}.end" if field else "end")
     for _, _, field, span in placed(DocumentOfOne(layer, line)):  # type: ignore[arg-type]
         check_surface(span, text, layer="", field=field)
     return mark
@@ -233,6 +236,7 @@ def write(documents: Iterable[Document], path: Path, _losses: Losses | None = No
     for document in every:
         if document.failure is not None or document.unplaced:
             raise InputError(f"document {shown(document.id)} carries a failure or unplaced items, which a folder cannot hold: save as .jsonl")
+    _refuse_others(texts, {document.id for document in every})
     texts.mkdir(parents=True, exist_ok=True)
     annotations.mkdir(exist_ok=True)
     for stale in (*(f"{layer}.jsonl" for layer in LAYERS), "schema.json"):
@@ -246,6 +250,16 @@ def write(documents: Iterable[Document], path: Path, _losses: Losses | None = No
             lines.write_all({"doc": d.id} | mark for d in every for mark in record(d).get(layer) or ())
     if schema is not None:
         save_schema(schema, annotations / "schema.json")
+
+
+def _refuse_others(texts: Path, ids: set[str]) -> None:
+    """A folder is what people edit by hand: it is written over with the same documents alone."""
+    if not (texts / "corpus.jsonl").exists():
+        return
+    for _, row in decoded(texts / "corpus.jsonl", Text):
+        if not isinstance(row, Text) or row.id not in ids:
+            named = f"document {shown(row.id)}" if isinstance(row, Text) else "what cannot be read"
+            raise InputError(f"{texts.parent}: holds another corpus, with {named}, which would be lost; name another folder")
 
 
 def _dumps(item: object) -> str:

@@ -111,7 +111,11 @@ def parsed(
 def _documents(name: str, dataset: Any, texts: Texts | None) -> Parsed:
     if texts is None and "text" not in dataset.column_names:
         raise InputError(f"{name} was published without its text; {TEXTS_WOULD_DO}")
-    for number, row in enumerate(dataset):
+    try:
+        every = list(dataset)
+    except UnicodeDecodeError as fault:  # the package datasets finds it no sooner
+        raise LoadError([f"{name}: not UTF-8: {fault.reason} at byte {fault.start} of a value; save its files as UTF-8"]) from None
+    for number, row in enumerate(every):
         place = f"{name}: row {number}"
         try:
             document = document_of(row, texts)
@@ -149,6 +153,7 @@ class Tagged:
         for column in self.dataset.column_names:
             if column not in (self.tokens, self.tags, "id"):
                 self.losses.add("columns", f"{self.name}: {column}")
+        self.check()
         every = [self.strings(row) for row in self.dataset[self.tags]]
         try:
             spans = tags.spans(tags.read(every, self.tags), self.tags)
@@ -163,6 +168,13 @@ class Tagged:
         ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(every)
         for number, (id, tokens, tagged) in enumerate(zip(ids, self.dataset[self.tokens], every)):
             yield self.document(number, f"{split}-{number}" if id is None else str(id), tokens, len(tagged), found[number])
+
+    def check(self) -> None:
+        """Refuse rows whose tokens are no texts, or whose tags are no tags."""
+        for number, (tokens, tags) in enumerate(zip(self.dataset[self.tokens], self.dataset[self.tags])):
+            for column, row, kinds in ((self.tokens, tokens, str), (self.tags, tags, (str, int))):
+                if not isinstance(row, list) or not all(isinstance(item, kinds) for item in row):
+                    raise LoadError([f"{self.name}: row {number}: {column}: {shown(row)}: a list of {'texts' if kinds is str else 'tags'} would do"])
 
     def strings(self, row: Any) -> Any:
         """The tags of a row as they are named."""
@@ -213,6 +225,10 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
         raise InputError(f"{path}: no documents; datasets loads no empty data set")
     card = card_data(every)
     readme = f"---\n{yaml.safe_dump(card, sort_keys=False)}---\n"
+    ids = {document.id for document in every}
+    for _, row in jsonl.decoded(path / "data" / "documents.jsonl", dict[str, Any]) if (path / "data" / "documents.jsonl").exists() else ():
+        if not isinstance(row, dict) or row.get("id") not in ids:
+            raise InputError(f"{path}: holds another data set, which would be replaced; save into another folder")
     if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
         raise InputError(f"{path / 'README.md'} belongs to something else, and would be replaced; save into another folder")
     (path / "data").mkdir(parents=True, exist_ok=True)

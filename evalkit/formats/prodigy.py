@@ -98,7 +98,7 @@ def drafts(path: Path, losses: Losses) -> Drafts:
 
 def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
     private = [key for key in line if key.startswith("_")]
-    example = record({key: value for key, value in line.items() if not key.startswith("_")}, Example, place, losses)
+    example = record({key: value for key, value in line.items() if not key.startswith("_")}, Example, place, losses, deep=False)
     if isinstance(example, LoadError):
         return example
     if example.answer not in (None, ANSWERS[0]):

@@ -29,19 +29,32 @@ def records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T 
         yield place, line if isinstance(line, LoadError) else record(line, kind, place, losses)
 
 
-def record(line: dict[str, Any], kind: type[T], place: str, losses: Losses) -> T | LoadError:
-    """An object as `kind`, or what is wrong with it."""
+def record(line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True) -> T | LoadError:
+    """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read are losses, too."""
     try:
         found = msgspec.convert(line, kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         value = _value(line, re.findall(r"\w+", path))
         return LoadError([f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"])
-    known = set(kind.__struct_encode_fields__)
-    for key, value in line.items():
-        if key not in known and value not in (None, [], {}, ""):
-            losses.add(f"values of the key {shown(key)}", place)
+    for path in _left(line, found, "", deep=deep):
+        losses.add(f"values of the key {shown(path)}", place)
     return found
+
+
+def _left(raw: Any, found: Any, path: str, *, deep: bool) -> Iterator[str]:
+    """The keys of objects, at any depth, that their classes do not have."""
+    if isinstance(raw, dict) and isinstance(found, msgspec.Struct):
+        names = dict(zip(found.__struct_encode_fields__, found.__struct_fields__))
+        for key, value in raw.items():
+            at = f"{path}.{key}" if path else str(key)
+            if key in names:
+                yield from _left(value, getattr(found, names[key]), at, deep=deep) if deep else ()
+            elif value not in (None, [], {}, ""):
+                yield at
+    elif isinstance(raw, list) and isinstance(found, (list, tuple)):
+        for value, one in zip(raw, found):
+            yield from _left(value, one, path, deep=deep)
 
 
 def _value(found: Any, steps: list[str]) -> str:

@@ -47,6 +47,9 @@ def cassis() -> Any:
         raise MissingPackage("the format cas needs cassis, which is not installed: pip install 'evalkit-ie[cas]'") from None
 
 
+UNKNOWN = "annotations of types that the type system does not know"
+
+
 def loaded(file: Path, system: Any, losses: Losses) -> Any:
     """The CAS in a file, its offsets in code points. Raises LoadError where there is none, or an offset is none of its text."""
     data = read(file)
@@ -57,7 +60,7 @@ def loaded(file: Path, system: Any, losses: Losses) -> Any:
         if warning.startswith("Not mapping"):
             raise LoadError([f"{file}: {warning.partition('[')[2].partition(']')[0]} is no offset into the text, in UTF-16 units"])
         if warning.startswith("Type with name"):
-            losses.add("annotations of types that the type system does not know", str(file))
+            losses.add(UNKNOWN, str(file))
     return found
 
 
