@@ -503,3 +503,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path, tool):
         load_corpus(f"{tool}:{tmp_path}/none")
     with pytest.raises(InputError, match="Is a directory"):
         load_corpus(f"{tool}:{tmp_path}")
+
+
+def test_regions_of_several_controls_are_not_taken_for_one_layer(tmp_path):
+    regions = [{"type": "labels", "from_name": name, "to_name": "text", "value": {"start": 0, "end": 3, "labels": [label]}} for name, label in (("label", "PER"), ("pos", "NOUN"))]
+    (tmp_path / "x.json").write_text(json.dumps([{"id": 1, "data": {"text": "Ada"}, "annotations": [{"result": regions}]}]), encoding="utf-8")
+
+    with pytest.raises(InputError, match="regions of several controls: 'label', 'pos'; control=NAME reads those of one"):
+        load_corpus(f"labelstudio:{tmp_path}/x.json")
+
+    found = load_corpus(f"labelstudio:{tmp_path}/x.json", control="label")
+    assert [entity.label for entity in found[0].entities] == ["PER"]
+    assert found.losses.counts == {"regions of other controls": 1}

@@ -10,6 +10,7 @@ Studio writes it.
 
 Reading, options: text=KEY, where several keys of the data hold text and none is called "text"; annotator=WHO (completed_by, as a
 number or an address; default: each task's first annotation); answers=predictions (those are read; annotator= is then their model_version);
+control=NAME, the from_name whose regions are read, where there are several: each is a layer of its own;
 offsets=, ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the task, else "doc-N". A region
 with several labels is an entity each, of which the first has the id. A task without an annotation was not annotated (in JSON-MIN it
 is not there). The rest of the data is meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results that are no labels, such as
@@ -47,6 +48,7 @@ def parsed(
     text: str | None = None,
     annotator: str | int | None = None,
     answers: str = "annotations",
+    control: str | None = None,
     offsets: str = "code-points",
     ends: str = "exclusive",
     newlines: str = "as-is",
@@ -57,7 +59,7 @@ def parsed(
 
     Raises UnknownName for a value that an option does not have, or an annotator who is in no task; InputError where the file is no such list.
     """
-    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=_known(answers) == "predictions")
+    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=_known(answers) == "predictions", control=control)
     return exported.documents(drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form))
 
 

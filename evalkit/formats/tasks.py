@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,12 @@ class Task(msgspec.Struct):
 
 @dataclass
 class Wanted:
-    """Which text and whose annotations are read, and who else was met."""
+    """Which text, whose annotations and which control's regions are read, and who else was met."""
 
     text: str | None = None
     annotator: str | None = None
     predictions: bool = False
+    control: str | None = None
     met: set[str] = field(default_factory=set)
 
     def chosen(self, many: Iterable[Answer]) -> Answer | None:
@@ -193,7 +195,7 @@ class Reader:
         seen.add(id)
         self._lose("records of how a task was made, such as times and the project", bool(raw.keys() & OURS - {"id"}))
         found: list[Stretch] = []
-        for name in marks:
+        for name in self._controlled(marks, {name: len(raw[name]) for name in marks}):
             result = [{"type": "labels", "value": value} for value in raw[name]]
             found += self._regions(result, name, _Spelling(raw[key]))
         return Draft(id, raw[key], found, meta={name: value for name, value in data.items() if name not in (key, ID, *marks)} or None)
@@ -201,9 +203,13 @@ class Reader:
     def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[Stretch]:
         """The regions of an annotation, an entity for each label."""
         seen: set[str] = set()
+        every = Counter(str(item["from_name"]) for item in result if item.get("type") == "labels" and item.get("from_name") is not None)
+        controls = self._controlled(list(every), every)
         for n, item in enumerate(result):
             if item.get("type") != "labels":
                 self._lose(f"results of type {shown(item.get('type'))}", 1)
+                continue
+            if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
             region = _region(item, f"{self._place}: {at}[{n}]")
             value, score = region.value, region.score if region.score is not None else region.value.score
@@ -214,6 +220,14 @@ class Reader:
                 seen.add(id or "")
                 where = f"{at}[{n}].value" if "].result" in at else f"{at}[{n}]"
                 yield Stretch(where, value.start, value.end, label, spelling.of(value), id, score)
+
+    def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
+        """The control whose regions are read. Raises InputError where there are several and none is named: each is a layer of its own."""
+        if self._wanted.control is None and len(names) > 1:
+            raise InputError(f"regions of several controls: {', '.join(map(shown, names))}; control=NAME reads those of one")
+        chosen = [name for name in names if self._wanted.control in (None, name)]
+        self._lose("regions of other controls", sum(regions[name] for name in names if name not in chosen))
+        return chosen
 
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
         wanted = self._wanted.text
