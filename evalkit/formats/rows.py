@@ -80,6 +80,7 @@ class Rows:
     def __init__(self, path: Path, losses: Losses, columns: Columns) -> None:
         self._path, self._losses, self._columns, self._split = path, losses, columns, _SPLIT[columns.separator]
         self._token = self._tag = 0
+        self._hashed = False  # whether the line that says so begins with #, and may be a comment
         self._width = self._first = 0  # how many columns there are, and the line that says so; 0 until one did
         self._draft: Draft | None = None
         self._count = 0
@@ -194,7 +195,7 @@ class Rows:
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
             self._fault(number, f"{many}: {shown(line)}; there is no column {wrong[0]}: token= and tag= count from 0, or back from -1")
         else:
-            self._width, self._first = len(cells), number
+            self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
             self._token, self._tag = (column % len(cells) for column in columns)
             if further := len(cells) - len({self._token, self._tag}):
                 self._losses.add("columns that are neither token nor tag", f"{self._path}:{number}", further)
@@ -202,7 +203,7 @@ class Rows:
         return False
 
     def _way_out(self, line: str) -> str:
-        if line.startswith("#") and not self._columns.comments:
+        if (line.startswith("#") or self._hashed) and not self._columns.comments:
             return "comments=true would do if lines that begin with # are comments"
         tabs = "; separator=tab would do if tokens hold spaces" if "\t" in line and self._columns.separator == "any" else ""
         return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"

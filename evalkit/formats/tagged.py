@@ -20,6 +20,9 @@ from evalkit.tags import REPAIRS, TAGGINGS, Neighbours, Read, Tags
 LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
 
 
+COMMENTS = "; comments=true would do if lines that begin with # are comments"
+
+
 class Reader:
     """Makes documents of drafts."""
 
@@ -35,9 +38,9 @@ class Reader:
     def document(self, draft: Draft) -> Document | LoadError:
         """The document, or all that is wrong with it."""
         self._count += 1
-        for line, tag in zip(draft.lines, draft.tags):
+        for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._known and not self._is_tag(tag):
-                draft.fault(self._no_tag(line, tag))
+                draft.fault(self._no_tag(line, tag) + COMMENTS * token.startswith("#"))
         if draft.faults:
             return LoadError(draft.faults, more=draft.more)
         try:
