@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -37,7 +37,15 @@ def is_secret(name: str) -> bool:
 def secrets(more: Iterable[str] = ()) -> list[str]:
     """The secrets in the environment, and more of them, in every form in which they are sent, the longest first."""
     every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
-    forms = {form for value in every if len(value) >= SHORTEST for form in _forms(value)}
+    return forms_of(every)
+
+
+def forms_of(values: Iterable[str]) -> list[str]:
+    """Every form in which somebody might echo these values, the longest first, since a form may hold another; short values are none.
+
+    A server without keys is given ordinary words, such as "none" or "EMPTY".
+    """
+    forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
@@ -79,7 +87,18 @@ def _hidden(value: Any, known: list[str]) -> Any:
     return value
 
 
-def _forms(value: str) -> Iterator[str]:
-    yield value
-    yield quote(value, safe="")
-    yield base64.b64encode(value.encode()).decode()
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
+    raw = secret.encode()
+    coded = {base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode() for shift in range(3)}
+    safe = {form.replace("+", "-").replace("/", "_") for form in coded}
+    plain = {secret, base64.b64encode(raw).decode(), repr(secret)[1:-1], quote(secret), quote(secret, safe=""), secret.encode("unicode_escape").decode()}
+    return plain | {form for form in coded | safe if len(form) >= SHORTEST}
+
+
+def _first(shift: int) -> int:
+    return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
+
+
+def _whole(shift: int, raw: bytes) -> int:
+    return (shift + len(raw)) * 8 // 6

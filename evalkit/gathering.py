@@ -97,6 +97,8 @@ class Run:
         self._refuse_unscored()
         counts = [self._counts(metric) for metric in self._scored()]
         if not counts:
+            if not self.seen.layers()["gold"]:
+                raise InputError(f"{self.source.name}: no document is annotated in any layer, so that there is nothing to score")
             raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
         return counts
 

@@ -411,3 +411,8 @@ def test_an_event_that_is_repeated_with_its_arguments_in_another_order_is_a_copy
     assert (scores["tri-c"].micro.tp, scores["tri-c"].micro.fp, scores["arg-c"].micro.fp) == (1, 1, 2)
     with pytest.raises(LoadError, match=r"events\[1\]: repeats events\[0\] in all but id and score"):
         score(repeated, gold, ["tri-c"])
+
+
+def test_a_corpus_that_nobody_annotated_says_so():
+    with pytest.raises(InputError, match="corpus: no document is annotated in any layer, so that there is nothing to score"):
+        evaluate("rules", Corpus([Document("d0", "Ada met Bo.")]))

@@ -479,7 +479,7 @@ def test_a_secret_is_taken_out_in_all_its_forms():
 
     told = ["a+b/c'd\\e=0123", "a%2Bb/c%27d%5Ce%3D0123", "a%2Bb%2Fc%27d%5Ce%3D0123", "a+b/c'd\\\\e=0123", "YStiL2MnZFxlPTAxMjM="]
 
-    assert [secrets.out_of(form) for form in told] == ["[key]", "[key]", "[key]", "[key]", "[key]M="]
+    assert [secrets.out_of(form) for form in told] == ["[key]", "[key]", "[key]", "[key]", "[key]"]
     assert secrets.out_of_all({"x": ["a+b/c'd\\e=0123", 1, None], "a+b/c'd\\e=0123": "\ud800"}) == {"x": ["[key]", 1, None], "[key]": "\ufffd"}
     assert "0123" not in repr(secrets)
 

@@ -196,7 +196,7 @@ def _after_layer(fault: DocumentError) -> str:
 def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]) -> Document | InputError:
     unlisted = [layer for layer in layers if row.layers is not None and layer not in row.layers and marks.get(layer)]
     if unlisted:
-        return LoadError([f"{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]}, which its line in corpus.jsonl does not list"])
+        return LoadError([f'{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]}, which its line in corpus.jsonl does not list; add them to its "layers" once they are all there'])
     annotated: Any = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
     about = {name: getattr(row, name) for name in ("language", "provenance", "rights") if getattr(row, name) is not None}
     every: dict[str, Any] = {layer: tuple(found.mark for found in marks[layer]) for layer in annotated}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError
+from evalkit.models.identity import digest_of_folder
 
 _PARTS = (".json", ".safetensors", ".bin", ".txt", ".model")  # what makes a saved model, beside states of its training
-_CHUNK = 1 << 20  # bytes
 
 
 def check_name(kind: str, name: str, example: str) -> None:
@@ -27,18 +26,8 @@ def origin(name: str, revision: str | None, commit: str | None = None) -> dict[s
     if not name:
         return {}
     if Path(name).is_dir():
-        return {"sha256": _digest(Path(name))}
+        return {"sha256": digest_of_folder(Path(name), _PARTS)}
     return {"revision": revision, "commit": commit}
-
-
-def _digest(folder: Path) -> str:
-    of = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.suffix in _PARTS and path.is_file()):
-        of.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                of.update(chunk)
-    return of.hexdigest()
 
 
 @contextmanager

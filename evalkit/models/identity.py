@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 DEEPEST = 6  # objects within objects
 
 
-def digest_of_folder(folder: Path) -> str:
-    """The SHA-256 of the files of a folder, with their names."""
+def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
+    """The SHA-256 of the files of a folder, with their names; where suffixes are given, of files with these alone."""
     of = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and (not suffixes or path.suffix in suffixes)):
         of.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
         with file.open("rb") as opened:
             while chunk := opened.read(1 << 20):

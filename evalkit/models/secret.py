@@ -1,17 +1,13 @@
-"""What must never be written down? A secret, in all the forms in which somebody might echo it.
-
-A secret of fewer than eight characters is none: "none" or "EMPTY", which servers without keys are given, are ordinary words.
-"""
+"""How is a key kept out of what an endpoint says, and out of the logs of those who ask it? discreet.py knows its forms."""
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
-SHORTEST = 8
+from evalkit.discreet import forms_of
+
 HIDDEN = "[key]"
 # The loggers of the SDK and of the two that it sends with; what they import later logs under one of these names, too.
 LOGGERS = ("openai", "openai._base_client", "openai._response", "openai._legacy_response", "httpx", "httpx2", *(
@@ -23,9 +19,8 @@ class Secrets:
     """Takes secrets out of whatever is to be written; its repr holds none."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Know the forms of each, the longest first: a form may hold another."""
-        forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        """Know the forms of each."""
+        self._forms = forms_of(secrets)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secrets) and self._forms == other._forms
@@ -74,20 +69,3 @@ class _Filter(logging.Filter):
             record.exc_text = self.secrets.out_of(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
         return True
-
-
-def _forms(secret: str) -> set[str]:
-    """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
-    raw = secret.encode()
-    coded = {base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode() for shift in range(3)}
-    safe = {form.replace("+", "-").replace("/", "_") for form in coded}
-    plain = {secret, repr(secret)[1:-1], quote(secret), quote(secret, safe=""), secret.encode("unicode_escape").decode()}
-    return plain | {form for form in coded | safe if len(form) >= SHORTEST}
-
-
-def _first(shift: int) -> int:
-    return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
-
-
-def _whole(shift: int, raw: bytes) -> int:
-    return (shift + len(raw)) * 8 // 6
