@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import msgspec
@@ -220,6 +220,22 @@ def parts(attribution: Any) -> Iterator[tuple[str, Any]]:
     for name in (*PARTS, "source_name"):
         if (span := getattr(attribution, name)) is not None:
             yield name, span
+
+
+def duplicate_key(annotation: Any) -> Hashable:
+    """What two annotations of one layer have in common if they are duplicates.
+
+    Entities: label and span. Events: label, trigger span, realis and the set of (role, span). Attributions: the spans of cue,
+    source and content. Arguments of one event: role and span. Ids, scores and attributes do not count.
+    """
+    if isinstance(annotation, Event):
+        arguments = frozenset((argument.role, ranges(argument)) for argument in annotation.arguments)
+        return annotation.label, ranges(annotation.trigger), annotation.realis, arguments
+    if isinstance(annotation, Attribution):
+        return tuple(None if (span := getattr(annotation, part)) is None else ranges(span) for part in PARTS)
+    if isinstance(annotation, Argument):
+        return annotation.role, ranges(annotation)
+    return annotation.label, ranges(annotation)
 
 
 def ranges(span: Any) -> Fragments:
