@@ -16,7 +16,7 @@ from evalkit.chunk import Codes, as_bytes
 from evalkit.columns import Cells, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.counts import Counts
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, escape_surrogates, shown
 from evalkit.intervals import Resampling, resampling_of
 from evalkit.metrics import Metric, named
 from evalkit.scores import Scores
@@ -147,12 +147,13 @@ def _is_span(span: Any) -> bool:
         return False
     start, end, label = span
     whole = all(isinstance(offset, (int, np.integer)) and not isinstance(offset, bool) for offset in (start, end))
-    return whole and 0 <= start < end < MOST and isinstance(label, str)
+    return whole and 0 <= start < end < MOST and isinstance(label, str) and escape_surrogates(label) == label
 
 
 def _text(label: Any) -> str:
     if not isinstance(label, str):
         raise TypeError
+    label.encode()  # raises UnicodeEncodeError, a ValueError, for a lone surrogate: no result could be saved under it
     return label
 
 

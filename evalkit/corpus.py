@@ -15,8 +15,8 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import LAYERS, Document
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.document import LAYERS, Document, Entity
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import Losses
 from evalkit.formats.units import causes
@@ -31,11 +31,17 @@ class Corpus:
     """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one."""
 
     def __init__(self, documents: Iterable[Document], name: str = "corpus", schema: Schema | None = None, losses: Losses | None = None) -> None:
-        """Keep the documents. `losses`: what their format held and documents do not. Raises InputError where two have one id."""
-        self.name = name
+        """Keep the documents. `losses`: what their format held and documents do not.
+
+        Raises InputError for what is no document, and where two have one id.
+        """
+        if not isinstance(name, str):
+            raise InputError(f"invalid corpus name {shown(name)}: expected a string")
+        # A name made of a file name may hold surrogates, which neither a terminal nor a result file can encode.
+        self.name = escape_surrogates(name)
         self.schema = schema
         self.losses = losses or Losses()
-        self._documents = list(documents)
+        self._documents = _validate_documents(documents)
         self._index = {document.id: n for n, document in enumerate(self._documents)}
         if len(self._index) < len(self._documents):
             seen: set[str] = set()
@@ -77,6 +83,22 @@ class Corpus:
         """The ids of the documents, in order."""
         return list(self._index)
 
+    @classmethod
+    def from_examples(cls, examples: Iterable[tuple[str, Mapping[str, Any]]], name: str = "corpus", schema: Schema | None = None) -> Corpus:
+        """The corpus of spaCy-style training examples: (text, {"entities": [(start, end, label), …]}) pairs.
+
+        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were not annotated. `losses` counts other
+        keys of the annotations, which are not read. Raises InputError, naming the example, for what is not of this form.
+
+        >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
+        'PER'
+        """
+        if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
+            raise InputError(f"invalid examples {shown(examples)}: expected a list of {_EXAMPLE}")
+        losses = Losses()
+        documents = [_document_from_example(example, number, losses) for number, example in enumerate(examples)]
+        return cls(documents, name, schema, losses)
+
     def filter(self, keep: Callable[[Document], bool]) -> Corpus:
         """The documents for which `keep` holds."""
         return Corpus((d for d in self if keep(d)), self.name, self.schema)
@@ -115,6 +137,52 @@ class Corpus:
         from evalkit.formats.hub import to_datasets
 
         return to_datasets(self)
+
+
+def _validate_documents(documents: Iterable[Document]) -> list[Document]:
+    """The documents as a list. Raises InputError, saying how to make them, where one is something else."""
+    if isinstance(documents, (str, bytes, Path, Document)) or not isinstance(documents, Iterable):
+        raise InputError(f"invalid documents {shown(documents)}: expected a list of Document; load_corpus(path) reads files")
+    listed = list(documents)
+    for number, document in enumerate(listed):
+        if not isinstance(document, Document):
+            raise InputError(
+                f"documents[{number}]: expected a Document, got {type(document).__name__} {shown(document)}; "
+                'Corpus.from_examples reads (text, {"entities": [(start, end, label)]}) pairs'
+            )
+    return listed
+
+
+_EXAMPLE = '(text, {"entities": [(start, end, label)]})'
+
+
+def _document_from_example(example: Any, number: int, losses: Losses) -> Document:
+    """The document of a spaCy-style example; `number` counts from 0."""
+    location = f"examples[{number}]"
+    if not isinstance(example, (tuple, list)) or len(example) != 2 or not isinstance(example[0], str) or not isinstance(example[1], Mapping):
+        raise InputError(f"{location}: expected {_EXAMPLE}, got {shown(example)}")
+    text, annotations = example
+    for key in annotations:
+        if key != "entities":
+            losses.add(f"{shown(key)} annotations", location)
+    spans = annotations.get("entities")
+    if spans is None:
+        return Document(f"doc-{number + 1}", text)
+    if isinstance(spans, (str, Mapping)) or not isinstance(spans, Iterable):
+        raise InputError(f"{location}: entities: expected a list of (start, end, label), got {shown(spans)}")
+    entities = []
+    for index, span in enumerate(spans):
+        if not isinstance(span, (tuple, list)) or len(span) != 3:
+            raise InputError(f"{location}: entities[{index}]: expected (start, end, label), got {shown(span)}")
+        start, end, label = span
+        try:
+            entities.append(Entity(label, start, end))
+        except DocumentError as error:
+            raise InputError(f"{location}: entities[{index}]: {error}") from None
+    try:
+        return Document(f"doc-{number + 1}", text, tuple(entities))
+    except DocumentError as error:
+        raise InputError(f"{location}: {error}") from None
 
 
 def bundled() -> Path:

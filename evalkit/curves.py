@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from evalkit.corpus import Corpus
-from evalkit.errors import InputError, MissingPackage, UnknownName
+from evalkit.corpus import Corpus, load_corpus
+from evalkit.errors import InputError, MissingPackage, UnknownName, shorten, shown
 from evalkit.evaluate import score
 from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
@@ -41,6 +41,17 @@ class Curve(NamedTuple):
     best_f1: float | None
     gold: int
     predicted: int
+
+    def steps(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Recall, ascending from 0, and the precision on the way to each recall from the one before.
+
+        The area under these steps is the average precision: each step of recall has the precision at its upper end. A label that
+        was never predicted correctly has a single point at 0.
+        """
+        if not self.recall:
+            return (0.0,), (0.0,)
+        recall, precision = self.recall[::-1], self.precision[::-1]
+        return (0.0, *recall), (precision[0], *precision)
 
 
 @dataclass(frozen=True)
@@ -92,21 +103,25 @@ class Curves:
         figure = Figure(figsize=(7, 5), layout="constrained")
         axes = figure.subplots()
         for curve in self.curves:
-            if curve.average_precision is not None:
-                # A legend leaves out what begins with a low line, and reads what stands between dollars as mathematics.
-                name = (curve.label or "micro").replace("$", r"\$")
-                label = f"{' ' * name.startswith('_')}{name} ({curve.average_precision:.2f})"
-                style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
-                recall, precision = curve.recall[::-1], curve.precision[::-1]
-                axes.step((0.0, *recall), (precision[0], *precision), where="post", label=label, **style)
-        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=f"{self.model} on {self.corpus}, {self.metric}".replace("$", r"\$"))
-        axes.legend(title="average precision", fontsize="small")
+            if curve.average_precision is None:
+                continue
+            # A legend leaves out what begins with a low line, and reads what stands between dollars as mathematics.
+            name = shorten(curve.label or "micro").replace("$", r"\$")
+            label = f"{' ' * name.startswith('_')}{name} ({curve.average_precision:.2f})"
+            style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
+            axes.step(*curve.steps(), where="pre", label=label, **style)
+        title = f"{shorten(self.model)} on {shorten(self.corpus)}, {self.metric}"
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=title.replace("$", r"\$"))
+        if axes.lines:
+            axes.legend(title="average precision", fontsize="small")
         with mpl.rc_context({"svg.hashsalt": "evalkit"}):
             figure.savefig(path, dpi=150)
 
 
-def curves(gold: Corpus, predicted: Corpus, metric: str | Metric = "entities/strict") -> Curves:
+def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: str | Metric = "entities/strict") -> Curves:
     """The curve of each label, and of all together. Raises InputError for a scheme that is not strict, and for predictions without scores."""
+    gold = gold if isinstance(gold, Corpus) else load_corpus(gold)
+    predicted = predicted if isinstance(predicted, Corpus) else load_corpus(predicted, predictions=True)
     asked = Metric.of(metric)
     if asked.scheme != "strict":
         raise InputError(f"{asked}: under {asked.scheme}, what is right depends on what else is predicted; {asked.layer}/strict would do")
@@ -116,10 +131,12 @@ def curves(gold: Corpus, predicted: Corpus, metric: str | Metric = "entities/str
     pairs = scores.pairs(asked)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
-            raise InputError(f"document {pair.document!r}: {pair.predicted.text!r} at {pair.predicted.start} was predicted without a score; curves need one for each item")
-    labels = scores[str(asked)].labels
-    here = [label for label in labels if scores[str(asked)][label].gold or scores[str(asked)][label].predicted]
-    found = [_curve(label, [pair for pair in pairs if label in (pair.gold and pair.gold.label, pair.predicted and pair.predicted.label)]) for label in here]
+            raise InputError(f"document {pair.document!r}: {shown(pair.predicted.text)} at {pair.predicted.start} was predicted without a score; curves need one for each item")
+    pairs_by_label: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        for label in {item.label for item in (pair.gold, pair.predicted) if item is not None}:
+            pairs_by_label.setdefault(label, []).append(pair)
+    found = [_curve(label, pairs_by_label[label]) for label in sorted(pairs_by_label)]
     return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)), scores.about["failures"])
 
 

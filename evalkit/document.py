@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
-from evalkit.errors import DocumentError, UnknownName, shown
+from evalkit.errors import DocumentError, UnknownName, escape_surrogates, shown
 
 LAYERS = ("entities", "events", "attributions")
 PARTS = ("source", "cue", "content")
@@ -152,6 +152,9 @@ class Unplaced(Mark, frozen=True, gc=False):
         if self.layer not in UNPLACED_IN:
             raise DocumentError(str(UnknownName("layer", self.layer, UNPLACED_IN)), field="layer")
         _check_label("label", self.label, self)
+        for name in ("reason", "quote"):  # a model's own words, which may hold anything
+            if isinstance(value := getattr(self, name), str) and not value.isascii():
+                force_setattr(self, name, escape_surrogates(value))
 
 
 class Document(Mark, frozen=True):
@@ -188,6 +191,10 @@ class Document(Mark, frozen=True):
     def _check(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DocumentError(f"{shown(self.id)} is no id: a text that is not empty would do", field="id")
+        if _surrogate(self.id) is not None:
+            raise DocumentError(f"invalid id {shown(self.id)}: it holds a lone surrogate, which no file can store", field="id")
+        if self.failure is not None:
+            force_setattr(self, "failure", escape_surrogates(str(self.failure)))
         _check_text(self.text)
         for name, index, field, span in placed(self):
             if span.end > len(self.text):

@@ -20,6 +20,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_FAULTS = 20
+MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
 
 
 class EvalkitError(Exception):
@@ -80,7 +81,10 @@ class UnknownName(InputError, LookupError):
         hint = f"; did you mean {near[0]!r}?" if near else ""
         head, of, rest = kind.partition(" of ")  # "kind of model" makes "kinds of model"
         plural = f"{head}s{of}{rest}"
-        super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(names) or 'none'}{hint}")
+        listed = [shorten(one) for one in names[:MAX_KNOWN_NAMES]]
+        if len(names) > MAX_KNOWN_NAMES:
+            listed.append(f"and {len(names) - MAX_KNOWN_NAMES:,} more")
+        super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(listed) or 'none'}{hint}")
 
 
 class MissingPackage(EvalkitError, ImportError):
@@ -113,8 +117,28 @@ def shown(value: object, most: int = 80) -> str:
     >>> shown("a" * 100, most=10)
     "'aaaaaaaa…"
     """
+    if isinstance(value, (str, bytes)):
+        value = value[: most + 1]  # what is cut anyway is not quoted first
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return shorten(text, most)
+
+
+def shorten(text: str, most: int = 80) -> str:
+    """A text as it stands in a table or a warning: at most `most` characters, the last an ellipsis where it was cut.
+
+    >>> shorten("a" * 100, most=10)
+    'aaaaaaaaa…'
+    """
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def escape_surrogates(text: str) -> str:
+    r"""The text with lone surrogates, which no file or terminal can encode, written as escapes.
+
+    >>> print(escape_surrogates("caf\udce9"))
+    caf\udce9
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str) -> str:

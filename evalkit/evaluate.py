@@ -16,8 +16,8 @@ from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, schema_at
 from evalkit.document import Document
-from evalkit.errors import InputError, UnknownName, shown
-from evalkit.formats import location_of
+from evalkit.errors import InputError, UnknownName, escape_surrogates, shown
+from evalkit.formats import location_of, validate_path
 from evalkit.formats.blocks import documents_at_most
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
@@ -140,7 +140,7 @@ def compare(
     found: dict[str, Scores] = {}
     for name, system in everything:
         scores = _scored(system, gold, metrics, options or {})
-        own = name or (Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"]))
+        own = escape_surrogates(name or (Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"])))
         if own in found:
             own = next(f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found)
         found[own] = scores
@@ -151,6 +151,7 @@ def _is_result(system: object) -> bool:
     """Whether a system is scores, or a file of them: by its name, or by how it begins."""
     if not isinstance(system, (str, Path)):
         return isinstance(system, Scores)
+    validate_path(system)
     path = Path(system)
     if path.suffix == ".json" or not path.is_file():
         return path.suffix == ".json"

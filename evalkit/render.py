@@ -9,6 +9,8 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.errors import shorten
+
 WIDTH, NARROWEST = 112, 40
 
 
@@ -25,6 +27,11 @@ class Table:
     notes: tuple[str, ...] = ()
     less: tuple[str, ...] = ()
     best: frozenset[tuple[int, int]] = frozenset()
+
+    def __post_init__(self) -> None:
+        # A label of any length stays readable; rows for programs (csv, json) have it in full.
+        object.__setattr__(self, "columns", tuple(map(shorten, self.columns)))
+        object.__setattr__(self, "rows", tuple(tuple(map(shorten, row)) for row in self.rows))
 
     def without(self, names: Sequence[str]) -> Table:
         """The table without some columns."""

@@ -28,7 +28,7 @@ from evalkit.columns import Ints
 from evalkit.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
 from evalkit.counts import Counts
 from evalkit.digest import Digests
-from evalkit.errors import InputError, MissingPackage, UnknownName
+from evalkit.errors import InputError, MissingPackage, UnknownName, shorten, shown
 from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals
 from evalkit.layers import LAYERS
 from evalkit.metrics import SCHEMES, Metric
@@ -147,10 +147,15 @@ class MetricScores:
         """The labels of gold, prediction and schema, sorted."""
         return self.counts.labels
 
+    @cached_property
+    def _label_index(self) -> dict[str, int]:
+        """Each label's row in the totals."""
+        return {label: index for index, label in enumerate(self.counts.labels)}
+
     def __getitem__(self, label: str) -> Row:
-        if label not in self.counts.labels:
+        if label not in self._label_index:
             raise UnknownName("label", label, self.counts.labels, within=self.counts.metric)
-        return self._row(self.counts.totals[self.counts.labels.index(label)], label=label)
+        return self._row(self.counts.totals[self._label_index[label]], label=label)
 
     @property
     def micro(self) -> Row:
@@ -400,10 +405,12 @@ class Scores:
     @classmethod
     def load(cls, path: str | Path) -> Scores:
         """The scores that `save` wrote. Raises InputError where the file is none."""
+        if not isinstance(path, (str, Path)):
+            raise InputError(f"expected the path of a saved result, got {type(path).__name__} {shown(path)}")
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from None
+            raise InputError(f"{shorten(str(path), 200)}: {error.strerror or error}") from None
         except UnicodeDecodeError:
             raise InputError(f"{path}: not a result of evalkit: not UTF-8") from None
         try:
@@ -417,6 +424,9 @@ class Scores:
 
         Raises InputError, naming the field, for shards that were not scored alike, and for a document that is in two.
         """
+        for shard in shards:
+            if not isinstance(shard, Scores):
+                raise InputError(f"expected Scores to merge, got {type(shard).__name__} {shown(shard)}")
         return cls._of(merged([read(shard.to_json()) for shard in shards]))
 
     @classmethod

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.chunk import Codes, Ints
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownName, escape_surrogates, shown
 
 Mask = NDArray[np.bool_]
 TAGGINGS = ("IOB2", "IOB1", "BIOES", "BILOU")
@@ -170,6 +170,8 @@ class Tags:
         if kind is None or not dash or not label:
             wanted = ", ".join(f"{letter}-LABEL" for letter in _PREFIXES[self.tagging])
             raise InputError(f"{side} tags: {shown(tag)} is no {self.tagging} tag; O, {wanted} would do")
+        if escape_surrogates(label) != label:
+            raise InputError(f"{side} tags: invalid label {shown(label)}: it holds a lone surrogate, which no file can store")
         return kind, self.labels[label]
 
     def spans(self, read: Read, side: str, shift: int = 0) -> Tagged:

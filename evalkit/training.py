@@ -56,7 +56,7 @@ def compute_metrics(
     and PER_number (of gold) of each label that gold or the prediction has. prefix: stands before the first four, as in "overall_".
     undefined: what stands for a ratio of 0/0; None leaves its key out. accuracy: the share of labelled tokens with the right tag.
 
-    EvalPrediction: predictions are logits (sequences, tokens, labels), ids (sequences, tokens), or a tuple that begins with
+    EvalPrediction, or a pair (predictions, label_ids): predictions are logits (sequences, tokens, labels), ids (sequences, tokens), or a tuple that begins with
     either; label_ids are ids (sequences, tokens), and where one is -100 both sides are dropped. Sequences and tokens of messages count
     from 0, tokens only where they are labelled.
     Raises InputError for labels that are no tags, arrays that do not go together, ids that are no labels, and improper tags in gold.
@@ -91,7 +91,8 @@ def _listed(labels: Mapping[Any, str] | Sequence[str]) -> list[str]:
 
 def _sequences(outcome: Any, tags: Sequence[str]) -> tuple[Tagged, Tagged]:
     """The tags of gold and of the prediction, of the tokens that are labelled."""
-    truth, ids = _array("label_ids", outcome.label_ids), _ids(outcome.predictions, len(tags))
+    predictions, label_ids = _predictions_and_labels(outcome)
+    truth, ids = _array("label_ids", label_ids), _ids(predictions, len(tags))
     if truth.ndim != 2 or truth.shape != ids.shape:
         raise InputError(f"label_ids have the shape {truth.shape}, predictions {ids.shape}: (sequences, tokens) of both would do")
     labelled = truth != IGNORED
@@ -100,6 +101,15 @@ def _sequences(outcome: Any, tags: Sequence[str]) -> tuple[Tagged, Tagged]:
             raise InputError(f"{name}: {id} is the id of no label; 0 to {len(tags) - 1} would do, and {IGNORED} in label_ids for what is not scored")
     gold, said = ([[tags[id] for id in row[there].tolist()] for row, there in zip(side, labelled)] for side in (truth, ids))
     return gold, said
+
+
+def _predictions_and_labels(outcome: Any) -> tuple[Any, Any]:
+    """Predictions and label ids of an EvalPrediction, or of a pair of them."""
+    if hasattr(outcome, "predictions") and hasattr(outcome, "label_ids"):
+        return outcome.predictions, outcome.label_ids
+    if isinstance(outcome, (tuple, list)) and len(outcome) == 2:
+        return outcome[0], outcome[1]
+    raise InputError(f"expected an EvalPrediction or a pair (predictions, label_ids), got {type(outcome).__name__} {shown(outcome)}")
 
 
 def _ids(predictions: Any, labels: int) -> Any:

@@ -7,10 +7,30 @@ import msgspec
 import pytest
 from marked import corpus
 
-from evalkit import Argument, Corpus, Document, Entity, Event, InputError, Schema, Span, load_corpus
+from evalkit import (
+    Argument,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    Schema,
+    Scores,
+    Span,
+    Unplaced,
+    compare,
+    evaluate,
+    load_corpus,
+    predict,
+    score,
+    score_spans,
+    score_tags,
+)
 from evalkit.corpus import bundled
+from evalkit.curves import curves
 from evalkit.errors import UnknownName
 from evalkit.schema import faults
+from evalkit.verify import verified
 
 
 def test_documents_are_found_by_place_and_by_id():
@@ -25,6 +45,109 @@ def test_documents_are_found_by_place_and_by_id():
 def test_two_documents_with_one_id_are_refused():
     with pytest.raises(InputError, match="corpus: two documents have the id 'd'"):
         Corpus([Document("d", "x"), Document("d", "y")])
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([{"id": "1"}], r"^documents\[0\]: expected a Document, got dict \{'id': '1'\}; Corpus.from_examples reads \(text, \{.entities.: .*\) pairs$"),
+        ([Document("1", "x"), ("Ann", {"entities": []})], r"^documents\[1\]: expected a Document, got tuple .*; Corpus.from_examples reads"),
+        ("gold.jsonl", r"^invalid documents 'gold.jsonl': expected a list of Document; load_corpus\(path\) reads files$"),
+        (Document("1", "x" * 10**6), r"^invalid documents Document.*…: expected a list of Document"),
+        (5, "^invalid documents 5: expected a list of Document"),
+    ],
+)
+def test_what_is_no_list_of_documents_is_refused_in_one_short_line(documents, message):
+    with pytest.raises(InputError, match=message) as error:
+        Corpus(documents)
+    assert len(str(error.value)) < 300
+
+
+LONG = [Document(str(n), "Ann " * 1000, (Entity("PER", 0, 3),)) for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda wrong: score(wrong, wrong),
+        lambda wrong: score(load_corpus(), wrong),
+        lambda wrong: evaluate(lambda text: [], wrong),
+        lambda wrong: predict(lambda text: [], wrong),
+        lambda wrong: compare(wrong, wrong, gold=wrong),
+        load_corpus,
+        lambda wrong: curves(wrong, wrong),
+        lambda wrong: verified(wrong, wrong, wrong),
+        Scores.load,
+    ],
+    ids=["score", "score the second", "evaluate", "predict", "compare", "load_corpus", "curves", "verify", "Scores.load"],
+)
+@pytest.mark.parametrize("wrong", [LONG, "Ann met Bo. " * 1000, 5], ids=["a list of documents", "a text", "a number"])
+def test_what_is_taken_for_a_path_is_refused_in_one_short_line(call, wrong):
+    with pytest.raises(InputError) as error:
+        call(wrong)
+    assert len(str(error.value)) < 400
+    assert "\n" not in str(error.value)
+
+
+def test_a_name_with_surrogates_can_be_printed_and_saved(tmp_path):
+    one = Corpus([Document("1", "Ann", (Entity("PER", 0, 3),))], name="caf\udce9")
+
+    scores = score(one, one)
+    scores.save(tmp_path / "s.json")
+
+    assert one.name == "caf\\udce9"
+    assert str(scores).encode()
+    assert Scores.load(tmp_path / "s.json").signed == scores.signed
+    assert str(compare(**{"\ud800": scores, "b": scores})).encode()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Document("\ud800", "x"),
+        lambda: score_tags([["B-\ud800"]], [["O"]]),
+        lambda: score_spans([[(0, 1, "\ud800")]], [[]]),
+    ],
+    ids=["id", "tag", "span"],
+)
+def test_surrogates_that_no_result_could_hold_are_refused(call):
+    with pytest.raises(InputError, match=r"\\ud800"):
+        call()
+
+
+def test_a_models_own_words_with_surrogates_are_escaped():
+    failed, unplaced = Document("1", "x", failure="\ud800"), Unplaced("entities", "PER", "\ud800", quote="a\ud800")
+
+    assert (failed.failure, unplaced.reason, unplaced.quote) == ("\\ud800", "\\ud800", "a\\ud800")
+
+
+def test_examples_of_spacy_make_a_corpus():
+    gold = [("Ann left Oslo", {"entities": [(0, 3, "PER"), [9, 13, "LOC"]]}), ("Bo", {}), ("Cy", {"entities": [], "cats": {"A": 1.0}})]
+
+    made = Corpus.from_examples(gold, name="train")
+
+    assert made.ids == ["doc-1", "doc-2", "doc-3"]
+    assert made.name == "train"
+    assert made[0].entities == (Entity("PER", 0, 3), Entity("LOC", 9, 13))
+    assert (made[1].entities, made[2].entities) == (None, ())
+    assert dict(made.losses.counts) == {"'cats' annotations": 1}
+    assert score(made, Corpus.from_examples([(text, {"entities": annotations.get("entities", [])[:1]}) for text, annotations in gold]), "ner")["ner"].micro.recall == 0.5
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        (5, "^invalid examples 5: expected a list of"),
+        (["Ann"], r"^examples\[0\]: expected \(text, .*\), got 'Ann'"),
+        ([("Ann", {"entities": 5})], r"^examples\[0\]: entities: expected a list of \(start, end, label\), got 5"),
+        ([("Ann", {}), ("Ann", {"entities": [(0, 3)]})], r"^examples\[1\]: entities\[0\]: expected \(start, end, label\), got \(0, 3\)"),
+        ([("Ann", {"entities": [(0, 9, "PER")]})], r"^examples\[0\]: .*entities\[0\].end: 9 runs past the end"),
+        ([("Ann", {"entities": [(0, 3, 7)]})], r"^examples\[0\]: entities\[0\]: label: 7"),
+    ],
+)
+def test_an_example_of_another_form_is_refused_with_its_place(examples, message):
+    with pytest.raises(InputError, match=message):
+        Corpus.from_examples(examples)
 
 
 def test_labels_are_mapped_by_layer_and_null_takes_arguments_along():

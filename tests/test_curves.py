@@ -58,6 +58,64 @@ def test_average_precision_is_sklearns_where_all_gold_was_predicted():
     assert found.curves[0].average_precision == pytest.approx(average_precision_score([1, 0, 1, 0, 1], [0.9, 0.8, 0.7, 0.5, 0.3]))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_average_precision_is_sklearns_on_random_data(seed):
+    draw = random.Random(seed)
+    places = range(0, 98, 2)
+    gold_places = draw.sample(places, draw.randint(1, 30))
+    predicted = {at: draw.randint(0, 8) / 8 for at in draw.sample(places, draw.randint(1, 40))}
+
+    curve = curves(gold(*(("A", at) for at in gold_places)), scored(*(("A", at, value) for at, value in predicted.items()))).curves[-1]
+
+    right = [at in gold_places for at in predicted]
+    # scikit-learn knows only predicted items: its recall is of the gold items that were predicted at all.
+    expected = average_precision_score(right, list(predicted.values())) * sum(right) / len(gold_places) if any(right) else 0.0
+    assert curve.average_precision == pytest.approx(expected)
+
+
+def drawn_areas(found, monkeypatch, path):
+    """The area under each line that `draw` draws, by the steps of its drawstyle."""
+    import numpy as np
+    from matplotlib.cbook import STEP_LOOKUP_MAP
+    from matplotlib.figure import Figure
+
+    figures = []
+    savefig = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **options: (figures.append(self), savefig(self, *args, **options))[1])
+    found.draw(path)
+    areas = []
+    for line in figures[0].axes[0].lines:
+        x, y = STEP_LOOKUP_MAP[line.get_drawstyle()](line.get_xdata(), line.get_ydata())
+        areas.append(float(np.sum(np.diff(x) * (np.array(y)[1:] + np.array(y)[:-1]) / 2)))
+    return areas
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_area_under_a_drawn_curve_is_its_average_precision(seed, monkeypatch, tmp_path):
+    draw = random.Random(seed)
+    right = gold(*((draw.choice("AB"), at) for at in range(0, 60, 2)))
+    said = scored(*((draw.choice("AB"), at, draw.randint(0, 8) / 8) for at in range(0, 90, 2)))
+    found = curves(right, said)
+
+    assert drawn_areas(found, monkeypatch, tmp_path / "c.svg") == pytest.approx([curve.average_precision for curve in found.curves if curve.average_precision is not None])
+
+
+@pytest.mark.parametrize(
+    ("right", "said", "lines"),
+    [
+        ([("A", 0), ("B", 9)], [("A", 0, 0.9)], 3),
+        ([("A", 0), ("B", 9)], [], 3),
+        ([("A", 0)], [("A", 5, 0.9)], 2),
+        ([], [("A", 5, 0.9)], 0),
+        ([], [], 0),
+    ],
+    ids=["a gold label without prediction", "no prediction", "nothing right", "no gold", "nothing"],
+)
+def test_a_picture_is_drawn_whatever_is_missing(right, said, lines, monkeypatch, tmp_path):
+    assert len(drawn_areas(curves(gold(*right), scored(*said)), monkeypatch, tmp_path / "c.png")) == lines
+    assert (tmp_path / "c.png").stat().st_size > 1000
+
+
 def test_copies_and_what_has_no_place_count_as_wrong():
     document = scored(("A", 0, 0.9), ("A", 0, 0.8))[0]
     said = Corpus([Document("d", TEXT, document.entities, unplaced=[Unplaced("entities", "A", "absent")])])

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import time
 
 import pytest
 
-from evalkit import Corpus, Document, Entity, score
+from evalkit import Corpus, Document, Entity, score, score_spans
+from evalkit.errors import UnknownName
 
 HOSTILE = ["=1+1", "@SUM(A1)", "-3", "a|b", "[/red]", "[link=x]y", ":smile:", "a\x1b[2Jb", "\u202eabc", "a\nb", "<b>", "`x`", "*x*", "_y_", "O", "B-PER", "0", " ", "PER "]
 
@@ -77,6 +79,37 @@ def test_a_narrow_terminal_gets_fewer_columns_and_is_told(scores):
     assert max(len(line) for line in told.splitlines() if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))) <= 70
     assert "left out, for want of room: TP, FP, FN" in told
     assert "left out" not in str(scores)
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
+def test_a_long_label_is_cut_in_tables_and_whole_in_rows(format):
+    label = "x" * 1_000_000
+
+    found = score_spans([[(0, 2, label)]], [[(0, 2, label)]], boot=0)
+
+    assert "x" * 79 + "…" in found.render(format)
+    assert len(found.render(format)) < 10_000
+    assert label in found.render("csv")
+    assert found.rows()[0]["label"] == label
+
+
+def test_rows_of_many_labels_take_linear_time():
+    def seconds(labels):
+        spans = [[(0, 2, f"L{n}")] for n in range(labels)]
+        found = score_spans(spans, spans, boot=0)
+        started = time.process_time()
+        found.rows()
+        return time.process_time() - started
+
+    seconds(100)
+    assert seconds(16_000) < 10 * max(seconds(4_000), 0.01)  # 4 where linear, 16 where quadratic
+
+
+def test_an_unknown_label_is_answered_with_some_of_many():
+    spans = [[(0, 2, f"L{n}")] for n in range(1000)]
+
+    with pytest.raises(UnknownName, match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more"):
+        score_spans(spans, spans, boot=0)["ner"]["x"]
 
 
 def test_latex_cells_begin_no_optional_argument():

@@ -61,6 +61,19 @@ def named(sequences):
     return [[TAGS[id] for id in ids] for ids in sequences]
 
 
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_a_pair_of_predictions_and_labels_is_scored_as_an_outcome_is(kind):
+    whole, _, _ = random_outcome(1)
+
+    assert compute_metrics(TAGS)(kind([whole.predictions, whole.label_ids])) == compute_metrics(TAGS)(whole)
+
+
+@pytest.mark.parametrize("wrong", [5, None, (1, 2, 3), {"logits": 1}])
+def test_what_is_no_outcome_is_refused(wrong):
+    with pytest.raises(InputError, match=r"^expected an EvalPrediction or a pair \(predictions, label_ids\), got "):
+        compute_metrics(TAGS)(wrong)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_the_numbers_are_those_of_seqeval(seed):
     watched, truth, said = random_outcome(seed)

@@ -87,12 +87,23 @@ class Location:
         return format_of(self.path, self.format)
 
 
+def validate_path(path: object) -> None:
+    """Raise InputError for what is no path, and for a text that is too long to be one."""
+    if not isinstance(path, (str, Path)):
+        raise InputError(f"expected a path, got {type(path).__name__} {shown(path)}; Corpus([...]) makes a corpus of documents")
+    try:
+        Path(path).exists()
+    except OSError as error:
+        raise InputError(f"invalid path {shown(str(path))}: {error.strerror}") from None
+
+
 def location_of(location: str | Path, **options: Any) -> Location:
     """What a path such as "conll:a.txt?repair=begin" says. Raises UnknownName for a format that is not known.
 
     >>> location_of("conll:a.txt?repair=begin")
     Location(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
     """
+    validate_path(location)
     said, _, query = str(location).partition("?")
     if not query or Path(location).exists():
         said, query = str(location), ""
