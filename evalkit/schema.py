@@ -9,6 +9,9 @@ Rules that a schema may set (`rules` in schema.json), each off where it is not n
     arguments: same-sentence        an argument lies in its trigger's sentence (the sentence rule is in text.py)
     times: date-or-time             a Time argument covers an entity labelled DATE or TIME
     nesting: cue-in-parent-content  the cue of a nested attribution lies in its parent's content
+    references: entity-at-filler    an argument that lies in an entity has its id as `ref`; other arguments name no entity
+    coreference: attribute-entity   each named entity has the attribute `entity`, a text that mentions of one referent share;
+                                    mentions that share it have one label; numeric and temporal values have none
 """
 
 from __future__ import annotations
@@ -19,25 +22,31 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import LAYERS, Document, Event, placed, ranges
+from evalkit.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
 from evalkit.errors import DocumentError, LoadError, UnknownName, shown
 from evalkit.text import sentences, tokens, unit_at
 
 LabelMap = Mapping[str, str | None]
+VALUE_LABELS = frozenset(("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"))
 RULES = {
     "triggers": ("single-token",),
     "arguments": ("same-sentence",),
     "times": ("date-or-time",),
     "nesting": ("cue-in-parent-content",),
+    "references": ("entity-at-filler",),
+    "coreference": ("attribute-entity",),
 }
 
 
 class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an event type means, and the roles in it; `crosswalk` names what other ontologies call it."""
+    """What an event type means, and the roles in it.
+
+    `crosswalk` names what other ontologies call it: `type`, `relation`, and optionally `roles`, which gives each role its counterpart or None.
+    """
 
     definition: str = ""
     roles: dict[str, str] = {}
-    crosswalk: dict[str, dict[str, str]] = {}
+    crosswalk: dict[str, dict[str, str | dict[str, str | None]]] = {}
 
 
 class AttributionTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +136,10 @@ def _faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
             yield DocumentError(problem, layer="events", index=index, field=field)
     if "nesting" in schema.rules:
         yield from _stray_cues(document)
+    if "references" in schema.rules:
+        yield from _check_references(document)
+    if "coreference" in schema.rules:
+        yield from _check_coreference(document)
 
 
 def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError]:
@@ -188,3 +201,49 @@ def _stray_cues(document: Document) -> Iterator[DocumentError]:
         if not all(any(a <= start and end <= b for a, b in inside) for start, end in ranges(attribution.cue)):
             problem = f"lies outside the content of {attribution.parent!r}, the attribution it is nested in"
             yield DocumentError(problem, layer="attributions", index=index, field="cue")
+
+
+def _check_references(document: Document) -> Iterator[DocumentError]:
+    """Arguments in an entity whose `ref` is not its id, and those outside whose `ref` is an entity's."""
+    entities = document.entities or ()
+    covering: dict[int, list[Entity]] = {}
+    for entity in entities:
+        for start, end in ranges(entity):
+            for position in range(start, end):
+                covering.setdefault(position, []).append(entity)
+    ids = {entity.id for entity in entities if entity.id is not None}
+    for index, event in enumerate(document.events or ()):
+        for n, argument in enumerate(event.arguments):
+            holders = [entity for entity in covering.get(argument.start, ()) if _covers(entity, argument)]
+            quoted = shown(document.text[argument.start : argument.end])
+            problem = None
+            if holders and argument.ref not in {entity.id for entity in holders if entity.id is not None}:
+                innermost = min(holders, key=lambda entity: entity.end - entity.start)
+                problem = f"{shown(argument.ref)}: {quoted} lies in the entity {shown(innermost.id)}; name it"
+            elif not holders and argument.ref in ids:
+                problem = f"{quoted} does not lie in the entity {shown(argument.ref)}; delete the ref"
+            if problem is not None:
+                yield DocumentError(problem, layer="events", index=index, field=f"arguments[{n}].ref")
+
+
+def _covers(entity: Entity, argument: Argument) -> bool:
+    return all(any(a <= start and end <= b for a, b in ranges(entity)) for start, end in ranges(argument))
+
+
+def _check_coreference(document: Document) -> Iterator[DocumentError]:
+    """Named entities without the attribute `entity`, values with it, and mentions that share it under different labels."""
+    first_mentions: dict[str, int] = {}
+    entities = document.entities or ()
+    for index, entity in enumerate(entities):
+        referent = (entity.attributes or {}).get("entity")
+        problem = None
+        if entity.label in VALUE_LABELS:
+            if referent is not None:
+                problem = f"{shown(referent)}: a {entity.label} has no referent; delete the attribute"
+        elif not isinstance(referent, str) or not referent:
+            problem = f"{shown(referent)}: expected a non-empty text, the same for all mentions of one referent"
+        elif entities[first_mentions.setdefault(referent, index)].label != entity.label:
+            first = first_mentions[referent]
+            problem = f"{shown(referent)} is shared with entities[{first}], whose label is {entities[first].label}; give one of them another"
+        if problem is not None:
+            yield DocumentError(problem, layer="entities", index=index, field="attributes.entity")

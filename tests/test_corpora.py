@@ -107,7 +107,7 @@ def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
         sent = evalkit("publish", "me/news", **there)
 
     assert sent.returncode == 0
-    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.0.0 stays where it is (")
+    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.1.0 stays where it is (")
     assert hub.files("me/news", "main") == hub.files("me/news", "draft")
 
 
@@ -137,8 +137,8 @@ def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):
         sent = evalkit("publish", "me/news", **there)
         back = evalkit("validate", "hf://me/news", **there)
 
-    assert shown.stdout.splitlines()[-1] == "me/news: nothing was sent (--dry-run); the tag would be v1.0.0"
-    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "me/news: tagged v1.0.0")
+    assert shown.stdout.splitlines()[-1] == "me/news: nothing was sent (--dry-run); the tag would be v1.1.0"
+    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "me/news: tagged v1.1.0")
     assert back.returncode == 2
     assert back.stderr.startswith("evalkit: me/news was published without its text; texts=DIR puts it back, from a folder that holds it")
     assert load_corpus()[0].text[:20].encode() not in b"".join(hub.files("me/news").values())

@@ -218,5 +218,5 @@ def test_the_schema_comes_back_equal(tmp_path):
 
 
 def test_a_rule_that_is_not_known_is_refused():
-    with pytest.raises(UnknownName, match="no rule 'argument'; rules: triggers, arguments, times, nesting; did you mean 'arguments'"):
+    with pytest.raises(UnknownName, match="no rule 'argument'; rules: triggers, arguments, times, nesting, references, coreference; did you mean 'arguments'"):
         Schema(rules={"argument": "same-sentence"})

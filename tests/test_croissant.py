@@ -124,7 +124,7 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
     assert told["conformsTo"] == ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
     assert "No human annotated, adjudicated or validated." in read.annotator_demographics[0]
     assert read.data_release_maintenance_plan.startswith("A published version keeps its tag")
-    assert (read.name, read.version, read.in_language) == ("evalkit-news", "1.0.0", ["en"])
+    assert (read.name, read.version, read.in_language) == ("evalkit-news", "1.1.0", ["en"])
 
 
 def test_metadata_are_those_of_the_card():

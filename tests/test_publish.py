@@ -44,7 +44,7 @@ bare, full = (described(corpus=corpus, with_text=held, repo="me/news") for held 
 told["first"] = list(publish(corpus, "me/news", card=bare, licence=licence))
 told["again"] = list(publish(corpus, "me/news", card=bare, licence=licence))
 told["by name"] = {name: list(datasets.load_dataset("me/news", name, split="test")) for name in datasets.get_dataset_config_names("me/news")}
-told["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.0.0"))
+told["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.1.0"))
 told["pretty name"] = DatasetCard.load("me/news").data.pretty_name
 folder = Path(sys.argv[1]) / "with text"
 assembled(corpus, folder, repo="me/news", card=full, licence=licence, with_text=True)
@@ -106,15 +106,15 @@ def test_a_corpus_is_created_on_the_hub_and_tagged(flow, hub):
     assert flow["first"][-3:] == [
         f"me/news: created: {hub.url}/datasets/me/news",
         f"me/news: 9 files sent ({hub.repos['me/news'].branches['main'][:8]}): {hub.url}/datasets/me/news/commit/{hub.repos['me/news'].branches['main']}",
-        "me/news: tagged v1.0.0",
+        "me/news: tagged v1.1.0",
     ]
-    assert hub.repos["me/news"].tags == {"v1.0.0": hub.repos["me/news"].branches["main"]}
+    assert hub.repos["me/news"].tags == {"v1.1.0": hub.repos["me/news"].branches["main"]}
     assert hub.asked("validate-yaml") > 0
 
 
 def test_the_same_again_makes_no_commit(flow, hub):
-    assert flow["again"][-1] == f"me/news: main holds these files already, as v1.0.0 ({hub.repos['me/news'].branches['main'][:8]}); nothing was sent"
-    assert hub.repos["me/news"].messages == ["initial commit", "v1.0.0, without the texts"]
+    assert flow["again"][-1] == f"me/news: main holds these files already, as v1.1.0 ({hub.repos['me/news'].branches['main'][:8]}); nothing was sent"
+    assert hub.repos["me/news"].messages == ["initial commit", "v1.1.0, without the texts"]
 
 
 def test_every_config_is_loaded_by_name_and_equals_the_corpus_field_by_field(flow):

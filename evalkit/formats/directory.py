@@ -7,6 +7,7 @@
     annotations/events.jsonl       the same
     annotations/attributions.jsonl the same
     annotations/schema.json        labels, roles, zones and rules
+    annotations/decisions.jsonl    decisions of an adjudication; not read here
 
 A layer without a file was not annotated. Another set of annotations on the same texts, such as a second annotator's, is
 a folder with such files anywhere below: `annotations/passes/a` finds the corpus/ and the schema.json above it.
@@ -30,6 +31,8 @@ from evalkit.formats import Parsed
 from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
 from evalkit.formats.losses import Losses
 from evalkit.schema import Schema, load_schema, save_schema
+
+DECISIONS = "decisions.jsonl"
 
 
 class Text(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -101,7 +104,7 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
     marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
     layers = [layer for layer in LAYERS if (annotations / f"{layer}.jsonl").exists()]
     for file in sorted(annotations.glob("*.jsonl")):
-        if file.stem not in LAYERS:
+        if file.stem not in LAYERS and file.name != DECISIONS:
             yield str(file), LoadError([f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or move it away"])
     for where, row, _ in rows.values():
         for layer in row.layers or ():
