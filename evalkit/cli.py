@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -19,7 +19,17 @@ from evalkit.corpus import Corpus
 from evalkit.curves import PICTURES, curves
 from evalkit.discreet import hidden
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, printable
+from evalkit.errors import (
+    EvalkitError,
+    InputError,
+    ModelError,
+    PartialRun,
+    advise_extra,
+    escape_controls,
+    escape_controls_in_json,
+    print_line,
+    print_notice,
+)
 from evalkit.evaluate import compare, score
 from evalkit.formats.jsonl import record, write
 from evalkit.intervals import resampling_of
@@ -81,7 +91,7 @@ app = typer.Typer(
 def _evalkit(*, version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False) -> None:
     """Benchmark information extraction: precision, recall and F1 per label, with a signature."""
     if version:
-        print(f"evalkit {evalkit_version()}")
+        print_line(f"evalkit {evalkit_version()}")
         raise typer.Exit
 
 
@@ -242,7 +252,7 @@ def verify(
     differing = verified(result, gold, predictions)
     if differing:
         raise InputError("\n".join([f"{result}: {line}" for line in differing[:MOST_TOLD]] + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)))
-    print(f"{result}: the same")
+    print_line(f"{result}: the same")
 
 
 @app.command(name="curve")
@@ -269,11 +279,11 @@ def curve_(
 @app.command()
 def models() -> None:
     """List the kinds of model: what each is called, which layers it gives, and what it needs."""
-    rows = [(k.spelled, k.gives, k.what + (f"; needs pip install 'evalkit-ie[{k.extra}]'" if k.missing else "")) for k in KINDS.values()]
+    rows = [(k.spelled, k.gives, k.what + (f"; needs {advise_extra(k.extra)}" if k.missing else "")) for k in KINDS.values()]
     rows += [(f"{found.name}:NAME", "whatever it gives", f"from {found.dist.name if found.dist else 'another package'}: {found.value}") for found in plugins()]
     width, given = (max(len(text) for text in column) for column in list(zip(*rows, strict=True))[:2])
     for spelled, gives, what in rows:
-        print(f"{spelled:{width}}  {gives:{given}}  {what}")
+        print_line(f"{spelled:{width}}  {gives:{given}}  {what}")
 
 
 def check_pages(model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
@@ -292,7 +302,7 @@ def write_pages(scores: Scores, model_card: Path | None, eval_results: Path | No
     where = HubDataset(hub_dataset) if hub_dataset else None
     if model_card:
         for line in modelcard.update_card(model_card, scores, dataset=where):
-            print(f"{model_card}: {line}", file=sys.stderr)
+            print_notice(f"{model_card}: {line}")
     if eval_results and where:
         eval_results.write_text(modelcard.eval_results(scores, dataset=where), encoding="utf-8")
 
@@ -303,7 +313,7 @@ def deliver(answers: Corpus, output: Path | None) -> None:
         write(answers, output)
         return
     for document in answers:
-        sys.stdout.write(msgspec.json.encode(record(document)).decode() + "\n")
+        sys.stdout.write(escape_controls_in_json(msgspec.json.encode(record(document)).decode()) + "\n")
 
 
 def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
@@ -311,7 +321,7 @@ def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
     if least is None:
         return answers
     for line in told(answers, least):
-        print(f"--threshold {asked}: {line}", file=sys.stderr)
+        print_notice(f"--threshold {asked}: {line}")
     return above(answers, least)
 
 
@@ -334,9 +344,9 @@ def main() -> None:
         sys.exit(ENVIRONMENT)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except EvalkitError as error:
-        print(f"evalkit: {printable(hidden(str(error)))}", file=sys.stderr)
+        print_notice(f"evalkit: {hidden(str(error))}")
         if error.exit_code == INTERRUPTED:  # threads that wait for an endpoint are not waited for
             sys.stdout.flush()
             os._exit(INTERRUPTED)
@@ -345,13 +355,27 @@ def main() -> None:
         # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print(f"evalkit: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        print_notice(f"evalkit: {error.filename or 'writing'}: {error.strerror or error}")
         sys.exit(ENVIRONMENT)
     except Exception as error:
+        if _is_usage_error(error):
+            sys.exit(_show_usage_error(error))
         if os.environ.get("EVALKIT_DEBUG"):
             raise
-        print(f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows where)", file=sys.stderr)
+        print_notice(f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows where)")
         sys.exit(1)
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Whether it is a ClickException: that of the package click, or of the copy that some versions of typer bring."""
+    return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
+
+
+def _show_usage_error(error: Any) -> int:
+    """Print the usage and what is wrong with the command line. Returns the exit code."""
+    error.message = escape_controls(hidden(str(error.message)), keep="\n")
+    error.show()
+    return int(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import numpy as np
 from evalkit.columns import Ints
 from evalkit.counting import GOLD
 from evalkit.counts import Counts
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownName, escape_controls_in_json, shown
 from evalkit.intervals import MOST_REPLICATES, Resampling, ratios_of
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.render import RENDERERS, Report, Table, notebook
@@ -104,7 +104,8 @@ class Comparison:
     def render(self, form: str = "table", *, width: int | None = None) -> str:
         """The comparison as table, markdown, latex, csv, html or json."""
         if form == "json":
-            return json.dumps({"systems": {name: scores.signed for name, scores in self.systems.items()}, "differences": self.rows(), "verdicts": self.verdicts()}, indent=1, ensure_ascii=False, allow_nan=False)
+            data = {"systems": {name: scores.signed for name, scores in self.systems.items()}, "differences": self.rows(), "verdicts": self.verdicts()}
+            return escape_controls_in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
         if form not in RENDERERS:
             raise UnknownName("format", form, ("json", *RENDERERS))
         return RENDERERS[form](_report(self), width)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -16,7 +15,7 @@ from evalkit.beginning import begun
 from evalkit.card import REPO, described, faults, where_part_is
 from evalkit.card.part import Part, read_part, split
 from evalkit.corpus import Corpus, explained, load_corpus, located, parsed, schema_at, whole
-from evalkit.errors import InputError, LoadError, printable, shown
+from evalkit.errors import InputError, LoadError, advise_extra, print_line, print_notice, shown
 from evalkit.formats import FORMATS, location_of
 from evalkit.formats.losses import Losses
 from evalkit.joining import is_jsonl
@@ -39,7 +38,7 @@ def validate(corpus: CorpusPath = None) -> None:
     tell(losses, str(place.path))
     counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
     checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema else "; no schema.json")
-    print(f"{place.path}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")
+    print_line(f"{place.path}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")
 
 
 def convert(
@@ -55,7 +54,7 @@ def convert(
     check_writable(out.path, str(location_of(source).path), option="OUT", folders=True)
     corpus = read(f"{read_as}:{source}" if read_as else source, predictions=predictions)
     tell(corpus.save(out.path if out.format is None else f"{out.format}:{out.path}", **out.options), target, "not written")
-    print(f"{out.path}: {many(len(corpus), 'document')}")
+    print_line(f"{out.path}: {many(len(corpus), 'document')}")
 
 
 def new(
@@ -73,17 +72,17 @@ def new(
     if not every:
         raise InputError("new: name the texts, as in evalkit new DIR --text a.txt b.txt")
     added = begun(folder, every, schema=load_corpus(like).schema if like else None, language=language, provenance=provenance, rights=rights)
-    print(f"{folder}: {many(len(added), 'document')} added: {', '.join(added[:5])}{' …' * (len(added) > 5)}")
-    print(f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written down, and labels in schema.json beside it; evalkit validate {folder}")
-    print(f"to publish it: the words of its card in {folder}/corpus/card.md, and who may do what in {folder}/corpus/LICENSE")
+    print_line(f"{folder}: {many(len(added), 'document')} added: {', '.join(added[:5])}{' …' * (len(added) > 5)}")
+    print_line(f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written down, and labels in schema.json beside it; evalkit validate {folder}")
+    print_line(f"to publish it: the words of its card in {folder}/corpus/card.md, and who may do what in {folder}/corpus/LICENSE")
 
 
 def formats() -> None:
     """List the formats of corpora: the name that may stand before a colon, the suffixes that tell it, and what it is."""
-    rows = [(name, ", ".join(of.suffixes).replace("/", "a folder"), of.what + (f"; needs pip install 'evalkit-ie[{of.extra}]'" if of.missing else "")) for name, of in FORMATS.items()]
+    rows = [(name, ", ".join(of.suffixes).replace("/", "a folder"), of.what + (f"; needs {advise_extra(of.extra)}" if of.missing else "")) for name, of in FORMATS.items()]
     width, told = (max(len(row[n]) for row in rows) for n in (0, 1))
     for name, suffixes, what in rows:
-        print(f"{name:{width}}  {suffixes:{told}}  {what}")
+        print_line(f"{name:{width}}  {suffixes:{told}}  {what}")
 
 
 def card(
@@ -101,9 +100,9 @@ def card(
         wrong = list(faults(read_text(check), read(corpus), name=str(check)))
         if wrong:
             raise LoadError(wrong)
-        print(f"{check}: every section is filled, and the counts are those of this corpus")
+        print_line(f"{check}: every section is filled, and the counts are those of this corpus")
         for line in differing(read_text(check), corpus, with_text=with_text):
-            print(f"{check}:{line}")
+            print_line(f"{check}:{line}")
         return
     check_writable(output, corpus)
     scores = Scores.load(results) if results else None
@@ -133,7 +132,7 @@ def publish(
         known, repo, card=told, licence=terms, with_text=with_text, dry_run=dry_run, revision=revision, private=private, create_pr=create_pr, tag=tag
     )
     for line in sending:
-        print(line, flush=True)
+        print_line(line)
 
 
 def differing(text: str, corpus: str | None, *, with_text: bool) -> Iterator[str]:
@@ -166,7 +165,7 @@ def read_text(path: Path) -> str:
 def tell(losses: Losses, where: str, what: str = "not read") -> None:
     """Say on stderr what a format did not hold."""
     for line in losses.lines():
-        print(printable(f"{where}: {what}: {line}"), file=sys.stderr)
+        print_notice(f"{where}: {what}: {line}")
 
 
 def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:

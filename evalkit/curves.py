@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from evalkit.corpus import Corpus, load_corpus
-from evalkit.errors import InputError, MissingPackage, UnknownName, shorten, shown
+from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, escape_controls, escape_controls_in_json, shorten, shown
 from evalkit.evaluate import score
 from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
@@ -72,7 +72,7 @@ class Curves:
         """The table as text, markdown, latex, csv or html; json holds the curves too."""
         if form == "json":
             data = {"metric": self.metric, "model": self.model, "corpus": self.corpus, "curves": [curve._asdict() for curve in self.curves]}
-            return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+            return escape_controls_in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
         if form not in RENDERERS:
             raise UnknownName("format", form, ("json", *RENDERERS))
         return RENDERERS[form](self._report(), width)
@@ -99,19 +99,19 @@ class Curves:
             import matplotlib as mpl
             from matplotlib.figure import Figure
         except ImportError:
-            raise MissingPackage("a picture needs matplotlib: pip install 'evalkit-ie[plot]'") from None
+            raise MissingPackage(f"a picture needs matplotlib: {advise_extra('plot')}") from None
         figure = Figure(figsize=(7, 5), layout="constrained")
         axes = figure.subplots()
         for curve in self.curves:
             if curve.average_precision is None:
                 continue
             # A legend leaves out what begins with a low line, and reads what stands between dollars as mathematics.
-            name = shorten(curve.label or "micro").replace("$", r"\$")
+            name = escape_controls(shorten(curve.label or "micro")).replace("$", r"\$")
             label = f"{' ' * name.startswith('_')}{name} ({curve.average_precision:.2f})"
             style: dict[str, Any] = {"color": "black", "linewidth": 2} if curve.label is None else {"linewidth": 1.2}
             axes.step(*curve.steps(), where="pre", label=label, **style)
         title = f"{shorten(self.model)} on {shorten(self.corpus)}, {self.metric}"
-        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=title.replace("$", r"\$"))
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=escape_controls(title).replace("$", r"\$"))
         if axes.lines:
             axes.legend(title="average precision", fontsize="small")
         with mpl.rc_context({"svg.hashsalt": "evalkit"}):

@@ -17,10 +17,14 @@ A message is one line a fault: where it is, what stands there, and what would do
 from __future__ import annotations
 
 import difflib
+import json
+import sys
+import unicodedata
 from collections.abc import Iterable
 
 MOST_FAULTS = 20
 MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
+_CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class EvalkitError(Exception):
@@ -141,10 +145,44 @@ def escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def printable(text: str) -> str:
-    r"""A message as a terminal may show it: what would move its cursor or change its colours is written out; line ends stay.
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""A text without control, format and bidirectional characters, which could redraw a screen or reorder a line: they are written as escapes.
 
-    >>> print(printable("role \x1b[31mEVIL"))
-    role \x1b[31mEVIL
+    Escaped are the Unicode categories Cc, Cf, Cs, Zl and Zp, except for the characters in `keep`. Every text that evalkit shows goes
+    through this function.
+
+    >>> print(escape_controls("role \x1b[31mEVIL\u202e"))
+    role \x1b[31mEVIL\u202e
     """
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    escapes = {ord(c): ascii(c)[1:-1] for c in set(text) if c not in keep and unicodedata.category(c) in _CONTROLS}
+    return text.translate(escapes) if escapes else text
+
+
+def escape_controls_in_json(text: str) -> str:
+    r"""A JSON document in which such characters stand as \uXXXX: it holds the same values. Line ends and indentation stay.
+
+    >>> print(escape_controls_in_json('{"a": "\u202e"}'))
+    {"a": "\u202e"}
+    """
+    controls = [c for c in set(text) if c not in "\n\r\t" and unicodedata.category(c) in _CONTROLS]
+    escapes = {ord(c): "\\u007f" if c == "\x7f" else json.dumps(c)[1:-1] for c in controls}
+    return text.translate(escapes) if escapes else text
+
+
+def print_line(line: str) -> None:
+    """Print a line on stdout, its control characters as escapes."""
+    print(escape_controls(line, keep="\n"), flush=True)
+
+
+def print_notice(line: str) -> None:
+    """Print a line on stderr, where everything goes that is not a result, its control characters as escapes."""
+    print(escape_controls(line, keep="\n"), file=sys.stderr)
+
+
+def advise_extra(extra: str) -> str:
+    """The command that installs an extra of evalkit. The package is not on the package index, so that it is installed from a checkout.
+
+    >>> advise_extra("hf")
+    "pip install '.[hf]' in a checkout of evalkit"
+    """
+    return f"pip install '.[{extra}]' in a checkout of evalkit"

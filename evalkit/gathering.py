@@ -20,7 +20,7 @@ from evalkit.counting import Block, Builder
 from evalkit.counts import Counts
 from evalkit.digest import Digest, Digests
 from evalkit.document import Document
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownName, escape_controls, shown
 from evalkit.formats.jsonl import parsed
 from evalkit.intervals import Resampling
 from evalkit.joining import Joined, Source, shards, uncollected
@@ -229,7 +229,7 @@ class Run:
             "seed": str(self.how.seed),
             "model": self.source.model,
         }
-        return {name: " ".join(value.replace("|", "/").split()) for name, value in fields.items()}
+        return {name: escape_controls(" ".join(value.replace("|", "/").split())) for name, value in fields.items()}
 
     def _about(self) -> dict[str, Any]:
         """What was run on what, as results.py lists it."""

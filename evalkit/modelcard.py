@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import InputError, MissingPackage, shown
+from evalkit.errors import InputError, MissingPackage, escape_controls, shown
 from evalkit.intervals import NOT_ASKED, RATIOS
+from evalkit.render import dump_yaml
 from evalkit.scores import MetricScores, Scores
 
 TASK = "token-classification"  # the Hub has no name for events or attributions
@@ -50,7 +51,7 @@ def model_index(scores: Scores, *, model_name: str | None = None, dataset: HubDa
     Raises InputError where no value is defined, MissingPackage where huggingface_hub is missing or too old.
     """
     block = {"model-index": _index(scores, model_name or str(scores.about["model"]), dataset, task)}
-    return f"---\n{_comments(undefined(scores))}{_dumped(block)}---\n"
+    return f"---\n{_comments(undefined(scores))}{dump_yaml(block)}---\n"
 
 
 def eval_results(
@@ -72,7 +73,7 @@ def eval_results(
     ]
     _refuse_none(entries)
     left_out = [f"{metric}: {_undefined('f1')}" for metric, f1 in known.items() if f1 is None]
-    return _comments(left_out) + _dumped(hub.eval_result_entries_to_yaml(entries))
+    return _comments(left_out) + dump_yaml(hub.eval_result_entries_to_yaml(entries))
 
 
 def undefined(scores: Scores) -> list[str]:
@@ -167,17 +168,11 @@ def _refuse_none(results: list[Any]) -> None:
 
 
 def _comments(lines: list[str]) -> str:
-    return "".join(f"# {line}\n" for line in lines)
-
-
-def _dumped(data: Any) -> str:
-    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
-
-    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+    return "".join(f"# {escape_controls(line)}\n" for line in lines)
 
 
 def _loaded(path: str | Path, block: str) -> dict[str, Any]:
-    import yaml
+    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
 
     try:
         data = yaml.safe_load(block)
@@ -243,7 +238,7 @@ def _identity(result: Mapping[str, Any], metric: Mapping[str, Any]) -> tuple[Any
 def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -> str:
     """The front matter with the wanted model-index, and nothing else changed."""
     start, end = _place(block)
-    changed = block[:start] + _dumped({"model-index": wanted["model-index"]}).replace("\n", line) + block[end:]
+    changed = block[:start] + dump_yaml({"model-index": wanted["model-index"]}).replace("\n", line) + block[end:]
     try:
         same = repr(_loaded(path, changed)) == repr(wanted)  # as text, since NaN equals nothing
     except InputError:

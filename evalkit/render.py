@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import unicodedata
+import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.errors import shorten
+from evalkit.errors import escape_controls, shorten
 
 WIDTH, NARROWEST = 112, 40
 
@@ -57,15 +56,6 @@ class Report:
     rows: tuple[dict[str, Any], ...] = ()
 
 
-def safe(text: str) -> str:
-    """Text for a terminal: control and bidirectional characters, which could redraw the screen, as escapes.
-
-    >>> safe("a\\x1b[2J")
-    'a\\\\x1b[2J'
-    """
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") else ascii(c)[1:-1] for c in text)
-
-
 def _text(report: Report, width: int | None = None) -> str:
     # Imported where it is used: reading a corpus or a result needs no terminal.
     from rich import box
@@ -77,22 +67,22 @@ def _text(report: Report, width: int | None = None) -> str:
     width = max(width or max([WIDTH, *(table.width for table in report.tables)]), NARROWEST)  # what is no terminal has room
     console = Console(file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False)
     for line in report.head:
-        console.print(safe(line), soft_wrap=True)
+        console.print(escape_controls(line), soft_wrap=True)
     for every in report.tables:
         table = _fitted(every, width)
-        rich = RichTable(title=Text(safe(table.title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        rich = RichTable(title=Text(escape_controls(table.title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for n, name in enumerate(table.columns):
-            rich.add_column(Text(safe(name)), justify="right" if n else "left", overflow="fold")
+            rich.add_column(Text(escape_controls(name)), justify="right" if n else "left", overflow="fold")
         for at, row in enumerate(table.rows):
-            rich.add_row(*(Text(safe(cell) + "*" * ((at, n) in table.best)) for n, cell in enumerate(row)))
+            rich.add_row(*(Text(escape_controls(cell) + "*" * ((at, n) in table.best)) for n, cell in enumerate(row)))
         console.print()
         console.print(rich)
         for note in table.notes:
-            console.print(safe(note), soft_wrap=True)
+            console.print(escape_controls(note), soft_wrap=True)
     if report.foot:
         console.print()
     for line in report.foot:
-        console.print(safe(line), soft_wrap=True)
+        console.print(escape_controls(line), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
@@ -121,7 +111,7 @@ def _piped(cells: Sequence[str], bold: Container[int] = ()) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join("\\" + c if c in "\\|`*_<>[]!#$~&" else c for c in safe(text))
+    return "".join("\\" + c if c in "\\|`*_<>[]!#$~&" else c for c in escape_controls(text))
 
 
 _LATEX = {
@@ -139,7 +129,7 @@ def _latex(report: Report, _width: int | None = None) -> str:
         notes = "".join(f" {_tex(note)}." for note in table.notes)
         lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(table.title)}.{notes}}}", r"\end{table}"]
         blocks.append("\n".join(lines))
-    comments = [f"% {safe(line)}" for line in (*report.head, *report.foot)]
+    comments = [f"% {escape_controls(line)}" for line in (*report.head, *report.foot)]
     return "\n\n".join([*blocks, "\n".join(comments)])
 
 
@@ -148,27 +138,42 @@ def _ampersands(cells: Sequence[str], bold: Container[int] = ()) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in safe(text))
+    return "".join(_LATEX.get(c, c) for c in escape_controls(text))
 
 
 def _csv(report: Report, _width: int | None = None) -> str:
-    out = io.StringIO()
     columns = list(report.rows[0]) if report.rows else []
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _inert(value) for key, value in row.items()} for row in report.rows)
-    return out.getvalue().rstrip("\n")
+    lines: list[list[Any]] = [list(columns), *([row[column] for column in columns] for row in report.rows)]
+    return "\n".join(",".join(map(csv_cell, line)) for line in lines)
 
 
-def _inert(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r＝＋－＠") else value
+_FORMULA = tuple("=+-@＝＋－＠")  # how a cell begins that a spreadsheet runs
+_QUOTED = re.compile(r'[,;"|]|^\s|\s$')  # what a spreadsheet may take for the end of a cell, under whatever settings
+
+
+def csv_cell(value: Any) -> str:
+    """A value as a cell of a CSV file; a text stays within its cell, and no spreadsheet runs it as a formula.
+
+    Control characters, line ends among them, are written as escapes. A text that begins like a formula, be it after white space, gets an
+    apostrophe before it. Numbers stay numbers.
+
+    >>> print(csv_cell("a\\r=1+1"), csv_cell(" =1+1"), csv_cell("a;b"), csv_cell(-0.5))
+    a\\r=1+1 ' =1+1 "a;b" -0.5
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return str(value)
+    text = escape_controls(value)
+    if text.lstrip().startswith(_FORMULA):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{{ report.head[0] if report.head else "evalkit" }}</title></head><body>
+<title>{{ title }}</title></head><body>
 {{ body }}
 </body></html>"""
 _BODY = """<div class="evalkit"><style>
@@ -201,7 +206,7 @@ def notebook(report: Report) -> str:
     # Imported where it is used: most reports are read in a terminal.
     from jinja2 import Environment
 
-    return Environment(autoescape=True, finalize=lambda value: safe(value) if type(value) is str else value).from_string(_BODY).render(report=report)
+    return Environment(autoescape=True, finalize=lambda value: escape_controls(value) if type(value) is str else value).from_string(_BODY).render(report=report)
 
 
 def _html(report: Report, _width: int | None = None) -> str:
@@ -209,7 +214,16 @@ def _html(report: Report, _width: int | None = None) -> str:
     from markupsafe import Markup
 
     body = Markup(notebook(report))  # noqa: S704 - escaped when it was made
-    return Environment(autoescape=True).from_string(_PAGE).render(report=report, body=body)
+    title = escape_controls(report.head[0]) if report.head else "evalkit"
+    return Environment(autoescape=True).from_string(_PAGE).render(title=title, body=body)
+
+
+def dump_yaml(data: Any) -> str:
+    """Data as YAML, keys in their order. Letters of all scripts stand as they are, unless there is a control character: then escapes stand."""
+    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
+
+    text = str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+    return text if escape_controls(text, keep="\n") == text else str(yaml.safe_dump(data, sort_keys=False))
 
 
 RENDERERS: dict[str, Callable[[Report, int | None], str]] = {

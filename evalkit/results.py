@@ -43,7 +43,7 @@ from evalkit.columns import Ints
 from evalkit.counting import COUNTS
 from evalkit.counts import Counts, joined_counts
 from evalkit.digest import Digests
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, escape_controls_in_json, shown
 from evalkit.intervals import FEW_DOCUMENTS, MOST_REPLICATES, Resampling
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
@@ -81,7 +81,7 @@ def written(
         "units": {Metric.of(of.metric).layer: {"scored": of.scored, "units": [list(unit) for unit in of.units]} for of in ordered},
         "counts": {of.metric: _sparse(of) for of in ordered},
     }
-    return _laid_out(data)
+    return escape_controls_in_json(_laid_out(data))
 
 
 def _laid_out(value: Any, depth: int = 0) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.document import Document
-from evalkit.errors import Interrupted
+from evalkit.errors import Interrupted, print_notice
 from evalkit.predict import Way, gathered, opened, predicted, ready
 from evalkit.runs import Run
 from evalkit.summary import many
@@ -32,11 +32,11 @@ def asked(
         model = ready(name, gold, concurrency=way.concurrency, **arguments)
         with interruptible(way.stop), opened(run_dir, model, gold, retry_failed=retry_failed) as run:
             for line in beginning(run, gold):
-                print(line, file=sys.stderr)
+                print_notice(line)
             answers = predicted(model, gold, way, run)
             found.extend(with_progress(answers, len(gold), already=len(run.done) if run else 0))
         for line in ending(run):
-            print(line, file=sys.stderr)
+            print_notice(line)
     return gathered(found, gold, model.name)
 
 

@@ -28,7 +28,7 @@ from evalkit.columns import Ints
 from evalkit.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
 from evalkit.counts import Counts
 from evalkit.digest import Digests
-from evalkit.errors import InputError, MissingPackage, UnknownName, shorten, shown
+from evalkit.errors import InputError, MissingPackage, UnknownName, escape_controls, shorten, shown
 from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals
 from evalkit.layers import LAYERS
 from evalkit.metrics import SCHEMES, Metric
@@ -175,7 +175,7 @@ class MetricScores:
     @property
     def signature(self) -> str:
         """One line that lets a stranger repeat the number."""
-        return "|".join(f"{name}:{value}" for name, value in self.signed.items())
+        return escape_controls("|".join(f"{name}:{value}" for name, value in self.signed.items()))
 
     @cached_property
     def signed(self) -> dict[str, str]:

@@ -36,6 +36,7 @@ def event(trigger, *arguments, realis=None, type="Hit"):
     "content",
     [
         '{"entities": []}', ' \n{"entities":[]}\n', '```json\n{"entities": []}\n```', 'Yes {so}: {"entities": []}, done.', '\ufeff{"entities": null}',
+        '{"entities": []} Note: a set is written {a, b', '{"entities": []}\nHere { opens, and {"label"} or {"a": b} is no JSON.', 'A { opens. {"entities": []}', '{"entities": []} }',
         '<think>{"entities": [1]} hm</think>\n{"entities": []}', '{"entities": [], "note": "a \\" } ] quote"}',
     ],
 )
@@ -59,6 +60,8 @@ def test_a_line_break_in_a_quote_is_read():
         ('{"entities": [}]', "the answer is no JSON: Expecting value"),
         ("{'entities': []}", "no JSON object"),
         ('{"entities": [', "the JSON of the answer is cut off"),
+        ('{"entities": []} {"entities": [', "more than one JSON object"),
+        ('{"entities": []} {"entities": []}', "more than one JSON object"),
         ('{"entities": [], "n": Infinity}', "Infinity is no number of JSON"),
         ('{"entities": [' + "9" * 5000 + "]}", "the answer is no JSON"),
         ('{"a": ' * 65 + "1" + "}" * 65, "nested deeper than 64"),

@@ -14,6 +14,7 @@ from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Inpu
 from evalkit.card import card, described, faults, part_of, read_part, to_fill, where_part_is
 from evalkit.card.checking import TEMPLATE
 from evalkit.card.hubvalues import known, size
+from evalkit.card.metadata import dumped
 from evalkit.card.part import NEEDED, SECTIONS
 from evalkit.card.tables import escaped
 from evalkit.corpus import bundled
@@ -419,3 +420,11 @@ def test_a_pretty_name_that_is_markdown_is_shown_as_it_is():
 
     assert "\n# Dataset Card for Ada \\<3 \\[Bo\\]\n" in text
     assert front_matter(text)["pretty_name"] == "Ada <3 [Bo]"
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\x1b[2J", "a\x85b", "Überblick \u2066"])
+def test_the_metadata_of_a_card_holds_no_control_character(name):
+    text = dumped({"pretty_name": name, "license": "mit", "tags": [name]})
+
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert yaml.safe_load(text) == {"pretty_name": name, "license": "mit", "tags": [name]}

@@ -209,7 +209,7 @@ def test_what_names_no_model_is_refused(tmp_path):
 def test_without_gliner_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gliner", None)
 
-    with pytest.raises(MissingPackage, match=r"gliner models need gliner: .*: pip install 'evalkit-ie\[gliner\]'"):
+    with pytest.raises(MissingPackage, match=r"gliner models need gliner: .*: pip install '\.\[gliner\]' in a checkout of evalkit"):
         gliner.load("urchade/gliner_medium-v2.1")
 
 

@@ -467,7 +467,7 @@ def test_an_endpoint_without_keys_gets_none(monkeypatch):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tenacity", None)
 
-    with pytest.raises(MissingPackage, match=r"openai models need tenacity, which is not installed: pip install 'evalkit-ie\[openai\]'"):
+    with pytest.raises(MissingPackage, match=r"openai models need tenacity, which is not installed: pip install '\.\[openai\]' in a checkout of evalkit"):
         loaded("http://127.0.0.1:9/v1")
 
 

@@ -54,3 +54,11 @@ def test_no_page_says_to_install_the_other_evalkit():
     pages = [path for pattern in ("*.md", "scripts/*", "evalkit/**/*.py") for path in ROOT.glob(pattern) if path.is_file()]
 
     assert [path for path in pages if re.search("pip install " + r"evalkit(?!-ie)\b", path.read_text(encoding="utf-8"))] == []
+
+
+def test_no_page_and_no_message_installs_evalkit_from_the_index_where_it_is_not():
+    pages = [path for pattern in ("*.md", "corpus/*.md", "scripts/*", "evalkit/**/*.py", "evalkit/**/*.j2") for path in ROOT.glob(pattern) if path.is_file()]
+
+    assert [path for path in pages if re.search(r"pip install[^\n]*evalkit-ie", path.read_text(encoding="utf-8")) and path.name != "CHANGELOG.md"] == []
+    listed = [subprocess.run([sys.executable, "-m", "evalkit.cli", name], capture_output=True, text=True, check=True).stdout for name in ("models", "formats")]
+    assert [line for text in listed for line in text.splitlines() if "pip install" in line and "pip install '.[" not in line] == []

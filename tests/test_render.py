@@ -2,12 +2,22 @@
 
 import csv
 import io
+import json
+import re
 import time
+import unicodedata
+from html.parser import HTMLParser
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evalkit import Corpus, Document, Entity, score, score_spans
-from evalkit.errors import UnknownName
+from evalkit import Corpus, Document, Entity, compare, score, score_spans
+from evalkit.card.tables import CardTable, code_span, escaped
+from evalkit.curves import curves
+from evalkit.errors import UnknownName, escape_controls, escape_controls_in_json
+from evalkit.render import RENDERERS, Report, Table, csv_cell, dump_yaml
 
 HOSTILE = ["=1+1", "@SUM(A1)", "-3", "a|b", "[/red]", "[link=x]y", ":smile:", "a\x1b[2Jb", "\u202eabc", "a\nb", "<b>", "`x`", "*x*", "_y_", "O", "B-PER", "0", " ", "PER "]
 
@@ -125,3 +135,100 @@ def test_what_is_no_terminal_is_wide_enough_for_every_column(scores):
     long = Corpus([Document("d", "x" * 40, [Entity("L" * 90, 0, 3)])])
 
     assert "left out" not in str(score(long, long, ["ner"]))
+
+
+CONTROLS = "\x00\x07\x1b\r\n\t\x0b\x0c\x7f\x85\x9b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u200b"
+SIGNS = "=+-@＝＋－＠|`\\$<>&%#_~^*[](){}'\",;:!/ \u00a0\u3000aZ0é中"
+names = st.text(alphabet=CONTROLS + SIGNS, max_size=12) | st.sampled_from(["<script>alert(1)</script>", "</td></tr></table>", "\\end{tabular}", "]]>", "```", "-->", "\r=1+1", "\n=1", " \u00a0=1"])
+
+
+def controls(text, keep="\n"):
+    return [c for c in text if c not in keep and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+
+
+def report_of(cells):
+    """A report whose every text is hostile."""
+    a, b, c, d = cells
+    table = Table(title=a, columns=("name", b), rows=((c, "1"), (d, "2")), notes=(b,), best=frozenset({(0, 0)}))
+    return Report((a,), (table,), (d,), tuple({"label": cell, "f1": -0.5} for cell in cells))
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.seen = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+
+
+@given(st.tuples(names, names, names, names))
+def test_no_text_reaches_an_output_with_control_characters(cells):
+    for render in RENDERERS.values():
+        assert controls(render(report_of(cells), None)) == []
+    assert controls(escape_controls_in_json(json.dumps(cells, ensure_ascii=False))) == []
+    assert json.loads(escape_controls_in_json(json.dumps(cells, ensure_ascii=False))) == list(cells)
+    assert controls(dump_yaml(list(cells))) == []
+    assert yaml.safe_load(dump_yaml(list(cells))) == list(cells)
+
+
+@given(st.tuples(names, names, names, names))
+def test_no_text_breaks_out_of_its_cell(cells):
+    report, plain = report_of(cells), report_of(("a", "b", "c", "d"))
+
+    markdown = RENDERERS["markdown"](report, None).splitlines()
+    rows = [line for line in markdown if line.startswith("| ")]
+    assert [unescaped(line, "|") for line in rows] == [3] * 3
+    latex = RENDERERS["latex"](report, None).splitlines()
+    assert [unescaped(line, "&") for line in latex if line.endswith(r" \\")] == [1] * 3
+    assert [unescaped(line, "$") % 2 for line in latex if not line.startswith("%")] == [0 for line in latex if not line.startswith("%")]
+    assert sum(line == r"\end{tabular}" for line in latex) == 1
+    assert Tags(RENDERERS["html"](report, None)).seen == Tags(RENDERERS["html"](plain, None)).seen
+    card = CardTable("", ("A", "B"), ((escaped(cells[0]), escaped(cells[1])),)).markdown.splitlines()
+    assert [unescaped(line, "|") for line in card] == [3] * 3
+
+
+@given(names)
+def test_no_text_ends_its_code_span(text):
+    span = code_span(text)
+    fence = span[: len(span) - len(span.lstrip("`"))]
+
+    assert controls(span, keep="") == []
+    assert fence not in span[len(fence) : -len(fence)]
+
+
+def unescaped(line, sign):
+    """How often a sign stands in a line without a backslash before it."""
+    return re.sub(r"\\.", "", line).count(sign)
+
+
+@given(st.lists(names, min_size=1, max_size=4))
+def test_csv_comes_back_from_a_reader_and_holds_no_formula(cells):
+    text = RENDERERS["csv"](Report(rows=tuple({"label": cell, "f1": -0.5} for cell in cells)), None)
+
+    read = list(csv.reader(io.StringIO(text, newline="")))
+
+    assert [line[1:] for line in read] == [["f1"], *[["-0.5"]] * len(cells)]
+    for cell, (label, _) in zip(cells, read[1:], strict=True):
+        assert label.removeprefix("'") == escape_controls(cell).removeprefix("'")
+        assert not label.strip().startswith(tuple("=+-@＝＋－＠"))
+    # Under another separator no part of a text begins a cell of its own.
+    for other in (";", "\t", "|"):
+        assert [len(line) for line in csv.reader(io.StringIO("\n".join(map(csv_cell, cells)), newline=""), delimiter=other) if line] == [1] * sum(c != "" for c in cells)
+
+
+HOSTILE_NAMES = ["a\x1b[2Jb", "\u202eabc", "a\x9bb", "a\u2066b", "a\nb", "</title><script>", "\u200fx"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("form", ["json", *RENDERERS])
+def test_names_of_models_and_corpora_do_not_reach_any_output_raw(name, form):
+    gold = Corpus([Document(f"{name}-{n}", "Ada", [Entity(name, 0, 3, score=0.5)]) for n in range(2)], name=f"gold {name}")
+    predicted = Corpus(list(gold), name=f"model {name}")
+    scores = score(gold, predicted, boot=0)
+    found = compare(scores, score(gold, Corpus(list(gold), name=f"other {name}"), boot=0))
+
+    outputs = [scores.render(form), found.render(form), curves(gold, predicted).render(form)]
+    assert [controls(text) for text in (*outputs, scores["entities/strict"].signature)] == [[]] * 4
+    assert form != "html" or not any("<script>" in text for text in outputs)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from evalkit.card.tables import escaped
+from evalkit.card.tables import code_span, escaped
 from evalkit.corpus import load_corpus
 from evalkit.evaluate import score
 from evalkit.scores import MetricScores, Row, Scores
@@ -26,9 +26,9 @@ def baseline_shown(scores: Scores, command: str) -> str:
     """The micro averages of each metric, what the ranges are, the warnings, and the signatures."""
     rows = [(metric, *(_ratio(getattr(of, name)) for name in ("precision", "recall", "f1")), _range(of)) for metric in scores for of in [scores[metric].micro]]
     level = f"{100 * scores.how.level:g} % range"
-    said = f"Of the model `{scores.about['model']}`" + (f", by `{command}`" if command else "") + ": micro averages over the scored zones."
+    said = f"Of the model {code_span(scores.about['model'])}" + (f", by {code_span(command)}" if command else "") + ": micro averages over the scored zones."
     lines = [said, _table(("Metric", "Precision", "Recall", "F1", level), rows), _how_sure(scores)]
-    lines += [f"Warning: {warning}." for warning in scores.warnings]
+    lines += [f"Warning: {escaped(warning)}." for warning in scores.warnings]
     return "\n\n".join([*lines, "\n".join(["```", *signatures(scores.signed), "```"])])
 
 
@@ -41,7 +41,7 @@ def agreement_shown(pairs: Sequence[Scores], *, machine: bool) -> str:
     ]  # fmt: skip
     title = "Agreement of two machine passes, F1" if machine else "Agreement of two passes, F1"
     means = "It tells how consistently the guidelines were applied, and nothing of how right the result is." + (" No person took part in it." if machine else "")
-    commands = [f"`evalkit score {PASSES}/{one} {PASSES}/{other} --zones all`" for one, other in names]
+    commands = [code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} --zones all") for one, other in names]
     return f"**{title}**, over all zones, by {' and '.join(commands)}. {means}\n\n{_table(('Passes', 'Metric', 'Items of the first', 'Items of the second', 'F1'), rows, words=2)}"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from evalkit.card.hubvalues import size
 from evalkit.card.part import Part
 from evalkit.corpus import Corpus
+from evalkit.errors import escape_controls
 from evalkit.formats.table import CONFIGS, card_data
+from evalkit.render import dump_yaml
 
 
 def metadata(corpus: Corpus, part: Part, *, with_text: bool) -> dict[str, Any]:
@@ -17,9 +19,11 @@ def metadata(corpus: Corpus, part: Part, *, with_text: bool) -> dict[str, Any]:
 
 def dumped(data: dict[str, Any]) -> str:
     """The metadata as YAML, as huggingface_hub writes it."""
+    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
     from huggingface_hub.repocard_data import DatasetCardData
 
-    return str(DatasetCardData(**data).to_yaml()) + "\n"
+    text = str(DatasetCardData(**data).to_yaml())
+    return dump_yaml(yaml.safe_load(text)) if escape_controls(text, keep="\n") != text else text + "\n"
 
 
 def holds_text(data: dict[str, Any]) -> bool:

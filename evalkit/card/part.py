@@ -14,6 +14,7 @@ from typing import Any
 
 from evalkit.card.headings import Section, sections, without_comments
 from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.render import dump_yaml
 
 METADATA = ("pretty_name", "language", "license", "annotations_creators", "language_creators", "multilinguality", "source_datasets", "task_categories")
 GENERATED = ("size_categories", "configs", "dataset_info")
@@ -86,12 +87,10 @@ def unfilled(body: str, first_line: int) -> Iterator[str]:
 
 def to_fill(pretty_name: str) -> str:
     """A hand-written part with everything still to be written: `card` refuses it until that is done."""
-    import yaml
-
     metadata = {"pretty_name": pretty_name, **dict.fromkeys(METADATA[1:], NEEDED)}
     statement = "\n".join(f"- **{name}.** {NEEDED}" for name in STATEMENT)
     written = "\n\n".join(f"## {title}\n\n{statement if title == 'Data Statement' else NEEDED}" for title in SECTIONS)
-    return f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)}---\n\n{NEEDED}\n\n{written}\n"
+    return f"---\n{dump_yaml(metadata)}---\n\n{NEEDED}\n\n{written}\n"
 
 
 def _of_metadata(where: str, metadata: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.document import LAYERS, PARTS, Document
+from evalkit.errors import escape_controls
 from evalkit.formats.table import CONFIGS
 from evalkit.schema import Schema
 
@@ -54,6 +55,18 @@ def escaped(text: str) -> str:
     seen = "".join(_visible(c) for c in text)
     edge = re.sub(r"^ | $", r"\\u0020", seen)
     return _MARKDOWN.sub(lambda found: f"\\{found[0]}", edge)
+
+
+def code_span(text: str) -> str:
+    r"""Text as a Markdown code span, which no backtick or line end in it closes.
+
+    >>> print(code_span("evalkit run"), code_span("a`b\n"))
+    `evalkit run` ``a`b\n``
+    """
+    shown = escape_controls(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def _visible(c: str) -> str:

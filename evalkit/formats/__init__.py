@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from evalkit.document import Document
-from evalkit.errors import InputError, MissingPackage, UnknownName, shown
+from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, shown
 from evalkit.formats.losses import Losses
 
 
@@ -152,5 +152,5 @@ def format_of(path: Path, name: str | None = None) -> ModuleType:
         raise UnknownName("format", name, FORMATS)
     of = FORMATS[name]
     if of.missing:
-        raise MissingPackage(f"the format {name} needs {of.package}, which is not installed: pip install 'evalkit-ie[{of.extra}]'")
+        raise MissingPackage(f"the format {name} needs {of.package}, which is not installed: {advise_extra(of.extra)}")
     return import_module(f"{__name__}.{of.module or name}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.parsers import expat
 
-from evalkit.errors import InputError, LoadError, MissingPackage, UnknownName, shown
+from evalkit.errors import InputError, LoadError, MissingPackage, UnknownName, advise_extra, shown
 from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
 
@@ -44,7 +44,7 @@ def cassis() -> Any:
     try:
         return importlib.import_module("cassis")
     except ImportError:
-        raise MissingPackage("the format cas needs cassis, which is not installed: pip install 'evalkit-ie[cas]'") from None
+        raise MissingPackage(f"the format cas needs cassis, which is not installed: {advise_extra('cas')}") from None
 
 
 UNKNOWN = "annotations of types that the type system does not know"

@@ -24,7 +24,7 @@ from typing import Any
 
 from evalkit.discreet import is_secret
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, MissingPackage, ModelError, UnknownName, shown
+from evalkit.errors import EvalkitError, InputError, MissingPackage, ModelError, UnknownName, advise_extra, shown
 from evalkit.schema import Schema
 
 PLUGINS = "evalkit.models"
@@ -121,7 +121,7 @@ def plugins() -> list[EntryPoint]:
 def _built_in(kind: str, *, named: bool) -> Callable[..., Any]:
     of = KINDS[kind]
     if named and of.missing:
-        raise MissingPackage(f"{kind} models need {of.package}, which is not installed: pip install 'evalkit-ie[{of.extra}]'")
+        raise MissingPackage(f"{kind} models need {of.package}, which is not installed: {advise_extra(of.extra)}")
     load: Callable[..., Any] = import_module(f"{__name__}.{of.module}").load
     return load
 

@@ -20,7 +20,6 @@ import math
 import re
 import shlex
 import shutil
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -30,7 +29,7 @@ import msgspec
 
 from evalkit.discreet import hidden, secret_arguments, without
 from evalkit.document import Document
-from evalkit.errors import InputError, ModelError, shown
+from evalkit.errors import InputError, ModelError, print_notice, shown
 from evalkit.models import Model
 from evalkit.models.lenient import LEFT_OUT, decoded, kept
 from evalkit.models.program import LINGER, Program, Stuck
@@ -180,7 +179,7 @@ class _Answers:
         """Say how much more there was of what is told."""
         for kind, number in self._told.items():
             if number > MOST_TOLD:
-                print(hidden(f"{self.name}: {kind}: {number - MOST_TOLD} more"), file=sys.stderr)
+                print_notice(hidden(f"{self.name}: {kind}: {number - MOST_TOLD} more"))
 
     def _give(self, id: str, answer: Document) -> None:
         del self.open[id]
@@ -209,7 +208,7 @@ class _Answers:
     def _tell(self, kind: str, message: str) -> None:
         self._told[kind] = self._told.get(kind, 0) + 1
         if self._told[kind] <= MOST_TOLD:
-            print(hidden(f"{self.name}: {message}"), file=sys.stderr)
+            print_notice(hidden(f"{self.name}: {message}"))
 
 
 def _quoted(line: bytes) -> str:

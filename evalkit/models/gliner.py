@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from evalkit.document import Document, Entity, Unplaced
-from evalkit.errors import InputError, MissingPackage, shown
+from evalkit.errors import InputError, MissingPackage, advise_extra, shown
 from evalkit.models import Model
 from evalkit.models.function import with_entities
 from evalkit.models.hub import check_name, one_line, origin, quiet
@@ -95,7 +95,7 @@ def _loaded(name: str, revision: str | None, device: str) -> Any:
     try:
         from gliner import GLiNER
     except ImportError as error:
-        raise MissingPackage(f"gliner models need gliner: {error}: pip install 'evalkit-ie[gliner]'") from None
+        raise MissingPackage(f"gliner models need gliner: {error}: {advise_extra('gliner')}") from None
     try:
         with quiet():
             return GLiNER.from_pretrained(name, revision=revision, map_location=device)

@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 
 from evalkit.document import Document
-from evalkit.errors import InputError, MissingPackage, UnknownName, shown
+from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, shown
 from evalkit.models import Model
 from evalkit.models.function import with_entities
 from evalkit.models.hub import check_name, one_line, origin, quiet
@@ -88,7 +88,7 @@ def _loaded(name: str, revision: str | None, device: str | None, *, pickled: boo
         import torch  # noqa: F401 - transformers can be imported without it, and then has no models
         from transformers import AutoModelForTokenClassification, AutoTokenizer
     except ImportError as error:
-        raise MissingPackage(f"hf models need transformers and torch: {error}: pip install 'evalkit-ie[hf]'") from None
+        raise MissingPackage(f"hf models need transformers and torch: {error}: {advise_extra('hf')}") from None
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)

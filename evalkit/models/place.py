@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from evalkit.errors import InputError, MissingPackage
+from evalkit.errors import InputError, MissingPackage, advise_extra
 from evalkit.models.asking import Endpoint
 from evalkit.models.secret import Secrets
 
@@ -33,7 +33,7 @@ class Place:
             import openai  # noqa: F401 - asking.py and Asker need both
             import tenacity  # noqa: F401
         except ImportError as error:
-            raise MissingPackage(f"openai models need {error.name}, which is not installed: pip install 'evalkit-ie[openai]'") from None
+            raise MissingPackage(f"openai models need {error.name}, which is not installed: {advise_extra('openai')}") from None
         self.secrets.keep_out_of_logs()
         return Endpoint(self.url, self.query, self.key, timeout, proxied=not self.local)
 

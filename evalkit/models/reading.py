@@ -1,11 +1,12 @@
 """Which JSON object is in an answer, and which lists are in it?
 
 An answer is read if it is one JSON object: bare, in a fence, with words around it, or after what a model thought aloud. Nothing is
-guessed: where there are two objects, or one that is cut off, nobody knows what was meant.
+guessed: where there are two objects, or one that is cut off, nobody knows what was meant. Words after the object may hold braces.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ class Twice:
 
 def read(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
     """The lists of an answer, one a layer. Raises Unreadable. Takes time linear in the answer."""
-    answer = _only(value for text in _objects(_said_aloud(content)) if (value := _decoded(text)) is not None)
+    answer = _only(_said_aloud(content))
     if isinstance(answer, Twice):
         raise Unreadable("a key stands twice in the answer")
     if not any(layer in answer for layer in layers):
@@ -41,14 +42,27 @@ def read(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
     return lists
 
 
-def _only(found: Iterator[Any]) -> Any:
-    """The one object; a second is not looked beyond."""
-    first = next(found, None)
+def _only(text: str) -> Any:
+    """The one object in a text. After it, what is no complete JSON object is prose, whatever braces it holds."""
+    objects = _objects(text)
+    first = next(map(_decoded, objects), None)
     if first is None:
         raise Unreadable("no JSON object in the answer")
-    if next(found, None) is not None:
+    if _holds_object(objects):
         raise Unreadable("more than one JSON object in the answer")
     return first
+
+
+def _holds_object(objects: Iterator[str]) -> bool:
+    """Whether one of the remaining objects is JSON, or is cut off."""
+    try:
+        for text in objects:
+            with contextlib.suppress(Unreadable):
+                _decoded(text)
+                return True
+    except Unreadable:
+        return True
+    return False
 
 
 def _said_aloud(content: str) -> str:
@@ -63,11 +77,14 @@ def _weight(item: Any) -> int:
 
 
 def _objects(text: str) -> Iterator[str]:
-    """The objects that stand in a text and not in another. Raises Unreadable where one is not closed, or nested too deep."""
+    """The objects that stand in a text and not in another; a brace opens one if a quote or the closing brace follows.
+
+    Raises Unreadable where one is not closed, or nested too deep.
+    """
     depth, start, quoted, skipped = 0, 0, False, -1
     for sign in _SIGNS.finditer(text):
         at, what = sign.start(), sign.group()
-        if at <= skipped or not (depth or what == "{"):
+        if at <= skipped or not (depth or _OPENS.match(text, at)):
             continue
         if quoted:
             skipped = at + 1 if what == "\\" else skipped
@@ -88,9 +105,7 @@ def _objects(text: str) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Any:
-    """The object in a text; None for what is none, such as words in braces."""
-    if not _OPENS.match(text):
-        return None
+    """The object in a text. Raises Unreadable."""
     try:
         return json.loads(text, strict=False, object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
