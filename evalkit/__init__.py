@@ -23,6 +23,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     columns     items as numbers
     zones       where does an item count?
     match       which predicted item answers which gold item?
+    attribution_pairing  which predicted attribution is compared with which of gold?
     counting    how many agree?
     pairs       who answers whom?
     digest      which corpus was it?

@@ -27,6 +27,7 @@ from evalkit.zones import Unit, plain_layout
 BLOCK = 1024
 MOST = 2**62  # where offsets end: what is reckoned from them must still be a number of 64 bits
 Triple = tuple[int, int, str]
+DEFAULT_TAG_OPTIONS = {"tagging": "IOB2", "repair": "error"}
 
 
 def score_tags(
@@ -166,7 +167,7 @@ def _scores(
         if metric.layer != "entities" or (metric.scheme == "characters" and signed):
             raise InputError(f"{metric}: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do")
     units = tuple(Unit(str(at)) for at in range(how.documents))
-    sure = {"units": how.units, "boot": str(how.boot), "seed": str(how.seed)}
+    sure = {"units": how.units, "level": str(how.level), "boot": str(how.boot), "seed": str(how.seed)}
 
     def counts(*, muc: bool) -> list[Counts]:
         cells, copies = _cells(blocks, labels, wanted, muc=muc)
@@ -177,7 +178,7 @@ def _scores(
         "corpus": {"name": "gold", "documents": how.documents},
         "options": {"metrics": [str(metric) for metric in wanted], **signed},
         "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
-        "failures": {}, "unplaced": {}, "layers": {"gold": ["entities"], "predicted": ["entities"], "owed": {}, "silent": False}, "elsewhere": [], "absent": 0, "unmapped": {}, "nowhere": [],
+        "failures": {}, "unplaced": {}, "layers": {"gold": ["entities"], "predicted": ["entities"], "missing_layers": {}, "has_failures": False}, "unscored_documents": [], "missing_documents": 0, "unmapped_labels": {}, "unused_labels": [],
     }  # fmt: skip
     return Scores(counts(muc=False), how, about=about, recount=lambda: counts(muc=True))
 
@@ -202,8 +203,22 @@ def _counts(
     found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
     ranks = labels.ranks()
     label = ranks[found[1]] if len(ranks) else found[1]
-    fields = {"evalkit": evalkit_version(), "docs": f"{len(units)}/{len(units)}", "metric": str(metric), **signed, "macro": "gold-labels", "dup": "fp", **sure}
+    fields = {
+        "evalkit": evalkit_version(),
+        "docs": f"{len(units)}/{len(units)}",
+        "metric": str(metric),
+        "macro": "union",
+        "duplicates": "error",
+        **sure,
+        **_read_field(signed),
+    }
     return Counts(str(metric), tuple(sorted(labels)), units, found[0], label, found[2:], fields, aside, muc, len(units))
+
+
+def _read_field(options: dict[str, str]) -> dict[str, str]:
+    """The signature's field for reading options that differ from their defaults; no field where none does."""
+    changed = "+".join(f"{name}={value}" for name, value in options.items() if value != DEFAULT_TAG_OPTIONS[name])
+    return {"read": f"gold={changed},predicted={changed}"} if changed else {}
 
 
 def _block(n: int, gold: Placed, predicted: Placed, labels: Codes, first: int) -> Block:

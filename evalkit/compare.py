@@ -1,6 +1,6 @@
 """Which of several is better? Scores in, differences out: with intervals, p-values, and what this corpus could have shown.
 
-For each two systems and each metric, of F1 (micro, or macro over the labels that gold has):
+For each two systems and each metric, of F1 (micro, or macro over the labels that gold or the system has):
 
     difference   the F1 of the first less that of the second, with the percentile interval of the paired bootstrap
     p            paired approximate randomisation (Noreen 1989), exact where there are at most 20,000 trades
@@ -178,8 +178,8 @@ def _difference(a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, ave
     one, two, keys, labels = _aligned(of_a, of_b)
     wins = _units(one, two)
     if average == "micro":
-        one, two, labels = _over_labels(one), _over_labels(two), [True]
-    f1 = F1(average, labels, comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label)
+        one, two, labels = _over_labels(one), _over_labels(two), ["all"]
+    f1 = F1(average, len(labels), comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label)
     f1_a, f1_b = (float(f1.of(side.sum(axis=0))) for side in (one, two))
     found: dict[str, Any] = dict.fromkeys(Difference._fields)
     found |= {"metric": of_a.metric, "average": average, "a": a, "b": b, **wins, "why_not": "the value is undefined"}
@@ -207,8 +207,8 @@ def _bootstrapped(f1: F1, one: Ints, two: Ints, keys: Words, observed: float, ho
     return {"low": low, "high": high, "why_not": why_not, "p_bootstrap": bootstrap_p(replicates, observed), "detectable": smallest}
 
 
-def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[bool]]:
-    """The CREDITS of both (units × columns, four a label), the units' keys, and which labels gold has."""
+def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[str]]:
+    """The CREDITS of both (units × columns, four a label), the units' keys, and the labels."""
     labels = sorted({*a.labels, *b.labels})
     place: dict[tuple[str, int | None], int] = {}
     sides = []
@@ -222,9 +222,8 @@ def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[bool]]:
         if columns:
             table[np.ix_(at, columns)] = counts.credits(0, len(counts.labels))
         tables.append(table.reshape(len(place), -1))
-    in_gold = {label for label, total in zip(a.labels, a.totals) if total[GOLD]}
     keys = unit_keys([document for document, _ in place], [sentence for _, sentence in place])
-    return tables[0], tables[1], keys, [label in in_gold for label in labels]
+    return tables[0], tables[1], keys, labels
 
 
 @dataclass(frozen=True)
@@ -232,28 +231,31 @@ class F1:
     """F1 of totals whose last axis has four CREDITS for each label; NaN where undefined."""
 
     average: str
-    in_gold: Sequence[bool]
+    n_labels: int
     comparable: bool
 
     def of(self, totals: Floats | Ints) -> Floats:
-        """One value for each row of totals."""
-        by_label = totals.reshape(*totals.shape[:-1], len(self.in_gold), 4)
+        """One value for each row of totals. The macro average is that of the labels that have an item there."""
         if not self.comparable:
             return np.full(totals.shape[:-1], np.nan)
+        by_label = self._by_label(totals)
         if self.average == "micro":
             return ratios_of(by_label.sum(axis=-2))["f1"]
-        mine = ratios_of(by_label)["f1"][..., np.array(self.in_gold, bool)]
-        known = ~np.isnan(mine)
+        f1 = ratios_of(by_label)["f1"]
+        known = ~np.isnan(f1)  # a label with an item on either side has an F1
         many = known.sum(axis=-1)
-        mean: Floats = np.divide(np.where(known, mine, 0).sum(axis=-1), many, out=np.full(many.shape, np.nan), where=many > 0)
+        mean: Floats = np.divide(np.where(known, f1, 0).sum(axis=-1), many, out=np.full(many.shape, np.nan), where=many > 0)
         return mean
 
     def undefined(self, totals: Floats, observed: Ints) -> float:
-        """In which share of the totals a label is undefined that is not in the data, which macro would leave out."""
+        """In which share of the totals a label of the data has no item, so that macro averages over fewer labels."""
         if self.average == "micro":
             return 0.0
-        mine = [ratios_of(of.reshape(*of.shape[:-1], len(self.in_gold), 4))["f1"][..., np.array(self.in_gold, bool)] for of in (totals, observed)]
-        return float((np.isnan(mine[0]) & ~np.isnan(mine[1])).any(axis=-1).mean())
+        drawn, data = (ratios_of(self._by_label(of))["f1"] for of in (totals, observed))
+        return float((np.isnan(drawn) & ~np.isnan(data)).any(axis=-1).mean())
+
+    def _by_label(self, totals: Floats | Ints) -> Floats | Ints:
+        return totals.reshape(*totals.shape[:-1], self.n_labels, 4)
 
 
 def _over_labels(side: Ints) -> Ints:

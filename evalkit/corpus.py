@@ -15,7 +15,7 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import LAYERS, Document, Entity
+from evalkit.document import LAYERS, Document, Entity, duplicate_key
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import Losses
@@ -308,21 +308,24 @@ def _name(where: Path) -> str:
 
 
 def repeated(document: Document) -> Iterator[DocumentError]:
-    """The annotations of a document that repeat an earlier one in all but id and score."""
+    """The annotations of a document that are duplicates of an earlier one (see document.duplicate_key)."""
     for layer in LAYERS:
-        seen: dict[object, int] = {}
-        for index, mark in enumerate(getattr(document, layer) or ()):
-            key = identity(mark)
-            if key in seen:
-                problem = f"repeats {layer}[{seen[key]}] in all but id and score; delete one"
-                yield DocumentError(problem, document=document.id, layer=layer, index=index)
-            seen.setdefault(key, index)
+        for index, earlier in _duplicates(getattr(document, layer) or ()):
+            yield DocumentError(f"is a duplicate of {layer}[{earlier}]; delete one", document=document.id, layer=layer, index=index)
     for index, event in enumerate(document.events or ()):
-        arguments = [identity(argument) for argument in event.arguments]
-        for n, key in enumerate(arguments):
-            if key in arguments[:n]:
-                problem = f"repeats arguments[{arguments.index(key)}]; delete one"
-                yield DocumentError(problem, document=document.id, layer="events", index=index, field=f"arguments[{n}]")
+        for n, earlier in _duplicates(event.arguments):
+            problem = f"is a duplicate of arguments[{earlier}]; delete one"
+            yield DocumentError(problem, document=document.id, layer="events", index=index, field=f"arguments[{n}]")
+
+
+def _duplicates(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    """The index of each duplicate, and that of the first annotation that it repeats."""
+    first: dict[object, int] = {}
+    for index, annotation in enumerate(annotations):
+        key = duplicate_key(annotation)
+        if key in first:
+            yield index, first[key]
+        first.setdefault(key, index)
 
 
 def identity(mark: msgspec.Struct) -> bytes:

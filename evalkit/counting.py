@@ -6,22 +6,24 @@
     wrong_gold, wrong_predicted items without credit that overlap each other one to one, under one head (MUC's incorrect)
 
 A predicted item that answers a gold item with credit counts under the gold item's unit, any other where it lies.
-What a side repeats whole, or what has no place in the text, is predicted and answers nothing.
+A predicted duplicate, and an item without offsets, counts as predicted and answers nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from evalkit.attribution_pairing import pair_attributions
 from evalkit.chunk import Chunk, Codes, Placed, Stub
 from evalkit.columns import DROPPED, Cells, Coding, Columns, Ints, Mask, Packed, Rows, block_offsets, exploded, first_of_each, pack
-from evalkit.document import Document
-from evalkit.layers import CUE, Layer, Maps
+from evalkit.document import Document, duplicate_key
+from evalkit.errors import InputError, shown
+from evalkit.layers import Layer, Maps
 from evalkit.match import Answers, Matching
 from evalkit.metrics import SCHEMES
 from evalkit.zones import Layout, laid_out
@@ -34,7 +36,7 @@ GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = r
 class Side:
     """One side of a block under a layer.
 
-    `columns`: the rows that are matched, no two equal; `unit`: that of each; `rows`: its place among all that were read. `copies`,
+    `columns`: the rows that are matched; `unit`: that of each; `rows`: its place among all that were read. `copies`,
     `copies_unit`, `copies_rows`: those that repeat an annotation; `merged`: (row, place) of those that the layer makes equal to a row
     that is matched, which are not. `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
     """
@@ -191,26 +193,27 @@ class Builder:
             self.documents[side].extend([Stub(document.id) for document in documents] if plain else documents)
 
     def block(self) -> Block:
-        """The block of all that was added. `gold.aside["gold_copies"]` counts what gold repeats, which is for the caller to refuse."""
+        """The block of all documents that were added. `gold.aside["gold_copies"]` counts gold's duplicates, which the caller must refuse."""
         golden, predicted = self.documents
         layer, coding = self.layer, self.coding
         offsets = block_offsets(self._lengths, len(golden))
         layout = laid_out(golden, offsets, self.zones, by_sentence=self._by_sentence)
         columns = tuple(rows.columns(offsets) for rows in self._rows)
-        apart = [not any_twice(_alike(layer, of)) for of in columns]
-        copies = [np.zeros(len(of), bool) if once else _copies(layer, side, of) for side, of, once in zip(self.documents, columns, apart)]
-        alone = [0, 0]
+        distinct = [not any_twice(_keys(of, head=not layer.attached)) for of in columns]
+        duplicates = [
+            np.zeros(len(of), bool) if is_distinct or layer.owners is None else _find_duplicates(layer, side, of)
+            for side, of, is_distinct in zip(self.documents, columns, distinct)
+        ]
         if layer.attached:
-            columns = tuple(_attached(columns, copies, coding))
-            alone = [int((each.label == DROPPED).sum()) for each in columns]
+            columns = _group_pairs(self.documents, columns, coding)
         one, other = (
-            _side(of, repeated, layout, coding, which, apart=once and not layer.attached)
-            for of, repeated, which, once in zip(columns, copies, ("gold", "predicted"), apart)
+            _side(of, repeated, layout, coding, which, merge=not (is_distinct or layer.keeps_equal_items))
+            for of, repeated, which, is_distinct in zip(columns, duplicates, ("gold", "predicted"), distinct)
         )
-        aside = {"gold_copies": int(copies[0].sum()), "gold_dropped": self._dropped[0], "gold_unattached": alone[0]}
-        one = replace(one, aside={**one.aside, **aside})
+        gold_copies = any(map(_has_repeated_event, golden)) if layer.as_set else int(duplicates[0].sum())
+        one = replace(one, aside={**one.aside, "gold_copies": int(gold_copies), "gold_dropped": self._dropped[0]})
         unplaced = _unplaced(predicted, self.name, layout, coding, self.maps[1])
-        aside = {"predicted_dropped": self._dropped[1], "predicted_unattached": alone[1], "unplaced": len(unplaced)}
+        aside = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
         other = replace(other, unplaced=unplaced, aside={**other.aside, **aside})
         return Block(one, other, layout, coding, layer.as_set)
 
@@ -226,9 +229,11 @@ def of_columns(gold: Columns, predicted: Columns, copies: Columns, layout: Layou
     )
 
 
-def _keys(columns: Columns, *, label: bool = True) -> Packed:
+def _keys(columns: Columns, *, head: bool = True, label: bool = True) -> Packed:
     length = columns.end - columns.start
-    return pack(columns.head, columns.start, length, columns.fragments, *((columns.label + 1,) if label else ()))  # DROPPED is -1
+    heads = (columns.head,) if head else ()
+    labels = (columns.label + 1,) if label else ()  # DROPPED is -1
+    return pack(*heads, columns.start, length, columns.fragments, *labels)
 
 
 def any_twice(packed: Packed) -> bool:
@@ -237,79 +242,73 @@ def any_twice(packed: Packed) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _alike(layer: Layer, columns: Columns) -> Packed:
-    """A key that copies share; the head of an attached layer is the attribution itself, which they do not."""
-    return pack(columns.start, columns.end - columns.start, columns.fragments, columns.label + 1) if layer.attached else _keys(columns)
+def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
+    """Which rows come from an annotation that is a duplicate of an earlier one (see document.duplicate_key).
 
-
-def _copies(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
-    """Which rows belong to an annotation that repeats an earlier one whole (all but id and score).
-
-    Only documents in which two rows have one key can hold any, so only those are looked at annotation by annotation.
+    Only documents in which two rows are equal can hold any, so only those are looked at annotation by annotation.
     """
-    found = np.zeros(len(columns), bool)
-    first = first_of_each(_alike(layer, columns))
+    duplicate = np.zeros(len(columns), bool)
+    first = first_of_each(_keys(columns, head=not layer.attached))
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
         if isinstance(documents[number], Stub):  # its entities are no more than their keys
-            found[rows] = ~first[rows]
-            continue
-        seen: set[Hashable] = set()
-        for row, identity in zip(rows, layer.identities(documents[number])):
-            found[row] = identity in seen
-            seen.add(identity)
-    return found
+            duplicate[rows] = ~first[rows]
+        elif layer.owners is not None:
+            repeats = repeated_annotations(getattr(documents[number], layer.marks) or ())
+            duplicate[rows] = [repeats[index] for index in layer.owners(documents[number])]
+    return duplicate
 
 
-def _attached(columns: Sequence[Columns], copies: Sequence[Mask], coding: Coding) -> Iterable[Columns]:
-    """Both sides with attributions whose cues match under one head, and without sources and contents that have no such cue.
+def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
+    """Of each annotation of a layer, whether it is a duplicate of an earlier one."""
+    seen: set[Hashable] = set()
+    repeats = []
+    for annotation in annotations:
+        key = duplicate_key(annotation)
+        repeats.append(key in seen)
+        seen.add(key)
+    return repeats
 
-    Cues are matched one to one: the same span first (and among attributions that share a cue, those with the same source and
-    content), then the largest matching by overlap. Copies take no part, and keep all their items.
+
+def _has_repeated_event(document: Document) -> bool:
+    """Whether an event is a duplicate of an earlier one, or an argument one of an earlier argument of its event."""
+    events = document.events or ()
+    if len({(event.label, event.trigger.start, event.trigger.end) for event in events}) < len(events) and any(repeated_annotations(events)):
+        return True
+    return any(len(event.arguments) > 1 and any(repeated_annotations(event.arguments)) for event in events)
+
+
+def _group_pairs(documents: Sequence[Sequence[Document]], columns: Sequence[Columns], coding: Coding) -> tuple[Columns, Columns]:
+    """Both sides with the items of paired attributions in one group; every other attribution is a group of its own.
+
+    Duplicates take no part in the pairing.
     """
-    cue = coding.labels[CUE]
-    cues = [np.flatnonzero((side.label == cue) & ~repeated) for side, repeated in zip(columns, copies)]
-    told = [_told_apart(side, rows, cue, coding) for side, rows in zip(columns, cues)]
-    place = {key: n for n, key in enumerate(sorted({*told[0], *told[1]}))}
-    bare = [
-        replace(side.take(rows), head=np.zeros(len(rows), np.int64), label=np.array([place[key] for key in keys], np.int64))
-        for side, rows, keys in zip(columns, cues, told)
-    ]
-    answers = Matching(bare[0], bare[1], np.arange(len(place)), coding.pieces, coding.parts).answers("partial")
-    pairs = answers.full.and_also(answers.half)
-    most = len(coding.heads)
-    for n, (side, repeated, rows, matched) in enumerate(zip(columns, copies, cues, pairs)):
-        head = np.arange(most) + most * (n + 1)  # a head of its own, below replaced by that of the pair
-        head[side.head[rows[matched]]] = np.arange(len(matched))
-        heads = head[side.head]
-        yield replace(side, head=heads, label=np.where((side.label == cue) | (heads < most) | repeated, side.label, DROPPED))
+    codes = coding.heads
+    gold_columns, predicted_columns = columns
+    group_of_predicted = np.arange(len(codes), 2 * len(codes), dtype=np.int64)
+    for gold, predicted in zip(*documents):
+        if not gold.attributions or not predicted.attributions:
+            continue
+        repeats = repeated_annotations(predicted.attributions)
+        candidates = [index for index, is_repeat in enumerate(repeats) if not is_repeat]
+        try:
+            pairs = pair_attributions(gold.attributions, [predicted.attributions[index] for index in candidates])
+        except InputError as error:
+            raise InputError(f"document {shown(gold.id)}: {error}") from None
+        for g, p in pairs:
+            group_of_predicted[codes[gold.id, candidates[p]]] = codes[gold.id, g]
+    return gold_columns, replace(predicted_columns, head=group_of_predicted[predicted_columns.head])
 
 
-def _told_apart(side: Columns, cues: Ints, cue: int, coding: Coding) -> list[tuple[Any, ...]]:
-    """What tells the attribution of each cue from others on the same words: its source and content, and a number where these are equal too."""
-    names, pieces = list(coding.labels), coding.pieces
-    others: dict[int, list[tuple[Any, ...]]] = {}
-    for row in np.flatnonzero(side.label != cue):
-        span = (names[side.label[row]], int(side.start[row]), int(side.end[row]), pieces[side.fragments[row]])
-        others.setdefault(int(side.head[row]), []).append(span)
-    seen: dict[Any, int] = {}
-    found = []
-    for row in cues:
-        own = (tuple(sorted(others.get(int(side.head[row]), ()))), int(side.start[row]), int(side.end[row]), pieces[side.fragments[row]])
-        seen[own] = seen.get(own, -1) + 1
-        found.append((*own, seen[own]))
-    return found
-
-
-def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: str, *, apart: bool) -> Side:
-    """What is matched and what is set aside; `apart`: no two rows are equal, which need not be looked for again."""
+def _side(columns: Columns, duplicates: Mask, layout: Layout, coding: Coding, name: str, *, merge: bool) -> Side:
+    """What is matched and what is set aside; `merge`: rows that are equal, but no duplicates, count once."""
     scored, unit = layout.placed(columns, coding.pieces)
     kept = columns.label != DROPPED
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
-    repeated = scored & kept & copies
-    rows = np.flatnonzero(scored & kept & ~copies)
+    repeated = scored & kept & duplicates
+    rows = np.flatnonzero(scored & kept & ~duplicates)
     once, merged = rows, np.zeros((0, 2), np.int64)
-    if len(rows) and not apart and any_twice(packed := _keys(columns.take(rows))):
+    if len(rows) and merge and any_twice(packed := _keys(columns.take(rows))):
         first = first_of_each(packed)
         once = rows[first]
         place = dict(zip(packed.key[first].tolist(), range(len(once))))
@@ -324,16 +323,16 @@ def _side(columns: Columns, copies: Mask, layout: Layout, coding: Coding, name: 
 
 
 def _unplaced(documents: Sequence[Any], name: str, layout: Layout, coding: Coding, maps: Maps) -> Ints:
-    """(unit, label, characters) of each item without a place; its unit is the first of its document."""
-    found = []
-    first = {of.document: unit for unit, of in reversed(list(enumerate(layout.units)))} if any(d.unplaced for d in documents) else {}
+    """(unit, label, characters) of each item that has no offsets. It belongs to no zone; its unit is added to the layout."""
+    units = layout.add_units_without_zone([document.id for document in documents if document.unplaced])
+    rows = []
     for document in documents:
         for item in document.unplaced:
             if item.layer == name or (name in UNPLACED.get(item.layer, ())):
                 label = maps[item.layer].get(item.label, item.label) if item.layer in maps else item.label
                 if label is not None:
-                    found.append((first[document.id], coding.labels[label], max(len(item.quote or ""), 1)))
-    return np.array(found, np.int64).reshape(-1, 3)
+                    rows.append((units[document.id], coding.labels[label], max(len(item.quote or ""), 1)))
+    return np.array(rows, np.int64).reshape(-1, 3)
 
 
 # An item without a place is one item without a place in every layer that is made of such items.

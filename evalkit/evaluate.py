@@ -59,7 +59,7 @@ def score(
     *,
     labels: Labels = None,
     zones: str | Iterable[str] = "primary",
-    missing: str = "refuse",
+    missing: str = "error",
     units: str = "auto",
     boot: int = 1000,
     seed: int = 12345,
@@ -71,15 +71,17 @@ def score(
     gold, predicted: corpora, or paths; JSONL files are read block by block and never held whole. metrics: names such as
     "entities/strict" or "tri-c"; without them, for each layer that gold has and the prediction gives, what DEFAULTS names.
     labels: the name of a label map in gold's schema, a map, a pair of maps (gold's, prediction's), or a list of entity
-    labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: "refuse" a prediction that
-    lacks documents, or take them as "empty". units: what is drawn for the intervals, "documents" or "sentences"; "auto" draws
+    labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: gold documents without a
+    prediction are an "error" ("refuse" is accepted for it), or scored as "empty". units: what is drawn for the intervals, "documents" or "sentences"; "auto" draws
     sentences where there are fewer than 20 documents. boot: how many replicates, 0 for no intervals; seed: what they are drawn
     from; level: of the intervals. jobs: processes that read and count, where both sides are JSONL files in one order.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for copies in gold.
     """
-    if missing not in ("refuse", "empty"):
-        raise UnknownName("value", missing, ("refuse", "empty"), within="missing=")
+    if missing == "refuse":
+        missing = "error"
+    if missing not in ("error", "empty"):
+        raise UnknownName("value", missing, ("error", "empty"), within="missing=")
     source = _source(gold, predicted, missing)
     asked = None if metrics is None else named(metrics)
     mapping, scored = mapping_of(labels, source.schema), _zones(zones)
@@ -89,7 +91,7 @@ def score(
     scores = run.scores() if jobs == 1 else run.in_shards(jobs)
     again = {"labels": labels, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
     if choices := _choices(source, scores, mapping, again):
-        scores.about["choices"] = choices
+        scores.about["ambiguity"] = choices
     return scores
 
 
@@ -111,7 +113,7 @@ def _choices(source: Source, scores: Scores, mapping: Relabelling, again: Mappin
     chosen = (replace(document, meta=None) for document in unsure)
     now, worst, best = (score(gold, Corpus(side), metrics, **again) for side in (chosen, *sides))
     moved = {m: [_credit(found, m) - _credit(now, m) for found in (worst, best)] for m in metrics}
-    return {m: {"marks": marks[Metric.of(m).layer], "worst": min(0.0, *moved[m]), "best": max(0.0, *moved[m])} for m in metrics}
+    return {m: {"annotations": marks[Metric.of(m).layer], "worst": min(0.0, *moved[m]), "best": max(0.0, *moved[m])} for m in metrics}
 
 
 def _credit(scores: Scores, metric: str) -> float:

@@ -146,7 +146,7 @@ class Run:
         if None in marks:
             there = [n for n, found in enumerate(marks) if found is not None]
             golden, predicted = Chunk(golden[n] for n in there), Chunk(predicted[n] for n in there)
-        if self.seen.silent:
+        if self.seen.has_failures:
             predicted = Chunk(map(_heard, predicted))
         if golden:
             builder.add(golden, predicted)
@@ -182,7 +182,7 @@ class Run:
         for metric in self.asked or ():
             marks = LAYERS[metric.layer].marks
             for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
-                if marks not in there and not (there is self.seen.in_predicted and self.seen.silent and not self.seen.in_predicted):
+                if marks not in there and not (there is self.seen.in_predicted and self.seen.has_failures and not self.seen.in_predicted):
                     raise InputError(f"{metric}: {side} has no {marks} in any document")
         for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
             refuse_owed(marks, self.seen.layers())
@@ -212,7 +212,7 @@ class Run:
         )  # fmt: skip
 
     def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
-        """What the number depends on, in order; without the digest of gold, which is added when it is first asked for."""
+        """The signature's fields in order; the digest of gold is added when it is first asked for."""
         zones = self._scored_zones(LAYERS[metric.layer].marks)
         fields = {
             "evalkit": evalkit_version(),
@@ -220,11 +220,12 @@ class Run:
             "docs": f"{layered.documents}/{self.seen.documents}",
             "metric": str(metric),
             "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
-            "macro": "gold-labels",
+            "macro": "union",
             "map": self.mapping.name,
-            "dup": "fp",
+            "duplicates": "error",
             "missing": self.source.missing,
             "units": self.how.units,
+            "level": str(self.how.level),
             "boot": str(self.how.boot),
             "seed": str(self.how.seed),
             "model": self.source.model,
@@ -241,10 +242,10 @@ class Run:
             "failures": dict(self.seen.failures),
             "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
             "layers": self.seen.layers(),
-            "elsewhere": sorted(self.seen.ids - {unit.document for layered in self.layers.values() for unit in layered.units}),
-            "absent": self.source.absent,
-            "unmapped": dict(sorted(self._unmapped())),
-            "nowhere": self._nowhere(),
+            "unscored_documents": sorted(self.seen.ids - {unit.document for layered in self.layers.values() for unit in layered.units}),
+            "missing_documents": self.source.absent,
+            "unmapped_labels": dict(sorted(self._unmapped())),
+            "unused_labels": self._nowhere(),
         }
 
     def _nowhere(self) -> list[str]:

@@ -3,8 +3,8 @@
 What is drawn are documents or, where these are few, sentences; see stats.py for how. The interval is the percentile one where documents
 are drawn and BCa where sentences are: `scripts/coverage` finds them alike for 100 documents, and BCa nearer to 95 % for few sentences. A row of one document has a range only if
 it has ten items and eight sentences that hold some: "sentence-resampling range, this article only", never a confidence interval.
-The labels of the macro average are those of the full gold; a replicate in which one is undefined leaves it out, and more
-than 5 % of such replicates mean no interval.
+The macro average of a replicate is that of the labels that have an item in it; if a label has none in more than 5 % of the
+replicates, there is no interval. There is none for the mean over documents yet.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ MOST_REPLICATES = 10_000_000  # beyond it the answer would take hours, or all me
 AT_ONCE = 4_000_000  # counts that are resampled together
 NOT_ASKED = Interval(None, None, "not asked for")
 NO_VALUE = Interval(None, None, "the value is undefined")
+NO_METHOD = Interval(None, None, "no interval is computed for this average")
 ONE_UNIT = Interval(None, None, "all items are in one unit")
 TOO_FEW = Interval(None, None, f"fewer than {FEW_ITEMS} items, or {FEW_SENTENCES} sentences that hold any")
 
@@ -36,14 +37,19 @@ Which = tuple[str | None, str | None]  # (label, average)
 
 
 class Resampling(NamedTuple):
-    """How sure we are to be: what is drawn ("documents" or "sentences"; `asked`: or "auto"), how often, from which seed, at which level."""
+    """How intervals are made: the resampling units ("documents" or "sentences"; `requested_units` may be "auto"), replicates, seed and level."""
 
     units: str
-    asked: str
+    requested_units: str
     boot: int
     seed: int
     level: float
     documents: int
+
+    @property
+    def method(self) -> str:
+        """The kind of interval."""
+        return "percentile bootstrap" if self.units == "documents" else "BCa bootstrap"
 
     @property
     def only_this_text(self) -> bool:
@@ -87,13 +93,21 @@ def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[Which, Mapping
         for n in range(last - first):
             drawn = Drawn(*(ratios_of(of[..., n, :], comparable=comparable) for of in (totals, table.sum(axis=0), without)))
             yield (counts.labels[first + n], None), _sure(drawn, how, _held(counts, first + n))
-            if counts.totals[first + n, GOLD]:
+            if counts.totals[first + n, [GOLD, PREDICTED]].any():
                 for name, mean in means.items():
-                    mean.add(drawn, [of[..., n, 0] if name == "weighted" else np.ones(of.shape[:-2]) for of in (totals, table.sum(axis=0), without)])
+                    mean.add(drawn, [_weights(of[..., n, :], name) for of in (totals, table.sum(axis=0), without)])
     held, total = _held(counts, None), counts.credits_in_all()
     yield (None, "micro"), _sure(Drawn(ratios_of(micro), ratios_of(total), ratios_of(left_out)), how, held)
     for name, mean in means.items():
-        yield (None, name), _sure(mean.drawn(), how, held)
+        yield (None, name), _sure(mean.drawn(comparable=comparable), how, held)
+    yield (None, "per-document"), dict.fromkeys(RATIOS, NO_METHOD)
+
+
+def _weights(totals: Floats | Ints, average: str) -> Floats:
+    """The weight of a label in an average: 1 where it has an item on either side, or its gold items."""
+    gold, predicted = totals[..., 0], totals[..., 1]
+    weights: Floats = np.asarray(gold if average == "weighted" else (gold + predicted) > 0, np.float64)
+    return weights
 
 
 def _held(counts: Counts, label: int | None) -> tuple[int, int]:
@@ -140,23 +154,24 @@ class Mean:
     def __init__(self, replicates: int, units: int) -> None:
         """Of no labels yet."""
         self._sums = [{name: np.zeros((2, *shape)) for name in RATIOS} for shape in ((replicates,), (), (units,))]
-        self._undefined = {name: np.zeros(replicates, bool) for name in RATIOS}
+        self._absent = np.zeros(replicates, bool)
 
     def add(self, drawn: Drawn, weights: Sequence[Floats]) -> None:
-        """Add a label. One that is undefined in the data is in no mean."""
+        """Add a label; a ratio that is undefined counts as 0. `weights`: those of the label in each part of `drawn`."""
         for name in RATIOS:
-            if np.isnan(drawn.observed[name]):
-                continue
             for sums, ratios, weight in zip(self._sums, drawn, weights):
-                known = ~np.isnan(ratios[name])
-                sums[name] += np.where(known, np.stack([ratios[name] * weight, weight * np.ones_like(ratios[name])]), 0)
-            self._undefined[name] |= np.isnan(drawn.replicates[name])
+                sums[name] += np.stack([np.nan_to_num(ratios[name]) * weight, weight * np.ones_like(ratios[name])])
+        self._absent |= np.isnan(drawn.replicates["precision"]) & np.isnan(drawn.replicates["recall"])
 
-    def drawn(self) -> Drawn:
-        """The means; those of the replicates all undefined where a label was, in more than 5 % of them."""
+    def drawn(self, *, comparable: bool) -> Drawn:
+        """The means; those of the replicates all undefined where a label had no item in more than 5 % of them.
+
+        `comparable`: whether labels have an F1, without which there is no mean of it.
+        """
         means = [{name: _ratio(*sums[name]) for name in RATIOS} for sums in self._sums]
+        for part in means if not comparable else ():
+            part["f1"] = np.full_like(part["f1"], np.nan)
         for name in RATIOS:
-            if self._undefined[name].mean() > MOST_UNDEFINED:
+            if self._absent.mean() > MOST_UNDEFINED:
                 means[0][name][:] = np.nan
         return Drawn(*means)
-

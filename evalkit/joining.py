@@ -69,7 +69,7 @@ class Source:
 
     def _checked(self, document: Any, answer: Any) -> Any:
         if answer is None:
-            if self.missing == "refuse":
+            if self.missing == "error":
                 raise InputError(
                     f"{self.model}: lacks document {shown(document.id)} of {self.name}; predict it, or count what is missing as empty with missing=empty"
                 )

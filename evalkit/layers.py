@@ -18,12 +18,10 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from evalkit.chunk import Placed, entities_of
-from evalkit.corpus import identity
 from evalkit.document import PARTS, Document, Fragments, ranges
 from evalkit.text import tokens
 
 Maps = Mapping[str, Any]  # layer of the map to what has .get(label, label): see corpus.maps_by_layer
-CUE = "cue"
 
 
 @dataclass(frozen=True)
@@ -151,11 +149,16 @@ def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: 
 
 
 def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
-    """The same, under the attribution that they belong to: counting.py puts attributions with matched cues under one head."""
+    """The same, in a group for each attribution: (document id, index). counting.py joins the groups of paired attributions."""
     return _made(
         [
-            [(part, span, (n, m)) for m, a in enumerate(document.attributions or ()) for part in PARTS if (span := getattr(a, part)) is not None]
-            for n, document in enumerate(documents)
+            [
+                (part, span, (document.id, index))
+                for index, attribution in enumerate(document.attributions or ())
+                for part in PARTS
+                if (span := getattr(attribution, part)) is not None
+            ]
+            for document in documents
         ]
     )
 
@@ -172,33 +175,25 @@ def _whole(attribution: Any) -> Piece:
     return Piece(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
 
 
-def _each_entity(document: Document) -> Iterable[Hashable]:
-    return map(identity, document.entities or ())
+def _entity_of_each(document: Document) -> Iterable[int]:
+    return range(len(document.entities or ()))
 
 
-def _each_event(document: Document) -> Iterable[Hashable]:
-    return map(identity, document.events or ())
+def _event_of_each_realis(document: Document) -> Iterable[int]:
+    return (index for index, event in enumerate(document.events or ()) if event.realis is not None)
 
 
-def _each_attribution(document: Document) -> Iterable[Hashable]:
-    return map(identity, document.attributions or ())
+def _attribution_of_each(document: Document) -> Iterable[int]:
+    return range(len(document.attributions or ()))
 
 
-def _each_token(document: Document) -> Iterable[Hashable]:
+def _entity_of_each_token(document: Document) -> Iterable[int]:
     words = tokens(document.text)
-    return (identity(entity) + repr(word).encode() for entity in document.entities or () for word in _touched(words, ranges(entity)))
+    return (index for index, entity in enumerate(document.entities or ()) for _ in _touched(words, ranges(entity)))
 
 
-def _each_with_realis(document: Document) -> Iterable[Hashable]:
-    return (identity(event) for event in document.events or () if event.realis is not None)
-
-
-def _each_argument(document: Document) -> Iterable[Hashable]:
-    return ((identity(event), identity(argument)) for event in document.events or () for argument in event.arguments)
-
-
-def _each_part(document: Document) -> Iterable[Hashable]:
-    return ((identity(a), part) for a in document.attributions or () for part in PARTS if getattr(a, part) is not None)
+def _attribution_of_each_part(document: Document) -> Iterable[int]:
+    return (index for index, attribution in enumerate(document.attributions or ()) for _ in range(_parts_of(attribution)))
 
 
 def _marked(marks: str, many: Callable[[Any], int] = lambda _: 1) -> Callable[[Document], Iterable[float | None]]:
@@ -226,30 +221,45 @@ ALL = ("strict", "exact", "partial", "type", "characters")
 class Layer:
     """A line of LAYERS.
 
-    `marks`: the layer of the document that it reads. `items`: what it finds there, or the
-    entities themselves. `identities`: one an item, equal where a
-    whole annotation is repeated. `scores`: those of the items, in the same order. `as_set`: what a scheme makes equal counts once. `schemes`: those that are offered.
-    `attached`: its heads are attributions, to be put together where their cues match. `whole`: its spans have parts.
+    `marks`: the annotations of a document that the layer is made of. `items`: the function that lists its items. `owners`: for
+    each item, the index of the annotation that it comes from; None for a layer that is a set, in which equal items count once,
+    duplicates included. `scores`: the score of each item, in the same order. `schemes`: those that the layer offers.
+    `attached`: its groups are attributions, to be joined where attributions are paired. `whole`: its spans have parts.
+    `keeps_equal_items`: items that are equal, but come from annotations which are no duplicates, count each.
     """
 
     marks: str
     items: Callable[[Sequence[Document], Maps], Items | Placed]
-    identities: Callable[[Document], Iterable[Hashable]]
+    owners: Callable[[Document], Iterable[int]] | None
     scores: Callable[[Document], Iterable[float | None]]
     schemes: tuple[str, ...] = ALL
-    as_set: bool = False
     attached: bool = False
     whole: bool = False
+    keeps_equal_items: bool = False
+
+    @property
+    def as_set(self) -> bool:
+        """Whether equal items count once, after the projection of the scheme."""
+        return self.owners is None
 
 
 LAYERS = {
-    "entities":              Layer("entities",     _entities,              _each_entity,      _marked("entities")),
-    "triggers":              Layer("events",       _triggers,              _each_event,       _marked("events"), as_set=True),
-    "arguments":             Layer("events",       _arguments,             _each_argument,    _argument_scores, as_set=True),
-    "attached-arguments":    Layer("events",       _attached_arguments,    _each_argument,    _argument_scores, as_set=True),
-    "realis":                Layer("events",       _realis,                _each_with_realis, _marked("events", lambda e: e.realis is not None)),
-    "attributions":          Layer("attributions", _attributions,          _each_part,        _marked("attributions", _parts_of)),
-    "attached-attributions": Layer("attributions", _attached_attributions, _each_part,        _marked("attributions", _parts_of), attached=True),
-    "attribution-relations": Layer("attributions", _relations,             _each_attribution, _marked("attributions"), ("strict", "type"), whole=True),
-    "tokens":                Layer("entities",     _tokens,                _each_token,       _token_scores, ("strict", "exact")),
-}  # fmt: skip
+    "entities": Layer("entities", _entities, _entity_of_each, _marked("entities"), keeps_equal_items=True),
+    "triggers": Layer("events", _triggers, None, _marked("events")),
+    "arguments": Layer("events", _arguments, None, _argument_scores),
+    "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
+    "realis": Layer("events", _realis, _event_of_each_realis, _marked("events", lambda e: e.realis is not None)),
+    "attributions": Layer("attributions", _attributions, _attribution_of_each_part, _marked("attributions", _parts_of)),
+    "attached-attributions": Layer(
+        "attributions",
+        _attached_attributions,
+        _attribution_of_each_part,
+        _marked("attributions", _parts_of),
+        attached=True,
+        keeps_equal_items=True,
+    ),
+    "attribution-relations": Layer(
+        "attributions", _relations, _attribution_of_each, _marked("attributions"), ("strict", "type"), whole=True, keeps_equal_items=True
+    ),
+    "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
+}

@@ -62,7 +62,7 @@ class Matching:
     """Two sides of a block, and the pairs between them; each list is found when it is first asked for.
 
     `rank[label]` is the place of a label's name in the order of names; `pieces[code]` are the ranges of a discontinuous span.
-    No two rows of a side have one head, span and label.
+    Rows of a side may be equal: two annotations whose labels a label map makes the same.
     """
 
     gold: Columns
@@ -79,7 +79,13 @@ class Matching:
         return Answers(full, NONE, self._left_over(scheme, full) if wrong else NONE)
 
     def _left_over(self, scheme: str, full: Pairs) -> Pairs:
-        return self._halves if scheme == "exact" else self._overlaps_without(full)
+        """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among all that remains."""
+        if scheme == "exact":
+            return self._halves
+        gold, predicted = _left(len(self.gold), full.gold), _left(len(self.predicted), full.predicted)
+        more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
+        same_span = Pairs(gold[more.gold], predicted[more.predicted])
+        return same_span.and_also(self._overlaps_without(full.and_also(same_span)))
 
     @cached_property
     def _both(self) -> Columns:
@@ -101,9 +107,19 @@ class Matching:
     def _strict(self) -> Pairs:
         order = self._by_label
         ordered = self._keys.key[order]
+        if self._has_equal_rows:
+            return _nth_with_nth_of_key(ordered, order, len(self.gold))
         first = np.flatnonzero(ordered[1:] == ordered[:-1])
         # Rows with one key stand in their own order, so gold's comes before the prediction's.
         return Pairs(order[first], order[first + 1] - len(self.gold))
+
+    @cached_property
+    def _has_equal_rows(self) -> bool:
+        """Whether two rows of one side are equal, as two annotations may be after a label map."""
+        order = self._by_label
+        ordered = self._keys.key[order]
+        is_gold = order < len(self.gold)
+        return bool(((ordered[1:] == ordered[:-1]) & (is_gold[1:] == is_gold[:-1])).any())
 
     @cached_property
     def _same_span(self) -> Pairs:
@@ -193,6 +209,18 @@ def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
     again = pair.order()
     same = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
     return Pairs(order[again[same]], order[again[same + 1]] - len(gold))
+
+
+def _nth_with_nth_of_key(ordered: Ints, order: Ints, n_gold: int) -> Pairs:
+    """Of the rows with one key the first of gold with the first of the prediction, and so on. `ordered`: the keys in the order of `order`."""
+    side = (order >= n_gold).astype(np.int64)
+    new = runs(ordered) | runs(side)
+    positions = np.arange(len(order))
+    nth = positions - np.maximum.accumulate(np.where(new, positions, 0))
+    pair = pack(ranked(ordered), nth)
+    again = pair.order()  # rows with one key stand in their own order, so gold's comes first
+    first = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
+    return Pairs(order[again[first]], order[again[first + 1]] - n_gold)
 
 
 def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:

@@ -33,7 +33,7 @@ CorpusPath = Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="A co
 Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.")]
 Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
 Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
-Missing = Annotated[str, typer.Option("--missing", help="Documents that the prediction lacks: refuse, or take as empty.")]
+Missing = Annotated[str, typer.Option("--missing", help="Gold documents without prediction: error, or score as empty.")]
 Units = Annotated[str, typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences.")]
 Boot = Annotated[int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]

@@ -1,24 +1,24 @@
 """What is written down of a result? JSON from which every report and comparison is made again without the model.
 
-It holds no text of the corpus. The keys, in schema version 2:
+It holds no text of the corpus. The keys, in schema version 3:
 
-    schema_version   2
+    schema_version   3
     model, corpus    the model's name; the corpus's {name, documents}
     options          what was asked for: metrics, labels ({kind, value}), zones, missing, units
-    resampling       {units: documents or sentences, asked: also auto, boot, seed, level, documents}
+    intervals        {method, units: documents or sentences, requested_units: also auto, boot, seed, level, documents}
     signature        a metric to its fields, in order
     digests          {schema: sha256, documents: a layer to the sum of its documents' digests}; null without documents
     versions         of evalkit and numpy
     failures         a document to the reason for which the model failed on it
     unplaced         a reason to how many items had no place in the text
-    layers           which of a document's layers gold and the prediction hold anywhere, which the prediction owes a document
-                     (because others have it), and whether it failed on any
-    elsewhere        documents without any of the scored layers
-    absent           how many documents the prediction lacks and were taken as empty
-    unmapped         a layer to the labels that a label map does not name
-    nowhere          labels that were to be kept and are nowhere
-    choices          where a prediction's quotes are ambiguous: a metric to {marks: how many are, worst and best: by how much credit (tp)
-                     the choice of their places can move it}; see choices.py. Not there where nothing is ambiguous
+    layers           {gold, predicted: the layers that each side annotates in any document; missing_layers: a layer that some predicted
+                     documents have to the first document without it; has_failures: whether the model failed on any document}
+    unscored_documents  documents in which none of the scored layers is annotated
+    missing_documents   how many gold documents had no prediction and were scored as empty
+    unmapped_labels  a layer to the labels that its label map does not name
+    unused_labels    labels named in `labels` or `label_map` that occur in neither corpus
+    ambiguity        left out where no quote is ambiguous: a metric to {annotations: how many may stand in several places, worst and
+                     best: by how much tp changes under the worst and the best choice}; see choices.py
     warnings         what a reader should know first; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
     rows             a dict for each label and average, with the ends of the intervals; derived from the counts, and not read again
@@ -49,9 +49,9 @@ from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.zones import Unit
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
-ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "elsewhere", "absent", "unmapped", "nowhere", "choices")  # what is read again
+ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents", "unmapped_labels", "unused_labels", "ambiguity")  # what is read again
 
 
 class Result(NamedTuple):
@@ -73,7 +73,7 @@ def written(
         "schema_version": SCHEMA_VERSION,
         **{name: about[name] for name in (*ABOUT, "warnings") if name in about},
         "failures": dict(sorted(about.get("failures", {}).items())),
-        "resampling": how._asdict(),
+        "intervals": {"method": how.method, **how._asdict()},
         "signature": signed,
         "digests": digests and {"schema": digests.schema, "documents": {marks: f"{total:064x}" for marks, total in sorted(digests.sums.items())}},
         "set_aside": {of.metric: dict(sorted(of.set_aside.items())) for of in ordered},
@@ -110,11 +110,11 @@ class CorpusRead(msgspec.Struct):
     documents: Annotated[int, msgspec.Meta(ge=0)]
 
 
-class ResamplingRead(msgspec.Struct):
-    """The resampling of a result."""
+class IntervalsRead(msgspec.Struct):
+    """How the intervals of a result were made."""
 
     units: Literal["documents", "sentences"]
-    asked: Literal["auto", "documents", "sentences"]
+    requested_units: Literal["auto", "documents", "sentences"]
     boot: Annotated[int, msgspec.Meta(ge=0, le=MOST_REPLICATES)]
     seed: Annotated[int, msgspec.Meta(ge=0)]
     level: Annotated[float, msgspec.Meta(gt=0, lt=1)]
@@ -143,10 +143,10 @@ class CountsRead(msgspec.Struct):
     cells: list[list[Annotated[int, msgspec.Meta(ge=0, lt=2**31)]]]
 
 
-class ChoicesRead(msgspec.Struct):
-    """What ambiguous marks may move in a metric."""
+class AmbiguityRead(msgspec.Struct):
+    """By how much ambiguous quotes can change a metric."""
 
-    marks: Annotated[int, msgspec.Meta(ge=1)]
+    annotations: Annotated[int, msgspec.Meta(ge=1)]
     worst: Annotated[float, msgspec.Meta(le=0)]
     best: Annotated[float, msgspec.Meta(ge=0)]
 
@@ -156,8 +156,8 @@ class LayersRead(msgspec.Struct):
 
     gold: list[str]
     predicted: list[str]
-    owed: dict[str, str]
-    silent: bool
+    missing_layers: dict[str, str]
+    has_failures: bool
 
 
 class ResultRead(msgspec.Struct):
@@ -171,17 +171,17 @@ class ResultRead(msgspec.Struct):
     failures: dict[str, str]
     unplaced: dict[str, int]
     layers: LayersRead
-    elsewhere: list[str]
-    absent: int
-    unmapped: dict[str, list[str]]
-    nowhere: list[str]
-    resampling: ResamplingRead
+    unscored_documents: list[str]
+    missing_documents: int
+    unmapped_labels: dict[str, list[str]]
+    unused_labels: list[str]
+    intervals: IntervalsRead
     signature: dict[str, dict[str, str]]
     digests: DigestsRead | None
     set_aside: dict[str, dict[str, int]]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
-    choices: dict[str, ChoicesRead] = {}
+    ambiguity: dict[str, AmbiguityRead] = {}
 
 
 class _Version(msgspec.Struct):
@@ -192,14 +192,17 @@ def read(text: str) -> Result:
     """What a result's JSON says. Raises InputError where it is none, or says what cannot be."""
     try:
         if (version := msgspec.json.decode(text, type=_Version).schema_version) != SCHEMA_VERSION:
-            raise InputError(f"a result of schema version {version}; this evalkit reads {SCHEMA_VERSION}")
+            raise InputError(
+                f"schema version {version}: this evalkit reads version {SCHEMA_VERSION}; "
+                "the definitions of some numbers changed between the two, so score the predictions again"
+            )
         data = msgspec.json.decode(text, type=ResultRead)
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
         said = str(error).replace("`", "'")
         raise InputError(f"not a result of evalkit: {said}") from None
-    how = Resampling(**msgspec.structs.asdict(data.resampling))
+    how = Resampling(**msgspec.structs.asdict(data.intervals))
     if how.documents != data.corpus.documents:
-        raise InputError(f"corpus: {data.corpus.documents} documents, and {how.documents} in resampling")
+        raise InputError(f"corpus: {data.corpus.documents} documents, and {how.documents} in intervals")
     if not data.counts:
         raise InputError("not a result of evalkit: it has no counts")
     counts = [_dense(str(Metric.of(metric)), cells, data) for metric, cells in data.counts.items()]
@@ -207,8 +210,8 @@ def read(text: str) -> Result:
     if data.digests is not None:
         digests = Digests(data.digests.schema, {marks: int(total, 16) for marks, total in data.digests.documents.items()})
     about = {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT}
-    if not about["choices"]:
-        del about["choices"]
+    if not about["ambiguity"]:
+        del about["ambiguity"]
     return Result(counts, how, digests, about)
 
 
@@ -237,14 +240,14 @@ def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
 
 def given(marks: str, layers: Mapping[str, Any]) -> bool:
     """Whether gold has a layer and the prediction gives it, or might have where it failed on everything."""
-    return marks in layers["gold"] and (marks in layers["predicted"] or (layers["silent"] and not layers["predicted"]))
+    return marks in layers["gold"] and (marks in layers["predicted"] or (layers["has_failures"] and not layers["predicted"]))
 
 
 def refuse_owed(marks: str, layers: Mapping[str, Any]) -> None:
     """A prediction that gives a layer must give it for every document that gold annotates. Raises InputError."""
-    if marks in layers["owed"] and marks in layers["predicted"]:
+    if marks in layers["missing_layers"] and marks in layers["predicted"]:
         raise InputError(
-            f"document {shown(layers['owed'][marks])}: the prediction has no {marks}, while others have; "
+            f"document {shown(layers['missing_layers'][marks])}: the prediction has no {marks}, while others have; "
             "write an empty list for none found, or a failure with its reason"
         )
 
@@ -260,10 +263,10 @@ def merged(results: Sequence[Result]) -> Result:
     _refuse_twice(results)
     _refuse_unlike("corpus", [result.about["corpus"]["name"] for result in results])
     _refuse_unlike("schema", [result.digests and result.digests.schema for result in results])
-    for name in ("asked", "boot", "seed", "level"):
+    for name in ("requested_units", "boot", "seed", "level"):
         _refuse_unlike(name, [getattr(result.how, name) for result in results])
     documents = sum(result.how.documents for result in results)
-    units = first.how.units if first.how.asked != "auto" else "sentences" if documents < FEW_DOCUMENTS else "documents"
+    units = first.how.units if first.how.requested_units != "auto" else "sentences" if documents < FEW_DOCUMENTS else "documents"
     how = first.how._replace(units=units, documents=documents)
     counts = [_joined([found for result in results for found in result.counts if found.metric == metric], how) for metric in _metrics(results)]
     return Result(counts, how, _summed(results), _together(results, documents))
@@ -278,7 +281,7 @@ def _refuse_unlike(name: str, values: Sequence[Any]) -> None:
 def _refuse_twice(results: Sequence[Result]) -> None:
     seen: set[str] = set()
     for result in results:
-        own = {unit.document for counts in result.counts for unit in counts.units}.union(result.about["elsewhere"])
+        own = {unit.document for counts in result.counts for unit in counts.units}.union(result.about["unscored_documents"])
         if twice := seen & own:
             raise InputError(f"document {shown(min(twice))} is in two of the results: merge shards of one corpus, each once")
         seen |= own
@@ -299,10 +302,10 @@ def _layers(results: Sequence[Result]) -> dict[str, Any]:
     every = [result.about["layers"] for result in results]
     owed: dict[str, str] = {}
     for layers in every:
-        for marks, document in layers["owed"].items():
+        for marks, document in layers["missing_layers"].items():
             owed[marks] = min(document, owed.get(marks, document))
     sides = {side: sorted({marks for layers in every for marks in layers[side]}) for side in ("gold", "predicted")}
-    return {**sides, "owed": dict(sorted(owed.items())), "silent": any(layers["silent"] for layers in every)}
+    return {**sides, "missing_layers": dict(sorted(owed.items())), "has_failures": any(layers["has_failures"] for layers in every)}
 
 
 def _joined(shards: Sequence[Counts], how: Resampling) -> Counts:
@@ -339,27 +342,27 @@ def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
     for about in abouts:
         for reason, number in about["unplaced"].items():
             reasons[reason] = reasons.get(reason, 0) + number
-        for layer, labels in about["unmapped"].items():
+        for layer, labels in about["unmapped_labels"].items():
             unmapped.setdefault(layer, set()).update(labels)
     return {
         **abouts[0],
         "versions": {name: "+".join(sorted({about["versions"][name] for about in abouts})) for name in abouts[0]["versions"]},
         "layers": _layers(results),
-        "elsewhere": sorted(id for about in abouts for id in about["elsewhere"]),
+        "unscored_documents": sorted(id for about in abouts for id in about["unscored_documents"]),
         "corpus": {"name": abouts[0]["corpus"]["name"], "documents": documents},
         "failures": {id: reason for about in abouts for id, reason in about["failures"].items()},
         "unplaced": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        "absent": sum(about["absent"] for about in abouts),
-        "unmapped": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
-        "nowhere": sorted(set.intersection(*(set(about["nowhere"]) for about in abouts))),
-        **({"choices": choices} if choices else {}),
+        "missing_documents": sum(about["missing_documents"] for about in abouts),
+        "unmapped_labels": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
+        "unused_labels": sorted(set.intersection(*(set(about["unused_labels"]) for about in abouts))),
+        **({"ambiguity": choices} if choices else {}),
     }
 
 
 def _choices_together(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for about in abouts:
-        for metric, moved in about.get("choices", {}).items():
+        for metric, moved in about.get("ambiguity", {}).items():
             known = found.setdefault(metric, dict.fromkeys(moved, 0))
             for name, value in moved.items():
                 known[name] += value

@@ -8,13 +8,15 @@ Precision, recall and F1 are worked out of the counts when they are asked for, t
     precision = tp / predicted, recall = found / gold, F1 = 2 tp / (gold + predicted); 0/0 is None
 
 Under a label-free scheme (exact, partial) a label's recall counts gold items of that label, its precision predicted ones,
-and only micro has an F1. `micro` sums the labels; `macro` is the unweighted mean over the labels that gold has (seqeval
-takes those of gold or prediction), `weighted` the mean weighed by their gold items; either leaves out a label whose value
-is undefined.
+and only micro and per-document have an F1. `micro` sums the labels. `macro` is the unweighted mean over the labels that have a gold or
+predicted item (duplicates and items without offsets included), an undefined ratio counting as 0; `weighted` weights the same
+labels by their gold items. Both equal seqeval 1.2.2's and scikit-learn's, the latter with `labels` = these labels and `zero_division=0`.
+`per_document` is the unweighted mean of the documents' ratios, over documents that have an item on either side.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,13 +40,13 @@ from evalkit.results import merged, read, written
 from evalkit.stats import Interval, wilson
 from evalkit.summary import summarised, warnings
 
-AVERAGES = ("micro", "macro", "weighted")
+AVERAGES = ("micro", "macro", "weighted", "per-document")
 INDEPENDENT = ("strict", "exact", "type")  # schemes of whole credits, for which a share of items is a share
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a report. A label's row has no average, an average's row no label; macro and weighted have no counts.
+    """A line of a report. A label's row has no average, an average's row no label; only micro has counts.
 
     `f1_low`, `f1_high` and those of the other ratios are the ends of the interval, None where there is none;
     `interval("f1")` says why. They are worked out when the first of them is asked for.
@@ -111,11 +113,11 @@ class Row:
         return self.interval("f1").high
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it by name, the ends of the intervals beside their ratios."""
+        """All fields by name; beside each ratio the ends of its interval, or the reason why there is none."""
         found: dict[str, Any] = {"metric": self.metric, "label": self.label, "average": self.average}
         for name in RATIOS:
-            low, high, _ = self.interval(name)
-            found |= {name: getattr(self, name), f"{name}_low": low, f"{name}_high": high}
+            low, high, reason = self.interval(name)
+            found |= {name: getattr(self, name), f"{name}_low": low, f"{name}_high": high, f"{name}_reason": reason or None}
         return found | {name: getattr(self, name) for name in ("tp", "found", "fp", "fn", "predicted", "gold")}
 
 
@@ -164,13 +166,21 @@ class MetricScores:
 
     @property
     def macro(self) -> Row:
-        """The unweighted mean over the labels that gold has."""
+        """The unweighted mean over the labels that have a gold or predicted item; an undefined ratio counts as 0."""
         return self._mean("macro")
 
     @property
     def weighted(self) -> Row:
-        """The mean over the labels that gold has, weighed by their gold items."""
+        """The mean over the same labels as `macro`, weighted by their gold items."""
         return self._mean("weighted")
+
+    @property
+    def per_document(self) -> Row:
+        """The unweighted mean of the documents' ratios, over documents that have an item on either side; an undefined ratio counts as 0."""
+        rows = [row for _, row in self.by_document() if row.gold or row.predicted]
+        # Sums that are exact until they are rounded once do not depend on the order of the documents.
+        means = {name: math.fsum(getattr(row, name) or 0 for row in rows) / len(rows) if rows else None for name in RATIOS}
+        return self._average_row("per-document", means)
 
     @property
     def signature(self) -> str:
@@ -209,7 +219,7 @@ class MetricScores:
 
     def rows(self) -> list[Row]:
         """A row for each label, then the averages."""
-        return [*(self[label] for label in self.labels), self.micro, self.macro, self.weighted]
+        return [*(self[label] for label in self.labels), self.micro, self.macro, self.weighted, self.per_document]
 
     def by_document(self) -> Iterator[tuple[str, Row]]:
         """The micro average of each document, in the order of gold (of a result that was read from a file, by id)."""
@@ -238,14 +248,20 @@ class MetricScores:
         )  # fmt: skip
 
     def _mean(self, average: str) -> Row:
-        rows = [row for row in map(self.__getitem__, self.labels) if row.gold]
-        means: list[float | None] = []
-        for name in ("precision", "recall", "f1"):
-            known = [(getattr(row, name), (row.gold or 0) if average == "weighted" else 1) for row in rows if getattr(row, name) is not None]
-            means.append(sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None)
-        precision, recall, f1 = means
-        return Row(str(self.metric), None, average, precision, recall, f1, sure=self._sure, level=self.how.level)
+        """The mean over the labels that have an item on either side; an undefined ratio counts as 0."""
+        rows = [row for row in map(self.__getitem__, self.labels) if row.gold or row.predicted]
+        weights = [(row.gold or 0) if average == "weighted" else 1 for row in rows]
+        means: dict[str, float | None] = {}
+        for name in RATIOS:
+            if not sum(weights) or (name == "f1" and not SCHEMES[self.metric.scheme].same_label):
+                means[name] = None
+            else:
+                means[name] = sum((getattr(row, name) or 0) * weight for row, weight in zip(rows, weights, strict=True)) / sum(weights)
+        return self._average_row(average, means)
 
+    def _average_row(self, average: str, means: Mapping[str, float | None]) -> Row:
+        precision, recall, f1 = (means[name] for name in RATIOS)
+        return Row(str(self.metric), None, average, precision, recall, f1, sure=self._sure, level=self.how.level)
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None

@@ -23,7 +23,7 @@ class Seen:
     unannotated: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     zones: set[str] = field(default_factory=set)
-    silent: bool = False
+    has_failures: bool = False
     reasons: dict[str, int] = field(default_factory=dict)
 
     def take(self, joined: Joined) -> None:
@@ -62,21 +62,21 @@ class Seen:
             self.unannotated[marks] = min(id, self.unannotated.get(marks, id))
         self.failures.update(other.failures)
         self.zones |= other.zones
-        self.silent |= other.silent
+        self.has_failures |= other.has_failures
         for reason, number in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + number
 
     def _note(self, document: Any) -> None:
         if document.failure is not None:
-            self.silent = True
+            self.has_failures = True
             if document.failure != ABSENT:
                 self.failures[document.id] = document.failure
         for item in document.unplaced:
             self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
 
     def layers(self) -> dict[str, Any]:
-        """What both sides hold, as a result says it: the layers of gold, of the prediction, those it owes (to a document), and whether it failed on any."""
-        return {"gold": sorted(self.in_gold), "predicted": sorted(self.in_predicted), "owed": dict(sorted(self.unannotated.items())), "silent": self.silent}
+        """The layers that each side annotates, those that a predicted document lacks (with its id), and whether any prediction failed."""
+        return {"gold": sorted(self.in_gold), "predicted": sorted(self.in_predicted), "missing_layers": dict(sorted(self.unannotated.items())), "has_failures": self.has_failures}
 
     def has(self, marks: str) -> bool:
         """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""

@@ -41,8 +41,6 @@ _REASONS = {
     "predicted_dropped": "predicted items that the label map drops",
     "gold_repaired": "improper tags of gold, repaired as the signature says",
     "predicted_repaired": "improper predicted tags, repaired as the signature says",
-    "gold_unattached": "gold sources and contents whose cue no predicted cue answers",
-    "predicted_unattached": "predicted sources and contents whose cue answers no gold cue",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
 }
 
@@ -180,12 +178,14 @@ def _table(told: Told, rows: Sequence[Row], metric: str, more: tuple[tuple[str, 
     mine = [row for row in rows if row.metric == metric]
     labels = [row for row in mine if row.label is not None]
     there = [row for row in labels if row.gold or row.predicted]
-    averages = [row for row in mine if row.average in ("micro", "macro")]
+    averages = [row for row in mine if row.average in ("micro", "macro", "weighted")]
     lines = [*(told.line(row.label, row) for row in there), *(told.line(row.average, row) for row in averages)]
-    in_gold = sum(bool(row.gold) for row in labels)
-    notes = f"macro over the {many(in_gold, 'label')} that gold has; gold or prediction has {len(there)}"
+    only_predicted = sum(not row.gold for row in there)
+    notes = f"macro over {many(len(there), 'label')}"
+    if only_predicted:
+        notes += f", {only_predicted} of them only predicted (each counts 0)"
     if len(labels) > len(there):
-        notes += f", and {len(labels) - len(there)} more are declared"
+        notes += f"; {len(labels) - len(there)} more are declared and count in no average"
     layer, scheme = metric.split("/")
     title = f"{_LAYER_NAMES.get(layer, layer)}, {scheme}"
     return Table(title, ("label", *told.columns), (*lines, *more), (notes, *told.notes([*there, *averages])), _LESS)
@@ -226,13 +226,13 @@ def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any])
 def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
     """F1 for the worst and for the best choice of places, where a model's quotes stand several times."""
     told: set[str] = set()
-    for metric, moved in about.get("choices", {}).items():
+    for metric, moved in about.get("ambiguity", {}).items():
         layer, row = metric.split("/")[0], _one(rows, metric, average="micro")
         if layer in told or row.f1 is None:
             continue
         told.add(layer)
         low, high = (2 * (row.tp + moved[end]) / (row.predicted + row.gold) for end in ("worst", "best"))
-        yield f"Ambiguous quotes: {many(moved['marks'], 'mark')} of {layer} may stand in several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all choices"
+        yield f"Ambiguous quotes: {many(moved['annotations'], 'mark')} of {layer} may stand in several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all choices"
 
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:
@@ -242,11 +242,11 @@ def warnings(about: Mapping[str, Any]) -> Iterator[str]:
         yield "one document: these numbers describe this text, and rank no models; what they would be on other texts cannot be concluded from them"
     elif documents < FEW_DOCUMENTS:
         yield f"{documents} documents: differences between models may well be chance"
-    if absent := about.get("absent"):
+    if absent := about.get("missing_documents"):
         yield f"{absent} documents are missing from the prediction and were taken as empty"
-    if nowhere := about.get("nowhere"):
+    if nowhere := about.get("unused_labels"):
         yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
-    for layer, kept in about.get("unmapped", {}).items():
+    for layer, kept in about.get("unmapped_labels", {}).items():
         yield f"{layer}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
 
 

@@ -10,7 +10,7 @@ asked for, each sentence of them. White space belongs to the sentence before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -50,6 +50,27 @@ class Layout:
             return len(self.units)
         scored = set(self.unit[self.scored].tolist())
         return len({(unit.document, unit.sentence) for n, unit in enumerate(self.units) if unit.sentence is None or n in scored})
+
+    def add_units_without_zone(self, documents: Iterable[str]) -> dict[str, int]:
+        """For each document the unit of its items that have no offsets: in no zone, and counted with the first scored sentence.
+
+        Where there is no such unit yet, it is added.
+        """
+        units_of: dict[str, list[int]] = {}
+        for number, unit in enumerate(self.units):
+            units_of.setdefault(unit.document, []).append(number)
+        scored = set(self.unit[self.scored].tolist())
+        added = {}
+        for document in documents:
+            own = units_of[document]
+            first = next((number for number in own if number in scored), own[0])
+            wanted = Unit(document, None, self.units[first].sentence)
+            there = next((number for number in own if self.units[number] == wanted), None)
+            if there is None:
+                there = len(self.units)
+                self.units.append(wanted)
+            added[document] = there
+        return added
 
     def placed(self, columns: Columns, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
         """Which rows are scored, and the unit that each belongs to."""

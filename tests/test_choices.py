@@ -12,7 +12,7 @@ def said(*entities, choices):
 
 
 def choices_of(scores):
-    return scores.about.get("choices", {})
+    return scores.about.get("ambiguity", {})
 
 
 def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
@@ -20,7 +20,7 @@ def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
 
     scores = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
 
-    assert choices_of(scores) == {"entities/strict": {"marks": 1, "worst": 0.0, "best": 1.0}}
+    assert choices_of(scores) == {"entities/strict": {"annotations": 1, "worst": 0.0, "best": 1.0}}
     assert "Ambiguous quotes: 1 mark of entities may stand in several places; F1 of entities/strict is 0.400, and 0.400 to 0.800 over all choices" in str(scores)
 
 
@@ -30,7 +30,7 @@ def test_two_marks_do_not_stand_on_one_gold_span():
 
     scores = score(Corpus([GOLD]), Corpus([predicted]), "entities/strict", boot=0)
 
-    assert choices_of(scores)["entities/strict"] == {"marks": 2, "worst": -1.0, "best": 0.0}
+    assert choices_of(scores)["entities/strict"] == {"annotations": 2, "worst": -1.0, "best": 0.0}
 
 
 def test_a_certain_mark_keeps_its_gold_span():
@@ -69,8 +69,8 @@ def test_a_file_of_predictions_tells_the_same_and_results_travel(tmp_path):
     scores = score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl", boot=0)
     again = Scores.from_json(scores.to_json())
 
-    assert choices_of(scores)["entities/strict"] == {"marks": 1, "worst": 0.0, "best": 1.0}
-    assert (again.about["choices"], str(again)) == (scores.about["choices"], str(scores))
+    assert choices_of(scores)["entities/strict"] == {"annotations": 1, "worst": 0.0, "best": 1.0}
+    assert (again.about["ambiguity"], str(again)) == (scores.about["ambiguity"], str(scores))
 
 
 def test_shards_add_up(tmp_path):
@@ -81,7 +81,7 @@ def test_shards_add_up(tmp_path):
     merged = Scores.merge([score(Corpus([GOLD]), Corpus([moved], "model"), boot=0), score(Corpus([other[0]]), Corpus([other[1]], "model"), boot=0)])
 
     assert merged.to_json() == whole.to_json()
-    assert choices_of(merged)["entities/strict"] == {"marks": 2, "worst": 0.0, "best": 2.0}
+    assert choices_of(merged)["entities/strict"] == {"annotations": 2, "worst": 0.0, "best": 2.0}
 
 
 def test_a_mark_that_is_not_there_any_more_is_passed_over():
@@ -105,4 +105,4 @@ def test_a_choice_stays_in_the_zone_of_the_chosen_place():
 
     scores = score(Corpus([gold], schema=schema), Corpus([predicted]), "entities/strict", boot=0)
 
-    assert choices_of(scores)["entities/strict"] == {"marks": 1, "worst": 0.0, "best": 0.0}
+    assert choices_of(scores)["entities/strict"] == {"annotations": 1, "worst": 0.0, "best": 0.0}

@@ -66,7 +66,7 @@ def test_a_model_from_a_file_and_its_arguments(files):
 
     done = evalkit("run", files / "gold.jsonl", "-m", f"{files}/mine.py:find", "-a", "label=PER", "--metrics", "ner", "--format", "json")
 
-    assert json.loads(done.stdout)["rows"][-3]["tp"] == 1
+    assert json.loads(done.stdout)["rows"][-4]["tp"] == 1
 
 
 def test_a_run_in_which_documents_failed_ends_with_4(files):
@@ -190,7 +190,7 @@ SPOILED = [  # file, how it is spoiled, line, what is said
     ("entities.jsonl", mended('"label": "ORG"', '"label": "ORGG"'), 1, "label: no label 'ORGG'; labels: PERSON, "),
     ("events.jsonl", mended('"role": "Deserter"', '"role": "Attacker"'), 1, "arguments[0].role: no role of Personnel.Desertion 'Attacker'; roles of Personnel.Desertion: Deserter, "),
     ("entities.jsonl", mended('"id": "T2"', '"id": "T1"'), 2, "id: 'T1' is taken by entities[0]"),
-    ("entities.jsonl", lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n", 62, "entities[61]: repeats entities[0] in all but id and score; delete one"),
+    ("entities.jsonl", lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n", 62, "entities[61]: is a duplicate of entities[0]; delete one"),
     ("events.jsonl", mended('"start": 64, "end": 69, "text": "Syria"', '"start": 94, "end": 99, "text": "Syria"'), 1, "arguments[2]: 'Syria' lies outside the trigger's sentence"),
     ("attributions.jsonl", mended('"parent": "A4"', '"parent": "A1"'), 5, "cue: lies outside the content of 'A1', the attribution it is nested in"),
     ("entities.jsonl", mended('"label": "ORG",', '"label": "ORG"'), 1, "not JSON: "),
@@ -326,7 +326,7 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
     refused = evalkit("run", "--level", "80")
 
     assert "80 % range" in done.stdout
-    assert "|units:documents|boot:50|" in done.stdout
+    assert "|units:documents|level:0.8|boot:50|" in done.stdout
     assert (refused.returncode, refused.stderr) == (2, "evalkit: level=80.0: a number between 0 and 1 would do, such as 0.95\n")
 
 

@@ -266,7 +266,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ("[" * 100_000, "f.json:1: "),
         (lines({"text": "a", "id": 1}, {"text": "b", "id": "1"}), "f.json:2: id: '1' is taken by f.json:1"),
         ({"text": "Ada", "id": "x", "spans": [{"start": 0, "end": 3, "label": "A", "id": 1}, {"start": 0, "end": 1, "label": "A", "id": 1}]}, "entities[1].id: '1' is taken by entities[0]"),
-        ({"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "A"}] * 2}, "repeats entities[0] in all but id and score; delete one"),
+        ({"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "A"}] * 2}, "is a duplicate of entities[0]; delete one"),
     ],
 )
 def test_what_is_wrong_in_prodigy_is_one_line_with_its_place(refused, content, message):

@@ -53,7 +53,7 @@ BAD_LINES = [
     ('{"id": 1, "text": "x", "meta": ' + '{"a":' * 5000 + "1" + "}" * 5000 + "}", ":2: "),
     (
         '{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 3}, {"label": "PER", "start": 0, "end": 3, "id": "T2", "score": 0.5}]}',
-        ":2: document 'd2', entities[1]: repeats entities[0] in all but id and score; delete one",
+        ":2: document 'd2', entities[1]: is a duplicate of entities[0]; delete one",
     ),
 ]
 

@@ -60,10 +60,11 @@ def test_a_result_holds_counts_by_unit_and_label():
     }
     assert data["units"] == {"entities": {"scored": 2, "units": [["d", None, 0], ["d", "body", 0], ["e", None, 0]]}}
     assert data["counts"]["entities/strict"]["cells"] == [[1, 1, 0, 1, 0, 0, 0, 0, 0, 1], [1, 2, 2, 1, 1, 0, 1, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]]
-    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (2, "said", {"name": "gold", "documents": 2}, {})
-    assert data["resampling"] == {"units": "sentences", "asked": "auto", "boot": 1000, "seed": 12345, "level": 0.95, "documents": 2}
+    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (3, "said", {"name": "gold", "documents": 2}, {})
+    assert data["intervals"] == {"method": "BCa bootstrap", "units": "sentences", "requested_units": "auto", "boot": 1000, "seed": 12345, "level": 0.95, "documents": 2}
     assert list(data) == [
-        "schema_version", "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "elsewhere", "absent", "unmapped", "nowhere", "warnings", "resampling",
+        "schema_version", "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents",
+        "unmapped_labels", "unused_labels", "warnings", "intervals",
         "signature", "digests", "set_aside", "rows", "units", "counts",
     ]  # fmt: skip
 
@@ -96,7 +97,7 @@ def test_tables_hold_no_counts_of_units():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: d.__setitem__("schema_version", 99), "a result of schema version 99; this evalkit reads 2"),
+        (lambda d: d.__setitem__("schema_version", 99), "schema version 99: this evalkit reads version 3; the definitions of some numbers changed between the two, so score the predictions again"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3), "entities/strict: a count of a unit or label that is not listed"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1), "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][0]'"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3), "entities/strict: a count of a unit or label that is not listed"),
@@ -188,8 +189,8 @@ def test_signatures_of_tags_and_spans():
     tags = score_tags([["B-A"], ["O"]], [["B-A"], ["O"]], tagging="IOB1", repair="begin")["ner"]
     spans = score_spans([[(0, 1, "A")]], [[]])["ner"]
 
-    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "tagging:IOB1", "repair:begin", "macro:gold-labels", "dup:fp", "units:documents", "boot:1000", "seed:12345"]
-    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:gold-labels", "dup:fp", "units:documents", "boot:1000", "seed:12345"]
+    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345", "read:gold=tagging=IOB1+repair=begin,predicted=tagging=IOB1+repair=begin"]
+    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345"]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
     assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}
     assert score_spans([[(0, 1, "A")]], [[]]).about["model"] == "predictions"

@@ -98,7 +98,7 @@ def test_sentences_are_drawn_where_there_are_fewer(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_macro_is_the_mean_over_the_labels_of_gold_in_each_replicate(seed):
+def test_macro_is_the_mean_over_the_labels_in_each_replicate(seed):
     gold, said = perturbed(30, seed)
 
     scores = score(gold, said, "ner", boot=100)["ner"]

@@ -220,7 +220,7 @@ def test_a_copy_in_a_plain_gold_file_is_refused_with_its_line(tmp_path):
     gold = Corpus([*plain(300, 1), Document("twice", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)])])
     gold.save(tmp_path / "gold.jsonl")
 
-    with pytest.raises(LoadError, match=r"gold.jsonl:301: document 'twice', entities\[1\]: repeats entities\[0\]"):
+    with pytest.raises(LoadError, match=r"gold.jsonl:301: document 'twice', entities\[1\]: is a duplicate of entities\[0\]"):
         score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl")
 
 

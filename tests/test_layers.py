@@ -101,7 +101,7 @@ def listed(layer, marks, pairing):
     there = [(n, part, pieces(span)) for n, part, span in parts if span is not None]
     if layer == "attributions":
         return [(part, ranges, part) for _, part, ranges in there]
-    return [(part, ranges, pairing[n] if pairing[n] is not None else ("alone", id(marks), n)) for n, part, ranges in there if part == "cue" or pairing[n] is not None]
+    return [(part, ranges, pairing[n] if pairing[n] is not None else ("alone", id(marks), n)) for n, part, ranges in there]
 
 
 def matched_cues(gold, said):
@@ -135,7 +135,8 @@ def expected(layer, scheme, document, gold, said, copies, unplaced):
         return found
 
     one, other = items(gold, heads[0]), items(said, heads[1])
-    again = [item for item in listed(layer, copies, [0] * len(copies["attributions"])) if characters(item[1]) & inside]
+    repeated = [] if layer in SETS else listed(layer, copies, [0] * len(copies["attributions"]))
+    again = [item for item in repeated if characters(item[1]) & inside]
     nowhere = [item for item in unplaced if item.layer == layer or (item.layer, layer) in (("arguments", "attached-arguments"), ("entities", "tokens"))]
     if scheme == "characters":
         sides = [

@@ -100,7 +100,7 @@ def test_scores_without_documents_have_no_digest():
     args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["metrics"][0]["args"]
 
     assert "corpus" not in args
-    assert "|tagging:IOB2|" in args["signature"]
+    assert "|macro:union|" in args["signature"]
 
 
 def test_saved_scores_say_the_same(tmp_path):

@@ -252,7 +252,12 @@ def test_p19_a_corpus_repeated_multiplies_counts(pairs, times):
 
 @given(corpora())
 def test_p20_an_empty_document_changes_nothing(pairs):
-    assert scored(pairs).rows() == scored([*pairs, ([], [])]).rows()
+    one, other = (
+        [{name: value for name, value in row.items() if not name.endswith("_reason")} for row in scored(of).rows()]
+        for of in (pairs, [*pairs, ([], [])])
+    )
+
+    assert one == other
 
 
 @given(corpora())

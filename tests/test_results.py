@@ -135,7 +135,7 @@ def test_p46_every_format_holds_the_numbers_of_the_result():
     assert scores.to_pandas().to_dict("records")[0]["f1_low"] == rows[0]["f1_low"]
     expected = {
         row["label"] or row["average"]: [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")] + [f"{row['f1_low']:.3f}–{row['f1_high']:.3f}"] + [str(row[name]) for name in ("tp", "fp", "fn", "gold")]
-        for row in rows if row["average"] not in ("macro", "weighted")
+        for row in rows if row["average"] not in ("macro", "weighted", "per-document")
     }  # fmt: skip
     page = Cells()
     page.feed(scores.to_html())
@@ -173,21 +173,21 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: d["resampling"].update(units="words"), "Invalid enum value 'words' - at '\\$.resampling.units'"),
-        (lambda d: d["resampling"].pop("boot"), "Object missing required field 'boot' - at '\\$.resampling'"),
+        (lambda d: d["intervals"].update(units="words"), "Invalid enum value 'words' - at '\\$.intervals.units'"),
+        (lambda d: d["intervals"].pop("boot"), "Object missing required field 'boot' - at '\\$.intervals'"),
         (lambda d: d.update(counts={}), "it has no counts"),
         (lambda d: d["counts"]["entities/strict"]["columns"].reverse(), "columns .*; this evalkit reads unit, label, gold"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**31), "Expected 'int' <= 2147483647"),
         (lambda d: d.update(digests={"schema": "x", "documents": {"entities": "no"}}), "Expected 'str' matching regex"),
-        (lambda d: d["resampling"].update(documents=5), "corpus: 3 documents, and 5 in resampling"),
-        (lambda d: d["resampling"].update(level=None), "Expected 'float', got 'null' - at"),
+        (lambda d: d["intervals"].update(documents=5), "corpus: 3 documents, and 5 in intervals"),
+        (lambda d: d["intervals"].update(level=None), "Expected 'float', got 'null' - at"),
         (lambda d: d["units"]["entities"]["units"][0].__setitem__(0, None), "Expected 'str', got 'null' - at"),
         (lambda d: d["signature"]["entities/strict"].update(docs="x"), "signature: docs: 'x': such as 3/5 would do"),
         (lambda d: d["set_aside"].pop("entities/strict"), "counts without a signature, without what was set aside, or without units"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].append(1), "cells: a list of 10 numbers each would do"),
         (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 0.5), "Expected 'int', got 'float'"),
         (lambda d: d.pop("corpus"), "Object missing required field 'corpus'"),
-        (lambda d: d.update(schema_version=1), "a result of schema version 1; this evalkit reads 2"),
+        (lambda d: d.update(schema_version=1), "schema version 1: this evalkit reads version 3; .* score the predictions again"),
     ],
 )
 def test_a_result_that_was_spoilt_is_refused(spoil, message):

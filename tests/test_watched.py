@@ -14,7 +14,7 @@ from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Inpu
 from evalkit.bare import _block
 from evalkit.chunk import Chunk, Codes, Stub, entities_of
 from evalkit.columns import Coding, Columns, Rows, pack
-from evalkit.counting import PREDICTED, Builder, Totals, _alike, _told_apart, any_twice, of_columns
+from evalkit.counting import PREDICTED, Builder, Totals, of_columns
 from evalkit.layers import LAYERS, Items, Piece
 from evalkit.match import Matching, _on_one_line
 from evalkit.schema import ZoneRule
@@ -265,14 +265,13 @@ def test_discontinuous_cues_that_overlap_put_attributions_together():
     assert {part: (rows[part].tp, rows[part].gold, rows[part].predicted) for part in rows.labels} == {"content": (1, 1, 1), "cue": (0, 1, 1), "source": (1, 1, 1)}
 
 
-def test_cues_without_an_answer_leave_their_sources_and_contents_aside():
+def test_unpaired_attributions_stay_in_the_denominators():
     gold = attributions(attributed(Span(0, 3), Span(5, 9)), attributed(Span(10, 13), Span(15, 19), Span(20, 22)))
     said = attributions(attributed(Span(1, 3), Span(5, 9)), attributed(Span(30, 33), Span(35, 39)))
 
     found = score(gold, said, "attached-attributions/strict")["attached-attributions/strict"]
 
-    assert (found.counts.set_aside["gold_unattached"], found.counts.set_aside["predicted_unattached"]) == (2, 1)
-    assert (found.micro.tp, found.micro.gold, found.micro.predicted) == (1, 3, 3)
+    assert (found.micro.tp, found.micro.gold, found.micro.predicted) == (1, 5, 4)
 
 
 # What is set aside.
@@ -287,8 +286,8 @@ def test_what_is_set_aside_is_counted_by_its_reason():
     found = score(gold, Corpus([Document("d", TEXT, said, unplaced=nowhere)]), "entities/strict", labels={"entities": {"A": "X", "D": None}})["entities/strict"]
 
     assert found.counts.set_aside == {
-        "gold_outside_zones": 1, "gold_merged": 0, "gold_dropped": 0, "gold_unattached": 0, "documents_not_annotated": 0,
-        "predicted_outside_zones": 2, "predicted_merged": 0, "predicted_dropped": 2, "predicted_unattached": 0, "duplicate": 1, "unplaced": 2,
+        "gold_outside_zones": 1, "gold_merged": 0, "gold_dropped": 0, "documents_not_annotated": 0,
+        "predicted_outside_zones": 2, "predicted_merged": 0, "predicted_dropped": 2, "duplicate": 1, "unplaced": 2,
     }  # fmt: skip
     assert {label: (found[label].tp, found[label].gold, found[label].predicted) for label in ("B", "X", "LOC")} == {"B": (1, 1, 1), "X": (1, 1, 3), "LOC": (0, 0, 1)}
 
@@ -537,33 +536,9 @@ def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they
     assert (line.start.tolist(), line.end.tolist()) == (start, end)
 
 
-@pytest.mark.parametrize("other", [(0, 0, 0, 1, 6, 0), (0, 0, 0, 0, 6, 0), (0, 0, 0, 0, 5, 1), (0, 1, 0, 0, 5, 0)])
-@pytest.mark.parametrize("layer", ["entities", "attached-attributions"])
-def test_rows_that_differ_anywhere_share_no_key(layer, other):
-    assert any_twice(_alike(LAYERS[layer], columns((0, 0, 0, 0, 5, 0), (0, 0, 0, 0, 5, 0))))
-    assert not any_twice(_alike(LAYERS[layer], columns((0, 0, 0, 0, 5, 0), other)))
-
-
-def test_the_head_tells_rows_apart_unless_it_is_the_attribution_itself():
-    rows = columns((0, 0, 0, 0, 5, 0), (0, 0, 1, 0, 5, 0))
-
-    assert not any_twice(_alike(LAYERS["arguments"], rows))
-    assert any_twice(_alike(LAYERS["attached-attributions"], rows))
-
-
-def test_attributions_of_one_cue_are_numbered_where_nothing_else_tells_them_apart():
-    coding = Coding(Codes({"cue": 0, "content": 1}))
-    side = columns((0, 0, 0, 0, 3, 0), (0, 1, 0, 5, 9, 0), (0, 0, 1, 0, 3, 0), (0, 1, 1, 5, 9, 0), (0, 0, 2, 0, 3, 0))
-
-    told = _told_apart(side, np.array([0, 2, 4]), 0, coding)
-
-    content = (("content", 5, 9, ()),)
-    assert told == [(content, 0, 3, (), 0), (content, 0, 3, (), 1), ((), 0, 3, (), 0)]
-
-
 def test_only_documents_with_equal_rows_are_looked_at_annotation_by_annotation():
     looked = []
-    layer = replace(LAYERS["entities"], identities=lambda document: looked.append(document.id) or range(2))
+    layer = replace(LAYERS["entities"], owners=lambda document: looked.append(document.id) or range(2))
     builder = Builder(layer, "entities", Codes(), None, ({}, {}))
     documents = [marked("[Ada|A] met [Bo|A]", id="a"), Document("b", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)])]
 
