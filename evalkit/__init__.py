@@ -9,6 +9,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     document    what can be marked in a text?
     chunk       what lies where in a few documents?
     schema      which labels, types and roles are there, and how do label sets map?
+    label_maps  which labels are compared, and under which names?
     tags        what spans does a sequence of BIO tags say?
     formats     how are documents written down?
     corpus      where do documents come from, and go?
@@ -28,6 +29,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     pairs       who answers whom?
     digest      which corpus was it?
     counts      what is kept of a comparison?
+    label_advice  do gold and prediction use the same labels?
     stats       how sure can we be?
     intervals   how sure is a score?
     results     what is written down of a result?
@@ -39,7 +41,6 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     joining     which prediction belongs to which gold document?
     seen        what do gold and the prediction hold?
     tally       what was counted of one layer?
-    relabel     under which labels are both sides compared?
     choices     what if an ambiguous quote stands elsewhere?
     gathering   what do all documents together say?
     evaluate    the whole library on one page

@@ -44,6 +44,7 @@ from evalkit.options import (
     Format,
     HubName,
     Jobs,
+    LabelMapText,
     Labels,
     Level,
     MaxFailures,
@@ -66,6 +67,7 @@ from evalkit.options import (
     form_of,
     parsed_arguments,
     put,
+    read_label_options,
     terminal_width,
 )
 from evalkit.predict import Way
@@ -103,6 +105,7 @@ def run(
     arguments: ModelArguments = None,
     metrics: Metrics = None,
     labels: Labels = None,
+    label_map: LabelMapText = None,
     zones: Zones = "primary",
     units: Units = "auto",
     boot: Boot = 1000,
@@ -128,12 +131,16 @@ def run(
     gold = read(corpus)
     least = None if threshold is None else thresholds(threshold)
     form_of(form, output)
+    label_options = read_label_options(gold, labels, label_map)
     # What is wrong with the options is said before the model runs.
-    score(gold, gold, metrics, labels=labels, zones=chosen(zones), boot=0)
+    checked = score(gold, gold, metrics, **label_options, zones=chosen(zones), boot=0)
+    if set(label_options.get("labels", ["*"])) <= set(checked.about["unused_labels"]):
+        maps = f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}" if gold.schema and gold.schema.label_maps else ""
+        raise InputError(f"--labels {labels}: no item of {gold.name} has any of these labels{maps}")
     resampling_of(len(gold), units, boot, seed, level)
     way = Way(concurrency, jobs, max_failures)
     answers = cut(asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed), threshold, least)
-    scores = score(gold, answers, metrics, labels=labels, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
+    scores = score(gold, answers, metrics, **label_options, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
     write_pages(scores, model_card, eval_results, hub_dataset)
     report(scores, form, output, save)
 
@@ -174,6 +181,7 @@ def score_(
     predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="Predictions over the same documents.")],
     metrics: Metrics = None,
     labels: Labels = None,
+    label_map: LabelMapText = None,
     zones: Zones = "primary",
     missing: Missing = "error",
     units: Units = "auto",
@@ -189,7 +197,9 @@ def score_(
     check_writable(output, gold, predictions)
     check_writable(save, gold, predictions, str(output) if output else None, option="--save")
     form_of(form, output)
-    scores = score(read_or_streamed(gold), read_or_streamed(predictions, predictions=True), metrics, labels=labels, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
+    golden = read_or_streamed(gold)
+    label_options = read_label_options(golden, labels, label_map)
+    scores = score(golden, read_or_streamed(predictions, predictions=True), metrics, **label_options, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
     report(scores, form, output, save)
 
 
@@ -222,6 +232,7 @@ def compare_(
     average: Annotated[str, typer.Option("--average", help="micro or macro.")] = "micro",
     permutations: Annotated[int, typer.Option("--permutations", min=1, help="Trades that are drawn where there are too many to go through.")] = 10_000,
     labels: Labels = None,
+    label_map: LabelMapText = None,
     zones: Annotated[str | None, typer.Option("--zones", help="For predictions: primary, all, or names with commas.")] = None,
     missing: Annotated[str | None, typer.Option("--missing", help="For predictions: gold documents without prediction: error, or score as empty.")] = None,
     units: Annotated[str | None, typer.Option("--units", help="For predictions: auto, documents or sentences.")] = None,
@@ -233,7 +244,10 @@ def compare_(
 ) -> None:
     """Compare systems: differences with intervals, p-values, and what this corpus could have shown."""
     check_writable(output, *systems, gold)
-    every = {"labels": labels, "zones": zones and chosen(zones), "missing": missing, "units": units, "boot": boot, "seed": seed, "level": level}
+    if gold is None and (labels is not None or label_map is not None):
+        raise InputError("--labels and --label-map are for predictions: name the corpus with --gold; saved results have their labels settled")
+    label_options = {} if gold is None else read_label_options(gold, labels, label_map)
+    every = {**label_options, "zones": zones and chosen(zones), "missing": missing, "units": units, "boot": boot, "seed": seed, "level": level}
     options = {name: value for name, value in every.items() if value is not None}
     told_as = form_of(form, output)
     found = compare(*systems, gold=gold, average=average, permutations=permutations, metrics=metrics, options=options)
@@ -260,6 +274,10 @@ def curve_(
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="A corpus.")],
     predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="Predictions that carry scores.")],
     metric: Annotated[str, typer.Option("--metric", help="A layer under strict.")] = "entities/strict",
+    labels: Labels = None,
+    label_map: LabelMapText = None,
+    zones: Zones = "primary",
+    missing: Missing = "error",
     form: Form = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here; a .png, .svg or .pdf is a picture of the curves.")] = None,
 ) -> None:
@@ -267,7 +285,9 @@ def curve_(
     check_writable(output, gold, predictions)
     drawn = output is not None and form is None and output.suffix.lower() in PICTURES
     told_as = "table" if drawn else form_of(form, output)
-    found = curves(read(gold), read(predictions, predictions=True), metric)
+    golden = read(gold)
+    label_options = read_label_options(golden, labels, label_map)
+    found = curves(golden, read(predictions, predictions=True), metric, **label_options, zones=chosen(zones), missing=missing)
     if drawn and output:
         found.draw(output)
     else:

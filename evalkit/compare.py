@@ -309,7 +309,8 @@ def _report(comparison: Comparison) -> Report:
         foot.append(f"interval, p (boot) and detectable: paired bootstrap, {many(how.boot, 'replicate')}; detectable: the smallest difference that is found with power .8 at level .05")
     foot += signatures({metric: _binding(first[metric].signed) for metric in comparison.metrics})
     head = f"{' and '.join(comparison.systems) if len(comparison.systems) == 2 else ', '.join(comparison.systems)} on {first.about['corpus']['name']} ({many(how.documents, 'document')})"
-    return Report((head,), (_scores(comparison), _table(comparison)), tuple(foot), tuple(comparison.rows()))
+    warnings = (f"Warning: {name}: {warning}" for name, scores in comparison.systems.items() for warning in scores.label_warnings(command_line=True))
+    return Report((head, *warnings), (_scores(comparison), _table(comparison)), tuple(foot), tuple(comparison.rows()))
 
 
 def _scores(comparison: Comparison) -> Table:

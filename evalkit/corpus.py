@@ -20,6 +20,7 @@ from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, es
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import Losses
 from evalkit.formats.units import causes
+from evalkit.label_maps import LabelMapper, maps_by_layer
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
 from evalkit.schema import faults as schema_faults
 
@@ -106,9 +107,10 @@ class Corpus:
     def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:
         """The corpus under other labels: the name of a map in the schema, a map of entity labels, or maps keyed by layer.
 
-        Labels that the map does not name stay; what is mapped to None is dropped (an event takes its arguments with it).
+        Labels that the map does not name stay, unless it has the key "*", which stands for all of these; what is mapped to None is dropped
+        (an event takes its arguments with it).
         """
-        maps = maps_by_layer(labels, self.schema)
+        maps = {layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()}
         return Corpus((_mapped(document, maps) for document in self), self.name, self.schema)
 
     def save(self, path: str | Path, **options: Any) -> Losses:
@@ -336,28 +338,6 @@ def identity(mark: msgspec.Struct) -> bytes:
     if "arguments" in plain:
         plain["arguments"] = sorted(msgspec.json.encode(a, order="sorted") for a in plain["arguments"])
     return msgspec.json.encode(plain, order="sorted")
-
-
-def maps_by_layer(labels: str | LabelMap | Mapping[str, LabelMap], schema: Schema | None) -> dict[str, LabelMap]:
-    """Label maps keyed by layer: from the name of one in the schema, from a flat map of entity labels, or as given."""
-    if isinstance(labels, str):
-        known = schema.label_maps if schema else {}
-        if labels not in known:
-            raise UnknownName("label map", labels, known)
-        return dict(known[labels])
-    for label, value in labels.items():
-        if not isinstance(label, str) or not (value is None or isinstance(value, (str, Mapping))):
-            raise InputError(f"labels: {shown(label)}: {shown(value)}: a label map names labels, and gives each a label or None")
-    if all(isinstance(value, Mapping) for value in labels.values()):
-        layers = ("entities", "triggers", "arguments", "realis", "attributions")
-        for layer, of in labels.items():
-            if layer not in layers:
-                raise UnknownName("layer", layer, layers, within="labels")
-            for label, value in of.items():  # type: ignore[union-attr]
-                if not isinstance(label, str) or not (value is None or isinstance(value, str)):
-                    raise InputError(f"labels: {layer}: {shown(label)}: {shown(value)}: a label map gives each label a label or None")
-        return dict(labels)  # type: ignore[arg-type]
-    return {"entities": labels}  # type: ignore[dict-item]
 
 
 def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:

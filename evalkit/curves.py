@@ -26,6 +26,7 @@ from evalkit.metrics import Metric
 from evalkit.pairs import Pair
 from evalkit.render import RENDERERS, Report, Table, notebook
 
+CURVE_OPTIONS = ("labels", "label_map", "zones", "missing")
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -63,6 +64,7 @@ class Curves:
     corpus: str
     curves: tuple[Curve, ...]
     failures: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each label, without the curve itself."""
@@ -85,7 +87,8 @@ class Curves:
         table = Table(f"Scores of {self.metric}", ("label", "average precision", "best threshold", "F1 there", "predicted", "gold"), tuple(lines))
         foot = ("a threshold that was chosen on the data it is measured on flatters the model: choose on one corpus, measure on another",)
         failed = (f"FAILED on {len(self.failures)} documents; their gold items count as missed",) if self.failures else ()
-        return Report((f"{self.model} on {self.corpus}", *failed), (table,), foot, tuple(self.rows()))
+        head = (f"{self.model} on {self.corpus}", *failed, *(f"Warning: {warning}" for warning in self.warnings))
+        return Report(head, (table,), foot, tuple(self.rows()))
 
     def __str__(self) -> str:
         return self.render()
@@ -118,8 +121,14 @@ class Curves:
             figure.savefig(path, dpi=150)
 
 
-def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: str | Metric = "entities/strict") -> Curves:
-    """The curve of each label, and of all together. Raises InputError for a scheme that is not strict, and for predictions without scores."""
+def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: str | Metric = "entities/strict", **options: Any) -> Curves:
+    """The curve of each label, and of all together. Options: `labels`, `label_map`, `zones` and `missing`, as those of `score`.
+
+    Raises InputError for a scheme that is not strict, and for predictions without scores.
+    """
+    for name in options:
+        if name not in CURVE_OPTIONS:
+            raise UnknownName("option", name, CURVE_OPTIONS, within="curves")
     gold = gold if isinstance(gold, Corpus) else load_corpus(gold)
     predicted = predicted if isinstance(predicted, Corpus) else load_corpus(predicted, predictions=True)
     asked = Metric.of(metric)
@@ -127,7 +136,7 @@ def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: st
         raise InputError(f"{asked}: under {asked.scheme}, what is right depends on what else is predicted; {asked.layer}/strict would do")
     if LAYERS[asked.layer].attached:
         raise InputError(f"{asked}: whose cue matches depends on what else is predicted; attributions/strict would do")
-    scores = score(gold, best_first(predicted), [asked], boot=0)
+    scores = score(gold, best_first(predicted), [asked], boot=0, **options)
     pairs = scores.pairs(asked)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
@@ -137,7 +146,7 @@ def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: st
         for label in {item.label for item in (pair.gold, pair.predicted) if item is not None}:
             pairs_by_label.setdefault(label, []).append(pair)
     found = [_curve(label, pairs_by_label[label]) for label in sorted(pairs_by_label)]
-    return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)), scores.about["failures"])
+    return Curves(str(asked), predicted.name, gold.name, (*found, _curve(None, pairs)), scores.about["failures"], tuple(scores.label_warnings(command_line=True)))
 
 
 def best_first(predicted: Corpus) -> Corpus:

@@ -22,10 +22,11 @@ from evalkit.formats.blocks import documents_at_most
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
 from evalkit.joining import Part, Source, is_jsonl
+from evalkit.label_advice import flat_layer_of
+from evalkit.label_maps import LabelMapOption, LabelMapping, LabelsOption, resolve_label_mapping
 from evalkit.layers import LAYERS
 from evalkit.metrics import Metric, named
 from evalkit.predict import predict
-from evalkit.relabel import Labels, Relabelling, labels_written, mapping_of
 from evalkit.schema import Schema
 from evalkit.scores import Scores
 
@@ -57,7 +58,8 @@ def score(
     predicted: Corpus | str | Path,
     metrics: str | Iterable[str | Metric] | None = None,
     *,
-    labels: Labels = None,
+    labels: LabelsOption = None,
+    label_map: LabelMapOption = None,
     zones: str | Iterable[str] = "primary",
     missing: str = "error",
     units: str = "auto",
@@ -70,9 +72,11 @@ def score(
 
     gold, predicted: corpora, or paths; JSONL files are read block by block and never held whole. metrics: names such as
     "entities/strict" or "tri-c"; without them, for each layer that gold has and the prediction gives, what DEFAULTS names.
-    labels: the name of a label map in gold's schema, a map, a pair of maps (gold's, prediction's), or a list of entity
-    labels to keep. zones: "primary" (those that the schema names), "all", or names. missing: gold documents without a
-    prediction are an "error" ("refuse" is accepted for it), or scored as "empty". units: what is drawn for the intervals, "documents" or "sentences"; "auto" draws
+    labels: a list of labels to keep. label_map: the name of a map in gold's schema, a map such as
+    {"person": "PER", "*": None} (None drops a label, "*" stands for all others), or a pair of maps (gold, predicted); it is applied
+    before `labels`. Both are about entities and tokens, or about event types where all metrics are of events; maps of several layers
+    are keyed by layer (see label_maps.py). zones: "primary" (those that the schema names), "all", or names. missing: gold documents
+    without a prediction are an "error" ("refuse" is accepted for it), or scored as "empty". units: what is drawn for the intervals, "documents" or "sentences"; "auto" draws
     sentences where there are fewer than 20 documents. boot: how many replicates, 0 for no intervals; seed: what they are drawn
     from; level: of the intervals. jobs: processes that read and count, where both sides are JSONL files in one order.
 
@@ -84,18 +88,18 @@ def score(
         raise UnknownName("value", missing, ("error", "empty"), within="missing=")
     source = _source(gold, predicted, missing)
     asked = None if metrics is None else named(metrics)
-    mapping, scored = mapping_of(labels, source.schema), _zones(zones)
+    mapping, scored = resolve_label_mapping(labels, label_map, source.schema, flat_layer_of(asked)), _zones(zones)
     how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
-    options = {"metrics": None if asked is None else [str(metric) for metric in asked], "labels": labels_written(labels), "zones": scored if isinstance(scored, str) else sorted(scored), "missing": missing, "units": units}
+    options = {"metrics": None if asked is None else [str(metric) for metric in asked], **mapping.options(), "zones": scored if isinstance(scored, str) else sorted(scored), "missing": missing, "units": units}
     run = Run(source, asked, mapping, scored, how, options)
     scores = run.scores() if jobs == 1 else run.in_shards(jobs)
-    again = {"labels": labels, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
+    again = {"label_map": mapping.applied, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
     if choices := _choices(source, scores, mapping, again):
         scores.about["ambiguity"] = choices
     return scores
 
 
-def _choices(source: Source, scores: Scores, mapping: Relabelling, again: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def _choices(source: Source, scores: Scores, mapping: LabelMapping, again: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice of their places would move tp; see choices.py."""
     said = source.predicted
     if isinstance(said, Path) and may_choose(said):

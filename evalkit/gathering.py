@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.chunk import Chunk
+from evalkit.chunk import Chunk, Codes
 from evalkit.corpus import Corpus, repeated
 from evalkit.counting import Block, Builder
 from evalkit.counts import Counts
@@ -24,10 +24,10 @@ from evalkit.errors import InputError, LoadError, UnknownName, escape_controls, 
 from evalkit.formats.jsonl import parsed
 from evalkit.intervals import Resampling
 from evalkit.joining import Joined, Source, shards, uncollected
+from evalkit.label_maps import LabelMapping
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
 from evalkit.pairs import Pair, pairs_of
-from evalkit.relabel import Keep, Relabelling
 from evalkit.results import refuse_owed
 from evalkit.scores import Scores
 from evalkit.seen import Seen
@@ -43,7 +43,7 @@ class Run:
 
     source: Source
     asked: list[Metric] | None
-    mapping: Relabelling
+    mapping: LabelMapping
     zones: str | frozenset[str]
     how: Resampling
     options: dict[str, Any]
@@ -58,7 +58,7 @@ class Run:
         self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
         self._digested = False
         for name, layered in self.layers.items():
-            for label in self.source.schema.declared(name) if self.source.schema and self.mapping.name == "none" else ():
+            for label in self.source.schema.declared(name) if self.source.schema and self.mapping.is_identity else ():
                 layered.labels[label]
 
     def scores(self) -> Scores:
@@ -77,7 +77,7 @@ class Run:
 
     def gather(self) -> None:
         """Go through all documents, a chunk at a time, and keep the counts of each block of chunks."""
-        builders = {name: self._builder(name) for name in self.layers}
+        builders = {name: self._builder(name, layered.labels) for name, layered in self.layers.items()}
         with uncollected():
             for chunk in self.source.chunks():
                 self.seen.take(chunk)
@@ -87,7 +87,7 @@ class Run:
                 for name in self.layers:
                     if self._added(builders[name], chunk) >= BLOCK:
                         self._take(name, builders[name])
-                        builders[name] = self._builder(name)
+                        builders[name] = self._builder(name, self.layers[name].labels)
             for name, builder in builders.items():
                 self._take(name, builder)
             self._digest.settle()
@@ -126,6 +126,7 @@ class Run:
         for name, layered in self.layers.items():
             layered.merge(run.layers[name])
         self.seen.merge(run.seen)
+        self.mapping.merge(run.mapping)
         self._digest.merge(run._digest)
         self.source.absent += run.source.absent
         self._digested = True
@@ -134,10 +135,10 @@ class Run:
         """The counts once more, with those that only MUC's sums need."""
         return replace(self, muc=True).gathered()
 
-    def _builder(self, name: str, *, whole: bool = False) -> Builder:
+    def _builder(self, name: str, labels: Codes, *, whole: bool = False) -> Builder:
         layer, maps = LAYERS[name], (self.mapping.gold, self.mapping.predicted)
         zones, by_sentence = self._scored_zones(layer.marks), self.how.units == "sentences"
-        return Builder(layer, name, self.layers[name].labels, zones, maps, whole=whole, by_sentence=by_sentence)
+        return Builder(layer, name, labels, zones, maps, whole=whole, by_sentence=by_sentence)
 
     def _added(self, builder: Builder, chunk: Joined) -> int:
         """Add the documents that gold annotates in the layer; says how many the block has."""
@@ -180,13 +181,17 @@ class Run:
     def _refuse_unscored(self) -> None:
         """What was asked for must be there; a prediction that gives a layer must give it for every document that gold annotates."""
         for metric in self.asked or ():
-            marks = LAYERS[metric.layer].marks
-            for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
-                if marks not in there and not (there is self.seen.in_predicted and self.seen.has_failures and not self.seen.in_predicted):
-                    raise InputError(f"{metric}: {side} has no {marks} in any document")
+            self._refuse_missing_layer(metric)
         for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
             refuse_owed(marks, self.seen.layers())
         self._refuse_unknown_zones()
+
+    def _refuse_missing_layer(self, metric: Metric) -> None:
+        """Raise InputError where one side does not annotate the layer of a metric in any document."""
+        marks = LAYERS[metric.layer].marks
+        for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
+            if marks not in there and not (there is self.seen.in_predicted and self.seen.has_failures and not self.seen.in_predicted):
+                raise InputError(f"{metric}: {side} has no {marks} in any document")
 
     def _refuse_unknown_zones(self) -> None:
         for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
@@ -221,7 +226,7 @@ class Run:
             "metric": str(metric),
             "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
             "macro": "union",
-            "map": self.mapping.name,
+            **self.mapping.signature_fields(),
             "duplicates": "error",
             "missing": self.source.missing,
             "units": self.how.units,
@@ -244,23 +249,9 @@ class Run:
             "layers": self.seen.layers(),
             "unscored_documents": sorted(self.seen.ids - {unit.document for layered in self.layers.values() for unit in layered.units}),
             "missing_documents": self.source.absent,
-            "unmapped_labels": dict(sorted(self._unmapped())),
-            "unused_labels": self._nowhere(),
+            "unmapped_labels": self.mapping.unmapped_labels(),
+            "unused_labels": self.mapping.unused_labels(self.layers),
         }
-
-    def _nowhere(self) -> list[str]:
-        """The labels that were to be kept and that neither side has."""
-        keep = self.mapping.gold.get("entities")
-        return sorted(set(keep) - set(self.layers["entities"].labels)) if isinstance(keep, Keep) and "entities" in self.layers else []
-
-    def _unmapped(self) -> Iterator[tuple[str, list[str]]]:
-        """The labels of each layer that its map does not name."""
-        for name, layered in self.layers.items():
-            maps = [maps.get(name, {}) for maps in (self.mapping.gold, self.mapping.predicted)]
-            if any(maps) and not any(isinstance(of, Keep) for of in maps):
-                kept = sorted(set(layered.labels) - {label for of in maps for label in of.values()})
-                if kept:
-                    yield name, kept
 
     def digests(self) -> Digests:
         """The digests of gold; of a corpus in memory they are made when they are first asked for."""
@@ -270,11 +261,18 @@ class Run:
         return self._digest.with_schema(self.source.schema)
 
     def pairs(self, metric: Metric) -> Iterator[Pair]:
-        """Who answers whom under a metric, document by document; the documents are gone through again."""
+        """Who answers whom under a metric, document by document; the documents are gone through again.
+
+        Raises InputError for a layer that was not scored and that one side lacks.
+        """
+        if metric.layer not in self.layers:
+            self._refuse_missing_layer(metric)
+            refuse_owed(LAYERS[metric.layer].marks, self.seen.layers())
+        labels = self.layers[metric.layer].labels if metric.layer in self.layers else Codes()
         for chunk in self.source.chunks():
-            builder = self._builder(metric.layer, whole=True)
+            builder = self._builder(metric.layer, labels, whole=True)
             if self._added(builder, chunk):
-                yield from pairs_of(self._checked(builder), metric, builder.documents, self.layers[metric.layer].labels)
+                yield from pairs_of(self._checked(builder), metric, builder.documents, labels)
 
 
 def _gathered(run: Run) -> Run:

@@ -21,7 +21,7 @@ from evalkit.chunk import Placed, entities_of
 from evalkit.document import PARTS, Document, Fragments, ranges
 from evalkit.text import tokens
 
-Maps = Mapping[str, Any]  # layer of the map to what has .get(label, label): see corpus.maps_by_layer
+Maps = Mapping[str, Any]  # layer of the map to what has .get(label, label): see label_maps.LabelMapper
 
 
 @dataclass(frozen=True)

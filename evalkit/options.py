@@ -13,7 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from evalkit.corpus import Corpus, located, schema_at
 from evalkit.errors import InputError
+from evalkit.label_maps import parse_label_map, parse_labels
 
 
 class Format(str, enum.Enum):
@@ -31,7 +33,11 @@ ModelName = Annotated[str, typer.Option("-m", "--model", help="KIND[:NAME], such
 ModelArguments = Annotated[list[str] | None, typer.Option("-a", "--model-arg", metavar="KEY=VALUE", help="An argument for the model; repeatable.")]
 CorpusPath = Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="A corpus in any format (see evalkit formats). Default: the bundled one.")]
 Metrics = Annotated[str | None, typer.Option("--metrics", help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.")]
-Labels = Annotated[str | None, typer.Option("--labels", help="The name of a label map in the schema, such as conll2003.")]
+Labels = Annotated[str | None, typer.Option("--labels", metavar="LIST", help="Score these labels only: PER,LOC. Labels of entities; types of events where all --metrics are of events.")]
+LabelMapText = Annotated[
+    str | None,
+    typer.Option("--label-map", metavar="MAP", help="Rename labels: person=PER,org=ORG,*= · FILE.json · name of a map in the schema. An empty value drops a label, * stands for all others."),
+]
 Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
 Missing = Annotated[str, typer.Option("--missing", help="Gold documents without prediction: error, or score as empty.")]
 Units = Annotated[str, typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences.")]
@@ -70,6 +76,22 @@ def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
 def chosen(zones: str) -> str | list[str]:
     """primary, all, or a list of names."""
     return zones if zones in ("primary", "all") else zones.split(",")
+
+
+def read_label_options(gold: Corpus | str | Path, labels: str | None, label_map: str | None) -> dict[str, Any]:
+    """`labels` and `label_map` of `score`, where they were given. The name of a map in gold's schema as --labels is taken as --label-map."""
+    options: dict[str, Any] = {}
+    if label_map is not None:
+        options["label_map"] = parse_label_map(label_map)
+    if labels is None:
+        return options
+    schema = gold.schema if isinstance(gold, Corpus) else schema_at(located(gold))
+    if schema is not None and labels in schema.label_maps:
+        if label_map is not None:
+            raise InputError(f"--labels {labels} names a label map of the schema, and --label-map is given too; give the map with --label-map, and labels to keep with --labels")
+        print(f"evalkit: --labels {labels} names a label map: write --label-map {labels}", file=sys.stderr)
+        return {"label_map": labels}
+    return {**options, "labels": parse_labels(labels)}
 
 
 def check_writable(output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False) -> None:

@@ -32,6 +32,7 @@ from evalkit.counts import Counts
 from evalkit.digest import Digests
 from evalkit.errors import InputError, MissingPackage, UnknownName, escape_controls, shorten, shown
 from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals
+from evalkit.label_advice import iter_label_warnings
 from evalkit.layers import LAYERS
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.pairs import Pair
@@ -393,7 +394,11 @@ class Scores:
     @property
     def warnings(self) -> list[str]:
         """What a reader should know before believing the numbers."""
-        return list(warnings(self.about))
+        return [*self.label_warnings(), *warnings(self.about)]
+
+    def label_warnings(self, *, command_line: bool = False) -> list[str]:
+        """The warnings that are about labels; `command_line`: name options as they are typed, instead of parameters as they are called."""
+        return list(iter_label_warnings((metric.counts for metric in self._metrics.values()), self.about, command_line=command_line))
 
     @property
     def signed(self) -> dict[str, dict[str, str]]:
@@ -404,7 +409,7 @@ class Scores:
         rows = [row for metric in self._metrics.values() for row in metric.rows()]
         aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
         drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
-        return summarised(rows, self.signed, aside, self.about, self.how, drawn)
+        return summarised(rows, self.signed, aside, self.about, self.how, drawn, self.label_warnings(command_line=True))
 
     def save(self, path: str | Path) -> None:
         """Write the result to a file: all that reports and comparisons need, and no text of the corpus."""

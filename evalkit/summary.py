@@ -37,8 +37,8 @@ _REASONS = {
     "predicted_outside_zones": "predicted items outside the scored zones",
     "gold_merged": "gold items that equal another under this metric",
     "predicted_merged": "predicted items that equal another under this metric",
-    "gold_dropped": "gold items that the label map drops",
-    "predicted_dropped": "predicted items that the label map drops",
+    "gold_dropped": "gold items that the label map or the list of labels drops",
+    "predicted_dropped": "predicted items that the label map or the list of labels drops",
     "gold_repaired": "improper tags of gold, repaired as the signature says",
     "predicted_repaired": "improper predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
@@ -47,9 +47,9 @@ _REASONS = {
 
 def summarised(
     rows: Sequence[Row], signed: Mapping[str, Mapping[str, str]], set_aside: Mapping[str, Mapping[str, int]],
-    about: Mapping[str, Any], how: Resampling, drawn: Mapping[str, int],
+    about: Mapping[str, Any], how: Resampling, drawn: Mapping[str, int], label_warnings: Sequence[str] = (),
 ) -> Report:  # fmt: skip
-    """The report of a result. `drawn`: from how many units the replicates of each metric were drawn."""
+    """The report of a result. `drawn`: from how many units the replicates of each metric were drawn; `label_warnings` stand at its top."""
     metrics = list(dict.fromkeys(row.metric for row in rows))
     told = Told(how)
     tables = [
@@ -60,7 +60,8 @@ def summarised(
     shown = {metric for metric in metrics if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS}
     tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
     foot = [*_aside(set_aside, about), *_ambiguous(rows, about), *told.how_sure(drawn), *told.of_one(signed), *(f"Warning: {warning}" for warning in warnings(about)), *signatures(signed)]
-    return Report(tuple(_head(about)), tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
+    head = (*_head(about), *(f"Warning: {warning}" for warning in label_warnings))
+    return Report(head, tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
 class Told:
@@ -244,10 +245,6 @@ def warnings(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"{documents} documents: differences between models may well be chance"
     if absent := about.get("missing_documents"):
         yield f"{absent} documents are missing from the prediction and were taken as empty"
-    if nowhere := about.get("unused_labels"):
-        yield f"labels to keep that are nowhere: {', '.join(nowhere)}"
-    for layer, kept in about.get("unmapped_labels", {}).items():
-        yield f"{layer}: labels that the map does not name were kept: {', '.join(kept[:10])}{' …' * (len(kept) > 10)}"
 
 
 def signatures(signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.corpus import Corpus
 from evalkit.errors import InputError, shown
 from evalkit.evaluate import score
-from evalkit.relabel import labels_read
+from evalkit.label_maps import decode_label_map
 from evalkit.scores import Scores
 
 NAMES = ("model", "versions")  # may differ: what was scored is told by digests and counts
@@ -29,7 +29,7 @@ def verified(result: Scores | str | Path, gold: Corpus | str | Path, predicted: 
         raise InputError("this result was made from tags or bare spans; only one of documents can be verified")
     how = result.how
     again = score(
-        gold, predicted, options["metrics"], labels=labels_read(options["labels"]), zones=options["zones"], missing=options["missing"],
+        gold, predicted, options["metrics"], labels=options["labels"], label_map=decode_label_map(options["label_map"]), zones=options["zones"], missing=options["missing"],
         units=options["units"], boot=how.boot, seed=how.seed, level=how.level,
     )  # fmt: skip
     one, two = (_without_names(json.loads(text)) for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json()))

@@ -210,6 +210,62 @@ def test_a_span_twice_is_wrong_in_a_prediction_and_refused_in_gold():
         score_spans([[], [(0, 3, "A"), (0, 3, "A")]], [[], []])
 
 
+def test_spans_may_be_dicts_as_nervaluate_and_transformers_give_them():
+    triples = [[(0, 3, "A"), (4, 6, "B")], []]
+    dicts = [[{"label": "A", "start": 0, "end": 3}, {"entity_group": "B", "start": 4, "end": 6, "score": 0.9, "word": "x"}], []]
+
+    assert score_spans(dicts, triples).rows() == score_spans(triples, dicts).rows() == score_spans(triples, triples).rows()
+    for wrong in ({"label": "A", "start": 0}, {"start": 0, "end": 3}, {"label": 5, "start": 0, "end": 3}, {"label": "A", "start": 3, "end": 3}, {}):
+        with pytest.raises(InputError, match="predicted, document 0: .* is no span"):
+            score_spans([[]], [[wrong]])
+
+
+def test_tokens_of_tags_are_scored_one_by_one():
+    scores = score_tags([["B-P", "I-P", "O", "B-L"]], [["B-P", "O", "O", "B-P"]], metrics="entities/strict,tokens/strict,tokens/exact", boot=0)
+
+    assert list(scores) == ["entities/strict", "tokens/strict", "tokens/exact"]
+    assert (scores["tokens"].micro.tp, scores["tokens"].micro.gold, scores["tokens"].micro.predicted) == (1, 3, 2)
+    assert scores["tokens/exact"].micro.tp == 2
+    assert scores["entities/strict"].micro.tp == 0
+    assert scores.confusion("tokens") == {("L", "P"): 1, ("P", "P"): 1, ("P", None): 1}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_tokens_of_tags_are_those_of_scikit_learn(seed):
+    from sklearn.metrics import precision_recall_fscore_support
+
+    draw = random.Random(seed)
+    gold, said = ([[draw.choice(["O", "B-A", "B-B"]) for _ in range(20)] for _ in range(30)] for _ in range(2))
+
+    micro = score_tags(gold, said, metrics="tokens", boot=0)["tokens"].micro
+
+    flat = [[tag for tags in side for tag in tags] for side in (gold, said)]
+    assert (micro.precision, micro.recall, micro.f1) == pytest.approx(precision_recall_fscore_support(*flat, labels=["B-A", "B-B"], average="micro")[:3])
+
+
+@pytest.mark.parametrize("documents", [3, 1023, 1024, 1025, 2049])
+def test_confusion_of_tags_and_spans_is_that_of_plain_loops(documents):
+    draw = random.Random(documents)
+    gold, said = ([[(at, at + 2, draw.choice("ABC")) for at in range(0, 12, 4) if draw.random() < 0.7] for _ in range(documents)] for _ in range(2))
+    tagged = [[[f"{'BI'[n]}-{spans[at]}" if at in spans else "O" for at in range(0, 12, 4) for n in (0, 1)] for spans in ({s: label for s, _, label in row} for row in side)] for side in (gold, said)]
+    expected = {}
+    for one, other in zip(gold, said):
+        labels = [{start: label for start, _, label in row} for row in (one, other)]
+        for start in {*labels[0], *labels[1]}:
+            key = labels[0].get(start), labels[1].get(start)
+            expected[key] = expected.get(key, 0) + 1
+
+    assert score_spans(gold, said, boot=0).confusion() == expected
+    assert score_tags(*tagged, boot=0).confusion() == expected
+
+
+def test_pairs_of_spans_name_document_and_offsets():
+    (pair, other) = score_spans([[], [(5, 7, "A")]], [[], [(5, 7, "A"), (8, 9, "A")]], boot=0).pairs("ner")
+
+    assert (pair.document, pair.kind, pair.gold[:3], pair.predicted[:3]) == ("1", "correct", ("A", 5, 7), ("A", 5, 7))
+    assert (other.document, other.kind, other.gold, other.predicted[:3]) == ("1", "spurious", None, ("A", 8, 9))
+
+
 @pytest.mark.parametrize("span", [(3, 3, "A"), (-1, 3, "A"), (0, 3), (0, "3", "A"), (0, 3.5, "A"), None, (0, 2**70, "A"), "abc"])
 def test_what_is_no_span_is_refused(span):
     with pytest.raises(InputError, match="predicted, document 1: .* is no span"):
@@ -217,12 +273,13 @@ def test_what_is_no_span_is_refused(span):
 
 
 def test_metrics_that_bare_spans_do_not_have_are_refused():
-    with pytest.raises(InputError, match="triggers/strict: bare spans and tags are entities"):
+    with pytest.raises(InputError, match="triggers/strict: bare spans are entities; entities/strict"):
         score_spans([[]], [[]], "tri-c")
-    with pytest.raises(InputError, match="entities/characters: bare spans and tags are entities, and tags have no characters"):
+    with pytest.raises(InputError, match="entities/characters: tags are entities and tokens, and have no characters"):
         score_tags([[]], [[]], metrics="entities/characters")
-    with pytest.raises(InputError, match="pairs need the documents"):
-        score_spans([[]], [[]]).pairs("ner")
+    for metric, message in (("tokens", "tokens/strict: bare spans are entities"), ("attributions", "attributions/strict: bare spans are entities")):
+        with pytest.raises(InputError, match=message):
+            score_spans([[]], [[]]).pairs(metric)
 
 
 @pytest.mark.parametrize("bits", [8, 15, 16, 20, 24, 31, 32, 40, 48, 60])

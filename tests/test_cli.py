@@ -84,7 +84,8 @@ def test_a_run_in_which_documents_failed_ends_with_4(files):
         (["run", "nowhere"], "evalkit: nowhere: no such file or folder"),
         (["run", "--metrics", "entity/strict"], "evalkit: no layer 'entity' in 'entity/strict'"),
         (["run", "--zones", "bodi"], "evalkit: no zone 'bodi'"),
-        (["run", "--labels", "conll"], "evalkit: no label map 'conll'"),
+        (["run", "--label-map", "conll"], "evalkit: no label map 'conll'"),
+        (["run", "--labels", "conll"], "evalkit: --labels conll: no item of evalkit-news has any of these labels; --label-map takes a label map: conll2003"),
         (["run", "-a", "speed"], "evalkit: -a speed: write KEY=VALUE"),
         (["run", "-o", "nowhere/out.json"], "evalkit: -o nowhere/out.json: there is no folder nowhere"),
         (["run", "-o", "."], "evalkit: -o .: is a folder; name a file"),
@@ -333,7 +334,7 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
 def test_what_is_wrong_with_the_options_is_said_before_the_model_runs(tmp_path):
     (tmp_path / "mine.py").write_text("import sys\ndef find(text):\n    print('asked', file=sys.stderr)\n    return []\n")
 
-    for wrong in (("--metrics", "nope"), ("--zones", "nope"), ("--labels", "nope"), ("-o", tmp_path / "x.docx"), ("--threshold", "")):
+    for wrong in (("--metrics", "nope"), ("--zones", "nope"), ("--labels", "nope"), ("--label-map", "nope"), ("--label-map", "a"), ("-o", tmp_path / "x.docx"), ("--threshold", "")):
         done = evalkit("run", "-m", f"{tmp_path}/mine.py:find", *wrong)
         assert (done.returncode, "asked" in done.stderr) == (2, False)
 

@@ -115,7 +115,7 @@ def test_one_document_is_described_and_not_judged():
 
 @pytest.mark.parametrize(
     ("options", "field"),
-    [({"seed": 5}, "seed"), ({"boot": 10}, "boot"), ({"units": "sentences"}, "units"), ({"labels": ["A"]}, "map"), ({"level": 0.9}, "level")],
+    [({"seed": 5}, "seed"), ({"boot": 10}, "boot"), ({"units": "sentences"}, "units"), ({"labels": ["A"]}, "labels"), ({"label_map": {"A": "B"}}, "map"), ({"level": 0.9}, "level")],
 )
 def test_scores_that_were_not_made_alike_are_refused_with_the_field(options, field):
     gold, (a, b) = systems(25, 2, 3)

@@ -161,7 +161,7 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         (lambda: score_tags([["I-A"]], [["O"]]), "gold tags: sequence 0, token 0: 'I-A' after 'the start' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
         (lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]), "gold tags: sequence 0, token 2: 'I-B' after 'B-A' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
         (lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]), "gold, document 1: (3, 4, 'B') stands twice; delete one"),
-        (lambda: score_tags([[]], [[]], metrics="tokens"), "tokens/strict: bare spans and tags are entities, and tags have no characters; entities/strict, exact, partial or type would do"),
+        (lambda: score_tags([[]], [[]], metrics="tri-c"), "triggers/strict: tags are entities and tokens, and have no characters; entities/strict, exact, partial or type, or tokens/strict or exact would do"),
     ],
 )
 def test_mistakes_in_tags_and_spans_are_answered_in_these_words(call, message):

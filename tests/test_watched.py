@@ -11,7 +11,7 @@ import pytest
 from marked import corpus, marked
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Schema, Span, Unplaced, Zone, score, score_spans, score_tags
-from evalkit.bare import _block
+from evalkit.bare import SpanLabels, _block
 from evalkit.chunk import Chunk, Codes, Stub, entities_of
 from evalkit.columns import Coding, Columns, Rows, pack
 from evalkit.counting import PREDICTED, Builder, Totals, of_columns
@@ -562,8 +562,9 @@ def test_sums_are_whole_numbers(units, weights):
 
 def test_bare_documents_of_a_block_stand_one_character_apart_under_their_own_numbers():
     spans = np.array([0, 1]), np.array([0, 0]), np.array([3, 5]), np.array([0, 0])
+    labels = SpanLabels(Codes({"A": 0}), Codes({"A": 0}), (np.array([0]), np.array([0])))
 
-    block = _block(2, spans, spans, Codes({"A": 0}), 1024)
+    block = _block(2, (spans, spans), labels, 1024, "entities")[0]
 
     assert [unit[0] for unit in block.layout.units] == ["1024", "1025"]
     assert (block.layout.start.tolist(), block.gold.columns.start.tolist(), block.gold.columns.end.tolist()) == ([0, 4], [0, 4], [3, 9])
