@@ -4,9 +4,11 @@ Read the modules in this order; each uses only those above it (tests/test_archit
 
     version     which evalkit is this?
     errors      what can go wrong, and how is it said?
+    json_keys   does an object have one key twice?
     discreet    what must not be written down?
     text        what is a word, what is a sentence?
     document    what can be marked in a text?
+    duplicates  which annotations repeat another in full?
     chunk       what lies where in a few documents?
     schema      which labels, types and roles are there, and how do label sets map?
     label_maps  which labels are compared, and under which names?

@@ -163,15 +163,16 @@ def read_text(path: Path) -> str:
 
 
 def tell(losses: Losses, where: str, what: str = "not read") -> None:
-    """Say on stderr what a format did not hold."""
-    for line in losses.lines():
-        print_notice(f"{where}: {what}: {line}")
+    """Say on stderr what was dropped, repaired and skipped in reading or writing. what: how to say that something was dropped."""
+    for section, counts in losses.sections().items():
+        for line in counts.lines():
+            print_notice(f"{where}: {what if section == 'dropped' else section}: {line}")
 
 
 def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:
     """The corpus at a path; what its format held and documents do not is told on stderr."""
     corpus = load_corpus(path, predictions=predictions)
-    tell(corpus.losses, str(path))
+    tell(corpus.conversion, str(path))
     return corpus
 
 

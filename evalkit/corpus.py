@@ -6,8 +6,8 @@ This is the only module that knows where the bundled data lies.
 
 from __future__ import annotations
 
-import inspect
 import stat
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import LAYERS, Document, Entity, duplicate_key
+from evalkit.document import Document, Entity, placed
+from evalkit.duplicates import ADVICE, drop_duplicates, find_duplicates
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.formats import Location, directory, location_of
-from evalkit.formats.losses import Losses
+from evalkit.formats.losses import ConversionReport
+from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.units import causes
 from evalkit.label_maps import LabelMapper, maps_by_layer
 from evalkit.schema import LabelMap, Schema, load_schema, save_schema
@@ -29,19 +31,28 @@ _ANYTHING_BUT = ("id", "score", "text")  # two annotations that differ only here
 
 
 class Corpus:
-    """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one."""
+    """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one.
 
-    def __init__(self, documents: Iterable[Document], name: str = "corpus", schema: Schema | None = None, losses: Losses | None = None) -> None:
-        """Keep the documents. `losses`: what their format held and documents do not.
+    `conversion` says what was dropped, repaired and skipped when the documents were read, `read_options` which options of the reader
+    that can change a number were not at their defaults. What is made of the corpus keeps both.
+    """
 
-        Raises InputError for what is no document, and where two have one id.
-        """
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        name: str = "corpus",
+        schema: Schema | None = None,
+        conversion: ConversionReport | None = None,
+        read_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the documents. Raises InputError for what is no document, and where two have one id."""
         if not isinstance(name, str):
             raise InputError(f"invalid corpus name {shown(name)}: expected a string")
         # A name made of a file name may hold surrogates, which neither a terminal nor a result file can encode.
         self.name = escape_surrogates(name)
         self.schema = schema
-        self.losses = losses or Losses()
+        self.conversion = conversion or ConversionReport()
+        self.read_options = dict(read_options or {})
         self._documents = _validate_documents(documents)
         self._index = {document.id: n for n, document in enumerate(self._documents)}
         if len(self._index) < len(self._documents):
@@ -64,7 +75,7 @@ class Corpus:
     def __getitem__(self, which: slice) -> Corpus: ...
     def __getitem__(self, which: int | str | slice) -> Document | Corpus:
         if isinstance(which, slice):
-            return Corpus(self._documents[which], self.name, self.schema)
+            return self.with_documents(self._documents[which])
         if isinstance(which, str):
             if which not in self._index:
                 raise UnknownName("document", which, list(self._index)[:20], within=self.name)
@@ -88,7 +99,7 @@ class Corpus:
     def from_examples(cls, examples: Iterable[tuple[str, Mapping[str, Any]]], name: str = "corpus", schema: Schema | None = None) -> Corpus:
         """The corpus of spaCy-style training examples: (text, {"entities": [(start, end, label), …]}) pairs.
 
-        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were not annotated. `losses` counts other
+        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were not annotated. `conversion` counts other
         keys of the annotations, which are not read. Raises InputError, naming the example, for what is not of this form.
 
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
@@ -96,13 +107,23 @@ class Corpus:
         """
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
             raise InputError(f"invalid examples {shown(examples)}: expected a list of {_EXAMPLE}")
-        losses = Losses()
-        documents = [_document_from_example(example, number, losses) for number, example in enumerate(examples)]
-        return cls(documents, name, schema, losses)
+        conversion = ConversionReport()
+        documents = [_document_from_example(example, number, conversion) for number, example in enumerate(examples)]
+        return cls(documents, name, schema, conversion)
 
     def filter(self, keep: Callable[[Document], bool]) -> Corpus:
         """The documents for which `keep` holds."""
-        return Corpus((d for d in self if keep(d)), self.name, self.schema)
+        return self.with_documents(document for document in self if keep(document))
+
+    def with_documents(self, documents: Iterable[Document], name: str | None = None) -> Corpus:
+        """A corpus of other documents that were made of these: with its schema, and what is known of how these were read."""
+        return Corpus(documents, name or self.name, self.schema, self.conversion, self.read_options)
+
+    @property
+    def losses(self) -> ConversionReport:
+        """`conversion` under the name that it had before."""
+        warnings.warn("Corpus.losses is now Corpus.conversion", DeprecationWarning, stacklevel=2)
+        return self.conversion
 
     def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:
         """The corpus under other labels: the name of a map in the schema, a map of entity labels, or maps keyed by layer.
@@ -111,15 +132,15 @@ class Corpus:
         (an event takes its arguments with it).
         """
         maps = {layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()}
-        return Corpus((_mapped(document, maps) for document in self), self.name, self.schema)
+        return self.with_documents(_mapped(document, maps) for document in self)
 
-    def save(self, path: str | Path, **options: Any) -> Losses:
-        """Write the corpus in the format that the path names: see `load_corpus`. What comes back is what the format could not hold.
+    def save(self, path: str | Path, **options: Any) -> ConversionReport:
+        """Write the corpus in the format that the path names: see `load_corpus`. What comes back says what was dropped, repaired and skipped.
 
         The schema is written as schema.json beside a file, or into the folder.
         """
         place = location_of(path, **options)
-        module, losses = place.module, Losses()
+        module, losses = place.module, ConversionReport()
         if module is directory:
             with_options(place, directory.write)(self, place.path, losses, self.schema, **place.options)
             return losses
@@ -158,7 +179,7 @@ def _validate_documents(documents: Iterable[Document]) -> list[Document]:
 _EXAMPLE = '(text, {"entities": [(start, end, label)]})'
 
 
-def _document_from_example(example: Any, number: int, losses: Losses) -> Document:
+def _document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:
     """The document of a spaCy-style example; `number` counts from 0."""
     location = f"examples[{number}]"
     if not isinstance(example, (tuple, list)) or len(example) != 2 or not isinstance(example[0], str) or not isinstance(example[1], Mapping):
@@ -166,7 +187,7 @@ def _document_from_example(example: Any, number: int, losses: Losses) -> Documen
     text, annotations = example
     for key in annotations:
         if key != "entities":
-            losses.add(f"{shown(key)} annotations", location)
+            conversion.add(f"{shown(key)} annotations", location)
     spans = annotations.get("entities")
     if spans is None:
         return Document(f"doc-{number + 1}", text)
@@ -199,17 +220,28 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False, te
     The format is told by the suffix, or by its name before a colon: "brat:DIR", "conll:FILE", "hf://OWNER/NAME".
 
     options: those of the format; they may stand in the path too, as in "conll:FILE?repair=begin". texts: a folder of texts that a corpus
-    without them is put on (see withheld.py). `losses` of the corpus says what the format held and documents do not.
-    Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. An annotation that
-    repeats another (all but id and score) is refused, unless these are `predictions`: there it is scored as wrong.
+    without them is put on (see withheld.py). `conversion` of the corpus says what was dropped, repaired and skipped.
+    Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. Annotations that are duplicates
+    (see `duplicate_key`) are refused, unless duplicates="drop": then each counts once. In `predictions` they stay, and are scored as wrong.
     """
-    place, losses = located(path, **options), Losses()
-    found = parsed(place, losses, predictions=predictions, texts=texts)
+    place, conversion = located(path, **options), ConversionReport()
+    found = parsed(place, conversion, predictions=predictions, texts=texts)
     try:
         documents = whole(found)
     except LoadError as error:
         raise explained(error, place) from None
-    return Corpus(documents, BUNDLED if place.path == bundled() else _name(place.path), schema_at(place), losses)
+    name = BUNDLED if place.path == bundled() else _name(place.path)
+    return Corpus(documents, name, schema_at(place), conversion, changed_options(place.module.parsed, place.options))
+
+
+def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
+    """Raise the LoadError that `load_corpus` raises for a file, if any. Its documents are not kept."""
+    place = located(path)
+    errors = (found for found in parsed(place, ConversionReport(), predictions=predictions) if not isinstance(found, Document))
+    try:
+        whole(errors)
+    except LoadError as error:
+        raise explained(error, place) from None
 
 
 def located(path: str | Path | None, **options: Any) -> Location:
@@ -235,17 +267,18 @@ def is_endless(path: Path) -> bool:
 def explained(error: LoadError, place: Location) -> LoadError:
     """The error, with what would make all wrong offsets right, if anything would: another unit, ends that are inclusive, other line ends."""
     surfaces = getattr(place.module, "surfaces", None)
-    if surfaces is None or place.options:
+    if surfaces is None or split_options(place.options).own:
         return error
     told = [f"{place.path}: {cause}" for cause in causes(surfaces(place.path))]
     # What explains them all comes first, where it is read even if the list is cut.
-    return LoadError([*told, *error.faults], more=error.more) if told else error
+    return LoadError([*told, *error.faults], more=error.more, advice=error.advice) if told else error
 
 
 def whole(found: Iterable[Document | LoadError]) -> list[Document]:
     """All documents, if nothing is wrong; else a LoadError with every fault that was found."""
     documents: list[Document] = []
     faults: list[str] = []
+    advice: dict[str, None] = {}
     more = 0
     for item in found:
         if isinstance(item, Document):
@@ -253,38 +286,52 @@ def whole(found: Iterable[Document | LoadError]) -> list[Document]:
         else:
             faults += item.faults
             more += item.more
+            advice.update(dict.fromkeys(item.advice))
     if faults:
-        raise LoadError(faults, more=more)
+        raise LoadError(faults, more=more, advice=advice)
     return documents
 
 
 def parsed(
-    place: Location, losses: Losses, *, predictions: bool = False, texts: str | Path | None = None, schema: Schema | None = None
+    place: Location, conversion: ConversionReport, *, predictions: bool = False, texts: str | Path | None = None, schema: Schema | None = None
 ) -> Iterator[Document | LoadError]:
-    """Each document at a place, and what is wrong with it: an id used twice; in gold, copies; against a schema, departures from it."""
+    """Each document at a place, and what is wrong with it: an id used twice; in gold, duplicates; against a schema, departures from it."""
     module = place.module
     seen: dict[str, str] = {}
-    lines: dict[tuple[str, str, int], str] | None = None
-    options = {**place.options, **({} if texts is None else {"texts": texts})}
-    for where, found in with_options(place, module.parsed)(place.path, losses, **options):
-        if not isinstance(found, Document):
-            yield found if isinstance(found, LoadError) else LoadError([str(found)])
+    lines: dict[tuple[str, str, int], str] | None = None  # of annotations, where a folder has a line for each
+    duplicates, options = split_options(place.options)
+    if duplicates is None and not predictions:
+        duplicates = "error"
+    converted = changed_options(module.parsed, place.options).keys() & set(OFFSETS)
+    if texts is not None:
+        options["texts"] = texts
+    for where, item in with_options(place, module.parsed, "duplicates")(place.path, conversion, **options):
+        if not isinstance(item, Document):
+            yield item if isinstance(item, LoadError) else LoadError([str(item)])
             continue
+        found = item
         if found.id in seen:
             yield LoadError([f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
         seen.setdefault(found.id, where)
-        faults = [*(() if predictions else repeated(found)), *(schema_faults(found, schema) if schema else ())]
-        if faults and lines is None:
+        if converted and (spans := sum(1 for _ in placed(found))):
+            conversion.repaired.add("spans whose offsets were converted", where, spans)
+        repeated = list(find_duplicates(found)) if duplicates is not None else []
+        if repeated and duplicates == "drop":
+            conversion.dropped.add("duplicates", f"{where}: {repeated[0].where}", len(repeated))
+            found, repeated = drop_duplicates(found), []
+        departures = list(schema_faults(found, schema)) if schema else []
+        if (repeated or departures) and lines is None:
             lines = directory.lines_of(place.path) if module is directory else {}
-        yield from (LoadError([f"{(lines or {}).get((found.id, f.layer, f.index or 0), where)}: {f}"]) for f in faults)
+        for errors, advice in ((repeated, [ADVICE]), (departures, [])):
+            yield from (LoadError([f"{(lines or {}).get((found.id, error.layer, error.index or 0), where)}: {error}"], advice=advice) for error in errors)
         yield found
 
 
-def with_options(place: Location, call: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a format; called with an option that it does not have, it says so."""
+def with_options(place: Location, call: Callable[..., Any], *common: str) -> Callable[..., Any]:
+    """The function of a format; called with an option that it does not have, it says so. common: options that hold for all formats."""
 
     def called(*given: Any, **options: Any) -> Any:
-        known = [name for name, of in inspect.signature(call).parameters.items() if of.kind is of.KEYWORD_ONLY]
+        known = [*own_options(call), *common]
         for name in options:
             if name not in known:
                 raise UnknownName("option", name, known, within=place.format or str(place.path))
@@ -307,27 +354,6 @@ def schema_at(place: Location) -> Schema | None:
 
 def _name(where: Path) -> str:
     return where.resolve().name if where.is_dir() else where.stem
-
-
-def repeated(document: Document) -> Iterator[DocumentError]:
-    """The annotations of a document that are duplicates of an earlier one (see document.duplicate_key)."""
-    for layer in LAYERS:
-        for index, earlier in _duplicates(getattr(document, layer) or ()):
-            yield DocumentError(f"is a duplicate of {layer}[{earlier}]; delete one", document=document.id, layer=layer, index=index)
-    for index, event in enumerate(document.events or ()):
-        for n, earlier in _duplicates(event.arguments):
-            problem = f"is a duplicate of arguments[{earlier}]; delete one"
-            yield DocumentError(problem, document=document.id, layer="events", index=index, field=f"arguments[{n}]")
-
-
-def _duplicates(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
-    """The index of each duplicate, and that of the first annotation that it repeats."""
-    first: dict[object, int] = {}
-    for index, annotation in enumerate(annotations):
-        key = duplicate_key(annotation)
-        if key in first:
-            yield index, first[key]
-        first.setdefault(key, index)
 
 
 def identity(mark: msgspec.Struct) -> bytes:

@@ -160,7 +160,7 @@ def best_first(predicted: Corpus) -> Corpus:
         )
         for document in predicted
     ]
-    return Corpus(documents, name=predicted.name, schema=predicted.schema)
+    return predicted.with_documents(documents)
 
 
 def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:

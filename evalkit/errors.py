@@ -40,15 +40,20 @@ class InputError(EvalkitError, ValueError):
 
 
 class LoadError(InputError):
-    """A file that is not what it should be. `faults` holds a line for each, the first twenty; `more` says how many follow."""
+    """A file that is not what it should be.
 
-    def __init__(self, faults: Iterable[str], *, more: int = 0) -> None:
+    `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says once how to fix those of one kind.
+    """
+
+    def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
         """Keep the first twenty faults."""
         every = list(faults)
         self.faults = every[:MOST_FAULTS]
         self.more = more + len(every) - len(self.faults)
         tail = [f"and {self.more} more"] if self.more else []
-        super().__init__("\n".join([*self.faults, *tail]))
+        self.advice = list(advice)
+        lines = [*self.faults, *tail, *self.advice]
+        super().__init__("; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines))
 
 
 class DocumentError(InputError):

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 
 from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
-from evalkit.corpus import Corpus, load_corpus, schema_at
+from evalkit.corpus import Corpus, load_corpus, refuse_invalid, schema_at
 from evalkit.document import Document
-from evalkit.errors import InputError, UnknownName, escape_surrogates, shown
+from evalkit.errors import InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.formats import location_of, validate_path
 from evalkit.formats.blocks import documents_at_most
+from evalkit.formats.losses import ConversionReport
+from evalkit.formats.reading_options import signature_field
 from evalkit.gathering import Run
 from evalkit.intervals import FEW_DOCUMENTS, resampling_of
 from evalkit.joining import Part, Source, is_jsonl
@@ -92,7 +94,13 @@ def score(
     how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
     options = {"metrics": None if asked is None else [str(metric) for metric in asked], **mapping.options(), "zones": scored if isinstance(scored, str) else sorted(scored), "missing": missing, "units": units}
     run = Run(source, asked, mapping, scored, how, options)
-    scores = run.scores() if jobs == 1 else run.in_shards(jobs)
+    try:
+        scores = run.scores() if jobs == 1 else run.in_shards(jobs)
+    except LoadError:
+        for side, of_predictions in ((source.gold, False), (source.predicted, True)):
+            if isinstance(side, Path):
+                refuse_invalid(side, predictions=of_predictions)  # with all errors of the file, as load_corpus reports them
+        raise
     again = {"label_map": mapping.applied, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
     if choices := _choices(source, scores, mapping, again):
         scores.about["ambiguity"] = choices
@@ -178,7 +186,11 @@ def _scored(system: Scores | Corpus | str | Path, gold: Corpus | str | Path | No
 def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
     golden, schema, name = _opened(gold, predictions=False)
     said, _, model = _opened(predicted, predictions=True)
-    return Source(name, model, schema, golden, said, missing)
+    sides = {"gold": golden, "predicted": said}
+    conversion = {side: (corpus.conversion if isinstance(corpus, Corpus) else ConversionReport()).to_json() for side, corpus in sides.items()}
+    duplicates = golden.read_options.get("duplicates", "error") if isinstance(golden, Corpus) else "error"
+    read = signature_field(*(corpus.read_options if isinstance(corpus, Corpus) else {} for corpus in sides.values()))
+    return Source(name, model, schema, golden, said, missing, conversion=conversion, duplicates=duplicates, read=read)
 
 
 def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus | Path, Schema | None, str]:

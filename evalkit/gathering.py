@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from evalkit.chunk import Chunk, Codes
-from evalkit.corpus import Corpus, repeated
+from evalkit.corpus import Corpus
 from evalkit.counting import Block, Builder
 from evalkit.counts import Counts
 from evalkit.digest import Digest, Digests
 from evalkit.document import Document
+from evalkit.duplicates import find_duplicates
 from evalkit.errors import InputError, LoadError, UnknownName, escape_controls, shown
 from evalkit.formats.jsonl import parsed
 from evalkit.intervals import Resampling
@@ -166,12 +167,12 @@ class Run:
     def _repeated(self, builder: Builder) -> Iterator[str]:
         """What gold repeats; of a file it is read again, for the lines."""
         if isinstance(self.source.gold, Corpus):
-            yield from (f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in repeated(document))
+            yield from (f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in find_duplicates(document))
             return
         path = self.source.gold if isinstance(self.source.gold, Path) else self.source.gold.path
         for place, document in parsed(path):
             if isinstance(document, Document):
-                yield from (f"{place}: {fault}" for fault in repeated(document))
+                yield from (f"{place}: {fault}" for fault in find_duplicates(document))
 
     def _scored(self) -> Iterator[Metric]:
         for name, layered in self.layers.items():
@@ -227,12 +228,13 @@ class Run:
             "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
             "macro": "union",
             **self.mapping.signature_fields(),
-            "duplicates": "error",
+            "duplicates": self.source.duplicates,
             "missing": self.source.missing,
             "units": self.how.units,
             "level": str(self.how.level),
             "boot": str(self.how.boot),
             "seed": str(self.how.seed),
+            **({"read": self.source.read} if self.source.read else {}),
             "model": self.source.model,
         }
         return {name: escape_controls(" ".join(value.replace("|", "/").split())) for name, value in fields.items()}
@@ -251,6 +253,7 @@ class Run:
             "missing_documents": self.source.absent,
             "unmapped_labels": self.mapping.unmapped_labels(),
             "unused_labels": self.mapping.unused_labels(self.layers),
+            "conversion": self.source.conversion,
         }
 
     def digests(self) -> Digests:

@@ -15,9 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from evalkit.chunk import Chunk
 from evalkit.corpus import Corpus
 from evalkit.document import Document
+from evalkit.duplicates import ADVICE, find_duplicates
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.formats import blocks
 from evalkit.schema import Schema
@@ -53,12 +56,16 @@ class Source:
     predicted: Corpus | Path | Part
     missing: str
     absent: int = field(default=0)
+    conversion: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)  # of gold and predicted, as ConversionReport.to_json
+    duplicates: str = "error"  # of gold: whether they were refused or dropped
+    read: str = ""  # the signature's field: reading options that differ from their defaults
 
     def chunks(self) -> Iterator[Joined]:
         """Both sides, 64 documents at a time."""
         self.absent = 0
         with closing(Held(self.predicted) if isinstance(self.predicted, Corpus) else Filed(self.predicted)) as answers, closing(_chunks(self.gold)) as chunks:
             for golden in chunks:
+                refuse_duplicates(golden, self.name)
                 found = answers.of(golden)
                 if None in found or [True for gold, said in zip(golden, found, strict=True) if gold.text != said.text]:
                     found = Chunk(self._checked(document, answer) for document, answer in zip(golden, found, strict=True))
@@ -184,6 +191,29 @@ def _chunks(gold: Corpus | Path | Part) -> Generator[Chunk, None, None]:
         while (chunk := reader.read()) is not None:
             _note(chunk, seen, part.path)
             yield chunk
+
+
+def refuse_duplicates(gold: Chunk, name: str) -> None:
+    """Raise LoadError if gold documents have duplicates, in any layer."""
+    if gold.plain or all(document.events is None and document.attributions is None for document in gold):
+        suspects = gold if _may_have_duplicate_entities(gold) else []
+    else:
+        suspects = gold
+    faults = [f"{name}: {fault}" for document in suspects for fault in find_duplicates(document)]
+    if faults:
+        raise LoadError(faults, advice=[ADVICE])
+
+
+def _may_have_duplicate_entities(chunk: Chunk) -> bool:
+    """Whether two entities of a document have the same label, start and end; rarely True where none have."""
+    counts, starts, ends, labels, _ = chunk.entities
+    start, end, label = (np.frombuffer(values, np.uint64) for values in (starts, ends, labels))
+    document = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    hashes = np.sort(((document * _FACTORS[0] + start) * _FACTORS[1] + end) * _FACTORS[2] + label)  # products wrap around
+    return bool((hashes[1:] == hashes[:-1]).any())
+
+
+_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)  # large and odd
 
 
 def _note(chunk: Chunk, seen: set[str], path: Path) -> None:

@@ -17,6 +17,7 @@ It holds no text of the corpus. The keys, in schema version 3:
     missing_documents   how many gold documents had no prediction and were scored as empty
     unmapped_labels  a layer to the labels that its label map does not name
     unused_labels    labels named in `labels` or `label_map` that occur in neither corpus
+    conversion       for gold and predicted: what their readers {dropped, repaired, skipped}, each a name to a count
     ambiguity        left out where no quote is ambiguous: a metric to {annotations: how many may stand in several places, worst and
                      best: by how much tp changes under the worst and the best choice}; see choices.py
     warnings         what a reader should know first; derived, and not read again
@@ -51,7 +52,10 @@ from evalkit.zones import Unit
 
 SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
-ABOUT = ("model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents", "unmapped_labels", "unused_labels", "ambiguity")  # what is read again
+ABOUT = (
+    "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents", "unmapped_labels", "unused_labels",
+    "conversion", "ambiguity",
+)  # fmt: skip  # what is read again
 
 
 class Result(NamedTuple):
@@ -181,6 +185,7 @@ class ResultRead(msgspec.Struct):
     set_aside: dict[str, dict[str, int]]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
+    conversion: dict[str, dict[str, dict[str, int]]] = {}
     ambiguity: dict[str, AmbiguityRead] = {}
 
 
@@ -210,8 +215,9 @@ def read(text: str) -> Result:
     if data.digests is not None:
         digests = Digests(data.digests.schema, {marks: int(total, 16) for marks, total in data.digests.documents.items()})
     about = {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT}
-    if not about["ambiguity"]:
-        del about["ambiguity"]
+    for name in ("ambiguity", "conversion"):
+        if not about[name]:
+            del about[name]
     return Result(counts, how, digests, about)
 
 
@@ -337,6 +343,7 @@ def _summed(results: Sequence[Result]) -> Digests | None:
 def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
     abouts = [result.about for result in results]
     choices = _choices_together(abouts)
+    conversion = _add_conversions(abouts)
     reasons: dict[str, int] = {}
     unmapped: dict[str, set[str]] = {}
     for about in abouts:
@@ -355,8 +362,21 @@ def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
         "missing_documents": sum(about["missing_documents"] for about in abouts),
         "unmapped_labels": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
         "unused_labels": sorted(set.intersection(*(set(about["unused_labels"]) for about in abouts))),
+        **({"conversion": conversion} if conversion else {}),
         **({"ambiguity": choices} if choices else {}),
     }
+
+
+def _add_conversions(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+    """The counts of what readers dropped, repaired and skipped, added up over shards."""
+    total: dict[str, dict[str, dict[str, int]]] = {}
+    for about in abouts:
+        for side, sections in about.get("conversion", {}).items():
+            for section, counts in sections.items():
+                sums = total.setdefault(side, {}).setdefault(section, {})
+                for name, count in counts.items():
+                    sums[name] = sums.get(name, 0) + count
+    return total
 
 
 def _choices_together(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

@@ -24,6 +24,7 @@ import msgspec
 
 from evalkit.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
 from evalkit.errors import DocumentError, LoadError, UnknownName, shown
+from evalkit.json_keys import check_duplicate_keys
 from evalkit.text import sentences, tokens, unit_at
 
 LabelMap = Mapping[str, str | None]
@@ -111,9 +112,12 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 def load_schema(path: Path) -> Schema:
     """The schema in a file. Raises LoadError with the file and the field."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Schema)
+        data = path.read_bytes()
+        schema = msgspec.json.decode(data, type=Schema)
+        check_duplicate_keys(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OSError, RecursionError) as error:
         raise LoadError([f"{path}: {error}"]) from None
+    return schema
 
 
 def save_schema(schema: Schema, path: Path) -> None:

@@ -238,6 +238,7 @@ def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:
     """What a reader should know before believing the numbers."""
+    yield from read_lines(about.get("conversion", {}))
     documents = about.get("corpus", {}).get("documents", 0)
     if documents == 1:
         yield "one document: these numbers describe this text, and rank no models; what they would be on other texts cannot be concluded from them"
@@ -245,6 +246,14 @@ def warnings(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"{documents} documents: differences between models may well be chance"
     if absent := about.get("missing_documents"):
         yield f"{absent} documents are missing from the prediction and were taken as empty"
+
+
+def read_lines(conversion: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Iterator[str]:
+    """What the readers of gold and prediction dropped, repaired and skipped: a line for each side with anything of it."""
+    for side, sections in conversion.items():
+        parts = [f"{section} {', '.join(f'{count:,} {name}' for name, count in counts.items())}" for section, counts in sections.items() if counts]
+        if parts:
+            yield f"Read: {side}: {'; '.join(parts)}"
 
 
 def signatures(signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

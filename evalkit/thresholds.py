@@ -47,7 +47,7 @@ def above(predicted: Corpus, least: Least) -> Corpus:
     """The predictions without those of a lower score; what has no score stays. An event takes its arguments with it."""
     documents = [msgspec.structs.replace(document, **_kept(document, least)) for document in predicted]
     told = "+".join(f"{label}={value:g}" for label, value in sorted(least.items())) if isinstance(least, Mapping) else f"{least:g}"
-    return Corpus(documents, name=f"{predicted.name}>={told}", schema=predicted.schema)
+    return predicted.with_documents(documents, name=f"{predicted.name}>={told}")
 
 
 def left_out(predicted: Corpus, least: Least) -> int:

@@ -191,7 +191,7 @@ SPOILED = [  # file, how it is spoiled, line, what is said
     ("entities.jsonl", mended('"label": "ORG"', '"label": "ORGG"'), 1, "label: no label 'ORGG'; labels: PERSON, "),
     ("events.jsonl", mended('"role": "Deserter"', '"role": "Attacker"'), 1, "arguments[0].role: no role of Personnel.Desertion 'Attacker'; roles of Personnel.Desertion: Deserter, "),
     ("entities.jsonl", mended('"id": "T2"', '"id": "T1"'), 2, "id: 'T1' is taken by entities[0]"),
-    ("entities.jsonl", lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n", 62, "entities[61]: is a duplicate of entities[0]; delete one"),
+    ("entities.jsonl", lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n", 62, "entities[61]: duplicate of entities[0] (same label and span)"),
     ("events.jsonl", mended('"start": 64, "end": 69, "text": "Syria"', '"start": 94, "end": 99, "text": "Syria"'), 1, "arguments[2]: 'Syria' lies outside the trigger's sentence"),
     ("attributions.jsonl", mended('"parent": "A4"', '"parent": "A1"'), 5, "cue: lies outside the content of 'A1', the attribution it is nested in"),
     ("entities.jsonl", mended('"label": "ORG",', '"label": "ORG"'), 1, "not JSON: "),

@@ -130,7 +130,7 @@ def test_examples_of_spacy_make_a_corpus():
     assert made.name == "train"
     assert made[0].entities == (Entity("PER", 0, 3), Entity("LOC", 9, 13))
     assert (made[1].entities, made[2].entities) == (None, ())
-    assert dict(made.losses.counts) == {"'cats' annotations": 1}
+    assert dict(made.conversion.counts) == {"'cats' annotations": 1}
     assert score(made, Corpus.from_examples([(text, {"entities": annotations.get("entities", [])[:1]}) for text, annotations in gold]), "ner")["ner"].micro.recall == 0.5
 
 

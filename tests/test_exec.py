@@ -143,7 +143,7 @@ def test_a_program_may_say_that_it_failed(model):
         ('{"id": "d1", "spans": []}', "no key 'spans'; keys: id, text, entities, .*"),
         ('{"id": "d1", "entities": {}}', "entities: {} is no list"),
         ('{"id": "d1", "entities": [', "line 2 is not JSON: Expecting value.*: '{\"id\": \"d1\", \"entities\": \\['"),
-        ('{"id": "d1", "entities": [], "entities": []}', "line 2 is the key 'entities' stands twice in one object; keep one: .*"),
+        ('{"id": "d1", "entities": [], "entities": []}', "line 2 is duplicate key 'entities' in one object; keep one of them: .*"),
         ('{"id": "d1", "meta": {"a": "\\\\ud800"}}', "line 2 is a lone surrogate: a text was encoded wrongly: .*"),
         ('{"id": "d1", "meta": ' + "[" * 9_000 + "]" * 9_000 + "}", "line 2 is nested too deeply: .*"),
         ('{"id": "d1", "text": "\\\\udcff"}', "line 2 is a lone surrogate.*"),

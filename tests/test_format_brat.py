@@ -98,7 +98,7 @@ def test_an_event_points_at_entities_and_at_events_and_its_trigger_is_no_entity(
         Event("Meet", Span(4, 7), [Argument("Who", 0, 3, ref="T1"), Argument("Who", 8, 10, ref="T3")], id="E1"),
         Event("Leave", Span(17, 21), [Argument("After", 4, 7, ref="E1"), Argument("Who", 8, 10, ref="T3")], id="E2"),
     )
-    assert not documents.losses
+    assert not documents.conversion
 
 
 def test_events_may_go_in_a_circle(read):
@@ -142,7 +142,7 @@ def test_ranges_are_put_in_order_and_their_order_is_counted(read):
     documents = read("T1\tX 8 10;0 3\tBo Ada\n")
 
     assert ranges(documents[0].entities[0]) == ((0, 3), (8, 10))
-    assert documents.losses.counts == {"orders of ranges": 1}
+    assert documents.conversion.counts == {"orders of ranges": 1}
 
 
 @pytest.mark.parametrize(
@@ -175,11 +175,11 @@ def test_what_a_document_cannot_hold_is_counted_with_its_line(read):
     )
 
     assert len(documents[0].entities) == 2
-    assert documents.losses.counts == {
+    assert documents.conversion.counts == {
         "byte order marks": 1, "relations": 1, "equivalences": 2, "normalizations": 1, "notes": 4, "attributes of what is no entity, event or attribution": 1,
         "comments": 2, "types of triggers that are not those of their events": 1, "numbers of roles (roles=exact keeps them)": 1,
     }  # fmt: skip
-    assert "in/d.ann:3" in str(documents.losses)
+    assert "in/d.ann:3" in str(documents.conversion)
 
 
 def test_further_parts_of_attributions_and_references_to_what_is_no_item_are_counted(read):
@@ -187,7 +187,7 @@ def test_further_parts_of_attributions_and_references_to_what_is_no_item_are_cou
     documents = read(ADA + cue + BO + LEFT + "E1\tAttribution:T2 Content:T1 Content2:T3 Parent:E2\nE2\tLeave:T5 A:E1 B:T2\n")
 
     assert documents[0].events[0].arguments == (Argument("A", 4, 7), Argument("B", 4, 7))
-    assert documents.losses.counts == {"further roles of attributions": 2, "references to triggers and attributions": 2}
+    assert documents.conversion.counts == {"further roles of attributions": 2, "references to triggers and attributions": 2}
 
 
 def test_roles_are_taken_as_they_are_if_asked(read):

@@ -159,7 +159,7 @@ def test_the_bundled_corpus_keeps_its_entities_triggers_and_arguments(tmp_path):
         (e.label, e.trigger, [(a.role, a.start, a.end) for a in e.arguments])
         for e in sorted(gold[0].events, key=lambda e: (e.trigger.start, e.trigger.end))
     ]
-    assert not found.losses
+    assert not found.conversion
 
 
 def test_cassis_reads_what_was_written(tmp_path):
@@ -286,7 +286,7 @@ def test_a_language_that_is_not_specified_is_none_and_an_id_will_do_where_there_
 
 def test_annotations_of_other_types_are_counted(put):
     inside = '<seg:Token xmi:id="5" sofa="1" begin="3" end="6"/><seg:Token xmi:id="6" sofa="1" begin="7" end="10"/><seg:Sentence xmi:id="7" sofa="1" begin="0" end="13"/>'
-    assert load_corpus(put(inside, "5 6 7")).losses.counts == {"annotations of the type Token": 2, "annotations of the type Sentence": 1}
+    assert load_corpus(put(inside, "5 6 7")).conversion.counts == {"annotations of the type Token": 2, "annotations of the type Sentence": 1}
 
 
 def test_annotations_of_types_that_nobody_declares_are_counted(put):
@@ -295,7 +295,7 @@ def test_annotations_of_types_that_nobody_declares_are_counted(put):
     found = load_corpus(path)
 
     assert len(found[0].entities) == 1
-    assert found.losses.counts == {"annotations of types that the type system does not know": 1}
+    assert found.conversion.counts == {"annotations of types that the type system does not know": 1}
 
 
 def test_a_file_without_its_type_system_is_not_taken_for_one_without_entities(put):
@@ -311,7 +311,7 @@ def test_annotations_of_no_characters_are_counted(put):
     found = load_corpus(put(inside, "5"))
 
     assert found[0].entities == ()
-    assert found.losses.counts == {"annotations of no characters": 1}
+    assert found.conversion.counts == {"annotations of no characters": 1}
 
 
 MENTIONS = '<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER" sure="true"/><custom:Mention xmi:id="6" sofa="1" begin="11" end="13" kind="PER"/>'
@@ -330,7 +330,7 @@ def test_a_type_can_be_named_in_full_or_by_its_last_part(name, put):
     found = load_corpus(put(MENTIONS, "5 6", types=TYPES), type=name)
 
     assert found[0].entities == (Entity("PER", 2, 5, attributes={"sure": True}), Entity("PER", 10, 12))
-    assert not found.losses
+    assert not found.conversion
 
 
 def test_no_entities_can_be_asked_for(put):
@@ -380,7 +380,7 @@ def test_events_of_a_projects_own_have_arguments_by_their_links(put):
     found = load_corpus(put(inside, "5 6 7", types=TYPES), type="Mention", triggers="Happening")
 
     assert found[0].events == (Event("Meet", Span(6, 9), (Argument("Agent", 2, 5), Argument("who", 10, 12))),)
-    assert found.losses.counts == {"arguments that point at nothing in the index": 1}
+    assert found.conversion.counts == {"arguments that point at nothing in the index": 1}
 
 
 def test_events_that_are_not_there_were_not_annotated_unless_they_were_asked_for(put):
@@ -440,7 +440,7 @@ def test_the_first_view_is_read_or_the_one_that_is_named(tmp_path):
     path = two_views(tmp_path)
 
     assert load_corpus(path)[0].text == "first"
-    assert load_corpus(path).losses.counts == {"views": 1}
+    assert load_corpus(path).conversion.counts == {"views": 1}
     assert load_corpus(path, view="other")[0].text == "second"
     with pytest.raises(LoadError, match="no view 'third'; views: _InitialView, other"):
         load_corpus(path, view="third")

@@ -62,7 +62,7 @@ def test_the_four_columns_of_conll_2003_are_read_and_the_further_two_are_counted
     documents = read("-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n-DOCSTART- -X- -X- O\n\nPeter NNP B-NP B-PER\n")
 
     assert [(d.id, d.text, *found(d)) for d in documents] == [("doc-1", "EU rejects", ("ORG", "EU")), ("doc-2", "Peter", ("PER", "Peter"))]
-    assert documents.losses.counts == {"columns that are neither token nor tag": 2}
+    assert documents.conversion.counts == {"columns that are neither token nor tag": 2}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_comments_are_counted_and_may_name_a_document(read):
     documents = read(content, comments="true")
 
     assert [(d.id, d.text) for d in documents] == [("d1", "Ada met"), ("d2", "Bo"), ("d3", "It")]
-    assert next(documents.losses.lines()).startswith("2 comments (")
+    assert next(documents.conversion.lines()).startswith("2 comments (")
 
 
 def test_without_that_option_a_number_sign_is_a_token(read):
@@ -127,7 +127,7 @@ def test_nothing_but_spaces_and_tabs_separates_and_nothing_is_stripped(read, con
 
 
 def test_a_byte_order_mark_is_dropped_once_and_counted(read):
-    assert read("\ufeffa B-LOC\n").losses.counts == {"byte order marks": 1}
+    assert read("\ufeffa B-LOC\n").conversion.counts == {"byte order marks": 1}
 
 
 def test_a_dash_in_a_label_is_part_of_it(read):
@@ -270,7 +270,7 @@ def test_improper_tags_are_repaired_as_named_and_counted(read, tmp_path, repair,
     documents = read("Ada B-PER\nParis I-LOC\n\nBo I-PER\n", repair=repair)
 
     assert found(documents[0]) == entities
-    assert list(documents.losses.lines()) == [f"2 improper tags, repaired as {repair} ({tmp_path}/f.conll:2, {tmp_path}/f.conll:4)"]
+    assert list(documents.conversion.lines()) == [f"2 improper tags, repaired as {repair} ({tmp_path}/f.conll:2, {tmp_path}/f.conll:4)"]
 
 
 SOME_TAGS = {tagging: st.sampled_from(["O", *(f"{x}-{label}" for x in letters for label in ("A", "B"))]) for tagging, letters in [(t, {*LETTERS[t], "B", "I"}) for t in TAGGINGS]}
@@ -290,7 +290,7 @@ def test_tags_mean_what_they_mean_where_tags_are_scored(tmp_path_factory, tagged
     begins = [sum(map(len, sentences[:n])) for n in range(len(sentences))]
     expected = [(list(tags.labels)[c], 2 * (begins[s] + a), 2 * (begins[s] + b) - 1) for s, a, b, c in zip(spans.sequence, spans.start, spans.end, spans.label)]
     assert [(e.label, e.start, e.end) for e in documents[0].entities] == expected
-    assert sum(documents.losses.counts.values()) == spans.improper
+    assert sum(documents.conversion.counts.values()) == spans.improper
 
 
 def test_what_can_be_read_only_once_is_not_read_again_to_say_what_fits():
@@ -317,7 +317,7 @@ def test_the_text_of_the_only_document_may_be_a_file_with_a_byte_order_mark(read
 
     documents = read("Ada B-PER\nmet O\n", texts=tmp_path / "a.txt")
 
-    assert (documents[0].text, documents.losses.counts) == ("Ada  met", {"byte order marks": 1})
+    assert (documents[0].text, documents.conversion.counts) == ("Ada  met", {"byte order marks": 1})
 
 
 @pytest.mark.parametrize(

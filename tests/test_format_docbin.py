@@ -80,7 +80,7 @@ def test_the_bundled_corpus_comes_back_with_nothing_lost(tmp_path):
     found = load_corpus(tmp_path / "news.spacy")
     assert found == load_corpus()
     assert not losses
-    assert not found.losses
+    assert not found.conversion
 
 
 def test_what_spacy_has_no_place_for_comes_back(tmp_path):
@@ -324,7 +324,7 @@ def test_entities_of_spacy_are_read_with_their_ids_and_numbers(tmp_path, english
     found = load_corpus(saved(tmp_path / "a.spacy", doc))
 
     assert list(found) == [Document("doc-1", "Ada met Bo", (Entity("PER", 0, 3, attributes={"kb_id": "Q1", "ent_id": "ada"}), Entity("PER", 8, 10)))]
-    assert not found.losses
+    assert not found.conversion
 
 
 def test_documents_without_entities_were_annotated_or_not(tmp_path, english):
@@ -352,7 +352,7 @@ def test_span_groups_are_entities_and_triggers_where_asked(tmp_path, english):
 
     assert found[0] == Document("doc-1", "Ada met Bo", (Entity("X", 0, 10), Entity("PER", 0, 3)), (Event("Meet", Place(4, 7)),))
     assert (found[1].entities, found[1].events) == (None, None)
-    assert load_corpus(path).losses.counts == {"spans of the group 'sc'": 2, "spans of the group 'events'": 1}
+    assert load_corpus(path).conversion.counts == {"spans of the group 'sc'": 2, "spans of the group 'events'": 1}
 
 
 def test_a_span_group_that_no_document_has_is_a_mistake_in_its_name(tmp_path, english):
@@ -373,7 +373,7 @@ def test_what_a_document_cannot_hold_is_counted(tmp_path, english):
     full.user_data["._.", "seen", None, None] = True
     full.spans["sc"] = [Span(full, 1, 1, "empty")]
 
-    losses = load_corpus(saved(tmp_path / "a.spacy", full), triggers="sc").losses
+    losses = load_corpus(saved(tmp_path / "a.spacy", full), triggers="sc").conversion
 
     assert losses.counts == {
         "spaces between words that are not known, read as one each": 2, "tags of tokens": 3, "parts of speech": 3, "morphological features": 1, "lemmas": 3,
@@ -386,7 +386,7 @@ def test_sentences_and_entities_that_are_partly_missing_are_counted(tmp_path, en
     english.add_pipe("sentencizer")(doc)
     doc.set_ents([Span(doc, 0, 1, "PER")], missing=[doc[3:]], default="outside")
 
-    assert load_corpus(saved(tmp_path / "a.spacy", doc)).losses.counts == {
+    assert load_corpus(saved(tmp_path / "a.spacy", doc)).conversion.counts == {
         "starts of sentences": 1,
         "tokens whose entities are missing, read as outside": 3,
     }
@@ -416,7 +416,7 @@ def test_a_pipeline_that_sets_other_entities_is_believed_and_the_record_is_not(t
 
     assert [(entity.label, entity.start) for entity in found[0].entities] == [("ORG", 0)]
     assert (found[0].id, found[0].events, found[0].attributions) == (load_corpus()[0].id, None, None)
-    assert found.losses.counts["marks of evalkit's record, for which the spans stand"] > 90
+    assert found.conversion.counts["marks of evalkit's record, for which the spans stand"] > 90
 
 
 def test_a_record_on_another_text_is_not_believed(tmp_path, english):
@@ -427,7 +427,7 @@ def test_a_record_on_another_text_is_not_believed(tmp_path, english):
     found = load_corpus(saved(tmp_path / "b.spacy", doc))
 
     assert list(found) == [Document("d0", "Something else")]
-    assert found.losses.counts == {"marks of evalkit's record, for which the spans stand": 3}
+    assert found.conversion.counts == {"marks of evalkit's record, for which the spans stand": 3}
 
 
 def test_spans_can_be_asked_for_where_there_is_a_record(tmp_path):
@@ -556,7 +556,7 @@ def test_a_pickle_inside_the_user_data_is_not_opened(tmp_path, english):
     doc = english("Ada")
     doc.user_data["x"] = b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93\x94\x8c\x04true\x94\x85\x94R\x94."
 
-    assert load_corpus(saved(tmp_path / "a.spacy", doc)).losses.counts == {"items of user data": 1}
+    assert load_corpus(saved(tmp_path / "a.spacy", doc)).conversion.counts == {"items of user data": 1}
 
 
 # The command line

@@ -211,7 +211,7 @@ def test_other_columns_are_losses_and_the_tags_can_be_named(tmp_path):
     corpus = load_corpus(f"hf:{tagged(tmp_path / 'conll', fine=[['B-A', 'O', 'O'], ['O']])}?tags=fine")
 
     assert [document.entities for document in corpus] == [(Entity("A", 0, 3),), ()]
-    assert list(corpus.losses.lines()) == [f"1 columns ({tmp_path}/conll: ner_tags)"]
+    assert list(corpus.conversion.lines()) == [f"1 columns ({tmp_path}/conll: ner_tags)"]
 
 
 def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
@@ -221,7 +221,7 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
         load_corpus(f"hf:{folder}")
     corpus = load_corpus(f"hf:{folder}?repair=begin")
     assert corpus[0].entities == (Entity("PER", 4, 12),)
-    assert list(corpus.losses.lines()) == [f"1 improper tags, repaired as begin ({folder}: ner_tags)"]
+    assert list(corpus.conversion.lines()) == [f"1 improper tags, repaired as begin ({folder}: ner_tags)"]
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_a_file_of_dygie_itself_is_read_with_its_text_rebuilt(tmp_path):
 
     events = [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3)]), Event("Leave", Span(18, 22))]
     assert list(corpus) == [Document("d1", "Ada met Bo .\n\nShe left", [Entity("PER", 0, 3), Entity("PER", 8, 10)], events)]
-    assert list(corpus.losses.lines()) == [f"1 values of the key 'relations' ({tmp_path}/a.jsonl:1)"]
+    assert list(corpus.conversion.lines()) == [f"1 values of the key 'relations' ({tmp_path}/a.jsonl:1)"]
 
 
 def test_predictions_of_dygie_are_read_with_their_scores(tmp_path):
@@ -267,7 +267,7 @@ def test_predictions_of_dygie_are_read_with_their_scores(tmp_path):
 
     events = [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3, score=0.25)], score=0.5)]
     assert list(corpus) == [Document("d1", "Ada met", [Entity("PER", 0, 3, score=0.75)], events)]
-    assert list(corpus.losses.lines()) == [f"1 values of the key 'ner' ({tmp_path}/a.jsonl:1)"]
+    assert list(corpus.conversion.lines()) == [f"1 values of the key 'ner' ({tmp_path}/a.jsonl:1)"]
 
 
 WINDOW = {
@@ -294,7 +294,7 @@ def test_windows_of_one_document_are_joined(tmp_path):
         Document("d1", "Ada met Bo.\nShe left", ADA, (MEETING, Event("Leave", Span(16, 20), id="d1-V2"))),
         Document("d2", "She left", (), leaving),
     ]
-    assert list(corpus.losses.lines()) == [f"1 values of the key 'lang' ({tmp_path}/a.jsonl:1)", f"1 mention types ({tmp_path}/a.jsonl:1: entity_mentions[0])"]
+    assert list(corpus.conversion.lines()) == [f"1 values of the key 'lang' ({tmp_path}/a.jsonl:1)", f"1 mention types ({tmp_path}/a.jsonl:1: entity_mentions[0])"]
 
 
 def test_windows_are_documents_of_their_own_where_that_is_said(tmp_path):
@@ -325,7 +325,7 @@ def test_passages_are_zones_and_what_lies_between_them_is_spaces(tmp_path):
 
     events = [Event("Meet", Span(4, 7), [Argument("A", 0, 3, ref="T1")], id="E2")]
     assert list(corpus) == [Document("d1", "Ada met Bo left", [Entity("PER", 0, 3, id="T1")], events, zones=[Zone("title", 0, 7), Zone("abstract", 8, 15)])]
-    assert corpus.losses.counts == {"values of the key 'coreferences'": 1, "events without a trigger": 1, "normalizations": 1}
+    assert corpus.conversion.counts == {"values of the key 'coreferences'": 1, "events without a trigger": 1, "normalizations": 1}
 
 
 def with_(line, **changes):
@@ -470,6 +470,6 @@ def test_keys_within_objects_that_are_not_read_are_counted_too(tmp_path):
     }  # fmt: skip
     (tmp_path / "x.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
 
-    losses = load_corpus(f"textee:{tmp_path}/x.jsonl").losses
+    losses = load_corpus(f"textee:{tmp_path}/x.jsonl").conversion
 
     assert losses.counts == {"values of the key 'entity_mentions.head'": 1, "values of the key 'event_mentions.trigger.lemma'": 1}

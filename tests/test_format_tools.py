@@ -52,7 +52,7 @@ def lines(*records):
 
 
 def told(corpus):
-    return corpus.losses.counts
+    return corpus.conversion.counts
 
 
 # In and out
@@ -259,14 +259,14 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ({"text": "Ada", "answer": "yes"}, "f.json:1: answer: 'yes' is no answer; answers: accept, reject, ignore"),
         ({"image": "a.png"}, "f.json:1: the line: Object missing required field 'text'"),
         ([1], "f.json:1: the line: Expected 'object', got 'array'"),
-        ('{"text": "a", "text": "b"}', "f.json:1: the key 'text' stands twice in one object"),
+        ('{"text": "a", "text": "b"}', "f.json:1: duplicate key 'text' in one object"),
         ('{"text": "a"}\n{"text": ', "f.json:2: not JSON"),
         (b'{"text": "\xff"}', "f.json:1: not UTF-8"),
         (b"\0", "f.json:1: not JSON"),
         ("[" * 100_000, "f.json:1: "),
         (lines({"text": "a", "id": 1}, {"text": "b", "id": "1"}), "f.json:2: id: '1' is taken by f.json:1"),
         ({"text": "Ada", "id": "x", "spans": [{"start": 0, "end": 3, "label": "A", "id": 1}, {"start": 0, "end": 1, "label": "A", "id": 1}]}, "entities[1].id: '1' is taken by entities[0]"),
-        ({"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "A"}] * 2}, "is a duplicate of entities[0]; delete one"),
+        ({"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "A"}] * 2}, "duplicate of entities[0] (same label and span)"),
     ],
 )
 def test_what_is_wrong_in_prodigy_is_one_line_with_its_place(refused, content, message):
@@ -479,7 +479,7 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         ([{"id": 1, "data": "Ada"}], "f.json:1: data: Expected 'object', got 'str': 'Ada'"),
         ([1], "f.json:1: Expected 'object', got 'int'"),
         ([task(), task()], "f.json:1: id: '1' is taken by f.json:1; ids name one document each"),
-        ('[{"id": 1, "id": 2, "data": {"text": ""}}]', "f.json:1: the key 'id' stands twice in one object"),
+        ('[{"id": 1, "id": 2, "data": {"text": ""}}]', "f.json:1: duplicate key 'id' in one object"),
         ("", "f.json: not JSON: Input data was truncated; a list of tasks would do, as Label Studio exports it under JSON or JSON-MIN"),
         ('[{"id": 1}', "f.json: not JSON"),
         ('{"id": 1}\n{"id": 2}', "f.json: not JSON"),
@@ -514,4 +514,4 @@ def test_regions_of_several_controls_are_not_taken_for_one_layer(tmp_path):
 
     found = load_corpus(f"labelstudio:{tmp_path}/x.json", control="label")
     assert [entity.label for entity in found[0].entities] == ["PER"]
-    assert found.losses.counts == {"regions of other controls": 1}
+    assert found.conversion.counts == {"regions of other controls": 1}

@@ -46,14 +46,14 @@ BAD_LINES = [
         ":2: document 'd2', events[0].arguments[0].end: 3 is not after the start, 3",
     ),
     (line, ":2: id: 'd1' is taken by "),
-    ('{"id": "d2", "text": "Ada", "entities": [], "entities": []}', ":2: the key 'entities' stands twice in one object; keep one"),
+    ('{"id": "d2", "text": "Ada", "entities": [], "entities": []}', ":2: duplicate key 'entities' in one object; keep one of them"),
     ('{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 3, "score": 1e999}]}', ":2: entities[0].score: Number out of range"),
     ('{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": ' + "9" * 5000 + "}]}", ":2: "),
     ('{"id": 1, "text": }', ":2: "),
     ('{"id": 1, "text": "x", "meta": ' + '{"a":' * 5000 + "1" + "}" * 5000 + "}", ":2: "),
     (
         '{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 3}, {"label": "PER", "start": 0, "end": 3, "id": "T2", "score": 0.5}]}',
-        ":2: document 'd2', entities[1]: is a duplicate of entities[0]; delete one",
+        ":2: document 'd2', entities[1]: duplicate of entities[0] (same label and span)",
     ),
 ]
 

@@ -37,6 +37,7 @@ from evalkit.formats.linked import ARGUMENT, Links, is_helper, own, unannotated
 from evalkit.formats.losses import Losses
 from evalkit.formats.passages import Offsets, Passage, laid_out, roughly
 from evalkit.formats.records import answered, count_rest, record, records
+from evalkit.json_keys import check_duplicate_keys
 from evalkit.text import Range
 
 HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
@@ -112,8 +113,10 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
     """The documents of a file that holds a JSON array."""
     try:
         with jsonl.open_to_read(path) as file:
-            found = msgspec.json.decode(file.read().removeprefix(b"\xef\xbb\xbf"), type=list[dict[str, Any]])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            data = file.read().removeprefix(b"\xef\xbb\xbf")
+        found = msgspec.json.decode(data, type=list[dict[str, Any]])
+        check_duplicate_keys(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error).replace("`", "'")
         yield str(path), LoadError([f"{path}: {said}; a file named .json holds an array of documents, one named .jsonl a document on each line"])
         return

@@ -13,8 +13,9 @@ import numpy as np
 
 from evalkit.chunk import NUMBERS, Chunk, Placed, as_bytes, number_of
 from evalkit.document import Document
-from evalkit.errors import DocumentError, InputError, LoadError
-from evalkit.formats.jsonl import DocumentLine, document_of, open_to_read, parsed
+from evalkit.errors import DocumentError, LoadError
+from evalkit.formats.jsonl import LINE_ERRORS, DocumentLine, decode_line, document_of, is_blank, open_to_read, parsed
+from evalkit.json_keys import has_all_strings
 
 MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
 CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
@@ -26,6 +27,7 @@ PlainEntityLine = msgspec.defstruct(
     namespace={"id": None, "fragments": (), "score": None, "attributes": None},
     forbid_unknown_fields=True,
     gc=False,
+    omit_defaults=True,
 )
 PlainLine = msgspec.defstruct(
     "Document",
@@ -38,6 +40,7 @@ PlainLine = msgspec.defstruct(
     ],
     namespace={"events": None, "attributions": None, "zones": (), "unplaced": ()},
     forbid_unknown_fields=True,
+    omit_defaults=True,
 )
 
 
@@ -45,8 +48,8 @@ class Reader:
     """The documents of a file, a few at a time, read as fast as they can be: for scoring files that do not fit in memory.
 
     A document that holds nothing but contiguous entities comes as its line was decoded, which has the same attributes as a
-    Document, and has been checked as one. Of a key that stands twice in an object the last counts here, as it does for any
-    JSON parser: `evalkit validate` finds it.
+    Document, and has been checked as one. What is accepted and refused is what `jsonl.parsed` accepts and refuses: a chunk that is
+    not clearly a document on each line, each key once, is decoded line by line as there.
     """
 
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
@@ -55,6 +58,7 @@ class Reader:
         self._file = open_to_read(path)
         self._plain = msgspec.json.Decoder(PlainLine)
         self._decoder = msgspec.json.Decoder(DocumentLine)
+        self._encoder = msgspec.json.Encoder()
         self._rich = 0  # chunks in a row that were not plain
         self._file.seek(start)
         if not start and self._file.read(3) != b"\xef\xbb\xbf":
@@ -66,19 +70,26 @@ class Reader:
         if not data:
             return None
         try:
-            return self._decoded(data)
-        except (msgspec.MsgspecError, InputError, RecursionError, UnicodeDecodeError) as error:
+            return self._plain_chunk(data) or self._chunk_of_lines(data)
+        except (*LINE_ERRORS, DocumentError) as error:
             raise _with_lines(self._path, error) from None
 
-    def _decoded(self, data: bytes) -> Chunk:
-        if self._rich < MOST_RICH:
-            try:
-                if stands(chunk := Chunk(self._plain.decode_lines(data))):
-                    self._rich = 0
-                    return chunk
-            except (msgspec.ValidationError, struct.error):
-                self._rich += 1
-        return Chunk(line if _plain(line) else document_of(line) for line in self._decoder.decode_lines(data))
+    def _plain_chunk(self, data: bytes) -> Chunk | None:
+        """The documents of plain lines; None if some are not plain, or may not be valid."""
+        if self._rich >= MOST_RICH:
+            return None
+        try:
+            chunk = Chunk(self._plain.decode_lines(data))
+            if is_document_per_line(data, len(chunk)) and has_all_strings(data, lambda: self._encoder.encode(chunk)) and stands(chunk):
+                self._rich = 0
+                return chunk
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, struct.error):
+            self._rich += 1
+        return None
+
+    def _chunk_of_lines(self, data: bytes) -> Chunk:
+        lines = (decode_line(line, self._decoder) for line in data.split(b"\n") if not is_blank(line))
+        return Chunk(line if _plain(line) else document_of(line) for line in lines)
 
     def close(self) -> None:
         """Close the file."""
@@ -95,6 +106,15 @@ class Reader:
             data = data[: self._end - began]
             self._file.seek(self._end)
         return data
+
+
+def is_document_per_line(data: bytes, documents: int) -> bool:
+    """Whether valid JSON data, of so many objects, has one of them on each line. False for data with blank lines, too.
+
+    A line that does not end an object at the outermost level is followed by one that does not begin with a brace.
+    """
+    lines = data.removesuffix(b"\n").split(b"\n")
+    return len(lines) == documents and all(line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines)
 
 
 def stands(chunk: Chunk) -> bool:
@@ -196,10 +216,10 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
     decoder = msgspec.json.Decoder(_Id)
     with open_to_read(path) as file:
         for line in file:
-            if line.strip() not in (b"", b"\xef\xbb\xbf"):
+            if not is_blank(line):
                 try:
-                    yield decoder.decode(line.removeprefix(b"\xef\xbb\xbf")).id, at
-                except msgspec.MsgspecError as error:
+                    yield decode_line(line, decoder).id, at
+                except LINE_ERRORS as error:
                     raise _with_lines(path, error) from None
             at += len(line)
 
@@ -207,15 +227,15 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
 def documents_at_most(path: Path, most: int) -> int:
     """How many lines a file has that may be documents, counted no further than asked."""
     with open_to_read(path) as file:
-        return sum(1 for _ in islice((line for line in file if line.strip() not in (b"", b"\xef\xbb\xbf")), most))
+        return sum(1 for _ in islice((line for line in file if not is_blank(line)), most))
 
 
 def document_at(path: Path, at: int) -> Document:
     """The document whose line begins at a place that `index` told."""
     with path.open("rb") as file:
         file.seek(at)
-        line = file.readline().removeprefix(b"\xef\xbb\xbf")
+        line = file.readline()
     try:
-        return document_of(msgspec.json.decode(line, type=DocumentLine))
-    except (msgspec.MsgspecError, DocumentError) as error:
+        return document_of(decode_line(line, msgspec.json.Decoder(DocumentLine)))
+    except (*LINE_ERRORS, DocumentError) as error:
         raise _with_lines(path, error) from None

@@ -48,6 +48,7 @@ from evalkit.formats.losses import Losses
 from evalkit.formats.numbered import Numbered
 from evalkit.formats.standoff import Annotations, decoded, lines_of
 from evalkit.formats.units import Case, Reading
+from evalkit.json_keys import check_duplicate_keys
 
 ROLES = {"numbered": True, "exact": False}
 NAMES = "evalkit-ids.json"
@@ -131,9 +132,14 @@ def _files(folder: Path) -> set[Path]:
 def _ids(path: Path) -> dict[str, str]:
     """The ids of documents by the names of their files, where those are no names of files."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
+        if not path.exists():
+            return {}
+        data = path.read_bytes()
+        ids = msgspec.json.decode(data, type=dict[str, str])
+        check_duplicate_keys(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OSError) as error:
         raise LoadError([f'{path}: {error}; {{"NAME": "ID"}} with the id of the document in NAME.txt would do']) from None
+    return ids
 
 
 def _layers(pairs: Iterable[Pair], attribution: str) -> set[str]:
@@ -203,7 +209,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, attribut
         if document.failure is None:
             every.append(document)
         else:
-            losses.add("documents that failed", f"document {shown(document.id)}")
+            losses.skipped.add("documents that failed", f"document {shown(document.id)}")
     folder, names = (path.parent, _alone(path, every)) if path.suffix in SUFFIXES and not path.is_dir() else (path, safe_names([document.id for document in every]))
     if folder == path:
         _refuse_others(path, names)

@@ -133,7 +133,7 @@ class Writer:
         """The lines of a document, which end in an empty one; none for one that failed."""
         where, text = f"document {shown(document.id)}", document.text
         if document.failure is not None:
-            self._losses.add("documents that failed", where)
+            self._losses.skipped.add("documents that failed", where)
             return ""
         if document.entities is None:
             raise InputError(f"{where}: its entities were not annotated, and tags of O would say that there are none; give it entities=[] if that is so")

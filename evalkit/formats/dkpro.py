@@ -18,7 +18,7 @@ def failed(document: Document, losses: Losses) -> bool:
     """Whether a document is left out. Raises InputError for one that would be read as what it is not."""
     where = f"document {shown(document.id)}"
     if document.failure is not None:
-        losses.add("documents that failed", where)
+        losses.skipped.add("documents that failed", where)
         return True
     if document.entities is None:
         raise InputError(

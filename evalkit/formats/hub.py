@@ -30,6 +30,7 @@ from evalkit.formats.fetching import is_remote, loaded, name_of, quiet
 from evalkit.formats.losses import Losses
 from evalkit.formats.table import CONFIGS, card_data, columns, dates, features, rows
 from evalkit.formats.withheld import Texts, texts_in, wrong
+from evalkit.json_keys import reject_duplicate_keys
 from evalkit.schema import Schema, load_schema
 from evalkit.tags import Tags
 
@@ -68,7 +69,7 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
     plain = {name: _plain(value) for name, value in row.items() if value is not None and name not in ("layers", "sha256", "text", *LAYERS)}
     layers = {layer: _plain(row[layer] or []) for layer in row["layers"]}
     if "meta" in plain:
-        plain["meta"] = json.loads(plain["meta"])
+        plain["meta"] = json.loads(plain["meta"], object_pairs_hook=reject_duplicate_keys)
     return jsonl.document_of(msgspec.convert({**plain, **layers, "text": text}, jsonl.DocumentLine))
 
 
@@ -82,7 +83,7 @@ def _plain(value: Any) -> Any:
     if "fragments" in kept:
         kept["fragments"] = [(piece["start"], piece["end"]) for piece in kept["fragments"]]
     if "attributes" in kept:
-        kept["attributes"] = json.loads(kept["attributes"])
+        kept["attributes"] = json.loads(kept["attributes"], object_pairs_hook=reject_duplicate_keys)
     return kept
 
 
@@ -160,7 +161,7 @@ class Tagged:
         except InputError as fault:
             raise LoadError([f"{self.name}: {fault}"]) from None
         if spans.improper:
-            self.losses.add(f"improper tags, repaired as {tags.repair}", f"{self.name}: {self.tags}", spans.improper)
+            self.losses.repaired.add(f"improper tags, repaired as {tags.repair}", f"{self.name}: {self.tags}", spans.improper)
         found: list[list[tuple[str, int, int]]] = [[] for _ in every]
         labels = list(tags.labels)
         for row, start, end, label in zip(spans.sequence.tolist(), spans.start.tolist(), spans.end.tolist(), spans.label.tolist()):

@@ -9,10 +9,8 @@ Options, for files by others: offsets=, ends=, newlines=, first= and form= say h
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +22,7 @@ from evalkit.errors import DocumentError, InputError, LoadError, shown
 from evalkit.formats import Parsed
 from evalkit.formats.losses import Losses
 from evalkit.formats.units import Case, Offsets, Reading
+from evalkit.json_keys import check_duplicate_keys
 
 T = TypeVar("T")
 
@@ -137,41 +136,68 @@ def _nearest(text: str, surface: str, start: int) -> str:
 
 
 def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
-    """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not."""
-    number = 0
+    """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not.
+
+    A file that is one JSON document over many lines is one error. A file without a valid line among its first lines is not read further.
+    """
     decoder = msgspec.json.Decoder(kind)
-
-    def loads(line: str | bytes) -> T:
-        item = decoder.decode(line)
-        json.loads(line, object_pairs_hook=once)
-        return item
-
-    def numbered(lines: Iterable[bytes]) -> Iterator[bytes]:
-        nonlocal number
-        for line in lines:
-            number += 1
-            yield line
-
+    invalid, valid = 0, 0
     with open_to_read(path) as file:
-        reader = jsonlines.Reader(numbered(file), loads=loads)
-        while True:
+        for number, line in enumerate(file, start=1):
+            if is_blank(line):
+                continue
             try:
-                item: Any = reader.read(skip_empty=True)
-            except EOFError:
-                return
-            except (msgspec.MsgspecError, jsonlines.InvalidLineError, RecursionError, UnicodeDecodeError, InputError) as error:
-                item = LoadError([f"{path}:{number}: {_why(error, number, path)}"])
+                item: T | LoadError = decode_line(line, decoder)
+                valid += 1
+            except LINE_ERRORS as error:
+                if not valid and not invalid and is_one_document(path, line):
+                    yield number, LoadError([f"{path}: {ONE_DOCUMENT}"])
+                    return
+                item = LoadError([f"{path}:{number}: {_error_message(error, line)}"])
+                invalid += 1
             yield number, item
+            if invalid == MAX_INVALID_LINES and not valid:
+                problem = f"{path}: not read further, since none of its first {MAX_INVALID_LINES} lines is valid; a JSONL file has one JSON object on each line"
+                yield number, LoadError([problem])
+                return
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are there once; of two values under one key, parsers drop one in silence."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the key {shown(twice)} stands twice in one object; keep one")
-    return found
+ONE_DOCUMENT = "one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]' FILE writes the items of an array so, jq -c . FILE an object"
+LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # what decode_line raises
+MAX_INVALID_LINES = 1000  # after which a file without a valid line is not read further
+LARGEST_DOCUMENT = 1_000_000_000  # bytes of a file that is decoded as a whole in order to explain an error
+_BOM = b"\xef\xbb\xbf"
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line holds nothing but white space, and perhaps a byte order mark."""
+    return not line.removeprefix(_BOM).strip()
+
+
+def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """What one line of a JSONL file says. Raises one of LINE_ERRORS if it is not one valid JSON value, or has a duplicate key.
+
+    Every reader of JSONL files accepts and refuses lines by this function.
+    """
+    line = line.removeprefix(_BOM)
+    line.decode()  # msgspec does not decode what it skips
+    item = decoder.decode(line)
+    check_duplicate_keys(line)
+    return item
+
+
+def is_one_document(path: Path, line: bytes) -> bool:
+    """Whether a file is one JSON document over many lines. `line`: its first line."""
+    if line.removeprefix(_BOM).lstrip()[:1] not in (b"{", b"[") or not path.is_file() or path.stat().st_size > LARGEST_DOCUMENT:
+        return False
+    data = path.read_bytes().removeprefix(_BOM).strip()
+    if b"\n" not in data:
+        return False
+    try:
+        msgspec.json.decode(data)
+    except LINE_ERRORS:
+        return False
+    return True
 
 
 def open_to_read(path: Path) -> Any:
@@ -218,45 +244,35 @@ def _with_path(fault: DocumentError, message: str, document: str | None) -> Docu
     return DocumentError(fault.problem, document=document or "", layer=layer, index=int(index), field=field)
 
 
-def _why(error: Exception, number: int, path: Path) -> str:
-    """What is wrong with a line, in our words: msgspec's path turned into ours, the value quoted."""
-    cause = error.__cause__ if isinstance(error, jsonlines.InvalidLineError) and error.__cause__ else error
-    if isinstance(cause, InputError):
-        return str(cause)
-    if isinstance(cause, RecursionError):
+def _error_message(error: Exception, line: bytes) -> str:
+    """What is wrong with a line: msgspec's path as ours, the value quoted."""
+    if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(cause, UnicodeDecodeError):
-        return f"not UTF-8: {cause.reason} at byte {cause.start} of the line; save the file as UTF-8"
-    said = re.sub(r"`([^`$]*)`", r"'\1'", str(cause))
-    if not isinstance(cause, msgspec.ValidationError):
-        return f"not JSON: {said}{_hint(path, number)}"
-    message, _, place = said.partition(" - at `$")
-    steps = re.findall(r"\w+", place)
-    return f"{place.strip('.`') or 'the line'}: {message}{_found(path, number, steps)}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8"
+    message = re.sub(r"`([^`$]*)`", r"'\1'", str(error))
+    if isinstance(error, msgspec.ValidationError):
+        problem, _, at = message.partition(" - at `$")
+        value = _quoted_value(line, re.findall(r"\w+", at))
+        return f"{at.strip('.`') or 'the line'}: {problem}{value}"
+    if isinstance(error, msgspec.DecodeError):
+        return f"not JSON: {message}{_hint(line)}"
+    return message
 
 
-def _found(path: Path, number: int, steps: list[str]) -> str:
-    """The value at a path of a line, quoted, for the message about it; nothing where it cannot be had again."""
+def _quoted_value(line: bytes, steps: list[str]) -> str:
+    """The value at a path of a line, quoted, for the message about it; nothing if there is none."""
     try:
-        value = msgspec.json.decode(_line(path, number))
+        value = msgspec.json.decode(line.removeprefix(_BOM))
         for step in steps:
             value = value[int(step)] if isinstance(value, list) else value[step]
-    except (msgspec.MsgspecError, KeyError, IndexError, TypeError, ValueError, RecursionError, OSError):
+    except (*LINE_ERRORS, KeyError, IndexError, TypeError):
         return ""
     return f": {shown(value)}"
 
 
-def _line(path: Path, number: int) -> bytes:
-    """A line of a file again; empty for what can be read only once."""
-    if not path.is_file():
-        return b""
-    with path.open("rb") as file:
-        return next(islice(file, number - 1, None), b"").removeprefix(b"\xef\xbb\xbf")
-
-
-def _hint(path: Path, number: int) -> str:
+def _hint(line: bytes) -> str:
     """What the file may be instead."""
-    line = _line(path, number)
     if b"\r" in line.rstrip():
         return "; lines must end in line feeds"
     return "; each document must stand on one line" if line.strip() in (b"{", b"[") else ""

@@ -91,7 +91,7 @@ def drafts(path: Path, losses: Losses) -> Drafts:
         if isinstance(line, LoadError):
             yield place, line
         elif line.get("answer") in ANSWERS[1:]:
-            losses.add(f"examples answered {line['answer']}", place)
+            losses.skipped.add(f"examples answered {line['answer']}", place)
         else:
             yield place, _draft(line, place, count, losses)
 

@@ -95,7 +95,7 @@ def _count_fields(mark: Any, layer: str, where: str, losses: Losses, held: Colle
 def answered(document: Document, losses: Losses) -> bool:
     """Whether a document was answered; one that failed is left out, since a file without its failure would say that nothing is there."""
     if document.failure is not None:
-        losses.add("documents that failed", f"document {shown(document.id)}")
+        losses.skipped.add("documents that failed", f"document {shown(document.id)}")
     return document.failure is None
 
 

@@ -93,7 +93,7 @@ class Reader:
             faults = [self._improper(draft, at, borders) for at in islice(places, MOST_FAULTS)]
             raise LoadError(faults, more=len(places) - len(faults))
         for at in places:
-            self._losses.add(f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}")
+            self._losses.repaired.add(f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}")
 
     def _improper(self, draft: Draft, at: int, borders: set[int]) -> str:
         before = "at the start" if at in borders else f"after {shown(draft.tags[at - 1])}"

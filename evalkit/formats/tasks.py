@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ import msgspec
 
 from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
-from evalkit.formats.jsonl import once, open_to_read
+from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
 from evalkit.formats.records import record
+from evalkit.json_keys import check_duplicate_keys
 
 ID = "document_id"  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
 OURS = {"annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "id"}  # keys of JSON-MIN that are no data
@@ -123,7 +123,7 @@ def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
 def _decoded(raw: bytes, place: str) -> dict[str, Any] | LoadError:
     try:
         found = msgspec.json.decode(raw, type=dict[str, Any])
-        json.loads(raw, object_pairs_hook=once)
+        check_duplicate_keys(raw)
     except InputError as error:
         return LoadError([f"{place}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ import msgspec
 from evalkit.document import PARTS, Argument, Attributes, Attribution, Document, Entity, Event, Span, Unplaced
 from evalkit.errors import DocumentError, InputError, UnknownName, shown
 from evalkit.formats.jsonl import SpanLine, check_surface
+from evalkit.json_keys import reject_duplicate_keys
 from evalkit.models.function import UNLABELLED
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ _SPAN = ("start", "end", "fragments", "text")
 def decoded(line: bytes) -> Any:
     """A line of JSON as plain values; numbers that JSON does not have (NaN, Infinity) are None. Raises InputError, saying what is wrong."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(json.loads(line.decode(), object_pairs_hook=_once)))
+        return msgspec.json.decode(msgspec.json.encode(json.loads(line.decode(), object_pairs_hook=reject_duplicate_keys)))
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: {error.reason}") from None
     except UnicodeEncodeError:
@@ -41,16 +42,6 @@ def decoded(line: bytes) -> Any:
         raise
     except ValueError as error:
         raise InputError(f"not JSON: {error}") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, refused where a key stands twice: one of its values would go unseen."""
-    seen: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in seen:
-            raise InputError(f"the key {shown(key)} stands twice in one object; keep one")
-        seen[key] = value
-    return seen
 
 
 def kept(document: Document, answer: Mapping[str, Any]) -> Document:

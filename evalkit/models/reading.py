@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from evalkit.json_keys import find_duplicate_key
+
 MOST_ITEMS = 20_000
 DEEPEST = 64
 _SIGNS = re.compile(r'[{}\[\]"\\]')
@@ -113,8 +115,7 @@ def _decoded(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Any:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else Twice()
+    return dict(pairs) if find_duplicate_key(pairs) is None else Twice()
 
 
 def _no_number(name: str) -> Any:
