@@ -29,6 +29,7 @@ from evalkit.metrics import SCHEMES
 from evalkit.zones import Layout, laid_out
 
 COUNTS = ("gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted")
+MAX_CELLS_PER_ITEM = 16  # of units × labels: beyond it, cells are looked up instead of kept in an array of that size
 GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
 
 
@@ -124,35 +125,48 @@ class Block:
 
 
 class Totals:
-    """Counts for each unit and label of a block."""
+    """Sums of the COUNTS in each cell of a block, a cell being a unit and a label (unit × labels + label)."""
 
     def __init__(self, units: int, labels: int) -> None:
-        """All zero; what stays zero takes no place."""
-        self.width, self.size, self.sums = labels, units * labels, {}  # type: int, int, dict[int, Ints]
+        """Without any items."""
+        self.labels, self.size = labels, units * labels
+        self._added: list[tuple[int, Ints, Ints | None]] = []
 
     def add(self, count: int, cell: Ints, weights: Ints | None = None) -> None:
-        """One, or its weight, for each row in its cell (unit × labels + label)."""
-        if not len(cell):
-            return
-        if self.size > 16 * len(cell):  # many labels, few items: do not touch every cell
-            np.add.at(self.sums.setdefault(count, np.zeros(self.size, np.int64)), cell, 1 if weights is None else weights)
-            return
-        sums = np.bincount(cell, weights, minlength=self.size)
-        whole = sums if weights is None else sums.astype(np.int64)
-        self.sums[count] = whole if count not in self.sums else self.sums[count] + whole
+        """Add 1, or its weight, to one of the COUNTS in the cell of each item."""
+        if len(cell):
+            self._added.append((count, cell, weights))
 
     def cells(self) -> Cells:
-        """A column wherever there is anything: unit, label, *COUNTS."""
-        there = np.flatnonzero(self._anything())
+        """A column for each cell that has gold or predicted items: unit, label, *COUNTS."""
+        used = self._used_cells()
+        place, size = used, len(used)
+        is_dense = self.size <= MAX_CELLS_PER_ITEM * sum(len(cell) for _, cell, _ in self._added)
+        if is_dense:
+            place, size = np.zeros(self.size, np.int64), len(used)
+            place[used] = np.arange(size)
+        sums = np.zeros((len(COUNTS), size), np.int64)
+        for count, cell, weights in self._added:
+            position = place[cell] if is_dense else np.searchsorted(used, cell)
+            # Sums of doubles are exact up to 2**53, far beyond any count.
+            sums[count] += np.bincount(position, weights, minlength=size).astype(np.int64)
+        there = np.flatnonzero(sums[GOLD] + sums[PREDICTED])
         cells = np.zeros((2 + len(COUNTS), len(there)), np.int32)
-        cells[0], cells[1] = there // self.width, there % self.width
-        for count, sums in self.sums.items():
-            cells[2 + count] = sums[there]
+        cells[0], cells[1] = used[there] // self.labels, used[there] % self.labels
+        cells[2:] = sums[:, there]
         return cells
 
-    def _anything(self) -> Ints:
-        here = [self.sums[count] for count in (GOLD, PREDICTED) if count in self.sums]
-        return here[0] if len(here) == 1 else here[0] + here[1] if here else np.zeros(0, np.int64)
+    def _used_cells(self) -> Ints:
+        """Every cell that something was added to, in ascending order."""
+        every = [cell for _, cell, _ in self._added]
+        if not every:
+            return np.zeros(0, np.int64)
+        if self.size > MAX_CELLS_PER_ITEM * sum(map(len, every)):  # many labels and few items: do not touch every cell
+            return np.unique(np.concatenate(every))
+        is_used = np.zeros(self.size, bool)
+        for cell in every:
+            is_used[cell] = True
+        return np.flatnonzero(is_used)
 
 
 class Builder:
