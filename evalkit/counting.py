@@ -139,34 +139,31 @@ class Totals:
 
     def cells(self) -> Cells:
         """A column for each cell that has gold or predicted items: unit, label, *COUNTS."""
-        used = self._used_cells()
-        place, size = used, len(used)
-        is_dense = self.size <= MAX_CELLS_PER_ITEM * sum(len(cell) for _, cell, _ in self._added)
-        if is_dense:
-            place, size = np.zeros(self.size, np.int64), len(used)
-            place[used] = np.arange(size)
-        sums = np.zeros((len(COUNTS), size), np.int64)
-        for count, cell, weights in self._added:
-            position = place[cell] if is_dense else np.searchsorted(used, cell)
-            # Sums of doubles are exact up to 2**53, far beyond any count.
-            sums[count] += np.bincount(position, weights, minlength=size).astype(np.int64)
-        there = np.flatnonzero(sums[GOLD] + sums[PREDICTED])
-        cells = np.zeros((2 + len(COUNTS), len(there)), np.int32)
-        cells[0], cells[1] = used[there] // self.labels, used[there] % self.labels
-        cells[2:] = sums[:, there]
-        return cells
+        n_items = sum(len(cell) for _, cell, _ in self._added)
+        if self.size <= MAX_CELLS_PER_ITEM * n_items:
+            cells = None  # every cell of the block
+            sums = self._sum([cell for _, cell, _ in self._added], self.size)
+        else:  # many labels and few items: only the cells that something was added to
+            cells = np.unique(np.concatenate([cell for _, cell, _ in self._added] or [np.zeros(0, np.int64)]))
+            sums = self._sum([np.searchsorted(cells, cell) for _, cell, _ in self._added], len(cells))
+        counted = [sums[count] for count in (GOLD, PREDICTED) if count in sums]
+        there = np.flatnonzero(sum(counted[1:], counted[0])) if counted else np.zeros(0, np.int64)
+        number = there if cells is None else cells[there]
+        table = np.zeros((2 + len(COUNTS), len(there)), np.int32)
+        table[0], table[1] = number // self.labels, number % self.labels
+        for count, values in sums.items():
+            table[2 + count] = values[there]
+        return table
 
-    def _used_cells(self) -> Ints:
-        """Every cell that something was added to, in ascending order."""
-        every = [cell for _, cell, _ in self._added]
-        if not every:
-            return np.zeros(0, np.int64)
-        if self.size > MAX_CELLS_PER_ITEM * sum(map(len, every)):  # many labels and few items: do not touch every cell
-            return np.unique(np.concatenate(every))
-        is_used = np.zeros(self.size, bool)
-        for cell in every:
-            is_used[cell] = True
-        return np.flatnonzero(is_used)
+    def _sum(self, positions: Sequence[Ints], size: int) -> dict[int, Ints]:
+        """The sum of what was added to each of the COUNTS, at the position of each item; counts that nothing was added to are left out."""
+        sums: dict[int, Ints] = {}
+        for (count, _, weights), position in zip(self._added, positions):
+            values = np.bincount(position, weights, minlength=size)
+            if weights is not None:
+                values = values.astype(np.int64)  # sums of doubles are exact up to 2**53, far beyond any count
+            sums[count] = sums[count] + values if count in sums else values
+        return sums
 
 
 class Builder:

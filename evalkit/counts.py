@@ -90,6 +90,14 @@ class Counts:
         total = self.totals.sum(axis=0)
         return np.array([total[GOLD], total[PREDICTED], 2 * total[FOUND] + total[FOUND_HALF], 2 * total[TP] + total[TP_HALF]], np.int64)
 
+    def credits_by_document(self) -> Ints:
+        """The CREDITS of each document, over all labels: documents × 4."""
+        place: dict[str, int] = {}
+        document_of_unit = np.array([place.setdefault(unit.document, len(place)) for unit in self.units], np.int64)
+        total = self.summed(document_of_unit[self.unit], len(place))
+        found, tp = 2 * total[:, FOUND] + total[:, FOUND_HALF], 2 * total[:, TP] + total[:, TP_HALF]
+        return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
+
     def by_documents(self) -> Counts:
         """The same with whole documents as units, whose zones stay apart."""
         place: dict[Unit, int] = {}

@@ -10,7 +10,7 @@ The schemes are those of SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013, secti
     characters  -                           1 for each character that both sides put under one label
 
 The score is the largest total credit that pairs can have. Two spans overlap if they share at least one character.
-`tri-i` to `arg-c+` are the metrics of TextEE (Huang et al. 2024, section 3).
+`tri-i` to `arg-c+` are the metrics of TextEE (Huang et al. 2024, section 3); `ent_type`, `lenient` and `overlap` are other names of `type`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SCHEMES = {
 }  # fmt: skip
 
 ALIASES = {
-    "ner":    "entities/strict",
+    "ner":    "entities/strict",           "f1":  "entities/strict",
     "tri-i":  "triggers/exact",            "ti":  "triggers/exact",
     "tri-c":  "triggers/strict",           "tc":  "triggers/strict",
     "arg-i":  "arguments/exact",           "ai":  "arguments/exact",
@@ -46,6 +46,8 @@ ALIASES = {
     "arg-i+": "attached-arguments/exact",  "ai+": "attached-arguments/exact",
     "arg-c+": "attached-arguments/strict", "ac+": "attached-arguments/strict",
 }  # fmt: skip
+
+SCHEME_ALIASES = {"ent_type": "type", "lenient": "type", "overlap": "type"}  # alone they stand for entities under the scheme
 
 DEFAULTS = (  # what is printed where nothing was asked for, as far as gold and prediction have it
     "entities/strict", "entities/exact", "entities/partial", "entities/type",
@@ -74,9 +76,12 @@ class Metric:
             return name
         if not isinstance(name, str):
             raise InputError(f"{shown(name)} is no metric: a name would do, such as entities/strict")
-        layer, slash, scheme = ALIASES.get(name.lower(), name).partition("/")
+        lowered = name.lower()
+        alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
+        layer, slash, scheme = alias.partition("/")
+        scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
         if not slash and layer not in LAYERS:
-            raise UnknownName("metric", name, [*map(str, every_metric()), *ALIASES])
+            raise UnknownName("metric", name, [*map(str, every_metric()), *ALIASES, *SCHEME_ALIASES])
         if layer not in LAYERS:
             raise UnknownName("layer", layer, LAYERS, within=name)
         if slash and scheme not in SCHEMES:

@@ -31,7 +31,7 @@ from evalkit.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WR
 from evalkit.counts import Counts
 from evalkit.digest import Digests
 from evalkit.errors import InputError, MissingPackage, UnknownName, escape_controls, shorten, shown
-from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals
+from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals, ratios_of
 from evalkit.label_advice import iter_label_warnings
 from evalkit.layers import LAYERS
 from evalkit.metrics import SCHEMES, Metric
@@ -178,9 +178,12 @@ class MetricScores:
     @property
     def per_document(self) -> Row:
         """The unweighted mean of the documents' ratios, over documents that have an item on either side; an undefined ratio counts as 0."""
-        rows = [row for _, row in self.by_document() if row.gold or row.predicted]
-        # Sums that are exact until they are rounded once do not depend on the order of the documents.
-        means = {name: math.fsum(getattr(row, name) or 0 for row in rows) / len(rows) if rows else None for name in RATIOS}
+        means: dict[str, float | None] = {}
+        credits = self.counts.credits_by_document()
+        there = credits[(credits[:, 0] > 0) | (credits[:, 1] > 0)]
+        for name, ratios in ratios_of(there).items():
+            # A sum that is rounded only once does not depend on the order of the documents.
+            means[name] = math.fsum(np.nan_to_num(ratios).tolist()) / len(there) if len(there) else None
         return self._average_row("per-document", means)
 
     @property

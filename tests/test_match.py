@@ -9,6 +9,7 @@ from marked import corpus
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, score
 from evalkit.columns import pack
+from evalkit.metrics import Metric
 
 SCHEMES = ("strict", "exact")
 TEXT = "x" * 40
@@ -158,3 +159,19 @@ def test_what_a_layer_makes_equal_between_two_attributions_counts_once():
 
     assert Counter({row.label: row.gold for row in scores["attributions/strict"].rows() if row.label}) == {"source": 1, "cue": 2, "content": 2}
     assert scores["attributions/strict"].counts.set_aside["gold_merged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("f1", "entities/strict"),
+        ("ner", "entities/strict"),
+        ("ent_type", "entities/type"),
+        ("Lenient", "entities/type"),
+        ("overlap", "entities/type"),
+        ("entities/ent_type", "entities/type"),
+        ("attributions/overlap", "attributions/type"),
+    ],
+)
+def test_other_scorers_names_of_a_metric_are_understood(alias, name):
+    assert str(Metric.of(alias)) == name
