@@ -216,7 +216,7 @@ def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
     [
         ("entity/strict", "no layer 'entity' in 'entity/strict'; layers: entities, "),
         ("entities/strikt", "no scheme 'strikt' in 'entities/strikt'; schemes: strict, exact"),
-        ("f1", "no metric 'f1'; metrics: entities/strict, "),
+        ("f2", "no metric 'f2'; metrics: entities/strict, "),
         ("", "no metric was named; metrics: entities/strict, "),
     ],
 )
