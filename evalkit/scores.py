@@ -252,13 +252,15 @@ class MetricScores:
         )  # fmt: skip
 
     def _mean(self, average: str) -> Row:
-        """The mean over the labels that have an item on either side; an undefined ratio counts as 0."""
+        """The mean over the labels that have an item on either side, 0 without gold to weight by; an undefined ratio counts as 0."""
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold or row.predicted]
         weights = [(row.gold or 0) if average == "weighted" else 1 for row in rows]
         means: dict[str, float | None] = {}
         for name in RATIOS:
-            if not sum(weights) or (name == "f1" and not SCHEMES[self.metric.scheme].same_label):
+            if not rows or (name == "f1" and not SCHEMES[self.metric.scheme].same_label):
                 means[name] = None
+            elif not sum(weights):
+                means[name] = 0.0
             else:
                 means[name] = sum((getattr(row, name) or 0) * weight for row, weight in zip(rows, weights, strict=True)) / sum(weights)
         return self._average_row(average, means)

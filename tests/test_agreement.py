@@ -74,6 +74,50 @@ def test_seqeval_counts_the_same(seed):
         assert counts(ours)[name] == (len(one & other), len(other), len(one))
 
 
+def drop_label(draw, rows, labels):
+    """One side without some label, so that labels are missing on either side."""
+    dropped = draw.choice([None, *labels])
+    return [["O" if tag[2:] == dropped else tag for tag in row] for row in rows]
+
+
+def compare_with_seqeval_report(seed):
+    """Labels, micro, macro and weighted as in seqeval's report, our None read as its 0. True if there was anything to compare."""
+    from seqeval.metrics import classification_report
+
+    draw = random.Random(seed)
+    gold, predicted = ([tags_of(draw, draw.randrange(1, 9)) for _ in range(draw.randrange(1, 6))] for _ in (0, 1))
+    predicted = [mixed(draw, row, tags_of(draw, len(row))) if draw.random() < 0.7 else row for row in gold]
+    gold, predicted = (drop_label(draw, rows, LABELS) for rows in (gold, predicted))
+    ours = score_tags(gold, predicted, boot=0)["ner"]
+    if all(tag == "O" for row in [*gold, *predicted] for tag in row):
+        assert (ours.macro.f1, ours.weighted.f1) == (None, None)
+        return False  # seqeval raises ValueError
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = classification_report(gold, predicted, output_dict=True, zero_division=0)
+    rows = {label: ours[label] for label in ours.labels} | {"micro avg": ours.micro, "macro avg": ours.macro, "weighted avg": ours.weighted}
+    assert set(rows) == set(theirs), f"corpus {seed}"
+    for name, row in rows.items():
+        measured = [row.precision or 0, row.recall or 0, row.f1 or 0]
+        assert measured == pytest.approx([theirs[name][column] for column in ("precision", "recall", "f1-score")], abs=1e-12), f"corpus {seed}, {name}"
+        if name in ours.labels:
+            assert row.gold == theirs[name]["support"], f"corpus {seed}, {name}"
+    return True
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seqeval_reports_the_same_averages_where_labels_are_missing_on_either_side(seed):
+    compare_with_seqeval_report(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 10_000, 1000))
+def test_seqeval_reports_the_same_averages_on_many_corpora(first):
+    compared = [compare_with_seqeval_report(seed) for seed in range(first, first + 1000)]
+
+    assert sum(compared) > 800
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_seqscore_counts_the_same(seed):
     from seqscore.scoring import score_label_sequences
@@ -160,3 +204,28 @@ def test_nervaluate_counts_the_same_on_flat_spans(seed):
     muc = ours["entities/partial"].muc
     assert (muc.correct, muc.partial) == (theirs["partial"].correct, theirs["partial"].partial)
     assert ours["entities/type"].micro.tp >= theirs["ent_type"].correct
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nervaluate_has_the_same_muc_counts_where_no_order_matters(seed):
+    """Each span overlaps at most one of the other side, so nervaluate has nothing to choose."""
+    from nervaluate import Evaluator
+
+    draw = random.Random(seed)
+    pairs = []
+    for _ in range(10):
+        sides = [], []
+        for slot in range(0, 40, 8):
+            for side in sides:
+                if draw.random() < 0.7:
+                    start = slot + draw.choice([0, 0, 1, 2])
+                    side.append((start, start + draw.choice([3, 3, 4]), draw.choice(LABELS)))
+        pairs.append(sides)
+    dicts = [[[{"label": label, "start": start, "end": end - 1} for start, end, label in side] for side in sides] for sides in zip(*pairs, strict=True)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = Evaluator(*dicts, tags=LABELS, loader="dict").evaluate()["overall"]
+    for scheme, name in (("strict", "strict"), ("exact", "exact"), ("partial", "partial"), ("type", "ent_type")):
+        muc = score_spans(*zip(*pairs, strict=True), f"entities/{scheme}", boot=0)[f"entities/{scheme}"].muc
+        expected = theirs[name]
+        assert tuple(muc) == (expected.correct, expected.incorrect, expected.partial, expected.missed, expected.spurious)
