@@ -6,6 +6,8 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     errors      what can go wrong, and how is it said?
     json_keys   does an object have one key twice?
     discreet    what must not be written down?
+    files       how is a file written so that a failure loses nothing?
+    frontmatter  which YAML stands at the top of a Markdown file?
     text        what is a word, what is a sentence?
     document    what can be marked in a text?
     duplicates  which annotations repeat another in full?

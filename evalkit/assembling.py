@@ -5,7 +5,7 @@
     croissant.json       the same for programs
     schema.json          labels, roles and rules, where the corpus has a schema
     data/CONFIG.jsonl    documents, entities, events, event_arguments, attributions: those that have a row
-    texts/ID.txt         the texts, byte for byte; only with the texts
+    texts/NAME.txt       the texts, byte for byte, under safe names (filenames.py); only with the texts
 
 Without the texts, which is the default, nothing of them goes out: offsets, digests, and the sha256 of each text (see
 formats/withheld.py). What quotes them is left out or refused (see quoting.py), and every file is searched before it is sent.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +26,8 @@ from evalkit.corpus import Corpus
 from evalkit.croissant import File, croissant
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, shown
+from evalkit.files import write_atomically
+from evalkit.formats.filenames import safe_names
 from evalkit.formats.hub import count_digits
 from evalkit.formats.losses import Losses
 from evalkit.formats.table import rows
@@ -36,7 +37,6 @@ from evalkit.schema import save_schema
 from evalkit.summary import many
 
 PAGE = "https://huggingface.co/datasets/"
-_FILENAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def check_quotes(folder: Path, files: Sequence[File], quotes: Quotes) -> None:
 
 
 def _write(folder: Path, path: str, text: str) -> None:
-    (folder / path).write_bytes(text.encode())
+    write_atomically(folder / path, text)
 
 
 def _write_rows(folder: Path, documents: Sequence[Document], *, with_text: bool) -> None:
@@ -113,15 +113,13 @@ def _write_rows(folder: Path, documents: Sequence[Document], *, with_text: bool)
     for config, of in rows(documents, with_text=with_text, digest=digest).items():
         written = b"".join(msgspec.json.encode(row) + b"\n" for row in of)
         if written:  # the package datasets loads no empty file
-            (folder / "data" / f"{config}.jsonl").write_bytes(written)
+            write_atomically(folder / "data" / f"{config}.jsonl", written)
 
 
 def _write_texts(folder: Path, documents: Sequence[Document]) -> None:
     (folder / "texts").mkdir()
-    taken = {document.id.casefold() for document in documents}
-    named = len(taken) == len(documents) and all(_FILENAME.fullmatch(document.id) for document in documents)
-    for number, document in enumerate(documents, 1):
-        (folder / "texts" / f"{document.id if named else number}.txt").write_bytes(document.text.encode())
+    for document, name in zip(documents, safe_names([document.id for document in documents])):
+        write_atomically(folder / "texts" / f"{name}.txt", document.text)
 
 
 def files_of(folder: Path, *, with_text: bool) -> tuple[File, ...]:

@@ -7,17 +7,17 @@ What is there already stays as it is: a corpus grows by the same road on which i
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from evalkit.card.part import to_fill
 from evalkit.errors import InputError, LoadError, shown
-from evalkit.formats.directory import Text
+from evalkit.files import finish_folder, name_errors, write_folder
+from evalkit.formats.directory import Text, name_files
 from evalkit.formats.jsonl import decoded
-from evalkit.schema import Schema, save_schema
+from evalkit.schema import Schema, encode_schema
 
 GUIDELINES = """# Annotation guidelines: {name}
 
@@ -47,30 +47,38 @@ Who or what annotated, independently or not, how differences were settled, and h
 def begun(folder: Path, texts: Sequence[Path], *, schema: Schema | None = None, language: str | None = None, provenance: str | None = None, rights: str | None = None) -> list[str]:
     """Put texts into a corpus folder, which is laid out where there is none. The ids of the new documents come back.
 
-    An id is the name of the file without its suffix. schema: of a new corpus; without one it has no labels yet.
-    Raises InputError for a text that cannot be one, or whose id or content the corpus has, before anything is written.
+    An id is the name of the file without its suffix. schema: of a new corpus; without one it has no labels yet. A text that the corpus
+    holds already under the same id is left out, so that a command whose end was not seen can be repeated.
+    Raises InputError for a text that cannot be one, or whose id or content the corpus has, before anything is written; WriteError where
+    writing fails, and then the folder is as it was.
     """
-    known = list(_known(folder))
-    if known and schema is not None:
+    with name_errors(folder):
+        finish_folder(folder)
+    known = list(_read_rows(folder))
+    new = list(_find_new(texts, known))
+    if known and schema is not None and (new or not texts):
         raise InputError(f"{folder}: has a schema of its own; another is for a new corpus")
-    rows = list(_rows(texts, known, language, provenance, rights))
-    where, annotations = folder / "corpus", folder / "annotations"
-    where.mkdir(parents=True, exist_ok=True)
-    annotations.mkdir(exist_ok=True)
-    for row, raw in rows:
-        with (where / row.file).open("xb") as file:
-            file.write(raw)
-    with (where / "corpus.jsonl").open("ab+") as file:
-        if file.tell():
-            file.seek(-1, 2)
-            file.write(b"" if file.read(1) == b"\n" else b"\n")
-        file.writelines(msgspec.json.encode(row) + b"\n" for row, _ in rows)
-    _filled(folder, folder.resolve().name, schema)
-    return [row.id for row, _ in rows]
+    corpus = folder / "corpus"
+    files = name_files(corpus, [*(row.id for row in known), *(path.stem for path, _ in new)], {row.id: row.file for row in known})
+    rows = [Text(path.stem, files[path.stem], digest_of(raw), language, provenance, rights, layers=()) for path, raw in new]
+    contents: dict[str, bytes | None] = {f"corpus/{row.file}": raw for row, (_, raw) in zip(rows, new)}
+    if rows:
+        contents["corpus/corpus.jsonl"] = _append_lines(corpus / "corpus.jsonl", (msgspec.json.encode(row) for row in rows))
+    contents |= {name: data for name, data in _build_templates(folder, schema) if not (folder / name).exists()}
+    if contents:
+        write_folder(folder, contents)
+    return [row.id for row in rows]
 
 
-def _known(folder: Path) -> Iterator[Text]:
-    """What the corpus holds already."""
+def _append_lines(path: Path, lines: Iterable[bytes]) -> bytes:
+    """The content of a file with more lines."""
+    before = path.read_bytes() if path.exists() else b""
+    ended = before if before.endswith(b"\n") or not before else before + b"\n"
+    return ended + b"".join(line + b"\n" for line in lines)
+
+
+def _read_rows(folder: Path) -> Iterator[Text]:
+    """The texts that the corpus holds already."""
     path = folder / "corpus" / "corpus.jsonl"
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -82,17 +90,27 @@ def _known(folder: Path) -> Iterator[Text]:
         yield row
 
 
-def _rows(texts: Sequence[Path], known: Sequence[Text], language: str | None, provenance: str | None, rights: str | None) -> Iterator[tuple[Text, bytes]]:
-    ids, digests, files = ({getattr(row, name): row.id for row in known} for name in ("id", "sha256", "file"))
+def _find_new(texts: Sequence[Path], known: Sequence[Text]) -> Iterator[tuple[Path, bytes]]:
+    """The texts that the corpus does not hold, with their bytes. Raises InputError for one that cannot be added."""
+    held = {(row.id, row.sha256) for row in known}
+    digests = dict(held)
+    ids = {row.sha256: row.id for row in known}
     for path in texts:
         raw = _read(path)
-        row = Text(path.stem, _file_name(path, files), hashlib.sha256(raw).hexdigest(), language, provenance, rights, layers=())
-        if row.id in ids:
-            raise InputError(f"{path}: the corpus has a document {shown(row.id)} already; rename the file")
-        if row.sha256 in digests:
-            raise InputError(f"{path}: the same text, byte for byte, as document {shown(digests[row.sha256])}")
-        ids[row.id] = digests[row.sha256] = files[row.file] = row.id
-        yield row, raw
+        digest = digest_of(raw)
+        if (path.stem, digest) in held:
+            continue
+        if path.stem in digests:
+            raise InputError(f"{path}: the corpus has a document {shown(path.stem)} already; rename the file")
+        if digest in ids:
+            raise InputError(f"{path}: the same text, byte for byte, as document {shown(ids[digest])}")
+        digests[path.stem], ids[digest] = digest, path.stem
+        yield path, raw
+
+
+def digest_of(raw: bytes) -> str:
+    """The sha256 of a text, as corpus.jsonl has it."""
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _read(path: Path) -> bytes:
@@ -110,20 +128,9 @@ def _read(path: Path) -> bytes:
     return raw
 
 
-def _file_name(path: Path, taken: dict[str, str]) -> str:
-    """A name in the corpus's folder: the file's own where it is plainly a name, else one that says nothing."""
-    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", path.stem)
-    name = f"{path.stem}.txt" if plain else f"text-{len(taken) + 1:06}.txt"
-    return name if name not in taken else f"text-{len(taken) + 1:06}.txt"
-
-
-def _filled(folder: Path, name: str, schema: Schema | None) -> None:
-    """Guidelines, a schema and the words of a card to fill, where there are none."""
-    guidelines, declared, card = folder / "annotations" / "GUIDELINES.md", folder / "annotations" / "schema.json", folder / "corpus" / "card.md"
-    if not card.exists():
-        card.write_text(to_fill(name), encoding="utf-8")
-    if not guidelines.exists():
-        guidelines.write_text(GUIDELINES.replace("{name}", name), encoding="utf-8")
-    if not declared.exists():
-        base = schema or Schema()
-        save_schema(msgspec.structs.replace(base, name=name, version="0.1.0", guidelines="GUIDELINES.md"), declared)
+def _build_templates(folder: Path, schema: Schema | None) -> Iterator[tuple[str, bytes]]:
+    """Guidelines, a schema and the words of a card to fill, with their names in the folder."""
+    name = folder.resolve().name
+    yield "corpus/card.md", to_fill(name).encode()
+    yield "annotations/GUIDELINES.md", GUIDELINES.replace("{name}", name).encode()
+    yield "annotations/schema.json", encode_schema(msgspec.structs.replace(schema or Schema(), name=name, version="0.1.0", guidelines="GUIDELINES.md"))

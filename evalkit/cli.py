@@ -31,6 +31,7 @@ from evalkit.errors import (
     print_notice,
 )
 from evalkit.evaluate import compare, score
+from evalkit.files import write_atomically
 from evalkit.formats.jsonl import record, write
 from evalkit.intervals import resampling_of
 from evalkit.modelcard import HubDataset
@@ -62,6 +63,7 @@ from evalkit.options import (
     Threshold,
     Units,
     Zones,
+    check_outputs,
     check_writable,
     chosen,
     form_of,
@@ -125,9 +127,8 @@ def run(
     hub_dataset: HubName = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
+    check_outputs({"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results}, corpus, *kept_in(run_dir))
     check_pages(model_card, eval_results, hub_dataset)
-    check_writable(output, corpus, *kept_in(run_dir))
-    check_writable(save, corpus, str(output) if output else None, *kept_in(run_dir), option="--save")
     gold = read(corpus)
     least = None if threshold is None else thresholds(threshold)
     form_of(form, output)
@@ -141,8 +142,7 @@ def run(
     way = Way(concurrency, jobs, max_failures)
     answers = cut(asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed), threshold, least)
     scores = score(gold, answers, metrics, **label_options, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
-    write_pages(scores, model_card, eval_results, hub_dataset)
-    report(scores, form, output, save)
+    report(scores, form, output, save, model_card, eval_results, hub_dataset)
 
 
 @app.command()
@@ -194,8 +194,7 @@ def score_(
     save: Save = None,
 ) -> None:
     """Score predictions that were saved."""
-    check_writable(output, gold, predictions)
-    check_writable(save, gold, predictions, str(output) if output else None, option="--save")
+    check_outputs({"-o": output, "--save": save}, gold, predictions)
     form_of(form, output)
     golden = read_or_streamed(gold)
     label_options = read_label_options(golden, labels, label_map)
@@ -214,14 +213,12 @@ def report_(
     hub_dataset: HubName = None,
 ) -> None:
     """Print saved results again, in any format; several are the shards of one corpus."""
+    check_outputs({"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results}, *map(str, results))
     check_pages(model_card, eval_results, hub_dataset)
-    check_writable(output, *map(str, results))
-    check_writable(save, *map(str, results), str(output) if output else None, option="--save")
     form_of(form, output)
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
-    write_pages(scores, model_card, eval_results, hub_dataset)
-    report(scores, form, output, save)
+    report(scores, form, output, save, model_card, eval_results, hub_dataset)
 
 
 @app.command(name="compare")
@@ -308,13 +305,16 @@ def models() -> None:
 
 def check_pages(model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
     """Refuse pages that cannot be written before anything is run."""
-    check_writable(eval_results, option="--eval-results")
     if model_card and not model_card.is_file():
         raise InputError(f"--model-card {model_card}: no such file; the results go into a card that is there")
     if eval_results and not hub_dataset:
         raise InputError("--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME")
     if hub_dataset and not (model_card or eval_results):
         raise InputError("--hub-dataset: is for --model-card and --eval-results")
+    if model_card:
+        modelcard.check_card(model_card)
+    if hub_dataset:
+        HubDataset(hub_dataset)
 
 
 def write_pages(scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
@@ -324,7 +324,7 @@ def write_pages(scores: Scores, model_card: Path | None, eval_results: Path | No
         for line in modelcard.update_card(model_card, scores, dataset=where):
             print_notice(f"{model_card}: {line}")
     if eval_results and where:
-        eval_results.write_text(modelcard.eval_results(scores, dataset=where), encoding="utf-8")
+        write_atomically(eval_results, modelcard.eval_results(scores, dataset=where))
 
 
 def deliver(answers: Corpus, output: Path | None) -> None:
@@ -345,11 +345,20 @@ def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
     return above(answers, least)
 
 
-def report(scores: Scores, form: Format | None, output: Path | None, save: Path | None = None) -> None:
-    """Print or write the scores; exit code 4 where documents failed."""
+def report(
+    scores: Scores,
+    form: Format | None,
+    output: Path | None,
+    save: Path | None = None,
+    model_card: Path | None = None,
+    eval_results: Path | None = None,
+    hub_dataset: str | None = None,
+) -> None:
+    """Save, print or write the scores; exit code 4 where documents failed. The result is saved first: whatever fails later, it is there."""
     if save:
         scores.save(save)
     put(scores.render(form_of(form, output), width=terminal_width(output)), output)
+    write_pages(scores, model_card, eval_results, hub_dataset)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)
 
@@ -375,7 +384,7 @@ def main() -> None:
         # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print_notice(f"evalkit: {error.filename or 'writing'}: {error.strerror or error}")
+        print_notice(f"evalkit: {error.filename or 'standard output'}: {error.strerror or error}")
         sys.exit(ENVIRONMENT)
     except Exception as error:
         if _is_usage_error(error):

@@ -72,7 +72,8 @@ def new(
     if not every:
         raise InputError("new: name the texts, as in evalkit new DIR --text a.txt b.txt")
     added = begun(folder, every, schema=load_corpus(like).schema if like else None, language=language, provenance=provenance, rights=rights)
-    print_line(f"{folder}: {many(len(added), 'document')} added: {', '.join(added[:5])}{' …' * (len(added) > 5)}")
+    named = f": {', '.join(added[:5])}{' …' * (len(added) > 5)}" if added else ", since the corpus holds these texts already"
+    print_line(f"{folder}: {many(len(added), 'document')} added{named}")
     print_line(f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written down, and labels in schema.json beside it; evalkit validate {folder}")
     print_line(f"to publish it: the words of its card in {folder}/corpus/card.md, and who may do what in {folder}/corpus/LICENSE")
 

@@ -6,9 +6,11 @@ This is the only module that knows where the bundled data lies.
 
 from __future__ import annotations
 
+import inspect
 import stat
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any, overload
@@ -18,12 +20,13 @@ import msgspec
 from evalkit.document import Document, Entity, placed
 from evalkit.duplicates import ADVICE, drop_duplicates, find_duplicates
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
+from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import ConversionReport
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.units import causes
 from evalkit.label_maps import LabelMapper, maps_by_layer
-from evalkit.schema import LabelMap, Schema, load_schema, save_schema
+from evalkit.schema import LabelMap, Schema, encode_schema, load_schema
 from evalkit.schema import faults as schema_faults
 
 BUNDLED = "evalkit-news"
@@ -141,18 +144,19 @@ class Corpus:
         """
         place = location_of(path, **options)
         module, losses = place.module, ConversionReport()
+        write = with_options(place, module.write)
         if module is directory:
-            with_options(place, directory.write)(self, place.path, losses, self.schema, **place.options)
+            write(self, place.path, losses, self.schema, **place.options)
             return losses
-        folder = place.folder
-        beside = folder / "schema.json"
+        beside = place.folder / "schema.json"
         if beside.exists() and load_schema(beside) != self.schema:
             raise InputError(f"{beside} belongs to another corpus, and would be taken for the schema of {place.path.name}; save into another folder")
-        if not place.on_the_hub:
-            folder.mkdir(parents=True, exist_ok=True)
-        with_options(place, module.write)(self, place.path, losses, **place.options)
-        if self.schema is not None:
-            save_schema(self.schema, beside)
+        if "schema" in inspect.signature(module.write).parameters:  # a format of folders
+            write(self, place.path, losses, self.schema, **place.options)
+            return losses
+        schema = None if beside.exists() or is_stream(place.path) else self.schema
+        with make_parents(place.path), nullcontext() if schema is None else stage_file(beside, encode_schema(schema)):
+            write(self, place.path, losses, **place.options)
         return losses
 
     def to_datasets(self) -> dict[str, Any]:
@@ -253,6 +257,8 @@ def located(path: str | Path | None, **options: Any) -> Location:
         raise InputError(f"{place.path}: no such file or folder")
     if not place.on_the_hub and is_endless(place.path):
         raise InputError(f"{place.path}: a device or a named pipe, and no file or folder")
+    if not place.on_the_hub:
+        check_folder(place.path)
     return place
 
 

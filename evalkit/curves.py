@@ -21,6 +21,7 @@ import numpy as np
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, escape_controls, escape_controls_in_json, shorten, shown
 from evalkit.evaluate import score
+from evalkit.files import replace_file
 from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
 from evalkit.pairs import Pair
@@ -117,8 +118,8 @@ class Curves:
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=escape_controls(title).replace("$", r"\$"))
         if axes.lines:
             axes.legend(title="average precision", fontsize="small")
-        with mpl.rc_context({"svg.hashsalt": "evalkit"}):
-            figure.savefig(path, dpi=150)
+        with mpl.rc_context({"svg.hashsalt": "evalkit"}), replace_file(path) as file:
+            figure.savefig(file, format=Path(path).suffix.lower().removeprefix(".") or "png", dpi=150)
 
 
 def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: str | Metric = "entities/strict", **options: Any) -> Curves:

@@ -5,6 +5,7 @@
         LoadError          a file that is not what it should be, with file:line
         DocumentError      an annotation that cannot be true of its text
         UnknownName        a name that is not known, with those that are
+      WriteError           a file that could not be written, such as on a full disk; the old one is as it was     exit code 3
       MissingPackage       a package or an extra that is not installed              exit code 3
       ModelError           a model that no document can be asked of, such as an endpoint that refuses the key    exit code 3
       HubError             what the Hugging Face Hub refused, or could not do (publish.py)    exit code 3
@@ -20,7 +21,8 @@ import difflib
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 MOST_FAULTS = 20
 MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
@@ -96,6 +98,12 @@ class UnknownName(InputError, LookupError):
         super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(listed) or 'none'}{hint}")
 
 
+class WriteError(EvalkitError):
+    """A file that could not be written, such as on a full disk. The file that was there before is as it was."""
+
+    exit_code = 3
+
+
 class MissingPackage(EvalkitError, ImportError):
     """A package, or an extra of evalkit, that is not installed."""
 
@@ -103,9 +111,17 @@ class MissingPackage(EvalkitError, ImportError):
 
 
 class ModelError(EvalkitError):
-    """A model that no document can be asked of: it ends the run, and what was answered until then is kept."""
+    """A model that no document can be asked of: it ends the run, and what was answered until then is kept.
+
+    notes: for each document that was being asked about, what asking took (see RUN_NOTES in models), and its id.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, notes: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Keep the notes."""
+        super().__init__(message)
+        self.notes = list(notes)
 
 
 class PartialRun(EvalkitError):

@@ -10,13 +10,14 @@ Nothing is sent anywhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError, MissingPackage, escape_controls, shown
+from evalkit.files import write_atomically
+from evalkit.frontmatter import FrontMatter, parse_mapping, split_front_matter
 from evalkit.intervals import NOT_ASKED, RATIOS
 from evalkit.render import dump_yaml
 from evalkit.scores import MetricScores, Scores
@@ -25,7 +26,6 @@ TASK = "token-classification"  # the Hub has no name for events or attributions
 NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 WHY_UNDEFINED = {"precision": "nothing was predicted", "recall": "gold holds nothing", "f1": "neither side holds anything"}
 NEEDED = ("ModelCardData", "EvalResult", "EvalResultEntry", "eval_result_entries_to_yaml")
-_FRONT = re.compile(r"(\ufeff?\s*---[ \t]*\r?\n)(.*?)(^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,43 @@ def update_card(path: str | Path, scores: Scores, *, model_name: str | None = No
     Raises InputError for a file that cannot be read or written, for front matter that is no YAML or no model-index, and for
     a model that the model-index does not name.
     """
-    text = _read(path)
-    found = _FRONT.match(text)
-    line = "\r\n" if "\r\n" in text else "\n"
-    opening, block, closing = found.groups() if found else (f"---{line}", "", f"---{line}")
-    data = _loaded(path, block)
-    old = _checked(path, data.get("model-index") or [])
-    name = _name(path, old, model_name, str(scores.about["model"]))
-    index = _merged(old, _index(scores, name, dataset, task)[0])
-    changed = _replaced(path, block, {**data, "model-index": index}, line)
-    _write(path, opening + changed + closing + text[found.end() if found else 0 :])
+    card = _read_card(path)
+    name = _name(path, card.index, model_name, str(scores.about["model"]))
+    index = _merged(card.index, _index(scores, name, dataset, task)[0])
+    write_atomically(path, card.with_index(index))
     return undefined(scores)
+
+
+def check_card(path: str | Path, *, model_name: str | None = None) -> None:
+    """Refuse a card that `update_card` could not change, before there are scores. Raises InputError, or MissingPackage as above."""
+    _hub()
+    card = _read_card(path)
+    name = _name(path, card.index, model_name, "model")
+    card.with_index(_merged(card.index, {"name": name, "results": []}))
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A model's card: its front matter, what that says, the model-index in it, and how lines end."""
+
+    path: str | Path
+    front: FrontMatter
+    data: dict[str, Any]
+    index: list[dict[str, Any]]
+    line: str
+
+    def with_index(self, index: list[dict[str, Any]]) -> str:
+        """The text of the card with another model-index. Raises InputError where it cannot be put in."""
+        changed = _replaced(self.path, self.front.block, {**self.data, "model-index": index}, self.line)
+        return f"{self.front.opening}{changed}{self.front.closing}{self.front.body}"
+
+
+def _read_card(path: str | Path) -> _Card:
+    text = _read(path)
+    line = "\r\n" if "\r\n" in text else "\n"
+    front = split_front_matter(text) or FrontMatter(f"---{line}", "", f"---{line}", text)
+    data = parse_mapping(front.block, str(path), "front matter")
+    return _Card(path, front, data, _checked(path, data.get("model-index") or []), line)
 
 
 def _hub() -> Any:
@@ -171,18 +197,6 @@ def _comments(lines: list[str]) -> str:
     return "".join(f"# {escape_controls(line)}\n" for line in lines)
 
 
-def _loaded(path: str | Path, block: str) -> dict[str, Any]:
-    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
-
-    try:
-        data = yaml.safe_load(block)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: the front matter is no YAML: {' '.join(str(error).split())}") from None
-    if data is not None and not isinstance(data, dict):
-        raise InputError(f"{path}: the front matter is {shown(data)}: names and values would do")
-    return data or {}
-
-
 def _checked(path: str | Path, index: Any) -> list[dict[str, Any]]:
     """The model-index that is there already. Raises InputError where the Hub could not read it."""
     from huggingface_hub.repocard_data import model_index_to_eval_results
@@ -240,7 +254,7 @@ def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -
     start, end = _place(block)
     changed = block[:start] + dump_yaml({"model-index": wanted["model-index"]}).replace("\n", line) + block[end:]
     try:
-        same = repr(_loaded(path, changed)) == repr(wanted)  # as text, since NaN equals nothing
+        same = repr(parse_mapping(changed, str(path), "front matter")) == repr(wanted)  # as text, since NaN equals nothing
     except InputError:
         same = False
     if not same:
@@ -250,7 +264,7 @@ def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -
 
 def _place(block: str) -> tuple[int, int]:
     """Where the model-index stands, without the comments and blank lines that follow it; the end where there is none."""
-    import yaml
+    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
 
     root = yaml.compose(block, Loader=yaml.SafeLoader)
     for key, value in root.value if root else ():
@@ -267,12 +281,5 @@ def _read(path: str | Path) -> str:
         return Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-
-
-def _write(path: str | Path, text: str) -> None:
-    try:
-        Path(path).write_bytes(text.encode("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None

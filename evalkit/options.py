@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ import typer
 
 from evalkit.corpus import Corpus, located, schema_at
 from evalkit.errors import InputError
+from evalkit.files import write_atomically
 from evalkit.label_maps import parse_label_map, parse_labels
 
 
@@ -109,6 +110,14 @@ def check_writable(output: Path | None, *inputs: str | None, option: str = "-o",
         raise InputError(f"{option} {output}: cannot be written")
 
 
+def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:
+    """Refuse outputs, by option, that cannot be written, or that are an input or an output before them, before anything is run."""
+    others = list(inputs)
+    for option, path in outputs.items():
+        check_writable(path, *others, option=option)
+        others.append(None if path is None else str(path))
+
+
 def form_of(form: Format | None, output: Path | None) -> str:
     """The name of the format that was asked for, or that the suffix of the output says."""
     by_suffix = {".json": "json", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html", ".txt": "table", "": "table"}
@@ -120,7 +129,7 @@ def form_of(form: Format | None, output: Path | None) -> str:
 def put(text: str, output: Path | None) -> None:
     """Write a text to a file, or to stdout."""
     if output:
-        output.write_text(text + "\n", encoding="utf-8")
+        write_atomically(output, text + "\n")
     else:
         sys.stdout.write(text + "\n")
 

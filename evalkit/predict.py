@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.discreet import hidden, without
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, PartialRun, shown
+from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, shown
 from evalkit.models import RUN_NOTES, Model, load_model
 from evalkit.processes import in_processes
 from evalkit.runs import Run
@@ -114,7 +114,7 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
     rest = [document for document in corpus if document.id not in done]
     _refuse_more(failures, way)
     left = len(rest)
-    for answer in _answers(model, rest, corpus, way):
+    for answer in _log_stop(_answers(model, rest, corpus, way), model, run):
         document, notes = _tidied(answer, corpus, model.secrets)
         yield run.add(document, notes) if run else document
         if document.failure is not None:
@@ -125,6 +125,17 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
     _refuse_more(failures, way)
     if left:
         raise PartialRun(f"stopped: {len(corpus) - left} of {len(corpus)} documents are answered{'; run the same command again to go on' if run else ''}")
+
+
+def _log_stop(answers: Iterator[Document], model: Model, run: Run | None) -> Iterator[Document]:
+    """The same answers; what asking took for the documents that stopped the run goes into the log of its folder."""
+    try:
+        yield from answers
+    except ModelError as error:
+        if run is not None:
+            for notes in error.notes:
+                run.add_unanswered(hidden(notes, model.secrets))
+        raise
 
 
 def _refuse_more(failures: Sequence[Document], way: Way) -> None:
@@ -194,7 +205,10 @@ def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Docum
         # Nobody waits for what an interrupt has left behind.
         pool.shutdown(wait=False, cancel_futures=True)
     if errors:
-        raise errors[0]
+        first, *others = errors
+        if isinstance(first, ModelError):
+            first.notes += [notes for error in others if isinstance(error, ModelError) for notes in error.notes]
+        raise first
 
 
 def _whole(model: Model, batch: Batch) -> list[Document]:

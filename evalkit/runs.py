@@ -32,12 +32,15 @@ from msgspec.structs import replace
 from evalkit.corpus import Corpus
 from evalkit.discreet import hidden
 from evalkit.document import Document
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, WriteError, shown
+from evalkit.files import is_temporary, name_errors, replace_file, write_atomically
 from evalkit.formats.jsonl import parsed, record
 from evalkit.models import Model
 from evalkit.version import evalkit_version
 
 KEY = "key"
+FIRST_FILES = (".lock", ".run.json.new")  # that a run has left which was killed before it had a run.json; the second of earlier versions
+RESUME = "; what was answered before is kept: make room, and run the same command again to resume"
 SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
 _COUNTED = ("prompt_tokens", "completion_tokens", "cost")
 MOST_COUNTED = 1e15  # of tokens or money in one answer: what is more is no number to be added
@@ -73,26 +76,26 @@ class Run:
         self.done: dict[str, Document] = {}
         self.torn = 0
         self.changed: list[str] = []
-        if self.folder.is_dir() and not self._path("run.json").exists() and any(path.name != ".lock" for path in self.folder.iterdir()):
-            held = "predictions.jsonl but no run.json, so it cannot be told whose they are" if self._path("predictions.jsonl").exists() else "other files, and no run"
-            raise InputError(f"{self.folder}: holds {held}; name a new folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.folder)
+        self._refuse_others()
+        with name_errors(self.folder, RESUME):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.folder)
         try:
             self._known = self._record()
             self._begin()
             self._read(retry_failed=retry_failed)
+            self._predictions = self._open_to_append("predictions.jsonl")
+            self._log = self._open_to_append("log.jsonl")
         except BaseException:
             self._lock.release()
             raise
-        self._predictions = self._path("predictions.jsonl").open("ab")
-        self._log = self._path("log.jsonl").open("ab")
 
     def __enter__(self) -> Run:  # noqa: PYI034 - Self came with Python 3.11
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(state="finished" if kind is None and len(self.done) >= len(self._corpus) else "stopped")
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(InputError, WriteError):  # the first error is the one to report
+            self.close(state="finished" if kind is None and len(self.done) >= len(self._corpus) else "stopped")
 
     def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
         """Write an answer down before anything else happens; `notes` say what asking took."""
@@ -103,6 +106,10 @@ class Run:
         self.done[document.id] = kept
         return kept
 
+    def add_unanswered(self, notes: Mapping[str, Any]) -> None:
+        """Write down what asking took for a document that stopped the run and has no answer."""
+        self._append(self._log, notes)
+
     def key(self, document: Document) -> str:
         """What determines an answer, as a digest."""
         parts = [*self._settings.values(), document.id, document.text]
@@ -112,14 +119,34 @@ class Run:
         """Put the predictions in order, say in run.json how it went, and let the folder go."""
         try:
             for file in (self._predictions, self._log):
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
+                with self._name_errors(file.name), file:
+                    os.fsync(file.fileno())
             ordered = (self.done[id] for id in self._corpus.ids if id in self.done)
-            replaced(self._path("predictions.jsonl"), (msgspec.json.encode(record(document)) for document in ordered))
+            with self._name_errors("predictions.jsonl"), replace_file(self._path("predictions.jsonl")) as file:
+                file.writelines(msgspec.json.encode(record(document)) + b"\n" for document in ordered)
             self._write({**self._known, **self._outcome(state)})
         finally:
+            for file in (self._predictions, self._log):
+                file.close()
             self._lock.release()
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder with files that are not those of a run. A run that was killed at its first write has left its lock, or temporary files."""
+        if not self.folder.is_dir() or self._path("run.json").exists():
+            return
+        if self._path("predictions.jsonl").exists():
+            raise InputError(f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told whose they are; name a new folder")
+        if any(path.name not in FIRST_FILES and not is_temporary(path) for path in self.folder.iterdir()):
+            raise InputError(f"{self.folder}: holds other files, and no run; name a new folder")
+
+    def _open_to_append(self, name: str) -> Any:
+        # Without a buffer: after a full disk nothing is left that would be written later.
+        with self._name_errors(name):
+            return self._path(name).open("ab", buffering=0)
+
+    def _name_errors(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Errors of writing a file of the folder name it, and say how to resume the run."""
+        return name_errors(self.folder / Path(name).name, RESUME)
 
     def _path(self, name: str) -> Path:
         return self.folder / name
@@ -174,15 +201,16 @@ class Run:
             raise InputError(f"{place}: document {shown(found.id)} was answered for another text, or by another model; name another folder")
 
     def _append(self, file: Any, item: Any) -> None:
-        try:
-            file.write(msgspec.json.encode(item) + b"\n")
-            file.flush()
-        except OSError as error:
-            raise OSError(error.errno, f"{error.strerror}; what was answered before is kept: make room, and run the same command again", file.name) from None
+        line = msgspec.json.encode(item) + b"\n"
+        with self._name_errors(file.name):
+            written = file.write(line)
+            while written < len(line):  # a disk that fills up takes a part first
+                written += file.write(line[written:])
 
     def _sync(self) -> None:
         if time.monotonic() - self._synced >= SECONDS_UNSAFE:
-            os.fsync(self._predictions.fileno())
+            with self._name_errors("predictions.jsonl"):
+                os.fsync(self._predictions.fileno())
             self._synced = time.monotonic()
 
     def _outcome(self, state: str) -> dict[str, Any]:
@@ -207,7 +235,8 @@ class Run:
         return {**asked, **({"usage": usage} if usage else {})}
 
     def _write(self, content: Mapping[str, Any]) -> None:
-        replaced(self._path("run.json"), [msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1)])
+        with self._name_errors("run.json"):
+            write_atomically(self._path("run.json"), msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1) + b"\n")
 
 
 class _Entry(msgspec.Struct):
@@ -268,16 +297,6 @@ def without_torn_line(path: Path) -> int:
         whole = data.rfind(b"\n") + 1
         file.truncate(whole)
     return len(data) - whole
-
-
-def replaced(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a file so that there is the old one or the new one, whole, whatever happens meanwhile. Only one process may do so at a time."""
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.writelines(line + b"\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _locked(folder: Path) -> Any:

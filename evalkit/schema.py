@@ -24,6 +24,7 @@ import msgspec
 
 from evalkit.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
 from evalkit.errors import DocumentError, LoadError, UnknownName, shown
+from evalkit.files import write_atomically
 from evalkit.json_keys import check_duplicate_keys
 from evalkit.text import sentences, tokens, unit_at
 
@@ -122,7 +123,12 @@ def load_schema(path: Path) -> Schema:
 
 def save_schema(schema: Schema, path: Path) -> None:
     """Write a schema as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n")
+    write_atomically(path, encode_schema(schema))
+
+
+def encode_schema(schema: Schema) -> bytes:
+    """A schema as the bytes of a schema.json."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 
 def faults(document: Document, schema: Schema) -> Iterator[DocumentError]:

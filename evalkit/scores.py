@@ -31,6 +31,7 @@ from evalkit.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WR
 from evalkit.counts import Counts
 from evalkit.digest import Digests
 from evalkit.errors import InputError, MissingPackage, UnknownName, escape_controls, shorten, shown
+from evalkit.files import write_atomically
 from evalkit.intervals import NO_VALUE, NOT_ASKED, RATIOS, Resampling, Which, intervals, ratios_of
 from evalkit.label_advice import iter_label_warnings
 from evalkit.layers import LAYERS
@@ -417,11 +418,11 @@ class Scores:
         return summarised(rows, self.signed, aside, self.about, self.how, drawn, self.label_warnings(command_line=True))
 
     def save(self, path: str | Path) -> None:
-        """Write the result to a file: all that reports and comparisons need, and no text of the corpus."""
-        try:
-            Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from None
+        """Write the result to a file: all that reports and comparisons need, and no text of the corpus.
+
+        Raises InputError for a path that cannot be written to, WriteError where writing fails; then an old file is as it was.
+        """
+        write_atomically(path, self.to_json() + "\n")
 
     @classmethod
     def from_json(cls, text: str) -> Scores:

@@ -84,7 +84,7 @@ def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
     begun(texts / "mine", [texts / "CON aux..txt"])
 
     assert load_corpus(texts / "mine").ids == ["CON aux."]
-    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["card.md", "corpus.jsonl", "text-000001.txt"]
+    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["card.md", "corpus.jsonl", "document-000001.txt"]
 
 
 def test_a_corpus_has_one_schema(texts):

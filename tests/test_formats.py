@@ -164,7 +164,7 @@ def test_an_id_that_is_no_file_name_writes_nothing_outside_the_folder(tmp_path):
     Corpus([Document("../../evil", "x", []), Document("a/b", "y", [])]).save(tmp_path / "in" / "folder")
 
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
-    assert sorted(p.name for p in (tmp_path / "in" / "folder" / "corpus").iterdir()) == ["corpus.jsonl", "text-000001.txt", "text-000002.txt"]
+    assert sorted(p.name for p in (tmp_path / "in" / "folder" / "corpus").iterdir()) == ["corpus.jsonl", "document-000001.txt", "document-000002.txt"]
 
 
 def test_saving_over_a_corpus_leaves_nothing_of_it(tmp_path):

@@ -499,9 +499,9 @@ def test_a_corpus_without_a_licence_is_told_what_is_missing(tmp_path):
 
 
 def test_texts_with_ids_that_name_no_file_are_numbered(tmp_path):
-    corpus = Corpus([Document("a/b", "Ada", ()), Document("A", "Bo", ())], schema=Schema(version="1.0.0"))
+    corpus = Corpus([Document("a/b", "Ada", ()), Document("A", "Bo", ()), Document("a", "Cy", ())], schema=Schema(version="1.0.0"))
 
     made = folder_of(corpus, tmp_path, with_text=True)
 
-    assert [path.name for path in sorted((made.folder / "texts").iterdir())] == ["1.txt", "2.txt"]
-    assert Path(made.folder / "texts" / "1.txt").read_bytes() == b"Ada"
+    assert [path.name for path in sorted((made.folder / "texts").iterdir())] == ["A.txt", "document-000001.txt", "document-000002.txt"]
+    assert Path(made.folder / "texts" / "document-000001.txt").read_bytes() == b"Ada"

@@ -14,6 +14,7 @@ from typing import Any
 
 from evalkit.card.headings import Section, sections, without_comments
 from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.frontmatter import parse_mapping, split_front_matter
 from evalkit.render import dump_yaml
 
 METADATA = ("pretty_name", "language", "license", "annotations_creators", "language_creators", "multilinguality", "source_datasets", "task_categories")
@@ -26,7 +27,6 @@ SECTIONS = (
 STATEMENT = ("Curation Rationale", "Language Variety", "Speaker Demographic", "Annotator Demographic", "Speech Situation", "Text Characteristics")
 NEEDED = "[More Information Needed]"
 _UNFILLED = re.compile(r"\[\s*more information needed\s*\]", re.IGNORECASE)
-_FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,11 @@ def part_of(text: str, where: str = "card.md") -> Part:
 
 def split(text: str, where: str) -> tuple[dict[str, Any], str, int]:
     """The metadata of a card, the text below it, and the number of that text's first line. Raises LoadError where it does not load."""
-    import yaml  # type: ignore[import-untyped]  # without types
-
-    found = _FRONT.match(text)
-    if not found:
+    front = split_front_matter(text)
+    if front is None:
         raise LoadError([f"{where}:1: no metadata: a line ---, YAML and a line --- would do"])
-    try:
-        data = yaml.safe_load(found[1])
-    except (yaml.YAMLError, ValueError) as error:
-        raise LoadError([f"{where}: the metadata is no YAML: {' '.join(str(error).split())}"]) from None
-    if not isinstance(data, dict):
-        raise LoadError([f"{where}: the metadata is {shown(data)}: names and values would do"])
-    return data, text[found.end() :], 1 + text[: found.end()].count("\n")
+    data = parse_mapping(front.block, where, "metadata")
+    return data, front.body, 1 + text[: len(text) - len(front.body)].count("\n")
 
 
 def unfilled(body: str, first_line: int) -> Iterator[str]:

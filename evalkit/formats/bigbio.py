@@ -31,6 +31,7 @@ import msgspec
 
 from evalkit.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
 from evalkit.errors import InputError, LoadError, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed, jsonl, units
 from evalkit.formats.distinct import distinct
 from evalkit.formats.linked import ARGUMENT, Links, is_helper, own, unannotated
@@ -199,7 +200,7 @@ class Reading:
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document; an array in a file named .json."""
     begin, between, end = (b"[\n", b",\n", b"\n]\n") if path.suffix == ".json" else (b"", b"\n", b"\n")
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         file.write(begin)
         written = 0
         for document in distinct(documents, losses):

@@ -41,6 +41,7 @@ import msgspec
 
 from evalkit.document import LAYERS, Document
 from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.files import write_files, write_folder
 from evalkit.formats import Parsed
 from evalkit.formats.assembled import Assembled, Terms
 from evalkit.formats.filenames import safe_names
@@ -49,6 +50,7 @@ from evalkit.formats.numbered import Numbered
 from evalkit.formats.standoff import Annotations, decoded, lines_of
 from evalkit.formats.units import Case, Reading
 from evalkit.json_keys import check_duplicate_keys
+from evalkit.schema import Schema, encode_schema
 
 ROLES = {"numbered": True, "exact": False}
 NAMES = "evalkit-ids.json"
@@ -199,8 +201,19 @@ def surfaces(path: Path) -> Iterator[Case]:
             yield text, start, end, stands if re.sub(r"[\r\n]", " ", stands) == found[3] else found[3]
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, attribution: str = Terms().attribution, argument: str = Terms().argument, roles: str = "numbered") -> None:
+def write(
+    documents: Iterable[Document],
+    path: Path,
+    losses: Losses,
+    schema: Schema | None = None,
+    *,
+    attribution: str = Terms().attribution,
+    argument: str = Terms().argument,
+    roles: str = "numbered",
+) -> None:
     """A .txt file for each document, and an .ann file for each that was annotated. See the options above, and what is lost.
+
+    schema: written as schema.json beside them.
 
     Raises InputError for what would be read as something else, before anything is written.
     """
@@ -218,24 +231,19 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, attribut
         lines = Numbered(document, losses, terms).text()  # what is beside the marks is counted of documents that are not annotated too
         written.append(lines.encode() if _annotated(document) else None)
     _count_layers(every, set().union(*(_layers_in(data, attribution) for data in written if data)), losses)
-    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes | None] = {} if schema is None else {"schema.json": encode_schema(schema)}
     for document, name, data in zip(every, names, written):
-        _put(folder / f"{name}.txt", document.text.encode())
-        _put(folder / f"{name}.ann", data)
-    if folder == path:
-        ids = {name: document.id for document, name in zip(every, names) if name != document.id}
-        _put(folder / NAMES, msgspec.json.format(msgspec.json.encode(ids), indent=1) + b"\n" if ids else None)
+        files |= {f"{name}.txt": document.text.encode(), f"{name}.ann": data}
+    if folder != path:
+        write_files({folder / name: data for name, data in files.items()})
+        return
+    ids = {name: document.id for document, name in zip(every, names) if name != document.id}
+    files[NAMES] = msgspec.json.format(msgspec.json.encode(ids), indent=1) + b"\n" if ids else None
+    write_folder(folder, files)
 
 
 def _annotated(document: Document) -> bool:
     return any(getattr(document, layer) is not None for layer in LAYERS)
-
-
-def _put(path: Path, data: bytes | None) -> None:
-    """Write a file anew, or delete it. A link that has its name is not followed."""
-    path.unlink(missing_ok=True)
-    if data is not None:
-        path.write_bytes(data)
 
 
 def _alone(path: Path, documents: list[Document]) -> list[str]:

@@ -32,12 +32,14 @@ from typing import Any
 
 from evalkit.document import Argument, Document, Entity, Event, Span
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName
+from evalkit.files import write_files, write_folder
 from evalkit.formats import Parsed
 from evalkit.formats.distinct import distinct
 from evalkit.formats.dkpro import failed, serialized
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.losses import Losses
 from evalkit.formats.xmi import ARRAY, NAMED, PREDICATE, TYPESYSTEM, UNKNOWN, features, label_feature, label_of, loaded, short, system_of, written
+from evalkit.schema import Schema, encode_schema
 
 INITIAL = "_InitialView"
 BUILT_IN = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
@@ -180,8 +182,10 @@ def _entity(fs: Any, feature: str | None) -> Entity:
     return Entity(label_of(fs, label), fs.begin, fs.end, attributes=attributes or None)
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, form: str = "xmi") -> None:
+def write(documents: Iterable[Document], path: Path, losses: Losses, schema: Schema | None = None, *, form: str = "xmi") -> None:
     """The documents, a file each. See above what is held, and what is refused.
+
+    schema: written as schema.json beside them.
 
     Raises UnknownName for a form that is none, InputError for more than one document in a file, or a folder with documents of others.
     """
@@ -192,21 +196,24 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, form: st
     texts = {document.id: serialized(document, form, losses) for document in distinct(documents, losses) if not failed(document, losses)}
     if alone and len(texts) != 1:
         raise InputError(f"{path}: a CAS holds one document, and there are {len(texts)}; name a folder, as in cas:DIR")
-    names = safe_names(["schema", *texts])[1:]  # schema.json is the schema's
-    targets = {path if alone else path / f"{name}.{form}": text for name, text in zip(names, texts.values())}
+    names = safe_names(list(texts), reserved=["schema"])  # schema.json is the schema's
+    files = {path.name if alone else f"{name}.{form}": text for name, text in zip(names, texts.values())}
     folder = path.parent if alone else path
-    if not alone and (others := [file.name for file in below(path) if file not in targets]):
+    if not alone and (others := [file.name for file in below(path) if file.relative_to(path).as_posix() not in files]):
         raise InputError(f"{path}: holds other documents, such as {others[0]}, which would be read with these; name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     if form == "xmi":
-        write_system(folder / TYPESYSTEM)
-    for target, text in targets.items():
-        target.write_bytes(text)
+        files[TYPESYSTEM] = encode_system(folder / TYPESYSTEM)
+    if schema is not None:
+        files["schema.json"] = encode_schema(schema)
+    if alone:
+        write_files({folder / name: data for name, data in files.items()})
+    else:
+        write_folder(folder, files)
 
 
-def write_system(path: Path) -> None:
-    """Write the type system beside its documents. Raises InputError where another lies there."""
+def encode_system(path: Path) -> bytes:
+    """The type system as the bytes of the file at `path`. Raises InputError where another lies there."""
     text: bytes = written().to_xml().encode()
     if path.exists() and path.read_bytes() != text:
         raise InputError(f"{path} belongs to other documents; name another folder")
-    path.write_bytes(text)
+    return text

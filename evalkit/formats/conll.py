@@ -46,6 +46,7 @@ from typing import Any
 
 from evalkit.document import LAYERS, Document
 from evalkit.errors import InputError, UnknownName, shown
+from evalkit.files import write_atomically
 from evalkit.formats import Parsed, documents_of
 from evalkit.formats.losses import Losses
 from evalkit.formats.rows import DOCSTART, TEXT, Columns, Rows
@@ -113,7 +114,7 @@ def write(
     """
     writer = Writer(losses, tagging, separator, text, tokens, cut=_truth("cut", cut), beside=documents_of(beside))
     blocks = [writer.block(document) for document in documents]
-    path.write_bytes("".join(blocks).encode())
+    write_atomically(path, "".join(blocks))
 
 
 class Writer:

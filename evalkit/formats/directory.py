@@ -16,21 +16,21 @@ a folder with such files anywhere below: `annotations/passes/a` finds the corpus
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonlines
 import msgspec
 
 from evalkit.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.files import write_folder
 from evalkit.formats import Parsed
+from evalkit.formats.filenames import safe_names
 from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
 from evalkit.formats.losses import Losses
-from evalkit.schema import Schema, load_schema, save_schema
+from evalkit.schema import Schema, encode_schema, load_schema
 
 DECISIONS = "decisions.jsonl"
 
@@ -234,47 +234,51 @@ def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
 
 def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None, schema: Schema | None = None) -> None:
     """Lay out a corpus folder. Refuses predictions that failed or have no place: they belong in a JSONL file."""
-    texts, annotations = path / "corpus", path / "annotations"
+    texts = path / "corpus"
     every = list(documents)
     for document in every:
         if document.failure is not None or document.unplaced:
             raise InputError(f"document {shown(document.id)} carries a failure or unplaced items, which a folder cannot hold: save as .jsonl")
-    _refuse_others(texts, {document.id for document in every})
-    texts.mkdir(parents=True, exist_ok=True)
-    annotations.mkdir(exist_ok=True)
-    for stale in (*(f"{layer}.jsonl" for layer in LAYERS), "schema.json"):
-        (annotations / stale).unlink(missing_ok=True)
-    layers = [layer for layer in LAYERS if any(getattr(d, layer) is not None for d in every)]
-    with jsonlines.open(texts / "corpus.jsonl", "w", dumps=_dumps) as rows:
-        for n, document in enumerate(every, start=1):
-            rows.write(_write_text(document, texts, n, layers))
-    for layer in layers:
-        with jsonlines.open(annotations / f"{layer}.jsonl", "w", dumps=_dumps) as lines:
-            lines.write_all({"doc": d.id} | mark for d in every for mark in record(d).get(layer) or ())
-    if schema is not None:
-        save_schema(schema, annotations / "schema.json")
+    names = name_files(texts, [document.id for document in every], _find_files(texts, {document.id for document in every}))
+    layers = [layer for layer in LAYERS if any(getattr(document, layer) is not None for document in every)]
+    contents: dict[str, bytes | None] = {f"corpus/{names[document.id]}": document.text.encode("utf-8") for document in every}
+    contents["corpus/corpus.jsonl"] = _encode_lines(_text_row(document, names[document.id], layers) for document in every)
+    for layer in LAYERS:
+        items = _encode_lines({"doc": document.id} | item for document in every for item in record(document).get(layer) or ())
+        contents[f"annotations/{layer}.jsonl"] = items if layer in layers else None
+    contents["annotations/schema.json"] = None if schema is None else encode_schema(schema)
+    write_folder(path, contents)
 
 
-def _refuse_others(texts: Path, ids: set[str]) -> None:
-    """A folder is what people edit by hand: it is written over with the same documents alone."""
-    if not (texts / "corpus.jsonl").exists():
-        return
-    for _, row in decoded(texts / "corpus.jsonl", Text):
+def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
+    """The names of the texts that the folder holds already, by id.
+
+    People edit a folder by hand: it is written over with the same documents alone. Raises InputError where it holds others.
+    """
+    files: dict[str, str] = {}
+    for _, row in decoded(texts / "corpus.jsonl", Text) if (texts / "corpus.jsonl").exists() else ():
         if not isinstance(row, Text) or row.id not in ids:
             named = f"document {shown(row.id)}" if isinstance(row, Text) else "what cannot be read"
             raise InputError(f"{texts.parent}: holds another corpus, with {named}, which would be lost; name another folder")
+        if row.file not in files.values() and _within(texts, row.file):
+            files[row.id] = row.file
+    return files
 
 
-def _dumps(item: object) -> str:
-    return msgspec.json.encode(item).decode()
+def name_files(texts: Path, ids: Sequence[str], files: Mapping[str, str]) -> dict[str, str]:
+    """The name of each text in the folder `texts`: the one that it has already, by id in `files`, else one that no file there has."""
+    others = [file.stem for file in texts.iterdir() if file.suffix.lower() == ".txt"] if texts.is_dir() else []
+    new = [id for id in ids if id not in files]
+    return {**files, **{id: f"{name}.txt" for id, name in zip(new, safe_names(new, reserved=others))}}
 
 
-def _write_text(document: Document, folder: Path, number: int, layers: list[str]) -> Text:
-    # An id may be anything, a file name may not: what is not plainly a name gets a number instead.
-    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", document.id)
-    name = f"{document.id}.txt" if plain else f"text-{number:06}.txt"
+def _encode_lines(items: Iterable[object]) -> bytes:
+    return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
+
+
+def _text_row(document: Document, name: str, layers: list[str]) -> Text:
+    """A document's line of corpus.jsonl."""
     raw = document.text.encode("utf-8")
-    (folder / name).write_bytes(raw)
     meta = dict(document.meta or {})
     about = {key: meta.pop(key) for key in ("language", "provenance", "rights") if isinstance(meta.get(key), str)}
     annotated = tuple(layer for layer in layers if getattr(document, layer) is not None)

@@ -44,6 +44,7 @@ import msgspec
 
 from evalkit.document import Document, Entity, Event, Span
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.files import write_atomically
 from evalkit.formats import Parsed, documents_of, jsonl
 from evalkit.formats.bins import Found, docs, vocabulary
 from evalkit.formats.losses import Losses
@@ -190,7 +191,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, lang: st
     packed = DocBin(store_user_data=True)
     for document in documents:
         packed.add(writer.doc(document))
-    path.write_bytes(packed.to_bytes())
+    write_atomically(path, packed.to_bytes())
 
 
 class Writer:

@@ -25,6 +25,7 @@ import msgspec
 
 from evalkit.document import Document, Entity
 from evalkit.errors import LoadError, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed, exported, jsonl
 from evalkit.formats.distinct import distinct
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
@@ -113,7 +114,7 @@ def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[s
 
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in exported.writable(distinct(documents, losses), losses, HELD, unannotated=True):
             line: dict[str, Any] = {"id": document.id, "text": document.text}

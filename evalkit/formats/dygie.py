@@ -30,6 +30,7 @@ import msgspec
 
 from evalkit.document import Argument, Document, Entity, Event, Span
 from evalkit.errors import InputError, LoadError, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed
 from evalkit.formats.distinct import SAME, distinct
 from evalkit.formats.indices import Indexed, rebuilt
@@ -146,7 +147,7 @@ def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
 
 def write(documents: Iterable[Document], path: Path, losses: Losses, *, dataset: str = "evalkit") -> None:
     """One line a document."""
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         for document in distinct(documents, losses, trimmed=True):
             if answered(document, losses):
                 count_rest(document, losses, HELD)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError, shown
+from evalkit.frontmatter import parse_yaml, split_front_matter
 
 
 def name_of(path: Path) -> str:
@@ -30,6 +31,8 @@ def loaded(path: Path, *, config: str | None, split: str | None, revision: str |
     name = name_of(path)
     if not is_remote(path) and not path.is_dir():
         raise InputError(f"{name}: no such folder; a data set on the Hub is written hf://OWNER/NAME")
+    if not is_remote(path):
+        _check_readme(path / "README.md")
     with quiet(name):
         found = _from_disk(path) or _from_anywhere(name if is_remote(path) else str(path.resolve()), config, revision)
     splits = list(found)
@@ -38,6 +41,14 @@ def loaded(path: Path, *, config: str | None, split: str | None, revision: str |
     if split is not None and split not in splits:
         raise InputError(f"{name}: no split {shown(split)}; splits: {', '.join(splits)}")
     return found[split or splits[0]], split or splits[0]
+
+
+def _check_readme(path: Path) -> None:
+    """Refuse a card whose YAML `datasets` should not read: see frontmatter.py."""
+    if path.is_file():
+        front = split_front_matter(path.read_bytes().decode("utf-8", "replace"))
+        if front is not None:
+            parse_yaml(front.block, str(path), "metadata")
 
 
 def _from_disk(path: Path) -> Any:

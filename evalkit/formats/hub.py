@@ -25,13 +25,14 @@ import msgspec
 
 from evalkit.document import LAYERS, Document, Entity
 from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.files import write_folder
 from evalkit.formats import Parsed, jsonl
 from evalkit.formats.fetching import is_remote, loaded, name_of, quiet
 from evalkit.formats.losses import Losses
 from evalkit.formats.table import CONFIGS, card_data, columns, dates, features, rows
 from evalkit.formats.withheld import Texts, texts_in, wrong
 from evalkit.json_keys import reject_duplicate_keys
-from evalkit.schema import Schema, load_schema
+from evalkit.schema import Schema, encode_schema, load_schema
 from evalkit.tags import Tags
 
 __all__ = ["CONFIGS", "columns", "documents_of", "features", "parsed", "rows", "schema_of", "to_datasets", "write"]
@@ -215,8 +216,8 @@ def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
             return None
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
-    """A folder that `datasets` loads, with a file for each config. Raises InputError where its README.md would replace another."""
+def write(documents: Iterable[Document], path: Path, losses: Losses, schema: Schema | None = None) -> None:
+    """A folder that `datasets` loads, with a file for each config, and a schema.json. Raises InputError where its README.md would replace another."""
     if is_remote(path):
         raise InputError(f"{name_of(path)}: what stands on the Hub is changed by `evalkit publish`; to write a folder, say hf:DIR")
     import yaml  # type: ignore[import-untyped]  # comes without types
@@ -232,14 +233,13 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
             raise InputError(f"{path}: holds another data set, which would be replaced; save into another folder")
     if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
         raise InputError(f"{path / 'README.md'} belongs to something else, and would be replaced; save into another folder")
-    (path / "data").mkdir(parents=True, exist_ok=True)
     count_digits(every, losses)
-    there = {of["config_name"] for of in card["configs"]}
-    for config, of in rows(every).items():
-        (path / "data" / f"{config}.jsonl").unlink(missing_ok=True)
-        if config in there:
-            (path / "data" / f"{config}.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in of))
-    (path / "README.md").write_text(readme, encoding="utf-8")
+    configs = {of["config_name"] for of in card["configs"]}
+    files: dict[str, bytes | None] = {} if schema is None else {"schema.json": encode_schema(schema)}
+    for config, found in rows(every).items():
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in found)
+        files[f"data/{config}.jsonl"] = lines if config in configs else None
+    write_folder(path, {**files, "README.md": readme.encode()})
 
 
 def count_digits(documents: Sequence[Document], losses: Losses) -> None:

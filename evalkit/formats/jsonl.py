@@ -19,6 +19,7 @@ import msgspec
 
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
 from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed
 from evalkit.formats.losses import Losses
 from evalkit.formats.units import Case, Offsets, Reading
@@ -210,7 +211,7 @@ def open_to_read(path: Path) -> Any:
 
 def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None) -> None:
     """One line a document, every span with its text."""
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in documents:
             writer.write(record(document))

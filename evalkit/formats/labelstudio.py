@@ -31,6 +31,7 @@ import msgspec
 
 from evalkit.document import Document, Entity
 from evalkit.errors import UnknownName, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed, exported
 from evalkit.formats.distinct import distinct
 from evalkit.formats.losses import Losses
@@ -77,11 +78,13 @@ def surfaces(path: Path) -> Iterable[Case]:
 def write(documents: Iterable[Document], path: Path, losses: Losses, *, answers: str = "annotations") -> None:
     """One line a task. What cannot be written is said above."""
     key = _known(answers)
-    with path.open("wb") as file:
-        for n, document in enumerate(exported.writable(distinct(documents, losses), losses, HELD, unannotated=True)):
-            task = {"id": n + 1, "data": _data(document, losses), key: [] if document.entities is None else [_annotation(document, key)]}
-            file.write((b",\n" if n else b"[\n") + msgspec.json.encode(task))
-        file.write(b"\n]\n" if file.tell() else b"[]\n")
+    written = 0
+    with replace_file(path) as file:
+        for document in exported.writable(distinct(documents, losses), losses, HELD, unannotated=True):
+            task = {"id": written + 1, "data": _data(document, losses), key: [] if document.entities is None else [_annotation(document, key)]}
+            file.write((b",\n" if written else b"[\n") + msgspec.json.encode(task))
+            written += 1
+        file.write(b"\n]\n" if written else b"[]\n")
 
 
 def _data(document: Document, losses: Losses) -> dict[str, Any]:

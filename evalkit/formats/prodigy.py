@@ -25,6 +25,7 @@ import msgspec
 
 from evalkit.document import Document, Entity
 from evalkit.errors import InputError, LoadError, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed, exported, jsonl
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
 from evalkit.formats.losses import Losses
@@ -150,7 +151,7 @@ def _stretch(span: Marked, raw: dict[str, Any], n: int, place: str, losses: Loss
 
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in exported.writable(documents, losses, HELD, unannotated=True):
             writer.write(_line(document, losses))

@@ -28,6 +28,7 @@ import msgspec
 
 from evalkit.document import Argument, Document, Entity, Event, Span
 from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.files import replace_file
 from evalkit.formats import Parsed
 from evalkit.formats.distinct import distinct
 from evalkit.formats.indices import Indexed, aligned, rebuilt
@@ -190,7 +191,7 @@ class Reading:
 
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document."""
-    with path.open("wb") as file:
+    with replace_file(path) as file:
         for document in distinct(documents, losses, trimmed=True):
             if answered(document, losses):
                 count_rest(document, losses, HELD)

@@ -148,8 +148,14 @@ class Asked:
 
     def noted(self) -> dict[str, Any]:
         """All of it, as the meta of an answer."""
-        notes = {"requests": self.requests, "retries": self.retries, "seconds": round(time.monotonic() - self.started, 3)}
-        return {**self.meta, RUN_NOTES: notes}
+        return {**self.meta, RUN_NOTES: self._notes()}
+
+    def log_entry(self, document: Document) -> dict[str, Any]:
+        """What asking took, for a document that has no answer."""
+        return {"id": document.id, **self._notes()}
+
+    def _notes(self) -> dict[str, Any]:
+        return {"requests": self.requests, "retries": self.retries, "seconds": round(time.monotonic() - self.started, 3)}
 
 
 class Asker:
@@ -170,10 +176,10 @@ class Asker:
         try:
             said = self._completion(document.text, asked)
         except Stopped as stop:
-            raise ModelError(self._told(stop)) from None
+            raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
         except Again as again:
             if again.stops:
-                raise ModelError(self._told(again)) from None
+                raise ModelError(self._told(again), [asked.log_entry(document)]) from None
             return self._failed(document, asked, again, again.kind)
         except Failed as failed:
             return self._failed(document, asked, failed, failed.kind)
@@ -199,7 +205,11 @@ class Asker:
     def _failed(self, document: Document, asked: Asked, error: Exception, kind: str) -> Document:
         tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
         told = one_line(self.manner.secrets.out_of(str(error))) + tries
-        self._in_a_row(kind, told)
+        try:
+            self._in_a_row(kind, told)
+        except ModelError as stop:
+            stop.notes.append(asked.log_entry(document))
+            raise
         return msgspec.structs.replace(document, failure=told, meta=asked.noted())
 
     def _in_a_row(self, kind: str, told: str) -> None:
