@@ -153,7 +153,8 @@ def write_folder(path: str | Path, contents: Mapping[str, bytes | None]) -> None
 
 
 def finish_folder(path: Path) -> None:
-    """Finish the change of a folder that a killed process had completed aside and not put in place yet. See the top of this module."""
+    """Finish the change of a folder that a killed process had completed aside and not put in place yet, and remove what it left."""
+    remove_leftovers(path)
     if (path / COMMIT).is_dir():
         _put_in_place(path)
 
@@ -343,7 +344,6 @@ def _can_exchange(target: Path) -> bool:
 
 def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
     """Write the new folder beside the old one and exchange them; False where the old one cannot be exchanged, and then it is as it was."""
-    remove_leftovers(target)
     new = _name_temporary(target)
     new.mkdir()
     descriptor = os.open(new, os.O_RDONLY) if os.name == "posix" else None
