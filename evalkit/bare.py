@@ -19,6 +19,7 @@ from evalkit.columns import DROPPED, Cells, Coding, Columns, Ints, pack
 from evalkit.counting import COUNTS, Block, any_twice, of_columns
 from evalkit.counts import Counts
 from evalkit.errors import InputError, escape_surrogates, shown
+from evalkit.formats.reading_options import signature_field
 from evalkit.intervals import Resampling, resampling_of
 from evalkit.label_maps import LabelMapOption, LabelMapping, LabelsOption, resolve_label_mapping
 from evalkit.metrics import Metric, named
@@ -282,6 +283,7 @@ def _counts(
     found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
     ranks = labels.ranks()
     label = ranks[found[1]] if len(ranks) else found[1]
+    read_options = {name: value for name, value in signed.items() if value != DEFAULT_TAG_OPTIONS[name]}
     fields = {
         "evalkit": evalkit_version(),
         "docs": f"{len(units)}/{len(units)}",
@@ -290,15 +292,9 @@ def _counts(
         **label_fields,
         "duplicates": "error",
         **sure,
-        **_read_field(signed),
+        **({"read": signature_field(read_options, read_options)} if read_options else {}),
     }
     return Counts(str(metric), tuple(sorted(labels)), units, found[0], label, found[2:], fields, aside, muc, len(units))
-
-
-def _read_field(options: dict[str, str]) -> dict[str, str]:
-    """The signature's field for reading options that differ from their defaults; no field where none does."""
-    changed = "+".join(f"{name}={value}" for name, value in options.items() if value != DEFAULT_TAG_OPTIONS[name])
-    return {"read": f"gold={changed},predicted={changed}"} if changed else {}
 
 
 def _reach(n: int, placed: Sequence[Placed]) -> Ints:

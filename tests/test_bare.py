@@ -74,7 +74,7 @@ def test_what_was_repaired_is_counted_and_signed():
     scores = score_tags([["B-A", "O"], ["O", "O"]], [["I-A", "O"], ["I-A", "B-B"]], repair="begin")["ner"]
 
     assert (scores.counts.set_aside["gold_repaired"], scores.counts.set_aside["predicted_repaired"]) == (0, 2)
-    assert scores.signature.endswith("|read:gold=repair=begin,predicted=repair=begin")
+    assert scores.signature.endswith("|read:gold=repair:begin,predicted=repair:begin")
     assert "Set aside: 2 improper predicted tags, repaired as the signature says (entities)" in str(score_tags([["B-A"], ["O"]], [["I-A"], ["I-A"]], repair="begin"))
 
 

@@ -189,7 +189,7 @@ def test_signatures_of_tags_and_spans():
     tags = score_tags([["B-A"], ["O"]], [["B-A"], ["O"]], tagging="IOB1", repair="begin")["ner"]
     spans = score_spans([[(0, 1, "A")]], [[]])["ner"]
 
-    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345", "read:gold=tagging=IOB1+repair=begin,predicted=tagging=IOB1+repair=begin"]
+    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345", "read:gold=repair:begin+tagging:IOB1,predicted=repair:begin+tagging:IOB1"]
     assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345"]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
     assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}

@@ -93,7 +93,7 @@ def test_dropped_duplicates_count_once_and_are_reported_everywhere(tmp_path, opt
         assert scores["entities/strict"].micro.gold == 2
         assert scores.about["conversion"]["gold"] == {"dropped": {"duplicates": 4}, "repaired": {}, "skipped": {}}
         assert "Read: gold: dropped 4 duplicates" in scores.warnings
-        assert "read:gold=duplicates=drop" in scores["entities/strict"].signature
+        assert "read:gold=duplicates:drop" in scores["entities/strict"].signature
         scores.save(result)
         assert Scores.load(result).about["conversion"] == scores.about["conversion"]
         assert json.loads(result.read_text())["conversion"]["gold"]["dropped"] == {"duplicates": 4}
@@ -111,7 +111,7 @@ def test_predicted_duplicates_stay_unless_they_are_dropped_on_demand(tmp_path):
     kept, dropped = (score(Corpus([ONCE]), where, "entities/strict") for where in (path, f"{path}?duplicates=drop"))
     assert (kept["entities/strict"].micro.fp, dropped["entities/strict"].micro.fp) == (1, 0)
     assert "read:" not in kept["entities/strict"].signature
-    assert "read:predicted=duplicates=drop" in dropped["entities/strict"].signature
+    assert "read:predicted=duplicates:drop" in dropped["entities/strict"].signature
 
 
 def test_one_option_under_two_names_and_unknown_values_are_refused(tmp_path):
@@ -140,7 +140,7 @@ def test_what_a_reader_did_reaches_python_result_report_and_stderr(tmp_path):
     scores = score(f"{path}?repair=begin", f"{path}?repair=begin")
     assert "Read: gold: repaired 2 improper tags, repaired as begin" in scores.warnings
     assert "Read: predicted: repaired 2 improper tags, repaired as begin" in scores.warnings
-    assert "read:gold=repair=begin,predicted=repair=begin" in scores["entities/strict"].signature
+    assert "read:gold=repair:begin,predicted=repair:begin" in scores["entities/strict"].signature
     printed = evalkit("score", f"{path}?repair=begin", f"{path}?repair=begin", "--save", result)
     assert "repaired: 2 improper tags" in printed.stderr
     assert json.loads(result.read_text())["conversion"]["predicted"]["repaired"] == {"improper tags, repaired as begin": 2}
@@ -190,7 +190,7 @@ def test_each_reading_option_gives_another_signature(format, option):
     signatures = {score(gold, predicted, "entities/strict", boot=0)["entities/strict"].signature for gold in (plain, other) for predicted in (plain, other)}
 
     assert len(signatures) == 4
-    assert [f"read:gold={option}={OTHER_VALUES[option]},predicted={option}=" in signature for signature in signatures].count(True) == 1
+    assert [f"read:gold={option}:{OTHER_VALUES[option]},predicted={option}:" in signature for signature in signatures].count(True) == 1
     with pytest.raises(InputError, match="read"):
         compare(score(plain, plain, "entities/strict", boot=0), score(plain, other, "entities/strict", boot=0))
     assert compare(score(other, plain, "entities/strict", boot=0), score(other, Corpus([ONCE], "b"), "entities/strict", boot=0)).differences

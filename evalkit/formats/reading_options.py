@@ -17,7 +17,7 @@ DUPLICATES = ("error", "drop")
 ALIASES = {"repeats": "duplicates"}
 OFFSETS = ("offsets", "ends", "newlines", "first", "form")  # options of readers that convert offsets
 WITHOUT_EFFECT = ("texts",)  # options that say where texts are, and change no number
-_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=|"})
+_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 
 class SplitOptions(NamedTuple):
@@ -58,9 +58,9 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
 
 
 def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> str:
-    """The field `read` of a signature, such as "gold=repair=begin+tagging=IOB1"; empty where both sides are read by default."""
+    """The field `read` of a signature, such as "gold=repair:begin+tagging:IOB1"; empty where both sides are read by default."""
     sides = {"gold": gold, "predicted": predicted}
-    return ",".join(f"{side}={'+'.join(f'{name}={value}' for name, value in options.items())}" for side, options in sides.items() if options)
+    return ",".join(f"{side}={'+'.join(f'{name}:{value}' for name, value in sorted(options.items()))}" for side, options in sides.items() if options)
 
 
 def _written(value: object) -> str:
