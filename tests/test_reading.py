@@ -207,4 +207,4 @@ def test_options_at_their_defaults_are_not_in_the_signature(format):
 
 def test_values_of_options_cannot_be_taken_for_other_fields():
     written = changed_options(location_of("labelstudio:x").module.parsed, {"annotator": "a+b=c,predicted=|model:x"})
-    assert written == {"annotator": "a%2Bb%3Dc%2Cpredicted%3D%7Cmodel:x"}
+    assert written == {"annotator": "a%2Bb%3Dc%2Cpredicted%3D%7Cmodel%3Ax"}
