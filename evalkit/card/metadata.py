@@ -19,11 +19,12 @@ def metadata(corpus: Corpus, part: Part, *, with_text: bool) -> dict[str, Any]:
 
 def dumped(data: dict[str, Any]) -> str:
     """The metadata as YAML, as huggingface_hub writes it."""
-    import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
     from huggingface_hub.repocard_data import DatasetCardData
 
-    text = str(DatasetCardData(**data).to_yaml())
-    return dump_yaml(yaml.safe_load(text)) if escape_controls(text, keep="\n") != text else text + "\n"
+    metadata = DatasetCardData(**data)
+    text = str(metadata.to_yaml())
+    # Not from the text: YAML takes some control characters in it for line breaks.
+    return dump_yaml(metadata.to_dict()) if escape_controls(text, keep="\n") != text else text + "\n"
 
 
 def holds_text(data: dict[str, Any]) -> bool:
