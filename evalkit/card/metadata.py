@@ -21,7 +21,7 @@ def dumped(data: dict[str, Any]) -> str:
     """The metadata as YAML, as huggingface_hub writes it."""
     from huggingface_hub.repocard_data import DatasetCardData
 
-    metadata = DatasetCardData(**data)
+    metadata: Any = DatasetCardData(**data)
     text = str(metadata.to_yaml())
     # Not from the text: YAML takes some control characters in it for line breaks.
     return dump_yaml(metadata.to_dict()) if escape_controls(text, keep="\n") != text else text + "\n"
