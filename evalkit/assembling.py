@@ -25,7 +25,7 @@ import msgspec
 from evalkit.corpus import Corpus
 from evalkit.croissant import File, croissant
 from evalkit.document import Document
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, shown, spell_option
 from evalkit.files import write_atomically
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.hub import count_digits
@@ -101,7 +101,7 @@ def check_quotes(folder: Path, files: Sequence[File], quotes: Quotes) -> None:
     """Search every file for words of the texts. Raises LoadError with each place that holds some."""
     found = list(quoted_in(folder, [file.path for file in files], quotes))
     if found:
-        raise LoadError(f"{line}; change it, or publish with the texts (--with-text)" for line in found)
+        raise LoadError(f"{line}; change it, or publish with the texts ({spell_option('with_text', True)})" for line in found)
 
 
 def _write(folder: Path, path: str, text: str) -> None:

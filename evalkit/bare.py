@@ -117,7 +117,10 @@ def _refuse_uneven(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> 
 
 def _refuse_lengths(gold: Ints, predicted: Ints, first: int) -> None:
     for at in np.flatnonzero(gold != predicted)[:1]:
-        raise InputError(f"sequence {first + at}: {gold[at]} tags of gold, {predicted[at]} predicted")
+        raise InputError(
+            f"sequence {first + at}: {gold[at]} tags of gold, {predicted[at]} predicted; both sides need one tag for each token: "
+            "tokenize them alike, or align the tokens and compare spans of characters with score_spans"
+        )
 
 
 Placed = tuple[Ints, Ints, Ints, Ints]  # document, start, end, label

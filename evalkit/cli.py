@@ -29,6 +29,7 @@ from evalkit.errors import (
     escape_controls_in_json,
     print_line,
     print_notice,
+    use_command_line_spelling,
 )
 from evalkit.evaluate import compare, score
 from evalkit.files import write_atomically
@@ -372,6 +373,7 @@ def main() -> None:
     if sys.stdout is None or sys.stderr is None:
         sys.exit(ENVIRONMENT)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    use_command_line_spelling()
     try:
         sys.exit(app(standalone_mode=False))
     except EvalkitError as error:
@@ -393,6 +395,8 @@ def main() -> None:
             raise
         print_notice(f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows where)")
         sys.exit(1)
+    finally:
+        use_command_line_spelling(on=False)
 
 
 def _is_usage_error(error: Exception) -> bool:

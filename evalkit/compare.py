@@ -27,7 +27,7 @@ import numpy as np
 from evalkit.columns import Ints
 from evalkit.counting import GOLD
 from evalkit.counts import Counts
-from evalkit.errors import InputError, UnknownName, escape_controls_in_json, shown
+from evalkit.errors import InputError, UnknownName, escape_controls_in_json, shown, spell_option
 from evalkit.intervals import MOST_REPLICATES, Resampling, ratios_of
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.render import RENDERERS, Report, Table, notebook
@@ -124,7 +124,7 @@ def compared(systems: Mapping[str, Scores], metrics: Sequence[Metric] | None = N
     if average not in COMPARED:
         raise UnknownName("average", average, COMPARED)
     if isinstance(permutations, bool) or not isinstance(permutations, int) or not 1 <= permutations <= MOST_REPLICATES:
-        raise InputError(f"permutations={shown(permutations)}: a whole number from 1 to {MOST_REPLICATES:,} would do")
+        raise InputError(f"{spell_option('permutations', permutations)}: a whole number from 1 to {MOST_REPLICATES:,} would do")
     chosen = _chosen(systems, metrics)
     _refuse_unlike(systems, chosen)
     how = next(iter(systems.values())).how

@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+import shlex
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,6 +48,7 @@ class LoadError(InputError):
     """A file that is not what it should be.
 
     `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says once how to fix those of one kind.
+    Advice with which several faults end stands once in the message, below them.
     """
 
     def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
@@ -54,8 +58,27 @@ class LoadError(InputError):
         self.more = more + len(every) - len(self.faults)
         tail = [f"and {self.more} more"] if self.more else []
         self.advice = list(advice)
-        lines = [*self.faults, *tail, *self.advice]
+        problems, shared = _share_advice(self.faults)
+        lines = [*problems, *tail, *shared, *self.advice]
         super().__init__("; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines))
+
+
+def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
+    """The faults without the advice that several of them end with, and that advice. Advice is what follows a semicolon."""
+    shared = Counter(ending for fault in faults for ending in _endings(fault))
+    problems, advice = [], dict[str, None]()
+    for fault in faults:
+        ending = next((ending for ending in _endings(fault) if shared[ending] > 1), "")
+        problems.append(fault.removesuffix(f"; {ending}") if ending else fault)
+        if ending:
+            advice[f"to fix: {ending}"] = None
+    return problems, list(advice)
+
+
+def _endings(fault: str) -> list[str]:
+    """What follows each semicolon of a fault that is not within quotes, the longest first."""
+    places = [found.end() for found in re.finditer("; ", fault)]
+    return [fault[place:] for place in places if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0]
 
 
 class DocumentError(InputError):
@@ -198,6 +221,52 @@ def print_line(line: str) -> None:
 def print_notice(line: str) -> None:
     """Print a line on stderr, where everything goes that is not a result, its control characters as escapes."""
     print(escape_controls(line, keep="\n"), file=sys.stderr)
+
+
+_on_command_line = False
+
+
+def use_command_line_spelling(*, on: bool = True) -> None:
+    """From now on messages name options as they are typed on the command line, not as keyword arguments of Python."""
+    global _on_command_line  # noqa: PLW0603 - a process has one command line, or none
+    _on_command_line = on
+
+
+def spell_option(name: str, value: object = None, *, of: str = "command") -> str:
+    """An option, with its value if there is one, as whoever reads the message gives it.
+
+    of: "command" for an option of a command or a function, "format" for one of a format, "model" for one of a model.
+
+    >>> print(spell_option("missing", "empty"), spell_option("tagging", "IOB1", of="format"), spell_option("timeout", 5, of="model"))
+    missing="empty" tagging="IOB1" timeout=5
+    >>> use_command_line_spelling()
+    >>> print(spell_option("missing", "empty"), spell_option("tagging", "IOB1", of="format"), spell_option("timeout", 5, of="model"))
+    --missing empty FILE?tagging=IOB1 -a timeout=5
+    >>> use_command_line_spelling(on=False)
+    """
+    if not _on_command_line:
+        return f"{name}={'' if value is None else _quote(value)}"
+    typed = "" if value is None else _type(value)
+    if of == "format":
+        return f"FILE?{name}={typed}"
+    if of == "model":
+        return f"-a {name}={typed}"
+    flag = f"--{name.replace('_', '-')}"
+    return flag if value is None or value is True else f"{flag} {typed}"
+
+
+def _quote(value: object) -> str:
+    """A value as it is written in Python, in double quotes."""
+    text = shown(value)
+    return text if '"' in text or "\\" in text else text.replace("'", '"')
+
+
+def _type(value: object) -> str:
+    """A value as it is typed in a shell, where a text needs quotes only if it holds more than words and signs."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, (list, dict)) else shown(value)
+    return shorten(text) if re.fullmatch(r"[\w./:+,@%=-]+", text) else shorten(shlex.quote(text))
 
 
 def advise_extra(extra: str) -> str:

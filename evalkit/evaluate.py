@@ -16,7 +16,7 @@ from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, refuse_invalid, schema_at
 from evalkit.document import Document
-from evalkit.errors import InputError, LoadError, UnknownName, escape_surrogates, shown
+from evalkit.errors import InputError, LoadError, UnknownName, escape_surrogates, shown, spell_option
 from evalkit.formats import location_of, validate_path
 from evalkit.formats.blocks import documents_at_most
 from evalkit.formats.losses import ConversionReport
@@ -87,7 +87,7 @@ def score(
     if missing == "refuse":
         missing = "error"
     if missing not in ("error", "empty"):
-        raise UnknownName("value", missing, ("error", "empty"), within="missing=")
+        raise UnknownName("value", missing, ("error", "empty"), within=spell_option("missing"))
     source = _source(gold, predicted, missing)
     asked = None if metrics is None else named(metrics)
     mapping, scored = resolve_label_mapping(labels, label_map, source.schema, flat_layer_of(asked)), _zones(zones)
@@ -179,7 +179,7 @@ def _scored(system: Scores | Corpus | str | Path, gold: Corpus | str | Path | No
     if isinstance(system, (str, Path)) and _is_result(system):
         return Scores.load(system)
     if gold is None:
-        raise InputError(f"{shown(str(system))}: predictions are compared over gold; name it (gold=, --gold), or give saved results (.json)")
+        raise InputError(f"{shown(str(system))}: predictions are compared over gold; name it ({spell_option('gold', 'CORPUS')}), or give saved results (.json)")
     return score(gold, system, metrics, **options)
 
 
@@ -215,6 +215,6 @@ def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
         return str(zones)
     names = [zones] if isinstance(zones, str) else list(zones) if isinstance(zones, Iterable) else [zones]
     if not all(isinstance(name, str) for name in names):
-        raise InputError(f"zones={shown(zones)}: primary, all, or names of zones would do")
+        raise InputError(f"{spell_option('zones', zones)}: primary, all, or names of zones would do")
     chosen = frozenset(str(name).strip() for name in names)
     return next(iter(chosen)) if chosen in ({"primary"}, {"all"}) else chosen

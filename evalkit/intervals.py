@@ -17,7 +17,7 @@ import numpy as np
 from evalkit.columns import Ints
 from evalkit.counting import GOLD, PREDICTED
 from evalkit.counts import Counts
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownName, spell_option
 from evalkit.metrics import SCHEMES, Metric
 from evalkit.stats import MOST_UNDEFINED, Floats, Interval, bca, percentile, resampled, unit_keys
 
@@ -60,12 +60,12 @@ class Resampling(NamedTuple):
 def resampling_of(documents: int, units: str, boot: int, seed: int, level: float) -> Resampling:
     """How sure we are to be, for so many documents. Raises InputError for numbers that cannot be, UnknownName for an unknown unit."""
     if units not in UNITS:
-        raise UnknownName("value", units, UNITS, within="units=")
+        raise UnknownName("value", units, UNITS, within=spell_option("units"))
     for name, value, least, most in (("boot", boot, 0, MOST_REPLICATES), ("seed", seed, 0, 2**63 - 1)):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InputError(f"{name}={shown(value)}: a whole number from {least} to {most:,} would do")
+            raise InputError(f"{spell_option(name, value)}: a whole number from {least} to {most:,} would do")
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < (1 + level) / 2 < 1:
-        raise InputError(f"level={shown(level)}: a number between 0 and 1 would do, such as 0.95")
+        raise InputError(f"{spell_option('level', level)}: a number between 0 and 1 would do, such as 0.95")
     drawn = units if units != "auto" else "sentences" if documents < FEW_DOCUMENTS else "documents"
     return Resampling(drawn, units, boot, seed, float(level), documents)
 

@@ -21,7 +21,7 @@ from evalkit.chunk import Chunk
 from evalkit.corpus import Corpus
 from evalkit.document import Document
 from evalkit.duplicates import ADVICE, find_duplicates
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, shown, spell_option
 from evalkit.formats import blocks
 from evalkit.schema import Schema
 
@@ -78,13 +78,13 @@ class Source:
         if answer is None:
             if self.missing == "error":
                 raise InputError(
-                    f"{self.model}: lacks document {shown(document.id)} of {self.name}; predict it, or count what is missing as empty with missing=empty"
+                    f"{self.model}: lacks document {shown(document.id)} of {self.name}; predict it, or count what is missing as empty with {spell_option('missing', 'empty')}"
                 )
             self.absent += 1
             return Document(document.id, document.text, failure=ABSENT)
         if answer.text != document.text:
             difference = _first_difference(document.text, answer.text)
-            raise InputError(f"{self.model}: document {shown(document.id)} has another text than in {self.name}: {difference}")
+            raise InputError(f"{self.model}: document {shown(document.id)} has another text than in {self.name}: {difference}{_advise_texts(document.text, answer.text)}")
         return answer
 
 
@@ -222,6 +222,16 @@ def _note(chunk: Chunk, seen: set[str], path: Path) -> None:
         if id in seen:
             raise LoadError([f"{path}: id: {shown(id)} stands for two documents; ids name one document each"])
         seen.add(id)
+
+
+def _advise_texts(gold: str, other: str) -> str:
+    """What to do about texts that differ only in their white space, as those of files with tokens do."""
+    if "".join(gold.split()) != "".join(other.split()):
+        return ""
+    return (
+        "; only the white space differs, as where tokens were joined or tokenized differently: read both files with the original texts "
+        f"({spell_option('texts', 'DIR', of='format')}), so that tokens are aligned with them"
+    )
 
 
 def _first_difference(gold: str, other: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from evalkit.counting import GOLD, PREDICTED
 from evalkit.counts import Counts
+from evalkit.errors import spell_option
 from evalkit.label_maps import MAPS_OF_LAYERS, format_label_map, list_labels
 from evalkit.layers import LAYERS
 from evalkit.metrics import Metric
@@ -133,7 +134,7 @@ def _compare_labels(sets: LabelSets) -> tuple[str, dict[str, str]]:
     """The warning of a layer ("" for none), and the map that would fit."""
     for side, labels, other, dropped in (("gold", sets.gold, sets.predicted, sets.gold_dropped), ("predicted", sets.predicted, sets.gold, sets.predicted_dropped)):
         if other and not labels and dropped:
-            return f"{sets.layer}: no {side} label is kept: labels= and label_map= drop all {dropped:,} {side} items; the other side keeps {list_labels(other)}", {}
+            return f"{sets.layer}: no {side} label is kept: {spell_option('labels')} and {spell_option('label_map')} drop all {dropped:,} {side} items; the other side keeps {list_labels(other)}", {}
     if not sets.gold or not sets.predicted:
         return "", {}
     if not set(sets.gold) & set(sets.predicted):

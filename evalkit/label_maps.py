@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.errors import InputError, UnknownName, shorten, shown
+from evalkit.errors import InputError, UnknownName, shorten, shown, spell_option
 from evalkit.schema import LabelMap, Schema
 
 OTHERS = "*"  # stands for all labels that a map does not name
@@ -146,7 +146,7 @@ def resolve_label_mapping(labels: LabelsOption, label_map: LabelMapOption, schem
         requested = _resolve_sides(label_map, schema, flat_layer)
     except UnknownName as error:
         if isinstance(labels, str) and label_map == labels:
-            raise InputError(f"{error}; labels=[{shown(labels)}] keeps the label {shown(labels)}") from None
+            raise InputError(f"{error}; {spell_option('labels', [labels])} keeps the label {shown(labels)}") from None
         raise
     sides = []
     for maps in requested:
@@ -164,13 +164,13 @@ def _split_labels(labels: LabelsOption, label_map: LabelMapOption) -> tuple[tupl
     is_pair = isinstance(labels, tuple) and len(labels) == 2 and not all(isinstance(each, str) for each in labels)
     if isinstance(labels, (str, Mapping)) or is_pair:
         if label_map is not None:
-            raise InputError(f"labels={shown(labels)} is a label map, and label_map= is given too: give the map as label_map=, and a list of labels to keep as labels=")
+            raise InputError(f"{spell_option('labels', labels)} is a label map, and {spell_option('label_map')} is given too: give the map as {spell_option('label_map')}, and a list of labels to keep as {spell_option('labels')}")
         return None, labels
     if not isinstance(labels, Iterable) or not all(isinstance(label, str) and label for label in labels):
-        raise InputError(f"labels={shown(labels)}: expected a list of labels to keep, such as ['PER', 'LOC']; label_map= takes a map")
+        raise InputError(f"{spell_option('labels', labels)}: expected a list of labels to keep, such as ['PER', 'LOC']; {spell_option('label_map')} takes a map")
     kept = tuple(sorted(set(labels)))
     if not kept:
-        raise InputError("labels=[]: expected at least one label to keep")
+        raise InputError(f"{spell_option('labels', labels)}: expected at least one label to keep")
     return kept, label_map
 
 
@@ -184,7 +184,7 @@ def _resolve_sides(label_map: LabelMapOption, schema: Schema | None, flat_layer:
     if isinstance(label_map, Sequence) and len(label_map) == 2 and all(side is None or isinstance(side, (str, Mapping)) for side in label_map):
         gold, predicted = ({} if side is None else maps_by_layer(side, schema, flat_layer) for side in label_map)
         return gold, predicted
-    raise InputError(f"label_map={shown(label_map)}: expected the name of a map in the schema, a map, or a pair of maps (gold, predicted)")
+    raise InputError(f"{spell_option('label_map', label_map)}: expected the name of a map in the schema, a map, or a pair of maps (gold, predicted)")
 
 
 def _keep_labels(label_map: LabelMap, kept: Sequence[str]) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownName, shown, spell_option
 from evalkit.layers import LAYERS
 
 
@@ -103,7 +103,7 @@ def named(metrics: str | Iterable[str | Metric]) -> list[Metric]:
     """The metrics of a list, or of a text with commas; each once."""
     names = metrics.replace(",", " ").split() if isinstance(metrics, str) else metrics
     if not isinstance(names, Iterable):
-        raise InputError(f"metrics={shown(metrics)}: names of metrics would do, such as entities/strict")
+        raise InputError(f"{spell_option('metrics', metrics)}: names of metrics would do, such as entities/strict")
     found = list(dict.fromkeys(map(Metric.of, names)))
     if not found:
         raise InputError(f"no metric was named; metrics: {', '.join(map(str, every_metric()))}")

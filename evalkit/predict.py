@@ -21,8 +21,9 @@ from msgspec.structs import replace
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.discreet import hidden, without
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, shown
+from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, shown, spell_option
 from evalkit.models import RUN_NOTES, Model, load_model
+from evalkit.models.malformed import refuse_malformed
 from evalkit.processes import in_processes
 from evalkit.runs import Run
 
@@ -46,11 +47,11 @@ class Way:
         for name in ("concurrency", "jobs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name}={shown(value)}: a whole number from 1 on would do")
+                raise InputError(f"{spell_option(name, value)}: a whole number from 1 on would do")
         if self.concurrency > 1 and self.jobs > 1:
-            raise InputError(f"concurrency={self.concurrency} and jobs={self.jobs}: give one of them")
+            raise InputError(f"{spell_option('concurrency', self.concurrency)} and {spell_option('jobs', self.jobs)}: give one of them")
         if self.max_failures is not None and (not isinstance(self.max_failures, int) or self.max_failures < 0):
-            raise InputError(f"max_failures={shown(self.max_failures)}: a whole number from 0 on would do")
+            raise InputError(f"{spell_option('max_failures', self.max_failures)}: a whole number from 0 on would do")
 
 
 def predict(
@@ -84,7 +85,7 @@ def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: A
     if extra := [id for id in loaded.knows or () if id not in corpus]:
         raise InputError(f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as {shown(extra[0])}")
     if concurrency > 1 and not loaded.waits:
-        raise InputError(f"{loaded.name}: concurrency={concurrency} is for a model that waits for an endpoint; jobs={concurrency} runs this one in processes")
+        raise InputError(f"{loaded.name}: {spell_option('concurrency', concurrency)} is for a model that waits for an endpoint; {spell_option('jobs', concurrency)} runs this one in processes")
     if loaded.suited is None:
         return loaded
     # What a kind was loaded from, and what it must not tell, stay true of the model that knows the schema.
@@ -96,7 +97,7 @@ def opened(folder: str | Path | None, model: Model, corpus: Corpus, *, retry_fai
     if folder is not None:
         return Run(folder, model, corpus, retry_failed=retry_failed)
     if retry_failed:
-        raise InputError("retry_failed: there is no run folder whose failures could be asked for again; name it")
+        raise InputError(f"{spell_option('retry_failed', True)}: there is no run folder whose failures could be asked for again; name it with {spell_option('run_dir', 'DIR')}")
     return contextlib.nullcontext()
 
 
@@ -114,7 +115,7 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
     rest = [document for document in corpus if document.id not in done]
     _refuse_more(failures, way)
     left = len(rest)
-    for answer in _log_stop(_answers(model, rest, corpus, way), model, run):
+    for answer in _log_stop(refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop.is_set), model, run):
         document, notes = _tidied(answer, corpus, model.secrets)
         yield run.add(document, notes) if run else document
         if document.failure is not None:
@@ -141,8 +142,8 @@ def _log_stop(answers: Iterator[Document], model: Model, run: Run | None) -> Ite
 def _refuse_more(failures: Sequence[Document], way: Way) -> None:
     if way.max_failures is not None and len(failures) > way.max_failures:
         one = failures[-1]
-        count = f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than max_failures={way.max_failures}"
-        raise PartialRun(f"{count}, such as {shown(one.id)}: {one.failure}; mend the cause and ask for them again (retry_failed), or allow more")
+        count = f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than {spell_option('max_failures', way.max_failures)}"
+        raise PartialRun(f"{count}, such as {shown(one.id)}: {one.failure}; mend the cause and ask for them again ({spell_option('retry_failed', True)}), or allow more")
 
 
 def _tidied(answer: Document, corpus: Corpus, secrets: Sequence[str]) -> tuple[Document, Mapping[str, Any] | None]:

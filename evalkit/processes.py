@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.document import Document
-from evalkit.errors import EvalkitError, InputError
+from evalkit.errors import EvalkitError, InputError, spell_option
 from evalkit.models import Model, load_model
 from evalkit.schema import Schema
 
@@ -56,7 +56,7 @@ def _parallel(model: Model, schema: Schema | None, batches: Iterable[Batch], job
         try:
             yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(delayed(_asked)(sent, schema, batch) for batch in batches)
         except _unpicklable() as error:
-            raise InputError(f"{model.name}: cannot be sent to another process ({error}); name it, as in file.py:function, or leave jobs out") from None
+            raise InputError(f"{model.name}: cannot be sent to another process ({error}); name it, as in file.py:function, or leave out {spell_option('jobs')}") from None
 
 
 def _alone(model: Model, schema: Schema | None, document: Document) -> Document:

@@ -24,7 +24,7 @@ from evalkit.card import faults
 from evalkit.corpus import Corpus
 from evalkit.croissant import File
 from evalkit.discreet import hidden
-from evalkit.errors import EvalkitError, InputError, LoadError, shown
+from evalkit.errors import EvalkitError, InputError, LoadError, shown, spell_option
 from evalkit.summary import many
 
 T = TypeVar("T")
@@ -44,11 +44,11 @@ def tag_of(corpus: Corpus, tag: str | None = None) -> str:
     """The tag of a version: as asked, or v and the version of the schema. Raises InputError where there is none."""
     if tag is not None:
         if not _TAG.fullmatch(tag) or ".." in tag or tag.endswith((".", ".lock", "/")):
-            raise InputError(f"--tag {shown(tag)}: letters, digits, and . _ - between them would do")
+            raise InputError(f"{spell_option('tag', tag)}: letters, digits, and . _ - between them would do")
         return tag
     version = corpus.schema.version if corpus.schema else ""
     if not _VERSION.fullmatch(version):
-        raise InputError(f"schema.json: version: {shown(version)} makes no tag: a version such as 1.0.0 would do, or --tag")
+        raise InputError(f"schema.json: version: {shown(version)} makes no tag: a version such as 1.0.0 would do, or {spell_option('tag', 'NAME')}")
     return f"v{version}"
 
 
@@ -74,7 +74,7 @@ def publish(
     if not _REPO.fullmatch(repo) or any(sign in repo for sign in ("--", "..")) or repo.endswith((".git", "-", ".")) or "-/" in repo or "./" in repo:
         raise InputError(f"{shown(repo)}: name the data set as OWNER/NAME, in letters, digits, and single . _ - between them")
     if create_pr and (tag is not None or revision is not None):
-        raise InputError("--create-pr: a pull request goes to main and gets no tag; publish without it to tag a version or change a branch")
+        raise InputError(f"{spell_option('create_pr', True)}: a pull request goes to main and gets no tag; publish without it to tag a version or change a branch")
     wrong = list(faults(card, corpus, with_text=with_text))
     if wrong:
         raise LoadError(wrong)
@@ -141,7 +141,7 @@ class Hub:
         if there is None:
             yield self.created(private=private)
         elif private and not there.private:
-            raise InputError(f"{self.repo}: is there already, and public; make it private in its settings, or publish without --private")
+            raise InputError(f"{self.repo}: is there already, and public; make it private in its settings, or publish without {spell_option('private', True)}")
         at = self.tagged(made, tag) if there is not None and tag else None
         if at and not self.differing(made, self.revision):
             yield f"{self.repo}: {self.revision} holds these files already, as {tag} ({at[:8]}); nothing was sent"
@@ -185,7 +185,7 @@ class Hub:
             return None
         differing = self.differing(made, tag)
         if differing:
-            raise InputError(f"{self.repo}: {tag} is there ({at[:8]}) with other files ({', '.join(differing[:3])}); raise the version in schema.json, or name a --tag")
+            raise InputError(f"{self.repo}: {tag} is there ({at[:8]}) with other files ({', '.join(differing[:3])}); raise the version in schema.json, or name one with {spell_option('tag', 'NAME')}")
         return str(at)
 
     def differing(self, made: Assembled, revision: str) -> list[str]:

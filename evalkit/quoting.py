@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import LAYERS, Document
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, shown, spell_option
 from evalkit.formats.losses import Losses
 from evalkit.schema import Schema
 
@@ -102,7 +102,7 @@ def _refuse_quoting_ids(document: Document, plain: str) -> None:
         for index, mark in enumerate(getattr(document, layer) or ()):
             found = words(mark.id or "")
             if len(found) > 1 and f" {' '.join(found)} " in plain:
-                raise InputError(f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands in the text; another id would do, or publishing with the texts (--with-text)")
+                raise InputError(f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands in the text; another id would do, or publishing with the texts ({spell_option('with_text', True)})")
 
 
 def _marks(document: Document, layer: str, quotes: Quotes, plain: str, declared: Mapping[str, Any], losses: Losses) -> Iterator[Any]:

@@ -46,6 +46,9 @@ def beginning(run: Run | None, gold: Corpus) -> Iterator[str]:
         yield f"{run.folder}: dropped a last line of {run.torn:,} bytes that was not written to its end"
     if run and run.changed:
         yield f"{run.folder}: other versions than before: {', '.join(run.changed)}; its answers come from both"
+    if run and run.moved:
+        before, now = run.moved
+        yield f"{run.folder}: the endpoint was {before} and is now {now}: answers of both count as those of one model; name another folder if they are not"
     if run and run.done:
         failed = sum(document.failure is not None for document in run.done.values())
         told = f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""

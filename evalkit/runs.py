@@ -8,7 +8,9 @@ A run folder holds
 
 Each prediction carries a key, the digest of the model's name, its settings, and the document's id and text. Run again, the folder
 gives back what it holds, and only the rest is asked for. Another model or other settings are refused, and so is a corpus that lacks
-a document of the folder or has another text for it; new documents are simply asked for. When a run ends, its predictions are put in
+a document of the folder or has another text for it; new documents are simply asked for. An endpoint may have moved to another host or
+port, as a server does that is started again: its answers count as those of the model that is named, `moved` says so, and the session in
+run.json keeps the address. Another path or protocol is another endpoint. When a run ends, its predictions are put in
 the order of the corpus, so that they are the same bytes however often it was broken off.
 """
 
@@ -25,6 +27,7 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -38,7 +41,7 @@ from evalkit.formats.jsonl import parsed, record
 from evalkit.models import Model
 from evalkit.version import evalkit_version
 
-KEY = "key"
+KEY, ADDRESS = "key", "base_url"
 FIRST_FILES = (".lock", ".run.json.new")  # that a run has left which was killed before it had a run.json; the second of earlier versions
 RESUME = "; what was answered before is kept: make room, and run the same command again to resume"
 SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
@@ -64,7 +67,7 @@ class Run:
     """An open run folder.
 
     `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line that were dropped; `changed`: the
-    packages whose versions are others than before.
+    packages whose versions are others than before; `moved`: the addresses of an endpoint, before and now, if they differ.
     """
 
     def __init__(self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False) -> None:
@@ -76,6 +79,7 @@ class Run:
         self.done: dict[str, Document] = {}
         self.torn = 0
         self.changed: list[str] = []
+        self.moved: tuple[str, str] | None = None
         self._refuse_others()
         with name_errors(self.folder, RESUME):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -161,6 +165,12 @@ class Run:
             msgspec.convert(known, _Record)
         except msgspec.MsgspecError as error:
             raise InputError(f"{path}: is no record of a run: {error}; name another folder") from None
+        now = self._settings["settings"]
+        before = known.get("settings") or {}
+        if is_moved(before.get(ADDRESS), now.get(ADDRESS)):
+            # The first address stays in the settings, and with it the keys of all answers.
+            self.moved = (before[ADDRESS], now[ADDRESS])
+            self._settings = {**self._settings, "settings": {**now, ADDRESS: before[ADDRESS]}}
         differing = list(differences(known, self._settings))
         if differing:
             raise InputError(f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder")
@@ -169,7 +179,8 @@ class Run:
     def _begin(self) -> None:
         now, before = versions(self._model.packages), self._known.get("versions", {})
         self.changed = [f"{name} {before[name]}, now {now[name]}" for name in now if name in before and before[name] != now[name]]
-        session = {"started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "versions": now}
+        address = {ADDRESS: self.moved[1]} if self.moved else {}
+        session = {**address, "started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "versions": now}
         sessions = [*self._known.get("sessions", ()), session]
         self._known |= {
             **self._settings,
@@ -267,6 +278,18 @@ def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[st
     for name in dict.fromkeys([*before, *after]):
         if before.get(name) != after.get(name):
             yield f"{name}: {shown(before.get(name))}, now {shown(after.get(name))}"
+
+
+def is_moved(before: object, now: object) -> bool:
+    """Whether two addresses differ in host and port alone.
+
+    >>> is_moved("http://127.0.0.1:8000/v1", "http://node7:8001/v1"), is_moved("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v2")
+    (True, False)
+    """
+    if not isinstance(before, str) or not isinstance(now, str) or before == now:
+        return False
+    one, other = urlsplit(before), urlsplit(now)
+    return bool(one.netloc and other.netloc) and one._replace(netloc="") == other._replace(netloc="")
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.chunk import Codes, Ints
-from evalkit.errors import InputError, UnknownName, escape_surrogates, shown
+from evalkit.errors import InputError, UnknownName, escape_surrogates, shown, spell_option
 
 Mask = NDArray[np.bool_]
 TAGGINGS = ("IOB2", "IOB1", "BIOES", "BILOU")
@@ -187,7 +187,7 @@ class Tags:
         improper = neighbours.improper(self.tagging)
         if self.repair == "error" and improper.any():
             at = int(np.flatnonzero(improper)[0])
-            raise InputError(self._told(read, at, int(sequence[at]), neighbours, borders, side, shift))
+            raise InputError(self._explain(read, at, int(sequence[at]), neighbours, borders, side, shift))
         first, last = np.flatnonzero(opens), np.flatnonzero(closes)
         if self.repair == "discard":
             bad = np.concatenate([[0], np.cumsum(improper)])
@@ -196,15 +196,47 @@ class Tags:
         begins = borders[sequence[first]]
         return Tagged(sequence[first], read.where[first] - begins, read.where[last] + 1 - begins, read.label[first], int(improper.sum()))
 
-    def _told(self, read: Read, at: int, sequence: int, neighbours: Neighbours, borders: Ints, side: str, shift: int) -> str:
+    def _explain(self, read: Read, at: int, sequence: int, neighbours: Neighbours, borders: Ints, side: str, shift: int) -> str:
         names = list(self._codes)
-        tag = names[read.code[at]]
         place = int(read.where[at] - borders[sequence])
-        previous = names[read.code[at - 1]] if neighbours.before[at] != OUTSIDE else "O" if place else "the start"
-        return (
-            f"{side} tags: sequence {shift + sequence}, token {place}: {tag!r} after {previous!r} is improper {self.tagging}; mend it, or name a repair: "
-            f"{', '.join(repair for repair in REPAIRS if repair != 'error')}"
-        )
+        before = names[read.code[at - 1]] if neighbours.before[at] != OUTSIDE else "O" if place else None
+        after = None
+        if place + 1 < read.lengths[sequence]:
+            follows = at + 1 < len(read.where) and read.where[at + 1] == read.where[at] + 1
+            after = names[read.code[at + 1]] if follows else "O"
+        fault = explain_invalid(self.tagging, before, names[read.code[at]], after)
+        return f"{side} tags: sequence {shift + sequence}, token {place}: {fault}; {advise_repair()}"
+
+
+def explain_invalid(tagging: str, before: str | None, tag: str, after: str | None) -> str:
+    """Why the tags around it do not allow a tag, and which ones would; `before` and `after` are None at the ends of a sentence.
+
+    >>> explain_invalid("BIOES", None, "B-LOC", "E-ORG")
+    "'B-LOC' is followed by 'E-ORG', which is invalid BIOES: I-LOC or E-LOC is expected after it"
+    >>> explain_invalid("IOB2", "O", "I-PER", None)
+    "'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is expected before it"
+    """
+    letter, _, label = tag.partition("-")
+    prefixes = _PREFIXES[tagging]
+    kind, of_label = prefixes[letter], f"-{label}"
+    opening = [name for name, of in prefixes.items() if of in (BEGIN, INSIDE)]
+    closing = [name for name, of in prefixes.items() if of in (INSIDE, END)]
+    opened = before is not None and before.partition("-")[0] in opening and before.partition("-")[2] == label
+    found = f"{shown(tag)} is preceded by {shown(before)}" if before is not None else f"{shown(tag)} begins the sentence"
+    if tagging == "IOB1":
+        return f"{found}, which is invalid IOB1: I{of_label} is expected, since B- begins a span only right after another of its label"
+    if kind in (INSIDE, END) and not opened:
+        expected, side = opening, "before"
+    else:
+        found = f"{shown(tag)} is followed by {shown(after)}" if after is not None else f"{shown(tag)} ends the sentence"
+        expected, side = closing, "after"
+    return f"{found}, which is invalid {tagging}: {' or '.join(name + of_label for name in expected)} is expected {side} it"
+
+
+def advise_repair(*, of: str = "command") -> str:
+    """What can be done about invalid tags. of: what tag repair is an option of (see `spell_option`)."""
+    repairs = [repair for repair in REPAIRS if repair != "error"]
+    return f"correct them, or choose a tag repair: {spell_option('repair', repairs[0], of=of)}, {' or '.join(repairs[1:])}"
 
 
 def _strings(tags: Sequence[Any], side: str) -> Sequence[str]:

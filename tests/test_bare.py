@@ -63,7 +63,7 @@ def test_proper_tags_say_their_spans(tagging):
 
 @pytest.mark.parametrize(("tagging", "tags", "at", "spans"), IMPROPER)
 def test_improper_tags_are_an_error_or_repaired_as_named(tagging, tags, at, spans):
-    with pytest.raises(InputError, match=rf"predicted tags: sequence 1, token {at}: '{tags[at]}' after .* is improper {tagging}; mend it, or name a repair: discard, begin, conlleval"):
+    with pytest.raises(InputError, match=rf"predicted tags: sequence 1, token {at}: '{tags[at]}' .*, which is invalid {tagging}: .* is expected.*; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval$"):
         score_tags([["O"], ["O", "O", "O"]], [["O"], tags], tagging=tagging)
     for repair, expected in spans.items():
         assert spans_said(tags, 3, tagging=tagging, repair=repair) == expected

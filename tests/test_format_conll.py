@@ -19,10 +19,10 @@ from evalkit.tags import REPAIRS, TAGGINGS, Tags
 
 FEW = settings(max_examples=80, deadline=None)
 NOT_EVERY = "; no tagging fits all tags of the file"
-REPAIR = "mend it, or name a repair: discard, begin, conlleval"
+REPAIR = 'correct them, or choose a tag repair: repair="discard", begin or conlleval'
 WANTED = "every line needs a token and a tag"
 ANY = f"{WANTED}, and spaces and tabs alone separate columns"
-TABS = f"{ANY}; separator=tab would do if tokens hold spaces"
+TABS = f'{ANY}; separator="tab" would do if tokens hold spaces'
 
 
 @pytest.fixture
@@ -147,17 +147,16 @@ BAD = [
     ("Ada\u00a0B-PER\n", f"f.conll:1: 1 column: 'Ada\\xa0B-PER'; {ANY}"),
     ("Ada B-PER\n\f\nmet O\n", f"f.conll:2: 1 column, but 2 on line 1: '\\x0c'; {ANY}"),
     ("Ada B-PER\n\u3000\nmet O\n", f"f.conll:2: 1 column, but 2 on line 1: '\\u3000'; {ANY}"),
-    ("Ada B-PER\n# text = it is\n", "f.conll:2: 5 columns, but 2 on line 1: '# text = it is'; comments=true would do if lines that begin with # are comments"),
-    ("a O\nAda I-PER\nmet O\n", f"f.conll:2: 'I-PER' after 'O', before 'O' of the sentence, is improper IOB2; {REPAIR}; tagging=IOB1 fits all tags of the file"),
-    ("Ada B-PER\nParis I-LOC\n", f"f.conll:2: 'I-LOC' after 'B-PER', at the end of the sentence, is improper IOB2; {REPAIR}{NOT_EVERY}"),
-    ("Ada B-PER\n\nBo I-PER\n", f"f.conll:3: 'I-PER' at the start, at the end of the sentence, is improper IOB2; {REPAIR}{NOT_EVERY}"),
+    ("Ada B-PER\n# text = it is\n", "f.conll:2: 5 columns, but 2 on line 1: '# text = it is'; comments=True would do if lines that begin with # are comments"),
+    ("a O\nAda I-PER\nmet O\n", f"f.conll:2: 'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is expected before it; {REPAIR}; tagging=\"IOB1\" fits all tags of the file"),
+    ("Ada B-PER\nParis I-LOC\n", f"f.conll:2: 'I-LOC' is preceded by 'B-PER', which is invalid IOB2: B-LOC or I-LOC is expected before it; {REPAIR}{NOT_EVERY}"),
+    ("Ada B-PER\n\nBo I-PER\n", f"f.conll:3: 'I-PER' begins the sentence, which is invalid IOB2: B-PER or I-PER is expected before it; {REPAIR}{NOT_EVERY}"),
     ("Ada B-PER\nmet X-PER\n", f"f.conll:2: 'X-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}"),
-    ("Ada U-PER\nmet O\n", "f.conll:1: 'U-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=BILOU fits all tags of the file"),
-    ("Ada S-PER\n", "f.conll:1: 'S-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=BIOES fits all tags of the file"),
+    ("Ada U-PER\nmet O\n", "f.conll:1: 'U-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=\"BILOU\" fits all tags of the file"),
+    ("Ada S-PER\n", "f.conll:1: 'S-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=\"BIOES\" fits all tags of the file"),
     (
         "Ada U-PER\nBo S-PER\n",
-        f"f.conll:1: 'U-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}\n"
-        f"f.conll:2: 'S-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}",
+        f"f.conll:1: 'U-PER' is no IOB2 tag\nf.conll:2: 'S-PER' is no IOB2 tag\nto fix: O, B-LABEL, I-LABEL would do{NOT_EVERY}",
     ),
     ("Ada B-PER\nmet o\n", "f.conll:2: 'o' is no IOB2 tag; O, B-LABEL, I-LABEL would do; did you mean 'O'?"),
     ("Ada b-PER\n", "f.conll:1: 'b-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; did you mean 'B-PER'?"),
@@ -298,7 +297,7 @@ def test_what_can_be_read_only_once_is_not_read_again_to_say_what_fits():
     os.write(write, b"Ada I-PER\n")
     os.close(write)
 
-    with pytest.raises(LoadError, match=r"is improper IOB2; mend it, or name a repair: discard, begin, conlleval$"):
+    with pytest.raises(LoadError, match=r"is invalid IOB2: .*; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval$"):
         load_corpus(f"conll:/dev/fd/{read}")
 
     os.close(read)
@@ -345,7 +344,7 @@ def test_a_document_is_written_with_its_id_and_an_empty_line_after_each_sentence
     text, losses = written([marked("“[Ada Lovelace|PER]” left [Paris|LOC]. Bo did.", id="d1")])
 
     assert text == "-DOCSTART- (d1)\tO\n\n“\tO\nAda\tB-PER\nLovelace\tI-PER\n”\tO\nleft\tO\nParis\tB-LOC\n.\tO\n\nBo\tO\ndid\tO\n.\tO\n\n"
-    assert losses.counts == {"texts of which the tokens alone are written (text=inline keeps them)": 1}
+    assert losses.counts == {"texts of which the tokens alone are written (?text=inline keeps them)": 1}
 
 
 def test_the_text_can_be_written_as_a_comment(written):
@@ -624,4 +623,5 @@ def test_the_command_line_answers_a_bad_file_with_one_line(tmp_path):
     done = subprocess.run([sys.executable, "-m", "evalkit.cli", "validate", str(tmp_path / "in.conll")], capture_output=True, text=True, check=False)
 
     assert (done.returncode, "Traceback" in done.stderr + done.stdout) == (2, False)
-    assert "in.conll:1: 'I-PER' at the start, at the end of the sentence, is improper IOB2" in done.stderr + done.stdout
+    assert "in.conll:1: 'I-PER' begins the sentence, which is invalid IOB2: B-PER or I-PER is expected before it" in done.stderr
+    assert "FILE?repair=discard, begin or conlleval; FILE?tagging=IOB1 fits all tags of the file" in done.stderr

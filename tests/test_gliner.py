@@ -180,11 +180,11 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": "person"}, r"labels='person': a list such as \[\"PERSON\"\], or a mapping of prompts to labels, would do"),
+        ({"labels": "person"}, r'labels="person": a list such as \["PERSON"\], or a mapping of prompts to labels, would do'),
         ({"labels": [""]}, "labels=.*: a list such as"),
         ({"labels": {"person": 3}}, "labels=.*: a list such as"),
         ({"threshold": 2}, "threshold=2: a number from 0 to 1 would do"),
-        ({"threshold": "high"}, "threshold='high': a number from 0 to 1 would do"),
+        ({"threshold": "high"}, 'threshold="high": a number from 0 to 1 would do'),
         ({"window": 0}, "window=0: a whole number from 1 to 384 would do"),
         ({"window": 10, "overlap": 6}, "overlap=6: a whole number from 0 to 5, half of the window, would do"),
     ],

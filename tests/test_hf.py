@@ -247,7 +247,7 @@ def test_a_pipeline_that_was_loaded_is_known_by_its_models_name(tmp_path):
 
     assert (model.name, model.settings) == (f"hf:{folder}", load_model(f"hf:{folder}").settings)
     assert found(model, TEXT) == [(word, "ORG") for word in CAPITALISED]
-    with pytest.raises(InputError, match="device='cpu': a pipeline is on a device already"):
+    with pytest.raises(InputError, match='device="cpu": a pipeline is on a device already'):
         load_model(pipeline(folder, folder), device="cpu")
 
 

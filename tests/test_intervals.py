@@ -320,7 +320,7 @@ def test_attached_parts_and_relations_have_intervals_too():
         ({"units": "words"}, "no value 'words' in 'units='; values: auto, documents, sentences"),
         ({"boot": -1}, "boot=-1: a whole number from 0 to 10,000,000 would do"),
         ({"boot": 2.5}, "boot=2.5: a whole number"),
-        ({"seed": "x"}, "seed='x': a whole number"),
+        ({"seed": "x"}, 'seed="x": a whole number'),
         ({"level": 0.9999999999999999}, "a number between 0 and 1 would do"),
         ({"boot": 10**13}, "boot=10000000000000: a whole number"),
         ({"level": 95}, "level=95: a number between 0 and 1 would do, such as 0.95"),

@@ -240,7 +240,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
     ("arguments", "code", "message"),
     [
         (["-m", "exec:./nowhere"], 2, "evalkit: exec:./nowhere: no program './nowhere' there"),
-        (["-m", "exec:cat", "-a", "timeout=soon"], 2, "evalkit: exec: timeout='soon': a number of seconds above 0 would do"),
+        (["-m", "exec:cat", "-a", "timeout=soon"], 2, "evalkit: exec: -a timeout=soon: a number of seconds above 0 would do"),
         (["-m", "exec:cat", "-a", "speed=3"], 2, "evalkit: exec models: got an unexpected keyword argument 'speed'"),
     ],
 )

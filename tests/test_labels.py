@@ -230,7 +230,7 @@ def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
         ({"labels": 5}, "^labels=5: expected a list of labels to keep, such as"),
         ({"labels": []}, "^labels=\\[\\]: expected at least one label to keep"),
         ({"labels": ["A", ""]}, "^labels=.*: expected a list of labels"),
-        ({"labels": "PER"}, r"^no label map 'PER'; label maps: none; labels=\['PER'\] keeps the label 'PER'$"),
+        ({"labels": "PER"}, r"""^no label map 'PER'; label maps: none; labels=\["PER"\] keeps the label 'PER'$"""),
         ({"labels": {"A": "B"}, "label_map": {"A": "B"}}, "^labels=.* is a label map, and label_map= is given too"),
         ({"label_map": 5}, "^label_map=5: expected the name of a map in the schema, a map, or a pair"),
         ({"label_map": {"A": ""}}, "^label_map: 'A': '': expected a label, or None to drop it"),

@@ -39,7 +39,7 @@ from endpoint import (
 from marked import corpus
 
 from evalkit import Corpus, Document, Entity, InputError, Unplaced, load_corpus, load_model, predict, score
-from evalkit.errors import MissingPackage, ModelError
+from evalkit.errors import MissingPackage, ModelError, PartialRun
 from evalkit.formats.jsonl import write
 from evalkit.models import RUN_NOTES
 from evalkit.models.secret import Secrets
@@ -210,14 +210,65 @@ def test_a_host_that_does_not_exist_stops_the_run(monkeypatch):
         next(model.answer([Document("d", TEXT)]))
 
 
-def test_nobody_at_the_port_fails_the_document_after_all_retries():
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_nobody_at_the_port_stops_the_run_after_the_retries_of_the_first_document(concurrency):
+    with Endpoint() as gone:
+        pass
+    documents = Corpus([Document(f"d{n}", TEXT) for n in range(30)])
+
+    with pytest.raises(ModelError, match=rf"openai:test: connection: .*\(no answer from {re.escape(gone.url)} to 3 requests; is the server running, and the address right\?\)"):
+        predict(loaded(gone.url), documents, concurrency=concurrency)
+
+
+def test_an_endpoint_that_goes_away_later_fails_the_document_and_no_other():
+    with Endpoint() as endpoint:
+        model = loaded(endpoint.url)
+        first = next(model.answer([Document("d0", TEXT)]))
+
+    second = next(model.answer([Document("d1", TEXT)]))
+
+    assert first.failure is None
+    assert second.failure.startswith("connection: ")
+    assert (second.meta[RUN_NOTES]["requests"], second.meta[RUN_NOTES]["retries"]) == (3, ["connection", "connection"])
+
+
+def test_a_dead_endpoint_ends_the_command_with_the_connection_error_and_no_table(tmp_path):
+    write(corpus("[Ada|PER] met.", "[Bo|PER] left."), tmp_path / "gold.jsonl")
     with Endpoint() as gone:
         pass
 
-    document = asked(gone)
+    done = run(tmp_path, gone, "--run-dir", str(tmp_path / "run"))
 
-    assert (document.meta[RUN_NOTES]["requests"], document.meta[RUN_NOTES]["retries"]) == (3, ["connection", "connection"])
-    assert document.failure.startswith("connection: ")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert f"no answer from {gone.url} to 2 requests" in done.stderr.decode().splitlines()[-1]
+
+
+def test_an_endpoint_that_moved_to_another_port_goes_on_with_the_run(tmp_path, capsys):
+    gold = corpus("[Ada|PER] DOC-a", "[Bo|PER] DOC-b", "[Cy|PER] DOC-c")
+    answers = {"answer": lambda text: {"entities": []}}
+    with Endpoint(**answers, b=[reply(400)]) as first, pytest.raises(PartialRun):
+        predict(loaded(first.url), gold, run_dir=tmp_path / "run", max_failures=0)
+
+    with Endpoint(**answers) as second:
+        again = predict(loaded(second.url), gold, run_dir=tmp_path / "run", retry_failed=True)
+        assert second.requests == {"b": 1, "c": 1}
+        with pytest.raises(InputError, match="holds another run: base_url: "):
+            predict(loaded(second.url.replace("/v1", "/v2")), gold, run_dir=tmp_path / "run")
+
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert [document.failure for document in again] == [None] * 3
+    assert (record["settings"]["base_url"], [session.get("base_url") for session in record["sessions"]]) == (first.url, [None, second.url])
+
+
+def test_the_command_says_that_the_endpoint_moved(tmp_path):
+    write(corpus("[Ada|PER] met."), tmp_path / "gold.jsonl")
+    with Endpoint() as first:
+        run(tmp_path, first, "--run-dir", str(tmp_path / "run"))
+
+    with Endpoint() as second:
+        done = run(tmp_path, second, "--run-dir", str(tmp_path / "run"))
+
+    assert f"the endpoint was {first.url} and is now {second.url}: answers of both count as those of one model" in done.stderr.decode()
 
 
 def test_twenty_documents_that_fail_in_a_row_for_the_same_reason_stop_the_run():
@@ -378,6 +429,15 @@ def test_a_wait_that_is_asked_for_is_kept(monkeypatch):
     assert waits == [7.0, 60.0]
 
 
+def test_a_wait_is_announced_once_and_short_ones_are_not(monkeypatch, capsys):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+    with Endpoint(d=[too_many(Retry_After="0"), too_many(Retry_After="7"), too_many(Retry_After="9")]) as endpoint:
+        asked(endpoint, backoff=1.0, retries=4)
+
+    assert capsys.readouterr().err == "openai:test: 429: slow down; waits 7 s, then sends request 3 of at most 5\n"
+
+
 # ---- loading --------------------------------------------------------------------------------------------------------------
 
 
@@ -390,10 +450,10 @@ def test_a_wait_that_is_asked_for_is_kept(monkeypatch):
         ({"base_url": "http://example.org/v1"}, "http://example.org/v1 would get the key of OPENAI_API_KEY in the clear"),
         ({"timeout": 0}, "timeout=0: a number from 0.001 on would do"),
         ({"retries": 1.5}, "retries=1.5: a whole number from 0 on would do"),
-        ({"seed": "x"}, "seed='x': a whole number would do"),
+        ({"seed": "x"}, 'seed="x": a whole number would do'),
         ({"temperature": True}, "temperature=True: a number from 0 on would do"),
         ({"structure": "yaml"}, "no structure 'yaml'; structures: auto, schema, object, text"),
-        ({"labels": ""}, "labels='': names with commas"),
+        ({"labels": ""}, 'labels="": names with commas'),
         ({"labels": {"PER": 1}}, "names with commas, a list of names, or names with what they mean would do"),
         ({"layers": "events"}, "no layer 'events' in 'what the schema declares'; layers: entities"),
         ({"prompt": "/no/such/file"}, "no template can be read there: No such file"),
@@ -412,7 +472,7 @@ def test_a_model_needs_a_name_and_a_key_or_an_endpoint(monkeypatch):
 
     with pytest.raises(InputError, match="name a model after the colon"):
         load_model("openai:", labels="PER")
-    with pytest.raises(InputError, match="no key: set OPENAI_API_KEY in the environment, or base_url"):
+    with pytest.raises(InputError, match="no key: set OPENAI_API_KEY in the environment, or name an endpoint that needs none: base_url="):
         load_model("openai:test", labels="PER")
 
 

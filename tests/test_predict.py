@@ -130,7 +130,7 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
         with lock:
             return []
 
-    with pytest.raises(InputError, match=r"model: cannot be sent to another process \(.*\); name it, as in file.py:function, or leave jobs out"):
+    with pytest.raises(InputError, match=r"model: cannot be sent to another process \(.*\); name it, as in file.py:function, or leave out jobs="):
         predict(model, MANY, jobs=2)
 
 
@@ -138,10 +138,10 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
     ("wish", "message"),
     [
         ({"concurrency": 0}, "concurrency=0: a whole number from 1 on would do"),
-        ({"jobs": "two"}, "jobs='two': a whole number from 1 on would do"),
+        ({"jobs": "two"}, 'jobs="two": a whole number from 1 on would do'),
         ({"concurrency": 2, "jobs": 2}, "concurrency=2 and jobs=2: give one of them"),
         ({"max_failures": -1}, "max_failures=-1: a whole number from 0 on would do"),
-        ({"retry_failed": True}, "retry_failed: there is no run folder"),
+        ({"retry_failed": True}, "retry_failed=True: there is no run folder whose failures could be asked for again; name it with run_dir="),
     ],
 )
 def test_a_way_to_run_that_cannot_be_is_refused(wish, message):

@@ -124,7 +124,7 @@ class Assembled:
             name, number = unnumbered(role) if self._terms.numbered else (role, 1)
             seen[name] = seen.get(name, 0) + 1
             if name != role and number != seen[name]:
-                self._said.lost("numbers of roles (roles=exact keeps them)", frame.line)
+                self._said.lost("numbers of roles (?roles=exact keeps them)", frame.line)
             yield name, target
 
     def _name(self, id: str) -> str | None:

@@ -270,4 +270,4 @@ def _count_layers(documents: list[Document], found: set[str], losses: Losses) ->
             if given is None and layer in {"entities", *found}:
                 losses.add(f"layers of {layer} that were not annotated", where)
             elif given is not None and layer not in {"entities", *found}:
-                losses.add(f"empty layers of {layer} (layers={layer} in reading keeps them)", where)
+                losses.add(f"empty layers of {layer} (?layers={layer} in reading keeps them)", where)

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.document import Argument, Document, Entity, Event, Span
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, spell_option
 from evalkit.files import write_files, write_folder
 from evalkit.formats import Parsed
 from evalkit.formats.distinct import distinct
@@ -121,9 +121,9 @@ class Reader:
         found = self._placed(self._type(type) if type else NAMED)
         own = dict.fromkeys(fs.type.name for fs in self._annotations if not fs.type.name.startswith(BUILT_IN))
         if own and not found and not type:
-            raise InputError(f"no NamedEntity, but annotations of {', '.join(own)}; name one as type=, or type=NamedEntity if there are no entities")
+            raise InputError(f"no NamedEntity, but annotations of {', '.join(own)}; name one with {spell_option('type', 'NAME', of='format')}, or give {spell_option('type', 'NamedEntity', of='format')} if there are no entities")
         if not found and not type and UNKNOWN in self._losses.counts:
-            raise InputError("no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it as typesystem=")
+            raise InputError(f"no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it with {spell_option('typesystem', 'PATH', of='format')}")
         return tuple(_checked("entities", n, lambda fs: _entity(fs, feature), fs) for n, fs in enumerate(found))
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:

@@ -141,7 +141,7 @@ class Writer:
         _aside(document, self._losses)
         sentences, entities = self._laid(document)
         if not self._inline and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences) != text:
-            self._losses.add("texts of which the tokens alone are written (text=inline keeps them)", where)
+            self._losses.add("texts of which the tokens alone are written (?text=inline keeps them)", where)
         tags = iter(_tags(sentences, entities, LETTERS[self._tagging]))
         rows = ("".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence) for sentence in sentences)
         return "\n".join([self._head(document), *rows, ""])

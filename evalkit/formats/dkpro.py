@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalkit.document import Document, Entity, Event
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, shown, spell_option
 from evalkit.formats.losses import Losses
 from evalkit.formats.xmi import ARGUMENT, ARRAY, DESCRIBED, LINK, NAMED, PREDICATE, cassis, written
 
@@ -119,4 +119,4 @@ def check_xml(document: Document) -> None:
     others = [language(document) or "", *(identifier(entity) or "" for entity in document.entities or ())]
     for what, said in (("text", document.text), ("id", document.id), *(("label", one) for one in (*labels, *roles, *others))):
         if found := _NOT_XML.search(said):
-            raise InputError(f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()} cannot stand in XML; form=json would do")
+            raise InputError(f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()} cannot stand in XML; {spell_option('form', 'json', of='format')} would do")

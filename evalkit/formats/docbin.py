@@ -43,7 +43,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import Document, Entity, Event, Span
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import write_atomically
 from evalkit.formats import Parsed, documents_of, jsonl
 from evalkit.formats.bins import Found, docs, vocabulary
@@ -169,7 +169,7 @@ def _restored(record: dict[str, Any], text: str) -> Document:
     try:
         return jsonl.document_of(msgspec.convert({**record, "text": text}, jsonl.DocumentLine))
     except (DocumentError, msgspec.ValidationError) as error:
-        raise InputError(f"user_data[{RECORD!r}]: {error}; entities=ents reads the spans alone") from None
+        raise InputError(f"user_data[{RECORD!r}]: {error}; {spell_option('entities', 'ents', of='format')} reads the spans alone") from None
 
 
 def state(doc: Any) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, shown, spell_option
 from evalkit.frontmatter import parse_yaml, split_front_matter
 
 
@@ -37,7 +37,7 @@ def loaded(path: Path, *, config: str | None, split: str | None, revision: str |
         found = _from_disk(path) or _from_anywhere(name if is_remote(path) else str(path.resolve()), config, revision)
     splits = list(found)
     if split is None and len(splits) > 1:
-        raise InputError(f"{name}: several splits: {', '.join(splits)}; name one: split=")
+        raise InputError(f"{name}: several splits: {', '.join(splits)}; name one: {spell_option('split', 'NAME', of='format')}")
     if split is not None and split not in splits:
         raise InputError(f"{name}: no split {shown(split)}; splits: {', '.join(splits)}")
     return found[split or splits[0]], split or splits[0]
@@ -68,7 +68,7 @@ def _from_anywhere(name: str, config: str | None, revision: str | None) -> Any:
         known = datasets.get_dataset_config_names(name, revision=revision)
         config = "documents" if "documents" in known else known[0] if len(known) == 1 else None
         if config is None:
-            raise InputError(f"several configs: {', '.join(known)}; name one: config=")
+            raise InputError(f"several configs: {', '.join(known)}; name one: {spell_option('config', 'NAME', of='format')}")
     if Path(name).is_absolute():
         # Of a folder datasets keeps what it loaded before under the folder's name, whatever stands in it now: its cache is not used.
         with tempfile.TemporaryDirectory() as cache:

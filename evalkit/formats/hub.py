@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import LAYERS, Document, Entity
-from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.errors import DocumentError, InputError, LoadError, shown, spell_option
 from evalkit.files import write_folder
 from evalkit.formats import Parsed, jsonl
 from evalkit.formats.fetching import is_remote, loaded, name_of, quiet
@@ -36,7 +36,6 @@ from evalkit.schema import Schema, encode_schema, load_schema
 from evalkit.tags import Tags
 
 __all__ = ["CONFIGS", "columns", "documents_of", "features", "parsed", "rows", "schema_of", "to_datasets", "write"]
-TEXTS_WOULD_DO = "texts=DIR puts it back, from a folder that holds it (load_corpus(…, texts=DIR), or ?texts=DIR behind the name)"
 OURS = {"id", "sha256", "layers"}  # columns that only a config of documents has
 
 
@@ -63,7 +62,7 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
     text = row.get("text")
     if text is None:
         if texts is None:
-            raise InputError(f"document {shown(row['id'])} was published without its text; {TEXTS_WOULD_DO}")
+            raise InputError(f"document {shown(row['id'])} was published without its text; {spell_option('texts', 'DIR', of='format')} puts it back, from a folder that holds it")
         text = texts(row["sha256"], row["id"])
     if hashlib.sha256(text.encode()).hexdigest() != row["sha256"]:
         raise DocumentError(f"not the text that the sha256 {row['sha256']} was made of", document=row["id"], field="text")
@@ -112,7 +111,7 @@ def parsed(
 
 def _documents(name: str, dataset: Any, texts: Texts | None) -> Parsed:
     if texts is None and "text" not in dataset.column_names:
-        raise InputError(f"{name} was published without its text; {TEXTS_WOULD_DO}")
+        raise InputError(f"{name} was published without its text; {spell_option('texts', 'DIR', of='format')} puts it back, from a folder that holds it")
     try:
         every = list(dataset)
     except UnicodeDecodeError as fault:  # the package datasets finds it no sooner
@@ -147,7 +146,7 @@ class Tagged:
         labelled = [name for name, of in self.dataset.features.items() if hasattr(getattr(of, "feature", None), "names")]
         found = "ner_tags" if "ner_tags" in self.dataset.column_names else labelled[0] if len(labelled) == 1 else None
         if found is None:
-            raise InputError(f"{self.name}: which column holds the tags? name it as tags=: {', '.join(labelled or self.dataset.column_names)}")
+            raise InputError(f"{self.name}: which column holds the tags? name it with {spell_option('tags', 'NAME', of='format')}: {', '.join(labelled or self.dataset.column_names)}")
         return found
 
     def documents(self, tags: Tags, split: str) -> Parsed:

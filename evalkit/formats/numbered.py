@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalkit.document import Argument, Attribution, Document, Event, ranges
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, shown, spell_option
 from evalkit.formats.assembled import LABEL, PARENT, PARTS, REALIS, Terms, unnumbered
 from evalkit.formats.lineends import cut, joined
 from evalkit.formats.losses import Losses
@@ -117,7 +117,7 @@ class Numbered:
 
     def _event(self, id: str, event: Event, where: str) -> str:
         if event.label == self._terms.attribution:
-            raise InputError(f"{where}.label: {shown(event.label)} is what attributions are called in brat; attribution=NAME calls them otherwise")
+            raise InputError(f"{where}.label: {shown(event.label)} is what attributions are called in brat; {spell_option('attribution', 'NAME', of='format')} calls them otherwise")
         trigger = self._bound(self._spans.next(), _typed(event.label, where, colon=False), event.trigger, where)
         line, seen = [f"{event.label}:{trigger}"], dict[str, int]()
         for n, argument in enumerate(event.arguments):
@@ -135,7 +135,7 @@ class Numbered:
             return role
         written = role if number == 1 else f"{role}{number}"
         if unnumbered(written) != (role, number):
-            raise InputError(f"{where}.role: {shown(written)} would be read as a {unnumbered(written)[0]}, since brat numbers roles; roles=exact would do")
+            raise InputError(f"{where}.role: {shown(written)} would be read as a {unnumbered(written)[0]}, since brat numbers roles; {spell_option('roles', 'exact', of='format')} would do")
         return written
 
     def _target(self, argument: Argument, where: str) -> str:
@@ -144,7 +144,7 @@ class Numbered:
             id, mark = self._refs.get(argument.ref, ("", None))
             if mark is not None and ranges(mark.trigger if isinstance(mark, Event) else mark) == ranges(argument):
                 if getattr(mark, "label", None) == self._terms.argument and not isinstance(mark, Event):
-                    raise InputError(f"{where}.ref: {shown(mark.label)} is what arguments that are no entity are called in brat; argument=NAME calls them otherwise")
+                    raise InputError(f"{where}.ref: {shown(mark.label)} is what arguments that are no entity are called in brat; {spell_option('argument', 'NAME', of='format')} calls them otherwise")
                 return id
             self._losses.add("references to what stands elsewhere, or is left out", where)
         return self._bound(self._spans.next(), self._terms.argument, argument, where) if self._quotable(argument, where) else ""

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, shown, spell_option
 from evalkit.text import Range
 
 _LONG = re.compile(r"\S{1000}(?=\S)")  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
@@ -47,7 +47,7 @@ def tokenizer(lang: str) -> Any:
         made = spacy.blank(lang).tokenizer
         made("a")
     except Exception as error:  # tokenizers of some languages are packages of others, and may raise anything
-        raise InputError(f"lang: {shown(lang)}: spaCy has no tokenizer for it here ({' '.join(str(error).split())}); lang=xx would do") from None
+        raise InputError(f"lang: {shown(lang)}: spaCy has no tokenizer for it here ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do") from None
     return made
 
 

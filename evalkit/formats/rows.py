@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.errors import MOST_FAULTS, InputError, UnknownName, shown
+from evalkit.errors import MOST_FAULTS, InputError, UnknownName, shown, spell_option
 from evalkit.formats.losses import Losses
 
 DOCSTART = "-DOCSTART-"
@@ -193,7 +193,7 @@ class Rows:
         elif len(cells) < 2:
             self._fault(number, f"{many}: {shown(line)}; {self._way_out(line)}")
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
-            self._fault(number, f"{many}: {shown(line)}; there is no column {wrong[0]}: token= and tag= count from 0, or back from -1")
+            self._fault(number, f"{many}: {shown(line)}; there is no column {wrong[0]}: {spell_option('token', of='format')} and {spell_option('tag', of='format')} count from 0, or back from -1")
         else:
             self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
             self._token, self._tag = (column % len(cells) for column in columns)
@@ -204,8 +204,8 @@ class Rows:
 
     def _way_out(self, line: str) -> str:
         if (line.startswith("#") or self._hashed) and not self._columns.comments:
-            return "comments=true would do if lines that begin with # are comments"
-        tabs = "; separator=tab would do if tokens hold spaces" if "\t" in line and self._columns.separator == "any" else ""
+            return f"{spell_option('comments', True, of='format')} would do if lines that begin with # are comments"
+        tabs = f"; {spell_option('separator', 'tab', of='format')} would do if tokens hold spaces" if "\t" in line and self._columns.separator == "any" else ""
         return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"
 
     def _fault(self, number: int, problem: str) -> None:

@@ -11,16 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.document import Document, Entity
-from evalkit.errors import MOST_FAULTS, InputError, LoadError, shown
+from evalkit.errors import MOST_FAULTS, InputError, LoadError, shown, spell_option
 from evalkit.formats.losses import Losses
 from evalkit.formats.rows import Draft, Rows
-from evalkit.tags import REPAIRS, TAGGINGS, Neighbours, Read, Tags
+from evalkit.tags import TAGGINGS, Neighbours, Read, Tags, advise_repair, explain_invalid
 
 # The first of several tokens, one between, the last, and the only one; IOB1 has B for the first right after another of its label.
 LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
-
-
-COMMENTS = "; comments=true would do if lines that begin with # are comments"
 
 
 class Reader:
@@ -40,7 +37,8 @@ class Reader:
         self._count += 1
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._known and not self._is_tag(tag):
-                draft.fault(self._no_tag(line, tag) + COMMENTS * token.startswith("#"))
+                hint = f"; {spell_option('comments', True, of='format')} would do if lines that begin with # are comments"
+                draft.fault(self._no_tag(line, tag) + hint * token.startswith("#"))
         if draft.faults:
             return LoadError(draft.faults, more=draft.more)
         try:
@@ -71,7 +69,7 @@ class Reader:
             for tagging, tags in list(fitting.items()):
                 if not _proper(tags, draft.sentences):
                     del fitting[tagging]
-        return f"; tagging={' or '.join(fitting)} fits all tags of the file" if fitting else "; no tagging fits all tags of the file"
+        return f"; {' or '.join(spell_option('tagging', name, of='format') for name in fitting)} fits all tags of the file" if fitting else "; no tagging fits all tags of the file"
 
     def _checked(self, draft: Draft) -> Document:
         read = self._tags.read(draft.sentences, "its")
@@ -96,11 +94,10 @@ class Reader:
             self._losses.repaired.add(f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}")
 
     def _improper(self, draft: Draft, at: int, borders: set[int]) -> str:
-        before = "at the start" if at in borders else f"after {shown(draft.tags[at - 1])}"
-        after = "at the end" if at + 1 in borders else f"before {shown(draft.tags[at + 1])}"
-        repairs = ", ".join(repair for repair in REPAIRS if repair != "error")
-        stands = f"{self._path}:{draft.lines[at]}: {shown(draft.tags[at])} {before}, {after} of the sentence"
-        return f"{stands}, is improper {self._tagging}; mend it, or name a repair: {repairs}{self._fits}"
+        before = None if at in borders else draft.tags[at - 1]
+        after = None if at + 1 in borders else draft.tags[at + 1]
+        fault = explain_invalid(self._tagging, before, draft.tags[at], after)
+        return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair(of='format')}{self._fits}"
 
     def _laid(self, draft: Draft) -> tuple[str, list[int], list[int]]:
         """The text, and where each token starts and ends in it. Raises LoadError where they are not those of a given text."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
 from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
@@ -171,7 +171,7 @@ class Reader:
         done = [one for one in getattr(task, name) or () if not one.was_cancelled]
         self._lose("annotations that were cancelled", len(getattr(task, name) or ()) - len(done))
         if not self._wanted.predictions:
-            self._lose("predictions (answers=predictions reads them)", len(task.predictions or ()))
+            self._lose("predictions (?answers=predictions reads them)", len(task.predictions or ()))
         else:
             self._lose("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
@@ -224,7 +224,7 @@ class Reader:
     def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
         """The control whose regions are read. Raises InputError where there are several and none is named: each is a layer of its own."""
         if self._wanted.control is None and len(names) > 1:
-            raise InputError(f"regions of several controls: {', '.join(map(shown, names))}; control=NAME reads those of one")
+            raise InputError(f"regions of several controls: {', '.join(map(shown, names))}; {spell_option('control', 'NAME', of='format')} reads those of one")
         chosen = [name for name in names if self._wanted.control in (None, name)]
         self._lose("regions of other controls", sum(regions[name] for name in names if name not in chosen))
         return chosen
@@ -236,7 +236,7 @@ class Reader:
         texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
         key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
         if key is None:
-            told = f"several texts: {', '.join(texts)}; text=KEY names one" if texts else f"no text; keys: {', '.join(data) or 'none'}"
+            told = f"several texts: {', '.join(texts)}; {spell_option('text', 'KEY', of='format')} names one" if texts else f"no text; keys: {', '.join(data) or 'none'}"
             raise InputError(f"data: {told}")
         return key
 

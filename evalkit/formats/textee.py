@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import Argument, Document, Entity, Event, Span
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import replace_file
 from evalkit.formats import Parsed
 from evalkit.formats.distinct import distinct
@@ -138,7 +138,7 @@ def joined(readings: list[Reading], windows: str) -> tuple[str, Document | Input
         id = first.window.doc_id if windows == "joined" else first.window.wnd_id or first.window.sent_id or first.window.doc_id
         return first.place, Document(id, "\n".join(one.text for one in readings), **marks)
     except InputError as fault:
-        hint = f"; {len(readings)} windows make this document: windows=apart makes each a document" if len(readings) > 1 else ""
+        hint = f"; {len(readings)} windows make this document: {spell_option('windows', 'apart', of='format')} makes each a document" if len(readings) > 1 else ""
         return first.place, LoadError([f"{first.place}: {fault}{hint}"])
 
 
@@ -155,7 +155,7 @@ class Reading:
         try:
             self.text, self.places = text, aligned(window.tokens, text)
         except InputError as fault:
-            raise InputError(f"{fault}; text=tokens rebuilds the text from the tokens") from None
+            raise InputError(f"{fault}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the tokens") from None
 
     def marks(self, shift: int) -> dict[str, list[Any]]:
         """The marks of each layer that was annotated, with offsets from so many characters before the window."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.document import Document
-from evalkit.errors import DocumentError, InputError, shown
+from evalkit.errors import DocumentError, InputError, shown, spell_option
 from evalkit.formats.table import rows
 
 Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id
@@ -59,7 +59,7 @@ def texts_in(folder: str | Path) -> Texts:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"texts={folder}: no such folder; one with the texts, a file each, would do")
+        raise InputError(f"{spell_option('texts', str(folder), of='format')}: no such folder; one with the texts, a file each, would do")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     by_digest: dict[str, Path] = {}
     for path in files:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.parsers import expat
 
-from evalkit.errors import InputError, LoadError, MissingPackage, UnknownName, advise_extra, shown
+from evalkit.errors import InputError, LoadError, MissingPackage, UnknownName, advise_extra, shown, spell_option
 from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
 
@@ -215,7 +215,7 @@ def label_feature(kind: Any, asked: str | None = None) -> str | None:
     texts = [name for name, held in known.items() if held == "text"]
     found = [name for name in LABELS if name in texts] or texts
     if len(found) > 1 and found[0] not in LABELS:
-        raise InputError(f"{kind.name} has the features {', '.join(texts)}; name the one with the label, as in feature={texts[0]}")
+        raise InputError(f"{kind.name} has the features {', '.join(texts)}; name the one with the label, as in {spell_option('feature', texts[0], of='format')}")
     return found[0] if found else None
 
 

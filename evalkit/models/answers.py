@@ -18,17 +18,19 @@ from typing import Any
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Unplaced
 from evalkit.grounding import Quote, grounded, ledger
 from evalkit.models.function import UNLABELLED
+from evalkit.models.malformed import note_malformed
 from evalkit.models.nearest import Mark, Nearest, some
 from evalkit.models.reading import Twice
 
 MOST_CHOICES = 200_000  # pairs of offsets that one document keeps as `choices`
 ABSENT, NO_QUOTE, NO_OBJECT = "not in the text", "its quote is no text", "not an object"
+EXPECTED = '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
 LOST = {"trigger": "its trigger has no place in the text", "content": "its content has no place in the text"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """The document as it was answered, and `grounding`: how its quotes were found (JSON values alone)."""
+    """The document as it was answered, with a note if all items are malformed, and `grounding`: how its quotes were found (JSON values alone)."""
 
     document: Document
     grounding: dict[str, Any]
@@ -46,6 +48,7 @@ class _Placing:
         self.document, self.lists = document, lists
         self.unplaced: list[Unplaced] = []
         self.unparsable = 0
+        self.malformed: list[tuple[Any, str]] = []
         self.marks: list[Mark] = []
         self.choices: list[tuple[str, int, str, Mark]] = []
         self.nearest = Nearest(document.text)
@@ -64,6 +67,8 @@ class _Placing:
         if "attributions" in self.lists:
             layers["attributions"] = tuple(self._attributions(filter(None, attributions)))
         answered = Document(self.document.id, self.document.text, **layers, unplaced=tuple(self.unplaced))
+        if self.malformed and not self.marks:
+            answered = note_malformed(answered, *self.malformed[0], EXPECTED)
         return Said(answered, self._grounding())
 
     # What an item says: its names and its quotes. What is malformed is noted, and nothing made of it.
@@ -144,6 +149,8 @@ class _Placing:
     def _lost(self, layer: str, label: str, reason: str, item: Any, *, malformed: bool = False) -> None:
         quote = _dict(item).get("quote")
         self.unparsable += malformed
+        if malformed:
+            self.malformed.append((item, reason))
         self.unplaced.append(Unplaced(layer, label, reason or ABSENT, quote if isinstance(quote, str) else None))
 
     # Marks, of what was found.

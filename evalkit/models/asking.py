@@ -28,11 +28,14 @@ class Answer(NamedTuple):
 
 
 class Broken(Exception):
-    """No answer came, or none to its end. `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding"."""
+    """No answer came, or none to its end. `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding".
 
-    def __init__(self, kind: str, said: str = "") -> None:
+    `unreachable`: no connection was made at all.
+    """
+
+    def __init__(self, kind: str, said: str = "", *, unreachable: bool = False) -> None:
         super().__init__(said or kind)
-        self.kind = kind
+        self.kind, self.unreachable = kind, unreachable
 
 
 class _Refused(Exception):
@@ -161,13 +164,14 @@ def _why(error: BaseException, *, late: bool) -> Answer:
             return link.answer
         if isinstance(link, Broken):
             raise link from None
+    unreachable = any(type(link).__name__ in ("ConnectError", "ConnectTimeout") for link in chain)
     if late or any("Timeout" in type(link).__name__ for link in chain):
-        raise Broken("timeout") from None
+        raise Broken("timeout", unreachable=unreachable) from None
     if any(isinstance(link, socket.gaierror) and link.errno != socket.EAI_AGAIN for link in chain):
         raise Broken("name", str(chain[-1])) from None
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         raise Broken("certificate", str(chain[-1])) from None
-    raise Broken("connection", f"{type(chain[-1]).__name__}: {chain[-1]}") from None
+    raise Broken("connection", f"{type(chain[-1]).__name__}: {chain[-1]}", unreachable=unreachable) from None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -29,7 +29,7 @@ import msgspec
 
 from evalkit.discreet import hidden, secret_arguments, without
 from evalkit.document import Document
-from evalkit.errors import InputError, ModelError, print_notice, shown
+from evalkit.errors import InputError, ModelError, print_notice, shown, spell_option
 from evalkit.models import Model
 from evalkit.models.lenient import LEFT_OUT, decoded, kept
 from evalkit.models.program import LINGER, Program, Stuck
@@ -43,7 +43,7 @@ def load(what: str, *, timeout: float | None = None) -> Model:
     """A model from a command. Raises InputError for one that cannot be run, and for a timeout that is no number of seconds above 0."""
     argv = _argv(what)
     if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
-        raise InputError(f"exec: timeout={shown(timeout)}: a number of seconds above 0 would do")
+        raise InputError(f"exec: {spell_option('timeout', timeout, of='model')}: a number of seconds above 0 would do")
     secrets = tuple(secret_arguments(argv))
     name = f"exec:{without(what, secrets)}"
     settings = {"command": [without(word, secrets) for word in argv], "files (sha256)": _digests(argv)}

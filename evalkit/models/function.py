@@ -22,9 +22,11 @@ from evalkit.document import Document, Entity, Unplaced
 from evalkit.errors import DocumentError, InputError, shown
 from evalkit.models import Model
 from evalkit.models.identity import digest_of, digest_of_file
+from evalkit.models.malformed import note_malformed
 
 UNLABELLED = "unlabelled"
 MOST_NAMES = 20
+EXPECTED = "(start, end, label) with offsets of characters, a dict with start, end and label, or a Document"
 
 
 def load(source: Any, **arguments: Any) -> Model:
@@ -162,16 +164,22 @@ def with_entities(document: Document, answer: Iterable[Any]) -> Document:
     """The document with entities from triples, dicts or Entities; what cannot be one becomes Unplaced, with the reason."""
     entities: list[Entity] = []
     unplaced: list[Unplaced] = []
+    malformed: list[tuple[Any, str]] = []
     for item in answer:
-        placed = _entity(item, len(document.text))
+        placed = _entity(item)
+        if isinstance(placed, Unplaced):
+            malformed.append((item, placed.reason))
+        elif placed.end > len(document.text):
+            placed = Unplaced("entities", placed.label, f"end: {placed.end} runs past the end of the text, at {len(document.text)}", _word(item))
         if isinstance(placed, Unplaced):
             unplaced.append(placed)
         else:
             entities.append(placed)
-    return Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
+    found = Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
+    return note_malformed(found, *malformed[0], EXPECTED) if malformed and len(malformed) == len(unplaced) and not entities else found
 
 
-def _entity(item: Any, length: int) -> Entity | Unplaced:
+def _entity(item: Any) -> Entity | Unplaced:
     found = _fields(item)
     if found is None:
         return Unplaced("entities", UNLABELLED, f"{shown(item)} is neither (start, end, label) nor a dict with these")
@@ -180,13 +188,16 @@ def _entity(item: Any, length: int) -> Entity | Unplaced:
         return Unplaced("entities", UNLABELLED, f"label: {shown(said)} is no label: a text that can be printed would do")
     label = str(said)
     try:
-        entity = Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=_finite(found.get("score")))
-        if entity.end > length:
-            raise DocumentError(f"{entity.end} runs past the end of the text, at {length}", field="end")
+        return Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=_finite(found.get("score")))
     except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        return Unplaced("entities", label, reason, quote=str(found["word"]) if found.get("word") else None)
-    return entity
+        return Unplaced("entities", label, reason, quote=_word(item))
+
+
+def _word(item: Any) -> str | None:
+    """The words of an item, where it is a dict that says them, as those of transformers do."""
+    word = item.get("word") if isinstance(item, Mapping) else None
+    return str(word) if word else None
 
 
 def _finite(score: Any) -> float | None:

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from evalkit.document import Document, Entity, Unplaced
-from evalkit.errors import InputError, MissingPackage, advise_extra, shown
+from evalkit.errors import InputError, MissingPackage, advise_extra, spell_option
 from evalkit.models import Model
 from evalkit.models.function import with_entities
 from evalkit.models.hub import check_name, one_line, origin, quiet
+from evalkit.models.malformed import MALFORMED
 from evalkit.models.windows import Range, windows
 from evalkit.schema import Schema
 
@@ -74,7 +75,7 @@ def load(
     if not callable(getattr(network, "predict_entities", None)):
         raise InputError(f"{name}: it has no predict_entities(text, labels, threshold=, flat_ner=, multi_label=)")
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-        raise InputError(f"{name}: threshold={shown(threshold)}: a number from 0 to 1 would do")
+        raise InputError(f"{name}: {spell_option('threshold', threshold, of='model')}: a number from 0 to 1 would do")
     window, overlap = _lengths(name, network, window, overlap)
     settings = {"threshold": threshold, "flat": flat, "multi_label": multi_label, "window": window, "overlap": overlap}
     settings |= origin(source, revision) if isinstance(source, str) else {}
@@ -107,9 +108,9 @@ def _prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dict[str,
     """The label of each prompt. Raises InputError where there is none, or two labels make one prompt."""
     names = [*labels, *labels.values()] if isinstance(labels, Mapping) else list(labels)
     if isinstance(labels, str) or not all(isinstance(one, str) and one for one in names):
-        raise InputError(f'{model}: labels={shown(labels)}: a list such as ["PERSON"], or a mapping of prompts to labels, would do')
+        raise InputError(f'{model}: {spell_option("labels", labels, of="model")}: a list such as ["PERSON"], or a mapping of prompts to labels, would do')
     if not labels:
-        raise InputError(f'{model}: nothing to ask for: the corpus has no schema with labels; labels=["PERSON"] would do')
+        raise InputError(f'{model}: nothing to ask for: the corpus has no schema with labels; {spell_option("labels", ["PERSON"], of="model")} would do')
     if isinstance(labels, Mapping):
         return dict(labels)
     prompts: dict[str, str] = {}
@@ -134,10 +135,10 @@ def _lengths(name: str, network: Any, window: int | None, overlap: int | None) -
     longest = getattr(getattr(network, "config", None), "max_len", None) or WINDOW
     window = longest if window is None else window
     if not isinstance(window, int) or not 1 <= window <= longest:
-        raise InputError(f"{name}: window={shown(window)}: a whole number from 1 to {longest} would do")
+        raise InputError(f"{name}: {spell_option('window', window, of='model')}: a whole number from 1 to {longest} would do")
     overlap = window // 4 if overlap is None else overlap
     if not isinstance(overlap, int) or not 0 <= overlap <= window // 2:
-        raise InputError(f"{name}: overlap={shown(overlap)}: a whole number from 0 to {window // 2}, half of the window, would do")
+        raise InputError(f"{name}: {spell_option('overlap', overlap, of='model')}: a whole number from 0 to {window // 2}, half of the window, would do")
     return window, overlap
 
 
@@ -151,10 +152,12 @@ def _answered(asker: Asker, document: Document) -> Document:
 def _marked(asker: Asker, document: Document) -> Document:
     found: list[Placed] = []
     unplaced: list[Unplaced] = []
+    notes: list[str | None] = []
     ranges = list(_ranges(asker, document.text))
     for n, (start, end) in enumerate(ranges):
         answer = _asked(asker, document.text[start:end])
         unplaced += answer.unplaced
+        notes += [(answer.meta or {}).get(MALFORMED)] if answer.entities or answer.unplaced else []
         for entity in answer.entities or ():
             shifted = msgspec.structs.replace(
                 entity, label=asker.labels.get(entity.label, entity.label), start=entity.start + start, end=entity.end + start
@@ -162,7 +165,8 @@ def _marked(asker: Asker, document: Document) -> Document:
             before = entity.start if n else float("inf")
             after = end - shifted.end if n + 1 < len(ranges) else float("inf")
             found.append(Placed(shifted, n, min(before, after)))
-    return Document(document.id, document.text, entities=tuple(_once(found, len(document.text))), unplaced=tuple(unplaced))
+    meta = {MALFORMED: notes[0]} if notes and None not in notes else None
+    return Document(document.id, document.text, entities=tuple(_once(found, len(document.text))), unplaced=tuple(unplaced), meta=meta)
 
 
 def _asked(asker: Asker, text: str) -> Document:

@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 
 from evalkit.document import Document
-from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, shown
+from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, spell_option
 from evalkit.models import Model
 from evalkit.models.function import with_entities
 from evalkit.models.hub import check_name, one_line, origin, quiet
@@ -78,7 +78,7 @@ def _check(aggregation: str, batch_size: int) -> None:
     if aggregation not in AGGREGATIONS:
         raise UnknownName("aggregation", aggregation, AGGREGATIONS)
     if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(f"hf: batch_size={shown(batch_size)}: a whole number from 1 on would do")
+        raise InputError(f"hf: {spell_option('batch_size', batch_size, of='model')}: a whole number from 1 on would do")
 
 
 def _loaded(name: str, revision: str | None, device: str | None, *, pickled: bool) -> tuple[Any, Any]:
@@ -109,7 +109,7 @@ def _of_pipeline(pipeline: Any, device: str | None) -> tuple[Any, Any]:
     if "TokenClassificationPipeline" not in kinds:
         raise InputError(f"hf: a {kinds[0]} marks no entities; one for token-classification would do")
     if device is not None:
-        raise InputError(f"hf: device={shown(device)}: a pipeline is on a device already")
+        raise InputError(f"hf: {spell_option('device', device, of='model')}: a pipeline is on a device already")
     return pipeline.tokenizer, pipeline.model.eval()
 
 
@@ -124,7 +124,7 @@ def _names(name: str, id2label: Mapping[Any, str], labels: Mapping[str, str] | S
                 raise UnknownName("tag", label, names, within=name)
         return [str(labels.get(one, one)) for one in names]
     if isinstance(labels, str) or len(labels) != len(names):
-        raise InputError(f"{name}: labels={shown(labels)}: a mapping of its tags, or a list of {len(names)}, would do")
+        raise InputError(f"{name}: {spell_option('labels', labels, of='model')}: a mapping of its tags, or a list of {len(names)}, would do")
     return [str(label) for label in labels]
 
 
@@ -132,7 +132,7 @@ def _tags(model: str, names: Sequence[str]) -> list[Tag]:
     """What each tag means. Raises InputError where none means that a word is outside of all entities."""
     if "O" not in names:
         raise InputError(
-            f'{model}: its tags ({", ".join(names[:8])}{", …" if len(names) > 8 else ""}) have no O: labels={{"{names[0]}": "O"}} would say which it is'
+            f'{model}: its tags ({", ".join(names[:8])}{", …" if len(names) > 8 else ""}) have no O: {spell_option("labels", {names[0]: "O"}, of="model")} would say which it is'
         )
     return [tag(name, names) for name in names]
 
@@ -151,11 +151,11 @@ def _lengths(name: str, longest: int, special: int, window: int | None, stride: 
     """Window and stride, as asked or by default."""
     window = longest if window is None else window
     if not isinstance(window, int) or not special < window <= longest:
-        raise InputError(f"{name}: window={shown(window)}: a whole number from {special + 1} to {longest} would do")
+        raise InputError(f"{name}: {spell_option('window', window, of='model')}: a whole number from {special + 1} to {longest} would do")
     room = window - special
     stride = room // 4 if stride is None else stride
     if not isinstance(stride, int) or not 0 <= stride <= room // 2:
-        raise InputError(f"{name}: stride={shown(stride)}: a whole number from 0 to {room // 2}, half of the window, would do")
+        raise InputError(f"{name}: {spell_option('stride', stride, of='model')}: a whole number from 0 to {room // 2}, half of the window, would do")
     return window, stride
 
 

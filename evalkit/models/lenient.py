@@ -20,10 +20,12 @@ from evalkit.errors import DocumentError, InputError, UnknownName, shown
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.json_keys import reject_duplicate_keys
 from evalkit.models.function import UNLABELLED
+from evalkit.models.malformed import note_malformed
 
 T = TypeVar("T")
 LEFT_OUT = "left_out"
 MOST_TOLD = 20
+EXPECTED = '{"label": "PER", "start": 0, "end": 3} with offsets of characters'
 _DETAILS: Mapping[str, Any] = {"id": str, "ref": str, "parent": str, "label": str, "realis": str, "score": float, "attributes": Attributes}
 _SPAN = ("start", "end", "fragments", "text")
 
@@ -62,27 +64,37 @@ def _failed(document: Document, reason: str) -> Document:
     return msgspec.structs.replace(document, failure=reason)
 
 
+class _MisplacedError(DocumentError):
+    """A span that is well-formed, and not in the text."""
+
+
 class _Reading:
     """An answer while it is read: what has found no place, and what was left out."""
 
     def __init__(self, document: Document) -> None:
         self.bare, self.text = document, document.text
         self.unplaced: list[Unplaced] = []
+        self.malformed: list[tuple[Any, DocumentError]] = []
+        self.has_misplaced = False  # whether an item is well-formed, and its place is not in the text
         self.left_out: list[str] = []
 
     def document(self, answer: Mapping[str, Any]) -> Document:
         entities = self.layer(answer, "entities", self.entity)
         events = self.layer(answer, "events", self.event)
         attributions = self.layer(answer, "attributions", self.attribution)
+        before = len(self.unplaced)
         for item in answer.get("unplaced") or ():
             self.said_to_be_unplaced(item)
+        self.has_misplaced |= len(self.unplaced) > before
         try:
             found = Document(self.bare.id, self.text, entities, events, attributions, unplaced=tuple(self.unplaced))
         except DocumentError as fault:  # every place is valid by now: it is an id, a ref or a parent
             self.left_out.append(f"{fault.where}: {fault.problem}; all ids, refs and parents")
             layers = _nameless(entities), _nameless(events), _nameless(attributions)
             found = Document(self.bare.id, self.text, *layers, unplaced=tuple(self.unplaced))
-        return msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
+        found = msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
+        has_items = self.has_misplaced or entities or events or attributions
+        return note_malformed(found, *self.malformed[0], EXPECTED) if self.malformed and not has_items else found
 
     def layer(self, answer: Mapping[str, Any], name: str, read: Callable[[str, Any], T | None]) -> tuple[T, ...] | None:
         if answer.get(name) is None:
@@ -161,7 +173,7 @@ class _Reading:
         try:
             return _span(said, self.text)
         except DocumentError as fault:
-            raise DocumentError(fault.problem, field=".".join(filter(None, (field, fault.field)))) from None
+            raise type(fault)(fault.problem, field=".".join(filter(None, (field, fault.field)))) from None
 
     def details(self, at: str, item: Mapping[str, Any], kind: type[msgspec.Struct], *names: str) -> dict[str, Any]:
         """Those of the named details that are what they should be."""
@@ -178,6 +190,10 @@ class _Reading:
         self.left_out += [f"{at}: no key {shown(key)} is known there" for key in item if key not in known]
 
     def lost(self, layer: str, label: object, reason: object, said: Any = None) -> None:
+        if isinstance(reason, _MisplacedError):
+            self.has_misplaced = True
+        elif isinstance(reason, DocumentError):
+            self.malformed.append((said, reason))
         quote = _get(said, "text")
         named = label if isinstance(label, str) and label else UNLABELLED
         self.unplaced.append(Unplaced(layer, named, str(reason), quote=quote if isinstance(quote, str) else None))
@@ -206,10 +222,13 @@ def _span(said: Any, text: str) -> Span:
             raise DocumentError("is missing", field=key)
     span = Span(said["start"], said["end"], said.get("fragments") or ())
     if span.end > len(text):
-        raise DocumentError(f"{span.end} runs past the end of the text, at {len(text)}", field="end")
+        raise _MisplacedError(f"{span.end} runs past the end of the text, at {len(text)}", field="end")
     if not isinstance(said.get("text"), str | None):
         raise DocumentError(f"{shown(said['text'])} is no text", field="text")
-    check_surface(SpanLine(span.start, span.end, text=said.get("text")), text, field="")
+    try:
+        check_surface(SpanLine(span.start, span.end, text=said.get("text")), text, field="")
+    except DocumentError as fault:
+        raise _MisplacedError(fault.problem, field=fault.field) from None
     return span
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import Document
-from evalkit.errors import InputError, ModelError, UnknownName, shown
+from evalkit.errors import InputError, ModelError, UnknownName, print_notice, spell_option
 from evalkit.models import RUN_NOTES, Model
 from evalkit.models.answers import placed
 from evalkit.models.asking import Broken, Endpoint
@@ -34,6 +34,7 @@ from evalkit.models.verdicts import LONGEST_WAIT, Again, Failed, Stopped, Unknow
 from evalkit.schema import Schema
 
 MOST_IN_A_ROW = 20
+SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = 1.0, 5.0  # seconds: waits that are said on stderr, and how often at most
 STRUCTURES = {"auto": ("schema", "object", "text"), "schema": ("schema",), "object": ("object",), "text": ("text",)}
 
 
@@ -76,7 +77,7 @@ def load(
     place = place_of(base_url, api_key_env)
     sent = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     manner = Manner(
-        what, place.endpoint(timeout), place.secrets, {name: value for name, value in sent.items() if value is not None},
+        what, place.shown, place.endpoint(timeout), place.secrets, {name: value for name, value in sent.items() if value is not None},
         STRUCTURES[structure], retries, backoff, price_in, price_out,
     )  # fmt: skip
     named = _named(labels)
@@ -108,7 +109,7 @@ def _check(**numbers: tuple[Any, float]) -> None:
             continue
         right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and least <= value < math.inf
         if not right:
-            raise InputError(f"openai: {name}={shown(value)}: a {'whole ' if whole else ''}number{'' if math.isinf(least) else f' from {least} on'} would do")
+            raise InputError(f"openai: {spell_option(name, value, of='model')}: a {'whole ' if whole else ''}number{'' if math.isinf(least) else f' from {least} on'} would do")
 
 
 def _named(labels: Any) -> dict[str, str] | None:
@@ -118,7 +119,7 @@ def _named(labels: Any) -> dict[str, str] | None:
     each = [name.strip() for name in labels.split(",")] if isinstance(labels, str) else labels
     found = dict(each) if isinstance(each, Mapping) else dict.fromkeys(each, "")
     if not found or not all(isinstance(text, str) for pair in found.items() for text in pair) or "" in found:
-        raise InputError(f"openai: labels={shown(labels)}: names with commas, a list of names, or names with what they mean would do")
+        raise InputError(f"openai: {spell_option('labels', labels, of='model')}: names with commas, a list of names, or names with what they mean would do")
     return found
 
 
@@ -127,6 +128,7 @@ class Manner:
     """How an endpoint is asked, whatever is asked."""
 
     model: str
+    address: str
     endpoint: Endpoint
     secrets: Secrets
     sent: Mapping[str, Any]
@@ -166,6 +168,8 @@ class Asker:
         self._lock = threading.Lock()
         self._level = 0  # in manner.structures
         self._row: tuple[str, int] = ("", 0)
+        self._reached = False  # whether the endpoint has ever answered
+        self._announced = -math.inf  # when a wait was last announced
 
     def answer(self, documents: Sequence[Document]) -> Iterator[Document]:
         """Each document as the model marks it, or with its failure. Raises ModelError where no document will be answered."""
@@ -179,7 +183,7 @@ class Asker:
             raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
         except Again as again:
             if again.stops:
-                raise ModelError(self._told(again), [asked.log_entry(document)]) from None
+                raise ModelError(f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]) from None
             return self._failed(document, asked, again, again.kind)
         except Failed as failed:
             return self._failed(document, asked, failed, failed.kind)
@@ -200,7 +204,7 @@ class Asker:
             raise Failed(f"{error} (finish_reason {one_line(ended or 'none', 40)})" if ended != "stop" else str(error)) from None
         found = placed(document, lists)
         asked.meta["grounding"] = found.grounding
-        return msgspec.structs.replace(found.document, meta=asked.noted())
+        return msgspec.structs.replace(found.document, meta={**(found.document.meta or {}), **asked.noted()})
 
     def _failed(self, document: Document, asked: Asked, error: Exception, kind: str) -> Document:
         tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
@@ -218,6 +222,11 @@ class Asker:
             self._row = (kind, self._row[1] + 1 if kind == self._row[0] else 1)
             if kind and self._row[1] >= MOST_IN_A_ROW:
                 raise ModelError(f"openai:{self.manner.model}: {MOST_IN_A_ROW} documents in a row failed: {told}")
+
+    def _at_address(self, asked: Asked) -> str:
+        """Which address gave no answer; empty if it has answered before."""
+        requests = f"{asked.requests} request{'s' * (asked.requests != 1)}"
+        return "" if self._reached else f" (no answer from {self.manner.address} to {requests}; is the server running, and the address right?)"
 
     def _told(self, error: Exception) -> str:
         return f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
@@ -251,12 +260,23 @@ class Asker:
         def note(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             asked.retries.append(error.kind if isinstance(error, Again) else "")
+            self._announce(error, state.next_action.sleep if state.next_action else 0.0, asked.requests)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Again), stop=tenacity.stop_after_attempt(self.manner.retries + 1),
             wait=seconds, before_sleep=note, reraise=True,
         )  # fmt: skip
         return retrying(once)
+
+    def _announce(self, error: BaseException | None, seconds: float, requests: int) -> None:
+        """Say on stderr that a request is waited with, how long and why; of waits that fall together, say so once."""
+        with self._lock:
+            now = time.monotonic()
+            if seconds < SHORTEST_ANNOUNCED or now < self._announced + ANNOUNCED_EVERY:
+                return
+            self._announced = now
+        why = one_line(self.manner.secrets.out_of(str(error)), 100)
+        print_notice(f"openai:{self.manner.model}: {why}; waits {seconds:.0f} s, then sends request {requests + 1} of at most {self.manner.retries + 1}")
 
     def _once(self, text: str, level: int, asked: Asked) -> dict[str, Any]:
         """One request. Raises Again, Failed, Stopped or Unknown."""
@@ -266,7 +286,8 @@ class Asker:
         try:
             answer = self.manner.endpoint.ask(**wish)
         except Broken as broken:
-            raise fault(broken) from None
+            raise fault(broken, reached=self._reached) from None
+        self._reached = True
         body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return completion(answer._replace(body=body, headers=secrets.out_of_all(dict(answer.headers))), secrets.out_of_all)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from evalkit.errors import InputError, MissingPackage, advise_extra
+from evalkit.errors import InputError, MissingPackage, advise_extra, spell_option
 from evalkit.models.asking import Endpoint
 from evalkit.models.secret import Secrets
 
@@ -45,7 +45,7 @@ def place_of(base_url: str | None, key_env: str) -> Place:
     bare = url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
     local, key = _is_local(url.hostname or ""), os.environ.get(key_env, "").strip()
     if not key and bare == OPENAI:
-        raise InputError(f"openai: no key: set {key_env} in the environment, or base_url to an endpoint that needs none")
+        raise InputError(f"openai: no key: set {key_env} in the environment, or name an endpoint that needs none: {spell_option('base_url', 'URL', of='model')}")
     if key and url.scheme == "http" and not local:
         raise InputError(f"openai: {bare} would get the key of {key_env} in the clear: https would do, or unset {key_env}")
     if not key.isascii() or not key.isprintable():
@@ -62,7 +62,7 @@ def _split(address: str) -> SplitResult:
     except (ValueError, AttributeError, TypeError):
         usable = False
     if not usable:
-        raise InputError("openai: base_url is no address: http:// or https:// and a host, as in http://127.0.0.1:8000/v1, would do")
+        raise InputError(f"openai: base_url is no address: http:// or https:// and a host would do, as in {spell_option('base_url', 'http://127.0.0.1:8000/v1', of='model')}")
     return url
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import LAYERS
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownName, shown, spell_option
 from evalkit.schema import AttributionTypes, EventType, Schema
 
 TASK, TEXT = "{{task}}", "{{text}}"
@@ -72,7 +72,7 @@ def task_of(schema: Schema | None, labels: Mapping[str, str] | None = None, laye
             raise UnknownName("layer", layer, whole.layers, within="what the schema declares")
     asked = whole.layers if layers is None else layers
     if not asked:
-        raise InputError("openai: neither a schema nor labels say what to ask for: labels=PERSON,ORG would do, or a corpus with a schema")
+        raise InputError(f"openai: neither a schema nor labels say what to ask for: {spell_option('labels', 'PERSON,ORG', of='model')} would do, or a corpus with a schema")
     return Task(
         whole.labels if "entities" in asked else {},
         whole.events if "events" in asked else {},

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from evalkit.document import Document, Event, Span, Unplaced
-from evalkit.errors import InputError, MissingPackage, shown
+from evalkit.errors import InputError, MissingPackage, spell_option
 from evalkit.models import Model
 from evalkit.models.function import UNLABELLED, with_entities
 from evalkit.models.identity import digest_of_folder
@@ -31,10 +31,10 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
         raise InputError("spacy: name a pipeline after the colon, as in spacy:en_core_web_sm")
     for name, key in {"entities": entities, "triggers": triggers}.items():
         if not isinstance(key, str) and not (name == "triggers" and key is None):
-            raise InputError(f"spacy: {name}={shown(key)}: the name of a span group would do{', or ents' if name == 'entities' else ''}")
+            raise InputError(f"spacy: {spell_option(name, key, of='model')}: the name of a span group would do{', or ents' if name == 'entities' else ''}")
     for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
         if not isinstance(value, int) or value < 1:
-            raise InputError(f"spacy: {name}={shown(value)}: a whole number from 1 on would do")
+            raise InputError(f"spacy: {spell_option(name, value, of='model')}: a whole number from 1 on would do")
     nlp = _pipeline(source) if isinstance(source, str) else source
     name = f"spacy:{source}" if isinstance(source, str) else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
 

@@ -2,7 +2,8 @@
 
     asked for again   no connection, timeouts, 408, 409, 425, 429, 5xx; at 200: a body that is no JSON, an `error` object
     document failed   400, 413, 422; more than 4 MB; at 200: no choices, no content, a refusal, a content filter, a tool call
-    run stopped       401, 402, 403, 404 and other 4xx, redirects, quota used up, an unknown host, a bad certificate
+    run stopped       401, 402, 403, 404 and other 4xx, redirects, quota used up, an unknown host, a bad certificate; no connection at
+                      the first document, after its retries
 
 An `error` object at 200 is what its code says. A web page at 200 is asked for again, and ends the run if it stays: it is a proxy's
 login page, or base_url lacks its /v1.
@@ -60,13 +61,13 @@ class Content(NamedTuple):
     finish_reason: str | None
 
 
-def fault(error: Broken) -> Again | Failed | Stopped:
-    """What follows from an answer that did not come."""
+def fault(error: Broken, *, reached: bool = True) -> Again | Failed | Stopped:
+    """What follows from an answer that did not come. reached: whether the endpoint has answered before; if not, a refused connection ends the run."""
     if error.kind in ("size", "encoding"):
         return Failed(str(error))
     if error.kind in ("name", "certificate"):
         return Stopped(str(error))
-    return Again(error.kind, "" if str(error) == error.kind else str(error))
+    return Again(error.kind, "" if str(error) == error.kind else str(error), stops=error.unreachable and not reached)
 
 
 def completion(answer: Answer, clean: Callable[[Any], Any]) -> dict[str, Any]:
