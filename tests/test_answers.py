@@ -76,12 +76,12 @@ def test_what_cannot_be_read_says_why(content, reason):
 @pytest.mark.parametrize("unit", ["{", '{"a', "{}", '"', '{"\\', '\\"', "{ ", '{"": 1} '])
 def test_reading_takes_time_linear_in_the_answer(unit):
     content = unit * (3_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(Unreadable):
         read(content, ("entities",))
 
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 # ---- entities -------------------------------------------------------------------------------------------------------------
@@ -241,14 +241,14 @@ def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
 
 def test_many_quotes_with_many_places_stay_within_bounds():
     text = "ab " * 5_000 + "hit"
-    started = time.perf_counter()
+    started = time.process_time()
 
     found = answered(text, events=[event(said("hit"), *[("Victim", said("ab"))] * 4_000)])
 
     assert len(found.document.events[0].arguments) == 4_000
     assert sum(len(places) for *_, places in found.grounding["choices"]) <= 200_000
     assert len(json.dumps(found.grounding)) < 5_000_000
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_a_layer_that_was_not_asked_for_is_not_there():

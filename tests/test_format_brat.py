@@ -648,10 +648,10 @@ def test_the_command_line_converts_and_says_what_is_lost(tmp_path):
 
 def test_a_large_file_is_read_in_seconds(read):
     lines = "".join(f"T{n}\tPER {4 * n} {4 * n + 3}\tAda\n" for n in range(100_000))
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert len(read(lines, "Ada " * 100_000)[0].entities) == 100_000
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_marks_that_are_the_same_without_their_line_ends_are_written_once_and_counted(tmp_path):

@@ -235,12 +235,30 @@ def evalkit(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
 
 
+def wait_for(process, happened):
+    """Wait until something has happened, as long as a process runs."""
+    while not happened():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+def read_until(process, text):
+    """What a process says on stderr, up to the line with a text."""
+    said = ""
+    while text not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return said
+
+
 @pytest.fixture
 def slow(tmp_path):
-    """A corpus of sixty documents, and a model that takes its time and notes what it is asked."""
+    """A corpus of sixty documents, and a model that notes what it is asked, and does not answer while there is a file `hold`."""
     Corpus([marked(f"[Ada|PER] wrote {n}", id=f"d{n}") for n in range(60)]).save(tmp_path / "gold.jsonl")
     (tmp_path / "slow.py").write_text(
-        "import time\nfrom pathlib import Path\n\ndef find(text):\n    time.sleep(0.02)\n"
+        "import os, time\nfrom pathlib import Path\n\nFOLDER = Path(__file__).parent\n\ndef find(text):\n    (FOLDER / f'pid{os.getpid()}').touch()\n"
+        "    while (FOLDER / 'hold').exists():\n        time.sleep(0.01)\n"
         "    with (Path(__file__).parent / 'asked').open('a') as file:\n        file.write(text + '\\n')\n    return [(0, 3, 'PER')]\n"
     )
     return tmp_path
@@ -261,11 +279,13 @@ def test_the_command_line_says_what_it_finds_in_a_folder(slow):
 
 def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
     command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--run-dir", f"{slow}/run", "-o", f"{slow}/out.jsonl"]
+    (slow / "hold").touch()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not (slow / "asked").exists():
-            time.sleep(0.01)
+        wait_for(process, lambda: any(slow.glob("pid*")))
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        said = read_until(process, "finishing what is in flight")
+        (slow / "hold").unlink()
+        said += process.stderr.read()
 
     done = len(lines(slow / "run"))
     assert process.returncode == 4
@@ -404,12 +424,13 @@ def test_a_partial_output_is_cut_at_the_threshold_too(tmp_path):
 
 def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
     command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--jobs", "2", "--run-dir", f"{slow}/run", "-o", f"{slow}/out.jsonl"]
+    (slow / "hold").touch()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        while not (slow / "asked").exists():
-            time.sleep(0.01)
-        time.sleep(0.2)
+        wait_for(process, lambda: len(list(slow.glob("pid*"))) == 2)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.stderr.read()
+        said = read_until(process, "finishing what is in flight")
+        (slow / "hold").unlink()
+        said += process.stderr.read()
 
     assert process.returncode == 4
     assert "documents are answered; run the same command again to go on" in said
@@ -420,12 +441,11 @@ def test_a_second_ctrl_c_ends_a_run_at_once_and_says_what_is_kept(slow):
     (slow / "long.py").write_text("import time\nfrom pathlib import Path\n\ndef find(text):\n    (Path(__file__).parent / 'begun').touch()\n    time.sleep(60)\n")
     command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/long.py:find", "--run-dir", f"{slow}/run"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not (slow / "begun").exists():
-            time.sleep(0.01)
+        wait_for(process, (slow / "begun").exists)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        said = read_until(process, "finishing what is in flight")
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        said += process.stderr.read()
 
     assert process.returncode == 130
     assert said.splitlines()[-1] == f"evalkit: interrupted: what was answered is in {slow}/run; run the same command again to go on"
