@@ -53,6 +53,7 @@ def _parallel(model: Model, schema: Schema | None, batches: Iterable[Batch], job
     sent: Any = model.made_of or model
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*worker stopped while some jobs.*")
+        warnings.filterwarnings("ignore", message=".*You could benefit from adjusting the input task iterator.*")  # where a run is stopped
         try:
             yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(delayed(_asked)(sent, schema, batch) for batch in batches)
         except _unpicklable() as error:
