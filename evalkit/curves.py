@@ -118,8 +118,10 @@ class Curves:
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02), title=escape_controls(title).replace("$", r"\$"))
         if axes.lines:
             axes.legend(title="average precision", fontsize="small")
+        kind = Path(path).suffix.lower().removeprefix(".") or "png"
+        dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # left out, so that equal curves are equal files
         with mpl.rc_context({"svg.hashsalt": "evalkit"}), replace_file(path) as file:
-            figure.savefig(file, format=Path(path).suffix.lower().removeprefix(".") or "png", dpi=150)
+            figure.savefig(file, format=kind, dpi=150, metadata=dates.get(kind))
 
 
 def curves(gold: Corpus | str | Path, predicted: Corpus | str | Path, metric: str | Metric = "entities/strict", **options: Any) -> Curves:
