@@ -17,7 +17,7 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import Document, Entity, placed
+from evalkit.document import Document, Entity, Event, placed, remove_references
 from evalkit.duplicates import ADVICE, drop_duplicates, find_duplicates
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
@@ -132,7 +132,7 @@ class Corpus:
         """The corpus under other labels: the name of a map in the schema, a map of entity labels, or maps keyed by layer.
 
         Labels that the map does not name stay, unless it has the key "*", which stands for all of these; what is mapped to None is dropped
-        (an event takes its arguments with it).
+        (an event takes its arguments with it, and an argument that stays loses its `ref` to what is dropped).
         """
         maps = {layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()}
         return self.with_documents(_mapped(document, maps) for document in self)
@@ -373,16 +373,24 @@ def identity(mark: msgspec.Struct) -> bytes:
 
 
 def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {}
     if document.entities is not None and "entities" in maps:
         renamed = ((e, maps["entities"].get(e.label, e.label)) for e in document.entities)
         changed["entities"] = tuple(msgspec.structs.replace(e, label=label) for e, label in renamed if label is not None)
     if document.events is not None and maps.keys() & {"triggers", "arguments", "realis"}:
         changed["events"] = tuple(_mapped_events(document, maps))
+    entities, events = (changed.get(layer, getattr(document, layer)) for layer in ("entities", "events"))
+    dropped_ids = _ids(document.entities, document.events) - _ids(entities, events)
+    if dropped_ids:
+        changed["events"] = events and tuple(remove_references(event, dropped_ids) for event in events)
     return msgspec.structs.replace(document, **changed)
 
 
-def _mapped_events(document: Document, maps: Mapping[str, LabelMap]) -> Iterator[msgspec.Struct]:
+def _ids(*layers: Iterable[Entity | Event] | None) -> set[str]:
+    return {annotation.id for annotations in layers for annotation in annotations or () if annotation.id is not None}
+
+
+def _mapped_events(document: Document, maps: Mapping[str, LabelMap]) -> Iterator[Event]:
     types, roles, realis = (maps.get(layer, {}) for layer in ("triggers", "arguments", "realis"))
     for event in document.events or ():
         label = types.get(event.label, event.label)

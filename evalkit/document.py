@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from typing import Any
 
 import msgspec
@@ -227,6 +227,14 @@ def parts(attribution: Any) -> Iterator[tuple[str, Any]]:
     for name in (*PARTS, "source_name"):
         if (span := getattr(attribution, name)) is not None:
             yield name, span
+
+
+def remove_references(event: Event, ids: Container[str]) -> Event:
+    """The event without the `ref` of arguments that name one of these ids."""
+    if all(argument.ref is None or argument.ref not in ids for argument in event.arguments):
+        return event
+    arguments = (msgspec.structs.replace(a, ref=None) if a.ref is not None and a.ref in ids else a for a in event.arguments)
+    return msgspec.structs.replace(event, arguments=tuple(arguments))
 
 
 def duplicate_key(annotation: Any) -> Hashable:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from evalkit.corpus import Corpus
-from evalkit.document import Document
+from evalkit.document import Document, remove_references
 from evalkit.errors import InputError, shown
 
 Least = float | Mapping[str, float]  # for all labels, or a label (event type, role) to its threshold; others have none
@@ -79,8 +79,8 @@ def _marks(document: Document) -> Iterator[Any]:
 
 
 def _event(event: Any, least: Least, gone: set[str]) -> Any:
-    arguments = [a for a in event.arguments if _enough(a.score, a.role, least)]
-    return msgspec.structs.replace(event, arguments=tuple(msgspec.structs.replace(a, ref=None) if a.ref in gone else a for a in arguments))
+    arguments = tuple(a for a in event.arguments if _enough(a.score, a.role, least))
+    return remove_references(msgspec.structs.replace(event, arguments=arguments), gone)
 
 
 def _orphaned(attribution: Any, gone: set[str]) -> Any:

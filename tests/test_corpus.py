@@ -161,6 +161,34 @@ def test_labels_are_mapped_by_layer_and_null_takes_arguments_along():
     assert [e.label for e in one.map_labels({"PER": "P"})[0].entities] == ["P", "ORG", "X"]
 
 
+@pytest.mark.parametrize(
+    ("label_map", "refs"),
+    [
+        ({"PER": None}, [None, "T2", "E2"]),
+        ({"*": None}, [None, None, "E2"]),
+        ({"entities": {"LOC": "PLACE"}}, ["T1", "T2", "E2"]),
+        ({"entities": {"LOC": None}, "arguments": {"Agent": None}}, [None, "E2"]),
+        ({"triggers": {"Meet": None}}, ["T1", "T2", None]),
+        ({"triggers": {"Plan": None}}, []),
+    ],
+)
+def test_an_argument_loses_its_reference_to_what_a_label_map_drops(label_map, refs):
+    entities = [Entity("PER", 0, 3, "T1"), Entity("LOC", 8, 12, "T2")]
+    arguments = [Argument("Agent", 0, 3, ref="T1"), Argument("Place", 8, 12, ref="T2"), Argument("Topic", 13, 16, ref="E2")]
+    one = Corpus([Document("d", "Ada ran Rome met", entities, [Event("Plan", Span(4, 7), arguments, "E1"), Event("Meet", Span(13, 16), id="E2")])])
+
+    mapped = one.map_labels(label_map)
+
+    assert [a.ref for e in mapped[0].events for a in e.arguments] == refs
+
+
+@pytest.mark.parametrize("label", sorted({e.label for e in load_corpus()[0].entities}))
+def test_any_entity_label_of_the_bundled_corpus_can_be_dropped(label):
+    gold = load_corpus()
+
+    assert score(gold, gold, "arguments/strict", label_map={"entities": {label: None}})["arguments/strict"].micro.f1 == 1
+
+
 def test_a_label_map_is_found_by_name_in_the_schema():
     labelled = load_corpus().map_labels("conll2003")
 
