@@ -12,7 +12,7 @@ What is undefined (the precision of a model that predicts nothing) is 0.0 here, 
 a loop compares numbers. NaN is never exceeded, so that the first checkpoint would stay the best; a key that is missing ends a
 run of Trainer, and where spaCy once found None it gives a score no weight for the rest of the run.
 
-Departures: seqeval 1.2.2 repairs gold's improper tags, too; here they are an error. spaCy 3.8.18 leaves out predictions
+Departures: on valid gold tags the numbers are those of seqeval 1.2.2 in its default mode; it repairs invalid tags of gold, too, which are an error here. spaCy 3.8.18 leaves out predictions
 that do not align with gold's tokens, or that lie where gold is not annotated, and takes those that cover the same gold tokens as equal.
 Here every prediction counts, by its characters.
 """
@@ -52,7 +52,8 @@ def compute_metrics(
     """A function for Trainer: from an EvalPrediction to precision, recall, f1, accuracy (0 to 1) and predicted_repaired (a number of tags).
 
     labels: id2label, or the tags in the order of their ids. tagging, repair: those of `score_tags`; the repair is for predictions alone
-    and begins a span at an improper tag, as conlleval and seqeval's default mode do. per_label: also PER_precision, PER_recall, PER_f1
+    and begins a span at an improper tag, as conlleval and seqeval's default mode do; where gold's tags are valid, the numbers are those of
+    seqeval 1.2.2 in that mode. seqeval repairs invalid tags of gold, too; here they are an error. per_label: also PER_precision, PER_recall, PER_f1
     and PER_number (of gold) of each label that gold or the prediction has. prefix: stands before the first four, as in "overall_".
     undefined: what stands for a ratio of 0/0; None leaves its key out. accuracy: the share of labelled tokens with the right tag.
 

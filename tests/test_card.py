@@ -76,7 +76,7 @@ def test_no_card_names_what_the_article_names():
 
 def test_the_agreement_is_that_of_machines_and_is_computed():
     assert "**Agreement of two machine passes, F1**" in CARD
-    assert "| a, b | arguments/strict | 61 | 62 | 0.992 |" in CARD
+    assert "| a, b | arguments/strict | 62 | 62 | 1.000 |" in CARD
 
 
 def test_the_baseline_has_its_range_its_command_and_its_signature():

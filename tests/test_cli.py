@@ -227,10 +227,10 @@ def test_validate_refuses_a_changed_text(tmp_path):
 
 def test_the_sentence_rule_is_off_where_no_schema_sets_it(tmp_path):
     article = load_corpus()[0]
-    moved = Corpus([Document(article.id, article.text, events=article.events[:1])])
+    moved = Corpus([Document(article.id, article.text, article.entities, article.events[:1])])
     moved.save(tmp_path / "moved.jsonl")
     path = tmp_path / "moved.jsonl"
-    path.write_text(path.read_text(encoding="utf-8").replace('"start":64,"end":69', '"start":94,"end":99'), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('{"role":"Place","start":64,"end":69', '{"role":"Place","start":94,"end":99'), encoding="utf-8")
 
     assert evalkit("validate", path).returncode == 0
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -168,6 +169,18 @@ def test_no_four_words_of_the_article_stand_in_a_row_in_anything_that_is_publish
     assert {file.path: quotable & set(runs((made.folder / file.path).read_text(encoding="utf-8"), 4)) for file in made.files} == {file.path: set() for file in made.files}
     assert [file.path for file in made.files if file.holds_text] == []
     assert made.losses.counts == {}
+
+
+def test_the_ids_of_referents_are_published_and_no_table_holds_a_name(tmp_path):
+    corpus = load_corpus()
+    names = {corpus[0].text[e.start : e.end] for e in corpus[0].entities if e.label in ("PERSON", "ORG", "GPE", "LOC")}
+
+    made = assembled(corpus, tmp_path / "new", repo="me/news", card=described(corpus=corpus, repo="me/news"), licence=licence_of(bundled()))
+
+    tables = {path.name: path.read_text(encoding="utf-8") for path in (made.folder / "data").glob("*.jsonl")}
+    entities = [json.loads(line) for line in tables["entities.jsonl"].splitlines()]
+    assert [json.loads(row["attributes"] or "{}").get("entity") for row in entities] == [(e.attributes or {}).get("entity") for e in corpus[0].entities]
+    assert [(name, table) for name in names for table, content in tables.items() if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", content)] == []
 
 
 def test_attributes_and_meta_that_quote_are_left_out_and_counted(tmp_path):

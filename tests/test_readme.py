@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalkit import load_corpus
 from evalkit.formats import FORMATS
+from evalkit.models.lexicon import EVENTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +49,20 @@ def test_the_counts_in_the_readme_are_those_of_the_corpus():
     assert f"{len(article.entities)} entities" in README
     assert f"{len(article.events)} events" in README
     assert f"{len(article.attributions)} attributions" in README
+
+
+def test_the_readme_says_how_many_event_words_of_the_baseline_are_triggers_of_the_article():
+    article = load_corpus()[0]
+    labels = {form: label for label, (forms, _, _) in EVENTS.items() for form in forms.split()}
+    triggers = {(event.trigger.start, event.trigger.end): event.label for event in article.events}
+    occurrences = [(word.span(), word[0].casefold()) for word in re.finditer(r"\w+", article.text) if word[0].casefold() in labels]
+    lacking = [event for event in article.events if article.text[event.trigger.start : event.trigger.end].casefold() not in labels]
+
+    assert [word for span, word in occurrences if triggers.get(span) != labels[word]] == []
+    for page in (README, (ROOT / "corpus/card.md").read_text(encoding="utf-8")):
+        assert f"{len({word for _, word in occurrences})} of the {len(labels)} forms" in page
+        assert f"{len(occurrences)} times" in page
+    assert f"{len(article.events)} triggers; the {len(lacking)} others" in README
 
 
 def test_no_page_says_to_install_the_other_evalkit():

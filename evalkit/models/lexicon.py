@@ -1,7 +1,7 @@
 """Which words does the baseline know? General lists of news English: countries, nationalities, titles, event words, cues.
 
-Written from general knowledge of news English and not from the bundled article: the lists hold no names but those of countries,
-nationalities, faiths and a few capitals.
+The lists hold no names but those of countries, nationalities, faiths and a few large cities. Nothing shows that they were written without
+regard to the bundled article: each event form that occurs there is a trigger of that type in the gold (16 forms, 18 times).
 """
 
 from __future__ import annotations
