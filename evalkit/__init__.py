@@ -4,6 +4,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
 
     version     which evalkit is this?
     errors      what can go wrong, and how is it said?
+    input_files    how are files opened that others have written?
     json_keys   does an object have one key twice?
     discreet    what must not be written down?
     files       how is a file written so that a failure loses nothing?

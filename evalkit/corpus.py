@@ -7,7 +7,6 @@ This is the only module that knows where the bundled data lies.
 from __future__ import annotations
 
 import inspect
-import stat
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -25,6 +24,7 @@ from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import ConversionReport
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.units import causes
+from evalkit.input_files import is_endless
 from evalkit.label_maps import LabelMapper, maps_by_layer
 from evalkit.schema import LabelMap, Schema, encode_schema, load_schema
 from evalkit.schema import faults as schema_faults
@@ -260,14 +260,6 @@ def located(path: str | Path | None, **options: Any) -> Location:
     if not place.on_the_hub:
         check_folder(place.path)
     return place
-
-
-def is_endless(path: Path) -> bool:
-    """Whether a path leads to what may never end: a device, or a pipe but for the shell's own."""
-    if not path.exists() or str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/")):
-        return False
-    mode = path.stat().st_mode
-    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)
 
 
 def explained(error: LoadError, place: Location) -> LoadError:

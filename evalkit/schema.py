@@ -25,6 +25,7 @@ import msgspec
 from evalkit.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
 from evalkit.errors import DocumentError, LoadError, UnknownName, shown
 from evalkit.files import write_atomically
+from evalkit.input_files import read_input
 from evalkit.json_keys import check_duplicate_keys
 from evalkit.text import sentences, tokens, unit_at
 
@@ -113,7 +114,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 def load_schema(path: Path) -> Schema:
     """The schema in a file. Raises LoadError with the file and the field."""
     try:
-        data = path.read_bytes()
+        data = read_input(path)
         schema = msgspec.json.decode(data, type=Schema)
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OSError, RecursionError) as error:

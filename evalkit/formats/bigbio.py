@@ -32,12 +32,13 @@ import msgspec
 from evalkit.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed, jsonl, units
+from evalkit.formats import Parsed, units
 from evalkit.formats.distinct import distinct
 from evalkit.formats.linked import ARGUMENT, Links, is_helper, own, unannotated
 from evalkit.formats.losses import Losses
 from evalkit.formats.passages import Offsets, Passage, laid_out, roughly
 from evalkit.formats.records import answered, count_rest, record, records
+from evalkit.input_files import open_input
 from evalkit.json_keys import check_duplicate_keys
 from evalkit.text import Range
 
@@ -113,7 +114,7 @@ def parsed(
 def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]]:
     """The documents of a file that holds a JSON array."""
     try:
-        with jsonl.open_to_read(path) as file:
+        with open_input(path) as file:
             data = file.read().removeprefix(b"\xef\xbb\xbf")
         found = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from evalkit.errors import InputError, LoadError, MissingPackage, shown
-from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
+from evalkit.input_files import open_input
 
 RATIO, FREE = 100, 64_000_000  # how many times its size a file may unpack to, and the bytes it may in any case; real ones come to 10 to 20 times
 LEFT = {
@@ -88,7 +88,7 @@ def decoded(path: Path) -> Message:
 
 def unpacked(path: Path) -> bytes:
     """The bytes of the file, unpacked no further than a DocBin can be. Raises LoadError."""
-    with open_to_read(path) as file:
+    with open_input(path) as file:
         packed = file.read()
     most, unpacker = max(FREE, RATIO * len(packed)), zlib.decompressobj()
     try:

@@ -14,7 +14,8 @@ import numpy as np
 from evalkit.chunk import NUMBERS, Chunk, Placed, as_bytes, number_of
 from evalkit.document import Document
 from evalkit.errors import DocumentError, LoadError
-from evalkit.formats.jsonl import LINE_ERRORS, DocumentLine, decode_line, document_of, is_blank, open_to_read, parsed
+from evalkit.formats.jsonl import LINE_ERRORS, DocumentLine, decode_line, document_of, is_blank, parsed
+from evalkit.input_files import open_input
 from evalkit.json_keys import has_all_strings
 
 MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
@@ -55,7 +56,7 @@ class Reader:
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
         """Open the file. `start`, `end`: the bytes at which the first line begins and the last one ends; -1 is the end of the file."""
         self._path, self._end = path, end
-        self._file = open_to_read(path)
+        self._file = open_input(path)
         self._plain = msgspec.json.Decoder(PlainLine)
         self._decoder = msgspec.json.Decoder(DocumentLine)
         self._encoder = msgspec.json.Encoder()
@@ -214,7 +215,7 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
     """The id of each document, and where its line begins in the file."""
     at = 0
     decoder = msgspec.json.Decoder(_Id)
-    with open_to_read(path) as file:
+    with open_input(path) as file:
         for line in file:
             if not is_blank(line):
                 try:
@@ -226,7 +227,7 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
 
 def documents_at_most(path: Path, most: int) -> int:
     """How many lines a file has that may be documents, counted no further than asked."""
-    with open_to_read(path) as file:
+    with open_input(path) as file:
         return sum(1 for _ in islice((line for line in file if not is_blank(line)), most))
 
 

@@ -49,6 +49,7 @@ from evalkit.formats.losses import Losses
 from evalkit.formats.numbered import Numbered
 from evalkit.formats.standoff import Annotations, decoded, lines_of
 from evalkit.formats.units import Case, Reading
+from evalkit.input_files import list_inputs, read_input
 from evalkit.json_keys import check_duplicate_keys
 from evalkit.schema import Schema, encode_schema
 
@@ -118,7 +119,7 @@ def _pairs(path: Path) -> list[Pair]:
     if not path.is_dir() and path.suffix not in SUFFIXES:
         raise InputError(f"{path}: brat keeps documents in .txt and .ann files; name one of these, or their folder")
     folder = path if path.is_dir() else path.parent
-    there = _files(path) if path.is_dir() else {path, *(path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).exists())}
+    there = set(list_inputs(path, SUFFIXES)) if path.is_dir() else {path, *(path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).exists())}
     stems = sorted({file.relative_to(folder).with_suffix("").as_posix() for file in there})
     if not stems:
         raise InputError(f"{path}: holds no .txt and no .ann file")
@@ -136,7 +137,7 @@ def _ids(path: Path) -> dict[str, str]:
     try:
         if not path.exists():
             return {}
-        data = path.read_bytes()
+        data = read_input(path)
         ids = msgspec.json.decode(data, type=dict[str, str])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError, OSError) as error:

@@ -39,6 +39,7 @@ from evalkit.formats.dkpro import failed, serialized
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.losses import Losses
 from evalkit.formats.xmi import ARRAY, NAMED, PREDICATE, TYPESYSTEM, UNKNOWN, features, label_feature, label_of, loaded, short, system_of, written
+from evalkit.input_files import list_inputs
 from evalkit.schema import Schema, encode_schema
 
 INITIAL = "_InitialView"
@@ -79,7 +80,7 @@ def files(path: Path) -> list[Path]:
 
 def below(folder: Path) -> list[Path]:
     """The files in a folder and its subfolders that may hold a document."""
-    return sorted(file for file in folder.rglob("*") if file.suffix in (".xmi", ".json") and file.name != "schema.json" and file.is_file())
+    return list_inputs(folder, (".xmi", ".json"), ignore=("schema.json",))
 
 
 def viewed(cas: Any, name: str | None, file: Path, losses: Losses) -> Any:

@@ -30,6 +30,7 @@ from evalkit.formats import Parsed
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
 from evalkit.formats.losses import Losses
+from evalkit.input_files import check_inside, is_there, read_input
 from evalkit.schema import Schema, encode_schema, load_schema
 
 DECISIONS = "decisions.jsonl"
@@ -82,7 +83,8 @@ def schema_of(path: Path) -> Schema | None:
     """The nearest schema.json at or above the annotations."""
     texts, annotations = folders(path)
     for folder in (annotations, *annotations.resolve().parents):
-        if (folder / "schema.json").exists():
+        if is_there(folder / "schema.json"):
+            check_inside(folder, folder / "schema.json")
             return load_schema(folder / "schema.json")
         if folder.resolve() == texts.resolve().parent:
             return None
@@ -92,6 +94,7 @@ def schema_of(path: Path) -> Schema | None:
 def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR0912 - one kind of fault, one branch
     """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
+    check_inside(texts, texts / "corpus.jsonl")
     rows: dict[str, tuple[str, Text, str]] = {}
     for number, row in decoded(texts / "corpus.jsonl", Text):
         where = f"{texts / 'corpus.jsonl'}:{number}"
@@ -102,7 +105,7 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
         else:
             rows[known[1].id] = known
     marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
-    layers = [layer for layer in LAYERS if (annotations / f"{layer}.jsonl").exists()]
+    layers = [layer for layer in LAYERS if is_there(annotations / f"{layer}.jsonl")]
     for file in sorted(annotations.glob("*.jsonl")):
         if file.stem not in LAYERS and file.name != DECISIONS:
             yield str(file), LoadError([f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or move it away"])
@@ -111,6 +114,7 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
             if layer not in layers:
                 yield where, LoadError([f"{where}: layers: {shown(layer)} was annotated, it says, but there is no {annotations / layer}.jsonl"])
     for layer in layers:
+        check_inside(annotations, annotations / f"{layer}.jsonl")
         for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
             if isinstance(found, LoadError):
                 yield str(annotations / f"{layer}.jsonl"), found
@@ -134,20 +138,21 @@ def _within(folder: Path, file: str) -> bool:
     """Whether a name stays in its folder, links followed."""
     try:
         return (folder / file).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # RuntimeError: a link that leads to itself
         return False
 
 
 def read_text(path: Path, sha256: str, where: str) -> str:
     """A text, byte for byte. Raises LoadError where it is missing, not UTF-8, or not what its digest says."""
     try:
-        raw = path.read_bytes()
+        raw = read_input(path)
+    except InputError as error:
+        raise LoadError([f"{where}: file: {error}"]) from None
+    try:
         found = hashlib.sha256(raw).hexdigest()
         if found != sha256.lower():
             raise LoadError([f"{path}: changed: sha256 is {found}, and {where} expects {sha256}; restore the file, or its digest if the change is meant"])
         return raw.decode("utf-8")
-    except OSError as error:
-        raise LoadError([f"{where}: file: {path}: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise LoadError([f"{path}: not UTF-8 at byte {error.start}"]) from None
 

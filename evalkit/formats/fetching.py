@@ -10,6 +10,7 @@ from typing import Any
 
 from evalkit.errors import InputError, shown, spell_option
 from evalkit.frontmatter import parse_yaml, split_front_matter
+from evalkit.input_files import list_inputs
 
 
 def name_of(path: Path) -> str:
@@ -32,6 +33,7 @@ def loaded(path: Path, *, config: str | None, split: str | None, revision: str |
     if not is_remote(path) and not path.is_dir():
         raise InputError(f"{name}: no such folder; a data set on the Hub is written hf://OWNER/NAME")
     if not is_remote(path):
+        list_inputs(path)  # `datasets` would wait for a pipe, and follow links
         _check_readme(path / "README.md")
     with quiet(name):
         found = _from_disk(path) or _from_anywhere(name if is_remote(path) else str(path.resolve()), config, revision)

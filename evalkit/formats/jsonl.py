@@ -18,11 +18,12 @@ import jsonlines
 import msgspec
 
 from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
-from evalkit.errors import DocumentError, InputError, LoadError, shown
+from evalkit.errors import DocumentError, LoadError, shown
 from evalkit.files import replace_file
 from evalkit.formats import Parsed
 from evalkit.formats.losses import Losses
 from evalkit.formats.units import Case, Offsets, Reading
+from evalkit.input_files import open_input
 from evalkit.json_keys import check_duplicate_keys
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
     """
     decoder = msgspec.json.Decoder(kind)
     invalid, valid = 0, 0
-    with open_to_read(path) as file:
+    with open_input(path) as file:
         for number, line in enumerate(file, start=1):
             if is_blank(line):
                 continue
@@ -199,14 +200,6 @@ def is_one_document(path: Path, line: bytes) -> bool:
     except LINE_ERRORS:
         return False
     return True
-
-
-def open_to_read(path: Path) -> Any:
-    """The file, opened for bytes; an InputError where it is not there or is no file."""
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
 
 
 def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None) -> None:

@@ -14,6 +14,7 @@ from evalkit.document import Document, Entity
 from evalkit.errors import MOST_FAULTS, InputError, LoadError, shown, spell_option
 from evalkit.formats.losses import Losses
 from evalkit.formats.rows import Draft, Rows
+from evalkit.input_files import check_inside, read_input
 from evalkit.tags import TAGGINGS, Neighbours, Read, Tags, advise_repair, explain_invalid
 
 # The first of several tokens, one between, the last, and the only one; IOB1 has B for the first right after another of its label.
@@ -115,11 +116,13 @@ class Reader:
         elif self._count > 1:
             raise LoadError([f"{where}: {texts} is the text of the first document; a folder with ID.txt for each would do"])
         try:
-            text = file.read_bytes().decode()
-        except OSError as error:
-            raise LoadError([f"{where}: {file}: {error.strerror or error}"]) from None
+            if texts.is_dir() and file.exists():
+                check_inside(texts, file)
+            text = read_input(file).decode()
         except UnicodeDecodeError as error:
             raise LoadError([f"{where}: {file}: not UTF-8: {error.reason} at byte {error.start}; save the file as UTF-8"]) from None
+        except InputError as error:
+            raise LoadError([f"{where}: {error}"]) from None
         if text.startswith("\ufeff"):
             self._losses.add("byte order marks", str(file))
         return text.removeprefix("\ufeff")

@@ -13,9 +13,9 @@ import msgspec
 
 from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
-from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
 from evalkit.formats.records import record
+from evalkit.input_files import open_input
 from evalkit.json_keys import check_duplicate_keys
 
 ID = "document_id"  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
@@ -104,7 +104,7 @@ def drafts(path: Path, losses: Losses, wanted: Wanted) -> Drafts:
 
 def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
     """Each task of a file with the line it begins on, or what is wrong with it."""
-    with open_to_read(path) as file:
+    with open_input(path) as file:
         data = file.read().removeprefix(BOM)
     data = b"[" + data + b"]" if data.lstrip().startswith(b"{") else data  # a task alone, as it is kept in cloud storage
     try:

@@ -22,6 +22,7 @@ from typing import Any
 from evalkit.document import Document
 from evalkit.errors import DocumentError, InputError, shown, spell_option
 from evalkit.formats.table import rows
+from evalkit.input_files import list_inputs
 
 Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id
 DIGEST = 32  # hexadecimal digits
@@ -60,7 +61,7 @@ def texts_in(folder: str | Path) -> Texts:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{spell_option('texts', str(folder), of='format')}: no such folder; one with the texts, a file each, would do")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = list_inputs(folder)
     by_digest: dict[str, Path] = {}
     for path in files:
         by_digest.setdefault(hashlib.sha256(_bytes(path)).hexdigest(), path)

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from xml.parsers import expat
 
 from evalkit.errors import InputError, LoadError, MissingPackage, UnknownName, advise_extra, shown, spell_option
-from evalkit.formats.jsonl import open_to_read
 from evalkit.formats.losses import Losses
+from evalkit.input_files import open_input
 
 TYPESYSTEM = "TypeSystem.xml"
 CORE = "de.tudarmstadt.ukp.dkpro.core.api."
@@ -66,7 +66,7 @@ def loaded(file: Path, system: Any, losses: Losses) -> Any:
 
 def read(file: Path) -> bytes:
     """The bytes of a file without a byte order mark. Raises LoadError for one that is empty, or an archive."""
-    with open_to_read(file) as opened:
+    with open_input(file) as opened:
         data: bytes = opened.read().removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise LoadError([f"{file}: empty, and no CAS"])
