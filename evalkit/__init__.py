@@ -13,6 +13,7 @@ Read the modules in this order; each uses only those above it (tests/test_archit
     document    what can be marked in a text?
     duplicates  which annotations repeat another in full?
     chunk       what lies where in a few documents?
+    span_edges  how many entities begin or end with white space or punctuation?
     schema      which labels, types and roles are there, and how do label sets map?
     label_maps  which labels are compared, and under which names?
     tags        what spans does a sequence of BIO tags say?

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,14 +14,16 @@ from evalkit.assembling import licence_of
 from evalkit.beginning import begun
 from evalkit.card import REPO, described, faults, where_part_is
 from evalkit.card.part import Part, read_part, split
-from evalkit.corpus import Corpus, explained, load_corpus, located, parsed, schema_at, whole
+from evalkit.corpus import Corpus, describe_contents, explained, load_corpus, located, parsed, refuse_empty_texts, refuse_unread, schema_at, whole
+from evalkit.document import LAYERS, Document
 from evalkit.errors import InputError, LoadError, advise_extra, print_line, print_notice, shown
-from evalkit.formats import FORMATS, location_of
+from evalkit.formats import FORMATS, Location, location_of
 from evalkit.formats.losses import Losses
 from evalkit.joining import is_jsonl
 from evalkit.options import CorpusPath, Output, check_writable, put
 from evalkit.publish import publish as published
 from evalkit.scores import Scores
+from evalkit.span_edges import SpanEdges, describe_edges
 from evalkit.summary import many
 
 SHOWN = 5  # places in which a card departs from the one that would be written
@@ -36,9 +38,13 @@ def validate(corpus: CorpusPath = None) -> None:
     except LoadError as error:
         raise explained(error, place) from None
     tell(losses, str(place.path))
+    refuse_unread(place, documents)
+    warn_of_contents(place, documents)
     counts = {layer: sum(len(getattr(d, layer) or ()) for d in documents) for layer in ("entities", "events", "attributions")}
     checked = "offsets, texts and ids" + (", labels, zones and rules of the schema" if schema else "; no schema.json")
     print_line(f"{place.path}: {many(len(documents), 'document')}, {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})")
+    for line in describe_contents(documents):
+        print_line(f"  {line}")
 
 
 def convert(
@@ -53,8 +59,11 @@ def convert(
     out = location_of(f"{write_as}:{target}" if write_as else target)
     check_writable(out.path, str(location_of(source).path), option="OUT", folders=True)
     corpus = read(f"{read_as}:{source}" if read_as else source, predictions=predictions)
+    warn_of_contents(located(f"{read_as}:{source}" if read_as else source), list(corpus))
     tell(corpus.save(out.path if out.format is None else f"{out.format}:{out.path}", **out.options), target, "not written")
-    print_line(f"{out.path}: {many(len(corpus), 'document')}")
+    sizes = {layer: sum(len(getattr(document, layer) or ()) for document in corpus) for layer in LAYERS}
+    read_layers = ", ".join(f"{size:,} {layer}" for layer, size in sizes.items() if size)
+    print_line(f"{out.path}: {many(len(corpus), 'document')} (read: {read_layers or 'no annotations'})")
 
 
 def new(
@@ -163,6 +172,21 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 
 
+def warn_of_contents(place: Location, documents: Sequence[Document]) -> None:
+    """Refuse a corpus without documents or texts; warn on stderr if it has no annotations, or entities with white space or punctuation at an edge."""
+    if not documents:
+        raise InputError(f"{place.path}: no documents")
+    refuse_empty_texts(documents, place)
+    if not any(getattr(document, layer) for document in documents for layer in LAYERS):
+        print_notice(f"{place.path}: warning: no annotations were read in any of {many(len(documents), 'document')}")
+    edges = SpanEdges()
+    edges.take(documents)
+    text = next((document.text for document in documents if edges.example and document.id == edges.example[0]), None)
+    sentence = describe_edges(str(place.path), edges, text)
+    if sentence:
+        print_notice(f"warning: {sentence}")
+
+
 def tell(losses: Losses, where: str, what: str = "not read") -> None:
     """Say on stderr what was dropped, repaired and skipped in reading or writing. what: how to say that something was dropped."""
     for section, counts in losses.sections().items():
@@ -174,6 +198,7 @@ def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:
     """The corpus at a path; what its format held and documents do not is told on stderr."""
     corpus = load_corpus(path, predictions=predictions)
     tell(corpus.conversion, str(path))
+    refuse_empty_texts(corpus, located(path))
     return corpus
 
 

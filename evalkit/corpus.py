@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import Document, Entity, Event, placed, remove_references
+from evalkit.document import LAYERS, Document, Entity, Event, placed, remove_references
 from evalkit.duplicates import ADVICE, drop_duplicates, find_duplicates
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import ConversionReport
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
+from evalkit.formats.recognition import recognize
 from evalkit.formats.units import causes
 from evalkit.input_files import is_endless
 from evalkit.label_maps import LabelMapper, maps_by_layer
@@ -30,6 +32,7 @@ from evalkit.schema import LabelMap, Schema, encode_schema, load_schema
 from evalkit.schema import faults as schema_faults
 
 BUNDLED = "evalkit-news"
+MOST_LABELS = 30  # labels that `describe_contents` names
 _ANYTHING_BUT = ("id", "score", "text")  # two annotations that differ only here are the same one, repeated
 
 
@@ -234,8 +237,42 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False, te
         documents = whole(found)
     except LoadError as error:
         raise explained(error, place) from None
+    refuse_unread(place, documents)
     name = BUNDLED if place.path == bundled() else _name(place.path)
     return Corpus(documents, name, schema_at(place), conversion, changed_options(place.module.parsed, place.options))
+
+
+def refuse_unread(place: Location, documents: list[Document]) -> None:
+    """Raise LoadError if no annotations were read of a file whose content is that of another format."""
+    if any(document.failure is not None or document.unplaced or any(getattr(document, layer) for layer in LAYERS) for document in documents):
+        return
+    format = place.format or "jsonl"
+    found = recognize(place.path) if place.path.is_file() else None
+    if found is None or found[0] == format:
+        return
+    keys = " and ".join(map(shown, found[1]))
+    read_as = f"a {format} file: no annotations were read, and its first record has the keys {keys}"
+    remedy = f"read it as {found[0]}:{place.path}" if found[0] else "convert it to a format that `evalkit formats` lists"
+    raise LoadError([f"{place.path}: not {read_as}; {remedy}"])
+
+
+def refuse_empty_texts(documents: Sequence[Document] | Corpus, place: Location) -> None:
+    """Raise InputError if there are documents, and none has a text, as in a CoNLL file of -DOCSTART- lines alone."""
+    if len(documents) and not any(document.text.strip() for document in documents):
+        raise InputError(f"{place.path}: no text in any document")
+
+
+def describe_contents(documents: Iterable[Document]) -> Iterator[str]:
+    """A line for each layer with annotations: how many, and how many of each label, the most frequent first."""
+    labels: dict[str, Counter[str]] = {layer: Counter() for layer in LAYERS}
+    for document in documents:
+        for layer, counts in labels.items():
+            counts.update(getattr(annotation, "label", None) or "unlabeled" for annotation in getattr(document, layer) or ())
+    for layer, counts in labels.items():
+        if counts:
+            most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            more = f", and {len(most) - MOST_LABELS} more labels" if len(most) > MOST_LABELS else ""
+            yield f"{layer}: {', '.join(f'{label} {count:,}' for label, count in most[:MOST_LABELS])}{more}"
 
 
 def refuse_invalid(path: str | Path, *, predictions: bool) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
-from evalkit.corpus import Corpus, load_corpus, refuse_invalid, schema_at
+from evalkit.corpus import Corpus, load_corpus, refuse_empty_texts, refuse_invalid, schema_at
 from evalkit.document import Document
 from evalkit.errors import InputError, LoadError, UnknownName, escape_surrogates, shown, spell_option
 from evalkit.formats import location_of, validate_path
@@ -200,6 +200,7 @@ def _opened(corpus: Corpus | str | Path, *, predictions: bool) -> tuple[Corpus |
         if place.format in (None, "jsonl") and not place.options and is_jsonl(place.path):
             return place.path, schema_at(place), place.path.stem.encode("utf-8", "backslashreplace").decode()
         corpus = load_corpus(corpus, predictions=predictions)
+        refuse_empty_texts(corpus, place)
     if not isinstance(corpus, Corpus):
         raise InputError(f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of documents")
     return corpus, corpus.schema, corpus.name

@@ -98,6 +98,8 @@ class Run:
         self._refuse_unscored()
         counts = [self._counts(metric) for metric in self._scored()]
         if not counts:
+            if not self.seen.documents:
+                raise InputError(f"{self.source.name}: no documents")
             if not self.seen.layers()["gold"]:
                 raise InputError(f"{self.source.name}: no document is annotated in any layer, so that there is nothing to score")
             raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
@@ -254,6 +256,7 @@ class Run:
             "unmapped_labels": self.mapping.unmapped_labels(),
             "unused_labels": self.mapping.unused_labels(self.layers),
             "conversion": self.source.conversion,
+            **({"span_edges": edges} if (edges := {side: each.to_json() for side, each in self.seen.edges.items() if each.with_edges}) else {}),
         }
 
     def digests(self) -> Digests:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
-from evalkit.errors import InputError
+from evalkit.errors import InputError, LoadError
 
 SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell makes and ends
 
@@ -47,22 +47,22 @@ def read_input(path: Path) -> bytes:
 
 
 def check_inside(folder: Path, file: Path) -> None:
-    """Raise InputError unless a file is a regular one in its folder, links followed."""
+    """Raise LoadError unless a file is a regular one in its folder, links followed."""
     try:
         target = file.resolve(strict=True)
         inside = target.is_relative_to(folder.resolve(strict=True))
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{file}: {_reason(error)}") from None
+        raise LoadError([f"{file}: {_reason(error)}"]) from None
     if not inside:
-        raise InputError(f"{file}: a symbolic link to {target}, which is outside {folder}; replace the link by the file")
+        raise LoadError([f"{file}: a symbolic link to {target}, which is outside {folder}; replace the link by the file"])
     if not target.is_file():
-        raise InputError(f"{file}: not a regular file; move it away")
+        raise LoadError([f"{file}: not a regular file; move it away"])
 
 
 def list_inputs(folder: Path, suffixes: Collection[str] = (), ignore: Collection[str] = ()) -> list[Path]:
     """The files with these suffixes (without any: all) in a folder and its subfolders, sorted; hidden ones and links to folders are left out.
 
-    ignore: names of files that are left out, too. Raises InputError for a link out of the folder, or to itself, and for what is no regular file.
+    ignore: names of files that are left out, too. Raises LoadError for a link out of the folder, or to itself, and for what is no regular file.
     """
     found = []
     for at, folders, names in os.walk(folder):

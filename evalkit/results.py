@@ -18,6 +18,8 @@ It holds no text of the corpus. The keys, in schema version 3:
     unmapped_labels  a layer to the labels that its label map does not name
     unused_labels    labels named in `labels` or `label_map` that occur in neither corpus
     conversion       for gold and predicted: what their readers {dropped, repaired, skipped}, each a name to a count
+    span_edges       left out where there are none: for gold and predicted, how many {entities, with_edges: white space or punctuation at an
+                     edge, example: document, start and end of one}; of shards, only those with such entities count
     ambiguity        left out where no quote is ambiguous: a metric to {annotations: how many may stand in several places, worst and
                      best: by how much tp changes under the worst and the best choice}; see choices.py
     warnings         what a reader should know first; derived, and not read again
@@ -48,13 +50,14 @@ from evalkit.errors import InputError, escape_controls_in_json, shown
 from evalkit.intervals import FEW_DOCUMENTS, MOST_REPLICATES, Resampling
 from evalkit.layers import LAYERS
 from evalkit.metrics import DEFAULTS, Metric
+from evalkit.span_edges import SpanEdges
 from evalkit.zones import Unit
 
 SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
 ABOUT = (
     "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents", "unmapped_labels", "unused_labels",
-    "conversion", "ambiguity",
+    "conversion", "span_edges", "ambiguity",
 )  # fmt: skip  # what is read again
 
 
@@ -186,6 +189,7 @@ class ResultRead(msgspec.Struct):
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
     conversion: dict[str, dict[str, dict[str, int]]] = {}
+    span_edges: dict[str, SpanEdges] = {}
     ambiguity: dict[str, AmbiguityRead] = {}
 
 
@@ -215,7 +219,7 @@ def read(text: str) -> Result:
     if data.digests is not None:
         digests = Digests(data.digests.schema, {marks: int(total, 16) for marks, total in data.digests.documents.items()})
     about = {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT}
-    for name in ("ambiguity", "conversion"):
+    for name in ("ambiguity", "conversion", "span_edges"):
         if not about[name]:
             del about[name]
     return Result(counts, how, digests, about)
@@ -343,7 +347,7 @@ def _summed(results: Sequence[Result]) -> Digests | None:
 def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
     abouts = [result.about for result in results]
     choices = _choices_together(abouts)
-    conversion = _add_conversions(abouts)
+    conversion, edges = _add_conversions(abouts), _add_edges(abouts)
     reasons: dict[str, int] = {}
     unmapped: dict[str, set[str]] = {}
     for about in abouts:
@@ -363,8 +367,18 @@ def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
         "unmapped_labels": {layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
         "unused_labels": sorted(set.intersection(*(set(about["unused_labels"]) for about in abouts))),
         **({"conversion": conversion} if conversion else {}),
+        **({"span_edges": edges} if edges else {}),
         **({"ambiguity": choices} if choices else {}),
     }
+
+
+def _add_edges(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The counts of entities with white space or punctuation at an edge, added up over shards."""
+    total: dict[str, SpanEdges] = {}
+    for about in abouts:
+        for side, edges in about.get("span_edges", {}).items():
+            total.setdefault(side, SpanEdges()).merge(msgspec.convert(edges, SpanEdges))
+    return {side: edges.to_json() for side, edges in total.items()}
 
 
 def _add_conversions(abouts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:

@@ -10,6 +10,7 @@ from evalkit.document import LAYERS as MARKS
 from evalkit.errors import InputError, shown
 from evalkit.joining import ABSENT, Joined
 from evalkit.results import given
+from evalkit.span_edges import SpanEdges
 
 
 @dataclass
@@ -25,9 +26,12 @@ class Seen:
     zones: set[str] = field(default_factory=set)
     has_failures: bool = False
     reasons: dict[str, int] = field(default_factory=dict)
+    edges: dict[str, SpanEdges] = field(default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()})
 
     def take(self, joined: Joined) -> None:
         """Note a block."""
+        self.edges["gold"].take(joined.gold)
+        self.edges["predicted"].take(joined.predicted)
         self.documents += len(joined.gold)
         self.ids.update([document.id for document in joined.gold])
         for document in joined.predicted:
@@ -63,6 +67,8 @@ class Seen:
         self.failures.update(other.failures)
         self.zones |= other.zones
         self.has_failures |= other.has_failures
+        for side, edges in other.edges.items():
+            self.edges[side].merge(edges)
         for reason, number in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + number
 

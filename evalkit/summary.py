@@ -13,6 +13,7 @@ from typing import Any
 
 from evalkit.intervals import FEW_DOCUMENTS, NO_VALUE, NOT_ASKED, Resampling
 from evalkit.render import Report, Table
+from evalkit.span_edges import SpanEdges, describe_edges
 
 Row = Any  # scores.Row, or what looks like one
 
@@ -239,6 +240,8 @@ def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:
     """What a reader should know before believing the numbers."""
     yield from read_lines(about.get("conversion", {}))
+    for side, edges in about.get("span_edges", {}).items():
+        yield from filter(None, [describe_edges(side, SpanEdges(**edges))])
     documents = about.get("corpus", {}).get("documents", 0)
     if documents == 1:
         yield "one document: these numbers describe this text, and rank no models; what they would be on other texts cannot be concluded from them"

@@ -28,7 +28,7 @@ def test_formats_lists_what_there_is():
 def test_convert_says_what_is_left_out_and_where(tmp_path):
     done = evalkit("convert", "evalkit-news", tmp_path / "news.conll")
 
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/news.conll: 1 document\n")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/news.conll: 1 document (read: 61 entities, 26 events, 5 attributions)\n")
     told = done.stderr.splitlines()
     assert any(line.startswith(f"{tmp_path}/news.conll: not written: 26 events (document '000_fd35b6397ccf6caa', events[0]") for line in told)
     assert any("5 attributions" in line for line in told)

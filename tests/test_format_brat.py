@@ -332,7 +332,7 @@ def test_a_pipe_is_not_waited_for(folder):
     (place / "d.ann").unlink()
     os.mkfifo(place / "d.ann")
 
-    with pytest.raises(LoadError, match="is no regular file"):
+    with pytest.raises(LoadError, match="not a regular file"):
         load_corpus(f"brat:{place}")
 
 
@@ -341,7 +341,7 @@ def test_a_link_to_itself_is_told(folder):
     (place / "d.ann").unlink()
     (place / "d.ann").symlink_to(place / "d.ann")
 
-    with pytest.raises(LoadError, match=r"in/d\.ann: Too many levels of symbolic links$"):
+    with pytest.raises(LoadError, match=r"in/d\.ann: a symbolic link that leads to itself; replace it by the file$"):
         load_corpus(f"brat:{place}")
 
 
@@ -426,7 +426,7 @@ def test_where_no_line_ends_everything_comes_back(tmp_path_factory, documents):
 def test_what_is_not_counted_comes_back(tmp_path_factory, documents):
     losses, returned = back(documents, tmp_path_factory.mktemp("b") / "out")
 
-    assume({"marks of nothing but line ends", "line ends at which a mark begins, ends or is interrupted"}.isdisjoint(losses.counts))
+    assume({"marks of nothing but line ends", "line ends at which a mark begins, ends or is interrupted", "marks that equal another without the line ends at their edges"}.isdisjoint(losses.counts))
     assert returned == documents
 
 

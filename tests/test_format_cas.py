@@ -575,9 +575,9 @@ def test_the_command_line_converts_there_and_back_and_says_what_is_lost(tmp_path
     there = run("convert", "evalkit-news", "a.xmi", folder=tmp_path)
     back = run("convert", "a.xmi", "b.jsonl", folder=tmp_path)
 
-    assert (there.returncode, there.stdout) == (0, "a.xmi: 1 document\n")
+    assert (there.returncode, there.stdout) == (0, "a.xmi: 1 document (read: 61 entities, 26 events, 5 attributions)\n")
     assert "a.xmi: not written: 5 attributions (document '000_fd35b6397ccf6caa', attributions[0]" in there.stderr
-    assert (back.returncode, back.stdout, back.stderr) == (0, "b.jsonl: 1 document\n", "")
+    assert (back.returncode, back.stdout, back.stderr) == (0, "b.jsonl: 1 document (read: 61 entities, 26 events)\n", "")
 
 
 def test_the_command_line_says_what_is_wrong_and_ends_with_2(tmp_path):

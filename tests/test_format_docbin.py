@@ -570,8 +570,8 @@ def test_the_command_line_converts_there_and_back(tmp_path):
     there = run("convert", "evalkit-news", "a.spacy", folder=tmp_path)
     back = run("convert", "a.spacy", "b.jsonl", folder=tmp_path)
 
-    assert (there.returncode, there.stdout, there.stderr) == (0, "a.spacy: 1 document\n", "")
-    assert (back.returncode, back.stdout, back.stderr) == (0, "b.jsonl: 1 document\n", "")
+    assert (there.returncode, there.stdout, there.stderr) == (0, "a.spacy: 1 document (read: 61 entities, 26 events, 5 attributions)\n", "")
+    assert (back.returncode, back.stdout, back.stderr) == (0, "b.jsonl: 1 document (read: 61 entities, 26 events, 5 attributions)\n", "")
     assert list(load_corpus(tmp_path / "b.jsonl")) == list(load_corpus())
 
 

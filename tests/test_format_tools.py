@@ -175,7 +175,7 @@ def test_an_old_export_of_label_studio_is_refused_and_the_message_says_how_to_re
     assert "all 2 mismatches vanish if offsets are UTF-16 code units; '?offsets=utf-16' behind the path reads it so" in wrong.stderr
     assert "f.json:1: document '4', annotations[0].result[0].value.text: 'Ada' is not what stands at 3 to 6: 'da '; these words stand at 2 to 5" in wrong.stderr
     assert "Traceback" not in wrong.stderr
-    assert (right.returncode, right.stderr) == (0, "")
+    assert (right.returncode, right.stderr) == (0, f"{path}: repaired: 2 spans whose offsets were converted ({path}:1, …)\n")
 
 
 def test_offsets_are_read_as_the_option_says(read):

@@ -64,7 +64,7 @@ def test_a_result_holds_counts_by_unit_and_label():
     assert data["intervals"] == {"method": "BCa bootstrap", "units": "sentences", "requested_units": "auto", "boot": 1000, "seed": 12345, "level": 0.95, "documents": 2}
     assert list(data) == [
         "schema_version", "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents",
-        "unmapped_labels", "unused_labels", "conversion", "warnings", "intervals",
+        "unmapped_labels", "unused_labels", "conversion", "span_edges", "warnings", "intervals",
         "signature", "digests", "set_aside", "rows", "units", "counts",
     ]  # fmt: skip
 

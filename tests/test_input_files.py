@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,7 @@ def device(path, _outside):
 
 
 def unix_socket(path, _outside):
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # names of sockets are short
     try:
         with socket.socket(socket.AF_UNIX) as made:
@@ -72,7 +73,7 @@ def test_what_is_no_file_of_the_folder_is_refused_and_named(corpus_in, tmp_path,
 
     with pytest.raises(InputError) as error:  # a hang would end in the time limit of the test run
         load_corpus(FILES[name][0].format(folder))
-    assert os.path.basename(file) in str(error.value).splitlines()[0]
+    assert Path(file).name in str(error.value).splitlines()[0]
 
 
 @pytest.mark.parametrize("make", [pipe, device, loop, link_out])

@@ -123,6 +123,8 @@ def _pairs(path: Path) -> list[Pair]:
     stems = sorted({file.relative_to(folder).with_suffix("").as_posix() for file in there})
     if not stems:
         raise InputError(f"{path}: holds no .txt and no .ann file")
+    if path.is_dir() and not any(file.suffix == ".ann" for file in there) and any(path.rglob("*.a1")):
+        raise InputError(f"{path}: .a1 and .a2 files of a BioNLP shared task, and no .ann file; join NAME.a1 and NAME.a2 into NAME.ann")
     ids = _ids(folder / NAMES)
     return [Pair(ids.get(stem, stem), text, ann if ann in there else None) for stem in stems for text, ann in [tuple(folder / f"{stem}{suffix}" for suffix in SUFFIXES)]]
 

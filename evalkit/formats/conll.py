@@ -40,16 +40,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 from evalkit.document import LAYERS, Document
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.files import write_atomically
 from evalkit.formats import Parsed, documents_of
 from evalkit.formats.losses import Losses
-from evalkit.formats.rows import DOCSTART, TEXT, Columns, Rows
+from evalkit.formats.rows import DOCSTART, RANGE, TEXT, Columns, Draft, Rows
 from evalkit.formats.tagged import LETTERS, Reader
 from evalkit.formats.tokens import Layout, Placed, flat
 from evalkit.text import Range
@@ -77,8 +77,37 @@ def parsed(
     """
     columns = Columns(_column("token", token), _column("tag", tag), separator, comments=_truth("comments", comments))
     reader = Reader(path, losses, tagging, repair, texts, lambda: Rows(path, Losses(), columns))
-    for draft in Rows(path, losses, columns).drafts():
+    rows = Rows(path, losses, columns)
+    numbers = WordNumbers()
+    for draft in rows.drafts():
+        numbers.take(draft)
         yield draft.place, reader.document(draft)
+    if rows.has_further_columns and numbers.are_all:
+        problem = f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no tokens"
+        yield str(path), LoadError([f"{path}: {problem}; token= names the column of the tokens, such as token={columns.token + 1}"])
+
+
+class WordNumbers:
+    """Whether all tokens of a file are the numbers of the words in their sentences, as CoNLL-U has them: 1, 2-3, 2, 3, 3.1 and so on."""
+
+    def __init__(self) -> None:
+        self._sentences, self._words, self._others = 0, 0, 0
+
+    def take(self, draft: Draft) -> None:
+        """Look at the sentences of a document."""
+        for first, last in pairwise([*draft.starts, len(draft.tokens)]):
+            if self._others:
+                return
+            words = [token for token in draft.tokens[first:last] if not RANGE.fullmatch(token)]
+            expected = [str(number) for number in range(1, len(words) + 1)]
+            self._others += words != expected
+            self._sentences += 1
+            self._words += len(words)
+
+    @property
+    def are_all(self) -> bool:
+        """Whether they are. One number alone may be a word."""
+        return not self._others and self._words > 1
 
 
 def _column(name: str, value: int | str) -> int:

@@ -24,7 +24,7 @@ _DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*
 _BEGIN = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
 _NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
 _NO_ID = ("O", "_", "-", "-X-", DOCSTART)
-_RANGE = re.compile(r"\d+[-.]\d+")
+RANGE = re.compile(r"\d+[-.]\d+")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class Rows:
         self._draft: Draft | None = None
         self._count = 0
         self._inside = False  # a sentence
+
+    @property
+    def has_further_columns(self) -> bool:
+        """Whether the file has columns besides one of tokens and one of tags."""
+        return self._width > 2
 
     def drafts(self) -> Iterator[Draft]:
         """Each document of the file. Raises InputError where the file cannot be read."""
@@ -169,7 +174,7 @@ class Rows:
         if len(cells) != self._width and not self._learnt(number, cells, line):
             return
         token, tag = cells[self._token], cells[self._tag]
-        if self._token and _RANGE.fullmatch(cells[0]):
+        if self._token and RANGE.fullmatch(cells[0]):
             self._fault(number, f"{shown(cells[0])} is a range or an empty node of CoNLL-U, and no token; delete the line")
         elif not token or not tag:
             self._fault(number, f"{shown(line)}: the {'tag' if token else 'token'} is empty; every line needs a token and a tag")

@@ -186,6 +186,8 @@ class Reader:
     def _short(self, raw: dict[str, Any], otherwise: str, seen: set[str]) -> Draft | LoadError | None:
         data = {key: value for key, value in raw.items() if key not in OURS}
         marks = [key for key, value in data.items() if _are_regions(value)]
+        if not marks and not raw.keys() & OURS:
+            raise InputError(f"no task of Label Studio: neither the key 'data' nor regions; keys: {', '.join(raw) or 'none'}; {LIST}")
         key = self._text_key({name: value for name, value in data.items() if name not in marks}, raw)
         id = name_of(raw.get(ID), name_of(raw.get("id"), otherwise))
         answer = self._wanted.chosen([Answer(completed_by=raw.get("annotator"))])
