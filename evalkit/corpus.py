@@ -18,7 +18,7 @@ from typing import Any, overload
 import msgspec
 
 from evalkit.document import LAYERS, Document, Entity, Event, placed, remove_references
-from evalkit.duplicates import ADVICE, drop_duplicates, find_duplicates
+from evalkit.duplicates import advise_dropping, drop_duplicates, find_duplicates
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import Location, directory, location_of
@@ -357,7 +357,7 @@ def parsed(
         departures = list(schema_faults(found, schema)) if schema else []
         if (repeated or departures) and lines is None:
             lines = directory.lines_of(place.path) if module is directory else {}
-        for errors, advice in ((repeated, [ADVICE]), (departures, [])):
+        for errors, advice in ((repeated, [advise_dropping()]), (departures, [])):
             yield from (LoadError([f"{(lines or {}).get((found.id, error.layer, error.index or 0), where)}: {error}"], advice=advice) for error in errors)
         yield found
 

@@ -12,15 +12,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.document import LAYERS, Document, Event, duplicate_key
-from evalkit.errors import DocumentError
+from evalkit.errors import DocumentError, spell_option
 
-ADVICE = 'to count each of them once, load with duplicates="drop" (on the command line: FILE?duplicates=drop)'
 AGREEMENT = {
     "entities": "same label and span",
     "events": "same label, trigger, realis and arguments",
     "attributions": "same source, cue and content",
     "arguments": "same role and span",
 }
+
+
+def advise_dropping() -> str:
+    """How duplicates can be dropped, for the end of a message that names them."""
+    return f"to count each of them once, load with {spell_option('duplicates', 'drop', of='format')}"
 
 
 def find_duplicates(document: Document) -> Iterator[DocumentError]:

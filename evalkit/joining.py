@@ -20,7 +20,7 @@ import numpy as np
 from evalkit.chunk import Chunk
 from evalkit.corpus import Corpus
 from evalkit.document import Document
-from evalkit.duplicates import ADVICE, find_duplicates
+from evalkit.duplicates import advise_dropping, find_duplicates
 from evalkit.errors import InputError, LoadError, shown, spell_option
 from evalkit.formats import blocks
 from evalkit.schema import Schema
@@ -201,7 +201,7 @@ def refuse_duplicates(gold: Chunk, name: str) -> None:
         suspects = gold
     faults = [f"{name}: {fault}" for document in suspects for fault in find_duplicates(document)]
     if faults:
-        raise LoadError(faults, advice=[ADVICE])
+        raise LoadError(faults, advice=[advise_dropping()])
 
 
 def _may_have_duplicate_entities(chunk: Chunk) -> bool:
