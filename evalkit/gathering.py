@@ -256,7 +256,7 @@ class Run:
             "unmapped_labels": self.mapping.unmapped_labels(),
             "unused_labels": self.mapping.unused_labels(self.layers),
             "conversion": self.source.conversion,
-            **({"span_edges": edges} if (edges := {side: each.to_json() for side, each in self.seen.edges.items() if each.with_edges}) else {}),
+            "span_edges": {side: edges.to_json() for side, edges in self.seen.edges.items()},
         }
 
     def digests(self) -> Digests:

@@ -18,8 +18,8 @@ It holds no text of the corpus. The keys, in schema version 3:
     unmapped_labels  a layer to the labels that its label map does not name
     unused_labels    labels named in `labels` or `label_map` that occur in neither corpus
     conversion       for gold and predicted: what their readers {dropped, repaired, skipped}, each a name to a count
-    span_edges       left out where there are none: for gold and predicted, how many {entities, with_edges: white space or punctuation at an
-                     edge, example: document, start and end of one}; of shards, only those with such entities count
+    span_edges       for gold and predicted: how many {entities, with_edges: those with white space or punctuation at an edge, example:
+                     document, start and end of the least of these}
     ambiguity        left out where no quote is ambiguous: a metric to {annotations: how many may stand in several places, worst and
                      best: by how much tp changes under the worst and the best choice}; see choices.py
     warnings         what a reader should know first; derived, and not read again

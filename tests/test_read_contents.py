@@ -120,7 +120,10 @@ def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
     for sides in ((gold, said), (tmp_path / "gold.jsonl", tmp_path / "said.jsonl")):
         scores = score(*sides, "entities/strict", boot=0)
         assert message in scores.warnings
-        assert scores.about["span_edges"] == {"gold": {"entities": 140, "with_edges": 70, "example": ("d0", 0, 4)}}
+        assert scores.about["span_edges"] == {
+            "gold": {"entities": 140, "with_edges": 70, "example": ("d0", 0, 4)},
+            "predicted": {"entities": 140, "with_edges": 0, "example": None},
+        }
         assert Scores.from_json(scores.to_json()).warnings == scores.warnings
         assert message in str(scores)
     done = evalkit("validate", tmp_path / "gold.jsonl")
