@@ -55,6 +55,7 @@ class Chunk(list[Any]):
     """A few documents that go from file to counts together. `plain`: they hold contiguous entities, of which label and offsets are all."""
 
     plain = False
+    without_surface = 0  # of plain chunks: entities that were read without their text
 
     @cached_property
     def entities(self) -> Placed:

@@ -41,8 +41,9 @@ class SpanEdges(msgspec.Struct):
         self.with_edges += len(found)
         if len(found):
             owners = np.searchsorted(np.cumsum(counts), found, side="right").tolist()
-            places = zip(owners, start[found].tolist(), end[found].tolist(), strict=True)
-            self._keep_least((chunk[owner].id, first, last) for owner, first, last in places)
+            least = min(set(owners), key=lambda owner: chunk[owner].id)
+            of_least = found[np.array(owners) == least]
+            self._keep_least([(chunk[least].id, *min(zip(start[of_least].tolist(), end[of_least].tolist(), strict=True)))])
 
     def to_json(self) -> dict[str, Any]:
         """The counts as they are in a result file, which holds no text."""

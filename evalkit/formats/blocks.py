@@ -16,7 +16,7 @@ from evalkit.document import Document
 from evalkit.errors import DocumentError, LoadError
 from evalkit.formats.jsonl import LINE_ERRORS, DocumentLine, decode_line, document_of, is_blank, parsed
 from evalkit.input_files import open_input
-from evalkit.json_keys import has_all_strings
+from evalkit.json_keys import count_quotes, has_all_strings
 
 MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
 CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
@@ -81,12 +81,24 @@ class Reader:
             return None
         try:
             chunk = Chunk(self._plain.decode_lines(data))
-            if is_document_per_line(data, len(chunk)) and has_all_strings(data, lambda: self._encoder.encode(chunk)) and stands(chunk):
+            if is_document_per_line(data, len(chunk)) and stands(chunk) and self._has_each_key_once(data, chunk):
                 self._rich = 0
                 return chunk
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, struct.error):
             self._rich += 1
         return None
+
+    def _has_each_key_once(self, data: bytes, chunk: Chunk) -> bool:
+        """Whether plain lines have each key once. False means: not known.
+
+        Where no string has a quotation mark, each key and each string has two; what the documents hold says how many there must be.
+        """
+        extended = any(line.meta is not None or line.failure is not None for line in chunk)
+        if extended or (b"\\" in data and b'\\"' in data):
+            return has_all_strings(data, lambda: self._encoder.encode(chunk))
+        annotated = sum(line.entities is not None for line in chunk)
+        entities = sum(chunk.entities.counts)
+        return count_quotes(data) == 8 * len(chunk) + 2 * annotated + 12 * entities - 4 * chunk.without_surface
 
     def _chunk_of_lines(self, data: bytes) -> Chunk:
         lines = (decode_line(line, self._decoder) for line in data.split(b"\n") if not is_blank(line))
@@ -122,6 +134,7 @@ def stands(chunk: Chunk) -> bool:
     """Whether all entities of plain lines lie in their texts and are what their surfaces say; their offsets are kept with the chunk."""
     counts, starts, ends, labels = [], [], [], []  # type: list[int], list[int], list[int], list[int]
     lengths = []
+    without_surface = 0
     for line in chunk:
         text, entities = line.text, line.entities or ()
         counts.append(len(entities))
@@ -135,8 +148,11 @@ def stands(chunk: Chunk) -> bool:
                 labels.append(NUMBERS[entity.label])
             except KeyError:
                 labels.append(number_of(entity.label))
-            if surface is not None and surface != text[start:end]:
+            if surface is None:
+                without_surface += 1
+            elif surface != text[start:end]:
                 return False
+    chunk.without_surface = without_surface
     chunk.entities = Placed(counts, as_bytes(starts), as_bytes(ends), as_bytes(labels), [])
     start, end = np.frombuffer(chunk.entities.start, np.int64), np.frombuffer(chunk.entities.end, np.int64)
     chunk.plain = True
