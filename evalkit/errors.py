@@ -76,9 +76,10 @@ def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _endings(fault: str) -> list[str]:
-    """What follows each semicolon of a fault that is not within quotes, the longest first."""
+    """What follows each semicolon of a fault that is not within quotes, the longest first; what holds a number may be of this fault alone."""
     places = [found.end() for found in re.finditer("; ", fault)]
-    return [fault[place:] for place in places if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0]
+    endings = [fault[place:] for place in places if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0]
+    return [ending for ending in endings if not re.search(r"\d", ending)]
 
 
 class DocumentError(InputError):
@@ -224,6 +225,7 @@ def print_notice(line: str) -> None:
 
 
 _on_command_line = False
+_NO_VALUE = object()
 
 
 def use_command_line_spelling(*, on: bool = True) -> None:
@@ -232,7 +234,7 @@ def use_command_line_spelling(*, on: bool = True) -> None:
     _on_command_line = on
 
 
-def spell_option(name: str, value: object = None, *, of: str = "command") -> str:
+def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -> str:
     """An option, with its value if there is one, as whoever reads the message gives it.
 
     of: "command" for an option of a command or a function, "format" for one of a format, "model" for one of a model.
@@ -245,14 +247,14 @@ def spell_option(name: str, value: object = None, *, of: str = "command") -> str
     >>> use_command_line_spelling(on=False)
     """
     if not _on_command_line:
-        return f"{name}={'' if value is None else _quote(value)}"
-    typed = "" if value is None else _type(value)
+        return f"{name}={'' if value is _NO_VALUE else _quote(value)}"
+    typed = "" if value is _NO_VALUE else _type(value)
     if of == "format":
         return f"FILE?{name}={typed}"
     if of == "model":
         return f"-a {name}={typed}"
     flag = f"--{name.replace('_', '-')}"
-    return flag if value is None or value is True else f"{flag} {typed}"
+    return flag if value is _NO_VALUE or value is True else f"{flag} {typed}"
 
 
 def _quote(value: object) -> str:

@@ -233,10 +233,10 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     return f"{found}, which is invalid {tagging}: {' or '.join(name + of_label for name in expected)} is expected {side} it"
 
 
-def advise_repair(*, of: str = "command") -> str:
-    """What can be done about invalid tags. of: what tag repair is an option of (see `spell_option`)."""
+def advise_repair() -> str:
+    """What can be done about invalid tags."""
     repairs = [repair for repair in REPAIRS if repair != "error"]
-    return f"correct them, or choose a tag repair: {spell_option('repair', repairs[0], of=of)}, {' or '.join(repairs[1:])}"
+    return f"correct them, or choose a tag repair: {spell_option('repair', repairs[0], of='format')}, {' or '.join(repairs[1:])}"
 
 
 def _strings(tags: Sequence[Any], side: str) -> Sequence[str]:

@@ -134,7 +134,7 @@ def _refuse_improper(gold: Tagged, tagging: str) -> None:
     try:
         tags.spans(tags.read(gold, "gold"), "gold")
     except InputError as error:
-        what = str(error).partition("; mend it")[0]
+        what = str(error).partition("; correct them")[0]
         raise InputError(f"{what}; the repair is for predictions alone: mend the labels (a window that opens inside an entity begins it anew)") from None
 
 

@@ -251,7 +251,7 @@ def test_a_label_that_is_nowhere_is_named():
 
 
 def test_scores_of_another_corpus_are_refused():
-    with pytest.raises(LoadError, match=r"'Baseline Scores': scores of corpus @\w{8}, and this one is @\w{8}, .*; score it anew"):
+    with pytest.raises(LoadError, match=r"'Baseline Scores': scores of corpus @\w{8}, and this one is @\w{8}, @[^;]*\nto fix: score it anew$"):
         card(TINY, part_of(PART), scores=evaluate("rules", NEWS))
 
 

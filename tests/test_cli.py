@@ -328,7 +328,7 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
 
     assert "80 % range" in done.stdout
     assert "|units:documents|level:0.8|boot:50|" in done.stdout
-    assert (refused.returncode, refused.stderr) == (2, "evalkit: level=80.0: a number between 0 and 1 would do, such as 0.95\n")
+    assert (refused.returncode, refused.stderr) == (2, "evalkit: --level 80.0: a number between 0 and 1 would do, such as 0.95\n")
 
 
 def test_what_is_wrong_with_the_options_is_said_before_the_model_runs(tmp_path):

@@ -140,7 +140,7 @@ def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):
     assert shown.stdout.splitlines()[-1] == "me/news: nothing was sent (--dry-run); the tag would be v1.1.0"
     assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "me/news: tagged v1.1.0")
     assert back.returncode == 2
-    assert back.stderr.startswith("evalkit: me/news was published without its text; texts=DIR puts it back, from a folder that holds it")
+    assert back.stderr.startswith("evalkit: me/news was published without its text; FILE?texts=DIR puts it back, from a folder that holds it")
     assert load_corpus()[0].text[:20].encode() not in b"".join(hub.files("me/news").values())
 
 

@@ -164,7 +164,7 @@ def test_a_zone_that_is_nowhere_is_refused():
 
 
 def test_a_document_that_is_missing_is_refused_or_counted_as_empty():
-    with pytest.raises(InputError, match="said: lacks document 'd1' of corpus; .*missing=empty"):
+    with pytest.raises(InputError, match="said: lacks document 'd1' of corpus; .*missing=.empty."):
         score(GOLD, said(GOLD[0]))
 
     scores = score(GOLD, said(GOLD[0]), missing="empty")["ner"]

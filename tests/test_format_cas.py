@@ -229,7 +229,7 @@ def test_a_type_system_of_others_is_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (Document("d", "A\x00da", ()), r"document 'd', text: '\\x00' at 1 cannot stand in XML; form=json would do"),
+        (Document("d", "A\x00da", ()), r"document 'd', text: '\\x00' at 1 cannot stand in XML; form=.json. would do"),
         (Document("d", "Ada\ufffe", ()), r"document 'd', text: '\\ufffe' at 3 cannot stand in XML"),
         (Document("d\x0b", "Ada", ()), r"id: '\\x0b' at 1 cannot stand in XML"),
         (Document("d", "Ada", (Entity("P\x01", 0, 1),)), r"label: '\\x01' at 1 cannot stand in XML"),
@@ -301,7 +301,7 @@ def test_annotations_of_types_that_nobody_declares_are_counted(put):
 def test_a_file_without_its_type_system_is_not_taken_for_one_without_entities(put):
     path = put('<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER"/>', "5")
 
-    with pytest.raises(LoadError, match="no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it as typesystem="):
+    with pytest.raises(LoadError, match="no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it with typesystem=.PATH."):
         load_corpus(path)
 
 
@@ -320,7 +320,7 @@ MENTIONS = '<custom:Mention xmi:id="5" sofa="1" begin="3" end="6" kind="PER" sur
 def test_types_of_a_projects_own_are_listed_where_no_named_entity_is_found(put):
     with pytest.raises(
         LoadError,
-        match=r"a\.xmi: no NamedEntity, but annotations of custom\.Mention; name one as type=, or type=NamedEntity if there are no entities",
+        match=r"a\.xmi: no NamedEntity, but annotations of custom\.Mention; name one with type=.NAME., or give type=.NamedEntity. if there are no entities",
     ):
         load_corpus(put(MENTIONS, "5 6", types=TYPES))
 
@@ -352,7 +352,7 @@ def test_a_type_without_a_place_is_refused(put):
 def test_the_feature_with_the_label_must_be_clear(put):
     path = put('<custom:Two xmi:id="5" sofa="1" begin="3" end="6" a="x" b="y"/>', "5", types=TYPES)
 
-    with pytest.raises(LoadError, match=r"custom\.Two has the features a, b; name the one with the label, as in feature=a"):
+    with pytest.raises(LoadError, match=r"custom\.Two has the features a, b; name the one with the label, as in feature=.a."):
         load_corpus(path, type="Two")
     with pytest.raises(LoadError, match=r"no feature 'c' in 'custom\.Two'; features: a, b"):
         load_corpus(path, type="Two", feature="c")

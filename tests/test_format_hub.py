@@ -178,7 +178,7 @@ def test_texts_are_put_back_under_a_data_set_without_them(tmp_path):
 def test_a_data_set_without_texts_says_what_to_do(tmp_path):
     folder = withheld(tmp_path / "news", CORPUS)
 
-    with pytest.raises(InputError, match=r"news was published without its text; texts=DIR puts it back, from a folder that holds it"):
+    with pytest.raises(InputError, match=r"news was published without its text; texts=.DIR. puts it back, from a folder that holds it"):
         load_corpus(f"hf:{folder}")
 
 
@@ -217,7 +217,7 @@ def test_other_columns_are_losses_and_the_tags_can_be_named(tmp_path):
 def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
     folder = tagged(tmp_path / "conll", tags=((0, 2, 0), (0,)))
 
-    with pytest.raises(LoadError, match=r"conll: ner_tags tags: sequence 0, token 1: 'I-PER' after 'O' is improper IOB2; mend it, or name a repair: discard, begin, conlleval$"):
+    with pytest.raises(LoadError, match=r"conll: ner_tags tags: sequence 0, token 1: 'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is expected before it; correct them, or choose a tag repair: repair=.discard., begin or conlleval$"):
         load_corpus(f"hf:{folder}")
     corpus = load_corpus(f"hf:{folder}?repair=begin")
     assert corpus[0].entities == (Entity("PER", 4, 12),)
@@ -229,8 +229,8 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
     [
         ({"tags": ((1, 2), (0,))}, "{}", "conll: row 0: 3 tokens and 2 ner_tags; each token has one tag"),
         ({"tags": ((-1, -1, -1), (0,))}, "{}", "conll: ner_tags: -1 names no tag of 3: are the tags of this split published?"),
-        ({}, "{}?tags=pos", "conll: no column 'pos'; name one as tags=: tokens, ner_tags"),
-        ({}, "{}?tokens=words", "conll: no column 'words'; name one as tokens=: tokens, ner_tags"),
+        ({}, "{}?tags=pos", "conll: no column 'pos'; name one with tags=\"NAME\": tokens, ner_tags"),
+        ({}, "{}?tokens=words", "conll: no column 'words'; name one with tokens=\"NAME\": tokens, ner_tags"),
         ({}, "{}?split=dev", "conll: no split 'dev'; splits: test"),
         ({}, "{}?tagging=BIO", "no tagging 'BIO'; taggings: IOB2, IOB1, BIOES, BILOU"),
         ({}, "{}?streaming=true", "no option 'streaming' in 'hf'"),
@@ -253,9 +253,9 @@ def test_several_configs_or_splits_are_named(tmp_path):
     files = [{"config_name": c, "data_files": [{"split": s, "path": f"{c}-{s}.jsonl"} for s in ("train", "test")]} for c in ("a", "b")]
     (tmp_path / "README.md").write_text(f"---\n{json.dumps({'configs': files})}\n---\n", encoding="utf-8")
 
-    with pytest.raises(InputError, match=r": several configs: a, b; name one: config=$"):
+    with pytest.raises(InputError, match=r": several configs: a, b; name one: config=.NAME.$"):
         load_corpus(f"hf:{tmp_path}")
-    with pytest.raises(InputError, match=r": several splits: train, test; name one: split=$"):
+    with pytest.raises(InputError, match=r": several splits: train, test; name one: split=.NAME.$"):
         load_corpus(f"hf:{tmp_path}?config=a")
     assert list(load_corpus(f"hf:{tmp_path}?config=a&split=test")) == [Document("test-0", "Ada", [Entity("PER", 0, 3)])]
 

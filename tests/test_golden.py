@@ -152,14 +152,14 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         (lambda: score_tags([["O"]], []), "1 sequences of gold, 0 predicted: each must have its counterpart"),
         (lambda: score_spans("ab", [[]]), "'ab': a list of lists of spans would do, one for each document"),
         (lambda: score_tags(["O"], [["O"]]), "['O']: a list of sequences would do, one for each document"),
-        (lambda: score_tags([["O", "O"]], [["O"]]), "sequence 0: 2 tags of gold, 1 predicted"),
+        (lambda: score_tags([["O", "O"]], [["O"]]), "sequence 0: 2 tags of gold, 1 predicted; both sides need one tag for each token: tokenize them alike, or align the tokens and compare spans of characters with score_spans"),
         (lambda: score_tags([[None]], [["O"]]), "gold tags: None is no tag: a text such as 'B-PER' or 'O' would do"),
         (lambda: score_tags([["O"]], [[7]]), "predicted tags: 7 is no tag: a text such as 'B-PER' or 'O' would do"),
         (lambda: score_tags([["O"]], [["X\n"]]), "predicted tags: 'X\\n' is no IOB2 tag; O, B-LABEL, I-LABEL would do"),
         (lambda: score_tags([["S"]], [["O"]], tagging="BIOES"), "gold tags: 'S' is no BIOES tag; O, B-LABEL, I-LABEL, E-LABEL, S-LABEL would do"),
-        (lambda: score_tags([["O", "I-A"]], [["O", "O"]]), "gold tags: sequence 0, token 1: 'I-A' after 'O' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
-        (lambda: score_tags([["I-A"]], [["O"]]), "gold tags: sequence 0, token 0: 'I-A' after 'the start' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
-        (lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]), "gold tags: sequence 0, token 2: 'I-B' after 'B-A' is improper IOB2; mend it, or name a repair: discard, begin, conlleval"),
+        (lambda: score_tags([["O", "I-A"]], [["O", "O"]]), "gold tags: sequence 0, token 1: 'I-A' is preceded by 'O', which is invalid IOB2: B-A or I-A is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
+        (lambda: score_tags([["I-A"]], [["O"]]), "gold tags: sequence 0, token 0: 'I-A' begins the sentence, which is invalid IOB2: B-A or I-A is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
+        (lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]), "gold tags: sequence 0, token 2: 'I-B' is preceded by 'B-A', which is invalid IOB2: B-B or I-B is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
         (lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]), "gold, document 1: (3, 4, 'B') stands twice; delete one"),
         (lambda: score_tags([[]], [[]], metrics="tri-c"), "triggers/strict: tags are entities and tokens, and have no characters; entities/strict, exact, partial or type, or tokens/strict or exact would do"),
     ],
@@ -175,7 +175,7 @@ def test_a_mistake_far_down_is_told_with_its_place():
     gold = [["O"]] * 3000
     said = [*gold[:2500], ["I-A"], *gold[2501:]]
 
-    with pytest.raises(InputError, match="predicted tags: sequence 2500, token 0: 'I-A' after 'the start'"):
+    with pytest.raises(InputError, match="predicted tags: sequence 2500, token 0: 'I-A' begins the sentence"):
         score_tags(gold, said)
     with pytest.raises(InputError, match="predicted, document 2500: "):
         score_spans([[]] * 3000, [[]] * 2500 + [[(3, 3, "A")]] + [[]] * 499)

@@ -150,7 +150,7 @@ def test_a_text_that_is_held_back_is_put_under_what_was_published(flow, hub, hom
 
     assert same == "True"
     assert refused.endswith(f"its sha256 is {here}, that of the text {needed}; it would be the same with line feeds as line ends")
-    assert "texts=DIR" in without
+    assert 'texts="DIR"' in without
 
 
 # Nothing of the text goes out.
@@ -490,7 +490,7 @@ def test_what_cannot_be_done_is_refused(options, message):
 
 def test_a_corpus_without_a_version_needs_a_tag():
     assert tag_of(small(), "first") == "first"
-    with pytest.raises(InputError, match="version: '' makes no tag: a version such as 1.0.0 would do, or --tag"):
+    with pytest.raises(InputError, match="version: '' makes no tag: a version such as 1.0.0 would do, or tag=.NAME."):
         tag_of(small(version=""))
 
 

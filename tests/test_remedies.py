@@ -70,7 +70,7 @@ def test_python_names_options_as_they_are_called(command, tmp_path):
 
 
 @pytest.mark.parametrize(("value", "called", "typed"), [
-    ("empty", 'x_y="empty"', "--x-y empty"), (True, "x_y=True", "--x-y"), (5, "x_y=5", "--x-y 5"), (None, "x_y=", "--x-y"), ("a b", 'x_y="a b"', "--x-y 'a b'"),
+    ("empty", 'x_y="empty"', "--x-y empty"), (True, "x_y=True", "--x-y"), (5, "x_y=5", "--x-y 5"), (None, "x_y=None", "--x-y None"), ("a b", 'x_y="a b"', "--x-y 'a b'"),
     (["A"], 'x_y=["A"]', "--x-y '[\"A\"]'"),
 ])  # fmt: skip
 def test_values_are_written_for_python_and_for_a_shell(value, called, typed):

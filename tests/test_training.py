@@ -167,14 +167,14 @@ def test_improper_predictions_are_repaired_as_named_and_counted():
 
     assert [compute_metrics(TAGS, repair=repair)(begun_inside)["f1"] for repair in ("begin", "conlleval", "discard")] == [1.0, 1.0, 0.0]
     assert compute_metrics(TAGS)(begun_inside)["predicted_repaired"] == 1
-    with pytest.raises(InputError, match="predicted tags: sequence 0, token 0: 'I-PER' after 'the start' is improper IOB2"):
+    with pytest.raises(InputError, match="predicted tags: sequence 0, token 0: 'I-PER' begins the sentence, which is invalid IOB2"):
         compute_metrics(TAGS, repair="error")(begun_inside)
 
 
 def test_improper_gold_is_an_error_whatever_the_repair():
     truth_begun_inside = outcome([[OUT, OUT], [OUT, OUT]], [[OUT, OUT], [-100, I_PER]])
 
-    with pytest.raises(InputError, match=r"gold tags: sequence 1, token 0: 'I-PER' after 'the start' is improper IOB2; the repair is for predictions alone: mend the labels"):
+    with pytest.raises(InputError, match=r"gold tags: sequence 1, token 0: 'I-PER' begins the sentence, which is invalid IOB2: B-PER or I-PER is expected before it; the repair is for predictions alone: mend the labels"):
         compute_metrics(TAGS)(truth_begun_inside)
 
 

@@ -45,7 +45,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.document import LAYERS, Document
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import write_atomically
 from evalkit.formats import Parsed, documents_of
 from evalkit.formats.losses import Losses
@@ -84,7 +84,8 @@ def parsed(
         yield draft.place, reader.document(draft)
     if rows.has_further_columns and numbers.are_all:
         problem = f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no tokens"
-        yield str(path), LoadError([f"{path}: {problem}; token= names the column of the tokens, such as token={columns.token + 1}"])
+        remedy = spell_option("token", columns.token + 1, of="format")
+        yield str(path), LoadError([f"{path}: {problem}; name the column of the tokens, such as {remedy}"])
 
 
 class WordNumbers:

@@ -138,7 +138,7 @@ class Tagged:
         self.tokens, self.tags = tokens, tags or self._tags()
         for option, column in (("tokens", self.tokens), ("tags", self.tags)):
             if column not in dataset.column_names:
-                raise InputError(f"{name}: no column {shown(column)}; name one as {option}=: {', '.join(dataset.column_names)}")
+                raise InputError(f"{name}: no column {shown(column)}; name one with {spell_option(option, 'NAME', of='format')}: {', '.join(dataset.column_names)}")
         self.names = getattr(getattr(dataset.features[self.tags], "feature", None), "names", None)  # of the ClassLabel
 
     def _tags(self) -> str:

@@ -98,7 +98,7 @@ class Reader:
         before = None if at in borders else draft.tags[at - 1]
         after = None if at + 1 in borders else draft.tags[at + 1]
         fault = explain_invalid(self._tagging, before, draft.tags[at], after)
-        return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair(of='format')}{self._fits}"
+        return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair()}{self._fits}"
 
     def _laid(self, draft: Draft) -> tuple[str, list[int], list[int]]:
         """The text, and where each token starts and ends in it. Raises LoadError where they are not those of a given text."""
