@@ -150,15 +150,15 @@ def test_the_requests_of_answers_that_are_not_kept_are_counted(tmp_path):
 def test_the_command_ends_with_exit_code_3_and_no_table(jobs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(GOLD, tmp_path / "gold.jsonl")
-    (tmp_path / "mine.py").write_text("def find(text):\n    return [('PER', 0, 3)]\n")
-    monkeypatch.setattr(sys, "argv", ["evalkit", "run", "gold.jsonl", "-m", "mine.py:find", "--jobs", str(jobs)])
+    (tmp_path / "forms.py").write_text("def find(text):\n    return [('PER', 0, 3)]\n")
+    monkeypatch.setattr(sys, "argv", ["evalkit", "run", "gold.jsonl", "-m", "forms.py:find", "--jobs", str(jobs)])
 
     with pytest.raises(SystemExit) as stopped:
         main()
 
     told = capsys.readouterr()
     assert (stopped.value.code, told.out) == (3, "")
-    assert told.err.splitlines()[-1].startswith("evalkit: mine.py:find: every item of the first 5 documents with items is malformed, such as ('PER', 0, 3): start: 'PER' is no offset")
+    assert told.err.splitlines()[-1].startswith("evalkit: forms.py:find: every item of the first 5 documents with items is malformed, such as ('PER', 0, 3): start: 'PER' is no offset")
 
 
 def test_saved_predictions_that_are_malformed_are_refused_with_their_line(tmp_path):
