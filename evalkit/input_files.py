@@ -47,10 +47,14 @@ def read_input(path: Path) -> bytes:
 
 
 def check_inside(folder: Path, file: Path) -> None:
-    """Raise LoadError unless a file is a regular one in its folder, links followed."""
+    """Raise LoadError unless a file is a regular one in its folder, links followed.
+
+    A snapshot in the cache of huggingface_hub consists of links to the folder `blobs` beside it, which belongs to it.
+    """
     try:
         target = file.resolve(strict=True)
-        inside = target.is_relative_to(folder.resolve(strict=True))
+        root = folder.resolve(strict=True)
+        inside = target.is_relative_to(root) or (root.parent.name == "snapshots" and target.is_relative_to(root.parent.parent / "blobs"))
     except (OSError, RuntimeError, ValueError) as error:
         raise LoadError([f"{file}: {_reason(error)}"]) from None
     if not inside:

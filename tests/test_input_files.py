@@ -105,3 +105,19 @@ def test_links_within_the_folder_are_followed(tmp_path):
 
     assert list(load_corpus(f"brat:{tmp_path}/corpus")) == [load_corpus(f"brat:{tmp_path}/corpus")[0]]
     assert load_corpus(f"brat:{tmp_path}/corpus")[0].entities[0].label == "PER"
+
+
+@pytest.mark.parametrize(("blobs", "is_read"), [("blobs", True), ("elsewhere", False)])
+def test_a_snapshot_in_the_hub_cache_is_read_through_its_links_to_blobs(tmp_path, blobs, is_read):
+    snapshot, blob = tmp_path / "snapshots" / "0123abcd", tmp_path / blobs
+    Corpus([DOCUMENT]).save(f"brat:{snapshot}")
+    blob.mkdir()
+    for number, path in enumerate(sorted(snapshot.iterdir())):
+        path.rename(blob / str(number))
+        path.symlink_to(blob / str(number))
+
+    if is_read:
+        assert load_corpus(f"brat:{snapshot}")["d1"].text == DOCUMENT.text
+    else:
+        with pytest.raises(InputError, match="a symbolic link to .*, which is outside"):
+            load_corpus(f"brat:{snapshot}")
