@@ -79,6 +79,7 @@ def test_a_card_is_written_and_checked(tmp_path):
     assert wrong.stderr.endswith("'Entity labels': ORG: 18 stands there, and the corpus has 19\n")
 
 
+@pytest.mark.slow
 def test_a_card_that_departs_from_what_would_be_written_says_where(tmp_path):
     evalkit("card", "-o", tmp_path / "README.md")
     text = (tmp_path / "README.md").read_text(encoding="utf-8").replace("| 0.795 | 0.600–0.917 |", "| 0.999 | 0.600–0.917 |")
@@ -90,6 +91,7 @@ def test_a_card_that_departs_from_what_would_be_written_says_where(tmp_path):
     assert ": not as evalkit card writes it: '| entities/strict | 0.833 | 0.761 | 0.999" in checked.stdout.splitlines()[1]
 
 
+@pytest.mark.slow
 def test_a_card_with_other_terms_is_not_published(tmp_path):
     evalkit("card", "-o", tmp_path / "README.md")
     (tmp_path / "README.md").write_text((tmp_path / "README.md").read_text(encoding="utf-8").replace("license: other", "license: mit"), encoding="utf-8")
@@ -100,6 +102,7 @@ def test_a_card_with_other_terms_is_not_published(tmp_path):
     assert done.stderr.startswith(f"evalkit: {tmp_path}/README.md: license: 'mit', and ")
 
 
+@pytest.mark.slow
 def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
     with Hub() as hub:
         there = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}

@@ -53,6 +53,7 @@ def english():
 
 @given(given=corpora(**EVERY))
 @settings(max_examples=80, deadline=None)
+@pytest.mark.slow
 def test_every_corpus_comes_back(given, tmp_path_factory):
     path = tmp_path_factory.mktemp("docbin") / "a.spacy"
 
@@ -63,6 +64,7 @@ def test_every_corpus_comes_back(given, tmp_path_factory):
 
 @given(document=documents(**EVERY))
 @settings(max_examples=80, deadline=None)
+@pytest.mark.slow
 def test_spacy_has_the_text_to_the_character_and_every_mark_that_is_whole(document, tmp_path_factory):
     path = tmp_path_factory.mktemp("docbin") / "a.spacy"
 
@@ -307,6 +309,7 @@ def test_spacy_scores_the_bundled_corpus_as_evalkit_does(tmp_path):
 
 @given(document=documents(flat=True), other=documents(flat=True))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_spacy_scores_any_flat_entities_as_evalkit_does(document, other, tmp_path_factory):
     kept = tuple(entity for entity in other.entities if entity.end <= len(document.text))
     gold, said = Corpus([document]), Corpus([Document(document.id, document.text, kept)])
@@ -538,6 +541,7 @@ def loaded_or_faults(path):
         return error.faults
 
 
+@pytest.mark.slow
 def test_no_damage_is_more_than_a_line_for_each_document(tmp_path):
     corpus(ADA, "no", "[東京|LOC] x").save(tmp_path / "a.spacy")
     whole, chance = unpacked(tmp_path / "a.spacy"), random.Random(7)

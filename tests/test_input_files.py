@@ -65,6 +65,7 @@ def broken_link(path, _outside):
 
 @pytest.mark.parametrize("make", [pipe, device, unix_socket, loop, link_out, broken_link])
 @pytest.mark.parametrize(("name", "file"), CASES)
+@pytest.mark.slow
 def test_what_is_no_file_of_the_folder_is_refused_and_named(corpus_in, tmp_path, name, file, make):
     folder = corpus_in(name)
     outside = tmp_path / "outside"

@@ -61,6 +61,7 @@ def test_the_order_of_the_predictions_does_not_matter(files, held):
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.slow
 def test_processes_add_up(files, held, jobs):
     scores = score(files / "gold.jsonl", files / "said.jsonl", jobs=jobs)
 
@@ -80,6 +81,7 @@ def test_small_files_and_corpora_in_memory_take_one_process(tmp_path):
     assert score(gold, gold, jobs=2)["ner"].micro.f1 == 1.0
 
 
+@pytest.mark.slow
 def test_a_fault_far_down_is_told_with_its_line_in_any_number_of_processes(files, tmp_path):
     lines = (files / "said.jsonl").read_bytes().splitlines(keepends=True)
     lines[2500] = lines[2500].replace(b'"end":', b'"end":9', 1)
@@ -177,6 +179,7 @@ def plain(n, seed, text="Ada 🙂 é wrote to Zoë Müller of Köln. ", copies=F
 
 
 @pytest.mark.parametrize("text", ["Ada wrote to Zoe Muller of Koeln in May. ", "Ada 🙂 é wrote to Zoë Müller of Köln. "])
+@pytest.mark.slow
 def test_plain_files_score_as_the_corpora_in_memory_do(tmp_path, text):
     gold = Corpus(plain(1500, 1, text), name="gold")
     said = Corpus(plain(1500, 2, text, copies=True), name="said")

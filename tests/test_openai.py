@@ -557,6 +557,7 @@ def test_a_key_in_an_answer_is_taken_out():
     assert document.unplaced == (Unplaced("entities", "PER", "not in the text", "[key]"),)
 
 
+@pytest.mark.slow
 def test_the_key_is_in_nothing_that_a_run_with_failures_writes_at_debug_level(tmp_path):
     told = [each for each, _ in [*RETRIED.values(), *FAILED.values()]]
     behaviours = {f"n{n}": each for n, each in enumerate([*told, [hanging], [dripping], [echo(500)] * 2, [echo(400)], [echo_in_answer]])}

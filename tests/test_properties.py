@@ -90,6 +90,7 @@ def test_muc_counts_are_the_oracles(pairs):
 
 
 @given(corpora())
+@pytest.mark.slow
 def test_p03_ratios_lie_between_zero_and_one(pairs):
     for row in scored(pairs).rows():
         for name in ("precision", "recall", "f1"):
@@ -140,6 +141,7 @@ def test_p06_documents_add_up(pairs):
 
 
 @given(corpora(), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_p08_p09_no_order_matters(pairs, random):
     gold, said = both(pairs)
     order = random.sample(range(len(pairs)), len(pairs))
@@ -190,6 +192,7 @@ def moved(pairs, move):
 
 
 @given(corpora(), st.integers(1, 50))
+@pytest.mark.slow
 def test_p14_shifting_changes_nothing(pairs, by):
     one, other = scored(pairs), scored(moved(pairs, lambda a, b: (a + by, b + by)), length=LENGTH + 50)
 
@@ -370,6 +373,7 @@ def test_p31_f1_is_the_harmonic_mean(pairs):
 
 
 @given(corpora())
+@pytest.mark.slow
 def test_p32_nothing_given_is_changed_and_asking_twice_gives_the_same(pairs):
     sides = both(pairs)
     before = copy.deepcopy([list(side) for side in sides])
