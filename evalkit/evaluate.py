@@ -96,10 +96,11 @@ def score(
     run = Run(source, asked, mapping, scored, how, options)
     try:
         scores = run.scores() if jobs == 1 else run.in_shards(jobs)
-    except LoadError:
+    except InputError:
+        # Errors of a file come before those of both together, and all of them are reported, as load_corpus does.
         for side, of_predictions in ((source.gold, False), (source.predicted, True)):
             if isinstance(side, Path):
-                refuse_invalid(side, predictions=of_predictions)  # with all errors of the file, as load_corpus reports them
+                refuse_invalid(side, predictions=of_predictions)
         raise
     again = {"label_map": mapping.applied, "zones": zones, "missing": "empty", "units": "documents", "boot": 0}
     if choices := _choices(source, scores, mapping, again):

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from importlib.util import find_spec
 
+import helpers.profiles  # noqa: F401 - the examples of each property
 import pytest
 
 EXTRAS = {"hf": ("transformers", "torch"), "gliner": ("gliner",), "openai": ("openai", "tenacity"), "trainer": ("transformers", "torch", "accelerate")}
@@ -27,6 +28,16 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist, which hands its counts to the one that reports
+        session.config.workeroutput["left_out"] = dict(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))  # each process has them all
 
 
 def pytest_terminal_summary(terminalreporter, config):

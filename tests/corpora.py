@@ -4,17 +4,9 @@ A prediction is made from gold by keeping, dropping, shifting, relabelling, repe
 by inventing a little; independent random spans would hardly ever match.
 """
 
-import os
-
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from evalkit import Corpus, Document, Entity
-
-settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
-settings.register_profile("long", max_examples=10_000, deadline=None)
-settings.register_profile("mutation", max_examples=15, deadline=None, derandomize=True, database=None)
-settings.load_profile(os.environ.get("EVALKIT_PROFILE", "quick"))
 
 LENGTH = 24
 LABELS = ["A", "B", "C"]

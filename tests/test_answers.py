@@ -75,7 +75,7 @@ def test_what_cannot_be_read_says_why(content, reason):
 
 @pytest.mark.parametrize("unit", ["{", '{"a', "{}", '"', '{"\\', '\\"', "{ ", '{"": 1} '])
 def test_reading_takes_time_linear_in_the_answer(unit):
-    content = unit * (3_000_000 // len(unit))
+    content = unit * (500_000 // len(unit))
     started = time.process_time()
 
     with pytest.raises(Unreadable):

@@ -1,17 +1,16 @@
 """A corpus begins, and grows, by one road."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from helpers.cli import run_evalkit
 
 from evalkit import InputError, load_corpus
 from evalkit.beginning import begun
 
 
 def evalkit(*arguments):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return run_evalkit(*arguments)
 
 
 @pytest.fixture

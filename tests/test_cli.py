@@ -8,16 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from helpers.cli import run_evalkit as evalkit
 from marked import corpus
 
 from evalkit import Corpus, Document, Entity, load_corpus
 from evalkit.corpus import bundled
-
-EVALKIT = [sys.executable, "-m", "evalkit.cli"]
-
-
-def evalkit(*arguments, **options):
-    return subprocess.run([*EVALKIT, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
 
 
 @pytest.fixture
@@ -309,6 +304,7 @@ def test_a_threshold_leaves_out_what_scores_lower_and_says_so(tmp_path):
     assert evalkit("run", "--threshold", "x").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_curve_is_told_and_drawn(tmp_path):
     Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3, score=0.9), Entity("PER", 4, 7, score=0.5)])]).save(tmp_path / "said.jsonl")
     corpus("[Ada|PER] met Bo").save(tmp_path / "gold.jsonl")

@@ -1,10 +1,8 @@
 """What is done with corpora, from the command line."""
 
-import os
-import subprocess
-import sys
 
 import pytest
+from helpers.cli import run_evalkit
 from hub import TOKEN, Hub
 
 from evalkit import Corpus, Document, Entity, load_corpus
@@ -14,8 +12,7 @@ from evalkit.quoting import Quotes, discreet
 
 
 def evalkit(*arguments, **environment):
-    command = [sys.executable, "-m", "evalkit.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    return run_evalkit(*arguments, env=environment)
 
 
 def test_formats_lists_what_there_is():
@@ -133,6 +130,7 @@ def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
     assert losses.counts == {"attributes that quote the text": 2}
 
 
+@pytest.mark.slow
 def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):
     with Hub() as hub:
         there = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}

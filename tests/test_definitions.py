@@ -28,7 +28,7 @@ from random_documents import TEXT, ZONES, make_corpora, make_pairs, scored_chara
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, LoadError, Span, Unplaced, score, score_tags
 
-CORPORA = int(os.environ.get("EVALKIT_CORPORA", "40"))
+CORPORA = int(os.environ.get("EVALKIT_CORPORA", "20"))
 SMALL = [pytest.param([(seed, None) for seed in range(first, min(first + 20, CORPORA))], id=f"corpora-{first}") for first in range(0, CORPORA, 20)]
 LARGE = [pytest.param([(10_000 + n, 250)], id=f"documents-{250 * n}", marks=pytest.mark.slow) for n in range(40)]  # each document is compared
 for_random_corpora = pytest.mark.parametrize("corpora", SMALL + LARGE)

@@ -11,6 +11,8 @@ import cassis
 import msgspec
 import pytest
 from anytext import corpora
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import given, settings
 from marked import corpus
 
@@ -76,7 +78,7 @@ def without_realis(document):
 
 @pytest.mark.parametrize("form", ["xmi", "json"])
 @given(given=corpora(layers=("entities", "events")))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_corpus_that_can_be_held_comes_back(form, given, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cas")
 
@@ -87,7 +89,7 @@ def test_every_corpus_that_can_be_held_comes_back(form, given, tmp_path_factory)
 
 
 @given(given=corpora(broken=True, layers=("entities", "events", "attributions"), most=1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_what_cannot_be_held_is_counted(given, tmp_path_factory):
     path = tmp_path_factory.mktemp("cas") / "a.xmi"
     document = given[0]
@@ -568,7 +570,7 @@ def test_without_the_package_the_extra_is_named(tmp_path):
 
 
 def run(*arguments, folder):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *arguments], capture_output=True, text=True, check=False, cwd=folder)
+    return run_evalkit(*arguments, cwd=folder)
 
 
 def test_the_command_line_converts_there_and_back_and_says_what_is_lost(tmp_path):

@@ -1,11 +1,11 @@
 """Columns of tokens and tags become texts with offsets, and go back; what cannot is told with its line."""
 
 import os
-import subprocess
-import sys
 
 import anytext
 import pytest
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marked import corpus, marked
@@ -17,7 +17,7 @@ from evalkit.formats.rows import TEXT
 from evalkit.formats.tagged import LETTERS
 from evalkit.tags import REPAIRS, TAGGINGS, Tags
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=examples(80), deadline=None)
 NOT_EVERY = "; no tagging fits all tags of the file"
 REPAIR = 'correct them, or choose a tag repair: repair="discard", begin or conlleval'
 WANTED = "every line needs a token and a tag"
@@ -609,9 +609,8 @@ def test_a_file_beside_it_that_is_no_corpus_is_told(tmp_path):
 
 def test_the_command_line_converts_and_says_what_is_lost(tmp_path):
     (tmp_path / "in.conll").write_text("-DOCSTART- -X- O\n\nAda NNP I-PER\nmet VBD O\n")
-    command = [sys.executable, "-m", "evalkit.cli", "convert", f"conll:{tmp_path}/in.conll?tagging=IOB1", f"conll:{tmp_path}/out.conll?tagging=BIOES"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_evalkit("convert", f"conll:{tmp_path}/in.conll?tagging=IOB1", f"conll:{tmp_path}/out.conll?tagging=BIOES")
 
     assert (done.returncode, "1 columns that are neither token nor tag" in done.stderr) == (0, True)
     assert (tmp_path / "out.conll").read_text() == "-DOCSTART- (doc-1)\tO\n\nAda\tS-PER\nmet\tO\n\n"
@@ -620,7 +619,7 @@ def test_the_command_line_converts_and_says_what_is_lost(tmp_path):
 def test_the_command_line_answers_a_bad_file_with_one_line(tmp_path):
     (tmp_path / "in.conll").write_text("Ada I-PER\n")
 
-    done = subprocess.run([sys.executable, "-m", "evalkit.cli", "validate", str(tmp_path / "in.conll")], capture_output=True, text=True, check=False)
+    done = run_evalkit("validate", tmp_path / "in.conll")
 
     assert (done.returncode, "Traceback" in done.stderr + done.stdout) == (2, False)
     assert "in.conll:1: 'I-PER' begins the sentence, which is invalid IOB2: B-PER or I-PER is expected before it" in done.stderr

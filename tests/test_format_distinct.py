@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from anytext import corpora
+from helpers.profiles import examples
 from hypothesis import HealthCheck, given, settings
 
 from evalkit import Argument, Corpus, Document, Entity, Event, Span, load_corpus
@@ -32,7 +33,7 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
 
 
 @pytest.mark.parametrize("format", ["doccano", "labelstudio", "dygie", "textee", "bigbio", "brat", "conll", "prodigy", "docbin"])
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents=corpora(layers=("entities", "events", "attributions"), broken=True, most=1))
 def test_whatever_is_written_can_be_read_again(format, documents):
     with tempfile.TemporaryDirectory() as folder:

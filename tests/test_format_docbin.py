@@ -1,14 +1,14 @@
 """What is written for spaCy comes back, spaCy sees what it can and counts the same; what others wrote is read, and nothing damaged gets through."""
 
 import random
-import subprocess
-import sys
 import zlib
 
 import msgspec
 import pytest
 import spacy
 from anytext import corpora, documents
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import given, settings
 from marked import corpus
 from spacy.scorer import Scorer
@@ -27,7 +27,7 @@ def by_spacy(path, vocab=None):
     return list(DocBin().from_disk(path).get_docs(vocab or spacy.blank("xx").vocab))
 
 
-def examples(said, gold):
+def spacy_examples(said, gold):
     """Pairs for spaCy's Scorer, which needs both sides to share a vocabulary."""
     vocab = spacy.blank("xx").vocab
     return [Example(ours, theirs) for ours, theirs in zip(by_spacy(said, vocab), by_spacy(gold, vocab), strict=True)]
@@ -52,7 +52,7 @@ def english():
 
 
 @given(given=corpora(**EVERY))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @pytest.mark.slow
 def test_every_corpus_comes_back(given, tmp_path_factory):
     path = tmp_path_factory.mktemp("docbin") / "a.spacy"
@@ -63,7 +63,7 @@ def test_every_corpus_comes_back(given, tmp_path_factory):
 
 
 @given(document=documents(**EVERY))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @pytest.mark.slow
 def test_spacy_has_the_text_to_the_character_and_every_mark_that_is_whole(document, tmp_path_factory):
     path = tmp_path_factory.mktemp("docbin") / "a.spacy"
@@ -262,7 +262,7 @@ def assert_same_scores(gold, said, folder):
     gold.save(folder / "gold.spacy", beside=said)
     said.save(folder / "said.spacy", beside=gold)
 
-    theirs = Scorer.score_spans(examples(folder / "said.spacy", folder / "gold.spacy"), "ents")
+    theirs = Scorer.score_spans(spacy_examples(folder / "said.spacy", folder / "gold.spacy"), "ents")
 
     ours = score(gold, said, ["entities/strict"], boot=0)["entities/strict"].micro
     # What is 0/0 for evalkit is 0 or None for spaCy.
@@ -284,7 +284,7 @@ def test_spacy_scores_each_label_as_evalkit_does(tmp_path):
     gold.save(tmp_path / "gold.spacy")
     said.save(tmp_path / "said.spacy")
 
-    theirs = Scorer.score_spans(examples(tmp_path / "said.spacy", tmp_path / "gold.spacy"), "ents")
+    theirs = Scorer.score_spans(spacy_examples(tmp_path / "said.spacy", tmp_path / "gold.spacy"), "ents")
 
     assert theirs["ents_per_type"] == {"PER": {"p": 1, "r": 0.5, "f": pytest.approx(2 / 3)}, "LOC": {"p": 0.5, "r": 1, "f": pytest.approx(2 / 3)}}
 
@@ -308,7 +308,7 @@ def test_spacy_scores_the_bundled_corpus_as_evalkit_does(tmp_path):
 
 
 @given(document=documents(flat=True), other=documents(flat=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @pytest.mark.slow
 def test_spacy_scores_any_flat_entities_as_evalkit_does(document, other, tmp_path_factory):
     kept = tuple(entity for entity in other.entities if entity.end <= len(document.text))
@@ -567,7 +567,7 @@ def test_a_pickle_inside_the_user_data_is_not_opened(tmp_path, english):
 
 
 def run(*arguments, folder):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *arguments], capture_output=True, text=True, check=False, cwd=folder)
+    return run_evalkit(*arguments, cwd=folder)
 
 
 def test_the_command_line_converts_there_and_back(tmp_path):

@@ -1,12 +1,12 @@
 """Formats of event extraction give back what they can hold, and count what they cannot: DyGIE++, TextEE and OneIE, BigBIO."""
 
 import json
-import subprocess
-import sys
 
 import msgspec
 import pytest
 from anytext import corpora
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def there_and_back(folder, corpus, path):
 
 
 @pytest.mark.parametrize("path", FILES.values(), ids=FILES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(data=st.data())
 def test_what_a_format_can_hold_comes_back_equal(tmp_path_factory, path, data):
     folder = tmp_path_factory.mktemp("corpus")
@@ -56,7 +56,7 @@ def test_what_a_format_can_hold_comes_back_equal(tmp_path_factory, path, data):
 
 
 @pytest.mark.parametrize("path", FILES.values(), ids=FILES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(data=st.data())
 def test_where_no_loss_is_counted_nothing_is_lost(tmp_path_factory, path, data):
     folder = tmp_path_factory.mktemp("corpus")
@@ -454,9 +454,7 @@ def test_inclusive_ends_are_read_as_asked(tmp_path):
 def test_a_corpus_is_converted_on_the_command_line(tmp_path, format):
     Corpus([RICH]).save(tmp_path / "in.jsonl")
 
-    ran = subprocess.run(
-        [sys.executable, "-m", "evalkit.cli", "convert", str(tmp_path / "in.jsonl"), f"{format}:{tmp_path}/out.jsonl"], capture_output=True, text=True, check=False
-    )
+    ran = run_evalkit("convert", tmp_path / "in.jsonl", f"{format}:{tmp_path}/out.jsonl")
 
     assert (ran.returncode, "1 realis values of events (document 'd2', events[0])" in ran.stderr) == (0, True)
     assert load_corpus(f"{format}:{tmp_path}/out.jsonl").ids == ["d2"]

@@ -1,19 +1,18 @@
 """What Prodigy, doccano and Label Studio export becomes a corpus and goes back; what is no entity is counted, what is wrong is refused."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from anytext import corpora
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import given, settings
 
 from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, Span, Unplaced, Zone, load_corpus
 from evalkit.errors import UnknownName
 from evalkit.formats.losses import Losses
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=examples(80), deadline=None)
 TOOLS = ["prodigy", "doccano", "labelstudio"]
 ADA = [Entity("PER", 0, 3)]
 
@@ -153,7 +152,7 @@ def test_the_command_line_converts_and_says_what_is_lost(tmp_path, tool):
 
 
 def evalkit(*arguments):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}, check=False)
+    return run_evalkit(*arguments)
 
 
 # Wrong offsets

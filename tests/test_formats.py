@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,7 +91,7 @@ def documents(draw, id):
     return Document(id, text, draw(st.sampled_from([None, entities])))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.data(), st.sampled_from(["all.jsonl", "folder"]))
 def test_any_corpus_comes_back_equal(tmp_path_factory, data, name):
     folder = tmp_path_factory.mktemp("corpus")

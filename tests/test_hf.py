@@ -3,13 +3,13 @@
 import json
 import math
 import re
-import subprocess
 import sys
 import warnings
 from collections import Counter
 
 import pytest
 import tiny
+from helpers.cli import run_evalkit
 from marked import marked
 
 from evalkit import Corpus, Document, InputError, evaluate, load_corpus, load_model, predict
@@ -364,7 +364,7 @@ def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def evalkit(*arguments):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *arguments], capture_output=True, text=True, check=False)
+    return run_evalkit(*arguments)
 
 
 def told(text, tags):

@@ -2,11 +2,10 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.cli import run_evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, load_corpus
 from evalkit.schema import Schema
@@ -94,7 +93,7 @@ def test_a_link_to_itself_is_no_bug(tmp_path, name, command):
     (tmp_path / name.rpartition(":")[2]).symlink_to(name.rpartition(":")[2])
     arguments = {"validate": [name], "score": [name, name], "convert": [name, "out.jsonl"]}[command]
 
-    done = subprocess.run([sys.executable, "-m", "evalkit.cli", command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = run_evalkit(command, *arguments, cwd=tmp_path)
 
     assert (done.returncode, done.stderr.count("\n"), "bug" in done.stderr) == (2, 1, False)
 

@@ -7,6 +7,7 @@ import certainty
 import msgspec
 import pytest
 from corpora import both, corpora
+from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,7 +143,7 @@ def test_zones_that_are_not_scored_are_not_drawn_from():
 
 
 @given(corpora(most_documents=6), st.sampled_from(["documents", "sentences"]))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_p38_a_higher_level_gives_a_wider_interval(pairs, units):
     gold, said = both(pairs)
 
@@ -247,7 +248,7 @@ def test_confusion_of_sets_is_refused():
 
 
 @given(corpora(most_documents=3))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_p48_keeping_labels_first_is_reading_their_rows(pairs):
     gold, said = both(pairs)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.cli import run_evalkit
 
 from evalkit import evaluate, load_corpus
 
@@ -119,8 +120,8 @@ def pipeline(folder):
 
 
 def evalkit(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder / "installed")}
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *arguments], capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    environment = {"PYTHONPATH": str(folder / "installed")}
+    return run_evalkit(*arguments, cwd=folder, env=environment)
 
 
 def micro_f1(done):

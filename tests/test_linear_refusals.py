@@ -11,9 +11,9 @@ READ_BY_LINES = ["jsonl", "doccano", "prodigy", "textee", "dygie", "bigbio"]
 
 
 def seconds(location):
-    """The least of three times that refusing takes."""
+    """The least of two times that refusing takes."""
     times = []
-    for _ in range(3):
+    for _ in range(2):
         began = time.process_time()
         with pytest.raises(InputError):
             load_corpus(location)
@@ -39,19 +39,19 @@ def test_one_document_over_many_lines_is_said_in_one_line_with_the_remedy(tmp_pa
 @pytest.mark.parametrize("format", READ_BY_LINES)
 def test_refusing_a_file_takes_time_linear_in_its_size(tmp_path, format, broken):
     small, large = tmp_path / "small.jsonl", tmp_path / "large.jsonl"
-    for path, documents in ((small, 1500), (large, 3000)):
+    for path, documents in ((small, 500), (large, 4000)):
         text = pretty_printed(documents)
         path.write_text(text[:-5] if broken else text)
 
-    assert seconds(f"{format}:{large}") < 3 * seconds(f"{format}:{small}") + 0.02
+    assert seconds(f"{format}:{large}") < 24 * seconds(f"{format}:{small}") + 0.05  # 8 where linear, 64 where quadratic
 
 
 def test_errors_behind_a_valid_line_are_all_counted_in_linear_time(tmp_path):
     small, large = tmp_path / "small.jsonl", tmp_path / "large.jsonl"
-    for path, lines in ((small, 4000), (large, 8000)):
+    for path, lines in ((small, 1000), (large, 8000)):
         path.write_text('{"id":"d1","text":"Ada"}\n' + '{"id":3}\n{\n' * (lines // 2))
 
     with pytest.raises(LoadError) as error:
         load_corpus(large)
     assert len(error.value.faults) + error.value.more == 8000
-    assert seconds(large) < 3 * seconds(small) + 0.02
+    assert seconds(large) < 24 * seconds(small) + 0.05

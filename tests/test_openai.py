@@ -113,6 +113,7 @@ def test_what_may_pass_is_asked_for_again(case, caplog):
     assert CANARY not in caplog.text + repr(document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [hanging, dripping, dripping_headers])
 def test_what_takes_longer_than_the_timeout_is_asked_for_again(case):
     with Endpoint(d=[case, ADA]) as endpoint:
@@ -232,6 +233,7 @@ def test_an_endpoint_that_goes_away_later_fails_the_document_and_no_other():
     assert (second.meta[RUN_NOTES]["requests"], second.meta[RUN_NOTES]["retries"]) == (3, ["connection", "connection"])
 
 
+@pytest.mark.slow
 def test_a_dead_endpoint_ends_the_command_with_the_connection_error_and_no_table(tmp_path):
     write(corpus("[Ada|PER] met.", "[Bo|PER] left."), tmp_path / "gold.jsonl")
     with Endpoint() as gone:
@@ -260,6 +262,7 @@ def test_an_endpoint_that_moved_to_another_port_goes_on_with_the_run(tmp_path, c
     assert (record["settings"]["base_url"], [session.get("base_url") for session in record["sessions"]]) == (first.url, [None, second.url])
 
 
+@pytest.mark.slow
 def test_the_command_says_that_the_endpoint_moved(tmp_path):
     write(corpus("[Ada|PER] met."), tmp_path / "gold.jsonl")
     with Endpoint() as first:

@@ -1,10 +1,9 @@
 """A corpus of which nothing was read is not called valid, and what was read is said: documents, and annotations of each layer and label."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from helpers.cli import run_evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, Scores, load_corpus, score
 from evalkit.formats.recognition import recognize
@@ -38,7 +37,7 @@ NOTHING_READ = {  # a file of which nothing is read: the location, the content, 
 
 
 def evalkit(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+    return run_evalkit(*arguments, **options)
 
 
 @pytest.mark.parametrize("name", NOTHING_READ)

@@ -1,12 +1,11 @@
 """What a reader was told and what it did is known wherever the numbers are: duplicates, the conversion report, the signature's `read`."""
 
 import json
-import subprocess
-import sys
 
 import msgspec
 import pytest
 from anytext import documents as any_documents
+from helpers.cli import run_evalkit
 from hypothesis import given
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, LoadError, Scores, Span, compare, load_corpus, score
@@ -30,7 +29,7 @@ ONCE = Document("d1", TEXT, [ADA, BOB], [MET, Event("See", Span(4, 7), [Argument
 
 
 def evalkit(*arguments):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return run_evalkit(*arguments)
 
 
 def test_duplicates_are_dropped_and_what_referred_to_them_refers_to_what_stays():

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.cli import run_evalkit
+
 from evalkit import load_corpus
 from evalkit.formats import FORMATS
 from evalkit.models.lexicon import EVENTS
@@ -24,7 +26,7 @@ def test_the_first_command_ends_with_the_table_that_is_shown():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    assert block("test").strip() == "pip install '.[dev]' && pytest"
+    assert block("test").strip() == "pip install '.[dev]' && pytest -n auto"
     assert "<!-- test -->" in (ROOT / ".ci" / "run").read_text()
 
 
@@ -75,5 +77,5 @@ def test_no_page_and_no_message_installs_evalkit_from_the_index_where_it_is_not(
     pages = [path for pattern in ("*.md", "corpus/*.md", "scripts/*", "evalkit/**/*.py", "evalkit/**/*.j2") for path in ROOT.glob(pattern) if path.is_file()]
 
     assert [path for path in pages if re.search(r"pip install[^\n]*evalkit-ie", path.read_text(encoding="utf-8")) and path.name != "CHANGELOG.md"] == []
-    listed = [subprocess.run([sys.executable, "-m", "evalkit.cli", name], capture_output=True, text=True, check=True).stdout for name in ("models", "formats")]
+    listed = [run_evalkit(name).stdout for name in ("models", "formats")]
     assert [line for text in listed for line in text.splitlines() if "pip install" in line and "pip install '.[" not in line] == []

@@ -13,6 +13,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 from corpora import both, corpora
+from helpers.profiles import examples
 from hypothesis import given, settings
 from test_intervals import perturbed
 
@@ -28,7 +29,7 @@ def thirds(gold, said):
 
 
 @given(corpora())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_what_is_read_is_what_was_written(pairs):
     gold, said = both(pairs)
     scores = score(gold, said, ["entities/strict", "entities/partial", "entities/characters"], boot=20)

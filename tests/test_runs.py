@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+from helpers.cli import run_evalkit
 from marked import corpus, marked
 
 from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict, score
@@ -232,7 +233,7 @@ def test_a_model_that_cannot_be_asked_at_all_ends_the_run_and_what_was_answered_
 
 
 def evalkit(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+    return run_evalkit(*arguments, **options)
 
 
 def wait_for(process, happened):
@@ -295,6 +296,7 @@ def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
     assert len((slow / "asked").read_text().splitlines()) == done
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes():
     run = subprocess.run([sys.executable, str(ROOT / "scripts/kills"), "--kills", "4", "--chain", "--documents", "100"], capture_output=True, text=True, check=False)
 
@@ -422,6 +424,7 @@ def test_a_partial_output_is_cut_at_the_threshold_too(tmp_path):
     assert [line.get("entities") for line in lines(tmp_path, "out.jsonl")] == [[], None]
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
     command = [sys.executable, "-m", "evalkit.cli", "predict", f"{slow}/gold.jsonl", "-m", f"{slow}/slow.py:find", "--jobs", "2", "--run-dir", f"{slow}/run", "-o", f"{slow}/out.jsonl"]
     (slow / "hold").touch()

@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
 import unicodedata
 
 import pytest
 from anytext import GAPS, PIECES, spans, texts
+from helpers.cli import run_evalkit
+from helpers.profiles import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from evalkit import Argument, Attribution, Document, Entity, Event, LoadError, S
 from evalkit.errors import DocumentError, UnknownName
 from evalkit.formats.units import CHOICES, Reading, causes
 
-FEW = settings(max_examples=80, deadline=None)
+FEW = settings(max_examples=examples(80), deadline=None)
 WORDS = [*PIECES, "𝒜da", "각", "가각", "কো", "q\u0323\u0307", "ợ", "\u0344", "\u0f73"]
 
 
@@ -211,7 +210,7 @@ def test_an_offset_inside_a_character_is_named_with_its_place(tmp_path):
 
 
 def evalkit(*arguments):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}, check=False)
+    return run_evalkit(*arguments)
 
 
 def test_validate_names_the_cause_and_reads_the_file_as_it_says(tmp_path):

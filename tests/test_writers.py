@@ -12,6 +12,7 @@ from typing import get_type_hints
 
 import pytest
 import writers
+from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,10 +49,12 @@ def evalkit_command(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_what_was_there_and_names_the_file():
     assert problems("full", *names_like(writers.FULL_BY_DEFAULT)) == {}
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_content_or_the_new_and_can_be_repeated():
     assert problems("killed", *names_like(writers.KILLED_BY_DEFAULT)) == {}
 
@@ -275,7 +278,7 @@ def test_names_are_safe_and_unique_in_any_case(ids, reserved):
     assert not {name.partition(".")[0].lower() for name in names} & {"con", "prn", "aux", "nul", "com1", "lpt1"}
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(ids=st.lists(ANY_ID.filter(bool).filter(str.isprintable), min_size=1, max_size=5, unique=True), path=st.sampled_from(["directory:c", "brat:b"]))
 def test_every_text_comes_back(tmp_path_factory, ids, path):
     place = tmp_path_factory.mktemp("names")
