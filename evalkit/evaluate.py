@@ -16,7 +16,7 @@ from evalkit.choices import choices_of, extremes, may_choose
 from evalkit.compare import Comparison, compared
 from evalkit.corpus import Corpus, load_corpus, refuse_empty_texts, refuse_invalid, schema_at
 from evalkit.document import Document
-from evalkit.errors import InputError, LoadError, UnknownName, escape_surrogates, shown, spell_option
+from evalkit.errors import InputError, UnknownName, escape_surrogates, shown, spell_option
 from evalkit.formats import location_of, validate_path
 from evalkit.formats.blocks import documents_at_most
 from evalkit.formats.losses import ConversionReport
