@@ -1,6 +1,8 @@
-"""evalkit: how well does a model find what people marked in a text, and how sure can you be of the number?
+"""evalkit: how well does a model find what people marked in a text, and how sure can you be of the
+number?
 
-Read the modules in this order; each uses only those above it (tests/test_architecture.py sees to that).
+Read the modules in this order; each uses only those above it (tests/test_architecture.py sees to
+that).
 
     version     which evalkit is this?
     errors      what can go wrong, and how is it said?
@@ -78,14 +80,34 @@ from evalkit.scores import Scores
 from evalkit.version import evalkit_version
 
 __all__ = [
-    "Argument", "Attribution", "Corpus", "Document", "Entity", "EvalkitError", "Event", "InputError", "LoadError", "Schema",
-    "Scores", "Span", "Unplaced", "Zone", "compare", "evaluate", "load_corpus", "load_model", "predict", "score",
-    "score_spans", "score_tags",
-]  # fmt: skip
+    "Argument",
+    "Attribution",
+    "Corpus",
+    "Document",
+    "Entity",
+    "EvalkitError",
+    "Event",
+    "InputError",
+    "LoadError",
+    "Schema",
+    "Scores",
+    "Span",
+    "Unplaced",
+    "Zone",
+    "compare",
+    "evaluate",
+    "load_corpus",
+    "load_model",
+    "predict",
+    "score",
+    "score_spans",
+    "score_tags",
+]
 
 
 def __getattr__(name: str) -> str:
-    # Reading the installed version takes longer than the rest of the import, so it waits until it is asked for.
+    # Reading the installed version takes longer than the rest of the import, so it waits until it
+    # is asked for.
     if name == "__version__":
         return evalkit_version()
     raise AttributeError(f"module 'evalkit' has no attribute {name!r}")

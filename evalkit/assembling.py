@@ -1,14 +1,19 @@
-"""What is published of a corpus? A corpus and its card in; a folder out, as it would stand on the Hugging Face Hub.
+"""What is published of a corpus?
+
+A corpus and its card in; a folder out, as it would stand on the Hugging Face Hub.
 
     README.md            the card
     LICENSE              who may do what
     croissant.json       the same for programs
     schema.json          labels, roles and rules, where the corpus has a schema
-    data/CONFIG.jsonl    documents, entities, events, event_arguments, attributions: those that have a row
-    texts/NAME.txt       the texts, byte for byte, under safe names (filenames.py); only with the texts
+    data/CONFIG.jsonl    documents, entities, events, event_arguments, attributions: those that have
+                         a row
+    texts/NAME.txt       the texts, byte for byte, under safe names (filenames.py); only with the
+                         texts
 
-Without the texts, which is the default, nothing of them goes out: offsets, digests, and the sha256 of each text (see
-formats/withheld.py). What quotes them is left out or refused (see quoting.py), and every file is searched before it is sent.
+Without the texts, which is the default, nothing of them goes out: offsets, digests, and the sha256
+of each text (see formats/withheld.py). What quotes them is left out or refused (see quoting.py),
+and every file is searched before it is sent.
 """
 
 from __future__ import annotations
@@ -41,7 +46,9 @@ PAGE = "https://huggingface.co/datasets/"
 
 @dataclass(frozen=True)
 class Assembled:
-    """A folder as it would be sent: its files, the version, whether the texts are in it, and what was left out since it quotes them."""
+    """A folder as it would be sent: its files, the version, whether the texts are in it, and what
+    was left out since it quotes them.
+    """
 
     folder: Path
     version: str
@@ -50,19 +57,38 @@ class Assembled:
     losses: Losses
 
     def lines(self) -> Iterator[str]:
-        """What would be sent, a line a file: path, bytes, sha256, and whether words of the texts are in it."""
+        """What would be sent, a line a file: path, bytes, sha256, and whether words of the texts
+        are in it.
+        """
         width = max(len(file.path) for file in self.files)
         for file in self.files:
-            yield f"{file.path:{width}}  {file.size:>11,} bytes  sha256 {file.sha256}  {'holds text' if file.holds_text else 'no text'}"
+            yield (
+                f"{file.path:{width}}  {file.size:>11,} bytes  sha256 {file.sha256} "
+                f" {'holds text' if file.holds_text else 'no text'}"
+            )
         total = sum(file.size for file in self.files)
-        yield f"{many(len(self.files), 'file')}, {total:,} bytes, {'with' if self.with_text else 'without'} the texts"
+        yield (
+            f"{many(len(self.files), 'file')}, {total:,} bytes,"
+            f" {'with' if self.with_text else 'without'} the texts"
+        )
         yield from (f"left out: {line}" for line in self.losses.lines())
 
 
-def assembled(corpus: Corpus, folder: Path, *, repo: str, card: str, licence: str, with_text: bool = False, published: date | None = None) -> Assembled:
-    """The data set in a folder, which must be new or empty. repo: its name on the Hub. published: the day, as croissant.json tells it.
+def assembled(
+    corpus: Corpus,
+    folder: Path,
+    *,
+    repo: str,
+    card: str,
+    licence: str,
+    with_text: bool = False,
+    published: date | None = None,
+) -> Assembled:
+    """The data set in a folder, which must be new or empty. repo: its name on the Hub. published:
+    the day, as croissant.json tells it.
 
-    Raises InputError where the corpus is no gold, a file would quote a text that is withheld, or the folder is not empty.
+    Raises InputError where the corpus is no gold, a file would quote a text that is withheld, or
+    the folder is not empty.
     """
     check_gold(corpus)
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +106,14 @@ def assembled(corpus: Corpus, folder: Path, *, repo: str, card: str, licence: st
     if with_text:
         _write_texts(folder, documents)
     version = corpus.schema.version if corpus.schema else ""
-    described = croissant(card, files_of(folder, with_text=with_text), url=PAGE + repo, version=version, published=published or date.today(), with_text=with_text)  # noqa: DTZ011  the day where the user is
+    described = croissant(
+        card,
+        files_of(folder, with_text=with_text),
+        url=PAGE + repo,
+        version=version,
+        published=published or date.today(),  # noqa: DTZ011
+        with_text=with_text,
+    )
     _write(folder, "croissant.json", json.dumps(described, ensure_ascii=False, indent=1) + "\n")
     files = files_of(folder, with_text=with_text)
     if quotes:
@@ -89,19 +122,30 @@ def assembled(corpus: Corpus, folder: Path, *, repo: str, card: str, licence: st
 
 
 def check_gold(corpus: Corpus) -> None:
-    """Refuse what is no data set: no documents, or answers of a model with failures and quotes that have no place."""
+    """Refuse what is no data set: no documents, or answers of a model with failures and quotes that
+    have no place.
+    """
     if not len(corpus):
         raise InputError(f"{corpus.name}: no documents; there is nothing to publish")
     for document in corpus:
         if document.failure is not None or document.unplaced:
-            raise InputError(f"document {shown(document.id)}: an answer of a model, with what failed or has no place; a corpus of gold annotations would do")
+            raise InputError(
+                f"document {shown(document.id)}: an answer of a model, with what failed or has no"
+                " place; a corpus of gold annotations would do"
+            )
 
 
 def check_quotes(folder: Path, files: Sequence[File], quotes: Quotes) -> None:
-    """Search every file for words of the texts. Raises LoadError with each place that holds some."""
+    """Search every file for words of the texts.
+
+    Raises LoadError with each place that holds some.
+    """
     found = list(quoted_in(folder, [file.path for file in files], quotes))
     if found:
-        raise LoadError(f"{line}; change it, or publish with the texts ({spell_option('with_text', True)})" for line in found)
+        raise LoadError(
+            f"{line}; change it, or publish with the texts ({spell_option('with_text', True)})"
+            for line in found
+        )
 
 
 def _write(folder: Path, path: str, text: str) -> None:
@@ -133,7 +177,10 @@ def files_of(folder: Path, *, with_text: bool) -> tuple[File, ...]:
 
 
 def licence_of(path: Path) -> str:
-    """The words of the LICENSE of a corpus: in its folder, or in corpus/ there. Raises InputError where there is none."""
+    """The words of the LICENSE of a corpus: in its folder, or in corpus/ there.
+
+    Raises InputError where there is none.
+    """
     folder = path if path.is_dir() else path.parent
     for file in (folder / "corpus" / "LICENSE", folder / "LICENSE"):
         if file.is_file():
@@ -141,4 +188,7 @@ def licence_of(path: Path) -> str:
                 return file.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:
                 raise InputError(f"{file}: not UTF-8 at byte {error.start}") from None
-    raise InputError(f"{folder}: no LICENSE; write one that says who may do what with the annotations and the texts")
+    raise InputError(
+        f"{folder}: no LICENSE; write one that says who may do what with the annotations and the"
+        " texts"
+    )

@@ -1,8 +1,10 @@
-"""Pairing of gold and predicted attributions, for the layer `attached-attributions` and for error analysis.
+"""Pairing of gold and predicted attributions, for the layer `attached-attributions` and for error
+analysis.
 
-The anchor of an attribution is its cue; without a cue its content. (A content is required, so that a source never has to serve.)
-Two attributions may be paired if their anchors are of the same kind and overlap. The pairing is the one-to-one set of pairs whose
-sum of the following vectors is lexicographically greatest:
+The anchor of an attribution is its cue; without a cue its content. (A content is required, so that
+a source never has to serve.) Two attributions may be paired if their anchors are of the same kind
+and overlap. The pairing is the one-to-one set of pairs whose sum of the following vectors is
+lexicographically greatest:
 
     1 if the anchors have the same span
     1 if source, cue and content are equal
@@ -13,13 +15,15 @@ sum of the following vectors is lexicographically greatest:
     characters that the contents share
     -(|difference of the anchors' starts| + |difference of their ends|)
 
-Of several such sets it is the one whose sorted list of unordered pairs {(source, cue, content), (source, cue, content)} is least;
-an absent part equals only an absent part, and sorts first. The pairing does not depend on the order of the attributions, and is the
-same when gold and prediction are swapped.
+Of several such sets it is the one whose sorted list of unordered pairs {(source, cue, content),
+(source, cue, content)} is least; an absent part equals only an absent part, and sorts first. The
+pairing does not depend on the order of the attributions, and is the same when gold and prediction
+are swapped.
 
-Attributions that are equal in all three parts are paired first, which loses nothing: exchanging partners so that two equal
-attributions meet never makes the sum smaller. The rest is split into groups of attributions that compete for each other, and each group is
-solved as an assignment problem (Kuhn 1955) over whole numbers of any size, into which the vectors are packed.
+Attributions that are equal in all three parts are paired first, which loses nothing: exchanging
+partners so that two equal attributions meet never makes the sum smaller. The rest is split into
+groups of attributions that compete for each other, and each group is solved as an assignment
+problem (Kuhn 1955) over whole numbers of any size, into which the vectors are packed.
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ from typing import NamedTuple
 from evalkit.document import PARTS, Attribution, Fragments, ranges
 from evalkit.errors import InputError
 
-MAX_EDGES = 40_000  # possible pairs among attributions that compete for each other: about 200 with overlapping cues
+# Possible pairs among attributions that compete for each other: about 200 with overlapping cues
+MAX_EDGES = 40_000
 MAX_TIED_EDGES = 4_000  # those of them that only the last rule tells apart
 
 Indices = tuple[int, int]  # of a gold and of a predicted attribution
@@ -57,10 +62,13 @@ class Edge(NamedTuple):
     key: tuple[Parts, ...]
 
 
-def pair_attributions(gold: Sequence[Attribution], predicted: Sequence[Attribution]) -> list[Indices]:
+def pair_attributions(
+    gold: Sequence[Attribution], predicted: Sequence[Attribution]
+) -> list[Indices]:
     """The pairs of one document, as indices into both sequences, in the order of gold.
 
-    Raises InputError where more attributions compete for each other than can be paired in a reasonable time.
+    Raises InputError where more attributions compete for each other than can be paired in a
+    reasonable time.
     """
     gold_parts, predicted_parts = _parts_of_each(gold), _parts_of_each(predicted)
     pairs = _pair_equal(gold_parts, predicted_parts)
@@ -69,7 +77,10 @@ def pair_attributions(gold: Sequence[Attribution], predicted: Sequence[Attributi
     free_predicted = [p for p in range(len(predicted)) if p not in paired_predicted]
     edges = {
         (g, p): _build_edge(gold_parts[g], predicted_parts[p])
-        for g, p in _find_overlaps([(g, gold_parts[g]) for g in free_gold], [(p, predicted_parts[p]) for p in free_predicted])
+        for g, p in _find_overlaps(
+            [(g, gold_parts[g]) for g in free_gold],
+            [(p, predicted_parts[p]) for p in free_predicted],
+        )
     }
     for component in _split_components(edges):
         pairs += _pair_component(component)
@@ -77,7 +88,15 @@ def pair_attributions(gold: Sequence[Attribution], predicted: Sequence[Attributi
 
 
 def _parts_of_each(attributions: Sequence[Attribution]) -> list[Parts]:
-    return [Parts(*(ranges(span) if (span := getattr(attribution, part)) is not None else () for part in PARTS)) for attribution in attributions]
+    return [
+        Parts(
+            *(
+                ranges(span) if (span := getattr(attribution, part)) is not None else ()
+                for part in PARTS
+            )
+        )
+        for attribution in attributions
+    ]
 
 
 def _pair_equal(gold: Sequence[Parts], predicted: Sequence[Parts]) -> list[Indices]:
@@ -87,7 +106,9 @@ def _pair_equal(gold: Sequence[Parts], predicted: Sequence[Parts]) -> list[Indic
     return [(g, waiting[parts].pop()) for g, parts in enumerate(gold) if waiting.get(parts)]
 
 
-def _find_overlaps(gold: Sequence[tuple[int, Parts]], predicted: Sequence[tuple[int, Parts]]) -> Iterator[Indices]:
+def _find_overlaps(
+    gold: Sequence[tuple[int, Parts]], predicted: Sequence[tuple[int, Parts]]
+) -> Iterator[Indices]:
     """The possible pairs: anchors of one kind that share a character."""
     stretches: dict[str, list[tuple[int, int, int, int]]] = defaultdict(list)
     for side, attributions in enumerate((gold, predicted)):
@@ -96,10 +117,15 @@ def _find_overlaps(gold: Sequence[tuple[int, Parts]], predicted: Sequence[tuple[
             stretches[kind] += [(start, end, side, index) for start, end in pieces]
     pairs: dict[Indices, None] = {}
     for of_kind in stretches.values():
-        open_stretches: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])  # (end, index) of each side
+        open_stretches: tuple[list[tuple[int, int]], list[tuple[int, int]]] = (
+            [],
+            [],
+        )  # (end, index) of each side
         for start, end, side, index in sorted(of_kind):
             other = 1 - side
-            open_stretches[other][:] = [stretch for stretch in open_stretches[other] if stretch[0] > start]
+            open_stretches[other][:] = [
+                stretch for stretch in open_stretches[other] if stretch[0] > start
+            ]
             for _, partner in open_stretches[other]:
                 pairs[(partner, index) if side else (index, partner)] = None
             if len(pairs) > MAX_EDGES:
@@ -125,7 +151,9 @@ def _build_edge(gold: Parts, predicted: Parts) -> Edge:
 
 
 def _count_shared(one: Fragments, two: Fragments) -> int:
-    return sum(max(0, min(end, last) - max(start, first)) for start, end in one for first, last in two)
+    return sum(
+        max(0, min(end, last) - max(start, first)) for start, end in one for first, last in two
+    )
 
 
 def _split_components(edges: dict[Indices, Edge]) -> Iterator[dict[Indices, Edge]]:
@@ -154,7 +182,12 @@ def _pair_component(edges: dict[Indices, Edge]) -> list[Indices]:
     rows, columns = {g for g, _ in edges}, {p for _, p in edges}
     if min(len(rows), len(columns)) == 1:
         greatest = max(edge.vector for edge in edges.values())
-        return [min((pair for pair, edge in edges.items() if edge.vector == greatest), key=lambda pair: edges[pair].key)]
+        return [
+            min(
+                (pair for pair, edge in edges.items() if edge.vector == greatest),
+                key=lambda pair: edges[pair].key,
+            )
+        ]
     weights = _pack_vectors(edges)
     if len(edges) <= MAX_TIED_EDGES:
         return _assign(_add_key_weights(edges, weights))
@@ -180,11 +213,16 @@ def _pack_vectors(edges: dict[Indices, Edge]) -> dict[Indices, int]:
 
 
 def _add_key_weights(edges: dict[Indices, Edge], weights: dict[Indices, int]) -> dict[Indices, int]:
-    """The weights with room below for the rule on keys: more pairs with the least key win, then with the next one, and so on."""
+    """The weights with room below for the rule on keys: more pairs with the least key win, then
+    with the next one, and so on.
+    """
     bits = len(edges).bit_length()
     keys = sorted({edge.key for edge in edges.values()}, reverse=True)
     places = {key: n for n, key in enumerate(keys)}
-    return {pair: (weight << (bits * len(keys) + bits)) + (1 << (bits * places[edges[pair].key])) for pair, weight in weights.items()}
+    return {
+        pair: (weight << (bits * len(keys) + bits)) + (1 << (bits * places[edges[pair].key]))
+        for pair, weight in weights.items()
+    }
 
 
 def _assign(weights: dict[Indices, int]) -> list[Indices]:
@@ -193,16 +231,22 @@ def _assign(weights: dict[Indices, int]) -> list[Indices]:
 
 
 def _find_tight_edges(weights: dict[Indices, int]) -> list[Indices]:
-    """The edges that a pairing of the largest total weight may use: those whose weight equals the sum of their prices."""
+    """The edges that a pairing of the largest total weight may use: those whose weight equals the
+    sum of their prices.
+    """
     _, row_prices, column_prices = _solve(weights)
-    return [(g, p) for (g, p), weight in weights.items() if row_prices[g] + column_prices[p] == weight]
+    return [
+        (g, p) for (g, p), weight in weights.items() if row_prices[g] + column_prices[p] == weight
+    ]
 
 
 def _solve(weights: dict[Indices, int]) -> tuple[list[Indices], dict[int, int], dict[int, int]]:
-    """An assignment of the largest total weight, with a price for each row and column (the Hungarian method; Kuhn 1955).
+    """An assignment of the largest total weight, with a price for each row and column (the
+    Hungarian method; Kuhn 1955).
 
-    Every weight is positive, and pairs without an edge are worth 0. No weight is above the sum of its row's and its column's price, and
-    the two are equal for every pair that some assignment of the largest total weight contains.
+    Every weight is positive, and pairs without an edge are worth 0. No weight is above the sum of
+    its row's and its column's price, and the two are equal for every pair that some assignment of
+    the largest total weight contains.
     """
     rows, columns = sorted({g for g, _ in weights}), sorted({p for _, p in weights})
     swapped = len(rows) > len(columns)
@@ -211,16 +255,24 @@ def _solve(weights: dict[Indices, int]) -> tuple[list[Indices], dict[int, int], 
         weights = {(p, g): weight for (g, p), weight in weights.items()}
     costs = [[-weights.get((row, column), 0) for column in columns] for row in rows]
     assigned, row_potentials, column_potentials = _assign_costs(costs)
-    pairs = [(rows[n], columns[m]) for m, n in enumerate(assigned) if n is not None and (rows[n], columns[m]) in weights]
+    pairs = [
+        (rows[n], columns[m])
+        for m, n in enumerate(assigned)
+        if n is not None and (rows[n], columns[m]) in weights
+    ]
     row_prices = {row: -potential for row, potential in zip(rows, row_potentials, strict=True)}
-    column_prices = {column: -potential for column, potential in zip(columns, column_potentials, strict=True)}
+    column_prices = {
+        column: -potential for column, potential in zip(columns, column_potentials, strict=True)
+    }
     if swapped:
         return [(g, p) for p, g in pairs], column_prices, row_prices
     return pairs, row_prices, column_prices
 
 
 def _assign_costs(costs: list[list[int]]) -> tuple[list[int | None], list[int], list[int]]:
-    """The row of each column in an assignment of least cost, with the potentials; there are no more rows than columns."""
+    """The row of each column in an assignment of least cost, with the potentials; there are no more
+    rows than columns.
+    """
     n_rows, n_columns = len(costs), len(costs[0])
     row_potentials, column_potentials = [0] * n_rows, [0] * n_columns
     assigned: list[int | None] = [None] * n_columns
@@ -264,4 +316,7 @@ def _assign_costs(costs: list[list[int]]) -> tuple[list[int | None], list[int], 
 
 
 def _too_many_error() -> InputError:
-    return InputError(f"attributions whose cues overlap have more than {MAX_EDGES:,} possible pairs in one document: they cannot be paired")
+    return InputError(
+        f"attributions whose cues overlap have more than {MAX_EDGES:,} possible pairs in one"
+        " document: they cannot be paired"
+    )

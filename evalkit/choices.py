@@ -1,13 +1,17 @@
-"""What if an ambiguous quote stands elsewhere? Predictions in which every such mark stands where it scores best, and worst.
+"""What if an ambiguous quote stands elsewhere?
 
-A model that quotes words which the text has several times, with nothing that says which are meant, is given one of the places
-(grounding.py), and the others are kept beside the answer, in `meta`: {"grounding": {"choices": [[layer, index, field, ranges], …]}},
-a mark as `document.placed` names it. From these the report tells F1 for the best and for the worst choice.
+Predictions in which every such mark stands where it scores best, and worst.
 
-Best, as many marks as can be stand each on a gold span of its own under its label (a maximum matching); worst, each stands where gold
-has nothing under its label, if there is such a place. That is what the scheme `strict` rewards, and it is told for strict metrics
-alone: what is best under an overlap is another choice. Where there is one, a place in the zone of the chosen one is taken, so that
-no choice moves a mark out of what is scored.
+A model that quotes words which the text has several times, with nothing that says which are meant,
+is given one of the places (grounding.py), and the others are kept beside the answer, in `meta`:
+{"grounding": {"choices": [[layer, index, field, ranges], …]}}, a mark as `document.placed` names
+it. From these the report tells F1 for the best and for the worst choice.
+
+Best, as many marks as can be stand each on a gold span of its own under its label (a maximum
+matching); worst, each stands where gold has nothing under its label, if there is such a place. That
+is what the scheme `strict` rewards, and it is told for strict metrics alone: what is best under an
+overlap is another choice. Where there is one, a place in the zone of the chosen one is taken, so
+that no choice moves a mark out of what is scored.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import mmap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,7 +61,7 @@ class Choice(NamedTuple):
 
 
 def may_choose(path: Path) -> bool:
-    """Whether a file of predictions may hold ambiguous marks: told without reading it line by line."""
+    """Whether a file of predictions may hold ambiguous annotations, without decoding its lines."""
     if not path.is_file() or not path.stat().st_size:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -64,7 +69,9 @@ def may_choose(path: Path) -> bool:
 
 
 def choices_of(document: Document) -> list[Choice]:
-    """The ambiguous marks of a prediction; what its `meta` says of marks that are not there is passed over."""
+    """The ambiguous marks of a prediction; what its `meta` says of marks that are not there is
+    passed over.
+    """
     told = _told(document.meta)
     if not told:
         return []
@@ -73,41 +80,76 @@ def choices_of(document: Document) -> list[Choice]:
     for layer, index, field, places in told:
         span = there.get((layer, index, field))
         if span is not None and (span.start, span.end) in places:
-            found.append(Choice(layer, index, field, (_part(field), _label(document, layer, index, field)), places))
+            found.append(
+                Choice(
+                    layer,
+                    index,
+                    field,
+                    (_part(field), _label(document, layer, index, field)),
+                    places,
+                )
+            )
     return found
 
 
-def _told(meta: Mapping[str, Any] | None) -> list[tuple[str, int, str, tuple[tuple[int, int], ...]]]:
-    """What `meta` says of ambiguous marks; what is not written as grounding writes it is another thing, and says nothing of them."""
+def _told(
+    meta: Mapping[str, Any] | None,
+) -> list[tuple[str, int, str, tuple[tuple[int, int], ...]]]:
+    """What `meta` says of ambiguous marks; what is not written as grounding writes it is another
+    thing, and says nothing of them.
+    """
     grounding = (meta or {}).get("grounding")
     try:
-        return msgspec.convert(grounding, _Grounding).choices if isinstance(grounding, Mapping) else []
+        return (
+            msgspec.convert(grounding, _Grounding).choices if isinstance(grounding, Mapping) else []
+        )
     except msgspec.ValidationError:
         return []
 
 
-def extremes(gold: Document, predicted: Document, maps: Sequence[Mapping[str, Any]] = ({}, {})) -> tuple[Document, Document]:
-    """The prediction with its ambiguous marks where they score worst, and where they score best. maps: the label maps of both sides."""
+def extremes(
+    gold: Document, predicted: Document, maps: Sequence[Mapping[str, Any]] = ({}, {})
+) -> tuple[Document, Document]:
+    """The prediction with its ambiguous marks where they score worst, and where they score best.
+    maps: the label maps of both sides.
+    """
     choices = _by_zone(choices_of(predicted), gold, predicted)
     golden = Counter(_places(gold, maps[0]))
     chosen = {(c.layer, c.nth, c.field) for c in choices}
-    golden.subtract(_places(predicted, maps[1], but=chosen))  # what a certain mark stands on is not to be had
-    return _moved(predicted, _worst(choices, golden, maps[1])), _moved(predicted, _best(choices, golden, maps[1]))
+    golden.subtract(
+        _places(predicted, maps[1], but=chosen)
+    )  # what a certain mark stands on is not to be had
+    return _moved(predicted, _worst(choices, golden, maps[1])), _moved(
+        predicted, _best(choices, golden, maps[1])
+    )
 
 
-def _worst(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]) -> dict[Choice, tuple[int, int]]:
-    return {c: next((place for place in c.ranges if golden.get(_at(c, place, maps), 0) <= 0), c.ranges[-1]) for c in choices}
+def _worst(
+    choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]
+) -> dict[Choice, tuple[int, int]]:
+    return {
+        c: next(
+            (place for place in c.ranges if golden.get(_at(c, place, maps), 0) <= 0), c.ranges[-1]
+        )
+        for c in choices
+    }
 
 
 def _by_zone(choices: Sequence[Choice], gold: Document, predicted: Document) -> list[Choice]:
-    """The choices, each with the places in the zone of the chosen one alone; all of its places where it lies in none."""
+    """The choices, each with the places in the zone of the chosen one alone; all of its places
+    where it lies in none.
+    """
     if not gold.zones:
         return list(choices)
     there = {(layer, index, field): span for layer, index, field, span in placed(predicted)}
-    return [c._replace(ranges=_in_zone(c.ranges, there[c.layer, c.nth, c.field], gold)) for c in choices]
+    return [
+        c._replace(ranges=_in_zone(c.ranges, there[c.layer, c.nth, c.field], gold)) for c in choices
+    ]
 
 
-def _in_zone(places: tuple[tuple[int, int], ...], chosen: Any, gold: Document) -> tuple[tuple[int, int], ...]:
+def _in_zone(
+    places: tuple[tuple[int, int], ...], chosen: Any, gold: Document
+) -> tuple[tuple[int, int], ...]:
     def zone(start: int, end: int) -> set[str]:
         return {z.label for z in gold.zones if z.start < end and start < z.end}
 
@@ -115,7 +157,9 @@ def _in_zone(places: tuple[tuple[int, int], ...], chosen: Any, gold: Document) -
     return tuple(place for place in places if zone(*place) == own)
 
 
-def _best(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]) -> dict[Choice, tuple[int, int]]:
+def _best(
+    choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]
+) -> dict[Choice, tuple[int, int]]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
@@ -123,7 +167,12 @@ def _best(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[
     columns: dict[Place, list[int]] = {}
     for n, place in enumerate(spots):
         columns.setdefault(place, []).append(n)
-    edges = [(row, n, place) for row, c in enumerate(choices) for place in c.ranges for n in columns.get(_at(c, place, maps), ())]
+    edges = [
+        (row, n, place)
+        for row, c in enumerate(choices)
+        for place in c.ranges
+        for n in columns.get(_at(c, place, maps), ())
+    ]
     if not edges:
         return {}
     rows, to, _ = zip(*edges, strict=True)
@@ -132,11 +181,20 @@ def _best(choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[
     return {choices[row]: place for row, n, place in edges if matched[row] == n}
 
 
-def _places(document: Document, maps: Mapping[str, Any], but: set[tuple[str, int, str]] = frozenset()) -> Iterator[Place]:  # type: ignore[assignment]
+def _places(
+    document: Document,
+    maps: Mapping[str, Any],
+    but: AbstractSet[tuple[str, int, str]] = frozenset(),
+) -> Iterator[Place]:
     for layer, index, field, span in placed(document):
         if layer != "zones" and (layer, index, field) not in but and len(ranges(span)) == 1:
             part = _part(field)
-            yield part, _mapped(layer, part, _label(document, layer, index, field), maps), span.start, span.end
+            yield (
+                part,
+                _mapped(layer, part, _label(document, layer, index, field), maps),
+                span.start,
+                span.end,
+            )
 
 
 def _at(choice: Choice, place: tuple[int, int], maps: Mapping[str, Any]) -> Place:
@@ -167,7 +225,9 @@ def _mapped(layer: str, part: str, label: str, maps: Mapping[str, Any]) -> str:
 
 def _moved(document: Document, to: Mapping[Choice, tuple[int, int]]) -> Document:
     """The document with marks moved to other places."""
-    layers = {layer: list(getattr(document, layer) or ()) for layer in {choice.layer for choice in to}}
+    layers = {
+        layer: list(getattr(document, layer) or ()) for layer in {choice.layer for choice in to}
+    }
     for choice, (start, end) in to.items():
         mark = layers[choice.layer][choice.nth]
         layers[choice.layer][choice.nth] = _with(mark, choice.field, start, end)

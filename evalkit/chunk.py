@@ -1,7 +1,9 @@
-"""What lies where in a few documents? Their entities as plain numbers, read once for all who need them.
+"""What lies where in a few documents?
 
-Checking, counting and the digest of gold all need the offsets and labels of every entity; reading them from the objects is
-what costs, and each object is visited once.
+Their entities as plain numbers, read once for all who need them.
+
+Checking, counting and the digest of gold all need the offsets and labels of every entity; reading
+them from the objects is what costs, and each object is visited once.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-NUMBERS: dict[str, int] = {}  # of labels: one each in this process, so that what is read in pieces can be put together
+NUMBERS: dict[
+    str, int
+] = {}  # of labels: one each in this process, so that what is read in pieces can be put together
 
 
 def number_of(label: str) -> int:
-    """The number of a label, from 0 on; a plain dict is asked first, since that is twice as fast as one that can grow."""
+    """The number of a label, from 0 on; a plain dict is asked first, since that is twice as fast as
+    one that can grow.
+    """
     return NUMBERS.setdefault(label, len(NUMBERS))
 
 
@@ -32,14 +38,17 @@ class Codes(dict[Any, int]):
         return code
 
     def ranks(self) -> Ints:
-        """`ranks[code]` is the place of its name in the order of names, which is the same whatever was seen first."""
+        """`ranks[code]` is the place of its name in the order of names, which is the same whatever
+        was seen first.
+        """
         names = sorted(self)
         place = dict(zip(names, range(len(names))))
         return np.fromiter((place[name] for name in self), np.int64, len(self))
 
 
 class Placed(NamedTuple):
-    """The entities of some documents: how many each has, all of them, and their offsets and labels (see NUMBERS) as words of 64 bits.
+    """The entities of some documents: how many each has, all of them, and their offsets and labels
+    (see NUMBERS) as words of 64 bits.
 
     `broken`: the places of those that are discontinuous.
     """
@@ -52,19 +61,27 @@ class Placed(NamedTuple):
 
 
 class Chunk(list[Any]):
-    """A few documents that go from file to counts together. `plain`: they hold contiguous entities, of which label and offsets are all."""
+    """A few documents that go from file to counts together.
+
+    `plain`: they hold contiguous entities, of which label and offsets are all.
+    """
 
     plain = False
     without_surface = 0  # of plain chunks: entities that were read without their text
 
     @cached_property
     def entities(self) -> Placed:
-        """Where their entities lie. Raises struct.error for offsets that do not fit into 64 bits."""
+        """Where their entities lie.
+
+        Raises struct.error for offsets that do not fit into 64 bits.
+        """
         return _placed(self)
 
 
 class Stub(NamedTuple):
-    """What is kept of a plain document once its entities are numbers: large files are let go while they are still in the processor's cache."""
+    """What is kept of a plain document once its entities are numbers: large files are let go while
+    they are still in the processor's cache.
+    """
 
     id: str
     zones: tuple[()] = ()
@@ -72,11 +89,18 @@ class Stub(NamedTuple):
 
 
 def _placed(documents: Sequence[Any]) -> Placed:
-    counts, starts, ends, labels, broken = [], [], [], [], []  # type: list[int], list[int], list[int], list[int], list[tuple[int, Any]]
+    counts, starts, ends, labels, broken = (
+        [],
+        [],
+        [],
+        [],
+        [],
+    )  # type: list[int], list[int], list[int], list[int], list[tuple[int, Any]]
     for document in documents:
         entities = document.entities or ()
         counts.append(len(entities))
-        # Most of the time of scoring in memory goes here: one visit an entity, and calls that the interpreter has short cuts for.
+        # Most of the time of scoring in memory goes here: one visit an entity, and calls that the
+        # interpreter has short cuts for.
         for entity in entities:
             starts.append(entity.start)
             ends.append(entity.end)
@@ -95,5 +119,8 @@ def entities_of(documents: Sequence[Any]) -> Placed:
 
 
 def as_bytes(values: Sequence[int]) -> bytes:
-    """Whole numbers as words of 64 bits, in half the time that numpy takes to read a list. Raises struct.error for what is none."""
+    """Whole numbers as words of 64 bits, in half the time that numpy takes to read a list.
+
+    Raises struct.error for what is none.
+    """
     return struct.pack(f"={len(values)}q", *values)

@@ -93,7 +93,12 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _evalkit(*, version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False) -> None:
+def _evalkit(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Benchmark information extraction: precision, recall and F1 per label, with a signature."""
     if version:
         print_line(f"evalkit {evalkit_version()}")
@@ -128,7 +133,11 @@ def run(
     hub_dataset: HubName = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
-    check_outputs({"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results}, corpus, *kept_in(run_dir))
+    check_outputs(
+        {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
+        corpus,
+        *kept_in(run_dir),
+    )
     check_pages(model_card, eval_results, hub_dataset)
     gold = read(corpus)
     least = None if threshold is None else thresholds(threshold)
@@ -137,12 +146,30 @@ def run(
     # What is wrong with the options is said before the model runs.
     checked = score(gold, gold, metrics, **label_options, zones=chosen(zones), boot=0)
     if set(label_options.get("labels", ["*"])) <= set(checked.about["unused_labels"]):
-        maps = f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}" if gold.schema and gold.schema.label_maps else ""
+        maps = (
+            f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}"
+            if gold.schema and gold.schema.label_maps
+            else ""
+        )
         raise InputError(f"--labels {labels}: no item of {gold.name} has any of these labels{maps}")
     resampling_of(len(gold), units, boot, seed, level)
     way = Way(concurrency, jobs, max_failures)
-    answers = cut(asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed), threshold, least)
-    scores = score(gold, answers, metrics, **label_options, zones=chosen(zones), units=units, boot=boot, seed=seed, level=level)
+    answers = cut(
+        asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed),
+        threshold,
+        least,
+    )
+    scores = score(
+        gold,
+        answers,
+        metrics,
+        **label_options,
+        zones=chosen(zones),
+        units=units,
+        boot=boot,
+        seed=seed,
+        level=level,
+    )
     report(scores, form, output, save, model_card, eval_results, hub_dataset)
 
 
@@ -160,13 +187,24 @@ def predict(
     max_failures: MaxFailures = None,
     output: Output = None,
 ) -> None:
-    """Run a model over a corpus and write its predictions as JSONL. Where a run ends early, what was answered is written."""
+    """Run a model over a corpus and write its predictions as JSONL.
+
+    Where a run ends early, what was answered is written.
+    """
     check_writable(output, corpus, *kept_in(run_dir))
     least = None if threshold is None else thresholds(threshold)
     gold = read(corpus)
     way, found = Way(concurrency, jobs, max_failures), list[Document]()
     try:
-        answers = asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed, found=found)
+        answers = asked(
+            model,
+            parsed_arguments(arguments),
+            gold,
+            way,
+            run_dir,
+            retry_failed=retry_failed,
+            found=found,
+        )
     except (PartialRun, ModelError):
         deliver(cut(Corpus(partly(found, gold)), threshold, least), output)
         raise
@@ -179,7 +217,9 @@ def predict(
 @app.command(name="score")
 def score_(
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="A corpus.")],
-    predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="Predictions over the same documents.")],
+    predictions: Annotated[
+        str, typer.Argument(metavar="PREDICTED", help="Predictions over the same documents.")
+    ],
     metrics: Metrics = None,
     labels: Labels = None,
     label_map: LabelMapText = None,
@@ -199,13 +239,30 @@ def score_(
     form_of(form, output)
     golden = read_or_streamed(gold)
     label_options = read_label_options(golden, labels, label_map)
-    scores = score(golden, read_or_streamed(predictions, predictions=True), metrics, **label_options, zones=chosen(zones), missing=missing, units=units, boot=boot, seed=seed, level=level, jobs=jobs)
+    scores = score(
+        golden,
+        read_or_streamed(predictions, predictions=True),
+        metrics,
+        **label_options,
+        zones=chosen(zones),
+        missing=missing,
+        units=units,
+        boot=boot,
+        seed=seed,
+        level=level,
+        jobs=jobs,
+    )
     report(scores, form, output, save)
 
 
 @app.command(name="report")
 def report_(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULT…", help="Saved results; those of the shards of one corpus are merged.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULT…", help="Saved results; those of the shards of one corpus are merged."
+        ),
+    ],
     form: Form = None,
     output: Output = None,
     save: Save = None,
@@ -214,7 +271,10 @@ def report_(
     hub_dataset: HubName = None,
 ) -> None:
     """Print saved results again, in any format; several are the shards of one corpus."""
-    check_outputs({"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results}, *map(str, results))
+    check_outputs(
+        {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
+        *map(str, results),
+    )
     check_pages(model_card, eval_results, hub_dataset)
     form_of(form, output)
     loaded = [Scores.load(path) for path in results]
@@ -224,31 +284,77 @@ def report_(
 
 @app.command(name="compare")
 def compare_(
-    systems: Annotated[list[str], typer.Argument(metavar="A B…", help="Saved results (.json), or predictions.")],
+    systems: Annotated[
+        list[str], typer.Argument(metavar="A B…", help="Saved results (.json), or predictions.")
+    ],
     gold: Annotated[str | None, typer.Option("--gold", help="The corpus, for predictions.")] = None,
     metrics: Metrics = None,
     average: Annotated[str, typer.Option("--average", help="micro or macro.")] = "micro",
-    permutations: Annotated[int, typer.Option("--permutations", min=1, help="Trades that are drawn where there are too many to go through.")] = 10_000,
+    permutations: Annotated[
+        int,
+        typer.Option(
+            "--permutations",
+            min=1,
+            help="Trades that are drawn where there are too many to go through.",
+        ),
+    ] = 10_000,
     labels: Labels = None,
     label_map: LabelMapText = None,
-    zones: Annotated[str | None, typer.Option("--zones", help="For predictions: primary, all, or names with commas.")] = None,
-    missing: Annotated[str | None, typer.Option("--missing", help="For predictions: gold documents without prediction: error, or score as empty.")] = None,
-    units: Annotated[str | None, typer.Option("--units", help="For predictions: auto, documents or sentences.")] = None,
-    boot: Annotated[int | None, typer.Option("--boot", min=0, help="For predictions: replicates; 0 for no intervals.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="For predictions: what the replicates are drawn from.")] = None,
-    level: Annotated[float | None, typer.Option("--level", help="For predictions: of the intervals.")] = None,
+    zones: Annotated[
+        str | None,
+        typer.Option("--zones", help="For predictions: primary, all, or names with commas."),
+    ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            "--missing",
+            help="For predictions: gold documents without prediction: error, or score as empty.",
+        ),
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option("--units", help="For predictions: auto, documents or sentences.")
+    ] = None,
+    boot: Annotated[
+        int | None,
+        typer.Option("--boot", min=0, help="For predictions: replicates; 0 for no intervals."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="For predictions: what the replicates are drawn from."),
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option("--level", help="For predictions: of the intervals.")
+    ] = None,
     form: Form = None,
     output: Output = None,
 ) -> None:
-    """Compare systems: differences with intervals, p-values, and what this corpus could have shown."""
+    """Compare systems: differences with intervals and p-values."""
     check_writable(output, *systems, gold)
     if gold is None and (labels is not None or label_map is not None):
-        raise InputError("--labels and --label-map are for predictions: name the corpus with --gold; saved results have their labels settled")
+        raise InputError(
+            "--labels and --label-map are for predictions: name the corpus with --gold; saved"
+            " results have their labels settled"
+        )
     label_options = {} if gold is None else read_label_options(gold, labels, label_map)
-    every = {**label_options, "zones": zones and chosen(zones), "missing": missing, "units": units, "boot": boot, "seed": seed, "level": level}
+    every = {
+        **label_options,
+        "zones": zones and chosen(zones),
+        "missing": missing,
+        "units": units,
+        "boot": boot,
+        "seed": seed,
+        "level": level,
+    }
     options = {name: value for name, value in every.items() if value is not None}
     told_as = form_of(form, output)
-    found = compare(*systems, gold=gold, average=average, permutations=permutations, metrics=metrics, options=options)
+    found = compare(
+        *systems,
+        gold=gold,
+        average=average,
+        permutations=permutations,
+        metrics=metrics,
+        options=options,
+    )
     put(found.render(told_as, width=terminal_width(output)), output)
     if any(scores.about["failures"] for scores in found.systems.values()):
         raise typer.Exit(PARTIAL)
@@ -260,32 +366,57 @@ def verify(
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="The corpus.")],
     predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="The predictions.")],
 ) -> None:
-    """Score again as a saved result says it was scored, and tell what differs: exit code 2 if anything does."""
+    """Score again as a saved result says it was scored, and tell what differs: exit code 2 if
+    anything does.
+    """
     differing = verified(result, gold, predictions)
     if differing:
-        raise InputError("\n".join([f"{result}: {line}" for line in differing[:MOST_TOLD]] + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)))
+        raise InputError(
+            "\n".join(
+                [f"{result}: {line}" for line in differing[:MOST_TOLD]]
+                + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)
+            )
+        )
     print_line(f"{result}: the same")
 
 
 @app.command(name="curve")
 def curve_(
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="A corpus.")],
-    predictions: Annotated[str, typer.Argument(metavar="PREDICTED", help="Predictions that carry scores.")],
-    metric: Annotated[str, typer.Option("--metric", help="A layer under strict.")] = "entities/strict",
+    predictions: Annotated[
+        str, typer.Argument(metavar="PREDICTED", help="Predictions that carry scores.")
+    ],
+    metric: Annotated[
+        str, typer.Option("--metric", help="A layer under strict.")
+    ] = "entities/strict",
     labels: Labels = None,
     label_map: LabelMapText = None,
     zones: Zones = "primary",
     missing: Missing = "error",
     form: Form = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write here; a .png, .svg or .pdf is a picture of the curves.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write here; a .png, .svg or .pdf is a picture of the curves."
+        ),
+    ] = None,
 ) -> None:
-    """Precision and recall over all thresholds, average precision, and the best threshold for each label."""
+    """Precision and recall over all thresholds, average precision, and the best threshold for each
+    label.
+    """
     check_writable(output, gold, predictions)
     drawn = output is not None and form is None and output.suffix.lower() in PICTURES
     told_as = "table" if drawn else form_of(form, output)
     golden = read(gold)
     label_options = read_label_options(golden, labels, label_map)
-    found = curves(golden, read(predictions, predictions=True), metric, **label_options, zones=chosen(zones), missing=missing)
+    found = curves(
+        golden,
+        read(predictions, predictions=True),
+        metric,
+        **label_options,
+        zones=chosen(zones),
+        missing=missing,
+    )
     if drawn and output:
         found.draw(output)
     else:
@@ -297,19 +428,37 @@ def curve_(
 @app.command()
 def models() -> None:
     """List the kinds of model: what each is called, which layers it gives, and what it needs."""
-    rows = [(k.spelled, k.gives, k.what + (f"; needs {advise_extra(k.extra)}" if k.missing else "")) for k in KINDS.values()]
-    rows += [(f"{found.name}:NAME", "whatever it gives", f"from {found.dist.name if found.dist else 'another package'}: {found.value}") for found in plugins()]
-    width, given = (max(len(text) for text in column) for column in list(zip(*rows, strict=True))[:2])
+    rows = [
+        (k.spelled, k.gives, k.what + (f"; needs {advise_extra(k.extra)}" if k.missing else ""))
+        for k in KINDS.values()
+    ]
+    rows += [
+        (
+            f"{found.name}:NAME",
+            "whatever it gives",
+            f"from {found.dist.name if found.dist else 'another package'}: {found.value}",
+        )
+        for found in plugins()
+    ]
+    width, given = (
+        max(len(text) for text in column) for column in list(zip(*rows, strict=True))[:2]
+    )
     for spelled, gives, what in rows:
         print_line(f"{spelled:{width}}  {gives:{given}}  {what}")
 
 
-def check_pages(model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
+def check_pages(
+    model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
+) -> None:
     """Refuse pages that cannot be written before anything is run."""
     if model_card and not model_card.is_file():
-        raise InputError(f"--model-card {model_card}: no such file; the results go into a card that is there")
+        raise InputError(
+            f"--model-card {model_card}: no such file; the results go into a card that is there"
+        )
     if eval_results and not hub_dataset:
-        raise InputError("--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME")
+        raise InputError(
+            "--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME"
+        )
     if hub_dataset and not (model_card or eval_results):
         raise InputError("--hub-dataset: is for --model-card and --eval-results")
     if model_card:
@@ -318,8 +467,12 @@ def check_pages(model_card: Path | None, eval_results: Path | None, hub_dataset:
         HubDataset(hub_dataset)
 
 
-def write_pages(scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None) -> None:
-    """Write what a model's own page says of its scores; what is undefined is left out, and told on stderr."""
+def write_pages(
+    scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
+) -> None:
+    """Write what a model's own page says of its scores; what is undefined is left out, and told on
+    stderr.
+    """
     where = HubDataset(hub_dataset) if hub_dataset else None
     if model_card:
         for line in modelcard.update_card(model_card, scores, dataset=where):
@@ -334,7 +487,9 @@ def deliver(answers: Corpus, output: Path | None) -> None:
         write(answers, output)
         return
     for document in answers:
-        sys.stdout.write(escape_controls_in_json(msgspec.json.encode(record(document)).decode()) + "\n")
+        sys.stdout.write(
+            escape_controls_in_json(msgspec.json.encode(record(document)).decode()) + "\n"
+        )
 
 
 def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
@@ -355,7 +510,10 @@ def report(
     eval_results: Path | None = None,
     hub_dataset: str | None = None,
 ) -> None:
-    """Save, print or write the scores; exit code 4 where documents failed. The result is saved first: whatever fails later, it is there."""
+    """Save, print or write the scores; exit code 4 where documents failed.
+
+    The result is saved first: whatever fails later, it is there.
+    """
     if save:
         scores.save(save)
     put(scores.render(form_of(form, output), width=terminal_width(output)), output)
@@ -369,7 +527,10 @@ for command in corpora.COMMANDS:
 
 
 def main() -> None:
-    """Run the command line. What goes wrong is one line on stderr a fault; a traceback would be a bug."""
+    """Run the command line.
+
+    What goes wrong is one line on stderr a fault; a traceback would be a bug.
+    """
     if sys.stdout is None or sys.stderr is None:
         sys.exit(ENVIRONMENT)
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
@@ -383,7 +544,8 @@ def main() -> None:
             os._exit(INTERRUPTED)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read the report has seen enough; keep the interpreter from complaining when it closes stdout.
+        # Whoever read the report has seen enough; keep the interpreter from complaining when it
+        # closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print_notice(f"evalkit: {error.filename or 'standard output'}: {error.strerror or error}")
@@ -393,14 +555,19 @@ def main() -> None:
             sys.exit(_show_usage_error(error))
         if os.environ.get("EVALKIT_DEBUG"):
             raise
-        print_notice(f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows where)")
+        print_notice(
+            f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows"
+            " where)"
+        )
         sys.exit(1)
     finally:
         use_command_line_spelling(on=False)
 
 
 def _is_usage_error(error: Exception) -> bool:
-    """Whether it is a ClickException: that of the package click, or of the copy that some versions of typer bring."""
+    """Whether it is a ClickException: that of the package click, or of the copy that some versions
+    of typer bring.
+    """
     return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
 
 

@@ -1,8 +1,9 @@
 """Items as numbers: one row an item, so that a whole block of documents is compared at once.
 
-Both sides of a block are coded together, so that what is equal in the items is equal in the numbers. Offsets run through the
-block: each document starts where no span of the one before can reach, so that spans of two documents never meet and
-a document needs no column of its own when spans are compared.
+Both sides of a block are coded together, so that what is equal in the items is equal in the
+numbers. Offsets run through the block: each document starts where no span of the one before can
+reach, so that spans of two documents never meet and a document needs no column of its own when
+spans are compared.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ Parts = tuple[Fragments | None, ...]
 
 @dataclass
 class Coding:
-    """The codes that both sides of a block share: labels for the whole run, heads and discontinuous spans for the block.
+    """The codes that both sides of a block share: labels for the whole run, heads and discontinuous
+    spans for the block.
 
-    `pieces[code]` are the ranges of a discontinuous span, `parts[code]` those of each part where a layer's spans have parts;
-    code 0 stands for a contiguous span.
+    `pieces[code]` are the ranges of a discontinuous span, `parts[code]` those of each part where a
+    layer's spans have parts; code 0 stands for a contiguous span.
     """
 
     labels: Codes
@@ -44,7 +46,9 @@ class Coding:
 
     @cached_property
     def known(self) -> dict[Any, int]:
-        """The labels and no label, in a plain dict: it is looked up several times faster than one that can grow."""
+        """The labels and no label, in a plain dict: it is looked up several times faster than one
+        that can grow.
+        """
         return {**self.labels, None: DROPPED}
 
     @property
@@ -59,7 +63,9 @@ class Coding:
 
     def shape(self, span: Any, shift: int) -> int:
         """The code of a discontinuous span that is `shift` further on in the block."""
-        parts = tuple(part if part is None else _moved(part, shift) for part in getattr(span, "parts", ()))
+        parts = tuple(
+            part if part is None else _moved(part, shift) for part in getattr(span, "parts", ())
+        )
         return self.shapes[_moved(span.fragments, shift), parts]
 
 
@@ -71,8 +77,9 @@ def _moved(pieces: Fragments, shift: int) -> Fragments:
 class Columns:
     """One row an item: int64 arrays of equal length.
 
-    `document`: its place in the block. `label`, `head`: codes shared by both sides. `start`, `end`: offsets in the block.
-    `fragments`: 0 for a contiguous span, else a code that is equal where the fragments are.
+    `document`: its place in the block. `label`, `head`: codes shared by both sides. `start`, `end`:
+    offsets in the block. `fragments`: 0 for a contiguous span, else a code that is equal where the
+    fragments are.
     """
 
     document: Ints
@@ -91,13 +98,20 @@ class Columns:
 
 
 class Rows:
-    """One side of a block while its items are read, few documents at a time: as plain bytes, which become columns when all are there."""
+    """One side of a block while its items are read, few documents at a time: as plain bytes, which
+    become columns when all are there.
+    """
 
     def __init__(self, coding: Coding) -> None:
         """Nothing yet; `coding` is shared by both sides."""
         self._coding = coding
         self._counts: list[int] = []
-        self._start, self._end, self._label, self._head = [], [], [], []  # type: list[bytes], list[bytes], list[bytes], list[bytes]
+        self._start, self._end, self._label, self._head = (
+            [],
+            [],
+            [],
+            [],
+        )  # type: list[bytes], list[bytes], list[bytes], list[bytes]
         self._broken: list[tuple[int, Any]] = []  # the discontinuous spans, and the row of each
         self._numbered = False  # whether labels are those of chunk.NUMBERS
         self._n = 0
@@ -112,11 +126,15 @@ class Rows:
         if items.heads is not None:
             heads = self._coding.heads
             self._head.append(as_bytes([heads[head] for head in items.heads]))
-        self._broken += [(row, span) for row, span in enumerate(spans, start=self._n) if span.fragments]
+        self._broken += [
+            (row, span) for row, span in enumerate(spans, start=self._n) if span.fragments
+        ]
         self._n += len(spans)
 
     def add_placed(self, placed: Placed) -> None:
-        """The entities of some more documents, under their own labels; a side has either these or items."""
+        """The entities of some more documents, under their own labels; a side has either these or
+        items.
+        """
         self._counts += placed.counts
         self._start.append(placed.start)
         self._end.append(placed.end)
@@ -129,10 +147,17 @@ class Rows:
         """All items as rows. `offsets[i]` is where the i-th document starts in the block."""
         document = np.repeat(np.arange(len(self._counts), dtype=np.int64), self._counts)
         shift = offsets[document]
-        start, end, label = (np.frombuffer(b"".join(parts), np.int64) for parts in (self._start, self._end, self._label))
+        start, end, label = (
+            np.frombuffer(b"".join(parts), np.int64)
+            for parts in (self._start, self._end, self._label)
+        )
         if self._numbered:
             label = _coded(label, self._coding.labels)
-        head = np.frombuffer(b"".join(self._head), np.int64) if self._head else np.zeros(self._n, np.int64)
+        head = (
+            np.frombuffer(b"".join(self._head), np.int64)
+            if self._head
+            else np.zeros(self._n, np.int64)
+        )
         fragments = np.zeros(self._n, np.int64)
         for row, span in self._broken:
             fragments[row] = self._coding.shape(span, int(shift[row]))
@@ -161,7 +186,7 @@ def _coded(numbers: Ints, labels: Codes) -> Ints:
 
 
 def block_offsets(lengths: Iterable[int], n: int) -> Ints:
-    """Where each document of a block starts: after the one before, with one character between them."""
+    """Where each document of a block starts: one character after the end of the one before."""
     ends = np.cumsum(np.fromiter(lengths, np.int64, n) + 1)
     return np.concatenate([np.zeros(min(n, 1), np.int64), ends[:-1]])
 
@@ -178,15 +203,19 @@ class Packed(NamedTuple):
         row_bits = bits_of(n)
         if self.bits + row_bits > MOST_BITS:
             return np.argsort(self.key, kind="stable").astype(np.int64)
-        # The row rides in the low bits: sorting plain integers is several times faster than sorting an index by them.
-        return np.sort((self.key << row_bits) | np.arange(n, dtype=np.int64)) & ((1 << row_bits) - 1)
+        # The row rides in the low bits: sorting plain integers is several times faster than sorting
+        # an index by them.
+        return np.sort((self.key << row_bits) | np.arange(n, dtype=np.int64)) & (
+            (1 << row_bits) - 1
+        )
 
 
 def pack(*columns: Ints) -> Packed:
-    """One number a row, equal exactly where all the columns are, and in the order of the columns, the first foremost.
+    """One number a row, equal exactly where all the columns are, and in the order of the columns,
+    the first foremost.
 
-    Packed side by side into 62 bits; what does not fit is replaced by its rank first, so that far-apart values never collide.
-    The columns hold no negative numbers.
+    Packed side by side into 62 bits; what does not fit is replaced by its rank first, so that
+    far-apart values never collide. The columns hold no negative numbers.
     """
     packed, bits = np.zeros(len(columns[0]), np.int64), 0
     for column in columns:
@@ -233,18 +262,26 @@ def joined(gold: Columns, predicted: Columns, name: str) -> Ints:
 
 
 def exploded(columns: Columns, pieces: Sequence[Fragments]) -> tuple[Ints, Ints, Ints]:
-    """Every contiguous range of the rows, as (row, start, end): one for a contiguous span, one a fragment for others."""
+    """Every contiguous range of the rows, as (row, start, end): one for a contiguous span, one a
+    fragment for others.
+    """
     row, start, end = np.arange(len(columns), dtype=np.int64), columns.start, columns.end
     broken = np.flatnonzero(columns.fragments)
     if not len(broken):
         return row, start, end
     more = np.array([(n, a, b) for n in broken for a, b in pieces[columns.fragments[n]]], np.int64)
     whole = np.flatnonzero(columns.fragments == 0)
-    return tuple(np.concatenate([whole_column[whole], more[:, i]]) for i, whole_column in enumerate((row, start, end)))  # type: ignore[return-value]
+    return tuple(
+        np.concatenate([whole_column[whole], more[:, i]])
+        for i, whole_column in enumerate((row, start, end))
+    )  # type: ignore[return-value]
 
 
 def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A 64-bit mix (the finaliser of SplitMix64, Steele et al. 2014): every bit of the input moves half of the output."""
+    """A 64-bit mix (the finaliser of SplitMix64, Steele et al.
+
+    2014): every bit of the input moves half of the output.
+    """
     with np.errstate(over="ignore"):
         values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -252,9 +289,13 @@ def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def mixed(*columns: Any) -> NDArray[np.uint64]:
-    """Several columns mixed into one, each step with its own odd number, so that their order counts."""
+    """Several columns mixed into one, each step with its own odd number, so that their order
+    counts.
+    """
     found = np.zeros(len(columns[0]), np.uint64)
     for n, column in enumerate(columns, start=1):
         with np.errstate(over="ignore"):
-            found = mix(found + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1)))
+            found = mix(
+                found + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1))
+            )
     return found

@@ -1,17 +1,23 @@
-"""Which of several is better? Scores in, differences out: with intervals, p-values, and what this corpus could have shown.
+"""Which of several is better?
 
-For each two systems and each metric, of F1 (micro, or macro over the labels that gold or the system has):
+Scores in, differences out: with intervals, p-values, and what this corpus could have shown.
 
-    difference   the F1 of the first less that of the second, with the percentile interval of the paired bootstrap
-    p            paired approximate randomisation (Noreen 1989), exact where there are at most 20,000 trades
+For each two systems and each metric, of F1 (micro, or macro over the labels that gold or the system
+has):
+
+    difference   the F1 of the first less that of the second, with the percentile interval of the
+                 paired bootstrap
+    p            paired approximate randomisation (Noreen 1989), exact where there are at most
+                 20,000 trades
     p_bootstrap  the paired bootstrap's
     p_holm       p, corrected (Holm 1979) for all systems and metrics that were compared
-    wins, ties, losses   in how many units the first has the larger micro F1, the same, the smaller; where nothing is to be found,
+    wins, ties, losses   in how many units the first has the larger micro F1, the same, the smaller;
+                         where nothing is to be found,
                  to say nothing is as good as can be
     detectable   the smallest difference that this corpus could have shown (power .8, level .05)
 
-See stats.py for the definitions. Scores are compared only if their signatures differ in nothing but the model and the
-corpus's name. Swapping the systems flips the signs and keeps the p-values.
+See stats.py for the definitions. Scores are compared only if their signatures differ in nothing but
+the model and the corpus's name. Swapping the systems flips the signs and keeps the p-values.
 """
 
 from __future__ import annotations
@@ -53,7 +59,12 @@ COMPARED = ("micro", "macro")
 FREE = ("model", "corpus")  # fields of a signature that may differ; of the corpus only its name
 SIGNIFICANT = 0.05
 SMALLEST_P = 0.001  # smaller ones are not told apart in print
-HEADLINES = ("entities/strict", "triggers/strict", "arguments/strict", "attribution-relations/strict")  # one for each question a corpus asks
+HEADLINES = (
+    "entities/strict",
+    "triggers/strict",
+    "arguments/strict",
+    "attribution-relations/strict",
+)  # one for each question a corpus asks
 
 
 class Difference(NamedTuple):
@@ -104,8 +115,14 @@ class Comparison:
     def render(self, form: str = "table", *, width: int | None = None) -> str:
         """The comparison as table, markdown, latex, csv, html or json."""
         if form == "json":
-            data = {"systems": {name: scores.signed for name, scores in self.systems.items()}, "differences": self.rows(), "verdicts": self.verdicts()}
-            return escape_controls_in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+            data = {
+                "systems": {name: scores.signed for name, scores in self.systems.items()},
+                "differences": self.rows(),
+                "verdicts": self.verdicts(),
+            }
+            return escape_controls_in_json(
+                json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+            )
         if form not in RENDERERS:
             raise UnknownName("format", form, ("json", *RENDERERS))
         return RENDERERS[form](_report(self), width)
@@ -117,18 +134,41 @@ class Comparison:
         return notebook(_report(self))
 
 
-def compared(systems: Mapping[str, Scores], metrics: Sequence[Metric] | None = None, *, average: str = "micro", permutations: int = 10_000) -> Comparison:
-    """Compare scores two by two; without metrics, by the HEADLINES that all have, or else by all that all have. Raises InputError for fewer than two, and for scores of other data, or made in another way."""
+def compared(
+    systems: Mapping[str, Scores],
+    metrics: Sequence[Metric] | None = None,
+    *,
+    average: str = "micro",
+    permutations: int = 10_000,
+) -> Comparison:
+    """Compare scores two by two; without metrics, by the HEADLINES that all have, or else by all
+    that all have.
+
+    Raises InputError for fewer than two, and for scores of other data, or made in another way.
+    """
     if len(systems) < 2:
         raise InputError(f"{len(systems)} system to compare: two or more would do")
     if average not in COMPARED:
         raise UnknownName("average", average, COMPARED)
-    if isinstance(permutations, bool) or not isinstance(permutations, int) or not 1 <= permutations <= MOST_REPLICATES:
-        raise InputError(f"{spell_option('permutations', permutations)}: a whole number from 1 to {MOST_REPLICATES:,} would do")
+    if (
+        isinstance(permutations, bool)
+        or not isinstance(permutations, int)
+        or not 1 <= permutations <= MOST_REPLICATES
+    ):
+        raise InputError(
+            f"{spell_option('permutations', permutations)}: a whole number from 1 to"
+            f" {MOST_REPLICATES:,} would do"
+        )
     chosen = _chosen(systems, metrics)
     _refuse_unlike(systems, chosen)
     how = next(iter(systems.values())).how
-    found = [_difference(a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations) for metric in chosen for a, b in combinations(systems, 2)]
+    found = [
+        _difference(
+            a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations
+        )
+        for metric in chosen
+        for a, b in combinations(systems, 2)
+    ]
     tested = [n for n, difference in enumerate(found) if difference.p is not None]
     for n, corrected in zip(tested, holm([found[n].p or 0.0 for n in tested])):
         found[n] = found[n]._replace(p_holm=corrected)
@@ -155,56 +195,109 @@ def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> Non
             one, two = _binding(scores[metric].signed), _binding(other[metric].signed)
             for field in dict.fromkeys([*one, *two]):
                 if one.get(field) != two.get(field):
-                    raise InputError(f"{metric}: {field} is {shown(one.get(field))} for {first} and {shown(two.get(field))} for {name}: only scores made alike can be compared")
-            if "corpus" not in scores[metric].signed and not _same_gold(scores[metric].counts, other[metric].counts):
-                raise InputError(f"{metric}: gold of {first} and of {name} is not the same: only scores made alike can be compared")
+                    raise InputError(
+                        f"{metric}: {field} is {shown(one.get(field))} for {first} and"
+                        f" {shown(two.get(field))} for {name}: only scores made alike can be"
+                        " compared"
+                    )
+            if "corpus" not in scores[metric].signed and not _same_gold(
+                scores[metric].counts, other[metric].counts
+            ):
+                raise InputError(
+                    f"{metric}: gold of {first} and of {name} is not the same: only scores made"
+                    " alike can be compared"
+                )
         if scores.how.level != other.how.level:
-            raise InputError(f"level is {scores.how.level} for {first} and {other.how.level} for {name}: only scores made alike can be compared")
+            raise InputError(
+                f"level is {scores.how.level} for {first} and {other.how.level} for {name}: only"
+                " scores made alike can be compared"
+            )
 
 
 def _same_gold(one: Counts, other: Counts) -> bool:
-    """Whether both have as many gold items of each label in each unit: of scores that were made without documents, all that is known of gold."""
-    found = [{(c.units[unit], c.labels[label]): n for unit, label, n in zip(c.unit, c.label, c.values[GOLD].tolist()) if n} for c in (one, other)]
+    """Whether both have as many gold items of each label in each unit: of scores that were made
+    without documents, all that is known of gold.
+    """
+    found = [
+        {
+            (c.units[unit], c.labels[label]): n
+            for unit, label, n in zip(c.unit, c.label, c.values[GOLD].tolist())
+            if n
+        }
+        for c in (one, other)
+    ]
     return found[0] == found[1] and len(one.units) == len(other.units)
 
 
 def _binding(signed: Mapping[str, str]) -> dict[str, str]:
     """The fields of a signature that must be equal: all but the model and the corpus's name."""
     fields = {name: value for name, value in signed.items() if name not in FREE}
-    return fields | ({"digest of the corpus": signed["corpus"].rpartition("@")[2]} if "corpus" in signed else {})
+    return fields | (
+        {"digest of the corpus": signed["corpus"].rpartition("@")[2]} if "corpus" in signed else {}
+    )
 
 
-def _difference(a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, average: str, permutations: int) -> Difference:
+def _difference(
+    a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, average: str, permutations: int
+) -> Difference:
     one, two, keys, labels = _aligned(of_a, of_b)
     wins = _units(one, two)
     if average == "micro":
         one, two, labels = _over_labels(one), _over_labels(two), ["all"]
-    f1 = F1(average, len(labels), comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label)
+    f1 = F1(
+        average,
+        len(labels),
+        comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label,
+    )
     f1_a, f1_b = (float(f1.of(side.sum(axis=0))) for side in (one, two))
     found: dict[str, Any] = dict.fromkeys(Difference._fields)
-    found |= {"metric": of_a.metric, "average": average, "a": a, "b": b, **wins, "why_not": "the value is undefined"}
-    found |= {name: None if np.isnan(value) else value for name, value in (("f1_a", f1_a), ("f1_b", f1_b))}
+    found |= {
+        "metric": of_a.metric,
+        "average": average,
+        "a": a,
+        "b": b,
+        **wins,
+        "why_not": "the value is undefined",
+    }
+    found |= {
+        name: None if np.isnan(value) else value for name, value in (("f1_a", f1_a), ("f1_b", f1_b))
+    }
     observed = f1_a - f1_b
     if not np.isnan(observed):
         traded_a, traded_b, exact = trades(one, two, keys, permutations, how.seed)
         p = randomisation_p(f1.of(traded_a) - f1.of(traded_b), observed, exact=exact)
-        found |= {"difference": observed, "p": p, "exact": exact, **_bootstrapped(f1, one, two, keys, observed, how)}
+        found |= {
+            "difference": observed,
+            "p": p,
+            "exact": exact,
+            **_bootstrapped(f1, one, two, keys, observed, how),
+        }
     return Difference(**found)
 
 
-def _bootstrapped(f1: F1, one: Ints, two: Ints, keys: Words, observed: float, how: Resampling) -> dict[str, Any]:
+def _bootstrapped(
+    f1: F1, one: Ints, two: Ints, keys: Words, observed: float, how: Resampling
+) -> dict[str, Any]:
     """What the paired bootstrap says of a difference."""
     if not how.boot:
         return {"why_not": "not asked for"}
     if len(keys) < 2:
         return {"why_not": "one unit"}
     drawn = [resampled(side, keys, how.boot, how.seed) for side in (one, two)]
-    if any(f1.undefined(of, side.sum(axis=0)) > MOST_UNDEFINED for of, side in zip(drawn, (one, two))):
+    if any(
+        f1.undefined(of, side.sum(axis=0)) > MOST_UNDEFINED for of, side in zip(drawn, (one, two))
+    ):
         return {"why_not": UNDEFINED}
     replicates = f1.of(drawn[0]) - f1.of(drawn[1])
     low, high, why_not = percentile(replicates, how.level)
     smallest = None if low is None else detectable(replicates)
-    return {"low": low, "high": high, "why_not": why_not, "p_bootstrap": bootstrap_p(replicates, observed), "detectable": smallest}
+    return {
+        "low": low,
+        "high": high,
+        "why_not": why_not,
+        "p_bootstrap": bootstrap_p(replicates, observed),
+        "detectable": smallest,
+    }
 
 
 def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[str]]:
@@ -235,7 +328,10 @@ class F1:
     comparable: bool
 
     def of(self, totals: Floats | Ints) -> Floats:
-        """One value for each row of totals. The macro average is that of the labels that have an item there."""
+        """One value for each row of totals.
+
+        The macro average is that of the labels that have an item there.
+        """
         if not self.comparable:
             return np.full(totals.shape[:-1], np.nan)
         by_label = self._by_label(totals)
@@ -244,11 +340,18 @@ class F1:
         f1 = ratios_of(by_label)["f1"]
         known = ~np.isnan(f1)  # a label with an item on either side has an F1
         many = known.sum(axis=-1)
-        mean: Floats = np.divide(np.where(known, f1, 0).sum(axis=-1), many, out=np.full(many.shape, np.nan), where=many > 0)
+        mean: Floats = np.divide(
+            np.where(known, f1, 0).sum(axis=-1),
+            many,
+            out=np.full(many.shape, np.nan),
+            where=many > 0,
+        )
         return mean
 
     def undefined(self, totals: Floats, observed: Ints) -> float:
-        """In which share of the totals a label of the data has no item, so that macro averages over fewer labels."""
+        """In which share of the totals a label of the data has no item, so that macro averages over
+        fewer labels.
+        """
         if self.average == "micro":
             return 0.0
         drawn, data = (ratios_of(self._by_label(of))["f1"] for of in (totals, observed))
@@ -265,11 +368,17 @@ def _over_labels(side: Ints) -> Ints:
 
 
 def _units(a: Ints, b: Ints) -> dict[str, int]:
-    """In how many units a is better than b, as good, worse, by the F1 of each unit; one in which neither has anything is none."""
+    """In how many units a is better than b, as good, worse, by the F1 of each unit; one in which
+    neither has anything is none.
+    """
     values = [np.nan_to_num(ratios_of(_over_labels(side))["f1"], nan=1.0) for side in (a, b)]
     there = (a + b).any(axis=1)
     gap = np.round(values[0] - values[1], 12)[there]
-    return {"wins": int((gap > 0).sum()), "ties": int((gap == 0).sum()), "losses": int((gap < 0).sum())}
+    return {
+        "wins": int((gap > 0).sum()),
+        "ties": int((gap == 0).sum()),
+        "losses": int((gap < 0).sum()),
+    }
 
 
 def _verdicts(comparison: Comparison) -> Iterator[str]:
@@ -284,11 +393,20 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         for d in apart:
             better, worse = (d.a, d.b) if (d.difference or 0) > 0 else (d.b, d.a)
             p = _p(d.p_holm) if (d.p_holm or 0) < SMALLEST_P else f"= {_p(d.p_holm)}"
-            yield f"{metric}: {better} {'does better on this article' if comparison.how.only_this_text else 'is better'} than {worse} (p {p} after Holm)"
+            relation = (
+                "does better on this article" if comparison.how.only_this_text else "is better"
+            )
+            yield f"{metric}: {better} {relation} than {worse} (p {p} after Holm)"
         if len(apart) < len(mine):
-            yield f"{metric}: not told apart: {', '.join(f'{d.a} and {d.b}' for d in mine if d not in apart)}"
+            yield (
+                f"{metric}: not told apart:"
+                f" {', '.join(f'{d.a} and {d.b}' for d in mine if d not in apart)}"
+            )
     if unranked:
-        yield f"these {len(systems)} systems cannot be ranked on this corpus (by {', '.join(unranked)})"
+        yield (
+            f"these {len(systems)} systems cannot be ranked on this corpus (by"
+            f" {', '.join(unranked)})"
+        )
 
 
 def _report(comparison: Comparison) -> Report:
@@ -296,63 +414,151 @@ def _report(comparison: Comparison) -> Report:
     foot = comparison.verdicts()
     for name, scores in comparison.systems.items():
         if failures := scores.about["failures"]:
-            foot.append(f"Warning: {name} failed on {len(failures)} of {many(how.documents, 'document')}; their gold items count as missed")
+            foot.append(
+                f"Warning: {name} failed on {len(failures)} of {many(how.documents, 'document')};"
+                " their gold items count as missed"
+            )
     if how.only_this_text:
-        foot.append(f"descriptive: one document; intervals and p-values are over {'its sentences' if how.units == 'sentences' else 'it alone'}, and say nothing about other texts")
+        foot.append(
+            "descriptive: one document; intervals and p-values are over"
+            f" {'its sentences' if how.units == 'sentences' else 'it alone'}, and say nothing about"
+            " other texts"
+        )
     elif how.units == "sentences":
-        foot.append(f"conditional on these {many(how.documents, 'document')}: sentences were drawn within them, and other documents may tell another story")
+        foot.append(
+            f"conditional on these {many(how.documents, 'document')}: sentences were drawn within"
+            " them, and other documents may tell another story"
+        )
     if comparison.differences[0].average == "macro":
         foot.append("win/tie/loss: by the micro F1 of each unit")
-    ways = "all trades" if all(d.exact for d in comparison.differences) else f"{comparison.trades:,} random trades, or all where these are at most {MOST_TRADES:,}"
-    foot.append(f"p: paired approximate randomisation over {how.units} ({ways}); Holm over {many(len(comparison.differences), 'test')}; seed {how.seed}")
+    ways = (
+        "all trades"
+        if all(d.exact for d in comparison.differences)
+        else f"{comparison.trades:,} random trades, or all where these are at most {MOST_TRADES:,}"
+    )
+    foot.append(
+        f"p: paired approximate randomisation over {how.units} ({ways}); Holm over"
+        f" {many(len(comparison.differences), 'test')}; seed {how.seed}"
+    )
     if how.boot:
-        foot.append(f"interval, p (boot) and detectable: paired bootstrap, {many(how.boot, 'replicate')}; detectable: the smallest difference that is found with power .8 at level .05")
+        foot.append(
+            f"interval, p (boot) and detectable: paired bootstrap, {many(how.boot, 'replicate')};"
+            " detectable: the smallest difference that is found with power .8 at level .05"
+        )
     foot += signatures({metric: _binding(first[metric].signed) for metric in comparison.metrics})
-    head = f"{' and '.join(comparison.systems) if len(comparison.systems) == 2 else ', '.join(comparison.systems)} on {first.about['corpus']['name']} ({many(how.documents, 'document')})"
-    warnings = (f"Warning: {name}: {warning}" for name, scores in comparison.systems.items() for warning in scores.label_warnings(command_line=True))
-    return Report((head, *warnings), (_scores(comparison), _table(comparison)), tuple(foot), tuple(comparison.rows()))
+    separator = " and " if len(comparison.systems) == 2 else ", "
+    head = (
+        f"{separator.join(comparison.systems)}"
+        f" on {first.about['corpus']['name']} ({many(how.documents, 'document')})"
+    )
+    warnings = (
+        f"Warning: {name}: {warning}"
+        for name, scores in comparison.systems.items()
+        for warning in scores.label_warnings(command_line=True)
+    )
+    return Report(
+        (head, *warnings),
+        (_scores(comparison), _table(comparison)),
+        tuple(foot),
+        tuple(comparison.rows()),
+    )
 
 
 def _scores(comparison: Comparison) -> Table:
-    """F1 of each system under each metric; the best stands out, with a letter for each system that it is better than."""
+    """F1 of each system under each metric; the best stands out, with a letter for each system that
+    it is better than.
+    """
     average = comparison.differences[0].average
-    letters = {name: chr(ord("a") + n) for n, name in enumerate(comparison.systems)} if len(comparison.systems) <= 26 else {}
+    letters = (
+        {name: chr(ord("a") + n) for n, name in enumerate(comparison.systems)}
+        if len(comparison.systems) <= 26
+        else {}
+    )
     rows, best = [], set()
     for at, metric in enumerate(comparison.metrics):
-        values = {name: getattr(scores[metric], average).f1 for name, scores in comparison.systems.items()}
+        values = {
+            name: getattr(scores[metric], average).f1 for name, scores in comparison.systems.items()
+        }
         cells = [metric]
         for n, (name, value) in enumerate(values.items()):
-            marks = "".join(letters.get(other, "") for other in values if _beats(comparison, metric, name, other))
+            marks = "".join(
+                letters.get(other, "")
+                for other in values
+                if _beats(comparison, metric, name, other)
+            )
             cells.append("–" if value is None else f"{value:.3f}{f' {marks}' if marks else ''}")
             known = [other for other in values.values() if other is not None]
             if value is not None and value == max(known) > min(known):
                 best.add((at, n + 1))
         rows.append(tuple(cells))
-    notes = ("the best of a line stands out; a letter behind it: better than that system (p < .05 after Holm)",) if letters else ()
-    columns = ("metric", *(f"{name} ({letters[name]})" if letters else name for name in comparison.systems))
+    notes = (
+        (
+            (
+                "the best of a line stands out; a letter behind it: better than that system (p <"
+                " .05 after Holm)"
+            ),
+        )
+        if letters
+        else ()
+    )
+    columns = (
+        "metric",
+        *(f"{name} ({letters[name]})" if letters else name for name in comparison.systems),
+    )
     return Table(f"F1, {average}", columns, tuple(rows), notes, (), frozenset(best))
 
 
 def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:
     for d in comparison.differences:
-        if d.metric == metric and {d.a, d.b} == {one, other} and d.p_holm is not None and d.p_holm < SIGNIFICANT and d.difference:
+        if (
+            d.metric == metric
+            and {d.a, d.b} == {one, other}
+            and d.p_holm is not None
+            and d.p_holm < SIGNIFICANT
+            and d.difference
+        ):
             return (d.difference > 0) == (d.a == one)
     return False
 
 
 def _table(comparison: Comparison) -> Table:
-    columns = ("metric", "systems", "difference", f"{100 * comparison.how.level:g} % interval", "p", "p (Holm)", "p (boot)", "win/tie/loss", "detectable")
+    columns = (
+        "metric",
+        "systems",
+        "difference",
+        f"{100 * comparison.how.level:g} % interval",
+        "p",
+        "p (Holm)",
+        "p (boot)",
+        "win/tie/loss",
+        "detectable",
+    )
     rows = tuple(
         (
-            d.metric, f"{d.a} – {d.b}", "–" if d.difference is None else f"{d.difference:+.3f}", "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
-            _p(d.p), _p(d.p_holm), _p(d.p_bootstrap), f"{d.wins}/{d.ties}/{d.losses}", "–" if d.detectable is None else f"{d.detectable:.3f}",
+            d.metric,
+            f"{d.a} – {d.b}",
+            "–" if d.difference is None else f"{d.difference:+.3f}",
+            "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
+            _p(d.p),
+            _p(d.p_holm),
+            _p(d.p_bootstrap),
+            f"{d.wins}/{d.ties}/{d.losses}",
+            "–" if d.detectable is None else f"{d.detectable:.3f}",
         )
         for d in comparison.differences
-    )  # fmt: skip
+    )
     reasons = dict.fromkeys(d.why_not for d in comparison.differences if d.why_not)
     notes = (f"no interval (–): {'; '.join(reasons)}",) if reasons else ()
-    return Table("Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss", "p", "detectable"))
+    return Table(
+        "Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss", "p", "detectable")
+    )
 
 
 def _p(value: float | None) -> str:
-    return "–" if value is None else "<.001" if value < SMALLEST_P else f"{value:.3f}".lstrip("0") if value < 0.9995 else "1"
+    return (
+        "–"
+        if value is None
+        else (
+            "<.001" if value < SMALLEST_P else f"{value:.3f}".lstrip("0") if value < 0.9995 else "1"
+        )
+    )

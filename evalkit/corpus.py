@@ -19,7 +19,14 @@ import msgspec
 
 from evalkit.document import LAYERS, Document, Entity, Event, placed, remove_references
 from evalkit.duplicates import advise_dropping, drop_duplicates, find_duplicates
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, escape_surrogates, shown
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    LoadError,
+    UnknownName,
+    escape_surrogates,
+    shown,
+)
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import Location, directory, location_of
 from evalkit.formats.losses import ConversionReport
@@ -33,14 +40,19 @@ from evalkit.schema import faults as schema_faults
 
 BUNDLED = "evalkit-news"
 MOST_LABELS = 30  # labels that `describe_contents` names
-_ANYTHING_BUT = ("id", "score", "text")  # two annotations that differ only here are the same one, repeated
+_ANYTHING_BUT = (
+    "id",
+    "score",
+    "text",
+)  # two annotations that differ only here are the same one, repeated
 
 
 class Corpus:
     """Documents in order. `corpus[0]` and `corpus["doc-id"]` both find one.
 
-    `conversion` says what was dropped, repaired and skipped when the documents were read, `read_options` which options of the reader
-    that can change a number were not at their defaults. What is made of the corpus keeps both.
+    `conversion` says what was dropped, repaired and skipped when the documents were read,
+    `read_options` which options of the reader that can change a number were not at their defaults.
+    What is made of the corpus keeps both.
     """
 
     def __init__(
@@ -51,10 +63,14 @@ class Corpus:
         conversion: ConversionReport | None = None,
         read_options: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the documents. Raises InputError for what is no document, and where two have one id."""
+        """Keep the documents.
+
+        Raises InputError for what is no document, and where two have one id.
+        """
         if not isinstance(name, str):
             raise InputError(f"invalid corpus name {shown(name)}: expected a string")
-        # A name made of a file name may hold surrogates, which neither a terminal nor a result file can encode.
+        # A name made of a file name may hold surrogates, which neither a terminal nor a result file
+        # can encode.
         self.name = escape_surrogates(name)
         self.schema = schema
         self.conversion = conversion or ConversionReport()
@@ -64,7 +80,9 @@ class Corpus:
         if len(self._index) < len(self._documents):
             seen: set[str] = set()
             twice = next(d.id for d in self._documents if d.id in seen or seen.add(d.id))  # type: ignore[func-returns-value]
-            raise InputError(f"{name}: two documents have the id {shown(twice)}; ids name one document each")
+            raise InputError(
+                f"{name}: two documents have the id {shown(twice)}; ids name one document each"
+            )
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -89,7 +107,11 @@ class Corpus:
         return self._documents[which]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Corpus) and self._documents == other._documents and self.schema == other.schema
+        return (
+            isinstance(other, Corpus)
+            and self._documents == other._documents
+            and self.schema == other.schema
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -102,11 +124,18 @@ class Corpus:
         return list(self._index)
 
     @classmethod
-    def from_examples(cls, examples: Iterable[tuple[str, Mapping[str, Any]]], name: str = "corpus", schema: Schema | None = None) -> Corpus:
-        """The corpus of spaCy-style training examples: (text, {"entities": [(start, end, label), …]}) pairs.
+    def from_examples(
+        cls,
+        examples: Iterable[tuple[str, Mapping[str, Any]]],
+        name: str = "corpus",
+        schema: Schema | None = None,
+    ) -> Corpus:
+        """The corpus of spaCy-style training examples: (text, {"entities": [(start, end, label),
+        …]}) pairs.
 
-        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were not annotated. `conversion` counts other
-        keys of the annotations, which are not read. Raises InputError, naming the example, for what is not of this form.
+        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were
+        not annotated. `conversion` counts other keys of the annotations, which are not read. Raises
+        InputError, naming the example, for what is not of this form.
 
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
         'PER'
@@ -114,7 +143,10 @@ class Corpus:
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
             raise InputError(f"invalid examples {shown(examples)}: expected a list of {_EXAMPLE}")
         conversion = ConversionReport()
-        documents = [_document_from_example(example, number, conversion) for number, example in enumerate(examples)]
+        documents = [
+            _document_from_example(example, number, conversion)
+            for number, example in enumerate(examples)
+        ]
         return cls(documents, name, schema, conversion)
 
     def filter(self, keep: Callable[[Document], bool]) -> Corpus:
@@ -122,7 +154,9 @@ class Corpus:
         return self.with_documents(document for document in self if keep(document))
 
     def with_documents(self, documents: Iterable[Document], name: str | None = None) -> Corpus:
-        """A corpus of other documents that were made of these: with its schema, and what is known of how these were read."""
+        """A corpus of other documents that were made of these: with its schema, and what is known
+        of how these were read.
+        """
         return Corpus(documents, name or self.name, self.schema, self.conversion, self.read_options)
 
     @property
@@ -132,16 +166,22 @@ class Corpus:
         return self.conversion
 
     def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:
-        """The corpus under other labels: the name of a map in the schema, a map of entity labels, or maps keyed by layer.
+        """The corpus under other labels: the name of a map in the schema, a map of entity labels,
+        or maps keyed by layer.
 
-        Labels that the map does not name stay, unless it has the key "*", which stands for all of these; what is mapped to None is dropped
-        (an event takes its arguments with it, and an argument that stays loses its `ref` to what is dropped).
+        Labels that the map does not name stay, unless it has the key "*", which stands for all of
+        these; what is mapped to None is dropped (an event takes its arguments with it, and an
+        argument that stays loses its `ref` to what is dropped).
         """
-        maps = {layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()}
+        maps = {
+            layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()
+        }
         return self.with_documents(_mapped(document, maps) for document in self)
 
     def save(self, path: str | Path, **options: Any) -> ConversionReport:
-        """Write the corpus in the format that the path names: see `load_corpus`. What comes back says what was dropped, repaired and skipped.
+        """Write the corpus in the format that the path names: see `load_corpus`.
+
+        What comes back says what was dropped, repaired and skipped.
 
         The schema is written as schema.json beside a file, or into the folder.
         """
@@ -153,32 +193,47 @@ class Corpus:
             return losses
         beside = place.folder / "schema.json"
         if beside.exists() and load_schema(beside) != self.schema:
-            raise InputError(f"{beside} belongs to another corpus, and would be taken for the schema of {place.path.name}; save into another folder")
+            raise InputError(
+                f"{beside} belongs to another corpus, and would be taken for the schema of"
+                f" {place.path.name}; save into another folder"
+            )
         if "schema" in inspect.signature(module.write).parameters:  # a format of folders
             write(self, place.path, losses, self.schema, **place.options)
             return losses
         schema = None if beside.exists() or is_stream(place.path) else self.schema
-        with make_parents(place.path), nullcontext() if schema is None else stage_file(beside, encode_schema(schema)):
+        with (
+            make_parents(place.path),
+            nullcontext() if schema is None else stage_file(beside, encode_schema(schema)),
+        ):
             write(self, place.path, losses, **place.options)
         return losses
 
     def to_datasets(self) -> dict[str, Any]:
-        """The corpus as data sets of the package `datasets`: `documents`, with nested features, and flat `entities`, `events`, `event_arguments` and `attributions`."""
+        """The corpus as data sets of the package `datasets`: `documents`, with nested features, and
+        flat `entities`, `events`, `event_arguments` and `attributions`.
+        """
         from evalkit.formats.hub import to_datasets
 
         return to_datasets(self)
 
 
 def _validate_documents(documents: Iterable[Document]) -> list[Document]:
-    """The documents as a list. Raises InputError, saying how to make them, where one is something else."""
+    """The documents as a list.
+
+    Raises InputError, saying how to make them, where one is something else.
+    """
     if isinstance(documents, (str, bytes, Path, Document)) or not isinstance(documents, Iterable):
-        raise InputError(f"invalid documents {shown(documents)}: expected a list of Document; load_corpus(path) reads files")
+        raise InputError(
+            f"invalid documents {shown(documents)}: expected a list of Document; load_corpus(path)"
+            " reads files"
+        )
     listed = list(documents)
     for number, document in enumerate(listed):
         if not isinstance(document, Document):
             raise InputError(
-                f"documents[{number}]: expected a Document, got {type(document).__name__} {shown(document)}; "
-                'Corpus.from_examples reads (text, {"entities": [(start, end, label)]}) pairs'
+                f"documents[{number}]: expected a Document, got {type(document).__name__}"
+                f' {shown(document)}; Corpus.from_examples reads (text, {{"entities": [(start, end,'
+                " label)]}) pairs"
             )
     return listed
 
@@ -189,7 +244,12 @@ _EXAMPLE = '(text, {"entities": [(start, end, label)]})'
 def _document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:
     """The document of a spaCy-style example; `number` counts from 0."""
     location = f"examples[{number}]"
-    if not isinstance(example, (tuple, list)) or len(example) != 2 or not isinstance(example[0], str) or not isinstance(example[1], Mapping):
+    if (
+        not isinstance(example, (tuple, list))
+        or len(example) != 2
+        or not isinstance(example[0], str)
+        or not isinstance(example[1], Mapping)
+    ):
         raise InputError(f"{location}: expected {_EXAMPLE}, got {shown(example)}")
     text, annotations = example
     for key in annotations:
@@ -199,11 +259,15 @@ def _document_from_example(example: Any, number: int, conversion: ConversionRepo
     if spans is None:
         return Document(f"doc-{number + 1}", text)
     if isinstance(spans, (str, Mapping)) or not isinstance(spans, Iterable):
-        raise InputError(f"{location}: entities: expected a list of (start, end, label), got {shown(spans)}")
+        raise InputError(
+            f"{location}: entities: expected a list of (start, end, label), got {shown(spans)}"
+        )
     entities = []
     for index, span in enumerate(spans):
         if not isinstance(span, (tuple, list)) or len(span) != 3:
-            raise InputError(f"{location}: entities[{index}]: expected (start, end, label), got {shown(span)}")
+            raise InputError(
+                f"{location}: entities[{index}]: expected (start, end, label), got {shown(span)}"
+            )
         start, end, label = span
         try:
             entities.append(Entity(label, start, end))
@@ -216,20 +280,31 @@ def _document_from_example(example: Any, number: int, conversion: ConversionRepo
 
 
 def bundled() -> Path:
-    """The folder of the corpus that comes with evalkit: inside the installed package, or the checkout around it."""
+    """The folder of the corpus that comes with evalkit: inside the installed package, or the
+    checkout around it.
+    """
     inside = Path(str(resources.files("evalkit"))) / "_data"
     return inside if inside.is_dir() else Path(__file__).resolve().parent.parent
 
 
-def load_corpus(path: str | Path | None = None, *, predictions: bool = False, texts: str | Path | None = None, **options: Any) -> Corpus:
+def load_corpus(
+    path: str | Path | None = None,
+    *,
+    predictions: bool = False,
+    texts: str | Path | None = None,
+    **options: Any,
+) -> Corpus:
     """The corpus at `path`: a file or folder in any of FORMATS. No path: the bundled one.
 
-    The format is told by the suffix, or by its name before a colon: "brat:DIR", "conll:FILE", "hf://OWNER/NAME".
+    The format is told by the suffix, or by its name before a colon: "brat:DIR", "conll:FILE",
+    "hf://OWNER/NAME".
 
-    options: those of the format; they may stand in the path too, as in "conll:FILE?repair=begin". texts: a folder of texts that a corpus
-    without them is put on (see withheld.py). `conversion` of the corpus says what was dropped, repaired and skipped.
-    Raises LoadError naming file, line, field and value of what is wrong, the first twenty of them. Annotations that are duplicates
-    (see `duplicate_key`) are refused, unless duplicates="drop": then each counts once. In `predictions` they stay, and are scored as wrong.
+    options: those of the format; they may stand in the path too, as in "conll:FILE?repair=begin".
+    texts: a folder of texts that a corpus without them is put on (see withheld.py). `conversion` of
+    the corpus says what was dropped, repaired and skipped. Raises LoadError naming file, line,
+    field and value of what is wrong, the first twenty of them. Annotations that are duplicates (see
+    `duplicate_key`) are refused, unless duplicates="drop": then each counts once. In `predictions`
+    they stay, and are scored as wrong.
     """
     place, conversion = located(path, **options), ConversionReport()
     found = parsed(place, conversion, predictions=predictions, texts=texts)
@@ -239,12 +314,25 @@ def load_corpus(path: str | Path | None = None, *, predictions: bool = False, te
         raise explained(error, place) from None
     refuse_unread(place, documents)
     name = BUNDLED if place.path == bundled() else _name(place.path)
-    return Corpus(documents, name, schema_at(place), conversion, changed_options(place.module.parsed, place.options))
+    return Corpus(
+        documents,
+        name,
+        schema_at(place),
+        conversion,
+        changed_options(place.module.parsed, place.options),
+    )
 
 
 def refuse_unread(place: Location, documents: list[Document]) -> None:
-    """Raise LoadError if no annotations were read of a file whose content is that of another format."""
-    if any(document.failure is not None or document.unplaced or any(getattr(document, layer) for layer in LAYERS) for document in documents):
+    """Raise LoadError if no annotations were read of a file whose content is that of another
+    format.
+    """
+    if any(
+        document.failure is not None
+        or document.unplaced
+        or any(getattr(document, layer) for layer in LAYERS)
+        for document in documents
+    ):
         return
     format = place.format or "jsonl"
     found = recognize(place.path) if place.path.is_file() else None
@@ -252,33 +340,54 @@ def refuse_unread(place: Location, documents: list[Document]) -> None:
         return
     keys = " and ".join(map(shown, found[1]))
     read_as = f"a {format} file: no annotations were read, and its first record has the keys {keys}"
-    remedy = f"read it as {found[0]}:{place.path}" if found[0] else "convert it to a format that `evalkit formats` lists"
+    remedy = (
+        f"read it as {found[0]}:{place.path}"
+        if found[0]
+        else "convert it to a format that `evalkit formats` lists"
+    )
     raise LoadError([f"{place.path}: not {read_as}; {remedy}"])
 
 
 def refuse_empty_texts(documents: Sequence[Document] | Corpus, place: Location) -> None:
-    """Raise InputError if there are documents, and none has a text, as in a CoNLL file of -DOCSTART- lines alone."""
+    """Raise InputError if there are documents, and none has a text, as in a CoNLL file of
+    -DOCSTART- lines alone.
+    """
     if len(documents) and not any(document.text.strip() for document in documents):
         raise InputError(f"{place.path}: no text in any document")
 
 
 def describe_contents(documents: Iterable[Document]) -> Iterator[str]:
-    """A line for each layer with annotations: how many, and how many of each label, the most frequent first."""
+    """A line for each layer with annotations: how many, and how many of each label, the most
+    frequent first.
+    """
     labels: dict[str, Counter[str]] = {layer: Counter() for layer in LAYERS}
     for document in documents:
         for layer, counts in labels.items():
-            counts.update(getattr(annotation, "label", None) or "unlabeled" for annotation in getattr(document, layer) or ())
+            counts.update(
+                getattr(annotation, "label", None) or "unlabeled"
+                for annotation in getattr(document, layer) or ()
+            )
     for layer, counts in labels.items():
         if counts:
             most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             more = f", and {len(most) - MOST_LABELS} more labels" if len(most) > MOST_LABELS else ""
-            yield f"{layer}: {', '.join(f'{label} {count:,}' for label, count in most[:MOST_LABELS])}{more}"
+            yield (
+                f"{layer}:"
+                f" {', '.join(f'{label} {count:,}' for label, count in most[:MOST_LABELS])}{more}"
+            )
 
 
 def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
-    """Raise the LoadError that `load_corpus` raises for a file, if any. Its documents are not kept."""
+    """Raise the LoadError that `load_corpus` raises for a file, if any.
+
+    Its documents are not kept.
+    """
     place = located(path)
-    errors = (found for found in parsed(place, ConversionReport(), predictions=predictions) if not isinstance(found, Document))
+    errors = (
+        found
+        for found in parsed(place, ConversionReport(), predictions=predictions)
+        if not isinstance(found, Document)
+    )
     try:
         whole(errors)
     except LoadError as error:
@@ -286,7 +395,9 @@ def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
 
 
 def located(path: str | Path | None, **options: Any) -> Location:
-    """Where a corpus lies, and in which format; no path, or "evalkit-news" where there is no such file, is the bundled corpus."""
+    """Where a corpus lies, and in which format; no path, or "evalkit-news" where there is no such
+    file, is the bundled corpus.
+    """
     if path is None or (str(path) == BUNDLED and not Path(BUNDLED).exists()):
         return Location(None, bundled(), options)
     place = location_of(path, **options)
@@ -300,13 +411,17 @@ def located(path: str | Path | None, **options: Any) -> Location:
 
 
 def explained(error: LoadError, place: Location) -> LoadError:
-    """The error, with what would make all wrong offsets right, if anything would: another unit, ends that are inclusive, other line ends."""
+    """The error, with what would make all wrong offsets right, if anything would: another unit,
+    ends that are inclusive, other line ends.
+    """
     surfaces = getattr(place.module, "surfaces", None)
     if surfaces is None or split_options(place.options).own:
         return error
     told = [f"{place.path}: {cause}" for cause in causes(surfaces(place.path))]
     # What explains them all comes first, where it is read even if the list is cut.
-    return LoadError([*told, *error.faults], more=error.more, advice=error.advice) if told else error
+    return (
+        LoadError([*told, *error.faults], more=error.more, advice=error.advice) if told else error
+    )
 
 
 def whole(found: Iterable[Document | LoadError]) -> list[Document]:
@@ -328,25 +443,41 @@ def whole(found: Iterable[Document | LoadError]) -> list[Document]:
 
 
 def parsed(
-    place: Location, conversion: ConversionReport, *, predictions: bool = False, texts: str | Path | None = None, schema: Schema | None = None
+    place: Location,
+    conversion: ConversionReport,
+    *,
+    predictions: bool = False,
+    texts: str | Path | None = None,
+    schema: Schema | None = None,
 ) -> Iterator[Document | LoadError]:
-    """Each document at a place, and what is wrong with it: an id used twice; in gold, duplicates; against a schema, departures from it."""
+    """Each document at a place, and what is wrong with it: an id used twice; in gold, duplicates;
+    against a schema, departures from it.
+    """
     module = place.module
     seen: dict[str, str] = {}
-    lines: dict[tuple[str, str, int], str] | None = None  # of annotations, where a folder has a line for each
+    lines: dict[tuple[str, str, int], str] | None = (
+        None  # of annotations, where a folder has a line for each
+    )
     duplicates, options = split_options(place.options)
     if duplicates is None and not predictions:
         duplicates = "error"
     converted = changed_options(module.parsed, place.options).keys() & set(OFFSETS)
     if texts is not None:
         options["texts"] = texts
-    for where, item in with_options(place, module.parsed, "duplicates")(place.path, conversion, **options):
+    for where, item in with_options(place, module.parsed, "duplicates")(
+        place.path, conversion, **options
+    ):
         if not isinstance(item, Document):
             yield item if isinstance(item, LoadError) else LoadError([str(item)])
             continue
         found = item
         if found.id in seen:
-            yield LoadError([f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one document each"])
+            yield LoadError(
+                [
+                    f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one"
+                    " document each"
+                ]
+            )
         seen.setdefault(found.id, where)
         if converted and (spans := sum(1 for _ in placed(found))):
             conversion.repaired.add("spans whose offsets were converted", where, spans)
@@ -358,12 +489,23 @@ def parsed(
         if (repeated or departures) and lines is None:
             lines = directory.lines_of(place.path) if module is directory else {}
         for errors, advice in ((repeated, [advise_dropping()]), (departures, [])):
-            yield from (LoadError([f"{(lines or {}).get((found.id, error.layer, error.index or 0), where)}: {error}"], advice=advice) for error in errors)
+            yield from (
+                LoadError(
+                    [
+                        f"{(lines or {}).get((found.id, error.layer, error.index or 0), where)}:"
+                        f" {error}"
+                    ],
+                    advice=advice,
+                )
+                for error in errors
+            )
         yield found
 
 
 def with_options(place: Location, call: Callable[..., Any], *common: str) -> Callable[..., Any]:
-    """The function of a format; called with an option that it does not have, it says so. common: options that hold for all formats."""
+    """The function of a format; called with an option that it does not have, it says so. common:
+    options that hold for all formats.
+    """
 
     def called(*given: Any, **options: Any) -> Any:
         known = [*own_options(call), *common]
@@ -381,7 +523,10 @@ def schema_at(place: Location) -> Schema | None:
         return directory.schema_of(place.path)
     own = getattr(place.module, "schema_of", None)
     if own is not None:
-        found: Schema | None = own(place.path, **{name: value for name, value in place.options.items() if name == "revision"})
+        found: Schema | None = own(
+            place.path,
+            **{name: value for name, value in place.options.items() if name == "revision"},
+        )
         return found
     beside = place.folder / "schema.json"
     return load_schema(beside) if beside.exists() else None
@@ -392,12 +537,16 @@ def _name(where: Path) -> str:
 
 
 def identity(mark: msgspec.Struct) -> bytes:
-    """What makes an annotation itself: all of its fields but id and score, in a form that can be hashed."""
+    """What makes an annotation itself: all of its fields but id and score, in a form that can be
+    hashed.
+    """
     plain = {k: v for k, v in msgspec.to_builtins(mark).items() if k not in _ANYTHING_BUT}
     for argument in plain.get("arguments", ()):
         argument.pop("score", None)
     if "arguments" in plain:
-        plain["arguments"] = sorted(msgspec.json.encode(a, order="sorted") for a in plain["arguments"])
+        plain["arguments"] = sorted(
+            msgspec.json.encode(a, order="sorted") for a in plain["arguments"]
+        )
     return msgspec.json.encode(plain, order="sorted")
 
 
@@ -405,18 +554,29 @@ def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:
     changed: dict[str, Any] = {}
     if document.entities is not None and "entities" in maps:
         renamed = ((e, maps["entities"].get(e.label, e.label)) for e in document.entities)
-        changed["entities"] = tuple(msgspec.structs.replace(e, label=label) for e, label in renamed if label is not None)
+        changed["entities"] = tuple(
+            msgspec.structs.replace(e, label=label) for e, label in renamed if label is not None
+        )
     if document.events is not None and maps.keys() & {"triggers", "arguments", "realis"}:
         changed["events"] = tuple(_mapped_events(document, maps))
-    entities, events = (changed.get(layer, getattr(document, layer)) for layer in ("entities", "events"))
+    entities, events = (
+        changed.get(layer, getattr(document, layer)) for layer in ("entities", "events")
+    )
     dropped_ids = _ids(document.entities, document.events) - _ids(entities, events)
     if dropped_ids:
-        changed["events"] = events and tuple(remove_references(event, dropped_ids) for event in events)
+        changed["events"] = events and tuple(
+            remove_references(event, dropped_ids) for event in events
+        )
     return msgspec.structs.replace(document, **changed)
 
 
 def _ids(*layers: Iterable[Entity | Event] | None) -> set[str]:
-    return {annotation.id for annotations in layers for annotation in annotations or () if annotation.id is not None}
+    return {
+        annotation.id
+        for annotations in layers
+        for annotation in annotations or ()
+        if annotation.id is not None
+    }
 
 
 def _mapped_events(document: Document, maps: Mapping[str, LabelMap]) -> Iterator[Event]:
@@ -426,6 +586,8 @@ def _mapped_events(document: Document, maps: Mapping[str, LabelMap]) -> Iterator
         if label is None:
             continue
         renamed = ((a, roles.get(a.role, a.role)) for a in event.arguments)
-        arguments = tuple(msgspec.structs.replace(a, role=role) for a, role in renamed if role is not None)
+        arguments = tuple(
+            msgspec.structs.replace(a, role=role) for a, role in renamed if role is not None
+        )
         value = realis.get(event.realis, event.realis) if event.realis is not None else None
         yield msgspec.structs.replace(event, label=label, arguments=arguments, realis=value)

@@ -1,10 +1,13 @@
-"""Which corpus was it? A digest of what a score depends on: texts, zones, the scored gold marks, and the schema.
+"""Which corpus was it?
 
-    mark      64 bits: label, offsets and fragments of an entity, mixed; of an event or attribution, the first 64 bits of the
-              sha256 of its JSON (keys sorted, id and score left out)
-    document  the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that and of the sum of its marks
-              modulo 2**64, which no order changes
-    corpus    the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo 2**256, which no order changes either
+A digest of what a score depends on: texts, zones, the scored gold marks, and the schema.
+
+    mark      64 bits: label, offsets and fragments of an entity, mixed; of an event or attribution,
+              the first 64 bits of the sha256 of its JSON (keys sorted, id and score left out)
+    document  the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that
+              and of the sum of its marks modulo 2**64, which no order changes
+    corpus    the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo 2**256,
+              which no order changes either
 
 Sums add up, so that the digest of a corpus can be made from those of its shards.
 It tells corpora apart; it is no defence against someone who builds two corpora with one digest.
@@ -26,7 +29,8 @@ from evalkit.corpus import identity
 from evalkit.schema import Schema
 
 UNANNOTATED = b"-"
-BLOCK = 1024  # documents whose entities are summed at once: enough that the cost of calling numpy is shared
+# Documents whose entities are summed at once: enough that the cost of calling numpy is shared
+BLOCK = 1024
 
 
 class Digest:
@@ -40,7 +44,9 @@ class Digest:
     def _start(self) -> None:
         self._documents: list[bytes] = []
         self._entities = Entities()
-        self._others: dict[str, list[bytes]] = {name: [] for name in self.sums if name != "entities"}
+        self._others: dict[str, list[bytes]] = {
+            name: [] for name in self.sums if name != "entities"
+        }
 
     def take(self, documents: Sequence[Any]) -> None:
         """Add a few gold documents."""
@@ -58,7 +64,11 @@ class Digest:
         bare = [int.from_bytes(document, "little") for document in self._documents]
         for marks in self.sums:
             found = (
-                without if mine == UNANNOTATED else int.from_bytes(hashlib.sha256(document + mine).digest(), "little")
+                (
+                    without
+                    if mine == UNANNOTATED
+                    else int.from_bytes(hashlib.sha256(document + mine).digest(), "little")
+                )
                 for without, document, mine in zip(bare, self._documents, own[marks], strict=True)
             )
             self.sums[marks] = (self.sums[marks] + sum(found)) % 2**256
@@ -72,11 +82,13 @@ class Digest:
     def with_schema(self, schema: Schema | None) -> Digests:
         """What was summed up, and the schema."""
         self.settle()
-        return Digests(hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums)
+        return Digests(
+            hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums
+        )
 
 
 class Digests(NamedTuple):
-    """The sha256 of a schema in hexadecimal, and for each layer the sum of the documents' digests."""
+    """The hexadecimal sha256 of a schema, and for each layer the sum of the documents' digests."""
 
     schema: str
     sums: Mapping[str, int]
@@ -118,20 +130,34 @@ class Entities:
         """The sum of each document's entities; one byte where the layer was not annotated."""
         columns = self._rows.columns(np.zeros(len(self), np.int64))
         names = np.array([_label(label) for label in self._coding.labels], np.uint64)
-        shapes = np.array([0, *(_label(repr(pieces)) for pieces in self._coding.pieces[1:])], np.uint64)
+        shapes = np.array(
+            [0, *(_label(repr(pieces)) for pieces in self._coding.pieces[1:])], np.uint64
+        )
         mixes = mixed(names[columns.label], columns.start, columns.end, shapes[columns.fragments])
         totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixes)])
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
         found = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
-        return [value.tobytes() if there else UNANNOTATED for value, there in zip(found, self._annotated, strict=True)]
+        return [
+            value.tobytes() if there else UNANNOTATED
+            for value, there in zip(found, self._annotated, strict=True)
+        ]
 
 
 def _others(documents: Iterable[Any], marks: str) -> list[bytes]:
-    return [UNANNOTATED if (found := getattr(document, marks)) is None else _sum(identity(mark) for mark in found) for document in documents]
+    return [
+        (
+            UNANNOTATED
+            if (found := getattr(document, marks)) is None
+            else _sum(identity(mark) for mark in found)
+        )
+        for document in documents
+    ]
 
 
 def _sum(identities: Iterator[bytes]) -> bytes:
-    total = sum(int.from_bytes(hashlib.sha256(identity).digest()[:8], "little") for identity in identities)
+    total = sum(
+        int.from_bytes(hashlib.sha256(identity).digest()[:8], "little") for identity in identities
+    )
     return (total % 2**64).to_bytes(8, "little")
 
 

@@ -1,8 +1,9 @@
 """What must not be written down? Keys, tokens and passwords, wherever they turn up.
 
-Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of such an argument, or of any
-environment variable whose name ends as those of secrets do, is replaced wherever it stands in what evalkit writes, be it in an error
-message of an endpoint that echoes the key. Keep secrets in the environment: a command line can be read by others while it runs.
+Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of
+such an argument, or of any environment variable whose name ends as those of secrets do, is replaced
+wherever it stands in what evalkit writes, be it in an error message of an endpoint that echoes the
+key. Keep secrets in the environment: a command line can be read by others while it runs.
 """
 
 from __future__ import annotations
@@ -16,32 +17,43 @@ from urllib.parse import quote
 
 HIDDEN = "[hidden]"
 SHORTEST = 8  # characters: a shorter value would turn up by chance
-# Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and must not be hidden from comparison.
+# Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and
+# must not be hidden from comparison.
 _ARGUMENT = re.compile(
     r"(?:.*[_-])?(?:api[_-]?key|(?:access|auth|api|hf|bearer|secret)[_-]?token|token|secret(?:[_-]?key)?|passw(?:or)?d|passphrase|pw|bearer|authorization|credentials?)",
     re.IGNORECASE,
 )
-_SETTINGS = re.compile(r".*(?:sep|pad|start|end|bos|eos|cls|mask|unk|stop|special|trigger|first|last)[_-]token", re.IGNORECASE)
-_VARIABLE = re.compile(r"(?:^|_)(?:key|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$", re.IGNORECASE)
+_SETTINGS = re.compile(
+    r".*(?:sep|pad|start|end|bos|eos|cls|mask|unk|stop|special|trigger|first|last)[_-]token",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(
+    r"(?:^|_)(?:key|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$",
+    re.IGNORECASE,
+)
 
 
 def is_secret(name: str) -> bool:
     """Whether the name of an argument says that its value is a secret.
 
-    >>> [is_secret(name) for name in ("api_key", "hf_token", "Authorization", "key", "max_tokens", "sep_token", "tokenizer")]
-    [True, True, True, False, False, False, False]
+    >>> names = "api_key", "hf_token", "Authorization", "key", "max_tokens", "tokenizer"
+    >>> [is_secret(name) for name in names]
+    [True, True, True, False, False, False]
     """
     return bool(_ARGUMENT.fullmatch(name)) and not _SETTINGS.fullmatch(name)
 
 
 def secrets(more: Iterable[str] = ()) -> list[str]:
-    """The secrets in the environment, and more of them, in every form in which they are sent, the longest first."""
+    """The secrets in the environment, and more of them, in every form in which they are sent, the
+    longest first.
+    """
     every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
     return forms_of(every)
 
 
 def forms_of(values: Iterable[str]) -> list[str]:
-    """Every form in which somebody might echo these values, the longest first, since a form may hold another; short values are none.
+    """Every form in which somebody might echo these values, the longest first, since a form may
+    hold another; short values are none.
 
     A server without keys is given ordinary words, such as "none" or "EMPTY".
     """
@@ -50,7 +62,9 @@ def forms_of(values: Iterable[str]) -> list[str]:
 
 
 def hidden(value: Any, more: Iterable[str] = ()) -> Any:
-    """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and `more`: the same where there are none."""
+    """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and
+    `more`: the same where there are none.
+    """
     return _hidden(value, secrets(more))
 
 
@@ -81,7 +95,12 @@ def _hidden(value: Any, known: list[str]) -> Any:
             value = value.replace(secret, HIDDEN)
         return value
     if isinstance(value, Mapping):
-        return {_hidden(name, known): HIDDEN if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known) for name, of in value.items()}
+        return {
+            _hidden(name, known): (
+                HIDDEN if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known)
+            )
+            for name, of in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_hidden(item, known) for item in value]
     return value
@@ -90,9 +109,19 @@ def _hidden(value: Any, known: list[str]) -> Any:
 def _forms(secret: str) -> set[str]:
     """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
     raw = secret.encode()
-    coded = {base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode() for shift in range(3)}
+    coded = {
+        base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode()
+        for shift in range(3)
+    }
     safe = {form.replace("+", "-").replace("/", "_") for form in coded}
-    plain = {secret, base64.b64encode(raw).decode(), repr(secret)[1:-1], quote(secret), quote(secret, safe=""), secret.encode("unicode_escape").decode()}
+    plain = {
+        secret,
+        base64.b64encode(raw).decode(),
+        repr(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        secret.encode("unicode_escape").decode(),
+    }
     return plain | {form for form in coded | safe if len(form) >= SHORTEST}
 
 

@@ -1,11 +1,13 @@
 """What can be marked in a text?
 
-A `Document` is a text with the marks that a person or a model put on it, in three layers: entities, events (with their
-arguments) and attributions. A layer that is None was not annotated; an empty one was, and nothing was found; a document
-with a `failure` is one that a model could not answer. The three are never mixed up.
+A `Document` is a text with the marks that a person or a model put on it, in three layers: entities,
+events (with their arguments) and attributions. A layer that is None was not annotated; an empty one
+was, and nothing was found; a document with a `failure` is one that a model could not answer. The
+three are never mixed up.
 
-Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and checked when it is
-made: a mark alone for its own offsets, a document for all its marks. Nothing downstream checks again.
+Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and
+checked when it is made: a mark alone for its own offsets, a document for all its marks. Nothing
+downstream checks again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from evalkit.errors import DocumentError, UnknownName, escape_surrogates, shown
 
 LAYERS = ("entities", "events", "attributions")
 PARTS = ("source", "cue", "content")
-UNPLACED_IN = ("entities", "triggers", "arguments", "realis", "attributions", "attribution-relations")
+UNPLACED_IN = (
+    "entities",
+    "triggers",
+    "arguments",
+    "realis",
+    "attributions",
+    "attribution-relations",
+)
 Fragments = tuple[tuple[int, int], ...]
 Attributes = dict[str, str | int | float | bool | None]
 
@@ -30,15 +39,16 @@ Attributes = dict[str, str | int | float | bool | None]
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What all marks share: they are made once, and checked when they are.
 
-    Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage collector nothing.
+    Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage
+    collector nothing.
     """
 
 
 class Span(Mark, frozen=True, gc=False):
     """A stretch of text.
 
-    `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in order, not touching.
-    Fragments that touch are joined.
+    `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in
+    order, not touching. Fragments that touch are joined.
 
     >>> Span(0, 17, ((0, 3), (14, 17)))
     Span(start=0, end=17, fragments=((0, 3), (14, 17)))
@@ -72,7 +82,10 @@ class Entity(Mark, frozen=True, gc=False):
 
 
 class Argument(Mark, frozen=True, gc=False):
-    """The part that somebody or something plays in an event. `ref` may name the entity or event that it is."""
+    """The part that somebody or something plays in an event.
+
+    `ref` may name the entity or event that it is.
+    """
 
     role: str
     start: int
@@ -106,7 +119,10 @@ class Event(Mark, frozen=True, gc=False):
 
 
 class Attribution(Mark, frozen=True, gc=False):
-    """Who says what, and by which words. No source means an implied one; corpora of quotations may lack the cue."""
+    """Who says what, and by which words.
+
+    No source means an implied one; corpora of quotations may lack the cue.
+    """
 
     cue: Span | None
     content: Span
@@ -138,9 +154,11 @@ class Zone(Mark, frozen=True, gc=False):
 
 
 class Unplaced(Mark, frozen=True, gc=False):
-    """Something that a model said and that has no valid place in the text: counted as predicted, never as correct.
+    """Something that a model said and that has no valid place in the text: counted as predicted,
+    never as correct.
 
-    `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution" for a whole one.
+    `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution"
+    for a whole one.
     """
 
     layer: str
@@ -160,8 +178,8 @@ class Unplaced(Mark, frozen=True, gc=False):
 class Document(Mark, frozen=True):
     """A text, and what is marked in it.
 
-    Raises DocumentError, naming the document and the field, where a mark runs past the end of the text, an id is used
-    twice, or a `ref` or `parent` names nothing.
+    Raises DocumentError, naming the document and the field, where a mark runs past the end of the
+    text, an id is used twice, or a `ref` or `parent` names nothing.
     """
 
     id: str
@@ -181,7 +199,11 @@ class Document(Mark, frozen=True):
             self._check()
         except DocumentError as fault:
             raise DocumentError(
-                fault.problem, document=str(self.id), layer=fault.layer, index=fault.index, field=fault.field
+                fault.problem,
+                document=str(self.id),
+                layer=fault.layer,
+                index=fault.index,
+                field=fault.field,
             ) from None
 
     def bare(self) -> Document:
@@ -190,21 +212,34 @@ class Document(Mark, frozen=True):
 
     def _check(self) -> None:
         if not isinstance(self.id, str) or not self.id:
-            raise DocumentError(f"{shown(self.id)} is no id: a text that is not empty would do", field="id")
+            raise DocumentError(
+                f"{shown(self.id)} is no id: a text that is not empty would do", field="id"
+            )
         if _surrogate(self.id) is not None:
-            raise DocumentError(f"invalid id {shown(self.id)}: it holds a lone surrogate, which no file can store", field="id")
+            raise DocumentError(
+                f"invalid id {shown(self.id)}: it holds a lone surrogate, which no file can store",
+                field="id",
+            )
         if self.failure is not None:
             force_setattr(self, "failure", escape_surrogates(str(self.failure)))
         _check_text(self.text)
         for name, index, field, span in placed(self):
             if span.end > len(self.text):
                 problem = f"{span.end} runs past the end of the text, at {len(self.text)}"
-                raise DocumentError(problem, layer=name, index=index, field=f"{field}.end" if field else "end")
+                raise DocumentError(
+                    problem, layer=name, index=index, field=f"{field}.end" if field else "end"
+                )
         if self.events or self.attributions or any(e.id for e in self.entities or ()):
             _check_names(self)
 
 
-_KINDS: dict[str, type] = {"entities": Entity, "events": Event, "attributions": Attribution, "zones": Zone, "unplaced": Unplaced}
+_KINDS: dict[str, type] = {
+    "entities": Entity,
+    "events": Event,
+    "attributions": Attribution,
+    "zones": Zone,
+    "unplaced": Unplaced,
+}
 
 
 def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
@@ -223,7 +258,9 @@ def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
 
 
 def parts(attribution: Any) -> Iterator[tuple[str, Any]]:
-    """The parts of an attribution that are there, each with its name: source, cue, content, source_name."""
+    """The parts of an attribution that are there, each with its name: source, cue, content,
+    source_name.
+    """
     for name in (*PARTS, "source_name"):
         if (span := getattr(attribution, name)) is not None:
             yield name, span
@@ -233,21 +270,29 @@ def remove_references(event: Event, ids: Container[str]) -> Event:
     """The event without the `ref` of arguments that name one of these ids."""
     if all(argument.ref is None or argument.ref not in ids for argument in event.arguments):
         return event
-    arguments = (msgspec.structs.replace(a, ref=None) if a.ref is not None and a.ref in ids else a for a in event.arguments)
+    arguments = (
+        msgspec.structs.replace(a, ref=None) if a.ref is not None and a.ref in ids else a
+        for a in event.arguments
+    )
     return msgspec.structs.replace(event, arguments=tuple(arguments))
 
 
 def duplicate_key(annotation: Any) -> Hashable:
     """What two annotations of one layer have in common if they are duplicates.
 
-    Entities: label and span. Events: label, trigger span, realis and the set of (role, span). Attributions: the spans of cue,
-    source and content. Arguments of one event: role and span. Ids, scores and attributes do not count.
+    Entities: label and span. Events: label, trigger span, realis and the set of (role, span).
+    Attributions: the spans of cue, source and content. Arguments of one event: role and span. Ids,
+    scores and attributes do not count.
     """
     if isinstance(annotation, Event):
-        arguments = frozenset((argument.role, ranges(argument)) for argument in annotation.arguments)
+        arguments = frozenset(
+            (argument.role, ranges(argument)) for argument in annotation.arguments
+        )
         return annotation.label, ranges(annotation.trigger), annotation.realis, arguments
     if isinstance(annotation, Attribution):
-        return tuple(None if (span := getattr(annotation, part)) is None else ranges(span) for part in PARTS)
+        return tuple(
+            None if (span := getattr(annotation, part)) is None else ranges(span) for part in PARTS
+        )
     if isinstance(annotation, Argument):
         return annotation.role, ranges(annotation)
     return annotation.label, ranges(annotation)
@@ -266,7 +311,10 @@ def check_offsets(mark: Any) -> None:
     if not 0 <= start < end:
         if start < 0:
             raise DocumentError(f"{start} is before the text: offsets count from 0", field="start")
-        problem = f"{end} is not after the start, {start}: a span is half-open and holds at least one character"
+        problem = (
+            f"{end} is not after the start, {start}: a span is half-open and holds at least one"
+            " character"
+        )
         raise DocumentError(problem, field="end")
     if fragments := getattr(mark, "fragments", ()):
         force_setattr(mark, "fragments", _joined(fragments, start, end))
@@ -279,7 +327,9 @@ def _plain(mark: Any, field: str) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise DocumentError(f"{shown(value)} is no offset: a whole number would do", field=field) from None
+        raise DocumentError(
+            f"{shown(value)} is no offset: a whole number would do", field=field
+        ) from None
     force_setattr(mark, field, number)
     return number
 
@@ -289,13 +339,18 @@ def _joined(fragments: Any, start: int, end: int) -> Fragments:
     joined: list[tuple[int, int]] = []
     for first, last in _pairs(fragments):
         if not (joined[-1][1] if joined else start) <= first < last <= end:
-            raise DocumentError(f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}", field="fragments")
+            raise DocumentError(
+                f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}",
+                field="fragments",
+            )
         if joined and joined[-1][1] == first:
             joined[-1] = (joined[-1][0], last)
         else:
             joined.append((first, last))
     if (joined[0][0], joined[-1][1]) != (start, end):
-        raise DocumentError(f"{shown(fragments)} do not reach from {start} to {end}", field="fragments")
+        raise DocumentError(
+            f"{shown(fragments)} do not reach from {start} to {end}", field="fragments"
+        )
     return tuple(joined) if len(joined) > 1 else ()
 
 
@@ -305,7 +360,10 @@ def _pairs(fragments: Any) -> list[tuple[int, int]]:
         if any(isinstance(offset, bool) for pair in fragments for offset in pair):
             raise TypeError
     except (TypeError, ValueError):
-        raise DocumentError(f"{shown(fragments)} are no fragments: (start, end) pairs of whole numbers would do", field="fragments") from None
+        raise DocumentError(
+            f"{shown(fragments)} are no fragments: (start, end) pairs of whole numbers would do",
+            field="fragments",
+        ) from None
     return pairs
 
 
@@ -313,7 +371,9 @@ def _check_label(field: str, label: object, mark: Any) -> None:
     if type(label) is str and label and label.isascii():
         return
     if not isinstance(label, str) or not label or _surrogate(label) is not None:
-        raise DocumentError(f"{shown(label)} is no {field}: a text that is not empty would do", field=field)
+        raise DocumentError(
+            f"{shown(label)} is no {field}: a text that is not empty would do", field=field
+        )
     force_setattr(mark, field, str(label))
 
 
@@ -338,7 +398,9 @@ def _check_score(mark: Any) -> None:
     except (TypeError, ValueError, OverflowError):
         score = math.nan
     if not math.isfinite(score):
-        raise DocumentError(f"{shown(mark.score)} is no score: a finite number would do", field="score")
+        raise DocumentError(
+            f"{shown(mark.score)} is no score: a finite number would do", field="score"
+        )
     force_setattr(mark, "score", score)
 
 
@@ -350,7 +412,10 @@ def _check_text(text: object) -> None:
 
 
 def _make_tuple(mark: Any, field: str, kind: type) -> None:
-    """Make a list of marks a tuple, and refuse what is no such mark. None stays None in a layer, elsewhere it is empty."""
+    """Make a list of marks a tuple, and refuse what is no such mark.
+
+    None stays None in a layer, elsewhere it is empty.
+    """
     value = getattr(mark, field)
     if value is None and field in LAYERS:
         return
@@ -368,18 +433,29 @@ def _make_tuple(mark: Any, field: str, kind: type) -> None:
 
 
 def _check_names(document: Document) -> None:
-    """Ids name one thing each; a ref names an entity or an event, a parent an attribution, and no parent itself."""
+    """Ids name one thing each; a ref names an entity or an event, a parent an attribution, and no
+    parent itself.
+    """
     seen: dict[str, str] = {}
     for layer in LAYERS:
         for index, mark in enumerate(getattr(document, layer) or ()):
             if mark.id is not None and mark.id in seen:
-                raise DocumentError(f"{shown(mark.id)} is taken by {seen[mark.id]}", layer=layer, index=index, field="id")
+                raise DocumentError(
+                    f"{shown(mark.id)} is taken by {seen[mark.id]}",
+                    layer=layer,
+                    index=index,
+                    field="id",
+                )
             seen[mark.id] = f"{layer}[{index}]"
     for index, event in enumerate(document.events or ()):
         for n, argument in enumerate(event.arguments):
-            if argument.ref is not None and not seen.get(argument.ref, "").startswith(("entities", "events")):
+            if argument.ref is not None and not seen.get(argument.ref, "").startswith(
+                ("entities", "events")
+            ):
                 problem = f"{shown(argument.ref)} is no entity or event of this document"
-                raise DocumentError(problem, layer="events", index=index, field=f"arguments[{n}].ref")
+                raise DocumentError(
+                    problem, layer="events", index=index, field=f"arguments[{n}].ref"
+                )
     _check_parents(document)
 
 
@@ -389,6 +465,10 @@ def _check_parents(document: Document) -> None:
         parent, steps = attribution.parent, 0
         while parent is not None:
             if parent not in parents or steps > len(parents):
-                problem = "is nested in itself" if parent in parents else f"{shown(parent)} is no attribution of this document"
+                problem = (
+                    "is nested in itself"
+                    if parent in parents
+                    else f"{shown(parent)} is no attribution of this document"
+                )
                 raise DocumentError(problem, layer="attributions", index=index, field="parent")
             parent, steps = parents[parent], steps + 1

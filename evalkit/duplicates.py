@@ -1,7 +1,9 @@
-"""Which annotations of a document are duplicates, and how are they dropped? See `document.duplicate_key` for what makes a duplicate.
+"""Which annotations of a document are duplicates, and how are they dropped?
 
-Gold with duplicates is refused, unless it is loaded with duplicates="drop": then the first of them stays. Predictions keep theirs,
-which are scored as wrong, unless they are loaded so, too.
+See `document.duplicate_key` for what makes a duplicate.
+
+Gold with duplicates is refused, unless it is loaded with duplicates="drop": then the first of them
+stays. Predictions keep theirs, which are scored as wrong, unless they are loaded so, too.
 """
 
 from __future__ import annotations
@@ -24,11 +26,15 @@ AGREEMENT = {
 
 def advise_dropping() -> str:
     """How duplicates can be dropped, for the end of a message that names them."""
-    return f"to count each of them once, load with {spell_option('duplicates', 'drop', of='format')}"
+    return (
+        f"to count each of them once, load with {spell_option('duplicates', 'drop', of='format')}"
+    )
 
 
 def find_duplicates(document: Document) -> Iterator[DocumentError]:
-    """An error for each annotation that is a duplicate of an earlier one, and each argument that is one of another of its event."""
+    """An error for each annotation that is a duplicate of an earlier one, and each argument that is
+    one of another of its event.
+    """
     for layer in LAYERS:
         for index, first in _find_pairs(getattr(document, layer) or ()):
             problem = f"duplicate of {layer}[{first}] ({AGREEMENT[layer]})"
@@ -36,7 +42,13 @@ def find_duplicates(document: Document) -> Iterator[DocumentError]:
     for index, event in enumerate(document.events or ()):
         for number, first in _find_pairs(event.arguments):
             problem = f"duplicate of arguments[{first}] ({AGREEMENT['arguments']})"
-            yield DocumentError(problem, document=document.id, layer="events", index=index, field=f"arguments[{number}]")
+            yield DocumentError(
+                problem,
+                document=document.id,
+                layer="events",
+                index=index,
+                field=f"arguments[{number}]",
+            )
 
 
 def _find_pairs(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
@@ -49,9 +61,11 @@ def _find_pairs(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
 
 
 def drop_duplicates(document: Document) -> Document:
-    """The document with the first of all duplicates alone; what referred to another refers to that one.
+    """The document with the first of all duplicates alone; what referred to another refers to that
+    one.
 
-    Of an argument that is dropped the reference is kept if the first has none. Documents without duplicates come back as they are.
+    Of an argument that is dropped the reference is kept if the first has none. Documents without
+    duplicates come back as they are.
     """
     if next(find_duplicates(document), None) is None:
         return document
@@ -63,18 +77,26 @@ def drop_duplicates(document: Document) -> Document:
             kept = {duplicate_key(annotation): annotation for annotation in reversed(annotations)}
             firsts = _with_ids(kept, annotations)
             for annotation in annotations:
-                if annotation.id is not None and annotation.id != firsts[duplicate_key(annotation)].id:
+                if (
+                    annotation.id is not None
+                    and annotation.id != firsts[duplicate_key(annotation)].id
+                ):
                     kept_ids[annotation.id] = firsts[duplicate_key(annotation)].id
             layers[layer] = [firsts[key] for key in dict.fromkeys(map(duplicate_key, annotations))]
     if "events" in layers:
-        layers["events"] = [replace(event, arguments=_distinct_arguments(event, kept_ids)) for event in layers["events"]]
+        layers["events"] = [
+            replace(event, arguments=_distinct_arguments(event, kept_ids))
+            for event in layers["events"]
+        ]
     if "attributions" in layers:
         layers["attributions"] = _replace_parents(layers["attributions"], kept_ids)
     return replace(document, **{layer: tuple(annotations) for layer, annotations in layers.items()})
 
 
 def _with_ids(firsts: dict[Any, Any], annotations: Iterable[Any]) -> dict[Any, Any]:
-    """The annotations that stay; one without an id takes that of its first duplicate with one, so that references find it."""
+    """The annotations that stay; one without an id takes that of its first duplicate with one, so
+    that references find it.
+    """
     found = dict(firsts)
     for annotation in annotations:
         key = duplicate_key(annotation)
@@ -84,7 +106,9 @@ def _with_ids(firsts: dict[Any, Any], annotations: Iterable[Any]) -> dict[Any, A
 
 
 def _replace_parents(attributions: Iterable[Any], kept_ids: dict[str, str]) -> list[Any]:
-    """The attributions with the parents that stay; without a parent where it would make an attribution its own ancestor."""
+    """The attributions with the parents that stay; without a parent where it would make an
+    attribution its own ancestor.
+    """
     found = [replace(each, parent=kept_ids.get(each.parent, each.parent)) for each in attributions]
     parents = {each.id: each.parent for each in found if each.id is not None}
     for index, each in enumerate(found):

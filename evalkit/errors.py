@@ -5,10 +5,13 @@
         LoadError          a file that is not what it should be, with file:line
         DocumentError      an annotation that cannot be true of its text
         UnknownName        a name that is not known, with those that are
-      WriteError           a file that could not be written, such as on a full disk; the old one is as it was     exit code 3
+      WriteError           a file that could not be written, such as on a full disk; the old one is
+                           as it was     exit code 3
       MissingPackage       a package or an extra that is not installed              exit code 3
-      ModelError           a model that no document can be asked of, such as an endpoint that refuses the key    exit code 3
-      HubError             what the Hugging Face Hub refused, or could not do (publish.py)    exit code 3
+      ModelError           a model that no document can be asked of, such as an endpoint that
+                           refuses the key    exit code 3
+      HubError             what the Hugging Face Hub refused, or could not do (publish.py)    exit
+                           code 3
       PartialRun           a run that ended before its last document                exit code 4
       Interrupted          a run that was ended at once                             exit code 130
 
@@ -47,8 +50,9 @@ class InputError(EvalkitError, ValueError):
 class LoadError(InputError):
     """A file that is not what it should be.
 
-    `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says once how to fix those of one kind.
-    Advice with which several faults end stands once in the message, below them.
+    `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says
+    once how to fix those of one kind. Advice with which several faults end stands once in the
+    message, below them.
     """
 
     def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
@@ -60,11 +64,16 @@ class LoadError(InputError):
         self.advice = list(advice)
         problems, shared = _share_advice(self.faults)
         lines = [*problems, *tail, *shared, *self.advice]
-        super().__init__("; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines))
+        super().__init__(
+            "; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines)
+        )
 
 
 def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
-    """The faults without the advice that several of them end with, and that advice. Advice is what follows a semicolon."""
+    """The faults without the advice that several of them end with, and that advice.
+
+    Advice is what follows a semicolon.
+    """
     shared = Counter(ending for fault in faults for ending in _endings(fault))
     problems, advice = [], dict[str, None]()
     for fault in faults:
@@ -76,9 +85,15 @@ def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _endings(fault: str) -> list[str]:
-    """What follows each semicolon of a fault that is not within quotes, the longest first; what holds a number may be of this fault alone."""
+    """What follows each semicolon of a fault that is not within quotes, the longest first; what
+    holds a number may be of this fault alone.
+    """
     places = [found.end() for found in re.finditer("; ", fault)]
-    endings = [fault[place:] for place in places if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0]
+    endings = [
+        fault[place:]
+        for place in places
+        if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0
+    ]
     return [ending for ending in endings if not re.search(r"\d", ending)]
 
 
@@ -88,9 +103,23 @@ class DocumentError(InputError):
     `layer`, `index` and `field` say where in the document: entities, 3, "end" is entities[3].end.
     """
 
-    def __init__(self, problem: str, *, document: str = "", layer: str = "", index: int | None = None, field: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        document: str = "",
+        layer: str = "",
+        index: int | None = None,
+        field: str = "",
+    ) -> None:
         """Say the problem, and where it is as far as that is known."""
-        self.problem, self.document, self.layer, self.index, self.field = problem, document, layer, index, field
+        self.problem, self.document, self.layer, self.index, self.field = (
+            problem,
+            document,
+            layer,
+            index,
+            field,
+        )
         super().__init__(f"{self.where}: {problem}" if self.where else problem)
 
     @property
@@ -98,7 +127,11 @@ class DocumentError(InputError):
         """For instance "document 'd1', entities[3].end"."""
         item = self.layer if self.index is None else f"{self.layer}[{self.index}]"
         path = ".".join(part for part in (item, self.field) if part)
-        return ", ".join(part for part in (f"document {shown(self.document)}" if self.document else "", path) if part)
+        return ", ".join(
+            part
+            for part in (f"document {shown(self.document)}" if self.document else "", path)
+            if part
+        )
 
 
 class UnknownName(InputError, LookupError):
@@ -112,18 +145,26 @@ class UnknownName(InputError, LookupError):
         """Name what is known, and the nearest of them."""
         names = list(known)
         heads = {one.partition(":")[0]: one for one in names}  # "spcy" means "spacy:NAME"
-        near = difflib.get_close_matches(str(name), names, n=1) or [heads[one] for one in difflib.get_close_matches(str(name), heads, n=1)]
+        near = difflib.get_close_matches(str(name), names, n=1) or [
+            heads[one] for one in difflib.get_close_matches(str(name), heads, n=1)
+        ]
         hint = f"; did you mean {near[0]!r}?" if near else ""
         head, of, rest = kind.partition(" of ")  # "kind of model" makes "kinds of model"
         plural = f"{head}s{of}{rest}"
         listed = [shorten(one) for one in names[:MAX_KNOWN_NAMES]]
         if len(names) > MAX_KNOWN_NAMES:
             listed.append(f"and {len(names) - MAX_KNOWN_NAMES:,} more")
-        super().__init__(f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}: {', '.join(listed) or 'none'}{hint}")
+        super().__init__(
+            f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}:"
+            f" {', '.join(listed) or 'none'}{hint}"
+        )
 
 
 class WriteError(EvalkitError):
-    """A file that could not be written, such as on a full disk. The file that was there before is as it was."""
+    """A file that could not be written, such as on a full disk.
+
+    The file that was there before is as it was.
+    """
 
     exit_code = 3
 
@@ -135,9 +176,11 @@ class MissingPackage(EvalkitError, ImportError):
 
 
 class ModelError(EvalkitError):
-    """A model that no document can be asked of: it ends the run, and what was answered until then is kept.
+    """A model that no document can be asked of: it ends the run, and what was answered until then
+    is kept.
 
-    notes: for each document that was being asked about, what asking took (see RUN_NOTES in models), and its id.
+    notes: for each document that was being asked about, what asking took (see RUN_NOTES in models),
+    and its id.
     """
 
     exit_code = 3
@@ -173,7 +216,8 @@ def shown(value: object, most: int = 80) -> str:
 
 
 def shorten(text: str, most: int = 80) -> str:
-    """A text as it stands in a table or a warning: at most `most` characters, the last an ellipsis where it was cut.
+    """A text as it stands in a table or a warning: at most `most` characters, the last an ellipsis
+    where it was cut.
 
     >>> shorten("a" * 100, most=10)
     'aaaaaaaaa…'
@@ -191,20 +235,27 @@ def escape_surrogates(text: str) -> str:
 
 
 def escape_controls(text: str, *, keep: str = "") -> str:
-    r"""A text without control, format and bidirectional characters, which could redraw a screen or reorder a line: they are written as escapes.
+    r"""A text without control, format and bidirectional characters, which could redraw a screen or
+    reorder a line: they are written as escapes.
 
-    Escaped are the Unicode categories Cc, Cf, Cs, Zl and Zp, except for the characters in `keep`. Every text that evalkit shows goes
-    through this function.
+    Escaped are the Unicode categories Cc, Cf, Cs, Zl and Zp, except for the characters in `keep`.
+    Every text that evalkit shows goes through this function.
 
     >>> print(escape_controls("role \x1b[31mEVIL\u202e"))
     role \x1b[31mEVIL\u202e
     """
-    escapes = {ord(c): ascii(c)[1:-1] for c in set(text) if c not in keep and unicodedata.category(c) in _CONTROLS}
+    escapes = {
+        ord(c): ascii(c)[1:-1]
+        for c in set(text)
+        if c not in keep and unicodedata.category(c) in _CONTROLS
+    }
     return text.translate(escapes) if escapes else text
 
 
 def escape_controls_in_json(text: str) -> str:
-    r"""A JSON document in which such characters stand as \uXXXX: it holds the same values. Line ends and indentation stay.
+    r"""A JSON document in which such characters stand as \uXXXX: it holds the same values.
+
+    Line ends and indentation stay.
 
     >>> print(escape_controls_in_json('{"a": "\u202e"}'))
     {"a": "\u202e"}
@@ -220,7 +271,9 @@ def print_line(line: str) -> None:
 
 
 def print_notice(line: str) -> None:
-    """Print a line on stderr, where everything goes that is not a result, its control characters as escapes."""
+    """Print a line on stderr, where everything goes that is not a result, its control characters as
+    escapes.
+    """
     print(escape_controls(line, keep="\n"), file=sys.stderr)
 
 
@@ -229,7 +282,9 @@ _NO_VALUE = object()
 
 
 def use_command_line_spelling(*, on: bool = True) -> None:
-    """From now on messages name options as they are typed on the command line, not as keyword arguments of Python."""
+    """From now on messages name options as they are typed on the command line, not as keyword
+    arguments of Python.
+    """
     global _on_command_line  # noqa: PLW0603 - a process has one command line, or none
     _on_command_line = on
 
@@ -237,15 +292,18 @@ def use_command_line_spelling(*, on: bool = True) -> None:
 def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -> str:
     """An option, with its value if there is one, as whoever reads the message gives it.
 
-    of: "command" for an option of a command or a function, "format" for one of a format, "model" for one of a model.
+    of: "command" for an option of a command or a function, "format" for one of a format, "model"
+    for one of a model.
 
-    >>> print(spell_option("missing", "empty"), spell_option("tagging", "IOB1", of="format"), spell_option("timeout", 5, of="model"))
+    >>> rows = ("missing", "empty", "option"), ("tagging", "IOB1", "format"), ("timeout", 5, "model")
+    >>> print(*(spell_option(name, value, of=of) for name, value, of in rows))
     missing="empty" tagging="IOB1" timeout=5
     >>> use_command_line_spelling()
-    >>> print(spell_option("missing", "empty"), spell_option("tagging", "IOB1", of="format"), spell_option("timeout", 5, of="model"))
+    >>> rows = ("missing", "empty", "option"), ("tagging", "IOB1", "format"), ("timeout", 5, "model")
+    >>> print(*(spell_option(name, value, of=of) for name, value, of in rows))
     --missing empty FILE?tagging=IOB1 -a timeout=5
     >>> use_command_line_spelling(on=False)
-    """
+    """  # noqa: E501
     if not _on_command_line:
         return f"{name}={'' if value is _NO_VALUE else _quote(value)}"
     typed = "" if value is _NO_VALUE else _type(value)
@@ -264,15 +322,25 @@ def _quote(value: object) -> str:
 
 
 def _type(value: object) -> str:
-    """A value as it is typed in a shell, where a text needs quotes only if it holds more than words and signs."""
+    """A value as it is typed in a shell, where a text needs quotes only if it holds more than words
+    and signs.
+    """
     if isinstance(value, bool):
         return str(value).lower()
-    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, (list, dict)) else shown(value)
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value)
+        if isinstance(value, (list, dict))
+        else shown(value)
+    )
     return shorten(text) if re.fullmatch(r"[\w./:+,@%=-]+", text) else shorten(shlex.quote(text))
 
 
 def advise_extra(extra: str) -> str:
-    """The command that installs an extra of evalkit. The package is not on the package index, so that it is installed from a checkout.
+    """The command that installs an extra of evalkit.
+
+    The package is not on the package index, so that it is installed from a checkout.
 
     >>> advise_extra("hf")
     "pip install '.[hf]' in a checkout of evalkit"

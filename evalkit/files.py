@@ -1,23 +1,31 @@
-"""How is a file or a folder written so that a failure loses nothing? Every writer of evalkit uses these functions.
+"""How is a file or a folder written so that a failure loses nothing?
+
+Every writer of evalkit uses these functions.
 
     write_atomically(path, data)          replace a file by new content
-    replace_file(path)              the same for content that is written piece by piece: a context manager with an open binary file
-    stage_file(path, data)          write the new content aside at once, and replace the file when the block ends
+    replace_file(path)              the same for content that is written piece by piece: a context
+                                    manager with an open binary file
+    stage_file(path, data)          write the new content aside at once, and replace the file when
+                                    the block ends
     write_files(contents)           replace several files, all of which are written aside first
-    write_folder(path, contents)    write several files of a folder as one change; all other files of the folder stay
+    write_folder(path, contents)    write several files of a folder as one change; all other files
+                                    of the folder stay
 
-The new content is written beside the target under a temporary name, synced, and renamed over the target: readers find the old content
-or the new content, whole, whatever happens. Permissions are kept, and a symbolic link is followed. Devices, pipes and /dev/stdout are
-written to directly. A file that cannot be renamed over (its folder is read-only, or it is a mount point) is overwritten, and restored
-if that fails.
+The new content is written beside the target under a temporary name, synced, and renamed over the
+target: readers find the old content or the new content, whole, whatever happens. Permissions are
+kept, and a symbolic link is followed. Devices, pipes and /dev/stdout are written to directly. A
+file that cannot be renamed over (its folder is read-only, or it is a mount point) is overwritten,
+and restored if that fails.
 
-A folder is written aside in full and exchanged with the old one in one step (renameat2 on Linux, renamex_np on macOS). Where that is not
-possible (the working directory, a mount point, a parent that is read-only, another system), the complete new files wait in
-FOLDER/.evalkit-commit and are then renamed into place one by one. If the process is killed there, reading the folder raises InputError,
-and the next write finishes the change first.
+A folder is written aside in full and exchanged with the old one in one step (renameat2 on Linux,
+renamex_np on macOS). Where that is not possible (the working directory, a mount point, a parent
+that is read-only, another system), the complete new files wait in FOLDER/.evalkit-commit and are
+then renamed into place one by one. If the process is killed there, reading the folder raises
+InputError, and the next write finishes the change first.
 
-A path that cannot be written to raises InputError; a disk that is full or fails raises WriteError. Both name the path that was asked for.
-Temporary names begin with .evalkit-; those that a killed process left behind are removed by the next write to the same target.
+A path that cannot be written to raises InputError; a disk that is full or fails raises WriteError.
+Both name the path that was asked for. Temporary names begin with .evalkit-; those that a killed
+process left behind are removed by the next write to the same target.
 """
 
 from __future__ import annotations
@@ -43,22 +51,41 @@ from evalkit.errors import InputError, WriteError
 COMMIT = ".evalkit-commit"  # in a folder: complete new files that are not all in place yet
 MANIFEST = "manifest"  # without a suffix, so that no format takes it for a document
 MAX_LINKS = 40  # symbolic links in a row, as in Linux
-MAX_SYNCED = 64  # files of a folder that are synced one by one; more are synced with their file system
+MAX_SYNCED = (
+    64  # files of a folder that are synced one by one; more are synced with their file system
+)
 _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/([0-9]+)")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
-_UNUSABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+_UNUSABLE = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EINVAL,
+    }
+)
 _NO_RENAME = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV})
 
 
 def write_atomically(path: str | Path, data: bytes | str) -> None:
-    """Replace a file by new content; a string is written as UTF-8. Raises InputError or WriteError, and then the file is as it was."""
+    """Replace a file by new content; a string is written as UTF-8.
+
+    Raises InputError or WriteError, and then the file is as it was.
+    """
     with stage_file(path, data):
         pass
 
 
 @contextlib.contextmanager
 def stage_file(path: str | Path, data: bytes | str) -> Iterator[None]:
-    """Write the new content of a file aside at once, and replace the file when the block ends without an error."""
+    """Write the new content of a file aside at once, and replace the file when the block ends
+    without an error.
+    """
     with replace_file(path) as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
         file.flush()
@@ -67,7 +94,8 @@ def stage_file(path: str | Path, data: bytes | str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replace_file(path: str | Path) -> Iterator[BinaryIO]:
-    """An open binary file whose content replaces the file at `path` when the block ends without an error.
+    """An open binary file whose content replaces the file at `path` when the block ends without an
+    error.
 
     Raises InputError where the path cannot be written to, WriteError where writing fails.
     """
@@ -91,7 +119,8 @@ def replace_file(path: str | Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def name_errors(path: str | Path, advice: str = "") -> Iterator[None]:
-    """Turn an OSError into an InputError or a WriteError that names `path`, whatever temporary file it is about.
+    """Turn an OSError into an InputError or a WriteError that names `path`, whatever temporary file
+    it is about.
 
     advice: the end of the message of a WriteError.
     """
@@ -108,7 +137,11 @@ def name_errors(path: str | Path, advice: str = "") -> Iterator[None]:
 
 
 def write_files(contents: Mapping[Path, bytes | None]) -> None:
-    """Replace several files, and delete those without content, once all new content is written aside. Folders that are missing are made."""
+    """Replace several files, and delete those without content, once all new content is written
+    aside.
+
+    Folders that are missing are made.
+    """
     with contextlib.ExitStack() as stack:
         for path, data in contents.items():
             stack.enter_context(make_parents(path))
@@ -122,7 +155,10 @@ def write_files(contents: Mapping[Path, bytes | None]) -> None:
 
 @contextlib.contextmanager
 def make_parents(path: Path) -> Iterator[None]:
-    """Make the folders above a file; those that were missing are removed again if the block fails. Raises InputError or WriteError."""
+    """Make the folders above a file; those that were missing are removed again if the block fails.
+
+    Raises InputError or WriteError.
+    """
     missing = [parent for parent in path.parents if not parent.exists()]
     with name_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,8 +174,8 @@ def make_parents(path: Path) -> Iterator[None]:
 def write_folder(path: str | Path, contents: Mapping[str, bytes | None]) -> None:
     """Write files of a folder as one change. All other files of the folder stay.
 
-    contents: relative paths with "/", each with its bytes, or None for a file that is deleted if it is there.
-    Raises InputError or WriteError, and then the folder is as it was.
+    contents: relative paths with "/", each with its bytes, or None for a file that is deleted if it
+    is there. Raises InputError or WriteError, and then the folder is as it was.
     """
     with name_errors(path):
         target = _resolve_links(Path(path))
@@ -153,21 +189,31 @@ def write_folder(path: str | Path, contents: Mapping[str, bytes | None]) -> None
 
 
 def finish_folder(path: Path) -> None:
-    """Finish the change of a folder that a killed process had completed aside and not put in place yet, and remove what it left."""
+    """Finish the change of a folder that a killed process had completed aside and not put in place
+    yet, and remove what it left.
+    """
     remove_leftovers(path)
     if (path / COMMIT).is_dir():
         _put_in_place(path)
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder whose change was interrupted, since some of its files are old and some are new."""
+    """Refuse a folder whose change was interrupted, since some of its files are old and some are
+    new.
+    """
     if (path / COMMIT).is_dir():
-        raise InputError(f"{path}: writing this folder was interrupted; run the command that wrote it again")
+        raise InputError(
+            f"{path}: writing this folder was interrupted; run the command that wrote it again"
+        )
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path leads to a device, a pipe or an open descriptor, beside which no other file is written."""
-    return _find_descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+    """Whether a path leads to a device, a pipe or an open descriptor, beside which no other file is
+    written.
+    """
+    return _find_descriptor(path) is not None or (
+        path.exists() and not path.is_file() and not path.is_dir()
+    )
 
 
 def is_temporary(path: Path) -> bool:
@@ -179,7 +225,9 @@ def is_temporary(path: Path) -> bool:
 
 
 def _resolve_links(path: Path) -> Path:
-    """The path that a symbolic link leads to, which need not exist; a path of an open descriptor is not followed."""
+    """The path that a symbolic link leads to, which need not exist; a path of an open descriptor is
+    not followed.
+    """
     for _ in range(MAX_LINKS):
         if not path.is_symlink() or _find_descriptor(path) is not None:
             return path
@@ -226,12 +274,18 @@ def _refuse_read_only(path: Path) -> None:
 
 
 def _create_temporary(target: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside the target, open and locked as long as it is open, with the permissions that new files get."""
+    """A new file beside the target, open and locked as long as it is open, with the permissions
+    that new files get.
+    """
     while True:
         temporary = _name_temporary(target)
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        descriptor = os.open(
+            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
+        )
         _lock(descriptor, wait=True)
-        if os.fstat(descriptor).st_nlink:  # else another process took it for a leftover before it was locked
+        if os.fstat(
+            descriptor
+        ).st_nlink:  # else another process took it for a leftover before it was locked
             return temporary, os.fdopen(descriptor, "w+b")
         os.close(descriptor)
 
@@ -241,7 +295,9 @@ def _name_temporary(target: Path) -> Path:
 
 
 def _temporary_prefix(target: Path) -> str:
-    """What the temporary names of a target begin with; its own name may be too long to be repeated in them."""
+    """What the temporary names of a target begin with; its own name may be too long to be repeated
+    in them.
+    """
     return f".evalkit-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}-"
 
 
@@ -267,7 +323,9 @@ def _rename_over(temporary: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _overwrite(target: Path) -> Iterator[BinaryIO]:
-    """Write over a file that cannot be replaced, once its new content is complete; if that fails, the old content is written back."""
+    """Write over a file that cannot be replaced, once its new content is complete; if that fails,
+    the old content is written back.
+    """
     import io
 
     memory = io.BytesIO()
@@ -308,7 +366,9 @@ def _remove_leftover(path: Path) -> None:
 
 
 def _lock(descriptor: int, *, wait: bool) -> bool:
-    """Lock an open file or folder until it is closed or the process ends; says whether that was possible."""
+    """Lock an open file or folder until it is closed or the process ends; says whether that was
+    possible.
+    """
     try:
         import fcntl
     except ImportError:  # Windows, where nothing is taken for a leftover
@@ -331,7 +391,10 @@ def _refuse_blocked(shown: Path, target: Path, names: Iterable[str]) -> None:
         _refuse_read_only(folder)
     for name in names:
         if (target / name).is_dir() and not (target / name).is_symlink():
-            raise InputError(f"{shown / name}: is a folder, and a file of this name is to be written; rename it, or name another folder")
+            raise InputError(
+                f"{shown / name}: is a folder, and a file of this name is to be written; rename it,"
+                " or name another folder"
+            )
 
 
 def _can_exchange(target: Path) -> bool:
@@ -339,11 +402,18 @@ def _can_exchange(target: Path) -> bool:
     here = Path.cwd()
     real = target.resolve()
     is_current = real == here or real in here.parents
-    return _exchange_function() is not None and not is_current and not os.path.ismount(target) and os.access(target.parent, os.W_OK)
+    return (
+        _exchange_function() is not None
+        and not is_current
+        and not os.path.ismount(target)
+        and os.access(target.parent, os.W_OK)
+    )
 
 
 def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
-    """Write the new folder beside the old one and exchange them; False where the old one cannot be exchanged, and then it is as it was."""
+    """Write the new folder beside the old one and exchange them; False where the old one cannot be
+    exchanged, and then it is as it was.
+    """
     new = _name_temporary(target)
     new.mkdir()
     descriptor = os.open(new, os.O_RDONLY) if os.name == "posix" else None
@@ -367,7 +437,9 @@ def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
 
 
 def _link_others(old: Path, new: Path, owned: Iterable[str]) -> bool:
-    """Put everything but the owned files of an old folder into a new one, too, without copying; False where that is not possible."""
+    """Put everything but the owned files of an old folder into a new one, too, without copying;
+    False where that is not possible.
+    """
     left_out = {*owned}
     above = {str(parent) for name in left_out for parent in PurePosixPath(name).parents}
     try:
@@ -393,7 +465,9 @@ def _link_others(old: Path, new: Path, owned: Iterable[str]) -> bool:
 
 
 def _copy_all_permissions(old: Path, new: Path) -> None:
-    """Give the folders of a new tree, and its files that replace others, the permissions of the old ones."""
+    """Give the folders of a new tree, and its files that replace others, the permissions of the old
+    ones.
+    """
     for path in (*new.rglob("*"), new):
         before = old / path.relative_to(new)
         if not path.is_symlink() and before.exists() and not before.samefile(path):
@@ -419,7 +493,9 @@ def _write_contents(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None
 
 
 def _write_inside(target: Path, contents: Mapping[str, bytes | None]) -> None:
-    """Write new files into a temporary folder inside the target, name it the commit, and put them in place."""
+    """Write new files into a temporary folder inside the target, name it the commit, and put them
+    in place.
+    """
     inner = target / COMMIT
     remove_leftovers(inner)
     new = _name_temporary(inner)
@@ -447,7 +523,10 @@ class _Manifest(msgspec.Struct):
 
 
 def _put_in_place(target: Path) -> None:
-    """Rename the files of a commit to their names, delete what it deletes, and remove it. May be repeated after a failure."""
+    """Rename the files of a commit to their names, delete what it deletes, and remove it.
+
+    May be repeated after a failure.
+    """
     commit = target / COMMIT
     try:
         manifest = msgspec.json.decode((commit / MANIFEST).read_bytes(), type=_Manifest)
@@ -455,7 +534,9 @@ def _put_in_place(target: Path) -> None:
         manifest = _Manifest([], [])  # all files are in place: the manifest is removed last of them
     for name in (*manifest.files, *manifest.deleted):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise InputError(f"{commit / MANIFEST}: {name!r} lies outside of the folder; delete {commit}")
+            raise InputError(
+                f"{commit / MANIFEST}: {name!r} lies outside of the folder; delete {commit}"
+            )
     for n, name in enumerate(manifest.files):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # it is in place since before

@@ -1,4 +1,6 @@
-"""What do all documents together say? One comparison: goes through both sides chunk by chunk, and keeps counts.
+"""What do all documents together say?
+
+One comparison: goes through both sides chunk by chunk, and keeps counts.
 
 What is gathered adds up, so that processes of their own can each gather a part.
 """
@@ -54,12 +56,18 @@ class Run:
         """Start with nothing gathered."""
         metrics = self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULTS]
         names = dict.fromkeys(metric.layer for metric in metrics)
-        self.layers = {name: Layered([metric for metric in metrics if metric.layer == name]) for name in names}
+        self.layers = {
+            name: Layered([metric for metric in metrics if metric.layer == name]) for name in names
+        }
         self.seen = Seen()
         self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
         self._digested = False
         for name, layered in self.layers.items():
-            for label in self.source.schema.declared(name) if self.source.schema and self.mapping.is_identity else ():
+            for label in (
+                self.source.schema.declared(name)
+                if self.source.schema and self.mapping.is_identity
+                else ()
+            ):
                 layered.labels[label]
 
     def scores(self) -> Scores:
@@ -69,7 +77,14 @@ class Run:
     def scores_of(self, counts: Sequence[Counts]) -> Scores:
         """The counts as scores, with what they may ask for later."""
         how = self.how._replace(documents=self.seen.documents)
-        return Scores(counts, how, about=self._about(), digests=self.digests, pairs=self.pairs, recount=self.with_muc)
+        return Scores(
+            counts,
+            how,
+            about=self._about(),
+            digests=self.digests,
+            pairs=self.pairs,
+            recount=self.with_muc,
+        )
 
     def gathered(self) -> list[Counts]:
         """Go through all documents, and give the counts."""
@@ -77,12 +92,16 @@ class Run:
         return self.finished()
 
     def gather(self) -> None:
-        """Go through all documents, a chunk at a time, and keep the counts of each block of chunks."""
-        builders = {name: self._builder(name, layered.labels) for name, layered in self.layers.items()}
+        """Go through all documents, a chunk at a time, and keep the counts of each block."""
+        builders = {
+            name: self._builder(name, layered.labels) for name, layered in self.layers.items()
+        }
         with uncollected():
             for chunk in self.source.chunks():
                 self.seen.take(chunk)
-                if not isinstance(self.source.gold, Corpus):  # what is let go cannot be digested later
+                if not isinstance(
+                    self.source.gold, Corpus
+                ):  # what is let go cannot be digested later
                     self._digest.take(chunk.gold)
                     self._digested = True
                 for name in self.layers:
@@ -101,21 +120,37 @@ class Run:
             if not self.seen.documents:
                 raise InputError(f"{self.source.name}: no documents")
             if not self.seen.layers()["gold"]:
-                raise InputError(f"{self.source.name}: no document is annotated in any layer, so that there is nothing to score")
-            raise InputError(f"{self.source.name} and {self.source.model} have no layer in common to score")
+                raise InputError(
+                    f"{self.source.name}: no document is annotated in any layer, so that there is"
+                    " nothing to score"
+                )
+            raise InputError(
+                f"{self.source.name} and {self.source.model} have no layer in common to score"
+            )
         return counts
 
     def in_shards(self, jobs: int) -> Scores:
-        """The same scores, from shards of both files that are counted in processes of their own: counts simply add up.
+        """The same scores, from shards of both files that are counted in processes of their own:
+        counts simply add up.
 
         Files that are not JSONL, or not in one order, are gone through in this process.
         """
-        parts = shards(self.source.gold, self.source.predicted, jobs) if isinstance(self.source.gold, Path) else []
+        parts = (
+            shards(self.source.gold, self.source.predicted, jobs)
+            if isinstance(self.source.gold, Path)
+            else []
+        )
         if len(parts) < 2:
             return self.scores()
         try:
             with ProcessPoolExecutor(len(parts)) as pool:
-                runs = pool.map(_gathered, [replace(self, source=replace(self.source, gold=one, predicted=other)) for one, other in parts])
+                runs = pool.map(
+                    _gathered,
+                    [
+                        replace(self, source=replace(self.source, gold=one, predicted=other))
+                        for one, other in parts
+                    ],
+                )
                 for run in runs:
                     self._merge(run)
         except InputError:
@@ -125,7 +160,13 @@ class Run:
 
     def _merge(self, run: Run) -> None:
         if twice := self.seen.ids & run.seen.ids:
-            raise LoadError([f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids name one document each"])
+            raise LoadError(
+                [
+                    f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids"
+                    " name"
+                    " one document each"
+                ]
+            )
         for name, layered in self.layers.items():
             layered.merge(run.layers[name])
         self.seen.merge(run.seen)
@@ -169,7 +210,11 @@ class Run:
     def _repeated(self, builder: Builder) -> Iterator[str]:
         """What gold repeats; of a file it is read again, for the lines."""
         if isinstance(self.source.gold, Corpus):
-            yield from (f"{self.source.name}: {fault}" for document in builder.documents[0] for fault in find_duplicates(document))
+            yield from (
+                f"{self.source.name}: {fault}"
+                for document in builder.documents[0]
+                for fault in find_duplicates(document)
+            )
             return
         path = self.source.gold if isinstance(self.source.gold, Path) else self.source.gold.path
         for place, document in parsed(path):
@@ -182,7 +227,9 @@ class Run:
                 yield from layered.metrics
 
     def _refuse_unscored(self) -> None:
-        """What was asked for must be there; a prediction that gives a layer must give it for every document that gold annotates."""
+        """What was asked for must be there; a prediction that gives a layer must give it for every
+        document that gold annotates.
+        """
         for metric in self.asked or ():
             self._refuse_missing_layer(metric)
         for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
@@ -190,22 +237,38 @@ class Run:
         self._refuse_unknown_zones()
 
     def _refuse_missing_layer(self, metric: Metric) -> None:
-        """Raise InputError where one side does not annotate the layer of a metric in any document."""
+        """Raise InputError where a side annotates the layer of a metric in no document."""
         marks = LAYERS[metric.layer].marks
-        for side, there in ((self.source.name, self.seen.in_gold), (self.source.model, self.seen.in_predicted)):
-            if marks not in there and not (there is self.seen.in_predicted and self.seen.has_failures and not self.seen.in_predicted):
+        for side, there in (
+            (self.source.name, self.seen.in_gold),
+            (self.source.model, self.seen.in_predicted),
+        ):
+            if marks not in there and not (
+                there is self.seen.in_predicted
+                and self.seen.has_failures
+                and not self.seen.in_predicted
+            ):
                 raise InputError(f"{metric}: {side} has no {marks} in any document")
 
     def _refuse_unknown_zones(self) -> None:
         for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
             if zone not in self.seen.zones:
-                raise UnknownName("zone", zone, ("primary", "all", *sorted(self.seen.zones)), within=self.source.name)
+                raise UnknownName(
+                    "zone",
+                    zone,
+                    ("primary", "all", *sorted(self.seen.zones)),
+                    within=self.source.name,
+                )
 
     def _scored_zones(self, marks: str) -> frozenset[str] | None:
         """The zones in which a layer is scored; None for everywhere."""
         if isinstance(self.zones, frozenset):
             return self.zones
-        return self.source.schema.primary_zones(marks) if self.zones == "primary" and self.source.schema else None
+        return (
+            self.source.schema.primary_zones(marks)
+            if self.zones == "primary" and self.source.schema
+            else None
+        )
 
     def _counts(self, metric: Metric) -> Counts:
         layered = self.layers[metric.layer]
@@ -215,12 +278,20 @@ class Run:
         aside["documents_not_annotated"] = self.seen.documents - layered.documents
         aside.pop("gold_copies", None)
         return Counts(
-            str(metric), tuple(sorted(layered.labels)), tuple(layered.units), cells[0], ranks[cells[1]] if len(ranks) else cells[1],
-            cells[2:], self._signature(metric, layered), aside, self.muc, layered.scored,
-        )  # fmt: skip
+            str(metric),
+            tuple(sorted(layered.labels)),
+            tuple(layered.units),
+            cells[0],
+            ranks[cells[1]] if len(ranks) else cells[1],
+            cells[2:],
+            self._signature(metric, layered),
+            aside,
+            self.muc,
+            layered.scored,
+        )
 
     def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
-        """The signature's fields in order; the digest of gold is added when it is first asked for."""
+        """The signature's fields in order; the digest of gold is computed on first use."""
         zones = self._scored_zones(LAYERS[metric.layer].marks)
         fields = {
             "evalkit": evalkit_version(),
@@ -239,7 +310,10 @@ class Run:
             **({"read": self.source.read} if self.source.read else {}),
             "model": self.source.model,
         }
-        return {name: escape_controls(" ".join(value.replace("|", "/").split())) for name, value in fields.items()}
+        return {
+            name: escape_controls(" ".join(value.replace("|", "/").split()))
+            for name, value in fields.items()
+        }
 
     def _about(self) -> dict[str, Any]:
         """What was run on what, as results.py lists it."""
@@ -249,9 +323,14 @@ class Run:
             "options": self.options,
             "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
             "failures": dict(self.seen.failures),
-            "unplaced": dict(sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))),
+            "unplaced": dict(
+                sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))
+            ),
             "layers": self.seen.layers(),
-            "unscored_documents": sorted(self.seen.ids - {unit.document for layered in self.layers.values() for unit in layered.units}),
+            "unscored_documents": sorted(
+                self.seen.ids
+                - {unit.document for layered in self.layers.values() for unit in layered.units}
+            ),
             "missing_documents": self.source.absent,
             "unmapped_labels": self.mapping.unmapped_labels(),
             "unused_labels": self.mapping.unused_labels(self.layers),
@@ -260,14 +339,15 @@ class Run:
         }
 
     def digests(self) -> Digests:
-        """The digests of gold; of a corpus in memory they are made when they are first asked for."""
+        """The digests of gold; those of a corpus in memory are computed on first use."""
         if not self._digested and isinstance(self.source.gold, Corpus):
             self._digest.take(list(self.source.gold))
             self._digested = True
         return self._digest.with_schema(self.source.schema)
 
     def pairs(self, metric: Metric) -> Iterator[Pair]:
-        """Who answers whom under a metric, document by document; the documents are gone through again.
+        """Who answers whom under a metric, document by document; the documents are gone through
+        again.
 
         Raises InputError for a layer that was not scored and that one side lacks.
         """

@@ -1,22 +1,28 @@
-"""Where in the text is what the model quoted? Quotes in, offsets out: code points, half-open, on the untouched text.
+"""Where in the text is what the model quoted?
 
-A quote is looked for in three **steps**, and the first at which it stands anywhere decides: **exact**; **normalised** (Unicode
-NFKC; one kind of double quote, of single quote and of dash; a run of white space is one space; soft hyphens and characters of no
-width are left out); **case-folded** (the normalised form, case-folded). The last two are compared by combining sequences, a
-character with its marks, so that composed and decomposed text meet; a place begins and ends on whole ones ("s" is no half of ß).
+Quotes in, offsets out: code points, half-open, on the untouched text.
 
-**Places.** Where some are at word boundaries (no letter, digit or mark on both sides of an edge), only those count. Of places that
-overlap, the first counts. The context, looked for in the same steps, leaves those that lie inside it; it is ignored where it is
-not found or leaves none.
+A quote is looked for in three **steps**, and the first at which it stands anywhere decides:
+**exact**; **normalised** (Unicode NFKC; one kind of double quote, of single quote and of dash; a
+run of white space is one space; soft hyphens and characters of no width are left out);
+**case-folded** (the normalised form, case-folded). The last two are compared by combining
+sequences, a character with its marks, so that composed and decomposed text meet; a place begins and
+ends on whole ones ("s" is no half of ß).
 
-**Sharing.** Equal quotes of one group (equal in the form that decided) take the places from left to right, those with fewer left
-to choose from first. A quote is **ambiguous** where more places are open (left by its context, and not of a quote that is sure)
-than there are quotes with that same choice. It is a **duplicate** where all its places are taken: it then stands at the last.
+**Places.** Where some are at word boundaries (no letter, digit or mark on both sides of an edge),
+only those count. Of places that overlap, the first counts. The context, looked for in the same
+steps, leaves those that lie inside it; it is ignored where it is not found or leaves none.
 
-Time is linear in the text for each quote: no pattern is built from text or answer, and each form of the text is made once, when a
-quote first needs it. Nothing is found by resemblance: a place that is nearly right would spoil strict scores in silence.
-Source of forms: Unicode Standard Annex 15 (NFKC; section 13 for sequences of more than 30 marks, which are cut), and The Unicode
-Standard, section 3.13 (caseless matching: composed again after folding).
+**Sharing.** Equal quotes of one group (equal in the form that decided) take the places from left to
+right, those with fewer left to choose from first. A quote is **ambiguous** where more places are
+open (left by its context, and not of a quote that is sure) than there are quotes with that same
+choice. It is a **duplicate** where all its places are taken: it then stands at the last.
+
+Time is linear in the text for each quote: no pattern is built from text or answer, and each form of
+the text is made once, when a quote first needs it. Nothing is found by resemblance: a place that is
+nearly right would spoil strict scores in silence. Source of forms: Unicode Standard Annex 15 (NFKC;
+section 13 for sequences of more than 30 marks, which are cut), and The Unicode Standard, section
+3.13 (caseless matching: composed again after folding).
 """
 
 from __future__ import annotations
@@ -39,16 +45,35 @@ Range = tuple[int, int]
 MOST_CANDIDATES = 1000  # kept for each quote: the first ones, and always the chosen one
 MOST_MARKS = 30  # of one combining sequence: sorting marks takes quadratic time
 
-_HIDDEN = {chr(code) for first, last in (
-    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F),
-    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xE0100, 0xE01EF),
-) for code in range(first, last + 1)}  # fmt: skip
+_HIDDEN = {
+    chr(code)
+    for first, last in (
+        (0xAD, 0xAD),
+        (0x34F, 0x34F),
+        (0x61C, 0x61C),
+        (0x180B, 0x180F),
+        (0x200B, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x206F),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+        (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
+}
 _WITHOUT_HIDDEN = dict.fromkeys(map(ord, _HIDDEN))
-_PLAIN = str.maketrans(dict.fromkeys("“”„‟«»″〝〞", '"') | dict.fromkeys("‘’‚‛‹›′´`ʼ", "'") | dict.fromkeys("‐‑‒–—―−", "-"))
+_PLAIN = str.maketrans(
+    dict.fromkeys("“”„‟«»″〝〞", '"')
+    | dict.fromkeys("‘’‚‛‹›′´`ʼ", "'")
+    | dict.fromkeys("‐‑‒–—―−", "-")
+)
 
 
 class Quote(NamedTuple):
-    """What the model quoted. Equal quotes of one group take successive places; `context`: words around it, if it gave any."""
+    """What the model quoted.
+
+    Equal quotes of one group take successive places; `context`: words around it, if it gave any.
+    """
 
     text: str
     context: str = ""
@@ -56,10 +81,12 @@ class Quote(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where a quote stands: `text[start:end]`; `how`: "exact", "normalised", "case-folded" or "absent" (and then 0, 0).
+    """Where a quote stands: `text[start:end]`; `how`: "exact", "normalised", "case-folded" or
+    "absent" (and then 0, 0).
 
-    `candidates`: the open places of an ambiguous quote, in order, the chosen one among them; at most MOST_CANDIDATES. Of a quote
-    that is not ambiguous, none. `duplicate`: equal quotes of its group have taken every place.
+    `candidates`: the open places of an ambiguous quote, in order, the chosen one among them; at
+    most MOST_CANDIDATES. Of a quote that is not ambiguous, none. `duplicate`: equal quotes of its
+    group have taken every place.
     """
 
     how: str
@@ -72,11 +99,17 @@ class Found(NamedTuple):
 def grounded(text: str, quotes: Sequence[Quote]) -> list[Found]:
     """Where each quote stands, in their order.
 
-    >>> grounded("“Why?” asked Doe. Doe left.", [Quote('"why?"'), Quote("Doe", "Doe left")])
-    [Found(how='case-folded', start=0, end=6, candidates=(), duplicate=False), Found(how='exact', start=18, end=21, candidates=(), duplicate=False)]
+    >>> quotes = [Quote('"why?"'), Quote("Doe", "Doe left")]
+    >>> for found in grounded("“Why?” asked Doe. Doe left.", quotes):
+    ...     print(found)
+    Found(how='case-folded', start=0, end=6, candidates=(), duplicate=False)
+    Found(how='exact', start=18, end=21, candidates=(), duplicate=False)
     """
     found = [Found("absent")] * len(quotes)
-    source, waiting = _Source(text), [(quote.text.strip(), number) for number, quote in enumerate(quotes)]
+    source, waiting = (
+        _Source(text),
+        [(quote.text.strip(), number) for number, quote in enumerate(quotes)],
+    )
     for how in _STEPS:
         equal: dict[str, list[tuple[str, int]]] = {}
         for quote, number in waiting:
@@ -87,14 +120,20 @@ def grounded(text: str, quotes: Sequence[Quote]) -> list[Found]:
             if not len(places.starts):
                 waiting += those
                 continue
-            for number, one in _shared(how, source, places, {number: quotes[number] for _, number in those}):
+            for number, one in _shared(
+                how, source, places, {number: quotes[number] for _, number in those}
+            ):
                 found[number] = one
     return found
 
 
 def ledger(found: Iterable[Found]) -> dict[str, int]:
-    """How many are exact, normalised, case-folded and absent; and, counted beside that, ambiguous and duplicate."""
-    counts = dict.fromkeys(("exact", "normalised", "case-folded", "ambiguous", "absent", "duplicate"), 0)
+    """How many are exact, normalised, case-folded and absent; and, counted beside that, ambiguous
+    and duplicate.
+    """
+    counts = dict.fromkeys(
+        ("exact", "normalised", "case-folded", "ambiguous", "absent", "duplicate"), 0
+    )
     for one in found:
         counts[one.how] += 1
         counts["ambiguous"] += bool(one.candidates)
@@ -113,7 +152,11 @@ class _Places(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A text as it is compared. Of each character, where its sequence starts (ends) in the text; -1 if it is not its first (last)."""
+    """A text as it is compared.
+
+    Of each character, where its sequence starts (ends) in the text; -1 if it is not its first
+    (last).
+    """
 
     text: str
     starts: Ints
@@ -128,7 +171,9 @@ class _Source:
         self.forms: dict[str, _Form] = {}
 
     def places(self, how: str, needle: str) -> _Places:
-        """All places, overlapping ones too; of those at word boundaries and others, only the former."""
+        """All places, overlapping ones too; of those at word boundaries and others, only the
+        former.
+        """
         if how not in self.forms:
             self.forms[how] = _form(self.text, how)
         form = self.forms[how]
@@ -151,7 +196,9 @@ class _Source:
 
     @cached_property
     def _inside_words(self) -> Mask:
-        """Of each edge, from 0 to the length, whether it has a word on both sides; what has no width is looked through."""
+        """Of each edge, from 0 to the length, whether it has a word on both sides; what has no
+        width is looked through.
+        """
         codes, letters = _codes(self.text), set(self.text)
         shown = ~_among(codes, letters & _HIDDEN)
         word = _among(codes[shown], {c for c in letters if c.isalnum() or category(c)[0] == "M"})
@@ -170,7 +217,8 @@ def _normalised(sequence: str) -> str:
         return " "
     plain = sequence.translate(_PLAIN)
     form = normalize("NFKC", plain)
-    # NFKC makes a space and a mark of an accent that stands alone, and the space would melt into others.
+    # NFKC makes a space and a mark of an accent that stands alone, and the space would melt into
+    # others.
     return (normalize("NFC", plain) if form.startswith(" ") else form).translate(_PLAIN)
 
 
@@ -211,11 +259,15 @@ def _squeezed(written: Sequence[str], starts: Ints, ends: Ints) -> _Form:
     kept = ~space
     kept[:1] = True
     kept[1:] |= ~space[:-1]
-    return _Form(codes[kept].tobytes().decode("utf-32-le", "surrogatepass"), begins[kept], stops[kept])
+    return _Form(
+        codes[kept].tobytes().decode("utf-32-le", "surrogatepass"), begins[kept], stops[kept]
+    )
 
 
 def _sequences(codes: NDArray[np.uint32], letters: Collection[str]) -> Ints:
-    """Where combining sequences start: anywhere but before what joins the character before it, which is no white space."""
+    """Where combining sequences start: anywhere but before what joins the character before it,
+    which is no white space.
+    """
     opens = ~_among(codes, {c for c in letters if _joins(c)})
     opens[:1] = True
     opens[1:] |= _among(codes[:-1], {c for c in letters if c.isspace()})
@@ -225,7 +277,9 @@ def _sequences(codes: NDArray[np.uint32], letters: Collection[str]) -> Ints:
 
 
 def _joins(character: str) -> bool:
-    """Whether it is a mark or the vowel or end of a Korean syllable, by itself or once it is normalised."""
+    """Whether it is a mark or the vowel or end of a Korean syllable, by itself or once it is
+    normalised.
+    """
     first = normalize("NFKD", character)[0]
     return category(first)[0] == "M" or "\u1160" <= first <= "\u11ff"
 
@@ -243,8 +297,9 @@ def _among(codes: NDArray[np.uint32], letters: Collection[str]) -> Mask:
 def _occurrences(text: str, needle: str) -> Ints:
     """All starts, of overlapping occurrences too.
 
-    Two that overlap by half or more begin a run with the period of their distance: inside it they stand one period apart, and the
-    next can begin only in its last period (Fine and Wilf). So each search moves on by half a needle, and the sum is linear.
+    Two that overlap by half or more begin a run with the period of their distance: inside it they
+    stand one period apart, and the next can begin only in its last period (Fine and Wilf). So each
+    search moves on by half a needle, and the sum is linear.
     """
     if not needle:
         return _NOWHERE
@@ -268,7 +323,10 @@ def _run_end(text: str, end: int, period: int) -> int:
     """The first position from `end` on whose character is not the one a period before."""
     size = 1
     while size:
-        if end + size <= len(text) and text[end : end + size] == text[end - period : end - period + size]:
+        if (
+            end + size <= len(text)
+            and text[end : end + size] == text[end - period : end - period + size]
+        ):
             end, size = end + size, 2 * size
         else:
             size //= 2
@@ -293,16 +351,23 @@ def _greedy(starts: list[int], ends: list[int]) -> Iterator[int]:
         at = bisect_left(starts, ends[at], at)
 
 
-def _shared(how: str, source: _Source, places: _Places, quotes: Mapping[int, Quote]) -> Iterator[tuple[int, Found]]:
+def _shared(
+    how: str, source: _Source, places: _Places, quotes: Mapping[int, Quote]
+) -> Iterator[tuple[int, Found]]:
     """What is found for each of some equal quotes, beside its number."""
-    choices = {context: _choice(source, places, context, len(quotes)) for context in {quote.context for quote in quotes.values()}}
+    choices = {
+        context: _choice(source, places, context, len(quotes))
+        for context in {quote.context for quote in quotes.values()}
+    }
     groups: dict[Hashable, list[int]] = {}
     for number, quote in quotes.items():
         groups.setdefault(quote.group, []).append(number)
     for numbers in groups.values():
         alike: dict[bytes, list[int]] = {}
         for number in numbers:
-            alike.setdefault(_first(choices[quotes[number].context], len(numbers)).tobytes(), []).append(number)
+            alike.setdefault(
+                _first(choices[quotes[number].context], len(numbers)).tobytes(), []
+            ).append(number)
         yield from _settled(how, places, alike)
 
 
@@ -323,8 +388,12 @@ def _first(choice: Ints, quotes: int) -> Ints:
     return choice[: quotes + MOST_CANDIDATES].copy()  # a view would keep all of them
 
 
-def _settled(how: str, places: _Places, alike: Mapping[bytes, Sequence[int]]) -> Iterator[tuple[int, Found]]:
-    """What is found for the equal quotes of a group, given the numbers of those that have one choice of places."""
+def _settled(
+    how: str, places: _Places, alike: Mapping[bytes, Sequence[int]]
+) -> Iterator[tuple[int, Found]]:
+    """What is found for the equal quotes of a group, given the numbers of those that have one
+    choice of places.
+    """
     sure: set[int] = set()
     taken: set[int] = set()
     for key in sorted(alike, key=len):
@@ -334,8 +403,13 @@ def _settled(how: str, places: _Places, alike: Mapping[bytes, Sequence[int]]) ->
         certain = len(numbers) >= len(left)
         first = () if certain else tuple(_span(places, place) for place in left[:MOST_CANDIDATES])
         for number, place in zip(numbers, free):
-            # Equal quotes share their candidates; of those beyond the most that are kept, each has its own place for the last.
-            candidates = first if certain or place <= left[len(first) - 1] else (*first[:-1], _span(places, place))
+            # Equal quotes share their candidates; of those beyond the most that are kept, each has
+            # its own place for the last.
+            candidates = (
+                first
+                if certain or place <= left[len(first) - 1]
+                else (*first[:-1], _span(places, place))
+            )
             yield number, Found(how, *_span(places, place), candidates)
         for number in numbers[len(free) :]:
             yield number, Found(how, *_span(places, choice[-1]), duplicate=True)

@@ -1,6 +1,9 @@
-"""How are files opened that others have written? A pipe or a device may never end, and a symbolic link may lead anywhere.
+"""How are files opened that others have written?
 
-All readers open files by these functions. In a folder they read nothing that a link leads out of it for.
+A pipe or a device may never end, and a symbolic link may lead anywhere.
+
+All readers open files by these functions. In a folder they read nothing that a link leads out of it
+for.
 """
 
 from __future__ import annotations
@@ -49,24 +52,37 @@ def read_input(path: Path) -> bytes:
 def check_inside(folder: Path, file: Path) -> None:
     """Raise LoadError unless a file is a regular one in its folder, links followed.
 
-    A snapshot in the cache of huggingface_hub consists of links to the folder `blobs` beside it, which belongs to it.
+    A snapshot in the cache of huggingface_hub consists of links to the folder `blobs` beside it,
+    which belongs to it.
     """
     try:
         target = file.resolve(strict=True)
         root = folder.resolve(strict=True)
-        inside = target.is_relative_to(root) or (root.parent.name == "snapshots" and target.is_relative_to(root.parent.parent / "blobs"))
+        inside = target.is_relative_to(root) or (
+            root.parent.name == "snapshots" and target.is_relative_to(root.parent.parent / "blobs")
+        )
     except (OSError, RuntimeError, ValueError) as error:
         raise LoadError([f"{file}: {_reason(error)}"]) from None
     if not inside:
-        raise LoadError([f"{file}: a symbolic link to {target}, which is outside {folder}; replace the link by the file"])
+        raise LoadError(
+            [
+                f"{file}: a symbolic link to {target}, which is outside {folder}; replace the"
+                " link by"
+                " the file"
+            ]
+        )
     if not target.is_file():
         raise LoadError([f"{file}: not a regular file; move it away"])
 
 
-def list_inputs(folder: Path, suffixes: Collection[str] = (), ignore: Collection[str] = ()) -> list[Path]:
-    """The files with these suffixes (without any: all) in a folder and its subfolders, sorted; hidden ones and links to folders are left out.
+def list_inputs(
+    folder: Path, suffixes: Collection[str] = (), ignore: Collection[str] = ()
+) -> list[Path]:
+    """The files with these suffixes (without any: all) in a folder and its subfolders, sorted;
+    hidden ones and links to folders are left out.
 
-    ignore: names of files that are left out, too. Raises LoadError for a link out of the folder, or to itself, and for what is no regular file.
+    ignore: names of files that are left out, too. Raises LoadError for a link out of the folder, or
+    to itself, and for what is no regular file.
     """
     found = []
     for at, folders, names in os.walk(folder):
@@ -81,7 +97,9 @@ def list_inputs(folder: Path, suffixes: Collection[str] = (), ignore: Collection
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, RuntimeError) or (isinstance(error, OSError) and error.errno == errno.ELOOP):
+    if isinstance(error, RuntimeError) or (
+        isinstance(error, OSError) and error.errno == errno.ELOOP
+    ):
         return "a symbolic link that leads to itself; replace it by the file"
     if isinstance(error, OSError):
         return error.strerror or str(error)

@@ -1,8 +1,10 @@
-"""Does an object of a JSON text have one key twice? Parsers keep the last value without a word, so evalkit refuses such text.
+"""Does an object of a JSON text have one key twice?
 
-The check costs little. Decoding drops the other values of a duplicate key, so encoding again gives fewer quotation marks than the
-text has. Every key and every string has two of them; one inside a string is written \\" in both texts. A text that writes it as
-\\u0022 is parsed key by key instead.
+Parsers keep the last value without a word, so evalkit refuses such text.
+
+The check costs little. Decoding drops the other values of a duplicate key, so encoding again gives
+fewer quotation marks than the text has. Every key and every string has two of them; one inside a
+string is written \\" in both texts. A text that writes it as \\u0022 is parsed key by key instead.
 """
 
 from __future__ import annotations
@@ -44,7 +46,11 @@ def check_duplicate_keys(text: bytes) -> None:
 
 
 def has_all_strings(text: bytes, encode_again: Callable[[], bytes]) -> bool:
-    """Whether a JSON text holds no strings beyond those of its encoded values, and so no duplicate keys. False means: not known."""
+    """Whether a JSON text holds no strings beyond those of its encoded values, and so no duplicate
+    keys.
+
+    False means: not known.
+    """
     if b"\\" in text and b"\\u0022" in text:
         return False
     return count_quotes(text) == count_quotes(encode_again())
@@ -52,4 +58,6 @@ def has_all_strings(text: bytes, encode_again: Callable[[], bytes]) -> bool:
 
 def count_quotes(text: bytes) -> int:
     """How many quotation marks there are."""
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE))  # a third of the time of bytes.count
+    return int(
+        np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE)
+    )  # a third of the time of bytes.count

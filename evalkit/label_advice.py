@@ -1,7 +1,10 @@
-"""Do gold and prediction use the same labels? Warnings where they do not, with a label map that would fit.
+"""Do gold and prediction use the same labels?
 
-A map is only proposed, never applied. It renames predicted labels to gold's: where both are equal but for case and punctuation
-(person, PERSON; Conflict.Attack, CONFLICT:ATTACK), or are common names of one thing (SYNONYMS).
+Warnings where they do not, with a label map that would fit.
+
+A map is only proposed, never applied. It renames predicted labels to gold's: where both are equal
+but for case and punctuation (person, PERSON; Conflict.Attack, CONFLICT:ATTACK), or are common names
+of one thing (SYNONYMS).
 """
 
 from __future__ import annotations
@@ -43,13 +46,18 @@ SYNONYMS = (
     "gene genes",
     "species organism",
 )
-RELATED = {"gpe": "loc", "loc": "gpe"}  # what a label set that lacks the one calls by the other's name
+RELATED = {
+    "gpe": "loc",
+    "loc": "gpe",
+}  # what a label set that lacks the one calls by the other's name
 _GROUPS = {name: group.split()[0] for group in SYNONYMS for name in group.split()}
 MAX_PROPOSAL = 2000  # characters
 
 
 class LabelSets(NamedTuple):
-    """The labels that gold and the prediction have in a layer of label maps, in scored zones, and how many items a map or a list dropped."""
+    """The labels that gold and the prediction have in a layer of label maps, in scored zones, and
+    how many items a map or a list dropped.
+    """
 
     layer: str
     gold: tuple[str, ...]
@@ -67,14 +75,23 @@ def collect_label_sets(every: Iterable[Counts]) -> list[LabelSets]:
             continue
         layer = maps[-1]
         totals = counts.totals
-        gold, predicted = (tuple(label for label, total in zip(counts.labels, totals[:, column].tolist()) if total) for column in (GOLD, PREDICTED))
+        gold, predicted = (
+            tuple(label for label, total in zip(counts.labels, totals[:, column].tolist()) if total)
+            for column in (GOLD, PREDICTED)
+        )
         aside = counts.set_aside
-        found[layer] = LabelSets(layer, gold, predicted, aside.get("gold_dropped", 0), aside.get("predicted_dropped", 0))
+        found[layer] = LabelSets(
+            layer, gold, predicted, aside.get("gold_dropped", 0), aside.get("predicted_dropped", 0)
+        )
     return list(found.values())
 
 
 def suggest_label_map(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, str]:
-    """What each predicted label that gold lacks may be called in gold: by case and punctuation, else by synonyms. Others are left out."""
+    """What each predicted label that gold lacks may be called in gold: by case and punctuation,
+    else by synonyms.
+
+    Others are left out.
+    """
     by_form: dict[str, str] = {}
     by_group: dict[str, str] = {}
     for label in sorted(gold, reverse=True):  # of several that fit, the first in order
@@ -96,14 +113,21 @@ def _form(label: str) -> str:
     return "".join(character for character in label.casefold() if character.isalnum()) or label
 
 
-def iter_label_warnings(every: Iterable[Counts], about: Mapping[str, Any], *, command_line: bool) -> Iterator[str]:
-    """What a report warns of: labels that both sides do not share, labels that were named and occur nowhere, labels that a map leaves.
+def iter_label_warnings(
+    every: Iterable[Counts], about: Mapping[str, Any], *, command_line: bool
+) -> Iterator[str]:
+    """What a report warns of: labels that both sides do not share, labels that were named and occur
+    nowhere, labels that a map leaves.
 
-    `about`: what was run on what, as results.py lists it. `command_line`: name options as they are typed, else parameters as they are called.
+    `about`: what was run on what, as results.py lists it. `command_line`: name options as they are
+    typed, else parameters as they are called.
     """
     options = about["options"]
     yield from _iter_mismatches(
-        collect_label_sets(every), flat_layer_of(options.get("metrics")), has_label_map=options.get("label_map") is not None, command_line=command_line
+        collect_label_sets(every),
+        flat_layer_of(options.get("metrics")),
+        has_label_map=options.get("label_map") is not None,
+        command_line=command_line,
     )
     names = "--labels or --label-map" if command_line else "labels or label_map"
     if unused := about.get("unused_labels"):
@@ -112,10 +136,14 @@ def iter_label_warnings(every: Iterable[Counts], about: Mapping[str, Any], *, co
         yield f"{layer}: labels that the label map does not name were kept: {list_labels(labels)}"
 
 
-def _iter_mismatches(sets: Sequence[LabelSets], flat_layer: str, *, has_label_map: bool, command_line: bool) -> Iterator[str]:
-    """A warning for each layer in which gold and prediction have no label in common, or labels that differ only in case.
+def _iter_mismatches(
+    sets: Sequence[LabelSets], flat_layer: str, *, has_label_map: bool, command_line: bool
+) -> Iterator[str]:
+    """A warning for each layer in which gold and prediction have no label in common, or labels that
+    differ only in case.
 
-    The proposal stands behind the last of them; where a label map is in use there is none, since it would replace that map.
+    The proposal stands behind the last of them; where a label map is in use there is none, since it
+    would replace that map.
     """
     messages: list[str] = []
     proposals: dict[str, dict[str, str]] = {}
@@ -132,24 +160,46 @@ def _iter_mismatches(sets: Sequence[LabelSets], flat_layer: str, *, has_label_ma
 
 def _compare_labels(sets: LabelSets) -> tuple[str, dict[str, str]]:
     """The warning of a layer ("" for none), and the map that would fit."""
-    for side, labels, other, dropped in (("gold", sets.gold, sets.predicted, sets.gold_dropped), ("predicted", sets.predicted, sets.gold, sets.predicted_dropped)):
+    for side, labels, other, dropped in (
+        ("gold", sets.gold, sets.predicted, sets.gold_dropped),
+        ("predicted", sets.predicted, sets.gold, sets.predicted_dropped),
+    ):
         if other and not labels and dropped:
-            return f"{sets.layer}: no {side} label is kept: {spell_option('labels')} and {spell_option('label_map')} drop all {dropped:,} {side} items; the other side keeps {list_labels(other)}", {}
+            return (
+                (
+                    f"{sets.layer}: no {side} label is kept: {spell_option('labels')} and"
+                    f" {spell_option('label_map')} drop all {dropped:,} {side} items; the other"
+                    f" side keeps {list_labels(other)}"
+                ),
+                {},
+            )
     if not sets.gold or not sets.predicted:
         return "", {}
     if not set(sets.gold) & set(sets.predicted):
-        message = f"{sets.layer}: gold and prediction have no label in common; gold: {list_labels(sets.gold)}; predicted: {list_labels(sets.predicted)}"
+        message = (
+            f"{sets.layer}: gold and prediction have no label in common; gold:"
+            f" {list_labels(sets.gold)}; predicted: {list_labels(sets.predicted)}"
+        )
         return message, suggest_label_map(sets.gold, sets.predicted)
     gold_by_case = {label.casefold(): label for label in reversed(sets.gold)}
     in_gold = set(sets.gold)
-    differing = {label: gold_by_case[label.casefold()] for label in sets.predicted if label not in in_gold and label.casefold() in gold_by_case}
+    differing = {
+        label: gold_by_case[label.casefold()]
+        for label in sets.predicted
+        if label not in in_gold and label.casefold() in gold_by_case
+    }
     if not differing:
         return "", {}
     pairs = list_labels([f"{label} (gold: {other})" for label, other in differing.items()])
-    return f"{sets.layer}: predicted labels that differ from gold's only in case: {pairs}", differing
+    return (
+        f"{sets.layer}: predicted labels that differ from gold's only in case: {pairs}",
+        differing,
+    )
 
 
-def _format_proposal(proposals: Mapping[str, Mapping[str, str]], flat_layer: str, *, command_line: bool) -> str:
+def _format_proposal(
+    proposals: Mapping[str, Mapping[str, str]], flat_layer: str, *, command_line: bool
+) -> str:
     """The label map that would fit, as it is typed on the command line or called in Python."""
     label_map: Mapping[str, object] = proposals
     flat = proposals.get(flat_layer) if len(proposals) == 1 else None
@@ -157,15 +207,23 @@ def _format_proposal(proposals: Mapping[str, Mapping[str, str]], flat_layer: str
         label_map = flat
     if len(json.dumps(label_map)) > MAX_PROPOSAL:
         number = sum(map(len, proposals.values()))
-        return f"{number:,} labels would fit by case or common synonyms: rename them with {'--label-map FILE.json' if command_line else 'label_map='}"
+        return (
+            f"{number:,} labels would fit by case or common synonyms: rename them with"
+            f" {'--label-map FILE.json' if command_line else 'label_map='}"
+        )
     if not command_line:
         return f"a label map that would fit: label_map={dict(label_map)!r}"
     if flat and (typed := format_label_map(flat)):
         return f"a label map that would fit: --label-map {shlex.quote(typed)}"
-    return f"a label map that would fit: --label-map FILE.json, with {json.dumps(label_map, ensure_ascii=False)} in the file"
+    return (
+        "a label map that would fit: --label-map FILE.json, with"
+        f" {json.dumps(label_map, ensure_ascii=False)} in the file"
+    )
 
 
 def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
-    """The layer of a list of labels and of a flat map: event types where every metric that was asked for is of events, else entities."""
+    """The layer of a list of labels and of a flat map: event types where every metric that was
+    asked for is of events, else entities.
+    """
     documents_layers = {LAYERS[Metric.of(metric).layer].marks for metric in metrics or ()}
     return "triggers" if documents_layers == {"events"} else "entities"

@@ -1,13 +1,15 @@
 """Which labels are compared, and under which names? Label maps and lists of labels.
 
-A label map renames labels: {"person": "PER", "Other": None}. None drops a label; the key "*" stands for all labels that the map does
-not name, so that {"PER": "PER", "*": None} drops every label but PER, and {"PER": "PER", "*": "MISC"} renames all others. A label
-that the map does not name, and no "*" either, stays as it is. A list of labels keeps these and drops all others. Given together, the
+A label map renames labels: {"person": "PER", "Other": None}. None drops a label; the key "*" stands
+for all labels that the map does not name, so that {"PER": "PER", "*": None} drops every label but
+PER, and {"PER": "PER", "*": "MISC"} renames all others. A label that the map does not name, and no
+"*" either, stays as it is. A list of labels keeps these and drops all others. Given together, the
 map is applied first, and the list names labels of its outcome.
 
-A list and a flat map are about entities (and tokens, which have their labels). Where every metric that was asked for is of events,
-they are about event types: an event that is dropped takes its arguments and its realis along. Maps of several layers are keyed by
-layer: {"entities": {…}, "triggers": {…}, "arguments": {…}, "realis": {…}}; those of arguments map roles.
+A list and a flat map are about entities (and tokens, which have their labels). Where every metric
+that was asked for is of events, they are about event types: an event that is dropped takes its
+arguments and its realis along. Maps of several layers are keyed by layer: {"entities": {…},
+"triggers": {…}, "arguments": {…}, "realis": {…}}; those of arguments map roles.
 """
 
 from __future__ import annotations
@@ -27,18 +29,27 @@ from evalkit.schema import LabelMap, Schema
 OTHERS = "*"  # stands for all labels that a map does not name
 # The maps that a layer of metrics uses; the last renames its labels.
 MAPS_OF_LAYERS = {
-    "entities": ("entities",), "tokens": ("entities",), "triggers": ("triggers",), "arguments": ("triggers", "arguments"),
-    "attached-arguments": ("triggers", "arguments"), "realis": ("triggers", "realis"),
-}  # fmt: skip
+    "entities": ("entities",),
+    "tokens": ("entities",),
+    "triggers": ("triggers",),
+    "arguments": ("triggers", "arguments"),
+    "attached-arguments": ("triggers", "arguments"),
+    "realis": ("triggers", "realis"),
+}
 LAYERS_WITH_MAPS = ("entities", "triggers", "arguments", "realis", "attributions")
-MAX_SIGNATURE_LABELS = 60  # characters of the kept labels in a signature; longer ones are given as a digest
+MAX_SIGNATURE_LABELS = (
+    60  # characters of the kept labels in a signature; longer ones are given as a digest
+)
 
 LabelsOption = str | Mapping[str, Any] | Sequence[Any] | None
 LabelMapOption = str | Mapping[str, Any] | Sequence[Any] | None
 
 
 class LabelMapper(dict[str, str | None]):
-    """A label map that answers for every label, with "*" applied. As a dict it holds the labels that were looked up."""
+    """A label map that answers for every label, with "*" applied.
+
+    As a dict it holds the labels that were looked up.
+    """
 
     def __init__(self, label_map: LabelMap) -> None:
         """`label_map` as it was given, with "*" where it has one."""
@@ -57,7 +68,8 @@ class LabelMapper(dict[str, str | None]):
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """The label maps of gold and of the prediction, keyed by layer, as they are applied: with the kept labels in them.
+    """The label maps of gold and of the prediction, keyed by layer, as they are applied: with the
+    kept labels in them.
 
     `labels`, `label_map`: what was asked for. `flat_layer`: the layer of a list and of a flat map.
     """
@@ -76,9 +88,13 @@ class LabelMapping:
 
     @property
     def applied(self) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
-        """The maps of both sides, as `label_map=` takes them; they do what labels and label map do together."""
+        """The maps of both sides, as `label_map=` takes them; they do what labels and label map do
+        together.
+        """
         gold: dict[str, LabelMap] = {layer: mapper.label_map for layer, mapper in self.gold.items()}
-        predicted: dict[str, LabelMap] = {layer: mapper.label_map for layer, mapper in self.predicted.items()}
+        predicted: dict[str, LabelMap] = {
+            layer: mapper.label_map for layer, mapper in self.predicted.items()
+        }
         return gold, predicted
 
     def signature_fields(self) -> dict[str, str]:
@@ -94,7 +110,10 @@ class LabelMapping:
 
     def options(self) -> dict[str, Any]:
         """`labels` and `label_map` of a result's options; `decode_label_map` reads the map."""
-        return {"labels": None if self.labels is None else list(self.labels), "label_map": encode_label_map(self.label_map)}
+        return {
+            "labels": None if self.labels is None else list(self.labels),
+            "label_map": encode_label_map(self.label_map),
+        }
 
     def merge(self, other: LabelMapping) -> None:
         """Add the labels that another process looked up."""
@@ -103,16 +122,19 @@ class LabelMapping:
                 mapper.update(theirs[layer])
 
     def unused_labels(self, layers: Iterable[str]) -> list[str]:
-        """The labels that were named and that occur nowhere where they were named; `layers` are the scored layers of metrics.
+        """The labels that were named and that occur nowhere where they were named; `layers` are the
+        scored layers of metrics.
 
-        Keys of a map are looked for before it is applied, kept labels afterwards. Maps of a schema name all that the schema knows, and
-        are not looked at.
+        Keys of a map are looked for before it is applied, kept labels afterwards. Maps of a schema
+        name all that the schema knows, and are not looked at.
         """
         consulted = {self.flat_layer}.union(*(MAPS_OF_LAYERS.get(layer, ()) for layer in layers))
         named: set[str] = set()
         used: set[str] = set()
         for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
-            for layer in consulted.intersection(requested) if not isinstance(self.label_map, str) else ():
+            for layer in (
+                consulted.intersection(requested) if not isinstance(self.label_map, str) else ()
+            ):
                 named.update(requested[layer])
                 used.update(requested[layer].keys() & mappers[layer].keys())
             if self.labels is not None:
@@ -121,7 +143,7 @@ class LabelMapping:
         return sorted(named - used - {OTHERS})
 
     def unmapped_labels(self) -> dict[str, list[str]]:
-        """Of each layer with a map: the labels that it neither names nor makes, and that were kept."""
+        """For each layer with a map: the kept labels that it neither names nor makes."""
         unmapped = {}
         for layer in LAYERS_WITH_MAPS:
             if self.labels is not None and layer == self.flat_layer:
@@ -136,8 +158,15 @@ class LabelMapping:
         return unmapped
 
 
-def resolve_label_mapping(labels: LabelsOption, label_map: LabelMapOption, schema: Schema | None, flat_layer: str = "entities") -> LabelMapping:
-    """What `labels=` and `label_map=` mean together. Raises UnknownName for a map that the schema does not name, InputError for other mistakes.
+def resolve_label_mapping(
+    labels: LabelsOption,
+    label_map: LabelMapOption,
+    schema: Schema | None,
+    flat_layer: str = "entities",
+) -> LabelMapping:
+    """What `labels=` and `label_map=` mean together.
+
+    Raises UnknownName for a map that the schema does not name, InputError for other mistakes.
 
     A name, a map or a pair of maps that is given as `labels=` is taken as the label map.
     """
@@ -146,7 +175,9 @@ def resolve_label_mapping(labels: LabelsOption, label_map: LabelMapOption, schem
         requested = _resolve_sides(label_map, schema, flat_layer)
     except UnknownName as error:
         if isinstance(labels, str) and label_map == labels:
-            raise InputError(f"{error}; {spell_option('labels', [labels])} keeps the label {shown(labels)}") from None
+            raise InputError(
+                f"{error}; {spell_option('labels', [labels])} keeps the label {shown(labels)}"
+            ) from None
         raise
     sides = []
     for maps in requested:
@@ -157,34 +188,60 @@ def resolve_label_mapping(labels: LabelsOption, label_map: LabelMapOption, schem
     return LabelMapping(sides[0], sides[1], kept, label_map or None, flat_layer, requested)
 
 
-def _split_labels(labels: LabelsOption, label_map: LabelMapOption) -> tuple[tuple[str, ...] | None, LabelMapOption]:
+def _split_labels(
+    labels: LabelsOption, label_map: LabelMapOption
+) -> tuple[tuple[str, ...] | None, LabelMapOption]:
     """The labels to keep (None: all), and the label map."""
     if labels is None:
         return None, label_map
-    is_pair = isinstance(labels, tuple) and len(labels) == 2 and not all(isinstance(each, str) for each in labels)
+    is_pair = (
+        isinstance(labels, tuple)
+        and len(labels) == 2
+        and not all(isinstance(each, str) for each in labels)
+    )
     if isinstance(labels, (str, Mapping)) or is_pair:
         if label_map is not None:
-            raise InputError(f"{spell_option('labels', labels)} is a label map, and {spell_option('label_map')} is given too: give the map as {spell_option('label_map')}, and a list of labels to keep as {spell_option('labels')}")
+            raise InputError(
+                f"{spell_option('labels', labels)} is a label map, and {spell_option('label_map')}"
+                f" is given too: give the map as {spell_option('label_map')}, and a list of labels"
+                f" to keep as {spell_option('labels')}"
+            )
         return None, labels
-    if not isinstance(labels, Iterable) or not all(isinstance(label, str) and label for label in labels):
-        raise InputError(f"{spell_option('labels', labels)}: expected a list of labels to keep, such as ['PER', 'LOC']; {spell_option('label_map')} takes a map")
+    if not isinstance(labels, Iterable) or not all(
+        isinstance(label, str) and label for label in labels
+    ):
+        raise InputError(
+            f"{spell_option('labels', labels)}: expected a list of labels to keep, such as ['PER',"
+            f" 'LOC']; {spell_option('label_map')} takes a map"
+        )
     kept = tuple(sorted(set(labels)))
     if not kept:
         raise InputError(f"{spell_option('labels', labels)}: expected at least one label to keep")
     return kept, label_map
 
 
-def _resolve_sides(label_map: LabelMapOption, schema: Schema | None, flat_layer: str) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
+def _resolve_sides(
+    label_map: LabelMapOption, schema: Schema | None, flat_layer: str
+) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
     """The maps of gold and of the prediction, keyed by layer."""
     if label_map is None:
         return {}, {}
     if isinstance(label_map, (str, Mapping)):
         maps = maps_by_layer(label_map, schema, flat_layer)
         return maps, maps
-    if isinstance(label_map, Sequence) and len(label_map) == 2 and all(side is None or isinstance(side, (str, Mapping)) for side in label_map):
-        gold, predicted = ({} if side is None else maps_by_layer(side, schema, flat_layer) for side in label_map)
+    if (
+        isinstance(label_map, Sequence)
+        and len(label_map) == 2
+        and all(side is None or isinstance(side, (str, Mapping)) for side in label_map)
+    ):
+        gold, predicted = (
+            {} if side is None else maps_by_layer(side, schema, flat_layer) for side in label_map
+        )
         return gold, predicted
-    raise InputError(f"{spell_option('label_map', label_map)}: expected the name of a map in the schema, a map, or a pair of maps (gold, predicted)")
+    raise InputError(
+        f"{spell_option('label_map', label_map)}: expected the name of a map in the schema, a map,"
+        " or a pair of maps (gold, predicted)"
+    )
 
 
 def _keep_labels(label_map: LabelMap, kept: Sequence[str]) -> dict[str, str | None]:
@@ -197,8 +254,14 @@ def _keep_labels(label_map: LabelMap, kept: Sequence[str]) -> dict[str, str | No
     return applied
 
 
-def maps_by_layer(label_map: str | LabelMap | Mapping[str, LabelMap], schema: Schema | None, flat_layer: str = "entities") -> dict[str, LabelMap]:
-    """Label maps keyed by layer: from the name of one in the schema, from a flat map, which is of `flat_layer`, or as given."""
+def maps_by_layer(
+    label_map: str | LabelMap | Mapping[str, LabelMap],
+    schema: Schema | None,
+    flat_layer: str = "entities",
+) -> dict[str, LabelMap]:
+    """Label maps keyed by layer: from the name of one in the schema, from a flat map, which is of
+    `flat_layer`, or as given.
+    """
     if isinstance(label_map, str):
         known = schema.label_maps if schema else {}
         if label_map not in known:
@@ -206,17 +269,25 @@ def maps_by_layer(label_map: str | LabelMap | Mapping[str, LabelMap], schema: Sc
         return dict(known[label_map])
     for label, value in label_map.items():
         if not isinstance(label, str) or not (_is_new_label(value) or isinstance(value, Mapping)):
-            raise InputError(f"label_map: {shown(label)}: {shown(value)}: expected a label, or None to drop it")
+            raise InputError(
+                f"label_map: {shown(label)}: {shown(value)}: expected a label, or None to drop it"
+            )
     if not all(isinstance(value, Mapping) for value in label_map.values()):
         if layers := [label for label, value in label_map.items() if isinstance(value, Mapping)]:
-            raise InputError(f"label_map: {shown(layers[0])} has a map of its own while other keys have a label: expected one map, or a map for each layer")
+            raise InputError(
+                f"label_map: {shown(layers[0])} has a map of its own while other keys have a label:"
+                " expected one map, or a map for each layer"
+            )
         return {flat_layer: label_map} if label_map else {}  # type: ignore[dict-item]
     for layer, each in label_map.items():
         if layer not in LAYERS_WITH_MAPS:
             raise UnknownName("layer", layer, LAYERS_WITH_MAPS, within="label_map")
         for label, value in each.items():  # type: ignore[union-attr]
             if not isinstance(label, str) or not _is_new_label(value):
-                raise InputError(f"label_map: {layer}: {shown(label)}: {shown(value)}: expected a label, or None to drop it")
+                raise InputError(
+                    f"label_map: {layer}: {shown(label)}: {shown(value)}: expected a label, or None"
+                    " to drop it"
+                )
     return {layer: each for layer, each in label_map.items() if each}  # type: ignore[misc]
 
 
@@ -231,7 +302,13 @@ def encode_label_map(label_map: LabelMapOption) -> dict[str, Any] | None:
     if isinstance(label_map, str):
         return {"kind": "name", "value": label_map}
     if isinstance(label_map, Mapping):
-        return {"kind": "map", "value": {key: dict(value) if isinstance(value, Mapping) else value for key, value in label_map.items()}}
+        return {
+            "kind": "map",
+            "value": {
+                key: dict(value) if isinstance(value, Mapping) else value
+                for key, value in label_map.items()
+            },
+        }
     return {"kind": "pair", "value": [encode_label_map(side) for side in label_map]}
 
 
@@ -240,19 +317,28 @@ def decode_label_map(encoded: Mapping[str, Any] | None) -> LabelMapOption:
     if encoded is None:
         return None
     value: Any = encoded["value"]
-    return (decode_label_map(value[0]), decode_label_map(value[1])) if encoded["kind"] == "pair" else value
+    return (
+        (decode_label_map(value[0]), decode_label_map(value[1]))
+        if encoded["kind"] == "pair"
+        else value
+    )
 
 
 def parse_labels(text: str) -> list[str]:
     """The labels of a text such as PER,LOC. Raises InputError where there is none."""
     labels = [label.strip() for label in text.split(",")]
     if not all(labels):
-        raise InputError(f"--labels {shown(text)}: expected labels with commas between them, such as PER,LOC")
+        raise InputError(
+            f"--labels {shown(text)}: expected labels with commas between them, such as PER,LOC"
+        )
     return labels
 
 
 def parse_label_map(text: str) -> LabelMapOption:
-    """The label map of a text: person=PER,org=ORG,*= · FILE.json · the name of a map in the schema. Raises InputError where it is none of them."""
+    """The label map of a text: person=PER,org=ORG,*= · FILE.json · the name of a map in the schema.
+
+    Raises InputError where it is none of them.
+    """
     if text.endswith(".json"):
         return _load_label_map(Path(text))
     if "=" not in text:
@@ -261,7 +347,10 @@ def parse_label_map(text: str) -> LabelMapOption:
     for part in text.split(","):
         label, equals, new = (each.strip() for each in part.partition("="))
         if not label or not equals:
-            raise InputError(f"--label-map {shown(text)}: {shown(part)}: expected LABEL=NEW, or LABEL= to drop it; labels with commas or = go into FILE.json")
+            raise InputError(
+                f"--label-map {shown(text)}: {shown(part)}: expected LABEL=NEW, or LABEL= to drop"
+                " it; labels with commas or = go into FILE.json"
+            )
         if label in label_map:
             raise InputError(f"--label-map {shown(text)}: {shown(label)} is named twice")
         label_map[label] = new or None
@@ -275,12 +364,21 @@ def _load_label_map(path: Path) -> LabelMapOption:
     except OSError as error:
         raise InputError(f"--label-map {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"--label-map {path}: not valid JSON: {shorten(str(error), 200)}") from None
+        raise InputError(
+            f"--label-map {path}: not valid JSON: {shorten(str(error), 200)}"
+        ) from None
     if isinstance(loaded, dict):
         return loaded
-    if isinstance(loaded, list) and len(loaded) == 2 and all(side is None or isinstance(side, dict) for side in loaded):
+    if (
+        isinstance(loaded, list)
+        and len(loaded) == 2
+        and all(side is None or isinstance(side, dict) for side in loaded)
+    ):
         return loaded[0], loaded[1]
-    raise InputError(f'--label-map {path}: expected an object such as {{"person": "PER", "*": null}}, or a list of two (gold, predicted)')
+    raise InputError(
+        f'--label-map {path}: expected an object such as {{"person": "PER", "*": null}}, or a list'
+        " of two (gold, predicted)"
+    )
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -293,8 +391,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def format_label_map(label_map: Mapping[str, str | None]) -> str | None:
-    """A flat label map as --label-map takes it; None where a label holds a character that only a JSON file can hold."""
-    if any(set(",=") & set(label) or (new and "," in new) or label != label.strip() for label, new in label_map.items()):
+    """A flat label map as --label-map takes it; None where a label holds a character that only a
+    JSON file can hold.
+    """
+    if any(
+        set(",=") & set(label) or (new and "," in new) or label != label.strip()
+        for label, new in label_map.items()
+    ):
         return None
     text = ",".join(f"{label}={new or ''}" for label, new in label_map.items())
     return None if text.endswith(".json") else text
@@ -303,7 +406,11 @@ def format_label_map(label_map: Mapping[str, str | None]) -> str | None:
 def _labels_in_signature(labels: Sequence[str]) -> str:
     joined = "+".join(labels)
     is_plain = not any(set("|+:@") & set(label) or len(label.split()) != 1 for label in labels)
-    return joined if is_plain and len(joined) <= MAX_SIGNATURE_LABELS else f"{len(labels)}@{_digest(list(labels))}"
+    return (
+        joined
+        if is_plain and len(joined) <= MAX_SIGNATURE_LABELS
+        else f"{len(labels)}@{_digest(list(labels))}"
+    )
 
 
 def _digest(value: object) -> str:

@@ -1,13 +1,15 @@
 """What is compared? A layer says which items a document holds: a label on a span, under a head.
 
-Items under different heads never match, whatever the scheme. Layers are read for many documents at once and hand out the
-annotations themselves, so that nothing is made for an item between the document and the columns of numbers.
+Items under different heads never match, whatever the scheme. Layers are read for many documents at
+once and hand out the annotations themselves, so that nothing is made for an item between the
+document and the columns of numbers.
 
 To score something new, write its function and give it a line in LAYERS.
 
-Conventions and departures: `triggers`, `arguments` and `attached-arguments` are sets, formed after the scheme's projection
-(Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets one prediction answer several gold items, and DyGIE++ keeps one type
-for a trigger; neither is done here. Citron (Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
+Conventions and departures: `triggers`, `arguments` and `attached-arguments` are sets, formed after
+the scheme's projection (Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets one prediction
+answer several gold items, and DyGIE++ keeps one type for a trigger; neither is done here. Citron
+(Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
 """
 
 from __future__ import annotations
@@ -21,15 +23,18 @@ from evalkit.chunk import Placed, entities_of
 from evalkit.document import PARTS, Document, Fragments, ranges
 from evalkit.text import tokens
 
-Maps = Mapping[str, Any]  # layer of the map to what has .get(label, label): see label_maps.LabelMapper
+Maps = Mapping[
+    str, Any
+]  # layer of the map to what has .get(label, label): see label_maps.LabelMapper
 
 
 @dataclass(frozen=True)
 class Items:
     """The items of a block of documents, document after document.
 
-    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`: what has start, end and
-    fragments. `heads`: none, if all are under one. `dropped`: how many labels are None.
+    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`:
+    what has start, end and fragments. `heads`: none, if all are under one. `dropped`: how many
+    labels are None.
     """
 
     counts: list[int]
@@ -53,7 +58,9 @@ def _made(each: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, headed: bool =
     flat = list(chain.from_iterable(each))
     labels = [label for label, _, _ in flat]
     heads = [head for _, _, head in flat] if headed else None
-    return Items(list(map(len, each)), labels, [span for _, span, _ in flat], heads, labels.count(None))
+    return Items(
+        list(map(len, each)), labels, [span for _, span, _ in flat], heads, labels.count(None)
+    )
 
 
 def _mapped(maps: Maps, layer: str, label: Any) -> Any:
@@ -100,14 +107,26 @@ def _touched(words: Sequence[tuple[int, int]], pieces: Fragments) -> Iterable[tu
 
 
 def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
-    return _made([[(_mapped(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()] for document in documents], headed=False)
+    return _made(
+        [
+            [(_mapped(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
+            for document in documents
+        ],
+        headed=False,
+    )
 
 
 def _realis(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each trigger whose realis is said, labelled with it; a dropped event type takes its realis with it."""
+    """Each trigger whose realis is said, labelled with it; a dropped event type takes its realis
+    with it.
+    """
     return _made(
         [
-            [(_with_type(maps, e, _mapped(maps, "realis", e.realis)), e.trigger, None) for e in document.events or () if e.realis is not None]
+            [
+                (_with_type(maps, e, _mapped(maps, "realis", e.realis)), e.trigger, None)
+                for e in document.events or ()
+                if e.realis is not None
+            ]
             for document in documents
         ],
         headed=False,
@@ -125,31 +144,50 @@ def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
 
 
 def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument under the type and the very trigger of its event (TextEE's Arg-I+ and Arg-C+)."""
-    return _of_arguments(documents, maps, lambda event: (_mapped(maps, "triggers", event.label), ranges(event.trigger)))
+    """Each argument under the type and trigger of its event (TextEE's Arg-I+ and Arg-C+)."""
+    return _of_arguments(
+        documents,
+        maps,
+        lambda event: (_mapped(maps, "triggers", event.label), ranges(event.trigger)),
+    )
 
 
-def _of_arguments(documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]) -> Items:
+def _of_arguments(
+    documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]
+) -> Items:
     return _made(
         [
-            [(_with_type(maps, e, _mapped(maps, "arguments", a.role)), a, head(e)) for e in document.events or () for a in e.arguments]
+            [
+                (_with_type(maps, e, _mapped(maps, "arguments", a.role)), a, head(e))
+                for e in document.events or ()
+                for a in e.arguments
+            ]
             for document in documents
         ]
     )
 
 
-def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
+# Parts have no map
+def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each source, cue and content, labelled as what it is and under a head of its own."""
     return _made(
         [
-            [(part, span, part) for a in document.attributions or () for part in PARTS if (span := getattr(a, part)) is not None]
+            [
+                (part, span, part)
+                for a in document.attributions or ()
+                for part in PARTS
+                if (span := getattr(a, part)) is not None
+            ]
             for document in documents
         ]
     )
 
 
-def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
-    """The same, in a group for each attribution: (document id, index). counting.py joins the groups of paired attributions."""
+# Parts have no map
+def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
+    """The same, in a group for each attribution: (document id, index). counting.py joins the groups
+    of paired attributions.
+    """
     return _made(
         [
             [
@@ -163,14 +201,23 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
     )
 
 
-def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001 - parts have no map
+# Parts have no map
+def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each attribution whole."""
-    return _made([[("attribution", _whole(a), None) for a in document.attributions or ()] for document in documents], headed=False)
+    return _made(
+        [
+            [("attribution", _whole(a), None) for a in document.attributions or ()]
+            for document in documents
+        ],
+        headed=False,
+    )
 
 
 def _whole(attribution: Any) -> Piece:
     """All parts of an attribution as one span, with the parts beside it."""
-    parts = tuple(None if (span := getattr(attribution, part)) is None else ranges(span) for part in PARTS)
+    parts = tuple(
+        None if (span := getattr(attribution, part)) is None else ranges(span) for part in PARTS
+    )
     pieces = sorted(chain.from_iterable(part for part in parts if part))
     return Piece(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
 
@@ -189,21 +236,36 @@ def _attribution_of_each(document: Document) -> Iterable[int]:
 
 def _entity_of_each_token(document: Document) -> Iterable[int]:
     words = tokens(document.text)
-    return (index for index, entity in enumerate(document.entities or ()) for _ in _touched(words, ranges(entity)))
+    return (
+        index
+        for index, entity in enumerate(document.entities or ())
+        for _ in _touched(words, ranges(entity))
+    )
 
 
 def _attribution_of_each_part(document: Document) -> Iterable[int]:
-    return (index for index, attribution in enumerate(document.attributions or ()) for _ in range(_parts_of(attribution)))
+    return (
+        index
+        for index, attribution in enumerate(document.attributions or ())
+        for _ in range(_parts_of(attribution))
+    )
 
 
-def _marked(marks: str, many: Callable[[Any], int] = lambda _: 1) -> Callable[[Document], Iterable[float | None]]:
+def _marked(
+    marks: str, many: Callable[[Any], int] = lambda _: 1
+) -> Callable[[Document], Iterable[float | None]]:
     """The score of each item: of the annotation that it comes from, which makes so `many`."""
-    return lambda document: chain.from_iterable([mark.score] * many(mark) for mark in getattr(document, marks) or ())
+    return lambda document: chain.from_iterable(
+        [mark.score] * many(mark) for mark in getattr(document, marks) or ()
+    )
 
 
 def _token_scores(document: Document) -> Iterable[float | None]:
     words = tokens(document.text)
-    return chain.from_iterable([entity.score] * len(list(_touched(words, ranges(entity)))) for entity in document.entities or ())
+    return chain.from_iterable(
+        [entity.score] * len(list(_touched(words, ranges(entity))))
+        for entity in document.entities or ()
+    )
 
 
 def _argument_scores(document: Document) -> Iterable[float | None]:
@@ -221,11 +283,13 @@ ALL = ("strict", "exact", "partial", "type", "characters")
 class Layer:
     """A line of LAYERS.
 
-    `marks`: the annotations of a document that the layer is made of. `items`: the function that lists its items. `owners`: for
-    each item, the index of the annotation that it comes from; None for a layer that is a set, in which equal items count once,
-    duplicates included. `scores`: the score of each item, in the same order. `schemes`: those that the layer offers.
-    `attached`: its groups are attributions, to be joined where attributions are paired. `whole`: its spans have parts.
-    `keeps_equal_items`: items that are equal, but come from annotations which are no duplicates, count each.
+    `marks`: the annotations of a document that the layer is made of. `items`: the function that
+    lists its items. `owners`: for each item, the index of the annotation that it comes from; None
+    for a layer that is a set, in which equal items count once, duplicates included. `scores`: the
+    score of each item, in the same order. `schemes`: those that the layer offers. `attached`: its
+    groups are attributions, to be joined where attributions are paired. `whole`: its spans have
+    parts. `keeps_equal_items`: items that are equal, but come from annotations which are no
+    duplicates, count each.
     """
 
     marks: str
@@ -244,12 +308,18 @@ class Layer:
 
 
 LAYERS = {
-    "entities": Layer("entities", _entities, _entity_of_each, _marked("entities"), keeps_equal_items=True),
+    "entities": Layer(
+        "entities", _entities, _entity_of_each, _marked("entities"), keeps_equal_items=True
+    ),
     "triggers": Layer("events", _triggers, None, _marked("events")),
     "arguments": Layer("events", _arguments, None, _argument_scores),
     "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
-    "realis": Layer("events", _realis, _event_of_each_realis, _marked("events", lambda e: e.realis is not None)),
-    "attributions": Layer("attributions", _attributions, _attribution_of_each_part, _marked("attributions", _parts_of)),
+    "realis": Layer(
+        "events", _realis, _event_of_each_realis, _marked("events", lambda e: e.realis is not None)
+    ),
+    "attributions": Layer(
+        "attributions", _attributions, _attribution_of_each_part, _marked("attributions", _parts_of)
+    ),
     "attached-attributions": Layer(
         "attributions",
         _attached_attributions,
@@ -259,7 +329,13 @@ LAYERS = {
         keeps_equal_items=True,
     ),
     "attribution-relations": Layer(
-        "attributions", _relations, _attribution_of_each, _marked("attributions"), ("strict", "type"), whole=True, keeps_equal_items=True
+        "attributions",
+        _relations,
+        _attribution_of_each,
+        _marked("attributions"),
+        ("strict", "type"),
+        whole=True,
+        keeps_equal_items=True,
     ),
     "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
 }

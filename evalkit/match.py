@@ -1,21 +1,24 @@
 """Which predicted item answers which gold item? Columns in, pairs of rows out.
 
-The score of a scheme is the largest total credit that one-to-one pairs can have; see metrics.py for what may be a pair.
+The score of a scheme is the largest total credit that one-to-one pairs can have; see metrics.py for
+what may be a pair.
 
-* **strict**, **exact**: same-span pairs. Under one span the largest number is the smaller of the two counts; nothing is searched.
-* **type**: the largest matching of overlapping items under one label.
-* **partial**: same-span pairs first, then the largest matching of overlapping items among the rest (fixing the same-span
+* **strict**, **exact**: same-span pairs. Under one span the largest number is the smaller of the
+two counts; nothing is searched. * **type**: the largest matching of overlapping items under one
+label. * **partial**: same-span pairs first, then the largest matching of overlapping items among
+the rest (fixing the same-span
   pairs loses nothing, since 1 ≥ ½ + ½).
 
-A largest matching of contiguous spans is found by a sweep: go through both sides by (end, start, label); each free item
-takes the first free overlapping item of the other side in that order. No item that came before can still be free and
-overlap, so every candidate holds the last character of the item at hand, and the one that ends first is the one whose
-loss hurts least. Time is n log n, and no list of overlaps is ever made. Items whose overlaps involve a discontinuous span
-go through scipy's Hopcroft–Karp, one connected component at a time.
+A largest matching of contiguous spans is found by a sweep: go through both sides by (end, start,
+label); each free item takes the first free overlapping item of the other side in that order. No
+item that came before can still be free and overlap, so every candidate holds the last character of
+the item at hand, and the one that ends first is the one whose loss hurts least. Time is n log n,
+and no list of overlaps is ever made. Items whose overlaps involve a discontinuous span go through
+scipy's Hopcroft–Karp, one connected component at a time.
 
-Departures: nervaluate 1.2.1 and others take the first match in the order of the input, so that their counts depend on it and
-may be lower; eval4ner lets one item answer many.
-The pairs are deterministic, and the same when gold and prediction change places or the input is in another order.
+Departures: nervaluate 1.2.1 and others take the first match in the order of the input, so that
+their counts depend on it and may be lower; eval4ner lets one item answer many. The pairs are
+deterministic, and the same when gold and prediction change places or the input is in another order.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ from evalkit.columns import Columns, Ints, Mask, Packed, Parts, joined, pack, ra
 from evalkit.document import Fragments
 from evalkit.errors import InputError
 
-MOST_OVERLAPS = 20_000_000  # between discontinuous spans of one block; beyond it the answer would take minutes
+MOST_OVERLAPS = (
+    20_000_000  # between discontinuous spans of one block; beyond it the answer would take minutes
+)
 
 
 class Pairs(NamedTuple):
@@ -43,14 +48,19 @@ class Pairs(NamedTuple):
 
     def and_also(self, other: Pairs) -> Pairs:
         """Both lists, one after the other."""
-        return Pairs(np.concatenate([self.gold, other.gold]), np.concatenate([self.predicted, other.predicted]))
+        return Pairs(
+            np.concatenate([self.gold, other.gold]),
+            np.concatenate([self.predicted, other.predicted]),
+        )
 
 
 NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 class Answers(NamedTuple):
-    """The pairs of a scheme by what they are worth: 1, ½, and nothing (an overlap that is wrong: MUC's incorrect)."""
+    """The pairs of a scheme by what they are worth: 1, ½, and nothing (an overlap that is wrong:
+    MUC's incorrect).
+    """
 
     full: Pairs
     half: Pairs
@@ -59,10 +69,12 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True)
 class Matching:
-    """Two sides of a block, and the pairs between them; each list is found when it is first asked for.
+    """Two sides of a block, and the pairs between them; each list is found when it is first asked
+    for.
 
-    `rank[label]` is the place of a label's name in the order of names; `pieces[code]` are the ranges of a discontinuous span.
-    Rows of a side may be equal: two annotations whose labels a label map makes the same.
+    `rank[label]` is the place of a label's name in the order of names; `pieces[code]` are the
+    ranges of a discontinuous span. Rows of a side may be equal: two annotations whose labels a
+    label map makes the same.
     """
 
     gold: Columns
@@ -75,21 +87,33 @@ class Matching:
         """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
         if scheme == "partial":  # leaves nothing over that overlaps
             return Answers(self._same_span, self._halves, NONE)
-        full = {"strict": lambda: self._strict, "exact": lambda: self._same_span, "type": lambda: self._typed}[scheme]()
+        full = {
+            "strict": lambda: self._strict,
+            "exact": lambda: self._same_span,
+            "type": lambda: self._typed,
+        }[scheme]()
         return Answers(full, NONE, self._left_over(scheme, full) if wrong else NONE)
 
     def _left_over(self, scheme: str, full: Pairs) -> Pairs:
-        """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among all that remains."""
+        """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among
+        all that remains.
+        """
         if scheme == "exact":
             return self._halves
-        gold, predicted = _left(len(self.gold), full.gold), _left(len(self.predicted), full.predicted)
+        gold, predicted = (
+            _left(len(self.gold), full.gold),
+            _left(len(self.predicted), full.predicted),
+        )
         more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         same_span = Pairs(gold[more.gold], predicted[more.predicted])
         return same_span.and_also(self._overlaps_without(full.and_also(same_span)))
 
     @cached_property
     def _both(self) -> Columns:
-        both = {name: joined(self.gold, self.predicted, name) for name in ("document", "label", "head", "start", "end", "fragments")}
+        both = {
+            name: joined(self.gold, self.predicted, name)
+            for name in ("document", "label", "head", "start", "end", "fragments")
+        }
         return Columns(**both)
 
     @cached_property
@@ -100,7 +124,9 @@ class Matching:
 
     @cached_property
     def _by_label(self) -> Ints:
-        """All rows by (head, label, start, end): one sort for the strict pairs and for the overlaps under one label."""
+        """All rows by (head, label, start, end): one sort for the strict pairs and for the overlaps
+        under one label.
+        """
         return self._keys.order()
 
     @cached_property
@@ -123,8 +149,11 @@ class Matching:
 
     @cached_property
     def _same_span(self) -> Pairs:
-        """The strict pairs, then what is left of one span paired in the order of the labels' names."""
-        gold, predicted = _left(len(self.gold), self._strict.gold), _left(len(self.predicted), self._strict.predicted)
+        """The strict pairs, then the rest of each span paired in the order of the label names."""
+        gold, predicted = (
+            _left(len(self.gold), self._strict.gold),
+            _left(len(self.predicted), self._strict.predicted),
+        )
         more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         return self._strict.and_also(Pairs(gold[more.gold], predicted[more.predicted]))
 
@@ -138,15 +167,22 @@ class Matching:
 
     def _overlaps_without(self, taken: Pairs) -> Pairs:
         """The largest matching by overlap, whatever the labels, of the rows that are in no pair."""
-        gold, predicted = _left(len(self.gold), taken.gold), _left(len(self.predicted), taken.predicted)
+        gold, predicted = (
+            _left(len(self.gold), taken.gold),
+            _left(len(self.predicted), taken.predicted),
+        )
         if not len(gold) or not len(predicted):
             return NONE
         rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
-        found = self._overlapping(rest, len(gold), None, pack(rest.head, rest.start, rest.end - rest.start).order())
+        found = self._overlapping(
+            rest, len(gold), None, pack(rest.head, rest.start, rest.end - rest.start).order()
+        )
         return Pairs(gold[found.gold], predicted[found.predicted])
 
     def _overlapping(self, both: Columns, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
-        """The largest matching of overlapping rows under one head (and label); `order` has them by head, label, start."""
+        """The largest matching of overlapping rows under one head (and label); `order` has them by
+        head, label, start.
+        """
         if not len(order):
             return NONE
         line = _on_one_line(both, label, order)
@@ -154,7 +190,11 @@ class Matching:
         ends = np.append(begins[1:], len(order))
         sizes = ends - begins
         golds = _counted(order < n_gold, begins, ends)
-        broken = _counted(both.fragments[order] > 0, begins, ends) > 0 if both.fragments.any() else np.zeros(len(begins), bool)
+        broken = (
+            _counted(both.fragments[order] > 0, begins, ends) > 0
+            if both.fragments.any()
+            else np.zeros(len(begins), bool)
+        )
         lonely = (golds == 1) & (sizes == 2) & ~broken
         at = begins[lonely]
         simple = _split(order[at], order[at + 1], n_gold)
@@ -172,18 +212,24 @@ class Matching:
         return found
 
     def _broken(self, both: Columns, rows: Ints, n_gold: int) -> Pairs:
-        """The largest matching of one component that holds discontinuous spans, or spans with parts."""
+        """The largest matching of one component that holds discontinuous spans, or spans with
+        parts.
+        """
         spans: tuple[list[Spanned], list[Spanned]] = ([], [])
         for row in rows.tolist():
             shape = int(both.fragments[row])
             pieces = self.pieces[shape] or ((int(both.start[row]), int(both.end[row])),)
-            spans[row >= n_gold].append(Spanned(pieces, self.parts[shape], int(self.rank[both.label[row]]), row))
+            spans[row >= n_gold].append(
+                Spanned(pieces, self.parts[shape], int(self.rank[both.label[row]]), row)
+            )
         gold, predicted = _hopcroft_karp(*(sorted(side, key=Spanned.place) for side in spans))
         return Pairs(np.array(gold, np.int64), np.array(predicted, np.int64) - n_gold)
 
 
 class Line(NamedTuple):
-    """Rows in order along one line on which groups never meet: rows overlap there if they do and are of one group."""
+    """Rows in order along one line on which groups never meet: rows overlap there if they do and
+    are of one group.
+    """
 
     start: Ints
     end: Ints
@@ -196,7 +242,9 @@ def _left(n: int, taken: Ints) -> Ints:
 
 
 def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
-    """Rows with one span and head: the first label by name of the one side with the first of the other, and so on."""
+    """Rows with one span and head: the first label by name of the one side with the first of the
+    other, and so on.
+    """
     if not len(gold) or not len(predicted):
         return NONE
     both = {name: joined(gold, predicted, name) for name in ("head", "start", "end", "fragments")}
@@ -212,7 +260,10 @@ def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
 
 
 def _nth_with_nth_of_key(ordered: Ints, order: Ints, n_gold: int) -> Pairs:
-    """Of the rows with one key the first of gold with the first of the prediction, and so on. `ordered`: the keys in the order of `order`."""
+    """Of the rows with one key the first of gold with the first of the prediction, and so on.
+
+    `ordered`: the keys in the order of `order`.
+    """
     side = (order >= n_gold).astype(np.int64)
     new = runs(ordered) | runs(side)
     positions = np.arange(len(order))
@@ -229,7 +280,13 @@ def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
     headed = both.head.any()
     if label is None and not headed:
         return Line(start, end)
-    group = both.head[order] if label is None else pack(both.head, label).key[order] if headed else label[order]
+    group = (
+        both.head[order]
+        if label is None
+        else pack(both.head, label).key[order]
+        if headed
+        else label[order]
+    )
     if group[0] == group[-1]:
         return Line(start, end)
     nth, low, high = group, int(start.min()), int(end.max())
@@ -267,10 +324,14 @@ def _members(component: Ints, wanted: Mask) -> list[Ints]:
     return np.split(places, np.flatnonzero(runs(component[places]))[1:]) if len(places) else []
 
 
-def _first_of_star(line: Line, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints) -> Pairs:
-    """The pair of each component in which one side has one row: that with the first row by (end, start, label) that overlaps it.
+def _first_of_star(
+    line: Line, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints
+) -> Pairs:
+    """The pair of each component in which one side has one row: that with the first row by (end,
+    start, label) that overlaps it.
 
-    It is the pair that the sweep would make; most components that are more than a pair are of this kind.
+    It is the pair that the sweep would make; most components that are more than a pair are of this
+    kind.
     """
     places = np.flatnonzero(alone[component])
     if not len(places):
@@ -281,7 +342,8 @@ def _first_of_star(line: Line, order: Ints, component: Ints, alone: Mask, n_gold
     sizes = np.diff(np.append(begins, len(nth)))
     of = np.repeat(np.arange(len(begins)), sizes)
     single = is_gold == (np.add.reduceat(is_gold.astype(np.int64), begins) == 1)[of]
-    # Where both sides have one row the component is a pair and not here, but a side of one may face one of many golds: the first single is it.
+    # Where both sides have one row the component is a pair and not here, but a side of one may face
+    # one of many golds: the first single is it.
     center = np.flatnonzero(single)
     overlapping = (start < end[center][of]) & (end > start[center][of]) & ~single
     among = np.flatnonzero(overlapping)
@@ -300,8 +362,15 @@ def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pa
     by_end = np.lexsort((rows, rank[rows], start, end))
     starts, ends, names = start[by_end].tolist(), end[by_end].tolist(), rows[by_end]
     sides = (names >= n_gold).astype(np.int64).tolist()
-    by_start = [[n for n in np.argsort(start[by_end], kind="stable").tolist() if sides[n] == side] for side in (0, 1)]
-    entered, waiting, taken = [0, 0], ([], []), [False] * len(rows)  # type: tuple[list[int], tuple[list[int], list[int]], list[bool]]
+    by_start = [
+        [n for n in np.argsort(start[by_end], kind="stable").tolist() if sides[n] == side]
+        for side in (0, 1)
+    ]
+    entered, waiting, taken = (
+        [0, 0],
+        ([], []),
+        [False] * len(rows),
+    )  # type: tuple[list[int], tuple[list[int], list[int]], list[bool]]
     found: tuple[list[int], list[int]] = ([], [])
     for n, (here, last) in enumerate(zip(sides, ends)):
         if taken[n]:
@@ -323,7 +392,9 @@ def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pa
 
 
 class Spanned(NamedTuple):
-    """A row of a component: its ranges, those of its parts if it has any, its label's place by name, and the row."""
+    """A row of a component: its ranges, those of its parts if it has any, its label's place by
+    name, and the row.
+    """
 
     pieces: Fragments
     parts: Parts
@@ -337,9 +408,12 @@ class Spanned(NamedTuple):
 
 def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[int], list[int]]:
     """The rows that answer each other, each side in order; see `Matching._broken`."""
-    if [item.place() for item in gold] == [item.place() for item in predicted]:  # each is answered by its equal
+    if [item.place() for item in gold] == [
+        item.place() for item in predicted
+    ]:  # each is answered by its equal
         return [item.row for item in gold], [item.row for item in predicted]
-    # The side that sorts first is searched from, so that the pairs stay the same when the sides change places.
+    # The side that sorts first is searched from, so that the pairs stay the same when the sides
+    # change places.
     if [item.place() for item in predicted] < [item.place() for item in gold]:
         return _hopcroft_karp(predicted, gold)[::-1]
     edges = _edges(gold, predicted)
@@ -351,21 +425,33 @@ def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
-    graph = csr_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(len(gold), len(predicted)))
-    answer = [(n, m) for n, m in enumerate(maximum_bipartite_matching(graph, perm_type="column")) if m >= 0]
+    graph = csr_array(
+        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])),
+        shape=(len(gold), len(predicted)),
+    )
+    answer = [
+        (n, m)
+        for n, m in enumerate(maximum_bipartite_matching(graph, perm_type="column"))
+        if m >= 0
+    ]
     return [gold[n].row for n, _ in answer], [predicted[m].row for _, m in answer]
 
 
 def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
-    """The pairs of spans that share a character (in every part, where they have parts), as places in one and other."""
-    (n, start, end), (m, first, last) = ((np.array(column, np.int64) for column in zip(*_flat(side))) for side in (one, other))
+    """The pairs of spans that share a character (in every part, where they have parts), as places
+    in one and other.
+    """
+    (n, start, end), (m, first, last) = (
+        (np.array(column, np.int64) for column in zip(*_flat(side))) for side in (one, other)
+    )
     by_start = np.argsort(first, kind="stable")
     m, first, last = m[by_start], first[by_start], last[by_start]
     low = np.searchsorted(np.maximum.accumulate(last), start, side="right")
     many = np.maximum(np.searchsorted(first, end, side="left") - low, 0)
     if many.sum() > MOST_OVERLAPS:
         raise InputError(
-            f"{many.sum():,} overlaps with discontinuous spans in one document: over {MOST_OVERLAPS:,} they are not matched; score strict or exact"
+            f"{many.sum():,} overlaps with discontinuous spans in one document: over"
+            f" {MOST_OVERLAPS:,} they are not matched; score strict or exact"
         )
     of = np.repeat(np.arange(len(n)), many)
     to = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + low[of]
@@ -373,7 +459,9 @@ def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
     found = np.unique(np.stack([n[of[true]], m[to[true]]], axis=1), axis=0)
     if not one[0].parts:
         return found
-    kept = [pair for pair in found.tolist() if _in_every_part(one[pair[0]].parts, other[pair[1]].parts)]
+    kept = [
+        pair for pair in found.tolist() if _in_every_part(one[pair[0]].parts, other[pair[1]].parts)
+    ]
     return np.array(kept, np.int64).reshape(-1, 2)
 
 
@@ -384,6 +472,10 @@ def _flat(spans: Sequence[Spanned]) -> list[tuple[int, int, int]]:
 def _in_every_part(one: Parts, other: Parts) -> bool:
     """Whether all parts share a character; a part that is missing answers only a missing one."""
     return all(
-        a is b if a is None or b is None else any(start < last and first < end for start, end in a for first, last in b)
+        (
+            a is b
+            if a is None or b is None
+            else any(start < last and first < end for start, end in a for first, last in b)
+        )
         for a, b in zip(one, other)
     )

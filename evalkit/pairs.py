@@ -1,4 +1,6 @@
-"""Who answers whom? The pairs of a block under a metric, item by item, for error analysis and explanation.
+"""Who answers whom?
+
+The pairs of a block under a metric, item by item, for error analysis and explanation.
 
     correct, partial   answered, with credit 1 or ½
     incorrect          a gold and a predicted item that overlap, without credit
@@ -37,7 +39,7 @@ class Item(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A gold item and the predicted item that answers it; one of the two where the other is None."""
+    """A gold item and its predicted item; one of them is None where there is no match."""
 
     document: str
     kind: str
@@ -48,34 +50,73 @@ class Pair(NamedTuple):
 KINDS = ("correct", "partial", "incorrect")
 
 
-def pairs_of(block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Codes) -> Iterator[Pair]:
+def pairs_of(
+    block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Codes
+) -> Iterator[Pair]:
     """The pairs of a block, in the order of the text."""
-    scores = tuple([score for document in side for score in LAYERS[metric.layer].scores(document)] for side in documents)
+    scores = tuple(
+        [score for document in side for score in LAYERS[metric.layer].scores(document)]
+        for side in documents
+    )
     texts = [document.text for document in documents[0]]
-    yield from _pairs_of_items(block, metric, [document.id for document in documents[0]], Shown(block, metric, [len(text) for text in texts], list(labels), scores, texts))
+    yield from _pairs_of_items(
+        block,
+        metric,
+        [document.id for document in documents[0]],
+        Shown(block, metric, [len(text) for text in texts], list(labels), scores, texts),
+    )
 
 
-def pairs_of_spans(block: Block, metric: Metric, lengths: Sequence[int], labels: Codes) -> Iterator[Pair]:
-    """The pairs of a block of tags or bare spans; items have no text and no score. lengths: how far the spans of each document reach."""
-    yield from _pairs_of_items(block, metric, [unit.document for unit in block.layout.units], Shown(block, metric, lengths, list(labels)))
+def pairs_of_spans(
+    block: Block, metric: Metric, lengths: Sequence[int], labels: Codes
+) -> Iterator[Pair]:
+    """The pairs of a block of tags or bare spans; items have no text and no score. lengths: how far
+    the spans of each document reach.
+    """
+    yield from _pairs_of_items(
+        block,
+        metric,
+        [unit.document for unit in block.layout.units],
+        Shown(block, metric, lengths, list(labels)),
+    )
 
 
-def _pairs_of_items(block: Block, metric: Metric, ids: Sequence[str], items: Shown) -> Iterator[Pair]:
+def _pairs_of_items(
+    block: Block, metric: Metric, ids: Sequence[str], items: Shown
+) -> Iterator[Pair]:
     if metric.scheme == "characters":
         raise InputError(f"{metric}: characters are compared as sets and make no pairs")
     block = block.under(metric.scheme)
     answers = block.matching.answers(metric.scheme)
     found: list[tuple[int, str, Item | None, Item | None]] = []
     for kind, pairs in zip(KINDS, answers):
-        found += [(items.document(block.gold, g), kind, items.gold(g), items.predicted(p)) for g, p in zip(*pairs)]
-    found += [(items.document(block.gold, g), "missing", items.gold(g), None) for g in _free(block.gold, [pairs.gold for pairs in answers])]
+        found += [
+            (items.document(block.gold, g), kind, items.gold(g), items.predicted(p))
+            for g, p in zip(*pairs)
+        ]
+    found += [
+        (items.document(block.gold, g), "missing", items.gold(g), None)
+        for g in _free(block.gold, [pairs.gold for pairs in answers])
+    ]
     said = _free(block.predicted, [pairs.predicted for pairs in answers])
-    found += [(items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said]
+    found += [
+        (items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said
+    ]
     copies = block.predicted.copies
-    found += [(int(copies.document[row]), "duplicate", None, items.copy(row)) for row in range(len(copies))]
+    found += [
+        (int(copies.document[row]), "duplicate", None, items.copy(row))
+        for row in range(len(copies))
+    ]
     places = {id: n for n, id in enumerate(ids)}
     for unit, label, _ in block.predicted.unplaced:
-        found.append((places[block.layout.units[unit].document], "unplaced", None, Item(items.labels[label], -1, -1, (), "")))
+        found.append(
+            (
+                places[block.layout.units[unit].document],
+                "unplaced",
+                None,
+                Item(items.labels[label], -1, -1, (), ""),
+            )
+        )
     for number, kind, gold, predicted in sorted(found, key=_in_text):
         yield Pair(ids[number], kind, gold, predicted)
 
@@ -96,17 +137,25 @@ class Shown:
     """The items of a block as they stand in their documents."""
 
     def __init__(
-        self, block: Block, metric: Metric, lengths: Sequence[int], labels: list[str],
-        scores: tuple[Sequence[float | None], ...] | None = None, texts: Sequence[str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        block: Block,
+        metric: Metric,
+        lengths: Sequence[int],
+        labels: list[str],
+        scores: tuple[Sequence[float | None], ...] | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> None:
         """Find where each document of the block begins, from their `lengths`.
 
-        `scores`: those of all items that were read, of gold and of the prediction; `texts`: of the documents. None where there are none.
+        `scores`: those of all items that were read, of gold and of the prediction; `texts`: of the
+        documents. None where there are none.
         """
         block = block.under(metric.scheme)
         self.labels, self._texts, self._block, self._scores = labels, texts, block, scores
         self._pieces = block.coding.pieces
-        self._merged: dict[int, list[int]] = {}  # rows of the prediction that a layer made equal to one that is shown
+        self._merged: dict[
+            int, list[int]
+        ] = {}  # rows of the prediction that a layer made equal to one that is shown
         for row, place in block.predicted.merged.tolist():
             self._merged.setdefault(row, []).append(place)
         self._offsets = np.concatenate([[0], np.cumsum([length + 1 for length in lengths])])
@@ -117,7 +166,11 @@ class Shown:
 
     def gold(self, row: int) -> Item:
         """A row of gold as an item."""
-        return self._item(self._block.gold.columns, row, self._scores[0][self._block.gold.rows[row]] if self._scores else None)
+        return self._item(
+            self._block.gold.columns,
+            row,
+            self._scores[0][self._block.gold.rows[row]] if self._scores else None,
+        )
 
     def predicted(self, row: int) -> Item:
         """A row of the prediction as an item."""
@@ -129,11 +182,22 @@ class Shown:
 
     def copy(self, row: int) -> Item:
         """A predicted copy as an item."""
-        return self._item(self._block.predicted.copies, row, self._scores[1][self._block.predicted.copies_rows[row]] if self._scores else None)
+        return self._item(
+            self._block.predicted.copies,
+            row,
+            self._scores[1][self._block.predicted.copies_rows[row]] if self._scores else None,
+        )
 
     def _item(self, columns: Columns, row: int, score: float | None) -> Item:
         number = int(columns.document[row])
         shift = int(self._offsets[number])
         start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift
         fragments = tuple((a - shift, b - shift) for a, b in self._pieces[columns.fragments[row]])
-        return Item(self.labels[columns.label[row]], start, end, fragments, self._texts[number][start:end] if self._texts else "", score)
+        return Item(
+            self.labels[columns.label[row]],
+            start,
+            end,
+            fragments,
+            self._texts[number][start:end] if self._texts else "",
+            score,
+        )

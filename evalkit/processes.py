@@ -1,7 +1,8 @@
 """How do several processes share the work? joblib's, each of which loads the model once.
 
-A process that a model takes down (a crash in native code, memory) takes the batches that were in flight with it; these are asked for
-again, one document at a time, and a document that does it again is a failure.
+A process that a model takes down (a crash in native code, memory) takes the batches that were in
+flight with it; these are asked for again, one document at a time, and a document that does it again
+is a failure.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ Batch = Sequence[Document]
 _LOADED: dict[str, Model] = {}  # in each process of a run, the models that it has loaded
 
 
-def in_processes(model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int) -> Iterator[Document]:
-    """The answers to all batches, as they come. Raises InputError for a model that cannot be sent to another process."""
+def in_processes(
+    model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int
+) -> Iterator[Document]:
+    """The answers to all batches, as they come.
+
+    Raises InputError for a model that cannot be sent to another process.
+    """
     given: dict[str, Document] = {}
 
     def noted() -> Iterator[list[Document]]:
@@ -47,17 +53,26 @@ def in_processes(model: Model, schema: Schema | None, batches: Iterable[Batch], 
         return
 
 
-def _parallel(model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int) -> Iterator[list[Document]]:
+def _parallel(
+    model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int
+) -> Iterator[list[Document]]:
     from joblib import Parallel, delayed
 
     sent: Any = model.made_of or model
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*worker stopped while some jobs.*")
-        warnings.filterwarnings("ignore", message=".*You could benefit from adjusting the input task iterator.*")  # where a run is stopped
+        warnings.filterwarnings(
+            "ignore", message=".*You could benefit from adjusting the input task iterator.*"
+        )  # where a run is stopped
         try:
-            yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(delayed(_asked)(sent, schema, batch) for batch in batches)
+            yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(
+                delayed(_asked)(sent, schema, batch) for batch in batches
+            )
         except _unpicklable() as error:
-            raise InputError(f"{model.name}: cannot be sent to another process ({error}); name it, as in file.py:function, or leave out {spell_option('jobs')}") from None
+            raise InputError(
+                f"{model.name}: cannot be sent to another process ({error}); name it, as in"
+                f" file.py:function, or leave out {spell_option('jobs')}"
+            ) from None
 
 
 def _alone(model: Model, schema: Schema | None, document: Document) -> Document:
@@ -69,9 +84,14 @@ def _alone(model: Model, schema: Schema | None, document: Document) -> Document:
 
 def _asked(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
     """In another process: the answers to a batch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all processes; what is in flight is to be finished
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal sends Ctrl-C to all processes; what is in flight is to be finished
     model = sent if isinstance(sent, Model) else _loaded(sent[0], sent[1], schema)
-    answers = [replace(answer, id=document.id) for document, answer in zip(batch, model.answer(batch), strict=True)]
+    answers = [
+        replace(answer, id=document.id)
+        for document, answer in zip(batch, model.answer(batch), strict=True)
+    ]
     if len(answers) != len(batch):
         raise EvalkitError(f"{model.name}: {len(answers)} answers to {len(batch)} documents")
     return answers

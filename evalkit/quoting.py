@@ -1,11 +1,13 @@
 """What of the texts would go out with a data set that is published without them?
 
-A word is a run of letters and digits, whatever its case; in scripts without spaces each character is one. A value quotes where it shares QUOTED words in a row with any text of the
-corpus, or where all of it stands in its own document's text, word for word; a value that the schema declares does not quote.
-What people wrote for all to read (the card, the licence, the schema) quotes from PROSE words in a row: fewer are shared by chance.
+A word is a run of letters and digits, whatever its case; in scripts without spaces each character
+is one. A value quotes where it shares QUOTED words in a row with any text of the corpus, or where
+all of it stands in its own document's text, word for word; a value that the schema declares does
+not quote. What people wrote for all to read (the card, the licence, the schema) quotes from PROSE
+words in a row: fewer are shared by chance.
 
-Attributes and entries of `meta` that quote are left out, and counted. Ids and labels cannot be, and are refused; an id quotes as soon as
-it is two words or more that stand in its text.
+Attributes and entries of `meta` that quote are left out, and counted. Ids and labels cannot be, and
+are refused; an id quotes as soon as it is two words or more that stand in its text.
 """
 
 from __future__ import annotations
@@ -25,7 +27,11 @@ from evalkit.schema import Schema
 
 QUOTED = 4
 PROSE = 8
-_SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # scripts without spaces
+# Scripts without spaces
+_SINGLE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff"
+    "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+")
 
 
@@ -51,7 +57,10 @@ class Quotes:
     def __init__(self, texts: Iterable[str]) -> None:
         """Keep the runs of words of the texts."""
         every = list(texts)
-        self._runs = {length: {hash(run) for text in every for run in runs(text, length)} for length in (QUOTED, PROSE)}
+        self._runs = {
+            length: {hash(run) for text in every for run in runs(text, length)}
+            for length in (QUOTED, PROSE)
+        }
 
     def first(self, value: str, length: int = QUOTED) -> str | None:
         """The first words of a value that stand in a text in this order, so many in a row."""
@@ -85,13 +94,19 @@ def _nested(value: str) -> Any:
         return None
 
 
-def discreet(documents: Iterable[Document], quotes: Quotes, schema: Schema | None, losses: Losses) -> Iterator[Document]:
+def discreet(
+    documents: Iterable[Document], quotes: Quotes, schema: Schema | None, losses: Losses
+) -> Iterator[Document]:
     """The documents without the attributes and the entries of `meta` that quote."""
     declared = schema.attributes if schema else {}
     for document in documents:
         plain = f" {' '.join(words(document.text))} "
         _refuse_quoting_ids(document, plain)
-        changed: dict[str, Any] = {layer: tuple(_marks(document, layer, quotes, plain, declared, losses)) for layer in LAYERS if getattr(document, layer)}
+        changed: dict[str, Any] = {
+            layer: tuple(_marks(document, layer, quotes, plain, declared, losses))
+            for layer in LAYERS
+            if getattr(document, layer)
+        }
         if document.meta:
             changed["meta"] = _meta(document, quotes, plain, losses)
         yield msgspec.structs.replace(document, **changed)
@@ -102,18 +117,38 @@ def _refuse_quoting_ids(document: Document, plain: str) -> None:
         for index, mark in enumerate(getattr(document, layer) or ()):
             found = words(mark.id or "")
             if len(found) > 1 and f" {' '.join(found)} " in plain:
-                raise InputError(f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands in the text; another id would do, or publishing with the texts ({spell_option('with_text', True)})")
+                raise InputError(
+                    f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands"
+                    " in the text; another id would do, or publishing with the texts"
+                    f" ({spell_option('with_text', True)})"
+                )
 
 
-def _marks(document: Document, layer: str, quotes: Quotes, plain: str, declared: Mapping[str, Any], losses: Losses) -> Iterator[Any]:
+def _marks(
+    document: Document,
+    layer: str,
+    quotes: Quotes,
+    plain: str,
+    declared: Mapping[str, Any],
+    losses: Losses,
+) -> Iterator[Any]:
     for index, mark in enumerate(getattr(document, layer)):
         left_out = [
             name
             for name, value in (mark.attributes or {}).items()
-            if _quotes(name, quotes, plain, 2) or (isinstance(value, str) and value not in strings(declared.get(name)) and _quotes(value, quotes, plain, 1))
+            if _quotes(name, quotes, plain, 2)
+            or (
+                isinstance(value, str)
+                and value not in strings(declared.get(name))
+                and _quotes(value, quotes, plain, 1)
+            )
         ]
         if left_out:
-            losses.add("attributes that quote the text", f"document {shown(document.id)}, {layer}[{index}]", len(left_out))
+            losses.add(
+                "attributes that quote the text",
+                f"document {shown(document.id)}, {layer}[{index}]",
+                len(left_out),
+            )
             kept = {name: value for name, value in mark.attributes.items() if name not in left_out}
             mark = msgspec.structs.replace(mark, attributes=kept or None)  # noqa: PLW2901  the same mark, with fewer attributes
         yield mark
@@ -121,10 +156,18 @@ def _marks(document: Document, layer: str, quotes: Quotes, plain: str, declared:
 
 def _meta(document: Document, quotes: Quotes, plain: str, losses: Losses) -> dict[str, Any] | None:
     meta = document.meta or {}
-    left_out = [name for name, of in meta.items() if any(_quotes(text, quotes, plain, 2) for text in strings({name: of}))]
+    left_out = [
+        name
+        for name, of in meta.items()
+        if any(_quotes(text, quotes, plain, 2) for text in strings({name: of}))
+    ]
     if not left_out:
         return document.meta
-    losses.add("entries of meta that quote the text", f"document {shown(document.id)}: {', '.join(left_out)}", len(left_out))
+    losses.add(
+        "entries of meta that quote the text",
+        f"document {shown(document.id)}: {', '.join(left_out)}",
+        len(left_out),
+    )
     return {name: of for name, of in meta.items() if name not in left_out} or None
 
 
@@ -142,5 +185,9 @@ def quoted_in(folder: Path, paths: Iterable[str], quotes: Quotes) -> Iterator[st
             for number, line in enumerate(text.split("\n"), 1):
                 if line and (found := quotes.in_strings(json.loads(line))):
                     yield f"{path}:{number}: quotes the text: {shown(found)}"
-        elif found := (quotes.in_strings(json.loads(text), PROSE) if path.endswith(".json") else quotes.first(text, PROSE)):
+        elif found := (
+            quotes.in_strings(json.loads(text), PROSE)
+            if path.endswith(".json")
+            else quotes.first(text, PROSE)
+        ):
             yield f"{path}: quotes the text: {shown(found)}"

@@ -1,4 +1,7 @@
-"""How does a table look? Rows in; text, markdown, latex, csv or html out. Nothing here knows what the numbers mean."""
+"""How does a table look?
+
+Rows in; text, markdown, latex, csv or html out. Nothing here knows what the numbers mean.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ WIDTH, NARROWEST = 112, 40
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the names of the columns, and rows of cells that are ready to be shown. The first column is to the left.
+    """A title, the names of the columns, and rows of cells that are ready to be shown.
 
-    `less`: columns that a narrow terminal does without, the first of them first. `best`: the (row, column) of cells that stand out.
+    The first column is to the left.
+
+    `less`: columns that a narrow terminal does without, the first of them first. `best`: the (row,
+    column) of cells that stand out.
     """
 
     title: str
@@ -35,9 +41,19 @@ class Table:
     def without(self, names: Sequence[str]) -> Table:
         """The table without some columns."""
         kept = [n for n, name in enumerate(self.columns) if name not in names]
-        columns, rows = tuple(self.columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in self.rows)
+        columns, rows = (
+            tuple(self.columns[n] for n in kept),
+            tuple(tuple(row[n] for n in kept) for row in self.rows),
+        )
         best = frozenset((row, kept.index(column)) for row, column in self.best if column in kept)
-        return Table(self.title, columns, rows, (*self.notes, f"left out, for want of room: {', '.join(names)}"), (), best)
+        return Table(
+            self.title,
+            columns,
+            rows,
+            (*self.notes, f"left out, for want of room: {', '.join(names)}"),
+            (),
+            best,
+        )
 
     @property
     def width(self) -> int:
@@ -64,17 +80,34 @@ def _text(report: Report, width: int | None = None) -> str:
     from rich.text import Text
 
     out = io.StringIO()
-    width = max(width or max([WIDTH, *(table.width for table in report.tables)]), NARROWEST)  # what is no terminal has room
-    console = Console(file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False)
+    width = max(
+        width or max([WIDTH, *(table.width for table in report.tables)]), NARROWEST
+    )  # what is no terminal has room
+    console = Console(
+        file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False
+    )
     for line in report.head:
         console.print(escape_controls(line), soft_wrap=True)
     for every in report.tables:
         table = _fitted(every, width)
-        rich = RichTable(title=Text(escape_controls(table.title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        rich = RichTable(
+            title=Text(escape_controls(table.title)),
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            show_edge=False,
+        )
         for n, name in enumerate(table.columns):
-            rich.add_column(Text(escape_controls(name)), justify="right" if n else "left", overflow="fold")
+            rich.add_column(
+                Text(escape_controls(name)), justify="right" if n else "left", overflow="fold"
+            )
         for at, row in enumerate(table.rows):
-            rich.add_row(*(Text(escape_controls(cell) + "*" * ((at, n) in table.best)) for n, cell in enumerate(row)))
+            rich.add_row(
+                *(
+                    Text(escape_controls(cell) + "*" * ((at, n) in table.best))
+                    for n, cell in enumerate(row)
+                )
+            )
         console.print()
         console.print(rich)
         for note in table.notes:
@@ -98,8 +131,16 @@ def _fitted(table: Table, width: int) -> Table:
 def _markdown(report: Report, _width: int | None = None) -> str:
     blocks = ["  \n".join(map(_escaped, report.head))]
     for table in report.tables:
-        lines = [f"**{_escaped(table.title)}**", "", _piped(table.columns), "|---" + "|---:" * (len(table.columns) - 1) + "|"]
-        lines += [_piped(row, {n for at, n in table.best if at == place}) for place, row in enumerate(table.rows)]
+        lines = [
+            f"**{_escaped(table.title)}**",
+            "",
+            _piped(table.columns),
+            "|---" + "|---:" * (len(table.columns) - 1) + "|",
+        ]
+        lines += [
+            _piped(row, {n for at, n in table.best if at == place})
+            for place, row in enumerate(table.rows)
+        ]
         blocks.append("\n".join(lines))
         blocks += ["  \n".join(map(_escaped, table.notes))] if table.notes else []
     blocks.append("\n".join(f"- {_escaped(line)}" for line in report.foot))
@@ -107,7 +148,13 @@ def _markdown(report: Report, _width: int | None = None) -> str:
 
 
 def _piped(cells: Sequence[str], bold: Container[int] = ()) -> str:
-    return "| " + " | ".join(f"**{_escaped(cell)}**" if n in bold else _escaped(cell) for n, cell in enumerate(cells)) + " |"
+    return (
+        "| "
+        + " | ".join(
+            f"**{_escaped(cell)}**" if n in bold else _escaped(cell) for n, cell in enumerate(cells)
+        )
+        + " |"
+    )
 
 
 def _escaped(text: str) -> str:
@@ -115,26 +162,62 @@ def _escaped(text: str) -> str:
 
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "[": "{[}", "]": "{]}", "*": "{*}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "½": r"$\frac{1}{2}$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "½": r"$\frac{1}{2}$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
-}  # fmt: skip
+}
 
 
 def _latex(report: Report, _width: int | None = None) -> str:
     blocks = ["% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} or a Unicode engine"]
     for table in report.tables:
-        lines = [r"\begin{table}", r"\centering", r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}", r"\toprule", _ampersands(table.columns), r"\midrule"]
-        lines += [_ampersands(row, {n for at, n in table.best if at == place}) for place, row in enumerate(table.rows)]
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}",
+            r"\toprule",
+            _ampersands(table.columns),
+            r"\midrule",
+        ]
+        lines += [
+            _ampersands(row, {n for at, n in table.best if at == place})
+            for place, row in enumerate(table.rows)
+        ]
         notes = "".join(f" {_tex(note)}." for note in table.notes)
-        lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(table.title)}.{notes}}}", r"\end{table}"]
+        lines += [
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\caption{{{_tex(table.title)}.{notes}}}",
+            r"\end{table}",
+        ]
         blocks.append("\n".join(lines))
     comments = [f"% {escape_controls(line)}" for line in (*report.head, *report.foot)]
     return "\n\n".join([*blocks, "\n".join(comments)])
 
 
 def _ampersands(cells: Sequence[str], bold: Container[int] = ()) -> str:
-    return " & ".join(rf"\textbf{{{_tex(cell)}}}" if n in bold else _tex(cell) for n, cell in enumerate(cells)) + r" \\"
+    return (
+        " & ".join(
+            rf"\textbf{{{_tex(cell)}}}" if n in bold else _tex(cell) for n, cell in enumerate(cells)
+        )
+        + r" \\"
+    )
 
 
 def _tex(text: str) -> str:
@@ -143,19 +226,25 @@ def _tex(text: str) -> str:
 
 def _csv(report: Report, _width: int | None = None) -> str:
     columns = list(report.rows[0]) if report.rows else []
-    lines: list[list[Any]] = [list(columns), *([row[column] for column in columns] for row in report.rows)]
+    lines: list[list[Any]] = [
+        list(columns),
+        *([row[column] for column in columns] for row in report.rows),
+    ]
     return "\n".join(",".join(map(csv_cell, line)) for line in lines)
 
 
 _FORMULA = tuple("=+-@＝＋－＠")  # how a cell begins that a spreadsheet runs
-_QUOTED = re.compile(r'[,;"|]|^\s|\s$')  # what a spreadsheet may take for the end of a cell, under whatever settings
+_QUOTED = re.compile(
+    r'[,;"|]|^\s|\s$'
+)  # what a spreadsheet may take for the end of a cell, under whatever settings
 
 
 def csv_cell(value: Any) -> str:
-    """A value as a cell of a CSV file; a text stays within its cell, and no spreadsheet runs it as a formula.
+    """A value as a cell of a CSV file; a text stays within its cell, and no spreadsheet runs it as
+    a formula.
 
-    Control characters, line ends among them, are written as escapes. A text that begins like a formula, be it after white space, gets an
-    apostrophe before it. Numbers stay numbers.
+    Control characters, line ends among them, are written as escapes. A text that begins like a
+    formula, be it after white space, gets an apostrophe before it. Numbers stay numbers.
 
     >>> print(csv_cell("a\\r=1+1"), csv_cell(" =1+1"), csv_cell("a;b"), csv_cell(-0.5))
     a\\r=1+1 ' =1+1 "a;b" -0.5
@@ -175,7 +264,7 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{{ title }}</title></head><body>
 {{ body }}
-</body></html>"""
+</body></html>"""  # noqa: E501
 _BODY = """<div class="evalkit"><style>
 .evalkit { font: 14px/1.5 system-ui, sans-serif; max-width: 60em; margin: 1em auto; padding: 0 1em }
 .evalkit table { border-collapse: collapse; margin: 1.5em 0 .3em }
@@ -198,7 +287,7 @@ _BODY = """<div class="evalkit"><style>
 {% endfor %}</tbody></table></div>
 {% for note in table.notes %}<p class="note">{{ note }}</p>
 {% endfor %}{% endfor %}<div class="foot">{% for line in report.foot %}<p>{{ line }}</p>
-{% endfor %}</div></div>"""
+{% endfor %}</div></div>"""  # noqa: E501
 
 
 def notebook(report: Report) -> str:
@@ -206,7 +295,14 @@ def notebook(report: Report) -> str:
     # Imported where it is used: most reports are read in a terminal.
     from jinja2 import Environment
 
-    return Environment(autoescape=True, finalize=lambda value: escape_controls(value) if type(value) is str else value).from_string(_BODY).render(report=report)
+    return (
+        Environment(
+            autoescape=True,
+            finalize=lambda value: escape_controls(value) if type(value) is str else value,
+        )
+        .from_string(_BODY)
+        .render(report=report)
+    )
 
 
 def _html(report: Report, _width: int | None = None) -> str:
@@ -219,13 +315,25 @@ def _html(report: Report, _width: int | None = None) -> str:
 
 
 def dump_yaml(data: Any) -> str:
-    """Data as YAML, keys in their order. Letters of all scripts stand as they are, unless there is a control character: then escapes stand."""
+    """Data as YAML, keys in their order.
+
+    Letters of all scripts stand as they are, unless there is a control character: then escapes
+    stand.
+    """
     import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
 
     text = str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-    return text if escape_controls(text, keep="\n") == text else str(yaml.safe_dump(data, sort_keys=False))
+    return (
+        text
+        if escape_controls(text, keep="\n") == text
+        else str(yaml.safe_dump(data, sort_keys=False))
+    )
 
 
 RENDERERS: dict[str, Callable[[Report, int | None], str]] = {
-    "table": _text, "markdown": _markdown, "latex": _latex, "csv": _csv, "html": _html,
-}  # fmt: skip
+    "table": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "html": _html,
+}

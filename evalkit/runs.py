@@ -2,16 +2,20 @@
 
 A run folder holds
 
-    run.json            which model with which settings over which corpus, under which versions; and, once it has ended, how it went
-    predictions.jsonl   a line for each document, appended and flushed as soon as it is answered; it loads as any corpus does
+    run.json            which model with which settings over which corpus, under which versions;
+                        and, once it has ended, how it went
+    predictions.jsonl   a line for each document, appended and flushed as soon as it is answered; it
+                        loads as any corpus does
     log.jsonl           what asking for each document took: requests, retries and why, seconds
 
-Each prediction carries a key, the digest of the model's name, its settings, and the document's id and text. Run again, the folder
-gives back what it holds, and only the rest is asked for. Another model or other settings are refused, and so is a corpus that lacks
-a document of the folder or has another text for it; new documents are simply asked for. An endpoint may have moved to another host or
-port, as a server does that is started again: its answers count as those of the model that is named, `moved` says so, and the session in
-run.json keeps the address. Another path or protocol is another endpoint. When a run ends, its predictions are put in
-the order of the corpus, so that they are the same bytes however often it was broken off.
+Each prediction carries a key, the digest of the model's name, its settings, and the document's id
+and text. Run again, the folder gives back what it holds, and only the rest is asked for. Another
+model or other settings are refused, and so is a corpus that lacks a document of the folder or has
+another text for it; new documents are simply asked for. An endpoint may have moved to another host
+or port, as a server does that is started again: its answers count as those of the model that is
+named, `moved` says so, and the session in run.json keeps the address. Another path or protocol is
+another endpoint. When a run ends, its predictions are put in the order of the corpus, so that they
+are the same bytes however often it was broken off.
 """
 
 from __future__ import annotations
@@ -42,7 +46,10 @@ from evalkit.models import Model
 from evalkit.version import evalkit_version
 
 KEY, ADDRESS = "key", "base_url"
-FIRST_FILES = (".lock", ".run.json.new")  # that a run has left which was killed before it had a run.json; the second of earlier versions
+FIRST_FILES = (
+    ".lock",
+    ".run.json.new",
+)  # that a run has left which was killed before it had a run.json; the second of earlier versions
 RESUME = "; what was answered before is kept: make room, and run the same command again to resume"
 SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
 _COUNTED = ("prompt_tokens", "completion_tokens", "cost")
@@ -60,18 +67,28 @@ class _Record(msgspec.Struct):
 
 def kept_in(folder: str | Path | None) -> list[str]:
     """The files of a run folder."""
-    return [] if folder is None else [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
+    return (
+        []
+        if folder is None
+        else [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
+    )
 
 
 class Run:
     """An open run folder.
 
-    `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line that were dropped; `changed`: the
-    packages whose versions are others than before; `moved`: the addresses of an endpoint, before and now, if they differ.
+    `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line
+    that were dropped; `changed`: the packages whose versions are others than before; `moved`: the
+    addresses of an endpoint, before and now, if they differ.
     """
 
-    def __init__(self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False) -> None:
-        """Make the folder, or go on with it. Raises InputError where it holds another run, or is in use."""
+    def __init__(
+        self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False
+    ) -> None:
+        """Make the folder, or go on with it.
+
+        Raises InputError where it holds another run, or is in use.
+        """
         self.folder = Path(folder)
         self._settings = {"model": hidden(model.name), "settings": plain(model.settings)}
         self._model, self._corpus = model, corpus
@@ -98,14 +115,31 @@ class Run:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with contextlib.nullcontext() if kind is None else contextlib.suppress(InputError, WriteError):  # the first error is the one to report
-            self.close(state="finished" if kind is None and len(self.done) >= len(self._corpus) else "stopped")
+        with (
+            contextlib.nullcontext()
+            if kind is None
+            else contextlib.suppress(InputError, WriteError)
+        ):  # the first error is the one to report
+            self.close(
+                state=(
+                    "finished"
+                    if kind is None and len(self.done) >= len(self._corpus)
+                    else "stopped"
+                )
+            )
 
     def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
         """Write an answer down before anything else happens; `notes` say what asking took."""
         kept = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
         self._append(self._predictions, record(kept))
-        self._append(self._log, {"id": document.id, **({"failure": document.failure} if document.failure else {}), **(notes or {})})
+        self._append(
+            self._log,
+            {
+                "id": document.id,
+                **({"failure": document.failure} if document.failure else {}),
+                **(notes or {}),
+            },
+        )
         self._sync()
         self.done[document.id] = kept
         return kept
@@ -126,8 +160,13 @@ class Run:
                 with self._name_errors(file.name), file:
                     os.fsync(file.fileno())
             ordered = (self.done[id] for id in self._corpus.ids if id in self.done)
-            with self._name_errors("predictions.jsonl"), replace_file(self._path("predictions.jsonl")) as file:
-                file.writelines(msgspec.json.encode(record(document)) + b"\n" for document in ordered)
+            with (
+                self._name_errors("predictions.jsonl"),
+                replace_file(self._path("predictions.jsonl")) as file,
+            ):
+                file.writelines(
+                    msgspec.json.encode(record(document)) + b"\n" for document in ordered
+                )
             self._write({**self._known, **self._outcome(state)})
         finally:
             for file in (self._predictions, self._log):
@@ -135,12 +174,21 @@ class Run:
             self._lock.release()
 
     def _refuse_others(self) -> None:
-        """Refuse a folder with files that are not those of a run. A run that was killed at its first write has left its lock, or temporary files."""
+        """Refuse a folder with files that are not those of a run.
+
+        A run that was killed at its first write has left its lock, or temporary files.
+        """
         if not self.folder.is_dir() or self._path("run.json").exists():
             return
         if self._path("predictions.jsonl").exists():
-            raise InputError(f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told whose they are; name a new folder")
-        if any(path.name not in FIRST_FILES and not is_temporary(path) for path in self.folder.iterdir()):
+            raise InputError(
+                f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told"
+                " whose they are; name a new folder"
+            )
+        if any(
+            path.name not in FIRST_FILES and not is_temporary(path)
+            for path in self.folder.iterdir()
+        ):
             raise InputError(f"{self.folder}: holds other files, and no run; name a new folder")
 
     def _open_to_append(self, name: str) -> Any:
@@ -164,7 +212,9 @@ class Run:
             known: dict[str, Any] = msgspec.json.decode(path.read_bytes())
             msgspec.convert(known, _Record)
         except msgspec.MsgspecError as error:
-            raise InputError(f"{path}: is no record of a run: {error}; name another folder") from None
+            raise InputError(
+                f"{path}: is no record of a run: {error}; name another folder"
+            ) from None
         now = self._settings["settings"]
         before = known.get("settings") or {}
         if is_moved(before.get(ADDRESS), now.get(ADDRESS)):
@@ -173,18 +223,32 @@ class Run:
             self._settings = {**self._settings, "settings": {**now, ADDRESS: before[ADDRESS]}}
         differing = list(differences(known, self._settings))
         if differing:
-            raise InputError(f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder")
+            raise InputError(
+                f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder"
+            )
         return known
 
     def _begin(self) -> None:
         now, before = versions(self._model.packages), self._known.get("versions", {})
-        self.changed = [f"{name} {before[name]}, now {now[name]}" for name in now if name in before and before[name] != now[name]]
+        self.changed = [
+            f"{name} {before[name]}, now {now[name]}"
+            for name in now
+            if name in before and before[name] != now[name]
+        ]
         address = {ADDRESS: self.moved[1]} if self.moved else {}
-        session = {**address, "started": datetime.now(timezone.utc).isoformat(timespec="seconds"), "versions": now}
+        session = {
+            **address,
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "versions": now,
+        }
         sessions = [*self._known.get("sessions", ()), session]
         self._known |= {
             **self._settings,
-            "corpus": {"name": self._corpus.name, "documents": len(self._corpus), "sha256": digest_of(self._corpus)},
+            "corpus": {
+                "name": self._corpus.name,
+                "documents": len(self._corpus),
+                "sha256": digest_of(self._corpus),
+            },
             "versions": now,
             "state": "running",
             "sessions": sessions,
@@ -203,13 +267,21 @@ class Run:
             self._check(place, found)
             self.done[found.id] = found
         if retry_failed:
-            self.done = {id: document for id, document in self.done.items() if document.failure is None}
+            self.done = {
+                id: document for id, document in self.done.items() if document.failure is None
+            }
 
     def _check(self, place: str, found: Document) -> None:
         if found.id not in self._corpus:
-            raise InputError(f"{place}: document {shown(found.id)} is not in {self._corpus.name}; name another folder for another corpus")
+            raise InputError(
+                f"{place}: document {shown(found.id)} is not in {self._corpus.name}; name another"
+                " folder for another corpus"
+            )
         if (found.meta or {}).get(KEY) != self.key(self._corpus[found.id]):
-            raise InputError(f"{place}: document {shown(found.id)} was answered for another text, or by another model; name another folder")
+            raise InputError(
+                f"{place}: document {shown(found.id)} was answered for another text, or by another"
+                " model; name another folder"
+            )
 
     def _append(self, file: Any, item: Any) -> None:
         line = msgspec.json.encode(item) + b"\n"
@@ -228,7 +300,13 @@ class Run:
         sessions = list(self._known["sessions"])
         sessions[-1] = {**sessions[-1], "seconds": round(time.monotonic() - self._started, 3)}
         failed = sum(document.failure is not None for document in self.done.values())
-        return {"state": state, "sessions": sessions, "answered": len(self.done) - failed, "failed": failed, **self.spent()}
+        return {
+            "state": state,
+            "sessions": sessions,
+            "answered": len(self.done) - failed,
+            "failed": failed,
+            **self.spent(),
+        }
 
     def spent(self) -> dict[str, Any]:
         """Requests and retries, as the log has them, and tokens and cost, as the answers say."""
@@ -247,7 +325,10 @@ class Run:
 
     def _write(self, content: Mapping[str, Any]) -> None:
         with self._name_errors("run.json"):
-            write_atomically(self._path("run.json"), msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1) + b"\n")
+            write_atomically(
+                self._path("run.json"),
+                msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1) + b"\n",
+            )
 
 
 class _Entry(msgspec.Struct):
@@ -265,8 +346,12 @@ def _entries(path: Path) -> Iterator[_Entry]:
 
 
 def plain(settings: Any) -> Any:
-    """Settings as they are written: plain values without secrets; an object is named by its class."""
-    found = msgspec.to_builtins(settings, enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}", str_keys=True)
+    """Settings as they are written: plain values without secrets; objects by their class names."""
+    found = msgspec.to_builtins(
+        settings,
+        enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}",
+        str_keys=True,
+    )
     return hidden(msgspec.json.decode(msgspec.json.encode(found)))
 
 
@@ -283,17 +368,20 @@ def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[st
 def is_moved(before: object, now: object) -> bool:
     """Whether two addresses differ in host and port alone.
 
-    >>> is_moved("http://127.0.0.1:8000/v1", "http://node7:8001/v1"), is_moved("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v2")
+    >>> base = "http://127.0.0.1:8000/v1"
+    >>> is_moved(base, "http://node7:8001/v1"), is_moved(base, "http://127.0.0.1:8000/v2")
     (True, False)
     """
     if not isinstance(before, str) or not isinstance(now, str) or before == now:
         return False
     one, other = urlsplit(before), urlsplit(now)
-    return bool(one.netloc and other.netloc) and one._replace(netloc="") == other._replace(netloc="")
+    return bool(one.netloc and other.netloc) and one._replace(netloc="") == other._replace(
+        netloc=""
+    )
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions that a run depends on: Python, evalkit, and the packages that the model names."""
+    """The versions that a run depends on: Python, evalkit and the packages of the model."""
     found = {"python": platform.python_version(), "evalkit": evalkit_version()}
     for name in packages:
         try:
@@ -330,5 +418,7 @@ def _locked(folder: Path) -> Any:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{folder}: another run is writing to it; wait for it, or name another folder") from None
+        raise InputError(
+            f"{folder}: another run is writing to it; wait for it, or name another folder"
+        ) from None
     return lock

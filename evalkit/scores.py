@@ -1,17 +1,23 @@
-"""What is the number? Counts of what was there, what was said and what agreed, and the ratios of them.
+"""What is the number?
 
-Precision, recall and F1 are worked out of the counts when they are asked for, their intervals when those are.
+Counts of what was there, what was said and what agreed, and the ratios of them.
 
-    tp      credit on the predicted side: predicted items that answer a gold item, a half for each half credit
+Precision, recall and F1 are worked out of the counts when they are asked for, their intervals when
+those are.
+
+    tp      credit on the predicted side: predicted items that answer a gold item, a half for each
+            half credit
     found   credit on the gold side: gold items that are answered
     fp = predicted - tp, fn = gold - found
     precision = tp / predicted, recall = found / gold, F1 = 2 tp / (gold + predicted); 0/0 is None
 
-Under a label-free scheme (exact, partial) a label's recall counts gold items of that label, its precision predicted ones,
-and only micro and per-document have an F1. `micro` sums the labels. `macro` is the unweighted mean over the labels that have a gold or
-predicted item (duplicates and items without offsets included), an undefined ratio counting as 0; `weighted` weights the same
-labels by their gold items. Both equal seqeval 1.2.2's and scikit-learn's, the latter with `labels` = these labels and `zero_division=0`.
-`per_document` is the unweighted mean of the documents' ratios, over documents that have an item on either side.
+Under a label-free scheme (exact, partial) a label's recall counts gold items of that label, its
+precision predicted ones, and only micro and per-document have an F1. `micro` sums the labels.
+`macro` is the unweighted mean over the labels that have a gold or predicted item (duplicates and
+items without offsets included), an undefined ratio counting as 0; `weighted` weights the same
+labels by their gold items. Both equal seqeval 1.2.2's and scikit-learn's, the latter with `labels`
+= these labels and `zero_division=0`. `per_document` is the unweighted mean of the documents'
+ratios, over documents that have an item on either side.
 """
 
 from __future__ import annotations
@@ -43,15 +49,21 @@ from evalkit.stats import Interval, wilson
 from evalkit.summary import summarised, warnings
 
 AVERAGES = ("micro", "macro", "weighted", "per-document")
-INDEPENDENT = ("strict", "exact", "type")  # schemes of whole credits, for which a share of items is a share
+INDEPENDENT = (
+    "strict",
+    "exact",
+    "type",
+)  # schemes of whole credits, for which a share of items is a share
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a report. A label's row has no average, an average's row no label; only micro has counts.
+    """A line of a report.
 
-    `f1_low`, `f1_high` and those of the other ratios are the ends of the interval, None where there is none;
-    `interval("f1")` says why. They are worked out when the first of them is asked for.
+    A label's row has no average, an average's row no label; only micro has counts.
+
+    `f1_low`, `f1_high` and those of the other ratios are the ends of the interval, None where there
+    is none; `interval("f1")` says why. They are worked out when the first of them is asked for.
     """
 
     metric: str
@@ -66,7 +78,9 @@ class Row:
     fn: float | None = None
     predicted: int | None = None
     gold: int | None = None
-    sure: Callable[[], Mapping[Which, Mapping[str, Interval]]] = field(default=dict, repr=False, compare=False)
+    sure: Callable[[], Mapping[Which, Mapping[str, Interval]]] = field(
+        default=dict, repr=False, compare=False
+    )
     level: float = field(default=0.95, repr=False, compare=False)
 
     def interval(self, ratio: str) -> Interval:
@@ -78,10 +92,19 @@ class Row:
         return self.sure().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
 
     def wilson(self, ratio: str) -> Interval:
-        """The Wilson interval of precision or recall, if items were independent: under strict, exact and type alone."""
-        part, whole = {"precision": (self.tp, self.predicted), "recall": (self.found, self.gold)}.get(ratio, (None, None))
+        """The Wilson interval of precision or recall, if items were independent: under strict,
+        exact and type alone.
+        """
+        part, whole = {
+            "precision": (self.tp, self.predicted),
+            "recall": (self.found, self.gold),
+        }.get(ratio, (None, None))
         if part is None or whole is None or Metric.of(self.metric).scheme not in INDEPENDENT:
-            return Interval(None, None, "only precision and recall under strict, exact and type are shares of items")
+            return Interval(
+                None,
+                None,
+                "only precision and recall under strict, exact and type are shares of items",
+            )
         return wilson(part, whole, self.level)
 
     @property
@@ -115,16 +138,31 @@ class Row:
         return self.interval("f1").high
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields by name; beside each ratio the ends of its interval, or the reason why there is none."""
-        found: dict[str, Any] = {"metric": self.metric, "label": self.label, "average": self.average}
+        """All fields by name; beside each ratio the ends of its interval, or the reason why there
+        is none.
+        """
+        found: dict[str, Any] = {
+            "metric": self.metric,
+            "label": self.label,
+            "average": self.average,
+        }
         for name in RATIOS:
             low, high, reason = self.interval(name)
-            found |= {name: getattr(self, name), f"{name}_low": low, f"{name}_high": high, f"{name}_reason": reason or None}
-        return found | {name: getattr(self, name) for name in ("tp", "found", "fp", "fn", "predicted", "gold")}
+            found |= {
+                name: getattr(self, name),
+                f"{name}_low": low,
+                f"{name}_high": high,
+                f"{name}_reason": reason or None,
+            }
+        return found | {
+            name: getattr(self, name) for name in ("tp", "found", "fp", "fn", "predicted", "gold")
+        }
 
 
 class Muc(NamedTuple):
-    """The counts of SemEval-2013 task 9.1: of gold items correct + partial + incorrect + missing, of predicted ones … + spurious."""
+    """The counts of SemEval-2013 task 9.1: of gold items correct + partial + incorrect + missing,
+    of predicted ones … + spurious.
+    """
 
     correct: int
     incorrect: int
@@ -134,12 +172,20 @@ class Muc(NamedTuple):
 
 
 class MetricScores:
-    """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`, `.weighted`, `.signature`."""
+    """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`,
+    `.weighted`, `.signature`.
+    """
 
     def __init__(
-        self, counts: Counts, how: Resampling, digests: Callable[[], Digests | None], recount: Callable[[str], Counts] | None = None
+        self,
+        counts: Counts,
+        how: Resampling,
+        digests: Callable[[], Digests | None],
+        recount: Callable[[str], Counts] | None = None,
     ) -> None:
-        """Keep the counts; `digests` are those of gold, made when the signature is first asked for, `recount` makes the counts with MUC's."""
+        """Keep the counts; `digests` are those of gold, made when the signature is first asked for,
+        `recount` makes the counts with MUC's.
+        """
         self.counts = counts
         self.how = how
         self._recount = recount
@@ -168,7 +214,9 @@ class MetricScores:
 
     @property
     def macro(self) -> Row:
-        """The unweighted mean over the labels that have a gold or predicted item; an undefined ratio counts as 0."""
+        """The unweighted mean over the labels that have a gold or predicted item; an undefined
+        ratio counts as 0.
+        """
         return self._mean("macro")
 
     @property
@@ -178,13 +226,17 @@ class MetricScores:
 
     @property
     def per_document(self) -> Row:
-        """The unweighted mean of the documents' ratios, over documents that have an item on either side; an undefined ratio counts as 0."""
+        """The unweighted mean of the documents' ratios, over documents that have an item on either
+        side; an undefined ratio counts as 0.
+        """
         means: dict[str, float | None] = {}
         credits = self.counts.credits_by_document()
         there = credits[(credits[:, 0] > 0) | (credits[:, 1] > 0)]
         for name, ratios in ratios_of(there).items():
             # A sum that is rounded only once does not depend on the order of the documents.
-            means[name] = math.fsum(np.nan_to_num(ratios).tolist()) / len(there) if len(there) else None
+            means[name] = (
+                math.fsum(np.nan_to_num(ratios).tolist()) / len(there) if len(there) else None
+            )
         return self._average_row("per-document", means)
 
     @property
@@ -209,7 +261,9 @@ class MetricScores:
 
     @property
     def full_counts(self) -> Counts:
-        """The counts with those that only MUC's sums need; they are made when they are first asked for."""
+        """The counts with those that only MUC's sums need; they are made when they are first asked
+        for.
+        """
         if not self.counts.muc and self._recount is not None:
             self.counts = self._recount(self.counts.metric)
         return self.counts
@@ -220,14 +274,24 @@ class MetricScores:
         total = self.full_counts.totals.sum(axis=0)
         correct, partial, wrong = int(total[FOUND]), int(total[FOUND_HALF]), int(total[WRONG_GOLD])
         answered = correct + partial + wrong
-        return Muc(correct, wrong, partial, int(total[GOLD]) - answered, int(total[PREDICTED]) - answered)
+        return Muc(
+            correct, wrong, partial, int(total[GOLD]) - answered, int(total[PREDICTED]) - answered
+        )
 
     def rows(self) -> list[Row]:
         """A row for each label, then the averages."""
-        return [*(self[label] for label in self.labels), self.micro, self.macro, self.weighted, self.per_document]
+        return [
+            *(self[label] for label in self.labels),
+            self.micro,
+            self.macro,
+            self.weighted,
+            self.per_document,
+        ]
 
     def by_document(self) -> Iterator[tuple[str, Row]]:
-        """The micro average of each document, in the order of gold (of a result that was read from a file, by id)."""
+        """The micro average of each document, in the order of gold (of a result that was read from
+        a file, by id).
+        """
         yield from self._by([unit.document for unit in self.counts.units])
 
     def by_zone(self) -> Iterator[tuple[str, Row]]:
@@ -240,20 +304,42 @@ class MetricScores:
         for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place))):
             yield name, self._row(counts, average="micro", sure=dict)
 
-    def _row(self, counts: Ints, *, label: str | None = None, average: str | None = None, sure: Callable[[], Any] | None = None) -> Row:
+    def _row(
+        self,
+        counts: Ints,
+        *,
+        label: str | None = None,
+        average: str | None = None,
+        sure: Callable[[], Any] | None = None,
+    ) -> Row:
         gold, predicted = int(counts[GOLD]), int(counts[PREDICTED])
         # Twice the credit, so that halves stay whole numbers until the one division.
-        found, tp = 2 * int(counts[FOUND]) + int(counts[FOUND_HALF]), 2 * int(counts[TP]) + int(counts[TP_HALF])
+        found, tp = (
+            2 * int(counts[FOUND]) + int(counts[FOUND_HALF]),
+            2 * int(counts[TP]) + int(counts[TP_HALF]),
+        )
         comparable = average == "micro" or SCHEMES[self.metric.scheme].same_label
         f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
         ratios = _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1
         missed = _half(2 * predicted - tp), _half(2 * gold - found)
         return Row(
-            str(self.metric), label, average, *ratios, _half(tp), _half(found), *missed, predicted, gold, sure or self._sure, self.how.level
-        )  # fmt: skip
+            str(self.metric),
+            label,
+            average,
+            *ratios,
+            _half(tp),
+            _half(found),
+            *missed,
+            predicted,
+            gold,
+            sure or self._sure,
+            self.how.level,
+        )
 
     def _mean(self, average: str) -> Row:
-        """The mean over the labels that have an item on either side, 0 without gold to weight by; an undefined ratio counts as 0."""
+        """The mean over the labels that have an item on either side, 0 without gold to weight by;
+        an undefined ratio counts as 0.
+        """
         rows = [row for row in map(self.__getitem__, self.labels) if row.gold or row.predicted]
         weights = [(row.gold or 0) if average == "weighted" else 1 for row in rows]
         means: dict[str, float | None] = {}
@@ -263,12 +349,25 @@ class MetricScores:
             elif not sum(weights):
                 means[name] = 0.0
             else:
-                means[name] = sum((getattr(row, name) or 0) * weight for row, weight in zip(rows, weights, strict=True)) / sum(weights)
+                means[name] = sum(
+                    (getattr(row, name) or 0) * weight
+                    for row, weight in zip(rows, weights, strict=True)
+                ) / sum(weights)
         return self._average_row(average, means)
 
     def _average_row(self, average: str, means: Mapping[str, float | None]) -> Row:
         precision, recall, f1 = (means[name] for name in RATIOS)
-        return Row(str(self.metric), None, average, precision, recall, f1, sure=self._sure, level=self.how.level)
+        return Row(
+            str(self.metric),
+            None,
+            average,
+            precision,
+            recall,
+            f1,
+            sure=self._sure,
+            level=self.how.level,
+        )
+
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
@@ -312,28 +411,47 @@ class Scores:
         return self._recounted[metric]
 
     def pairs(self, metric: str | Metric) -> list[Pair]:
-        """Who answers whom under a metric: (document, kind, gold item, predicted item), in the order of the text.
+        """Who answers whom under a metric: (document, kind, gold item, predicted item), in the
+        order of the text.
 
-        Raises InputError where the documents are not at hand: for scores read from a file, or made from tags or bare spans.
+        Raises InputError where the documents are not at hand: for scores read from a file, or made
+        from tags or bare spans.
         """
         if self._pairs is None:
-            raise InputError("pairs need the documents, and these scores hold only counts; score the corpora again")
+            raise InputError(
+                "pairs need the documents, and these scores hold only counts; score the corpora"
+                " again"
+            )
         return list(self._pairs(Metric.of(metric)))
 
     def confusion(self, layer: str = "entities") -> dict[tuple[str | None, str | None], int]:
-        """How often gold said one label and the prediction another, of one span: (gold label, predicted label) to a number.
+        """How often gold said one label and the prediction another, of one span: (gold label,
+        predicted label) to a number.
 
-        None stands for no item of the same span. Rows sum up to gold's items, columns to the predicted ones, and the
-        diagonal is what strict finds. Raises InputError where the documents are not at hand, and for layers that are sets.
+        None stands for no item of the same span. Rows sum up to gold's items, columns to the
+        predicted ones, and the diagonal is what strict finds. Raises InputError where the documents
+        are not at hand, and for layers that are sets.
         """
         metric = Metric.of(f"{layer}/exact")
         if LAYERS[metric.layer].as_set:
-            raise InputError(f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens and attributions can be confused")
+            raise InputError(
+                f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens"
+                " and attributions can be confused"
+            )
         found: Counter[tuple[str | None, str | None]] = Counter()
         for _, kind, gold, predicted in self.pairs(metric):
             sides = gold and gold.label, predicted and predicted.label
-            found.update([sides] if kind == "correct" else [side for side in ((sides[0], None), (None, sides[1])) if side != (None, None)])
-        return dict(sorted(found.items(), key=lambda item: tuple((label is None, label or "") for label in item[0])))
+            found.update(
+                [sides]
+                if kind == "correct"
+                else [side for side in ((sides[0], None), (None, sides[1])) if side != (None, None)]
+            )
+        return dict(
+            sorted(
+                found.items(),
+                key=lambda item: tuple((label is None, label or "") for label in item[0]),
+            )
+        )
 
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.of(metric))
@@ -363,7 +481,10 @@ class Scores:
         return pd.DataFrame(self.rows())
 
     def render(self, form: str = "table", *, width: int | None = None) -> str:
-        """The report as table, markdown, latex, csv, html or json. `width`: that of a terminal, in characters, for the table."""
+        """The report as table, markdown, latex, csv, html or json.
+
+        `width`: that of a terminal, in characters, for the table.
+        """
         if form == "json":
             return self.to_json()
         if form not in RENDERERS:
@@ -373,7 +494,14 @@ class Scores:
     def to_json(self) -> str:
         """Everything: signatures, rows, counts, and what was run on what; see results.py."""
         about = {**self.about, "warnings": self.warnings}
-        return written([metric.full_counts for metric in self._metrics.values()], self.rows(), self.how, self.digests(), self.signed, about)
+        return written(
+            [metric.full_counts for metric in self._metrics.values()],
+            self.rows(),
+            self.how,
+            self.digests(),
+            self.signed,
+            about,
+        )
 
     def to_markdown(self) -> str:
         """The report as markdown tables."""
@@ -403,8 +531,16 @@ class Scores:
         return [*self.label_warnings(), *warnings(self.about)]
 
     def label_warnings(self, *, command_line: bool = False) -> list[str]:
-        """The warnings that are about labels; `command_line`: name options as they are typed, instead of parameters as they are called."""
-        return list(iter_label_warnings((metric.counts for metric in self._metrics.values()), self.about, command_line=command_line))
+        """The warnings that are about labels; `command_line`: name options as they are typed,
+        instead of parameters as they are called.
+        """
+        return list(
+            iter_label_warnings(
+                (metric.counts for metric in self._metrics.values()),
+                self.about,
+                command_line=command_line,
+            )
+        )
 
     @property
     def signed(self) -> dict[str, dict[str, str]]:
@@ -415,12 +551,22 @@ class Scores:
         rows = [row for metric in self._metrics.values() for row in metric.rows()]
         aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
         drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
-        return summarised(rows, self.signed, aside, self.about, self.how, drawn, self.label_warnings(command_line=True))
+        return summarised(
+            rows,
+            self.signed,
+            aside,
+            self.about,
+            self.how,
+            drawn,
+            self.label_warnings(command_line=True),
+        )
 
     def save(self, path: str | Path) -> None:
-        """Write the result to a file: all that reports and comparisons need, and no text of the corpus.
+        """Write the result to a file: all that reports and comparisons need, and no text of the
+        corpus.
 
-        Raises InputError for a path that cannot be written to, WriteError where writing fails; then an old file is as it was.
+        Raises InputError for a path that cannot be written to, WriteError where writing fails; then
+        an old file is as it was.
         """
         write_atomically(path, self.to_json() + "\n")
 
@@ -433,7 +579,9 @@ class Scores:
     def load(cls, path: str | Path) -> Scores:
         """The scores that `save` wrote. Raises InputError where the file is none."""
         if not isinstance(path, (str, Path)):
-            raise InputError(f"expected the path of a saved result, got {type(path).__name__} {shown(path)}")
+            raise InputError(
+                f"expected the path of a saved result, got {type(path).__name__} {shown(path)}"
+            )
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -447,13 +595,17 @@ class Scores:
 
     @classmethod
     def merge(cls, shards: Sequence[Scores]) -> Scores:
-        """The scores of a corpus that was scored in shards: to the byte those of the whole, in whatever order they come.
+        """The scores of a corpus that was scored in shards: to the byte those of the whole, in
+        whatever order they come.
 
-        Raises InputError, naming the field, for shards that were not scored alike, and for a document that is in two.
+        Raises InputError, naming the field, for shards that were not scored alike, and for a
+        document that is in two.
         """
         for shard in shards:
             if not isinstance(shard, Scores):
-                raise InputError(f"expected Scores to merge, got {type(shard).__name__} {shown(shard)}")
+                raise InputError(
+                    f"expected Scores to merge, got {type(shard).__name__} {shown(shard)}"
+                )
         return cls._of(merged([read(shard.to_json()) for shard in shards]))
 
     @classmethod

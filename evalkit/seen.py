@@ -1,4 +1,7 @@
-"""What do gold and the prediction hold? Noted block by block, for the checks that need all of them."""
+"""What do gold and the prediction hold?
+
+Noted block by block, for the checks that need all of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from evalkit.span_edges import SpanEdges
 
 @dataclass
 class Seen:
-    """What all blocks together hold: for the checks that need them all, the report and the digest of gold."""
+    """What all blocks together hold: for the checks that need them all, the report and the digest
+    of gold.
+    """
 
     documents: int = 0
     ids: set[str] = field(default_factory=set)
@@ -26,7 +31,9 @@ class Seen:
     zones: set[str] = field(default_factory=set)
     has_failures: bool = False
     reasons: dict[str, int] = field(default_factory=dict)
-    edges: dict[str, SpanEdges] = field(default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()})
+    edges: dict[str, SpanEdges] = field(
+        default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
+    )
 
     def take(self, joined: Joined) -> None:
         """Note a block."""
@@ -39,7 +46,10 @@ class Seen:
                 self._note(document)
         for document in joined.gold:
             if document.failure is not None or document.unplaced:
-                raise InputError(f"document {shown(document.id)}: gold carries a failure or unplaced items, which only predictions can")
+                raise InputError(
+                    f"document {shown(document.id)}: gold carries a failure or unplaced items,"
+                    " which only predictions can"
+                )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
         for marks in MARKS:
@@ -54,7 +64,9 @@ class Seen:
                 for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
                     if gold is not None and has is None and document.failure is None:
                         # The least of them, so that no order of the documents matters.
-                        self.unannotated[marks] = min(document.id, self.unannotated.get(marks, document.id))
+                        self.unannotated[marks] = min(
+                            document.id, self.unannotated.get(marks, document.id)
+                        )
 
     def merge(self, other: Seen) -> None:
         """Add what another process has seen."""
@@ -81,9 +93,18 @@ class Seen:
             self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
 
     def layers(self) -> dict[str, Any]:
-        """The layers that each side annotates, those that a predicted document lacks (with its id), and whether any prediction failed."""
-        return {"gold": sorted(self.in_gold), "predicted": sorted(self.in_predicted), "missing_layers": dict(sorted(self.unannotated.items())), "has_failures": self.has_failures}
+        """The layers that each side annotates, those that a predicted document lacks (with its id),
+        and whether any prediction failed.
+        """
+        return {
+            "gold": sorted(self.in_gold),
+            "predicted": sorted(self.in_predicted),
+            "missing_layers": dict(sorted(self.unannotated.items())),
+            "has_failures": self.has_failures,
+        }
 
     def has(self, marks: str) -> bool:
-        """Whether gold has the layer and the prediction gives it, or might have where it failed on everything."""
+        """Whether gold has the layer and the prediction gives it, or might have where it failed on
+        everything.
+        """
         return given(marks, self.layers())

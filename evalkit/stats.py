@@ -1,25 +1,33 @@
-"""How sure can we be? Counts of resampling units in, intervals and p-values out. Arrays in, arrays out: nothing here knows what was counted.
+"""How sure can we be?
 
-**The generator** is ours and counter-based, so that a number never moves with the numpy version, the order of documents or
-the number of workers. A unit has a key: the first 8 bytes (little-endian) of the sha256 of its document's id, mixed with
-the number of its sentence, 0 for the document as a whole. Key, seed and stream are mixed into the state of a SplitMix64
-sequence (Steele, Lea & Flood 2014); its n-th number gives two replicates their weights, 2n from the high and 2n + 1 from
-the low 32 bits, or 64 replicates their swaps, one a bit.
+Counts of resampling units in, intervals and p-values out. Arrays in, arrays out: nothing here knows
+what was counted.
 
-**Bootstrap.** Each unit counts as often as a Poisson(1) draw says (Hanley & MacGibbon 2006; Chamandy et al. 2012): the
-number of thresholds floor(2**32 · P(X <= k)), k = 0, 1, …, that are at or below the 32 bits. All systems and metrics get one
-weight a unit and replicate, so their differences are paired.
-**Percentile interval** (Efron & Tibshirani 1993, section 13.3): of B defined replicates the k-th smallest and the k-th largest, where
-k = floor((B + 1) · (1 - level) / 2). Where k would be 0, or more than 5 % are undefined, there is none.
-**BCa interval** (Efron 1987; Efron & Tibshirani 1993, section 14.3): the same at shares that are corrected for bias (the share of replicates
-below the value, half of those equal to it) and for acceleration, sum d**3 / (6 (sum d**2)**1.5), where d is the value less that of the data without a unit.
-**Wilson interval** (Wilson 1927, eq. 1; Brown et al. 2001), for a share of n independent items.
-**Paired approximate randomisation** (Noreen 1989, chapter 2; Yeh 2000): two systems trade their counts of each unit with probability ½; p is
-(1 + how often the absolute difference is at least the observed one) / (1 + replicates), or the exact share over all 2**n trades.
-**Paired bootstrap p** (Efron & Tibshirani 1993, section 16.4; Berg-Kirkpatrick et al. 2012): (1 + how often the replicate's difference lies at
-least as far from the observed one as that lies from 0) / (1 + replicates).
-**Holm** (1979): p-values times the number of tests that are left, in ascending order, never falling.
-**Minimum detectable difference**: (z(.975) + z(.8)) = 2.8 standard deviations of the paired bootstrap difference (Cohen 1988, chapter 2).
+**The generator** is ours and counter-based, so that a number never moves with the numpy version,
+the order of documents or the number of workers. A unit has a key: the first 8 bytes (little-endian)
+of the sha256 of its document's id, mixed with the number of its sentence, 0 for the document as a
+whole. Key, seed and stream are mixed into the state of a SplitMix64 sequence (Steele, Lea & Flood
+2014); its n-th number gives two replicates their weights, 2n from the high and 2n + 1 from the low
+32 bits, or 64 replicates their swaps, one a bit.
+
+**Bootstrap.** Each unit counts as often as a Poisson(1) draw says (Hanley & MacGibbon 2006;
+Chamandy et al. 2012): the number of thresholds floor(2**32 · P(X <= k)), k = 0, 1, …, that are at
+or below the 32 bits. All systems and metrics get one weight a unit and replicate, so their
+differences are paired. **Percentile interval** (Efron & Tibshirani 1993, section 13.3): of B
+defined replicates the k-th smallest and the k-th largest, where k = floor((B + 1) · (1 - level) /
+2). Where k would be 0, or more than 5 % are undefined, there is none. **BCa interval** (Efron 1987;
+Efron & Tibshirani 1993, section 14.3): the same at shares that are corrected for bias (the share of
+replicates below the value, half of those equal to it) and for acceleration, sum d**3 / (6 (sum
+d**2)**1.5), where d is the value less that of the data without a unit. **Wilson interval** (Wilson
+1927, eq. 1; Brown et al. 2001), for a share of n independent items. **Paired approximate
+randomisation** (Noreen 1989, chapter 2; Yeh 2000): two systems trade their counts of each unit with
+probability ½; p is (1 + how often the absolute difference is at least the observed one) / (1 +
+replicates), or the exact share over all 2**n trades. **Paired bootstrap p** (Efron & Tibshirani
+1993, section 16.4; Berg-Kirkpatrick et al. 2012): (1 + how often the replicate's difference lies at
+least as far from the observed one as that lies from 0) / (1 + replicates). **Holm** (1979):
+p-values times the number of tests that are left, in ascending order, never falling. **Minimum
+detectable difference**: (z(.975) + z(.8)) = 2.8 standard deviations of the paired bootstrap
+difference (Cohen 1988, chapter 2).
 """
 
 from __future__ import annotations
@@ -43,10 +51,24 @@ GOLDEN = 0x9E3779B97F4A7C15
 BOOTSTRAP, SWAPS = 1, 2  # streams: numbers drawn for one purpose are never drawn for another
 # floor(2**32 · P(X <= k)) for X ~ Poisson(1) and k = 0, 1, …: beyond k = 12 it is all of 2**32.
 THRESHOLDS = (
-    1580030168, 3160060337, 3950075421, 4213413783, 4279248373, 4292415291, 4294609777, 4294923276, 4294962463,
-    4294966817, 4294967252, 4294967292, 4294967295,
-)  # fmt: skip
-UNITS_AT_ONCE, WORDS_AT_ONCE = 4096, 32  # numbers that are drawn together: they stay in the processor's cache
+    1580030168,
+    3160060337,
+    3950075421,
+    4213413783,
+    4279248373,
+    4292415291,
+    4294609777,
+    4294923276,
+    4294962463,
+    4294966817,
+    4294967252,
+    4294967292,
+    4294967295,
+)
+UNITS_AT_ONCE, WORDS_AT_ONCE = (
+    4096,
+    32,
+)  # numbers that are drawn together: they stay in the processor's cache
 EXACT_IN_FLOAT32 = 2**24  # whole numbers below are exact
 WORTH_A_LIMIT = 3_000_000  # draws: below, looking for the threads takes longer than it saves
 MOST_UNDEFINED = 0.05  # share of replicates
@@ -61,7 +83,9 @@ def unit_keys(ids: Sequence[str], sentences: Sequence[int | None]) -> Words:
         if id not in known:
             known[id] = int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "little")
     documents = np.fromiter((known[id] for id in ids), np.uint64, len(ids))
-    return mixed(documents, np.fromiter((0 if n is None else n + 1 for n in sentences), np.uint64, len(ids)))
+    return mixed(
+        documents, np.fromiter((0 if n is None else n + 1 for n in sentences), np.uint64, len(ids))
+    )
 
 
 def _numbers(states: Words, first: int, n: int) -> Words:
@@ -72,14 +96,18 @@ def _numbers(states: Words, first: int, n: int) -> Words:
 
 
 def _states(keys: Words, seed: int, stream: int) -> Words:
-    return mixed(keys, np.full(len(keys), seed % 2**64, np.uint64), np.full(len(keys), stream, np.uint64))
+    return mixed(
+        keys, np.full(len(keys), seed % 2**64, np.uint64), np.full(len(keys), stream, np.uint64)
+    )
 
 
 def _table() -> NDArray[np.uint8]:
     """The weight for each value of the high 16 of 32 bits; 255 where a threshold lies within."""
     bounds = np.array(THRESHOLDS, np.uint64)
     low = np.arange(65536, dtype=np.uint64) << np.uint64(16)
-    least, most = (np.searchsorted(bounds, value, side="right") for value in (low, low + np.uint64(65535)))
+    least, most = (
+        np.searchsorted(bounds, value, side="right") for value in (low, low + np.uint64(65535))
+    )
     table: NDArray[np.uint8] = np.where(least == most, least, 255).astype(np.uint8)
     return table
 
@@ -103,7 +131,9 @@ def poisson_weights(keys: Words, seed: int, first: int, n: int) -> NDArray[np.ui
 
 
 def resampled(counts: Ints, keys: Words, replicates: int, seed: int) -> Floats:
-    """The totals of each bootstrap replicate: replicates × columns, of counts that are units × columns, whole and not negative."""
+    """The totals of each bootstrap replicate: replicates × columns, of counts that are units ×
+    columns, whole and not negative.
+    """
     totals = np.zeros((replicates, counts.shape[1]))
     there = counts.any(axis=1)
     counts, keys = counts[there], keys[there]
@@ -115,13 +145,17 @@ def resampled(counts: Ints, keys: Words, replicates: int, seed: int) -> Floats:
             own = np.ascontiguousarray(counts[here], kind)
             for first in range(0, replicates, 2 * WORDS_AT_ONCE):
                 n = min(2 * WORDS_AT_ONCE, replicates - first)
-                totals[first : first + n] += poisson_weights(keys[here], seed, first, n).astype(kind) @ own
+                totals[first : first + n] += (
+                    poisson_weights(keys[here], seed, first, n).astype(kind) @ own
+                )
     return totals
 
 
 @contextmanager
 def one_thread(work: int) -> Iterator[None]:
-    """Leave the other cores alone: threads that wait for each other over small products take several times as long."""
+    """Leave the other cores alone: threads that wait for each other over small products take
+    several times as long.
+    """
     if work < WORTH_A_LIMIT:
         yield
         return
@@ -152,19 +186,27 @@ def percentile(values: Floats, level: float) -> Interval:
         return Interval(None, None, UNDEFINED)
     if len(defined) > 1 and defined[0] == defined[-1]:
         return Interval(None, None, NO_VARIANCE)
-    k = math.floor((len(defined) + 1) * (1 - level) / 2 + 1e-9)  # 0.05 is a little more than it says in binary
+    k = math.floor(
+        (len(defined) + 1) * (1 - level) / 2 + 1e-9
+    )  # 0.05 is a little more than it says in binary
     if k < 1 or 2 * k > len(defined):
         return Interval(None, None, TOO_FEW_DRAWN)
     return Interval(float(defined[k - 1]), float(defined[len(defined) - k]))
 
 
 def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Interval:
-    """The BCa interval: `observed` is the value itself, `left_out` that of the data without each unit; NaN where one is undefined."""
+    """The BCa interval: `observed` is the value itself, `left_out` that of the data without each
+    unit; NaN where one is undefined.
+    """
     plain = percentile(values, level)
     if plain.low is None:
         return plain
     defined = np.sort(values[~np.isnan(values)])
-    below = (np.sum(defined < observed - 1e-12) + np.sum(defined <= observed + 1e-12)) / 2 / len(defined)
+    below = (
+        (np.sum(defined < observed - 1e-12) + np.sum(defined <= observed + 1e-12))
+        / 2
+        / len(defined)
+    )
     if not 0 < below < 1:
         return Interval(None, None, ONE_SIDED)
     strays = observed - np.where(np.isnan(left_out), observed, left_out)
@@ -178,7 +220,13 @@ def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Inte
         if 1 - skew * z <= 0:
             return Interval(None, None, ONE_SIDED)
         ends.append(normal.cdf(bias + z / (1 - skew * z)))
-    low, high = (min(max(k, 1), len(defined)) for k in (math.floor((len(defined) + 1) * ends[0] + 1e-9), math.ceil((len(defined) + 1) * ends[1] - 1e-9)))
+    low, high = (
+        min(max(k, 1), len(defined))
+        for k in (
+            math.floor((len(defined) + 1) * ends[0] + 1e-9),
+            math.ceil((len(defined) + 1) * ends[1] - 1e-9),
+        )
+    )
     return Interval(float(defined[low - 1]), float(defined[high - 1]))
 
 
@@ -195,11 +243,16 @@ def wilson(part: float, whole: int, level: float) -> Interval:
     share, weight = part / whole, z * z / whole
     middle = share + weight / 2
     reach = z * math.sqrt(share * (1 - share) / whole + weight / (4 * whole))
-    return Interval(max(0.0, (middle - reach) / (1 + weight)), min(1.0, (middle + reach) / (1 + weight)))
+    return Interval(
+        max(0.0, (middle - reach) / (1 + weight)), min(1.0, (middle + reach) / (1 + weight))
+    )
 
 
-def trades(a: Ints, b: Ints, keys: Words, replicates: int, seed: int) -> tuple[Floats, Floats, bool]:
-    """The totals of two systems after they traded units (replicates × columns each), and whether these are all trades there are.
+def trades(
+    a: Ints, b: Ints, keys: Words, replicates: int, seed: int
+) -> tuple[Floats, Floats, bool]:
+    """The totals of two systems after they traded units (replicates × columns each), and whether
+    these are all trades there are.
 
     Units in which both have the same counts are left out: trading them changes nothing.
     """
@@ -239,7 +292,9 @@ def randomisation_p(differences: Floats, observed: float, *, exact: bool) -> flo
 def bootstrap_p(differences: Floats, observed: float) -> float:
     """How often the bootstrap strays as far from the observed difference as that lies from none."""
     defined = differences[~np.isnan(differences)]
-    return (1 + int((np.abs(defined - observed) >= abs(observed) - 1e-12).sum())) / (1 + len(defined))
+    return (1 + int((np.abs(defined - observed) >= abs(observed) - 1e-12).sum())) / (
+        1 + len(defined)
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

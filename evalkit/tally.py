@@ -46,12 +46,22 @@ class Layered:
 
     def all_cells(self, metric: str) -> Cells:
         """The cells of a metric from all blocks and processes; they are given once."""
-        return _together([*((EVERY, cells) for cells in self.cells.pop(metric, ())), *self.merged.pop(metric, ())], EVERY)
+        return _together(
+            [
+                *((EVERY, cells) for cells in self.cells.pop(metric, ())),
+                *self.merged.pop(metric, ()),
+            ],
+            EVERY,
+        )
 
     def slim(self) -> None:
-        """Put the cells of each metric together, without counts that are 0 throughout: what is sent from one process to another."""
+        """Put the cells of each metric together, without counts that are 0 throughout: what is sent
+        from one process to another.
+        """
         for metric, cells in self.cells.items():
-            kept = [n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)]
+            kept = [
+                n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)
+            ]
             self.slimmed[metric] = kept, _together([(EVERY, cell) for cell in cells], kept)
             cells.clear()
 

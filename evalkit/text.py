@@ -1,13 +1,16 @@
-"""What is a word, what is a sentence? Text in, offsets out: code points, half-open, on the untouched text.
+"""What is a word, what is a sentence?
+
+Text in, offsets out: code points, half-open, on the untouched text.
 
 Both rules are ours, so that scores and intervals never move with the version of a tokenizer.
 
-A **token** is a run of non-space characters without edge punctuation (Unicode category P). Hyphens and inner
-apostrophes do not split it; a possessive 's does, and is a token of its own.
+A **token** is a run of non-space characters without edge punctuation (Unicode category P). Hyphens
+and inner apostrophes do not split it; a possessive 's does, and is a token of its own.
 
-A **sentence** lies inside one line. It ends at . ! ? or … (and the quotes or brackets that close behind it) where
-white space follows and then anything but a lower-case letter, unless the full stop belongs to an abbreviation
-(a listed one, or single letters as in U.S.) that is not the end of the line. White space around a sentence is outside it.
+A **sentence** lies inside one line. It ends at . ! ? or … (and the quotes or brackets that close
+behind it) where white space follows and then anything but a lower-case letter, unless the full stop
+belongs to an abbreviation (a listed one, or single letters as in U.S.) that is not the end of the
+line. White space around a sentence is outside it.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from collections.abc import Sequence
 Range = tuple[int, int]
 
 ABBREVIATIONS = frozenset(
-    "adm asst brig capt cmdr co col corp cpl dept dr e.g etc fig gen gov hon i.e inc jan feb mar apr jun jul aug sep sept oct nov dec "
-    "jr lt ltd maj messrs mr mrs ms mt no nos pp prof rep rev sen sgt sr st supt v vs".split()
+    "adm asst brig capt cmdr co col corp cpl dept dr e.g etc fig gen gov hon i.e inc jan feb mar"
+    " apr jun jul aug sep sept oct nov dec jr lt ltd maj messrs mr mrs ms mt no nos pp prof rep rev"
+    " sen sgt sr st supt v vs".split()
 )
 
 _RUN = re.compile(r"\S+")
@@ -87,7 +91,9 @@ def _abbreviated(text: str, full_stop: int) -> bool:
     while start and full_stop - start < 12 and not text[start - 1].isspace():
         start -= 1
     word = text[start:full_stop].lstrip("\"'“‘([")
-    return word.lower() in ABBREVIATIONS or all(len(letter) == 1 and letter.isalpha() for letter in word.split("."))
+    return word.lower() in ABBREVIATIONS or all(
+        len(letter) == 1 and letter.isalpha() for letter in word.split(".")
+    )
 
 
 def _trim(text: str, start: int, end: int) -> Range:
@@ -99,8 +105,10 @@ def _trim(text: str, start: int, end: int) -> Range:
 
 
 def unit_at(starts: Sequence[int], position: int) -> int:
-    """Which sentence, counted from 0, a position belongs to: the last that starts at or before it, else the first.
+    """Which sentence, counted from 0, a position belongs to: the last that starts at or before it,
+    else the first.
 
-    `starts`: where the sentences start, ascending. White space and line ends thus belong to the sentence before them.
+    `starts`: where the sentences start, ascending. White space and line ends thus belong to the
+    sentence before them.
     """
     return max(bisect_right(starts, position) - 1, 0)

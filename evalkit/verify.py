@@ -17,22 +17,40 @@ NAMES = ("model", "versions")  # may differ: what was scored is told by digests 
 MOST_TOLD = 20
 
 
-def verified(result: Scores | str | Path, gold: Corpus | str | Path, predicted: Corpus | str | Path) -> list[str]:
-    """Score again as the result (or the file of one) says it was scored, and say what differs; nothing, if it is the same.
+def verified(
+    result: Scores | str | Path, gold: Corpus | str | Path, predicted: Corpus | str | Path
+) -> list[str]:
+    """Score again as the result (or the file of one) says it was scored, and say what differs;
+    nothing, if it is the same.
 
-    The names of model and corpus may differ, and so may versions. Raises InputError for a result that was made without documents.
+    The names of model and corpus may differ, and so may versions. Raises InputError for a result
+    that was made without documents.
     """
     written = result.to_json() if isinstance(result, Scores) else None
     result = result if isinstance(result, Scores) else Scores.load(path := result)
     options: Mapping[str, Any] = result.about["options"]
     if result.digests() is None:
-        raise InputError("this result was made from tags or bare spans; only one of documents can be verified")
+        raise InputError(
+            "this result was made from tags or bare spans; only one of documents can be verified"
+        )
     how = result.how
     again = score(
-        gold, predicted, options["metrics"], labels=options["labels"], label_map=decode_label_map(options["label_map"]), zones=options["zones"], missing=options["missing"],
-        units=options["units"], boot=how.boot, seed=how.seed, level=how.level,
-    )  # fmt: skip
-    one, two = (_without_names(json.loads(text)) for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json()))
+        gold,
+        predicted,
+        options["metrics"],
+        labels=options["labels"],
+        label_map=decode_label_map(options["label_map"]),
+        zones=options["zones"],
+        missing=options["missing"],
+        units=options["units"],
+        boot=how.boot,
+        seed=how.seed,
+        level=how.level,
+    )
+    one, two = (
+        _without_names(json.loads(text))
+        for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json())
+    )
     rows = [data.pop("rows", None) for data in (one, two)]
     # Rows follow from counts: where these differ, so do those, and say nothing more.
     return list(_differing(one, two)) or list(_differing(rows[0], rows[1], "rows: "))
@@ -54,7 +72,9 @@ def _differing(one: Any, two: Any, path: str = "") -> Iterator[str]:
     if isinstance(one, dict) and isinstance(two, dict):
         for key in dict.fromkeys([*one, *two]):
             if key not in one or key not in two:
-                yield f"{path}{key}: only in {'the result' if key in one else 'what was scored now'}"
+                yield (
+                    f"{path}{key}: only in {'the result' if key in one else 'what was scored now'}"
+                )
             else:
                 yield from _differing(one[key], two[key], f"{path}{key}: ")
     elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):

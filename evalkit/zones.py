@@ -1,11 +1,15 @@
-"""Where does an item count? Zones say which characters are scored, units say under what a count is kept.
+"""Where does an item count?
 
-A block of documents is cut into segments: the zones, and what lies between them. Where zones overlap, a character belongs
-to the zone that starts later. An item is scored if it touches a scored segment, and belongs to the first one that it
-touches; a character counts where it lies. A document without zones is one segment, and scored.
+Zones say which characters are scored, units say under what a count is kept.
 
-A unit is what counts are kept for: a document, or the segments of a document that have one zone label; or where they are
-asked for, each sentence of them. White space belongs to the sentence before it.
+A block of documents is cut into segments: the zones, and what lies between them. Where zones
+overlap, a character belongs to the zone that starts later. An item is scored if it touches a scored
+segment, and belongs to the first one that it touches; a character counts where it lies. A document
+without zones is one segment, and scored.
+
+A unit is what counts are kept for: a document, or the segments of a document that have one zone
+label; or where they are asked for, each sentence of them. White space belongs to the sentence
+before it.
 """
 
 from __future__ import annotations
@@ -25,7 +29,9 @@ from evalkit.text import sentences, unit_at
 
 
 class Unit(NamedTuple):
-    """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted from 0 (None: all of them)."""
+    """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted
+    from 0 (None: all of them).
+    """
 
     document: str
     zone: str | None = None
@@ -34,7 +40,10 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The segments of a block, in order. `first_scored[i]` is the first scored segment from i on, or the number of segments."""
+    """The segments of a block, in order.
+
+    `first_scored[i]` is the first scored segment from i on, or the number of segments.
+    """
 
     units: list[Unit]
     start: Ints
@@ -49,10 +58,17 @@ class Layout:
         if self.plain:
             return len(self.units)
         scored = set(self.unit[self.scored].tolist())
-        return len({(unit.document, unit.sentence) for n, unit in enumerate(self.units) if unit.sentence is None or n in scored})
+        return len(
+            {
+                (unit.document, unit.sentence)
+                for n, unit in enumerate(self.units)
+                if unit.sentence is None or n in scored
+            }
+        )
 
     def add_units_without_zone(self, documents: Iterable[str]) -> dict[str, int]:
-        """For each document the unit of its items that have no offsets: in no zone, and counted with the first scored sentence.
+        """For each document the unit of its items that have no offsets: in no zone, and counted
+        with the first scored sentence.
 
         Where there is no such unit yet, it is added.
         """
@@ -90,14 +106,21 @@ class Layout:
         return np.searchsorted(self.start, position, side="right") - 1
 
     def clipped(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-        """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end, unit)."""
+        """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end,
+        unit).
+        """
         first, last = self.at(start), self.at(end - 1)
         many = last - first + 1
         of = np.repeat(np.arange(len(row), dtype=np.int64), many)
         segment = np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + first[of]
         kept = self.scored[segment]
         of, segment = of[kept], segment[kept]
-        return row[of], np.maximum(start[of], self.start[segment]), np.minimum(end[of], self.end[segment]), self.unit[segment]
+        return (
+            row[of],
+            np.maximum(start[of], self.start[segment]),
+            np.minimum(end[of], self.end[segment]),
+            self.unit[segment],
+        )
 
 
 def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
@@ -108,15 +131,26 @@ def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
     return Layout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
 
 
-def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | None, *, by_sentence: bool = False) -> Layout:
-    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere. `by_sentence`: with a unit for each."""
+def laid_out(
+    documents: Sequence[Any],
+    offsets: Ints,
+    zones: frozenset[str] | None,
+    *,
+    by_sentence: bool = False,
+) -> Layout:
+    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere.
+
+    `by_sentence`: with a unit for each.
+    """
     if not by_sentence and not any(document.zones for document in documents):
         return plain_layout([document.id for document in documents], offsets)
     codes = Codes()
     segments = [
         (int(offset) + start, int(offset) + end, codes[Unit(document.id, label, sentence)], scored)
         for document, offset in zip(documents, offsets)
-        for start, end, label, sentence, scored in _segments(document, zones, by_sentence=by_sentence)
+        for start, end, label, sentence, scored in _segments(
+            document, zones, by_sentence=by_sentence
+        )
     ]
     start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
     following = np.where(scored > 0, np.arange(len(start)), len(start))
@@ -124,8 +158,12 @@ def laid_out(documents: Sequence[Any], offsets: Ints, zones: frozenset[str] | No
     return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
 
 
-def _segments(document: Any, zones: frozenset[str] | None, *, by_sentence: bool) -> Iterator[tuple[int, int, str | None, int | None, bool]]:
-    """(start, end, zone, sentence, whether it is scored) from the start of the text to one past its end, without gaps."""
+def _segments(
+    document: Any, zones: frozenset[str] | None, *, by_sentence: bool
+) -> Iterator[tuple[int, int, str | None, int | None, bool]]:
+    """(start, end, zone, sentence, whether it is scored) from the start of the text to one past its
+    end, without gaps.
+    """
     end = len(document.text) + 1
     starts = [start for start, _ in sentences(document.text)] if by_sentence else []
     ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
@@ -139,4 +177,10 @@ def _segments(document: Any, zones: frozenset[str] | None, *, by_sentence: bool)
         while covering and covering[0][1] <= start:
             heappop(covering)
         label = covering[0][2] if covering else None
-        yield start, stop, label, unit_at(starts, start) if by_sentence else None, zones is None or not ordered or label in zones
+        yield (
+            start,
+            stop,
+            label,
+            unit_at(starts, start) if by_sentence else None,
+            zones is None or not ordered or label in zones,
+        )

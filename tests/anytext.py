@@ -1,10 +1,35 @@
-"""Random documents in texts that break what is careless: astral and combining characters, line ends of all kinds, spaces that are none."""
+"""Random documents in texts that break what is careless: astral and combining characters, line ends
+of all kinds, spaces that are none.
+"""
 
 from hypothesis import strategies as st
 
 from evalkit import Argument, Attribution, Document, Entity, Event, Span
 
-PIECES = ["Ada", "met", "Bo", "in", "Öst", "O\u0308st", "𝒜da", "👩‍👩‍👧", "né", "e\u0301", "東京", "a-b", "it's", "“Ja”", ".", ",", "\u200b", "שלום", "O", "B-PER", "#", "1998"]
+PIECES = [
+    "Ada",
+    "met",
+    "Bo",
+    "in",
+    "Öst",
+    "O\u0308st",
+    "𝒜da",
+    "👩‍👩‍👧",
+    "né",
+    "e\u0301",
+    "東京",
+    "a-b",
+    "it's",
+    "“Ja”",
+    ".",
+    ",",
+    "\u200b",
+    "שלום",
+    "O",
+    "B-PER",
+    "#",
+    "1998",
+]
 GAPS = [" ", " ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u2028", "\u3000", ""]
 PLAIN_GAPS = [" ", " ", " ", "\n"]
 LABELS = ["PER", "ORG", "WORK_OF_ART", "Conflict.Attack"]
@@ -13,7 +38,9 @@ LABELS = ["PER", "ORG", "WORK_OF_ART", "Conflict.Attack"]
 @st.composite
 def texts(draw, gaps=GAPS):
     """A text of a few pieces, which may begin or end with a gap."""
-    parts = draw(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(gaps)), min_size=1, max_size=12))
+    parts = draw(
+        st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(gaps)), min_size=1, max_size=12)
+    )
     return draw(st.sampled_from(["", "", *gaps])) + "".join(piece + gap for piece, gap in parts)
 
 
@@ -39,22 +66,41 @@ def _apart(marks):
 
 
 @st.composite
-def documents(draw, *, id="d0", layers=("entities",), flat=False, broken=False, gaps=GAPS, labels=LABELS):
-    """A document with random marks in some layers. flat: entities that share no character. broken: discontinuous ones too."""
+def documents(
+    draw, *, id="d0", layers=("entities",), flat=False, broken=False, gaps=GAPS, labels=LABELS
+):
+    """A document with random marks in some layers. flat: entities that share no character. broken:
+    discontinuous ones too.
+    """
     text = draw(texts(gaps))
     found = draw(st.lists(spans(text, broken=broken), max_size=6))
     found = _apart(found) if flat else found
-    entities = {(m["start"], m["end"], m.get("fragments", ()), draw(st.sampled_from(labels))) for m in found}
-    given = {"entities": tuple(Entity(label, a, b, fragments=f) for a, b, f, label in sorted(entities))}
+    entities = {
+        (m["start"], m["end"], m.get("fragments", ()), draw(st.sampled_from(labels))) for m in found
+    }
+    given = {
+        "entities": tuple(Entity(label, a, b, fragments=f) for a, b, f, label in sorted(entities))
+    }
     if "events" in layers:
         triggers = {(m["start"], m["end"]) for m in draw(st.lists(spans(text), max_size=3))}
         given["events"] = tuple(
-            Event(draw(st.sampled_from(labels)), Span(a, b), tuple(draw(arguments(text))), realis=draw(st.sampled_from([None, "ACTUAL", "OTHER"]))) for a, b in sorted(triggers)
+            Event(
+                draw(st.sampled_from(labels)),
+                Span(a, b),
+                tuple(draw(arguments(text))),
+                realis=draw(st.sampled_from([None, "ACTUAL", "OTHER"])),
+            )
+            for a, b in sorted(triggers)
         )
     if "attributions" in layers:
         cues = {(m["start"], m["end"]) for m in draw(st.lists(spans(text), max_size=2))}
         given["attributions"] = tuple(
-            Attribution(Span(a, b), Span(**draw(spans(text))), draw(st.none() | spans(text).map(lambda m: Span(**m))), label=draw(st.sampled_from([None, "assertion"])))
+            Attribution(
+                Span(a, b),
+                Span(**draw(spans(text))),
+                draw(st.none() | spans(text).map(lambda m: Span(**m))),
+                label=draw(st.sampled_from([None, "assertion"])),
+            )
             for a, b in sorted(cues)
         )
     return Document(id, text, **{layer: given[layer] for layer in layers})
@@ -63,7 +109,10 @@ def documents(draw, *, id="d0", layers=("entities",), flat=False, broken=False, 
 @st.composite
 def arguments(draw, text):
     """Arguments of an event, each once."""
-    found = {(draw(st.sampled_from(["Agent", "Place"])), m["start"], m["end"]) for m in draw(st.lists(spans(text), max_size=2))}
+    found = {
+        (draw(st.sampled_from(["Agent", "Place"])), m["start"], m["end"])
+        for m in draw(st.lists(spans(text), max_size=2))
+    }
     return [Argument(*one) for one in sorted(found)]
 
 

@@ -1,4 +1,8 @@
-"""Resampling once more, in plain Python: the generator with whole numbers, the intervals with loops. Nothing here comes from the library."""
+"""Resampling once more, in plain Python: the generator with whole numbers, the intervals with
+loops.
+
+Nothing here comes from the library.
+"""
 
 import hashlib
 import math
@@ -54,7 +58,10 @@ def percentile(values, level):
 
 def bca(values, observed, left_out, level):
     ordered = sorted(value for value in values if value is not None)
-    below = sum(1.0 if value < observed - 1e-12 else 0.5 if value <= observed + 1e-12 else 0.0 for value in ordered) / len(ordered)
+    below = sum(
+        1.0 if value < observed - 1e-12 else 0.5 if value <= observed + 1e-12 else 0.0
+        for value in ordered
+    ) / len(ordered)
     strays = [observed - value for value in left_out if value is not None]
     skew = sum(d**3 for d in strays) / (6 * sum(d**2 for d in strays) ** 1.5)
     normal = NormalDist()

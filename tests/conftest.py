@@ -1,4 +1,5 @@
-"""Tests that need an extra of evalkit are left out where it is not installed, and the end of the run says how many.
+"""Tests that need an extra of evalkit are left out where it is not installed, and the end of the
+run says how many.
 
 `scripts/test --extras` runs them; it sets EVALKIT_EXTRAS, with which leaving out is an error.
 """
@@ -10,12 +11,19 @@ from importlib.util import find_spec
 import helpers.profiles  # noqa: F401 - the examples of each property
 import pytest
 
-EXTRAS = {"hf": ("transformers", "torch"), "gliner": ("gliner",), "openai": ("openai", "tenacity"), "trainer": ("transformers", "torch", "accelerate")}
+EXTRAS = {
+    "hf": ("transformers", "torch"),
+    "gliner": ("gliner",),
+    "openai": ("openai", "tenacity"),
+    "trainer": ("transformers", "torch", "accelerate"),
+}
 LEFT_OUT = pytest.StashKey[Counter]()
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "extra(name): needs an extra of evalkit; left out where that is not installed")
+    config.addinivalue_line(
+        "markers", "extra(name): needs an extra of evalkit; left out where that is not installed"
+    )
     config.stash[LEFT_OUT] = Counter()
 
 
@@ -31,13 +39,17 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist, which hands its counts to the one that reports
+    if hasattr(
+        session.config, "workeroutput"
+    ):  # a process of pytest-xdist, which hands its counts to the one that reports
         session.config.workeroutput["left_out"] = dict(session.config.stash[LEFT_OUT])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))  # each process has them all
+    node.config.stash[LEFT_OUT] = Counter(
+        getattr(node, "workeroutput", {}).get("left_out", {})
+    )  # each process has them all
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -50,7 +62,9 @@ def missing(item):
     for mark in item.iter_markers("extra"):
         for extra in mark.args:
             if extra not in EXTRAS:
-                raise pytest.UsageError(f"{item.nodeid}: no extra {extra!r}; extras: {', '.join(EXTRAS)}")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: no extra {extra!r}; extras: {', '.join(EXTRAS)}"
+                )
             if any(find_spec(package) is None for package in EXTRAS[extra]):
                 return extra
     return None
@@ -59,6 +73,9 @@ def missing(item):
 def said(left_out):
     names = [f"{extra} ({many})" for extra, many in sorted(left_out.items())]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    tests, extras = "test" if left_out.total() == 1 else "tests", "extra" if len(names) == 1 else "extras"
+    tests, extras = (
+        "test" if left_out.total() == 1 else "tests",
+        "extra" if len(names) == 1 else "extras",
+    )
     needs = "needs" if left_out.total() == 1 else "need"
     return f"left out: {left_out.total()} {tests} that {needs} the {extras} {listed}"

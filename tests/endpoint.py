@@ -1,6 +1,8 @@
-"""A loopback endpoint that answers chat completions, and misbehaves as it is told: for each document, so many behaviours in turn.
+"""A loopback endpoint that answers chat completions, and misbehaves as it is told: for each
+document, so many behaviours in turn.
 
-A document is known by its marker, "DOC-" and a word, in its text. What is not told is answered well. `requests` counts them by marker.
+A document is known by its marker, "DOC-" and a word, in its text. What is not told is answered
+well. `requests` counts them by marker.
 """
 
 import gzip
@@ -16,7 +18,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Endpoint:
-    """Serves while it is entered. `answer(text)`: what is said to a text where nothing else is told."""
+    """Serves while it is entered.
+
+    `answer(text)`: what is said to a text where nothing else is told.
+    """
 
     def __init__(self, answer=None, **behaviours):
         self.answer = answer or (lambda text: {"entities": []})
@@ -28,7 +33,9 @@ class Endpoint:
     def __enter__(self):
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self.thread.start()
         return self
 
@@ -81,7 +88,7 @@ class Endpoint:
         return Handler
 
 
-# ---- behaviours: functions of the handler of a request ---------------------------------------------------------------------
+# ---- behaviours: functions of the handler of a request -------------------------------------------
 
 
 def reply(status, body=b"", kind="application/json", length=None, **headers):
@@ -90,8 +97,15 @@ def reply(status, body=b"", kind="application/json", length=None, **headers):
 
     def behave(handler):
         handler.send_response(status)
-        named = {"Content-Type": kind, "Content-Length": str(len(raw) if length is None else length), "Connection": "close"}
-        for name, value in {**named, **{name.replace("_", "-"): value for name, value in headers.items()}}.items():
+        named = {
+            "Content-Type": kind,
+            "Content-Length": str(len(raw) if length is None else length),
+            "Connection": "close",
+        }
+        for name, value in {
+            **named,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(raw)
@@ -101,19 +115,36 @@ def reply(status, body=b"", kind="application/json", length=None, **headers):
 
 def said(content, finish="stop", usage=None, **message):
     """A completion that says so."""
-    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
+    choice = {
+        "index": 0,
+        "finish_reason": finish,
+        "message": {"role": "assistant", "content": content, **message},
+    }
     tokens = usage or {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    return reply(200, {"id": "x", "object": "chat.completion", "choices": [choice], "usage": tokens})
+    return reply(
+        200, {"id": "x", "object": "chat.completion", "choices": [choice], "usage": tokens}
+    )
 
 
 def found(*entities, **layers):
     """A completion with entities, each (label, quote), and other layers."""
-    return said(json.dumps({"entities": [{"label": label, "quote": quote, "context": ""} for label, quote in entities], **layers}))
+    return said(
+        json.dumps(
+            {
+                "entities": [
+                    {"label": label, "quote": quote, "context": ""} for label, quote in entities
+                ],
+                **layers,
+            }
+        )
+    )
 
 
 def error(status, message="no", code=None, kind=None, at=None, **headers):
     """An error as OpenAI writes it; `at`: under another status."""
-    return reply(at or status, {"error": {"message": message, "type": kind, "code": code}}, **headers)
+    return reply(
+        at or status, {"error": {"message": message, "type": kind, "code": code}}, **headers
+    )
 
 
 def too_many(**headers):
@@ -131,7 +162,10 @@ def echo(status):
     def behave(handler):
         key = handler.headers["Authorization"].removeprefix("Bearer ")
         escaped = "".join(f"\\u{ord(sign):04x}" for sign in key)
-        body = f'{{"error": {{"message": "{"x" * 190}{key} Incorrect key {key} or {escaped}", "code": null}}}}'.encode()
+        body = (
+            f'{{"error": {{"message": "{"x" * 190}{key} Incorrect key {key} or {escaped}", "code":'
+            " null}}".encode()
+        )
         reply(status, body, X_Echo=key, Set_Cookie=f"key={key}")(handler)
 
     return behave
@@ -143,7 +177,11 @@ def echo_in_answer(handler):
 
 
 def page(status):
-    return reply(status, b"<!doctype html><html><body>Please log in</body></html>", "text/html; charset=utf-8")
+    return reply(
+        status,
+        b"<!doctype html><html><body>Please log in</body></html>",
+        "text/html; charset=utf-8",
+    )
 
 
 def cut(handler):
@@ -205,12 +243,16 @@ def dripping_headers(handler):
 
 
 def bomb():
-    """A hundred megabytes in a hundred kilobytes, compressed before anything is asked, so that the answer comes at once."""
+    """A hundred megabytes in a hundred kilobytes, compressed before anything is asked, so that the
+    answer comes at once.
+    """
     return reply(200, gzip.compress(b" " * 100_000_000, 1), Content_Encoding="gzip")
 
 
 def zipped(handler):
-    body = json.dumps({"choices": [{"message": {"content": '{"entities": []}'}, "finish_reason": "stop"}]}).encode()
+    body = json.dumps(
+        {"choices": [{"message": {"content": '{"entities": []}'}, "finish_reason": "stop"}]}
+    ).encode()
     reply(200, gzip.compress(body), Content_Encoding="gzip")(handler)
 
 

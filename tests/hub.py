@@ -1,7 +1,9 @@
-"""A loopback Hub: enough of the HTTP API of huggingface.co to create a data set, send files to it, tag it and load it back.
+"""A loopback Hub: enough of the HTTP API of huggingface.co to create a data set, send files to it,
+tag it and load it back.
 
-It keeps commits, branches, tags and pull requests in memory, answers `preupload` with git's digests as the real one does, checks the
-YAML of a card, and knows one token. `refuse["commit"] = (403, "read only")` lets the requests whose path holds that word fail.
+It keeps commits, branches, tags and pull requests in memory, answers `preupload` with git's digests
+as the real one does, checks the YAML of a card, and knows one token. `refuse["commit"] = (403,
+"read only")` lets the requests whose path holds that word fail.
 """
 
 import base64
@@ -50,7 +52,9 @@ class Hub:
     def __enter__(self):
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self.thread.start()
         return self
 
@@ -79,13 +83,19 @@ class Hub:
             if word in path:
                 return status, {"error": message}, {"X-Error-Message": message}
         if token not in (None, f"Bearer {TOKEN}"):
-            return 401, {"error": "Invalid credentials in Authorization header"}, {"X-Error-Message": "Invalid credentials in Authorization header"}
+            return (
+                401,
+                {"error": "Invalid credentials in Authorization header"},
+                {"X-Error-Message": "Invalid credentials in Authorization header"},
+            )
         if path == "/api/repos/create":
             return self.create(json.loads(body))
         if path == "/api/validate-yaml":
             return validated(json.loads(body)["content"])
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(.*))?", path):
-            return self.of_repo(found[1], *(found[2] or "info").split("/", 1), query=query, body=body, token=token)
+            return self.of_repo(
+                found[1], *(found[2] or "info").split("/", 1), query=query, body=body, token=token
+            )
         if found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.*)", path):
             return self.resolve(*found.groups(), token)
         return 404, {"error": f"no such address: {path}"}, {}
@@ -93,8 +103,17 @@ class Hub:
     def create(self, asked):
         id = f"{asked.get('organization') or 'me'}/{asked['name']}"
         if id in self.repos:
-            return 409, {"error": "You already created this dataset repo", "url": f"{self.url}/datasets/{id}"}, {}
-        self.repos[id] = Repo(id, private=bool(asked.get("private") or asked.get("visibility") == "private"))
+            return (
+                409,
+                {
+                    "error": "You already created this dataset repo",
+                    "url": f"{self.url}/datasets/{id}",
+                },
+                {},
+            )
+        self.repos[id] = Repo(
+            id, private=bool(asked.get("private") or asked.get("visibility") == "private")
+        )
         return 200, {"url": f"{self.url}/datasets/{id}", "name": id, "id": id}, {}
 
     def seen(self, id, token):
@@ -104,28 +123,65 @@ class Hub:
     def of_repo(self, id, what, rest="", *, query, body, token):
         repo = self.seen(id, token)
         if repo is None:
-            return 404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}
+            return (
+                404,
+                {"error": "Repository not found"},
+                {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"},
+            )
         if what == "refs":
-            return 200, {kind: [{"name": n, "ref": f"refs/{n}", "targetCommit": sha} for n, sha in of.items()] for kind, of in (("branches", repo.branches), ("tags", repo.tags))} | {"converts": []}, {}
-        name, _, below = unquote(rest).partition("/") if what == "tree" else (unquote(rest) or "main", "", "")
+            return (
+                200,
+                {
+                    kind: [
+                        {"name": n, "ref": f"refs/{n}", "targetCommit": sha}
+                        for n, sha in of.items()
+                    ]
+                    for kind, of in (("branches", repo.branches), ("tags", repo.tags))
+                }
+                | {"converts": []},
+                {},
+            )
+        name, _, below = (
+            unquote(rest).partition("/") if what == "tree" else (unquote(rest) or "main", "", "")
+        )
         at = repo.at(name)
         if what == "branch":
             repo.branches.setdefault(name, repo.branches["main"])
             return 200, {}, {}
         if at is None:
-            return 404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": f"Invalid rev id: {name}"}
+            return (
+                404,
+                {"error": "Invalid rev id"},
+                {"X-Error-Code": "RevisionNotFound", "X-Error-Message": f"Invalid rev id: {name}"},
+            )
         if what in ("info", "revision"):
             return 200, self.info(repo, *at), {}
         if what == "tree":
             return listed(at[1], below, recursive=query.get("recursive", [""])[0].lower() == "true")
         if what == "preupload":
-            known = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": git_digest(at[1].get(f["path"]))} for f in json.loads(body)["files"]]
+            known = [
+                {
+                    "path": f["path"],
+                    "uploadMode": "regular",
+                    "shouldIgnore": False,
+                    "oid": git_digest(at[1].get(f["path"])),
+                }
+                for f in json.loads(body)["files"]
+            ]
             return 200, {"files": known}, {}
         if what == "paths-info":
-            asked = json.loads(body)["paths"] if body[:1] == b"{" else parse_qs(body.decode())["paths"]
+            asked = (
+                json.loads(body)["paths"] if body[:1] == b"{" else parse_qs(body.decode())["paths"]
+            )
             return 200, [entry(path, at[1][path]) for path in asked if path in at[1]], {}
         if what == "commit":
-            return self.commit(repo, name, at[1], [json.loads(line) for line in body.splitlines() if line.strip()], pull="create_pr" in query)
+            return self.commit(
+                repo,
+                name,
+                at[1],
+                [json.loads(line) for line in body.splitlines() if line.strip()],
+                pull="create_pr" in query,
+            )
         if what == "tag":
             return self.tag(repo, json.loads(body)["tag"], at[0])
         return 404, {"error": f"no such address: {what}"}, {}
@@ -133,9 +189,21 @@ class Hub:
     def info(self, repo, sha, tree):
         day = "2026-01-01T00:00:00.000Z"
         return {
-            "_id": "x", "id": repo.id, "author": repo.id.partition("/")[0], "sha": sha, "private": repo.private, "lastModified": day, "createdAt": day,
-            "gated": False, "disabled": False, "downloads": 0, "likes": 0, "tags": [], "cardData": {}, "siblings": [{"rfilename": path} for path in tree],
-        }  # fmt: skip
+            "_id": "x",
+            "id": repo.id,
+            "author": repo.id.partition("/")[0],
+            "sha": sha,
+            "private": repo.private,
+            "lastModified": day,
+            "createdAt": day,
+            "gated": False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "tags": [],
+            "cardData": {},
+            "siblings": [{"rfilename": path} for path in tree],
+        }
 
     def commit(self, repo, branch, tree, lines, *, pull):
         changed, message = dict(tree), ""
@@ -151,8 +219,22 @@ class Hub:
             repo.pulls.append(message)
             branch = f"refs/pr/{len(repo.pulls)}"
         sha = repo.commit(changed, message, branch)
-        said = {"success": True, "commitOid": sha, "commitUrl": f"{self.url}/datasets/{repo.id}/commit/{sha}", "hookOutput": ""}
-        return 200, said | ({"pullRequestUrl": f"{self.url}/datasets/{repo.id}/discussions/{len(repo.pulls)}"} if pull else {}), {}
+        said = {
+            "success": True,
+            "commitOid": sha,
+            "commitUrl": f"{self.url}/datasets/{repo.id}/commit/{sha}",
+            "hookOutput": "",
+        }
+        return (
+            200,
+            said
+            | (
+                {"pullRequestUrl": f"{self.url}/datasets/{repo.id}/discussions/{len(repo.pulls)}"}
+                if pull
+                else {}
+            ),
+            {},
+        )
 
     def tag(self, repo, name, sha):
         if name in repo.tags:
@@ -164,7 +246,14 @@ class Hub:
         repo = self.seen(id, token)
         at = repo and repo.at(unquote(revision))
         if not at or path not in at[1]:
-            return 404, {"error": "not found"}, {"X-Error-Code": "EntryNotFound" if at else "RepoNotFound", "X-Repo-Commit": at[0] if at else ""}
+            return (
+                404,
+                {"error": "not found"},
+                {
+                    "X-Error-Code": "EntryNotFound" if at else "RepoNotFound",
+                    "X-Repo-Commit": at[0] if at else "",
+                },
+            )
         return 200, at[1][path], {"X-Repo-Commit": at[0], "ETag": f'"{git_digest(at[1][path])}"'}
 
     def _handler(self):
@@ -180,11 +269,23 @@ class Hub:
                 address = urlparse(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with hub.lock:
-                    status, value, headers = hub.answer(self.command, unquote(address.path), parse_qs(address.query), body, self.headers.get("Authorization"))
+                    status, value, headers = hub.answer(
+                        self.command,
+                        unquote(address.path),
+                        parse_qs(address.query),
+                        body,
+                        self.headers.get("Authorization"),
+                    )
                 data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
-                kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
-                for name, said in {"Content-Type": kind, "Content-Length": str(len(data)), **headers}.items():
+                kind = (
+                    "application/octet-stream" if isinstance(value, bytes) else "application/json"
+                )
+                for name, said in {
+                    "Content-Type": kind,
+                    "Content-Length": str(len(data)),
+                    **headers,
+                }.items():
                     self.send_header(name, said)
                 self.end_headers()
                 if self.command != "HEAD":
@@ -205,17 +306,37 @@ def entry(path, data):
 
 
 def listed(tree, below, *, recursive):
-    inside = {path: data for path, data in tree.items() if not below or path.startswith(f"{below}/")}
+    inside = {
+        path: data for path, data in tree.items() if not below or path.startswith(f"{below}/")
+    }
     if below and not inside:
         return 404, {"error": "not found"}, {"X-Error-Code": "EntryNotFound"}
     depth = len(below.split("/")) if below else 0
-    folders = {"/".join(path.split("/")[: depth + 1]) for path in inside if len(path.split("/")) > depth + 1}
-    shown = [entry(path, data) for path, data in inside.items() if recursive or len(path.split("/")) == depth + 1]
-    return 200, shown + [{"type": "directory", "oid": "0" * 40, "size": 0, "path": path} for path in sorted(folders)], {}
+    folders = {
+        "/".join(path.split("/")[: depth + 1])
+        for path in inside
+        if len(path.split("/")) > depth + 1
+    }
+    shown = [
+        entry(path, data)
+        for path, data in inside.items()
+        if recursive or len(path.split("/")) == depth + 1
+    ]
+    return (
+        200,
+        shown
+        + [
+            {"type": "directory", "oid": "0" * 40, "size": 0, "path": path}
+            for path in sorted(folders)
+        ],
+        {},
+    )
 
 
 def validated(content):
     """What the Hub says of a card: that its YAML is there."""
     found = re.match(r"---\n(.*?)\n---\n", content, re.DOTALL)
-    errors = [] if found and "license:" in found[1] else [{"message": "the metadata has no license"}]
+    errors = (
+        [] if found and "license:" in found[1] else [{"message": "the metadata has no license"}]
+    )
     return (400 if errors else 200), {"errors": errors, "warnings": []}, {}

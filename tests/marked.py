@@ -1,4 +1,6 @@
-"""Documents written as they read: `marked("[Ada|PER] wrote")` is a text of 9 characters with a PER at 0 to 3."""
+"""Documents written as they read: `marked("[Ada|PER] wrote")` is a text of 9 characters with a PER
+at 0 to 3.
+"""
 
 import re
 

@@ -1,7 +1,10 @@
-"""The definitions once more, in plain Python and exact fractions, by trying everything. Nothing here comes from the library.
+"""The definitions once more, in plain Python and exact fractions, by trying everything.
 
-An item is (label, ranges, head): ranges a tuple of (start, end), head anything. `best` looks at every way to pair the items
-of a document one to one and takes the largest total credit; it is meant for a handful of items.
+Nothing here comes from the library.
+
+An item is (label, ranges, head): ranges a tuple of (start, end), head anything. `best` looks at
+every way to pair the items of a document one to one and takes the largest total credit; it is meant
+for a handful of items.
 """
 
 from fractions import Fraction
@@ -19,7 +22,10 @@ def credit(gold, predicted, scheme):
     """What a pair is worth; 0 for one that may not be made."""
     if gold[2] != predicted[2]:
         return Fraction(0)
-    same_span, overlap = gold[1] == predicted[1], bool(characters(gold[1]) & characters(predicted[1]))
+    same_span, overlap = (
+        gold[1] == predicted[1],
+        bool(characters(gold[1]) & characters(predicted[1])),
+    )
     same_label = gold[0] == predicted[0]
     if scheme == "strict":
         return Fraction(same_span and same_label)
@@ -37,8 +43,12 @@ def best(gold, predicted, scheme, credit=credit):
     """The largest total credit of one-to-one pairs."""
     gold, predicted = tuple(gold), tuple(predicted)
     if scheme in ("strict", "exact") and credit is _credit:
-        # A pair needs one span: under each the smaller of the two counts is the most there can be, and nothing has to be tried.
-        keys = [[item if scheme == "strict" else item[1:] for item in side] for side in (gold, predicted)]
+        # A pair needs one span: under each the smaller of the two counts is the most there can be,
+        # and nothing has to be tried.
+        keys = [
+            [item if scheme == "strict" else item[1:] for item in side]
+            for side in (gold, predicted)
+        ]
         return Fraction(sum(min(keys[0].count(key), keys[1].count(key)) for key in set(keys[0])))
     worth = [[credit(g, p, scheme) for p in predicted] for g in gold]
 
@@ -65,20 +75,43 @@ def totals(gold, predicted, scheme):
     if scheme == "characters":
         keys = {(label, head) for label, _, head in [*gold, *predicted]}
         sides = [
-            {key: set().union(*(characters(ranges) for label, ranges, head in side if (label, head) == key)) for key in keys}
+            {
+                key: (
+                    set().union(
+                        *(
+                            characters(ranges)
+                            for label, ranges, head in side
+                            if (label, head) == key
+                        )
+                    )
+                )
+                for key in keys
+            }
             for side in (gold, predicted)
         ]
-        return tuple(Fraction(sum(map(len, found))) for found in ([sides[0][k] & sides[1][k] for k in keys], sides[0].values(), sides[1].values()))
+        return tuple(
+            Fraction(sum(map(len, found)))
+            for found in (
+                [sides[0][k] & sides[1][k] for k in keys],
+                sides[0].values(),
+                sides[1].values(),
+            )
+        )
     return best(gold, predicted, scheme), Fraction(len(gold)), Fraction(len(predicted))
 
 
 def ratios(found, gold, predicted):
     """(precision, recall, F1), None where undefined."""
-    return tuple(part / whole if whole else None for part, whole in ((found, predicted), (found, gold), (2 * found, gold + predicted)))
+    return tuple(
+        part / whole if whole else None
+        for part, whole in ((found, predicted), (found, gold), (2 * found, gold + predicted))
+    )
 
 
 def words(text):
-    """Tokens by the written rule, letter by letter: no white space, no punctuation at the edges, a possessive apart."""
+    """Tokens by the written rule, letter by letter: no white space, no punctuation at the edges, a
+    possessive apart.
+    """
     import unicodedata
 
     found, at = [], 0
@@ -106,19 +139,41 @@ def relation_credit(gold, predicted, scheme):
     """An attribution whole: (source, cue, content), each the set of its characters or None."""
     if scheme == "strict":
         return Fraction(gold == predicted)
-    return Fraction(all((a is None and b is None) if a is None or b is None else bool(a & b) for a, b in zip(gold, predicted, strict=True)))
+    return Fraction(
+        all(
+            (a is None and b is None) if a is None or b is None else bool(a & b)
+            for a, b in zip(gold, predicted, strict=True)
+        )
+    )
 
 
 # The layers: from two documents to counts. Documents are read by their fields only.
 
-LAYERS = ("entities", "tokens", "triggers", "arguments", "attached-arguments", "realis", "attributions", "attached-attributions", "attribution-relations")
+LAYERS = (
+    "entities",
+    "tokens",
+    "triggers",
+    "arguments",
+    "attached-arguments",
+    "realis",
+    "attributions",
+    "attached-attributions",
+    "attribution-relations",
+)
 SET_LAYERS = ("triggers", "arguments", "attached-arguments")
 PARTS = ("source", "cue", "content")
 LABEL_SCHEMES = ("strict", "type", "characters")
 SCHEMES = ("strict", "exact", "type", "partial", "characters")
-SCHEMES_OF = dict.fromkeys(LAYERS, SCHEMES) | {"tokens": ("strict", "exact"), "attribution-relations": ("strict", "type")}
+SCHEMES_OF = dict.fromkeys(LAYERS, SCHEMES) | {
+    "tokens": ("strict", "exact"),
+    "attribution-relations": ("strict", "type"),
+}
 METRICS = tuple(f"{layer}/{scheme}" for layer in LAYERS for scheme in SCHEMES_OF[layer])
-UNPLACED_LAYER = {"attached-arguments": "arguments", "attached-attributions": "attributions", "tokens": "entities"}
+UNPLACED_LAYER = {
+    "attached-arguments": "arguments",
+    "attached-attributions": "attributions",
+    "tokens": "entities",
+}
 
 
 class Counts(NamedTuple):
@@ -128,7 +183,10 @@ class Counts(NamedTuple):
 
 
 class DocumentCounts(NamedTuple):
-    """Counts of a document. `labels` has the counts of each label; tp is None where it depends on which pairs are shown."""
+    """Counts of a document.
+
+    `labels` has the counts of each label; tp is None where it depends on which pairs are shown.
+    """
 
     micro: Counts
     labels: dict
@@ -141,7 +199,9 @@ class Item(NamedTuple):
 
 
 class Side(NamedTuple):
-    """One side of a document: annotations without duplicates, the duplicates, and the unplaced predictions."""
+    """One side of a document: annotations without duplicates, the duplicates, and the unplaced
+    predictions.
+    """
 
     distinct: dict
     duplicates: dict
@@ -155,10 +215,17 @@ def ranges_of(span):
 
 
 def split_duplicates(document):
-    """Two annotations are duplicates if they agree in all that the definition names, whatever their id, score or attributes."""
+    """Two annotations are duplicates if they agree in all that the definition names, whatever their
+    id, score or attributes.
+    """
     keys = {
         "entities": lambda e: (e.label, ranges_of(e)),
-        "events": lambda e: (e.label, ranges_of(e.trigger), e.realis, frozenset((a.role, ranges_of(a)) for a in e.arguments)),
+        "events": lambda e: (
+            e.label,
+            ranges_of(e.trigger),
+            e.realis,
+            frozenset((a.role, ranges_of(a)) for a in e.arguments),
+        ),
         "attributions": lambda a: tuple(ranges_of(getattr(a, part)) for part in PARTS),
     }
     distinct, duplicates = {}, {}
@@ -187,7 +254,9 @@ def list_items(layer, text, annotations, groups, maps):
                 items.append(Item(label, ranges_of(entity)))
             else:
                 inside = characters(ranges_of(entity))
-                items += [Item(label, (word,)) for word in words(text) if inside & characters([word])]
+                items += [
+                    Item(label, (word,)) for word in words(text) if inside & characters([word])
+                ]
     for event in annotations["events"]:
         label, trigger = map_label(maps, "triggers", event.label), ranges_of(event.trigger)
         if label is None:
@@ -198,24 +267,56 @@ def list_items(layer, text, annotations, groups, maps):
             items.append(Item(map_label(maps, "realis", event.realis), trigger))
         if layer in ("arguments", "attached-arguments"):
             group = label if layer == "arguments" else (label, trigger)
-            items += [Item(map_label(maps, "arguments", argument.role), ranges_of(argument), group) for argument in event.arguments]
+            items += [
+                Item(map_label(maps, "arguments", argument.role), ranges_of(argument), group)
+                for argument in event.arguments
+            ]
     for attribution, group in zip(annotations["attributions"], groups, strict=True):
         if layer in ("attributions", "attached-attributions"):
             parts = [part for part in PARTS if getattr(attribution, part) is not None]
-            items += [Item(part, ranges_of(getattr(attribution, part)), part if layer == "attributions" else group) for part in parts]
+            items += [
+                Item(
+                    part,
+                    ranges_of(getattr(attribution, part)),
+                    part if layer == "attributions" else group,
+                )
+                for part in parts
+            ]
         if layer == "attribution-relations":
-            items.append(Item("attribution", tuple(ranges_of(getattr(attribution, part)) for part in PARTS)))
+            items.append(
+                Item("attribution", tuple(ranges_of(getattr(attribution, part)) for part in PARTS))
+            )
     return [item for item in items if item.label is not None]
 
 
 def pair_attributions(gold, predicted):
-    """The one-to-one pairing of attributions, by trying every one: a list of (index in gold, index in predicted)."""
-    anchors = [[next((part, getattr(a, part)) for part in ("cue", "content", "source") if getattr(a, part) is not None) for a in side] for side in (gold, predicted)]
+    """The one-to-one pairing of attributions, by trying every one: a list of (index in gold, index
+    in predicted).
+    """
+    anchors = [
+        [
+            next(
+                (part, getattr(a, part))
+                for part in ("cue", "content", "source")
+                if getattr(a, part) is not None
+            )
+            for a in side
+        ]
+        for side in (gold, predicted)
+    ]
     possible = [
-        [m for m, (kind, span) in enumerate(anchors[1]) if kind == anchors[0][n][0] and characters(ranges_of(span)) & characters(ranges_of(anchors[0][n][1]))]
+        [
+            m
+            for m, (kind, span) in enumerate(anchors[1])
+            if kind == anchors[0][n][0]
+            and characters(ranges_of(span)) & characters(ranges_of(anchors[0][n][1]))
+        ]
         for n in range(len(gold))
     ]
-    triples = [[tuple(ranges_of(getattr(a, part)) for part in PARTS) for a in side] for side in (gold, predicted)]
+    triples = [
+        [tuple(ranges_of(getattr(a, part)) for part in PARTS) for a in side]
+        for side in (gold, predicted)
+    ]
 
     def vector(pairs):
         values = [0] * 8
@@ -244,12 +345,18 @@ def pair_attributions(gold, predicted):
 
     found = [(vector(pairs), pairs) for pairs in all_pairings(0, frozenset())]
     greatest = max(value for value, _ in found)
-    return min((pairs for value, pairs in found if value == greatest), key=lambda pairs: sorted(sorted((triples[0][n], triples[1][m])) for n, m in pairs))
+    return min(
+        (pairs for value, pairs in found if value == greatest),
+        key=lambda pairs: sorted(sorted((triples[0][n], triples[1][m])) for n, m in pairs),
+    )
 
 
 def group_attributions(gold, predicted):
     """The group of each attribution on either side: its pair, or itself alone."""
-    groups = [("gold", n) for n in range(len(gold))], [("predicted", m) for m in range(len(predicted))]
+    groups = (
+        [("gold", n) for n in range(len(gold))],
+        [("predicted", m) for m in range(len(predicted))],
+    )
     for n, m in pair_attributions(gold, predicted):
         groups[0][n] = groups[1][m] = (n, m)
     return groups
@@ -259,17 +366,28 @@ def keep_scored(layer, items, scored):
     """The items that touch a scored zone; a whole attribution does so with any of its parts."""
     if scored is None:
         return items
-    return [item for item in items if any(characters(ranges) & scored for ranges in (item.ranges if layer == "attribution-relations" else [item.ranges]))]
+    return [
+        item
+        for item in items
+        if any(
+            characters(ranges) & scored
+            for ranges in (item.ranges if layer == "attribution-relations" else [item.ranges])
+        )
+    ]
 
 
 def compared_items(metric, gold, predicted, scored=None, maps=({}, {})):
-    """(gold items, predicted items, predicted items that are duplicates, unplaced predictions), as the scheme compares them."""
+    """(gold items, predicted items, predicted items that are duplicates, unplaced predictions), as
+    the scheme compares them.
+    """
     layer, scheme = metric.split("/")
     sides = [split_duplicates(document) for document in (gold, predicted)]
     groups = group_attributions(*(side.distinct["attributions"] for side in sides))
     items = []
     for side, group, renamed in zip(sides, groups, maps, strict=True):
-        listed = keep_scored(layer, list_items(layer, gold.text, side.distinct, group, renamed), scored)
+        listed = keep_scored(
+            layer, list_items(layer, gold.text, side.distinct, group, renamed), scored
+        )
         if layer in SET_LAYERS and scheme in ("exact", "partial"):
             listed = [item._replace(label="") for item in listed]
         if layer in SET_LAYERS or layer in ("tokens", "realis", "attributions"):
@@ -278,48 +396,92 @@ def compared_items(metric, gold, predicted, scored=None, maps=({}, {})):
     again = []
     if layer not in SET_LAYERS:
         copies = sides[1].duplicates
-        again = keep_scored(layer, list_items(layer, gold.text, copies, [None] * len(copies["attributions"]), maps[1]), scored)
+        again = keep_scored(
+            layer,
+            list_items(layer, gold.text, copies, [None] * len(copies["attributions"]), maps[1]),
+            scored,
+        )
     renamed_in = UNPLACED_LAYER.get(layer, layer)
-    nowhere = [(map_label(maps[1], renamed_in, item.label), item) for item in predicted.unplaced if item.layer == renamed_in]
+    nowhere = [
+        (map_label(maps[1], renamed_in, item.label), item)
+        for item in predicted.unplaced
+        if item.layer == renamed_in
+    ]
     return *items, again, [(label, item) for label, item in nowhere if label is not None]
 
 
 def count_document(metric, gold, predicted, scored=None, maps=({}, {})):
-    """Counts of a pair of documents. `scored` are the characters of the scored zones, None for all."""
+    """Counts of a pair of documents.
+
+    `scored` are the characters of the scored zones, None for all.
+    """
     layer, scheme = metric.split("/")
     one, other, again, nowhere = compared_items(metric, gold, predicted, scored, maps)
-    labels = sorted({item.label for item in [*one, *other, *again]} | {label for label, _ in nowhere})
+    labels = sorted(
+        {item.label for item in [*one, *other, *again]} | {label for label, _ in nowhere}
+    )
     if scheme == "characters":
-        each = {label: count_characters(label, one, other, again, nowhere, scored) for label in labels}
+        each = {
+            label: count_characters(label, one, other, again, nowhere, scored) for label in labels
+        }
         return DocumentCounts(add_up(each.values()), each)
 
     def credit_of(one, other):
         if layer == "attribution-relations":
-            as_sets = [[tuple(frozenset(characters(ranges)) or None for ranges in item.ranges) for item in side] for side in (one, other)]
+            as_sets = [
+                [
+                    tuple(frozenset(characters(ranges)) or None for ranges in item.ranges)
+                    for item in side
+                ]
+                for side in (one, other)
+            ]
             return best(*as_sets, scheme, relation_credit)
         return best(one, other, scheme)
 
     each = {}
     for label in labels:
         mine, theirs = ([item for item in side if item.label == label] for side in (one, other))
-        many = len(theirs) + sum(item.label == label for item in again) + sum(found == label for found, _ in nowhere)
-        each[label] = Counts(credit_of(mine, theirs) if scheme in LABEL_SCHEMES else None, many, len(mine))
+        many = (
+            len(theirs)
+            + sum(item.label == label for item in again)
+            + sum(found == label for found, _ in nowhere)
+        )
+        each[label] = Counts(
+            credit_of(mine, theirs) if scheme in LABEL_SCHEMES else None, many, len(mine)
+        )
     if scheme in LABEL_SCHEMES:
         return DocumentCounts(add_up(each.values()), each)
-    return DocumentCounts(Counts(credit_of(one, other), len(other) + len(again) + len(nowhere), len(one)), each)
+    return DocumentCounts(
+        Counts(credit_of(one, other), len(other) + len(again) + len(nowhere), len(one)), each
+    )
 
 
 def count_characters(label, one, other, again, nowhere, scored):
     groups = {item.group for item in [*one, *other] if item.label == label}
     tp = predicted = gold = 0
     for group in groups:
-        sets = [set().union(*(characters(item.ranges) for item in side if (item.label, item.group) == (label, group))) for side in (one, other)]
+        sets = [
+            set().union(
+                *(
+                    characters(item.ranges)
+                    for item in side
+                    if (item.label, item.group) == (label, group)
+                )
+            )
+            for side in (one, other)
+        ]
         if scored is not None:
             sets = [found & scored for found in sets]
-        tp, predicted, gold = tp + len(sets[0] & sets[1]), predicted + len(sets[1]), gold + len(sets[0])
+        tp, predicted, gold = (
+            tp + len(sets[0] & sets[1]),
+            predicted + len(sets[1]),
+            gold + len(sets[0]),
+        )
     for item in again:
         if item.label == label:
-            predicted += len(characters(item.ranges) if scored is None else characters(item.ranges) & scored)
+            predicted += len(
+                characters(item.ranges) if scored is None else characters(item.ranges) & scored
+            )
     predicted += sum(len(item.quote or "x") for found, item in nowhere if found == label)
     return Counts(Fraction(tp), predicted, gold)
 
@@ -338,17 +500,23 @@ def add_up_labels(documents):
         for label, counts in document.labels.items():
             before = total.get(label, Counts(Fraction(0), 0, 0))
             tp = None if counts.tp is None or before.tp is None else before.tp + counts.tp
-            total[label] = Counts(tp, before.predicted + counts.predicted, before.gold + counts.gold)
+            total[label] = Counts(
+                tp, before.predicted + counts.predicted, before.gold + counts.gold
+            )
     return {label: counts for label, counts in total.items() if counts.predicted or counts.gold}
 
 
 def macro_average(labels):
-    """The mean of each ratio over the labels that have an item, an undefined ratio counting as 0; None without a label."""
+    """The mean of each ratio over the labels that have an item, an undefined ratio counting as 0;
+    None without a label.
+    """
     return mean_of_ratios(list(labels.values()), [1] * len(labels))
 
 
 def weighted_average(labels):
-    """The mean of each ratio weighted by the number of gold items; 0 without gold, None without a label."""
+    """The mean of each ratio weighted by the number of gold items; 0 without gold, None without a
+    label.
+    """
     counts = list(labels.values())
     return mean_of_ratios(counts, [each.gold for each in counts])
 
@@ -364,7 +532,15 @@ def mean_of_ratios(counts, weights):
         return None, None, None
     columns = zip(*(ratios(each.tp, each.gold, each.predicted) for each in counts), strict=True)
     whole = sum(weights)
-    return tuple(sum(weight * (value or 0) for weight, value in zip(weights, column, strict=True)) / whole if whole else Fraction(0) for column in columns)
+    return tuple(
+        (
+            sum(weight * (value or 0) for weight, value in zip(weights, column, strict=True))
+            / whole
+            if whole
+            else Fraction(0)
+        )
+        for column in columns
+    )
 
 
 class Muc(NamedTuple):
@@ -376,11 +552,16 @@ class Muc(NamedTuple):
 
 
 def count_muc(metric, gold, predicted, scored=None):
-    """The counts of SemEval-2013 task 9.1 in the written order; not of type, whose pairs decide which items remain."""
+    """The counts of SemEval-2013 task 9.1 in the written order; not of type, whose pairs decide
+    which items remain.
+    """
     _, scheme = metric.split("/")
     one, other, again, nowhere = compared_items(metric, gold, predicted, scored)
     correct = incorrect = partial = 0
-    for same in (lambda g, p: g == p, lambda g, p: g[1:] == p[1:]):  # of one span, equal labels first
+    for same in (
+        lambda g, p: g == p,
+        lambda g, p: g[1:] == p[1:],
+    ):  # of one span, equal labels first
         for item in list(one):
             answer = next((p for p in other if same(item, p)), None)
             if answer is not None:
@@ -395,12 +576,25 @@ def count_muc(metric, gold, predicted, scored=None):
         partial += overlapping
     else:
         incorrect += overlapping
-    return Muc(correct, incorrect, partial, len(one) - overlapping, len(other) - overlapping + len(again) + len(nowhere))
+    return Muc(
+        correct,
+        incorrect,
+        partial,
+        len(one) - overlapping,
+        len(other) - overlapping + len(again) + len(nowhere),
+    )
 
 
 def count_overlaps(gold, predicted):
     """The largest number of one-to-one pairs that overlap in one group, by augmenting paths."""
-    reach = [[m for m, p in enumerate(predicted) if g.group == p.group and characters(g.ranges) & characters(p.ranges)] for g in gold]
+    reach = [
+        [
+            m
+            for m, p in enumerate(predicted)
+            if g.group == p.group and characters(g.ranges) & characters(p.ranges)
+        ]
+        for g in gold
+    ]
     partner = {}
 
     def augment(n, tried):
@@ -416,17 +610,29 @@ def count_overlaps(gold, predicted):
 
 
 def count_textee(gold, predicted):
-    """TextEE's six numbers as (true positives, predicted, gold): sets of tuples over all documents."""
+    """TextEE's six numbers as (true positives, predicted, gold): sets of tuples over all documents."""  # noqa: E501
     forms = {
         "tri-i": lambda d, e: [(d.id, ranges_of(e.trigger))],
         "tri-c": lambda d, e: [(d.id, ranges_of(e.trigger), e.label)],
         "arg-i": lambda d, e: [(d.id, e.label, ranges_of(a)) for a in e.arguments],
         "arg-c": lambda d, e: [(d.id, e.label, ranges_of(a), a.role) for a in e.arguments],
-        "arg-i+": lambda d, e: [(d.id, e.label, ranges_of(e.trigger), ranges_of(a)) for a in e.arguments],
-        "arg-c+": lambda d, e: [(d.id, e.label, ranges_of(e.trigger), ranges_of(a), a.role) for a in e.arguments],
+        "arg-i+": lambda d, e: [
+            (d.id, e.label, ranges_of(e.trigger), ranges_of(a)) for a in e.arguments
+        ],
+        "arg-c+": lambda d, e: [
+            (d.id, e.label, ranges_of(e.trigger), ranges_of(a), a.role) for a in e.arguments
+        ],
     }
     numbers = {}
     for name, form in forms.items():
-        sets = [{found for document in side for event in document.events for found in form(document, event)} for side in (gold, predicted)]
+        sets = [
+            {
+                found
+                for document in side
+                for event in document.events
+                for found in form(document, event)
+            }
+            for side in (gold, predicted)
+        ]
         numbers[name] = len(sets[0] & sets[1]), len(sets[1]), len(sets[0])
     return numbers

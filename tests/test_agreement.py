@@ -1,7 +1,8 @@
-"""Strict counts beside those of seqeval, SeqScore, spaCy and nervaluate, on their own ground: random corpora, integer for integer.
+"""Strict counts beside those of seqeval, SeqScore, spaCy and nervaluate, on their own ground:
+random corpora, integer for integer.
 
-`scripts/agreement` runs this on 10,000 corpora; here are fewer. The peers come with the extra `dev`.
-Where they differ by design, test_conformance.py states both numbers.
+`scripts/agreement` runs this on 10,000 corpora; here are fewer. The peers come with the extra
+`dev`. Where they differ by design, test_conformance.py states both numbers.
 """
 
 import os
@@ -34,7 +35,9 @@ def tags_of(draw, length):
 def tag_corpus(seed):
     draw = random.Random(seed)
     gold = [tags_of(draw, draw.randrange(1, 12)) for _ in range(20)]
-    said = [row if draw.random() < 0.4 else mixed(draw, row, tags_of(draw, len(row))) for row in gold]
+    said = [
+        row if draw.random() < 0.4 else mixed(draw, row, tags_of(draw, len(row))) for row in gold
+    ]
     return gold, said
 
 
@@ -47,7 +50,11 @@ def mixed(draw, one, other):
 
 def counts(scores):
     found = scores["ner"]
-    return {label: (found[label].tp, found[label].predicted, found[label].gold) for label in found.labels if found[label].gold or found[label].predicted}
+    return {
+        label: (found[label].tp, found[label].predicted, found[label].gold)
+        for label in found.labels
+        if found[label].gold or found[label].predicted
+    }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -57,17 +64,27 @@ def test_seqeval_counts_the_same(seed):
 
     gold, said = tag_corpus(seed)
     names = sorted({tag[2:] for row in [*gold, *said] for tag in row if tag != "O"})
-    found = [{(n, *entity) for n, row in enumerate(side) for entity in get_entities(row)} for side in (gold, said)]
+    found = [
+        {(n, *entity) for n, row in enumerate(side) for entity in get_entities(row)}
+        for side in (gold, said)
+    ]
 
     ours = score_tags(gold, said)
 
-    theirs = {name: [{entity for entity in side if entity[1] == name} for side in found] for name in names}
+    theirs = {
+        name: [{entity for entity in side if entity[1] == name} for side in found] for name in names
+    }
     assert counts(ours) == {name: (len(g & s), len(s), len(g)) for name, (g, s) in theirs.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ratios = precision_recall_fscore_support(gold, said, average=None, zero_division=0)
     for name, *values in zip(names, *ratios, strict=True):
-        assert [ours["ner"][name].precision or 0, ours["ner"][name].recall or 0, ours["ner"][name].f1 or 0, ours["ner"][name].gold] == pytest.approx(values, abs=1e-12)
+        assert [
+            ours["ner"][name].precision or 0,
+            ours["ner"][name].recall or 0,
+            ours["ner"][name].f1 or 0,
+            ours["ner"][name].gold,
+        ] == pytest.approx(values, abs=1e-12)
     strict = [Entities(side, IOB2) for side in (gold, said)]
     for name in names:
         one, other = (side.filter(name) for side in strict)
@@ -81,12 +98,19 @@ def drop_label(draw, rows, labels):
 
 
 def compare_with_seqeval_report(seed):
-    """Labels, micro, macro and weighted as in seqeval's report, our None read as its 0. True if there was anything to compare."""
+    """Labels, micro, macro and weighted as in seqeval's report, our None read as its 0.
+
+    True if there was anything to compare.
+    """
     from seqeval.metrics import classification_report
 
     draw = random.Random(seed)
-    gold, predicted = ([tags_of(draw, draw.randrange(1, 9)) for _ in range(draw.randrange(1, 6))] for _ in (0, 1))
-    predicted = [mixed(draw, row, tags_of(draw, len(row))) if draw.random() < 0.7 else row for row in gold]
+    gold, predicted = (
+        [tags_of(draw, draw.randrange(1, 9)) for _ in range(draw.randrange(1, 6))] for _ in (0, 1)
+    )
+    predicted = [
+        mixed(draw, row, tags_of(draw, len(row))) if draw.random() < 0.7 else row for row in gold
+    ]
     gold, predicted = (drop_label(draw, rows, LABELS) for rows in (gold, predicted))
     ours = score_tags(gold, predicted, boot=0)["ner"]
     if all(tag == "O" for row in [*gold, *predicted] for tag in row):
@@ -95,11 +119,17 @@ def compare_with_seqeval_report(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = classification_report(gold, predicted, output_dict=True, zero_division=0)
-    rows = {label: ours[label] for label in ours.labels} | {"micro avg": ours.micro, "macro avg": ours.macro, "weighted avg": ours.weighted}
+    rows = {label: ours[label] for label in ours.labels} | {
+        "micro avg": ours.micro,
+        "macro avg": ours.macro,
+        "weighted avg": ours.weighted,
+    }
     assert set(rows) == set(theirs), f"corpus {seed}"
     for name, row in rows.items():
         measured = [row.precision or 0, row.recall or 0, row.f1 or 0]
-        assert measured == pytest.approx([theirs[name][column] for column in ("precision", "recall", "f1-score")], abs=1e-12), f"corpus {seed}, {name}"
+        assert measured == pytest.approx(
+            [theirs[name][column] for column in ("precision", "recall", "f1-score")], abs=1e-12
+        ), f"corpus {seed}, {name}"
         if name in ours.labels:
             assert row.gold == theirs[name]["support"], f"corpus {seed}, {name}"
     return True
@@ -126,7 +156,8 @@ def test_seqscore_counts_the_same(seed):
     theirs, _ = score_label_sequences(said, gold, "BIO", repair=None)
 
     assert counts(score_tags(gold, said)) == {
-        name: (found.true_pos, found.true_pos + found.false_pos, found.true_pos + found.false_neg) for name, found in theirs.type_scores.items()
+        name: (found.true_pos, found.true_pos + found.false_pos, found.true_pos + found.false_neg)
+        for name, found in theirs.type_scores.items()
     }
 
 
@@ -136,11 +167,17 @@ def test_seqscore_repairs_the_same(seed):
 
     draw = random.Random(seed)
     gold, said = tag_corpus(seed)
-    said = [[tag if draw.random() < 0.8 else f"I-{draw.choice(LABELS)}" for tag in row] for row in said]
+    said = [
+        [tag if draw.random() < 0.8 else f"I-{draw.choice(LABELS)}" for tag in row] for row in said
+    ]
     for repair in ("conlleval", "discard"):
         theirs, _ = score_label_sequences(said, gold, "BIO", repair=repair)
         micro = score_tags(gold, said, repair=repair)["ner"].micro
-        assert (micro.tp, micro.fp, micro.fn) == (theirs.true_pos, theirs.false_pos, theirs.false_neg)
+        assert (micro.tp, micro.fp, micro.fn) == (
+            theirs.true_pos,
+            theirs.false_pos,
+            theirs.false_neg,
+        )
 
 
 def span_corpus(seed, *, flat):
@@ -157,7 +194,17 @@ def span_corpus(seed, *, flat):
                 if not flat or all(span[1] <= a or b <= span[0] for a, b, _ in taken):
                     taken.append((*span, draw.choice(LABELS)))
             sides.append(sorted(dict.fromkeys(taken)))
-        said = sorted(dict.fromkeys(sides[1] + [s for s in sides[0] if draw.random() < 0.6 and (not flat or all(s[1] <= a or b <= s[0] for a, b, _ in sides[1]))]))
+        said = sorted(
+            dict.fromkeys(
+                sides[1]
+                + [
+                    s
+                    for s in sides[0]
+                    if draw.random() < 0.6
+                    and (not flat or all(s[1] <= a or b <= s[0] for a, b, _ in sides[1]))
+                ]
+            )
+        )
         pairs.append((sides[0], said))
     return pairs
 
@@ -178,28 +225,48 @@ def test_spacy_counts_the_same(seed):
         return made
 
     theirs = Scorer.score_spans(
-        [Example(doc(said), doc(gold)) for gold, said in pairs], "spans_sc", getter=lambda d, _: d.spans["sc"], has_annotation=lambda d: "sc" in d.spans, allow_overlap=True
+        [Example(doc(said), doc(gold)) for gold, said in pairs],
+        "spans_sc",
+        getter=lambda d, _: d.spans["sc"],
+        has_annotation=lambda d: "sc" in d.spans,
+        allow_overlap=True,
     )
     ours = score_spans(*zip(*pairs, strict=True))["ner"]
 
-    assert (ours.micro.precision or 0, ours.micro.recall or 0, ours.micro.f1 or 0) == pytest.approx((theirs["spans_sc_p"], theirs["spans_sc_r"], theirs["spans_sc_f"]), abs=1e-12)
+    assert (ours.micro.precision or 0, ours.micro.recall or 0, ours.micro.f1 or 0) == pytest.approx(
+        (theirs["spans_sc_p"], theirs["spans_sc_r"], theirs["spans_sc_f"]), abs=1e-12
+    )
     for label, found in theirs["spans_sc_per_type"].items():
-        assert (ours[label].precision or 0, ours[label].recall or 0) == pytest.approx((found["p"], found["r"]), abs=1e-12)
+        assert (ours[label].precision or 0, ours[label].recall or 0) == pytest.approx(
+            (found["p"], found["r"]), abs=1e-12
+        )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nervaluate_counts_the_same_on_flat_spans(seed):
-    """Sorted by start and without overlaps on a side, its first choice is the best one, but for type: there it may find fewer pairs."""
+    """Sorted by start and without overlaps on a side, its first choice is the best one, but for
+    type: there it may find fewer pairs.
+    """
     from nervaluate import Evaluator
 
     pairs = span_corpus(seed, flat=True)
-    dicts = [[[{"label": label, "start": start, "end": end - 1} for start, end, label in side] for side in sides] for sides in zip(*pairs, strict=True)]
+    dicts = [
+        [
+            [{"label": label, "start": start, "end": end - 1} for start, end, label in side]
+            for side in sides
+        ]
+        for sides in zip(*pairs, strict=True)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = Evaluator(*dicts, tags=LABELS, loader="dict").evaluate()["overall"]
     for scheme in ("strict", "exact"):
         muc = score_spans(*zip(*pairs, strict=True), f"entities/{scheme}")[f"entities/{scheme}"]
-        assert (muc.micro.tp, muc.micro.predicted, muc.micro.gold) == (theirs[scheme].correct, theirs[scheme].actual, theirs[scheme].possible)
+        assert (muc.micro.tp, muc.micro.predicted, muc.micro.gold) == (
+            theirs[scheme].correct,
+            theirs[scheme].actual,
+            theirs[scheme].possible,
+        )
     ours = score_spans(*zip(*pairs, strict=True), ["entities/partial", "entities/type"])
     muc = ours["entities/partial"].muc
     assert (muc.correct, muc.partial) == (theirs["partial"].correct, theirs["partial"].partial)
@@ -221,11 +288,30 @@ def test_nervaluate_has_the_same_muc_counts_where_no_order_matters(seed):
                     start = slot + draw.choice([0, 0, 1, 2])
                     side.append((start, start + draw.choice([3, 3, 4]), draw.choice(LABELS)))
         pairs.append(sides)
-    dicts = [[[{"label": label, "start": start, "end": end - 1} for start, end, label in side] for side in sides] for sides in zip(*pairs, strict=True)]
+    dicts = [
+        [
+            [{"label": label, "start": start, "end": end - 1} for start, end, label in side]
+            for side in sides
+        ]
+        for sides in zip(*pairs, strict=True)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = Evaluator(*dicts, tags=LABELS, loader="dict").evaluate()["overall"]
-    for scheme, name in (("strict", "strict"), ("exact", "exact"), ("partial", "partial"), ("type", "ent_type")):
-        muc = score_spans(*zip(*pairs, strict=True), f"entities/{scheme}", boot=0)[f"entities/{scheme}"].muc
+    for scheme, name in (
+        ("strict", "strict"),
+        ("exact", "exact"),
+        ("partial", "partial"),
+        ("type", "ent_type"),
+    ):
+        muc = score_spans(*zip(*pairs, strict=True), f"entities/{scheme}", boot=0)[
+            f"entities/{scheme}"
+        ].muc
         expected = theirs[name]
-        assert tuple(muc) == (expected.correct, expected.incorrect, expected.partial, expected.missed, expected.spurious)
+        assert tuple(muc) == (
+            expected.correct,
+            expected.incorrect,
+            expected.partial,
+            expected.missed,
+            expected.spurious,
+        )

@@ -26,18 +26,31 @@ def said(quote, context=""):
 
 
 def event(trigger, *arguments, realis=None, type="Hit"):
-    return {"type": type, "trigger": trigger, "realis": realis, "arguments": [{"role": role, **quote} for role, quote in arguments]}
+    return {
+        "type": type,
+        "trigger": trigger,
+        "realis": realis,
+        "arguments": [{"role": role, **quote} for role, quote in arguments],
+    }
 
 
-# ---- reading --------------------------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        '{"entities": []}', ' \n{"entities":[]}\n', '```json\n{"entities": []}\n```', 'Yes {so}: {"entities": []}, done.', '\ufeff{"entities": null}',
-        '{"entities": []} Note: a set is written {a, b', '{"entities": []}\nHere { opens, and {"label"} or {"a": b} is no JSON.', 'A { opens. {"entities": []}', '{"entities": []} }',
-        '<think>{"entities": [1]} hm</think>\n{"entities": []}', '{"entities": [], "note": "a \\" } ] quote"}',
+        '{"entities": []}',
+        ' \n{"entities":[]}\n',
+        '```json\n{"entities": []}\n```',
+        'Yes {so}: {"entities": []}, done.',
+        '\ufeff{"entities": null}',
+        '{"entities": []} Note: a set is written {a, b',
+        '{"entities": []}\nHere { opens, and {"label"} or {"a": b} is no JSON.',
+        'A { opens. {"entities": []}',
+        '{"entities": []} }',
+        '<think>{"entities": [1]} hm</think>\n{"entities": []}',
+        '{"entities": [], "note": "a \\" } ] quote"}',
     ],
 )
 def test_one_object_is_read_whatever_stands_around_it(content):
@@ -84,13 +97,17 @@ def test_reading_takes_time_linear_in_the_answer(unit):
     assert time.process_time() - started < 10
 
 
-# ---- entities -------------------------------------------------------------------------------------------------------------
+# ---- entities ------------------------------------------------------------------------------------
 
 
 def test_equal_quotes_take_successive_places():
     found = answered(entities=[entity("Bo"), entity("Bo"), entity("Bo")])
 
-    assert found.document.entities == (Entity("PER", 0, 2), Entity("PER", 16, 18), Entity("PER", 27, 29))
+    assert found.document.entities == (
+        Entity("PER", 0, 2),
+        Entity("PER", 16, 18),
+        Entity("PER", 27, 29),
+    )
     assert found.grounding["choices"] == []
 
 
@@ -118,23 +135,41 @@ def test_a_place_that_is_said_twice_stays_twice():
 def test_a_key_that_stands_twice_in_an_item_makes_it_malformed():
     lists = read('{"entities": [{"label": "PER", "label": "ORG", "quote": "Bo"}]}', ("entities",))
 
-    assert placed(Document("d", TEXT), lists).document.unplaced == (Unplaced("entities", "unlabelled", "a key stands twice in it"),)
+    assert placed(Document("d", TEXT), lists).document.unplaced == (
+        Unplaced("entities", "unlabelled", "a key stands twice in it"),
+    )
 
 
-# ---- events ---------------------------------------------------------------------------------------------------------------
+# ---- events --------------------------------------------------------------------------------------
 
 
 def test_an_argument_takes_the_place_nearest_to_its_trigger():
-    found = answered(events=[event(said("hit", "Cy hit Ann"), ("Victim", said("Ann")), ("Witness", said("Bo")), realis="ACTUAL"), event(said("hit", "hit Bo"), ("Attacker", said("Ann")))])
+    found = answered(
+        events=[
+            event(
+                said("hit", "Cy hit Ann"),
+                ("Victim", said("Ann")),
+                ("Witness", said("Bo")),
+                realis="ACTUAL",
+            ),
+            event(said("hit", "hit Bo"), ("Attacker", said("Ann"))),
+        ]
+    )
 
     assert found.document.events == (
-        Event("Hit", Span(38, 41), (Argument("Victim", 42, 45), Argument("Witness", 27, 29)), realis="ACTUAL"),
+        Event(
+            "Hit",
+            Span(38, 41),
+            (Argument("Victim", 42, 45), Argument("Witness", 27, 29)),
+            realis="ACTUAL",
+        ),
         Event("Hit", Span(12, 15), (Argument("Attacker", 8, 11),)),
     )
     assert found.grounding["choices"] == [
-        ["events", 0, "arguments[0]", [[8, 11], [42, 45]]], ["events", 0, "arguments[1]", [[0, 2], [16, 18], [27, 29]]],
+        ["events", 0, "arguments[0]", [[8, 11], [42, 45]]],
+        ["events", 0, "arguments[1]", [[0, 2], [16, 18], [27, 29]]],
         ["events", 1, "arguments[0]", [[8, 11], [42, 45]]],
-    ]  # fmt: skip
+    ]
 
 
 def test_the_sentence_of_the_trigger_comes_before_what_is_nearer():
@@ -146,59 +181,120 @@ def test_the_sentence_of_the_trigger_comes_before_what_is_nearer():
 
 
 def test_equal_arguments_of_one_event_take_different_places():
-    found = answered(events=[event(said("hit", "Cy hit Ann"), ("Witness", said("Bo")), ("Witness", said("Bo")))])
+    found = answered(
+        events=[event(said("hit", "Cy hit Ann"), ("Witness", said("Bo")), ("Witness", said("Bo")))]
+    )
 
-    assert found.document.events[0].arguments == (Argument("Witness", 27, 29), Argument("Witness", 16, 18))
+    assert found.document.events[0].arguments == (
+        Argument("Witness", 27, 29),
+        Argument("Witness", 16, 18),
+    )
 
 
 def test_an_event_whose_trigger_is_absent_counts_with_all_its_parts():
-    found = answered(events=[event(said("kicked"), ("Victim", said("Ann")), ("Attacker", said("Zed")), realis="ACTUAL")])
+    found = answered(
+        events=[
+            event(
+                said("kicked"), ("Victim", said("Ann")), ("Attacker", said("Zed")), realis="ACTUAL"
+            )
+        ]
+    )
 
     reason = "its trigger has no place in the text"
     assert found.document.events == ()
     assert found.document.unplaced == (
-        Unplaced("triggers", "Hit", "not in the text", "kicked"), Unplaced("realis", "ACTUAL", reason),
-        Unplaced("arguments", "Victim", reason, "Ann"), Unplaced("arguments", "Attacker", reason, "Zed"),
-    )  # fmt: skip
+        Unplaced("triggers", "Hit", "not in the text", "kicked"),
+        Unplaced("realis", "ACTUAL", reason),
+        Unplaced("arguments", "Victim", reason, "Ann"),
+        Unplaced("arguments", "Attacker", reason, "Zed"),
+    )
 
 
 def test_an_event_that_is_malformed_counts_with_all_its_parts():
-    found = answered(events=[{"type": "Hit", "arguments": [{"role": "Victim", "quote": "Ann"}, 7], "realis": "ACTUAL"}, {"trigger": said("hit")}, "hit", event("hit")])
+    found = answered(
+        events=[
+            {
+                "type": "Hit",
+                "arguments": [{"role": "Victim", "quote": "Ann"}, 7],
+                "realis": "ACTUAL",
+            },
+            {"trigger": said("hit")},
+            "hit",
+            event("hit"),
+        ]
+    )
 
     reason = "its trigger has no place in the text"
     assert found.document.unplaced == (
-        Unplaced("arguments", "Victim", reason, "Ann"), Unplaced("arguments", "unlabelled", reason), Unplaced("realis", "ACTUAL", reason),
-        Unplaced("triggers", "Hit", "no trigger"), Unplaced("triggers", "unlabelled", "no type", "hit"), Unplaced("triggers", "unlabelled", "not an object"),
+        Unplaced("arguments", "Victim", reason, "Ann"),
+        Unplaced("arguments", "unlabelled", reason),
+        Unplaced("realis", "ACTUAL", reason),
         Unplaced("triggers", "Hit", "no trigger"),
-    )  # fmt: skip
+        Unplaced("triggers", "unlabelled", "no type", "hit"),
+        Unplaced("triggers", "unlabelled", "not an object"),
+        Unplaced("triggers", "Hit", "no trigger"),
+    )
 
 
 def test_an_argument_that_is_malformed_leaves_its_event():
-    found = answered(events=[{"type": "Hit", "trigger": said("hit", "Ann hit"), "realis": 7, "arguments": [{"quote": "Ann"}, {"role": "Victim"}, {"role": "Victim", "quote": "Zed"}]}])
+    found = answered(
+        events=[
+            {
+                "type": "Hit",
+                "trigger": said("hit", "Ann hit"),
+                "realis": 7,
+                "arguments": [
+                    {"quote": "Ann"},
+                    {"role": "Victim"},
+                    {"role": "Victim", "quote": "Zed"},
+                ],
+            }
+        ]
+    )
 
     assert found.document.events == (Event("Hit", Span(12, 15)),)
     assert found.document.unplaced == (
-        Unplaced("arguments", "unlabelled", "no role", "Ann"), Unplaced("arguments", "Victim", "its quote is no text"),
-        Unplaced("realis", "unlabelled", "its realis is no text"), Unplaced("arguments", "Victim", "not in the text", "Zed"),
-    )  # fmt: skip
+        Unplaced("arguments", "unlabelled", "no role", "Ann"),
+        Unplaced("arguments", "Victim", "its quote is no text"),
+        Unplaced("realis", "unlabelled", "its realis is no text"),
+        Unplaced("arguments", "Victim", "not in the text", "Zed"),
+    )
 
 
 def test_arguments_that_are_no_list_count_as_one():
-    found = answered(events=[{"type": "Hit", "trigger": said("hit", "Ann hit"), "arguments": "Ann"}])
+    found = answered(
+        events=[{"type": "Hit", "trigger": said("hit", "Ann hit"), "arguments": "Ann"}]
+    )
 
     assert found.document.unplaced == (Unplaced("arguments", "unlabelled", "not an object"),)
 
 
 def test_what_is_unplaced_is_counted_in_every_layer_that_it_is_part_of():
-    gold = Corpus([Document("d", TEXT, events=(Event("Hit", Span(12, 15), (Argument("Victim", 16, 18),), realis="ACTUAL"),))])
+    gold = Corpus(
+        [
+            Document(
+                "d",
+                TEXT,
+                events=(
+                    Event("Hit", Span(12, 15), (Argument("Victim", 16, 18),), realis="ACTUAL"),
+                ),
+            )
+        ]
+    )
     found = answered(events=[event(said("kicked"), ("Victim", said("Bo")), realis="ACTUAL")])
 
-    scores = score(gold, Corpus([found.document]), ["triggers/strict", "arguments/strict", "attached-arguments/strict", "realis/strict"])
+    scores = score(
+        gold,
+        Corpus([found.document]),
+        ["triggers/strict", "arguments/strict", "attached-arguments/strict", "realis/strict"],
+    )
 
-    assert [(scores[metric].micro.tp, scores[metric].micro.predicted) for metric in scores] == [(0, 1)] * 4
+    assert [(scores[metric].micro.tp, scores[metric].micro.predicted) for metric in scores] == [
+        (0, 1)
+    ] * 4
 
 
-# ---- attributions ---------------------------------------------------------------------------------------------------------
+# ---- attributions --------------------------------------------------------------------------------
 
 
 def attribution(source, cue, content, type="belief"):
@@ -206,37 +302,61 @@ def attribution(source, cue, content, type="belief"):
 
 
 def test_a_source_takes_the_place_nearest_to_its_cue():
-    found = answered(attributions=[attribution(said("Bo"), said("said", "Bo said Cy"), said("Cy hit Ann")), attribution(None, said("said", "said Ann"), said("Ann hit Bo"))])
+    found = answered(
+        attributions=[
+            attribution(said("Bo"), said("said", "Bo said Cy"), said("Cy hit Ann")),
+            attribution(None, said("said", "said Ann"), said("Ann hit Bo")),
+        ]
+    )
 
     assert found.document.attributions == (
-        Attribution(Span(30, 34), Span(35, 45), Span(27, 29), "belief"), Attribution(Span(3, 7), Span(8, 18), None, "belief"),
-    )  # fmt: skip
-    assert found.grounding["choices"] == [["attributions", 0, "source", [[0, 2], [16, 18], [27, 29]]]]
+        Attribution(Span(30, 34), Span(35, 45), Span(27, 29), "belief"),
+        Attribution(Span(3, 7), Span(8, 18), None, "belief"),
+    )
+    assert found.grounding["choices"] == [
+        ["attributions", 0, "source", [[0, 2], [16, 18], [27, 29]]]
+    ]
 
 
 def test_a_part_that_is_absent_leaves_the_others():
     found = answered(attributions=[attribution(said("Zed"), None, said("Ann hit Bo"))])
 
     assert found.document.attributions == (Attribution(None, Span(8, 18), None, "belief"),)
-    assert found.document.unplaced == (Unplaced("attributions", "source", "not in the text", "Zed"),)
+    assert found.document.unplaced == (
+        Unplaced("attributions", "source", "not in the text", "Zed"),
+    )
 
 
 def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
-    found = answered(attributions=[attribution(said("Cy"), said("said", "Bo said Cy"), said("Nobody hit Bo")), attribution(said("Cy"), None, None), attribution(5, None, 7), None])
+    found = answered(
+        attributions=[
+            attribution(said("Cy"), said("said", "Bo said Cy"), said("Nobody hit Bo")),
+            attribution(said("Cy"), None, None),
+            attribution(5, None, 7),
+            None,
+        ]
+    )
 
     reason = "its content has no place in the text"
     whole = Unplaced("attribution-relations", "attribution", reason)
     assert found.document.attributions == ()
     assert found.document.unplaced == (
-        Unplaced("attributions", "content", "no content"), Unplaced("attributions", "source", reason, "Cy"), whole,
-        Unplaced("attributions", "source", "its quote is no text"), Unplaced("attributions", "content", "its quote is no text"), whole,
-        Unplaced("attributions", "content", "not an object"), whole,
-        Unplaced("attributions", "content", "not in the text", "Nobody hit Bo"), Unplaced("attributions", "source", reason, "Cy"),
-        Unplaced("attributions", "cue", reason, "said"), whole,
-    )  # fmt: skip
+        Unplaced("attributions", "content", "no content"),
+        Unplaced("attributions", "source", reason, "Cy"),
+        whole,
+        Unplaced("attributions", "source", "its quote is no text"),
+        Unplaced("attributions", "content", "its quote is no text"),
+        whole,
+        Unplaced("attributions", "content", "not an object"),
+        whole,
+        Unplaced("attributions", "content", "not in the text", "Nobody hit Bo"),
+        Unplaced("attributions", "source", reason, "Cy"),
+        Unplaced("attributions", "cue", reason, "said"),
+        whole,
+    )
 
 
-# ---- size -----------------------------------------------------------------------------------------------------------------
+# ---- size ----------------------------------------------------------------------------------------
 
 
 def test_many_quotes_with_many_places_stay_within_bounds():
@@ -254,4 +374,8 @@ def test_many_quotes_with_many_places_stay_within_bounds():
 def test_a_layer_that_was_not_asked_for_is_not_there():
     found = answered(entities=[])
 
-    assert (found.document.entities, found.document.events, found.document.attributions) == ((), None, None)
+    assert (found.document.entities, found.document.events, found.document.attributions) == (
+        (),
+        None,
+        None,
+    )

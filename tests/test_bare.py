@@ -8,27 +8,66 @@ import pytest
 from evalkit import InputError, score_spans, score_tags
 
 PROPER = {
-    "IOB2": (["O", "B-A", "I-A", "B-A", "B-B", "I-B", "O"], [(1, 3, "A"), (3, 4, "A"), (4, 6, "B")]),
-    "IOB1": (["O", "I-A", "I-A", "B-A", "I-B", "I-B", "O"], [(1, 3, "A"), (3, 4, "A"), (4, 6, "B")]),
-    "BIOES": (["O", "B-A", "E-A", "S-A", "B-B", "I-B", "E-B"], [(1, 3, "A"), (3, 4, "A"), (4, 7, "B")]),
-    "BILOU": (["O", "B-A", "L-A", "U-A", "B-B", "I-B", "L-B"], [(1, 3, "A"), (3, 4, "A"), (4, 7, "B")]),
+    "IOB2": (
+        ["O", "B-A", "I-A", "B-A", "B-B", "I-B", "O"],
+        [(1, 3, "A"), (3, 4, "A"), (4, 6, "B")],
+    ),
+    "IOB1": (
+        ["O", "I-A", "I-A", "B-A", "I-B", "I-B", "O"],
+        [(1, 3, "A"), (3, 4, "A"), (4, 6, "B")],
+    ),
+    "BIOES": (
+        ["O", "B-A", "E-A", "S-A", "B-B", "I-B", "E-B"],
+        [(1, 3, "A"), (3, 4, "A"), (4, 7, "B")],
+    ),
+    "BILOU": (
+        ["O", "B-A", "L-A", "U-A", "B-B", "I-B", "L-B"],
+        [(1, 3, "A"), (3, 4, "A"), (4, 7, "B")],
+    ),
 }
 IMPROPER = [  # tagging, tags, which token, what each repair makes of them
     ("IOB2", ["I-A", "I-A", "O"], 0, {"begin": [(0, 2, "A")], "discard": []}),
-    ("IOB2", ["B-A", "I-B", "I-B"], 1, {"begin": [(0, 1, "A"), (1, 3, "B")], "discard": [(0, 1, "A")]}),
-    ("IOB1", ["I-A", "O", "B-A"], 2, {"begin": [(0, 1, "A"), (2, 3, "A")], "discard": [(0, 1, "A")]}),
-    ("IOB1", ["I-B", "B-A", "O"], 1, {"begin": [(0, 1, "B"), (1, 2, "A")], "discard": [(0, 1, "B")]}),
+    (
+        "IOB2",
+        ["B-A", "I-B", "I-B"],
+        1,
+        {"begin": [(0, 1, "A"), (1, 3, "B")], "discard": [(0, 1, "A")]},
+    ),
+    (
+        "IOB1",
+        ["I-A", "O", "B-A"],
+        2,
+        {"begin": [(0, 1, "A"), (2, 3, "A")], "discard": [(0, 1, "A")]},
+    ),
+    (
+        "IOB1",
+        ["I-B", "B-A", "O"],
+        1,
+        {"begin": [(0, 1, "B"), (1, 2, "A")], "discard": [(0, 1, "B")]},
+    ),
     ("IOB1", ["B-A", "I-A", "O"], 0, {"begin": [(0, 2, "A")], "discard": []}),
-    ("BIOES", ["B-A", "O", "S-B"], 0, {"begin": [(0, 1, "A"), (2, 3, "B")], "discard": [(2, 3, "B")]}),
+    (
+        "BIOES",
+        ["B-A", "O", "S-B"],
+        0,
+        {"begin": [(0, 1, "A"), (2, 3, "B")], "discard": [(2, 3, "B")]},
+    ),
     ("BIOES", ["O", "E-A", "E-A"], 1, {"begin": [(1, 2, "A"), (2, 3, "A")], "discard": []}),
     ("BIOES", ["B-A", "I-A", "B-A"], 1, {"begin": [(0, 2, "A"), (2, 3, "A")], "discard": []}),
-    ("BILOU", ["U-A", "L-A", "O"], 1, {"begin": [(0, 1, "A"), (1, 2, "A")], "discard": [(0, 1, "A")]}),
+    (
+        "BILOU",
+        ["U-A", "L-A", "O"],
+        1,
+        {"begin": [(0, 1, "A"), (1, 2, "A")], "discard": [(0, 1, "A")]},
+    ),
     ("BILOU", ["B-A", "L-B", "O"], 0, {"begin": [(0, 1, "A"), (1, 2, "B")], "discard": []}),
 ]
 
 
 def spans_said(tags, length, **options):
-    """Each span that the tags are taken to say, found by asking for it: scored against every single span there could be."""
+    """Each span that the tags are taken to say, found by asking for it: scored against every single
+    span there could be.
+    """
     found = []
     for start in range(length):
         for end in range(start + 1, length + 1):
@@ -63,7 +102,14 @@ def test_proper_tags_say_their_spans(tagging):
 
 @pytest.mark.parametrize(("tagging", "tags", "at", "spans"), IMPROPER)
 def test_improper_tags_are_an_error_or_repaired_as_named(tagging, tags, at, spans):
-    with pytest.raises(InputError, match=rf"predicted tags: sequence 1, token {at}: '{tags[at]}' .*, which is invalid {tagging}: .* is expected.*; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval$"):
+    with pytest.raises(
+        InputError,
+        match=(
+            rf"predicted tags: sequence 1, token {at}: '{tags[at]}' .*, which is invalid {tagging}:"
+            r" .* is expected.*; correct them, or choose a tag repair: repair=\"discard\", begin"
+            r" or conlleval$"
+        ),
+    ):
         score_tags([["O"], ["O", "O", "O"]], [["O"], tags], tagging=tagging)
     for repair, expected in spans.items():
         assert spans_said(tags, 3, tagging=tagging, repair=repair) == expected
@@ -71,19 +117,40 @@ def test_improper_tags_are_an_error_or_repaired_as_named(tagging, tags, at, span
 
 
 def test_what_was_repaired_is_counted_and_signed():
-    scores = score_tags([["B-A", "O"], ["O", "O"]], [["I-A", "O"], ["I-A", "B-B"]], repair="begin")["ner"]
+    scores = score_tags([["B-A", "O"], ["O", "O"]], [["I-A", "O"], ["I-A", "B-B"]], repair="begin")[
+        "ner"
+    ]
 
-    assert (scores.counts.set_aside["gold_repaired"], scores.counts.set_aside["predicted_repaired"]) == (0, 2)
+    assert (
+        scores.counts.set_aside["gold_repaired"],
+        scores.counts.set_aside["predicted_repaired"],
+    ) == (0, 2)
     assert scores.signature.endswith("|read:gold=repair:begin,predicted=repair:begin")
-    assert "Set aside: 2 improper predicted tags, repaired as the signature says (entities)" in str(score_tags([["B-A"], ["O"]], [["I-A"], ["I-A"]], repair="begin"))
+    assert "Set aside: 2 improper predicted tags, repaired as the signature says (entities)" in str(
+        score_tags([["B-A"], ["O"]], [["I-A"], ["I-A"]], repair="begin")
+    )
 
 
 @pytest.mark.parametrize(
     ("tag", "tagging"),
-    [("X", "IOB2"), ("B-", "IOB2"), ("o", "IOB2"), ("E-A", "IOB2"), ("", "IOB2"), ("U-A", "BIOES"), ("b-A", "IOB2"), ("B_A", "IOB2"), ("B-A\nO", "BIOES-"), (None, "IOB2"), (7, "IOB2")],
+    [
+        ("X", "IOB2"),
+        ("B-", "IOB2"),
+        ("o", "IOB2"),
+        ("E-A", "IOB2"),
+        ("", "IOB2"),
+        ("U-A", "BIOES"),
+        ("b-A", "IOB2"),
+        ("B_A", "IOB2"),
+        ("B-A\nO", "BIOES-"),
+        (None, "IOB2"),
+        (7, "IOB2"),
+    ],
 )
 def test_what_is_no_tag_is_refused(tag, tagging):
-    with pytest.raises(InputError, match="is no .*tag|no tagging 'BIOES-'; taggings: IOB2, IOB1, BIOES, BILOU"):
+    with pytest.raises(
+        InputError, match="is no .*tag|no tagging 'BIOES-'; taggings: IOB2, IOB1, BIOES, BILOU"
+    ):
         score_tags([["O"]], [[tag]], tagging=tagging)
 
 
@@ -120,19 +187,40 @@ def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
     from evalkit.tags import Tags
 
     monkeypatch.setattr(Tags, "_one_by_one", refuse)
-    labels = ["A", "AB", "ABCDEF", "ABCDEFG", "ABCDEFGH", "ABCDEFGHIJKLMN", "ABCDEFGHIJKLM", "OO", "O", "BA", "组"]
-    rows = [[tag for label in labels[: n % 12] for tag in (f"B-{label}", f"I-{label}", "O")] for n in range(300)]
+    labels = [
+        "A",
+        "AB",
+        "ABCDEF",
+        "ABCDEFG",
+        "ABCDEFGH",
+        "ABCDEFGHIJKLMN",
+        "ABCDEFGHIJKLM",
+        "OO",
+        "O",
+        "BA",
+        "组",
+    ]
+    rows = [
+        [tag for label in labels[: n % 12] for tag in (f"B-{label}", f"I-{label}", "O")]
+        for n in range(300)
+    ]
 
     scores = score_tags(rows, rows)["ner"]
 
-    assert {label: scores[label].tp for label in scores.labels} == {label: sum(n % 12 > k for n in range(300)) for k, label in enumerate(labels)}
+    assert {label: scores[label].tp for label in scores.labels} == {
+        label: sum(n % 12 > k for n in range(300)) for k, label in enumerate(labels)
+    }
     assert scores.micro.f1 == 1.0
 
 
 def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
     from evalkit.tags import Tags
 
-    rows = [["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"], ["B-A", "B-x\0y"], ["B-x\ny", "O", "B-A"]]
+    rows = [
+        ["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"],
+        ["B-A", "B-x\0y"],
+        ["B-x\ny", "O", "B-A"],
+    ]
 
     for row in rows:
         reader = Tags("IOB2", "error")
@@ -155,10 +243,16 @@ def test_a_label_of_any_length_beside_others_is_told_apart():
 def test_an_unknown_repair_or_tagging_is_answered_with_the_known_ones():
     with pytest.raises(InputError) as error:
         score_tags([["O"]], [["O"]], repair="begn")
-    assert str(error.value) == "no repair 'begn'; repairs: error, discard, begin, conlleval; did you mean 'begin'?"
+    assert (
+        str(error.value)
+        == "no repair 'begn'; repairs: error, discard, begin, conlleval; did you mean 'begin'?"
+    )
     with pytest.raises(InputError) as error:
         score_tags([["O"]], [["O"]], tagging="IOB")
-    assert str(error.value) == "no tagging 'IOB'; taggings: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
+    assert (
+        str(error.value)
+        == "no tagging 'IOB'; taggings: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
+    )
 
 
 def test_empty_sequences_and_none_at_all():
@@ -175,25 +269,44 @@ def test_more_labels_than_a_byte_can_tell_apart():
 
 def test_tags_score_as_their_spans_do_over_many_blocks():
     draw = random.Random(5)
-    gold = [[draw.choice(["O", "B-A", "B-B"]) for _ in range(draw.randrange(9))] for _ in range(2500)]
-    said = [[tag if draw.random() < 0.8 else draw.choice(["O", "B-A", "B-B"]) for tag in row] for row in gold]
+    gold = [
+        [draw.choice(["O", "B-A", "B-B"]) for _ in range(draw.randrange(9))] for _ in range(2500)
+    ]
+    said = [
+        [tag if draw.random() < 0.8 else draw.choice(["O", "B-A", "B-B"]) for tag in row]
+        for row in gold
+    ]
 
     def spans(rows):
         return [[(n, n + 1, tag[2:]) for n, tag in enumerate(row) if tag != "O"] for row in rows]
 
     for scheme in ("strict", "exact", "partial", "type"):
-        tags, bare = (scored[f"entities/{scheme}"] for scored in (score_tags(gold, said, metrics=f"entities/{scheme}"), score_spans(spans(gold), spans(said), f"entities/{scheme}")))
+        tags, bare = (
+            scored[f"entities/{scheme}"]
+            for scored in (
+                score_tags(gold, said, metrics=f"entities/{scheme}"),
+                score_spans(spans(gold), spans(said), f"entities/{scheme}"),
+            )
+        )
         assert tags.rows() == bare.rows()
         assert list(tags.by_document()) == list(bare.by_document())
         assert tags.muc == bare.muc
 
 
 def test_bare_spans_need_no_text():
-    scores = score_spans([[(0, 3, "A"), (5, 9, "B")], []], [[(0, 3, "A"), (5, 8, "B")], [(1, 2, "A")]], ["ner", "entities/type", "entities/characters"])
+    scores = score_spans(
+        [[(0, 3, "A"), (5, 9, "B")], []],
+        [[(0, 3, "A"), (5, 8, "B")], [(1, 2, "A")]],
+        ["ner", "entities/type", "entities/characters"],
+    )
 
     assert (scores["ner"].micro.tp, scores["ner"].micro.predicted) == (1, 3)
     assert scores["entities/type"].micro.tp == 2
-    assert (scores["entities/characters"].micro.tp, scores["entities/characters"].micro.gold, scores["entities/characters"].micro.predicted) == (6, 7, 7)
+    assert (
+        scores["entities/characters"].micro.tp,
+        scores["entities/characters"].micro.gold,
+        scores["entities/characters"].micro.predicted,
+    ) == (6, 7, 7)
 
 
 def test_bare_spans_may_be_numpys():
@@ -206,25 +319,52 @@ def test_a_span_twice_is_wrong_in_a_prediction_and_refused_in_gold():
     scores = score_spans([[(0, 3, "A")]], [[(0, 3, "A"), (0, 3, "A")]])["ner"]
 
     assert (scores.micro.tp, scores.micro.fp, scores.counts.set_aside["duplicate"]) == (1, 1, 1)
-    with pytest.raises(InputError, match=r"gold, document 1: \(0, 3, 'A'\) stands twice; delete one"):
+    with pytest.raises(
+        InputError, match=r"gold, document 1: \(0, 3, 'A'\) stands twice; delete one"
+    ):
         score_spans([[], [(0, 3, "A"), (0, 3, "A")]], [[], []])
 
 
 def test_spans_may_be_dicts_as_nervaluate_and_transformers_give_them():
     triples = [[(0, 3, "A"), (4, 6, "B")], []]
-    dicts = [[{"label": "A", "start": 0, "end": 3}, {"entity_group": "B", "start": 4, "end": 6, "score": 0.9, "word": "x"}], []]
+    dicts = [
+        [
+            {"label": "A", "start": 0, "end": 3},
+            {"entity_group": "B", "start": 4, "end": 6, "score": 0.9, "word": "x"},
+        ],
+        [],
+    ]
 
-    assert score_spans(dicts, triples).rows() == score_spans(triples, dicts).rows() == score_spans(triples, triples).rows()
-    for wrong in ({"label": "A", "start": 0}, {"start": 0, "end": 3}, {"label": 5, "start": 0, "end": 3}, {"label": "A", "start": 3, "end": 3}, {}):
+    assert (
+        score_spans(dicts, triples).rows()
+        == score_spans(triples, dicts).rows()
+        == score_spans(triples, triples).rows()
+    )
+    for wrong in (
+        {"label": "A", "start": 0},
+        {"start": 0, "end": 3},
+        {"label": 5, "start": 0, "end": 3},
+        {"label": "A", "start": 3, "end": 3},
+        {},
+    ):
         with pytest.raises(InputError, match="predicted, document 0: .* is no span"):
             score_spans([[]], [[wrong]])
 
 
 def test_tokens_of_tags_are_scored_one_by_one():
-    scores = score_tags([["B-P", "I-P", "O", "B-L"]], [["B-P", "O", "O", "B-P"]], metrics="entities/strict,tokens/strict,tokens/exact", boot=0)
+    scores = score_tags(
+        [["B-P", "I-P", "O", "B-L"]],
+        [["B-P", "O", "O", "B-P"]],
+        metrics="entities/strict,tokens/strict,tokens/exact",
+        boot=0,
+    )
 
     assert list(scores) == ["entities/strict", "tokens/strict", "tokens/exact"]
-    assert (scores["tokens"].micro.tp, scores["tokens"].micro.gold, scores["tokens"].micro.predicted) == (1, 3, 2)
+    assert (
+        scores["tokens"].micro.tp,
+        scores["tokens"].micro.gold,
+        scores["tokens"].micro.predicted,
+    ) == (1, 3, 2)
     assert scores["tokens/exact"].micro.tp == 2
     assert scores["entities/strict"].micro.tp == 0
     assert scores.confusion("tokens") == {("L", "P"): 1, ("P", "P"): 1, ("P", None): 1}
@@ -235,19 +375,39 @@ def test_tokens_of_tags_are_those_of_scikit_learn(seed):
     from sklearn.metrics import precision_recall_fscore_support
 
     draw = random.Random(seed)
-    gold, said = ([[draw.choice(["O", "B-A", "B-B"]) for _ in range(20)] for _ in range(30)] for _ in range(2))
+    gold, said = (
+        [[draw.choice(["O", "B-A", "B-B"]) for _ in range(20)] for _ in range(30)] for _ in range(2)
+    )
 
     micro = score_tags(gold, said, metrics="tokens", boot=0)["tokens"].micro
 
     flat = [[tag for tags in side for tag in tags] for side in (gold, said)]
-    assert (micro.precision, micro.recall, micro.f1) == pytest.approx(precision_recall_fscore_support(*flat, labels=["B-A", "B-B"], average="micro")[:3])
+    assert (micro.precision, micro.recall, micro.f1) == pytest.approx(
+        precision_recall_fscore_support(*flat, labels=["B-A", "B-B"], average="micro")[:3]
+    )
 
 
 @pytest.mark.parametrize("documents", [3, 1023, 1024, 1025, 2049])
 def test_confusion_of_tags_and_spans_is_that_of_plain_loops(documents):
     draw = random.Random(documents)
-    gold, said = ([[(at, at + 2, draw.choice("ABC")) for at in range(0, 12, 4) if draw.random() < 0.7] for _ in range(documents)] for _ in range(2))
-    tagged = [[[f"{'BI'[n]}-{spans[at]}" if at in spans else "O" for at in range(0, 12, 4) for n in (0, 1)] for spans in ({s: label for s, _, label in row} for row in side)] for side in (gold, said)]
+    gold, said = (
+        [
+            [(at, at + 2, draw.choice("ABC")) for at in range(0, 12, 4) if draw.random() < 0.7]
+            for _ in range(documents)
+        ]
+        for _ in range(2)
+    )
+    tagged = [
+        [
+            [
+                f"{'BI'[n]}-{spans[at]}" if at in spans else "O"
+                for at in range(0, 12, 4)
+                for n in (0, 1)
+            ]
+            for spans in ({s: label for s, _, label in row} for row in side)
+        ]
+        for side in (gold, said)
+    ]
     expected = {}
     for one, other in zip(gold, said):
         labels = [{start: label for start, _, label in row} for row in (one, other)]
@@ -260,24 +420,47 @@ def test_confusion_of_tags_and_spans_is_that_of_plain_loops(documents):
 
 
 def test_pairs_of_spans_name_document_and_offsets():
-    (pair, other) = score_spans([[], [(5, 7, "A")]], [[], [(5, 7, "A"), (8, 9, "A")]], boot=0).pairs("ner")
+    pair, other = score_spans([[], [(5, 7, "A")]], [[], [(5, 7, "A"), (8, 9, "A")]], boot=0).pairs(
+        "ner"
+    )
 
-    assert (pair.document, pair.kind, pair.gold[:3], pair.predicted[:3]) == ("1", "correct", ("A", 5, 7), ("A", 5, 7))
-    assert (other.document, other.kind, other.gold, other.predicted[:3]) == ("1", "spurious", None, ("A", 8, 9))
+    assert (pair.document, pair.kind, pair.gold[:3], pair.predicted[:3]) == (
+        "1",
+        "correct",
+        ("A", 5, 7),
+        ("A", 5, 7),
+    )
+    assert (other.document, other.kind, other.gold, other.predicted[:3]) == (
+        "1",
+        "spurious",
+        None,
+        ("A", 8, 9),
+    )
 
 
-@pytest.mark.parametrize("span", [(3, 3, "A"), (-1, 3, "A"), (0, 3), (0, "3", "A"), (0, 3.5, "A"), None, (0, 2**70, "A"), "abc"])
+@pytest.mark.parametrize(
+    "span",
+    [(3, 3, "A"), (-1, 3, "A"), (0, 3), (0, "3", "A"), (0, 3.5, "A"), None, (0, 2**70, "A"), "abc"],
+)
 def test_what_is_no_span_is_refused(span):
     with pytest.raises(InputError, match="predicted, document 1: .* is no span"):
         score_spans([[], []], [[], [(0, 1, "A"), span]])
 
 
 def test_metrics_that_bare_spans_do_not_have_are_refused():
-    with pytest.raises(InputError, match="triggers/strict: bare spans are entities; entities/strict"):
+    with pytest.raises(
+        InputError, match="triggers/strict: bare spans are entities; entities/strict"
+    ):
         score_spans([[]], [[]], "tri-c")
-    with pytest.raises(InputError, match="entities/characters: tags are entities and tokens, and have no characters"):
+    with pytest.raises(
+        InputError,
+        match="entities/characters: tags are entities and tokens, and have no characters",
+    ):
         score_tags([[]], [[]], metrics="entities/characters")
-    for metric, message in (("tokens", "tokens/strict: bare spans are entities"), ("attributions", "attributions/strict: bare spans are entities")):
+    for metric, message in (
+        ("tokens", "tokens/strict: bare spans are entities"),
+        ("attributions", "attributions/strict: bare spans are entities"),
+    ):
         with pytest.raises(InputError, match=message):
             score_spans([[]], [[]]).pairs(metric)
 
@@ -286,8 +469,14 @@ def test_metrics_that_bare_spans_do_not_have_are_refused():
 @pytest.mark.parametrize("scheme", ["strict", "exact", "partial", "type", "characters"])
 def test_spans_apart_by_a_power_of_two_never_match(bits, scheme):
     gold = [[(0, 3, "A"), (7, 9, "B")], [(1, 2, "A")]]
-    said = [[(2**bits, 2**bits + 3, "A"), (2**bits + 7, 2**bits + 9, "B")], [(2**bits + 1, 2**bits + 2, "A")]]
+    said = [
+        [(2**bits, 2**bits + 3, "A"), (2**bits + 7, 2**bits + 9, "B")],
+        [(2**bits + 1, 2**bits + 2, "A")],
+    ]
 
     micro = score_spans(gold, said, f"entities/{scheme}")[f"entities/{scheme}"].micro
 
-    assert (micro.tp, micro.gold, micro.predicted) == (0, *((6, 6) if scheme == "characters" else (3, 3)))
+    assert (micro.tp, micro.gold, micro.predicted) == (
+        0,
+        *((6, 6) if scheme == "characters" else (3, 3)),
+    )

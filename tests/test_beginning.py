@@ -22,28 +22,62 @@ def texts(tmp_path):
 
 
 def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
-    made = evalkit("new", texts / "mine", "--text", texts / "a.txt", texts / "b.txt", "--language", "en", "--like", "evalkit-news")
+    made = evalkit(
+        "new",
+        texts / "mine",
+        "--text",
+        texts / "a.txt",
+        texts / "b.txt",
+        "--language",
+        "en",
+        "--like",
+        "evalkit-news",
+    )
 
     assert made.returncode == 0
     assert made.stdout.splitlines()[0] == f"{texts}/mine: 2 documents added: a, b"
     corpus = load_corpus(texts / "mine")
-    assert [(document.id, document.text) for document in corpus] == [("a", "Ada wrote.\r\nBo read.\r\n"), ("b", "Cy slept 👩‍👩‍👧.\n")]
-    assert (corpus.schema.name, corpus.schema.version, "PERSON" in corpus.schema.labels) == ("mine", "0.1.0", True)
-    assert (texts / "mine/annotations/GUIDELINES.md").read_text(encoding="utf-8").startswith("# Annotation guidelines: mine\n")
-    assert evalkit("validate", texts / "mine").stdout == f"{texts}/mine: 2 documents, 0 entities, 0 events, 0 attributions: valid (offsets, texts and ids, labels, zones and rules of the schema)\n"
+    assert [(document.id, document.text) for document in corpus] == [
+        ("a", "Ada wrote.\r\nBo read.\r\n"),
+        ("b", "Cy slept 👩‍👩‍👧.\n"),
+    ]
+    assert (corpus.schema.name, corpus.schema.version, "PERSON" in corpus.schema.labels) == (
+        "mine",
+        "0.1.0",
+        True,
+    )
+    assert (
+        (texts / "mine/annotations/GUIDELINES.md")
+        .read_text(encoding="utf-8")
+        .startswith("# Annotation guidelines: mine\n")
+    )
+    assert (
+        evalkit("validate", texts / "mine").stdout
+        == f"{texts}/mine: 2 documents, 0 entities, 0 events, 0 attributions: valid (offsets, texts"
+        " and ids, labels, zones and rules of the schema)\n"
+    )
 
 
 def test_a_corpus_grows_and_what_is_there_stays(texts):
     begun(texts / "mine", [texts / "a.txt"])
     (texts / "mine/annotations/GUIDELINES.md").write_text("ours", encoding="utf-8")
-    (texts / "mine/annotations/entities.jsonl").write_text(json.dumps({"doc": "a", "label": "PER", "start": 0, "end": 3}) + "\n", encoding="utf-8")
+    (texts / "mine/annotations/entities.jsonl").write_text(
+        json.dumps({"doc": "a", "label": "PER", "start": 0, "end": 3}) + "\n", encoding="utf-8"
+    )
     rows = texts / "mine/corpus/corpus.jsonl"
-    rows.write_text(rows.read_text(encoding="utf-8").replace('"layers":[]', '"layers":["entities"]').rstrip("\n"), encoding="utf-8")
+    rows.write_text(
+        rows.read_text(encoding="utf-8")
+        .replace('"layers":[]', '"layers":["entities"]')
+        .rstrip("\n"),
+        encoding="utf-8",
+    )
 
     added = begun(texts / "mine", [texts / "b.txt"])
 
     assert added == ["b"]
-    assert [document.entities and len(document.entities) for document in load_corpus(texts / "mine")] == [1, None]
+    assert [
+        document.entities and len(document.entities) for document in load_corpus(texts / "mine")
+    ] == [1, None]
     assert (texts / "mine/annotations/GUIDELINES.md").read_text(encoding="utf-8") == "ours"
 
 
@@ -51,14 +85,20 @@ def test_a_corpus_grows_and_what_is_there_stays(texts):
     ("name", "content", "message"),
     [
         ("a.txt", b"other", "a.txt: the corpus has a document 'a' already; rename the file"),
-        ("c.txt", b"Ada wrote.\r\nBo read.\r\n", "c.txt: the same text, byte for byte, as document 'a'"),
+        (
+            "c.txt",
+            b"Ada wrote.\r\nBo read.\r\n",
+            "c.txt: the same text, byte for byte, as document 'a'",
+        ),
         ("c.txt", b"\xff\xfe", "c.txt: not UTF-8 at byte 0; save it as UTF-8"),
         ("c.txt", b" \n", "c.txt: holds no text"),
         ("c.txt", b"\xef\xbb\xbfAda", "c.txt: begins with a byte order mark"),
         ("c.txt", None, "c.txt: No such file or directory"),
     ],
 )
-def test_a_text_that_cannot_be_one_is_refused_before_anything_is_written(texts, name, content, message):
+def test_a_text_that_cannot_be_one_is_refused_before_anything_is_written(
+    texts, name, content, message
+):
     begun(texts / "mine", [texts / "a.txt"])
     before = (texts / "mine/corpus/corpus.jsonl").read_bytes()
     (texts / "new").mkdir()
@@ -83,7 +123,11 @@ def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
     begun(texts / "mine", [texts / "CON aux..txt"])
 
     assert load_corpus(texts / "mine").ids == ["CON aux."]
-    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == ["card.md", "corpus.jsonl", "document-000001.txt"]
+    assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == [
+        "card.md",
+        "corpus.jsonl",
+        "document-000001.txt",
+    ]
 
 
 def test_a_corpus_has_one_schema(texts):
@@ -91,7 +135,10 @@ def test_a_corpus_has_one_schema(texts):
 
     run = evalkit("new", texts / "mine", texts / "b.txt", "--like", "evalkit-news")
 
-    assert (run.returncode, run.stderr) == (2, f"evalkit: {texts}/mine: has a schema of its own; another is for a new corpus\n")
+    assert (run.returncode, run.stderr) == (
+        2,
+        f"evalkit: {texts}/mine: has a schema of its own; another is for a new corpus\n",
+    )
 
 
 def test_the_words_of_a_card_are_laid_out_to_be_filled(texts):
@@ -99,7 +146,11 @@ def test_the_words_of_a_card_are_laid_out_to_be_filled(texts):
 
     card = evalkit("card", texts / "mine")
 
-    assert made.stdout.splitlines()[-1] == f"to publish it: the words of its card in {texts}/mine/corpus/card.md, and who may do what in {texts}/mine/corpus/LICENSE"
+    assert (
+        made.stdout.splitlines()[-1]
+        == f"to publish it: the words of its card in {texts}/mine/corpus/card.md, and who may do"
+        f" what in {texts}/mine/corpus/LICENSE"
+    )
     assert card.returncode == 2
     assert f"{texts}/mine/corpus/card.md" in card.stderr
 
@@ -107,4 +158,7 @@ def test_the_words_of_a_card_are_laid_out_to_be_filled(texts):
 def test_no_text_is_refused():
     run = evalkit("new", "somewhere")
 
-    assert (run.returncode, run.stderr) == (2, "evalkit: new: name the texts, as in evalkit new DIR --text a.txt b.txt\n")
+    assert (run.returncode, run.stderr) == (
+        2,
+        "evalkit: new: name the texts, as in evalkit new DIR --text a.txt b.txt\n",
+    )

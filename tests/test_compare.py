@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from test_intervals import perturbed, ratio, strict_by_unit
 
-from evalkit import Corpus, Document, Entity, InputError, compare, evaluate, load_corpus, score, score_spans, score_tags
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    compare,
+    evaluate,
+    load_corpus,
+    score,
+    score_spans,
+    score_tags,
+)
 
 
 def systems(n, *seeds, sentences=3):
@@ -19,7 +30,10 @@ def systems(n, *seeds, sentences=3):
 
 def worse(gold, seed, share=0.3):
     draw = random.Random(seed)
-    return Corpus([Document(d.id, d.text, [e for e in d.entities if draw.random() > share]) for d in gold], name=f"s{seed}")
+    return Corpus(
+        [Document(d.id, d.text, [e for e in d.entities if draw.random() > share]) for d in gold],
+        name=f"s{seed}",
+    )
 
 
 @pytest.mark.parametrize("n", [4, 30])
@@ -31,8 +45,17 @@ def test_differences_are_those_of_plain_loops(n):
 
     units = [strict_by_unit(gold, side, by_sentence=n < 20) for side in (a, b)]
     keys = [certainty.key(*unit) for unit in units[0]]
-    rows = [[np.sum(list(unit.values()), axis=0) if unit else np.zeros(3, int) for unit in side.values()] for side in units]
-    f1 = [[ratio("f1", *sum(w * row for w, row in zip(of, side, strict=True))) for side in rows] for of in ([certainty.weight(key, 12345, r) for key in keys] for r in range(200))]
+    rows = [
+        [
+            np.sum(list(unit.values()), axis=0) if unit else np.zeros(3, int)
+            for unit in side.values()
+        ]
+        for side in units
+    ]
+    f1 = [
+        [ratio("f1", *sum(w * row for w, row in zip(of, side, strict=True))) for side in rows]
+        for of in ([certainty.weight(key, 12345, r) for key in keys] for r in range(200))
+    ]
     observed = found.f1_a - found.f1_b
     drawn = [one - other for one, other in f1]
     traded = []
@@ -42,12 +65,23 @@ def test_differences_are_those_of_plain_loops(n):
         traded.append(ratio("f1", *sides[0]) - ratio("f1", *sides[1]))
     assert found.difference == pytest.approx(observed)
     assert (found.low, found.high) == pytest.approx(certainty.percentile(drawn, 0.95))
-    assert found.p_bootstrap == (1 + sum(abs(d - observed) >= abs(observed) - 1e-12 for d in drawn)) / 201
+    assert (
+        found.p_bootstrap
+        == (1 + sum(abs(d - observed) >= abs(observed) - 1e-12 for d in drawn)) / 201
+    )
     if not found.exact:
         assert found.p == (1 + sum(abs(d) >= abs(observed) - 1e-12 for d in traded)) / 301
     assert found.detectable == pytest.approx((1.959964 + 0.841621) * np.std(drawn), rel=1e-5)
-    each = [round((ratio("f1", *one) or 0) - (ratio("f1", *other) or 0), 12) for one, other in zip(*rows, strict=True) if sum(one) + sum(other)]
-    assert (found.wins, found.ties, found.losses) == (sum(d > 0 for d in each), each.count(0), sum(d < 0 for d in each))
+    each = [
+        round((ratio("f1", *one) or 0) - (ratio("f1", *other) or 0), 12)
+        for one, other in zip(*rows, strict=True)
+        if sum(one) + sum(other)
+    ]
+    assert (found.wins, found.ties, found.losses) == (
+        sum(d > 0 for d in each),
+        each.count(0),
+        sum(d < 0 for d in each),
+    )
 
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
@@ -56,7 +90,14 @@ def test_p40_a_system_and_itself_do_not_differ(average):
 
     (found,) = compare(a=a, b=a, gold=gold, metrics="ner", average=average).differences
 
-    assert (found.difference, found.p, found.p_holm, found.p_bootstrap, found.wins, found.losses) == (0.0, 1.0, 1.0, 1.0, 0, 0)
+    assert (
+        found.difference,
+        found.p,
+        found.p_holm,
+        found.p_bootstrap,
+        found.wins,
+        found.losses,
+    ) == (0.0, 1.0, 1.0, 1.0, 0, 0)
     assert (found.low, found.why_not, found.detectable) == (None, "no variance", None)
 
 
@@ -65,11 +106,19 @@ def test_p40_a_system_and_itself_do_not_differ(average):
 def test_p40_swapping_flips_signs_and_keeps_p(n, average):
     gold, (a, b) = systems(n, 2, 3)
 
-    (one,), (other,) = (compare(**sides, gold=gold, metrics="ner", average=average).differences for sides in ({"a": a, "b": b}, {"b": b, "a": a}))
+    (one,), (other,) = (
+        compare(**sides, gold=gold, metrics="ner", average=average).differences
+        for sides in ({"a": a, "b": b}, {"b": b, "a": a})
+    )
 
     assert (one.difference, one.low, one.high) == (-other.difference, -other.high, -other.low)
     assert (one.p, one.p_bootstrap, one.p_holm) == (other.p, other.p_bootstrap, other.p_holm)
-    assert (one.wins, one.ties, one.losses, one.detectable) == (other.losses, other.ties, other.wins, other.detectable)
+    assert (one.wins, one.ties, one.losses, one.detectable) == (
+        other.losses,
+        other.ties,
+        other.wins,
+        other.detectable,
+    )
 
 
 def test_systems_that_differ_greatly_are_told_apart_and_ranked():
@@ -88,7 +137,9 @@ def test_systems_that_cannot_be_told_apart_are_not_ranked():
 
     found = compare(*sides, gold=gold, metrics="ner")
 
-    assert found.verdicts() == ["these 3 systems cannot be ranked on this corpus (by entities/strict)"]
+    assert found.verdicts() == [
+        "these 3 systems cannot be ranked on this corpus (by entities/strict)"
+    ]
     assert len(found.differences) == 3
 
 
@@ -109,18 +160,31 @@ def test_one_document_is_described_and_not_judged():
 
     told = str(compare(evaluate("rules", metrics="ner"), half, gold=article, metrics="ner"))
 
-    assert "descriptive: one document; intervals and p-values are over its sentences, and say nothing about other texts" in told
+    assert (
+        "descriptive: one document; intervals and p-values are over its sentences, and say nothing"
+        " about other texts" in told
+    )
     assert "is better than" not in told
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
-    [({"seed": 5}, "seed"), ({"boot": 10}, "boot"), ({"units": "sentences"}, "units"), ({"labels": ["A"]}, "labels"), ({"label_map": {"A": "B"}}, "map"), ({"level": 0.9}, "level")],
+    [
+        ({"seed": 5}, "seed"),
+        ({"boot": 10}, "boot"),
+        ({"units": "sentences"}, "units"),
+        ({"labels": ["A"]}, "labels"),
+        ({"label_map": {"A": "B"}}, "map"),
+        ({"level": 0.9}, "level"),
+    ],
 )
 def test_scores_that_were_not_made_alike_are_refused_with_the_field(options, field):
     gold, (a, b) = systems(25, 2, 3)
 
-    with pytest.raises(InputError, match=rf"{field} is .* for a and .* for b: only scores made alike can be compared"):
+    with pytest.raises(
+        InputError,
+        match=rf"{field} is .* for a and .* for b: only scores made alike can be compared",
+    ):
         compare(a=score(gold, a, "ner"), b=score(gold, b, "ner", **options))
 
 
@@ -135,7 +199,14 @@ def test_scores_of_another_gold_are_refused():
 def test_the_corpus_may_have_another_name():
     gold, (a, b) = systems(25, 2, 3)
 
-    assert len(compare(score(gold, a, "ner"), score(Corpus(list(gold), name="copy"), b, "ner")).differences) == 1
+    assert (
+        len(
+            compare(
+                score(gold, a, "ner"), score(Corpus(list(gold), name="copy"), b, "ner")
+            ).differences
+        )
+        == 1
+    )
 
 
 def test_what_cannot_be_compared_is_refused():
@@ -149,7 +220,9 @@ def test_what_cannot_be_compared_is_refused():
         compare(a, b, gold=gold, average="mean")
     with pytest.raises(InputError, match="have no metric in common"):
         compare(score(gold, a, "ner"), score(gold, b, "entities/type"))
-    with pytest.raises(InputError, match="permutations=0: a whole number from 1 to 10,000,000 would do"):
+    with pytest.raises(
+        InputError, match="permutations=0: a whole number from 1 to 10,000,000 would do"
+    ):
         compare(a, b, gold=gold, permutations=0)
     with pytest.raises(InputError, match="no metric 'triggers/strict' in 'these scores'"):
         compare(score(gold, a, "ner"), score(gold, b, "ner"), metrics="tri-c")
@@ -163,7 +236,10 @@ def test_a_name_that_stands_twice_gets_a_number():
 
 def test_labels_that_only_one_system_knows_are_no_obstacle():
     gold, (a,) = systems(25, 2)
-    inventive = Corpus([Document(d.id, d.text, [*a[d.id].entities, Entity("NEW", 5, 7)]) for d in gold], name="inventive")
+    inventive = Corpus(
+        [Document(d.id, d.text, [*a[d.id].entities, Entity("NEW", 5, 7)]) for d in gold],
+        name="inventive",
+    )
 
     (found,) = compare(a, inventive, gold=gold, metrics="ner").differences
 
@@ -175,7 +251,9 @@ def test_a_comparison_has_all_formats():
     gold, sides = systems(60, 2, 3)
     found = compare(*sides, worse(gold, 9, share=0.9), gold=gold, metrics="ner")
 
-    told = {form: found.render(form) for form in ("table", "markdown", "latex", "csv", "html", "json")}
+    told = {
+        form: found.render(form) for form in ("table", "markdown", "latex", "csv", "html", "json")
+    }
 
     best = max(found.systems, key=lambda name: found.systems[name]["ner"].micro.f1)
     value = f"{found.systems[best]['ner'].micro.f1:.3f}"
@@ -183,7 +261,9 @@ def test_a_comparison_has_all_formats():
     assert f"**{value} c**" in told["markdown"]
     assert rf"\textbf{{{value} c}}" in told["latex"]
     assert f"<b>{value} c</b>" in told["html"]
-    assert [row["p"] for row in json.loads(told["json"])["differences"]] == [d.p for d in found.differences]
+    assert [row["p"] for row in json.loads(told["json"])["differences"]] == [
+        d.p for d in found.differences
+    ]
     assert len(told["csv"].splitlines()) == 4
     assert found._repr_html_().startswith("<div")
     with pytest.raises(InputError, match="no format 'pdf'"):
@@ -214,7 +294,12 @@ def test_bare_scores_of_another_gold_are_refused():
         compare(a=score_spans(spans, spans), b=score_spans(spans[::-1], spans))
     with pytest.raises(InputError, match="gold of a and of b is not the same"):
         compare(a=score_tags([["B-A"]], [["B-A"]]), b=score_tags([["B-B"]], [["B-A"]]))
-    assert compare(a=score_spans(spans, spans), b=score_spans(spans, spans[::-1])).differences[0].difference > 0
+    assert (
+        compare(a=score_spans(spans, spans), b=score_spans(spans, spans[::-1]))
+        .differences[0]
+        .difference
+        > 0
+    )
 
 
 def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates():
@@ -232,7 +317,11 @@ def test_saying_nothing_where_nothing_is_wins_against_a_spurious_item():
     gold, (a,) = systems(25, 2)
     empty = [Document(f"e{n}", "Nothing here", []) for n in range(10)]
     noisy = [Document(f"e{n}", "Nothing here", [Entity("A", 0, 7)]) for n in range(10)]
-    gold, quiet, loud = Corpus([*gold, *empty]), Corpus([*a, *empty], name="quiet"), Corpus([*a, *noisy], name="loud")
+    gold, quiet, loud = (
+        Corpus([*gold, *empty]),
+        Corpus([*a, *empty], name="quiet"),
+        Corpus([*a, *noisy], name="loud"),
+    )
 
     (found,) = compare(quiet, loud, gold=gold, metrics="ner").differences
 
@@ -241,7 +330,9 @@ def test_saying_nothing_where_nothing_is_wins_against_a_spurious_item():
 
 def test_failures_and_few_documents_are_told():
     gold, (a, b) = systems(5, 2, 3)
-    failing = Corpus([Document(b[0].id, b[0].text, failure="time out"), *list(b)[1:]], name="failing")
+    failing = Corpus(
+        [Document(b[0].id, b[0].text, failure="time out"), *list(b)[1:]], name="failing"
+    )
 
     told = str(compare(a, failing, gold=gold, metrics="ner"))
 

@@ -36,7 +36,13 @@ from evalkit.verify import verified
 def test_documents_are_found_by_place_and_by_id():
     three = corpus("[Ada|PER]", "Bo", "Cy")
 
-    assert (len(three), three[0].id, three[-1].id, three["d1"].text, three[1:].ids) == (3, "d0", "d2", "Bo", ["d1", "d2"])
+    assert (len(three), three[0].id, three[-1].id, three["d1"].text, three[1:].ids) == (
+        3,
+        "d0",
+        "d2",
+        "Bo",
+        ["d1", "d2"],
+    )
     assert three.filter(lambda document: document.text == "Bo").ids == ["d1"]
     with pytest.raises(UnknownName, match="no document 'd9' in 'corpus'; documents: d0, d1, d2"):
         three["d9"]
@@ -50,10 +56,28 @@ def test_two_documents_with_one_id_are_refused():
 @pytest.mark.parametrize(
     ("documents", "message"),
     [
-        ([{"id": "1"}], r"^documents\[0\]: expected a Document, got dict \{'id': '1'\}; Corpus.from_examples reads \(text, \{.entities.: .*\) pairs$"),
-        ([Document("1", "x"), ("Ann", {"entities": []})], r"^documents\[1\]: expected a Document, got tuple .*; Corpus.from_examples reads"),
-        ("gold.jsonl", r"^invalid documents 'gold.jsonl': expected a list of Document; load_corpus\(path\) reads files$"),
-        (Document("1", "x" * 10**6), r"^invalid documents Document.*…: expected a list of Document"),
+        (
+            [{"id": "1"}],
+            (
+                r"^documents\[0\]: expected a Document, got dict \{'id': '1'\};"
+                r" Corpus.from_examples reads \(text, \{.entities.: .*\) pairs$"
+            ),
+        ),
+        (
+            [Document("1", "x"), ("Ann", {"entities": []})],
+            r"^documents\[1\]: expected a Document, got tuple .*; Corpus.from_examples reads",
+        ),
+        (
+            "gold.jsonl",
+            (
+                r"^invalid documents 'gold.jsonl': expected a list of Document; load_corpus\(path\)"
+                r" reads files$"
+            ),
+        ),
+        (
+            Document("1", "x" * 10**6),
+            r"^invalid documents Document.*…: expected a list of Document",
+        ),
         (5, "^invalid documents 5: expected a list of Document"),
     ],
 )
@@ -79,9 +103,21 @@ LONG = [Document(str(n), "Ann " * 1000, (Entity("PER", 0, 3),)) for n in range(1
         lambda wrong: verified(wrong, wrong, wrong),
         Scores.load,
     ],
-    ids=["score", "score the second", "evaluate", "predict", "compare", "load_corpus", "curves", "verify", "Scores.load"],
+    ids=[
+        "score",
+        "score the second",
+        "evaluate",
+        "predict",
+        "compare",
+        "load_corpus",
+        "curves",
+        "verify",
+        "Scores.load",
+    ],
 )
-@pytest.mark.parametrize("wrong", [LONG, "Ann met Bo. " * 1000, 5], ids=["a list of documents", "a text", "a number"])
+@pytest.mark.parametrize(
+    "wrong", [LONG, "Ann met Bo. " * 1000, 5], ids=["a list of documents", "a text", "a number"]
+)
 def test_what_is_taken_for_a_path_is_refused_in_one_short_line(call, wrong):
     with pytest.raises(InputError) as error:
         call(wrong)
@@ -116,13 +152,20 @@ def test_surrogates_that_no_result_could_hold_are_refused(call):
 
 
 def test_a_models_own_words_with_surrogates_are_escaped():
-    failed, unplaced = Document("1", "x", failure="\ud800"), Unplaced("entities", "PER", "\ud800", quote="a\ud800")
+    failed, unplaced = (
+        Document("1", "x", failure="\ud800"),
+        Unplaced("entities", "PER", "\ud800", quote="a\ud800"),
+    )
 
     assert (failed.failure, unplaced.reason, unplaced.quote) == ("\\ud800", "\\ud800", "a\\ud800")
 
 
 def test_examples_of_spacy_make_a_corpus():
-    gold = [("Ann left Oslo", {"entities": [(0, 3, "PER"), [9, 13, "LOC"]]}), ("Bo", {}), ("Cy", {"entities": [], "cats": {"A": 1.0}})]
+    gold = [
+        ("Ann left Oslo", {"entities": [(0, 3, "PER"), [9, 13, "LOC"]]}),
+        ("Bo", {}),
+        ("Cy", {"entities": [], "cats": {"A": 1.0}}),
+    ]
 
     made = Corpus.from_examples(gold, name="train")
 
@@ -131,7 +174,19 @@ def test_examples_of_spacy_make_a_corpus():
     assert made[0].entities == (Entity("PER", 0, 3), Entity("LOC", 9, 13))
     assert (made[1].entities, made[2].entities) == (None, ())
     assert dict(made.conversion.counts) == {"'cats' annotations": 1}
-    assert score(made, Corpus.from_examples([(text, {"entities": annotations.get("entities", [])[:1]}) for text, annotations in gold]), "ner")["ner"].micro.recall == 0.5
+    assert (
+        score(
+            made,
+            Corpus.from_examples(
+                [
+                    (text, {"entities": annotations.get("entities", [])[:1]})
+                    for text, annotations in gold
+                ]
+            ),
+            "ner",
+        )["ner"].micro.recall
+        == 0.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,9 +194,18 @@ def test_examples_of_spacy_make_a_corpus():
     [
         (5, "^invalid examples 5: expected a list of"),
         (["Ann"], r"^examples\[0\]: expected \(text, .*\), got 'Ann'"),
-        ([("Ann", {"entities": 5})], r"^examples\[0\]: entities: expected a list of \(start, end, label\), got 5"),
-        ([("Ann", {}), ("Ann", {"entities": [(0, 3)]})], r"^examples\[1\]: entities\[0\]: expected \(start, end, label\), got \(0, 3\)"),
-        ([("Ann", {"entities": [(0, 9, "PER")]})], r"^examples\[0\]: .*entities\[0\].end: 9 runs past the end"),
+        (
+            [("Ann", {"entities": 5})],
+            r"^examples\[0\]: entities: expected a list of \(start, end, label\), got 5",
+        ),
+        (
+            [("Ann", {}), ("Ann", {"entities": [(0, 3)]})],
+            r"^examples\[1\]: entities\[0\]: expected \(start, end, label\), got \(0, 3\)",
+        ),
+        (
+            [("Ann", {"entities": [(0, 9, "PER")]})],
+            r"^examples\[0\]: .*entities\[0\].end: 9 runs past the end",
+        ),
         ([("Ann", {"entities": [(0, 3, 7)]})], r"^examples\[0\]: entities\[0\]: label: 7"),
     ],
 )
@@ -151,13 +215,33 @@ def test_an_example_of_another_form_is_refused_with_its_place(examples, message)
 
 
 def test_labels_are_mapped_by_layer_and_null_takes_arguments_along():
-    events = [Event("Attack", Span(0, 3), [Argument("Agent", 4, 6)]), Event("Meet", Span(4, 6), [Argument("Place", 0, 3)], realis="OTHER")]
-    one = Corpus([Document("d", "Ada ran", [Entity("PER", 0, 3), Entity("ORG", 4, 7), Entity("X", 0, 7)], events)])
+    events = [
+        Event("Attack", Span(0, 3), [Argument("Agent", 4, 6)]),
+        Event("Meet", Span(4, 6), [Argument("Place", 0, 3)], realis="OTHER"),
+    ]
+    one = Corpus(
+        [
+            Document(
+                "d",
+                "Ada ran",
+                [Entity("PER", 0, 3), Entity("ORG", 4, 7), Entity("X", 0, 7)],
+                events,
+            )
+        ]
+    )
 
-    mapped = one.map_labels({"entities": {"PER": "PERSON", "ORG": None}, "triggers": {"Attack": None}, "arguments": {"Place": "Where"}})
+    mapped = one.map_labels(
+        {
+            "entities": {"PER": "PERSON", "ORG": None},
+            "triggers": {"Attack": None},
+            "arguments": {"Place": "Where"},
+        }
+    )
 
     assert [e.label for e in mapped[0].entities] == ["PERSON", "X"]
-    assert [(e.label, [a.role for a in e.arguments], e.realis) for e in mapped[0].events] == [("Meet", ["Where"], "OTHER")]
+    assert [(e.label, [a.role for a in e.arguments], e.realis) for e in mapped[0].events] == [
+        ("Meet", ["Where"], "OTHER")
+    ]
     assert [e.label for e in one.map_labels({"PER": "P"})[0].entities] == ["P", "ORG", "X"]
 
 
@@ -174,8 +258,21 @@ def test_labels_are_mapped_by_layer_and_null_takes_arguments_along():
 )
 def test_an_argument_loses_its_reference_to_what_a_label_map_drops(label_map, refs):
     entities = [Entity("PER", 0, 3, "T1"), Entity("LOC", 8, 12, "T2")]
-    arguments = [Argument("Agent", 0, 3, ref="T1"), Argument("Place", 8, 12, ref="T2"), Argument("Topic", 13, 16, ref="E2")]
-    one = Corpus([Document("d", "Ada ran Rome met", entities, [Event("Plan", Span(4, 7), arguments, "E1"), Event("Meet", Span(13, 16), id="E2")])])
+    arguments = [
+        Argument("Agent", 0, 3, ref="T1"),
+        Argument("Place", 8, 12, ref="T2"),
+        Argument("Topic", 13, 16, ref="E2"),
+    ]
+    one = Corpus(
+        [
+            Document(
+                "d",
+                "Ada ran Rome met",
+                entities,
+                [Event("Plan", Span(4, 7), arguments, "E1"), Event("Meet", Span(13, 16), id="E2")],
+            )
+        ]
+    )
 
     mapped = one.map_labels(label_map)
 
@@ -186,14 +283,21 @@ def test_an_argument_loses_its_reference_to_what_a_label_map_drops(label_map, re
 def test_any_entity_label_of_the_bundled_corpus_can_be_dropped(label):
     gold = load_corpus()
 
-    assert score(gold, gold, "arguments/strict", label_map={"entities": {label: None}})["arguments/strict"].micro.f1 == 1
+    assert (
+        score(gold, gold, "arguments/strict", label_map={"entities": {label: None}})[
+            "arguments/strict"
+        ].micro.f1
+        == 1
+    )
 
 
 def test_a_label_map_is_found_by_name_in_the_schema():
     labelled = load_corpus().map_labels("conll2003")
 
     assert {e.label for e in labelled[0].entities} == {"PER", "ORG", "LOC", "MISC"}
-    with pytest.raises(UnknownName, match="no label map 'conll'; labels map|label maps: conll2003, ace2005"):
+    with pytest.raises(
+        UnknownName, match="no label map 'conll'; labels map|label maps: conll2003, ace2005"
+    ):
         load_corpus().map_labels("conll")
 
 
@@ -202,23 +306,43 @@ def test_the_bundled_article_is_stored_byte_for_byte():
 
     assert len(article.text) == 2696
     assert (bundled() / "corpus" / f"{article.id}.txt").read_bytes() == article.text.encode()
-    assert json.loads((bundled() / "corpus" / "corpus.jsonl").read_text())["sha256"].startswith("8f37403659619dd3")
+    assert json.loads((bundled() / "corpus" / "corpus.jsonl").read_text())["sha256"].startswith(
+        "8f37403659619dd3"
+    )
 
 
 def test_the_gold_has_the_items_that_the_readme_counts():
     article = load_corpus()[0]
 
     assert (len(article.entities), len(article.events), len(article.attributions)) == (61, 26, 5)
-    assert Counter(e.label for e in article.entities) == {"ORG": 19, "GPE": 18, "NORP": 8, "PERSON": 8, "CARDINAL": 4, "DATE": 2, "LOC": 2}
+    assert Counter(e.label for e in article.entities) == {
+        "ORG": 19,
+        "GPE": 18,
+        "NORP": 8,
+        "PERSON": 8,
+        "CARDINAL": 4,
+        "DATE": 2,
+        "LOC": 2,
+    }
 
 
 def test_the_repeated_caption_carries_copies():
     article = load_corpus()[0]
-    caption, copy = ((zone.start, zone.end) for zone in article.zones if zone.label.startswith("caption"))
+    caption, copy = (
+        (zone.start, zone.end) for zone in article.zones if zone.label.startswith("caption")
+    )
 
     def within(start, end):
-        entities = [(e.label, e.start - start, e.end - start) for e in article.entities if start <= e.start < end]
-        events = [(e.label, e.trigger.start - start, [(a.role, a.start - start) for a in e.arguments]) for e in article.events if start <= e.trigger.start < end]
+        entities = [
+            (e.label, e.start - start, e.end - start)
+            for e in article.entities
+            if start <= e.start < end
+        ]
+        events = [
+            (e.label, e.trigger.start - start, [(a.role, a.start - start) for a in e.arguments])
+            for e in article.events
+            if start <= e.trigger.start < end
+        ]
         return entities, events
 
     assert within(*caption) == within(*copy) != ([], [])
@@ -226,7 +350,9 @@ def test_the_repeated_caption_carries_copies():
 
 def test_no_named_man_is_charged_with_what_only_one_reading_says():
     article = load_corpus()[0]
-    absconded = next(e for e in article.events if article.text[e.trigger.start : e.trigger.end] == "absconded")
+    absconded = next(
+        e for e in article.events if article.text[e.trigger.start : e.trigger.end] == "absconded"
+    )
 
     assert [a.role for a in absconded.arguments] == ["Asset"]
     assert absconded.attributes == {"garbled": True}
@@ -246,5 +372,11 @@ def test_the_schema_comes_back_equal(tmp_path):
 
 
 def test_a_rule_that_is_not_known_is_refused():
-    with pytest.raises(UnknownName, match="no rule 'argument'; rules: triggers, arguments, times, nesting, references, coreference; did you mean 'arguments'"):
+    with pytest.raises(
+        UnknownName,
+        match=(
+            "no rule 'argument'; rules: triggers, arguments, times, nesting, references,"
+            " coreference; did you mean 'arguments'"
+        ),
+    ):
         Schema(rules={"argument": "same-sentence"})

@@ -5,7 +5,18 @@ from datetime import date
 
 import pytest
 
-from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, LoadError, Schema, Span, load_corpus
+from evalkit import (
+    Argument,
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    LoadError,
+    Schema,
+    Span,
+    load_corpus,
+)
 from evalkit.assembling import assembled
 from evalkit.card import card, described, read_part, where_part_is
 from evalkit.croissant import File, croissant
@@ -13,16 +24,35 @@ from evalkit.document import Zone
 from evalkit.formats.table import CONFIGS, rows
 from evalkit.formats.withheld import digest
 
-pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")  # of rdflib, in rdflib
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:ConjunctiveGraph is deprecated:DeprecationWarning"
+)  # of rdflib, in rdflib
 RAI = {
-    "dataCollection", "dataAnnotationProtocol", "dataAnnotationAnalysis", "annotatorDemographics", "machineAnnotationTools", "personalSensitiveInformation",
-    "dataBiases", "dataLimitations", "dataUseCases", "dataSocialImpact", "dataReleaseMaintenancePlan",
-}  # fmt: skip
+    "dataCollection",
+    "dataAnnotationProtocol",
+    "dataAnnotationAnalysis",
+    "annotatorDemographics",
+    "machineAnnotationTools",
+    "personalSensitiveInformation",
+    "dataBiases",
+    "dataLimitations",
+    "dataUseCases",
+    "dataSocialImpact",
+    "dataReleaseMaintenancePlan",
+}
 
 
 def folder_of(corpus, folder, **options):
     told = card(corpus, read_part(where_part_is()), **options)
-    return assembled(corpus, folder, repo="me/news", card=told, licence="free", published=date(2026, 1, 1), **options).folder
+    return assembled(
+        corpus,
+        folder,
+        repo="me/news",
+        card=told,
+        licence="free",
+        published=date(2026, 1, 1),
+        **options,
+    ).folder
 
 
 def records(folder, config):
@@ -45,7 +75,10 @@ def plain(value):
 
 def expected(corpus, config, **options):
     """The rows as croissant.json tells them: nested values one level deep."""
-    return [{name: one_level(of) for name, of in row.items()} for row in rows(corpus, digest=digest, **options)[config]]
+    return [
+        {name: one_level(of) for name, of in row.items()}
+        for row in rows(corpus, digest=digest, **options)[config]
+    ]
 
 
 def one_level(value):
@@ -53,7 +86,11 @@ def one_level(value):
         return [dict(leaves(item)) if isinstance(item, dict) else item for item in value]
     if isinstance(value, dict):
         pieces = value["fragments"]
-        return {**dict(leaves(value)), "fragments_start": [piece["start"] for piece in pieces], "fragments_end": [piece["end"] for piece in pieces]}
+        return {
+            **dict(leaves(value)),
+            "fragments_start": [piece["start"] for piece in pieces],
+            "fragments_end": [piece["end"] for piece in pieces],
+        }
     return value
 
 
@@ -79,7 +116,9 @@ def test_the_records_of_every_record_set_equal_the_corpus(tmp_path, config, with
 
 
 def without_nulls(value):
-    """A value without what is null: a part that is not there is null in a row, and a record of nulls here."""
+    """A value without what is null: a part that is not there is null in a row, and a record of
+    nulls here.
+    """
     if isinstance(value, dict):
         kept = {name: without_nulls(of) for name, of in value.items()}
         return {name: of for name, of in kept.items() if of not in (None, {})}
@@ -92,16 +131,38 @@ def test_fragments_missing_parts_scores_and_unannotated_layers_come_through(tmp_
     first = Document(
         "d1",
         text,
-        (Entity("PER", 0, 3, score=0.5, attributes={"kind": "a|b"}), Entity("PER", 0, 12, id="T2", fragments=((0, 3), (10, 12)))),
-        (Event("Meet", Span(5, 8), (Argument("Agent", 0, 12, ((0, 3), (10, 12)), ref="T2"), Argument("Place", 18, 21))), Event("Sit", Span(0, 3))),
-        (Attribution(None, Span(9, 13)), Attribution(Span(5, 8), Span(9, 21, ((9, 10), (15, 21))), Span(0, 3), label="said")),
+        (
+            Entity("PER", 0, 3, score=0.5, attributes={"kind": "a|b"}),
+            Entity("PER", 0, 12, id="T2", fragments=((0, 3), (10, 12))),
+        ),
+        (
+            Event(
+                "Meet",
+                Span(5, 8),
+                (Argument("Agent", 0, 12, ((0, 3), (10, 12)), ref="T2"), Argument("Place", 18, 21)),
+            ),
+            Event("Sit", Span(0, 3)),
+        ),
+        (
+            Attribution(None, Span(9, 13)),
+            Attribution(Span(5, 8), Span(9, 21, ((9, 10), (15, 21))), Span(0, 3), label="said"),
+        ),
         zones=(Zone("body", 0, 21),),
         meta={"published": "2026-01-05"},
     )
-    corpus = Corpus([first, Document("2", "Ada", ()), Document("d3", "Bo met", None, (Event("Meet", Span(3, 6)),))], schema=Schema(version="1.0.0"))
+    corpus = Corpus(
+        [
+            first,
+            Document("2", "Ada", ()),
+            Document("d3", "Bo met", None, (Event("Meet", Span(3, 6)),)),
+        ],
+        schema=Schema(version="1.0.0"),
+    )
     folder = folder_of(corpus, tmp_path / "new", with_text=True)
 
-    assert [without_nulls(record) for record in records(folder, config)] == [without_nulls(row) for row in expected(corpus, config)]
+    assert [without_nulls(record) for record in records(folder, config)] == [
+        without_nulls(row) for row in expected(corpus, config)
+    ]
 
 
 def test_a_file_that_was_changed_is_found_by_its_sha256(tmp_path):
@@ -121,7 +182,10 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
     read = mlcroissant.Dataset(jsonld=str(folder / "croissant.json")).metadata
 
     assert {name.removeprefix("rai:") for name in told if name.startswith("rai:")} == RAI
-    assert told["conformsTo"] == ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+    assert told["conformsTo"] == [
+        "http://mlcommons.org/croissant/1.1",
+        "http://mlcommons.org/croissant/RAI/1.0",
+    ]
     assert "No human annotated, adjudicated or validated." in read.annotator_demographics[0]
     assert read.data_release_maintenance_plan.startswith("A published version keeps its tag")
     assert (read.name, read.version, read.in_language) == ("evalkit-news", "1.1.0", ["en"])
@@ -130,7 +194,14 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
 def test_metadata_are_those_of_the_card():
     corpus = load_corpus()
 
-    told = croissant(described(corpus=corpus), [File("LICENSE", 4, "0" * 64)], url="https://huggingface.co/datasets/me/news", version="1.0.0", published=date(2026, 1, 1), with_text=False)
+    told = croissant(
+        described(corpus=corpus),
+        [File("LICENSE", 4, "0" * 64)],
+        url="https://huggingface.co/datasets/me/news",
+        version="1.0.0",
+        published=date(2026, 1, 1),
+        with_text=False,
+    )
 
     assert told["license"] == "https://huggingface.co/datasets/me/news/blob/main/LICENSE"
     assert told["creator"]["name"] == "evalkit contributors"
@@ -139,15 +210,38 @@ def test_metadata_are_those_of_the_card():
     assert told["keywords"][:2] == ["token-classification", "named-entity-recognition"]
     assert told["recordSet"] == []
     assert told["distribution"] == [
-        {"@type": "cr:FileObject", "@id": "LICENSE", "name": "LICENSE", "contentUrl": "LICENSE", "contentSize": "4 B", "encodingFormat": "text/plain", "sha256": "0" * 64},
+        {
+            "@type": "cr:FileObject",
+            "@id": "LICENSE",
+            "name": "LICENSE",
+            "contentUrl": "LICENSE",
+            "contentSize": "4 B",
+            "encodingFormat": "text/plain",
+            "sha256": "0" * 64,
+        },
     ]
 
 
 def test_a_card_without_a_section_that_is_needed_is_refused():
-    told = described(corpus=load_corpus()).replace("#### Personal and Sensitive Information", "#### People")
+    told = described(corpus=load_corpus()).replace(
+        "#### Personal and Sensitive Information", "#### People"
+    )
 
-    with pytest.raises(LoadError, match="README.md: no words under 'Personal and Sensitive Information', which croissant.json takes from there"):
-        croissant(told, [], url="https://example.org/me/news", version="1.0.0", published=date(2026, 1, 1), with_text=False)
+    with pytest.raises(
+        LoadError,
+        match=(
+            "README.md: no words under 'Personal and Sensitive Information', which croissant.json"
+            " takes from there"
+        ),
+    ):
+        croissant(
+            told,
+            [],
+            url="https://example.org/me/news",
+            version="1.0.0",
+            published=date(2026, 1, 1),
+            with_text=False,
+        )
 
 
 def test_it_is_written_without_the_package_that_reads_it(tmp_path, monkeypatch):
@@ -164,5 +258,7 @@ def test_social_impact_is_what_the_card_says_of_it(tmp_path):
 
     told = json.loads((tmp_path / "x/croissant.json").read_text(encoding="utf-8"))
 
-    assert told["rai:dataSocialImpact"].startswith("A scorer that people can repeat helps research;")
+    assert told["rai:dataSocialImpact"].startswith(
+        "A scorer that people can repeat helps research;"
+    )
     assert "One view of a conflict" not in told["rai:dataSocialImpact"]

@@ -6,7 +6,18 @@ import random
 import pytest
 from sklearn.metrics import average_precision_score
 
-from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Span, Unplaced, score
+from evalkit import (
+    Argument,
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    Span,
+    Unplaced,
+    score,
+)
 from evalkit.curves import curves
 from evalkit.thresholds import above, left_out, thresholds, told
 
@@ -14,15 +25,26 @@ TEXT = "x" * 100
 
 
 def scored(*entities):
-    return Corpus([Document("d", TEXT, [Entity(label, at, at + 2, score=value) for label, at, value in entities])], name="model")
+    return Corpus(
+        [
+            Document(
+                "d", TEXT, [Entity(label, at, at + 2, score=value) for label, at, value in entities]
+            )
+        ],
+        name="model",
+    )
 
 
 def gold(*entities):
-    return Corpus([Document("d", TEXT, [Entity(label, at, at + 2) for label, at in entities])], name="gold")
+    return Corpus(
+        [Document("d", TEXT, [Entity(label, at, at + 2) for label, at in entities])], name="gold"
+    )
 
 
 def test_the_curve_of_a_label_is_worked_out_by_hand():
-    found = curves(gold(("A", 0), ("A", 10), ("A", 20)), scored(("A", 0, 0.9), ("A", 50, 0.8), ("A", 10, 0.7)))
+    found = curves(
+        gold(("A", 0), ("A", 10), ("A", 20)), scored(("A", 0, 0.9), ("A", 50, 0.8), ("A", 10, 0.7))
+    )
 
     curve = found.curves[0]
     assert (curve.label, curve.thresholds) == ("A", (0.7, 0.8, 0.9))
@@ -36,17 +58,26 @@ def test_the_curve_of_a_label_is_worked_out_by_hand():
 def test_each_threshold_of_the_curve_is_a_score_of_its_own(seed):
     draw = random.Random(seed)
     right = gold(*(("AB"[at % 2], at) for at in range(0, 60, 3)))
-    said = scored(*((draw.choice("AB"), at + draw.choice([0, 0, 0, 1]), round(draw.random(), 1)) for at in range(0, 90, 3)))
+    said = scored(
+        *(
+            (draw.choice("AB"), at + draw.choice([0, 0, 0, 1]), round(draw.random(), 1))
+            for at in range(0, 90, 3)
+        )
+    )
 
     found = curves(right, said)
 
     for curve in found.curves:
-        for threshold, precision, recall in zip(curve.thresholds, curve.precision, curve.recall, strict=True):
+        for threshold, precision, recall in zip(
+            curve.thresholds, curve.precision, curve.recall, strict=True
+        ):
             scores = score(right, above(said, threshold), "ner", boot=0)["ner"]
             row = scores.micro if curve.label is None else scores[curve.label]
             assert (precision, recall) == pytest.approx((row.precision, row.recall))
         best = [score(right, above(said, t), "ner", boot=0)["ner"] for t in curve.thresholds]
-        assert curve.best_f1 == pytest.approx(max((s.micro if curve.label is None else s[curve.label]).f1 for s in best))
+        assert curve.best_f1 == pytest.approx(
+            max((s.micro if curve.label is None else s[curve.label]).f1 for s in best)
+        )
 
 
 def test_average_precision_is_sklearns_where_all_gold_was_predicted():
@@ -55,7 +86,9 @@ def test_average_precision_is_sklearns_where_all_gold_was_predicted():
 
     found = curves(right, said)
 
-    assert found.curves[0].average_precision == pytest.approx(average_precision_score([1, 0, 1, 0, 1], [0.9, 0.8, 0.7, 0.5, 0.3]))
+    assert found.curves[0].average_precision == pytest.approx(
+        average_precision_score([1, 0, 1, 0, 1], [0.9, 0.8, 0.7, 0.5, 0.3])
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -65,11 +98,19 @@ def test_average_precision_is_sklearns_on_random_data(seed):
     gold_places = draw.sample(places, draw.randint(1, 30))
     predicted = {at: draw.randint(0, 8) / 8 for at in draw.sample(places, draw.randint(1, 40))}
 
-    curve = curves(gold(*(("A", at) for at in gold_places)), scored(*(("A", at, value) for at, value in predicted.items()))).curves[-1]
+    curve = curves(
+        gold(*(("A", at) for at in gold_places)),
+        scored(*(("A", at, value) for at, value in predicted.items())),
+    ).curves[-1]
 
     right = [at in gold_places for at in predicted]
-    # scikit-learn knows only predicted items: its recall is of the gold items that were predicted at all.
-    expected = average_precision_score(right, list(predicted.values())) * sum(right) / len(gold_places) if any(right) else 0.0
+    # scikit-learn knows only predicted items: its recall is of the gold items that were predicted
+    # at all.
+    expected = (
+        average_precision_score(right, list(predicted.values())) * sum(right) / len(gold_places)
+        if any(right)
+        else 0.0
+    )
     assert curve.average_precision == pytest.approx(expected)
 
 
@@ -81,7 +122,11 @@ def drawn_areas(found, monkeypatch, path):
 
     figures = []
     savefig = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **options: (figures.append(self), savefig(self, *args, **options))[1])
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda self, *args, **options: (figures.append(self), savefig(self, *args, **options))[1],
+    )
     found.draw(path)
     areas = []
     for line in figures[0].axes[0].lines:
@@ -97,7 +142,9 @@ def test_the_area_under_a_drawn_curve_is_its_average_precision(seed, monkeypatch
     said = scored(*((draw.choice("AB"), at, draw.randint(0, 8) / 8) for at in range(0, 90, 2)))
     found = curves(right, said)
 
-    assert drawn_areas(found, monkeypatch, tmp_path / "c.svg") == pytest.approx([curve.average_precision for curve in found.curves if curve.average_precision is not None])
+    assert drawn_areas(found, monkeypatch, tmp_path / "c.svg") == pytest.approx(
+        [curve.average_precision for curve in found.curves if curve.average_precision is not None]
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,28 +159,53 @@ def test_the_area_under_a_drawn_curve_is_its_average_precision(seed, monkeypatch
     ids=["a gold label without prediction", "no prediction", "nothing right", "no gold", "nothing"],
 )
 def test_a_picture_is_drawn_whatever_is_missing(right, said, lines, monkeypatch, tmp_path):
-    assert len(drawn_areas(curves(gold(*right), scored(*said)), monkeypatch, tmp_path / "c.png")) == lines
+    assert (
+        len(drawn_areas(curves(gold(*right), scored(*said)), monkeypatch, tmp_path / "c.png"))
+        == lines
+    )
     assert (tmp_path / "c.png").stat().st_size > 1000
 
 
 def test_copies_and_what_has_no_place_count_as_wrong():
     document = scored(("A", 0, 0.9), ("A", 0, 0.8))[0]
-    said = Corpus([Document("d", TEXT, document.entities, unplaced=[Unplaced("entities", "A", "absent")])])
+    said = Corpus(
+        [Document("d", TEXT, document.entities, unplaced=[Unplaced("entities", "A", "absent")])]
+    )
 
     curve = curves(gold(("A", 0)), said).curves[0]
 
     assert (curve.predicted, curve.precision) == (3, pytest.approx((1 / 3, 1 / 2)))
 
 
-@pytest.mark.parametrize("layer", ["triggers", "arguments", "attached-arguments", "realis", "attributions", "attribution-relations", "tokens"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "triggers",
+        "arguments",
+        "attached-arguments",
+        "realis",
+        "attributions",
+        "attribution-relations",
+        "tokens",
+    ],
+)
 def test_every_layer_knows_the_scores_of_its_items(layer):
     def document(first, second):
         return Document(
-            "d", "ab cd ef gh",
+            "d",
+            "ab cd ef gh",
             [Entity("A", 0, 2, score=first), Entity("A", 3, 5, score=second)],
-            [Event("E", Span(0, 2), [Argument("R", 3, 5, score=first)], realis="X", score=first), Event("F", Span(6, 8), [Argument("R", 3, 5, score=second)], realis="X", score=second)],
-            [Attribution(Span(0, 2), Span(3, 5), score=first), Attribution(Span(6, 8), Span(9, 11), Span(0, 2), score=second)],
-        )  # fmt: skip
+            [
+                Event("E", Span(0, 2), [Argument("R", 3, 5, score=first)], realis="X", score=first),
+                Event(
+                    "F", Span(6, 8), [Argument("R", 3, 5, score=second)], realis="X", score=second
+                ),
+            ],
+            [
+                Attribution(Span(0, 2), Span(3, 5), score=first),
+                Attribution(Span(6, 8), Span(9, 11), Span(0, 2), score=second),
+            ],
+        )
 
     found = curves(Corpus([document(None, None)]), Corpus([document(0.9, 0.4)]), f"{layer}/strict")
 
@@ -144,7 +216,11 @@ def test_every_layer_knows_the_scores_of_its_items(layer):
 def test_a_label_that_was_never_right_has_no_best_threshold():
     found = curves(gold(("A", 0)), scored(("A", 5, 0.9), ("B", 9, 0.1)))
 
-    assert [(c.label, c.average_precision, c.best_threshold) for c in found.curves] == [("A", 0.0, None), ("B", None, None), (None, 0.0, None)]
+    assert [(c.label, c.average_precision, c.best_threshold) for c in found.curves] == [
+        ("A", 0.0, None),
+        ("B", None, None),
+        (None, 0.0, None),
+    ]
     assert "–" in str(found)
 
 
@@ -154,7 +230,13 @@ def test_predictions_without_scores_are_refused():
 
 
 def test_a_scheme_that_depends_on_other_predictions_is_refused():
-    with pytest.raises(InputError, match="entities/type: under type, what is right depends on what else is predicted; entities/strict would do"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "entities/type: under type, what is right depends on what else is predicted;"
+            " entities/strict would do"
+        ),
+    ):
         curves(gold(("A", 0)), scored(("A", 0, 0.5)), "entities/type")
 
 
@@ -165,36 +247,75 @@ def test_curves_have_formats_and_pictures(tmp_path):
     found.draw(tmp_path / "c.svg")
 
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
-    assert b"average precision" in (tmp_path / "c.svg").read_bytes() or (tmp_path / "c.svg").stat().st_size > 5000
+    assert (
+        b"average precision" in (tmp_path / "c.svg").read_bytes()
+        or (tmp_path / "c.svg").stat().st_size > 5000
+    )
     assert json.loads(found.render("json"))["curves"][-1]["thresholds"] == [0.3, 0.5, 0.9]
-    assert "average\\_precision" in found.render("latex") or "average precision" in found.render("latex")
+    assert "average\\_precision" in found.render("latex") or "average precision" in found.render(
+        "latex"
+    )
     with pytest.raises(InputError, match="no format 'pdf'"):
         found.render("pdf")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0.5", 0.5), ("PER=0.7,ORG=0.4", {"PER": 0.7, "ORG": 0.4}), ("a=b=0.1", {"a=b": 0.1}), ("PER=0.5, LOC=0.9", {"PER": 0.5, "LOC": 0.9})])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.5", 0.5),
+        ("PER=0.7,ORG=0.4", {"PER": 0.7, "ORG": 0.4}),
+        ("a=b=0.1", {"a=b": 0.1}),
+        ("PER=0.5, LOC=0.9", {"PER": 0.5, "LOC": 0.9}),
+    ],
+)
 def test_thresholds_are_read(text, expected):
     assert thresholds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf", "0.5,0.6", "PER=0.5,PER=0.9", "=0.5"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf", "0.5,0.6", "PER=0.5,PER=0.9", "=0.5"],
+)
 def test_what_is_no_threshold_is_refused(text):
     with pytest.raises(InputError, match="a number would do, or LABEL=NUMBER,LABEL=NUMBER"):
         thresholds(text)
 
 
 def test_what_scores_lower_is_left_out_and_counted():
-    said = Corpus([Document(
-        "d", "ab cd ef gh",
-        [Entity("A", 0, 2, score=0.9), Entity("B", 3, 5, score=0.4, id="T2"), Entity("A", 6, 8)],
-        [Event("E", Span(0, 2), [Argument("R", 3, 5, score=0.3), Argument("R", 6, 8, ref="T2")], score=0.8), Event("E", Span(6, 8), score=0.2)],
-        [Attribution(Span(0, 2), Span(3, 5), id="A1", score=0.1), Attribution(Span(6, 8), Span(9, 11), parent="A1")],
-    )], name="m")  # fmt: skip
+    said = Corpus(
+        [
+            Document(
+                "d",
+                "ab cd ef gh",
+                [
+                    Entity("A", 0, 2, score=0.9),
+                    Entity("B", 3, 5, score=0.4, id="T2"),
+                    Entity("A", 6, 8),
+                ],
+                [
+                    Event(
+                        "E",
+                        Span(0, 2),
+                        [Argument("R", 3, 5, score=0.3), Argument("R", 6, 8, ref="T2")],
+                        score=0.8,
+                    ),
+                    Event("E", Span(6, 8), score=0.2),
+                ],
+                [
+                    Attribution(Span(0, 2), Span(3, 5), id="A1", score=0.1),
+                    Attribution(Span(6, 8), Span(9, 11), parent="A1"),
+                ],
+            )
+        ],
+        name="m",
+    )
 
     kept = above(said, 0.5)[0]
 
     assert [(e.label, e.start) for e in kept.entities] == [("A", 0), ("A", 6)]
-    assert [(e.trigger.start, [(a.start, a.ref) for a in e.arguments]) for e in kept.events] == [(0, [(6, None)])]
+    assert [(e.trigger.start, [(a.start, a.ref) for a in e.arguments]) for e in kept.events] == [
+        (0, [(6, None)])
+    ]
     assert [(a.cue.start, a.parent) for a in kept.attributions] == [(6, None)]
     assert left_out(said, 0.5) == 4
     assert above(said, {"B": 0.5, "A": 0.95}).name == "m>=A=0.95+B=0.5"
@@ -214,7 +335,15 @@ def test_of_copies_the_one_of_the_highest_score_is_the_item(scores):
 @pytest.mark.parametrize("metric", ["triggers/strict", "arguments/strict"])
 def test_of_items_that_a_layer_makes_equal_the_highest_score_counts(scores, metric):
     def document(values):
-        events = [Event("E", Span(0, 2), [Argument("R", 6, 8, score=value), Argument("S", 9 + n, 11, score=value)], score=value) for n, value in enumerate(values)]
+        events = [
+            Event(
+                "E",
+                Span(0, 2),
+                [Argument("R", 6, 8, score=value), Argument("S", 9 + n, 11, score=value)],
+                score=value,
+            )
+            for n, value in enumerate(values)
+        ]
         return Corpus([Document("d", "ab cd ef gh", events=events)])
 
     found = curves(document((None, None)), document(scores), metric)
@@ -223,11 +352,18 @@ def test_of_items_that_a_layer_makes_equal_the_highest_score_counts(scores, metr
 
 
 def test_attached_parts_have_no_curve():
-    with pytest.raises(InputError, match="attached-attributions/strict: whose cue matches depends on what else is predicted"):
+    with pytest.raises(
+        InputError,
+        match="attached-attributions/strict: whose cue matches depends on what else is predicted",
+    ):
         curves(gold(("A", 0)), scored(("A", 0, 0.5)), "attached-attributions/strict")
 
 
 def test_what_a_threshold_does_is_told():
     said = scored(("A", 0, 0.9), ("B", 5, 0.2), ("C", 9, None))
 
-    assert list(told(said, {"B": 0.5, "NOPE": 0.1})) == ["1 annotations of a lower score are left out", "1 annotations have no score, and stay", "no annotation is labelled NOPE"]
+    assert list(told(said, {"B": 0.5, "NOPE": 0.1})) == [
+        "1 annotations of a lower score are left out",
+        "1 annotations have no score, and stay",
+        "no annotation is labelled NOPE",
+    ]

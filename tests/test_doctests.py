@@ -17,4 +17,11 @@ def test_the_examples_of_a_module_are_right(name):
 
 
 def test_there_are_examples():
-    assert sum(len(test.examples) for name in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(name))) > 10
+    assert (
+        sum(
+            len(test.examples)
+            for name in MODULES
+            for test in doctest.DocTestFinder().find(importlib.import_module(name))
+        )
+        > 10
+    )

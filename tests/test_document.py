@@ -26,19 +26,51 @@ BAD = [
     (lambda: Attribution(None, None), "content: None is no Span"),
     (lambda: Entity("a\ud83d", 0, 3), "label: .* is no label"),
     (lambda: Unplaced("events", "X", "r"), "layer: no layer 'events'; layers: entities, triggers"),
-    (lambda: Document("d1", TEXT, [(0, 3, "PER")]), r"document 'd1', entities\[0\]: \(0, 3, 'PER'\) is no Entity"),
+    (
+        lambda: Document("d1", TEXT, [(0, 3, "PER")]),
+        r"document 'd1', entities\[0\]: \(0, 3, 'PER'\) is no Entity",
+    ),
     (lambda: Document("", TEXT), "id: '' is no id"),
     (lambda: Document("d1", None), "document 'd1', text: None is no text"),
     (lambda: Document("d1", "a\ud83d"), "document 'd1', text: a lone surrogate at 1"),
     (lambda: Document("d1", TEXT, entities="PER"), "document 'd1', entities: 'PER' is no list"),
-    (lambda: Document("d1", TEXT, (Entity("PER", 0, 99),)), r"document 'd1', entities\[0\].end: 99 runs past the end of the text, at 10"),
-    (lambda: Document("d1", TEXT, events=[Event("X", Span(0, 11))]), r"document 'd1', events\[0\].trigger.end: 11 runs past"),
-    (lambda: Document("d1", TEXT, zones=[Zone("body", 0, 11)]), r"document 'd1', zones\[0\].end: 11 runs past"),
-    (lambda: Document("d1", TEXT, [Entity("A", 0, 3, id="T1"), Entity("B", 0, 3, id="T1")]), r"entities\[1\].id: 'T1' is taken by entities\[0\]"),
-    (lambda: Document("d1", TEXT, events=[Event("X", Span(4, 9), [Argument("R", 0, 3, ref="T9")])]), r"events\[0\].arguments\[0\].ref: 'T9' is no"),
-    (lambda: Document("d1", TEXT, attributions=[Attribution(None, Span(0, 3), id="A1", parent="A2")]), r"attributions\[0\].parent: 'A2' is no"),
     (
-        lambda: Document("d1", TEXT, attributions=[Attribution(None, Span(0, 3), id=a, parent=b) for a, b in (("A1", "A2"), ("A2", "A1"))]),
+        lambda: Document("d1", TEXT, (Entity("PER", 0, 99),)),
+        r"document 'd1', entities\[0\].end: 99 runs past the end of the text, at 10",
+    ),
+    (
+        lambda: Document("d1", TEXT, events=[Event("X", Span(0, 11))]),
+        r"document 'd1', events\[0\].trigger.end: 11 runs past",
+    ),
+    (
+        lambda: Document("d1", TEXT, zones=[Zone("body", 0, 11)]),
+        r"document 'd1', zones\[0\].end: 11 runs past",
+    ),
+    (
+        lambda: Document("d1", TEXT, [Entity("A", 0, 3, id="T1"), Entity("B", 0, 3, id="T1")]),
+        r"entities\[1\].id: 'T1' is taken by entities\[0\]",
+    ),
+    (
+        lambda: Document(
+            "d1", TEXT, events=[Event("X", Span(4, 9), [Argument("R", 0, 3, ref="T9")])]
+        ),
+        r"events\[0\].arguments\[0\].ref: 'T9' is no",
+    ),
+    (
+        lambda: Document(
+            "d1", TEXT, attributions=[Attribution(None, Span(0, 3), id="A1", parent="A2")]
+        ),
+        r"attributions\[0\].parent: 'A2' is no",
+    ),
+    (
+        lambda: Document(
+            "d1",
+            TEXT,
+            attributions=[
+                Attribution(None, Span(0, 3), id=a, parent=b)
+                for a, b in (("A1", "A2"), ("A2", "A1"))
+            ],
+        ),
         r"attributions\[0\].parent: is nested in itself",
     ),
 ]
@@ -78,7 +110,9 @@ def test_three_states_of_a_layer_stay_apart():
 
 
 def test_a_bare_document_shows_a_model_nothing_to_copy():
-    document = Document("d1", TEXT, [Entity("PER", 0, 3)], zones=[Zone("body", 0, 10)], meta={"gold": "PER"})
+    document = Document(
+        "d1", TEXT, [Entity("PER", 0, 3)], zones=[Zone("body", 0, 10)], meta={"gold": "PER"}
+    )
 
     assert document.bare() == Document("d1", TEXT)
 

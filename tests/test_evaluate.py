@@ -40,14 +40,27 @@ def empty(gold):
 def test_gold_as_a_prediction_scores_one_everywhere_that_gold_has_anything():
     for row in score(load_corpus(), load_corpus()).rows():
         expected = 1.0 if row["average"] or row["gold"] else None
-        label_free = row["metric"].endswith(("exact", "partial")) and row["average"] not in ("micro", "per-document")
-        assert (row["precision"], row["recall"], row["f1"]) == (expected, expected, None if label_free else expected)
+        label_free = row["metric"].endswith(("exact", "partial")) and row["average"] not in (
+            "micro",
+            "per-document",
+        )
+        assert (row["precision"], row["recall"], row["f1"]) == (
+            expected,
+            expected,
+            None if label_free else expected,
+        )
 
 
 def test_an_empty_prediction_has_recall_zero_and_no_precision():
     for metric in (scores := score(load_corpus(), empty(load_corpus()))):
         micro = scores[metric].micro
-        assert (micro.precision, micro.recall, micro.f1, micro.tp, micro.fn) == (None, 0.0, 0.0, 0, micro.gold)
+        assert (micro.precision, micro.recall, micro.f1, micro.tp, micro.fn) == (
+            None,
+            0.0,
+            0.0,
+            0,
+            micro.gold,
+        )
 
 
 def test_what_is_nowhere_is_undefined():
@@ -57,15 +70,25 @@ def test_what_is_nowhere_is_undefined():
 
 
 def test_macro_is_over_the_labels_that_either_side_has():
-    scores = score(corpus("[Ada|PER] [Bo|PER] [Acme|ORG]"), corpus("[Ada|PER] Bo Acme"), ["ner"])["ner"]
+    scores = score(corpus("[Ada|PER] [Bo|PER] [Acme|ORG]"), corpus("[Ada|PER] Bo Acme"), ["ner"])[
+        "ner"
+    ]
 
-    assert (scores.macro.recall, scores.macro.f1, scores.macro.precision) == (0.25, pytest.approx((2 / 3) / 2), 0.5)
+    assert (scores.macro.recall, scores.macro.f1, scores.macro.precision) == (
+        0.25,
+        pytest.approx((2 / 3) / 2),
+        0.5,
+    )
     assert scores.weighted.recall == pytest.approx(1 / 3)
     assert scores.macro.tp is None
 
 
 def test_a_copy_in_a_prediction_is_wrong_and_named():
-    two = [Entity("PER", 0, 3, id="T1"), Entity("PER", 0, 3, id="T2", score=0.5), Entity("PER", 8, 10)]
+    two = [
+        Entity("PER", 0, 3, id="T1"),
+        Entity("PER", 0, 3, id="T2", score=0.5),
+        Entity("PER", 8, 10),
+    ]
     scores = score(GOLD, said(Document("d0", "Ada met Bo", two), GOLD[1]))
 
     for scheme in ("strict", "exact"):
@@ -91,19 +114,31 @@ def test_an_argument_shared_by_two_events_is_no_copy():
 
     scores = score(both, both)
 
-    assert (scores["arg-c"].micro.gold, scores["arg-c"].micro.fp, scores["arg-c"].counts.set_aside["predicted_merged"]) == (1, 0, 1)
+    assert (
+        scores["arg-c"].micro.gold,
+        scores["arg-c"].micro.fp,
+        scores["arg-c"].counts.set_aside["predicted_merged"],
+    ) == (1, 0, 1)
 
 
 def test_a_copy_in_gold_is_refused():
     twice = said(Document("d0", "Ada", [Entity("PER", 0, 3), Entity("PER", 0, 3, id="T2")]))
 
-    with pytest.raises(LoadError, match=r"said: document 'd0', entities\[1\]: duplicate of entities\[0\] \(same label and span\)"):
+    with pytest.raises(
+        LoadError,
+        match=(
+            r"said: document 'd0', entities\[1\]: duplicate of entities\[0\] \(same label and"
+            r" span\)"
+        ),
+    ):
         score(twice, twice)
 
 
 def test_entities_that_differ_in_attributes_alone_are_duplicates():
     gold = said(Document("d0", "Ada", [Entity("PER", 0, 3)]))
-    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3, attributes={"unsure": n}) for n in range(6)]))
+    predicted = said(
+        Document("d0", "Ada", [Entity("PER", 0, 3, attributes={"unsure": n}) for n in range(6)])
+    )
 
     scores = score(gold, predicted)["ner"]
 
@@ -114,7 +149,14 @@ def test_entities_that_differ_in_attributes_alone_are_duplicates():
 
 
 def test_what_has_no_place_is_wrong_under_its_label():
-    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "ORG", "not found", "Acme")]))
+    predicted = said(
+        Document(
+            "d0",
+            "Ada",
+            [Entity("PER", 0, 3)],
+            unplaced=[Unplaced("entities", "ORG", "not found", "Acme")],
+        )
+    )
 
     scores = score(corpus("[Ada|PER]"), predicted)["ner"]
 
@@ -125,7 +167,12 @@ ZONED = Schema(zones={"body": ZoneRule(), "byline": ZoneRule(primary=())})
 
 
 def zoned(*entities, name="gold"):
-    document = Document("d", "Ada ran. By Bo", [Entity("PER", *e) for e in entities], zones=[Zone("body", 0, 8), Zone("byline", 9, 14)])
+    document = Document(
+        "d",
+        "Ada ran. By Bo",
+        [Entity("PER", *e) for e in entities],
+        zones=[Zone("body", 0, 8), Zone("byline", 9, 14)],
+    )
     return Corpus([document], name=name, schema=ZONED)
 
 
@@ -133,7 +180,10 @@ def test_items_outside_the_scored_zones_are_set_aside_on_both_sides():
     scores = score(zoned((0, 3), (12, 14)), zoned((0, 3), (9, 14)))["ner"]
 
     assert (scores.micro.gold, scores.micro.predicted, scores.micro.f1) == (1, 1, 1.0)
-    assert (scores.counts.set_aside["gold_outside_zones"], scores.counts.set_aside["predicted_outside_zones"]) == (1, 1)
+    assert (
+        scores.counts.set_aside["gold_outside_zones"],
+        scores.counts.set_aside["predicted_outside_zones"],
+    ) == (1, 1)
     assert "zones:body|" in scores.signature
 
 
@@ -144,14 +194,25 @@ def test_an_item_that_touches_a_scored_zone_is_scored_and_one_between_zones_is_n
 
 
 def test_a_discontinuous_item_is_scored_where_its_pieces_are():
-    split = Document("d", "Ada ran. By Bo", [Entity("PER", 8, 14, fragments=((8, 9), (12, 14))), Entity("PER", 0, 14, fragments=((0, 3), (12, 14)))], zones=zoned()[0].zones)
+    split = Document(
+        "d",
+        "Ada ran. By Bo",
+        [
+            Entity("PER", 8, 14, fragments=((8, 9), (12, 14))),
+            Entity("PER", 0, 14, fragments=((0, 3), (12, 14))),
+        ],
+        zones=zoned()[0].zones,
+    )
 
     scores = score(zoned((0, 3)), Corpus([split]))["ner"]
 
     assert (scores.micro.predicted, scores.counts.set_aside["predicted_outside_zones"]) == (1, 1)
 
 
-@pytest.mark.parametrize(("zones", "gold", "signed"), [("all", 2, "all"), ("byline", 1, "byline"), (["body", "byline"], 2, "body+byline")])
+@pytest.mark.parametrize(
+    ("zones", "gold", "signed"),
+    [("all", 2, "all"), ("byline", 1, "byline"), (["body", "byline"], 2, "body+byline")],
+)
 def test_zones_can_be_chosen(zones, gold, signed):
     scores = score(zoned((0, 3), (12, 14)), zoned(), zones=zones)["ner"]
 
@@ -159,7 +220,10 @@ def test_zones_can_be_chosen(zones, gold, signed):
 
 
 def test_a_zone_that_is_nowhere_is_refused():
-    with pytest.raises(InputError, match="no zone 'bodi' in 'gold'; zones: primary, all, body, byline; did you mean 'body'"):
+    with pytest.raises(
+        InputError,
+        match="no zone 'bodi' in 'gold'; zones: primary, all, body, byline; did you mean 'body'",
+    ):
         score(zoned(), zoned(), zones="bodi")
 
 
@@ -177,7 +241,13 @@ def test_a_document_that_gold_lacks_is_refused():
 
 
 def test_another_text_is_refused_where_it_begins_to_differ():
-    with pytest.raises(InputError, match="document 'd1' has another text than in corpus: from character 4 on, '!' where ' fell' is expected"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "document 'd1' has another text than in corpus: from character 4 on, '!' where ' fell'"
+            " is expected"
+        ),
+    ):
         score(GOLD, said(GOLD[0], marked("Acme!", id="d1")))
 
 
@@ -186,12 +256,21 @@ def test_a_layer_that_gold_lacks_in_a_document_leaves_its_score_and_is_counted()
 
     scores = score(gold, GOLD)["ner"]
 
-    assert (scores.micro.gold, scores.micro.predicted, scores.counts.set_aside["documents_not_annotated"]) == (2, 2, 1)
+    assert (
+        scores.micro.gold,
+        scores.micro.predicted,
+        scores.counts.set_aside["documents_not_annotated"],
+    ) == (2, 2, 1)
     assert "|docs:1/2|" in scores.signature
 
 
 def test_a_layer_that_one_prediction_lacks_is_refused():
-    with pytest.raises(InputError, match="document 'd1': the prediction has no entities, while others have; write an empty list"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "document 'd1': the prediction has no entities, while others have; write an empty list"
+        ),
+    ):
         score(GOLD, said(GOLD[0], Document("d1", GOLD[1].text)))
 
 
@@ -204,7 +283,12 @@ def test_a_failed_document_misses_its_gold():
 def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
     only_entities = said(Document(load_corpus()[0].id, load_corpus()[0].text, []))
 
-    assert list(score(load_corpus(), only_entities)) == ["entities/strict", "entities/exact", "entities/partial", "entities/type"]
+    assert list(score(load_corpus(), only_entities)) == [
+        "entities/strict",
+        "entities/exact",
+        "entities/partial",
+        "entities/type",
+    ]
     with pytest.raises(InputError, match="triggers/strict: said has no events in any document"):
         score(load_corpus(), only_entities, ["tri-c"])
     with pytest.raises(InputError, match="corpus and said have no layer in common to score"):
@@ -234,43 +318,100 @@ def test_labels_can_be_mapped_on_either_side_or_kept():
     assert (mapped.micro.f1, mapped.micro.gold) == (1.0, 2)
     assert (kept.micro.f1, kept.micro.gold) == (1.0, 1)
     assert "|map:" in mapped.signature
-    assert "|map:conll2003|" in score(load_corpus(), load_corpus(), labels="conll2003")["ner"].signature
+    assert (
+        "|map:conll2003|"
+        in score(load_corpus(), load_corpus(), labels="conll2003")["ner"].signature
+    )
 
 
 def test_labels_that_a_map_makes_equal_are_no_copies():
-    both = said(Document("d", "Ada", [Entity("GPE", 0, 3), Entity("LOC", 0, 3)], [Event(t, Span(0, 3), [Argument("A", 1, 2), Argument("B", 1, 2)]) for t in "XY"]))
+    both = said(
+        Document(
+            "d",
+            "Ada",
+            [Entity("GPE", 0, 3), Entity("LOC", 0, 3)],
+            [Event(t, Span(0, 3), [Argument("A", 1, 2), Argument("B", 1, 2)]) for t in "XY"],
+        )
+    )
 
-    scores = score(both, both, labels={"entities": {"GPE": "LOC"}, "triggers": {"X": "Y"}, "arguments": {"B": "A"}})
+    scores = score(
+        both,
+        both,
+        labels={"entities": {"GPE": "LOC"}, "triggers": {"X": "Y"}, "arguments": {"B": "A"}},
+    )
 
     for metric in scores:
         kept = 2 if metric.startswith("entities") else 1  # events and arguments are sets
-        assert (scores[metric].micro.gold, scores[metric].micro.predicted, scores[metric].micro.f1) == (kept, kept, 1.0)
+        assert (
+            scores[metric].micro.gold,
+            scores[metric].micro.predicted,
+            scores[metric].micro.f1,
+        ) == (kept, kept, 1.0)
     assert scores["ner"].counts.set_aside["gold_merged"] == 0
     assert scores["tri-c"].counts.set_aside["gold_merged"] == 1
 
 
 def test_what_a_map_drops_is_counted():
-    scores = score(corpus("[Ada|PER] [3|NUM]"), said(Document("d0", "Ada 3", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "NUM", "nowhere")])), labels={"NUM": None})
+    scores = score(
+        corpus("[Ada|PER] [3|NUM]"),
+        said(
+            Document(
+                "d0",
+                "Ada 3",
+                [Entity("PER", 0, 3)],
+                unplaced=[Unplaced("entities", "NUM", "nowhere")],
+            )
+        ),
+        labels={"NUM": None},
+    )
 
     assert (scores["ner"].micro.f1, scores["ner"].counts.set_aside["gold_dropped"]) == (1.0, 1)
-    assert "Set aside: 1 gold items that the label map or the list of labels drops (entities)" in str(scores)
+    assert (
+        "Set aside: 1 gold items that the label map or the list of labels drops (entities)"
+        in str(scores)
+    )
 
 
 def test_an_event_type_that_is_dropped_takes_arguments_and_realis_along():
-    both = said(Document("d", "hit man", events=[Event("Attack", Span(0, 3), [Argument("Target", 4, 7)], realis="ACTUAL"), Event("Meet", Span(4, 7), realis="OTHER")]))
+    both = said(
+        Document(
+            "d",
+            "hit man",
+            events=[
+                Event("Attack", Span(0, 3), [Argument("Target", 4, 7)], realis="ACTUAL"),
+                Event("Meet", Span(4, 7), realis="OTHER"),
+            ],
+        )
+    )
 
-    scores = score(both, both, ["tri-c", "arg-c", "arg-c+", "realis"], labels={"triggers": {"Attack": None}})
+    scores = score(
+        both, both, ["tri-c", "arg-c", "arg-c+", "realis"], labels={"triggers": {"Attack": None}}
+    )
 
-    assert {metric: scores[metric].micro.gold for metric in scores} == {"triggers/strict": 1, "arguments/strict": 0, "attached-arguments/strict": 0, "realis/strict": 1}
+    assert {metric: scores[metric].micro.gold for metric in scores} == {
+        "triggers/strict": 1,
+        "arguments/strict": 0,
+        "attached-arguments/strict": 0,
+        "realis/strict": 1,
+    }
 
 
 def test_labels_to_keep_that_are_nowhere_are_told():
-    assert "labels named in labels or label_map that occur nowhere: NOPE" in score(GOLD, GOLD, labels=["PER", "NOPE"]).warnings
+    assert (
+        "labels named in labels or label_map that occur nowhere: NOPE"
+        in score(GOLD, GOLD, labels=["PER", "NOPE"]).warnings
+    )
 
 
 def test_one_document_that_failed_takes_no_layer_along():
-    gold = said(Document("d0", "Ada", [Entity("PER", 0, 3)], [Event("X", Span(0, 3))]), Document("d1", "Bo", [Entity("PER", 0, 2)], []))
-    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)]), Document("d1", "Bo", [Entity("PER", 0, 2)], failure="boom"))
+    gold = said(
+        Document("d0", "Ada", [Entity("PER", 0, 3)], [Event("X", Span(0, 3))]),
+        Document("d1", "Bo", [Entity("PER", 0, 2)], []),
+    )
+    predicted = said(
+        Document("d0", "Ada", [Entity("PER", 0, 3)]),
+        Document("d1", "Bo", [Entity("PER", 0, 2)], failure="boom"),
+    )
 
     scores = score(gold, predicted)
 
@@ -279,11 +420,18 @@ def test_one_document_that_failed_takes_no_layer_along():
 
 
 def test_missing_documents_taken_as_empty_take_no_layer_along():
-    gold = said(Document("d0", "Ada", [Entity("PER", 0, 3)], []), Document("d1", "Bo", [Entity("PER", 0, 2)], []))
+    gold = said(
+        Document("d0", "Ada", [Entity("PER", 0, 3)], []),
+        Document("d1", "Bo", [Entity("PER", 0, 2)], []),
+    )
 
     scores = score(gold, said(Document("d0", "Ada", [Entity("PER", 0, 3)])), missing="empty")
 
-    assert ({metric.split("/")[0] for metric in scores}, scores["ner"].micro.recall, scores.about["failures"]) == ({"entities"}, 0.5, {})
+    assert (
+        {metric.split("/")[0] for metric in scores},
+        scores["ner"].micro.recall,
+        scores.about["failures"],
+    ) == ({"entities"}, 0.5, {})
 
 
 def test_a_model_that_failed_everywhere_misses_everything():
@@ -298,7 +446,11 @@ def test_gold_that_failed_is_refused():
 
 
 def test_a_repeated_argument_is_refused_in_gold():
-    twice = said(Document("d", "hit man", events=[Event("Attack", Span(0, 3), [Argument("Target", 4, 7)] * 2)]))
+    twice = said(
+        Document(
+            "d", "hit man", events=[Event("Attack", Span(0, 3), [Argument("Target", 4, 7)] * 2)]
+        )
+    )
 
     with pytest.raises(LoadError, match=r"events\[0\].arguments\[1\]: duplicate of arguments\[0\]"):
         score(twice, twice)
@@ -310,7 +462,10 @@ def test_a_repeated_argument_is_refused_in_gold():
         ({"metrics": 5}, "metrics=5: names of metrics would do"),
         ({"metrics": [None]}, "None is no metric: a name would do"),
         ({"labels": {"PER": 3}}, "label_map: 'PER': 3: expected a label, or None to drop it"),
-        ({"labels": {"entities": {"PER": 3}}}, "label_map: entities: 'PER': 3: expected a label, or None to drop it"),
+        (
+            {"labels": {"entities": {"PER": 3}}},
+            "label_map: entities: 'PER': 3: expected a label, or None to drop it",
+        ),
         ({"zones": None}, "zones=None: primary, all, or names of zones"),
         ({"labels": 5}, "labels=5: expected a list of labels to keep"),
         ({"labels": {"enttities": {"A": "B"}}}, "no layer 'enttities' in 'label_map'"),
@@ -327,25 +482,47 @@ def test_a_map_of_nothing_is_no_map():
 
 
 def test_primary_zones_may_stand_in_a_list():
-    assert score(zoned((0, 3)), zoned((0, 3)), zones=["primary"])["ner"].signature == score(zoned((0, 3)), zoned((0, 3)))["ner"].signature
+    assert (
+        score(zoned((0, 3)), zoned((0, 3)), zones=["primary"])["ner"].signature
+        == score(zoned((0, 3)), zoned((0, 3)))["ner"].signature
+    )
 
 
 def test_an_entity_without_a_place_is_wrong_among_tokens_too():
-    predicted = said(Document("d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "PER", "not found")]))
+    predicted = said(
+        Document(
+            "d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "PER", "not found")]
+        )
+    )
 
     assert score(corpus("[Ada|PER]"), predicted, "tokens")["tokens"].micro.precision == 0.5
 
 
 def test_a_list_of_documents_is_no_corpus():
-    with pytest.raises(InputError, match=r"is no corpus: a Corpus or a path would do; Corpus\(\[...\]\)"):
+    with pytest.raises(
+        InputError, match=r"is no corpus: a Corpus or a path would do; Corpus\(\[...\]\)"
+    ):
         score(list(GOLD), list(GOLD))
 
 
-@pytest.mark.parametrize("spoil", [lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 99999), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 9), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 99), lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**70), lambda d: d.__setitem__("counts", []), lambda d: d.__setitem__("schema_version", 99), lambda d: d["signature"].__setitem__("entities/strict", "x")])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 99999),
+        lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 9),
+        lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 99),
+        lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**70),
+        lambda d: d.__setitem__("counts", []),
+        lambda d: d.__setitem__("schema_version", 99),
+        lambda d: d["signature"].__setitem__("entities/strict", "x"),
+    ],
+)
 def test_a_result_that_cannot_be_is_refused(spoil):
     data = json.loads(score(GOLD, GOLD).to_json())
     spoil(data)
-    data["counts"] and data["counts"]["entities/strict"]["cells"][0][2] == 99999 and data["counts"]["entities/strict"]["cells"][0].__setitem__(4, 100000)
+    data["counts"] and data["counts"]["entities/strict"]["cells"][0][2] == 99999 and data["counts"][
+        "entities/strict"
+    ]["cells"][0].__setitem__(4, 100000)
 
     with pytest.raises(InputError):
         Scores.from_json(json.dumps(data))
@@ -361,15 +538,37 @@ def test_paths_are_scored_as_corpora_are(tmp_path):
     GOLD.save(tmp_path / "gold.jsonl")
     corpus("[Ada|PER] met Bo", "Acme fell").save(tmp_path / "said.jsonl")
 
-    assert score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl").rows() == score(GOLD, corpus("[Ada|PER] met Bo", "Acme fell")).rows()
+    assert (
+        score(tmp_path / "gold.jsonl", tmp_path / "said.jsonl").rows()
+        == score(GOLD, corpus("[Ada|PER] met Bo", "Acme fell")).rows()
+    )
 
 
 def test_the_signature_says_what_the_number_depends_on():
     signature = evaluate("rules", metrics="ner")["ner"].signature
 
     parts = dict(part.split(":", 1) for part in signature.split("|"))
-    assert list(parts) == ["evalkit", "corpus", "docs", "metric", "zones", "macro", "duplicates", "missing", "units", "level", "boot", "seed", "model"]
-    assert (parts["docs"], parts["metric"], parts["zones"], parts["model"]) == ("1/1", "entities/strict", "body+caption+headline+highlight", "rules")
+    assert list(parts) == [
+        "evalkit",
+        "corpus",
+        "docs",
+        "metric",
+        "zones",
+        "macro",
+        "duplicates",
+        "missing",
+        "units",
+        "level",
+        "boot",
+        "seed",
+        "model",
+    ]
+    assert (parts["docs"], parts["metric"], parts["zones"], parts["model"]) == (
+        "1/1",
+        "entities/strict",
+        "body+caption+headline+highlight",
+        "rules",
+    )
 
 
 def test_the_digest_follows_gold_and_not_the_order_of_documents():
@@ -392,16 +591,27 @@ def test_scores_round_trip_through_json():
 
 
 def test_both_passes_agree_as_the_adjudication_says():
-    scores = score(load_corpus(bundled() / "annotations" / "passes" / "a"), load_corpus(bundled() / "annotations" / "passes" / "b"), zones="all")
+    scores = score(
+        load_corpus(bundled() / "annotations" / "passes" / "a"),
+        load_corpus(bundled() / "annotations" / "passes" / "b"),
+        zones="all",
+    )
     told = (bundled() / "annotations" / "adjudication.md").read_text(encoding="utf-8")
 
-    for layer, name in (("entities", "entities"), ("triggers", "triggers (type)"), ("arguments", "arguments (role)"), ("attributions", "attribution parts")):
+    for layer, name in (
+        ("entities", "entities"),
+        ("triggers", "triggers (type)"),
+        ("arguments", "arguments (role)"),
+        ("attributions", "attribution parts"),
+    ):
         micro = scores[f"{layer}/strict"].micro
         assert f"| {name} | {micro.gold} / {micro.predicted} | {micro.f1:.3f} |" in told
 
 
 def test_an_attribution_without_a_source_has_two_items():
-    gold = said(Document("d", "It was said so", attributions=[Attribution(Span(3, 11), Span(12, 14))]))
+    gold = said(
+        Document("d", "It was said so", attributions=[Attribution(Span(3, 11), Span(12, 14))])
+    )
 
     assert score(gold, gold)["attributions/strict"].micro.gold == 2
 
@@ -409,15 +619,25 @@ def test_an_attribution_without_a_source_has_two_items():
 def test_an_event_that_is_repeated_with_its_arguments_in_another_order_is_a_duplicate():
     arguments = [Argument("Who", 0, 3), Argument("Whom", 8, 10)]
     event, turned = Event("Meet", Span(4, 7), arguments), Event("Meet", Span(4, 7), arguments[::-1])
-    gold, repeated = (Corpus([Document("d", "Ada met Bo", events=events)]) for events in ([event], [event, turned]))
+    gold, repeated = (
+        Corpus([Document("d", "Ada met Bo", events=events)])
+        for events in ([event], [event, turned])
+    )
 
     scores = score(gold, repeated, ["tri-c", "arg-c"])
 
-    assert (scores["tri-c"].micro.tp, scores["tri-c"].micro.fp, scores["arg-c"].micro.fp) == (1, 0, 0)
+    assert (scores["tri-c"].micro.tp, scores["tri-c"].micro.fp, scores["arg-c"].micro.fp) == (
+        1,
+        0,
+        0,
+    )
     with pytest.raises(LoadError, match=r"events\[1\]: duplicate of events\[0\] \("):
         score(repeated, gold, ["tri-c"])
 
 
 def test_a_corpus_that_nobody_annotated_says_so():
-    with pytest.raises(InputError, match="corpus: no document is annotated in any layer, so that there is nothing to score"):
+    with pytest.raises(
+        InputError,
+        match="corpus: no document is annotated in any layer, so that there is nothing to score",
+    ):
         evaluate("rules", Corpus([Document("d0", "Ada met Bo.")]))

@@ -1,4 +1,6 @@
-"""Tests that need an extra that is not installed are left out, and told; where none may be left out, that is an error."""
+"""Tests that need an extra that is not installed are left out, and told; where none may be left
+out, that is an error.
+"""
 
 import os
 import subprocess
@@ -27,7 +29,7 @@ RUN = """
 import sys, conftest, pytest
 conftest.EXTRAS |= {"absent": ("no_such_package",), "lost": ("json", "another_that_is_not"), "here": ("json",)}
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[conftest]))
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -38,15 +40,29 @@ def folder(tmp_path):
 
 def run(folder, *arguments, **environment):
     clean = {name: value for name, value in os.environ.items() if name != "EVALKIT_EXTRAS"}
-    environment = {**clean, "PYTHONPATH": os.path.dirname(__file__), **environment}  # noqa: PTH120 - a path for the environment is a string
-    return subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    environment = {
+        **clean,
+        "PYTHONPATH": os.path.dirname(__file__),  # noqa: PTH120
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
 
 
 def test_what_is_left_out_is_told(folder):
     done = run(folder)
 
     assert done.returncode == 0
-    assert "left out: 3 tests that need the extras absent (2) and lost (1); scripts/test --extras runs them\n" in done.stdout
+    assert (
+        "left out: 3 tests that need the extras absent (2) and lost (1); scripts/test --extras runs"
+        " them\n" in done.stdout
+    )
     assert "2 passed, 3 deselected" in done.stdout
 
 
@@ -63,7 +79,9 @@ def test_leaving_out_is_an_error_where_all_extras_should_be_there(folder):
 
 
 def test_an_extra_that_is_none_is_an_error(folder):
-    (folder / "test_these.py").write_text("import pytest\n\n@pytest.mark.extra('glinr')\ndef test_this(): pass\n")
+    (folder / "test_these.py").write_text(
+        "import pytest\n\n@pytest.mark.extra('glinr')\ndef test_this(): pass\n"
+    )
 
     done = run(folder)
 

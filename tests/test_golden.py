@@ -5,7 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from evalkit import Corpus, Document, Entity, InputError, Scores, Zone, score, score_spans, score_tags
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    Scores,
+    Zone,
+    score,
+    score_spans,
+    score_tags,
+)
 from evalkit.columns import mix, mixed
 from evalkit.metrics import every_metric
 
@@ -20,14 +30,24 @@ def mix_by_loops(value):
 
 
 def test_the_mix_is_that_of_splitmix64():
-    """The first outputs of SplitMix64 seeded with 0, as published with its reference implementation."""
+    """The first outputs of SplitMix64 seeded with 0, as published with its reference
+    implementation.
+    """
     states = np.array([GOLDEN, 2 * GOLDEN & MASK, 3 * GOLDEN & MASK], np.uint64)
 
-    assert [hex(value) for value in mix(states).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f"]
+    assert [hex(value) for value in mix(states).tolist()] == [
+        "0xe220a8397b1dcdaf",
+        "0x6e789e6aa1b965f4",
+        "0x6c45d188009454f",
+    ]
 
 
 def test_columns_are_mixed_one_after_the_other():
-    columns = [np.array([0, 1, 5, 2**40], np.int64), np.array([7, 7, 0, 3], np.int64), np.array([2**63 - 1, 1, 2, 3], np.uint64)]
+    columns = [
+        np.array([0, 1, 5, 2**40], np.int64),
+        np.array([7, 7, 0, 3], np.int64),
+        np.array([2**63 - 1, 1, 2, 3], np.uint64),
+    ]
 
     expected = []
     for row in zip(*(column.tolist() for column in columns), strict=True):
@@ -40,33 +60,113 @@ def test_columns_are_mixed_one_after_the_other():
 
 def test_every_metric_is_offered_once_in_the_order_of_the_layers():
     assert [str(metric) for metric in every_metric()] == [
-        *(f"{layer}/{scheme}" for layer in ("entities", "triggers", "arguments", "attached-arguments", "realis", "attributions", "attached-attributions") for scheme in ("strict", "exact", "partial", "type", "characters")),
-        "attribution-relations/strict", "attribution-relations/type", "tokens/strict", "tokens/exact",
-    ]  # fmt: skip
+        *(
+            f"{layer}/{scheme}"
+            for layer in (
+                "entities",
+                "triggers",
+                "arguments",
+                "attached-arguments",
+                "realis",
+                "attributions",
+                "attached-attributions",
+            )
+            for scheme in ("strict", "exact", "partial", "type", "characters")
+        ),
+        "attribution-relations/strict",
+        "attribution-relations/type",
+        "tokens/strict",
+        "tokens/exact",
+    ]
 
 
 ZONES = [Zone("body", 0, 10)]
-GOLD = Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("PER", 8, 10)], zones=ZONES), Document("e", "Rome", [Entity("LOC", 0, 4)])], name="gold")
-SAID = Corpus([Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("ORG", 7, 10)], zones=ZONES), Document("e", "Rome", [])], name="said")
+GOLD = Corpus(
+    [
+        Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("PER", 8, 10)], zones=ZONES),
+        Document("e", "Rome", [Entity("LOC", 0, 4)]),
+    ],
+    name="gold",
+)
+SAID = Corpus(
+    [
+        Document("d", "Ada met Bo", [Entity("PER", 0, 3), Entity("ORG", 7, 10)], zones=ZONES),
+        Document("e", "Rome", []),
+    ],
+    name="said",
+)
 
 
 def test_a_result_holds_counts_by_unit_and_label():
     data = json.loads(score(GOLD, SAID, ["entities/partial", "entities/strict"]).to_json())
 
     assert data["counts"]["entities/partial"] == {
-        "columns": ["unit", "label", "gold", "predicted", "found", "found_half", "tp", "tp_half", "wrong_gold", "wrong_predicted"],
+        "columns": [
+            "unit",
+            "label",
+            "gold",
+            "predicted",
+            "found",
+            "found_half",
+            "tp",
+            "tp_half",
+            "wrong_gold",
+            "wrong_predicted",
+        ],
         "labels": ["LOC", "ORG", "PER"],
-        "cells": [[1, 1, 0, 1, 0, 0, 0, 1, 0, 0], [1, 2, 2, 1, 1, 1, 1, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+        "cells": [
+            [1, 1, 0, 1, 0, 0, 0, 1, 0, 0],
+            [1, 2, 2, 1, 1, 1, 1, 0, 0, 0],
+            [2, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+        ],
     }
-    assert data["units"] == {"entities": {"scored": 2, "units": [["d", None, 0], ["d", "body", 0], ["e", None, 0]]}}
-    assert data["counts"]["entities/strict"]["cells"] == [[1, 1, 0, 1, 0, 0, 0, 0, 0, 1], [1, 2, 2, 1, 1, 0, 1, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]]
-    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (3, "said", {"name": "gold", "documents": 2}, {})
-    assert data["intervals"] == {"method": "BCa bootstrap", "units": "sentences", "requested_units": "auto", "boot": 1000, "seed": 12345, "level": 0.95, "documents": 2}
+    assert data["units"] == {
+        "entities": {"scored": 2, "units": [["d", None, 0], ["d", "body", 0], ["e", None, 0]]}
+    }
+    assert data["counts"]["entities/strict"]["cells"] == [
+        [1, 1, 0, 1, 0, 0, 0, 0, 0, 1],
+        [1, 2, 2, 1, 1, 0, 1, 0, 1, 0],
+        [2, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (
+        3,
+        "said",
+        {"name": "gold", "documents": 2},
+        {},
+    )
+    assert data["intervals"] == {
+        "method": "BCa bootstrap",
+        "units": "sentences",
+        "requested_units": "auto",
+        "boot": 1000,
+        "seed": 12345,
+        "level": 0.95,
+        "documents": 2,
+    }
     assert list(data) == [
-        "schema_version", "model", "corpus", "options", "versions", "failures", "unplaced", "layers", "unscored_documents", "missing_documents",
-        "unmapped_labels", "unused_labels", "conversion", "span_edges", "warnings", "intervals",
-        "signature", "digests", "set_aside", "rows", "units", "counts",
-    ]  # fmt: skip
+        "schema_version",
+        "model",
+        "corpus",
+        "options",
+        "versions",
+        "failures",
+        "unplaced",
+        "layers",
+        "unscored_documents",
+        "missing_documents",
+        "unmapped_labels",
+        "unused_labels",
+        "conversion",
+        "span_edges",
+        "warnings",
+        "intervals",
+        "signature",
+        "digests",
+        "set_aside",
+        "rows",
+        "units",
+        "counts",
+    ]
 
 
 def test_a_result_comes_back_as_it_was():
@@ -77,7 +177,9 @@ def test_a_result_comes_back_as_it_was():
     assert "entities/strict" in again
     assert "tokens/strict" not in again
     assert len(again) == 4
-    assert [dict(again[metric].counts.set_aside) for metric in again] == [dict(scores[metric].counts.set_aside) for metric in scores]
+    assert [dict(again[metric].counts.set_aside) for metric in again] == [
+        dict(scores[metric].counts.set_aside) for metric in scores
+    ]
     assert dict(again["ner"].by_zone()) == dict(scores["ner"].by_zone())
     assert again.to_json() == scores.to_json()
     assert str(again) == str(scores)
@@ -97,17 +199,53 @@ def test_tables_hold_no_counts_of_units():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda d: d.__setitem__("schema_version", 99), "schema version 99: this evalkit reads version 3; the definitions of some numbers changed between the two, so score the predictions again"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3), "entities/strict: a count of a unit or label that is not listed"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1), "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][0]'"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3), "entities/strict: a count of a unit or label that is not listed"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, -1), "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][1]'"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(4, 3), "entities/strict: counts that cannot be: more items answered than there are"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(5, 2), "entities/strict: counts that cannot be: more items answered than there are"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(8, 2), "entities/strict: counts that cannot be: more items answered than there are"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(9, 2), "entities/strict: counts that cannot be: more items answered than there are"),
-        (lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, -1), "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][2]'"),
-        (lambda d: d.pop("counts"), "not a result of evalkit: Object missing required field 'counts'"),
+        (
+            lambda d: d.__setitem__("schema_version", 99),
+            (
+                "schema version 99: this evalkit reads version 3; the definitions of some numbers"
+                " changed between the two, so score the predictions again"
+            ),
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3),
+            "entities/strict: a count of a unit or label that is not listed",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][0]'",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3),
+            "entities/strict: a count of a unit or label that is not listed",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][1]'",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(4, 3),
+            "entities/strict: counts that cannot be: more items answered than there are",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(5, 2),
+            "entities/strict: counts that cannot be: more items answered than there are",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(8, 2),
+            "entities/strict: counts that cannot be: more items answered than there are",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(9, 2),
+            "entities/strict: counts that cannot be: more items answered than there are",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][2]'",
+        ),
+        (
+            lambda d: d.pop("counts"),
+            "not a result of evalkit: Object missing required field 'counts'",
+        ),
     ],
 )
 def test_a_result_that_cannot_be_is_refused_in_these_words(spoil, message):
@@ -142,26 +280,91 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         with pytest.raises(InputError) as error:
             score_spans(*sides)
 
-        assert str(error.value) == f"{side}, document 1: {first} is no span: (start, end, label) with 0 <= start < end < 2**62 would do"
+        assert (
+            str(error.value)
+            == f"{side}, document 1: {first} is no span: (start, end, label) with 0 <= start < end"
+            " < 2**62 would do"
+        )
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: score_spans([[]], []), "1 lists of spans of gold, 0 predicted: each must have its counterpart"),
-        (lambda: score_tags([["O"]], []), "1 sequences of gold, 0 predicted: each must have its counterpart"),
-        (lambda: score_spans("ab", [[]]), "'ab': a list of lists of spans would do, one for each document"),
-        (lambda: score_tags(["O"], [["O"]]), "['O']: a list of sequences would do, one for each document"),
-        (lambda: score_tags([["O", "O"]], [["O"]]), "sequence 0: 2 tags of gold, 1 predicted; both sides need one tag for each token: tokenize them alike, or align the tokens and compare spans of characters with score_spans"),
-        (lambda: score_tags([[None]], [["O"]]), "gold tags: None is no tag: a text such as 'B-PER' or 'O' would do"),
-        (lambda: score_tags([["O"]], [[7]]), "predicted tags: 7 is no tag: a text such as 'B-PER' or 'O' would do"),
-        (lambda: score_tags([["O"]], [["X\n"]]), "predicted tags: 'X\\n' is no IOB2 tag; O, B-LABEL, I-LABEL would do"),
-        (lambda: score_tags([["S"]], [["O"]], tagging="BIOES"), "gold tags: 'S' is no BIOES tag; O, B-LABEL, I-LABEL, E-LABEL, S-LABEL would do"),
-        (lambda: score_tags([["O", "I-A"]], [["O", "O"]]), "gold tags: sequence 0, token 1: 'I-A' is preceded by 'O', which is invalid IOB2: B-A or I-A is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
-        (lambda: score_tags([["I-A"]], [["O"]]), "gold tags: sequence 0, token 0: 'I-A' begins the sentence, which is invalid IOB2: B-A or I-A is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
-        (lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]), "gold tags: sequence 0, token 2: 'I-B' is preceded by 'B-A', which is invalid IOB2: B-B or I-B is expected before it; correct them, or choose a tag repair: repair=\"discard\", begin or conlleval"),
-        (lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]), "gold, document 1: (3, 4, 'B') stands twice; delete one"),
-        (lambda: score_tags([[]], [[]], metrics="tri-c"), "triggers/strict: tags are entities and tokens, and have no characters; entities/strict, exact, partial or type, or tokens/strict or exact would do"),
+        (
+            lambda: score_spans([[]], []),
+            "1 lists of spans of gold, 0 predicted: each must have its counterpart",
+        ),
+        (
+            lambda: score_tags([["O"]], []),
+            "1 sequences of gold, 0 predicted: each must have its counterpart",
+        ),
+        (
+            lambda: score_spans("ab", [[]]),
+            "'ab': a list of lists of spans would do, one for each document",
+        ),
+        (
+            lambda: score_tags(["O"], [["O"]]),
+            "['O']: a list of sequences would do, one for each document",
+        ),
+        (
+            lambda: score_tags([["O", "O"]], [["O"]]),
+            (
+                "sequence 0: 2 tags of gold, 1 predicted; both sides need one tag for each token:"
+                " tokenize them alike, or align the tokens and compare spans of characters with"
+                " score_spans"
+            ),
+        ),
+        (
+            lambda: score_tags([[None]], [["O"]]),
+            "gold tags: None is no tag: a text such as 'B-PER' or 'O' would do",
+        ),
+        (
+            lambda: score_tags([["O"]], [[7]]),
+            "predicted tags: 7 is no tag: a text such as 'B-PER' or 'O' would do",
+        ),
+        (
+            lambda: score_tags([["O"]], [["X\n"]]),
+            "predicted tags: 'X\\n' is no IOB2 tag; O, B-LABEL, I-LABEL would do",
+        ),
+        (
+            lambda: score_tags([["S"]], [["O"]], tagging="BIOES"),
+            "gold tags: 'S' is no BIOES tag; O, B-LABEL, I-LABEL, E-LABEL, S-LABEL would do",
+        ),
+        (
+            lambda: score_tags([["O", "I-A"]], [["O", "O"]]),
+            (
+                "gold tags: sequence 0, token 1: 'I-A' is preceded by 'O', which is invalid IOB2:"
+                " B-A or I-A is expected before it; correct them, or choose a tag repair:"
+                ' repair="discard", begin or conlleval'
+            ),
+        ),
+        (
+            lambda: score_tags([["I-A"]], [["O"]]),
+            (
+                "gold tags: sequence 0, token 0: 'I-A' begins the sentence, which is invalid IOB2:"
+                " B-A or I-A is expected before it; correct them, or choose a tag repair:"
+                ' repair="discard", begin or conlleval'
+            ),
+        ),
+        (
+            lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]),
+            (
+                "gold tags: sequence 0, token 2: 'I-B' is preceded by 'B-A', which is invalid IOB2:"
+                " B-B or I-B is expected before it; correct them, or choose a tag repair:"
+                ' repair="discard", begin or conlleval'
+            ),
+        ),
+        (
+            lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]),
+            "gold, document 1: (3, 4, 'B') stands twice; delete one",
+        ),
+        (
+            lambda: score_tags([[]], [[]], metrics="tri-c"),
+            (
+                "triggers/strict: tags are entities and tokens, and have no characters;"
+                " entities/strict, exact, partial or type, or tokens/strict or exact would do"
+            ),
+        ),
     ],
 )
 def test_mistakes_in_tags_and_spans_are_answered_in_these_words(call, message):
@@ -175,7 +378,9 @@ def test_a_mistake_far_down_is_told_with_its_place():
     gold = [["O"]] * 3000
     said = [*gold[:2500], ["I-A"], *gold[2501:]]
 
-    with pytest.raises(InputError, match="predicted tags: sequence 2500, token 0: 'I-A' begins the sentence"):
+    with pytest.raises(
+        InputError, match="predicted tags: sequence 2500, token 0: 'I-A' begins the sentence"
+    ):
         score_tags(gold, said)
     with pytest.raises(InputError, match="predicted, document 2500: "):
         score_spans([[]] * 3000, [[]] * 2500 + [[(3, 3, "A")]] + [[]] * 499)
@@ -189,8 +394,27 @@ def test_signatures_of_tags_and_spans():
     tags = score_tags([["B-A"], ["O"]], [["B-A"], ["O"]], tagging="IOB1", repair="begin")["ner"]
     spans = score_spans([[(0, 1, "A")]], [[]])["ner"]
 
-    assert tags.signature.split("|")[1:] == ["docs:2/2", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345", "read:gold=repair:begin+tagging:IOB1,predicted=repair:begin+tagging:IOB1"]
-    assert spans.signature.split("|")[1:] == ["docs:1/1", "metric:entities/strict", "macro:union", "duplicates:error", "units:documents", "level:0.95", "boot:1000", "seed:12345"]
+    assert tags.signature.split("|")[1:] == [
+        "docs:2/2",
+        "metric:entities/strict",
+        "macro:union",
+        "duplicates:error",
+        "units:documents",
+        "level:0.95",
+        "boot:1000",
+        "seed:12345",
+        "read:gold=repair:begin+tagging:IOB1,predicted=repair:begin+tagging:IOB1",
+    ]
+    assert spans.signature.split("|")[1:] == [
+        "docs:1/1",
+        "metric:entities/strict",
+        "macro:union",
+        "duplicates:error",
+        "units:documents",
+        "level:0.95",
+        "boot:1000",
+        "seed:12345",
+    ]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
     assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}
     assert score_spans([[(0, 1, "A")]], [[]]).about["model"] == "predictions"

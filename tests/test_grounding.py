@@ -1,4 +1,6 @@
-"""A quote stands where plain loops over every piece of the text say that it stands: the loops below are the specification."""
+"""A quote stands where plain loops over every piece of the text say that it stands: the loops below
+are the specification.
+"""
 
 import sys
 from unicodedata import category, decomposition, normalize
@@ -12,7 +14,20 @@ from evalkit.grounding import MOST_CANDIDATES, Found, Quote, grounded, ledger
 STEPS = ["exact", "normalised", "case-folded"]
 HIDDEN = "\u200b\u00ad\ufe0f"
 MARKS = "\u0301\u0307\u0323\u0345\u1161"
-LETTERS = [*"aAsSiIfe. ", *HIDDEN, *MARKS, *"ßİﬁéÉſ“”\"’'–-…中ᄀ가ᾳΑ𝐀😀", "\u00a0", "\r\n", "\n", "e\u0301", "ss", "aa", "fi", "..."]
+LETTERS = [
+    *"aAsSiIfe. ",
+    *HIDDEN,
+    *MARKS,
+    *"ßİﬁéÉſ“”\"’'–-…中ᄀ가ᾳΑ𝐀😀",
+    "\u00a0",
+    "\r\n",
+    "\n",
+    "e\u0301",
+    "ss",
+    "aa",
+    "fi",
+    "...",
+]
 
 
 def plain(text):
@@ -49,15 +64,27 @@ def is_place(text, start, end, wanted, how):
     if how == "exact":
         return piece == wanted
     edges_show = not any(c in HIDDEN or c.isspace() for c in (piece[0], piece[-1]))
-    return edges_show and form(piece, how) == wanted and not splits_a_sequence(text, start) and not splits_a_sequence(text, end)
+    return (
+        edges_show
+        and form(piece, how) == wanted
+        and not splits_a_sequence(text, start)
+        and not splits_a_sequence(text, end)
+    )
 
 
 def standing(text, quote):
     """The step, and all places from left to right, overlapping ones too."""
     for how in STEPS:
         wanted = form(quote.strip(), how)
-        spans = [(a, b) for a in range(len(text)) for b in range(a + 1, len(text) + 1) if wanted and is_place(text, a, b, wanted, how)]
-        at_edges = [(a, b) for a, b in spans if not inside_a_word(text, a) and not inside_a_word(text, b)]
+        spans = [
+            (a, b)
+            for a in range(len(text))
+            for b in range(a + 1, len(text) + 1)
+            if wanted and is_place(text, a, b, wanted, how)
+        ]
+        at_edges = [
+            (a, b) for a, b in spans if not inside_a_word(text, a) and not inside_a_word(text, b)
+        ]
         if spans:
             return how, at_edges or spans
     return "absent", []
@@ -80,10 +107,15 @@ def chosen_from(text, quote):
 def expected(text, quotes):
     found = [Found("absent")] * len(quotes)
     hows = [standing(text, quote.text)[0] for quote in quotes]
-    keys = [(quote.group, how, form(quote.text.strip(), how)) for quote, how in zip(quotes, hows, strict=True)]
+    keys = [
+        (quote.group, how, form(quote.text.strip(), how))
+        for quote, how in zip(quotes, hows, strict=True)
+    ]
     for key in {key for key in keys if key[1] != "absent"}:
         numbers = [n for n in range(len(quotes)) if keys[n] == key]
-        for n, one in zip(numbers, shared(key[1], [chosen_from(text, quotes[n]) for n in numbers]), strict=True):
+        for n, one in zip(
+            numbers, shared(key[1], [chosen_from(text, quotes[n]) for n in numbers]), strict=True
+        ):
             found[n] = one
     return found
 
@@ -112,16 +144,36 @@ def written(letters, most):
 
 def said(piece):
     """A piece of the text as a model may give it back."""
-    ways = [piece, piece.upper(), piece.lower(), normalize("NFC", piece), normalize("NFD", piece), plain(piece), piece.replace(" ", "\n"), " ".join(piece), f" {piece}\n"]
+    ways = [
+        piece,
+        piece.upper(),
+        piece.lower(),
+        normalize("NFC", piece),
+        normalize("NFD", piece),
+        plain(piece),
+        piece.replace(" ", "\n"),
+        " ".join(piece),
+        f" {piece}\n",
+    ]
     return st.sampled_from(ways)
 
 
 @st.composite
 def texts_and_quotes(draw, letters):
     text = draw(written(letters, 9))
-    cut = st.tuples(st.integers(0, len(text)), st.integers(1, 4)).map(lambda at: text[at[0] : sum(at)]).flatmap(said)
-    wide = st.tuples(st.integers(0, len(text)), st.integers(2, 8)).map(lambda at: text[at[0] : sum(at)]).flatmap(said)
-    quote = st.builds(Quote, cut | written(letters, 3), st.just("") | wide, st.sampled_from([None, 1]))
+    cut = (
+        st.tuples(st.integers(0, len(text)), st.integers(1, 4))
+        .map(lambda at: text[at[0] : sum(at)])
+        .flatmap(said)
+    )
+    wide = (
+        st.tuples(st.integers(0, len(text)), st.integers(2, 8))
+        .map(lambda at: text[at[0] : sum(at)])
+        .flatmap(said)
+    )
+    quote = st.builds(
+        Quote, cut | written(letters, 3), st.just("") | wide, st.sampled_from([None, 1])
+    )
     return text, draw(st.lists(quote, max_size=6))
 
 
@@ -156,7 +208,10 @@ def test_what_stands_at_a_place_is_the_quote_in_the_form_of_its_step(drawn):
     ]
 
 
-@given(st.text(max_size=30), st.lists(st.builds(Quote, st.text(max_size=3), st.text(max_size=5)), max_size=3))
+@given(
+    st.text(max_size=30),
+    st.lists(st.builds(Quote, st.text(max_size=3), st.text(max_size=5)), max_size=3),
+)
 def test_any_text_and_any_answer_have_places_within_the_text(text, quotes):
     found = grounded(text, quotes)
 
@@ -203,14 +258,19 @@ PLACES = [
     ("heart of art", "art", "exact", "art"),
     ("heart", "art", "exact", "art"),
     ("aha ha ha", "ha ha", "exact", "ha ha"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "quote", "how", "piece"), PLACES)
 def test_a_quote_is_found_at_the_first_step_at_which_it_stands(text, quote, how, piece):
     (found,) = grounded(text, [Quote(quote)])
 
-    assert (found.how, text[found.start : found.end], found.candidates, found.duplicate) == (how, piece, (), False)
+    assert (found.how, text[found.start : found.end], found.candidates, found.duplicate) == (
+        how,
+        piece,
+        (),
+        False,
+    )
 
 
 ABSENT = [
@@ -288,7 +348,11 @@ def test_two_equal_quotes_and_three_places_are_both_ambiguous():
 
 
 def test_a_third_equal_quote_for_two_places_is_a_duplicate_at_the_last():
-    assert grounded(TWICE, [Quote("Doe")] * 3) == [exact(FIRST), exact(SECOND), exact(SECOND, duplicate=True)]
+    assert grounded(TWICE, [Quote("Doe")] * 3) == [
+        exact(FIRST),
+        exact(SECOND),
+        exact(SECOND, duplicate=True),
+    ]
 
 
 def test_equal_quotes_of_two_groups_do_not_compete():
@@ -332,11 +396,17 @@ def test_contexts_that_overlap_are_all_looked_into():
 
 
 def test_a_quote_that_its_context_leaves_one_place_chooses_before_the_others():
-    assert grounded(TWICE, [Quote("Doe"), Quote("Doe", "Doe left")]) == [exact(SECOND), exact(FIRST)]
+    assert grounded(TWICE, [Quote("Doe"), Quote("Doe", "Doe left")]) == [
+        exact(SECOND),
+        exact(FIRST),
+    ]
 
 
 def test_a_place_of_a_quote_that_is_sure_is_no_candidate_of_another():
-    assert grounded(THRICE, [Quote("Doe", "Doe ran"), Quote("Doe")]) == [exact(SECOND), exact(FIRST, FIRST, THIRD)]
+    assert grounded(THRICE, [Quote("Doe", "Doe ran"), Quote("Doe")]) == [
+        exact(SECOND),
+        exact(FIRST, FIRST, THIRD),
+    ]
 
 
 def test_a_place_that_an_ambiguous_quote_took_is_a_candidate_but_not_chosen():
@@ -346,7 +416,9 @@ def test_a_place_that_an_ambiguous_quote_took_is_a_candidate_but_not_chosen():
 
 
 def test_two_contexts_that_leave_the_same_places_make_their_quotes_compete():
-    found = grounded(THRICE, [Quote("Doe", "Doe left. Doe ran."), Quote("Doe", "DOE LEFT. DOE RAN.")])
+    found = grounded(
+        THRICE, [Quote("Doe", "Doe left. Doe ran."), Quote("Doe", "DOE LEFT. DOE RAN.")]
+    )
 
     assert found == [exact(FIRST), exact(SECOND)]
 
@@ -363,11 +435,25 @@ def test_the_ledger_counts_what_is_ambiguous_or_duplicate_beside_how_it_was_foun
 
     counts = ledger(grounded(text, quotes))
 
-    assert counts == {"exact": 3, "normalised": 1, "case-folded": 1, "ambiguous": 1, "absent": 1, "duplicate": 1}
+    assert counts == {
+        "exact": 3,
+        "normalised": 1,
+        "case-folded": 1,
+        "ambiguous": 1,
+        "absent": 1,
+        "duplicate": 1,
+    }
 
 
 def test_an_empty_ledger_has_all_counts():
-    assert ledger([]) == {"exact": 0, "normalised": 0, "case-folded": 0, "ambiguous": 0, "absent": 0, "duplicate": 0}
+    assert ledger([]) == {
+        "exact": 0,
+        "normalised": 0,
+        "case-folded": 0,
+        "ambiguous": 0,
+        "absent": 0,
+        "duplicate": 0,
+    }
 
 
 def test_candidates_are_bounded_and_hold_the_chosen_place():
@@ -381,7 +467,14 @@ def test_candidates_are_bounded_and_hold_the_chosen_place():
 def test_equal_quotes_beyond_what_is_kept_are_certain_where_there_are_as_many_places():
     found = grounded("ab " * 5000, [Quote("ab")] * 5001)
 
-    assert ledger(found) == {"exact": 5001, "normalised": 0, "case-folded": 0, "ambiguous": 0, "absent": 0, "duplicate": 1}
+    assert ledger(found) == {
+        "exact": 5001,
+        "normalised": 0,
+        "case-folded": 0,
+        "ambiguous": 0,
+        "absent": 0,
+        "duplicate": 1,
+    }
 
 
 def test_repetitions_and_near_misses_of_a_long_text_do_not_take_for_ever():
@@ -391,7 +484,14 @@ def test_repetitions_and_near_misses_of_a_long_text_do_not_take_for_ever():
 
     found = grounded(text, [*repeated, *missed, *[Quote("abab", "ab" * 400)] * 1000])
 
-    assert ledger(found) == {"exact": 1100, "normalised": 0, "case-folded": 0, "ambiguous": 1100, "absent": 100, "duplicate": 0}
+    assert ledger(found) == {
+        "exact": 1100,
+        "normalised": 0,
+        "case-folded": 0,
+        "ambiguous": 1100,
+        "absent": 100,
+        "duplicate": 0,
+    }
 
 
 def test_a_sequence_of_a_hundred_thousand_marks_does_not_take_for_ever():
@@ -403,7 +503,11 @@ def test_a_sequence_of_a_hundred_thousand_marks_does_not_take_for_ever():
 def composing(code):
     """The second of two characters that compose to this one, if there is one."""
     pair = decomposition(chr(code))
-    return [chr(int(second, 16)) for _, second in [pair.split()] if second] if pair.count(" ") == 1 and "<" not in pair else []
+    return (
+        [chr(int(second, 16)) for _, second in [pair.split()] if second]
+        if pair.count(" ") == 1 and "<" not in pair
+        else []
+    )
 
 
 def test_what_composes_with_the_character_before_it_is_a_mark_or_a_part_of_a_korean_syllable():

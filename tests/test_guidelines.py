@@ -1,4 +1,6 @@
-"""The guidelines quote nothing from the article, every rule has one number, and the label maps follow the crosswalk."""
+"""The guidelines quote nothing from the article, every rule has one number, and the label maps
+follow the crosswalk.
+"""
 
 import re
 
@@ -13,14 +15,18 @@ GUIDELINES = (bundled() / "annotations/GUIDELINES.md").read_text(encoding="utf-8
 SCHEMA = load_corpus().schema
 WORD = re.compile(r"[^\W_]+(?:[-’'][^\W_]+)*")
 FUNCTION_WORDS = frozenset(
-    "a about after along also an and any are as at be because been before beside both but by can could did do does for from had has have he her his how "
-    "if in into is it its may might more most must no nor not of off on once only or other out over own she should so some such than that the their them "
-    "then there these they this those through to under until up upon was we well were what when where which while who whom whose why will with without would".split()
+    "a about after along also an and any are as at be because been before beside both but by can"
+    " could did do does for from had has have he her his how if in into is it its may might more"
+    " most must no nor not of off on once only or other out over own she should so some such than"
+    " that the their them then there these they this those through to under until up upon was we"
+    " well were what when where which while who whom whose why will with without would".split()
 )
 
 
 def runs_of_words(text, length):
-    """Every so many words in a row of a line of the text, case-folded; those of function words alone are left out."""
+    """Every so many words in a row of a line of the text, case-folded; those of function words
+    alone are left out.
+    """
     for line in text.casefold().splitlines():
         words = WORD.findall(line)
         for start in range(len(words) - length + 1):
@@ -44,10 +50,18 @@ def test_the_check_finds_a_quotation_whatever_its_case():
 
 
 def test_the_guidelines_name_no_person_place_or_organization_of_the_article():
-    """Names of nationalities and values are common words of any guideline; the others would give an answer away."""
-    names = {load_corpus()[0].text[e.start : e.end] for e in load_corpus()[0].entities if e.label in ("PERSON", "GPE", "LOC", "ORG", "FAC")}
+    """Names of nationalities and values are common words of any guideline; the others would give an
+    answer away.
+    """
+    names = {
+        load_corpus()[0].text[e.start : e.end]
+        for e in load_corpus()[0].entities
+        if e.label in ("PERSON", "GPE", "LOC", "ORG", "FAC")
+    }
 
-    assert {name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", GUIDELINES)} == set()
+    assert {
+        name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", GUIDELINES)
+    } == set()
 
 
 def test_the_guidelines_say_that_they_were_developed_on_the_article():
@@ -56,21 +70,34 @@ def test_the_guidelines_say_that_they_were_developed_on_the_article():
 
 def test_every_rule_has_a_number_of_its_own_and_every_number_that_is_named_has_a_rule():
     defined = re.findall(r"^(?:- \*\*|\| )([A-Z]\d+)\b", GUIDELINES, re.MULTILINE)
-    named = set(re.findall(r"\b([GZNLCTAVR]\d+)\b", GUIDELINES)) | set(re.findall(r"\b([GZNLCTAVR]\d+)\b", str(SCHEMA.attributes)))
-    example_ids = {"T1", "A1"}  # ids of annotations in the section on decisions; rules have these numbers, too
+    named = set(re.findall(r"\b([GZNLCTAVR]\d+)\b", GUIDELINES)) | set(
+        re.findall(r"\b([GZNLCTAVR]\d+)\b", str(SCHEMA.attributes))
+    )
+    example_ids = {
+        "T1",
+        "A1",
+    }  # ids of annotations in the section on decisions; rules have these numbers, too
 
     assert len(defined) == len(set(defined)) > 50
     assert named - example_ids <= set(defined)
 
 
 def test_guidelines_and_schema_have_one_version():
-    assert GUIDELINES.startswith(f"# Annotation guidelines, version {SCHEMA.version.removesuffix('.0')}\n")
+    assert GUIDELINES.startswith(
+        f"# Annotation guidelines, version {SCHEMA.version.removesuffix('.0')}\n"
+    )
 
 
 def mapped(schema, name):
-    """The type that a label map must give each event type: the crosswalk's where the relation is exact or broad, else None."""
+    """The type that a label map must give each event type: the crosswalk's where the relation is
+    exact or broad, else None.
+    """
     counterparts = {label: event.crosswalk.get(name, {}) for label, event in schema.events.items()}
-    kept = {label: of for label, of in counterparts.items() if of and of["relation"].split(";")[0] in ("exact", "broad")}
+    kept = {
+        label: of
+        for label, of in counterparts.items()
+        if of and of["relation"].split(";")[0] in ("exact", "broad")
+    }
     return {label: kept[label]["type"] if label in kept else None for label in counterparts}, kept
 
 
@@ -81,11 +108,18 @@ def test_a_label_map_follows_the_crosswalk_for_types_and_roles(name):
         assert not any(name in event.crosswalk for event in SCHEMA.events.values())
         return
     types, kept = mapped(SCHEMA, name)
-    roles = {role: {of["roles"][role] for label, of in kept.items() if role in SCHEMA.events[label].roles} for role in SCHEMA.declared("arguments")}
+    roles = {
+        role: {
+            of["roles"][role] for label, of in kept.items() if role in SCHEMA.events[label].roles
+        }
+        for role in SCHEMA.declared("arguments")
+    }
 
     assert maps["triggers"] == types
     assert maps["arguments"].keys() == roles.keys()
-    assert {role: of or {None} for role, of in roles.items()} == {role: {counterpart} for role, counterpart in maps["arguments"].items()}
+    assert {role: of or {None} for role, of in roles.items()} == {
+        role: {counterpart} for role, counterpart in maps["arguments"].items()
+    }
 
 
 @pytest.mark.parametrize("name", list(SCHEMA.label_maps))
@@ -106,8 +140,27 @@ def test_a_crosswalk_with_roles_has_a_counterpart_for_each_role(label, event):
 def test_mapping_the_bundled_corpus_to_ace_leaves_no_label_of_its_own():
     article = load_corpus().map_labels("ace2005")[0]
 
-    assert {e.label for e in article.events} <= {"Personnel.End-Position", "Personnel.Start-Position", "Conflict.Attack", "Life.Die", "Movement.Transport"}
-    assert {a.role for e in article.events for a in e.arguments} <= {"Person", "Entity", "Place", "Time", "Attacker", "Target", "Instrument", "Agent", "Victim", "Artifact", "Origin", "Destination"}  # fmt: skip
+    assert {e.label for e in article.events} <= {
+        "Personnel.End-Position",
+        "Personnel.Start-Position",
+        "Conflict.Attack",
+        "Life.Die",
+        "Movement.Transport",
+    }
+    assert {a.role for e in article.events for a in e.arguments} <= {
+        "Person",
+        "Entity",
+        "Place",
+        "Time",
+        "Attacker",
+        "Target",
+        "Instrument",
+        "Agent",
+        "Victim",
+        "Artifact",
+        "Origin",
+        "Destination",
+    }
 
 
 # The rules `references` and `coreference`
@@ -117,10 +170,17 @@ TEXT = "Rovers moved to Cork in May; the Rovers stayed."
 
 
 def name(label, start, end, id, referent):
-    return Entity(label, start, end, id, attributes=None if referent is None else {"entity": referent})
+    return Entity(
+        label, start, end, id, attributes=None if referent is None else {"entity": referent}
+    )
 
 
-ROVERS, CORK, MAY, AGAIN = name("ORG", 0, 6, "T1", "T1"), name("GPE", 16, 20, "T2", "T2"), name("DATE", 24, 27, "T3", None), name("ORG", 33, 39, "T4", "T1")
+ROVERS, CORK, MAY, AGAIN = (
+    name("ORG", 0, 6, "T1", "T1"),
+    name("GPE", 16, 20, "T2", "T2"),
+    name("DATE", 24, 27, "T3", None),
+    name("ORG", 33, 39, "T4", "T1"),
+)
 
 
 def move(*arguments):
@@ -128,13 +188,26 @@ def move(*arguments):
 
 
 def problems(entities, *events):
-    return [f"{fault.layer}[{fault.index}].{fault.field}: {fault.problem}" for fault in faults(Document("d", TEXT, entities, events), STRICT)]
+    return [
+        f"{fault.layer}[{fault.index}].{fault.field}: {fault.problem}"
+        for fault in faults(Document("d", TEXT, entities, events), STRICT)
+    ]
 
 
 def test_linked_names_and_arguments_that_name_their_entities_are_valid():
-    whole, head, common = Argument("Agent", 0, 6, ref="T1"), Argument("Goal", 17, 20, ref="T2"), Argument("Place", 7, 12)
+    whole, head, common = (
+        Argument("Agent", 0, 6, ref="T1"),
+        Argument("Goal", 17, 20, ref="T2"),
+        Argument("Place", 7, 12),
+    )
 
-    assert problems((ROVERS, CORK, MAY, AGAIN), move(whole, head, common, Argument("Time", 24, 27, ref="T3"))) == []
+    assert (
+        problems(
+            (ROVERS, CORK, MAY, AGAIN),
+            move(whole, head, common, Argument("Time", 24, 27, ref="T3")),
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,21 +216,41 @@ def test_linked_names_and_arguments_that_name_their_entities_are_valid():
         (Argument("Agent", 0, 6), "None: 'Rovers' lies in the entity 'T1'; name it"),
         (Argument("Agent", 0, 6, ref="T4"), "'T4': 'Rovers' lies in the entity 'T1'; name it"),
         (Argument("Agent", 2, 6, ref="T2"), "'T2': 'vers' lies in the entity 'T1'; name it"),
-        (Argument("Agent", 7, 12, ref="T1"), "'moved' does not lie in the entity 'T1'; delete the ref"),
-        (Argument("Agent", 0, 12, ref="T1"), "'Rovers moved' does not lie in the entity 'T1'; delete the ref"),
+        (
+            Argument("Agent", 7, 12, ref="T1"),
+            "'moved' does not lie in the entity 'T1'; delete the ref",
+        ),
+        (
+            Argument("Agent", 0, 12, ref="T1"),
+            "'Rovers moved' does not lie in the entity 'T1'; delete the ref",
+        ),
     ],
 )
 def test_an_argument_names_the_entity_that_it_lies_in_and_no_other(argument, problem):
-    assert problems((ROVERS, CORK, MAY, AGAIN), move(argument)) == [f"events[0].arguments[0].ref: {problem}"]
+    assert problems((ROVERS, CORK, MAY, AGAIN), move(argument)) == [
+        f"events[0].arguments[0].ref: {problem}"
+    ]
 
 
 @pytest.mark.parametrize(
     ("entity", "problem"),
     [
-        (name("ORG", 33, 39, "T4", None), "None: expected a non-empty text, the same for all mentions of one referent"),
-        (name("ORG", 33, 39, "T4", ""), "'': expected a non-empty text, the same for all mentions of one referent"),
-        (name("ORG", 33, 39, "T4", True), "True: expected a non-empty text, the same for all mentions of one referent"),
-        (name("PERSON", 33, 39, "T4", "T1"), "'T1' is shared with entities[0], whose label is ORG; give one of them another"),
+        (
+            name("ORG", 33, 39, "T4", None),
+            "None: expected a non-empty text, the same for all mentions of one referent",
+        ),
+        (
+            name("ORG", 33, 39, "T4", ""),
+            "'': expected a non-empty text, the same for all mentions of one referent",
+        ),
+        (
+            name("ORG", 33, 39, "T4", True),
+            "True: expected a non-empty text, the same for all mentions of one referent",
+        ),
+        (
+            name("PERSON", 33, 39, "T4", "T1"),
+            "'T1' is shared with entities[0], whose label is ORG; give one of them another",
+        ),
         (name("DATE", 33, 39, "T4", "T9"), "'T9': a DATE has no referent; delete the attribute"),
     ],
 )

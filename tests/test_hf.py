@@ -1,4 +1,6 @@
-"""A transformers model: nothing after its length is lost, words stay whole, tags of every scheme are read, and scores are its own."""
+"""A transformers model: nothing after its length is lost, words stay whole, tags of every scheme
+are read, and scores are its own.
+"""
 
 import json
 import math
@@ -21,8 +23,46 @@ pytestmark = pytest.mark.extra("hf")
 TEXT = "Mayor Jane Doe said Acme Corp, would close. " * 3 + "“We fought,” Doe said."
 BIO = ["O", "B-ORG", "I-ORG"]
 CAPITALISED = ["Mayor", "Jane", "Doe", "Acme", "Corp"] * 3 + ["We", "Doe"]
-PIECES = ["May", "##or", "Jane", "D", "##o", "##e", "said", "Ac", "##me", "Corp", ",", "would", "close", ".", "“", "We", "fought", "”"]
-METASPACE = ["▁", "▁May", "or", "▁Jane", "▁D", "oe", "▁said", "▁Ac", "me", "▁Corp", ",", "▁would", "▁close", ".", "▁“", "We", "▁fought", "”"]
+PIECES = [
+    "May",
+    "##or",
+    "Jane",
+    "D",
+    "##o",
+    "##e",
+    "said",
+    "Ac",
+    "##me",
+    "Corp",
+    ",",
+    "would",
+    "close",
+    ".",
+    "“",
+    "We",
+    "fought",
+    "”",
+]
+METASPACE = [
+    "▁",
+    "▁May",
+    "or",
+    "▁Jane",
+    "▁D",
+    "oe",
+    "▁said",
+    "▁Ac",
+    "me",
+    "▁Corp",
+    ",",
+    "▁would",
+    "▁close",
+    ".",
+    "▁“",
+    "We",
+    "▁fought",
+    "”",
+]
 TOKENIZERS = {
     "wordpiece": lambda length: tiny.wordpiece(PIECES, length),
     "byte-level BPE": lambda length: tiny.bytewise(TEXT, length),
@@ -35,18 +75,25 @@ def answer(model, text, **arguments):
 
 
 def found(model, text, **arguments):
-    return [(text[entity.start : entity.end], entity.label) for entity in answer(model, text, **arguments).entities]
+    return [
+        (text[entity.start : entity.end], entity.label)
+        for entity in answer(model, text, **arguments).entities
+    ]
 
 
 def saying(folder, tags, **said):
     """A model that knows words and says their tags; of others it says O."""
-    return "hf:" + tiny.tagger(folder, tiny.wordpiece(said), tags, lambda piece: said.get(piece, "O"))
+    return "hf:" + tiny.tagger(
+        folder, tiny.wordpiece(said), tags, lambda piece: said.get(piece, "O")
+    )
 
 
 def pipeline(network, tokenizer, **arguments):
     import transformers
 
-    return transformers.pipeline("token-classification", model=network, tokenizer=tokenizer, device="cpu", **arguments)
+    return transformers.pipeline(
+        "token-classification", model=network, tokenizer=tokenizer, device="cpu", **arguments
+    )
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -65,11 +112,17 @@ def test_the_answer_does_not_depend_on_where_windows_begin(window, tmp_path):
     folder = tiny.tagger(tmp_path, tiny.wordpiece(PIECES, 24), BIO, tiny.capitalised)
 
     for stride in {0, (window - 2) // 4, (window - 2) // 2}:
-        assert found(f"hf:{folder}", TEXT, window=window, stride=stride) == [(word, "ORG") for word in CAPITALISED]
+        assert found(f"hf:{folder}", TEXT, window=window, stride=stride) == [
+            (word, "ORG") for word in CAPITALISED
+        ]
 
 
 def test_the_pipeline_reads_no_further_than_the_models_length():
-    theirs = pipeline(tiny.network(tokenizer := tiny.wordpiece(PIECES, 24), BIO, tiny.capitalised), tokenizer, aggregation_strategy="first")
+    theirs = pipeline(
+        tiny.network(tokenizer := tiny.wordpiece(PIECES, 24), BIO, tiny.capitalised),
+        tokenizer,
+        aggregation_strategy="first",
+    )
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -80,8 +133,17 @@ def test_the_pipeline_reads_no_further_than_the_models_length():
 def test_a_token_counts_from_the_window_in_which_it_has_more_around_it(tmp_path):
     length, stride, text = 22, 8, "word " * 100
     tokenizer = tiny.wordpiece(["word"], length)
-    edges = {*range(1, 5), *range(length - 5, length - 1)}  # four at each end, between the two special tokens
-    folder = tiny.tagger(tmp_path, tokenizer, ["O", "B-EDGE"], lambda piece: "O", at=lambda position: "B-EDGE" if position in edges else None)
+    edges = {
+        *range(1, 5),
+        *range(length - 5, length - 1),
+    }  # four at each end, between the two special tokens
+    folder = tiny.tagger(
+        tmp_path,
+        tokenizer,
+        ["O", "B-EDGE"],
+        lambda piece: "O",
+        at=lambda position: "B-EDGE" if position in edges else None,
+    )
 
     entities = answer(f"hf:{folder}", text, stride=stride).entities
 
@@ -103,10 +165,21 @@ def test_positions_that_are_numbered_from_that_of_padding_are_not_all_there():
 
     tokenizer = tiny.wordpiece(PIECES, None)
     config = RobertaConfig(
-        vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, max_position_embeddings=24, pad_token_id=1,
-        id2label=dict(enumerate(BIO)), label2id={name: n for n, name in enumerate(BIO)},
-    )  # fmt: skip
-    model = load_model(pipelines.TokenClassificationPipeline(model=RobertaForTokenClassification(config), tokenizer=tokenizer))
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=24,
+        pad_token_id=1,
+        id2label=dict(enumerate(BIO)),
+        label2id={name: n for n, name in enumerate(BIO)},
+    )
+    model = load_model(
+        pipelines.TokenClassificationPipeline(
+            model=RobertaForTokenClassification(config), tokenizer=tokenizer
+        )
+    )
 
     assert model.settings["window"] == 22
     assert answer(model, TEXT).failure is None
@@ -116,8 +189,20 @@ def test_a_model_with_relative_positions_alone_reads_512_tokens_at_a_time():
     from transformers import XLNetConfig, XLNetForTokenClassification, pipelines
 
     tokenizer = tiny.wordpiece(PIECES, None)
-    config = XLNetConfig(vocab_size=len(tokenizer), d_model=8, n_layer=1, n_head=2, d_inner=8, id2label=dict(enumerate(BIO)), label2id={name: n for n, name in enumerate(BIO)})
-    model = load_model(pipelines.TokenClassificationPipeline(model=XLNetForTokenClassification(config), tokenizer=tokenizer))
+    config = XLNetConfig(
+        vocab_size=len(tokenizer),
+        d_model=8,
+        n_layer=1,
+        n_head=2,
+        d_inner=8,
+        id2label=dict(enumerate(BIO)),
+        label2id={name: n for n, name in enumerate(BIO)},
+    )
+    model = load_model(
+        pipelines.TokenClassificationPipeline(
+            model=XLNetForTokenClassification(config), tokenizer=tokenizer
+        )
+    )
 
     assert model.settings["window"] == 512
     assert answer(model, TEXT * 10).failure is None
@@ -134,7 +219,12 @@ def test_spaces_at_the_edges_of_a_token_are_no_part_of_an_entity():
 
 
 def test_what_the_first_token_of_a_word_says_holds_for_all_of_it(tmp_path):
-    folder = tiny.tagger(tmp_path, tiny.wordpiece(["Ac", "##me", "##s", "it"]), [*BIO, "B-PER"], lambda piece: {"Ac": "B-ORG", "##me": "B-PER"}.get(piece, "O"))
+    folder = tiny.tagger(
+        tmp_path,
+        tiny.wordpiece(["Ac", "##me", "##s", "it"]),
+        [*BIO, "B-PER"],
+        lambda piece: {"Ac": "B-ORG", "##me": "B-PER"}.get(piece, "O"),
+    )
 
     assert found(f"hf:{folder}", "it Acmes it") == [("Acmes", "ORG")]
     assert found(f"hf:{folder}", "it it it Acmes it", window=6, stride=0) == [("Acmes", "ORG")]
@@ -146,14 +236,23 @@ def test_what_the_first_token_of_a_word_says_holds_for_all_of_it(tmp_path):
         ("O B-PER I-PER B-ORG", {"Ada": "B-PER", "King": "I-PER", "Acme": "B-ORG"}),
         ("O I-PER I-ORG", {"Ada": "I-PER", "King": "I-PER", "Acme": "I-ORG"}),
         ("O PER ORG", {"Ada": "PER", "King": "PER", "Acme": "ORG"}),
-        ("O B-PER I-PER L-PER U-PER B-ORG U-ORG", {"Ada": "B-PER", "King": "L-PER", "Acme": "U-ORG"}),
-        ("O B-PER I-PER E-PER S-PER B-ORG S-ORG", {"Ada": "B-PER", "King": "E-PER", "Acme": "S-ORG"}),
+        (
+            "O B-PER I-PER L-PER U-PER B-ORG U-ORG",
+            {"Ada": "B-PER", "King": "L-PER", "Acme": "U-ORG"},
+        ),
+        (
+            "O B-PER I-PER E-PER S-PER B-ORG S-ORG",
+            {"Ada": "B-PER", "King": "E-PER", "Acme": "S-ORG"},
+        ),
     ],
 )
 def test_tags_of_every_scheme_are_read(tags, said, tmp_path):
     gold = marked("[Ada King|PER] met [Acme|ORG]")
 
-    assert found(saying(tmp_path, tags.split(), met="O", **said), gold.text) == [("Ada King", "PER"), ("Acme", "ORG")]
+    assert found(saying(tmp_path, tags.split(), met="O", **said), gold.text) == [
+        ("Ada King", "PER"),
+        ("Acme", "ORG"),
+    ]
 
 
 def test_neighbours_are_parted_where_the_tags_part_them(tmp_path):
@@ -163,14 +262,18 @@ def test_neighbours_are_parted_where_the_tags_part_them(tmp_path):
 
 
 def sure(tags):
-    """How sure a model of tiny.py is of a tag: it says 1 of one tag and 0 of the others, in units of their standard deviation, times 3."""
+    """How sure a model of tiny.py is of a tag: it says 1 of one tag and 0 of the others, in units
+    of their standard deviation, times 3.
+    """
     others, spread = tags - 1, math.sqrt(tags - 1)
     return math.exp(3 * spread) / (math.exp(3 * spread) + others * math.exp(-3 / spread))
 
 
 def test_scores_are_the_mean_probability_of_an_entitys_words(tmp_path):
     said = {"Ada": "B-PER", "King": {"I-PER": 1, "O": 0.9}}
-    model = "hf:" + tiny.tagger(tmp_path, tiny.wordpiece(said), ["O", "B-PER", "I-PER"], lambda piece: said.get(piece, "O"))
+    model = "hf:" + tiny.tagger(
+        tmp_path, tiny.wordpiece(said), ["O", "B-PER", "I-PER"], lambda piece: said.get(piece, "O")
+    )
 
     one, both = answer(model, "Ada").entities[0].score, answer(model, "Ada King").entities[0].score
 
@@ -181,19 +284,42 @@ def test_scores_are_the_mean_probability_of_an_entitys_words(tmp_path):
 
 @pytest.mark.parametrize("aggregation", ["first", "average", "max"])
 def test_words_and_scores_are_those_of_the_pipeline_where_it_is_right(aggregation):
-    said = {"Ac": {"B-ORG": 1, "O": 0.8}, "##me": {"O": 1, "I-ORG": 0.5}, "Corp": "I-ORG", "Jane": "B-ORG", "D": "I-ORG"}
+    said = {
+        "Ac": {"B-ORG": 1, "O": 0.8},
+        "##me": {"O": 1, "I-ORG": 0.5},
+        "Corp": "I-ORG",
+        "Jane": "B-ORG",
+        "D": "I-ORG",
+    }
     said |= {"##o": {"O": 1, "B-ORG": 0.5}, "##e": {"O": 1, "B-ORG": 0.5}}
     tokenizer = tiny.wordpiece(PIECES)
-    theirs = pipeline(tiny.network(tokenizer, BIO, lambda piece: said.get(piece, "O")), tokenizer, aggregation_strategy=aggregation)
+    theirs = pipeline(
+        tiny.network(tokenizer, BIO, lambda piece: said.get(piece, "O")),
+        tokenizer,
+        aggregation_strategy=aggregation,
+    )
 
-    expected = [(one["start"], one["end"], one["entity_group"], pytest.approx(float(one["score"]), abs=1e-6)) for one in theirs(TEXT)]
+    expected = [
+        (
+            one["start"],
+            one["end"],
+            one["entity_group"],
+            pytest.approx(float(one["score"]), abs=1e-6),
+        )
+        for one in theirs(TEXT)
+    ]
 
-    assert [(e.start, e.end, e.label, e.score) for e in answer(theirs, TEXT, aggregation=aggregation).entities] == expected
+    assert [
+        (e.start, e.end, e.label, e.score)
+        for e in answer(theirs, TEXT, aggregation=aggregation).entities
+    ] == expected
     assert len(expected) >= 6
 
 
 def test_a_documents_answer_depends_on_no_other(tmp_path):
-    model = load_model(f"hf:{tiny.tagger(tmp_path, tiny.wordpiece(PIECES, 24), BIO, tiny.capitalised)}")
+    model = load_model(
+        f"hf:{tiny.tagger(tmp_path, tiny.wordpiece(PIECES, 24), BIO, tiny.capitalised)}"
+    )
     documents = [Document(f"d{n}", TEXT[n:]) for n in range(5)]
 
     together = list(model.answer(documents))
@@ -208,15 +334,32 @@ def test_a_text_without_words_has_no_entities(text, tmp_path):
 
 def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
     said = {"Ada": "LABEL_1", "King": "LABEL_2"}
-    model = "hf:" + tiny.tagger(tmp_path, tiny.wordpiece([*said, "met"]), ["LABEL_0", "LABEL_1", "LABEL_2"], lambda piece: said.get(piece, "LABEL_0"))
+    model = "hf:" + tiny.tagger(
+        tmp_path,
+        tiny.wordpiece([*said, "met"]),
+        ["LABEL_0", "LABEL_1", "LABEL_2"],
+        lambda piece: said.get(piece, "LABEL_0"),
+    )
 
-    with pytest.raises(InputError, match=r'its tags \(LABEL_0, LABEL_1, LABEL_2\) have no O: labels=\{"LABEL_0": "O"\} would say which it is'):
+    with pytest.raises(
+        InputError,
+        match=(
+            r'its tags \(LABEL_0, LABEL_1, LABEL_2\) have no O: labels=\{"LABEL_0": "O"\} would say'
+            r" which it is"
+        ),
+    ):
         load_model(model)
-    assert found(model, "Ada King met", labels={"LABEL_0": "O", "LABEL_1": "B-PER", "LABEL_2": "I-PER"}) == [("Ada King", "PER")]
+    assert found(
+        model, "Ada King met", labels={"LABEL_0": "O", "LABEL_1": "B-PER", "LABEL_2": "I-PER"}
+    ) == [("Ada King", "PER")]
     assert found(model, "Ada King met", labels=["O", "PER", "PER"]) == [("Ada King", "PER")]
-    with pytest.raises(UnknownName, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"):
+    with pytest.raises(
+        UnknownName, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"
+    ):
         load_model(model, labels={"LABEL_9": "O"})
-    with pytest.raises(InputError, match=r"labels=\['O'\]: a mapping of its tags, or a list of 3, would do"):
+    with pytest.raises(
+        InputError, match=r"labels=\['O'\]: a mapping of its tags, or a list of 3, would do"
+    ):
         load_model(model, labels=["O"])
 
 
@@ -227,7 +370,13 @@ def test_a_model_that_was_never_trained_to_tag_words_is_refused(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     BertModel(tiny.network(tokenizer, BIO, tiny.capitalised).config).save_pretrained(tmp_path)
 
-    with pytest.raises(InputError, match=r"hf:.*: it is not trained to tag words: it has no weights for classifier.bias, classifier.weight$"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"hf:.*: it is not trained to tag words: it has no weights for classifier.bias,"
+            r" classifier.weight$"
+        ),
+    ):
         load_model(f"hf:{tmp_path}")
 
 
@@ -236,7 +385,13 @@ def test_a_slow_tokenizer_is_refused():
 
     network = tiny.network(tiny.wordpiece(PIECES), BIO, tiny.capitalised)
 
-    with pytest.raises(InputError, match="its tokenizer is a slow one, which does not say where in the text a token stands; a fast one would do"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "its tokenizer is a slow one, which does not say where in the text a token stands; a"
+            " fast one would do"
+        ),
+    ):
         load_model(pipeline(network, CanineTokenizer()))
 
 
@@ -256,7 +411,10 @@ def test_a_pipeline_that_was_made_here_is_known_by_its_class():
 
     model = load_model(pipeline(tiny.network(tokenizer, BIO, tiny.capitalised), tokenizer))
 
-    assert (model.name, model.settings) == ("hf:BertForTokenClassification", {"aggregation": "first", "window": 512, "stride": 127, "labels": None})
+    assert (model.name, model.settings) == (
+        "hf:BertForTokenClassification",
+        {"aggregation": "first", "window": 512, "stride": 127, "labels": None},
+    )
 
 
 def test_a_pipeline_for_something_else_is_refused():
@@ -265,7 +423,13 @@ def test_a_pipeline_for_something_else_is_refused():
     tokenizer = tiny.wordpiece(PIECES)
     network = BertForSequenceClassification(tiny.network(tokenizer, BIO, tiny.capitalised).config)
 
-    with pytest.raises(InputError, match="hf: a TextClassificationPipeline marks no entities; one for token-classification would do"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "hf: a TextClassificationPipeline marks no entities; one for token-classification"
+            " would do"
+        ),
+    ):
         load_model(TextClassificationPipeline(model=network, tokenizer=tokenizer))
 
 
@@ -313,7 +477,10 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, monkeypatch):
 
     for name, message in {
         "": "hf: name a model after the colon, as in hf:dslim/bert-base-NER",
-        f"{tmp_path}/nowhere": f"hf:{tmp_path}/nowhere: no such folder; a name on the Hub looks like dslim/bert-base-NER",
+        f"{tmp_path}/nowhere": (
+            f"hf:{tmp_path}/nowhere: no such folder; a name on the Hub looks like"
+            " dslim/bert-base-NER"
+        ),
         f"{tmp_path}/empty": f"hf:{tmp_path}/empty: .+",
         "no-one/no-such-model": "hf:no-one/no-such-model: .+",
     }.items():
@@ -326,7 +493,9 @@ def test_pickled_weights_are_read_only_where_that_is_asked_for(tmp_path):
 
     tokenizer = tiny.wordpiece(PIECES)
     folder = tiny.tagger(tmp_path, tokenizer, BIO, tiny.capitalised)
-    torch.save(tiny.network(tokenizer, BIO, tiny.capitalised).state_dict(), tmp_path / "pytorch_model.bin")
+    torch.save(
+        tiny.network(tokenizer, BIO, tiny.capitalised).state_dict(), tmp_path / "pytorch_model.bin"
+    )
     (tmp_path / "model.safetensors").unlink()
 
     with pytest.raises(InputError, match=r"no file named model\.safetensors"):
@@ -337,7 +506,10 @@ def test_pickled_weights_are_read_only_where_that_is_asked_for(tmp_path):
 def test_code_that_comes_with_a_model_is_not_run(tmp_path):
     folder = tiny.tagger(tmp_path / "model", tiny.wordpiece(PIECES), BIO, tiny.capitalised)
     config = json.loads((tmp_path / "model" / "config.json").read_text())
-    config |= {"model_type": "unheard-of", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForTokenClassification": "evil.Model"}}
+    config |= {
+        "model_type": "unheard-of",
+        "auto_map": {"AutoConfig": "evil.Config", "AutoModelForTokenClassification": "evil.Model"},
+    }
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
     (tmp_path / "model" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
 
@@ -359,7 +531,13 @@ def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
     model = saying(tmp_path, BIO, Ada="B-ORG")
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    with pytest.raises(MissingPackage, match=r"hf models need transformers and torch: .*torch.*: pip install '\.\[hf\]' in a checkout of evalkit"):
+    with pytest.raises(
+        MissingPackage,
+        match=(
+            r"hf models need transformers and torch: .*torch.*: pip install '\.\[hf\]' in a"
+            r" checkout of evalkit"
+        ),
+    ):
         hf.load(model.removeprefix("hf:"))
 
 
@@ -368,7 +546,9 @@ def evalkit(*arguments):
 
 
 def told(text, tags):
-    """What a model says whose tags follow words, by a plain loop: label, and the places of its first and last word."""
+    """What a model says whose tags follow words, by a plain loop: label, and the places of its
+    first and last word.
+    """
     entities = []
     for word in re.finditer(r"\w+|[^\w\s]", text):
         letter, _, label = tags.get(word[0], "O").partition("-")
@@ -394,11 +574,25 @@ def test_a_model_on_the_bundled_corpus_says_what_its_weights_say(tmp_path):
     expected = told(article.text, tags)
     hits = Counter(expected) & Counter((e.label, e.start, e.end) for e in article.entities)
 
-    ran = evalkit("run", "-m", f"hf:{folder}", "--metrics", "entities/strict", "--boot", "0", "--zones", "all", "--format", "json")
+    ran = evalkit(
+        "run",
+        "-m",
+        f"hf:{folder}",
+        "--metrics",
+        "entities/strict",
+        "--boot",
+        "0",
+        "--zones",
+        "all",
+        "--format",
+        "json",
+    )
     predicted = evalkit("predict", "-m", f"hf:{folder}")
 
     assert (ran.returncode, predicted.returncode) == (0, 0), ran.stderr
-    assert [(e["label"], e["start"], e["end"]) for e in json.loads(predicted.stdout)["entities"]] == expected
+    assert [
+        (e["label"], e["start"], e["end"]) for e in json.loads(predicted.stdout)["entities"]
+    ] == expected
     micro = next(row for row in json.loads(ran.stdout)["rows"] if row["average"] == "micro")
     assert (micro["tp"], micro["predicted"]) == (hits.total(), len(expected))
     assert hits.total() > 30
@@ -409,7 +603,9 @@ def test_gold_scores_1_through_a_model_that_knows_which_tag_stands_where(tmp_pat
     article = gold[0]
     tokenizer = tiny.wordpiece(tiny.pieces_of(article.text), 1000)
     at = {}
-    for n, word in enumerate(tiny.PIECES.finditer(article.text), start=1):  # position 0 is that of [CLS]
+    for n, word in enumerate(
+        tiny.PIECES.finditer(article.text), start=1
+    ):  # position 0 is that of [CLS]
         for entity in article.entities:
             if entity.start <= word.start() < entity.end:
                 at[n] = f"{'B' if word.start() == entity.start else 'I'}-{entity.label}"
@@ -419,6 +615,10 @@ def test_gold_scores_1_through_a_model_that_knows_which_tag_stands_where(tmp_pat
     scores = evaluate(f"hf:{folder}", gold, boot=0)
     ran = evalkit("run", "-m", f"hf:{folder}", "--boot", "0", "--format", "json")
 
-    assert {name: scores[name].micro.f1 for name in scores} == dict.fromkeys(["entities/strict", "entities/exact", "entities/partial", "entities/type"], 1.0)
+    assert {name: scores[name].micro.f1 for name in scores} == dict.fromkeys(
+        ["entities/strict", "entities/exact", "entities/partial", "entities/type"], 1.0
+    )
     assert ran.returncode == 0, ran.stderr
-    assert {row["f1"] for row in json.loads(ran.stdout)["rows"] if row["average"] == "micro"} == {1.0}
+    assert {row["f1"] for row in json.loads(ran.stdout)["rows"] if row["average"] == "micro"} == {
+        1.0
+    }

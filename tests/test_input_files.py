@@ -1,4 +1,6 @@
-"""A folder of a corpus may hold anything: pipes and devices are not waited for, and links lead nowhere outside the folder."""
+"""A folder of a corpus may hold anything: pipes and devices are not waited for, and links lead
+nowhere outside the folder.
+"""
 
 import os
 import socket
@@ -11,9 +13,18 @@ from evalkit import Corpus, Document, Entity, InputError, load_corpus
 from evalkit.schema import Schema
 
 DOCUMENT = Document("d1", "Ada met Bob.", [Entity("PER", 0, 3)])
-FILES = {  # a corpus in each format that is a folder: the location, and the files in it that are read
+# A corpus in each format that is a folder: the location, and the files in it that are read
+FILES = {
     "brat": ("brat:{}", ["d1.txt", "d1.ann"]),
-    "directory": ("{}", ["corpus/corpus.jsonl", "corpus/d1.txt", "annotations/entities.jsonl", "annotations/schema.json"]),
+    "directory": (
+        "{}",
+        [
+            "corpus/corpus.jsonl",
+            "corpus/d1.txt",
+            "annotations/entities.jsonl",
+            "annotations/schema.json",
+        ],
+    ),
     "cas": ("cas:{}", ["d1.xmi"]),
     "hf": ("hf:{}", ["data/documents.jsonl"]),
 }
@@ -26,7 +37,9 @@ def corpus_in(tmp_path):
         if name == "cas":
             pytest.importorskip("cassis")
         folder = tmp_path / "corpus"
-        Corpus([DOCUMENT], schema=Schema(labels={"PER": "a person"})).save(FILES[name][0].format(folder))
+        Corpus([DOCUMENT], schema=Schema(labels={"PER": "a person"})).save(
+            FILES[name][0].format(folder)
+        )
         return folder
 
     return write
@@ -87,7 +100,9 @@ def test_a_folder_of_texts_is_read_by_the_same_rules(tmp_path, make):
         load_corpus(f"conll:{tmp_path}/a.conll", texts=tmp_path / "texts")
 
 
-@pytest.mark.parametrize("name", ["loop", "loop.jsonl", "brat:loop", "conll:loop", "hf:loop", "doccano:loop"])
+@pytest.mark.parametrize(
+    "name", ["loop", "loop.jsonl", "brat:loop", "conll:loop", "hf:loop", "doccano:loop"]
+)
 @pytest.mark.parametrize("command", ["validate", "score", "convert"])
 def test_a_link_to_itself_is_no_bug(tmp_path, name, command):
     (tmp_path / name.rpartition(":")[2]).symlink_to(name.rpartition(":")[2])
@@ -103,7 +118,9 @@ def test_links_within_the_folder_are_followed(tmp_path):
     (tmp_path / "corpus" / "d1.ann").rename(tmp_path / "corpus" / "d1.kept")
     (tmp_path / "corpus" / "d1.ann").symlink_to("d1.kept")
 
-    assert list(load_corpus(f"brat:{tmp_path}/corpus")) == [load_corpus(f"brat:{tmp_path}/corpus")[0]]
+    assert list(load_corpus(f"brat:{tmp_path}/corpus")) == [
+        load_corpus(f"brat:{tmp_path}/corpus")[0]
+    ]
     assert load_corpus(f"brat:{tmp_path}/corpus")[0].entities[0].label == "PER"
 
 

@@ -1,4 +1,6 @@
-"""Every score says how sure it is, or why it cannot: against plain loops over sentences and documents, and the properties p38 to p43 and p48."""
+"""Every score says how sure it is, or why it cannot: against plain loops over sentences and
+documents, and the properties p38 to p43 and p48.
+"""
 
 import random
 from itertools import pairwise
@@ -11,7 +13,21 @@ from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit import Attribution, Corpus, Document, Entity, Event, InputError, Scores, Span, Zone, load_corpus, score, score_spans, score_tags
+from evalkit import (
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    Scores,
+    Span,
+    Zone,
+    load_corpus,
+    score,
+    score_spans,
+    score_tags,
+)
 from evalkit.document import remove_references
 
 RATIOS = ("precision", "recall", "f1")
@@ -19,7 +35,9 @@ SENTENCE = "Ada met Bo in Rome. "
 
 
 def perturbed(n, seed, sentences=3, labels="ABC"):
-    """Gold and a prediction derived from it: n documents of some sentences, with up to three entities each."""
+    """Gold and a prediction derived from it: n documents of some sentences, with up to three
+    entities each.
+    """
     draw = random.Random(seed)
     gold, said = [], []
     for number in range(n):
@@ -29,7 +47,13 @@ def perturbed(n, seed, sentences=3, labels="ABC"):
                 start = sentence * len(SENTENCE) + at
                 entities.append(Entity(draw.choice(labels), start, start + 2))
                 if draw.random() < 0.75:
-                    answers.append(Entity(draw.choice(labels) if draw.random() < 0.2 else entities[-1].label, start, start + draw.choice([2, 2, 3])))
+                    answers.append(
+                        Entity(
+                            draw.choice(labels) if draw.random() < 0.2 else entities[-1].label,
+                            start,
+                            start + draw.choice([2, 2, 3]),
+                        )
+                    )
         gold.append(Document(f"d{number}", SENTENCE * sentences, entities))
         said.append(Document(f"d{number}", SENTENCE * sentences, answers))
     return Corpus(gold, name="gold"), Corpus(said, name="said")
@@ -43,18 +67,34 @@ def strict_by_unit(gold, said, by_sentence):
             units[document.id, n] = {}
         for place, entities in ((0, document.entities), (1, answer.entities)):
             for e in entities:
-                counts = units[document.id, e.start // len(SENTENCE) if by_sentence else None].setdefault(e.label, [0, 0, 0])
+                counts = units[
+                    document.id, e.start // len(SENTENCE) if by_sentence else None
+                ].setdefault(e.label, [0, 0, 0])
                 counts[place] += 1
-                counts[2] += place == 1 and (e.label, e.start, e.end) in {(g.label, g.start, g.end) for g in document.entities}
+                counts[2] += place == 1 and (e.label, e.start, e.end) in {
+                    (g.label, g.start, g.end) for g in document.entities
+                }
     return units
 
 
 def totals(units, weights, label):
-    return [sum(w * counts[n] for w, unit in zip(weights, units.values(), strict=True) for name, counts in unit.items() if label in (None, name)) for n in range(3)]
+    return [
+        sum(
+            w * counts[n]
+            for w, unit in zip(weights, units.values(), strict=True)
+            for name, counts in unit.items()
+            if label in (None, name)
+        )
+        for n in range(3)
+    ]
 
 
 def ratio(name, gold, predicted, tp):
-    part, whole = {"precision": (tp, predicted), "recall": (tp, gold), "f1": (2 * tp, gold + predicted)}[name]
+    part, whole = {
+        "precision": (tp, predicted),
+        "recall": (tp, gold),
+        "f1": (2 * tp, gold + predicted),
+    }[name]
     return part / whole if whole else None
 
 
@@ -70,13 +110,17 @@ def test_documents_are_drawn_where_there_are_twenty(seed):
     scores = score(gold, said, "ner", boot=200)["ner"]
 
     units = strict_by_unit(gold, said, by_sentence=False)
-    weights = [[certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(200)]
+    weights = [
+        [certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(200)
+    ]
     for label in (None, *scores.labels):
         row = scores.micro if label is None else scores[label]
         drawn = [totals(units, of, label) for of in weights]
         for name in RATIOS:
             low, high, _ = row.interval(name)
-            assert (low, high) == pytest.approx(certainty.percentile([ratio(name, *of) for of in drawn], 0.95), abs=1e-12)
+            assert (low, high) == pytest.approx(
+                certainty.percentile([ratio(name, *of) for of in drawn], 0.95), abs=1e-12
+            )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -86,15 +130,24 @@ def test_sentences_are_drawn_where_there_are_fewer(seed):
     scores = score(gold, said, "ner", boot=200)["ner"]
 
     units = strict_by_unit(gold, said, by_sentence=True)
-    weights = [[certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(200)]
+    weights = [
+        [certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(200)
+    ]
     once = [1] * len(units)
     for label in (None, *scores.labels):
         row = scores.micro if label is None else scores[label]
         drawn = [totals(units, of, label) for of in weights]
-        without = [totals(units, [at != n for at in range(len(units))], label) for n in range(len(units))]
+        without = [
+            totals(units, [at != n for at in range(len(units))], label) for n in range(len(units))
+        ]
         for name in RATIOS:
             low, high, _ = row.interval(name)
-            expected = certainty.bca([ratio(name, *of) for of in drawn], ratio(name, *totals(units, once, label)), [ratio(name, *of) for of in without], 0.95)
+            expected = certainty.bca(
+                [ratio(name, *of) for of in drawn],
+                ratio(name, *totals(units, once, label)),
+                [ratio(name, *of) for of in without],
+                0.95,
+            )
             assert (low, high) == pytest.approx(expected, abs=1e-12)
     assert scores.counts.scored == 30
 
@@ -106,9 +159,13 @@ def test_macro_is_the_mean_over_the_labels_in_each_replicate(seed):
     scores = score(gold, said, "ner", boot=100)["ner"]
 
     units = strict_by_unit(gold, said, by_sentence=False)
-    weights = [[certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(100)]
+    weights = [
+        [certainty.weight(certainty.key(*unit), 12345, r) for unit in units] for r in range(100)
+    ]
     for name in RATIOS:
-        drawn = [mean([ratio(name, *totals(units, of, label)) for label in "ABC"]) for of in weights]
+        drawn = [
+            mean([ratio(name, *totals(units, of, label)) for label in "ABC"]) for of in weights
+        ]
         low, high, _ = scores.macro.interval(name)
         assert (low, high) == pytest.approx(certainty.percentile(drawn, 0.95), abs=1e-12)
 
@@ -129,13 +186,21 @@ def test_a_matched_prediction_belongs_to_the_sentence_of_its_gold_and_others_to_
 
     counts = score(Corpus([gold]), Corpus([said]), "entities/type")["entities/type"].counts
 
-    cells = {(counts.units[unit].sentence, counts.labels[label]): values[:2] for unit, label, *values in zip(counts.unit, counts.label, *counts.values, strict=True)}
+    cells = {
+        (counts.units[unit].sentence, counts.labels[label]): values[:2]
+        for unit, label, *values in zip(counts.unit, counts.label, *counts.values, strict=True)
+    }
     assert cells == {(0, "A"): [1, 1], (0, "B"): [0, 1]}
 
 
 def test_zones_that_are_not_scored_are_not_drawn_from():
     text = SENTENCE * 3
-    documents = [Document(f"d{n}", text, [Entity("A", 0, 3)], zones=[Zone("body", 0, 40), Zone("byline", 40, 60)]) for n in range(3)]
+    documents = [
+        Document(
+            f"d{n}", text, [Entity("A", 0, 3)], zones=[Zone("body", 0, 40), Zone("byline", 40, 60)]
+        )
+        for n in range(3)
+    ]
 
     scores = score(Corpus(documents), Corpus(documents), "ner", zones=["body"])["ner"]
 
@@ -147,11 +212,19 @@ def test_zones_that_are_not_scored_are_not_drawn_from():
 def test_p38_a_higher_level_gives_a_wider_interval(pairs, units):
     gold, said = both(pairs)
 
-    rows = [score(gold, said, "entities/partial", units=units, boot=400, level=level)["entities/partial"].micro for level in (0.5, 0.9, 0.95, 0.99)]
+    rows = [
+        score(gold, said, "entities/partial", units=units, boot=400, level=level)[
+            "entities/partial"
+        ].micro
+        for level in (0.5, 0.9, 0.95, 0.99)
+    ]
 
     for name in RATIOS:
         ends = [row.interval(name)[:2] for row in rows]
-        assert all(one == other == (None, None) or other[0] <= one[0] <= one[1] <= other[1] for one, other in pairwise(ends))
+        assert all(
+            one == other == (None, None) or other[0] <= one[0] <= one[1] <= other[1]
+            for one, other in pairwise(ends)
+        )
 
 
 @pytest.mark.parametrize("n", [6, 30])
@@ -168,7 +241,9 @@ def test_p39_order_shards_and_workers_move_no_interval(tmp_path, n):
 
 
 def test_p41_documents_that_are_all_alike_give_no_interval_and_say_so():
-    gold = Corpus([Document(f"d{n}", SENTENCE, [Entity("A", 0, 3), Entity("A", 4, 7)]) for n in range(30)])
+    gold = Corpus(
+        [Document(f"d{n}", SENTENCE, [Entity("A", 0, 3), Entity("A", 4, 7)]) for n in range(30)]
+    )
     said = Corpus([Document(f"d{n}", SENTENCE, [Entity("A", 0, 3)]) for n in range(30)])
 
     scores = score(gold, said, "ner")
@@ -191,10 +266,16 @@ def test_p41_one_document_gives_a_range_of_this_article_only_and_says_so():
 def test_p41_one_document_as_one_unit_has_no_interval():
     gold, said = perturbed(1, 3, sentences=12)
 
-    assert score(gold, said, "ner", units="documents")["ner"].micro.interval("f1") == (None, None, "all items are in one unit")
+    assert score(gold, said, "ner", units="documents")["ner"].micro.interval("f1") == (
+        None,
+        None,
+        "all items are in one unit",
+    )
 
 
-@pytest.mark.parametrize(("sentences", "each", "known"), [(8, 1, True), (7, 2, False), (12, 0, False)])
+@pytest.mark.parametrize(
+    ("sentences", "each", "known"), [(8, 1, True), (7, 2, False), (12, 0, False)]
+)
 def test_one_document_needs_ten_items_in_eight_sentences(sentences, each, known):
     starts = [n * len(SENTENCE) + at for n in range(sentences) for at in (0, 4)[:each]]
     gold = Document("d", SENTENCE * 12, [Entity("A", start, start + 2) for start in starts])
@@ -210,13 +291,19 @@ def test_several_documents_are_told_to_be_all_that_is_claimed_of():
 
     told = str(score(gold, said, "ner"))
 
-    assert "95 % interval of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345; conditional on these 5 documents" in told
+    assert (
+        "95 % interval of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345;"
+        " conditional on these 5 documents" in told
+    )
 
 
 def test_many_documents_are_told_to_be_drawn():
     gold, said = perturbed(20, 3)
 
-    assert "90 % interval of F1: percentile bootstrap, 500 replicates over 20 documents, seed 7" in str(score(gold, said, "ner", level=0.9, boot=500, seed=7))
+    assert (
+        "90 % interval of F1: percentile bootstrap, 500 replicates over 20 documents, seed 7"
+        in str(score(gold, said, "ner", level=0.9, boot=500, seed=7))
+    )
 
 
 @pytest.mark.parametrize("units", ["documents", "sentences"])
@@ -228,14 +315,29 @@ def test_p43_confusion_sums_up_to_gold_and_to_the_prediction(units):
 
     for label in "ABC":
         assert sum(n for (row, _), n in found.items() if row == label) == scores["ner"][label].gold
-        assert sum(n for (_, column), n in found.items() if column == label) == scores["ner"][label].predicted
+        assert (
+            sum(n for (_, column), n in found.items() if column == label)
+            == scores["ner"][label].predicted
+        )
         assert found.get((label, label), 0) == scores["ner"][label].tp
     assert (None, None) not in found
 
 
 def test_confusion_shows_who_was_taken_for_whom():
-    gold = Corpus([Document("d", SENTENCE, [Entity("PER", 0, 3), Entity("PER", 8, 10), Entity("LOC", 14, 18)])])
-    said = Corpus([Document("d", SENTENCE, [Entity("PER", 0, 3), Entity("ORG", 8, 10), Entity("LOC", 11, 18)])])
+    gold = Corpus(
+        [
+            Document(
+                "d", SENTENCE, [Entity("PER", 0, 3), Entity("PER", 8, 10), Entity("LOC", 14, 18)]
+            )
+        ]
+    )
+    said = Corpus(
+        [
+            Document(
+                "d", SENTENCE, [Entity("PER", 0, 3), Entity("ORG", 8, 10), Entity("LOC", 11, 18)]
+            )
+        ]
+    )
 
     found = score(gold, said).confusion()
 
@@ -252,7 +354,10 @@ def test_confusion_of_sets_is_refused():
 def test_p48_keeping_labels_first_is_reading_their_rows(pairs):
     gold, said = both(pairs)
 
-    every, kept = (score(gold, said, ["entities/strict", "entities/type"], labels=labels, boot=50) for labels in (None, ["A", "B"]))
+    every, kept = (
+        score(gold, said, ["entities/strict", "entities/type"], labels=labels, boot=50)
+        for labels in (None, ["A", "B"])
+    )
 
     for metric in kept:
         for label in set(kept[metric].labels) & {"A", "B"}:
@@ -275,7 +380,11 @@ def test_a_label_has_no_f1_and_so_no_interval_where_labels_are_free():
 
     row = score(gold, said, "entities/exact")["entities/exact"]["A"]
 
-    assert (row.f1_low, row.f1_high, row.interval("f1").why_not) == (None, None, "the value is undefined")
+    assert (row.f1_low, row.f1_high, row.interval("f1").why_not) == (
+        None,
+        None,
+        "the value is undefined",
+    )
     assert row.precision_low < row.precision < row.precision_high
     assert row.recall_low < row.recall < row.recall_high
 
@@ -283,7 +392,10 @@ def test_a_label_has_no_f1_and_so_no_interval_where_labels_are_free():
 def test_wilson_is_of_whole_credits_and_of_shares_alone():
     scores = score(*perturbed(25, 1))
 
-    assert scores["entities/strict"].micro.wilson("recall").low < scores["entities/strict"].micro.recall
+    assert (
+        scores["entities/strict"].micro.wilson("recall").low
+        < scores["entities/strict"].micro.recall
+    )
     assert scores["entities/strict"].micro.wilson("f1").low is None
     assert scores["entities/partial"].micro.wilson("recall").low is None
     assert scores["entities/strict"].macro.wilson("recall").low is None
@@ -294,28 +406,56 @@ def test_tags_and_spans_have_intervals_over_their_sequences():
     said = [["B-A", "O", "O"], ["O", "B-A", "O"]] * 15
 
     assert score_tags(tags, said)["ner"].micro.f1_low < score_tags(tags, said)["ner"].micro.f1
-    assert score_spans([[(0, 1, "A")], [(0, 1, "A")]] * 10, [[(0, 1, "A")], []] * 10)["ner"].micro.recall_high > 0.5
+    assert (
+        score_spans([[(0, 1, "A")], [(0, 1, "A")]] * 10, [[(0, 1, "A")], []] * 10)[
+            "ner"
+        ].micro.recall_high
+        > 0.5
+    )
 
 
 def test_every_layer_has_intervals_over_sentences():
     article = load_corpus()
     dropped_ids = {entity.id for entity in article[0].entities[1::2]}
     events = [remove_references(event, dropped_ids) for event in article[0].events[::2]]
-    scores = score(article, Corpus([Document(article[0].id, article[0].text, article[0].entities[::2], events, [])], name="half"), zones="all")
+    scores = score(
+        article,
+        Corpus(
+            [Document(article[0].id, article[0].text, article[0].entities[::2], events, [])],
+            name="half",
+        ),
+        zones="all",
+    )
 
     assert scores["entities/strict"].micro.f1_low is not None
     assert scores["arg-c+"].micro.f1_low is not None
-    assert scores["attributions/strict"].micro.interval("f1").why_not == "fewer than 10 items, or 8 sentences that hold any"
+    assert (
+        scores["attributions/strict"].micro.interval("f1").why_not
+        == "fewer than 10 items, or 8 sentences that hold any"
+    )
 
 
 def test_attached_parts_and_relations_have_intervals_too():
     text = SENTENCE * 30
-    all_ = [Attribution(Span(at + 4, at + 7), Span(at + 8, at + 10), Span(at, at + 3)) for at in range(0, 600, 20)]
-    gold, said = Corpus([Document("d", text, attributions=all_)]), Corpus([Document("d", text, attributions=all_[::2])])
+    all_ = [
+        Attribution(Span(at + 4, at + 7), Span(at + 8, at + 10), Span(at, at + 3))
+        for at in range(0, 600, 20)
+    ]
+    gold, said = (
+        Corpus([Document("d", text, attributions=all_)]),
+        Corpus([Document("d", text, attributions=all_[::2])]),
+    )
 
-    scores = score(gold, said, "attached-attributions/strict,attribution-relations/type,attributions/characters")
+    scores = score(
+        gold,
+        said,
+        "attached-attributions/strict,attribution-relations/type,attributions/characters",
+    )
 
-    assert all(scores[metric].micro.f1_low < scores[metric].micro.f1 < scores[metric].micro.f1_high for metric in scores)
+    assert all(
+        scores[metric].micro.f1_low < scores[metric].micro.f1 < scores[metric].micro.f1_high
+        for metric in scores
+    )
 
 
 @pytest.mark.parametrize(
@@ -346,11 +486,17 @@ def test_a_wrong_overlap_moves_nobody_to_another_sentence():
     said = Corpus([Document("d", SENTENCE * 2, [Entity("B", 22, 26)])])
     scores = score(gold, said, "entities/strict")
 
-    before = [unit.sentence for unit in scores["ner"].counts.units], scores["ner"].counts.unit.tolist()
+    before = (
+        [unit.sentence for unit in scores["ner"].counts.units],
+        scores["ner"].counts.unit.tolist(),
+    )
     text = scores.to_json()
 
     assert scores["ner"].muc.incorrect == 1
-    assert ([unit.sentence for unit in scores["ner"].counts.units], scores["ner"].counts.unit.tolist()) == before
+    assert (
+        [unit.sentence for unit in scores["ner"].counts.units],
+        scores["ner"].counts.unit.tolist(),
+    ) == before
     assert Scores.from_json(text).to_json() == text
 
 
@@ -358,7 +504,9 @@ def test_a_wrong_overlap_moves_nobody_to_another_sentence():
 def test_saving_a_result_moves_no_interval(seed):
     gold, _ = perturbed(1, seed, sentences=14)
     draw = random.Random(seed)
-    shifted = [Entity(e.label, max(e.start - draw.choice([0, 5]), 0), e.end) for e in gold[0].entities]
+    shifted = [
+        Entity(e.label, max(e.start - draw.choice([0, 5]), 0), e.end) for e in gold[0].entities
+    ]
     said = Corpus([Document("d0", gold[0].text, list(dict.fromkeys(shifted)))])
     scores = score(gold, said)
 
@@ -370,16 +518,36 @@ def test_saving_a_result_moves_no_interval(seed):
 
 def test_a_layer_of_one_document_has_a_range_of_that_article_only():
     gold, said = perturbed(5, 1)
-    more = [msgspec.structs.replace(gold[0], events=[Event("Meet", Span(4, 7))] * 1), *list(gold)[1:]]
-    same = [msgspec.structs.replace(said[n], events=document.events) for n, document in enumerate(more)]
+    more = [
+        msgspec.structs.replace(gold[0], events=[Event("Meet", Span(4, 7))] * 1),
+        *list(gold)[1:],
+    ]
+    same = [
+        msgspec.structs.replace(said[n], events=document.events) for n, document in enumerate(more)
+    ]
 
     scores = score(Corpus(more), Corpus(same), "ner,tri-c")
 
-    assert scores["tri-c"].micro.interval("f1").why_not == "fewer than 10 items, or 8 sentences that hold any"
-    assert "annotated in one document: triggers; what is given for them is a sentence-resampling range, that article only" in str(scores)
+    assert (
+        scores["tri-c"].micro.interval("f1").why_not
+        == "fewer than 10 items, or 8 sentences that hold any"
+    )
+    assert (
+        "annotated in one document: triggers; what is given for them is a sentence-resampling"
+        " range, that article only" in str(scores)
+    )
 
 
-@pytest.mark.parametrize(("boot", "level", "known"), [(39, 0.95, True), (38, 0.95, False), (1, 0.5, False), (999, 0.999, False), (1999, 0.999, True)])
+@pytest.mark.parametrize(
+    ("boot", "level", "known"),
+    [
+        (39, 0.95, True),
+        (38, 0.95, False),
+        (1, 0.5, False),
+        (999, 0.999, False),
+        (1999, 0.999, True),
+    ],
+)
 def test_too_few_replicates_for_a_level_give_no_interval(boot, level, known):
     found = score(*perturbed(25, 1), "ner", boot=boot, level=level)["ner"].micro.interval("f1")
 
@@ -388,4 +556,6 @@ def test_too_few_replicates_for_a_level_give_no_interval(boot, level, known):
 
 
 def test_one_document_as_a_whole_is_told_to_give_no_range():
-    assert "no 95 % range: the document is drawn as a whole, and there is one" in str(score(*perturbed(1, 3), "ner", units="documents"))
+    assert "no 95 % range: the document is drawn as a whole, and there is one" in str(
+        score(*perturbed(1, 3), "ner", units="documents")
+    )

@@ -1,4 +1,6 @@
-"""Gold that is passed through a kind of model scores 1.0 on every layer that the kind gives; other packages bring kinds of their own."""
+"""Gold that is passed through a kind of model scores 1.0 on every layer that the kind gives; other
+packages bring kinds of their own.
+"""
 
 import json
 import os
@@ -13,9 +15,17 @@ from evalkit import evaluate, load_corpus
 ENTITIES = ["entities/strict", "entities/exact", "entities/partial", "entities/type"]
 TRIGGERS = ["triggers/exact", "triggers/strict"]
 EVERYTHING = [
-    *ENTITIES, *TRIGGERS, "arguments/exact", "arguments/strict", "attached-arguments/exact", "attached-arguments/strict",
-    "attributions/type", "attributions/strict", "attribution-relations/type", "attribution-relations/strict",
-]  # fmt: skip
+    *ENTITIES,
+    *TRIGGERS,
+    "arguments/exact",
+    "arguments/strict",
+    "attached-arguments/exact",
+    "attached-arguments/strict",
+    "attributions/type",
+    "attributions/strict",
+    "attribution-relations/type",
+    "attribution-relations/strict",
+]
 
 MODELS = """
 from evalkit import load_corpus
@@ -44,14 +54,14 @@ class Estimator:
 
 
 fitted = Estimator().fit([])
-"""
+"""  # noqa: E501
 PROGRAM = f"""#!{sys.executable}
 import json, sys
 
 gold = {{document["id"]: document for document in map(json.loads, open("gold.jsonl", encoding="utf-8"))}}
 for line in sys.stdin:
     print(json.dumps({{**gold[json.loads(line)["id"]], "text": json.loads(line)["text"]}}))
-"""
+"""  # noqa: E501
 COMPONENT = """
 from spacy.language import Language
 from evalkit import load_corpus
@@ -65,7 +75,7 @@ def golden(doc):
     doc.ents = [doc.char_span(entity.start, entity.end, label=entity.label) for entity in gold.entities]
     doc.spans["events"] = [doc.char_span(event.trigger.start, event.trigger.end, label=event.label) for event in gold.events]
     return doc
-"""
+"""  # noqa: E501
 KIND = """
 from evalkit import Document, load_corpus
 
@@ -102,12 +112,16 @@ def folder(tmp_path_factory):
     (here / "program.py").write_text(PROGRAM)
     (here / "program.py").chmod(0o755)
     (installed / "golden_component.py").write_text(COMPONENT)
-    distribution(installed, "golden_component", "[spacy_factories]\ngolden = golden_component:golden\n")
+    distribution(
+        installed, "golden_component", "[spacy_factories]\ngolden = golden_component:golden\n"
+    )
     (installed / "echo_kind.py").write_text(KIND)
     distribution(
-        installed, "echo_kind",
-        "[evalkit.models]\necho = echo_kind:load\nbroken = no_such_module:load\nempty = echo_kind:nothing\nseven = echo_kind:not_callable\nrules = echo_kind:load\n",
-    )  # fmt: skip
+        installed,
+        "echo_kind",
+        "[evalkit.models]\necho = echo_kind:load\nbroken = no_such_module:load\nempty ="
+        " echo_kind:nothing\nseven = echo_kind:not_callable\nrules = echo_kind:load\n",
+    )
     return here
 
 
@@ -115,7 +129,12 @@ def folder(tmp_path_factory):
 def pipeline(folder):
     """A spaCy pipeline on disk whose component sets gold."""
     code = "import spacy; nlp = spacy.blank('en'); nlp.add_pipe('golden'); nlp.to_disk('pipeline')"
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(folder / "installed")}, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "installed")},
+        check=True,
+    )
     return "spacy:pipeline"
 
 
@@ -125,12 +144,24 @@ def evalkit(folder, *arguments):
 
 
 def micro_f1(done):
-    return {row["metric"]: row["f1"] for row in json.loads(done.stdout)["rows"] if row["average"] == "micro"}
+    return {
+        row["metric"]: row["f1"]
+        for row in json.loads(done.stdout)["rows"]
+        if row["average"] == "micro"
+    }
 
 
 @pytest.mark.parametrize(
     "model",
-    ["models.py:whole", "models:whole", "mine.golden:whole", "exec:./program.py", "exec:'" + sys.executable + "' program.py", "predictions:gold.jsonl", "echo:gold"],
+    [
+        "models.py:whole",
+        "models:whole",
+        "mine.golden:whole",
+        "exec:./program.py",
+        "exec:'" + sys.executable + "' program.py",
+        "predictions:gold.jsonl",
+        "echo:gold",
+    ],
 )
 def test_gold_scores_1_through_every_kind_that_gives_all_layers(model, folder):
     done = evalkit(folder, "run", "-m", model, "--boot", "0", "--format", "json")
@@ -139,7 +170,16 @@ def test_gold_scores_1_through_every_kind_that_gives_all_layers(model, folder):
     assert micro_f1(done) == dict.fromkeys(EVERYTHING, 1.0)
 
 
-@pytest.mark.parametrize("model", ["models.py:triples", "models.py:dicts", "models.py:Estimator", "models.py:fitted", "mine.golden:fitted"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "models.py:triples",
+        "models.py:dicts",
+        "models.py:Estimator",
+        "models.py:fitted",
+        "mine.golden:fitted",
+    ],
+)
 def test_gold_scores_1_through_every_kind_that_gives_entities(model, folder):
     done = evalkit(folder, "run", "-m", model, "--boot", "0", "--format", "json")
 
@@ -149,7 +189,20 @@ def test_gold_scores_1_through_every_kind_that_gives_entities(model, folder):
 
 def test_gold_scores_1_through_a_spacy_pipeline_that_was_saved(pipeline, folder):
     entities = evalkit(folder, "run", "-m", pipeline, "--boot", "0", "--format", "json")
-    both = evalkit(folder, "run", "-m", pipeline, "-a", "triggers=events", "--metrics", ",".join([*ENTITIES, *TRIGGERS]), "--boot", "0", "--format", "json")
+    both = evalkit(
+        folder,
+        "run",
+        "-m",
+        pipeline,
+        "-a",
+        "triggers=events",
+        "--metrics",
+        ",".join([*ENTITIES, *TRIGGERS]),
+        "--boot",
+        "0",
+        "--format",
+        "json",
+    )
 
     assert (entities.returncode, entities.stderr) == (0, "")
     assert micro_f1(entities) == dict.fromkeys(ENTITIES, 1.0)
@@ -163,7 +216,10 @@ def test_gold_scores_1_through_a_spacy_pipeline_that_is_an_object():
 
     @spacy.language.Language.component("golden_here")
     def golden(doc):
-        doc.ents = [doc.char_span(entity.start, entity.end, label=entity.label) for entity in gold[0].entities]
+        doc.ents = [
+            doc.char_span(entity.start, entity.end, label=entity.label)
+            for entity in gold[0].entities
+        ]
         return doc
 
     nlp.add_pipe("golden_here")
@@ -190,9 +246,18 @@ def test_the_kinds_are_listed_with_those_of_other_packages(folder):
     named = [line.split()[0] for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, "")
     assert named[:2] == ["rules", "spacy:NAME"]
-    assert {"exec:COMMAND", "predictions:FILE", "FILE.py:FUNCTION", "PACKAGE.MODULE:FUNCTION"} < set(named)
-    assert [name for name in named if name.partition(":")[0] in ("echo", "broken", "empty", "seven")] == ["echo:NAME", "broken:NAME", "empty:NAME", "seven:NAME"]
-    assert next(line for line in done.stdout.splitlines() if line.startswith("echo:NAME")).endswith("from echo_kind: echo_kind:load")
+    assert {
+        "exec:COMMAND",
+        "predictions:FILE",
+        "FILE.py:FUNCTION",
+        "PACKAGE.MODULE:FUNCTION",
+    } < set(named)
+    assert [
+        name for name in named if name.partition(":")[0] in ("echo", "broken", "empty", "seven")
+    ] == ["echo:NAME", "broken:NAME", "empty:NAME", "seven:NAME"]
+    assert next(line for line in done.stdout.splitlines() if line.startswith("echo:NAME")).endswith(
+        "from echo_kind: echo_kind:load"
+    )
 
 
 def test_a_kind_of_another_package_cannot_take_the_name_of_one_of_evalkits_own(folder):
@@ -205,8 +270,20 @@ def test_a_kind_of_another_package_cannot_take_the_name_of_one_of_evalkits_own(f
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("broken:x", "evalkit: broken: no_such_module:load cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("empty:x", "evalkit: empty: echo_kind:nothing cannot be loaded: AttributeError: module 'echo_kind' has no attribute 'nothing'"),
+        (
+            "broken:x",
+            (
+                "evalkit: broken: no_such_module:load cannot be loaded: ModuleNotFoundError: No"
+                " module named 'no_such_module'"
+            ),
+        ),
+        (
+            "empty:x",
+            (
+                "evalkit: empty: echo_kind:nothing cannot be loaded: AttributeError: module"
+                " 'echo_kind' has no attribute 'nothing'"
+            ),
+        ),
         ("seven:x", "evalkit: seven: echo_kind:not_callable is 7, and cannot be called"),
     ],
 )
@@ -218,16 +295,38 @@ def test_a_kind_that_is_broken_is_named(model, message, folder):
 
 
 def test_a_kind_of_another_package_takes_its_arguments_and_no_others(folder):
-    none = evalkit(folder, "run", "-m", "echo:gold", "-a", "answer=none", "--metrics", "entities/strict", "--boot", "0", "--format", "json")
+    none = evalkit(
+        folder,
+        "run",
+        "-m",
+        "echo:gold",
+        "-a",
+        "answer=none",
+        "--metrics",
+        "entities/strict",
+        "--boot",
+        "0",
+        "--format",
+        "json",
+    )
     unknown = evalkit(folder, "run", "-m", "echo:gold", "-a", "speed=3")
 
     assert micro_f1(none) == {"entities/strict": 0.0}
-    assert (unknown.returncode, unknown.stderr) == (2, "evalkit: echo models: got an unexpected keyword argument 'speed'\n")
+    assert (unknown.returncode, unknown.stderr) == (
+        2,
+        "evalkit: echo models: got an unexpected keyword argument 'speed'\n",
+    )
 
 
 @pytest.mark.parametrize(
     ("model", "nearest"),
-    [("spcy:x", "spacy:NAME"), ("execc:./program.py", "exec:COMMAND"), ("prediction:gold.jsonl", "predictions:FILE"), ("ecko:gold", "echo:NAME"), ("rule", "rules")],
+    [
+        ("spcy:x", "spacy:NAME"),
+        ("execc:./program.py", "exec:COMMAND"),
+        ("prediction:gold.jsonl", "predictions:FILE"),
+        ("ecko:gold", "echo:NAME"),
+        ("rule", "rules"),
+    ],
 )
 def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, folder):
     done = evalkit(folder, "run", "-m", model)
@@ -241,8 +340,16 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
     ("arguments", "code", "message"),
     [
         (["-m", "exec:./nowhere"], 2, "evalkit: exec:./nowhere: no program './nowhere' there"),
-        (["-m", "exec:cat", "-a", "timeout=soon"], 2, "evalkit: exec: -a timeout=soon: a number of seconds above 0 would do"),
-        (["-m", "exec:cat", "-a", "speed=3"], 2, "evalkit: exec models: got an unexpected keyword argument 'speed'"),
+        (
+            ["-m", "exec:cat", "-a", "timeout=soon"],
+            2,
+            "evalkit: exec: -a timeout=soon: a number of seconds above 0 would do",
+        ),
+        (
+            ["-m", "exec:cat", "-a", "speed=3"],
+            2,
+            "evalkit: exec models: got an unexpected keyword argument 'speed'",
+        ),
     ],
 )
 def test_a_program_that_cannot_be_used_is_one_line(arguments, code, message, folder):

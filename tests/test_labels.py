@@ -34,7 +34,17 @@ PREDICTED = {"person": "PER", "org": "ORG", "Other": None}
 
 
 def as_corpus(spans, name="c"):
-    return Corpus([Document(f"d{n}", "x" * 40, tuple(Entity(label, start, end, score=0.5) for start, end, label in row)) for n, row in enumerate(spans)], name=name)
+    return Corpus(
+        [
+            Document(
+                f"d{n}",
+                "x" * 40,
+                tuple(Entity(label, start, end, score=0.5) for start, end, label in row),
+            )
+            for n, row in enumerate(spans)
+        ],
+        name=name,
+    )
 
 
 def as_tags(spans):
@@ -64,19 +74,45 @@ class model_of:  # noqa: N801
 
 # Each takes gold and predicted lists of spans and options, and gives the scores.
 SURFACES = {
-    "score": lambda gold, said, path, **options: score(as_corpus(gold), as_corpus(said), "ner", boot=0, **options),
-    "score of files": lambda gold, said, path, **options: score(as_file(gold, path / "g.jsonl"), as_file(said, path / "p.jsonl"), "ner", boot=0, **options),
-    "score with jobs": lambda gold, said, path, **options: score(as_file(gold, path / "g.jsonl"), as_file(said, path / "p.jsonl"), "ner", boot=0, jobs=2, **options),
-    "evaluate": lambda gold, said, path, **options: evaluate(model_of(said), as_corpus(gold), "ner", boot=0, **options),
-    "compare": lambda gold, said, path, **options: compare(a=as_corpus(said), b=as_corpus(said), gold=as_corpus(gold), metrics="ner", options={"boot": 0, **options}).systems["a"],
+    "score": lambda gold, said, path, **options: score(
+        as_corpus(gold), as_corpus(said), "ner", boot=0, **options
+    ),
+    "score of files": lambda gold, said, path, **options: score(
+        as_file(gold, path / "g.jsonl"), as_file(said, path / "p.jsonl"), "ner", boot=0, **options
+    ),
+    "score with jobs": lambda gold, said, path, **options: score(
+        as_file(gold, path / "g.jsonl"),
+        as_file(said, path / "p.jsonl"),
+        "ner",
+        boot=0,
+        jobs=2,
+        **options,
+    ),
+    "evaluate": lambda gold, said, path, **options: evaluate(
+        model_of(said), as_corpus(gold), "ner", boot=0, **options
+    ),
+    "compare": (
+        lambda gold, said, path, **options: compare(
+            a=as_corpus(said),
+            b=as_corpus(said),
+            gold=as_corpus(gold),
+            metrics="ner",
+            options={"boot": 0, **options},
+        ).systems["a"]
+    ),
     "score_spans": lambda gold, said, path, **options: score_spans(gold, said, boot=0, **options),
-    "score_tags": lambda gold, said, path, **options: score_tags(as_tags(gold), as_tags(said), boot=0, **options),
+    "score_tags": lambda gold, said, path, **options: score_tags(
+        as_tags(gold), as_tags(said), boot=0, **options
+    ),
 }
 
 
 def random_spans(seed, labels, documents=70):
     draw = random.Random(seed)
-    return [[(at, at + 2, draw.choice(labels)) for at in range(0, 36, 4) if draw.random() < 0.6] for _ in range(documents)]
+    return [
+        [(at, at + 2, draw.choice(labels)) for at in range(0, 36, 4) if draw.random() < 0.6]
+        for _ in range(documents)
+    ]
 
 
 def plain_f1(gold, said, gold_map, said_map, kept=None):
@@ -97,12 +133,32 @@ def plain_f1(gold, said, gold_map, said_map, kept=None):
 
 CASES = {
     "a map": ({"label_map": PREDICTED}, PREDICTED, PREDICTED, None),
-    "a map of all others": ({"label_map": {"person": "PER", "PER": "PER", "*": "MISC"}}, {"person": "PER", "PER": "PER", "*": "MISC"}, {"person": "PER", "PER": "PER", "*": "MISC"}, None),
-    "a map that drops all others": ({"label_map": {"person": "PER", "PER": "PER", "*": None}}, {"person": "PER", "PER": "PER", "*": None}, {"person": "PER", "PER": "PER", "*": None}, None),
+    "a map of all others": (
+        {"label_map": {"person": "PER", "PER": "PER", "*": "MISC"}},
+        {"person": "PER", "PER": "PER", "*": "MISC"},
+        {"person": "PER", "PER": "PER", "*": "MISC"},
+        None,
+    ),
+    "a map that drops all others": (
+        {"label_map": {"person": "PER", "PER": "PER", "*": None}},
+        {"person": "PER", "PER": "PER", "*": None},
+        {"person": "PER", "PER": "PER", "*": None},
+        None,
+    ),
     "a pair": ({"label_map": (None, PREDICTED)}, {}, PREDICTED, None),
     "a list": ({"labels": ["ORG", "Other"]}, {}, {}, {"ORG", "Other"}),
-    "a map and a list": ({"label_map": PREDICTED, "labels": ["PER"]}, PREDICTED, PREDICTED, {"PER"}),
-    "a map of all others and a list": ({"label_map": {"Other": "PER", "*": "X"}, "labels": ["X"]}, {"Other": "PER", "*": "X"}, {"Other": "PER", "*": "X"}, {"X"}),
+    "a map and a list": (
+        {"label_map": PREDICTED, "labels": ["PER"]},
+        PREDICTED,
+        PREDICTED,
+        {"PER"},
+    ),
+    "a map of all others and a list": (
+        {"label_map": {"Other": "PER", "*": "X"}, "labels": ["X"]},
+        {"Other": "PER", "*": "X"},
+        {"Other": "PER", "*": "X"},
+        {"X"},
+    ),
     "a map by layer": ({"label_map": {"entities": PREDICTED}}, PREDICTED, PREDICTED, None),
     "a map as labels": ({"labels": PREDICTED}, PREDICTED, PREDICTED, None),
     "a pair as labels": ({"labels": (None, PREDICTED)}, {}, PREDICTED, None),
@@ -113,19 +169,28 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_maps_and_lists_mean_the_same_everywhere(surface, case, tmp_path):
     options, gold_map, said_map, kept = CASES[case]
-    gold, said = random_spans(1, ["PER", "ORG", "Other"]), random_spans(2, ["person", "org", "PER", "ORG", "Other"])
+    gold, said = (
+        random_spans(1, ["PER", "ORG", "Other"]),
+        random_spans(2, ["person", "org", "PER", "ORG", "Other"]),
+    )
 
     scores = SURFACES[surface](gold, said, tmp_path, **options)
 
     assert scores["ner"].micro.f1 == pytest.approx(plain_f1(gold, said, gold_map, said_map, kept))
-    assert ("|labels:" in scores["ner"].signature, "|map:" in scores["ner"].signature) == (kept is not None, bool(gold_map or said_map))
+    assert ("|labels:" in scores["ner"].signature, "|map:" in scores["ner"].signature) == (
+        kept is not None,
+        bool(gold_map or said_map),
+    )
     assert Scores.from_json(scores.to_json()).to_json() == scores.to_json()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_score_with_labels_can_be_verified(case):
     options, *_ = CASES[case]
-    gold, said = as_corpus(random_spans(1, ["PER", "Other"], 5)), as_corpus(random_spans(2, ["person", "org", "Other"], 5))
+    gold, said = (
+        as_corpus(random_spans(1, ["PER", "Other"], 5)),
+        as_corpus(random_spans(2, ["person", "org", "Other"], 5)),
+    )
     scores = score(gold, said, "ner", boot=0, **options)
 
     assert verified(Scores.from_json(scores.to_json()), gold, said) == []
@@ -135,10 +200,15 @@ def test_a_score_with_labels_can_be_verified(case):
 def test_options_of_a_result_say_what_was_asked_for():
     both = corpus("[Ada|PER]")
 
-    listed = score(both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0).about["options"]
+    listed = score(both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0).about[
+        "options"
+    ]
     plain = score(both, both, boot=0).about["options"]
 
-    assert (listed["labels"], listed["label_map"]) == (["A", "PER"], {"kind": "pair", "value": [{"kind": "map", "value": {"x": "y"}}, None]})
+    assert (listed["labels"], listed["label_map"]) == (
+        ["A", "PER"],
+        {"kind": "pair", "value": [{"kind": "map", "value": {"x": "y"}}, None]},
+    )
     assert (plain["labels"], plain["label_map"]) == (None, None)
 
 
@@ -146,7 +216,11 @@ def test_the_signature_names_short_lists_and_gives_digests_of_others():
     both = corpus("[Ada|PER]")
 
     def fields(**options):
-        return {name: value for name, value in score(both, both, "ner", boot=0, **options)["ner"].signed.items() if name in ("labels", "map")}
+        return {
+            name: value
+            for name, value in score(both, both, "ner", boot=0, **options)["ner"].signed.items()
+            if name in ("labels", "map")
+        }
 
     assert fields() == {}
     assert fields(labels=["PER", "LOC"]) == {"labels": "LOC+PER"}
@@ -154,43 +228,88 @@ def test_the_signature_names_short_lists_and_gives_digests_of_others():
     assert fields(labels=[f"LABEL-{n}" for n in range(50)])["labels"].startswith("50@")
     assert fields(labels=["a|b"])["labels"].startswith("1@")
     assert fields(label_map={"A": "B"}) != fields(label_map={"A": "C"})
-    assert fields(label_map={"A": "B"}) == fields(label_map={"entities": {"A": "B"}}) == fields(label_map=({"A": "B"}, {"A": "B"}))
-    assert list(score(both, both, "ner", boot=0, labels=["PER"], label_map={"A": "B"})["ner"].signed)[4:9] == ["zones", "macro", "labels", "map", "duplicates"]
+    assert (
+        fields(label_map={"A": "B"})
+        == fields(label_map={"entities": {"A": "B"}})
+        == fields(label_map=({"A": "B"}, {"A": "B"}))
+    )
+    assert list(
+        score(both, both, "ner", boot=0, labels=["PER"], label_map={"A": "B"})["ner"].signed
+    )[4:9] == ["zones", "macro", "labels", "map", "duplicates"]
 
 
 EVENTS = Corpus(
     [
         Document(
-            "d", "hit the man and met Ada", entities=[Entity("PER", 20, 23), Entity("NUM", 0, 3)],
-            events=[Event("Attack", Span(0, 3), [Argument("Target", 8, 11)], realis="ACTUAL"), Event("Meet", Span(16, 19), [Argument("Entity", 20, 23)], realis="OTHER")],
+            "d",
+            "hit the man and met Ada",
+            entities=[Entity("PER", 20, 23), Entity("NUM", 0, 3)],
+            events=[
+                Event("Attack", Span(0, 3), [Argument("Target", 8, 11)], realis="ACTUAL"),
+                Event("Meet", Span(16, 19), [Argument("Entity", 20, 23)], realis="OTHER"),
+            ],
         )
     ]
-)  # fmt: skip
+)
 
 
 def test_a_list_is_of_entities_unless_all_metrics_are_of_events():
     def gold_items(metrics, **options):
-        return {metric: scores.micro.gold for metric, scores in ((m, found[m]) for found in [score(EVENTS, EVENTS, metrics, boot=0, **options)] for m in found)}
+        return {
+            metric: scores.micro.gold
+            for metric, scores in (
+                (m, found[m])
+                for found in [score(EVENTS, EVENTS, metrics, boot=0, **options)]
+                for m in found
+            )
+        }
 
-    assert gold_items("ner,tokens,tri-c", labels=["PER"]) == {"entities/strict": 1, "tokens/strict": 1, "triggers/strict": 2}
-    assert gold_items("tri-c,arg-c,arg-c+,realis", labels=["Attack"]) == dict.fromkeys(["triggers/strict", "arguments/strict", "attached-arguments/strict", "realis/strict"], 1)
+    assert gold_items("ner,tokens,tri-c", labels=["PER"]) == {
+        "entities/strict": 1,
+        "tokens/strict": 1,
+        "triggers/strict": 2,
+    }
+    assert gold_items("tri-c,arg-c,arg-c+,realis", labels=["Attack"]) == dict.fromkeys(
+        ["triggers/strict", "arguments/strict", "attached-arguments/strict", "realis/strict"], 1
+    )
     assert gold_items("tri-c", label_map={"Attack": "Meet"}) == {"triggers/strict": 2}
-    assert score(EVENTS, EVENTS, "tri-c", label_map={"Attack": "Meet"}, boot=0)["tri-c"]["Meet"].gold == 2
-    by_layer = {"entities": {"PER": "PER", "*": None}, "triggers": {"Meet": "Meet", "*": None}, "arguments": {"Entity": None}}
-    assert gold_items("ner,tri-c,arg-c", label_map=by_layer) == {"entities/strict": 1, "triggers/strict": 1, "arguments/strict": 0}
+    assert (
+        score(EVENTS, EVENTS, "tri-c", label_map={"Attack": "Meet"}, boot=0)["tri-c"]["Meet"].gold
+        == 2
+    )
+    by_layer = {
+        "entities": {"PER": "PER", "*": None},
+        "triggers": {"Meet": "Meet", "*": None},
+        "arguments": {"Entity": None},
+    }
+    assert gold_items("ner,tri-c,arg-c", label_map=by_layer) == {
+        "entities/strict": 1,
+        "triggers/strict": 1,
+        "arguments/strict": 0,
+    }
 
 
 def test_others_stand_for_unplaced_labels_too():
-    predicted = Corpus([Document("d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "NUM", "absent")])])
+    predicted = Corpus(
+        [
+            Document(
+                "d0", "Ada", [Entity("PER", 0, 3)], unplaced=[Unplaced("entities", "NUM", "absent")]
+            )
+        ]
+    )
 
-    scores = score(corpus("[Ada|PER]"), predicted, "ner", label_map={"PER": "PER", "*": None}, boot=0)
+    scores = score(
+        corpus("[Ada|PER]"), predicted, "ner", label_map={"PER": "PER", "*": None}, boot=0
+    )
 
     assert scores["ner"].micro.predicted == 1
 
 
 def test_a_corpus_and_a_schema_know_the_star_too():
     schema = Schema(label_maps={"coarse": {"entities": {"PER": "PER", "*": "MISC"}}})
-    one = Corpus([Document("d", "Ada 3", [Entity("PER", 0, 3), Entity("NUM", 4, 5)])], schema=schema)
+    one = Corpus(
+        [Document("d", "Ada 3", [Entity("PER", 0, 3), Entity("NUM", 4, 5)])], schema=schema
+    )
 
     assert [e.label for e in one.map_labels({"PER": "P", "*": None})[0].entities] == ["P"]
     assert [e.label for e in one.map_labels("coarse")[0].entities] == ["PER", "MISC"]
@@ -210,18 +329,31 @@ def test_a_corpus_and_a_schema_know_the_star_too():
     ],
 )
 def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
-    gold, said = corpus("[Ada|PER] [Acme|ORG]", "[Bo|PER]"), corpus("[Ada|person] [Acme|ORG]", "[Bo|PER]")
+    gold, said = (
+        corpus("[Ada|PER] [Acme|ORG]", "[Bo|PER]"),
+        corpus("[Ada|person] [Acme|ORG]", "[Bo|PER]"),
+    )
     gold.save(tmp_path / "g.jsonl")
     said.save(tmp_path / "p.jsonl")
 
     scores = score(gold, said, "ner", boot=0, **options)
-    shards = [score(Corpus([one], "g"), Corpus([other], "p"), "ner", boot=0, **options) for one, other in zip(gold, said)]
-    in_processes = score(tmp_path / "g.jsonl", tmp_path / "p.jsonl", "ner", boot=0, jobs=2, **options)
+    shards = [
+        score(Corpus([one], "g"), Corpus([other], "p"), "ner", boot=0, **options)
+        for one, other in zip(gold, said)
+    ]
+    in_processes = score(
+        tmp_path / "g.jsonl", tmp_path / "p.jsonl", "ner", boot=0, jobs=2, **options
+    )
 
     for found in (scores, Scores.merge(shards), in_processes):
         assert found.about["unused_labels"] == unused
-        assert any("occur nowhere: " + ", ".join(unused) in warning for warning in found.warnings) == bool(unused)
-    assert (f"Warning: labels named in --labels or --label-map that occur nowhere: {', '.join(unused)}" in str(scores)) == bool(unused)
+        assert any(
+            "occur nowhere: " + ", ".join(unused) in warning for warning in found.warnings
+        ) == bool(unused)
+    assert (
+        f"Warning: labels named in --labels or --label-map that occur nowhere: {', '.join(unused)}"
+        in str(scores)
+    ) == bool(unused)
 
 
 @pytest.mark.parametrize(
@@ -230,11 +362,23 @@ def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
         ({"labels": 5}, "^labels=5: expected a list of labels to keep, such as"),
         ({"labels": []}, "^labels=\\[\\]: expected at least one label to keep"),
         ({"labels": ["A", ""]}, "^labels=.*: expected a list of labels"),
-        ({"labels": "PER"}, r"""^no label map 'PER'; label maps: none; labels=\["PER"\] keeps the label 'PER'$"""),
-        ({"labels": {"A": "B"}, "label_map": {"A": "B"}}, "^labels=.* is a label map, and label_map= is given too"),
-        ({"label_map": 5}, "^label_map=5: expected the name of a map in the schema, a map, or a pair"),
+        (
+            {"labels": "PER"},
+            r"""^no label map 'PER'; label maps: none; labels=\["PER"\] keeps the label 'PER'$""",
+        ),
+        (
+            {"labels": {"A": "B"}, "label_map": {"A": "B"}},
+            "^labels=.* is a label map, and label_map= is given too",
+        ),
+        (
+            {"label_map": 5},
+            "^label_map=5: expected the name of a map in the schema, a map, or a pair",
+        ),
         ({"label_map": {"A": ""}}, "^label_map: 'A': '': expected a label, or None to drop it"),
-        ({"label_map": {"A": "B", "entities": {"A": "B"}}}, "^label_map: 'entities' has a map of its own while other keys have a label"),
+        (
+            {"label_map": {"A": "B", "entities": {"A": "B"}}},
+            "^label_map: 'entities' has a map of its own while other keys have a label",
+        ),
         ({"label_map": ["a", "b", "c"]}, "^label_map=.*: expected the name"),
         ({"label_map": {"nope": {"A": "B"}}}, "^no layer 'nope' in 'label_map'"),
     ],
@@ -253,13 +397,21 @@ def test_labels_that_make_no_sense_are_refused_everywhere(options, message):
 # --- labels that both sides do not share ---
 
 
-@pytest.mark.parametrize("surface", [surface for surface in SURFACES if surface != "score with jobs"])
+@pytest.mark.parametrize(
+    "surface", [surface for surface in SURFACES if surface != "score with jobs"]
+)
 def test_label_sets_without_a_common_label_are_named_with_a_map_that_fits(surface, tmp_path):
-    gold, said = [[(0, 2, "PER"), (4, 6, "LOC"), (8, 10, "X")]], [[(0, 2, "Person"), (4, 6, "location"), (8, 10, "zz")]]
+    gold, said = (
+        [[(0, 2, "PER"), (4, 6, "LOC"), (8, 10, "X")]],
+        [[(0, 2, "Person"), (4, 6, "location"), (8, 10, "zz")]],
+    )
 
     scores = SURFACES[surface](gold, said, tmp_path)
 
-    warning = "entities: gold and prediction have no label in common; gold: LOC, PER, X; predicted: Person, location, zz; a label map that would fit: "
+    warning = (
+        "entities: gold and prediction have no label in common; gold: LOC, PER, X; predicted:"
+        " Person, location, zz; a label map that would fit: "
+    )
     assert scores.warnings[0] == warning + "label_map={'Person': 'PER', 'location': 'LOC'}"
     assert str(scores).splitlines()[1] == f"Warning: {warning}--label-map Person=PER,location=LOC"
     assert scores["ner"].micro.f1 == 0.0
@@ -271,8 +423,16 @@ def test_label_sets_without_a_common_label_are_named_with_a_map_that_fits(surfac
 @pytest.mark.parametrize(
     ("gold", "predicted", "expected"),
     [
-        (["PER", "ORG", "LOC", "MISC"], ["person", "Organisation", "location", "miscellaneous"], {"person": "PER", "Organisation": "ORG", "location": "LOC", "miscellaneous": "MISC"}),
-        (["PERSON", "ORG", "GPE", "DATE"], ["PERS", "CORP", "geo-political entity", "date"], {"PERS": "PERSON", "CORP": "ORG", "geo-political entity": "GPE", "date": "DATE"}),
+        (
+            ["PER", "ORG", "LOC", "MISC"],
+            ["person", "Organisation", "location", "miscellaneous"],
+            {"person": "PER", "Organisation": "ORG", "location": "LOC", "miscellaneous": "MISC"},
+        ),
+        (
+            ["PERSON", "ORG", "GPE", "DATE"],
+            ["PERS", "CORP", "geo-political entity", "date"],
+            {"PERS": "PERSON", "CORP": "ORG", "geo-political entity": "GPE", "date": "DATE"},
+        ),
         (["LOC"], ["GPE"], {"GPE": "LOC"}),
         (["LOC", "GPE"], ["gpe", "loc"], {"gpe": "GPE", "loc": "LOC"}),
         (["Conflict:Attack"], ["CONFLICT.ATTACK"], {"CONFLICT.ATTACK": "Conflict:Attack"}),
@@ -287,14 +447,27 @@ def test_a_map_is_suggested_by_case_and_by_synonyms(gold, predicted, expected):
 
 def test_a_suggested_map_can_be_pasted(tmp_path):
     corpus("[Ada|PERSON_NAME] [Bo|it_s]", name="g").save(tmp_path / "g.jsonl")
-    Corpus([Document("d0", "Ada Bo", [Entity("person name", 0, 3), Entity("it's", 4, 6)])]).save(tmp_path / "p.jsonl")
-    call = ["score", str(tmp_path / "g.jsonl"), str(tmp_path / "p.jsonl"), "--boot", "0", "--metrics", "ner"]
+    Corpus([Document("d0", "Ada Bo", [Entity("person name", 0, 3), Entity("it's", 4, 6)])]).save(
+        tmp_path / "p.jsonl"
+    )
+    call = [
+        "score",
+        str(tmp_path / "g.jsonl"),
+        str(tmp_path / "p.jsonl"),
+        "--boot",
+        "0",
+        "--metrics",
+        "ner",
+    ]
 
     report = CliRunner().invoke(app, call).stdout
     pasted = shlex.split(report.splitlines()[1].partition("would fit: ")[2])
 
     assert pasted[0] == "--label-map"
-    assert "micro         1.000 2/2   1.000 2/2   1.000" in CliRunner().invoke(app, [*call, *pasted]).stdout
+    assert (
+        "micro         1.000 2/2   1.000 2/2   1.000"
+        in CliRunner().invoke(app, [*call, *pasted]).stdout
+    )
 
 
 def test_a_map_that_cannot_be_typed_is_suggested_as_a_file(tmp_path):
@@ -305,26 +478,48 @@ def test_a_map_that_cannot_be_typed_is_suggested_as_a_file(tmp_path):
     events = Corpus([Document("d", "hit", events=[Event("ATTACK", Span(0, 3))])])
     gold = Corpus([Document("d", "hit", events=[Event("Attack", Span(0, 3))])])
     assert "--label-map ATTACK=Attack" in str(score(gold, events, "tri-c", boot=0))
-    assert """--label-map FILE.json, with {"triggers": {"ATTACK": "Attack"}} in the file""" in str(score(gold, events, boot=0))
-    assert any("label_map={'triggers': {'ATTACK': 'Attack'}}" in warning for warning in score(gold, events, boot=0).warnings)
+    assert """--label-map FILE.json, with {"triggers": {"ATTACK": "Attack"}} in the file""" in str(
+        score(gold, events, boot=0)
+    )
+    assert any(
+        "label_map={'triggers': {'ATTACK': 'Attack'}}" in warning
+        for warning in score(gold, events, boot=0).warnings
+    )
 
 
 def test_labels_that_differ_only_in_case_are_named_beside_common_ones():
     scores = score_spans([[(0, 2, "PER"), (4, 6, "ORG")]], [[(0, 2, "per"), (4, 6, "ORG")]], boot=0)
 
-    assert scores.warnings[0] == "entities: predicted labels that differ from gold's only in case: per (gold: PER); a label map that would fit: label_map={'per': 'PER'}"
-    assert not any("case" in warning for warning in score_spans([[(0, 2, "PER"), (4, 6, "per")]], [[(0, 2, "per")]], boot=0).warnings)
+    assert (
+        scores.warnings[0]
+        == "entities: predicted labels that differ from gold's only in case: per (gold: PER); a"
+        " label map that would fit: label_map={'per': 'PER'}"
+    )
+    assert not any(
+        "case" in warning
+        for warning in score_spans(
+            [[(0, 2, "PER"), (4, 6, "per")]], [[(0, 2, "per")]], boot=0
+        ).warnings
+    )
 
 
 def test_a_list_that_drops_one_side_whole_is_named():
-    scores = score_spans([[(0, 2, "PER")]], [[(0, 2, "person"), (4, 6, "org")]], boot=0, labels=["PER"])
+    scores = score_spans(
+        [[(0, 2, "PER")]], [[(0, 2, "person"), (4, 6, "org")]], boot=0, labels=["PER"]
+    )
 
-    assert scores.warnings[0] == "entities: no predicted label is kept: labels= and label_map= drop all 2 predicted items; the other side keeps PER"
+    assert (
+        scores.warnings[0]
+        == "entities: no predicted label is kept: labels= and label_map= drop all 2 predicted"
+        " items; the other side keeps PER"
+    )
 
 
 @pytest.mark.parametrize("said", [[[(0, 2, "PER")]], [[]]])
 def test_nothing_is_said_where_labels_fit_or_nothing_was_predicted(said):
-    assert not any("label" in warning for warning in score_spans([[(0, 2, "PER")]], said, boot=0).warnings)
+    assert not any(
+        "label" in warning for warning in score_spans([[(0, 2, "PER")]], said, boot=0).warnings
+    )
 
 
 def test_many_and_long_labels_make_short_warnings():
@@ -343,26 +538,48 @@ def test_many_and_long_labels_make_short_warnings():
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     schema = Schema(label_maps={"coarse": {"entities": {"person": "PER", "LOCATION": "LOC"}}})
-    gold = Document("d0", "Ann Oslo Acme", [Entity("PER", 0, 3), Entity("LOC", 4, 8), Entity("ORG", 9, 13)])
-    said = Document("d0", "Ann Oslo Acme", [Entity("person", 0, 3, score=0.9), Entity("LOCATION", 4, 8, score=0.8), Entity("PER", 9, 13, score=0.7)])
+    gold = Document(
+        "d0", "Ann Oslo Acme", [Entity("PER", 0, 3), Entity("LOC", 4, 8), Entity("ORG", 9, 13)]
+    )
+    said = Document(
+        "d0",
+        "Ann Oslo Acme",
+        [
+            Entity("person", 0, 3, score=0.9),
+            Entity("LOCATION", 4, 8, score=0.8),
+            Entity("PER", 9, 13, score=0.7),
+        ],
+    )
     (tmp_path / "g").mkdir()
     Corpus([gold], name="gold", schema=schema).save("g/gold.jsonl")
     Corpus([said], name="said").save("said.jsonl")
     (tmp_path / "map.json").write_text(json.dumps({"person": "PER", "LOCATION": "LOC"}))
     (tmp_path / "pair.json").write_text(json.dumps([None, {"person": "PER", "LOCATION": "LOC"}]))
-    (tmp_path / "model.py").write_text("def find(text):\n    return [(0, 3, 'person'), (4, 8, 'LOCATION'), (9, 13, 'PER')]\n")
+    (tmp_path / "model.py").write_text(
+        "def find(text):\n    return [(0, 3, 'person'), (4, 8, 'LOCATION'), (9, 13, 'PER')]\n"
+    )
 
 
 COMMANDS = {
     "score": ["score", "g/gold.jsonl", "said.jsonl", "--metrics", "ner", "--boot", "0"],
     "run": ["run", "g/gold.jsonl", "-m", "model.py:find", "--metrics", "ner", "--boot", "0"],
-    "compare": ["compare", "said.jsonl", "said.jsonl", "--gold", "g/gold.jsonl", "--metrics", "ner", "--boot", "0"],
+    "compare": [
+        "compare",
+        "said.jsonl",
+        "said.jsonl",
+        "--gold",
+        "g/gold.jsonl",
+        "--metrics",
+        "ner",
+        "--boot",
+        "0",
+    ],
     "curve": ["curve", "g/gold.jsonl", "said.jsonl"],
 }
 
 
 def micro_row(command, output):
-    """(items predicted, gold items, F1) that a command's JSON names; None for what it does not say."""
+    """(items predicted, gold items, F1) that a command's JSON names; None for what it does not say."""  # noqa: E501
     data = json.loads(output)
     if command == "compare":
         return None, None, data["differences"][0]["f1_a"]
@@ -394,8 +611,12 @@ def test_every_command_takes_labels_and_maps(files, command, options, expected):
 
     assert result.exit_code == 0, result.output
     found = micro_row(command, result.stdout)
-    assert found == tuple(value if known is not None else None for value, known in zip(expected, found))
-    assert ("--labels coarse names a label map: write --label-map coarse" in result.stderr) == (options == ["--labels", "coarse"])
+    assert found == tuple(
+        value if known is not None else None for value, known in zip(expected, found)
+    )
+    assert ("--labels coarse names a label map: write --label-map coarse" in result.stderr) == (
+        options == ["--labels", "coarse"]
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -403,13 +624,19 @@ def test_every_command_takes_labels_and_maps(files, command, options, expected):
     ("options", "message"),
     [
         (["--label-map", "nope"], "no label map 'nope'; label maps: coarse"),
-        (["--label-map", "a,b=c"], "--label-map 'a,b=c': 'a': expected LABEL=NEW, or LABEL= to drop it"),
+        (
+            ["--label-map", "a,b=c"],
+            "--label-map 'a,b=c': 'a': expected LABEL=NEW, or LABEL= to drop it",
+        ),
         (["--label-map", "=c"], "expected LABEL=NEW"),
         (["--label-map", "a=b,a=c"], "'a' is named twice"),
         (["--label-map", "none.json"], "--label-map none.json: No such file"),
         (["--label-map", "said.jsonl"], "no label map 'said.jsonl'"),
         (["--labels", "PER,"], "--labels 'PER,': expected labels with commas between them"),
-        (["--labels", "coarse", "--label-map", "a=b"], "--labels coarse names a label map of the schema, and --label-map is given too"),
+        (
+            ["--labels", "coarse", "--label-map", "a=b"],
+            "--labels coarse names a label map of the schema, and --label-map is given too",
+        ),
     ],
 )
 def test_labels_that_cannot_be_read_are_refused_in_one_line(files, command, options, message):
@@ -422,7 +649,14 @@ def test_labels_that_cannot_be_read_are_refused_in_one_line(files, command, opti
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not valid JSON"), ("5", "expected an object"), ("[1, 2]", "expected an object"), ('{"a": "b", "a": "c"}', "'a' is named twice"), ('{"a": 3}', "expected a label, or None"), ("[" * 100_000, "not valid JSON")],
+    [
+        ("{", "not valid JSON"),
+        ("5", "expected an object"),
+        ("[1, 2]", "expected an object"),
+        ('{"a": "b", "a": "c"}', "'a' is named twice"),
+        ('{"a": 3}', "expected a label, or None"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
 )
 def test_a_file_that_holds_no_map_is_refused(files, tmp_path, content, message):
     (tmp_path / "bad.json").write_text(content)
@@ -437,12 +671,17 @@ def test_a_file_that_holds_no_map_is_refused(files, tmp_path, content, message):
 def test_every_command_warns_of_labels_that_do_not_fit(files, command):
     result = CliRunner().invoke(app, [*COMMANDS[command], "--labels", "LOC,LOCATION,NOPE"])
 
-    assert "entities: gold and prediction have no label in common; gold: LOC; predicted: LOCATION; a label map that would fit: --label-map LOCATION=LOC" in result.stdout
+    assert (
+        "entities: gold and prediction have no label in common; gold: LOC; predicted: LOCATION; a"
+        " label map that would fit: --label-map LOCATION=LOC" in result.stdout
+    )
     assert "labels named in --labels or --label-map that occur nowhere: NOPE" in result.stdout
 
 
 def test_curves_take_zones_and_missing_as_scores_do():
-    gold = Corpus([Document("a", "Ann Bo", [Entity("PER", 0, 3)]), Document("b", "Cy", [Entity("PER", 0, 2)])])
+    gold = Corpus(
+        [Document("a", "Ann Bo", [Entity("PER", 0, 3)]), Document("b", "Cy", [Entity("PER", 0, 2)])]
+    )
     said = Corpus([Document("a", "Ann Bo", [Entity("PER", 0, 3, score=0.5)])])
 
     curve = curves(gold, said, missing="empty").curves[-1]
@@ -462,7 +701,13 @@ def test_confusion_of_a_layer_that_was_not_scored_is_made_or_refused_in_words(la
     scores = score(EVENTS, EVENTS, "tri-c", boot=0)
 
     if layer == "attributions":
-        with pytest.raises(InputError, match="attributions/exact: corpus has no attributions in any document"):
+        with pytest.raises(
+            InputError, match="attributions/exact: corpus has no attributions in any document"
+        ):
             scores.confusion(layer)
     else:
-        assert {one for one, other in scores.confusion(layer) if one == other} == {one for one, _ in scores.confusion(layer)} != set()
+        assert (
+            {one for one, other in scores.confusion(layer) if one == other}
+            == {one for one, _ in scores.confusion(layer)}
+            != set()
+        )

@@ -22,7 +22,13 @@ def seconds(location):
 
 
 def pretty_printed(documents):
-    return json.dumps([{"id": f"d{n}", "text": "Ada met Bob.", "label": [[0, 3, "PER"]]} for n in range(documents)], indent=1)
+    return json.dumps(
+        [
+            {"id": f"d{n}", "text": "Ada met Bob.", "label": [[0, 3, "PER"]]}
+            for n in range(documents)
+        ],
+        indent=1,
+    )
 
 
 @pytest.mark.parametrize("format", READ_BY_LINES)
@@ -32,7 +38,11 @@ def test_one_document_over_many_lines_is_said_in_one_line_with_the_remedy(tmp_pa
 
     with pytest.raises(LoadError) as error:
         load_corpus(f"{format}:{path}")
-    assert str(error.value) == f"{path}: one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]' FILE writes the items of an array so, jq -c . FILE an object"
+    assert (
+        str(error.value)
+        == f"{path}: one JSON document over many lines; a JSONL file has one JSON object on each"
+        " line: jq -c '.[]' FILE writes the items of an array so, jq -c . FILE an object"
+    )
 
 
 @pytest.mark.parametrize("broken", [False, True])
@@ -43,7 +53,9 @@ def test_refusing_a_file_takes_time_linear_in_its_size(tmp_path, format, broken)
         text = pretty_printed(documents)
         path.write_text(text[:-5] if broken else text)
 
-    assert seconds(f"{format}:{large}") < 24 * seconds(f"{format}:{small}") + 0.05  # 8 where linear, 64 where quadratic
+    assert (
+        seconds(f"{format}:{large}") < 24 * seconds(f"{format}:{small}") + 0.05
+    )  # 8 where linear, 64 where quadratic
 
 
 def test_errors_behind_a_valid_line_are_all_counted_in_linear_time(tmp_path):

@@ -1,4 +1,6 @@
-"""The columns must say what plain loops say: the loops below are the specification, `match` is the fast way to it."""
+"""The columns must say what plain loops say: the loops below are the specification, `match` is the
+fast way to it.
+"""
 
 import random
 from collections import Counter
@@ -23,7 +25,9 @@ def some_span(draw):
 
 
 def shaken(draw, spans):
-    """A prediction like what gold has: spans kept, dropped, moved, relabelled, and some that are new."""
+    """A prediction like what gold has: spans kept, dropped, moved, relabelled, and some that are
+    new.
+    """
     for span, label in spans:
         fate = draw.random()
         if fate < 0.5:
@@ -39,13 +43,22 @@ def shaken(draw, spans):
 def some_pair(draw, id):
     gold = dict.fromkeys((some_span(draw), draw.choice("ABC")) for _ in range(draw.randrange(7)))
     return [
-        Document(id, TEXT, [Entity(label, s.start, s.end, fragments=s.fragments) for s, label in dict.fromkeys(side)])
+        Document(
+            id,
+            TEXT,
+            [
+                Entity(label, s.start, s.end, fragments=s.fragments)
+                for s, label in dict.fromkeys(side)
+            ],
+        )
         for side in (gold, shaken(draw, gold))
     ]
 
 
 def credit_by_loops(gold, predicted, scheme):
-    """Gold items are taken one by one; each takes the first predicted item that answers it, of equal label if there is one."""
+    """Gold items are taken one by one; each takes the first predicted item that answers it, of
+    equal label if there is one.
+    """
     left, credit = [((e.start, e.end, e.fragments), e.label) for e in predicted.entities], 0
     wanted = [((e.start, e.end, e.fragments), e.label) for e in gold.entities]
     for same_label in (True, False) if scheme == "exact" else (True,):
@@ -73,30 +86,50 @@ def test_columns_give_the_credit_that_loops_give(scheme, seed):
         assert (row.gold, row.predicted) == (len(g.entities), len(p.entities))
     for label in scores.labels:
         row = scores[label]
-        assert row.gold == sum(e.label == label for g, _ in pairs for e in g.entities) == row.found + row.fn
-        assert row.predicted == sum(e.label == label for _, p in pairs for e in p.entities) == row.tp + row.fp
+        assert (
+            row.gold
+            == sum(e.label == label for g, _ in pairs for e in g.entities)
+            == row.found + row.fn
+        )
+        assert (
+            row.predicted
+            == sum(e.label == label for _, p in pairs for e in p.entities)
+            == row.tp + row.fp
+        )
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_swapping_gold_and_prediction_swaps_precision_and_recall(seed):
     draw = random.Random(seed)
-    gold, predicted = (Corpus(side) for side in zip(*(some_pair(draw, f"d{n}") for n in range(3)), strict=True))
+    gold, predicted = (
+        Corpus(side) for side in zip(*(some_pair(draw, f"d{n}") for n in range(3)), strict=True)
+    )
 
     there, back = score(gold, predicted), score(predicted, gold)
 
     for metric in there:
         for one, other in zip(there[metric].rows(), back[metric].rows(), strict=True):
             if one.average in (None, "micro"):
-                assert (one.precision, one.recall, one.f1, one.tp) == (other.recall, other.precision, other.f1, other.found)
+                assert (one.precision, one.recall, one.f1, one.tp) == (
+                    other.recall,
+                    other.precision,
+                    other.f1,
+                    other.found,
+                )
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_no_order_matters(seed):
     draw = random.Random(seed)
     pairs = [some_pair(draw, f"d{n}") for n in range(4)]
-    turned = [[Document(d.id, d.text, draw.sample(d.entities, len(d.entities))) for d in pair] for pair in draw.sample(pairs, 4)]
+    turned = [
+        [Document(d.id, d.text, draw.sample(d.entities, len(d.entities))) for d in pair]
+        for pair in draw.sample(pairs, 4)
+    ]
 
-    one, other = (score(*(Corpus(side) for side in zip(*these, strict=True))) for these in (pairs, turned))
+    one, other = (
+        score(*(Corpus(side) for side in zip(*these, strict=True))) for these in (pairs, turned)
+    )
 
     assert one.rows() == other.rows()
 
@@ -123,15 +156,30 @@ def test_a_set_counts_once_what_the_scheme_makes_equal():
 
 
 def test_entities_are_kept_each_where_labels_are_not_compared():
-    scores = score(corpus("[Ada|PER]"), Corpus([Document("d0", "Ada", [Entity("PER", 0, 3), Entity("ORG", 0, 3)])]), ["entities/exact"])
+    scores = score(
+        corpus("[Ada|PER]"),
+        Corpus([Document("d0", "Ada", [Entity("PER", 0, 3), Entity("ORG", 0, 3)])]),
+        ["entities/exact"],
+    )
 
-    assert (scores["entities/exact"].micro.precision, scores["entities/exact"].micro.recall) == (0.5, 1.0)
+    assert (scores["entities/exact"].micro.precision, scores["entities/exact"].micro.recall) == (
+        0.5,
+        1.0,
+    )
     assert scores["entities/exact"]["PER"].precision == 1.0
 
 
 def test_arguments_match_under_one_event_type_only():
     def with_event(label, *roles):
-        return Corpus([Document("d", TEXT, events=[Event(label, Span(0, 3), [Argument(role, 5, 9) for role in roles])])])
+        return Corpus(
+            [
+                Document(
+                    "d",
+                    TEXT,
+                    events=[Event(label, Span(0, 3), [Argument(role, 5, 9) for role in roles])],
+                )
+            ]
+        )
 
     gold = with_event("Attack", "Target", "Place")
 
@@ -144,20 +192,39 @@ def test_arguments_match_under_one_event_type_only():
 
 
 def test_a_source_never_answers_a_cue():
-    gold = Corpus([Document("d", TEXT, attributions=[Attribution(Span(4, 8), Span(9, 20), Span(0, 3))])])
-    predicted = Corpus([Document("d", TEXT, attributions=[Attribution(Span(0, 3), Span(9, 20), Span(4, 8))])])
+    gold = Corpus(
+        [Document("d", TEXT, attributions=[Attribution(Span(4, 8), Span(9, 20), Span(0, 3))])]
+    )
+    predicted = Corpus(
+        [Document("d", TEXT, attributions=[Attribution(Span(0, 3), Span(9, 20), Span(4, 8))])]
+    )
 
     scores = score(gold, predicted, ["attributions/exact"])
 
-    assert {part: scores["attributions/exact"][part].found for part in ("source", "cue", "content")} == {"source": 0, "cue": 0, "content": 1}
+    assert {
+        part: scores["attributions/exact"][part].found for part in ("source", "cue", "content")
+    } == {"source": 0, "cue": 0, "content": 1}
 
 
 def test_what_a_layer_makes_equal_between_two_attributions_counts_once():
-    gold = Corpus([Document("d", TEXT, attributions=[Attribution(Span(4, 8), Span(9, 20), Span(0, 3)), Attribution(Span(21, 25), Span(26, 30), Span(0, 3))])])
+    gold = Corpus(
+        [
+            Document(
+                "d",
+                TEXT,
+                attributions=[
+                    Attribution(Span(4, 8), Span(9, 20), Span(0, 3)),
+                    Attribution(Span(21, 25), Span(26, 30), Span(0, 3)),
+                ],
+            )
+        ]
+    )
 
     scores = score(gold, gold)
 
-    assert Counter({row.label: row.gold for row in scores["attributions/strict"].rows() if row.label}) == {"source": 1, "cue": 2, "content": 2}
+    assert Counter(
+        {row.label: row.gold for row in scores["attributions/strict"].rows() if row.label}
+    ) == {"source": 1, "cue": 2, "content": 2}
     assert scores["attributions/strict"].counts.set_aside["gold_merged"] == 1
 
 

@@ -1,4 +1,6 @@
-"""What a model's own page says of its scores is what the scores say, and what stood there before still stands there."""
+"""What a model's own page says of its scores is what the scores say, and what stood there before
+still stands there.
+"""
 
 import sys
 from pathlib import Path
@@ -14,8 +16,12 @@ from evalkit import Corpus, Document, Entity, InputError, Scores, score, score_t
 from evalkit.errors import MissingPackage, UnknownName
 from evalkit.modelcard import HubDataset, eval_results, model_index, undefined, update_card
 
-GOLD = corpus(*["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny")
-SAID = corpus(*["[Ada|PER] met [Bo|LOC] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="my-ner")
+GOLD = corpus(
+    *["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny"
+)
+SAID = corpus(
+    *["[Ada|PER] met [Bo|LOC] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="my-ner"
+)
 SILENT = corpus(*["Ada met Bo in Rome", "Rome slept", "nobody left"] * 8, name="my-ner")
 SCORES = score(GOLD, SAID, ["entities/strict", "entities/exact"], boot=50)
 HUB = HubDataset("me/tiny", "Tiny News", config="entities", split="test", revision="5503434")
@@ -51,16 +57,30 @@ def test_a_value_carries_its_signature_corpus_digest_counts_and_interval():
     args = results(model_index(SCORES))[0]["metrics"][2]["args"]
 
     assert args == {
-        "signature": scored.signature, "corpus": scored.signed["corpus"], "gold": 32, "predicted": 32,
-        "interval": {"low": scored.micro.f1_low, "high": scored.micro.f1_high, "level": 0.95, "kind": "bootstrap interval"},
-    }  # fmt: skip
+        "signature": scored.signature,
+        "corpus": scored.signed["corpus"],
+        "gold": 32,
+        "predicted": 32,
+        "interval": {
+            "low": scored.micro.f1_low,
+            "high": scored.micro.f1_high,
+            "level": 0.95,
+            "kind": "bootstrap interval",
+        },
+    }
     assert args["corpus"].startswith("tiny@")
 
 
 def test_the_data_set_is_the_one_that_was_named_or_the_corpus():
     named, own = results(model_index(SCORES, dataset=HUB))[0], results(model_index(SCORES))[0]
 
-    assert named["dataset"] == {"type": "me/tiny", "name": "Tiny News", "config": "entities", "split": "test", "revision": "5503434"}
+    assert named["dataset"] == {
+        "type": "me/tiny",
+        "name": "Tiny News",
+        "config": "entities",
+        "split": "test",
+        "revision": "5503434",
+    }
     assert own["dataset"] == {"type": "tiny", "name": "tiny"}
     assert named["task"] == {"type": "token-classification"}
 
@@ -75,11 +95,18 @@ def test_nothing_of_the_model_index_is_lost_on_its_way_through_the_library_of_th
 
     name, found = model_index_to_eval_results(front_matter(block)["model-index"])
 
-    assert eval_results_to_model_index(name, found) == front_matter(block)["model-index"] == ModelCard(block).data.to_dict()["model-index"]
+    assert (
+        eval_results_to_model_index(name, found)
+        == front_matter(block)["model-index"]
+        == ModelCard(block).data.to_dict()["model-index"]
+    )
 
 
 def test_a_range_of_one_article_is_not_called_an_interval():
-    gold, said = corpus("[Ada|PER] met [Bo|PER]. " * 10), corpus("[Ada|PER] met [Bo|PER]. " * 5 + "[Ada|PER] met Bo. " * 5)
+    gold, said = (
+        corpus("[Ada|PER] met [Bo|PER]. " * 10),
+        corpus("[Ada|PER] met [Bo|PER]. " * 5 + "[Ada|PER] met Bo. " * 5),
+    )
 
     args = results(model_index(score(gold, said, "ner", boot=50)))[0]["metrics"][2]["args"]
 
@@ -90,14 +117,19 @@ def test_a_range_of_one_article_is_not_called_an_interval():
 def test_why_there_is_no_interval_is_said_unless_none_was_asked_for():
     one = corpus("[Ada|PER] met [Bo|PER].")
 
-    told, untold = (results(model_index(score(one, one, "ner", boot=boot)))[0]["metrics"][0]["args"] for boot in (50, 0))
+    told, untold = (
+        results(model_index(score(one, one, "ner", boot=boot)))[0]["metrics"][0]["args"]
+        for boot in (50, 0)
+    )
 
     assert told["interval"] == {"none": "fewer than 10 items, or 8 sentences that hold any"}
     assert "interval" not in untold
 
 
 def test_scores_without_documents_have_no_digest():
-    args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["metrics"][0]["args"]
+    args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["metrics"][0][
+        "args"
+    ]
 
     assert "corpus" not in args
     assert "|macro:union|" in args["signature"]
@@ -114,9 +146,17 @@ def test_what_is_undefined_is_left_out_and_said():
 
     block = model_index(nothing_said)
 
-    assert undefined(nothing_said) == ["entities/strict: precision is undefined (nothing was predicted) and left out"]
-    assert block.startswith("---\n# entities/strict: precision is undefined (nothing was predicted) and left out\nmodel-index:\n")
-    assert [(metric["type"], metric["value"]) for metric in results(block)[0]["metrics"]] == [("recall", 0.0), ("f1", 0.0)]
+    assert undefined(nothing_said) == [
+        "entities/strict: precision is undefined (nothing was predicted) and left out"
+    ]
+    assert block.startswith(
+        "---\n# entities/strict: precision is undefined (nothing was predicted) and left"
+        " out\nmodel-index:\n"
+    )
+    assert [(metric["type"], metric["value"]) for metric in results(block)[0]["metrics"]] == [
+        ("recall", 0.0),
+        ("f1", 0.0),
+    ]
 
 
 def test_what_a_reader_should_know_first_stands_with_the_numbers():
@@ -125,7 +165,11 @@ def test_what_a_reader_should_know_first_stands_with_the_numbers():
 
     index, entries = results(model_index(scores)), yaml.safe_load(eval_results(scores, dataset=HUB))
 
-    assert index[0]["metrics"][0]["args"]["warnings"] == scores.warnings == ["2 documents: differences between models may well be chance"]
+    assert (
+        index[0]["metrics"][0]["args"]["warnings"]
+        == scores.warnings
+        == ["2 documents: differences between models may well be chance"]
+    )
     assert f"; warning: {scores.warnings[0]}; " in entries[0]["notes"]
 
 
@@ -133,7 +177,9 @@ def test_where_no_value_is_defined_nothing_is_written(tmp_path):
     empty = score(corpus("Bo"), corpus("Bo"), "ner", boot=0)
     (tmp_path / "README.md").write_text("# Mine\n")
 
-    with pytest.raises(InputError, match="no value is defined, so that there is nothing to write down"):
+    with pytest.raises(
+        InputError, match="no value is defined, so that there is nothing to write down"
+    ):
         model_index(empty)
     with pytest.raises(InputError, match="no value is defined"):
         eval_results(empty, dataset=HUB)
@@ -145,18 +191,46 @@ def test_where_no_value_is_defined_nothing_is_written(tmp_path):
 def test_eval_results_hold_the_f1_of_each_metric_and_all_else_in_words():
     strict = SCORES["entities/strict"]
 
-    found = parse_eval_result_entries(yaml.safe_load(eval_results(SCORES, dataset=HUB, date="2026-01-05", source_url="https://example.org/run")))
+    found = parse_eval_result_entries(
+        yaml.safe_load(
+            eval_results(
+                SCORES, dataset=HUB, date="2026-01-05", source_url="https://example.org/run"
+            )
+        )
+    )
 
-    notes = f"F1 from 0 to 1, micro, entities/strict; precision 0.75; recall 0.75; {strict.micro.f1_low} to {strict.micro.f1_high} (95 %, bootstrap interval); {strict.signature}"
-    assert found[0] == EvalResultEntry("me/tiny", "entities/strict", 0.75, dataset_revision="5503434", date="2026-01-05", source_url="https://example.org/run", notes=notes)
-    assert [(entry.task_id, entry.value) for entry in found] == [("entities/strict", 0.75), ("entities/exact", 1.0)]
+    notes = (
+        "F1 from 0 to 1, micro, entities/strict; precision 0.75; recall 0.75;"
+        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 %, bootstrap interval);"
+        f" {strict.signature}"
+    )
+    assert found[0] == EvalResultEntry(
+        "me/tiny",
+        "entities/strict",
+        0.75,
+        dataset_revision="5503434",
+        date="2026-01-05",
+        source_url="https://example.org/run",
+        notes=notes,
+    )
+    assert [(entry.task_id, entry.value) for entry in found] == [
+        ("entities/strict", 0.75),
+        ("entities/exact", 1.0),
+    ]
 
 
 def test_eval_results_go_to_the_tasks_that_the_benchmark_names():
     found = yaml.safe_load(eval_results(SCORES, dataset=HUB, tasks={"entities/strict": "ner"}))
 
-    assert [entry["dataset"] for entry in found] == [{"id": "me/tiny", "task_id": "ner", "revision": "5503434"}]
-    with pytest.raises(UnknownName, match="no metric 'entities/type' in 'these scores'; metrics: entities/strict, entities/exact"):
+    assert [entry["dataset"] for entry in found] == [
+        {"id": "me/tiny", "task_id": "ner", "revision": "5503434"}
+    ]
+    with pytest.raises(
+        UnknownName,
+        match=(
+            "no metric 'entities/type' in 'these scores'; metrics: entities/strict, entities/exact"
+        ),
+    ):
         eval_results(SCORES, dataset=HUB, tasks={"entities/type": "ner"})
 
 
@@ -168,13 +242,20 @@ def test_an_f1_that_is_undefined_is_left_out_of_eval_results_and_said():
 
     found = eval_results(scores, dataset=HUB)
 
-    assert found.startswith("# triggers/strict: f1 is undefined (neither side holds anything) and left out\n- dataset:\n")
-    assert [(entry["dataset"]["task_id"], entry["value"]) for entry in yaml.safe_load(found)] == [("entities/strict", 0.0)]
+    assert found.startswith(
+        "# triggers/strict: f1 is undefined (neither side holds anything) and left out\n-"
+        " dataset:\n"
+    )
+    assert [(entry["dataset"]["task_id"], entry["value"]) for entry in yaml.safe_load(found)] == [
+        ("entities/strict", 0.0)
+    ]
 
 
 @pytest.mark.parametrize("id", ["", None])
 def test_a_data_set_has_an_id(id):
-    with pytest.raises(InputError, match="data set: .* is no id: a name on the Hub would do, such as owner/name"):
+    with pytest.raises(
+        InputError, match="data set: .* is no id: a name on the Hub would do, such as owner/name"
+    ):
         HubDataset(id)
 
 
@@ -215,7 +296,11 @@ def test_a_readme_gets_the_results_and_keeps_all_else(readme):
 
     left_out = update_card(path, SCORES)
 
-    before, changed, after = "---\n# of the model\nlicense: mit   # ours\n", path.read_bytes().decode(), CARD[CARD.index("# what follows") :]
+    before, changed, after = (
+        "---\n# of the model\nlicense: mit   # ours\n",
+        path.read_bytes().decode(),
+        CARD[CARD.index("# what follows") :],
+    )
     old, new = results(changed)
     assert left_out == []
     assert changed.startswith(before + "model-index:\n")
@@ -225,7 +310,9 @@ def test_a_readme_gets_the_results_and_keeps_all_else(readme):
     assert front_matter(changed)["model-index"][0]["name"] == "Mine"
 
 
-def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_that_became_undefined(readme):
+def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_that_became_undefined(  # noqa: E501
+    readme,
+):
     path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
     update_card(path, score(GOLD, GOLD, "entities/type", boot=0))
     worse = score(GOLD, SILENT, ["entities/strict", "entities/exact"], boot=50)
@@ -235,7 +322,9 @@ def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_
     first, second, *more = results(path.read_text())
     assert left_out == undefined(worse)
     assert more == []
-    assert [(metric["name"], metric["value"]) for metric in first["metrics"] if metric["type"] == "f1"] == [("F1 (entities/strict)", 0.0), ("F1 (entities/exact)", 0.0)]
+    assert [
+        (metric["name"], metric["value"]) for metric in first["metrics"] if metric["type"] == "f1"
+    ] == [("F1 (entities/strict)", 0.0), ("F1 (entities/exact)", 0.0)]
     assert [metric["type"] for metric in first["metrics"]] == ["recall", "f1", "recall", "f1"]
     assert [metric["value"] for metric in second["metrics"]] == [1.0, 1.0, 1.0]
 
@@ -259,14 +348,27 @@ def test_results_on_another_split_stand_beside_each_other(readme):
     assert [result["dataset"]["split"] for result in results(path.read_text())] == ["dev", "test"]
 
 
-@pytest.mark.parametrize("text", ["", "# Mine\n", "---\n---\n# Mine\n", "---\nlicense: mit\n---", "---\nmodel-index:\n---\n", "---\nmodel-index: []\n---\n# Mine\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Mine\n",
+        "---\n---\n# Mine\n",
+        "---\nlicense: mit\n---",
+        "---\nmodel-index:\n---\n",
+        "---\nmodel-index: []\n---\n# Mine\n",
+    ],
+)
 def test_a_readme_without_results_gets_a_model_index_that_the_hub_reads(readme, text):
     path = readme(text)
 
     update_card(path, SCORES, model_name="Mine")
 
     card = ModelCard.load(path)
-    assert card.data.to_dict()["model-index"] == front_matter(model_index(SCORES, model_name="Mine"))["model-index"]
+    assert (
+        card.data.to_dict()["model-index"]
+        == front_matter(model_index(SCORES, model_name="Mine"))["model-index"]
+    )
     assert path.read_text().endswith("# Mine\n") == text.endswith("# Mine\n")
 
 
@@ -291,10 +393,19 @@ def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
 
     update_card(path, SCORES, model_name="B")
 
-    assert [len(entry["results"]) for entry in front_matter(path.read_text())["model-index"]] == [0, 1]
-    with pytest.raises(InputError, match=r"README.md: the model-index is of 'A', 'B', and no name was given; name one of them"):
+    assert [len(entry["results"]) for entry in front_matter(path.read_text())["model-index"]] == [
+        0,
+        1,
+    ]
+    with pytest.raises(
+        InputError,
+        match=r"README.md: the model-index is of 'A', 'B', and no name was given; name one of them",
+    ):
         update_card(path, SCORES)
-    with pytest.raises(InputError, match=r"README.md: the model-index is of 'A', 'B', and not of 'C'; name one of them"):
+    with pytest.raises(
+        InputError,
+        match=r"README.md: the model-index is of 'A', 'B', and not of 'C'; name one of them",
+    ):
         update_card(path, SCORES, model_name="C")
 
 
@@ -303,11 +414,32 @@ def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
     [
         ("---\na: [\n---\n", "README.md: the front matter is no YAML: .*line 2"),
         ("---\n- a\n---\n", r"README.md: the front matter is \['a'\]: names and values would do"),
-        ("---\nmodel-index: {name: A}\n---\n", "README.md: the model-index is not as the Hub has it"),
-        ("---\nmodel-index:\n- name: A\n---\n", r"README.md: the model-index is not as the Hub has it \(KeyError: 'results'\); mend or delete it"),
-        ("---\n{license: mit, model-index: []}\n---\n", "README.md: the model-index cannot be changed without the rest of the front matter; write it as a block of its own"),
-        ("---\nmodel-index: &here []\ntags: *here\n---\n", "README.md: the model-index cannot be changed without the rest of the front matter"),
-        ("---\nmodel-index: []\nmodel-index: null\n---\n", "README.md: the model-index cannot be changed without the rest of the front matter"),
+        (
+            "---\nmodel-index: {name: A}\n---\n",
+            "README.md: the model-index is not as the Hub has it",
+        ),
+        (
+            "---\nmodel-index:\n- name: A\n---\n",
+            (
+                r"README.md: the model-index is not as the Hub has it \(KeyError: 'results'\); mend"
+                r" or delete it"
+            ),
+        ),
+        (
+            "---\n{license: mit, model-index: []}\n---\n",
+            (
+                "README.md: the model-index cannot be changed without the rest of the front matter;"
+                " write it as a block of its own"
+            ),
+        ),
+        (
+            "---\nmodel-index: &here []\ntags: *here\n---\n",
+            "README.md: the model-index cannot be changed without the rest of the front matter",
+        ),
+        (
+            "---\nmodel-index: []\nmodel-index: null\n---\n",
+            "README.md: the model-index cannot be changed without the rest of the front matter",
+        ),
     ],
 )
 def test_front_matter_that_cannot_be_changed_is_left_as_it_is(readme, text, message):
@@ -334,8 +466,20 @@ def test_a_library_that_is_missing_or_too_old_is_named(monkeypatch):
     old.__version__ = "1.3.0"
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", old)
-    with pytest.raises(MissingPackage, match="a model's page needs huggingface_hub 1.4 or later, and 1.3.0 is installed: pip install -U 'huggingface_hub>=1.4'"):
+    with pytest.raises(
+        MissingPackage,
+        match=(
+            "a model's page needs huggingface_hub 1.4 or later, and 1.3.0 is installed: pip install"
+            " -U 'huggingface_hub>=1.4'"
+        ),
+    ):
         eval_results(SCORES, dataset=HUB)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(MissingPackage, match="a model's page needs huggingface_hub, which is not installed: pip install 'huggingface_hub>=1.4'"):
+    with pytest.raises(
+        MissingPackage,
+        match=(
+            "a model's page needs huggingface_hub, which is not installed: pip install"
+            " 'huggingface_hub>=1.4'"
+        ),
+    ):
         model_index(SCORES)

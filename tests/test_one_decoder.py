@@ -1,4 +1,6 @@
-"""A JSONL file that is scored block by block and one that is loaded are read by one decoder: what one refuses, the other does too."""
+"""A JSONL file that is scored block by block and one that is loaded are read by one decoder: what
+one refuses, the other does too.
+"""
 
 import gzip
 import json
@@ -15,7 +17,10 @@ from evalkit.formats.jsonl import record
 from evalkit.json_keys import check_duplicate_keys
 from evalkit.schema import load_schema
 
-D1 = b'{"id":"d1","text":"Ada met Bob.","entities":[{"start":0,"end":3,"label":"PER"},{"start":8,"end":11,"label":"PER"}]}'
+D1 = (
+    b'{"id":"d1","text":"Ada met'
+    b' Bob.","entities":[{"start":0,"end":3,"label":"PER"},{"start":8,"end":11,"label":"PER"}]}'
+)
 D2 = b'{"id":"d2","text":"Bob slept.","entities":[{"start":0,"end":3,"label":"PER"}]}'
 BOM = b"\xef\xbb\xbf"
 TRICKY = {
@@ -47,9 +52,15 @@ TRICKY = {
     "offsets twice in an entity": D1.replace(b'"start":0', b'"start":0,"start":0'),
     "a key twice in meta": D1[:-1] + b',"meta":{"a":{"b":1,"b":2}}}',
     "a key twice, once with an escape": D1.replace(b'"label"', b'"l\\u0061bel":"X","label"', 1),
-    "a key twice, escaped quotes in a string": D1[:-1] + b',"meta":{"a":"\\u0022\\u0022","b":1,"b":1}}',
-    "a key once, escaped quotes in a string": D1[:-1] + b',"meta":{"a":"\\u0022 \\" \\\\\\" \\\\","b":1}}',
-    "a key twice among events": D1[:-1] + b',"events":[{"label":"X","label":"Y","trigger":{"start":0,"end":3}}]}',
+    "a key twice, escaped quotes in a string": (
+        D1[:-1] + b',"meta":{"a":"\\u0022\\u0022","b":1,"b":1}}'
+    ),
+    "a key once, escaped quotes in a string": (
+        D1[:-1] + b',"meta":{"a":"\\u0022 \\" \\\\\\" \\\\","b":1}}'
+    ),
+    "a key twice among events": (
+        D1[:-1] + b',"events":[{"label":"X","label":"Y","trigger":{"start":0,"end":3}}]}'
+    ),
     "explicit nulls": D1[:-1] + b',"events":null,"attributions":null,"meta":null,"failure":null}',
     "an empty layer": b'{"id":"d1","text":"a","entities":[]}',
     "an unknown key": D1[:-1] + b',"unknown":1}',
@@ -67,12 +78,17 @@ TRICKY = {
     "an array over many lines": json.dumps([json.loads(D1)], indent=1).encode(),
     "an id twice": D1 + b"\n" + D1,
     "an entity twice": D1[:-1].replace(b'"start":8,"end":11', b'"start":0,"end":3') + b"}",
-    "an event twice": D1[:-1] + b',"events":[' + b",".join([b'{"label":"X","trigger":{"start":0,"end":3}}'] * 2) + b"]}",
+    "an event twice": (
+        D1[:-1]
+        + b',"events":['
+        + b",".join([b'{"label":"X","trigger":{"start":0,"end":3}}'] * 2)
+        + b"]}"
+    ),
     "past the end of the text": D1.replace(b'"end":11', b'"end":13'),
     "another surface": D1.replace(b'"label"', b'"text":"Bob","label"', 1),
     "an id of an entity twice": D1.replace(b'"label"', b'"id":"T1","label"'),
     "nothing": b"",
-}  # fmt: skip
+}
 
 
 def verdict(call):
@@ -89,15 +105,30 @@ def assert_one_verdict(folder, data, jobs=1):
     path, other = folder / "file.jsonl", folder / "other.jsonl"
     path.write_bytes(data)
     for predictions in (False, True):
-        loaded = verdict(lambda: load_corpus(path, predictions=predictions))  # noqa: B023 - called at once
-        partner = Corpus(load_corpus(path, predictions=predictions) if loaded == "valid" else [Document("d1", "Ada met Bob.", [Entity("PER", 0, 3)])])
+        # Called at once
+        loaded = verdict(lambda: load_corpus(path, predictions=predictions))  # noqa: B023
+        partner = Corpus(
+            load_corpus(path, predictions=predictions)
+            if loaded == "valid"
+            else [Document("d1", "Ada met Bob.", [Entity("PER", 0, 3)])]
+        )
         if loaded == "valid" and not predictions:
             partner.save(other)
-        sides = (other if jobs > 1 else partner, path) if predictions else (path, other if jobs > 1 else partner)
-        scored = verdict(lambda: score(*sides, "entities/strict", boot=0, jobs=jobs))  # noqa: B023 - called at once
+        sides = (
+            (other if jobs > 1 else partner, path)
+            if predictions
+            else (path, other if jobs > 1 else partner)
+        )
+        # Called at once
+        scored = verdict(lambda: score(*sides, "entities/strict", boot=0, jobs=jobs))  # noqa: B023
 
         if loaded == "valid":
-            assert scored == "valid" or "entities" in scored or "no document" in scored or "duplicate" in scored
+            assert (
+                scored == "valid"
+                or "entities" in scored
+                or "no document" in scored
+                or "duplicate" in scored
+            )
         else:
             assert scored == loaded
 
@@ -107,11 +138,24 @@ def test_a_file_is_accepted_by_all_readers_or_by_none(tmp_path, name):
     assert_one_verdict(tmp_path, TRICKY[name])
 
 
-@pytest.mark.parametrize("refused", ["a key twice in an entity", "the entities twice", "two documents on a line", "a document over two lines", "a key twice in meta"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "a key twice in an entity",
+        "the entities twice",
+        "two documents on a line",
+        "a document over two lines",
+        "a key twice in meta",
+    ],
+)
 def test_what_is_refused_is_refused_in_any_chunk_and_any_number_of_processes(tmp_path, refused):
     draw = random.Random(1)
     texts = [b"%s" % (b"Ada met Bob. " * 20) for _ in range(1100)]
-    lines = [b'{"id":"x%d","text":"%s","entities":[{"start":0,"end":3,"label":"PER","text":"Ada"}]}' % (n, text) for n, text in enumerate(texts)]
+    lines = [
+        b'{"id":"x%d","text":"%s","entities":[{"start":0,"end":3,"label":"PER","text":"Ada"}]}'
+        % (n, text)
+        for n, text in enumerate(texts)
+    ]
     for jobs in (1, 2):
         path, good = tmp_path / "bad.jsonl", tmp_path / "good.jsonl"
         good.write_bytes(b"\n".join(lines) + b"\n")
@@ -121,21 +165,56 @@ def test_what_is_refused_is_refused_in_any_chunk_and_any_number_of_processes(tmp
 
         expected = verdict(lambda: load_corpus(path))  # noqa: B023 - called at once
         assert expected != "valid"
-        assert verdict(lambda: score(path, good, "entities/strict", boot=0, jobs=jobs)) == expected  # noqa: B023 - called at once
-        assert verdict(lambda: score(good, path, "entities/strict", boot=0, jobs=jobs)) == expected  # noqa: B023 - called at once
+        # Called at once
+        assert verdict(lambda: score(path, good, "entities/strict", boot=0, jobs=jobs)) == expected  # noqa: B023
+        # Called at once
+        assert verdict(lambda: score(good, path, "entities/strict", boot=0, jobs=jobs)) == expected  # noqa: B023
 
 
-MUTATIONS = (b'"', b"{", b"}", b",", b":", b"\n", b"\r", b"\\", b" ", BOM, b'"label":"A",', b'"start":1,', b"\\u0022", b"null", D2, b"\x00", b"\xff", b"[", b"]", b"1")
+MUTATIONS = (
+    b'"',
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b"\n",
+    b"\r",
+    b"\\",
+    b" ",
+    BOM,
+    b'"label":"A",',
+    b'"start":1,',
+    b"\\u0022",
+    b"null",
+    D2,
+    b"\x00",
+    b"\xff",
+    b"[",
+    b"]",
+    b"1",
+)
 
 
 @st.composite
 def mutated_lines(draw):
     """A few valid lines with some bytes deleted, replaced or inserted."""
-    rich = record(Document("r", 'Ad"a met', [Entity("P", 0, 3, id="T1")], meta={"k": ['"', {"l": "\\"}]}))
-    data = bytearray(b"\n".join(draw(st.lists(st.sampled_from([D1, D2, msgspec.json.encode(rich)]), min_size=1, max_size=3))))
+    rich = record(
+        Document("r", 'Ad"a met', [Entity("P", 0, 3, id="T1")], meta={"k": ['"', {"l": "\\"}]})
+    )
+    data = bytearray(
+        b"\n".join(
+            draw(
+                st.lists(
+                    st.sampled_from([D1, D2, msgspec.json.encode(rich)]), min_size=1, max_size=3
+                )
+            )
+        )
+    )
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(data)))
-        data[at : at + draw(st.sampled_from([0, 0, 1, 5]))] = draw(st.sampled_from([b"", *MUTATIONS]))
+        data[at : at + draw(st.sampled_from([0, 0, 1, 5]))] = draw(
+            st.sampled_from([b"", *MUTATIONS])
+        )
     return bytes(data)
 
 
@@ -145,7 +224,13 @@ def test_mutated_lines_are_accepted_by_all_readers_or_by_none(tmp_path_factory, 
     assert_one_verdict(tmp_path_factory.getbasetemp(), data)
 
 
-values = st.recursive(st.none() | st.integers() | st.text(max_size=4), lambda item: st.lists(item, max_size=3) | st.dictionaries(st.text(max_size=3), item, max_size=3), max_leaves=8)
+values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda item: (
+        st.lists(item, max_size=3) | st.dictionaries(st.text(max_size=3), item, max_size=3)
+    ),
+    max_leaves=8,
+)
 
 
 @settings(max_examples=examples(200))

@@ -1,4 +1,6 @@
-"""A model is run in batches, at once or in processes, and a document that fails takes no other with it."""
+"""A model is run in batches, at once or in processes, and a document that fails takes no other with
+it.
+"""
 
 import os
 import threading
@@ -47,7 +49,13 @@ def test_no_more_is_asked_at_once_than_was_wished():
 
 
 def test_a_model_that_does_not_wait_is_not_asked_at_once():
-    with pytest.raises(InputError, match="rules: concurrency=4 is for a model that waits for an endpoint; jobs=4 runs this one in processes"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "rules: concurrency=4 is for a model that waits for an endpoint; jobs=4 runs this one"
+            " in processes"
+        ),
+    ):
         predict("rules", MANY, concurrency=4)
 
 
@@ -63,7 +71,9 @@ def test_what_is_in_flight_when_a_model_gives_up_comes_back_first():
         return map(empty, documents)
 
     with pytest.raises(ModelError, match="m: refused"):
-        found.extend(predicted(Model("m", answer, batch_size=1, waits=True), MANY, Way(concurrency=2)))
+        found.extend(
+            predicted(Model("m", answer, batch_size=1, waits=True), MANY, Way(concurrency=2))
+        )
 
     assert [document.id for document in found] == ["d0"]
 
@@ -103,13 +113,21 @@ def test_too_many_failures_end_a_run_and_name_one():
     def model(text):
         raise TimeoutError("too slow")
 
-    with pytest.raises(PartialRun, match=r"3 documents failed, more than max_failures=2, such as 'd2': TimeoutError: too slow; mend"):
+    with pytest.raises(
+        PartialRun,
+        match=(
+            r"3 documents failed, more than max_failures=2, such as 'd2': TimeoutError: too slow;"
+            r" mend"
+        ),
+    ):
         predict(model, MANY, max_failures=2)
 
 
 def test_several_processes_give_the_same_as_one():
     assert list(predict("rules", load_corpus(), jobs=2)) == list(predict("rules", load_corpus()))
-    assert list(predict(lambda text: [(0, 3, "PER")], MANY, jobs=2)) == list(predict(lambda text: [(0, 3, "PER")], MANY))
+    assert list(predict(lambda text: [(0, 3, "PER")], MANY, jobs=2)) == list(
+        predict(lambda text: [(0, 3, "PER")], MANY)
+    )
 
 
 def test_a_document_that_takes_its_process_down_is_one_failure():
@@ -120,7 +138,9 @@ def test_a_document_that_takes_its_process_down_is_one_failure():
 
     answers = predict(model, MANY, jobs=2)
 
-    assert {document.id: document.failure for document in answers if document.failure} == {"d7": "the model ended its process"}
+    assert {document.id: document.failure for document in answers if document.failure} == {
+        "d7": "the model ended its process"
+    }
     assert sum(len(document.entities or ()) for document in answers) == 39
 
 
@@ -131,7 +151,13 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
         with lock:
             return []
 
-    with pytest.raises(InputError, match=r"model: cannot be sent to another process \(.*\); name it, as in file.py:function, or leave out jobs="):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"model: cannot be sent to another process \(.*\); name it, as in file.py:function, or"
+            r" leave out jobs="
+        ),
+    ):
         predict(model, MANY, jobs=2)
 
 
@@ -142,7 +168,13 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
         ({"jobs": "two"}, 'jobs="two": a whole number from 1 on would do'),
         ({"concurrency": 2, "jobs": 2}, "concurrency=2 and jobs=2: give one of them"),
         ({"max_failures": -1}, "max_failures=-1: a whole number from 0 on would do"),
-        ({"retry_failed": True}, "retry_failed=True: there is no run folder whose failures could be asked for again; name it with run_dir="),
+        (
+            {"retry_failed": True},
+            (
+                "retry_failed=True: there is no run folder whose failures could be asked for again;"
+                " name it with run_dir="
+            ),
+        ),
     ],
 )
 def test_a_way_to_run_that_cannot_be_is_refused(wish, message):
@@ -153,7 +185,9 @@ def test_a_way_to_run_that_cannot_be_is_refused(wish, message):
 @pytest.mark.parametrize("extra", [-1, 1])
 def test_a_miscount_is_an_error(extra):
     def answer(documents):
-        return iter([empty(document) for document in [*documents, documents[0]][: len(documents) + extra]])
+        return iter(
+            [empty(document) for document in [*documents, documents[0]][: len(documents) + extra]]
+        )
 
     with pytest.raises(EvalkitError, match="m: .* answers to 40 documents"):
         predict(Model("m", answer, batch_size=64), MANY)
@@ -170,7 +204,13 @@ def test_secrets_of_the_environment_are_hidden_in_every_form(monkeypatch):
     monkeypatch.setenv("MY_TOKEN", "a secret/value")
     monkeypatch.setenv("SHORT_KEY", "abc")
 
-    assert hidden({"said": ["a secret/value", "a%20secret%2Fvalue", "YSBzZWNyZXQvdmFsdWU=", "abc"], "password": "x", "max_tokens": 7}) == {
+    assert hidden(
+        {
+            "said": ["a secret/value", "a%20secret%2Fvalue", "YSBzZWNyZXQvdmFsdWU=", "abc"],
+            "password": "x",
+            "max_tokens": 7,
+        }
+    ) == {
         "said": ["[hidden]", "[hidden]", "[hidden]", "abc"],
         "password": "[hidden]",
         "max_tokens": 7,

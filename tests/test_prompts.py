@@ -11,7 +11,10 @@ from evalkit.schema import AttributionTypes, EventType
 
 SCHEMA = Schema(
     labels={"PER": "Named people.", "ORG": ""},
-    events={"Attack": EventType("Somebody attacks.", {"Attacker": "Who does.", "Place": "Where."}), "Meet": EventType("", {"Place": "Where."})},
+    events={
+        "Attack": EventType("Somebody attacks.", {"Attacker": "Who does.", "Place": "Where."}),
+        "Meet": EventType("", {"Place": "Where."}),
+    },
     realis={"ACTUAL": "it happened"},
     attributions=AttributionTypes({"source": "Who says."}, {"belief": "thought"}),
 )
@@ -38,7 +41,11 @@ def test_the_task_is_what_the_schema_declares():
 def test_labels_stand_instead_of_those_of_the_schema_and_keep_their_meaning():
     task = task_of(SCHEMA, {"PER": "", "ALIEN": "From elsewhere."}, ["entities"])
 
-    assert (task.labels, task.layers, task.realis) == ({"PER": "Named people.", "ALIEN": "From elsewhere."}, ("entities",), {})
+    assert (task.labels, task.layers, task.realis) == (
+        {"PER": "Named people.", "ALIEN": "From elsewhere."},
+        ("entities",),
+        {},
+    )
 
 
 def test_labels_alone_are_enough():
@@ -46,7 +53,13 @@ def test_labels_alone_are_enough():
 
 
 def test_a_layer_that_is_not_declared_is_not_asked_for():
-    with pytest.raises(UnknownName, match="no layer 'event' in 'what the schema declares'; layers: entities, events, attributions; did you mean 'events'"):
+    with pytest.raises(
+        UnknownName,
+        match=(
+            "no layer 'event' in 'what the schema declares'; layers: entities, events,"
+            " attributions; did you mean 'events'"
+        ),
+    ):
         task_of(SCHEMA, None, ["event"])
 
 
@@ -57,8 +70,19 @@ def test_nothing_to_ask_for_is_said():
 
 def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
     schema = load_corpus().schema
-    names = [*schema.labels, *schema.events, *schema.realis, *schema.attributions.parts, *schema.attributions.types, *schema.declared("arguments")]
-    meanings = [*schema.labels.values(), *(event.definition for event in schema.events.values()), *schema.attributions.types.values()]
+    names = [
+        *schema.labels,
+        *schema.events,
+        *schema.realis,
+        *schema.attributions.parts,
+        *schema.attributions.types,
+        *schema.declared("arguments"),
+    ]
+    meanings = [
+        *schema.labels.values(),
+        *(event.definition for event in schema.events.values()),
+        *schema.attributions.types.values(),
+    ]
 
     prompt = prompt_of(task_of(schema)).before
 
@@ -79,10 +103,20 @@ def test_a_template_of_ones_own(tmp_path):
 
     prompt = prompt_of(Task({"PER": "people"}), template_at(tmp_path / "prompt.txt"))
 
-    assert prompt.of("Ada")[0]["content"] == 'Read Ada\nMark\nEntities ("entities"): every mention of these. Labels:\n- PER: people\n'
+    assert (
+        prompt.of("Ada")[0]["content"]
+        == 'Read Ada\nMark\nEntities ("entities"): every mention of these. Labels:\n- PER: people\n'
+    )
 
 
-@pytest.mark.parametrize(("template", "place"), [("{{task}}", "{{text}} stands in it 0 times"), ("{{task}} {{text}} {{text}}", "{{text}} stands in it 2 times"), ("{{text}}", "{{task}} stands in it 0 times")])
+@pytest.mark.parametrize(
+    ("template", "place"),
+    [
+        ("{{task}}", "{{text}} stands in it 0 times"),
+        ("{{task}} {{text}} {{text}}", "{{text}} stands in it 2 times"),
+        ("{{text}}", "{{task}} stands in it 0 times"),
+    ],
+)
 def test_a_template_has_each_place_once(template, place):
     with pytest.raises(InputError, match=f"mine.txt: {place}: once would do".replace("{", r"\{")):
         prompt_of(Task({"PER": ""}), template, "mine.txt")
@@ -91,8 +125,14 @@ def test_a_template_has_each_place_once(template, place):
 def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
     found = list(objects(answer_schema(task_of(SCHEMA))))
 
-    assert [each for each in found if each["additionalProperties"] is not False or each["required"] != list(each["properties"])] == []
-    assert len(found) == 9  # the answer; an entity; an event, its trigger, its arguments; an attribution and its parts
+    assert [
+        each
+        for each in found
+        if each["additionalProperties"] is not False or each["required"] != list(each["properties"])
+    ] == []
+    assert (
+        len(found) == 9
+    )  # the answer; an entity; an event, its trigger, its arguments; an attribution and its parts
 
 
 def test_the_schema_of_an_answer_names_what_may_be_answered():
@@ -103,18 +143,31 @@ def test_the_schema_of_an_answer_names_what_may_be_answered():
     assert (event["type"]["enum"], event["realis"]["enum"]) == (["Attack", "Meet"], ["ACTUAL"])
     assert event["arguments"]["items"]["properties"]["role"]["enum"] == ["Attacker", "Place"]
     attribution = answer["attributions"]["items"]["properties"]
-    assert (attribution["type"]["enum"], attribution["source"]["anyOf"][1]) == (["belief"], {"type": "null"})
+    assert (attribution["type"]["enum"], attribution["source"]["anyOf"][1]) == (
+        ["belief"],
+        {"type": "null"},
+    )
 
 
 def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
-    answer = answer_schema(Task(events={"Meet": EventType()}, attributions=AttributionTypes({"cue": ""})))["properties"]
+    answer = answer_schema(
+        Task(events={"Meet": EventType()}, attributions=AttributionTypes({"cue": ""}))
+    )["properties"]
 
-    assert [list(answer[layer]["items"]["properties"]) for layer in answer] == [["type", "trigger"], ["source", "cue", "content"]]
+    assert [list(answer[layer]["items"]["properties"]) for layer in answer] == [
+        ["type", "trigger"],
+        ["source", "cue", "content"],
+    ]
 
 
 def test_a_digest_changes_with_prompt_and_schema_alone():
     prompt, answer = prompt_of(Task({"PER": ""})), answer_schema(Task({"PER": ""}))
 
-    digests = {prompt.sha256(answer), prompt_of(Task({"PER": ""})).sha256(json.loads(json.dumps(answer))), prompt.sha256({}), prompt_of(Task({"ORG": ""})).sha256(answer)}
+    digests = {
+        prompt.sha256(answer),
+        prompt_of(Task({"PER": ""})).sha256(json.loads(json.dumps(answer))),
+        prompt.sha256({}),
+        prompt_of(Task({"ORG": ""})).sha256(answer),
+    }
 
     assert len(digests) == 3

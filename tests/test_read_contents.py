@@ -1,4 +1,6 @@
-"""A corpus of which nothing was read is not called valid, and what was read is said: documents, and annotations of each layer and label."""
+"""A corpus of which nothing was read is not called valid, and what was read is said: documents, and
+annotations of each layer and label.
+"""
 
 import json
 
@@ -22,18 +24,51 @@ RECORDS = {
     "bigbio": {"document_id": "d", "passages": [{"text": ["Ada"]}]},
     "": {"text": "Ada", "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 1}]}]},
 }
-NOTHING_READ = {  # a file of which nothing is read: the location, the content, and what the message names
+# A file of which nothing is read: the location, the content, and what the message names
+NOTHING_READ = {
     "an empty file": ("a.jsonl", "", "a.jsonl: no documents"),
     "an empty CoNLL file": ("conll:a.conll", "", "a.conll: no documents"),
-    "-DOCSTART- lines alone": ("a.conll", "-DOCSTART- -X- O\n\n-DOCSTART- -X- O\n\n", "a.conll: no text in any document"),
-    "word numbers as tokens": ("a.conll", "1\tAda\tB-PER\n2\tran\tO\n\n1\tBob\tB-PER\n", "column 0 holds word numbers .* such as .*token=1"),
-    "word numbers of CoNLL-U with ranges": ("a.conll", "1-2\tdu\t_\tO\n1\tde\t_\tO\n2\tle\t_\tO\n2.1\tx\t_\tO\n", "column 0 holds word numbers"),
-    "Prodigy's keys as doccano": ("doccano:a.jsonl", json.dumps(PRODIGY), "not a doccano file: .* the keys 'text' and 'spans'; read it as prodigy:a.jsonl"),
-    "doccano's keys as Prodigy": ("prodigy:a.jsonl", json.dumps(DOCCANO), "not a prodigy file: .*; read it as doccano:a.jsonl"),
-    "evalkit's keys as Prodigy": ("prodigy:a.jsonl", json.dumps(NATIVE), "read it as jsonl:a.jsonl"),
-    "keys of a format that is not read": ("doccano:a.jsonl", json.dumps(RECORDS[""]), "not a doccano file: .*convert it to a format that `evalkit formats` lists"),
-    "any object as a task of Label Studio": ("labelstudio:a.json", '{"source":"a.txt","params":{"k":1},"items":[]}', "no task of Label Studio: .* keys: source, params, items"),
-}  # fmt: skip
+    "-DOCSTART- lines alone": (
+        "a.conll",
+        "-DOCSTART- -X- O\n\n-DOCSTART- -X- O\n\n",
+        "a.conll: no text in any document",
+    ),
+    "word numbers as tokens": (
+        "a.conll",
+        "1\tAda\tB-PER\n2\tran\tO\n\n1\tBob\tB-PER\n",
+        "column 0 holds word numbers .* such as .*token=1",
+    ),
+    "word numbers of CoNLL-U with ranges": (
+        "a.conll",
+        "1-2\tdu\t_\tO\n1\tde\t_\tO\n2\tle\t_\tO\n2.1\tx\t_\tO\n",
+        "column 0 holds word numbers",
+    ),
+    "Prodigy's keys as doccano": (
+        "doccano:a.jsonl",
+        json.dumps(PRODIGY),
+        "not a doccano file: .* the keys 'text' and 'spans'; read it as prodigy:a.jsonl",
+    ),
+    "doccano's keys as Prodigy": (
+        "prodigy:a.jsonl",
+        json.dumps(DOCCANO),
+        "not a prodigy file: .*; read it as doccano:a.jsonl",
+    ),
+    "evalkit's keys as Prodigy": (
+        "prodigy:a.jsonl",
+        json.dumps(NATIVE),
+        "read it as jsonl:a.jsonl",
+    ),
+    "keys of a format that is not read": (
+        "doccano:a.jsonl",
+        json.dumps(RECORDS[""]),
+        "not a doccano file: .*convert it to a format that `evalkit formats` lists",
+    ),
+    "any object as a task of Label Studio": (
+        "labelstudio:a.json",
+        '{"source":"a.txt","params":{"k":1},"items":[]}',
+        "no task of Label Studio: .* keys: source, params, items",
+    ),
+}
 
 
 def evalkit(*arguments, **options):
@@ -45,7 +80,11 @@ def test_what_nothing_is_read_of_is_refused_by_every_command(tmp_path, name):
     location, content, message = NOTHING_READ[name]
     (tmp_path / location.rpartition(":")[2]).write_text(content)
 
-    for command in (["validate", location], ["convert", location, "out.jsonl"], ["score", location, location]):
+    for command in (
+        ["validate", location],
+        ["convert", location, "out.jsonl"],
+        ["score", location, location],
+    ):
         done = evalkit(*command, cwd=tmp_path)
         assert (done.returncode, done.stdout, "bug" in done.stderr) == (2, "", False)
         if not (command[0] == "score" and message.endswith("no documents")):
@@ -58,18 +97,27 @@ def test_a_folder_of_a_bionlp_shared_task_is_refused(tmp_path):
     for suffix, content in ((".txt", "Ada ran."), (".a1", "T1\tPER 0 3\tAda\n"), (".a2", "")):
         (tmp_path / f"d1{suffix}").write_text(content)
 
-    with pytest.raises(InputError, match=r"\.a1 and \.a2 files .*join NAME\.a1 and NAME\.a2 into NAME\.ann"):
+    with pytest.raises(
+        InputError, match=r"\.a1 and \.a2 files .*join NAME\.a1 and NAME\.a2 into NAME\.ann"
+    ):
         load_corpus(f"brat:{tmp_path}")
 
 
 @pytest.mark.parametrize("format", RECORDS)
 def test_formats_are_recognized_by_their_first_record(tmp_path, format):
-    for content in (json.dumps(RECORDS[format]) + "\n" + json.dumps(RECORDS[format]), json.dumps([RECORDS[format]], indent=1), json.dumps(RECORDS[format], indent=1)):
+    for content in (
+        json.dumps(RECORDS[format]) + "\n" + json.dumps(RECORDS[format]),
+        json.dumps([RECORDS[format]], indent=1),
+        json.dumps(RECORDS[format], indent=1),
+    ):
         (tmp_path / "a").write_text(content)
         assert recognize(tmp_path / "a")[0] == format
 
 
-@pytest.mark.parametrize("content", ["", "1", "[]", "{}", '{"text": "Ada"}', "Ada B-PER", '{"text": 1, "spans": 2}', "{", "\udcff"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "1", "[]", "{}", '{"text": "Ada"}', "Ada B-PER", '{"text": 1, "spans": 2}', "{", "\udcff"],
+)
 def test_other_content_is_not_recognized(tmp_path, content):
     (tmp_path / "a").write_bytes(content.encode("utf-8", "surrogateescape"))
 
@@ -87,34 +135,82 @@ def test_a_corpus_without_annotations_is_valid_with_a_warning(tmp_path):
 
     done = evalkit("validate", tmp_path / "a.jsonl")
 
-    assert (done.returncode, done.stderr) == (0, f"{tmp_path}/a.jsonl: warning: no annotations were read in any of 1 document\n")
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"{tmp_path}/a.jsonl: warning: no annotations were read in any of 1 document\n",
+    )
 
 
 def test_validate_and_convert_say_what_was_read(tmp_path):
-    Corpus([Document("d1", "Ada met Bob.", [Entity("PER", 0, 3), Entity("PER", 8, 11), Entity("A", 0, 11)])]).save(tmp_path / "a.jsonl")
+    Corpus(
+        [
+            Document(
+                "d1",
+                "Ada met Bob.",
+                [Entity("PER", 0, 3), Entity("PER", 8, 11), Entity("A", 0, 11)],
+            )
+        ]
+    ).save(tmp_path / "a.jsonl")
 
-    assert evalkit("validate", tmp_path / "a.jsonl").stdout.splitlines()[1:] == ["  entities: PER 2, A 1"]
-    assert evalkit("convert", tmp_path / "a.jsonl", tmp_path / "b.jsonl").stdout == f"{tmp_path}/b.jsonl: 1 document (read: 3 entities)\n"
+    assert evalkit("validate", tmp_path / "a.jsonl").stdout.splitlines()[1:] == [
+        "  entities: PER 2, A 1"
+    ]
+    assert (
+        evalkit("convert", tmp_path / "a.jsonl", tmp_path / "b.jsonl").stdout
+        == f"{tmp_path}/b.jsonl: 1 document (read: 3 entities)\n"
+    )
 
 
-EDGES = {"Ada": 0, " Ada": 1, "Ada ": 1, "Ada,": 1, "\tAda": 1, "U.S.": 0, '"Ada"': 0, "(AI)": 0, "Ada\u00a0": 1, "💩 ": 1, "💩": 0}
+EDGES = {
+    "Ada": 0,
+    " Ada": 1,
+    "Ada ": 1,
+    "Ada,": 1,
+    "\tAda": 1,
+    "U.S.": 0,
+    '"Ada"': 0,
+    "(AI)": 0,
+    "Ada\u00a0": 1,
+    "💩 ": 1,
+    "💩": 0,
+}
 
 
 @pytest.mark.parametrize("surface", EDGES)
 def test_entities_with_white_space_or_punctuation_at_an_edge_are_counted(surface):
     edges = SpanEdges()
-    edges.take([Document("d0", "💩 x", [Entity("X", 0, 1)]), Document("d1", f"💩{surface}.", [Entity("X", 1, 1 + len(surface))])])
+    edges.take(
+        [
+            Document("d0", "💩 x", [Entity("X", 0, 1)]),
+            Document("d1", f"💩{surface}.", [Entity("X", 1, 1 + len(surface))]),
+        ]
+    )
 
     assert (edges.entities, edges.with_edges) == (2, EDGES[surface])
     assert edges.example == (("d1", 1, 1 + len(surface)) if EDGES[surface] else None)
 
 
 def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
-    gold = Corpus([Document(f"d{n}", "Ada met Bob.", [Entity("PER", 0, 4), Entity("PER", 8, 11)]) for n in range(70)], "gold")
-    said = Corpus([Document(f"d{n}", "Ada met Bob.", [Entity("PER", 0, 3), Entity("PER", 8, 11)]) for n in range(70)], "said")
+    gold = Corpus(
+        [
+            Document(f"d{n}", "Ada met Bob.", [Entity("PER", 0, 4), Entity("PER", 8, 11)])
+            for n in range(70)
+        ],
+        "gold",
+    )
+    said = Corpus(
+        [
+            Document(f"d{n}", "Ada met Bob.", [Entity("PER", 0, 3), Entity("PER", 8, 11)])
+            for n in range(70)
+        ],
+        "said",
+    )
     gold.save(tmp_path / "gold.jsonl")
     said.save(tmp_path / "said.jsonl")
-    message = "gold: 70 of 140 entities begin or end with white space or punctuation, such as 0–4 of document 'd0'"
+    message = (
+        "gold: 70 of 140 entities begin or end with white space or punctuation, such as 0–4 of"
+        " document 'd0'"
+    )
 
     for sides in ((gold, said), (tmp_path / "gold.jsonl", tmp_path / "said.jsonl")):
         scores = score(*sides, "entities/strict", boot=0)
@@ -127,5 +223,8 @@ def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
         assert message in str(scores)
     done = evalkit("validate", tmp_path / "gold.jsonl")
     assert (done.returncode, "such as 'Ada ' 0–4 of document 'd0'" in done.stderr) == (0, True)
-    parts = [score(gold[:30], said[:30], "entities/strict", boot=0), score(gold[30:], said[30:], "entities/strict", boot=0)]
+    parts = [
+        score(gold[:30], said[:30], "entities/strict", boot=0),
+        score(gold[30:], said[30:], "entities/strict", boot=0),
+    ]
     assert message in Scores.merge(parts).warnings

@@ -19,12 +19,34 @@ from evalkit.curves import curves
 from evalkit.errors import UnknownName, escape_controls, escape_controls_in_json
 from evalkit.render import RENDERERS, Report, Table, csv_cell, dump_yaml
 
-HOSTILE = ["=1+1", "@SUM(A1)", "-3", "a|b", "[/red]", "[link=x]y", ":smile:", "a\x1b[2Jb", "\u202eabc", "a\nb", "<b>", "`x`", "*x*", "_y_", "O", "B-PER", "0", " ", "PER "]
+HOSTILE = [
+    "=1+1",
+    "@SUM(A1)",
+    "-3",
+    "a|b",
+    "[/red]",
+    "[link=x]y",
+    ":smile:",
+    "a\x1b[2Jb",
+    "\u202eabc",
+    "a\nb",
+    "<b>",
+    "`x`",
+    "*x*",
+    "_y_",
+    "O",
+    "B-PER",
+    "0",
+    " ",
+    "PER ",
+]
 
 
 @pytest.fixture
 def scores():
-    gold = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(HOSTILE)])])
+    gold = Corpus(
+        [Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(HOSTILE)])]
+    )
     return score(gold, gold, ["ner"])
 
 
@@ -55,13 +77,17 @@ def test_csv_runs_no_formula(scores):
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(scores):
-    with pytest.raises(ValueError, match="no format 'text'; formats: json, table, markdown, latex, csv, html"):
+    with pytest.raises(
+        ValueError, match="no format 'text'; formats: json, table, markdown, latex, csv, html"
+    ):
         scores.render("text")
 
 
 def test_latex_escapes_what_would_be_a_command():
     hostile = ["a\\input{x}", "50%", "a&b", "$x$", "#1", "a_b", "{", "~^"]
-    corpus = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(hostile)])])
+    corpus = Corpus(
+        [Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(hostile)])]
+    )
 
     told = score(corpus, corpus, ["ner"]).to_latex()
 
@@ -86,7 +112,14 @@ def test_html_shows_labels_and_runs_none(scores):
 def test_a_narrow_terminal_gets_fewer_columns_and_is_told(scores):
     told = scores.render("table", width=70)
 
-    assert max(len(line) for line in told.splitlines() if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))) <= 70
+    assert (
+        max(
+            len(line)
+            for line in told.splitlines()
+            if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))
+        )
+        <= 70
+    )
     assert "left out, for want of room: TP, FP, FN" in told
     assert "left out" not in str(scores)
 
@@ -117,12 +150,22 @@ def test_rows_of_many_labels_take_linear_time():
 def test_an_unknown_label_is_answered_with_some_of_many():
     spans = [[(0, 2, f"L{n}")] for n in range(1000)]
 
-    with pytest.raises(UnknownName, match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more"):
+    with pytest.raises(
+        UnknownName, match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more"
+    ):
         score_spans(spans, spans, boot=0)["ner"]["x"]
 
 
 def test_latex_cells_begin_no_optional_argument():
-    corpus = Corpus([Document("d", "x" * 40, [Entity(label, n, n + 1) for n, label in enumerate(["A", "[PER]", "*x"])])])
+    corpus = Corpus(
+        [
+            Document(
+                "d",
+                "x" * 40,
+                [Entity(label, n, n + 1) for n, label in enumerate(["A", "[PER]", "*x"])],
+            )
+        ]
+    )
 
     told = score(corpus, corpus, ["ner"]).to_latex()
 
@@ -136,19 +179,41 @@ def test_what_is_no_terminal_is_wide_enough_for_every_column(scores):
     assert "left out" not in str(score(long, long, ["ner"]))
 
 
-CONTROLS = "\x00\x07\x1b\r\n\t\x0b\x0c\x7f\x85\x9b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u200b"
+CONTROLS = "\x00\x07\x1b\r\n\t\x0b\x0c\x7f\x85\x9b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u200b"  # noqa: E501
 SIGNS = "=+-@＝＋－＠|`\\$<>&%#_~^*[](){}'\",;:!/ \u00a0\u3000aZ0é中"
-names = st.text(alphabet=CONTROLS + SIGNS, max_size=12) | st.sampled_from(["<script>alert(1)</script>", "</td></tr></table>", "\\end{tabular}", "]]>", "```", "-->", "\r=1+1", "\n=1", " \u00a0=1"])
+names = st.text(alphabet=CONTROLS + SIGNS, max_size=12) | st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "</td></tr></table>",
+        "\\end{tabular}",
+        "]]>",
+        "```",
+        "-->",
+        "\r=1+1",
+        "\n=1",
+        " \u00a0=1",
+    ]
+)
 
 
 def controls(text, keep="\n"):
-    return [c for c in text if c not in keep and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    return [
+        c
+        for c in text
+        if c not in keep and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    ]
 
 
 def report_of(cells):
     """A report whose every text is hostile."""
     a, b, c, d = cells
-    table = Table(title=a, columns=("name", b), rows=((c, "1"), (d, "2")), notes=(b,), best=frozenset({(0, 0)}))
+    table = Table(
+        title=a,
+        columns=("name", b),
+        rows=((c, "1"), (d, "2")),
+        notes=(b,),
+        best=frozenset({(0, 0)}),
+    )
     return Report((a,), (table,), (d,), tuple({"label": cell, "f1": -0.5} for cell in cells))
 
 
@@ -181,10 +246,14 @@ def test_no_text_breaks_out_of_its_cell(cells):
     assert [unescaped(line, "|") for line in rows] == [3] * 3
     latex = RENDERERS["latex"](report, None).splitlines()
     assert [unescaped(line, "&") for line in latex if line.endswith(r" \\")] == [1] * 3
-    assert [unescaped(line, "$") % 2 for line in latex if not line.startswith("%")] == [0 for line in latex if not line.startswith("%")]
+    assert [unescaped(line, "$") % 2 for line in latex if not line.startswith("%")] == [
+        0 for line in latex if not line.startswith("%")
+    ]
     assert sum(line == r"\end{tabular}" for line in latex) == 1
     assert Tags(RENDERERS["html"](report, None)).seen == Tags(RENDERERS["html"](plain, None)).seen
-    card = CardTable("", ("A", "B"), ((escaped(cells[0]), escaped(cells[1])),)).markdown.splitlines()
+    card = CardTable(
+        "", ("A", "B"), ((escaped(cells[0]), escaped(cells[1])),)
+    ).markdown.splitlines()
     assert [unescaped(line, "|") for line in card] == [3] * 3
 
 
@@ -214,16 +283,33 @@ def test_csv_comes_back_from_a_reader_and_holds_no_formula(cells):
         assert not label.strip().startswith(tuple("=+-@＝＋－＠"))
     # Under another separator no part of a text begins a cell of its own.
     for other in (";", "\t", "|"):
-        assert [len(line) for line in csv.reader(io.StringIO("\n".join(map(csv_cell, cells)), newline=""), delimiter=other) if line] == [1] * sum(c != "" for c in cells)
+        assert [
+            len(line)
+            for line in csv.reader(
+                io.StringIO("\n".join(map(csv_cell, cells)), newline=""), delimiter=other
+            )
+            if line
+        ] == [1] * sum(c != "" for c in cells)
 
 
-HOSTILE_NAMES = ["a\x1b[2Jb", "\u202eabc", "a\x9bb", "a\u2066b", "a\nb", "</title><script>", "\u200fx"]
+HOSTILE_NAMES = [
+    "a\x1b[2Jb",
+    "\u202eabc",
+    "a\x9bb",
+    "a\u2066b",
+    "a\nb",
+    "</title><script>",
+    "\u200fx",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 @pytest.mark.parametrize("form", ["json", *RENDERERS])
 def test_names_of_models_and_corpora_do_not_reach_any_output_raw(name, form):
-    gold = Corpus([Document(f"{name}-{n}", "Ada", [Entity(name, 0, 3, score=0.5)]) for n in range(2)], name=f"gold {name}")
+    gold = Corpus(
+        [Document(f"{name}-{n}", "Ada", [Entity(name, 0, 3, score=0.5)]) for n in range(2)],
+        name=f"gold {name}",
+    )
     predicted = Corpus(list(gold), name=f"model {name}")
     scores = score(gold, predicted, boot=0)
     found = compare(scores, score(gold, Corpus(list(gold), name=f"other {name}"), boot=0))

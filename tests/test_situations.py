@@ -18,4 +18,7 @@ def test_each_scheme_gives_the_outcome_in_the_table(situation, scheme):
 def test_the_readme_shows_this_table():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
-    assert re.search(r"<!-- situations -->\n(.*?)<!-- /situations -->", readme, re.DOTALL)[1] == table()
+    assert (
+        re.search(r"<!-- situations -->\n(.*?)<!-- /situations -->", readme, re.DOTALL)[1]
+        == table()
+    )

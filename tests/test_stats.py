@@ -1,4 +1,6 @@
-"""The draws are the documented ones, and the intervals and p-values are what their definitions say: plain loops and scipy are the rulers."""
+"""The draws are the documented ones, and the intervals and p-values are what their definitions say:
+plain loops and scipy are the rulers.
+"""
 
 import itertools
 import math
@@ -22,7 +24,11 @@ def keys(n, document="d"):
 def test_a_key_is_that_of_the_document_and_the_sentence():
     found = stats.unit_keys(["a", "a", "ü"], [None, 3, 0])
 
-    assert found.tolist() == [certainty.key("a", None), certainty.key("a", 3), certainty.key("ü", 0)]
+    assert found.tolist() == [
+        certainty.key("a", None),
+        certainty.key("a", 3),
+        certainty.key("ü", 0),
+    ]
 
 
 def test_weights_are_those_of_plain_whole_numbers():
@@ -30,7 +36,9 @@ def test_weights_are_those_of_plain_whole_numbers():
 
     found = stats.poisson_weights(units, SEED, 0, 501)
 
-    assert found.tolist() == [[certainty.weight(int(unit), SEED, replicate) for unit in units] for replicate in range(501)]
+    assert found.tolist() == [
+        [certainty.weight(int(unit), SEED, replicate) for unit in units] for replicate in range(501)
+    ]
 
 
 def test_the_first_weights_never_change():
@@ -42,7 +50,9 @@ GOLDEN_WEIGHTS = [[1, 1, 2, 0, 1, 0], [0, 0, 5, 1, 0, 2], [1, 1, 2, 2, 1, 0], [0
 
 
 def test_thresholds_are_those_of_the_poisson_distribution():
-    shares = list(itertools.accumulate(math.exp(-1) / math.factorial(k) for k in range(len(stats.THRESHOLDS))))
+    shares = list(
+        itertools.accumulate(math.exp(-1) / math.factorial(k) for k in range(len(stats.THRESHOLDS)))
+    )
 
     assert list(stats.THRESHOLDS) == [math.floor(2**32 * share) for share in shares]
 
@@ -50,7 +60,9 @@ def test_thresholds_are_those_of_the_poisson_distribution():
 def test_weights_beside_a_threshold_are_told_apart():
     near = np.array([bound + d for bound in stats.THRESHOLDS for d in (-1, 0)], np.uint32)
 
-    assert stats._poisson(near).tolist() == [k + d for k in range(len(stats.THRESHOLDS)) for d in (0, 1)]
+    assert stats._poisson(near).tolist() == [
+        k + d for k in range(len(stats.THRESHOLDS)) for d in (0, 1)
+    ]
 
 
 def test_weights_have_the_mean_the_variance_and_the_shares_of_poisson():
@@ -58,7 +70,9 @@ def test_weights_have_the_mean_the_variance_and_the_shares_of_poisson():
 
     observed = [(found == k).sum() for k in range(6)]
     expected = [found.size * math.exp(-1) / math.factorial(k) for k in range(6)]
-    assert sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True)) < 22.5  # χ²(6), p = .001
+    assert (
+        sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True)) < 22.5
+    )  # χ²(6), p = .001
 
 
 @pytest.mark.parametrize("largest", [3, 2_000_000])
@@ -75,7 +89,10 @@ def test_resampled_totals_do_not_depend_on_the_order_of_units_or_on_how_many_rep
     draw = np.random.default_rng(2)
     counts, units, order = draw.integers(0, 9, (900, 4)), keys(900), draw.permutation(900)
 
-    assert (stats.resampled(counts, units, 100, SEED) == stats.resampled(counts[order], units[order], 200, SEED)[:100]).all()
+    assert (
+        stats.resampled(counts, units, 100, SEED)
+        == stats.resampled(counts[order], units[order], 200, SEED)[:100]
+    ).all()
 
 
 def test_shards_add_up():
@@ -84,7 +101,11 @@ def test_shards_add_up():
 
     whole = stats.resampled(counts, units, 50, SEED)
 
-    assert (whole == stats.resampled(counts[:37], units[:37], 50, SEED) + stats.resampled(counts[37:], units[37:], 50, SEED)).all()
+    assert (
+        whole
+        == stats.resampled(counts[:37], units[:37], 50, SEED)
+        + stats.resampled(counts[37:], units[37:], 50, SEED)
+    ).all()
 
 
 def test_no_units_give_totals_of_nothing():
@@ -103,7 +124,9 @@ def test_the_percentile_interval_takes_the_kth_from_both_ends(level, n):
 
 @pytest.mark.parametrize(("n", "level"), [(19, 0.99), (199, 0.999), (1, 0.5)])
 def test_too_few_replicates_for_a_level_give_no_interval(n, level):
-    assert stats.percentile(np.random.default_rng(n).random(n), level) == stats.Interval(None, None, "too few replicates for this level")
+    assert stats.percentile(np.random.default_rng(n).random(n), level) == stats.Interval(
+        None, None, "too few replicates for this level"
+    )
 
 
 def test_replicates_that_are_undefined_are_left_out_up_to_a_twentieth():
@@ -138,17 +161,29 @@ def test_the_bca_interval_of_a_mean_is_near_scipys():
 
     low, high, _ = stats.bca(values, data.mean(), left_out, 0.95)
 
-    theirs = scipy.stats.bootstrap((data,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1)).confidence_interval
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.03)  # scipy 1.17: 0.738 to 1.236
+    theirs = scipy.stats.bootstrap(
+        (data,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert (low, high) == pytest.approx(
+        (theirs.low, theirs.high), abs=0.03
+    )  # scipy 1.17: 0.738 to 1.236
 
 
 def test_a_value_at_the_edge_of_all_replicates_has_no_bca_interval():
-    assert stats.bca(np.arange(1.0, 100), 0.0, np.zeros(3), 0.95).why_not == "all replicates lie on one side"
+    assert (
+        stats.bca(np.arange(1.0, 100), 0.0, np.zeros(3), 0.95).why_not
+        == "all replicates lie on one side"
+    )
 
 
-@pytest.mark.parametrize(("part", "whole", "low", "high"), [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (15, 148, 0.0624, 0.1605)])
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (15, 148, 0.0624, 0.1605)],
+)
 def test_wilson_intervals_are_those_of_the_literature(part, whole, low, high):
-    """15 of 148: Newcombe 1998, table I, method 3; 0 and 10 of 10: scipy 1.17, binomtest(…).proportion_ci(method="wilson")."""
+    """15 of 148: Newcombe 1998, table I, method 3; 0 and 10 of 10: scipy 1.17,
+    binomtest(…).proportion_ci(method="wilson").
+    """
     found = stats.wilson(part, whole, 0.95)
 
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
@@ -159,7 +194,13 @@ def test_wilson_intervals_are_those_of_the_literature(part, whole, low, high):
 def two_systems(n, seed):
     draw = np.random.default_rng(seed)
     gold = draw.integers(1, 6, n)
-    sides = [np.stack([gold, said := draw.integers(1, 6, n), np.minimum(gold, said) - (draw.random(n) < 0.4)], axis=1) for _ in range(2)]
+    sides = [
+        np.stack(
+            [gold, said := draw.integers(1, 6, n), np.minimum(gold, said) - (draw.random(n) < 0.4)],
+            axis=1,
+        )
+        for _ in range(2)
+    ]
     return sides[0], sides[1]
 
 
@@ -176,11 +217,16 @@ def test_exact_p_values_are_scipys(seed):
 
     both = np.concatenate([a, b])
     theirs = permutation_test(
-        (np.arange(9), np.arange(9) + 9), lambda x, y, axis: f1(both[x].sum(axis=-2)) - f1(both[y].sum(axis=-2)),
-        permutation_type="samples", vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (np.arange(9), np.arange(9) + 9),
+        lambda x, y, axis: f1(both[x].sum(axis=-2)) - f1(both[y].sum(axis=-2)),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     assert exact
-    assert stats.randomisation_p(f1(one) - f1(two), observed, exact=True) == pytest.approx(theirs.pvalue, abs=1e-12)
+    assert stats.randomisation_p(f1(one) - f1(two), observed, exact=True) == pytest.approx(
+        theirs.pvalue, abs=1e-12
+    )
 
 
 def test_random_trades_are_those_of_plain_whole_numbers():
@@ -189,7 +235,10 @@ def test_random_trades_are_those_of_plain_whole_numbers():
 
     one, two, exact = stats.trades(a, b, units, 130, SEED)
 
-    expected = [sum(b[n] if certainty.traded(int(units[n]), SEED, r) else a[n] for n in range(40)).tolist() for r in range(130)]
+    expected = [
+        sum(b[n] if certainty.traded(int(units[n]), SEED, r) else a[n] for n in range(40)).tolist()
+        for r in range(130)
+    ]
     assert not exact
     assert one.tolist() == expected
     assert (one + two == (a + b).sum(axis=0)).all()
@@ -204,9 +253,13 @@ def test_random_p_values_lie_near_scipys():
 
     both = np.concatenate([a, b])
     theirs = permutation_test(
-        (np.arange(60), np.arange(60) + 60), lambda x, y, axis: f1(both[x].sum(axis=-2)) - f1(both[y].sum(axis=-2)),
-        permutation_type="samples", vectorized=True, n_resamples=10_000, rng=np.random.default_rng(1),
-    ).pvalue  # fmt: skip
+        (np.arange(60), np.arange(60) + 60),
+        lambda x, y, axis: f1(both[x].sum(axis=-2)) - f1(both[y].sum(axis=-2)),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=10_000,
+        rng=np.random.default_rng(1),
+    ).pvalue
     assert p == pytest.approx(theirs, abs=4 * math.sqrt(2 * theirs * (1 - theirs) / 10_000))
 
 
@@ -242,7 +295,16 @@ def test_holm_is_that_of_plain_steps():
         values = [draw.choice([0.001, 0.01, 0.02, 0.5, 1.0]) for _ in range(draw.randint(1, 6))]
         ordered = sorted(values)
 
-        expected = [min(1.0, max(ordered[j] * (len(ordered) - j) for j in range(ordered.index(value) + ordered.count(value)))) for value in values]
+        expected = [
+            min(
+                1.0,
+                max(
+                    ordered[j] * (len(ordered) - j)
+                    for j in range(ordered.index(value) + ordered.count(value))
+                ),
+            )
+            for value in values
+        ]
 
         assert stats.holm(values) == pytest.approx(expected)
 

@@ -37,4 +37,12 @@ def test_a_token_is_a_run_without_edge_punctuation(text, expected):
 def test_a_position_belongs_to_the_last_sentence_that_starts_before_it():
     starts = [3, 10, 20]
 
-    assert [unit_at(starts, position) for position in (0, 3, 9, 10, 19, 20, 99)] == [0, 0, 0, 1, 1, 2, 2]
+    assert [unit_at(starts, position) for position in (0, 3, 9, 10, 19, 20, 99)] == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]

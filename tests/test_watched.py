@@ -1,6 +1,8 @@
-"""What the other tests let pass when the matching and counting is changed by a word: each test here notices such a change.
+"""What the other tests let pass when the matching and counting is changed by a word: each test here
+notices such a change.
 
-They were written against mutants of match.py, columns.py, chunk.py, counting.py and bare.py; the numbers follow from the definitions.
+They were written against mutants of match.py, columns.py, chunk.py, counting.py and bare.py; the
+numbers follow from the definitions.
 """
 
 from dataclasses import replace
@@ -10,7 +12,22 @@ import numpy as np
 import pytest
 from marked import corpus, marked
 
-from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, InputError, Schema, Span, Unplaced, Zone, score, score_spans, score_tags
+from evalkit import (
+    Argument,
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    Schema,
+    Span,
+    Unplaced,
+    Zone,
+    score,
+    score_spans,
+    score_tags,
+)
 from evalkit.bare import SpanLabels, _block
 from evalkit.chunk import Chunk, Codes, Stub, entities_of
 from evalkit.columns import Coding, Columns, Rows, pack
@@ -30,7 +47,9 @@ def broken(label, *ranges):
 
 
 def entities(*items, id="d"):
-    return Corpus([Document(id, TEXT, [Entity(*item) if isinstance(item, tuple) else item for item in items])])
+    return Corpus(
+        [Document(id, TEXT, [Entity(*item) if isinstance(item, tuple) else item for item in items])]
+    )
 
 
 def attributions(*items, id="d"):
@@ -44,7 +63,11 @@ def attributed(cue, content, source=None):
 def matched(gold, said, metric):
     """(start, end) of either side of each pair with credit or MUC's incorrect, and its kind."""
     found = score(gold, said, metric).pairs(metric)
-    return [(pair.kind, pair.gold[1:3], pair.predicted[1:3]) for pair in found if pair.gold and pair.predicted]
+    return [
+        (pair.kind, pair.gold[1:3], pair.predicted[1:3])
+        for pair in found
+        if pair.gold and pair.predicted
+    ]
 
 
 def columns(*rows):
@@ -61,18 +84,28 @@ def test_what_is_no_list_of_sequences_is_refused(side):
         score_tags(side, [])
     with pytest.raises(InputError, match=r": a list of sequences would do, one for each document$"):
         score_tags([], side)
-    with pytest.raises(InputError, match=r": a list of lists of spans would do, one for each document$"):
+    with pytest.raises(
+        InputError, match=r": a list of lists of spans would do, one for each document$"
+    ):
         score_spans(side, [])
 
 
 def test_spans_end_before_the_last_number_that_can_be_reckoned_with():
     assert score_spans([[(0, FAR, "A")]], [[(0, FAR, "A")]])["ner"].micro.tp == 1
-    with pytest.raises(InputError, match=r"^gold, document 0: \(0, 4611686018427387904, 'A'\) is no span: \(start, end, label\) with 0 <= start < end < 2\*\*62 would do$"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"^gold, document 0: \(0, 4611686018427387904, 'A'\) is no span: \(start, end, label\)"
+            r" with 0 <= start < end < 2\*\*62 would do$"
+        ),
+    ):
         score_spans([[(0, FAR + 1, "A")]], [[]])
 
 
 def test_the_counts_of_muc_are_made_when_they_are_asked_for():
-    scores = score_spans([[(0, 3, "A"), (5, 9, "B")]], [[(0, 2, "A"), (5, 9, "B"), (5, 9, "C")]])["ner"]
+    scores = score_spans([[(0, 3, "A"), (5, 9, "B")]], [[(0, 2, "A"), (5, 9, "B"), (5, 9, "C")]])[
+        "ner"
+    ]
 
     assert scores.counts.muc is False
     assert scores.counts.values[-2:].tolist() == [[0, 0, 0], [0, 0, 0]]
@@ -119,7 +152,18 @@ def test_each_of_many_documents_keeps_its_own_counts():
 
 
 def test_characters_far_apart_under_several_labels_are_each_counted_once():
-    spans = [(start, end, label) for label in "ABC" for start, end in [(0, 20), (5, 15), (18, 30), (40, 44), (FAR - 10, FAR - 1), (FAR - 6, FAR - 1)]]
+    spans = [
+        (start, end, label)
+        for label in "ABC"
+        for start, end in [
+            (0, 20),
+            (5, 15),
+            (18, 30),
+            (40, 44),
+            (FAR - 10, FAR - 1),
+            (FAR - 6, FAR - 1),
+        ]
+    ]
 
     micro = score_spans([spans], [spans], "entities/characters")["entities/characters"].micro
 
@@ -129,7 +173,9 @@ def test_characters_far_apart_under_several_labels_are_each_counted_once():
 def test_labels_stay_apart_where_their_numbers_no_longer_fit():
     gold = [[(0, FAR, "A"), (2, FAR, "B"), (3, FAR, "C"), (4, FAR, "D")]]
 
-    micro = score_spans(gold, [[(0, FAR, "E"), (1, FAR, "E")]], "entities/type")["entities/type"].micro
+    micro = score_spans(gold, [[(0, FAR, "E"), (1, FAR, "E")]], "entities/type")[
+        "entities/type"
+    ].micro
 
     assert (micro.tp, micro.gold, micro.predicted) == (0, 4, 2)
 
@@ -147,21 +193,30 @@ def test_what_is_far_along_under_one_label_does_not_reach_into_the_next():
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_neighbour_that_only_touches_is_no_answer(order):
-    after = matched(entities(("A", 0, 5)), entities(*[("A", 4, 8), ("A", 5, 7)][::order]), "entities/type")
-    before = matched(entities(("A", 5, 9)), entities(*[("A", 3, 6), ("A", 2, 5)][::order]), "entities/type")
+    after = matched(
+        entities(("A", 0, 5)), entities(*[("A", 4, 8), ("A", 5, 7)][::order]), "entities/type"
+    )
+    before = matched(
+        entities(("A", 5, 9)), entities(*[("A", 3, 6), ("A", 2, 5)][::order]), "entities/type"
+    )
 
     assert after == [("correct", (0, 5), (4, 8))]
     assert before == [("correct", (5, 9), (3, 6))]
 
 
 def test_a_neighbour_that_only_touches_is_no_answer_among_many():
-    found = matched(entities(("A", 0, 5), ("A", 6, 9)), entities(("A", 5, 7), ("A", 4, 8)), "entities/type")
+    found = matched(
+        entities(("A", 0, 5), ("A", 6, 9)), entities(("A", 5, 7), ("A", 4, 8)), "entities/type"
+    )
 
     assert found == [("correct", (0, 5), (4, 8)), ("correct", (6, 9), (5, 7))]
 
 
 def test_the_answer_that_ends_first_is_taken_though_other_spans_are_discontinuous():
-    gold, said = entities(("A", 0, 10), broken("A", (40, 41), (43, 44))), entities(("A", 1, 9), ("A", 2, 4))
+    gold, said = (
+        entities(("A", 0, 10), broken("A", (40, 41), (43, 44))),
+        entities(("A", 1, 9), ("A", 2, 4)),
+    )
 
     found = matched(gold, said, "entities/partial")
 
@@ -178,15 +233,21 @@ def test_of_discontinuous_spans_that_are_equal_the_first_label_by_name_answers(l
 
 
 def test_fragments_that_only_touch_do_not_overlap():
-    gold = entities(broken("A", (0, 1), (30, 31)), broken("A", (4, 6), (20, 22)), broken("A", (6, 7), (24, 25)))
+    gold = entities(
+        broken("A", (0, 1), (30, 31)), broken("A", (4, 6), (20, 22)), broken("A", (6, 7), (24, 25))
+    )
 
-    micro = score(gold, entities(("A", 0, 8), ("A", 2, 4)), "entities/partial")["entities/partial"].micro
+    micro = score(gold, entities(("A", 0, 8), ("A", 2, 4)), "entities/partial")[
+        "entities/partial"
+    ].micro
 
     assert (micro.tp, micro.gold, micro.predicted) == (0.5, 3, 2)
 
 
 def test_what_a_scheme_leaves_over_is_matched_only_where_that_is_asked_for():
-    matching = Matching(columns((0, 0, 0, 0, 5, 0)), columns((0, 0, 0, 2, 7, 0)), np.arange(1), [()], [()])
+    matching = Matching(
+        columns((0, 0, 0, 0, 5, 0)), columns((0, 0, 0, 2, 7, 0)), np.arange(1), [()], [()]
+    )
 
     assert [len(pairs.gold) for pairs in matching.answers("strict", wrong=False)] == [0, 0, 0]
     assert [len(pairs.gold) for pairs in matching.answers("strict", wrong=True)] == [0, 0, 1]
@@ -194,9 +255,13 @@ def test_what_a_scheme_leaves_over_is_matched_only_where_that_is_asked_for():
 
 
 def test_heads_stay_apart_where_their_numbers_no_longer_fit():
-    # 17 times the second head is one less than 2**64: on a line that wraps, its row would lie on those of the first.
+    # 17 times the second head is one less than 2**64: on a line that wraps, its row would lie on
+    # those of the first.
     head = (2**64 - 1) // 17
-    gold = [(0, 0, 0, start, end, 0) for start, end in [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (2, 3)]]
+    gold = [
+        (0, 0, 0, start, end, 0)
+        for start, end in [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (2, 3)]
+    ]
     matching = Matching(columns(*gold), columns((0, 0, head, 3, 4, 0)), np.arange(1), [()], [()])
 
     assert [len(pairs.gold) for pairs in matching.answers("type", wrong=False)] == [0, 0, 0]
@@ -204,7 +269,18 @@ def test_heads_stay_apart_where_their_numbers_no_longer_fit():
 
 def test_roles_are_told_apart_under_every_event_type():
     def events(role):
-        return Corpus([Document("d", TEXT, events=[Event("Attack", Span(0, 3), [Argument(role, 5, 9)]), Event("Die", Span(4, 5), [Argument(role, 5, 9)])])])
+        return Corpus(
+            [
+                Document(
+                    "d",
+                    TEXT,
+                    events=[
+                        Event("Attack", Span(0, 3), [Argument(role, 5, 9)]),
+                        Event("Die", Span(4, 5), [Argument(role, 5, 9)]),
+                    ],
+                )
+            ]
+        )
 
     micro = score(events("Place"), events("Target"), "arguments/type")["arguments/type"].micro
 
@@ -212,18 +288,31 @@ def test_roles_are_told_apart_under_every_event_type():
 
 
 def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(monkeypatch):
-    gold, said = entities(broken("A", (10, 12), (14, 16))), entities(("A", 9, 11), ("A", 9, 15), ("A", 12, 13))
+    gold, said = (
+        entities(broken("A", (10, 12), (14, 16))),
+        entities(("A", 9, 11), ("A", 9, 15), ("A", 12, 13)),
+    )
 
     monkeypatch.setattr("evalkit.match.MOST_OVERLAPS", 2)
 
-    with pytest.raises(InputError, match=r"^3 overlaps with discontinuous spans in one document: over 2 they are not matched; score strict or exact$"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"^3 overlaps with discontinuous spans in one document: over 2 they are not matched;"
+            r" score strict or exact$"
+        ),
+    ):
         score(gold, said, "entities/partial")
 
 
 def test_as_many_overlaps_as_are_allowed_are_matched(monkeypatch):
     monkeypatch.setattr("evalkit.match.MOST_OVERLAPS", 2)
 
-    micro = score(entities(broken("A", (10, 12), (14, 16))), entities(("A", 9, 11), ("A", 15, 18)), "entities/partial")["entities/partial"].micro
+    micro = score(
+        entities(broken("A", (10, 12), (14, 16))),
+        entities(("A", 9, 11), ("A", 15, 18)),
+        "entities/partial",
+    )["entities/partial"].micro
 
     assert (micro.tp, micro.gold, micro.predicted) == (0.5, 1, 2)
 
@@ -241,7 +330,10 @@ def test_an_attribution_without_a_source_never_answers_one_with_a_source_on_the_
 
 
 def test_attributions_on_the_same_words_are_told_apart_by_their_parts():
-    gold = attributions(attributed(Span(0, 8, ((0, 3), (4, 8))), Span(9, 12)), attributed(Span(4, 8), Span(9, 12), Span(0, 3)))
+    gold = attributions(
+        attributed(Span(0, 8, ((0, 3), (4, 8))), Span(9, 12)),
+        attributed(Span(4, 8), Span(9, 12), Span(0, 3)),
+    )
     said = attributions(attributed(Span(4, 7), Span(9, 12), Span(1, 3)))
 
     micro = score(gold, said, "attribution-relations/type")["attribution-relations/type"].micro
@@ -250,10 +342,17 @@ def test_attributions_on_the_same_words_are_told_apart_by_their_parts():
 
 
 def test_parts_that_only_touch_do_not_answer_each_other():
-    one, other = attributions(attributed(Span(8, 10), Span(12, 20), Span(0, 5))), attributions(attributed(Span(6, 8), Span(12, 20), Span(1, 5)))
+    one, other = (
+        attributions(attributed(Span(8, 10), Span(12, 20), Span(0, 5))),
+        attributions(attributed(Span(6, 8), Span(12, 20), Span(1, 5))),
+    )
 
-    assert score(one, other, "attribution-relations/type")["attribution-relations/type"].micro.tp == 0
-    assert score(other, one, "attribution-relations/type")["attribution-relations/type"].micro.tp == 0
+    assert (
+        score(one, other, "attribution-relations/type")["attribution-relations/type"].micro.tp == 0
+    )
+    assert (
+        score(other, one, "attribution-relations/type")["attribution-relations/type"].micro.tp == 0
+    )
 
 
 def test_discontinuous_cues_that_overlap_put_attributions_together():
@@ -262,11 +361,15 @@ def test_discontinuous_cues_that_overlap_put_attributions_together():
 
     rows = score(gold, said, "attached-attributions/strict")["attached-attributions/strict"]
 
-    assert {part: (rows[part].tp, rows[part].gold, rows[part].predicted) for part in rows.labels} == {"content": (1, 1, 1), "cue": (0, 1, 1), "source": (1, 1, 1)}
+    assert {
+        part: (rows[part].tp, rows[part].gold, rows[part].predicted) for part in rows.labels
+    } == {"content": (1, 1, 1), "cue": (0, 1, 1), "source": (1, 1, 1)}
 
 
 def test_unpaired_attributions_stay_in_the_denominators():
-    gold = attributions(attributed(Span(0, 3), Span(5, 9)), attributed(Span(10, 13), Span(15, 19), Span(20, 22)))
+    gold = attributions(
+        attributed(Span(0, 3), Span(5, 9)), attributed(Span(10, 13), Span(15, 19), Span(20, 22))
+    )
     said = attributions(attributed(Span(1, 3), Span(5, 9)), attributed(Span(30, 33), Span(35, 39)))
 
     found = score(gold, said, "attached-attributions/strict")["attached-attributions/strict"]
@@ -279,41 +382,99 @@ def test_unpaired_attributions_stay_in_the_denominators():
 
 def test_what_is_set_aside_is_counted_by_its_reason():
     zones = [Zone("in", 0, 9), Zone("out", 9, 60)]
-    gold = Corpus([Document("d", TEXT, [Entity("A", 0, 3), Entity("B", 5, 8), Entity("C", 10, 12)], zones=zones)], schema=SCHEMA)
-    nowhere = [Unplaced("entities", "LOC", "absent", "Rome"), Unplaced("entities", "A", "absent", "Rome"), Unplaced("entities", "D", "absent", "Rome")]
-    said = [Entity("A", 0, 3), Entity("A", 0, 3), Entity("B", 5, 8), Entity("D", 20, 22), Entity("D", 30, 32), Entity("B", 40, 42), Entity("A", 50, 52)]
+    gold = Corpus(
+        [
+            Document(
+                "d", TEXT, [Entity("A", 0, 3), Entity("B", 5, 8), Entity("C", 10, 12)], zones=zones
+            )
+        ],
+        schema=SCHEMA,
+    )
+    nowhere = [
+        Unplaced("entities", "LOC", "absent", "Rome"),
+        Unplaced("entities", "A", "absent", "Rome"),
+        Unplaced("entities", "D", "absent", "Rome"),
+    ]
+    said = [
+        Entity("A", 0, 3),
+        Entity("A", 0, 3),
+        Entity("B", 5, 8),
+        Entity("D", 20, 22),
+        Entity("D", 30, 32),
+        Entity("B", 40, 42),
+        Entity("A", 50, 52),
+    ]
 
-    found = score(gold, Corpus([Document("d", TEXT, said, unplaced=nowhere)]), "entities/strict", labels={"entities": {"A": "X", "D": None}})["entities/strict"]
+    found = score(
+        gold,
+        Corpus([Document("d", TEXT, said, unplaced=nowhere)]),
+        "entities/strict",
+        labels={"entities": {"A": "X", "D": None}},
+    )["entities/strict"]
 
     assert found.counts.set_aside == {
-        "gold_outside_zones": 1, "gold_merged": 0, "gold_dropped": 0, "documents_not_annotated": 0,
-        "predicted_outside_zones": 2, "predicted_merged": 0, "predicted_dropped": 2, "duplicate": 1, "unplaced": 2,
-    }  # fmt: skip
-    assert {label: (found[label].tp, found[label].gold, found[label].predicted) for label in ("B", "X", "LOC")} == {"B": (1, 1, 1), "X": (1, 1, 3), "LOC": (0, 0, 1)}
+        "gold_outside_zones": 1,
+        "gold_merged": 0,
+        "gold_dropped": 0,
+        "documents_not_annotated": 0,
+        "predicted_outside_zones": 2,
+        "predicted_merged": 0,
+        "predicted_dropped": 2,
+        "duplicate": 1,
+        "unplaced": 2,
+    }
+    assert {
+        label: (found[label].tp, found[label].gold, found[label].predicted)
+        for label in ("B", "X", "LOC")
+    } == {"B": (1, 1, 1), "X": (1, 1, 3), "LOC": (0, 0, 1)}
 
 
 def test_a_prediction_that_drops_nothing_says_so():
-    scores = score(corpus("[Ada|A]"), corpus("[Ada|A]"), "entities/strict", labels={"entities": {"A": "X"}})["entities/strict"]
+    scores = score(
+        corpus("[Ada|A]"), corpus("[Ada|A]"), "entities/strict", labels={"entities": {"A": "X"}}
+    )["entities/strict"]
 
-    assert (scores.counts.set_aside["gold_dropped"], scores.counts.set_aside["predicted_dropped"]) == (0, 0)
+    assert (
+        scores.counts.set_aside["gold_dropped"],
+        scores.counts.set_aside["predicted_dropped"],
+    ) == (0, 0)
 
 
 def test_dropped_items_add_up_over_many_documents():
     both = corpus(*["[Ada|A] met [Bo|B]"] * 130)
 
-    found = score(both, both, "entities/strict", labels={"entities": {"A": None, "B": "C"}})["entities/strict"]
+    found = score(both, both, "entities/strict", labels={"entities": {"A": None, "B": "C"}})[
+        "entities/strict"
+    ]
 
-    assert (found.counts.set_aside["gold_dropped"], found.counts.set_aside["predicted_dropped"]) == (130, 130)
+    assert (
+        found.counts.set_aside["gold_dropped"],
+        found.counts.set_aside["predicted_dropped"],
+    ) == (130, 130)
     assert (found.micro.tp, found.micro.gold, found.micro.predicted) == (130, 130, 130)
 
 
 def test_characters_of_one_label_count_in_the_zone_where_they_lie():
     zones = [Zone("in", 0, 12), Zone("out", 12, 30), Zone("in", 31, 60)]
-    gold = Corpus([Document("d", TEXT, [Entity("A", 13, 18), Entity("A", 35, 40), Entity("A", 38, 42)], zones=zones)], schema=SCHEMA)
+    gold = Corpus(
+        [
+            Document(
+                "d",
+                TEXT,
+                [Entity("A", 13, 18), Entity("A", 35, 40), Entity("A", 38, 42)],
+                zones=zones,
+            )
+        ],
+        schema=SCHEMA,
+    )
 
-    by_zone = dict(score(gold, gold, "entities/characters", zones="all")["entities/characters"].by_zone())
+    by_zone = dict(
+        score(gold, gold, "entities/characters", zones="all")["entities/characters"].by_zone()
+    )
 
-    assert {zone: (row.tp, row.gold, row.predicted) for zone, row in by_zone.items() if row.gold} == {"in": (7, 7, 7), "out": (5, 5, 5)}
+    assert {
+        zone: (row.tp, row.gold, row.predicted) for zone, row in by_zone.items() if row.gold
+    } == {"in": (7, 7, 7), "out": (5, 5, 5)}
 
 
 # Documents in chunks, and files.
@@ -324,7 +485,10 @@ def test_a_label_that_was_never_seen_before_gets_a_number_of_its_own():
 
     scores = score(entities((one, 0, 3), (other, 5, 9)), entities((one, 0, 3), (one, 5, 9)))["ner"]
 
-    assert {label: (scores[label].tp, scores[label].gold, scores[label].predicted) for label in scores.labels} == {one: (1, 1, 2), other: (0, 1, 0)}
+    assert {
+        label: (scores[label].tp, scores[label].gold, scores[label].predicted)
+        for label in scores.labels
+    } == {one: (1, 1, 2), other: (0, 1, 0)}
 
 
 def test_the_entities_of_a_chunk_are_read_once():
@@ -336,28 +500,44 @@ def test_the_entities_of_a_chunk_are_read_once():
 @pytest.mark.parametrize("metric", ["entities/strict", "tokens/strict", "triggers/strict"])
 def test_each_of_many_documents_in_chunks_keeps_its_own_items(metric):
     def several(n, label):
-        marks = [broken(label, (0, 1), (n % 20 + 2, n % 20 + 4))] if n % 3 == 0 else [Entity(label, 0, n % 5 + 1)] if n % 3 == 1 else []
+        marks = (
+            [broken(label, (0, 1), (n % 20 + 2, n % 20 + 4))]
+            if n % 3 == 0
+            else [Entity(label, 0, n % 5 + 1)]
+            if n % 3 == 1
+            else []
+        )
         events = [Event(mark.label, Span(mark.start, mark.end, mark.fragments)) for mark in marks]
         return Document(f"d{n}", "a b c d e f g h i j k l m n o", marks, events)
 
-    gold, said = (Corpus([several(n, "B" if n in wrong else "A") for n in range(200)]) for wrong in ((), (3, 66, 129, 199)))
+    gold, said = (
+        Corpus([several(n, "B" if n in wrong else "A") for n in range(200)])
+        for wrong in ((), (3, 66, 129, 199))
+    )
 
     scores = score(gold, said, metric)[metric]
 
-    assert [id for id, row in scores.by_document() if row.tp != row.gold] == ["d3", "d66", "d129", "d199"]
-    assert [id for id, row in scores.by_document() if not row.gold] == [f"d{n}" for n in range(2, 200, 3)]
+    assert [id for id, row in scores.by_document() if row.tp != row.gold] == [
+        "d3",
+        "d66",
+        "d129",
+        "d199",
+    ]
+    assert [id for id, row in scores.by_document() if not row.gold] == [
+        f"d{n}" for n in range(2, 200, 3)
+    ]
 
 
 PLAIN = """\
 {"id": "a", "text": "Ada met Bo", "entities": [{"label": "PER", "start": 0, "end": 3}, {"label": "PER", "start": 8, "end": 10}]}
 {"id": "b", "text": "Cy left", "entities": [{"label": "PER", "start": 0, "end": 2}]}
 {"id": "c", "text": "Di stays", "entities": []}
-"""
+"""  # noqa: E501
 PLAIN_SAID = """\
 {"id": "a", "text": "Ada met Bo", "entities": [{"label": "PER", "start": 0, "end": 3}, {"label": "PER", "start": 0, "end": 3}]}
 {"id": "b", "text": "Cy left", "entities": [{"label": "PER", "start": 0, "end": 2}, {"label": "ORG", "start": 3, "end": 7}, {"label": "PER", "start": 0, "end": 2}]}
 {"id": "c", "text": "Di stays", "entities": [{"label": "PER", "start": 0, "end": 2}]}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -370,7 +550,11 @@ def files(tmp_path):
 def test_copies_in_plain_files_are_wrong_in_each_document(files):
     scores = score(*files, "entities/strict")["entities/strict"]
 
-    assert [(id, row.tp, row.gold, row.predicted) for id, row in scores.by_document()] == [("a", 1, 2, 2), ("b", 1, 1, 3), ("c", 0, 0, 1)]
+    assert [(id, row.tp, row.gold, row.predicted) for id, row in scores.by_document()] == [
+        ("a", 1, 2, 2),
+        ("b", 1, 1, 3),
+        ("c", 0, 0, 1),
+    ]
     assert scores.counts.set_aside["duplicate"] == 2
 
 
@@ -401,7 +585,10 @@ def test_plain_documents_are_let_go_once_their_entities_are_numbers():
 
 def test_a_side_of_which_nothing_is_set_aside_has_no_copies_and_nothing_without_a_place():
     builder = Builder(LAYERS["entities"], "entities", Codes(), None, ({}, {}))
-    builder.add([marked("[Ada|A] met [Bo|B]")], [Document("d0", "Ada met Bo", [Entity("A", 0, 3), Entity("A", 0, 3)])])
+    builder.add(
+        [marked("[Ada|A] met [Bo|B]")],
+        [Document("d0", "Ada met Bo", [Entity("A", 0, 3), Entity("A", 0, 3)])],
+    )
 
     block = builder.block()
 
@@ -424,15 +611,34 @@ def test_a_gold_side_of_which_some_is_set_aside_has_nothing_without_a_place():
 
 
 def test_a_block_of_bare_columns_has_copies_on_the_predicted_side_alone():
-    gold, said, again = columns((0, 0, 0, 0, 3, 0), (0, 0, 0, 5, 8, 0)), columns((0, 0, 0, 0, 2, 0)), columns((0, 0, 0, 0, 2, 0))
+    gold, said, again = (
+        columns((0, 0, 0, 0, 3, 0), (0, 0, 0, 5, 8, 0)),
+        columns((0, 0, 0, 0, 2, 0)),
+        columns((0, 0, 0, 0, 2, 0)),
+    )
 
-    block = of_columns(gold, said, again, plain_layout(["a"], np.zeros(1, np.int64)), Coding(Codes({"A": 0})))
+    block = of_columns(
+        gold, said, again, plain_layout(["a"], np.zeros(1, np.int64)), Coding(Codes({"A": 0}))
+    )
 
     assert (dict(block.gold.aside), dict(block.predicted.aside)) == ({}, {"duplicate": 1})
     assert (block.gold.copies.start.tolist(), block.gold.copies_unit.tolist()) == ([], [])
-    assert [(side.unplaced.shape, side.unplaced.dtype) for side in (block.gold, block.predicted)] == [((0, 3), np.int64)] * 2
+    assert [
+        (side.unplaced.shape, side.unplaced.dtype) for side in (block.gold, block.predicted)
+    ] == [((0, 3), np.int64)] * 2
     assert block.cells("strict").tolist() == [[0], [0], [2], [2], [0], [0], [0], [0], [1], [1]]
-    assert block.cells("strict", wrong=False).tolist() == [[0], [0], [2], [2], [0], [0], [0], [0], [0], [0]]
+    assert block.cells("strict", wrong=False).tolist() == [
+        [0],
+        [0],
+        [2],
+        [2],
+        [0],
+        [0],
+        [0],
+        [0],
+        [0],
+        [0],
+    ]
 
 
 # Rows and columns.
@@ -463,10 +669,26 @@ def test_placed_rows_that_come_in_pieces_stand_one_after_the_other():
 
     found = rows.columns(np.array([0, 100, 200]))
     assert found.document.tolist() == [0, 0, 1, 1, 1, 2, 2]
-    assert [list(coding.labels)[label] for label in found.label] == ["A", "B", "B", "A", "A", "A", "B"]
-    assert (found.start.tolist(), found.end.tolist()) == ([0, 0, 101, 100, 104, 200, 200], [3, 9, 102, 109, 105, 203, 209])
+    assert [list(coding.labels)[label] for label in found.label] == [
+        "A",
+        "B",
+        "B",
+        "A",
+        "A",
+        "A",
+        "B",
+    ]
+    assert (found.start.tolist(), found.end.tolist()) == (
+        [0, 0, 101, 100, 104, 200, 200],
+        [3, 9, 102, 109, 105, 203, 209],
+    )
     assert found.fragments.tolist() == [0, 1, 0, 2, 0, 0, 3]
-    assert coding.pieces == [(), ((0, 3), (5, 9)), ((100, 103), (105, 109)), ((200, 203), (205, 209))]
+    assert coding.pieces == [
+        (),
+        ((0, 3), (5, 9)),
+        ((100, 103), (105, 109)),
+        ((200, 203), (205, 209)),
+    ]
 
 
 def test_columns_are_whole_numbers_of_64_bits():
@@ -475,7 +697,10 @@ def test_columns_are_whole_numbers_of_64_bits():
 
     found = rows.columns(np.zeros(1, np.int64))
 
-    assert {getattr(found, name).dtype for name in ("document", "label", "head", "start", "end", "fragments")} == {np.dtype(np.int64)}
+    assert {
+        getattr(found, name).dtype
+        for name in ("document", "label", "head", "start", "end", "fragments")
+    } == {np.dtype(np.int64)}
 
 
 def test_the_parts_of_a_span_lie_where_its_document_lies():
@@ -528,7 +753,9 @@ def test_columns_of_62_bits_stand_side_by_side():
         (1, 2**61 + 8, [0, 2**61 - 1], [2, 2**62 - 3]),
     ],
 )
-def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they_do_not(head, last, start, end):
+def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they_do_not(
+    head, last, start, end
+):
     both = columns((0, 0, 0, 10, 12, 0), (0, 0, head, 10, last, 0))
 
     line = _on_one_line(both, None, np.arange(2))
@@ -538,9 +765,14 @@ def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they
 
 def test_only_documents_with_equal_rows_are_looked_at_annotation_by_annotation():
     looked = []
-    layer = replace(LAYERS["entities"], owners=lambda document: looked.append(document.id) or range(2))
+    layer = replace(
+        LAYERS["entities"], owners=lambda document: looked.append(document.id) or range(2)
+    )
     builder = Builder(layer, "entities", Codes(), None, ({}, {}))
-    documents = [marked("[Ada|A] met [Bo|A]", id="a"), Document("b", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)])]
+    documents = [
+        marked("[Ada|A] met [Bo|A]", id="a"),
+        Document("b", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)]),
+    ]
 
     builder.add(documents, documents)
     builder.block()
@@ -565,5 +797,12 @@ def test_bare_documents_of_a_block_stand_one_character_apart_under_their_own_num
     block = _block(2, (spans, spans), labels, 1024, "entities")[0]
 
     assert [unit[0] for unit in block.layout.units] == ["1024", "1025"]
-    assert (block.layout.start.tolist(), block.gold.columns.start.tolist(), block.gold.columns.end.tolist()) == ([0, 4], [0, 4], [3, 9])
-    assert (block.gold.columns.head.dtype, block.gold.columns.fragments.dtype) == (np.int64, np.int64)
+    assert (
+        block.layout.start.tolist(),
+        block.gold.columns.start.tolist(),
+        block.gold.columns.end.tolist(),
+    ) == ([0, 4], [0, 4], [3, 9])
+    assert (block.gold.columns.head.dtype, block.gold.columns.fragments.dtype) == (
+        np.int64,
+        np.int64,
+    )

@@ -1,4 +1,6 @@
-"""What a word is, which entities its tags say, and how long texts are cut: without a model, so that it is tested everywhere."""
+"""What a word is, which entities its tags say, and how long texts are cut: without a model, so that
+it is tested everywhere.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from evalkit.models.words import decided, spans, tag, words
 
 
 def places(text, *pieces):
-    """Where the pieces stand, one after the other; white space before a piece is no part of it unless it is given."""
+    """Where the pieces stand, one after the other; white space before a piece is no part of it
+    unless it is given.
+    """
     found, at = [], 0
     for piece in pieces:
         start = text.index(piece, at)
@@ -38,14 +42,20 @@ def said(text, *pieces):
         ("", [], []),
     ],
 )
-def test_a_word_is_a_run_of_letters_and_digits_unless_the_script_has_no_spaces(text, pieces, expected):
+def test_a_word_is_a_run_of_letters_and_digits_unless_the_script_has_no_spaces(
+    text, pieces, expected
+):
     assert said(text, *pieces) == expected
 
 
 def test_pieces_of_one_character_are_one_word():
     found = list(words("a 字!", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]))
 
-    assert [(word.start, word.end, word.first, word.last) for word in found] == [(0, 1, 0, 1), (2, 3, 1, 4), (3, 4, 4, 5)]
+    assert [(word.start, word.end, word.first, word.last) for word in found] == [
+        (0, 1, 0, 1),
+        (2, 3, 1, 4),
+        (3, 4, 4, 5),
+    ]
 
 
 def test_a_bare_space_right_before_a_word_is_its_first_token_and_another_is_not():
@@ -62,7 +72,10 @@ def entities(line):
     """The entities of tags in a line, as "LABEL words"."""
     names = line.split()
     every = {*names, "O", "B-PER", "B-ORG", "I-PER", "I-ORG"}
-    return [f"{label} {first}-{last}" for label, first, last in spans(tag(name, every) for name in names)]
+    return [
+        f"{label} {first}-{last}"
+        for label, first, last in spans(tag(name, every) for name in names)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -111,4 +124,10 @@ def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most,
 
 def test_windows_keep_to_what_units_cost_and_a_unit_that_costs_too_much_is_alone():
     assert windows([2, 2, 2, 9, 1, 1], most=4, room=6, overlap=0) == [(0, 3), (3, 4), (4, 6)]
-    assert windows([2, 2, 2, 9, 1, 1], most=2, room=6, overlap=1) == [(0, 2), (1, 3), (2, 3), (3, 4), (4, 6)]
+    assert windows([2, 2, 2, 9, 1, 1], most=2, room=6, overlap=1) == [
+        (0, 2),
+        (1, 3),
+        (2, 3),
+        (3, 4),
+        (4, 6),
+    ]

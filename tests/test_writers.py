@@ -1,4 +1,6 @@
-"""Whatever evalkit writes, a full disk and a kill leave the old content or the new, and the same command succeeds afterwards."""
+"""Whatever evalkit writes, a full disk and a kill leave the old content or the new, and the same
+command succeeds afterwards.
+"""
 
 import ast
 import json
@@ -31,22 +33,45 @@ from evalkit.modelcard import update_card
 from evalkit.models import Model
 
 PACKAGE = Path(evalkit.__file__).parent
-READ = {"results", "result", "check", "card_file", "licence", "texts", "text", "run_dir"}  # paths that are read; --run-dir has tests of its own below
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{n}: &{n} [{','.join([f'*{before}'] * 9)}]\n" for before, n in zip("abcdefgh", "bcdefghi"))
+READ = {
+    "results",
+    "result",
+    "check",
+    "card_file",
+    "licence",
+    "texts",
+    "text",
+    "run_dir",
+}  # paths that are read; --run-dir has tests of its own below
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{n}: &{n} [{','.join([f'*{before}'] * 9)}]\n" for before, n in zip("abcdefgh", "bcdefghi")
+)
 
 
 def problems(kind, *names):
     """What went wrong with each writer that was checked."""
-    done = subprocess.run([sys.executable, writers.__file__, kind, *names], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, writers.__file__, kind, *names], capture_output=True, text=True, check=True
+    )
     return {name: found for name, found in json.loads(done.stdout).items() if found}
 
 
 def names_like(patterns):
-    return [name for name in writers.writers() if name in patterns or f"{name.partition(':')[0]}:*" in patterns]
+    return [
+        name
+        for name in writers.writers()
+        if name in patterns or f"{name.partition(':')[0]}:*" in patterns
+    ]
 
 
 def evalkit_command(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "evalkit.cli", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "evalkit.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 @pytest.mark.slow
@@ -71,7 +96,9 @@ def test_every_output_of_a_command_is_in_the_table():
         name = command.name or command.callback.__name__
         for parameter, kind in get_type_hints(command.callback).items():
             if "Path" in str(kind) and parameter not in READ:
-                outputs.add(f"{name} --{parameter.replace('_', '-')}" if parameter != "folder" else name)
+                outputs.add(
+                    f"{name} --{parameter.replace('_', '-')}" if parameter != "folder" else name
+                )
 
     assert outputs - writers.writers().keys() == set()
     assert len(outputs) > 10
@@ -80,12 +107,21 @@ def test_every_output_of_a_command_is_in_the_table():
 def test_every_format_is_in_the_table():
     there = {name for name, of in FORMATS.items() if not of.missing}
 
-    assert {name.partition(":")[2] for name in writers.writers() if name.startswith("convert:")} == there
-    assert {name.partition(":")[2] for name in writers.writers() if name.startswith("write:")} == there
+    assert {
+        name.partition(":")[2] for name in writers.writers() if name.startswith("convert:")
+    } == there
+    assert {
+        name.partition(":")[2] for name in writers.writers() if name.startswith("write:")
+    } == there
 
 
 def test_no_other_module_opens_a_file_to_write_it_anew():
-    opened = [f"{file.name}:{call.lineno}" for file in PACKAGE.rglob("*.py") if file.name != "files.py" for call in _writing_calls(file)]
+    opened = [
+        f"{file.name}:{call.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        if file.name != "files.py"
+        for call in _writing_calls(file)
+    ]
 
     assert opened == []
 
@@ -94,8 +130,18 @@ def _writing_calls(file):
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-            modes = [given.value for given in (*node.args, *(word.value for word in node.keywords if word.arg == "mode")) if isinstance(given, ast.Constant)]
-            if name in {"write_text", "write_bytes", "to_disk"} or (name == "open" and any(str(mode) in {"w", "wb", "x", "xb", "w+", "w+b"} for mode in modes)):
+            modes = [
+                given.value
+                for given in (
+                    *node.args,
+                    *(word.value for word in node.keywords if word.arg == "mode"),
+                )
+                if isinstance(given, ast.Constant)
+            ]
+            if name in {"write_text", "write_bytes", "to_disk"} or (
+                name == "open"
+                and any(str(mode) in {"w", "wb", "x", "xb", "w+", "w+b"} for mode in modes)
+            ):
                 yield node
 
 
@@ -110,7 +156,10 @@ def test_permissions_of_a_file_are_kept_and_a_link_is_followed(tmp_path):
     write_atomically(tmp_path / "link", "new")
 
     assert (tmp_path / "link").is_symlink()
-    assert ((tmp_path / "file").read_text(), (tmp_path / "file").stat().st_mode & 0o777) == ("new", 0o640)
+    assert ((tmp_path / "file").read_text(), (tmp_path / "file").stat().st_mode & 0o777) == (
+        "new",
+        0o640,
+    )
 
 
 def test_a_new_file_has_the_permissions_that_the_umask_allows(tmp_path):
@@ -141,7 +190,11 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_standard_output_is_not_replaced(tmp_path):
     code = "from evalkit.files import write_atomically; write_atomically('/dev/stdout', 'two\\n')"
 
-    subprocess.run(["bash", "-c", f'(echo one; "$0" -c "{code}"; echo three) > out.txt', sys.executable], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["bash", "-c", f'(echo one; "$0" -c "{code}"; echo three) > out.txt', sys.executable],
+        cwd=tmp_path,
+        check=True,
+    )
 
     assert (tmp_path / "out.txt").read_text() == "one\ntwo\nthree\n"
 
@@ -168,7 +221,11 @@ def test_a_file_that_cannot_be_renamed_over_is_overwritten(tmp_path, monkeypatch
         raise PermissionError(13, "Permission denied")
 
     def refuse_temporary(path, *arguments, **options):
-        return refuse() if ".evalkit-" in str(path) and arguments[0] & os.O_CREAT else original(path, *arguments, **options)
+        return (
+            refuse()
+            if ".evalkit-" in str(path) and arguments[0] & os.O_CREAT
+            else original(path, *arguments, **options)
+        )
 
     monkeypatch.setattr(os, blocked, {"replace": refuse, "open": refuse_temporary}[blocked])
     write_atomically(tmp_path / "file", "new")
@@ -179,7 +236,11 @@ def test_a_file_that_cannot_be_renamed_over_is_overwritten(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("none/file", "none/file: No such file or directory"), (".", "is a folder; name a file"), ("x" * 300, "File name too long")],
+    [
+        ("none/file", "none/file: No such file or directory"),
+        (".", "is a folder; name a file"),
+        ("x" * 300, "File name too long"),
+    ],
 )
 def test_a_path_that_cannot_be_written_to_is_said_in_one_line(tmp_path, path, message):
     with pytest.raises(InputError, match=message):
@@ -207,10 +268,24 @@ def folder(request, tmp_path, monkeypatch):
 def test_other_files_of_a_folder_stay(folder):
     write_folder(folder, {"one": b"new", "inner/two": b"new", "gone": None, "never": None})
 
-    files = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
-    assert files == {"one": "new", "inner/two": "new", "README.md": "old README.md", "link": "old README.md", "inner/notes": "old inner/notes", "inner/deep/more": "old inner/deep/more"}
+    files = {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert files == {
+        "one": "new",
+        "inner/two": "new",
+        "README.md": "old README.md",
+        "link": "old README.md",
+        "inner/notes": "old inner/notes",
+        "inner/deep/more": "old inner/deep/more",
+    }
     assert (folder / "link").is_symlink()
-    assert ((folder / "one").stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o750)
+    assert ((folder / "one").stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (
+        0o600,
+        0o750,
+    )
     assert [path.name for path in folder.parent.iterdir()] == ["folder"]
 
 
@@ -236,7 +311,10 @@ def test_a_folder_whose_change_was_interrupted_is_not_read(tmp_path):
     Corpus([Document("a", "Ada", ())]).save(tmp_path / "c")
     (tmp_path / "c" / COMMIT).mkdir()
 
-    with pytest.raises(InputError, match=r"c: writing this folder was interrupted; run the command that wrote it again$"):
+    with pytest.raises(
+        InputError,
+        match=r"c: writing this folder was interrupted; run the command that wrote it again$",
+    ):
         load_corpus(tmp_path / "c")
 
     Corpus([Document("a", "Ada", ())]).save(tmp_path / "c")
@@ -257,7 +335,17 @@ def test_an_interrupted_change_writes_nothing_outside_of_its_folder(tmp_path):
 # Names
 
 
-@pytest.mark.parametrize("ids", [("text-000002", "../x"), ("document-000002", "../x", "document-000001"), ("A", "a"), ("con", "CON", "aux.x"), ("a.", "a"), (" ", "\n")])
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("text-000002", "../x"),
+        ("document-000002", "../x", "document-000001"),
+        ("A", "a"),
+        ("con", "CON", "aux.x"),
+        ("a.", "a"),
+        (" ", "\n"),
+    ],
+)
 def test_no_text_overwrites_another(tmp_path, ids):
     documents = [Document(id, f"text {n}", ()) for n, id in enumerate(ids)]
 
@@ -266,20 +354,60 @@ def test_no_text_overwrites_another(tmp_path, ids):
     assert list(load_corpus(tmp_path / "c")) == documents
 
 
-ANY_ID = st.one_of(st.sampled_from(["a", "A", "con", "nul.txt", "document-000001", "DOCUMENT-000002", "text-000001", "../x", "a/b", ".", "ß", "SS", "x."]), st.text(max_size=6))
+ANY_ID = st.one_of(
+    st.sampled_from(
+        [
+            "a",
+            "A",
+            "con",
+            "nul.txt",
+            "document-000001",
+            "DOCUMENT-000002",
+            "text-000001",
+            "../x",
+            "a/b",
+            ".",
+            "ß",
+            "SS",
+            "x.",
+        ]
+    ),
+    st.text(max_size=6),
+)
 
 
-@given(ids=st.lists(ANY_ID, max_size=8, unique=True), reserved=st.lists(st.sampled_from(["a", "Document-000001", "X"]), max_size=3))
+@given(
+    ids=st.lists(ANY_ID, max_size=8, unique=True),
+    reserved=st.lists(st.sampled_from(["a", "Document-000001", "X"]), max_size=3),
+)
 def test_names_are_safe_and_unique_in_any_case(ids, reserved):
     names = safe_names(ids, reserved)
 
-    assert len({name.casefold() for name in (*names, *set(reserved))}) == len(names) + len({name.casefold() for name in reserved})
-    assert all(name.isascii() and not set(name) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") and name[0] not in ".-" and name[-1] != "." for name in names)
-    assert not {name.partition(".")[0].lower() for name in names} & {"con", "prn", "aux", "nul", "com1", "lpt1"}
+    assert len({name.casefold() for name in (*names, *set(reserved))}) == len(names) + len(
+        {name.casefold() for name in reserved}
+    )
+    assert all(
+        name.isascii()
+        and not set(name) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+        and name[0] not in ".-"
+        and name[-1] != "."
+        for name in names
+    )
+    assert not {name.partition(".")[0].lower() for name in names} & {
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "com1",
+        "lpt1",
+    }
 
 
 @settings(max_examples=examples(25))
-@given(ids=st.lists(ANY_ID.filter(bool).filter(str.isprintable), min_size=1, max_size=5, unique=True), path=st.sampled_from(["directory:c", "brat:b"]))
+@given(
+    ids=st.lists(ANY_ID.filter(bool).filter(str.isprintable), min_size=1, max_size=5, unique=True),
+    path=st.sampled_from(["directory:c", "brat:b"]),
+)
 def test_every_text_comes_back(tmp_path_factory, ids, path):
     place = tmp_path_factory.mktemp("names")
     format, _, name = path.partition(":")
@@ -287,7 +415,9 @@ def test_every_text_comes_back(tmp_path_factory, ids, path):
 
     Corpus(documents).save(f"{format}:{place / name}")
 
-    assert {document.id: document.text for document in load_corpus(f"{format}:{place / name}")} == {document.id: document.text for document in documents}
+    assert {document.id: document.text for document in load_corpus(f"{format}:{place / name}")} == {
+        document.id: document.text for document in documents
+    }
 
 
 def test_a_text_keeps_the_name_that_a_person_gave_it(tmp_path):
@@ -301,7 +431,12 @@ def test_a_text_keeps_the_name_that_a_person_gave_it(tmp_path):
     Corpus([*corpus, Document("b", "Bo", ())]).save(tmp_path / "c")
 
     assert (tmp_path / "c/corpus/b.txt").read_text() == "not of the corpus"
-    assert sorted(path.name for path in (tmp_path / "c/corpus").iterdir()) == ["b.txt", "corpus.jsonl", "document-000001.txt", "hers.txt"]
+    assert sorted(path.name for path in (tmp_path / "c/corpus").iterdir()) == [
+        "b.txt",
+        "corpus.jsonl",
+        "document-000001.txt",
+        "hers.txt",
+    ]
 
 
 # New corpora, runs and cards
@@ -322,30 +457,56 @@ def test_a_new_corpus_does_not_overwrite_a_file_of_the_same_name(tmp_path):
 def test_a_new_corpus_may_be_asked_for_twice(tmp_path):
     (tmp_path / "a.txt").write_text("text")
 
-    first, second = (evalkit_command("new", tmp_path / "c", tmp_path / "a.txt", "--like", "evalkit-news") for _ in range(2))
+    first, second = (
+        evalkit_command("new", tmp_path / "c", tmp_path / "a.txt", "--like", "evalkit-news")
+        for _ in range(2)
+    )
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert second.stdout.splitlines()[0] == f"{tmp_path}/c: 0 documents added, since the corpus holds these texts already"
+    assert (
+        second.stdout.splitlines()[0]
+        == f"{tmp_path}/c: 0 documents added, since the corpus holds these texts already"
+    )
 
 
 @pytest.fixture
 def gold(tmp_path):
-    Corpus([Document(f"d{n}", "Ada wrote to Bo.", ()) for n in range(8)]).save(tmp_path / "gold.jsonl")
+    Corpus([Document(f"d{n}", "Ada wrote to Bo.", ()) for n in range(8)]).save(
+        tmp_path / "gold.jsonl"
+    )
     return tmp_path / "gold.jsonl"
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_a_run_folder_without_room_is_resumed(tmp_path, gold, blocks):
-    command = [sys.executable, "-m", "evalkit.cli", "predict", str(gold), "--run-dir", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        "-m",
+        "evalkit.cli",
+        "predict",
+        str(gold),
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
 
-    full = subprocess.run(["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "run", *command], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    full = subprocess.run(
+        ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "run", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     again = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert full.returncode == 3
     assert full.stderr.splitlines()[-1].startswith(f"evalkit: {tmp_path}/run/")
-    assert full.stderr.splitlines()[-1].endswith("what was answered before is kept: make room, and run the same command again to resume")
+    assert full.stderr.splitlines()[-1].endswith(
+        "what was answered before is kept: make room, and run the same command again to resume"
+    )
     assert (again.returncode, len(again.stdout.splitlines())) == (0, 8)
-    assert not [path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".evalkit-")]
+    assert not [
+        path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".evalkit-")
+    ]
 
 
 @pytest.mark.parametrize("left", [".lock", ".run.json.new", ".evalkit-0123abcd-0123.tmp"])
@@ -359,10 +520,17 @@ def test_a_run_folder_that_was_killed_at_its_first_write_is_resumed(tmp_path, go
 def test_the_requests_of_the_document_that_stopped_a_run_are_counted(tmp_path):
     def answer(documents: Iterable[Document]):
         yield documents[0]
-        raise ModelError("the endpoint refuses the key", [{"id": documents[1].id, "requests": 3, "retries": ["429", "429"]}])
+        raise ModelError(
+            "the endpoint refuses the key",
+            [{"id": documents[1].id, "requests": 3, "retries": ["429", "429"]}],
+        )
 
     with pytest.raises(ModelError):
-        predict(Model("m", answer), Corpus([Document("a", "Ada"), Document("b", "Bo")]), run_dir=tmp_path / "run")
+        predict(
+            Model("m", answer),
+            Corpus([Document("a", "Ada"), Document("b", "Bo")]),
+            run_dir=tmp_path / "run",
+        )
 
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (told["requests"], told["retries"], told["answered"]) == (3, {"429": 2}, 1)
@@ -372,43 +540,89 @@ def test_the_requests_of_the_document_that_stopped_a_run_are_counted(tmp_path):
 def test_a_model_card_that_cannot_be_changed_is_refused_before_the_run(tmp_path, gold, front):
     card = tmp_path / "README.md"
     card.write_text(f"---\n{front}\n---\n# x\n")
-    (tmp_path / "model.py").write_text("def find(text):\n    open('asked', 'w').close()\n    return []\n")
+    (tmp_path / "model.py").write_text(
+        "def find(text):\n    open('asked', 'w').close()\n    return []\n"
+    )
     before = card.read_bytes()
 
-    done = evalkit_command("run", gold, "-m", "model.py:find", "--model-card", card, "--save", tmp_path / "r.json", cwd=tmp_path)
+    done = evalkit_command(
+        "run",
+        gold,
+        "-m",
+        "model.py:find",
+        "--model-card",
+        card,
+        "--save",
+        tmp_path / "r.json",
+        cwd=tmp_path,
+    )
 
-    assert (done.returncode, done.stderr.startswith(f"evalkit: {card}: the "), len(done.stderr.splitlines())) == (2, True, 1)
+    assert (
+        done.returncode,
+        done.stderr.startswith(f"evalkit: {card}: the "),
+        len(done.stderr.splitlines()),
+    ) == (2, True, 1)
     assert card.read_bytes() == before
     assert not (tmp_path / "asked").exists()
 
 
 def test_the_result_is_saved_where_a_later_output_fails(tmp_path):
-    done = evalkit_command("run", "--boot", "0", "--save", tmp_path / "r.json", "--hub-dataset", "me/news", "--eval-results", "/dev/full")
+    done = evalkit_command(
+        "run",
+        "--boot",
+        "0",
+        "--save",
+        tmp_path / "r.json",
+        "--hub-dataset",
+        "me/news",
+        "--eval-results",
+        "/dev/full",
+    )
 
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "evalkit: /dev/full: No space left on device")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        3,
+        "evalkit: /dev/full: No space left on device",
+    )
     assert len(Scores.load(tmp_path / "r.json")) > 0
 
 
 def test_two_outputs_are_not_written_to_one_file(tmp_path, gold):
     (tmp_path / "README.md").write_text("# x\n")
 
-    done = evalkit_command("run", gold, "--save", tmp_path / "README.md", "--model-card", tmp_path / "README.md")
+    done = evalkit_command(
+        "run", gold, "--save", tmp_path / "README.md", "--model-card", tmp_path / "README.md"
+    )
 
     assert (done.returncode, (tmp_path / "README.md").read_text()) == (2, "# x\n")
 
 
-@pytest.mark.parametrize("block", [BOMB, "a: &a [*a]", "a: &a {b: *a}", BOMB.replace("i: &i [", "<<: ["), "[" * 800])
+@pytest.mark.parametrize(
+    "block", [BOMB, "a: &a [*a]", "a: &a {b: *a}", BOMB.replace("i: &i [", "<<: ["), "[" * 800]
+)
 def test_yaml_that_expands_without_bounds_is_refused_wherever_it_is_read(tmp_path, block):
     (tmp_path / "README.md").write_text(f"---\n{block}\n---\n# x\n")
     scores = evaluate("rules", load_corpus(), ["entities/strict"], boot=0)
 
-    for read in (lambda: update_card(tmp_path / "README.md", scores), lambda: read_part(tmp_path / "README.md"), lambda: load_corpus(f"hf:{tmp_path}")):
-        with pytest.raises(LoadError, match=r"README\.md: the (front matter|metadata) (has YAML aliases that stand for more than 100,000 values|is nested too deeply)"):
+    for read in (
+        lambda: update_card(tmp_path / "README.md", scores),
+        lambda: read_part(tmp_path / "README.md"),
+        lambda: load_corpus(f"hf:{tmp_path}"),
+    ):
+        with pytest.raises(
+            LoadError,
+            match=(
+                r"README\.md: the (front matter|metadata) (has YAML aliases that stand for more"
+                r" than 100,000 values|is nested too deeply)"
+            ),
+        ):
             read()
 
 
 def test_aliases_that_stand_for_a_few_values_are_read():
-    assert parse_yaml("a: &a [1, 2]\nb: [*a, *a]", "x", "metadata") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
+    assert parse_yaml("a: &a [1, 2]\nb: [*a, *a]", "x", "metadata") == {
+        "a": [1, 2],
+        "b": [[1, 2], [1, 2]],
+    }
 
 
 def test_a_long_text_without_aliases_is_read():

@@ -1,4 +1,5 @@
-"""The dataset, described for the Hugging Face Hub: a corpus and what a person wrote of it in, a complete card out.
+"""The dataset, described for the Hugging Face Hub: a corpus and what a person wrote of it in, a
+complete card out.
 
     headings    where does a Markdown text have its sections?
     part        which words did a person write? (corpus/card.md)
@@ -9,7 +10,8 @@
     checking    is it complete and true?
     card.md.j2  how is it laid out?
 
-A card is of one of two versions, with the texts or without them, and says which. Without them nothing in it is taken from a text.
+A card is of one of two versions, with the texts or without them, and says which. Without them
+nothing in it is taken from a text.
 """
 
 from __future__ import annotations
@@ -29,7 +31,17 @@ from evalkit.errors import LoadError
 from evalkit.evaluate import evaluate
 from evalkit.scores import Scores
 
-__all__ = ["REPO", "Part", "card", "described", "faults", "part_of", "read_part", "to_fill", "where_part_is"]
+__all__ = [
+    "REPO",
+    "Part",
+    "card",
+    "described",
+    "faults",
+    "part_of",
+    "read_part",
+    "to_fill",
+    "where_part_is",
+]
 
 REPO = "OWNER/NAME"
 COMMAND = "evalkit run"  # of the baseline of the bundled corpus
@@ -45,10 +57,12 @@ def described(
     scores: Scores | None = None,
     command: str = "",
 ) -> str:
-    """The card of the corpus at a path (without one, the bundled corpus), with all that lies beside it: the hand-written part, the passes.
+    """The card of the corpus at a path (without one, the bundled corpus), with all that lies beside
+    it: the hand-written part, the passes.
 
-    corpus: the corpus at the path, where it is loaded already. part: a hand-written part that lies elsewhere. scores: of a baseline, and
-    the command that gives them; the bundled corpus has those of `rules`. The rest: see `card`.
+    corpus: the corpus at the path, where it is loaded already. part: a hand-written part that lies
+    elsewhere. scores: of a baseline, and the command that gives them; the bundled corpus has those
+    of `rules`. The rest: see `card`.
     """
     known = corpus if corpus is not None else load_corpus(path)
     place = located(path).path
@@ -56,30 +70,64 @@ def described(
     if scores is None and known.name == BUNDLED:
         scores, command = evaluate("rules", known), COMMAND
     passes = agreement(place) if place.is_dir() else []
-    return card(known, written, with_text=with_text, repo=repo, scores=scores, command=command, passes=passes)
+    return card(
+        known,
+        written,
+        with_text=with_text,
+        repo=repo,
+        scores=scores,
+        command=command,
+        passes=passes,
+    )
 
 
 def card(
-    corpus: Corpus, part: Part, *, with_text: bool = False, repo: str = REPO, scores: Scores | None = None, command: str = "", passes: Sequence[Scores] = ()
+    corpus: Corpus,
+    part: Part,
+    *,
+    with_text: bool = False,
+    repo: str = REPO,
+    scores: Scores | None = None,
+    command: str = "",
+    passes: Sequence[Scores] = (),
 ) -> str:
     """The card of a corpus: YAML metadata, then every section of the Hub's template.
 
-    with_text: of the version that holds the texts. repo: its name on the Hub, for the lines that load it. scores: of a baseline, and
-    the command that gives them. passes: scores of each two passes of annotation, see `agreement`.
-    Raises LoadError where the card would not be complete and true: see `faults`.
+    with_text: of the version that holds the texts. repo: its name on the Hub, for the lines that
+    load it. scores: of a baseline, and the command that gives them. passes: scores of each two
+    passes of annotation, see `agreement`. Raises LoadError where the card would not be complete and
+    true: see `faults`.
     """
     from jinja2 import Environment, StrictUndefined
 
     layout = (resources.files(__name__) / "card.md.j2").read_text(encoding="utf-8")
-    template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(layout)  # noqa: S701 - Markdown; labels are escaped by `escaped`
+    template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(  # noqa: S701
+        layout
+    )
     data = metadata(corpus, part, with_text=with_text)
     body = template.render(
-        title=escaped(str(data["pretty_name"])), part=part, with_text=with_text, repo=repo, corpus=corpus, tables=tables(corpus, with_text=with_text),
-        zoned=any(document.zones for document in corpus), version=escaped(corpus.schema.version) if corpus.schema else "",
+        title=escaped(str(data["pretty_name"])),
+        part=part,
+        with_text=with_text,
+        repo=repo,
+        corpus=corpus,
+        tables=tables(corpus, with_text=with_text),
+        zoned=any(document.zones for document in corpus),
+        version=escaped(corpus.schema.version) if corpus.schema else "",
         baseline=baseline_shown(scores, command) if scores else "",
-        flat=next((layer for layer in LAYERS if any(getattr(document, layer) for document in corpus)), ""),
-        agreement=agreement_shown(passes, machine=data["annotations_creators"] in (["machine-generated"], "machine-generated")) if passes else "",
-    )  # fmt: skip
+        flat=next(
+            (layer for layer in LAYERS if any(getattr(document, layer) for document in corpus)), ""
+        ),
+        agreement=(
+            agreement_shown(
+                passes,
+                machine=data["annotations_creators"]
+                in (["machine-generated"], "machine-generated"),
+            )
+            if passes
+            else ""
+        ),
+    )
     text = f"---\n{dumped(data)}---\n\n{body}"
     found = list(faults(text, corpus, with_text=with_text, name=f"{part.where}, as a card"))
     if found:
@@ -88,7 +136,9 @@ def card(
 
 
 def where_part_is(path: str | Path | None = None) -> Path:
-    """Where the hand-written part of a corpus is looked for: corpus/card.md in a folder that has corpus/, else card.md in or beside it."""
+    """Where the hand-written part of a corpus is looked for: corpus/card.md in a folder that has
+    corpus/, else card.md in or beside it.
+    """
     place = located(path).path
     if not place.is_dir():
         return place.parent / "card.md"

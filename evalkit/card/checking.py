@@ -1,7 +1,10 @@
-"""Is a card complete and true? A card and its corpus in; out a line for each thing that is not as it should be.
+"""Is a card complete and true?
 
-Complete: the metadata loads, its values are the Hub's, and each section of the Hub's template is there and filled. True: the size, the
-configs, the features and all counts are the corpus's, and where the texts are withheld, nothing of them is quoted.
+A card and its corpus in; out a line for each thing that is not as it should be.
+
+Complete: the metadata loads, its values are the Hub's, and each section of the Hub's template is
+there and filled. True: the size, the configs, the features and all counts are the corpus's, and
+where the texts are withheld, nothing of them is quoted.
 """
 
 from __future__ import annotations
@@ -24,23 +27,51 @@ from evalkit.errors import LoadError, shown
 from evalkit.formats.table import card_data
 
 TEMPLATE = (  # huggingface_hub/templates/datasetcard_template.md, below its title
-    "Dataset Details", "Dataset Description", "Dataset Sources", "Uses", "Direct Use", "Out-of-Scope Use", "Dataset Structure", "Dataset Creation",
-    "Curation Rationale", "Source Data", "Data Collection and Processing", "Who are the source data producers?", "Annotations", "Annotation process",
-    "Who are the annotators?", "Personal and Sensitive Information", "Bias, Risks, and Limitations", "Recommendations", "Citation", "Glossary",
-    "More Information", "Dataset Card Authors", "Dataset Card Contact",
-)  # fmt: skip
+    "Dataset Details",
+    "Dataset Description",
+    "Dataset Sources",
+    "Uses",
+    "Direct Use",
+    "Out-of-Scope Use",
+    "Dataset Structure",
+    "Dataset Creation",
+    "Curation Rationale",
+    "Source Data",
+    "Data Collection and Processing",
+    "Who are the source data producers?",
+    "Annotations",
+    "Annotation process",
+    "Who are the annotators?",
+    "Personal and Sensitive Information",
+    "Bias, Risks, and Limitations",
+    "Recommendations",
+    "Citation",
+    "Glossary",
+    "More Information",
+    "Dataset Card Authors",
+    "Dataset Card Contact",
+)
 TITLE = "Dataset Card for "
-WITHOUT_WORDS = ("Dataset Details", "Uses", "Dataset Creation", "Source Data", "Annotations")  # these only hold others
+WITHOUT_WORDS = (
+    "Dataset Details",
+    "Uses",
+    "Dataset Creation",
+    "Source Data",
+    "Annotations",
+)  # these only hold others
 QUOTED = 8  # words in a row that a card shares with a withheld text only by quoting it
 _SIGNED = re.compile(r"\bcorpus:[^|\n]*@([0-9a-f]{8})\|")
 _CELL = re.compile(r"(?<!\\)(?:\\\\)*\|")
 
 
-def faults(text: str, corpus: Corpus, *, with_text: bool | None = None, name: str = "README.md") -> Iterator[str]:
+def faults(
+    text: str, corpus: Corpus, *, with_text: bool | None = None, name: str = "README.md"
+) -> Iterator[str]:
     """What is wrong with a card of a corpus, a line each; nothing where it is complete and true.
 
-    with_text: the version that the card must be of, with the texts or without; None: whichever it says that it is. name: of the card, in
-    messages. Raises MissingPackage where `datasets`, which carries the Hub's lists, is not installed.
+    with_text: the version that the card must be of, with the texts or without; None: whichever it
+    says that it is. name: of the card, in messages. Raises MissingPackage where `datasets`, which
+    carries the Hub's lists, is not installed.
     """
     text = text.replace("\r\n", "\n")
     try:
@@ -50,10 +81,24 @@ def faults(text: str, corpus: Corpus, *, with_text: bool | None = None, name: st
         return
     held = holds_text(data)
     if with_text is not None and held != with_text:
-        yield f"{name}: the card is of the version {_version(held)}, and the one {_version(with_text)} is wanted; write it anew"
+        yield (
+            f"{name}: the card is of the version {_version(held)}, and the one"
+            f" {_version(with_text)} is wanted; write it anew"
+        )
     found = sections(body, first_line=line)
-    yield from (f"{name}: {fault}" for fault in (*_of_values(data), *_of_corpus(data, corpus, with_text=held)))
-    yield from (f"{name}{fault}" for fault in (*_of_template(found, data), *unfilled(body, line), *_of_counts(found, tables(corpus, with_text=held)), *_of_scores(found, corpus)))
+    yield from (
+        f"{name}: {fault}"
+        for fault in (*_of_values(data), *_of_corpus(data, corpus, with_text=held))
+    )
+    yield from (
+        f"{name}{fault}"
+        for fault in (
+            *_of_template(found, data),
+            *unfilled(body, line),
+            *_of_counts(found, tables(corpus, with_text=held)),
+            *_of_scores(found, corpus),
+        )
+    )
     if not held:
         yield from (f"{name}: {fault}" for fault in _quoted(text, corpus))
 
@@ -73,24 +118,48 @@ def _of_values(data: Mapping[str, Any]) -> Iterator[str]:
             if not isinstance(value, str):
                 yield f"{field}: {shown(value)} is no text; put it in quotes"
             elif value not in values:
-                yield f"{field}: {shown(value)} is not in the Hub's list{_instead(field, value, values)}"
+                yield (
+                    f"{field}: {shown(value)} is not in the Hub's"
+                    f" list{_instead(field, value, values)}"
+                )
     if data.get("license") in ("other", ["other"]):
-        yield from (f"license: 'other' needs {field}" for field in ("license_name", "license_link") if not data.get(field))
+        yield from (
+            f"license: 'other' needs {field}"
+            for field in ("license_name", "license_link")
+            if not data.get(field)
+        )
 
 
 def _instead(field: str, value: str, values: frozenset[str]) -> str:
     """What would do instead of a value that the Hub does not know."""
     near = get_close_matches(value, sorted(values), n=1)
-    listed = f"; values: {', '.join(sorted(values))}" if len(values) < 20 else f"; did you mean {near[0]!r}?" if near else ""
-    return listed + ("; a newer licence goes as 'other', with license_name and license_link" if field == "license" else "")
+    listed = (
+        f"; values: {', '.join(sorted(values))}"
+        if len(values) < 20
+        else f"; did you mean {near[0]!r}?"
+        if near
+        else ""
+    )
+    return listed + (
+        "; a newer licence goes as 'other', with license_name and license_link"
+        if field == "license"
+        else ""
+    )
 
 
 def _of_corpus(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) -> Iterator[str]:
     if data.get("size_categories") not in ([size(len(corpus))], size(len(corpus))):
-        yield f"size_categories: {shown(data.get('size_categories'))} stands there, and {size(len(corpus))!r} is the corpus's"
+        yield (
+            f"size_categories: {shown(data.get('size_categories'))} stands there, and"
+            f" {size(len(corpus))!r} is the corpus's"
+        )
     expected = card_data(corpus, with_text=with_text)
     if data.get("configs") != expected["configs"]:
-        yield f"configs: not those that are published: {', '.join(of['config_name'] for of in expected['configs'])}, split test, data/CONFIG.jsonl"
+        yield (
+            "configs: not those that are published:"
+            f" {', '.join(of['config_name'] for of in expected['configs'])}, split test,"
+            " data/CONFIG.jsonl"
+        )
     declared = data.get("dataset_info")
     for of in expected["dataset_info"]:
         if not isinstance(declared, list) or of not in declared:
@@ -123,18 +192,46 @@ def _of_counts(found: list[Section], expected: list[CardTable]) -> Iterator[str]
         wanted, rows = table.numbers(), dict(_rows(section, table))
         for key, numbers in wanted.items():
             if key not in rows:
-                yield f":{section.line}: {table.title!r}: no row for {' | '.join(key)}; the corpus has {' | '.join(numbers)}"
+                yield (
+                    f":{section.line}: {table.title!r}: no row for {' | '.join(key)}; the corpus"
+                    f" has {' | '.join(numbers)}"
+                )
             elif rows[key][1] != numbers:
-                yield f":{rows[key][0]}: {table.title!r}: {' | '.join(key)}: {' | '.join(rows[key][1])} stands there, and the corpus has {' | '.join(numbers)}"
-        yield from (f":{line}: {table.title!r}: {' | '.join(key)} is not in the corpus or its schema, or not escaped" for key, (line, _) in rows.items() if key not in wanted)
+                yield (
+                    f":{rows[key][0]}: {table.title!r}: {' | '.join(key)}:"
+                    f" {' | '.join(rows[key][1])} stands there, and the corpus has"
+                    f" {' | '.join(numbers)}"
+                )
+        yield from (
+            f":{line}: {table.title!r}: {' | '.join(key)} is not in the corpus or its schema, or"
+            " not escaped"
+            for key, (line, _) in rows.items()
+            if key not in wanted
+        )
 
 
-def _rows(section: Section, table: CardTable) -> Iterator[tuple[tuple[str, ...], tuple[int, tuple[str, ...]]]]:
+def _rows(
+    section: Section, table: CardTable
+) -> Iterator[tuple[tuple[str, ...], tuple[int, tuple[str, ...]]]]:
     """The rows of the table in a section, below its head: keys, then the line and the counts."""
-    lines = [(section.line + n, line) for n, line in enumerate(section.body.split("\n"), start=1) if line.startswith("|")]
+    lines = [
+        (section.line + n, line)
+        for n, line in enumerate(section.body.split("\n"), start=1)
+        if line.startswith("|")
+    ]
     for number, line in lines[2:]:
         cells = tuple(cell.strip() for cell in _cells(line))
-        yield cells[: table.keys], (number, cells[len(cells) - table.counts :] if len(cells) == len(table.columns) else ("a row of other columns",))
+        yield (
+            cells[: table.keys],
+            (
+                number,
+                (
+                    cells[len(cells) - table.counts :]
+                    if len(cells) == len(table.columns)
+                    else ("a row of other columns",)
+                ),
+            ),
+        )
 
 
 def _cells(line: str) -> list[str]:
@@ -150,7 +247,12 @@ def _of_scores(found: list[Section], corpus: Corpus) -> Iterator[str]:
     own = {digests.of(layer)[:8] for layer in LAYERS}
     for section in found:
         if section.title == "Baseline Scores":
-            yield from (f":{section.line}: {section.title!r}: scores of corpus @{of}, and this one is @{', @'.join(sorted(own))}; score it anew" for of in _SIGNED.findall(section.body) if of not in own)
+            yield from (
+                f":{section.line}: {section.title!r}: scores of corpus @{of}, and this one is"
+                f" @{', @'.join(sorted(own))}; score it anew"
+                for of in _SIGNED.findall(section.body)
+                if of not in own
+            )
 
 
 def _quoted(text: str, corpus: Corpus) -> Iterator[str]:
@@ -158,9 +260,19 @@ def _quoted(text: str, corpus: Corpus) -> Iterator[str]:
     own = {tuple(words[n : n + QUOTED]) for n in range(len(words) - QUOTED + 1)}
     for document in corpus:
         said = _words(document.text)
-        shared = next((run for n in range(len(said) - QUOTED + 1) if (run := tuple(said[n : n + QUOTED])) in own), None)
+        shared = next(
+            (
+                run
+                for n in range(len(said) - QUOTED + 1)
+                if (run := tuple(said[n : n + QUOTED])) in own
+            ),
+            None,
+        )
         if shared:
-            yield f"{shown(' '.join(shared))} stands in document {shown(document.id)}, whose text is withheld; say it in other words"
+            yield (
+                f"{shown(' '.join(shared))} stands in document {shown(document.id)}, whose text is"
+                " withheld; say it in other words"
+            )
 
 
 def _words(text: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""Which scores does a card show? The baseline's, with their ranges and signatures, and the agreement of the passes, as Markdown."""
+"""Which scores does a card show?
+
+The baseline's, with their ranges and signatures, and the agreement of the passes, as Markdown.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ PASSES = "annotations/passes"  # of a corpus folder: a folder for each independe
 
 
 def agreement(folder: Path) -> list[Scores]:
-    """The scores of each two passes below a corpus folder, over all zones; none where there are fewer than two passes."""
+    """The scores of each two passes below a corpus folder, over all zones; none where there are
+    fewer than two passes.
+    """
     passes = sorted(of for of in (folder / PASSES).glob("*") if any(of.glob("*.jsonl")))
     loaded = [load_corpus(of) for of in passes]
     return [score(one, other, zones="all", boot=0) for one, other in combinations(loaded, 2)]
@@ -24,9 +29,17 @@ def agreement(folder: Path) -> list[Scores]:
 
 def baseline_shown(scores: Scores, command: str) -> str:
     """The micro averages of each metric, what the ranges are, the warnings, and the signatures."""
-    rows = [(metric, *(_ratio(getattr(of, name)) for name in ("precision", "recall", "f1")), _range(of)) for metric in scores for of in [scores[metric].micro]]
+    rows = [
+        (metric, *(_ratio(getattr(of, name)) for name in ("precision", "recall", "f1")), _range(of))
+        for metric in scores
+        for of in [scores[metric].micro]
+    ]
     level = f"{100 * scores.how.level:g} % range"
-    said = f"Of the model {code_span(scores.about['model'])}" + (f", by {code_span(command)}" if command else "") + ": micro averages over the scored zones."
+    said = (
+        f"Of the model {code_span(scores.about['model'])}"
+        + (f", by {code_span(command)}" if command else "")
+        + ": micro averages over the scored zones."
+    )
     lines = [said, _table(("Metric", "Precision", "Recall", "F1", level), rows), _how_sure(scores)]
     lines += [f"Warning: {escaped(warning)}." for warning in scores.warnings]
     return "\n\n".join([*lines, "\n".join(["```", *signatures(scores.signed), "```"])])
@@ -36,13 +49,28 @@ def agreement_shown(pairs: Sequence[Scores], *, machine: bool) -> str:
     """The strict F1 of each two passes. machine: they were made by machines, which is said."""
     names = [(str(scores.about["corpus"]["name"]), str(scores.about["model"])) for scores in pairs]
     rows = [
-        (f"{escaped(one)}, {escaped(other)}", metric, str(of.gold), str(of.predicted), _ratio(of.f1))
-        for (one, other), scores in zip(names, pairs, strict=True) for metric, of in _strict(scores)
-    ]  # fmt: skip
+        (
+            f"{escaped(one)}, {escaped(other)}",
+            metric,
+            str(of.gold),
+            str(of.predicted),
+            _ratio(of.f1),
+        )
+        for (one, other), scores in zip(names, pairs, strict=True)
+        for metric, of in _strict(scores)
+    ]
     title = "Agreement of two machine passes, F1" if machine else "Agreement of two passes, F1"
-    means = "It tells how consistently the guidelines were applied, and nothing of how right the result is." + (" No person took part in it." if machine else "")
-    commands = [code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} --zones all") for one, other in names]
-    return f"**{title}**, over all zones, by {' and '.join(commands)}. {means}\n\n{_table(('Passes', 'Metric', 'Items of the first', 'Items of the second', 'F1'), rows, words=2)}"
+    means = (
+        "It tells how consistently the guidelines were applied, and nothing of how right the"
+        " result is." + (" No person took part in it." if machine else "")
+    )
+    commands = [
+        code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} --zones all")
+        for one, other in names
+    ]
+    header = ("Passes", "Metric", "Items of the first", "Items of the second", "F1")
+    table = _table(header, rows, words=2)
+    return f"**{title}**, over all zones, by {' and '.join(commands)}. {means}\n\n{table}"
 
 
 def _strict(scores: Scores) -> Iterable[tuple[str, Row]]:
@@ -54,7 +82,11 @@ def _how_sure(scores: Scores) -> str:
     units = "sentences" if signed.get("units") == "sentences" else "documents"
     drawn = f"{how.boot:,} replicates over {units}, seed {how.seed}"
     if signed["docs"].startswith("1/"):
-        return f"The range is that of F1 when the sentences of this one text are drawn again ({drawn}); it is no confidence interval. – stands where there are too few items for one."
+        return (
+            "The range is that of F1 when the sentences of this one text are drawn again"
+            f" ({drawn}); it is no confidence interval. – stands where there are too few items for"
+            " one."
+        )
     return f"The range is a bootstrap interval of F1 ({drawn}). – stands where there is none."
 
 

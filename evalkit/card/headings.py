@@ -1,4 +1,6 @@
-"""Where does a Markdown text have its sections? Headings in; out each section's title, line and words.
+"""Where does a Markdown text have its sections?
+
+Headings in; out each section's title, line and words.
 
 A heading inside a fenced block of code is none. Comments (<!-- -->) are not words.
 """
@@ -16,7 +18,10 @@ _OPTIONAL = re.compile(r"\s*\[optional\]$")
 
 
 class Section(NamedTuple):
-    """A heading and what stands below it, up to the next heading of any level. The words before the first one have no title."""
+    """A heading and what stands below it, up to the next heading of any level.
+
+    The words before the first one have no title.
+    """
 
     title: str
     level: int
@@ -30,7 +35,10 @@ class Section(NamedTuple):
 
 
 def sections(text: str, *, first_line: int = 1) -> list[Section]:
-    """The sections of a text, in order; the first holds what stands before the first heading. `first_line`: the number of its first line."""
+    """The sections of a text, in order; the first holds what stands before the first heading.
+
+    `first_line`: the number of its first line.
+    """
     found = [Section("", 0, first_line, "")]
     bodies: list[list[str]] = [[]]
     for number, line, code in _lines(text, first_line):
@@ -40,7 +48,9 @@ def sections(text: str, *, first_line: int = 1) -> list[Section]:
             bodies.append([])
         else:
             bodies[-1].append(line)
-    return [section._replace(body="\n".join(body)) for section, body in zip(found, bodies, strict=True)]
+    return [
+        section._replace(body="\n".join(body)) for section, body in zip(found, bodies, strict=True)
+    ]
 
 
 def without_comments(text: str) -> str:

@@ -1,7 +1,9 @@
-"""Which words of a card did a person write? A Markdown file: metadata, a summary, and a section for each heading that no program can fill.
+"""Which words of a card did a person write?
 
-It is `corpus/card.md` of a corpus folder, or `card.md` beside a file. What evalkit knows of the corpus itself (sizes, configs, features,
-counts, definitions, scores) does not stand in it.
+A Markdown file: metadata, a summary, and a section for each heading that no program can fill.
+
+It is `corpus/card.md` of a corpus folder, or `card.md` beside a file. What evalkit knows of the
+corpus itself (sizes, configs, features, counts, definitions, scores) does not stand in it.
 """
 
 from __future__ import annotations
@@ -17,21 +19,52 @@ from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.frontmatter import parse_mapping, split_front_matter
 from evalkit.render import dump_yaml
 
-METADATA = ("pretty_name", "language", "license", "annotations_creators", "language_creators", "multilinguality", "source_datasets", "task_categories")
+METADATA = (
+    "pretty_name",
+    "language",
+    "license",
+    "annotations_creators",
+    "language_creators",
+    "multilinguality",
+    "source_datasets",
+    "task_categories",
+)
 GENERATED = ("size_categories", "configs", "dataset_info")
 SECTIONS = (
-    "Dataset Description", "Dataset Sources", "Direct Use", "Out-of-Scope Use", "Curation Rationale", "Data Collection and Processing",
-    "Who are the source data producers?", "Annotation process", "Who are the annotators?", "Personal and Sensitive Information", "Data Statement",
-    "Bias, Risks, and Limitations", "Recommendations", "Citation", "Glossary", "More Information", "Dataset Card Authors", "Dataset Card Contact",
-)  # fmt: skip
-STATEMENT = ("Curation Rationale", "Language Variety", "Speaker Demographic", "Annotator Demographic", "Speech Situation", "Text Characteristics")
+    "Dataset Description",
+    "Dataset Sources",
+    "Direct Use",
+    "Out-of-Scope Use",
+    "Curation Rationale",
+    "Data Collection and Processing",
+    "Who are the source data producers?",
+    "Annotation process",
+    "Who are the annotators?",
+    "Personal and Sensitive Information",
+    "Data Statement",
+    "Bias, Risks, and Limitations",
+    "Recommendations",
+    "Citation",
+    "Glossary",
+    "More Information",
+    "Dataset Card Authors",
+    "Dataset Card Contact",
+)
+STATEMENT = (
+    "Curation Rationale",
+    "Language Variety",
+    "Speaker Demographic",
+    "Annotator Demographic",
+    "Speech Situation",
+    "Text Characteristics",
+)
 NEEDED = "[More Information Needed]"
 _UNFILLED = re.compile(r"\[\s*more information needed\s*\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a person wrote: where it was read, the metadata, the summary, and the sections by title."""
+    """What a person wrote: where it was read, the metadata, the summary, the sections by title."""
 
     where: str
     metadata: Mapping[str, Any]
@@ -40,11 +73,17 @@ class Part:
 
 
 def read_part(path: str | Path) -> Part:
-    """The hand-written part at a path. Raises InputError where there is none, LoadError with all that it lacks."""
+    """The hand-written part at a path.
+
+    Raises InputError where there is none, LoadError with all that it lacks.
+    """
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; it holds the words of a card that no program can write, under the headings {', '.join(SECTIONS[:3])}, …") from None
+        raise InputError(
+            f"{path}: no such file; it holds the words of a card that no program can write, under"
+            f" the headings {', '.join(SECTIONS[:3])}, …"
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except OSError as error:
@@ -56,14 +95,21 @@ def part_of(text: str, where: str = "card.md") -> Part:
     """The hand-written part in a text. Raises LoadError with all that it lacks."""
     metadata, body, line = split(text.replace("\r\n", "\n"), where)
     first, *rest = sections(body, first_line=line)
-    faults = [*_of_metadata(where, metadata), *_of_sections(where, first, rest), *(f"{where}{fault}" for fault in unfilled(body, line))]
+    faults = [
+        *_of_metadata(where, metadata),
+        *_of_sections(where, first, rest),
+        *(f"{where}{fault}" for fault in unfilled(body, line)),
+    ]
     if faults:
         raise LoadError(faults)
     return Part(where, metadata, first.words, {section.title: section.words for section in rest})
 
 
 def split(text: str, where: str) -> tuple[dict[str, Any], str, int]:
-    """The metadata of a card, the text below it, and the number of that text's first line. Raises LoadError where it does not load."""
+    """The metadata of a card, the text below it, and the number of that text's first line.
+
+    Raises LoadError where it does not load.
+    """
     front = split_front_matter(text)
     if front is None:
         raise LoadError([f"{where}:1: no metadata: a line ---, YAML and a line --- would do"])
@@ -72,17 +118,23 @@ def split(text: str, where: str) -> tuple[dict[str, Any], str, int]:
 
 
 def unfilled(body: str, first_line: int) -> Iterator[str]:
-    """The places that are still to be filled, each with its line: what stands there is what the Hub's template has."""
+    """The places that are still to be filled, each with its line: what stands there is what the
+    Hub's template has.
+    """
     for number, line in enumerate(without_comments(body).split("\n"), start=first_line):
         if found := _UNFILLED.search(line):
             yield f":{number}: {shown(found[0])} stands there; fill it"
 
 
 def to_fill(pretty_name: str) -> str:
-    """A hand-written part with everything still to be written: `card` refuses it until that is done."""
+    """A hand-written part with everything still to be written: `card` refuses it until that is
+    done.
+    """
     metadata = {"pretty_name": pretty_name, **dict.fromkeys(METADATA[1:], NEEDED)}
     statement = "\n".join(f"- **{name}.** {NEEDED}" for name in STATEMENT)
-    written = "\n\n".join(f"## {title}\n\n{statement if title == 'Data Statement' else NEEDED}" for title in SECTIONS)
+    written = "\n\n".join(
+        f"## {title}\n\n{statement if title == 'Data Statement' else NEEDED}" for title in SECTIONS
+    )
     return f"---\n{dump_yaml(metadata)}---\n\n{NEEDED}\n\n{written}\n"
 
 

@@ -1,4 +1,7 @@
-"""Which document do the lines of a brat file make? What standoff.py read in, a document out. brat.py says by which rules."""
+"""Which document do the lines of a brat file make?
+
+What standoff.py read in, a document out. brat.py says by which rules.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,18 @@ from evalkit.document import Argument, Attribution, Document, Entity, Event, Fra
 from evalkit.errors import DocumentError, LoadError, shown
 from evalkit.formats.standoff import Annotations, Bound, Frame
 
-PARTS = {"Source": "source", "Content": "content", "SourceName": "source_name"}  # roles of attributions, and the types of their marks
+PARTS = {
+    "Source": "source",
+    "Content": "content",
+    "SourceName": "source_name",
+}  # roles of attributions, and the types of their marks
 PARENT, LABEL, REALIS = "Parent", "Label", "Realis"
 
 
 class Terms(NamedTuple):
-    """The types of events that are attributions, and of marks that are arguments and no entities; whether roles are numbered."""
+    """The types of events that are attributions, and of marks that are arguments and no entities;
+    whether roles are numbered.
+    """
 
     attribution: str = "Attribution"
     argument: str = "Argument"
@@ -23,7 +32,8 @@ class Terms(NamedTuple):
 
 
 def unnumbered(role: str) -> tuple[str, int]:
-    """A role as it was before brat numbered it, and its number: brat writes a second Theme as Theme2, and no Theme0 or Theme1.
+    """A role as it was before brat numbered it, and its number: brat writes a second Theme as
+    Theme2, and no Theme0 or Theme1.
 
     >>> unnumbered("Theme2"), unnumbered("ARG1")
     (('Theme', 2), ('ARG1', 1))
@@ -46,17 +56,31 @@ class Assembled:
 
     def document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
         """The document with these layers, or all that is wrong with it."""
-        found = {"entities": tuple(self._entities()), "events": tuple(self._events()), "attributions": tuple(self._attributions())}
+        found = {
+            "entities": tuple(self._entities()),
+            "events": tuple(self._events()),
+            "attributions": tuple(self._attributions()),
+        }
         for target in self._attributes:
             if target not in self._said.frames and target not in self._entity_ids:
-                self._said.lost("attributes of what is no entity, event or attribution", self._first[target], len(self._attributes[target]))
+                self._said.lost(
+                    "attributes of what is no entity, event or attribution",
+                    self._first[target],
+                    len(self._attributes[target]),
+                )
         if self._said.faults:
             return LoadError(self._said.faults)
         try:
-            given: dict[str, Any] = {layer: marks for layer, marks in found.items() if layer in layers}
+            given: dict[str, Any] = {
+                layer: marks for layer, marks in found.items() if layer in layers
+            }
             return Document(id, text, **given)
         except DocumentError as fault:
-            line = self._lines[fault.layer][fault.index] if fault.layer in self._lines and fault.index is not None else 1
+            line = (
+                self._lines[fault.layer][fault.index]
+                if fault.layer in self._lines and fault.index is not None
+                else 1
+            )
             return LoadError([f"{self._said.path}:{line}: {fault}"])
 
     def _entities(self) -> Iterator[Entity]:
@@ -64,15 +88,31 @@ class Assembled:
             if bound.id in self._entity_ids:
                 self._lines["entities"].append(bound.line)
                 start, end, fragments = _placed(bound.ranges)
-                yield Entity(bound.label, start, end, self._name(bound.id), fragments, attributes=self._attributes.get(bound.id))
+                yield Entity(
+                    bound.label,
+                    start,
+                    end,
+                    self._name(bound.id),
+                    fragments,
+                    attributes=self._attributes.get(bound.id),
+                )
 
     def _events(self) -> Iterator[Event]:
         for frame in self._frames(attributions=False):
             self._lines["events"].append(frame.line)
             attributes = dict(self._attributes.get(frame.id, {}))
             realis = attributes.pop(REALIS) if isinstance(attributes.get(REALIS), str) else None
-            arguments = tuple(self._argument(frame, role, target) for role, target in self._roles(frame))
-            yield Event(frame.label, self._span(frame.trigger), arguments, self._name(frame.id), realis, attributes=attributes or None)
+            arguments = tuple(
+                self._argument(frame, role, target) for role, target in self._roles(frame)
+            )
+            yield Event(
+                frame.label,
+                self._span(frame.trigger),
+                arguments,
+                self._name(frame.id),
+                realis,
+                attributes=attributes or None,
+            )
 
     def _argument(self, frame: Frame, role: str, target: str) -> Argument:
         start, end, fragments = _placed(self._bound(target).ranges)
@@ -87,14 +127,24 @@ class Assembled:
         for frame in self._frames(attributions=True):
             parts, parent = self._parts(frame)
             if "content" not in parts:
-                self._said.fault(frame.line, frame.id, f"has no Content; a role Content:ID after {shown(f'{frame.label}:{frame.trigger}')} would do")
+                self._said.fault(
+                    frame.line,
+                    frame.id,
+                    "has no Content; a role Content:ID after"
+                    f" {shown(f'{frame.label}:{frame.trigger}')} would do",
+                )
                 continue
             self._lines["attributions"].append(frame.line)
             attributes = dict(self._attributes.get(frame.id, {}))
             label = attributes.pop(LABEL) if isinstance(attributes.get(LABEL), str) else None
             yield Attribution(
-                self._span(frame.trigger), id=self._name(frame.id), label=label, parent=parent, attributes=attributes or None, **parts  # type: ignore[arg-type]
-            )  # fmt: skip
+                self._span(frame.trigger),
+                id=self._name(frame.id),
+                label=label,
+                parent=parent,
+                attributes=attributes or None,
+                **parts,  # type: ignore[arg-type]
+            )
 
     def _parts(self, frame: Frame) -> tuple[dict[str, Span], str | None]:
         """The parts of an attribution, and its parent."""
@@ -114,11 +164,13 @@ class Assembled:
         for frame in self._said.frames.values():
             if (frame.label == self._terms.attribution) == attributions:
                 if self._said.bounds[frame.trigger].label != frame.label:
-                    self._said.lost("types of triggers that are not those of their events", frame.line)
+                    self._said.lost(
+                        "types of triggers that are not those of their events", frame.line
+                    )
                 yield frame
 
     def _roles(self, frame: Frame) -> Iterator[tuple[str, str]]:
-        """The roles without their numbers, which are counted as lost where they do more than count."""
+        """The roles without their numbers, counted as lost where they do more than count."""
         seen: dict[str, int] = {}
         for role, target in frame.arguments:
             name, number = unnumbered(role) if self._terms.numbered else (role, 1)
@@ -131,7 +183,11 @@ class Assembled:
         """The id of a mark; none where the mark had none, and nothing needs it."""
         if id in self._said.names:
             return self._said.names[id]
-        return None if self._said.unnamed and id not in self._targets and self._said.unnamed_id(id) else id
+        return (
+            None
+            if self._said.unnamed and id not in self._targets and self._said.unnamed_id(id)
+            else id
+        )
 
     def _bound(self, id: str) -> Bound:
         """The mark with an id, or the trigger of the event with it."""
@@ -147,11 +203,17 @@ class Assembled:
 
     @cached_property
     def _entity_ids(self) -> set[str]:
-        """Marks that are neither triggers, nor there for the sake of an argument or a part of an attribution alone."""
+        """Marks that are neither triggers, nor there for the sake of an argument or a part of an
+        attribution alone.
+        """
         parts: set[str] = set()
         for frame in self._said.frames.values():
             types = set(PARTS) if frame.label == self._terms.attribution else {self._terms.argument}
-            parts.update(target for _, target in frame.arguments if target in self._said.bounds and self._said.bounds[target].label in types)
+            parts.update(
+                target
+                for _, target in frame.arguments
+                if target in self._said.bounds and self._said.bounds[target].label in types
+            )
         return self._said.bounds.keys() - self._triggers - parts
 
     @cached_property

@@ -1,24 +1,30 @@
-"""How are documents shaped as BigBIO's "kb" schema? A document as JSON on each line, or in one array where the file is named .json.
+"""How are documents shaped as BigBIO's "kb" schema?
+
+A document as JSON on each line, or in one array where the file is named .json.
 
     {"id", "document_id", "passages": [{"id", "type", "text": [text], "offsets": [[start, end]]}],
      "entities": [{"id", "type", "text": [text], "offsets": [[start, end]], "normalized": []}],
-     "events": [{"id", "type", "trigger": {"text", "offsets"}, "arguments": [{"role", "ref_id"}]}], "coreferences", "relations"}
+     "events": [{"id", "type", "trigger": {"text", "offsets"}, "arguments": [{"role", "ref_id"}]}],
+     "coreferences", "relations"}
 
-Offsets count code points of the document, half-open; a discontinuous mark has several. `ref_id` names an entity or an event.
+Offsets count code points of the document, half-open; a discontinuous mark has several. `ref_id`
+names an entity or an event.
 
-Text. It is put together from the passages; what lies between two of them, up to 1,000 characters, is filled with spaces. A passage
-is read as a zone of its type; a single one of type "document" that is the whole text is none. Texts that are not what stands at their
-offsets are refused.
+Text. It is put together from the passages; what lies between two of them, up to 1,000 characters,
+is filled with spaces. A passage is read as a zone of its type; a single one of type "document" that
+is the whole text is none. Texts that are not what stands at their offsets are refused.
 
-Reading, options: offsets=, ends=, newlines=, first=, form= say how offsets are counted where it is not as above (units.py). Ids
-lose DOCUMENT_ID/ where they begin with it. An argument is where the entity or the trigger is that it names, which becomes its
-`ref`. Losses: events without a trigger, coreferences, relations, normalizations, other keys.
+Reading, options: offsets=, ends=, newlines=, first=, form= say how offsets are counted where it is
+not as above (units.py). Ids lose DOCUMENT_ID/ where they begin with it. An argument is where the
+entity or the trigger is that it names, which becomes its `ref`. Losses: events without a trigger,
+coreferences, relations, normalizations, other keys.
 
-Writing. Zones become passages, and what lies between them passages of type "text". Ids are made as linked.py says, and begin
-with the document's, since BigBIO wants them to be unique in a data set. No key is added that the schema does not know. A layer
-that was not annotated has no key, unless arguments need entities. Losses: arguments without a ref where an entity with an id
-stands, which come back with that ref; refs to what stands elsewhere; zones that overlap or that would not come back; realis,
-scores, attributes, attributions, meta; documents that failed.
+Writing. Zones become passages, and what lies between them passages of type "text". Ids are made as
+linked.py says, and begin with the document's, since BigBIO wants them to be unique in a data set.
+No key is added that the schema does not know. A layer that was not annotated has no key, unless
+arguments need entities. Losses: arguments without a ref where an entity with an id stands, which
+come back with that ref; refs to what stands elsewhere; zones that overlap or that would not come
+back; realis, scores, attributes, attributions, meta; documents that failed.
 """
 
 from __future__ import annotations
@@ -101,7 +107,9 @@ def parsed(
 ) -> Parsed:
     """Each document with its place, or what is wrong there."""
     counted = units.Reading(offsets, ends, newlines, first, form)
-    for place, found in array(path, losses) if path.suffix == ".json" else records(path, Record, losses):
+    for place, found in (
+        array(path, losses) if path.suffix == ".json" else records(path, Record, losses)
+    ):
         if isinstance(found, LoadError):
             yield place, found
             continue
@@ -119,8 +127,21 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
         found = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        said = "nested too deeply" if isinstance(error, RecursionError) else str(error).replace("`", "'")
-        yield str(path), LoadError([f"{path}: {said}; a file named .json holds an array of documents, one named .jsonl a document on each line"])
+        said = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else str(error).replace("`", "'")
+        )
+        yield (
+            str(path),
+            LoadError(
+                [
+                    f"{path}: {said}; a file named .json holds an array of documents, one named"
+                    " .jsonl"
+                    " a document on each line"
+                ]
+            ),
+        )
         return
     for n, item in enumerate(found):
         yield f"{path}:[{n}]", record(item, Record, f"{path}:[{n}]", losses)
@@ -130,7 +151,11 @@ class Reading:
     """A record, and the text of its passages."""
 
     def __init__(self, record: Record, place: str, losses: Losses, counted: units.Reading) -> None:
-        """Put the text together. Raises InputError where passages overlap, or their texts are not as long as their offsets say."""
+        """Put the text together.
+
+        Raises InputError where passages overlap, or their texts are not as long as their offsets
+        say.
+        """
         self.record, self._place, self._losses, self._counted = record, place, losses, counted
         self.text, self._passages = laid_out(record.passages, counted)
         self._offsets = counted.over(self.text)
@@ -138,12 +163,32 @@ class Reading:
     def document(self) -> Document:
         """The document. Raises InputError naming the key and the item that is wrong."""
         record = self.record
-        spans = {entity.id: self._span(entity, f"entities[{n}]") for n, entity in enumerate(record.entities or ())}
-        happened = [(n, event, self._span(event.trigger, f"events[{n}].trigger")) for n, event in enumerate(record.events or ()) if self._has_trigger(event, n)]
+        spans = {
+            entity.id: self._span(entity, f"entities[{n}]")
+            for n, entity in enumerate(record.entities or ())
+        }
+        happened = [
+            (n, event, self._span(event.trigger, f"events[{n}].trigger"))
+            for n, event in enumerate(record.events or ())
+            if self._has_trigger(event, n)
+        ]
         spans.update({event.id: span for _, event, span in happened})
-        events = tuple(Event(event.type, span, tuple(self._arguments(event, n, spans)), id=self._own(event.id)) for n, event, span in happened)
-        entities = None if record.entities is None or self._unannotated(record.entities) else tuple(self._entities(record.entities, spans))
-        return Document(record.document_id, self.text, entities, None if record.events is None else events, zones=self._zones())
+        events = tuple(
+            Event(event.type, span, tuple(self._arguments(event, n, spans)), id=self._own(event.id))
+            for n, event, span in happened
+        )
+        entities = (
+            None
+            if record.entities is None or self._unannotated(record.entities)
+            else tuple(self._entities(record.entities, spans))
+        )
+        return Document(
+            record.document_id,
+            self.text,
+            entities,
+            None if record.events is None else events,
+            zones=self._zones(),
+        )
 
     def _own(self, id: str) -> str | None:
         return own(self._bare(id))
@@ -157,10 +202,18 @@ class Reading:
     def _entities(self, entities: list[Named], spans: dict[str, Span]) -> Iterator[Entity]:
         for n, entity in enumerate(entities):
             if entity.normalized:
-                self._losses.add("normalizations", f"{self._place}: entities[{n}]", len(entity.normalized))
+                self._losses.add(
+                    "normalizations", f"{self._place}: entities[{n}]", len(entity.normalized)
+                )
             if not is_helper(self._bare(entity.id)):
                 span = spans[entity.id]
-                yield Entity(entity.type, span.start, span.end, id=self._own(entity.id), fragments=span.fragments)
+                yield Entity(
+                    entity.type,
+                    span.start,
+                    span.end,
+                    id=self._own(entity.id),
+                    fragments=span.fragments,
+                )
 
     def _has_trigger(self, event: Happening, n: int) -> bool:
         if not event.trigger.offsets:
@@ -170,29 +223,46 @@ class Reading:
     def _arguments(self, event: Happening, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
         for m, part in enumerate(event.arguments):
             if part.ref_id not in spans:
-                raise InputError(f"events[{n}].arguments[{m}].ref_id: {shown(part.ref_id)} is no entity and no event with a trigger in this document")
+                raise InputError(
+                    f"events[{n}].arguments[{m}].ref_id: {shown(part.ref_id)} is no entity and no"
+                    " event with a trigger in this document"
+                )
             span = spans[part.ref_id]
-            yield Argument(part.role, span.start, span.end, span.fragments, ref=self._own(part.ref_id))
+            yield Argument(
+                part.role, span.start, span.end, span.fragments, ref=self._own(part.ref_id)
+            )
 
     def _span(self, mark: Named | Trigger, where: str) -> Span:
         """The place of a mark, which must be where its texts stand."""
         if not mark.offsets:
             raise InputError(f"{where}.offsets: empty: a mark has at least one [start, end]")
         if len(mark.text) != len(mark.offsets):
-            raise InputError(f"{where}: {len(mark.text)} texts at {len(mark.offsets)} offsets; each has one")
-        pieces = sorted(self._piece(text, *pair, where) for text, pair in zip(mark.text, mark.offsets))
-        return Span(pieces[0][0], max(end for _, end in pieces), tuple(pieces) if len(pieces) > 1 else ())
+            raise InputError(
+                f"{where}: {len(mark.text)} texts at {len(mark.offsets)} offsets; each has one"
+            )
+        pieces = sorted(
+            self._piece(text, *pair, where) for text, pair in zip(mark.text, mark.offsets)
+        )
+        return Span(
+            pieces[0][0], max(end for _, end in pieces), tuple(pieces) if len(pieces) > 1 else ()
+        )
 
     def _piece(self, text: str, start: int, end: int, where: str) -> Range:
         first, last = self._offsets.span(start, end)
         if first < 0 or not self._counted.same(text, self.text[first:last]):
             stands = shown(self.text[max(first, 0) : max(last, 0)])
-            raise InputError(f"{where}.text: {shown(text)} is not what stands at {start} to {end}: {stands}")
+            raise InputError(
+                f"{where}.text: {shown(text)} is not what stands at {start} to {end}: {stands}"
+            )
         return first, last
 
     def _zones(self) -> tuple[Zone, ...]:
         passages = zip(self.record.passages, self._passages)
-        found = [Zone(passage.type, *place) for passage, place in passages if passage.type != BETWEEN and place[0] < place[1]]
+        found = [
+            Zone(passage.type, *place)
+            for passage, place in passages
+            if passage.type != BETWEEN and place[0] < place[1]
+        ]
         if len(self._passages) == 1 and found and found[0] == Zone(WHOLE, 0, len(self.text)):
             return ()
         return tuple(found)
@@ -200,14 +270,19 @@ class Reading:
 
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document; an array in a file named .json."""
-    begin, between, end = (b"[\n", b",\n", b"\n]\n") if path.suffix == ".json" else (b"", b"\n", b"\n")
+    begin, between, end = (
+        (b"[\n", b",\n", b"\n]\n") if path.suffix == ".json" else (b"", b"\n", b"\n")
+    )
     with replace_file(path) as file:
         file.write(begin)
         written = 0
         for document in distinct(documents, losses):
             if answered(document, losses):
                 count_rest(document, losses, HELD)
-                file.write((between if written else b"") + msgspec.json.encode(Writing(document, losses).line()))
+                file.write(
+                    (between if written else b"")
+                    + msgspec.json.encode(Writing(document, losses).line())
+                )
                 written += 1
         file.write(end if written or begin else b"")
 
@@ -219,7 +294,9 @@ class Writing:
         """Give every entity and event an id."""
         self.document, self._losses = document, losses
         self._links = Links(document, losses)
-        self._entities = [(self._links.add(entity, "T", entity), entity) for entity in document.entities or ()]
+        self._entities = [
+            (self._links.add(entity, "T", entity), entity) for entity in document.entities or ()
+        ]
         self._events = [(self._links.add(event, "E"), event) for event in document.events or ()]
         self._triggers = {own(event.id): ranges(event.trigger) for event in document.events or ()}
 
@@ -228,15 +305,23 @@ class Writing:
         document = self.document
         entities = [self._entity(id, entity.label, ranges(entity)) for id, entity in self._entities]
         events = [
-            {"id": self._id(id), "type": event.label, "trigger": self._surface(ranges(event.trigger)), "arguments": list(self._arguments(event, n))}
+            {
+                "id": self._id(id),
+                "type": event.label,
+                "trigger": self._surface(ranges(event.trigger)),
+                "arguments": list(self._arguments(event, n)),
+            }
             for n, (id, event) in enumerate(self._events)
         ]
-        entities += [self._entity(id, ARGUMENT, pieces) for pieces, id in self._links.helpers.items()]
+        entities += [
+            self._entity(id, ARGUMENT, pieces) for pieces, id in self._links.helpers.items()
+        ]
         return {
             "id": document.id,
             "document_id": document.id,
             "passages": [
-                {"id": self._id(f"~P{n}"), "type": zone.label, **self._surface(ranges(zone))} for n, zone in enumerate(_passages(document, self._losses), 1)
+                {"id": self._id(f"~P{n}"), "type": zone.label, **self._surface(ranges(zone))}
+                for n, zone in enumerate(_passages(document, self._losses), 1)
             ],
             **({} if document.entities is None and not entities else {"entities": entities}),
             **({} if document.events is None else {"events": events}),
@@ -257,7 +342,11 @@ class Writing:
         for m, argument in enumerate(event.arguments):
             where = f"document {shown(self.document.id)}, events[{n}].arguments[{m}]"
             ref = own(argument.ref)
-            id = ref if ref is not None and self._triggers.get(ref) == ranges(argument) else self._links.of(argument)
+            id = (
+                ref
+                if ref is not None and self._triggers.get(ref) == ranges(argument)
+                else self._links.of(argument)
+            )
             if argument.ref is None and own(id):
                 self._losses.add("arguments without a ref, which come back with one", where)
             elif own(id) != argument.ref:
@@ -291,10 +380,20 @@ def _kept(document: Document, losses: Losses) -> Iterator[Zone]:
 
 
 def surfaces(path: Path) -> Iterator[units.Case]:
-    """Each passage and mark as it is written: its document's text, its offsets, and what it says that it covers."""
-    for _, found in array(path, Losses()) if path.suffix == ".json" else records(path, Record, Losses()):
+    """Each passage and mark as it is written: its document's text, its offsets, and what it says
+    that it covers.
+    """
+    for _, found in (
+        array(path, Losses()) if path.suffix == ".json" else records(path, Record, Losses())
+    ):
         if isinstance(found, LoadError):
             continue
         text = roughly(found.passages)
-        for mark in [*found.passages, *(found.entities or ()), *(event.trigger for event in found.events or ())]:
-            yield from ((text, start, end, said) for (start, end), said in zip(mark.offsets, mark.text))
+        for mark in [
+            *found.passages,
+            *(found.entities or ()),
+            *(event.trigger for event in found.events or ()),
+        ]:
+            yield from (
+                (text, start, end, said) for (start, end), said in zip(mark.offsets, mark.text)
+            )

@@ -1,7 +1,10 @@
-"""What stands in a DocBin file? Bytes in, spaCy's documents out, or what is wrong. docbin.py says what they mean.
+"""What stands in a DocBin file?
 
-Nothing in the file is believed before it was measured: how far it unpacks, its sizes against each other, its words, its spans.
-Only what is read goes through spaCy: the words, the entities and the span groups.
+Bytes in, spaCy's documents out, or what is wrong. docbin.py says what they mean.
+
+Nothing in the file is believed before it was measured: how far it unpacks, its sizes against each
+other, its words, its spans. Only what is read goes through spaCy: the words, the entities and the
+span groups.
 """
 
 from __future__ import annotations
@@ -19,7 +22,12 @@ from evalkit.errors import InputError, LoadError, MissingPackage, shown
 from evalkit.formats.losses import Losses
 from evalkit.input_files import open_input
 
-RATIO, FREE = 100, 64_000_000  # how many times its size a file may unpack to, and the bytes it may in any case; real ones come to 10 to 20 times
+RATIO, FREE = (
+    100,
+    64_000_000,
+    # How many times its size a file may unpack to, and the bytes it may in any case; real ones come
+    # to 10 to 20 times
+)
 LEFT = {
     "TAG": "tags of tokens",
     "POS": "parts of speech",
@@ -32,7 +40,10 @@ ENTITY = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID")
 
 
 class Message(msgspec.Struct):
-    """A DocBin once it is unpacked. Tokens are rows of 64-bit numbers, a column for each of `attrs`."""
+    """A DocBin once it is unpacked.
+
+    Tokens are rows of 64-bit numbers, a column for each of `attrs`.
+    """
 
     attrs: list[int]
     tokens: bytes
@@ -55,7 +66,10 @@ class Found:
 
 
 def docs(path: Path, losses: Losses) -> Iterator[Found | LoadError]:
-    """Each document of a file. Raises InputError where there is none to be read, LoadError where it is no DocBin."""
+    """Each document of a file.
+
+    Raises InputError where there is none to be read, LoadError where it is no DocBin.
+    """
     message = decoded(path)
     table = Table(path, message, vocabulary())
     for index in range(len(table.lengths)):
@@ -63,7 +77,11 @@ def docs(path: Path, losses: Losses) -> Iterator[Found | LoadError]:
         try:
             yield table.found(index, place, losses)
         except Exception as error:  # spaCy may raise anything over bytes that are damaged
-            said = str(error) if isinstance(error, InputError) else f"spaCy cannot make it: {type(error).__name__}: {error}"
+            said = (
+                str(error)
+                if isinstance(error, InputError)
+                else f"spaCy cannot make it: {type(error).__name__}: {error}"
+            )
             yield LoadError([f"{place}: damaged: {' '.join(said.split())}"])
 
 
@@ -77,7 +95,10 @@ def vocabulary() -> Any:
 
 
 def decoded(path: Path) -> Message:
-    """The parts of the file, each of the type that it should be. Raises LoadError where it is no DocBin."""
+    """The parts of the file, each of the type that it should be.
+
+    Raises LoadError where it is no DocBin.
+    """
     data = unpacked(path)
     try:
         return msgspec.msgpack.decode(data, type=Message)
@@ -94,13 +115,24 @@ def unpacked(path: Path) -> bytes:
     try:
         data = unpacker.decompress(packed, most)
     except zlib.error as error:
-        raise LoadError([f"{path}: no DocBin: it begins {shown(packed[:12])}, and cannot be unpacked: {error}"]) from None
+        raise LoadError(
+            [f"{path}: no DocBin: it begins {shown(packed[:12])}, and cannot be unpacked: {error}"]
+        ) from None
     if unpacker.unconsumed_tail:
-        problem = f"unpacks to more than {most // 1_000_000} MB, from {len(packed):,} bytes: damaged, or made to fill the memory"
+        problem = (
+            f"unpacks to more than {most // 1_000_000} MB, from {len(packed):,} bytes: damaged, or"
+            " made to fill the memory"
+        )
     elif not unpacker.eof:
-        problem = "truncated: it ends before what it holds does" if packed else "empty, and no DocBin"
+        problem = (
+            "truncated: it ends before what it holds does" if packed else "empty, and no DocBin"
+        )
     else:
-        problem = f"{len(unpacker.unused_data)} bytes stand behind the end of the DocBin" if unpacker.unused_data else ""
+        problem = (
+            f"{len(unpacker.unused_data)} bytes stand behind the end of the DocBin"
+            if unpacker.unused_data
+            else ""
+        )
     if problem:
         raise LoadError([f"{path}: {problem}"])
     return data
@@ -116,35 +148,57 @@ class Table:
         self._message, self._vocab = message, vocab
         try:
             self.lengths = np.frombuffer(message.lengths, "<i4").astype(np.int64)
-            spaces, tokens = np.frombuffer(message.spaces, np.uint8), np.frombuffer(message.tokens, "<u8")
+            spaces, tokens = (
+                np.frombuffer(message.spaces, np.uint8),
+                np.frombuffer(message.tokens, "<u8"),
+            )
             self._rows = tokens.reshape(len(spaces), len(message.attrs))
         except ValueError as error:
-            raise LoadError([f"{path}: no DocBin: the tokens do not go together: {error}"]) from None
+            raise LoadError(
+                [f"{path}: no DocBin: the tokens do not go together: {error}"]
+            ) from None
         self._spaces = spaces.astype(bool)
         self._ends = np.cumsum(self.lengths)
-        self._columns = {name: message.attrs.index(IDS[name]) for name in ("ORTH", *ENTITY, *LEFT) if IDS[name] in message.attrs}
+        self._columns = {
+            name: message.attrs.index(IDS[name])
+            for name in ("ORTH", *ENTITY, *LEFT)
+            if IDS[name] in message.attrs
+        }
         self._check(path, len(spaces))
-        self._no_features = np.uint64(vocab.strings.add("_"))  # what spaCy writes for a token of which all morphological features are known: none
+        self._no_features = np.uint64(
+            vocab.strings.add("_")
+        )  # what spaCy writes for a token of which all morphological features are known: none
         for string in message.strings:
             vocab.strings.add(string)
 
     def _check(self, path: Path, tokens: int) -> None:
         message, many = self._message, len(self.lengths)
         if (self.lengths < 0).any() or self.lengths.sum() != tokens:
-            raise LoadError([f"{path}: no DocBin: the documents are said to have {self.lengths.sum()} tokens, and {tokens} are there"])
+            raise LoadError(
+                [
+                    f"{path}: no DocBin: the documents are said to have {self.lengths.sum()}"
+                    " tokens,"
+                    f" and {tokens} are there"
+                ]
+            )
         if "ORTH" not in self._columns:
             raise LoadError([f"{path}: no DocBin: the tokens have no words (ORTH)"])
         for name in ("cats", "flags", "span_groups", "user_data"):
             found = getattr(message, name)
             if found is not None and len(found) != many:
-                raise LoadError([f"{path}: no DocBin: {many} documents, but {name} for {len(found)}"])
+                raise LoadError(
+                    [f"{path}: no DocBin: {many} documents, but {name} for {len(found)}"]
+                )
 
     def found(self, index: int, place: str, losses: Losses) -> Found:
         """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
         from spacy.tokens import Doc
 
         end = self._ends[index]
-        rows, spaces = self._rows[end - self.lengths[index] : end], self._spaces[end - self.lengths[index] : end]
+        rows, spaces = (
+            self._rows[end - self.lengths[index] : end],
+            self._spaces[end - self.lengths[index] : end],
+        )
         unknown = bool(self._message.flags and self._message.flags[index].get("has_unknown_spaces"))
         words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
         doc = Doc(self._vocab, words=words, spaces=None if unknown else spaces.tolist())
@@ -153,7 +207,9 @@ class Table:
             doc.spans.from_bytes(self._message.span_groups[index])
         _check_spans(doc)
         if unknown and len(doc) > 1:
-            losses.add("spaces between words that are not known, read as one each", place, len(doc) - 1)
+            losses.add(
+                "spaces between words that are not known, read as one each", place, len(doc) - 1
+            )
         self._count(index, rows, place, losses)
         return Found(place, doc, self._data(index))
 
@@ -172,7 +228,9 @@ class Table:
         for name, what in LEFT.items():
             column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
             said = (
-                column[1:] == 1 if name == "SENT_START" else (column != 0) & (column != self._no_features)
+                column[1:] == 1
+                if name == "SENT_START"
+                else (column != 0) & (column != self._no_features)
             )  # the first token starts one in any case
             if many := int(np.count_nonzero(said)):
                 losses.add(what, place, many)
@@ -189,5 +247,11 @@ def _check_spans(doc: Any) -> None:
     for name, group in doc.spans.items():
         for index, span in enumerate(group):
             first, last, start, end = span.start, span.end, span.start_char, span.end_char
-            if first < last and (start, end) != (doc[first].idx, doc[last - 1].idx + len(doc[last - 1])):
-                raise InputError(f"spans[{name!r}][{index}]: characters {start} to {end}, but its tokens stand elsewhere")
+            if first < last and (start, end) != (
+                doc[first].idx,
+                doc[last - 1].idx + len(doc[last - 1]),
+            ):
+                raise InputError(
+                    f"spans[{name!r}][{index}]: characters {start} to {end}, but its tokens stand"
+                    " elsewhere"
+                )

@@ -1,4 +1,7 @@
-"""How is a large JSONL file read? A few documents at a time, as fast as it can be, and from any byte on."""
+"""How is a large JSONL file read?
+
+A few documents at a time, as fast as it can be, and from any byte on.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,33 @@ import numpy as np
 from evalkit.chunk import NUMBERS, Chunk, Placed, as_bytes, number_of
 from evalkit.document import Document
 from evalkit.errors import DocumentError, LoadError
-from evalkit.formats.jsonl import LINE_ERRORS, DocumentLine, decode_line, document_of, is_blank, parsed
+from evalkit.formats.jsonl import (
+    LINE_ERRORS,
+    DocumentLine,
+    decode_line,
+    document_of,
+    is_blank,
+    parsed,
+)
 from evalkit.input_files import open_input
 from evalkit.json_keys import count_quotes, has_all_strings
 
-MOST_RICH = 4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
-CHUNK = 200_000  # bytes that are decoded at once: few enough that what they become stays in the processor's cache
+MOST_RICH = (
+    4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
+)
+# Bytes that are decoded at once: few enough that what they become stays in the processor's cache
+CHUNK = 200_000
 
-# What most lines of large files hold, and nothing else: decoded and checked several times faster. Its other fields are those of an empty one.
+# What most lines of large files hold, and nothing else: decoded and checked several times faster.
+# Its other fields are those of an empty one.
 PlainEntityLine = msgspec.defstruct(
     "Entity",
-    [("label", Annotated[str, msgspec.Meta(min_length=1)]), ("start", int), ("end", int), ("text", str | None, None)],
+    [
+        ("label", Annotated[str, msgspec.Meta(min_length=1)]),
+        ("start", int),
+        ("end", int),
+        ("text", str | None, None),
+    ],
     namespace={"id": None, "fragments": (), "score": None, "attributes": None},
     forbid_unknown_fields=True,
     gc=False,
@@ -46,15 +65,21 @@ PlainLine = msgspec.defstruct(
 
 
 class Reader:
-    """The documents of a file, a few at a time, read as fast as they can be: for scoring files that do not fit in memory.
+    """The documents of a file, a few at a time, read as fast as they can be: for scoring files that
+    do not fit in memory.
 
-    A document that holds nothing but contiguous entities comes as its line was decoded, which has the same attributes as a
-    Document, and has been checked as one. What is accepted and refused is what `jsonl.parsed` accepts and refuses: a chunk that is
-    not clearly a document on each line, each key once, is decoded line by line as there.
+    A document that holds nothing but contiguous entities comes as its line was decoded, which has
+    the same attributes as a Document, and has been checked as one. What is accepted and refused is
+    what `jsonl.parsed` accepts and refuses: a chunk that is not clearly a document on each line,
+    each key once, is decoded line by line as there.
     """
 
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
-        """Open the file. `start`, `end`: the bytes at which the first line begins and the last one ends; -1 is the end of the file."""
+        """Open the file.
+
+        `start`, `end`: the bytes at which the first line begins and the last one ends; -1 is the
+        end of the file.
+        """
         self._path, self._end = path, end
         self._file = open_input(path)
         self._plain = msgspec.json.Decoder(PlainLine)
@@ -66,7 +91,10 @@ class Reader:
             self._file.seek(start)
 
     def read(self, lines: int | None = None) -> Chunk | None:
-        """The next few documents, or those of so many lines; None at the end. Raises LoadError as `parsed` would say it."""
+        """The next few documents, or those of so many lines; None at the end.
+
+        Raises LoadError as `parsed` would say it.
+        """
         data = self._few() if lines is None else self._lines(lines)
         if not data:
             return None
@@ -81,7 +109,11 @@ class Reader:
             return None
         try:
             chunk = Chunk(self._plain.decode_lines(data))
-            if is_document_per_line(data, len(chunk)) and stands(chunk) and self._has_each_key_once(data, chunk):
+            if (
+                is_document_per_line(data, len(chunk))
+                and stands(chunk)
+                and self._has_each_key_once(data, chunk)
+            ):
                 self._rich = 0
                 return chunk
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, struct.error):
@@ -91,17 +123,23 @@ class Reader:
     def _has_each_key_once(self, data: bytes, chunk: Chunk) -> bool:
         """Whether plain lines have each key once. False means: not known.
 
-        Where no string has a quotation mark, each key and each string has two; what the documents hold says how many there must be.
+        Where no string has a quotation mark, each key and each string has two; what the documents
+        hold says how many there must be.
         """
         extended = any(line.meta is not None or line.failure is not None for line in chunk)
         if extended or (b"\\" in data and b'\\"' in data):
             return has_all_strings(data, lambda: self._encoder.encode(chunk))
         annotated = sum(line.entities is not None for line in chunk)
         entities = sum(chunk.entities.counts)
-        return count_quotes(data) == 8 * len(chunk) + 2 * annotated + 12 * entities - 4 * chunk.without_surface
+        return (
+            count_quotes(data)
+            == 8 * len(chunk) + 2 * annotated + 12 * entities - 4 * chunk.without_surface
+        )
 
     def _chunk_of_lines(self, data: bytes) -> Chunk:
-        lines = (decode_line(line, self._decoder) for line in data.split(b"\n") if not is_blank(line))
+        lines = (
+            decode_line(line, self._decoder) for line in data.split(b"\n") if not is_blank(line)
+        )
         return Chunk(line if _plain(line) else document_of(line) for line in lines)
 
     def close(self) -> None:
@@ -109,7 +147,9 @@ class Reader:
         self._file.close()
 
     def _few(self) -> bytes:
-        data: bytes = self._file.read(CHUNK if self._end < 0 else min(CHUNK, self._end - self._file.tell()))
+        data: bytes = self._file.read(
+            CHUNK if self._end < 0 else min(CHUNK, self._end - self._file.tell())
+        )
         return data + self._file.readline() if data and not data.endswith(b"\n") else data
 
     def _lines(self, lines: int) -> bytes:
@@ -122,24 +162,37 @@ class Reader:
 
 
 def is_document_per_line(data: bytes, documents: int) -> bool:
-    """Whether valid JSON data, of so many objects, has one of them on each line. False for data with blank lines, too.
+    """Whether valid JSON data, of so many objects, has one of them on each line.
 
-    A line that does not end an object at the outermost level is followed by one that does not begin with a brace.
+    False for data with blank lines, too.
+
+    A line that does not end an object at the outermost level is followed by one that does not begin
+    with a brace.
     """
     lines = data.removesuffix(b"\n").split(b"\n")
-    return len(lines) == documents and all(line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines)
+    return len(lines) == documents and all(
+        line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines
+    )
 
 
 def stands(chunk: Chunk) -> bool:
-    """Whether all entities of plain lines lie in their texts and are what their surfaces say; their offsets are kept with the chunk."""
-    counts, starts, ends, labels = [], [], [], []  # type: list[int], list[int], list[int], list[int]
+    """Whether all entities of plain lines lie in their texts and are what their surfaces say; their
+    offsets are kept with the chunk.
+    """
+    counts, starts, ends, labels = (
+        [],
+        [],
+        [],
+        [],
+    )  # type: list[int], list[int], list[int], list[int]
     lengths = []
     without_surface = 0
     for line in chunk:
         text, entities = line.text, line.entities or ()
         counts.append(len(entities))
         lengths.append(len(text))
-        # Each entity is visited once, for its numbers and its surface together: visits are most of what reading costs.
+        # Each entity is visited once, for its numbers and its surface together: visits are most of
+        # what reading costs.
         for entity in entities:
             start, end, surface = entity.start, entity.end, entity.text
             starts.append(start)
@@ -154,14 +207,25 @@ def stands(chunk: Chunk) -> bool:
                 return False
     chunk.without_surface = without_surface
     chunk.entities = Placed(counts, as_bytes(starts), as_bytes(ends), as_bytes(labels), [])
-    start, end = np.frombuffer(chunk.entities.start, np.int64), np.frombuffer(chunk.entities.end, np.int64)
+    start, end = (
+        np.frombuffer(chunk.entities.start, np.int64),
+        np.frombuffer(chunk.entities.end, np.int64),
+    )
     chunk.plain = True
     return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
 
 
 def _plain(document: Any) -> bool:
-    """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the text, with their own surfaces."""
-    if document.events is not None or document.attributions is not None or document.zones or document.unplaced or not document.id:
+    """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the
+    text, with their own surfaces.
+    """
+    if (
+        document.events is not None
+        or document.attributions is not None
+        or document.zones
+        or document.unplaced
+        or not document.id
+    ):
         return False
     text = document.text
     most = len(text)
@@ -179,19 +243,26 @@ def _named_apart(document: Any) -> bool:
     text, most = document.text, len(document.text)
     ids = [entity.id for entity in document.entities if entity.id is not None]
     return len(set(ids)) == len(ids) and all(
-        0 <= e.start < e.end <= most and (e.text is None or e.text == text[e.start : e.end]) and e.label and not e.fragments
+        0 <= e.start < e.end <= most
+        and (e.text is None or e.text == text[e.start : e.end])
+        and e.label
+        and not e.fragments
         for e in document.entities
     )
 
 
 def _with_lines(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
-    faults = [fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults]
+    faults = [
+        fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults
+    ]
     return LoadError(faults or [f"{path}: {error}"])
 
 
 def line_after(path: Path, at: int) -> tuple[str, int] | None:
-    """The id of the first document whose line begins after a byte, and where; None where there is none, or no id."""
+    """The id of the first document whose line begins after a byte, and where; None where there is
+    none, or no id.
+    """
     with path.open("rb") as file:
         file.seek(at)
         file.readline()

@@ -1,33 +1,44 @@
-"""How are marks written beside their text, as brat does? A folder with NAME.txt and NAME.ann for each document, or one such file.
+"""How are marks written beside their text, as brat does?
 
-The id of a document is its path in the folder without the suffix: folders in it are read, too. A text is what its bytes say,
-a byte order mark and \\r\\n included, as offsets count characters of it. offsets=, ends=, newlines=, first= and form= are for
-files that count otherwise (units.py): brat under Python 3 takes \\r\\n for one character, newlines=lf. A text without an .ann
-file was not annotated; one with an empty one was, and nothing was found.
+A folder with NAME.txt and NAME.ann for each document, or one such file.
 
-    entities      T lines, with A lines as attributes. Not those of triggers, and not those of a type below to which a role points
-    events        E lines: `Attack:T1 Agent:T2`; an A line `Realis E1 ACTUAL` is the realis. A role points at an entity or event,
-                  which is its `ref`, or at a T of type Argument, which is there for its sake alone
-    attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content, SourceName, with T lines of these
-                  types, and Parent, which points at an attribution; an A line `Label E1 assertion` is the label
+The id of a document is its path in the folder without the suffix: folders in it are read, too. A
+text is what its bytes say, a byte order mark and \\r\\n included, as offsets count characters of
+it. offsets=, ends=, newlines=, first= and form= are for files that count otherwise (units.py): brat
+under Python 3 takes \\r\\n for one character, newlines=lf. A text without an .ann file was not
+annotated; one with an empty one was, and nothing was found.
 
-Entities were annotated wherever there is an .ann file; events and attributions were in all of them, or in none: in all where the
-folder holds one. layers=events,attributions says so of a folder without.
+    entities      T lines, with A lines as attributes. Not those of triggers, and not those of a
+                  type below to which a role points
+    events        E lines: `Attack:T1 Agent:T2`; an A line `Realis E1 ACTUAL` is the realis. A role
+                  points at an entity or event, which is its `ref`, or at a T of type Argument,
+                  which is there for its sake alone
+    attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content,
+                  SourceName, with T lines of these types, and Parent, which points at an
+                  attribution; an A line `Label E1 assertion` is the label
 
-Ids of marks are brat's: T1, E1. How others are kept, numbered.py says. Brat numbers roles, Theme, Theme2; numbers are left out
-where they count what is there twice, and counted as lost where they say more. roles=exact takes and writes roles as they are,
-such as ARG2. attribution=NAME and argument=NAME are for other types than Attribution and Argument.
+Entities were annotated wherever there is an .ann file; events and attributions were in all of them,
+or in none: in all where the folder holds one. layers=events,attributions says so of a folder
+without.
 
-Losses in reading: relations, equivalences, normalizations, notes, and what assembled.py counts. Losses in writing: scores, zones,
-meta, unplaced items, documents that failed, attributions without a cue, attributes that are no text in one line, references to
-what does not stand where the argument does. Brat cuts a mark where a line ends; it is read as one. What this cannot say (a mark
-that begins or ends with a line end, or is interrupted by nothing else) is counted, and so are layers that are empty, or that
-were annotated in some documents alone.
+Ids of marks are brat's: T1, E1. How others are kept, numbered.py says. Brat numbers roles, Theme,
+Theme2; numbers are left out where they count what is there twice, and counted as lost where they
+say more. roles=exact takes and writes roles as they are, such as ARG2. attribution=NAME and
+argument=NAME are for other types than Attribution and Argument.
 
-Refused, since leaving it out would make the file untrue: labels, types and roles with white space (or a colon, but for labels of
-entities), roles that end in a number which brat would take for its own, and labels that mean something else here.
+Losses in reading: relations, equivalences, normalizations, notes, and what assembled.py counts.
+Losses in writing: scores, zones, meta, unplaced items, documents that failed, attributions without
+a cue, attributes that are no text in one line, references to what does not stand where the argument
+does. Brat cuts a mark where a line ends; it is read as one. What this cannot say (a mark that
+begins or ends with a line end, or is interrupted by nothing else) is counted, and so are layers
+that are empty, or that were annotated in some documents alone.
 
-Ids of documents that are no safe names of files are kept in evalkit-ids.json: {"document-000001": "../x"}; brat does not mind it.
+Refused, since leaving it out would make the file untrue: labels, types and roles with white space
+(or a colon, but for labels of entities), roles that end in a number which brat would take for its
+own, and labels that mean something else here.
+
+Ids of documents that are no safe names of files are kept in evalkit-ids.json: {"document-000001":
+"../x"}; brat does not mind it.
 """
 
 from __future__ import annotations
@@ -84,13 +95,21 @@ def parsed(
 ) -> Parsed:
     """Each document, or a LoadError, with the file of its annotations. See the options above.
 
-    Raises InputError where the path holds nothing of brat, UnknownName for a value that an option does not have.
+    Raises InputError where the path holds nothing of brat, UnknownName for a value that an option
+    does not have.
     """
-    terms, reading, pairs = _terms(attribution, argument, roles), Reading(offsets, ends, newlines, first, form), _pairs(path)
+    terms, reading, pairs = (
+        _terms(attribution, argument, roles),
+        Reading(offsets, ends, newlines, first, form),
+        _pairs(path),
+    )
     annotated = frozenset({"entities", *_named(layers), *_layers(pairs, attribution)})
     for pair in pairs:
         try:
-            yield str(pair.annotations or pair.text), _document(pair, losses, terms, reading, annotated)
+            yield (
+                str(pair.annotations or pair.text),
+                _document(pair, losses, terms, reading, annotated),
+            )
         except LoadError as error:
             yield str(pair.annotations or pair.text), error
 
@@ -98,16 +117,22 @@ def parsed(
 def _terms(attribution: str, argument: str, roles: str) -> Terms:
     for name, said in (("attribution", attribution), ("argument", argument)):
         if not said or ":" in said or any(character.isspace() for character in said):
-            raise InputError(f"{name}: {shown(said)} is no type; a name without spaces and colons would do")
+            raise InputError(
+                f"{name}: {shown(said)} is no type; a name without spaces and colons would do"
+            )
     if attribution == argument:
-        raise InputError(f"argument: {shown(argument)} is what attributions are called, too; name another")
+        raise InputError(
+            f"argument: {shown(argument)} is what attributions are called, too; name another"
+        )
     if roles not in ROLES:
         raise UnknownName("value of roles", roles, ROLES)
     return Terms(attribution, argument, ROLES[roles])
 
 
 def _named(layers: str | Iterable[str]) -> list[str]:
-    every = [layer for layer in layers.split(",") if layer] if isinstance(layers, str) else list(layers)
+    every = (
+        [layer for layer in layers.split(",") if layer] if isinstance(layers, str) else list(layers)
+    )
     for layer in every:
         if layer not in LAYERS:
             raise UnknownName("layer", layer, LAYERS, within="layers")
@@ -117,16 +142,37 @@ def _named(layers: str | Iterable[str]) -> list[str]:
 def _pairs(path: Path) -> list[Pair]:
     """The files of all documents, in the order of their names."""
     if not path.is_dir() and path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: brat keeps documents in .txt and .ann files; name one of these, or their folder")
+        raise InputError(
+            f"{path}: brat keeps documents in .txt and .ann files; name one of these, or their"
+            " folder"
+        )
     folder = path if path.is_dir() else path.parent
-    there = set(list_inputs(path, SUFFIXES)) if path.is_dir() else {path, *(path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).exists())}
+    there = (
+        set(list_inputs(path, SUFFIXES))
+        if path.is_dir()
+        else {
+            path,
+            *(path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).exists()),
+        }
+    )
     stems = sorted({file.relative_to(folder).with_suffix("").as_posix() for file in there})
     if not stems:
         raise InputError(f"{path}: holds no .txt and no .ann file")
-    if path.is_dir() and not any(file.suffix == ".ann" for file in there) and any(path.rglob("*.a1")):
-        raise InputError(f"{path}: .a1 and .a2 files of a BioNLP shared task, and no .ann file; join NAME.a1 and NAME.a2 into NAME.ann")
+    if (
+        path.is_dir()
+        and not any(file.suffix == ".ann" for file in there)
+        and any(path.rglob("*.a1"))
+    ):
+        raise InputError(
+            f"{path}: .a1 and .a2 files of a BioNLP shared task, and no .ann file; join NAME.a1 and"
+            " NAME.a2 into NAME.ann"
+        )
     ids = _ids(folder / NAMES)
-    return [Pair(ids.get(stem, stem), text, ann if ann in there else None) for stem in stems for text, ann in [tuple(folder / f"{stem}{suffix}" for suffix in SUFFIXES)]]
+    return [
+        Pair(ids.get(stem, stem), text, ann if ann in there else None)
+        for stem in stems
+        for text, ann in [tuple(folder / f"{stem}{suffix}" for suffix in SUFFIXES)]
+    ]
 
 
 def _files(folder: Path) -> set[Path]:
@@ -143,7 +189,9 @@ def _ids(path: Path) -> dict[str, str]:
         ids = msgspec.json.decode(data, type=dict[str, str])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError, OSError) as error:
-        raise LoadError([f'{path}: {error}; {{"NAME": "ID"}} with the id of the document in NAME.txt would do']) from None
+        raise LoadError(
+            [f'{path}: {error}; {{"NAME": "ID"}} with the id of the document in NAME.txt would do']
+        ) from None
     return ids
 
 
@@ -161,13 +209,19 @@ def _layers_in(data: bytes, attribution: str) -> set[str]:
     return {"attributions" if of == attribution.encode() else "events" for of in types}
 
 
-def _document(pair: Pair, losses: Losses, terms: Terms, reading: Reading, layers: frozenset[str]) -> Document | LoadError:
+def _document(
+    pair: Pair, losses: Losses, terms: Terms, reading: Reading, layers: frozenset[str]
+) -> Document | LoadError:
     text = decoded(pair.text, _bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
         return Document(_encodable(pair), text)
     said = Annotations(pair.annotations, text, losses, reading)
     said.read(_bytes(pair.annotations))
-    return LoadError(said.faults) if said.faults else Assembled(said, terms).document(_encodable(pair), text, layers)
+    return (
+        LoadError(said.faults)
+        if said.faults
+        else Assembled(said, terms).document(_encodable(pair), text, layers)
+    )
 
 
 def _bytes(path: Path, before: str = "") -> bytes:
@@ -177,7 +231,12 @@ def _bytes(path: Path, before: str = "") -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise LoadError([f"{before}there is no {path.name} beside it, whose characters its offsets count; restore that file"]) from None
+        raise LoadError(
+            [
+                f"{before}there is no {path.name} beside it, whose characters its offsets count;"
+                " restore that file"
+            ]
+        ) from None
     except OSError as error:
         raise LoadError([f"{path}: {error.strerror or error}"]) from None
 
@@ -186,12 +245,17 @@ def _encodable(pair: Pair) -> str:
     try:
         pair.id.encode()
     except UnicodeEncodeError:
-        raise LoadError([f"{shown(str(pair.text))}: the name of this file is not UTF-8; rename it"]) from None
+        raise LoadError(
+            [f"{shown(str(pair.text))}: the name of this file is not UTF-8; rename it"]
+        ) from None
     return pair.id
 
 
 def surfaces(path: Path) -> Iterator[Case]:
-    """What marks in one range say that stands there: the text, start, end, and that. What cannot be read is left out."""
+    """What marks in one range say that stands there: the text, start, end, and that.
+
+    What cannot be read is left out.
+    """
     for pair in _pairs(path):
         try:
             text = decoded(pair.text, _bytes(pair.text))
@@ -201,7 +265,12 @@ def surfaces(path: Path) -> Iterator[Case]:
         for found in filter(None, map(_BOUND.fullmatch, lines)):
             start, end = int(found[1]), int(found[2])
             stands = text[start:end]
-            yield text, start, end, stands if re.sub(r"[\r\n]", " ", stands) == found[3] else found[3]
+            yield (
+                text,
+                start,
+                end,
+                stands if re.sub(r"[\r\n]", " ", stands) == found[3] else found[3],
+            )
 
 
 def write(
@@ -214,7 +283,9 @@ def write(
     argument: str = Terms().argument,
     roles: str = "numbered",
 ) -> None:
-    """A .txt file for each document, and an .ann file for each that was annotated. See the options above, and what is lost.
+    """A .txt file for each document, and an .ann file for each that was annotated.
+
+    See the options above, and what is lost.
 
     schema: written as schema.json beside them.
 
@@ -226,15 +297,25 @@ def write(
             every.append(document)
         else:
             losses.skipped.add("documents that failed", f"document {shown(document.id)}")
-    folder, names = (path.parent, _alone(path, every)) if path.suffix in SUFFIXES and not path.is_dir() else (path, safe_names([document.id for document in every]))
+    folder, names = (
+        (path.parent, _alone(path, every))
+        if path.suffix in SUFFIXES and not path.is_dir()
+        else (path, safe_names([document.id for document in every]))
+    )
     if folder == path:
         _refuse_others(path, names)
     written = []
     for document in every:
-        lines = Numbered(document, losses, terms).text()  # what is beside the marks is counted of documents that are not annotated too
+        lines = Numbered(
+            document, losses, terms
+        ).text()  # what is beside the marks is counted of documents that are not annotated too
         written.append(lines.encode() if _annotated(document) else None)
-    _count_layers(every, set().union(*(_layers_in(data, attribution) for data in written if data)), losses)
-    files: dict[str, bytes | None] = {} if schema is None else {"schema.json": encode_schema(schema)}
+    _count_layers(
+        every, set().union(*(_layers_in(data, attribution) for data in written if data)), losses
+    )
+    files: dict[str, bytes | None] = (
+        {} if schema is None else {"schema.json": encode_schema(schema)}
+    )
     for document, name, data in zip(every, names, written):
         files |= {f"{name}.txt": document.text.encode(), f"{name}.ann": data}
     if folder != path:
@@ -253,7 +334,10 @@ def _alone(path: Path, documents: list[Document]) -> list[str]:
     """The name of the only document, which must be that of the file."""
     if [document.id for document in documents] != [path.stem]:
         ids = ", ".join(shown(document.id) for document in documents[:3])
-        raise InputError(f"{path}: a file is one document, and its name the id, here {shown(path.stem)}; name a folder for {len(documents)} documents: {ids or 'none'}")
+        raise InputError(
+            f"{path}: a file is one document, and its name the id, here {shown(path.stem)}; name a"
+            f" folder for {len(documents)} documents: {ids or 'none'}"
+        )
     return [path.stem]
 
 
@@ -262,7 +346,10 @@ def _refuse_others(folder: Path, names: list[str]) -> None:
     own = {folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES}
     others = sorted(_files(folder) - own) if folder.is_dir() else []
     if others:
-        raise InputError(f"{others[0]} lies there already, and would be read with this corpus; name a new folder, or delete what it holds")
+        raise InputError(
+            f"{others[0]} lies there already, and would be read with this corpus; name a new"
+            " folder, or delete what it holds"
+        )
 
 
 def _count_layers(documents: list[Document], found: set[str], losses: Losses) -> None:
@@ -273,4 +360,6 @@ def _count_layers(documents: list[Document], found: set[str], losses: Losses) ->
             if given is None and layer in {"entities", *found}:
                 losses.add(f"layers of {layer} that were not annotated", where)
             elif given is not None and layer not in {"entities", *found}:
-                losses.add(f"empty layers of {layer} (?layers={layer} in reading keeps them)", where)
+                losses.add(
+                    f"empty layers of {layer} (?layers={layer} in reading keeps them)", where
+                )

@@ -1,27 +1,41 @@
-"""How do documents stand in UIMA CAS, as INCEpTION and DKPro write it? XMI or JSON, one file a document, or a folder of them.
+"""How do documents stand in UIMA CAS, as INCEpTION and DKPro write it?
 
-Reading. A folder is read with its subfolders, in the order of the paths. An .xmi file needs its type system: `TypeSystem.xml` beside it or
-in the folder that was named, or typesystem=FILE; without one DKPro Core's is taken, and what that does not know is a loss. A JSON CAS
-brings its own. UIMA counts UTF-16 units, cassis makes code points of them; an offset that is none, or in the middle of a character,
-is an error. An archive is not opened, an XML file with a DOCTYPE refused: that is where entities expand, and other files are drawn in.
+XMI or JSON, one file a document, or a folder of them.
 
-    entities     NamedEntity, labelled by its `value`; type=NAME for another type, in full or its last part; feature=NAME for the label
-    attributes   the other features of an entity that are texts, numbers or truth values, such as `identifier`
-    events       SemPred, labelled by its `category`, where there is one, else None; triggers=NAME for another type
-    arguments    what the links of an event name, `role` and `target`; a link without a role has the name of its feature
-    id           documentTitle of DocumentMetaData (INCEpTION's name of the document), else documentId (there the annotator's), else the file's
+Reading. A folder is read with its subfolders, in the order of the paths. An .xmi file needs its
+type system: `TypeSystem.xml` beside it or in the folder that was named, or typesystem=FILE; without
+one DKPro Core's is taken, and what that does not know is a loss. A JSON CAS brings its own. UIMA
+counts UTF-16 units, cassis makes code points of them; an offset that is none, or in the middle of a
+character, is an error. An archive is not opened, an XML file with a DOCTYPE refused: that is where
+entities expand, and other files are drawn in.
+
+    entities     NamedEntity, labelled by its `value`; type=NAME for another type, in full or its
+                 last part; feature=NAME for the label
+    attributes   the other features of an entity that are texts, numbers or truth values, such as
+                 `identifier`
+    events       SemPred, labelled by its `category`, where there is one, else None; triggers=NAME
+                 for another type
+    arguments    what the links of an event name, `role` and `target`; a link without a role has the
+                 name of its feature
+    id           documentTitle of DocumentMetaData (INCEpTION's name of the document), else
+                 documentId (there the annotator's), else the file's
     meta         the language, if one is said
-    text         of the view _InitialView, if that has one, else of the first that has; view=NAME for another
+    text         of the view _InitialView, if that has one, else of the first that has; view=NAME
+                 for another
 
-The label of a type without `value` and `category` is its only feature that is a text, if there is but one; a type without any labels by
-its name. No NamedEntity is no entities, but where types of a project's own are annotated instead it is an error, which lists them.
-Losses: annotations of other types, of no characters or of unknown types, further views, arguments that point at nothing in the index.
+The label of a type without `value` and `category` is its only feature that is a text, if there is
+but one; a type without any labels by its name. No NamedEntity is no entities, but where types of a
+project's own are annotated instead it is an error, which lists them. Losses: annotations of other
+types, of no characters or of unknown types, further views, arguments that point at nothing in the
+index.
 
-Writing. NamedEntity and SemPred with SemArg, in DKPro Core's types: to ID.xmi and TypeSystem.xml in a folder
-("cas:DIR"; form=json for ID.json; see filenames.py for ids that are no names), or to FILE.xmi or FILE.json for the only document.
-Contiguous entities with the attribute `identifier`, event types, triggers, arguments with their roles, ids, texts and languages come
-back, marks in the order of the text, documents in that of their file names. Whatever else a document holds is counted; documents that failed are left out. A document whose entities were not annotated
-is refused, since none would be read, and one whose text cannot stand in XML, which JSON can hold.
+Writing. NamedEntity and SemPred with SemArg, in DKPro Core's types: to ID.xmi and TypeSystem.xml in
+a folder ("cas:DIR"; form=json for ID.json; see filenames.py for ids that are no names), or to
+FILE.xmi or FILE.json for the only document. Contiguous entities with the attribute `identifier`,
+event types, triggers, arguments with their roles, ids, texts and languages come back, marks in the
+order of the text, documents in that of their file names. Whatever else a document holds is counted;
+documents that failed are left out. A document whose entities were not annotated is refused, since
+none would be read, and one whose text cannot stand in XML, which JSON can hold.
 """
 
 from __future__ import annotations
@@ -38,7 +52,20 @@ from evalkit.formats.distinct import distinct
 from evalkit.formats.dkpro import failed, serialized
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.losses import Losses
-from evalkit.formats.xmi import ARRAY, NAMED, PREDICATE, TYPESYSTEM, UNKNOWN, features, label_feature, label_of, loaded, short, system_of, written
+from evalkit.formats.xmi import (
+    ARRAY,
+    NAMED,
+    PREDICATE,
+    TYPESYSTEM,
+    UNKNOWN,
+    features,
+    label_feature,
+    label_of,
+    loaded,
+    short,
+    system_of,
+    written,
+)
 from evalkit.input_files import list_inputs
 from evalkit.schema import Schema, encode_schema
 
@@ -57,11 +84,19 @@ def parsed(
     typesystem: str | Path | None = None,
     view: str | None = None,
 ) -> Parsed:
-    """Each document, or a LoadError, with its file. See the options above. Raises InputError where no file can be one."""
+    """Each document, or a LoadError, with its file.
+
+    See the options above. Raises InputError where no file can be one.
+    """
     for file in files(path):
         try:
             cas = loaded(file, system_of(file, path, typesystem), losses)
-            yield str(file), Reader(file, viewed(cas, view, file, losses), losses).document(type, feature, triggers)
+            yield (
+                str(file),
+                Reader(file, viewed(cas, view, file, losses), losses).document(
+                    type, feature, triggers
+                ),
+            )
         except LoadError as error:
             yield str(file), error
         except InputError as error:
@@ -74,7 +109,9 @@ def files(path: Path) -> list[Path]:
         return [path]
     found = below(path)
     if not found:
-        raise InputError(f"{path}: no .xmi or .json file; unpack the archives that INCEpTION exports")
+        raise InputError(
+            f"{path}: no .xmi or .json file; unpack the archives that INCEpTION exports"
+        )
     return found
 
 
@@ -102,30 +139,64 @@ class Reader:
         self._file, self._cas, self._losses = str(file), cas, losses
         self._annotations = cas.select_all_annotations()
         self._indexed = {id(one) for one in self._annotations}
-        self._about = [fs for fs in self._annotations if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation")]
+        self._about = [
+            fs
+            for fs in self._annotations
+            if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation")
+        ]
         self._read = {id(fs) for fs in self._about}
 
     def document(self, type: str | None, feature: str | None, triggers: str | None) -> Document:
-        """The document. Raises InputError for what it cannot hold, UnknownName for a type or feature that is none."""
+        """The document.
+
+        Raises InputError for what it cannot hold, UnknownName for a type or feature that is none.
+        """
         entities, events = self._entities(type, feature), self._events(triggers)
         for fs in self._annotations:
             if id(fs) not in self._read:
                 self._losses.add(f"annotations of the type {short(fs.type.name)}", self._file)
-        languages = [said for fs in self._about if (said := getattr(fs, "language", None)) not in (None, "", "x-unspecified")]
-        return Document(self._id(), self._cas.sofa_string, entities, events, meta={"language": languages[0]} if languages else None)
+        languages = [
+            said
+            for fs in self._about
+            if (said := getattr(fs, "language", None)) not in (None, "", "x-unspecified")
+        ]
+        return Document(
+            self._id(),
+            self._cas.sofa_string,
+            entities,
+            events,
+            meta={"language": languages[0]} if languages else None,
+        )
 
     def _id(self) -> str:
-        said = (getattr(fs, name, None) for name in ("documentTitle", "documentId") for fs in self._about)
+        said = (
+            getattr(fs, name, None)
+            for name in ("documentTitle", "documentId")
+            for fs in self._about
+        )
         return next(filter(None, said), Path(self._file).stem)
 
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
         found = self._placed(self._type(type) if type else NAMED)
-        own = dict.fromkeys(fs.type.name for fs in self._annotations if not fs.type.name.startswith(BUILT_IN))
+        own = dict.fromkeys(
+            fs.type.name for fs in self._annotations if not fs.type.name.startswith(BUILT_IN)
+        )
         if own and not found and not type:
-            raise InputError(f"no NamedEntity, but annotations of {', '.join(own)}; name one with {spell_option('type', 'NAME', of='format')}, or give {spell_option('type', 'NamedEntity', of='format')} if there are no entities")
+            raise InputError(
+                f"no NamedEntity, but annotations of {', '.join(own)}; name one with"
+                f" {spell_option('type', 'NAME', of='format')}, or give"
+                f" {spell_option('type', 'NamedEntity', of='format')} if there are no entities"
+            )
         if not found and not type and UNKNOWN in self._losses.counts:
-            raise InputError(f"no NamedEntity, but annotations of types that no type system declares: put its TypeSystem.xml beside it, or name it with {spell_option('typesystem', 'PATH', of='format')}")
-        return tuple(_checked("entities", n, lambda fs: _entity(fs, feature), fs) for n, fs in enumerate(found))
+            raise InputError(
+                "no NamedEntity, but annotations of types that no type system declares: put its"
+                " TypeSystem.xml beside it, or name it with"
+                f" {spell_option('typesystem', 'PATH', of='format')}"
+            )
+        return tuple(
+            _checked("entities", n, lambda fs: _entity(fs, feature), fs)
+            for n, fs in enumerate(found)
+        )
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
         found = self._placed(self._type(triggers) if triggers else PREDICATE)
@@ -134,10 +205,16 @@ class Reader:
         return tuple(_checked("events", n, self._event, fs) for n, fs in enumerate(found))
 
     def _event(self, fs: Any) -> Event:
-        return Event(label_of(fs, label_feature(fs.type)), Span(fs.begin, fs.end), tuple(self._arguments(fs)))
+        return Event(
+            label_of(fs, label_feature(fs.type)), Span(fs.begin, fs.end), tuple(self._arguments(fs))
+        )
 
     def _arguments(self, fs: Any) -> Iterator[Argument]:
-        lists = ((name, getattr(fs[name], "elements", None)) for name, held in features(fs.type) if held == ARRAY)
+        lists = (
+            (name, getattr(fs[name], "elements", None))
+            for name, held in features(fs.type)
+            if held == ARRAY
+        )
         for name, link in ((name, link) for name, links in lists for link in links or ()):
             target: Any = getattr(link, "target", None)
             if id(target) in self._indexed and target.begin < target.end:
@@ -147,18 +224,32 @@ class Reader:
                 self._losses.add("arguments that point at nothing in the index", self._file)
 
     def _type(self, name: str) -> str:
-        """The type of a name, in full or its last part, that is annotated here, or at least known."""
-        if (own := {NAMED: NAMED, PREDICATE: PREDICATE, short(NAMED): NAMED, short(PREDICATE): PREDICATE}.get(name)) is not None:
+        """The type of a name, in full or its last part, that is annotated or at least known."""
+        if (
+            own := {
+                NAMED: NAMED,
+                PREDICATE: PREDICATE,
+                short(NAMED): NAMED,
+                short(PREDICATE): PREDICATE,
+            }.get(name)
+        ) is not None:
             return own
         known: list[str] = [kind.name for kind in self._cas.typesystem.get_types()]
         fitting = [one for one in known if name in (one, short(one))]
         used = sorted({fs.type.name for fs in self._annotations} & set(fitting)) or fitting
         if len(used) != 1:
-            raise UnknownName("type", name, used or dict.fromkeys(fs.type.name for fs in self._annotations if id(fs) not in self._read))
+            raise UnknownName(
+                "type",
+                name,
+                used
+                or dict.fromkeys(
+                    fs.type.name for fs in self._annotations if id(fs) not in self._read
+                ),
+            )
         return used[0]
 
     def _placed(self, name: str) -> list[Any]:
-        """The annotations of a type, in the order of the text; those of no characters are counted."""
+        """The annotations of a type in the order of the text; empty ones are only counted."""
         found = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
         self._read.update(map(id, found))
         if any(not hasattr(fs, "begin") for fs in found):
@@ -178,30 +269,56 @@ def _checked(layer: str, index: int, make: Any, fs: Any) -> Any:
 
 def _entity(fs: Any, feature: str | None) -> Entity:
     label = label_feature(fs.type, feature)
-    others = (name for name, held in features(fs.type) if held in ("text", "plain") and name != label)
+    others = (
+        name for name, held in features(fs.type) if held in ("text", "plain") and name != label
+    )
     attributes = {name: value for name in others if (value := fs[name]) is not None}
     return Entity(label_of(fs, label), fs.begin, fs.end, attributes=attributes or None)
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, schema: Schema | None = None, *, form: str = "xmi") -> None:
+def write(
+    documents: Iterable[Document],
+    path: Path,
+    losses: Losses,
+    schema: Schema | None = None,
+    *,
+    form: str = "xmi",
+) -> None:
     """The documents, a file each. See above what is held, and what is refused.
 
     schema: written as schema.json beside them.
 
-    Raises UnknownName for a form that is none, InputError for more than one document in a file, or a folder with documents of others.
+    Raises UnknownName for a form that is none, InputError for more than one document in a file, or
+    a folder with documents of others.
     """
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
     alone = path.suffix.removeprefix(".") in FORMS
     form = path.suffix.removeprefix(".") if alone else form
-    texts = {document.id: serialized(document, form, losses) for document in distinct(documents, losses) if not failed(document, losses)}
+    texts = {
+        document.id: serialized(document, form, losses)
+        for document in distinct(documents, losses)
+        if not failed(document, losses)
+    }
     if alone and len(texts) != 1:
-        raise InputError(f"{path}: a CAS holds one document, and there are {len(texts)}; name a folder, as in cas:DIR")
+        raise InputError(
+            f"{path}: a CAS holds one document, and there are {len(texts)}; name a folder, as in"
+            " cas:DIR"
+        )
     names = safe_names(list(texts), reserved=["schema"])  # schema.json is the schema's
-    files = {path.name if alone else f"{name}.{form}": text for name, text in zip(names, texts.values())}
+    files = {
+        path.name if alone else f"{name}.{form}": text for name, text in zip(names, texts.values())
+    }
     folder = path.parent if alone else path
-    if not alone and (others := [file.name for file in below(path) if file.relative_to(path).as_posix() not in files]):
-        raise InputError(f"{path}: holds other documents, such as {others[0]}, which would be read with these; name another folder")
+    if not alone and (
+        others := [
+            file.name for file in below(path) if file.relative_to(path).as_posix() not in files
+        ]
+    ):
+        raise InputError(
+            f"{path}: holds other documents, such as {others[0]}, which would be read with these;"
+            " name another folder"
+        )
     if form == "xmi":
         files[TYPESYSTEM] = encode_system(folder / TYPESYSTEM)
     if schema is not None:
@@ -213,7 +330,10 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, schema: Sch
 
 
 def encode_system(path: Path) -> bytes:
-    """The type system as the bytes of the file at `path`. Raises InputError where another lies there."""
+    """The type system as the bytes of the file at `path`.
+
+    Raises InputError where another lies there.
+    """
     text: bytes = written().to_xml().encode()
     if path.exists() and path.read_bytes() != text:
         raise InputError(f"{path} belongs to other documents; name another folder")

@@ -1,38 +1,50 @@
-"""How are entities written as tokens in columns, with BIO tags? The CoNLL family, from two columns to CoNLL-2003's four.
+"""How are entities written as tokens in columns, with BIO tags?
 
-A line is a token: columns between runs of spaces and tabs, as many on each line as on the first; no other space separates,
-and none is stripped. By default the first is the token and the last the tag. A line of nothing but spaces and tabs ends a
-sentence, a line ends at \\n or \\r\\n, and these lines begin a document:
+The CoNLL family, from two columns to CoNLL-2003's four.
 
-    -DOCSTART-                   with the id in brackets or alone behind it, `-DOCSTART- (d1) O` or `-DOCSTART- d1`
+A line is a token: columns between runs of spaces and tabs, as many on each line as on the first; no
+other space separates, and none is stripped. By default the first is the token and the last the tag.
+A line of nothing but spaces and tabs ends a sentence, a line ends at \\n or \\r\\n, and these lines
+begin a document:
+
+    -DOCSTART-                   with the id in brackets or alone behind it, `-DOCSTART- (d1) O` or
+                                 `-DOCSTART- d1`
     #begin document (d1)         `#begin document (d1); part 000` is "d1; part 000"
     # newdoc id = d1, # id = d1  where comments=true
 
-A document without an id is "doc-N", the Nth of the file. Tags are read as in evalkit/tags.py, from the first dash on a label.
+A document without an id is "doc-N", the Nth of the file. Tags are read as in evalkit/tags.py, from
+the first dash on a label.
 
-Text. The format holds none. It is rebuilt: tokens of a sentence joined by a space, sentences by a line feed. Or it is given:
-by `texts=` (a folder with ID.txt, or the file of the only document), or by a line `# doc_text = "…"` (JSON) before the first
-token of the document. Then the tokens must stand in it in order, with nothing but white space between them, and offsets are
-its own.
+Text. The format holds none. It is rebuilt: tokens of a sentence joined by a space, sentences by a
+line feed. Or it is given: by `texts=` (a folder with ID.txt, or the file of the only document), or
+by a line `# doc_text = "…"` (JSON) before the first token of the document. Then the tokens must
+stand in it in order, with nothing but white space between them, and offsets are its own.
 
-Reading, options: tagging=IOB2 (IOB1, BIOES, BILOU; a file with I- alone, "IO", is read as IOB1; nothing is guessed, and the
-error says which would fit); repair=error (discard, begin, conlleval); token=0, tag=-1 (columns, from 0; negative from the
-end); separator=any (tab: each tab, tokens may hold spaces; space); comments=false (true: a line that begins with # is one,
-counted as a loss); texts=. Losses: further columns, comments, improper tags that were repaired, byte order marks.
+Reading, options: tagging=IOB2 (IOB1, BIOES, BILOU; a file with I- alone, "IO", is read as IOB1;
+nothing is guessed, and the error says which would fit); repair=error (discard, begin, conlleval);
+token=0, tag=-1 (columns, from 0; negative from the end); separator=any (tab: each tab, tokens may
+hold spaces; space); comments=false (true: a line that begins with # is one, counted as a loss);
+texts=. Losses: further columns, comments, improper tags that were repaired, byte order marks.
 
-Writing, options: tagging=IOB2; separator=tab (space); text=plain (inline: with the line `# doc_text`, which readers other
-than this one do not skip); tokens=words (spaces); cut=true (false); beside=CORPUS.
+Writing, options: tagging=IOB2; separator=tab (space); text=plain (inline: with the line `#
+doc_text`, which readers other than this one do not skip); tokens=words (spaces); cut=true (false);
+beside=CORPUS.
 
-    words   tokens and sentences of evalkit/text.py; punctuation at the edges of words is a token of its own
-    spaces  tokens are what stands between white space, sentences are lines: texts that were rebuilt come back as they were
-    cut     tokens are cut where an entity begins or ends inside one; false: such entities are left out
-    beside  another corpus of the same documents, such as gold, at whose entities tokens are cut, too: both have the same tokens
+    words   tokens and sentences of evalkit/text.py; punctuation at the edges of words is a token of
+            its own
+    spaces  tokens are what stands between white space, sentences are lines: texts that were rebuilt
+            come back as they were
+    cut     tokens are cut where an entity begins or ends inside one; false: such entities are left
+            out
+    beside  another corpus of the same documents, such as gold, at whose entities tokens are cut,
+            too: both have the same tokens
 
-A sentence does not end inside an entity, and a `-DOCSTART-` of the text is cut in two. Of entities that overlap the longest
-stays, of equally long ones the first; an entity ends where its last token does, so white space at its edges is left out. With
-text=inline ids, texts and the entities that are not counted as losses come back, in the order of the text; without, ids do, and
-texts that are as they would be rebuilt. Documents that failed are left out and counted; one whose entities were not annotated
-is refused, since O would say that there are none.
+A sentence does not end inside an entity, and a `-DOCSTART-` of the text is cut in two. Of entities
+that overlap the longest stays, of equally long ones the first; an entity ends where its last token
+does, so white space at its edges is left out. With text=inline ids, texts and the entities that are
+not counted as losses come back, in the order of the text; without, ids do, and texts that are as
+they would be rebuilt. Documents that failed are left out and counted; one whose entities were not
+annotated is refused, since O would say that there are none.
 """
 
 from __future__ import annotations
@@ -73,9 +85,15 @@ def parsed(
 ) -> Parsed:
     """Each document, or a LoadError, with its file:line. See the options above.
 
-    Raises UnknownName for a value that an option does not have, InputError for one that is no column.
+    Raises UnknownName for a value that an option does not have, InputError for one that is no
+    column.
     """
-    columns = Columns(_column("token", token), _column("tag", tag), separator, comments=_truth("comments", comments))
+    columns = Columns(
+        _column("token", token),
+        _column("tag", tag),
+        separator,
+        comments=_truth("comments", comments),
+    )
     reader = Reader(path, losses, tagging, repair, texts, lambda: Rows(path, Losses(), columns))
     rows = Rows(path, losses, columns)
     numbers = WordNumbers()
@@ -83,13 +101,21 @@ def parsed(
         numbers.take(draft)
         yield draft.place, reader.document(draft)
     if rows.has_further_columns and numbers.are_all:
-        problem = f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no tokens"
+        problem = (
+            f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"
+            " tokens"
+        )
         remedy = spell_option("token", columns.token + 1, of="format")
-        yield str(path), LoadError([f"{path}: {problem}; name the column of the tokens, such as {remedy}"])
+        yield (
+            str(path),
+            LoadError([f"{path}: {problem}; name the column of the tokens, such as {remedy}"]),
+        )
 
 
 class WordNumbers:
-    """Whether all tokens of a file are the numbers of the words in their sentences, as CoNLL-U has them: 1, 2-3, 2, 3, 3.1 and so on."""
+    """Whether all tokens of a file are the numbers of the words in their sentences, as CoNLL-U has
+    them: 1, 2-3, 2, 3, 3.1 and so on.
+    """
 
     def __init__(self) -> None:
         self._sentences, self._words, self._others = 0, 0, 0
@@ -114,7 +140,9 @@ class WordNumbers:
 def _column(name: str, value: int | str) -> int:
     if re.fullmatch(r"-?[0-9]{1,4}", str(value)):
         return int(value)
-    raise InputError(f"{name}: {shown(value)} is no column; a whole number from 0, or back from -1, would do")
+    raise InputError(
+        f"{name}: {shown(value)} is no column; a whole number from 0, or back from -1, would do"
+    )
 
 
 def _truth(name: str, value: bool | str) -> bool:  # noqa: FBT001  # the option's value itself
@@ -138,11 +166,19 @@ def write(
 ) -> None:
     """The entities of documents as tags of their tokens. See the options above, and what is lost.
 
-    beside: a corpus, documents, or the path of a corpus.
-    Raises UnknownName for a value that an option does not have, InputError for a document whose entities were not annotated,
-    or whose text is another in `beside`.
+    beside: a corpus, documents, or the path of a corpus. Raises UnknownName for a value that an
+    option does not have, InputError for a document whose entities were not annotated, or whose text
+    is another in `beside`.
     """
-    writer = Writer(losses, tagging, separator, text, tokens, cut=_truth("cut", cut), beside=documents_of(beside))
+    writer = Writer(
+        losses,
+        tagging,
+        separator,
+        text,
+        tokens,
+        cut=_truth("cut", cut),
+        beside=documents_of(beside),
+    )
     blocks = [writer.block(document) for document in documents]
     write_atomically(path, "".join(blocks))
 
@@ -150,9 +186,23 @@ def write(
 class Writer:
     """Makes lines of documents."""
 
-    def __init__(self, losses: Losses, tagging: str, separator: str, text: str, tokens: str, *, cut: bool, beside: Iterable[Document]) -> None:
+    def __init__(
+        self,
+        losses: Losses,
+        tagging: str,
+        separator: str,
+        text: str,
+        tokens: str,
+        *,
+        cut: bool,
+        beside: Iterable[Document],
+    ) -> None:
         """Raises UnknownName for a value that an option does not have."""
-        choices = {"tagging": (tagging, LETTERS), "separator": (separator, SEPARATORS), "value of text": (text, TEXTS)}
+        choices = {
+            "tagging": (tagging, LETTERS),
+            "separator": (separator, SEPARATORS),
+            "value of text": (text, TEXTS),
+        }
         for kind, (said, known) in choices.items():
             if said not in known:
                 raise UnknownName(kind, said, known)
@@ -167,19 +217,39 @@ class Writer:
             self._losses.skipped.add("documents that failed", where)
             return ""
         if document.entities is None:
-            raise InputError(f"{where}: its entities were not annotated, and tags of O would say that there are none; give it entities=[] if that is so")
+            raise InputError(
+                f"{where}: its entities were not annotated, and tags of O would say that there are"
+                " none; give it entities=[] if that is so"
+            )
         _aside(document, self._losses)
         sentences, entities = self._laid(document)
-        if not self._inline and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences) != text:
-            self._losses.add("texts of which the tokens alone are written (?text=inline keeps them)", where)
+        if (
+            not self._inline
+            and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences)
+            != text
+        ):
+            self._losses.add(
+                "texts of which the tokens alone are written (?text=inline keeps them)", where
+            )
         tags = iter(_tags(sentences, entities, LETTERS[self._tagging]))
-        rows = ("".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence) for sentence in sentences)
+        rows = (
+            "".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence)
+            for sentence in sentences
+        )
         return "\n".join([self._head(document), *rows, ""])
 
     def _head(self, document: Document) -> str:
-        id = document.id if document.id.isprintable() and not document.id.startswith('"') else json.dumps(document.id)
+        id = (
+            document.id
+            if document.id.isprintable() and not document.id.startswith('"')
+            else json.dumps(document.id)
+        )
         line = f"-DOCSTART- ({id}){self._between}O\n"
-        return f"{line}{TEXT}{json.dumps(document.text, ensure_ascii=False)}\n" if self._inline else line
+        return (
+            f"{line}{TEXT}{json.dumps(document.text, ensure_ascii=False)}\n"
+            if self._inline
+            else line
+        )
 
     def _laid(self, document: Document) -> tuple[list[list[Range]], list[Placed]]:
         """The tokens, sentence by sentence, and the entities that they can hold."""
@@ -188,7 +258,10 @@ class Writer:
         entities = flat(document, layout, self._losses, cut=self._cut)
         other = self._beside.get(document.id, document)
         if other.text != text:
-            raise InputError(f"document {shown(document.id)} has another text in the corpus beside it; name the same documents, annotated by others")
+            raise InputError(
+                f"document {shown(document.id)} has another text in the corpus beside it; name the"
+                " same documents, annotated by others"
+            )
         theirs = [] if other is document else flat(other, layout, Losses(), cut=self._cut)
         markup = [found.start() + 1 for found in re.finditer(DOCSTART, text)]
         return layout.sentences([*entities, *theirs], markup), entities
@@ -200,7 +273,9 @@ def _aside(document: Document, losses: Losses) -> None:
     for name in ("events", "attributions", "zones", "unplaced"):
         many = getattr(document, name)
         for index in range(len(many or ())):
-            losses.add("unplaced items" if name == "unplaced" else name, f"{where}, {name}[{index}]")
+            losses.add(
+                "unplaced items" if name == "unplaced" else name, f"{where}, {name}[{index}]"
+            )
         if many == () and name in LAYERS:
             losses.add(f"empty layers of {name}", where)
     if document.meta is not None:
@@ -214,7 +289,10 @@ def _aside(document: Document, losses: Losses) -> None:
 def _tags(sentences: list[list[Range]], entities: list[Placed], letters: str) -> list[str]:
     """The tag of each token. Each entity begins and ends with one."""
     tokens = list(chain.from_iterable(sentences))
-    starts, ends = {start: n for n, (start, _) in enumerate(tokens)}, {end: n for n, (_, end) in enumerate(tokens)}
+    starts, ends = (
+        {start: n for n, (start, _) in enumerate(tokens)},
+        {end: n for n, (_, end) in enumerate(tokens)},
+    )
     begins = {sentence[0][0] for sentence in sentences}
     tags = ["O"] * len(tokens)
     for start, end, label in entities:

@@ -1,16 +1,19 @@
 """A corpus as a folder that people can read and edit: texts as files, one annotation a line.
 
-    corpus/corpus.jsonl            a line a text: id, file, sha256, and optionally language, provenance, rights, meta,
-                                   zones, and the layers that were annotated (all that have a file, where not said)
+    corpus/corpus.jsonl            a line a text: id, file, sha256, and optionally language,
+                                   provenance, rights, meta, zones, and the layers that were
+                                   annotated (all that have a file, where not said)
     corpus/FILE                    the text, byte for byte; sha256 is checked
-    annotations/entities.jsonl     a line an entity: the document's id under `doc`, then the fields of the class
+    annotations/entities.jsonl     a line an entity: the document's id under `doc`, then the fields
+                                   of the class
     annotations/events.jsonl       the same
     annotations/attributions.jsonl the same
     annotations/schema.json        labels, roles, zones and rules
     annotations/decisions.jsonl    decisions of an adjudication; not read here
 
-A layer without a file was not annotated. Another set of annotations on the same texts, such as a second annotator's, is
-a folder with such files anywhere below: `annotations/passes/a` finds the corpus/ and the schema.json above it.
+A layer without a file was not annotated. Another set of annotations on the same texts, such as a
+second annotator's, is a folder with such files anywhere below: `annotations/passes/a` finds the
+corpus/ and the schema.json above it.
 """
 
 from __future__ import annotations
@@ -28,7 +31,15 @@ from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, sh
 from evalkit.files import write_folder
 from evalkit.formats import Parsed
 from evalkit.formats.filenames import safe_names
-from evalkit.formats.jsonl import AttributionLine, EntityLine, EventLine, check_surface, decoded, public, record
+from evalkit.formats.jsonl import (
+    AttributionLine,
+    EntityLine,
+    EventLine,
+    check_surface,
+    decoded,
+    public,
+    record,
+)
 from evalkit.formats.losses import Losses
 from evalkit.input_files import check_inside, is_there, read_input
 from evalkit.schema import Schema, encode_schema, load_schema
@@ -60,7 +71,10 @@ class _Placed:
 
 
 _LINES: dict[str, tuple[type[Any], type[Any]]] = {
-    layer: (msgspec.defstruct(layer, [("doc", str, "")], bases=(line,), forbid_unknown_fields=True), kind)
+    layer: (
+        msgspec.defstruct(layer, [("doc", str, "")], bases=(line,), forbid_unknown_fields=True),
+        kind,
+    )
     for layer, line, kind in (
         ("entities", EntityLine, Entity),
         ("events", EventLine, Event),
@@ -70,13 +84,17 @@ _LINES: dict[str, tuple[type[Any], type[Any]]] = {
 
 
 def folders(path: Path) -> tuple[Path, Path]:
-    """The folder of the texts and that of the annotations, for a corpus folder or a folder of annotations below one."""
+    """The folder of the texts and that of the annotations, for a corpus folder or a folder of
+    annotations below one.
+    """
     if (path / "corpus" / "corpus.jsonl").exists():
         return path / "corpus", path / "annotations"
     for above in path.resolve().parents:
         if (above / "corpus" / "corpus.jsonl").exists():
             return above / "corpus", path
-    raise InputError(f"{path}: no corpus: neither it nor a folder above it holds corpus/corpus.jsonl")
+    raise InputError(
+        f"{path}: no corpus: neither it nor a folder above it holds corpus/corpus.jsonl"
+    )
 
 
 def schema_of(path: Path) -> Schema | None:
@@ -91,7 +109,8 @@ def schema_of(path: Path) -> Schema | None:
     return None
 
 
-def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR0912 - one kind of fault, one branch
+# One kind of fault, one branch
+def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR0912
     """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
     check_inside(texts, texts / "corpus.jsonl")
@@ -108,11 +127,29 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
     layers = [layer for layer in LAYERS if is_there(annotations / f"{layer}.jsonl")]
     for file in sorted(annotations.glob("*.jsonl")):
         if file.stem not in LAYERS and file.name != DECISIONS:
-            yield str(file), LoadError([f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or move it away"])
+            yield (
+                str(file),
+                LoadError(
+                    [
+                        f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or"
+                        " move it"
+                        " away"
+                    ]
+                ),
+            )
     for where, row, _ in rows.values():
         for layer in row.layers or ():
             if layer not in layers:
-                yield where, LoadError([f"{where}: layers: {shown(layer)} was annotated, it says, but there is no {annotations / layer}.jsonl"])
+                yield (
+                    where,
+                    LoadError(
+                        [
+                            f"{where}: layers: {shown(layer)} was annotated, it says, but there"
+                            " is no"
+                            f" {annotations / layer}.jsonl"
+                        ]
+                    ),
+                )
     for layer in layers:
         check_inside(annotations, annotations / f"{layer}.jsonl")
         for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
@@ -124,13 +161,17 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
         yield where, _document(where, row, text, layers, marks[row.id])
 
 
-def _row(row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]) -> tuple[str, Text, str]:
+def _row(
+    row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]
+) -> tuple[str, Text, str]:
     if isinstance(row, LoadError):
         raise row
     if row.id in known:
         raise LoadError([f"{where}: id: {shown(row.id)} is taken by {known[row.id][0]}"])
     if not _within(texts, row.file):
-        raise LoadError([f"{where}: file: {shown(row.file)} is not in {texts}; name a file in that folder"])
+        raise LoadError(
+            [f"{where}: file: {shown(row.file)} is not in {texts}; name a file in that folder"]
+        )
     return where, row, read_text(texts / row.file, row.sha256, where)
 
 
@@ -143,7 +184,10 @@ def _within(folder: Path, file: str) -> bool:
 
 
 def read_text(path: Path, sha256: str, where: str) -> str:
-    """A text, byte for byte. Raises LoadError where it is missing, not UTF-8, or not what its digest says."""
+    """A text, byte for byte.
+
+    Raises LoadError where it is missing, not UTF-8, or not what its digest says.
+    """
     try:
         raw = read_input(path)
     except InputError as error:
@@ -151,20 +195,32 @@ def read_text(path: Path, sha256: str, where: str) -> str:
     try:
         found = hashlib.sha256(raw).hexdigest()
         if found != sha256.lower():
-            raise LoadError([f"{path}: changed: sha256 is {found}, and {where} expects {sha256}; restore the file, or its digest if the change is meant"])
+            raise LoadError(
+                [
+                    f"{path}: changed: sha256 is {found}, and {where} expects {sha256}; restore the"
+                    " file, or its digest if the change is meant"
+                ]
+            )
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise LoadError([f"{path}: not UTF-8 at byte {error.start}"]) from None
 
 
-def _annotations(path: Path, layer: str, rows: dict[str, tuple[str, Text, str]]) -> Iterator[_Placed | LoadError]:
+def _annotations(
+    path: Path, layer: str, rows: dict[str, tuple[str, Text, str]]
+) -> Iterator[_Placed | LoadError]:
     kind, made = _LINES[layer]
     for number, line in decoded(path, kind):
         where = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield line
         elif line.doc not in rows:
-            yield LoadError([f"{where}: doc: no document {shown(line.doc)}; documents: {', '.join(list(rows)[:5])}"])
+            yield LoadError(
+                [
+                    f"{where}: doc: no document {shown(line.doc)}; documents:"
+                    f" {', '.join(list(rows)[:5])}"
+                ]
+            )
         else:
             try:
                 yield _Placed(where, line, _checked(line, made, layer, rows[line.doc][2]))
@@ -177,11 +233,18 @@ def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
     mark = public(line, kind)
     alone = msgspec.structs.replace(mark, parent=None) if isinstance(mark, Attribution) else mark
     if isinstance(alone, Event):
-        alone = msgspec.structs.replace(alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments))
-    # A Document of it would check the whole text once more for each mark; what it would find beyond that is a mark past the end.
+        alone = msgspec.structs.replace(
+            alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments)
+        )
+    # A Document of it would check the whole text once more for each mark; what it would find beyond
+    # that is a mark past the end.
     for _, _, field, span in placed(DocumentOfOne(layer, alone)):  # type: ignore[arg-type]
         if span.end > len(text):
-            raise DocumentError(f"{span.end} runs past the end of the text, at {len(text)}", layer=layer, field=f"{field}.end" if field else "end")
+            raise DocumentError(
+                f"{span.end} runs past the end of the text, at {len(text)}",
+                layer=layer,
+                field=f"{field}.end" if field else "end",
+            )
     for _, _, field, span in placed(DocumentOfOne(layer, line)):  # type: ignore[arg-type]
         check_surface(span, text, layer="", field=field)
     return mark
@@ -197,17 +260,41 @@ class DocumentOfOne:
 
 
 def _after_layer(fault: DocumentError) -> str:
-    """A fault of one annotation, without the layer and index, which say nothing of a line of its own."""
+    """A fault of one annotation, without the layer and index, which say nothing of a line of its
+    own.
+    """
     return f"{fault.field}: {fault.problem}" if fault.field else fault.problem
 
 
-def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]) -> Document | InputError:
-    unlisted = [layer for layer in layers if row.layers is not None and layer not in row.layers and marks.get(layer)]
+def _document(
+    where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]
+) -> Document | InputError:
+    unlisted = [
+        layer
+        for layer in layers
+        if row.layers is not None and layer not in row.layers and marks.get(layer)
+    ]
     if unlisted:
-        return LoadError([f'{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]}, which its line in corpus.jsonl does not list; add them to its "layers" once they are all there'])
-    annotated: Any = layers if row.layers is None else [layer for layer in layers if layer in row.layers]
-    about = {name: getattr(row, name) for name in ("language", "provenance", "rights") if getattr(row, name) is not None}
-    every: dict[str, Any] = {layer: tuple(found.mark for found in marks[layer]) for layer in annotated}
+        return LoadError(
+            [
+                f"{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]},"
+                " which"
+                ' its line in corpus.jsonl does not list; add them to its "layers" once they are'
+                " all"
+                " there"
+            ]
+        )
+    annotated: Any = (
+        layers if row.layers is None else [layer for layer in layers if layer in row.layers]
+    )
+    about = {
+        name: getattr(row, name)
+        for name in ("language", "provenance", "rights")
+        if getattr(row, name) is not None
+    }
+    every: dict[str, Any] = {
+        layer: tuple(found.mark for found in marks[layer]) for layer in annotated
+    }
     try:
         return Document(
             row.id,
@@ -218,12 +305,17 @@ def _document(where: str, row: Text, text: str, layers: list[str], marks: dict[s
         )
     except DocumentError as fault:
         if fault.layer in marks and fault.index is not None:
-            return LoadError([f"{marks[fault.layer][fault.index].where}: document {shown(row.id)}, {_after_layer(fault)}"])
+            return LoadError(
+                [
+                    f"{marks[fault.layer][fault.index].where}: document {shown(row.id)},"
+                    f" {_after_layer(fault)}"
+                ]
+            )
         return LoadError([f"{where}: {fault}"])
 
 
 def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
-    """Where each annotation of a corpus folder is written: (document, layer, index) to "file:line"."""
+    """The line of each annotation of a corpus folder: (document, layer, index) to "file:line"."""
     _, annotations = folders(path)
     found: dict[tuple[str, str, int], str] = {}
     for layer in LAYERS:
@@ -237,19 +329,44 @@ def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
     return found
 
 
-def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None, schema: Schema | None = None) -> None:
-    """Lay out a corpus folder. Refuses predictions that failed or have no place: they belong in a JSONL file."""
+def write(
+    documents: Iterable[Document],
+    path: Path,
+    _losses: Losses | None = None,
+    schema: Schema | None = None,
+) -> None:
+    """Lay out a corpus folder.
+
+    Refuses predictions that failed or have no place: they belong in a JSONL file.
+    """
     texts = path / "corpus"
     every = list(documents)
     for document in every:
         if document.failure is not None or document.unplaced:
-            raise InputError(f"document {shown(document.id)} carries a failure or unplaced items, which a folder cannot hold: save as .jsonl")
-    names = name_files(texts, [document.id for document in every], _find_files(texts, {document.id for document in every}))
-    layers = [layer for layer in LAYERS if any(getattr(document, layer) is not None for document in every)]
-    contents: dict[str, bytes | None] = {f"corpus/{names[document.id]}": document.text.encode("utf-8") for document in every}
-    contents["corpus/corpus.jsonl"] = _encode_lines(_text_row(document, names[document.id], layers) for document in every)
+            raise InputError(
+                f"document {shown(document.id)} carries a failure or unplaced items, which a folder"
+                " cannot hold: save as .jsonl"
+            )
+    names = name_files(
+        texts,
+        [document.id for document in every],
+        _find_files(texts, {document.id for document in every}),
+    )
+    layers = [
+        layer for layer in LAYERS if any(getattr(document, layer) is not None for document in every)
+    ]
+    contents: dict[str, bytes | None] = {
+        f"corpus/{names[document.id]}": document.text.encode("utf-8") for document in every
+    }
+    contents["corpus/corpus.jsonl"] = _encode_lines(
+        _text_row(document, names[document.id], layers) for document in every
+    )
     for layer in LAYERS:
-        items = _encode_lines({"doc": document.id} | item for document in every for item in record(document).get(layer) or ())
+        items = _encode_lines(
+            {"doc": document.id} | item
+            for document in every
+            for item in record(document).get(layer) or ()
+        )
         contents[f"annotations/{layer}.jsonl"] = items if layer in layers else None
     contents["annotations/schema.json"] = None if schema is None else encode_schema(schema)
     write_folder(path, contents)
@@ -258,23 +375,38 @@ def write(documents: Iterable[Document], path: Path, _losses: Losses | None = No
 def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
     """The names of the texts that the folder holds already, by id.
 
-    People edit a folder by hand: it is written over with the same documents alone. Raises InputError where it holds others.
+    People edit a folder by hand: it is written over with the same documents alone. Raises
+    InputError where it holds others.
     """
     files: dict[str, str] = {}
-    for _, row in decoded(texts / "corpus.jsonl", Text) if (texts / "corpus.jsonl").exists() else ():
+    for _, row in (
+        decoded(texts / "corpus.jsonl", Text) if (texts / "corpus.jsonl").exists() else ()
+    ):
         if not isinstance(row, Text) or row.id not in ids:
             named = f"document {shown(row.id)}" if isinstance(row, Text) else "what cannot be read"
-            raise InputError(f"{texts.parent}: holds another corpus, with {named}, which would be lost; name another folder")
+            raise InputError(
+                f"{texts.parent}: holds another corpus, with {named}, which would be lost; name"
+                " another folder"
+            )
         if row.file not in files.values() and _within(texts, row.file):
             files[row.id] = row.file
     return files
 
 
 def name_files(texts: Path, ids: Sequence[str], files: Mapping[str, str]) -> dict[str, str]:
-    """The name of each text in the folder `texts`: the one that it has already, by id in `files`, else one that no file there has."""
-    others = [file.stem for file in texts.iterdir() if file.suffix.lower() == ".txt"] if texts.is_dir() else []
+    """The name of each text in the folder `texts`: the one that it has already, by id in `files`,
+    else one that no file there has.
+    """
+    others = (
+        [file.stem for file in texts.iterdir() if file.suffix.lower() == ".txt"]
+        if texts.is_dir()
+        else []
+    )
     new = [id for id in ids if id not in files]
-    return {**files, **{id: f"{name}.txt" for id, name in zip(new, safe_names(new, reserved=others))}}
+    return {
+        **files,
+        **{id: f"{name}.txt" for id, name in zip(new, safe_names(new, reserved=others))},
+    }
 
 
 def _encode_lines(items: Iterable[object]) -> bytes:
@@ -285,7 +417,11 @@ def _text_row(document: Document, name: str, layers: list[str]) -> Text:
     """A document's line of corpus.jsonl."""
     raw = document.text.encode("utf-8")
     meta = dict(document.meta or {})
-    about = {key: meta.pop(key) for key in ("language", "provenance", "rights") if isinstance(meta.get(key), str)}
+    about = {
+        key: meta.pop(key)
+        for key in ("language", "provenance", "rights")
+        if isinstance(meta.get(key), str)
+    }
     annotated = tuple(layer for layer in layers if getattr(document, layer) is not None)
     return Text(
         document.id,

@@ -1,4 +1,7 @@
-"""What of a document do DKPro Core's types hold? A document in, its CAS as XMI or JSON out, and what is left out counted. See cas.py."""
+"""What of a document do DKPro Core's types hold?
+
+A document in, its CAS as XMI or JSON out, and what is left out counted. See cas.py.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +18,57 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def failed(document: Document, losses: Losses) -> bool:
-    """Whether a document is left out. Raises InputError for one that would be read as what it is not."""
+    """Whether a document is left out.
+
+    Raises InputError for one that would be read as what it is not.
+    """
     where = f"document {shown(document.id)}"
     if document.failure is not None:
         losses.skipped.add("documents that failed", where)
         return True
     if document.entities is None:
         raise InputError(
-            f"{where}: its entities were not annotated, and a CAS without NamedEntity says that there are none; entities=[] would do if there are"
+            f"{where}: its entities were not annotated, and a CAS without NamedEntity says that"
+            " there are none; entities=[] would do if there are"
         )
     return False
 
 
 def serialized(document: Document, form: str, losses: Losses) -> bytes:
-    """A document as a file holds it; what it does not hold is counted. Raises InputError for what cannot stand in XML."""
+    """A document as a file holds it; what it does not hold is counted.
+
+    Raises InputError for what cannot stand in XML.
+    """
     cas = cassis().Cas(typesystem=written(), sofa_string=document.text, sofa_mime="text/plain")
     aside(document, losses)
-    about = {"documentTitle": document.id, "documentId": document.id, "language": language(document)}
+    about = {
+        "documentTitle": document.id,
+        "documentId": document.id,
+        "language": language(document),
+    }
     add(cas, DESCRIBED, 0, len(document.text), **about)
     for entity in sorted(document.entities or (), key=lambda one: (one.start, one.end)):
         if not entity.fragments:
-            add(cas, NAMED, entity.start, entity.end, value=entity.label, identifier=identifier(entity))
-    for event in sorted(document.events or (), key=lambda one: (one.trigger.start, one.trigger.end)):
+            add(
+                cas,
+                NAMED,
+                entity.start,
+                entity.end,
+                value=entity.label,
+                identifier=identifier(entity),
+            )
+    for event in sorted(
+        document.events or (), key=lambda one: (one.trigger.start, one.trigger.end)
+    ):
         if not event.trigger.fragments:
-            add(cas, PREDICATE, event.trigger.start, event.trigger.end, category=event.label, arguments=links(cas, event))
+            add(
+                cas,
+                PREDICATE,
+                event.trigger.start,
+                event.trigger.end,
+                category=event.label,
+                arguments=links(cas, event),
+            )
     if form == "json":
         text: str = cas.to_json()
     else:
@@ -81,7 +111,11 @@ def identifier(entity: Entity) -> str | None:
 def aside(document: Document, losses: Losses) -> None:
     """Count what a document holds and a CAS does not."""
     where = f"document {shown(document.id)}"
-    for name, many in (("attributions", document.attributions), ("zones", document.zones), ("unplaced items", document.unplaced)):
+    for name, many in (
+        ("attributions", document.attributions),
+        ("zones", document.zones),
+        ("unplaced items", document.unplaced),
+    ):
         for index in range(len(many or ())):
             losses.add(name, f"{where}, {name}[{index}]")
     for name in ("events", "attributions"):
@@ -99,9 +133,17 @@ def unheld(mark: Entity | Event) -> Iterator[str]:
     """What of an entity or event is left out, a name for each."""
     what = "entities" if isinstance(mark, Entity) else "events"
     if (mark if isinstance(mark, Entity) else mark.trigger).fragments:
-        yield "discontinuous entities" if isinstance(mark, Entity) else "events with discontinuous triggers"
+        yield (
+            "discontinuous entities"
+            if isinstance(mark, Entity)
+            else "events with discontinuous triggers"
+        )
         return
-    yield from (f"{name.rstrip('s')}s of {what}" for name in ("id", "score", "realis") if getattr(mark, name, None) is not None)
+    yield from (
+        f"{name.rstrip('s')}s of {what}"
+        for name in ("id", "score", "realis")
+        if getattr(mark, name, None) is not None
+    )
     held = {"identifier": identifier(mark)} if isinstance(mark, Entity) else {}
     if mark.attributes is not None and mark.attributes != held:
         yield f"attributes of {what}"
@@ -109,14 +151,31 @@ def unheld(mark: Entity | Event) -> Iterator[str]:
         if argument.fragments:
             yield "discontinuous arguments"
             continue
-        yield from (f"{name}s of arguments" for name in ("ref", "score") if getattr(argument, name) is not None)
+        yield from (
+            f"{name}s of arguments"
+            for name in ("ref", "score")
+            if getattr(argument, name) is not None
+        )
 
 
 def check_xml(document: Document) -> None:
     """Raises InputError for a character that no XML can hold."""
-    labels = [*(entity.label for entity in document.entities or ()), *(event.label for event in document.events or ())]
+    labels = [
+        *(entity.label for entity in document.entities or ()),
+        *(event.label for event in document.events or ()),
+    ]
     roles = [argument.role for event in document.events or () for argument in event.arguments]
-    others = [language(document) or "", *(identifier(entity) or "" for entity in document.entities or ())]
-    for what, said in (("text", document.text), ("id", document.id), *(("label", one) for one in (*labels, *roles, *others))):
+    others = [
+        language(document) or "",
+        *(identifier(entity) or "" for entity in document.entities or ()),
+    ]
+    for what, said in (
+        ("text", document.text),
+        ("id", document.id),
+        *(("label", one) for one in (*labels, *roles, *others)),
+    ):
         if found := _NOT_XML.search(said):
-            raise InputError(f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()} cannot stand in XML; {spell_option('form', 'json', of='format')} would do")
+            raise InputError(
+                f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()}"
+                f" cannot stand in XML; {spell_option('form', 'json', of='format')} would do"
+            )

@@ -1,35 +1,44 @@
-"""How do documents become spaCy's, and spaCy's documents? DocBin files, .spacy: for training, for spaCy's own Scorer, and back.
+"""How do documents become spaCy's, and spaCy's documents?
 
-Writing. Tokens are those of spaCy's tokenizer, cut where a mark begins or ends, so that any span of any text aligns; doc.text is the
-text to the character. What spaCy sees:
+DocBin files, .spacy: for training, for spaCy's own Scorer, and back.
 
-    doc.ents               entities that overlap none: of those that do the one of most tokens stays, of equally long ones the first
+Writing. Tokens are those of spaCy's tokenizer, cut where a mark begins or ends, so that any span of
+any text aligns; doc.text is the text to the character. What spaCy sees:
+
+    doc.ents               entities that overlap none: of those that do the one of most tokens
+                           stays, of equally long ones the first
     doc.spans["entities"]  all entities but discontinuous ones
     doc.spans["triggers"]  the triggers of events, labelled with the event type
     kb_id_, ent_id_        an entity's attributes kb_id and ent_id
     doc.user_data["id"]    the id of the document
 
-Entities that were not annotated are missing in spaCy, too, which is not the same as none. For the rest (arguments, attributions,
-discontinuous marks, zones, scores, ids, meta, failures …) spaCy has no place. It stands as JSON in doc.user_data["evalkit"], so that
-evalkit reads back all that it wrote. Losses are the entities and triggers that spaCy does not see, or sees elsewhere.
+Entities that were not annotated are missing in spaCy, too, which is not the same as none. For the
+rest (arguments, attributions, discontinuous marks, zones, scores, ids, meta, failures …) spaCy has
+no place. It stands as JSON in doc.user_data["evalkit"], so that evalkit reads back all that it
+wrote. Losses are the entities and triggers that spaCy does not see, or sees elsewhere.
 
     align=cut      tokens are cut as told above
     align=strict   spaCy's own tokens; what does not align to them is in neither ents nor spans
-    align=expand   the same, and what does not align is moved outwards (contract: inwards) to the edges of tokens
-    lang=          whose tokenizer; by default the document's meta["language"] where spaCy has one for it, else xx, for all languages
-    beside=CORPUS  another corpus of the same documents, such as gold, at whose marks tokens are cut, too: both have the same tokens,
-                   and spaCy's Scorer, which leaves out what does not align to gold's, counts all that evalkit counts
+    align=expand   the same, and what does not align is moved outwards (contract: inwards) to the
+                   edges of tokens
+    lang=          whose tokenizer; by default the document's meta["language"] where spaCy has one
+                   for it, else xx, for all languages
+    beside=CORPUS  another corpus of the same documents, such as gold, at whose marks tokens are
+                   cut, too: both have the same tokens, and spaCy's Scorer, which leaves out what
+                   does not align to gold's, counts all that evalkit counts
 
-Reading needs no pipeline. Where doc.user_data["evalkit"] stands and text and spans are those that were written with it, it is the
-document. Where they are not (a pipeline has set doc.ents since), spans count; all but id and meta of the record is a loss, since it
-belongs to another annotation. Without a record entities are doc.ents, None where they are missing; events and attributions are None;
-ids are user_data["id"], else doc-1, doc-2 and so on.
+Reading needs no pipeline. Where doc.user_data["evalkit"] stands and text and spans are those that
+were written with it, it is the document. Where they are not (a pipeline has set doc.ents since),
+spans count; all but id and meta of the record is a loss, since it belongs to another annotation.
+Without a record entities are doc.ents, None where they are missing; events and attributions are
+None; ids are user_data["id"], else doc-1, doc-2 and so on.
 
-    entities=ents, entities=GROUP   the entities, from doc.ents or a span group, whatever the record says
+    entities=ents, entities=GROUP   the entities, from doc.ents or a span group, whatever the record
+                                    says
     triggers=GROUP                  the same for events, which have no arguments then
 
-A document without the group was not annotated. The Nth document of a file is told as FILE:N. A file that unpacks to more than 64 MB
-and a hundred times its size is refused before it does.
+A document without the group was not annotated. The Nth document of a file is told as FILE:N. A file
+that unpacks to more than 64 MB and a hundred times its size is refused before it does.
 """
 
 from __future__ import annotations
@@ -56,12 +65,20 @@ RECORD = "evalkit"  # the key of what evalkit alone reads
 OURS = ("entities", "triggers")  # span groups
 
 
-def parsed(path: Path, losses: Losses, *, entities: str | None = None, triggers: str | None = None) -> Parsed:
-    """Each document, or a LoadError, with FILE:N. See the options above. Raises LoadError for a file that is no DocBin."""
+def parsed(
+    path: Path, losses: Losses, *, entities: str | None = None, triggers: str | None = None
+) -> Parsed:
+    """Each document, or a LoadError, with FILE:N.
+
+    See the options above. Raises LoadError for a file that is no DocBin.
+    """
     reader = Reader(losses, entities, triggers)
     count = 0
     for count, found in enumerate(docs(path, losses), 1):
-        yield f"{path}:{count}", found if isinstance(found, LoadError) else reader.document(found, count)
+        yield (
+            f"{path}:{count}",
+            found if isinstance(found, LoadError) else reader.document(found, count),
+        )
     if count:
         yield from ((str(path), LoadError([f"{path}: {fault}"])) for fault in reader.unknown())
 
@@ -84,7 +101,9 @@ class Reader:
                 return _restored(record.document, found.doc.text)
             return self._of_spans(found, record, number)
         except (InputError, msgspec.MsgspecError) as error:
-            return LoadError([f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"])
+            return LoadError(
+                [f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"]
+            )
 
     def unknown(self) -> Iterator[UnknownName]:
         """The span groups that were asked for and that no document has."""
@@ -95,9 +114,14 @@ class Reader:
     def _of_spans(self, found: Found, record: Record | None, number: int) -> Document:
         self._count(found, [name for name in (self._entities, self._triggers) if name])
         if record:
-            layers = (record.document.get(name) for name in ("entities", "events", "attributions", "zones", "unplaced"))
+            layers = (
+                record.document.get(name)
+                for name in ("entities", "events", "attributions", "zones", "unplaced")
+            )
             marks = sum(len(layer) for layer in layers if isinstance(layer, list))
-            self._losses.add("marks of evalkit's record, for which the spans stand", found.place, max(marks, 1))
+            self._losses.add(
+                "marks of evalkit's record, for which the spans stand", found.place, max(marks, 1)
+            )
         own = record.document if record else found.data
         id = own.get("id") if isinstance(own.get("id"), str) else None
         return Document(
@@ -111,17 +135,26 @@ class Reader:
     def _read_entities(self, found: Found) -> tuple[Entity, ...] | None:
         doc, name = found.doc, self._entities
         if name != "ents":
-            return tuple(_entity(span) for span in self._placed(found, name)) if name in doc.spans else None
+            return (
+                tuple(_entity(span) for span in self._placed(found, name))
+                if name in doc.spans
+                else None
+            )
         if len(doc) and not doc.has_annotation("ENT_IOB"):
             return None
         if missing := sum(token.ent_iob == 0 for token in doc):
-            self._losses.add("tokens whose entities are missing, read as outside", found.place, missing)
+            self._losses.add(
+                "tokens whose entities are missing, read as outside", found.place, missing
+            )
         return tuple(_entity(span) for span in doc.ents)
 
     def _read_events(self, found: Found) -> tuple[Event, ...] | None:
         if self._triggers is None or self._triggers not in found.doc.spans:
             return None
-        return tuple(Event(_string(span, "label"), Span(span.start_char, span.end_char)) for span in self._placed(found, self._triggers))
+        return tuple(
+            Event(_string(span, "label"), Span(span.start_char, span.end_char))
+            for span in self._placed(found, self._triggers)
+        )
 
     def _placed(self, found: Found, name: str) -> list[Any]:
         spans = [span for span in found.doc.spans[name] if span.start < span.end]
@@ -139,8 +172,13 @@ class Reader:
 
 
 def _entity(span: Any) -> Entity:
-    attributes = {name: said for name, said in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id"))) if said}
-    return Entity(_string(span, "label"), span.start_char, span.end_char, attributes=attributes or None)  # type: ignore[arg-type]
+    attributes: dict[str, Any] = {
+        name: said
+        for name, said in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id")))
+        if said
+    }
+    label = _string(span, "label")
+    return Entity(label, span.start_char, span.end_char, attributes=attributes or None)
 
 
 def _string(span: Any, name: str) -> str:
@@ -150,7 +188,9 @@ def _string(span: Any, name: str) -> str:
 
 
 class Record(msgspec.Struct):
-    """What evalkit alone reads: a document without its text, and the state of the text and spans that were written with it."""
+    """What evalkit alone reads: a document without its text, and the state of the text and spans
+    that were written with it.
+    """
 
     state: str
     document: dict[str, Any]
@@ -162,28 +202,49 @@ def _record(data: dict[Any, Any]) -> Record | None:
     try:
         return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=Record)
     except (msgspec.MsgspecError, RecursionError):
-        raise InputError(f"user_data[{RECORD!r}]: {shown(data[RECORD])} is none of evalkit's records; delete it") from None
+        raise InputError(
+            f"user_data[{RECORD!r}]: {shown(data[RECORD])} is none of evalkit's records; delete it"
+        ) from None
 
 
 def _restored(record: dict[str, Any], text: str) -> Document:
     try:
         return jsonl.document_of(msgspec.convert({**record, "text": text}, jsonl.DocumentLine))
     except (DocumentError, msgspec.ValidationError) as error:
-        raise InputError(f"user_data[{RECORD!r}]: {error}; {spell_option('entities', 'ents', of='format')} reads the spans alone") from None
+        raise InputError(
+            f"user_data[{RECORD!r}]: {error}; {spell_option('entities', 'ents', of='format')} reads"
+            " the spans alone"
+        ) from None
 
 
 def state(doc: Any) -> str:
     """A digest of the text and the spans that evalkit writes."""
-    ents = [(span.start_char, span.end_char, span.label_) for span in doc.ents] if doc.has_annotation("ENT_IOB") else None
-    groups = {name: [(span.start_char, span.end_char, _string(span, "label")) for span in doc.spans[name]] for name in OURS if name in doc.spans}
+    ents = (
+        [(span.start_char, span.end_char, span.label_) for span in doc.ents]
+        if doc.has_annotation("ENT_IOB")
+        else None
+    )
+    groups = {
+        name: [(span.start_char, span.end_char, _string(span, "label")) for span in doc.spans[name]]
+        for name in OURS
+        if name in doc.spans
+    }
     return hashlib.sha256(json.dumps([doc.text, ents, groups], sort_keys=True).encode()).hexdigest()
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, lang: str | None = None, align: str = "cut", beside: Any = None) -> None:
+def write(
+    documents: Iterable[Document],
+    path: Path,
+    losses: Losses,
+    *,
+    lang: str | None = None,
+    align: str = "cut",
+    beside: Any = None,
+) -> None:
     """The documents as spaCy's. See the options above, and what spaCy does not see.
 
-    beside: a corpus, documents, or the path of a corpus.
-    Raises UnknownName for a way to align that is none, InputError for a language without tokenizer, or where a text is another in `beside`.
+    beside: a corpus, documents, or the path of a corpus. Raises UnknownName for a way to align that
+    is none, InputError for a language without tokenizer, or where a text is another in `beside`.
     """
     writer = Writer(losses, lang, align, documents_of(beside))
     from spacy.tokens import DocBin
@@ -197,7 +258,9 @@ def write(documents: Iterable[Document], path: Path, losses: Losses, *, lang: st
 class Writer:
     """Makes spaCy's documents."""
 
-    def __init__(self, losses: Losses, lang: str | None, align: str, beside: Iterable[Document]) -> None:
+    def __init__(
+        self, losses: Losses, lang: str | None, align: str, beside: Iterable[Document]
+    ) -> None:
         """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
         if align not in ALIGN:
             raise UnknownName("align", align, ALIGN)
@@ -211,17 +274,30 @@ class Writer:
         from spacy.tokens import Doc
 
         marks = [*_marks(document), *self._others(document)] if self._align == "cut" else []
-        words, spaces = laid(document.text, edges(document.text, self._lang, (document.meta or {}).get("language")), marks)
+        words, spaces = laid(
+            document.text,
+            edges(document.text, self._lang, (document.meta or {}).get("language")),
+            marks,
+        )
         doc = Doc(self._vocab, words=words, spaces=spaces)
         self._add_entities(doc, document)
         if document.events is not None:
             found = [
-                self._span(doc, event.trigger, event.label, f"document {shown(document.id)}, events[{n}]", "triggers")
+                self._span(
+                    doc,
+                    event.trigger,
+                    event.label,
+                    f"document {shown(document.id)}, events[{n}]",
+                    "triggers",
+                )
                 for n, event in enumerate(document.events)
             ]
             doc.spans["triggers"] = [span for span in found if span is not None]
         record = {name: value for name, value in jsonl.record(document).items() if name != "text"}
-        doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(Record(state(doc), record)).decode()}
+        doc.user_data = {
+            "id": document.id,
+            RECORD: msgspec.json.encode(Record(state(doc), record)).decode(),
+        }
         return doc
 
     def _add_entities(self, doc: Any, document: Document) -> None:
@@ -229,8 +305,13 @@ class Writer:
 
         if document.entities is None:
             return
-        places = [f"document {shown(document.id)}, entities[{n}]" for n in range(len(document.entities))]
-        found = [self._span(doc, entity, entity.label, place, "entities") for entity, place in zip(document.entities, places)]
+        places = [
+            f"document {shown(document.id)}, entities[{n}]" for n in range(len(document.entities))
+        ]
+        found = [
+            self._span(doc, entity, entity.label, place, "entities")
+            for entity, place in zip(document.entities, places)
+        ]
         doc.spans["entities"] = [span for span in found if span is not None]
         doc.ents = flat = filter_spans([span for span in found if span is not None])
         kept = {id(span) for span in flat}
@@ -245,23 +326,39 @@ class Writer:
             return None
         mode = "strict" if self._align == "cut" else self._align
         said = getattr(mark, "attributes", None) or {}
-        names = {to: said[of] for to, of in (("kb_id", "kb_id"), ("span_id", "ent_id")) if isinstance(said.get(of), str)}
+        names = {
+            to: said[of]
+            for to, of in (("kb_id", "kb_id"), ("span_id", "ent_id"))
+            if isinstance(said.get(of), str)
+        }
         span = doc.char_span(mark.start, mark.end, label, alignment_mode=mode, **names)
         if span is None:
-            self._losses.add(f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place)
+            self._losses.add(
+                f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place
+            )
         elif (span.start_char, span.end_char) != (mark.start, mark.end):
-            self._losses.add(f"own offsets of {what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place)
+            self._losses.add(
+                f"own offsets of {what} that do not align to spaCy's tokens, in doc.ents and"
+                " doc.spans",
+                place,
+            )
         return span
 
     def _others(self, document: Document) -> Iterator[Range]:
         """The marks of the same document in the corpus beside."""
         other = self._beside.get(document.id)
         if other is not None and other.text != document.text:
-            raise InputError(f"document {shown(document.id)} has another text in the corpus beside it; name the same documents, annotated by others")
+            raise InputError(
+                f"document {shown(document.id)} has another text in the corpus beside it; name the"
+                " same documents, annotated by others"
+            )
         return _marks(other) if other else iter(())
 
 
 def _marks(document: Document) -> Iterator[Range]:
     """What is to be a span of tokens."""
-    spans: list[Any] = [*(document.entities or ()), *(event.trigger for event in document.events or ())]
+    spans: list[Any] = [
+        *(document.entities or ()),
+        *(event.trigger for event in document.events or ()),
+    ]
     yield from ((span.start, span.end) for span in spans if not span.fragments)

@@ -1,17 +1,19 @@
 """How are documents written in doccano? A document as JSON on each line, in either of two ways.
 
-    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [], "Comments": []}
-    {"id", "text", "label": [[start, end, label]]}
+    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [],
+    "Comments": []} {"id", "text", "label": [[start, end, label]]}
 
-`text` may be called `data`, `label` may be called `labels`. Offsets count code points, half-open. The format has no surfaces, so
-nothing can tell whether offsets were counted otherwise: early versions counted UTF-16 code units (doccano#99; offsets=utf-16).
+`text` may be called `data`, `label` may be called `labels`. Offsets count code points, half-open.
+The format has no surfaces, so nothing can tell whether offsets were counted otherwise: early
+versions counted UTF-16 code units (doccano#99; offsets=utf-16).
 
-Reading. An id that is missing is "doc-N", the Nth of the file; a document without entities and without labels was not annotated.
-doccano spreads what was uploaded with a text over the keys of the export: all other keys are `meta`. Losses: relations,
-comments, labels of whole documents. Options: offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
+Reading. An id that is missing is "doc-N", the Nth of the file; a document without entities and
+without labels was not annotated. doccano spreads what was uploaded with a text over the keys of the
+export: all other keys are `meta`. Losses: relations, comments, labels of whole documents. Options:
+offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
 
-Writing is in the first way. Losses: discontinuous entities, scores, attributes, events, attributions, zones, documents that failed.
-All else comes back: ids, order, meta.
+Writing is in the first way. Losses: discontinuous entities, scores, attributes, events,
+attributions, zones, documents that failed. All else comes back: ids, order, meta.
 """
 
 from __future__ import annotations
@@ -65,9 +67,19 @@ KEYS = {field.name for field in msgspec.structs.fields(Line)}
 
 
 def parsed(
-    path: Path, losses: Losses, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+    path: Path,
+    losses: Losses,
+    *,
+    offsets: str = "code-points",
+    ends: str = "exclusive",
+    newlines: str = "as-is",
+    first: int | str = 0,
+    form: str = "as-is",
 ) -> Parsed:
-    """Each document, or what is wrong with it, with its file:line. Raises UnknownName for a value that an option does not have."""
+    """Each document, or what is wrong with it, with its file:line.
+
+    Raises UnknownName for a value that an option does not have.
+    """
     return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
 
 
@@ -84,19 +96,46 @@ def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> Draft
         return line
     text = line.data if line.text is None else line.text
     if text is None:
-        return LoadError([f"{place}: no text: the key 'text' or 'data' would do; keys: {', '.join(raw) or 'none'}"])
+        return LoadError(
+            [
+                f"{place}: no text: the key 'text' or 'data' would do; keys:"
+                f" {', '.join(raw) or 'none'}"
+            ]
+        )
     if "annotations" in raw:
-        return LoadError([f"{place}: annotations: labels are numbers here, which say nothing; export as 'JSONL (text label)'"])
-    for name, many in (("relations", line.relations), ("comments", line.Comments), ("comments", line.comments), ("labels of whole documents", line.cats)):
+        return LoadError(
+            [
+                f"{place}: annotations: labels are numbers here, which say nothing; export as"
+                " 'JSONL"
+                " (text label)'"
+            ]
+        )
+    for name, many in (
+        ("relations", line.relations),
+        ("comments", line.Comments),
+        ("comments", line.comments),
+        ("labels of whole documents", line.cats),
+    ):
         if many:
             losses.add(name, place, len(many))
     given = [found for found in (line.entities, line.label, line.labels) if found is not None]
-    return Draft(name_of(line.id, f"doc-{count}"), text, list(_stretches(line, place, losses)) if given else None, meta=_meta(line, raw, place, losses))
+    return Draft(
+        name_of(line.id, f"doc-{count}"),
+        text,
+        list(_stretches(line, place, losses)) if given else None,
+        meta=_meta(line, raw, place, losses),
+    )
 
 
 def _stretches(line: Line, place: str, losses: Losses) -> Iterator[Stretch]:
     for n, named in enumerate(line.entities or ()):
-        yield Stretch(f"entities[{n}]", named.start_offset, named.end_offset, named.label, id=None if named.id is None else str(named.id))
+        yield Stretch(
+            f"entities[{n}]",
+            named.start_offset,
+            named.end_offset,
+            named.label,
+            id=None if named.id is None else str(named.id),
+        )
     for key in ("label", "labels"):
         for n, said in enumerate(getattr(line, key) or ()):
             if isinstance(said, str):
@@ -106,7 +145,11 @@ def _stretches(line: Line, place: str, losses: Losses) -> Iterator[Stretch]:
 
 
 def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[str, Any] | None:
-    others = {key: value for key, value in raw.items() if key not in KEYS or (key == "data" and line.text is not None)}
+    others = {
+        key: value
+        for key, value in raw.items()
+        if key not in KEYS or (key == "data" and line.text is not None)
+    }
     for key in sorted(others.keys() & (line.meta or {}).keys()):
         losses.add(f"values of the key {shown(key)}, which stands in meta, too", place)
     return {**others, **(line.meta or {})} if others or line.meta is not None else None
@@ -116,13 +159,24 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.writable(distinct(documents, losses), losses, HELD, unannotated=True):
+        for document in exported.writable(
+            distinct(documents, losses), losses, HELD, unannotated=True
+        ):
             line: dict[str, Any] = {"id": document.id, "text": document.text}
             if document.entities is not None:
-                line |= {"entities": [_entity(entity) for entity in document.entities], "relations": [], "Comments": []}
+                line |= {
+                    "entities": [_entity(entity) for entity in document.entities],
+                    "relations": [],
+                    "Comments": [],
+                }
             writer.write(line if document.meta is None else {**line, "meta": document.meta})
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
-    own = {"id": entity.id, "label": entity.label, "start_offset": entity.start, "end_offset": entity.end}
+    own = {
+        "id": entity.id,
+        "label": entity.label,
+        "start_offset": entity.start,
+        "end_offset": entity.end,
+    }
     return {key: value for key, value in own.items() if value is not None}

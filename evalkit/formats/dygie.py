@@ -1,22 +1,30 @@
-"""How does DyGIE++ write documents down? A document as JSON on each line, marks as indices of tokens.
+"""How does DyGIE++ write documents down?
 
-    {"doc_key", "dataset", "sentences": [[token]], "ner": [[[first, last, label]]], "events": [[[[trigger, type], [first, last, role]]]]}
+A document as JSON on each line, marks as indices of tokens.
 
-Indices count tokens of the whole document from 0, the last one is inclusive; there is a list for each sentence, and a mark lies
-in its sentence. A trigger is one token. (doc/data.md and data_structures.py of DyGIE++.)
+    {"doc_key", "dataset", "sentences": [[token]], "ner": [[[first, last, label]]], "events":
+    [[[[trigger, type], [first, last, role]]]]}
 
-Text. The format has none: tokens are joined by a space, sentences by a line feed. DyGIE++ takes keys that begin with an
-underscore as metadata, a value for each sentence; this module writes two, and where both are there, takes text and offsets from them:
+Indices count tokens of the whole document from 0, the last one is inclusive; there is a list for
+each sentence, and a mark lies in its sentence. A trigger is one token. (doc/data.md and
+data_structures.py of DyGIE++.)
 
-    _text      the text from the end of the sentence before to the end of this one; the last one's, to the end of the text
+Text. The format has none: tokens are joined by a space, sentences by a line feed. DyGIE++ takes
+keys that begin with an underscore as metadata, a value for each sentence; this module writes two,
+and where both are there, takes text and offsets from them:
+
+    _text      the text from the end of the sentence before to the end of this one; the last one's,
+               to the end of the text
     _tokens    [start, end] of each token in the document, in code points
 
-Reading, option: predicted=true reads predicted_ner and predicted_events, with their softmax scores. Losses: relations, clusters,
-and other keys. Without `ner` entities were not annotated, without `events` events were not.
+Reading, option: predicted=true reads predicted_ner and predicted_events, with their softmax scores.
+Losses: relations, clusters, and other keys. Without `ner` entities were not annotated, without
+`events` events were not.
 
-Writing, option: dataset=evalkit names what DyGIE++ calls the data set. Marks stand sentence by sentence, in their order there.
-Losses: events whose trigger is several tokens, arguments in another sentence than their trigger, discontinuous marks, all fields
-of marks but label and place, attributions, zones, meta, texts of white space alone; documents that failed.
+Writing, option: dataset=evalkit names what DyGIE++ calls the data set. Marks stand sentence by
+sentence, in their order there. Losses: events whose trigger is several tokens, arguments in another
+sentence than their trigger, discontinuous marks, all fields of marks but label and place,
+attributions, zones, meta, texts of white space alone; documents that failed.
 """
 
 from __future__ import annotations
@@ -40,7 +48,9 @@ from evalkit.text import Range
 
 HELD = {"entities", "events"}
 ROUNDS = 20  # more than documents need whose marks do not hang on each other in a chain
-Held = tuple[int, Event, tuple[tuple[int, Argument], ...]]  # an event and its arguments, each with its index
+Held = tuple[
+    int, Event, tuple[tuple[int, Argument], ...]
+]  # an event and its arguments, each with its index
 
 
 class Record(msgspec.Struct):
@@ -80,61 +90,116 @@ class Reading:
     """A record with its text and the places of its tokens."""
 
     def __init__(self, record: Record) -> None:
-        """Take the text that stands there, else rebuild it. Raises InputError where tokens are not in their text."""
+        """Take the text that stands there, else rebuild it.
+
+        Raises InputError where tokens are not in their text.
+        """
         self.record = record
         self.starts = [0]
         for sentence in record.sentences:
             self.starts.append(self.starts[-1] + len(sentence))
-        self.text, self.places = rebuilt(record.sentences) if record.text is None or record.offsets is None else self._given(record.text, record.offsets)
+        self.text, self.places = (
+            rebuilt(record.sentences)
+            if record.text is None or record.offsets is None
+            else self._given(record.text, record.offsets)
+        )
 
-    def _given(self, texts: list[str], offsets: list[list[tuple[int, int]]]) -> tuple[str, list[Range]]:
-        text, tokens = "".join(texts), [token for sentence in self.record.sentences for token in sentence]
+    def _given(
+        self, texts: list[str], offsets: list[list[tuple[int, int]]]
+    ) -> tuple[str, list[Range]]:
+        text, tokens = (
+            "".join(texts),
+            [token for sentence in self.record.sentences for token in sentence],
+        )
         places = [place for sentence in offsets for place in sentence]
         if len(places) != len(tokens):
-            raise InputError(f"_tokens: {len(places)} places of {len(tokens)} tokens; each token has one")
+            raise InputError(
+                f"_tokens: {len(places)} places of {len(tokens)} tokens; each token has one"
+            )
         for n, (token, (start, end)) in enumerate(zip(tokens, places)):
             if start < 0 or token != text[start:end]:
-                raise InputError(f"_tokens: token {n} is {shown(token)}, and {start} to {end} of _text is {shown(text[max(start, 0) : end])}")
+                raise InputError(
+                    f"_tokens: token {n} is {shown(token)}, and {start} to {end} of _text is"
+                    f" {shown(text[max(start, 0) : end])}"
+                )
         return text, places
 
     def document(self, *, predicted: bool) -> Document:
         """The document. Raises InputError naming the key and the item that is wrong."""
         record = self.record
         ner, name = (record.predicted_ner, "predicted_ner") if predicted else (record.ner, "ner")
-        entities = None if ner is None else tuple(self._entity(*item) for item in self._items(ner, name))
-        events, name = (record.predicted_events, "predicted_events") if predicted else (record.events, "events")
-        found = None if events is None else tuple(self._event(*item, predicted=predicted) for item in self._items(events, name))
+        entities = (
+            None if ner is None else tuple(self._entity(*item) for item in self._items(ner, name))
+        )
+        events, name = (
+            (record.predicted_events, "predicted_events")
+            if predicted
+            else (record.events, "events")
+        )
+        found = (
+            None
+            if events is None
+            else tuple(
+                self._event(*item, predicted=predicted) for item in self._items(events, name)
+            )
+        )
         return Document(record.doc_key, self.text, entities, found)
 
     def _items(self, lists: Sequence[Sequence[Any]], name: str) -> Iterator[tuple[Any, str, int]]:
         """Each item with the place that names it and its sentence."""
         if len(lists) != len(self.record.sentences):
-            raise InputError(f"{name}: {len(lists)} lists for {len(self.record.sentences)} sentences; there is one for each")
+            raise InputError(
+                f"{name}: {len(lists)} lists for {len(self.record.sentences)} sentences; there is"
+                " one for each"
+            )
         for sentence, of in enumerate(lists):
             for n, item in enumerate(of):
                 yield item, f"{name}[{sentence}][{n}]", sentence
 
     def _entity(self, item: tuple[Any, ...], where: str, sentence: int) -> Entity:
         first, last, label, *scores = item
-        return Entity(label, *self._range(first, last, where, sentence), score=scores[-1] if scores else None)
+        return Entity(
+            label, *self._range(first, last, where, sentence), score=scores[-1] if scores else None
+        )
 
     def _event(self, item: list[Any], where: str, sentence: int, *, predicted: bool) -> Event:
         if not item:
-            raise InputError(f"{where}: empty: an event is a list of [trigger, type] and of [first, last, role] for each argument")
+            raise InputError(
+                f"{where}: empty: an event is a list of [trigger, type] and of [first, last, role]"
+                " for each argument"
+            )
         more: tuple[Any, ...] = (float, float) if predicted else ()
-        trigger, label, *scores = _tuple(item[0], (int, str, *more), f"{where}[0]", "a trigger is [token, type]: one token")
+        trigger, label, *scores = _tuple(
+            item[0], (int, str, *more), f"{where}[0]", "a trigger is [token, type]: one token"
+        )
         arguments = []
         for n, one in enumerate(item[1:], 1):
-            first, last, role, *sure = _tuple(one, (int, int, str, *more), f"{where}[{n}]", "an argument is [first, last, role]")
-            arguments.append(Argument(role, *self._range(first, last, f"{where}[{n}]", sentence), score=sure[-1] if sure else None))
-        return Event(label, Span(*self._range(trigger, trigger, f"{where}[0]", sentence)), tuple(arguments), score=scores[-1] if scores else None)
+            first, last, role, *sure = _tuple(
+                one, (int, int, str, *more), f"{where}[{n}]", "an argument is [first, last, role]"
+            )
+            arguments.append(
+                Argument(
+                    role,
+                    *self._range(first, last, f"{where}[{n}]", sentence),
+                    score=sure[-1] if sure else None,
+                )
+            )
+        return Event(
+            label,
+            Span(*self._range(trigger, trigger, f"{where}[0]", sentence)),
+            tuple(arguments),
+            score=scores[-1] if scores else None,
+        )
 
     def _range(self, first: int, last: int, where: str, sentence: int) -> Range:
         """The characters of tokens of a sentence."""
         begin, end = self.starts[sentence : sentence + 2]
         if not begin <= first <= last < end:
             there = f"has the tokens {begin} to {end - 1}" if begin < end else "has no tokens"
-            raise InputError(f"{where}: tokens {first} to {last}: sentence {sentence} {there}; indices count from the start of the document, the last is inclusive")
+            raise InputError(
+                f"{where}: tokens {first} to {last}: sentence {sentence} {there}; indices count"
+                " from the start of the document, the last is inclusive"
+            )
         return self.places[first][0], self.places[last][1]
 
 
@@ -142,10 +207,15 @@ def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
     try:
         return msgspec.convert(item, tuple[kinds])  # type: ignore[valid-type]
     except msgspec.ValidationError:
-        raise InputError(f"{where}: {shown(item)}: {would_do}{', each with two scores' if len(kinds) > 3 else ''}") from None
+        raise InputError(
+            f"{where}: {shown(item)}:"
+            f" {would_do}{', each with two scores' if len(kinds) > 3 else ''}"
+        ) from None
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, dataset: str = "evalkit") -> None:
+def write(
+    documents: Iterable[Document], path: Path, losses: Losses, *, dataset: str = "evalkit"
+) -> None:
     """One line a document."""
     with replace_file(path) as file:
         for document in distinct(documents, losses, trimmed=True):
@@ -177,7 +247,9 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     return {
         "doc_key": document.id,
         "dataset": dataset,
-        "sentences": [[text[start:end] for start, end in sentence] for sentence in tokens.sentences],
+        "sentences": [
+            [text[start:end] for start, end in sentence] for sentence in tokens.sentences
+        ],
         **({} if document.entities is None else {"ner": ner}),
         **({} if document.events is None else {"events": events}),
         "_text": [text[start:end] for start, end in pairwise(borders)],
@@ -186,13 +258,20 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
 
 
 def fitted(document: Document, losses: Losses) -> tuple[Indexed, list[Held]]:
-    """The tokens, laid out for what they can hold, and the events and arguments that they do; the others are counted as losses.
+    """The tokens, laid out for what they can hold, and the events and arguments that they do; the
+    others are counted as losses.
 
-    What is left out must not cut tokens or join sentences for what is not, so they are laid out again until nothing more is left out.
+    What is left out must not cut tokens or join sentences for what is not, so they are laid out
+    again until nothing more is left out.
     """
-    held: list[Held] = [(n, event, tuple(enumerate(event.arguments))) for n, event in enumerate(document.events or ())]
+    held: list[Held] = [
+        (n, event, tuple(enumerate(event.arguments)))
+        for n, event in enumerate(document.events or ())
+    ]
     for _ in range(ROUNDS):
-        marks = [event.trigger for _, event, _ in held] + [argument for _, _, arguments in held for _, argument in arguments]
+        marks = [event.trigger for _, event, _ in held] + [
+            argument for _, _, arguments in held for _, argument in arguments
+        ]
         tokens = Indexed(document, losses, [*(document.entities or ()), *marks])
         before, held = held, list(_held(held, tokens))
         if held == before:
@@ -211,7 +290,9 @@ def _held(events: list[Held], tokens: Indexed) -> Iterator[Held]:
             yield n, event, tuple(_near(n, arguments, tokens, tokens.sentence(place[0])))
 
 
-def _near(n: int, arguments: tuple[tuple[int, Argument], ...], tokens: Indexed, sentence: int) -> Iterator[tuple[int, Argument]]:
+def _near(
+    n: int, arguments: tuple[tuple[int, Argument], ...], tokens: Indexed, sentence: int
+) -> Iterator[tuple[int, Argument]]:
     for m, argument in arguments:
         where, place = f"events[{n}].arguments[{m}]", tokens.place(argument)
         if place is None:
@@ -228,5 +309,11 @@ def _written(held: Held, tokens: Indexed) -> tuple[list[Any], int] | None:
     trigger = tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger")
     if trigger is None:
         return None
-    places = [(tokens.of(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role) for m, argument in arguments]
-    return [[trigger[0], event.label], *([*place, role] for place, role in places if place)], tokens.sentence(trigger[0])
+    places = [
+        (tokens.of(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role)
+        for m, argument in arguments
+    ]
+    return [
+        [trigger[0], event.label],
+        *([*place, role] for place, role in places if place),
+    ], tokens.sentence(trigger[0])

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(?<!\.)")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # devices on Windows, whatever their suffix
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE
+)  # devices on Windows, whatever their suffix
 
 
 def safe_names(ids: Sequence[str], reserved: Iterable[str] = ()) -> list[str]:
-    """A name, without a suffix, for each id: the id where that is safe everywhere, and no earlier one but for its case, else a new name.
+    """A name, without a suffix, for each id: the id where that is safe everywhere, and no earlier
+    one but for its case, else a new name.
 
     reserved: names that belong to other files of the folder, in whatever case.
 

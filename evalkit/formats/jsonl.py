@@ -1,10 +1,14 @@
-"""The native format: a document as JSON on each line, under the names of the document classes. It loses nothing.
+"""The native format: a document as JSON on each line, under the names of the document classes.
 
-Every span has its redundant `text`, which must equal `document.text[start:end]` and is dropped once it has been
-checked; a span without one is taken at its word. Lines end at \\n alone, blank ones are skipped, a BOM is dropped.
-Unknown keys are refused: what has no field of its own belongs in `meta` or `attributes`.
+It loses nothing.
 
-Options, for files by others: offsets=, ends=, newlines=, first= and form= say how offsets were counted (units.py).
+Every span has its redundant `text`, which must equal `document.text[start:end]` and is dropped once
+it has been checked; a span without one is taken at its word. Lines end at \\n alone, blank ones are
+skipped, a BOM is dropped. Unknown keys are refused: what has no field of its own belongs in `meta`
+or `attributes`.
+
+Options, for files by others: offsets=, ends=, newlines=, first= and form= say how offsets were
+counted (units.py).
 """
 
 from __future__ import annotations
@@ -30,47 +34,93 @@ T = TypeVar("T")
 
 
 def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
-    """The class as it stands in a file: with its redundant `text`, and unchecked until it becomes the public one."""
-    fields = [(f.name, replaced.get(f.name, f.type), f.default) for f in msgspec.structs.fields(public)]
+    """The class as it stands in a file: with its redundant `text`, and unchecked until it becomes
+    the public one.
+    """
+    fields = [
+        (f.name, replaced.get(f.name, f.type), f.default) for f in msgspec.structs.fields(public)
+    ]
     needed = [field[:2] for field in fields if field[2] is msgspec.NODEFAULT]
     optional = [field for field in fields if field[2] is not msgspec.NODEFAULT]
-    return msgspec.defstruct(public.__name__, [*extra, *needed, *optional], forbid_unknown_fields=True, gc=public is Document)
+    return msgspec.defstruct(
+        public.__name__,
+        [*extra, *needed, *optional],
+        forbid_unknown_fields=True,
+        gc=public is Document,
+    )
 
 
 def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
     """The same, for what is itself a span."""
     line = line_of(public, *extra)
-    return msgspec.defstruct(public.__name__, [("text", str | None, None)], bases=(line,), forbid_unknown_fields=True, gc=False)
+    return msgspec.defstruct(
+        public.__name__,
+        [("text", str | None, None)],
+        bases=(line,),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
 
 
 SpanLine = line_with_text(Span)
 EntityLine = line_with_text(Entity)
 ArgumentLine = line_with_text(Argument)
 EventLine = line_of(Event, trigger=SpanLine, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
-AttributionLine = line_of(Attribution, cue=SpanLine | None, content=SpanLine, source=SpanLine | None, source_name=SpanLine | None)
+AttributionLine = line_of(
+    Attribution,
+    cue=SpanLine | None,
+    content=SpanLine,
+    source=SpanLine | None,
+    source_name=SpanLine | None,
+)
 DocumentLine = line_of(
     Document,
     entities=tuple[EntityLine, ...] | None,  # type: ignore[valid-type]
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
 )
-ForeignLine: type[Any] = msgspec.defstruct("Document", [("zones", tuple[line_of(Zone), ...], ())], bases=(DocumentLine,), forbid_unknown_fields=True)  # type: ignore[misc]
+ForeignLine: type[Any] = msgspec.defstruct(
+    "Document",
+    [("zones", tuple[line_of(Zone), ...], ())],  # type: ignore[misc]
+    bases=(DocumentLine,),
+    forbid_unknown_fields=True,
+)
+
 
 def parsed(
-    path: Path, _losses: Losses | None = None, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+    path: Path,
+    _losses: Losses | None = None,
+    *,
+    offsets: str = "code-points",
+    ends: str = "exclusive",
+    newlines: str = "as-is",
+    first: int | str = 0,
+    form: str = "as-is",
 ) -> Parsed:
-    """Each document, or a LoadError, with its file:line. Raises UnknownName for a value that an option does not have."""
+    """Each document, or a LoadError, with its file:line.
+
+    Raises UnknownName for a value that an option does not have.
+    """
     reading = Reading(offsets, ends, newlines, first, form)
     for number, line in decoded(path, DocumentLine if reading.plain else ForeignLine):
         place = f"{path}:{number}"
         try:
-            yield place, line if isinstance(line, LoadError) else document_of(line if reading.plain else recounted(line, reading))
+            yield (
+                place,
+                (
+                    line
+                    if isinstance(line, LoadError)
+                    else document_of(line if reading.plain else recounted(line, reading))
+                ),
+            )
         except DocumentError as fault:
             yield place, LoadError([f"{place}: {fault}"])
 
 
 def surfaces(path: Path) -> Iterator[Case]:
-    """What each span with a text of its own says: the document's text, start, end, and that text, nothing of it checked."""
+    """What each span with a text of its own says: the document's text, start, end, and that text,
+    nothing of it checked.
+    """
     for _, line in decoded(path, ForeignLine):
         if not isinstance(line, LoadError):
             for _, _, _, span in placed(line):
@@ -79,14 +129,19 @@ def surfaces(path: Path) -> Iterator[Case]:
 
 
 def recounted(line: Any, reading: Reading) -> Any:
-    """The decoded line with its offsets in code points, and without the surfaces that are right. Raises DocumentError."""
+    """The decoded line with its offsets in code points, and without the surfaces that are right.
+
+    Raises DocumentError.
+    """
     offsets = reading.over(line.text)
     for layer, index, field, span in placed(line):
         try:
             _recount(span, offsets)
         except DocumentError as fault:
             path = ".".join(part for part in (field, fault.field) if part)
-            raise DocumentError(fault.problem, document=line.id, layer=layer, index=index, field=path) from None
+            raise DocumentError(
+                fault.problem, document=line.id, layer=layer, index=index, field=path
+            ) from None
         surface = getattr(span, "text", None)
         if surface is not None and reading.same(surface, line.text[span.start : span.end]):
             span.text = None
@@ -103,18 +158,25 @@ def document_of(line: Any) -> Document:
     """The public document of a decoded line, its surfaces checked. Raises DocumentError."""
     document = public(line, Document)
     for layer, index, field, span in placed(line):
-        check_surface(span, document.text, document=document.id, layer=layer, index=index, field=field)
+        check_surface(
+            span, document.text, document=document.id, layer=layer, index=index, field=field
+        )
     return document
 
 
 def public(line: Any, kind: type[T]) -> T:
-    """A decoded line as the public class, which checks it. Raises DocumentError with the field's path."""
+    """A decoded line as the public class, which checks it.
+
+    Raises DocumentError with the field's path.
+    """
     try:
         return msgspec.convert(line, kind, from_attributes=True)
     except msgspec.ValidationError as error:
         if not isinstance(error.__cause__, DocumentError):
             raise
-        raise _with_path(error.__cause__, str(error), getattr(line, "id", None) if kind is Document else None) from None
+        raise _with_path(
+            error.__cause__, str(error), getattr(line, "id", None) if kind is Document else None
+        ) from None
 
 
 def check_surface(span: Any, text: str, **where: Any) -> None:
@@ -122,14 +184,22 @@ def check_surface(span: Any, text: str, **where: Any) -> None:
     surface = getattr(span, "text", None)
     if surface is not None and surface != text[span.start : span.end]:
         stands = text[span.start : span.end]
-        problem = f"{shown(surface)} is not what stands at {span.start} to {span.end}: {shown(stands)}{_nearest(text, surface, span.start)}"
+        problem = (
+            f"{shown(surface)} is not what stands at {span.start} to {span.end}:"
+            f" {shown(stands)}{_nearest(text, surface, span.start)}"
+        )
         where["field"] = f"{where['field']}.text" if where["field"] else "text"
         raise DocumentError(problem, **where)
 
 
 def _nearest(text: str, surface: str, start: int) -> str:
-    """Where the quoted words do stand, nearest to where they were said to: the way out of most wrong offsets."""
-    after, before = text.find(surface, max(start, 0)), text.rfind(surface, 0, max(start, 0) + len(surface))
+    """Where the quoted words do stand, nearest to where they were said to: the way out of most
+    wrong offsets.
+    """
+    after, before = (
+        text.find(surface, max(start, 0)),
+        text.rfind(surface, 0, max(start, 0) + len(surface)),
+    )
     found = [at for at in (before, after) if at >= 0 and surface]
     if not found:
         return "; these words stand nowhere in the text"
@@ -140,7 +210,8 @@ def _nearest(text: str, surface: str, start: int) -> str:
 def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
     """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not.
 
-    A file that is one JSON document over many lines is one error. A file without a valid line among its first lines is not read further.
+    A file that is one JSON document over many lines is one error. A file without a valid line among
+    its first lines is not read further.
     """
     decoder = msgspec.json.Decoder(kind)
     invalid, valid = 0, 0
@@ -159,15 +230,23 @@ def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
                 invalid += 1
             yield number, item
             if invalid == MAX_INVALID_LINES and not valid:
-                problem = f"{path}: not read further, since none of its first {MAX_INVALID_LINES} lines is valid; a JSONL file has one JSON object on each line"
+                problem = (
+                    f"{path}: not read further, since none of its first {MAX_INVALID_LINES} lines"
+                    " is valid; a JSONL file has one JSON object on each line"
+                )
                 yield number, LoadError([problem])
                 return
 
 
-ONE_DOCUMENT = "one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]' FILE writes the items of an array so, jq -c . FILE an object"
+ONE_DOCUMENT = (
+    "one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]'"
+    " FILE writes the items of an array so, jq -c . FILE an object"
+)
 LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # what decode_line raises
 MAX_INVALID_LINES = 1000  # after which a file without a valid line is not read further
-LARGEST_DOCUMENT = 1_000_000_000  # bytes of a file that is decoded as a whole in order to explain an error
+LARGEST_DOCUMENT = (
+    1_000_000_000  # bytes of a file that is decoded as a whole in order to explain an error
+)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -177,7 +256,9 @@ def is_blank(line: bytes) -> bool:
 
 
 def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """What one line of a JSONL file says. Raises one of LINE_ERRORS if it is not one valid JSON value, or has a duplicate key.
+    """What one line of a JSONL file says.
+
+    Raises one of LINE_ERRORS if it is not one valid JSON value, or has a duplicate key.
 
     Every reader of JSONL files accepts and refuses lines by this function.
     """
@@ -190,7 +271,11 @@ def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def is_one_document(path: Path, line: bytes) -> bool:
     """Whether a file is one JSON document over many lines. `line`: its first line."""
-    if line.removeprefix(_BOM).lstrip()[:1] not in (b"{", b"[") or not path.is_file() or path.stat().st_size > LARGEST_DOCUMENT:
+    if (
+        line.removeprefix(_BOM).lstrip()[:1] not in (b"{", b"[")
+        or not path.is_file()
+        or path.stat().st_size > LARGEST_DOCUMENT
+    ):
         return False
     data = path.read_bytes().removeprefix(_BOM).strip()
     if b"\n" not in data:
@@ -220,7 +305,7 @@ def record(document: Document) -> dict[str, Any]:
 
 
 def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
-    """What a path such as "trigger" or "arguments[2]" names in a mark; the mark itself for no path."""
+    """The part of a mark that a path such as "trigger" or "arguments[2]" names; the mark for ""."""
     name, _, index = field.partition("[")
     found: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
     return found
@@ -235,7 +320,9 @@ def _with_path(fault: DocumentError, message: str, document: str | None) -> Docu
     field = ".".join(part for part in (rest, fault.field) if part)
     if index is None:  # a field of the thing itself, such as the trigger of an event
         return DocumentError(fault.problem, document=document or "", layer=layer, field=field)
-    return DocumentError(fault.problem, document=document or "", layer=layer, index=int(index), field=field)
+    return DocumentError(
+        fault.problem, document=document or "", layer=layer, index=int(index), field=field
+    )
 
 
 def _error_message(error: Exception, line: bytes) -> str:
@@ -243,7 +330,9 @@ def _error_message(error: Exception, line: bytes) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8"
+        return (
+            f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8"
+        )
     message = re.sub(r"`([^`$]*)`", r"'\1'", str(error))
     if isinstance(error, msgspec.ValidationError):
         problem, _, at = message.partition(" - at `$")

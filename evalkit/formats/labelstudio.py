@@ -1,24 +1,29 @@
 """How are documents written in Label Studio? A list of tasks in JSON, in full or as JSON-MIN.
 
     [{"id", "data": {"text"}, "annotations": [{"completed_by", "was_cancelled", "result": [
-        {"id", "type": "labels", "from_name", "to_name", "value": {"start", "end", "text", "labels": []}, "score"}]}], "predictions"}]
-    [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]            JSON-MIN: an annotation each
+        {"id", "type": "labels", "from_name", "to_name", "value": {"start", "end", "text", "labels":
+        []}, "score"}]}], "predictions"}]
+    [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]
+    JSON-MIN: an annotation each
 
-Offsets count code points, half-open, and a region must be what its text says. Old releases counted UTF-16 code units (label-studio#1347):
-such files are refused, and the message says how to read them. In the text of a region a line end may be a backslash and an n, as Label
-Studio writes it.
+Offsets count code points, half-open, and a region must be what its text says. Old releases counted
+UTF-16 code units (label-studio#1347): such files are refused, and the message says how to read
+them. In the text of a region a line end may be a backslash and an n, as Label Studio writes it.
 
-Reading, options: text=KEY, where several keys of the data hold text and none is called "text"; annotator=WHO (completed_by, as a
-number or an address; default: each task's first annotation); answers=predictions (those are read; annotator= is then their model_version);
-control=NAME, the from_name whose regions are read, where there are several: each is a layer of its own;
-offsets=, ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the task, else "doc-N". A region
-with several labels is an entity each, of which the first has the id. A task without an annotation was not annotated (in JSON-MIN it
-is not there). The rest of the data is meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results that are no labels, such as
-choices and relations, regions without a label, predictions, drafts, and how a task was made (times, project).
+Reading, options: text=KEY, where several keys of the data hold text and none is called "text";
+annotator=WHO (completed_by, as a number or an address; default: each task's first annotation);
+answers=predictions (those are read; annotator= is then their model_version); control=NAME, the
+from_name whose regions are read, where there are several: each is a layer of its own; offsets=,
+ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the
+task, else "doc-N". A region with several labels is an entity each, of which the first has the id. A
+task without an annotation was not annotated (in JSON-MIN it is not there). The rest of the data is
+meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results
+that are no labels, such as choices and relations, regions without a label, predictions, drafts, and
+how a task was made (times, project).
 
-Writing. Tasks in full, from_name="label" and to_name="text"; option answers=predictions writes a model's output as such. Losses:
-discontinuous entities, attributes, events, attributions, zones, documents that failed. All else comes back: ids, order, scores, meta that
-holds something.
+Writing. Tasks in full, from_name="label" and to_name="text"; option answers=predictions writes a
+model's output as such. Losses: discontinuous entities, attributes, events, attributions, zones,
+documents that failed. All else comes back: ids, order, scores, meta that holds something.
 """
 
 from __future__ import annotations
@@ -56,12 +61,22 @@ def parsed(
     first: int | str = 0,
     form: str = "as-is",
 ) -> Parsed:
-    """Each document, or what is wrong with it, with the line on which its task begins. See the options above.
+    """Each document, or what is wrong with it, with the line on which its task begins.
 
-    Raises UnknownName for a value that an option does not have, or an annotator who is in no task; InputError where the file is no such list.
+    See the options above.
+
+    Raises UnknownName for a value that an option does not have, or an annotator who is in no task;
+    InputError where the file is no such list.
     """
-    wanted = Wanted(text, None if annotator is None else str(annotator), predictions=_known(answers) == "predictions", control=control)
-    return exported.documents(drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form))
+    wanted = Wanted(
+        text,
+        None if annotator is None else str(annotator),
+        predictions=_known(answers) == "predictions",
+        control=control,
+    )
+    return exported.documents(
+        drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form)
+    )
 
 
 def _known(answers: str) -> str:
@@ -75,13 +90,21 @@ def surfaces(path: Path) -> Iterable[Case]:
     return exported.cases(drafts(path, Losses(), Wanted()))
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses, *, answers: str = "annotations") -> None:
+def write(
+    documents: Iterable[Document], path: Path, losses: Losses, *, answers: str = "annotations"
+) -> None:
     """One line a task. What cannot be written is said above."""
     key = _known(answers)
     written = 0
     with replace_file(path) as file:
-        for document in exported.writable(distinct(documents, losses), losses, HELD, unannotated=True):
-            task = {"id": written + 1, "data": _data(document, losses), key: [] if document.entities is None else [_annotation(document, key)]}
+        for document in exported.writable(
+            distinct(documents, losses), losses, HELD, unannotated=True
+        ):
+            task = {
+                "id": written + 1,
+                "data": _data(document, losses),
+                key: [] if document.entities is None else [_annotation(document, key)],
+            }
             file.write((b",\n" if written else b"[\n") + msgspec.json.encode(task))
             written += 1
         file.write(b"\n]\n" if written else b"[]\n")
@@ -101,6 +124,11 @@ def _annotation(document: Document, key: str) -> dict[str, Any]:
 
 def _region(entity: Entity, text: str) -> dict[str, Any]:
     own = {"id": entity.id, "score": entity.score}
-    value = {"start": entity.start, "end": entity.end, "text": text[entity.start : entity.end], "labels": [entity.label]}
+    value = {
+        "start": entity.start,
+        "end": entity.end,
+        "text": text[entity.start : entity.end],
+        "labels": [entity.label],
+    }
     named = {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
     return {**{key: given for key, given in own.items() if given is not None}, **named}

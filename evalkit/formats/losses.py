@@ -1,8 +1,10 @@
-"""What happened to annotations when documents were read or written in a format? Counted by name, with the first places of each.
+"""What happened to annotations when documents were read or written in a format?
 
-dropped: what the format holds and documents do not, or documents hold and the format does not; duplicates that were dropped.
-repaired: what was changed in order to be read: invalid tags, offsets that were converted.
-skipped: documents that were not read or written.
+Counted by name, with the first places of each.
+
+dropped: what the format holds and documents do not, or documents hold and the format does not;
+duplicates that were dropped. repaired: what was changed in order to be read: invalid tags, offsets
+that were converted. skipped: documents that were not read or written.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ SHOWN = 3  # places that are named for each
 
 
 class ExampleCounts(Mapping[str, int]):
-    """Counts by name, with the first places of each in `examples`. Equals a dict with the same counts.
+    """Counts by name, with the first places of each in `examples`.
+
+    Equals a dict with the same counts.
 
     >>> counts = ExampleCounts()
     >>> counts.add("notes", "a.ann:3")
@@ -69,7 +73,11 @@ class ConversionReport:
     """
 
     def __init__(self) -> None:
-        self.dropped, self.repaired, self.skipped = ExampleCounts(), ExampleCounts(), ExampleCounts()
+        self.dropped, self.repaired, self.skipped = (
+            ExampleCounts(),
+            ExampleCounts(),
+            ExampleCounts(),
+        )
 
     def add(self, name: str, where: str, count: int = 1) -> None:
         """Count something that is dropped."""
@@ -88,7 +96,9 @@ class ConversionReport:
     @property
     def counts(self) -> Mapping[str, int]:
         """All counts by name."""
-        return {name: count for section in self.sections().values() for name, count in section.items()}
+        return {
+            name: count for section in self.sections().values() for name, count in section.items()
+        }
 
     def lines(self) -> Iterator[str]:
         """A line for each name, with its first places."""

@@ -1,4 +1,7 @@
-"""Which tokens has one of spaCy's documents? Text and marks in, words and spaces out: together they are the text, to the character."""
+"""Which tokens has one of spaCy's documents?
+
+Text and marks in, words and spaces out: together they are the text, to the character.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,42 @@ from typing import Any
 from evalkit.errors import InputError, shown, spell_option
 from evalkit.text import Range
 
-_LONG = re.compile(r"\S{1000}(?=\S)")  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
+_LONG = re.compile(
+    r"\S{1000}(?=\S)"
+)  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
 
 
 def edges(text: str, lang: str | None, said: object) -> set[int]:
-    """Where spaCy's own tokens begin and end, of the language `lang`, else of that which is said where spaCy knows it, else of all languages."""
+    """Where spaCy's own tokens begin and end, of the language `lang`, else of that which is said
+    where spaCy knows it, else of all languages.
+    """
     make = tokenizer(lang) if lang is not None else _known(said) or tokenizer("xx")
     cuts = [0, *(found.end() for found in _LONG.finditer(text)), len(text)]
-    return {at + edge for at, end in pairwise(cuts) for token in make(text[at:end]) for edge in (token.idx, token.idx + len(token))}
+    return {
+        at + edge
+        for at, end in pairwise(cuts)
+        for token in make(text[at:end])
+        for edge in (token.idx, token.idx + len(token))
+    }
 
 
 def laid(text: str, edges: set[int], marks: Iterable[Range]) -> tuple[list[str], list[bool]]:
-    """The words, cut at the edges of marks, too, and whether a space follows each. A space at which a mark begins or ends is a word."""
+    """The words, cut at the edges of marks, too, and whether a space follows each.
+
+    A space at which a mark begins or ends is a word.
+    """
     within = list(marks)
     starts, ends = {start for start, _ in within}, {end for _, end in within}
     words: list[str] = []
     spaces: list[bool] = []
     for start, end in pairwise(sorted(edges | starts | ends | ({0, len(text)} if text else set()))):
-        if text[start:end] == " " and words and not spaces[-1] and start not in starts and end not in ends:
+        if (
+            text[start:end] == " "
+            and words
+            and not spaces[-1]
+            and start not in starts
+            and end not in ends
+        ):
             spaces[-1] = True
         else:
             words.append(text[start:end])
@@ -38,7 +59,10 @@ def laid(text: str, edges: set[int], marks: Iterable[Range]) -> tuple[list[str],
 
 @cache
 def tokenizer(lang: str) -> Any:
-    """The tokenizer of a language. Raises InputError where spaCy has none, or it needs a package that is not installed."""
+    """The tokenizer of a language.
+
+    Raises InputError where spaCy has none, or it needs a package that is not installed.
+    """
     import spacy
 
     try:
@@ -46,8 +70,13 @@ def tokenizer(lang: str) -> Any:
             raise ImportError("a code such as en would do")
         made = spacy.blank(lang).tokenizer
         made("a")
-    except Exception as error:  # tokenizers of some languages are packages of others, and may raise anything
-        raise InputError(f"lang: {shown(lang)}: spaCy has no tokenizer for it here ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do") from None
+    except (
+        Exception
+    ) as error:  # tokenizers of some languages are packages of others, and may raise anything
+        raise InputError(
+            f"lang: {shown(lang)}: spaCy has no tokenizer for it here"
+            f" ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do"
+        ) from None
     return made
 
 

@@ -1,17 +1,22 @@
 """How are documents written in Prodigy? An example as JSON on each line.
 
-    {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens", "relations", "_input_hash", …}
+    {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens",
+    "relations", "_input_hash", …}
 
-Offsets count code points, half-open. Nothing else is believed: a token must be what stands at its place, and a span must begin
-and end where the tokens do that it names (token_start, token_end; inclusive).
+Offsets count code points, half-open. Nothing else is believed: a token must be what stands at its
+place, and a span must begin and end where the tokens do that it names (token_start, token_end;
+inclusive).
 
-Reading. Examples whose answer is "accept", or that have none, are documents; the others are losses. The id is `id`, else that in
-`meta`, else "doc-N", the Nth example of the file. An example with neither spans nor an answer was not annotated; with an answer
-alone, nothing was found in it. Other keys of a span that are no list or object become attributes. Losses: tokens, relations, keys
-that begin with "_" (hashes, sessions), other keys. Options: offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
+Reading. Examples whose answer is "accept", or that have none, are documents; the others are losses.
+The id is `id`, else that in `meta`, else "doc-N", the Nth example of the file. An example with
+neither spans nor an answer was not annotated; with an answer alone, nothing was found in it. Other
+keys of a span that are no list or object become attributes. Losses: tokens, relations, keys that
+begin with "_" (hashes, sessions), other keys. Options: offsets=, ends=, newlines=, first=, form=
+(units.py). A BOM is dropped.
 
-Writing. Losses: discontinuous entities, attributes under a key that a span has already, events, attributions, zones, documents
-that failed. All else comes back: ids, order, scores, attributes that hold something, meta.
+Writing. Losses: discontinuous entities, attributes under a key that a span has already, events,
+attributions, zones, documents that failed. All else comes back: ids, order, scores, attributes that
+hold something, meta.
 """
 
 from __future__ import annotations
@@ -74,9 +79,19 @@ OWN = {field.name for field in msgspec.structs.fields(Marked)}
 
 
 def parsed(
-    path: Path, losses: Losses, *, offsets: str = "code-points", ends: str = "exclusive", newlines: str = "as-is", first: int | str = 0, form: str = "as-is"
+    path: Path,
+    losses: Losses,
+    *,
+    offsets: str = "code-points",
+    ends: str = "exclusive",
+    newlines: str = "as-is",
+    first: int | str = 0,
+    form: str = "as-is",
 ) -> Parsed:
-    """Each document, or what is wrong with it, with its file:line. Raises UnknownName for a value that an option does not have."""
+    """Each document, or what is wrong with it, with its file:line.
+
+    Raises UnknownName for a value that an option does not have.
+    """
     return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
 
 
@@ -99,43 +114,81 @@ def drafts(path: Path, losses: Losses) -> Drafts:
 
 def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
     private = [key for key in line if key.startswith("_")]
-    example = record({key: value for key, value in line.items() if not key.startswith("_")}, Example, place, losses, deep=False)
+    example = record(
+        {key: value for key, value in line.items() if not key.startswith("_")},
+        Example,
+        place,
+        losses,
+        deep=False,
+    )
     if isinstance(example, LoadError):
         return example
     if example.answer not in (None, ANSWERS[0]):
-        return LoadError([f"{place}: answer: {shown(example.answer)} is no answer; answers: {', '.join(ANSWERS)}"])
-    for name, many in (("keys that begin with _", private), ("relations", example.relations), ("tokens", example.tokens)):
+        return LoadError(
+            [
+                f"{place}: answer: {shown(example.answer)} is no answer; answers:"
+                f" {', '.join(ANSWERS)}"
+            ]
+        )
+    for name, many in (
+        ("keys that begin with _", private),
+        ("relations", example.relations),
+        ("tokens", example.tokens),
+    ):
         if many:
             losses.add(name, place, len(many))
     try:
         for n, span in enumerate(example.spans or ()):
             _check_tokens(span, n, example.tokens)
-        stretches = [_stretch(span, line["spans"][n], n, place, losses) for n, span in enumerate(example.spans or ())]
+        stretches = [
+            _stretch(span, line["spans"][n], n, place, losses)
+            for n, span in enumerate(example.spans or ())
+        ]
     except InputError as fault:
         return LoadError([f"{place}: {fault}"])
     unannotated = example.spans is None and example.answer is None
-    return Draft(_id(example, count), example.text, None if unannotated else stretches, _tokens(example), example.meta)
+    return Draft(
+        _id(example, count),
+        example.text,
+        None if unannotated else stretches,
+        _tokens(example),
+        example.meta,
+    )
 
 
 def _id(example: Example, count: int) -> str:
     said = (example.meta or {}).get("id")
-    return name_of(example.id, name_of(said if isinstance(said, (str, int)) else None, f"doc-{count}"))
+    return name_of(
+        example.id, name_of(said if isinstance(said, (str, int)) else None, f"doc-{count}")
+    )
 
 
 def _tokens(example: Example) -> list[Stretch]:
-    spelled = ((n, token) for n, token in enumerate(example.tokens or ()) if token.tokenizer_id is None and token.text)
-    return [Stretch(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled]
+    spelled = (
+        (n, token)
+        for n, token in enumerate(example.tokens or ())
+        if token.tokenizer_id is None and token.text
+    )
+    return [
+        Stretch(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled
+    ]
 
 
 def _check_tokens(span: Marked, n: int, tokens: list[Token] | None) -> None:
-    for name, index, edge in (("token_start", span.token_start, "start"), ("token_end", span.token_end, "end")):
+    for name, index, edge in (
+        ("token_start", span.token_start, "start"),
+        ("token_end", span.token_end, "end"),
+    ):
         if index is None or tokens is None:
             continue
         if not 0 <= index < len(tokens):
             raise InputError(f"spans[{n}].{name}: {index} is no token; there are {len(tokens)}")
         offset, said = getattr(span, edge), getattr(tokens[index], edge)
         if offset != said:
-            raise InputError(f"spans[{n}].{edge}: {offset}, but tokens[{index}], its {name}, has the {edge} {said}; mend either, or delete {name}")
+            raise InputError(
+                f"spans[{n}].{edge}: {offset}, but tokens[{index}], its {name}, has the {edge}"
+                f" {said}; mend either, or delete {name}"
+            )
 
 
 def _stretch(span: Marked, raw: dict[str, Any], n: int, place: str, losses: Losses) -> Stretch:
@@ -146,7 +199,16 @@ def _stretch(span: Marked, raw: dict[str, Any], n: int, place: str, losses: Loss
         elif key not in OWN:
             attributes[key] = value
     id = None if span.id is None else str(span.id)
-    return Stretch(f"spans[{n}]", span.start, span.end, span.label, span.text, id, span.score, attributes or None)
+    return Stretch(
+        f"spans[{n}]",
+        span.start,
+        span.end,
+        span.label,
+        span.text,
+        id,
+        span.score,
+        attributes or None,
+    )
 
 
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
@@ -160,7 +222,10 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
 def _line(document: Document, losses: Losses) -> dict[str, Any]:
     line: dict[str, Any] = {"text": document.text, "id": document.id}
     if document.entities is not None:
-        line["spans"] = [_span(entity, f"document {shown(document.id)}, entities[{n}]", losses) for n, entity in enumerate(document.entities)]
+        line["spans"] = [
+            _span(entity, f"document {shown(document.id)}, entities[{n}]", losses)
+            for n, entity in enumerate(document.entities)
+        ]
         line["answer"] = ANSWERS[0]
     return line if document.meta is None else {**line, "meta": document.meta}
 
@@ -169,6 +234,12 @@ def _span(entity: Entity, where: str, losses: Losses) -> dict[str, Any]:
     taken = OWN.intersection(entity.attributes or ())
     for key in sorted(taken):
         losses.add(f"attributes under the key {key!r}", where)
-    own = {"start": entity.start, "end": entity.end, "label": entity.label, "id": entity.id, "score": entity.score}
+    own = {
+        "start": entity.start,
+        "end": entity.end,
+        "label": entity.label,
+        "id": entity.id,
+        "score": entity.score,
+    }
     others = {key: value for key, value in (entity.attributes or {}).items() if key not in taken}
     return {**{key: value for key, value in own.items() if value is not None}, **others}

@@ -1,6 +1,9 @@
-"""Which format is a file in, by its content? Asked when a reader found no annotations, in order to name the format that fits.
+"""Which format is a file in, by its content?
 
-Only the first record is looked at. Formats that evalkit does not read are recognized, too, and said to be such.
+Asked when a reader found no annotations, in order to name the format that fits.
+
+Only the first record is looked at. Formats that evalkit does not read are recognized, too, and said
+to be such.
 """
 
 from __future__ import annotations
@@ -18,26 +21,37 @@ Record = Mapping[str, Any]
 
 
 def _has_spans(record: Record) -> bool:
-    return all(isinstance(span, dict) and {"start", "end", "label"} <= span.keys() for span in record["spans"])
+    return all(
+        isinstance(span, dict) and {"start", "end", "label"} <= span.keys()
+        for span in record["spans"]
+    )
 
 
 def _has_entities(record: Record) -> bool:
-    return all(isinstance(entity, dict) and {"start", "end", "label"} <= entity.keys() for entity in record["entities"])
+    return all(
+        isinstance(entity, dict) and {"start", "end", "label"} <= entity.keys()
+        for entity in record["entities"]
+    )
 
 
 def _has_doccano_entities(record: Record) -> bool:
-    return any(isinstance(entity, dict) and "start_offset" in entity for entity in record["entities"])
+    return any(
+        isinstance(entity, dict) and "start_offset" in entity for entity in record["entities"]
+    )
 
 
 def _has_triples(key: str) -> Callable[[Record], bool]:
-    return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])  # [start, end, label]
+    return lambda record: all(
+        isinstance(item, list) and len(item) == 3 for item in record[key]
+    )  # [start, end, label]
 
 
 def _always(_record: Record) -> bool:
     return True
 
 
-# The format, the keys that a record has, and what must hold of their values. "" is a format that evalkit does not read.
+# The format, the keys that a record has, and what must hold of their values. "" is a format that
+# evalkit does not read.
 SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("bigbio", ("passages",), _always),
     ("textee", ("entity_mentions",), _always),
@@ -59,10 +73,19 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
-    """The format of the first record of a JSON or JSONL file, and the keys that tell it; None if it is not recognized."""
+    """The format of the first record of a JSON or JSONL file, and the keys that tell it; None if it
+    is not recognized.
+    """
     record = _first_record(path)
     for format, keys, holds in SIGNS if record is not None else ():
-        if record is not None and all(isinstance(record.get(key), (list, dict, str)) and record[key] not in ([], {}) for key in keys) and _holds(holds, record):
+        if (
+            record is not None
+            and all(
+                isinstance(record.get(key), (list, dict, str)) and record[key] not in ([], {})
+                for key in keys
+            )
+            and _holds(holds, record)
+        ):
             return format, keys
     return None
 

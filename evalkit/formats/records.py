@@ -1,6 +1,9 @@
-"""What does a JSON record hold besides what is read of it, and what of a document can it not hold? Both are counted as losses.
+"""What does a JSON record hold besides what is read of it, and what of a document can it not hold?
 
-The formats of JSON lines share this: a record is read as a class of its own, whose fields are the keys that are known.
+Both are counted as losses.
+
+The formats of JSON lines share this: a record is read as a class of its own, whose fields are the
+keys that are known.
 """
 
 from __future__ import annotations
@@ -18,25 +21,38 @@ from evalkit.formats import jsonl
 from evalkit.formats.losses import Losses
 
 T = TypeVar("T", bound=msgspec.Struct)
-OWN = {"entities": ("id", "score", "attributes"), "events": ("id", "realis", "score", "attributes"), "arguments": ("ref", "score")}
+OWN = {
+    "entities": ("id", "score", "attributes"),
+    "events": ("id", "realis", "score", "attributes"),
+    "arguments": ("ref", "score"),
+}
 _PLURAL = {"attributes": "attributes", "realis": "realis values"}
 
 
 def records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T | LoadError]]:
-    """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not. Other keys are losses."""
+    """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not.
+
+    Other keys are losses.
+    """
     for number, line in jsonl.decoded(path, dict[str, Any]):
         place = f"{path}:{number}"
         yield place, line if isinstance(line, LoadError) else record(line, kind, place, losses)
 
 
-def record(line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True) -> T | LoadError:
-    """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read are losses, too."""
+def record(
+    line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True
+) -> T | LoadError:
+    """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
+    are losses, too.
+    """
     try:
         found = msgspec.convert(line, kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         value = _value(line, re.findall(r"\w+", path))
-        return LoadError([f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"])
+        return LoadError(
+            [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
+        )
     for path in _left(line, found, "", deep=deep):
         losses.add(f"values of the key {shown(path)}", place)
     return found
@@ -68,11 +84,17 @@ def _value(found: Any, steps: list[str]) -> str:
 
 
 def count_rest(document: Document, losses: Losses, held: Collection[str]) -> None:
-    """Count what a format does not hold. held: names such as "entities", "entities.id", "arguments.ref", "zones", "meta"."""
+    """Count what a format does not hold. held: names such as "entities", "entities.id",
+    "arguments.ref", "zones", "meta".
+    """
     where = f"document {shown(document.id)}"
     if document.meta and "meta" not in held:
         losses.add("fields of meta", where, len(document.meta))
-    for name, what in (("zones", "zones"), ("unplaced", "unplaced items"), *((layer, layer) for layer in LAYERS)):
+    for name, what in (
+        ("zones", "zones"),
+        ("unplaced", "unplaced items"),
+        *((layer, layer) for layer in LAYERS),
+    ):
         marks = getattr(document, name) or ()
         if name not in held:
             for index in range(len(marks)):
@@ -80,7 +102,11 @@ def count_rest(document: Document, losses: Losses, held: Collection[str]) -> Non
         elif name in OWN:
             for index, mark in enumerate(marks):
                 _count_fields(mark, name, f"{where}, {name}[{index}]", losses, held)
-    if document.attributions is not None and not document.attributions and "attributions" not in held:
+    if (
+        document.attributions is not None
+        and not document.attributions
+        and "attributions" not in held
+    ):
         losses.add("layers that were annotated and are empty", f"{where}, attributions")
 
 
@@ -93,7 +119,9 @@ def _count_fields(mark: Any, layer: str, where: str, losses: Losses, held: Colle
 
 
 def answered(document: Document, losses: Losses) -> bool:
-    """Whether a document was answered; one that failed is left out, since a file without its failure would say that nothing is there."""
+    """Whether a document was answered; one that failed is left out, since a file without its
+    failure would say that nothing is there.
+    """
     if document.failure is not None:
         losses.skipped.add("documents that failed", f"document {shown(document.id)}")
     return document.failure is None

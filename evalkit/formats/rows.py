@@ -1,4 +1,7 @@
-"""What stands in the lines of a CoNLL file? Lines in, tokens and tags of documents out. conll.py says what lines mean."""
+"""What stands in the lines of a CoNLL file?
+
+Lines in, tokens and tags of documents out. conll.py says what lines mean.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ _SPLIT: dict[str, Callable[[str], list[str]]] = {
     "tab": lambda line: line.split("\t"),
     "space": re.compile("[^ ]+").findall,
 }
-_BETWEEN = {"any": "spaces and tabs alone separate columns", "tab": "tabs alone separate columns", "space": "spaces alone separate columns"}
+_BETWEEN = {
+    "any": "spaces and tabs alone separate columns",
+    "tab": "tabs alone separate columns",
+    "space": "spaces alone separate columns",
+}
 _DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
 _BEGIN = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
 _NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
@@ -29,7 +36,9 @@ RANGE = re.compile(r"\d+[-.]\d+")
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns count, from 0 or negative from the end, what separates them, and whether lines that begin with # are comments."""
+    """Which columns count, from 0 or negative from the end, what separates them, and whether lines
+    that begin with # are comments.
+    """
 
     token: int = 0
     tag: int = -1
@@ -43,7 +52,9 @@ class Columns:
 
 @dataclass
 class Draft:
-    """A document as far as it was read: its tokens and tags with their lines, where sentences begin, and what is wrong."""
+    """A document as far as it was read: its tokens and tags with their lines, where sentences
+    begin, and what is wrong.
+    """
 
     place: str
     id: str
@@ -78,10 +89,17 @@ class Rows:
     """Reads the lines of a file into drafts of documents."""
 
     def __init__(self, path: Path, losses: Losses, columns: Columns) -> None:
-        self._path, self._losses, self._columns, self._split = path, losses, columns, _SPLIT[columns.separator]
+        self._path, self._losses, self._columns, self._split = (
+            path,
+            losses,
+            columns,
+            _SPLIT[columns.separator],
+        )
         self._token = self._tag = 0
         self._hashed = False  # whether the line that says so begins with #, and may be a comment
-        self._width = self._first = 0  # how many columns there are, and the line that says so; 0 until one did
+        self._width = self._first = (
+            0  # how many columns there are, and the line that says so; 0 until one did
+        )
         self._draft: Draft | None = None
         self._count = 0
         self._inside = False  # a sentence
@@ -123,17 +141,27 @@ class Rows:
         try:
             line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
         except UnicodeDecodeError as error:
-            self._fault(number, f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8")
+            self._fault(
+                number,
+                f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as"
+                " UTF-8",
+            )
             return None
         if "\r" in line:
-            self._fault(number, f"{shown(line)}: a carriage return inside a line; lines must end in line feeds")
+            self._fault(
+                number,
+                f"{shown(line)}: a carriage return inside a line; lines must end in line feeds",
+            )
             return None
         return line
 
     def _markup(self, number: int, line: str) -> bool:
         """Whether a line is no token; what it says is kept."""
         if found := _DOCSTART.fullmatch(line):
-            self._begin(number, _unquoted(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None)
+            self._begin(
+                number,
+                _unquoted(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None,
+            )
         elif found := _BEGIN.fullmatch(line):
             self._begin(number, "; ".join(part for part in found.groups() if part))
         elif line.startswith(TEXT) and not (self._draft and self._draft.tokens):
@@ -156,7 +184,10 @@ class Rows:
         try:
             self._open(number).text = msgspec.json.decode(line[len(TEXT) :], type=str)
         except msgspec.MsgspecError:
-            self._fault(number, f"{shown(line)}: no text in JSON; a string in double quotes on one line would do")
+            self._fault(
+                number,
+                f"{shown(line)}: no text in JSON; a string in double quotes on one line would do",
+            )
 
     def _comment(self, number: int, line: str) -> None:
         found = _NEWDOC.fullmatch(line)
@@ -175,9 +206,17 @@ class Rows:
             return
         token, tag = cells[self._token], cells[self._tag]
         if self._token and RANGE.fullmatch(cells[0]):
-            self._fault(number, f"{shown(cells[0])} is a range or an empty node of CoNLL-U, and no token; delete the line")
+            self._fault(
+                number,
+                f"{shown(cells[0])} is a range or an empty node of CoNLL-U, and no token; delete"
+                " the line",
+            )
         elif not token or not tag:
-            self._fault(number, f"{shown(line)}: the {'tag' if token else 'token'} is empty; every line needs a token and a tag")
+            self._fault(
+                number,
+                f"{shown(line)}: the {'tag' if token else 'token'} is empty; every line needs a"
+                " token and a tag",
+            )
         else:
             self._add(number, token, tag)
 
@@ -191,26 +230,49 @@ class Rows:
         draft.lines.append(number)
 
     def _learnt(self, number: int, cells: list[str], line: str) -> bool:
-        """Whether these columns, the first of the file, are what they should be; how many there are, and which count, is kept."""
-        many, columns = f"{len(cells)} column{'s' * (len(cells) != 1)}", (self._columns.token, self._columns.tag)
+        """Whether these columns, the first of the file, are what they should be; how many there
+        are, and which count, is kept.
+        """
+        many, columns = (
+            f"{len(cells)} column{'s' * (len(cells) != 1)}",
+            (self._columns.token, self._columns.tag),
+        )
         if self._width:
-            self._fault(number, f"{many}, but {self._width} on line {self._first}: {shown(line)}; {self._way_out(line)}")
+            self._fault(
+                number,
+                f"{many}, but {self._width} on line {self._first}: {shown(line)};"
+                f" {self._way_out(line)}",
+            )
         elif len(cells) < 2:
             self._fault(number, f"{many}: {shown(line)}; {self._way_out(line)}")
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
-            self._fault(number, f"{many}: {shown(line)}; there is no column {wrong[0]}: {spell_option('token', of='format')} and {spell_option('tag', of='format')} count from 0, or back from -1")
+            self._fault(
+                number,
+                f"{many}: {shown(line)}; there is no column {wrong[0]}:"
+                f" {spell_option('token', of='format')} and {spell_option('tag', of='format')}"
+                " count from 0, or back from -1",
+            )
         else:
             self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
             self._token, self._tag = (column % len(cells) for column in columns)
             if further := len(cells) - len({self._token, self._tag}):
-                self._losses.add("columns that are neither token nor tag", f"{self._path}:{number}", further)
+                self._losses.add(
+                    "columns that are neither token nor tag", f"{self._path}:{number}", further
+                )
             return True
         return False
 
     def _way_out(self, line: str) -> str:
         if (line.startswith("#") or self._hashed) and not self._columns.comments:
-            return f"{spell_option('comments', True, of='format')} would do if lines that begin with # are comments"
-        tabs = f"; {spell_option('separator', 'tab', of='format')} would do if tokens hold spaces" if "\t" in line and self._columns.separator == "any" else ""
+            return (
+                f"{spell_option('comments', True, of='format')} would do if lines that begin with #"
+                " are comments"
+            )
+        tabs = (
+            f"; {spell_option('separator', 'tab', of='format')} would do if tokens hold spaces"
+            if "\t" in line and self._columns.separator == "any"
+            else ""
+        )
         return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"
 
     def _fault(self, number: int, problem: str) -> None:

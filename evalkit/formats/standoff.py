@@ -1,14 +1,19 @@
-"""What do the lines of a brat file say? Bytes and a text in; marks by their ids out, each with its line and checked against the text.
+"""What do the lines of a brat file say?
+
+Bytes and a text in; marks by their ids out, each with its line and checked against the text.
 
 A line is an id, a tab and what it says; lines end at \\n or \\r\\n, empty ones are skipped.
 
-    T1  PER 0 3         Ada           a text-bound mark: type, ranges (`0 4;14 17`), and after a second tab what stands there
+    T1  PER 0 3         Ada           a text-bound mark: type, ranges (`0 4;14 17`), and after a
+        second tab what stands there
     E1  Attack:T1 Agent:T2            an event: type and trigger, then roles with marks or events
     A1  Negated E1, M1 …              an attribute, with a value or without
-    R1, *, N1, #1                     relations, equivalences, normalizations and notes: counted, all but the notes of numbered.py
+    R1, *, N1, #1                     relations, equivalences, normalizations and notes: counted,
+                                      all but the notes of numbered.py
 
-What stands there is quoted with a space between ranges, and with a space for each line end. Ranges that are parted by white
-space with a line end in it are one: brat cuts marks at line ends, and what it cut is joined.
+What stands there is quoted with a space between ranges, and with a space for each line end. Ranges
+that are parted by white space with a line end in it are one: brat cuts marks at line ends, and what
+it cut is joined.
 """
 
 from __future__ import annotations
@@ -43,7 +48,7 @@ _FORMS["M"] = _FORMS["A"]
 
 
 class Bound(NamedTuple):
-    """A text-bound mark; its ranges are in order, and those that line ends alone part are joined."""
+    """A text-bound mark; its ranges are in order, joined across line ends."""
 
     line: int
     id: str
@@ -93,11 +98,18 @@ class Annotations:
         self.faults: list[str] = []
         self._text, self._reading, self._offsets = text, reading, reading.over(text)
         self._read = {
-            "T": self._bound, "E": self._frame, "A": self._attribute, "M": self._attribute,
-            "R": self._relation, "*": self._equivalence, "N": self._normalization,
-        }  # fmt: skip
+            "T": self._bound,
+            "E": self._frame,
+            "A": self._attribute,
+            "M": self._attribute,
+            "R": self._relation,
+            "*": self._equivalence,
+            "N": self._normalization,
+        }
         self._lines: dict[str, int] = {}
-        self._wanted: list[tuple[int, str, str, str]] = []  # line, id, what is said, the id that it names
+        self._wanted: list[
+            tuple[int, str, str, str]
+        ] = []  # line, id, what is said, the id that it names
 
     def read(self, data: bytes) -> None:
         """Read all lines. Raises LoadError where they are not UTF-8."""
@@ -108,7 +120,12 @@ class Annotations:
                 self._line(number, line)
         for number, id, what, target in self._wanted:
             if target not in self._lines:
-                self.fault(number, id, f"{what}: {shown(target)} is nothing of this file; name what is there, or delete the line")
+                self.fault(
+                    number,
+                    id,
+                    f"{what}: {shown(target)} is nothing of this file; name what is there, or"
+                    " delete the line",
+                )
 
     def fault(self, line: int, id: str, problem: str) -> None:
         """Note what is wrong with a line."""
@@ -121,21 +138,33 @@ class Annotations:
     def unnamed_id(self, id: str) -> bool:
         """Whether a mark has its id only because brat numbers everything."""
         number = int(id[1:]) if id[1:].isdecimal() and len(id) < 11 else -1
-        return any(letter == id[0] and first <= number <= last for letter, first, last in self.unnamed)
+        return any(
+            letter == id[0] and first <= number <= last for letter, first, last in self.unnamed
+        )
 
     def _line(self, number: int, line: str) -> None:
         id, tab, rest = line.partition("\t")
         kind = line[0]
         if kind not in _FORMS:
-            self.faults.append(f"{self.path}:{number}: {shown(line)} is no line of brat; one that begins with {', '.join(_FORMS)} would do")
+            self.faults.append(
+                f"{self.path}:{number}: {shown(line)} is no line of brat; one that begins with"
+                f" {', '.join(_FORMS)} would do"
+            )
         elif kind == "#":
             self._note(number, rest)
         elif not tab:
-            self.faults.append(f"{self.path}:{number}: {shown(line)} has no tab after its id; {_FORMS[kind]} would do")
+            self.faults.append(
+                f"{self.path}:{number}: {shown(line)} has no tab after its id; {_FORMS[kind]}"
+                " would do"
+            )
         elif kind != "*" and not _ID.fullmatch(id):
-            self.faults.append(f"{self.path}:{number}: {shown(id)} is no id; {kind} and a number would do")
+            self.faults.append(
+                f"{self.path}:{number}: {shown(id)} is no id; {kind} and a number would do"
+            )
         elif id in self._lines:
-            self.fault(number, id, f"the id is taken by line {self._lines[id]}; ids name one line each")
+            self.fault(
+                number, id, f"the id is taken by line {self._lines[id]}; ids name one line each"
+            )
         else:
             if kind != "*":
                 self._lines[id] = number
@@ -146,13 +175,24 @@ class Annotations:
         label, space, offsets = head.partition(" ")
         found = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
         if not (tab and label and space):
-            self.fault(number, id, f"{shown(rest)} is too little, or has no tab; {_FORMS['T']} would do")
+            self.fault(
+                number, id, f"{shown(rest)} is too little, or has no tab; {_FORMS['T']} would do"
+            )
         elif not all(found):
-            self.fault(number, id, f"{shown(offsets)} are no offsets; START END would do, with ; between several ranges")
+            self.fault(
+                number,
+                id,
+                f"{shown(offsets)} are no offsets; START END would do, with ; between several"
+                " ranges",
+            )
         else:
-            self._placed(number, id, label, [(int(one[1]), int(one[2])) for one in found if one], surface)
+            self._placed(
+                number, id, label, [(int(one[1]), int(one[2])) for one in found if one], surface
+            )
 
-    def _placed(self, number: int, id: str, label: str, written: list[tuple[int, int]], surface: str) -> None:
+    def _placed(
+        self, number: int, id: str, label: str, written: list[tuple[int, int]], surface: str
+    ) -> None:
         """Keep a mark, unless its offsets are wrong."""
         try:
             counted = [self._offsets.span(start, end) for start, end in written]
@@ -169,9 +209,13 @@ class Annotations:
 
     def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
         stands = " ".join(self._text[start:end] for start, end in written)
-        if surface in (flat(stands), flat(stands.replace("\r\n", "\n"))) or self._reading.same(surface, stands):
+        if surface in (flat(stands), flat(stands.replace("\r\n", "\n"))) or self._reading.same(
+            surface, stands
+        ):
             return ""
-        if len(written) == 1 and len(self.faults) < MOST_FAULTS:  # searching the text for the words takes time, and no more are shown
+        if (
+            len(written) == 1 and len(self.faults) < MOST_FAULTS
+        ):  # searching the text for the words takes time, and no more are shown
             try:
                 check_surface(Quoted(*written[0], surface), self._text, field="")
             except DocumentError as fault:
@@ -188,13 +232,22 @@ class Annotations:
             self.fault(number, id, f"{shown(said)} is no event; {_FORMS['E']} would do")
             return
         (label, _, trigger), *arguments = parts
-        self.frames[id] = Frame(number, id, label, trigger, tuple((role, target) for role, _, target in arguments))
+        self.frames[id] = Frame(
+            number, id, label, trigger, tuple((role, target) for role, _, target in arguments)
+        )
         self._wanted += [(number, id, name, target) for name, _, target in parts]
         if not trigger.startswith("T"):
-            self.fault(number, id, f"{shown(trigger)} is no trigger; a line that begins with T would do")
+            self.fault(
+                number, id, f"{shown(trigger)} is no trigger; a line that begins with T would do"
+            )
         for role, _, target in arguments:
             if target[0] not in "TE":
-                self.fault(number, id, f"{role}: {shown(target)} is no mark and no event; a line that begins with T or E would do")
+                self.fault(
+                    number,
+                    id,
+                    f"{role}: {shown(target)} is no mark and no event; a line that begins with T or"
+                    " E would do",
+                )
 
     def _attribute(self, number: int, id: str, rest: str) -> None:
         said, _, more = rest.partition("\t")
@@ -206,7 +259,9 @@ class Annotations:
             self.fault(number, id, f"{shown(said)} is no attribute; {_FORMS['A']} would do")
             return
         self._wanted.append((number, id, name, target))
-        self.attributes.append(Attribute(number, id, name, target, value if space and value else True))
+        self.attributes.append(
+            Attribute(number, id, name, target, value if space and value else True)
+        )
 
     def _relation(self, number: int, id: str, rest: str) -> None:
         self.lost("relations", number)
@@ -234,7 +289,10 @@ class Annotations:
         head, _, note = rest.partition("\t")
         kind, _, target = head.partition(" ")
         if kind == NOTE and (ranges := _UNNAMED.fullmatch(note)):
-            self.unnamed += [(one[0], int(one[1:].partition("-")[0]), int(one.rpartition("-")[2][1:])) for one in ranges[1].split()]
+            self.unnamed += [
+                (one[0], int(one[1:].partition("-")[0]), int(one.rpartition("-")[2][1:]))
+                for one in ranges[1].split()
+            ]
         elif kind == NOTE and (name := _name(note)):
             self.names[target] = name
         else:
@@ -242,7 +300,10 @@ class Annotations:
 
 
 def lines_of(path: Path, data: bytes) -> list[str]:
-    """The lines of a file, without what ends them. Raises LoadError, with the line, where they are not UTF-8."""
+    """The lines of a file, without what ends them.
+
+    Raises LoadError, with the line, where they are not UTF-8.
+    """
     return [line.removesuffix("\r") for line in decoded(path, data).split("\n")]
 
 
@@ -253,7 +314,13 @@ def decoded(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         at = error.start - (data.rfind(b"\n", 0, error.start) + 1)
-        raise LoadError([f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the file as UTF-8"]) from None
+        raise LoadError(
+            [
+                f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the"
+                " file as"
+                " UTF-8"
+            ]
+        ) from None
 
 
 def _name(note: str) -> str:

@@ -1,4 +1,7 @@
-"""What stands in Label Studio's tasks? A file in, drafts of documents out. labelstudio.py says what tasks are, and what is lost."""
+"""What stands in Label Studio's tasks?
+
+A file in, drafts of documents out. labelstudio.py says what tasks are, and what is lost.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,18 @@ from evalkit.formats.records import record
 from evalkit.input_files import open_input
 from evalkit.json_keys import check_duplicate_keys
 
-ID = "document_id"  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
-OURS = {"annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "id"}  # keys of JSON-MIN that are no data
+ID = (  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
+    "document_id"
+)
+OURS = {
+    "annotator",
+    "annotation_id",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "agreement",
+    "id",
+}  # keys of JSON-MIN that are no data
 LIST = "a list of tasks would do, as Label Studio exports it under JSON or JSON-MIN"
 BOM = b"\xef\xbb\xbf"
 Result = list[dict[str, Any]]
@@ -56,7 +69,11 @@ class Answer(msgspec.Struct):
     def who(self) -> set[str]:
         """The names of who or what answered."""
         by = self.completed_by if self.completed_by is not None else self.model_version
-        return {str(name) for name in ([by.get("id"), by.get("email")] if isinstance(by, dict) else [by]) if name is not None}
+        return {
+            str(name)
+            for name in ([by.get("id"), by.get("email")] if isinstance(by, dict) else [by])
+            if name is not None
+        }
 
 
 class Task(msgspec.Struct):
@@ -85,15 +102,24 @@ class Wanted:
         every = list(many)
         for one in every:
             self.met |= one.who
-        return next((one for one in every if self.annotator is None or self.annotator in one.who), None)
+        return next(
+            (one for one in every if self.annotator is None or self.annotator in one.who), None
+        )
 
 
 def drafts(path: Path, losses: Losses, wanted: Wanted) -> Drafts:
-    """Each task with the line it begins on, unchecked. Raises UnknownName for an annotator who was not met."""
+    """Each task with the line it begins on, unchecked.
+
+    Raises UnknownName for an annotator who was not met.
+    """
     seen: set[str] = set()
     for count, (place, raw) in enumerate(tasks(path), 1):
         try:
-            found = raw if isinstance(raw, LoadError) else Reader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
+            found = (
+                raw
+                if isinstance(raw, LoadError)
+                else Reader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
+            )
         except InputError as fault:
             found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
         if found is not None:
@@ -106,7 +132,9 @@ def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
     """Each task of a file with the line it begins on, or what is wrong with it."""
     with open_input(path) as file:
         data = file.read().removeprefix(BOM)
-    data = b"[" + data + b"]" if data.lstrip().startswith(b"{") else data  # a task alone, as it is kept in cloud storage
+    data = (
+        b"[" + data + b"]" if data.lstrip().startswith(b"{") else data
+    )  # a task alone, as it is kept in cloud storage
     try:
         every = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -135,7 +163,9 @@ def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
+        return (
+            f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
+        )
     if isinstance(error, msgspec.ValidationError):
         return str(error).partition(" - at ")[0].replace("`", "'")
     return f"not JSON: {error}"
@@ -147,8 +177,12 @@ class Reader:
     def __init__(self, place: str, losses: Losses, wanted: Wanted) -> None:
         self._place, self._losses, self._wanted = place, losses, wanted
 
-    def draft(self, raw: dict[str, Any], otherwise: str, seen: set[str]) -> Draft | LoadError | None:
-        """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen: the tasks that there were, there."""
+    def draft(
+        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+    ) -> Draft | LoadError | None:
+        """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen:
+        the tasks that there were, there.
+        """
         return self._full(raw, otherwise) if "data" in raw else self._short(raw, otherwise, seen)
 
     def _full(self, raw: dict[str, Any], otherwise: str) -> Draft | LoadError:
@@ -156,14 +190,23 @@ class Reader:
         task = record(known, Task, self._place, self._losses)
         if isinstance(task, LoadError):
             return task
-        self._lose("records of how a task was made, such as times and the project", len(known) < len(raw))
+        self._lose(
+            "records of how a task was made, such as times and the project", len(known) < len(raw)
+        )
         self._lose("drafts", len(task.drafts or ()))
         key = self._text_key(task.data, task.data)
         at, answer = self._answer(task)
         text = task.data[key]
-        stretches = None if answer is None else list(self._regions(answer.result, at, _Spelling(text)))
+        stretches = (
+            None if answer is None else list(self._regions(answer.result, at, _Spelling(text)))
+        )
         meta = {name: value for name, value in task.data.items() if name not in (key, ID)}
-        return Draft(name_of(task.data.get(ID), name_of(task.id, otherwise)), text, stretches, meta=meta or None)
+        return Draft(
+            name_of(task.data.get(ID), name_of(task.id, otherwise)),
+            text,
+            stretches,
+            meta=meta or None,
+        )
 
     def _answer(self, task: Task) -> tuple[str, Answer | None]:
         """The annotation or prediction that is read, and its path; the others are counted."""
@@ -176,36 +219,59 @@ class Reader:
             self._lose("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
         answer = self._wanted.chosen(done)
-        self._lose("predictions by others" if name == "predictions" else "annotations by others", len(done) - (answer is not None))
+        self._lose(
+            "predictions by others" if name == "predictions" else "annotations by others",
+            len(done) - (answer is not None),
+        )
         if answer is None:
             return "", None
         self._lose("scores of whole predictions", answer.score is not None)
         every = getattr(task, name)
         return f"{name}[{next(n for n, one in enumerate(every) if one is answer)}].result", answer
 
-    def _short(self, raw: dict[str, Any], otherwise: str, seen: set[str]) -> Draft | LoadError | None:
+    def _short(
+        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+    ) -> Draft | LoadError | None:
         data = {key: value for key, value in raw.items() if key not in OURS}
         marks = [key for key, value in data.items() if _are_regions(value)]
         if not marks and not raw.keys() & OURS:
-            raise InputError(f"no task of Label Studio: neither the key 'data' nor regions; keys: {', '.join(raw) or 'none'}; {LIST}")
-        key = self._text_key({name: value for name, value in data.items() if name not in marks}, raw)
+            raise InputError(
+                "no task of Label Studio: neither the key 'data' nor regions; keys:"
+                f" {', '.join(raw) or 'none'}; {LIST}"
+            )
+        key = self._text_key(
+            {name: value for name, value in data.items() if name not in marks}, raw
+        )
         id = name_of(raw.get(ID), name_of(raw.get("id"), otherwise))
         answer = self._wanted.chosen([Answer(completed_by=raw.get("annotator"))])
         if id in seen or answer is None:
             self._lose("annotations by others", 1)
             return None
         seen.add(id)
-        self._lose("records of how a task was made, such as times and the project", bool(raw.keys() & OURS - {"id"}))
+        self._lose(
+            "records of how a task was made, such as times and the project",
+            bool(raw.keys() & OURS - {"id"}),
+        )
         found: list[Stretch] = []
         for name in self._controlled(marks, {name: len(raw[name]) for name in marks}):
             result = [{"type": "labels", "value": value} for value in raw[name]]
             found += self._regions(result, name, _Spelling(raw[key]))
-        return Draft(id, raw[key], found, meta={name: value for name, value in data.items() if name not in (key, ID, *marks)} or None)
+        return Draft(
+            id,
+            raw[key],
+            found,
+            meta={name: value for name, value in data.items() if name not in (key, ID, *marks)}
+            or None,
+        )
 
     def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[Stretch]:
         """The regions of an annotation, an entity for each label."""
         seen: set[str] = set()
-        every = Counter(str(item["from_name"]) for item in result if item.get("type") == "labels" and item.get("from_name") is not None)
+        every = Counter(
+            str(item["from_name"])
+            for item in result
+            if item.get("type") == "labels" and item.get("from_name") is not None
+        )
         controls = self._controlled(list(every), every)
         for n, item in enumerate(result):
             if item.get("type") != "labels":
@@ -214,7 +280,10 @@ class Reader:
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
             region = _region(item, f"{self._place}: {at}[{n}]")
-            value, score = region.value, region.score if region.score is not None else region.value.score
+            value, score = (
+                region.value,
+                region.score if region.score is not None else region.value.score,
+            )
             self._lose("regions without a label", not value.labels)
             self._lose("notes on regions", bool(item.get("meta")))
             for label in value.labels:
@@ -224,21 +293,39 @@ class Reader:
                 yield Stretch(where, value.start, value.end, label, spelling.of(value), id, score)
 
     def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
-        """The control whose regions are read. Raises InputError where there are several and none is named: each is a layer of its own."""
+        """The control whose regions are read.
+
+        Raises InputError where there are several and none is named: each is a layer of its own.
+        """
         if self._wanted.control is None and len(names) > 1:
-            raise InputError(f"regions of several controls: {', '.join(map(shown, names))}; {spell_option('control', 'NAME', of='format')} reads those of one")
+            raise InputError(
+                f"regions of several controls: {', '.join(map(shown, names))};"
+                f" {spell_option('control', 'NAME', of='format')} reads those of one"
+            )
         chosen = [name for name in names if self._wanted.control in (None, name)]
-        self._lose("regions of other controls", sum(regions[name] for name in names if name not in chosen))
+        self._lose(
+            "regions of other controls", sum(regions[name] for name in names if name not in chosen)
+        )
         return chosen
 
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
         wanted = self._wanted.text
         if wanted is not None and not isinstance(raw.get(wanted), str):
-            raise UnknownName("text", wanted, [key for key, value in data.items() if isinstance(value, str)], within=f"{self._place}: data")
+            raise UnknownName(
+                "text",
+                wanted,
+                [key for key, value in data.items() if isinstance(value, str)],
+                within=f"{self._place}: data",
+            )
         texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
         key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
         if key is None:
-            told = f"several texts: {', '.join(texts)}; {spell_option('text', 'KEY', of='format')} names one" if texts else f"no text; keys: {', '.join(data) or 'none'}"
+            told = (
+                f"several texts: {', '.join(texts)}; {spell_option('text', 'KEY', of='format')}"
+                " names one"
+                if texts
+                else f"no text; keys: {', '.join(data) or 'none'}"
+            )
             raise InputError(f"data: {told}")
         return key
 
@@ -258,7 +345,9 @@ def _region(item: dict[str, Any], place: str) -> Region:
 
 
 class _Spelling:
-    """How the text of a region is read: Label Studio writes a backslash and an n in it for a line end."""
+    """How the text of a region is read: Label Studio writes a backslash and an n in it for a line
+    end.
+    """
 
     def __init__(self, text: str) -> None:
         self._text, self._escaped, self._crlf = text, "\\n" not in text, "\r\n" in text
@@ -272,9 +361,14 @@ class _Spelling:
             stands = self._text[max(value.start, 0) : max(value.end, 0)]
             if said == stands.replace("\r\n", "\n").replace("\n", "\\n"):
                 return stands
-        # At other offsets it cannot be told apart from a backslash and an n that stand in the text, such as in LaTeX.
+        # At other offsets it cannot be told apart from a backslash and an n that stand in the text,
+        # such as in LaTeX.
         return said.replace("\\n", "\r\n" if self._crlf else "\n") if self._escaped else said
 
 
 def _are_regions(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and {"start", "end"} <= one.keys() for one in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and {"start", "end"} <= one.keys() for one in value)
+    )

@@ -1,21 +1,26 @@
-"""How do TextEE and OneIE write documents down? A window of a document as JSON on each line, marks as indices of its tokens.
+"""How do TextEE and OneIE write documents down?
 
-    {"doc_id", "wnd_id", "tokens", "text", "entity_mentions": [{"id", "text", "entity_type", "start", "end"}],
-     "event_mentions": [{"id", "event_type", "trigger": {"text", "start", "end"}, "arguments": [{"entity_id", "role", "text"}]}],
-     "relation_mentions"}
+A window of a document as JSON on each line, marks as indices of its tokens.
 
-Indices count the tokens of the window from 0, `end` is one past the last; an argument is an entity. OneIE says `sentence` and
-`sent_id` for `text` and `wnd_id`.
+    {"doc_id", "wnd_id", "tokens", "text", "entity_mentions": [{"id", "text", "entity_type",
+    "start", "end"}],
+     "event_mentions": [{"id", "event_type", "trigger": {"text", "start", "end"}, "arguments":
+     [{"entity_id", "role", "text"}]}], "relation_mentions"}
 
-Reading, options. text=given: the tokens must stand in the text of the window in order, with nothing but white space between;
-where the window has none, and with text=tokens, it is the tokens joined by a space. windows=joined: lines with one doc_id that
-follow each other are one document, their texts joined by a line feed; apart: each is a document, its id the wnd_id. The `text` of
-a mark must be what its tokens say, white space apart. An argument's `ref` is the entity that it names. Losses: relations, mention
-types, other keys.
+Indices count the tokens of the window from 0, `end` is one past the last; an argument is an entity.
+OneIE says `sentence` and `sent_id` for `text` and `wnd_id`.
 
-Writing. A line is a document, wnd_id is doc_id. Ids are made as linked.py says. Two keys are ours, and others skip them: `layers`
-names the layers that were annotated, `ref` of an argument is there where it is not the entity's id. Losses: discontinuous marks,
-refs to what is left out, realis, scores, attributes, attributions, zones, meta; documents that failed.
+Reading, options. text=given: the tokens must stand in the text of the window in order, with nothing
+but white space between; where the window has none, and with text=tokens, it is the tokens joined by
+a space. windows=joined: lines with one doc_id that follow each other are one document, their texts
+joined by a line feed; apart: each is a document, its id the wnd_id. The `text` of a mark must be
+what its tokens say, white space apart. An argument's `ref` is the entity that it names. Losses:
+relations, mention types, other keys.
+
+Writing. A line is a document, wnd_id is doc_id. Ids are made as linked.py says. Two keys are ours,
+and others skip them: `layers` names the layers that were annotated, `ref` of an argument is there
+where it is not the entity's id. Losses: discontinuous marks, refs to what is left out, realis,
+scores, attributes, attributions, zones, meta; documents that failed.
 """
 
 from __future__ import annotations
@@ -104,8 +109,16 @@ def parsed(path: Path, losses: Losses, *, windows: str = "joined", text: str = "
             raise UnknownName("value", value, known, within=option)
     waiting: list[Reading] = []
     for place, found in records(path, Window, losses):
-        one = found if isinstance(found, LoadError) else _reading(place, found, losses, rebuild=text == "tokens")
-        if waiting and (isinstance(one, LoadError) or windows == "apart" or one.window.doc_id != waiting[0].window.doc_id):
+        one = (
+            found
+            if isinstance(found, LoadError)
+            else _reading(place, found, losses, rebuild=text == "tokens")
+        )
+        if waiting and (
+            isinstance(one, LoadError)
+            or windows == "apart"
+            or one.window.doc_id != waiting[0].window.doc_id
+        ):
             yield joined(waiting, windows)
             waiting = []
         if isinstance(one, LoadError):
@@ -135,10 +148,19 @@ def joined(readings: list[Reading], windows: str) -> tuple[str, Document | Input
             for layer, found in one.marks(shift).items():
                 marks.setdefault(layer, []).extend(found)
             shift += len(one.text) + 1
-        id = first.window.doc_id if windows == "joined" else first.window.wnd_id or first.window.sent_id or first.window.doc_id
+        id = (
+            first.window.doc_id
+            if windows == "joined"
+            else first.window.wnd_id or first.window.sent_id or first.window.doc_id
+        )
         return first.place, Document(id, "\n".join(one.text for one in readings), **marks)
     except InputError as fault:
-        hint = f"; {len(readings)} windows make this document: {spell_option('windows', 'apart', of='format')} makes each a document" if len(readings) > 1 else ""
+        hint = (
+            f"; {len(readings)} windows make this document:"
+            f" {spell_option('windows', 'apart', of='format')} makes each a document"
+            if len(readings) > 1
+            else ""
+        )
         return first.place, LoadError([f"{first.place}: {fault}{hint}"])
 
 
@@ -155,37 +177,82 @@ class Reading:
         try:
             self.text, self.places = text, aligned(window.tokens, text)
         except InputError as fault:
-            raise InputError(f"{fault}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the tokens") from None
+            raise InputError(
+                f"{fault}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the"
+                " tokens"
+            ) from None
 
     def marks(self, shift: int) -> dict[str, list[Any]]:
-        """The marks of each layer that was annotated, with offsets from so many characters before the window."""
+        """The marks of each layer that was annotated, with offsets from so many characters before
+        the window.
+        """
         window = self.window
-        there = {"entities": window.entity_mentions is not None, "events": window.event_mentions is not None}
-        layers = [layer for layer in there if there[layer]] if window.layers is None else window.layers
-        found = {mention.id: Span(*self._range(mention, f"entity_mentions[{n}]", shift)) for n, mention in enumerate(window.entity_mentions or ())}
-        entities = [Entity(m.entity_type, found[m.id].start, found[m.id].end, id=own(m.id)) for m in window.entity_mentions or () if not is_helper(m.id)]
-        events = [self._event(event, n, found, shift) for n, event in enumerate(window.event_mentions or ())]
-        return {layer: marks for layer, marks in (("entities", entities), ("events", events)) if layer in layers}
+        there = {
+            "entities": window.entity_mentions is not None,
+            "events": window.event_mentions is not None,
+        }
+        layers = (
+            [layer for layer in there if there[layer]] if window.layers is None else window.layers
+        )
+        found = {
+            mention.id: Span(*self._range(mention, f"entity_mentions[{n}]", shift))
+            for n, mention in enumerate(window.entity_mentions or ())
+        }
+        entities = [
+            Entity(m.entity_type, found[m.id].start, found[m.id].end, id=own(m.id))
+            for m in window.entity_mentions or ()
+            if not is_helper(m.id)
+        ]
+        events = [
+            self._event(event, n, found, shift)
+            for n, event in enumerate(window.event_mentions or ())
+        ]
+        return {
+            layer: marks
+            for layer, marks in (("entities", entities), ("events", events))
+            if layer in layers
+        }
 
     def _event(self, event: Happening, n: int, found: dict[str, Span], shift: int) -> Event:
         where = f"event_mentions[{n}]"
         arguments = []
         for m, part in enumerate(event.arguments):
             if part.entity_id not in found:
-                raise InputError(f"{where}.arguments[{m}].entity_id: {shown(part.entity_id)} is no entity of this line")
+                raise InputError(
+                    f"{where}.arguments[{m}].entity_id: {shown(part.entity_id)} is no entity of"
+                    " this line"
+                )
             span = found[part.entity_id]
-            arguments.append(Argument(part.role, span.start, span.end, ref=own(part.entity_id) if part.ref is msgspec.UNSET else part.ref))
-        return Event(event.event_type, Span(*self._range(event.trigger, f"{where}.trigger", shift)), tuple(arguments), id=own(event.id))
+            arguments.append(
+                Argument(
+                    part.role,
+                    span.start,
+                    span.end,
+                    ref=own(part.entity_id) if part.ref is msgspec.UNSET else part.ref,
+                )
+            )
+        return Event(
+            event.event_type,
+            Span(*self._range(event.trigger, f"{where}.trigger", shift)),
+            tuple(arguments),
+            id=own(event.id),
+        )
 
     def _range(self, mark: Mention | Trigger, where: str, shift: int) -> Range:
         """The characters of some tokens, which must be those that the mark says."""
         tokens = self.window.tokens
         if not 0 <= mark.start < mark.end <= len(tokens):
-            raise InputError(f"{where}: tokens {mark.start} to {mark.end} of {len(tokens)}: they count from 0, the end is one past the last")
+            raise InputError(
+                f"{where}: tokens {mark.start} to {mark.end} of {len(tokens)}: they count from 0,"
+                " the end is one past the last"
+            )
         said = "".join(tokens[mark.start : mark.end])
         if mark.text is not None and "".join(mark.text.split()) != "".join(said.split()):
             surface = shown(" ".join(tokens[mark.start : mark.end]))
-            raise InputError(f"{where}.text: {shown(mark.text)} is not what the tokens {mark.start} to {mark.end} say: {surface}")
+            raise InputError(
+                f"{where}.text: {shown(mark.text)} is not what the tokens {mark.start} to"
+                f" {mark.end} say: {surface}"
+            )
         return self.places[mark.start][0] + shift, self.places[mark.end - 1][1] + shift
 
 
@@ -213,7 +280,12 @@ def line(document: Document, losses: Losses) -> dict[str, Any]:
         if (found := tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger"))
     ]
     events = [
-        {"id": id, "event_type": event.label, "trigger": _surface(found, tokens), "arguments": list(_arguments(event, n, tokens, links))}
+        {
+            "id": id,
+            "event_type": event.label,
+            "trigger": _surface(found, tokens),
+            "arguments": list(_arguments(event, n, tokens, links)),
+        }
         for id, n, event, found in held
     ]
     helpers = [_mention(id, ARGUMENT, place, tokens) for place, id in links.helpers.items()]
@@ -225,7 +297,9 @@ def line(document: Document, losses: Losses) -> dict[str, Any]:
         "entity_mentions": entities + helpers,
         "relation_mentions": [],
         "event_mentions": events,
-        "layers": [layer for layer in ("entities", "events") if getattr(document, layer) is not None],
+        "layers": [
+            layer for layer in ("entities", "events") if getattr(document, layer) is not None
+        ],
     }
 
 
@@ -238,7 +312,12 @@ def _arguments(event: Event, n: int, tokens: Indexed, links: Links) -> Iterator[
                 tokens.lose("refs to what is left out", where)
                 ref = None
             surface = _surface(found, tokens)["text"]
-            yield {"entity_id": id, "role": argument.role, "text": surface, **({} if ref == own(id) else {"ref": ref})}
+            yield {
+                "entity_id": id,
+                "role": argument.role,
+                "text": surface,
+                **({} if ref == own(id) else {"ref": ref}),
+            }
 
 
 def _mention(id: str, label: str, found: Range, tokens: Indexed) -> dict[str, Any]:
@@ -248,4 +327,8 @@ def _mention(id: str, label: str, found: Range, tokens: Indexed) -> dict[str, An
 def _surface(found: Range, tokens: Indexed) -> dict[str, Any]:
     """The tokens of a mark, the end past the last, and their text."""
     first, last = found
-    return {"text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]], "start": first, "end": last + 1}
+    return {
+        "text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]],
+        "start": first,
+        "end": last + 1,
+    }

@@ -1,13 +1,19 @@
-"""In which unit are these offsets counted? Readings of start and end over a text, and which of them would make wrong ones right.
+"""In which unit are these offsets counted?
 
-    offsets   code-points (as in Document), utf-16 (code units, as in JavaScript and Java), utf-8 (bytes)
+Readings of start and end over a text, and which of them would make wrong ones right.
+
+    offsets   code-points (as in Document), utf-16 (code units, as in JavaScript and Java), utf-8
+              (bytes)
     ends      exclusive, inclusive
-    newlines  as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where every \\r\\n of the text was one character
-    first     the offset of the first character: 0; 1 where offsets count from 1, or a byte order mark was counted; 3 for its bytes in UTF-8
+    newlines  as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where
+              every \\r\\n of the text was one character
+    first     the offset of the first character: 0; 1 where offsets count from 1, or a byte order
+              mark was counted; 3 for its bytes in UTF-8
     form      as-is; NFC, NFD: counted on the text in this normal form
 
-The text itself is never changed. An offset that falls inside a character, such as between the halves of a surrogate pair, is an
-error. A map from offsets to characters is built once for each document, in time linear in its text.
+The text itself is never changed. An offset that falls inside a character, such as between the
+halves of a surrogate pair, is an error. A map from offsets to characters is built once for each
+document, in time linear in its text.
 """
 
 from __future__ import annotations
@@ -27,16 +33,26 @@ from evalkit.errors import DocumentError, UnknownName, shown
 Case = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
 Widths = npt.NDArray[np.int64]
 CHOICES: dict[str, dict[Any, str]] = {
-    "offsets": {"code-points": "", "utf-16": "offsets are UTF-16 code units", "utf-8": "offsets are bytes of UTF-8"},
+    "offsets": {
+        "code-points": "",
+        "utf-16": "offsets are UTF-16 code units",
+        "utf-8": "offsets are bytes of UTF-8",
+    },
     "ends": {"exclusive": "", "inclusive": "ends are inclusive"},
     "newlines": {"as-is": "", "crlf": "line ends were CRLF", "lf": "line ends were LF alone"},
-    "first": {0: "", 1: "offsets count from 1 or a byte order mark was counted", 3: "the bytes of a byte order mark were counted"},
+    "first": {
+        0: "",
+        1: "offsets count from 1 or a byte order mark was counted",
+        3: "the bytes of a byte order mark were counted",
+    },
     "form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
 }
 UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
 MOST_OPTIONS = 2  # of a reading that is offered as a cause
 MOST_CAUSES = 3
-MOST_MARKS = 1000  # on one character; more are left as they are, since putting them in order takes the square of their number
+# On one character; more are left as they are, since putting them in order takes the square of their
+# number
+MOST_MARKS = 1000
 _LENGTH: dict[str, Callable[[str], int]] = {
     "code-points": len,
     "utf-16": lambda text: len(text.encode("utf-16-le")) // 2,
@@ -85,7 +101,9 @@ class Reading:
         return Offsets(text, self)
 
     def same(self, surface: str, stands: str) -> bool:
-        """Whether what is said to stand somewhere is what stands there, apart from the line ends and the form that this reading is about."""
+        """Whether what is said to stand somewhere is what stands there, apart from the line ends
+        and the form that this reading is about.
+        """
         return surface == stands or self._spelled(surface) == self._spelled(stands)
 
     def _spelled(self, text: str) -> str:
@@ -107,28 +125,42 @@ class Offsets:
         self._all = len(text) if self._before is None else int(self._before[-1])
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Start and end in code points, the end exclusive. Raises DocumentError, naming the field, for what is no place in the text.
+        """Start and end in code points, the end exclusive.
+
+        Raises DocumentError, naming the field, for what is no place in the text.
 
         Plain offsets come back as they are, unchecked: a Document checks them.
         """
         reading = self._reading
         if reading.plain:
             return start, end
-        return self._at(start, "start", 0), self._at(end, "end", 1 if reading.ends == "inclusive" else 0)
+        return self._at(start, "start", 0), self._at(
+            end, "end", 1 if reading.ends == "inclusive" else 0
+        )
 
     def _at(self, offset: int, field: str, more: int) -> int:
         place = offset - int(self._reading.first) + more
         unit = UNITS[self._reading.offsets]
         if place < 0:
-            raise DocumentError(f"{offset} is before the text: offsets count from {self._reading.first}", field=field)
+            raise DocumentError(
+                f"{offset} is before the text: offsets count from {self._reading.first}",
+                field=field,
+            )
         if place > self._all:
-            raise DocumentError(f"{offset} runs past the end of the text, which has {self._all} {unit}", field=field)
+            raise DocumentError(
+                f"{offset} runs past the end of the text, which has {self._all} {unit}", field=field
+            )
         if self._before is None:
             return place
-        # A character that was one with those before it has no width: a mark does not begin or end between them, but behind them all.
+        # A character that was one with those before it has no width: a mark does not begin or end
+        # between them, but behind them all.
         at = int(self._before.searchsorted(place, side="right")) - 1
         if self._before[at] != place:
-            raise DocumentError(f"{offset} falls inside {shown(self._text[at])}, which was counted as {self._before[at + 1] - self._before[at]} {unit}", field=field)
+            raise DocumentError(
+                f"{offset} falls inside {shown(self._text[at])}, which was counted as"
+                f" {self._before[at + 1] - self._before[at]} {unit}",
+                field=field,
+            )
         return at
 
 
@@ -138,7 +170,9 @@ def widths_of(text: str, reading: Reading) -> Widths | None:
         return None
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     widths = np.ones(len(codes), np.int64)
-    above = {"code-points": (), "utf-16": (0xFFFF,), "utf-8": (0x7F, 0x7FF, 0xFFFF)}[reading.offsets]
+    above = {"code-points": (), "utf-16": (0xFFFF,), "utf-8": (0x7F, 0x7FF, 0xFFFF)}[
+        reading.offsets
+    ]
     for last in above:
         widths += codes > last
     feeds = codes == ord("\n")
@@ -160,11 +194,19 @@ def _changed(text: str, form: str) -> Iterator[tuple[int, int, str]]:
     alone = {character: unicodedata.normalize(_form(form), character) for character in begins}
     if all(begins[character] and alone[character] == character for character in begins):
         return
-    starts = (at for at, character in enumerate(text) if begins[character] or not at or text[at - 1] == "\n")  # nothing composes with a line end
+    starts = (
+        at
+        for at, character in enumerate(text)
+        if begins[character] or not at or text[at - 1] == "\n"
+    )  # nothing composes with a line end
     for start, end in pairwise([*starts, len(text)]):
         if end - start > MOST_MARKS:
             continue
-        piece = alone[text[start]] if end == start + 1 else unicodedata.normalize(_form(form), text[start:end])
+        piece = (
+            alone[text[start]]
+            if end == start + 1
+            else unicodedata.normalize(_form(form), text[start:end])
+        )
         if piece != text[start:end]:
             yield start, end, piece
 
@@ -178,16 +220,25 @@ def _normal(text: str, form: str) -> str:
 
 
 def _begins(character: str) -> bool:
-    """Whether no normal form ever makes a character one with what stands before it, or moves it there."""
-    return character.isascii() or (not unicodedata.combining(unicodedata.normalize("NFD", character)[0]) and character not in _seconds())
+    """Whether no normal form ever makes a character one with what stands before it, or moves it
+    there.
+    """
+    return character.isascii() or (
+        not unicodedata.combining(unicodedata.normalize("NFD", character)[0])
+        and character not in _seconds()
+    )
 
 
 @cache
 def _seconds() -> frozenset[str]:
-    """The characters that do not combine, and yet compose with the one before them: vowel signs of Indic scripts, and Hangul jamo."""
+    """The characters that do not combine, and yet compose with the one before them: vowel signs of
+    Indic scripts, and Hangul jamo.
+    """
     pairs = (unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000))
     jamo = map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)))
-    return frozenset(chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")).union(jamo)
+    return frozenset(
+        chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")
+    ).union(jamo)
 
 
 def _form(form: str) -> Literal["NFC", "NFD"]:
@@ -196,7 +247,7 @@ def _form(form: str) -> Literal["NFC", "NFD"]:
 
 @dataclass(frozen=True)
 class Cause:
-    """A reading under which everything stands where it is said to, and how many did not without it."""
+    """A reading under which all offsets are right, and how many are wrong without it."""
 
     reading: Reading
     mismatches: int
@@ -207,14 +258,20 @@ class Cause:
         return "?" + "&".join(f"{name}={value}" for name, value in self.reading.options().items())
 
     def __str__(self) -> str:
-        vanish = "the mismatch vanishes" if self.mismatches == 1 else f"all {self.mismatches:,} mismatches vanish"
+        vanish = (
+            "the mismatch vanishes"
+            if self.mismatches == 1
+            else f"all {self.mismatches:,} mismatches vanish"
+        )
         return f"{vanish} if {self.reading.told()}; {self.query!r} behind the path reads it so"
 
 
 def causes(cases: Iterable[Case]) -> list[Cause]:
-    """The readings under which every surface is what stands at its place, the simplest first, at most three; none if nothing is wrong.
+    """The readings under which every surface is what stands at its place, the simplest first, at
+    most three; none if nothing is wrong.
 
-    cases: text, start, end, and the surface that is said to stand there; those of one text one after the other.
+    cases: text, start, end, and the surface that is said to stand there; those of one text one
+    after the other.
     """
     alive, right, wrong = list(_readings()), list[list[Case]](), 0
     for _, together in groupby(cases, key=lambda case: case[0]):
@@ -230,16 +287,31 @@ def causes(cases: Iterable[Case]) -> list[Cause]:
     if not wrong:
         return []
     left = [reading for reading in alive if all(all(_stand(reading, marks)) for marks in right)]
-    simplest = [one for one in left if not any(_is_part(other.options(), one.options()) for other in left)]
+    simplest = [
+        one for one in left if not any(_is_part(other.options(), one.options()) for other in left)
+    ]
     return [Cause(reading, wrong) for reading in simplest[:MOST_CAUSES]]
 
 
 def _readings() -> Iterator[Reading]:
-    """Every reading that differs from a Document's in one way, then in two; those that are often met first."""
+    """Every reading that differs from a Document's in one way, then in two; those that are often
+    met first.
+    """
     every = [Reading(*values) for values in product(*CHOICES.values())]
-    kept = [reading for reading in every if 0 < len(reading.options()) <= MOST_OPTIONS and (reading.first != 3 or reading.offsets == "utf-8")]
+    kept = [
+        reading
+        for reading in every
+        if 0 < len(reading.options()) <= MOST_OPTIONS
+        and (reading.first != 3 or reading.offsets == "utf-8")
+    ]
     names = list(CHOICES)
-    yield from sorted(kept, key=lambda reading: (len(reading.options()), [names.index(name) for name in reading.options()]))
+    yield from sorted(
+        kept,
+        key=lambda reading: (
+            len(reading.options()),
+            [names.index(name) for name in reading.options()],
+        ),
+    )
 
 
 def _stand(reading: Reading, marks: list[Case]) -> Iterator[bool]:

@@ -1,12 +1,17 @@
-"""What did a language model say? The JSON of an answer in; the document with its marks, and how they were found, out.
+"""What did a language model say?
 
-An item that is malformed, or whose quote is not in the text, becomes `Unplaced` with the reason and stays in the score as predicted:
+The JSON of an answer in; the document with its marks, and how they were found, out.
+
+An item that is malformed, or whose quote is not in the text, becomes `Unplaced` with the reason and
+stays in the score as predicted:
 
     event            without trigger: one trigger, its realis and each of its arguments
-    attribution      source or cue not in the text: that part; content not in the text: every part, and the whole
+    attribution      source or cue not in the text: that part; content not in the text: every part,
+                     and the whole
 
-Where words stand several times and the context does not say which are meant, an argument takes the place nearest to its trigger, in
-the trigger's sentence if there is one, and a source or content does so by its cue. All places stay on record as `choices`.
+Where words stand several times and the context does not say which are meant, an argument takes the
+place nearest to its trigger, in the trigger's sentence if there is one, and a source or content
+does so by its cue. All places stay on record as `choices`.
 """
 
 from __future__ import annotations
@@ -24,13 +29,20 @@ from evalkit.models.reading import Twice
 
 MOST_CHOICES = 200_000  # pairs of offsets that one document keeps as `choices`
 ABSENT, NO_QUOTE, NO_OBJECT = "not in the text", "its quote is no text", "not an object"
-EXPECTED = '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
-LOST = {"trigger": "its trigger has no place in the text", "content": "its content has no place in the text"}
+EXPECTED = (
+    '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
+)
+LOST = {
+    "trigger": "its trigger has no place in the text",
+    "content": "its content has no place in the text",
+}
 
 
 @dataclass(frozen=True)
 class Said:
-    """The document as it was answered, with a note if all items are malformed, and `grounding`: how its quotes were found (JSON values alone)."""
+    """The document as it was answered, with a note if all items are malformed, and `grounding`: how
+    its quotes were found (JSON values alone).
+    """
 
     document: Document
     grounding: dict[str, Any]
@@ -42,7 +54,9 @@ def placed(document: Document, lists: dict[str, list[Any]]) -> Said:
 
 
 class _Placing:
-    """One answer on its way into one document: first all quotes are gathered, then found together, then marks made of them."""
+    """One answer on its way into one document: first all quotes are gathered, then found together,
+    then marks made of them.
+    """
 
     def __init__(self, document: Document, lists: dict[str, list[Any]]) -> None:
         self.document, self.lists = document, lists
@@ -56,8 +70,12 @@ class _Placing:
     def said(self) -> Said:
         entities = [self._entity(item) for item in self.lists.get("entities", ())]
         events = [self._event(n, item) for n, item in enumerate(self.lists.get("events", ()))]
-        attributions = [self._attribution(n, item) for n, item in enumerate(self.lists.get("attributions", ()))]
-        for mark, found in zip(self.marks, grounded(self.document.text, [mark.quote for mark in self.marks])):
+        attributions = [
+            self._attribution(n, item) for n, item in enumerate(self.lists.get("attributions", ()))
+        ]
+        for mark, found in zip(
+            self.marks, grounded(self.document.text, [mark.quote for mark in self.marks])
+        ):
             mark.found, mark.at = found, (found.start, found.end)
         layers: dict[str, Any] = {}
         if "entities" in self.lists:
@@ -66,12 +84,15 @@ class _Placing:
             layers["events"] = tuple(self._events(filter(None, events)))
         if "attributions" in self.lists:
             layers["attributions"] = tuple(self._attributions(filter(None, attributions)))
-        answered = Document(self.document.id, self.document.text, **layers, unplaced=tuple(self.unplaced))
+        answered = Document(
+            self.document.id, self.document.text, **layers, unplaced=tuple(self.unplaced)
+        )
         if self.malformed and not self.marks:
             answered = note_malformed(answered, *self.malformed[0], EXPECTED)
         return Said(answered, self._grounding())
 
-    # What an item says: its names and its quotes. What is malformed is noted, and nothing made of it.
+    # What an item says: its names and its quotes. What is malformed is noted, and nothing made of
+    # it.
 
     def _entity(self, item: Any) -> tuple[str, Mark] | None:
         label = self._name(item, "label")
@@ -82,11 +103,17 @@ class _Placing:
             return None
         return label, mark
 
-    def _event(self, n: int, item: Any) -> tuple[str, Mark, str | None, list[tuple[str, Mark]]] | None:
+    def _event(
+        self, n: int, item: Any
+    ) -> tuple[str, Mark, str | None, list[tuple[str, Mark]]] | None:
         label, told = self._name(item, "type"), _dict(item)
         mark = self._mark(told.get("trigger"), ("triggers", label, ""))
         problem = _problem(item, "type", label, mark, "no trigger")
-        arguments = [found for each in self._list(told) if (found := self._argument(n, each, lost=bool(problem)))]
+        arguments = [
+            found
+            for each in self._list(told)
+            if (found := self._argument(n, each, lost=bool(problem)))
+        ]
         realis = self._realis(told.get("realis"))
         if problem or not mark:
             if realis is not None:
@@ -97,7 +124,9 @@ class _Placing:
 
     def _list(self, told: dict[str, Any]) -> list[Any]:
         arguments = told.get("arguments")
-        return arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
+        return (
+            arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
+        )
 
     def _argument(self, n: int, item: Any, *, lost: bool) -> tuple[str, Mark] | None:
         role = self._name(item, "role")
@@ -116,8 +145,14 @@ class _Placing:
 
     def _attribution(self, n: int, item: Any) -> tuple[str | None, dict[str, Mark]] | None:
         told = _dict(item)
-        parts: dict[str, Any] = {part: told[part] for part in ("source", "cue", "content") if told.get(part) is not None}
-        faults = {part: NO_QUOTE for part, said in parts.items() if not isinstance(_dict(said).get("quote"), str)}
+        parts: dict[str, Any] = {
+            part: told[part] for part in ("source", "cue", "content") if told.get(part) is not None
+        }
+        faults = {
+            part: NO_QUOTE
+            for part, said in parts.items()
+            if not isinstance(_dict(said).get("quote"), str)
+        }
         if "content" not in parts:
             faults["content"] = _problem(item) or "no content"
         for part, fault in faults.items():
@@ -127,11 +162,18 @@ class _Placing:
             self._without_content({part: said["quote"] for part, said in whole.items()})
             return None
         kind = told.get("type")
-        marks = {part: self._mark(said, ("attributions", part, "" if part == "cue" else n)) for part, said in whole.items()}
-        return kind if isinstance(kind, str) and kind else None, {part: mark for part, mark in marks.items() if mark}
+        marks = {
+            part: self._mark(said, ("attributions", part, "" if part == "cue" else n))
+            for part, said in whole.items()
+        }
+        return kind if isinstance(kind, str) and kind else None, {
+            part: mark for part, mark in marks.items() if mark
+        }
 
     def _without_content(self, quotes: dict[str, str]) -> None:
-        self.unplaced += [Unplaced("attributions", part, LOST["content"], quote) for part, quote in quotes.items()]
+        self.unplaced += [
+            Unplaced("attributions", part, LOST["content"], quote) for part, quote in quotes.items()
+        ]
         self.unplaced.append(Unplaced("attribution-relations", "attribution", LOST["content"]))
 
     def _name(self, item: Any, key: str) -> str:
@@ -146,12 +188,16 @@ class _Placing:
         self.marks.append(Mark(Quote(quote, context if isinstance(context, str) else "", group)))
         return self.marks[-1]
 
-    def _lost(self, layer: str, label: str, reason: str, item: Any, *, malformed: bool = False) -> None:
+    def _lost(
+        self, layer: str, label: str, reason: str, item: Any, *, malformed: bool = False
+    ) -> None:
         quote = _dict(item).get("quote")
         self.unparsable += malformed
         if malformed:
             self.malformed.append((item, reason))
-        self.unplaced.append(Unplaced(layer, label, reason or ABSENT, quote if isinstance(quote, str) else None))
+        self.unplaced.append(
+            Unplaced(layer, label, reason or ABSENT, quote if isinstance(quote, str) else None)
+        )
 
     # Marks, of what was found.
 
@@ -170,14 +216,26 @@ class _Placing:
         for label, trigger, realis, arguments in each:
             if trigger.absent:
                 self._absent("triggers", label, trigger)
-                self.unplaced += [Unplaced("realis", realis, LOST["trigger"])] if realis is not None else []
-                self.unplaced += [Unplaced("arguments", role, LOST["trigger"], mark.quote.text) for role, mark in arguments]
+                self.unplaced += (
+                    [Unplaced("realis", realis, LOST["trigger"])] if realis is not None else []
+                )
+                self.unplaced += [
+                    Unplaced("arguments", role, LOST["trigger"], mark.quote.text)
+                    for role, mark in arguments
+                ]
                 continue
             self._note("events", index, "trigger", trigger)
-            yield Event(label, trigger.span, tuple(self._arguments(index, trigger, arguments)), realis=realis)
+            yield Event(
+                label,
+                trigger.span,
+                tuple(self._arguments(index, trigger, arguments)),
+                realis=realis,
+            )
             index += 1
 
-    def _arguments(self, index: int, trigger: Mark, each: Sequence[tuple[str, Mark]]) -> Iterator[Argument]:
+    def _arguments(
+        self, index: int, trigger: Mark, each: Sequence[tuple[str, Mark]]
+    ) -> Iterator[Argument]:
         n = 0
         for role, mark in each:
             if mark.absent:
@@ -188,7 +246,9 @@ class _Placing:
             n += 1
             yield Argument(role, *mark.at)
 
-    def _attributions(self, each: Iterator[tuple[str | None, dict[str, Mark]]]) -> Iterator[Attribution]:
+    def _attributions(
+        self, each: Iterator[tuple[str | None, dict[str, Mark]]]
+    ) -> Iterator[Attribution]:
         index = 0
         for kind, marks in each:
             there = {part: mark for part, mark in marks.items() if not mark.absent}
@@ -217,15 +277,24 @@ class _Placing:
 
     def _grounding(self) -> dict[str, Any]:
         each = max(2, MOST_CHOICES // max(len(self.choices), 1))
-        choices = [[layer, index, field, [list(place) for place in some(mark, each)]] for layer, index, field, mark in self.choices]
-        return {**ledger(mark.found for mark in self.marks), "unparsable": self.unparsable, "choices": choices}
+        choices = [
+            [layer, index, field, [list(place) for place in some(mark, each)]]
+            for layer, index, field, mark in self.choices
+        ]
+        return {
+            **ledger(mark.found for mark in self.marks),
+            "unparsable": self.unparsable,
+            "choices": choices,
+        }
 
 
 def _dict(item: Any) -> dict[str, Any]:
     return item if isinstance(item, dict) else {}
 
 
-def _problem(item: Any, key: str = "", name: str = "", mark: Mark | None = None, quoteless: str = "") -> str:
+def _problem(
+    item: Any, key: str = "", name: str = "", mark: Mark | None = None, quoteless: str = ""
+) -> str:
     """What is wrong with an item; nothing, if it is well-formed."""
     if isinstance(item, Twice):
         return "a key stands twice in it"

@@ -1,7 +1,9 @@
-"""What does an endpoint answer to one request, where neither its size, nor its time, nor a redirect gets out of hand?
+"""What does an endpoint answer to one request, where neither its size, nor its time, nor a redirect
+gets out of hand?
 
-The SDK of openai sends the request; it neither retries nor follows redirects here. What comes back is read as raw bytes: at most 4 MB
-of them after decompression, and all within one time, from the connection to the last byte, however slowly it drips.
+The SDK of openai sends the request; it neither retries nor follows redirects here. What comes back
+is read as raw bytes: at most 4 MB of them after decompression, and all within one time, from the
+connection to the last byte, however slowly it drips.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class Answer(NamedTuple):
 
 
 class Broken(Exception):
-    """No answer came, or none to its end. `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding".
+    """No answer came, or none to its end.
+
+    `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding".
 
     `unreachable`: no connection was made at all.
     """
@@ -39,7 +43,7 @@ class Broken(Exception):
 
 
 class _Refused(Exception):
-    """An answer that is not 200, on its way past the SDK: that would read the body without bounds."""
+    """An answer other than 200, raised before the SDK reads its body without bounds."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -49,13 +53,18 @@ class _Refused(Exception):
 class Endpoint:
     """An OpenAI-compatible endpoint. Several threads may ask it at once."""
 
-    def __init__(self, base_url: str, query: Mapping[str, str], key: str, timeout: float, *, proxied: bool) -> None:
-        """Make the client; nothing is sent. proxied: whether the proxies of the environment are used."""
+    def __init__(
+        self, base_url: str, query: Mapping[str, str], key: str, timeout: float, *, proxied: bool
+    ) -> None:
+        """Make the client; nothing is sent. proxied: whether the proxies of the environment are
+        used.
+        """
         import openai
 
         self._timeout = timeout
         self._here = threading.local()
-        # Each request has a connection of its own: one that has lain idle may be gone, which would look like a failure.
+        # Each request has a connection of its own: one that has lain idle may be gone, which would
+        # look like a failure.
         http = openai.DefaultHttpxClient(
             follow_redirects=False,
             trust_env=proxied,
@@ -63,7 +72,14 @@ class Endpoint:
             limits=_no_idle_ones(),
             event_hooks={"request": [self._watch], "response": [_only_200]},
         )
-        self._client = openai.OpenAI(base_url=base_url, default_query=dict(query), api_key=key, max_retries=0, http_client=http, timeout=timeout)
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            default_query=dict(query),
+            api_key=key,
+            max_retries=0,
+            http_client=http,
+            timeout=timeout,
+        )
 
     def ask(self, **wish: Any) -> Answer:
         """The answer to a chat completion. Raises Broken."""
@@ -72,7 +88,9 @@ class Endpoint:
                 create: Any = self._client.chat.completions.with_streaming_response.create
                 with create(**wish, extra_headers={"Accept-Encoding": "gzip"}) as response:
                     return _read(response.http_response)
-            except Exception as error:  # whatever the SDK and its transport raise is about this one request
+            except (
+                Exception
+            ) as error:  # whatever the SDK and its transport raise is about this one request
                 return _why(error, late=line.late)
 
     @contextlib.contextmanager
@@ -115,7 +133,11 @@ def _no_idle_ones() -> Any:
     """Limits of the transport that the installed SDK uses: that is httpx2, or httpx."""
     import openai
 
-    transport = next(kind.__module__.partition(".")[0] for kind in openai.DefaultHttpxClient.__mro__ if kind.__name__ == "Client")
+    transport = next(
+        kind.__module__.partition(".")[0]
+        for kind in openai.DefaultHttpxClient.__mro__
+        if kind.__name__ == "Client"
+    )
     return sys.modules[transport].Limits(max_connections=None, max_keepalive_connections=0)
 
 
@@ -136,7 +158,9 @@ def _names(headers: Any) -> dict[str, str]:
 def _read(response: Any) -> Answer:
     headers = _names(response.headers)
     body = bytearray()
-    for piece in _decompressed(response.iter_raw(), headers.get("content-encoding", "").strip().lower()):
+    for piece in _decompressed(
+        response.iter_raw(), headers.get("content-encoding", "").strip().lower()
+    ):
         body += piece
         if len(body) > MOST_BYTES:
             raise Broken("size", f"an answer of more than {MOST_BYTES:,} bytes")
@@ -148,10 +172,14 @@ def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield from pieces
         return
     if encoding not in ("gzip", "x-gzip"):
-        raise Broken("encoding", f"an answer in an encoding that was not asked for: {encoding[:40]}")
+        raise Broken(
+            "encoding", f"an answer in an encoding that was not asked for: {encoding[:40]}"
+        )
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     for piece in pieces:
-        yield gzip.decompress(piece, MOST_BYTES + 1)  # no more is ever made of it: the cap ends the reading
+        yield gzip.decompress(
+            piece, MOST_BYTES + 1
+        )  # no more is ever made of it: the cap ends the reading
     if not gzip.eof:
         raise Broken("connection", "an answer that is cut off")
 
@@ -171,7 +199,9 @@ def _why(error: BaseException, *, late: bool) -> Answer:
         raise Broken("name", str(chain[-1])) from None
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         raise Broken("certificate", str(chain[-1])) from None
-    raise Broken("connection", f"{type(chain[-1]).__name__}: {chain[-1]}", unreachable=unreachable) from None
+    raise Broken(
+        "connection", f"{type(chain[-1]).__name__}: {chain[-1]}", unreachable=unreachable
+    ) from None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

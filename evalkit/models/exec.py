@@ -1,16 +1,20 @@
-"""A program in any language and any environment: documents as JSONL on its stdin, predictions as JSONL on its stdout.
+"""A program in any language and any environment: documents as JSONL on its stdin, predictions as
+JSONL on its stdout.
 
-It is started once, is told the bare documents, `{"id": …, "text": …}` on a line each, and answers with a line for each document in
-evalkit's own format, in any order; `text` may be left out, `{"id": …, "failure": "reason"}` is its failure. It may answer one by
-one, or all at the end. Its stderr is passed on. It is started as it stands, without a shell, in the working folder.
+It is started once, is told the bare documents, `{"id": …, "text": …}` on a line each, and answers
+with a line for each document in evalkit's own format, in any order; `text` may be left out, `{"id":
+…, "failure": "reason"}` is its failure. It may answer one by one, or all at the end. Its stderr is
+passed on. It is started as it stands, without a shell, in the working folder.
 
-Nothing of what it says goes unseen. What is invalid within an answer becomes `Unplaced` (see lenient.py). A line that is no answer
-fails the document that it names, and is told on stderr where it names none. An answer that comes twice fails its document, or ends
-the run with ModelError where the first has been handed out. Documents without an answer fail with how the program ended.
+Nothing of what it says goes unseen. What is invalid within an answer becomes `Unplaced` (see
+lenient.py). A line that is no answer fails the document that it names, and is told on stderr where
+it names none. An answer that comes twice fails its document, or ends the run with ModelError where
+the first has been handed out. Documents without an answer fail with how the program ended.
 
-`timeout`: seconds without any output after which the program is ended, with all that it started; the document that was waited for
-has failed, and the program is started anew for the others. It holds for the first answer too, and so for what has to be loaded
-before it, and for all the work of a program that answers at the end.
+`timeout`: seconds without any output after which the program is ended, with all that it started;
+the document that was waited for has failed, and the program is started anew for the others. It
+holds for the first answer too, and so for what has to be loaded before it, and for all the work of
+a program that answers at the end.
 """
 
 from __future__ import annotations
@@ -40,14 +44,31 @@ _NAMES = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 def load(what: str, *, timeout: float | None = None) -> Model:
-    """A model from a command. Raises InputError for one that cannot be run, and for a timeout that is no number of seconds above 0."""
+    """A model from a command.
+
+    Raises InputError for one that cannot be run, and for a timeout that is no number of seconds
+    above 0.
+    """
     argv = _argv(what)
     if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
-        raise InputError(f"exec: {spell_option('timeout', timeout, of='model')}: a number of seconds above 0 would do")
+        raise InputError(
+            f"exec: {spell_option('timeout', timeout, of='model')}: a number of seconds above 0"
+            " would do"
+        )
     secrets = tuple(secret_arguments(argv))
     name = f"exec:{without(what, secrets)}"
-    settings = {"command": [without(word, secrets) for word in argv], "files (sha256)": _digests(argv)}
-    return Model(name, lambda documents: _answers(name, argv, documents, timeout), batch_size=0, settings=settings, secrets=secrets, streams=True)
+    settings = {
+        "command": [without(word, secrets) for word in argv],
+        "files (sha256)": _digests(argv),
+    }
+    return Model(
+        name,
+        lambda documents: _answers(name, argv, documents, timeout),
+        batch_size=0,
+        settings=settings,
+        secrets=secrets,
+        streams=True,
+    )
 
 
 def _argv(command: str) -> list[str]:
@@ -56,9 +77,15 @@ def _argv(command: str) -> list[str]:
     except ValueError as error:
         raise InputError(f"exec:{command}: {error}") from None
     if not argv or not argv[0]:
-        raise InputError("exec: write a command after the colon, as in exec:./model.py or exec:'python model.py --fast'")
+        raise InputError(
+            "exec: write a command after the colon, as in exec:./model.py or exec:'python model.py"
+            " --fast'"
+        )
     if signs := _SHELL.intersection(argv):
-        raise InputError(f"exec:{command}: {min(signs)} is for a shell, and none is used: exec:\"sh -c '…'\" would do")
+        raise InputError(
+            f"exec:{command}: {min(signs)} is for a shell, and none is used: exec:\"sh -c '…'\""
+            " would do"
+        )
     if shutil.which(argv[0]) is None:
         raise InputError(f"exec:{command}: {_why_not(argv[0])}")
     return argv
@@ -71,15 +98,26 @@ def _why_not(program: str) -> str:
     if not Path(program).is_file():
         return f"no program {shown(program)} {'there' if '/' in program else 'on the PATH'}"
     if "/" not in program:
-        return f"no program {shown(program)} on the PATH; for the file that is here, write ./{program}"
-    return f"{program} is not executable: chmod +x {program}, or name what runs it, as in python {program}"
+        return (
+            f"no program {shown(program)} on the PATH; for the file that is here, write ./{program}"
+        )
+    return (
+        f"{program} is not executable: chmod +x {program}, or name what runs it, as in python"
+        f" {program}"
+    )
 
 
 def _digests(argv: Sequence[str]) -> dict[str, str]:
-    """What the program's own files say: the program, if it is named by its path, and the first file that it is given, its script."""
+    """What the program's own files say: the program, if it is named by its path, and the first file
+    that it is given, its script.
+    """
     named = [argv[0]] if "/" in argv[0] else []
     # What follows an option is its value: a log, say, that is another file at the next start.
-    scripts = (word for before, word in pairwise(argv) if not before.startswith("--") and Path(word).is_file())
+    scripts = (
+        word
+        for before, word in pairwise(argv)
+        if not before.startswith("--") and Path(word).is_file()
+    )
     return {file: _digest(Path(file)) for file in [*named, *list(scripts)[:1]]}
 
 
@@ -90,11 +128,18 @@ def _digest(path: Path) -> str:
         return "unreadable"
 
 
-def _answers(name: str, argv: Sequence[str], documents: Sequence[Document], timeout: float | None) -> Iterator[Document]:
-    """The documents as the program answers them, in the order of asking, each as soon as it can be had."""
+def _answers(
+    name: str, argv: Sequence[str], documents: Sequence[Document], timeout: float | None
+) -> Iterator[Document]:
+    """The documents as the program answers them, in the order of asking, each as soon as it can be
+    had.
+    """
     answers = _Answers(name, documents)
     while left := answers.unanswered():
-        program = Program(argv, (msgspec.json.encode({"id": document.id, "text": document.text}) for document in left))
+        program = Program(
+            argv,
+            (msgspec.json.encode({"id": document.id, "text": document.text}) for document in left),
+        )
         try:
             yield from _heard(program, answers, timeout)
         except Stuck as stuck:
@@ -144,7 +189,10 @@ class _Answers:
             yield self._given.pop(self._order.popleft())
 
     def take(self, number: int, line: bytes) -> None:
-        """A line that the program has said. Raises ModelError where it answers a document again that has been handed out."""
+        """A line that the program has said.
+
+        Raises ModelError where it answers a document again that has been handed out.
+        """
         if not line.strip():
             return
         try:
@@ -164,14 +212,27 @@ class _Answers:
         self._give(id, msgspec.structs.replace(self.open[id], failure=reason))
 
     def fail_one(self, id: str, reason: str) -> None:
-        """Fail this document or, if it is not open, the one that is waited for: the first in the order of asking."""
-        self.fail(id if id in self.open else next(id for id in self._order if id in self.open), reason)
+        """Fail this document or, if it is not open, the one that is waited for: the first in the
+        order of asking.
+        """
+        self.fail(
+            id if id in self.open else next(id for id in self._order if id in self.open), reason
+        )
 
     def close(self, how: str, words: str) -> None:
-        """Fail what is open: the program has ended. What it says in dying is told where nothing is."""
-        reason = "; ".join(filter(None, [f"no answer: the program {how}", self._stray, words and f"stderr: {words}"]))
+        """Fail what is open: the program has ended.
+
+        What it says in dying is told where nothing is.
+        """
+        reason = "; ".join(
+            filter(
+                None, [f"no answer: the program {how}", self._stray, words and f"stderr: {words}"]
+            )
+        )
         if not self.open and how != "ended with exit status 0":
-            self._tell("ending", f"the program {how} after its last answer{words and f'; stderr: {words}'}")
+            self._tell(
+                "ending", f"the program {how} after its last answer{words and f'; stderr: {words}'}"
+            )
         for id in list(self.open):
             self.fail(id, reason)
 
@@ -185,10 +246,16 @@ class _Answers:
         del self.open[id]
         self._given[id] = answer
         if left_out := (answer.meta or {}).get(LEFT_OUT):
-            self._tell("left out", f"document {shown(id)}: left out: {left_out[0]}{f'; {len(left_out) - 1} more' * (len(left_out) > 1)}")
+            self._tell(
+                "left out",
+                f"document {shown(id)}: left out:"
+                f" {left_out[0]}{f'; {len(left_out) - 1} more' * (len(left_out) > 1)}",
+            )
 
     def _again(self, id: str, number: int, line: bytes) -> None:
-        problem = f"line {number} answers document {shown(id)} again: one line for a document would do"
+        problem = (
+            f"line {number} answers document {shown(id)} again: one line for a document would do"
+        )
         if id not in self._given:
             raise ModelError(f"{self.name}: {problem}: {_quoted(line)}")
         self._given[id] = Document(id, self._given[id].text, failure=problem)

@@ -1,8 +1,9 @@
 """Any Python callable, or any object with `.predict(documents)`.
 
-What a callable returns for a text may be (start, end, label) triples, dicts as transformers gives them (start, end and
-label, entity_group or entity; a score if there is one), or a Document. What has no valid place in the text is kept as
-`Unplaced`, and a document on which the model raises is kept as a failure: neither leaves the score.
+What a callable returns for a text may be (start, end, label) triples, dicts as transformers gives
+them (start, end and label, entity_group or entity; a score if there is one), or a Document. What
+has no valid place in the text is kept as `Unplaced`, and a document on which the model raises is
+kept as a failure: neither leaves the score.
 """
 
 from __future__ import annotations
@@ -26,26 +27,46 @@ from evalkit.models.malformed import note_malformed
 
 UNLABELLED = "unlabelled"
 MOST_NAMES = 20
-EXPECTED = "(start, end, label) with offsets of characters, a dict with start, end and label, or a Document"
+EXPECTED = (
+    "(start, end, label) with offsets of characters, a dict with start, end and label, or a"
+    " Document"
+)
 
 
 def load(source: Any, **arguments: Any) -> Model:
-    """A model from a callable, an object with .predict, "file.py:name" or "package.module:name"; arguments are passed on with each call.
+    """A model from a callable, an object with .predict, "file.py:name" or "package.module:name";
+    arguments are passed on with each call.
 
-    Of a file, what it says is part of the settings: a run does not go on with another model under the same name.
+    Of a file, what it says is part of the settings: a run does not go on with another model under
+    the same name.
     """
     name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
-    found, settings = _named(source) if isinstance(source, str) else (source, {"made of (sha256)": digest_of(source)})
+    found, settings = (
+        _named(source)
+        if isinstance(source, str)
+        else (source, {"made of (sha256)": digest_of(source)})
+    )
     settings |= arguments
     if isinstance(found, type):
         found, arguments = _made(name, found, arguments), {}
     predict = getattr(found, "predict", None)
     _refuse_unknown(name, predict if callable(predict) else found, arguments)
     if callable(predict):
-        return Model(name, lambda documents: _batch(predict, documents, arguments), settings=settings)
+        return Model(
+            name, lambda documents: _batch(predict, documents, arguments), settings=settings
+        )
     if not callable(found):
-        raise InputError(f"{name}: {shown(found)} is neither a function nor an object with .predict")
-    return Model(name, lambda documents: (_one(found, document.text, document, arguments) for document in documents), settings=settings, streams=True)
+        raise InputError(
+            f"{name}: {shown(found)} is neither a function nor an object with .predict"
+        )
+    return Model(
+        name,
+        lambda documents: (
+            _one(found, document.text, document, arguments) for document in documents
+        ),
+        settings=settings,
+        streams=True,
+    )
 
 
 def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
@@ -53,7 +74,9 @@ def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
     try:
         return found(**arguments)
     except Exception as error:  # it is the user's code, and may raise anything
-        raise InputError(f"{name}: {type(error).__name__} while it was made: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{name}: {type(error).__name__} while it was made: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _named(source: str) -> tuple[Any, dict[str, Any]]:
@@ -64,7 +87,9 @@ def _named(source: str) -> tuple[Any, dict[str, Any]]:
     try:
         module = importlib.import_module(where)
     except (Exception, SystemExit) as error:
-        raise InputError(f"{where}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{where}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}"
+        ) from error
     file = getattr(module, "__file__", None)
     return _attribute(module, name, where), _digest(Path(file)) if file else {}
 
@@ -95,13 +120,17 @@ def _from_file(source: str) -> tuple[Any, dict[str, Any]]:
     if spec is None or spec.loader is None:
         raise InputError(f"{source}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)  # dataclasses and pickling look a module up by its name
+    sys.modules.setdefault(
+        path.stem, module
+    )  # dataclasses and pickling look a module up by its name
     if folder not in sys.path:
         sys.path.append(folder)  # so that it finds what lies beside it
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError(f"{file}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}") from error
+        raise InputError(
+            f"{file}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}"
+        ) from error
     return _attribute(module, name, file), _digest(path)
 
 
@@ -111,13 +140,20 @@ def _attribute(module: Any, name: str, where: str) -> Any:
     for part in name.split("."):
         if not hasattr(found, part):
             names = [n for n in vars(module) if not n.startswith("_")]
-            raise InputError(f"{where}: holds no {name!r}; it holds {', '.join(names[:MOST_NAMES]) or 'nothing'}{' …' * (len(names) > MOST_NAMES)}")
+            raise InputError(
+                f"{where}: holds no {name!r}; it holds"
+                f" {', '.join(names[:MOST_NAMES]) or 'nothing'}{' …' * (len(names) > MOST_NAMES)}"
+            )
         found = getattr(found, part)
     return found
 
 
-def _batch(predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]) -> Iterator[Document]:
-    """One call for all; where it raises, or miscounts, one call for each, so that a bad document takes no other with it."""
+def _batch(
+    predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]
+) -> Iterator[Document]:
+    """One call for all; where it raises, or miscounts, one call for each, so that a bad document
+    takes no other with it.
+    """
     try:
         answers = list(predict(documents, **arguments))
     except (KeyboardInterrupt, GeneratorExit):
@@ -144,7 +180,8 @@ def _one(call: Any, question: Any, document: Document, arguments: Mapping[str, A
         return _placed(document, call(question, **arguments))
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # a model may raise anything, even what is no Exception, and none of it may end a run
+    # A model may raise anything, even what is no Exception, and none of it may end a run
+    except BaseException as error:
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
@@ -155,13 +192,18 @@ def _placed(document: Document, answer: Any) -> Document:
             return msgspec.structs.replace(document, failure="the model returned another text")
         return msgspec.structs.replace(answer, id=document.id, zones=(), meta=None)
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
-        problem = f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a Document would do"
+        problem = (
+            f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a"
+            " Document would do"
+        )
         return msgspec.structs.replace(document, failure=problem)
     return with_entities(document, answer)
 
 
 def with_entities(document: Document, answer: Iterable[Any]) -> Document:
-    """The document with entities from triples, dicts or Entities; what cannot be one becomes Unplaced, with the reason."""
+    """The document with entities from triples, dicts or Entities; what cannot be one becomes
+    Unplaced, with the reason.
+    """
     entities: list[Entity] = []
     unplaced: list[Unplaced] = []
     malformed: list[tuple[Any, str]] = []
@@ -170,25 +212,55 @@ def with_entities(document: Document, answer: Iterable[Any]) -> Document:
         if isinstance(placed, Unplaced):
             malformed.append((item, placed.reason))
         elif placed.end > len(document.text):
-            placed = Unplaced("entities", placed.label, f"end: {placed.end} runs past the end of the text, at {len(document.text)}", _word(item))
+            placed = Unplaced(
+                "entities",
+                placed.label,
+                f"end: {placed.end} runs past the end of the text, at {len(document.text)}",
+                _word(item),
+            )
         if isinstance(placed, Unplaced):
             unplaced.append(placed)
         else:
             entities.append(placed)
     found = Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
-    return note_malformed(found, *malformed[0], EXPECTED) if malformed and len(malformed) == len(unplaced) and not entities else found
+    return (
+        note_malformed(found, *malformed[0], EXPECTED)
+        if malformed and len(malformed) == len(unplaced) and not entities
+        else found
+    )
 
 
 def _entity(item: Any) -> Entity | Unplaced:
     found = _fields(item)
     if found is None:
-        return Unplaced("entities", UNLABELLED, f"{shown(item)} is neither (start, end, label) nor a dict with these")
-    said = next((found[key] for key in ("label", "entity_group", "entity") if found.get(key) not in (None, "")), UNLABELLED)
+        return Unplaced(
+            "entities",
+            UNLABELLED,
+            f"{shown(item)} is neither (start, end, label) nor a dict with these",
+        )
+    said = next(
+        (
+            found[key]
+            for key in ("label", "entity_group", "entity")
+            if found.get(key) not in (None, "")
+        ),
+        UNLABELLED,
+    )
     if not isinstance(said, (str, int)) or not str(said).isprintable():
-        return Unplaced("entities", UNLABELLED, f"label: {shown(said)} is no label: a text that can be printed would do")
+        return Unplaced(
+            "entities",
+            UNLABELLED,
+            f"label: {shown(said)} is no label: a text that can be printed would do",
+        )
     label = str(said)
     try:
-        return Entity(label, found["start"], found["end"], fragments=found.get("fragments") or (), score=_finite(found.get("score")))
+        return Entity(
+            label,
+            found["start"],
+            found["end"],
+            fragments=found.get("fragments") or (),
+            score=_finite(found.get("score")),
+        )
     except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         return Unplaced("entities", label, reason, quote=_word(item))

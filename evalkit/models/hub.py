@@ -1,4 +1,7 @@
-"""Where does a saved model come from: a folder, or the Hugging Face Hub? What kinds share that load one."""
+"""Where does a saved model come from: a folder, or the Hugging Face Hub?
+
+What kinds share that load one.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,19 @@ from typing import Any
 from evalkit.errors import InputError
 from evalkit.models.identity import digest_of_folder
 
-_PARTS = (".json", ".safetensors", ".bin", ".txt", ".model")  # what makes a saved model, beside states of its training
+_PARTS = (
+    ".json",
+    ".safetensors",
+    ".bin",
+    ".txt",
+    ".model",
+)  # what makes a saved model, beside states of its training
 
 
 def check_name(kind: str, name: str, example: str) -> None:
-    """Raises InputError where nothing is named, or a path at which no folder is: the Hub would be asked for it in vain."""
+    """Raises InputError where nothing is named, or a path at which no folder is: the Hub would be
+    asked for it in vain.
+    """
     if not name:
         raise InputError(f"{kind}: name a model after the colon, as in {kind}:{example}")
     if (name.count("/") > 1 or name.startswith((".", "~", "/"))) and not Path(name).is_dir():
@@ -22,7 +33,9 @@ def check_name(kind: str, name: str, example: str) -> None:
 
 
 def origin(name: str, revision: str | None, commit: str | None = None) -> dict[str, Any]:
-    """Which version of a model it is: of a folder, the SHA-256 of what it holds; of a name on the Hub, its revision and commit."""
+    """Which version of a model it is: of a folder, the SHA-256 of what it holds; of a name on the
+    Hub, its revision and commit.
+    """
     if not name:
         return {}
     if Path(name).is_dir():
@@ -32,7 +45,9 @@ def origin(name: str, revision: str | None, commit: str | None = None) -> dict[s
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """While it lasts, transformers shows neither progress bars nor advice; what it was told before holds again afterwards."""
+    """While it lasts, transformers shows neither progress bars nor advice; what it was told before
+    holds again afterwards.
+    """
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

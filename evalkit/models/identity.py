@@ -1,8 +1,12 @@
-"""Is it the same model as before? A digest of what a model is made of, so that a run does not go on with another one under the same name.
+"""Is it the same model as before?
 
-Of a function: its code, its defaults, and what it closes over; of an object: the code of its class, and its attributes that are texts,
-fractions, truth values or tuples of these. Whole numbers, lists and dicts of an object do not count: they are where objects keep what
-changes while they work. What a function calls elsewhere is not seen.
+A digest of what a model is made of, so that a run does not go on with another one under the same
+name.
+
+Of a function: its code, its defaults, and what it closes over; of an object: the code of its class,
+and its attributes that are texts, fractions, truth values or tuples of these. Whole numbers, lists
+and dicts of an object do not count: they are where objects keep what changes while they work. What
+a function calls elsewhere is not seen.
 """
 
 from __future__ import annotations
@@ -17,10 +21,20 @@ DEEPEST = 6  # objects within objects
 
 
 def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
-    """The SHA-256 of the files of a folder, with their names; where suffixes are given, of files with these alone."""
+    """The SHA-256 of the files of a folder, with their names; where suffixes are given, of files
+    with these alone.
+    """
     of = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and (not suffixes or path.suffix in suffixes)):
-        of.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+    for file in sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and (not suffixes or path.suffix in suffixes)
+    ):
+        of.update(
+            f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode(
+                "utf-8", "surrogateescape"
+            )
+        )
         with file.open("rb") as opened:
             while chunk := opened.read(1 << 20):
                 of.update(chunk)
@@ -54,7 +68,12 @@ def _parts(value: Any, depth: int) -> Iterator[str]:
         yield from _parts(value.__func__, depth)
         yield from _parts(value.__self__, depth + 1)
     elif isinstance(value, types.FunctionType):
-        for part in (value.__code__, value.__defaults__, value.__kwdefaults__, [_content(cell) for cell in value.__closure__ or ()]):
+        for part in (
+            value.__code__,
+            value.__defaults__,
+            value.__kwdefaults__,
+            [_content(cell) for cell in value.__closure__ or ()],
+        ):
             yield from _parts(part, depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield type(value).__name__
@@ -78,11 +97,16 @@ def _of_object(value: Any, depth: int) -> Iterator[str]:
             yield name
             yield from _parts(of, depth + 1)
     if not isinstance(value, type):
-        yield from _parts({name: of for name, of in getattr(value, "__dict__", {}).items() if _is_setting(of)}, depth + 1)
+        yield from _parts(
+            {name: of for name, of in getattr(value, "__dict__", {}).items() if _is_setting(of)},
+            depth + 1,
+        )
 
 
 def _is_setting(value: Any) -> bool:
-    return isinstance(value, (str, float, bool)) or (isinstance(value, (tuple, frozenset)) and all(_is_setting(item) for item in value))
+    return isinstance(value, (str, float, bool)) or (
+        isinstance(value, (tuple, frozenset)) and all(_is_setting(item) for item in value)
+    )
 
 
 def _content(cell: Any) -> Any:

@@ -1,10 +1,13 @@
-"""What can be kept of an answer? Decoded JSON in, a Document out: nothing is refused whole that can be kept in part.
+"""What can be kept of an answer?
 
-What an answer marks is kept where its span and its label are valid. A mark, an argument or a part of an attribution without a
-valid place becomes `Unplaced`, with the reason; with an event go its realis and its arguments, with the content of an attribution
-its other parts. Details that are not what they should be (an id, an attribute, a key that a mark does not have) are left out of
-their mark, and said in `meta` under LEFT_OUT. Only an answer that is none of the document's fails it: another text, a layer that is
-no list, a key that no document has.
+Decoded JSON in, a Document out: nothing is refused whole that can be kept in part.
+
+What an answer marks is kept where its span and its label are valid. A mark, an argument or a part
+of an attribution without a valid place becomes `Unplaced`, with the reason; with an event go its
+realis and its arguments, with the content of an attribution its other parts. Details that are not
+what they should be (an id, an attribute, a key that a mark does not have) are left out of their
+mark, and said in `meta` under LEFT_OUT. Only an answer that is none of the document's fails it:
+another text, a layer that is no list, a key that no document has.
 """
 
 from __future__ import annotations
@@ -15,7 +18,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from evalkit.document import PARTS, Argument, Attributes, Attribution, Document, Entity, Event, Span, Unplaced
+from evalkit.document import (
+    PARTS,
+    Argument,
+    Attributes,
+    Attribution,
+    Document,
+    Entity,
+    Event,
+    Span,
+    Unplaced,
+)
 from evalkit.errors import DocumentError, InputError, UnknownName, shown
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.json_keys import reject_duplicate_keys
@@ -26,14 +39,27 @@ T = TypeVar("T")
 LEFT_OUT = "left_out"
 MOST_TOLD = 20
 EXPECTED = '{"label": "PER", "start": 0, "end": 3} with offsets of characters'
-_DETAILS: Mapping[str, Any] = {"id": str, "ref": str, "parent": str, "label": str, "realis": str, "score": float, "attributes": Attributes}
+_DETAILS: Mapping[str, Any] = {
+    "id": str,
+    "ref": str,
+    "parent": str,
+    "label": str,
+    "realis": str,
+    "score": float,
+    "attributes": Attributes,
+}
 _SPAN = ("start", "end", "fragments", "text")
 
 
 def decoded(line: bytes) -> Any:
-    """A line of JSON as plain values; numbers that JSON does not have (NaN, Infinity) are None. Raises InputError, saying what is wrong."""
+    """A line of JSON as plain values; numbers that JSON does not have (NaN, Infinity) are None.
+
+    Raises InputError, saying what is wrong.
+    """
     try:
-        return msgspec.json.decode(msgspec.json.encode(json.loads(line.decode(), object_pairs_hook=reject_duplicate_keys)))
+        return msgspec.json.decode(
+            msgspec.json.encode(json.loads(line.decode(), object_pairs_hook=reject_duplicate_keys))
+        )
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: {error.reason}") from None
     except UnicodeEncodeError:
@@ -47,7 +73,9 @@ def decoded(line: bytes) -> Any:
 
 
 def kept(document: Document, answer: Mapping[str, Any]) -> Document:
-    """The bare document with what its answer says, under the names of the document classes; a layer that the answer lacks is None."""
+    """The bare document with what its answer says, under the names of the document classes; a layer
+    that the answer lacks is None.
+    """
     if answer.get("failure") is not None:
         return _failed(document, str(answer["failure"]) or "the model gave no reason")
     if unknown := [key for key in answer if key not in Document.__struct_fields__]:
@@ -75,7 +103,9 @@ class _Reading:
         self.bare, self.text = document, document.text
         self.unplaced: list[Unplaced] = []
         self.malformed: list[tuple[Any, DocumentError]] = []
-        self.has_misplaced = False  # whether an item is well-formed, and its place is not in the text
+        self.has_misplaced = (
+            False  # whether an item is well-formed, and its place is not in the text
+        )
         self.left_out: list[str] = []
 
     def document(self, answer: Mapping[str, Any]) -> Document:
@@ -87,16 +117,31 @@ class _Reading:
             self.said_to_be_unplaced(item)
         self.has_misplaced |= len(self.unplaced) > before
         try:
-            found = Document(self.bare.id, self.text, entities, events, attributions, unplaced=tuple(self.unplaced))
-        except DocumentError as fault:  # every place is valid by now: it is an id, a ref or a parent
+            found = Document(
+                self.bare.id,
+                self.text,
+                entities,
+                events,
+                attributions,
+                unplaced=tuple(self.unplaced),
+            )
+        except (
+            DocumentError
+        ) as fault:  # every place is valid by now: it is an id, a ref or a parent
             self.left_out.append(f"{fault.where}: {fault.problem}; all ids, refs and parents")
             layers = _nameless(entities), _nameless(events), _nameless(attributions)
             found = Document(self.bare.id, self.text, *layers, unplaced=tuple(self.unplaced))
         found = msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
         has_items = self.has_misplaced or entities or events or attributions
-        return note_malformed(found, *self.malformed[0], EXPECTED) if self.malformed and not has_items else found
+        return (
+            note_malformed(found, *self.malformed[0], EXPECTED)
+            if self.malformed and not has_items
+            else found
+        )
 
-    def layer(self, answer: Mapping[str, Any], name: str, read: Callable[[str, Any], T | None]) -> tuple[T, ...] | None:
+    def layer(
+        self, answer: Mapping[str, Any], name: str, read: Callable[[str, Any], T | None]
+    ) -> tuple[T, ...] | None:
         if answer.get(name) is None:
             return None
         marks = (read(f"{name}[{n}]", item) for n, item in enumerate(answer[name]))
@@ -109,7 +154,9 @@ class _Reading:
         except DocumentError as fault:
             self.lost("entities", _get(item, "label"), fault, item)
             return None
-        return msgspec.structs.replace(entity, **self.details(at, item, Entity, "id", "score", "attributes"))
+        return msgspec.structs.replace(
+            entity, **self.details(at, item, Entity, "id", "score", "attributes")
+        )
 
     def event(self, at: str, item: Any) -> Event | None:
         try:
@@ -117,13 +164,18 @@ class _Reading:
         except DocumentError as fault:
             self.lost_event(item, fault)
             return None
-        arguments = [self.argument(f"{at}.arguments[{n}]", said) for n, said in enumerate(_listed(item, "arguments"))]
+        arguments = [
+            self.argument(f"{at}.arguments[{n}]", said)
+            for n, said in enumerate(_listed(item, "arguments"))
+        ]
         if not isinstance(item.get("realis"), str | None):
             self.lost("realis", None, f"realis: {shown(item['realis'])} is no text")
             item = {key: value for key, value in item.items() if key != "realis"}
         self.unknown(f"{at}.trigger", item["trigger"], _SPAN)
         details = self.details(at, item, Event, "id", "realis", "score", "attributes")
-        return msgspec.structs.replace(event, arguments=tuple(a for a in arguments if a is not None), **details)
+        return msgspec.structs.replace(
+            event, arguments=tuple(a for a in arguments if a is not None), **details
+        )
 
     def lost_event(self, item: Any, fault: DocumentError) -> None:
         self.lost("triggers", _get(item, "label"), fault, _get(item, "trigger"))
@@ -148,10 +200,19 @@ class _Reading:
             self.lost("attribution-relations", "attribution", "its content has no place")
             for name in ("source", "cue"):
                 if parts[name] is not None:
-                    self.lost("attributions", name, "the content of its attribution has no place", item[name])
+                    self.lost(
+                        "attributions",
+                        name,
+                        "the content of its attribution has no place",
+                        item[name],
+                    )
             return None
-        details = self.details(at, item, Attribution, "label", "id", "parent", "score", "attributes")
-        return Attribution(parts["cue"], content, parts["source"], source_name=parts["source_name"], **details)
+        details = self.details(
+            at, item, Attribution, "label", "id", "parent", "score", "attributes"
+        )
+        return Attribution(
+            parts["cue"], content, parts["source"], source_name=parts["source_name"], **details
+        )
 
     def part(self, at: str, item: Any, name: str) -> Span | None:
         said = _get(item, name)
@@ -173,9 +234,13 @@ class _Reading:
         try:
             return _span(said, self.text)
         except DocumentError as fault:
-            raise type(fault)(fault.problem, field=".".join(filter(None, (field, fault.field)))) from None
+            raise type(fault)(
+                fault.problem, field=".".join(filter(None, (field, fault.field)))
+            ) from None
 
-    def details(self, at: str, item: Mapping[str, Any], kind: type[msgspec.Struct], *names: str) -> dict[str, Any]:
+    def details(
+        self, at: str, item: Mapping[str, Any], kind: type[msgspec.Struct], *names: str
+    ) -> dict[str, Any]:
         """Those of the named details that are what they should be."""
         found = {}
         for name in names:
@@ -187,7 +252,9 @@ class _Reading:
         return found
 
     def unknown(self, at: str, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        self.left_out += [f"{at}: no key {shown(key)} is known there" for key in item if key not in known]
+        self.left_out += [
+            f"{at}: no key {shown(key)} is known there" for key in item if key not in known
+        ]
 
     def lost(self, layer: str, label: object, reason: object, said: Any = None) -> None:
         if isinstance(reason, _MisplacedError):
@@ -196,7 +263,9 @@ class _Reading:
             self.malformed.append((said, reason))
         quote = _get(said, "text")
         named = label if isinstance(label, str) and label else UNLABELLED
-        self.unplaced.append(Unplaced(layer, named, str(reason), quote=quote if isinstance(quote, str) else None))
+        self.unplaced.append(
+            Unplaced(layer, named, str(reason), quote=quote if isinstance(quote, str) else None)
+        )
 
     def said_to_be_unplaced(self, item: Any) -> None:
         try:
@@ -211,7 +280,10 @@ class _Reading:
         if not self.left_out:
             return known
         more = len(self.left_out) - MOST_TOLD
-        return {**(known or {}), LEFT_OUT: self.left_out[:MOST_TOLD] + [f"and {more} more"] * (more > 0)}
+        return {
+            **(known or {}),
+            LEFT_OUT: self.left_out[:MOST_TOLD] + [f"and {more} more"] * (more > 0),
+        }
 
 
 def _span(said: Any, text: str) -> Span:
@@ -222,7 +294,9 @@ def _span(said: Any, text: str) -> Span:
             raise DocumentError("is missing", field=key)
     span = Span(said["start"], said["end"], said.get("fragments") or ())
     if span.end > len(text):
-        raise _MisplacedError(f"{span.end} runs past the end of the text, at {len(text)}", field="end")
+        raise _MisplacedError(
+            f"{span.end} runs past the end of the text, at {len(text)}", field="end"
+        )
     if not isinstance(said.get("text"), str | None):
         raise DocumentError(f"{shown(said['text'])} is no text", field="text")
     try:
@@ -252,5 +326,7 @@ def _unnamed(mark: Any) -> Any:
     if isinstance(mark, Attribution):
         changes["parent"] = None
     if isinstance(mark, Event):
-        changes["arguments"] = tuple(msgspec.structs.replace(argument, ref=None) for argument in mark.arguments)
+        changes["arguments"] = tuple(
+            msgspec.structs.replace(argument, ref=None) for argument in mark.arguments
+        )
     return msgspec.structs.replace(mark, **changes)

@@ -1,4 +1,7 @@
-"""Which of several places is meant, where neither the quote nor its context says? The one nearest to what it belongs to."""
+"""Which of several places is meant, where neither the quote nor its context says?
+
+The one nearest to what it belongs to.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ class Mark:
 
 
 class Nearest:
-    """Moves marks of one text; equal marks of one group never to the same place, as long as there are others."""
+    """Moves marks of one text; equal marks of one group never to the same place, as long as there
+    are others.
+    """
 
     def __init__(self, text: str) -> None:
         """Split nothing yet: few answers need sentences."""
@@ -43,7 +48,9 @@ class Nearest:
         self._taken: dict[tuple[Any, str], set[Range]] = {}
 
     def move(self, mark: Mark, anchor: Range) -> None:
-        """Move a mark that may stand in several places to the one nearest to its anchor that no equal one has."""
+        """Move a mark that may stand in several places to the one nearest to its anchor that no
+        equal one has.
+        """
         places = mark.found.candidates
         if len(places) < 2:
             return

@@ -1,13 +1,16 @@
-"""A language model behind any OpenAI-compatible endpoint: OpenAI, vLLM, Ollama, llama.cpp, LM Studio, OpenRouter and others.
+"""A language model behind any OpenAI-compatible endpoint: OpenAI, vLLM, Ollama, llama.cpp, LM
+Studio, OpenRouter and others.
 
     -m openai:NAME -a base_url=http://127.0.0.1:8000/v1
 
-It is asked for quotes (prompts.py), and evalkit finds where they stand (answers.py). What follows from each kind of answer of the
-endpoint stands in verdicts.py: taken, asked for again with growing waits, this document failed, or the run stopped. Twenty documents
-that fail in a row for the same reason stop the run as well.
+It is asked for quotes (prompts.py), and evalkit finds where they stand (answers.py). What follows
+from each kind of answer of the endpoint stands in verdicts.py: taken, asked for again with growing
+waits, this document failed, or the run stopped. Twenty documents that fail in a row for the same
+reason stop the run as well.
 
-The key comes from the environment alone (OPENAI_API_KEY, or what api_key_env names) and is written nowhere: where an endpoint echoes
-it, "[key]" stands. Proxies are those of the environment, except for an endpoint on this machine.
+The key comes from the environment alone (OPENAI_API_KEY, or what api_key_env names) and is written
+nowhere: where an endpoint echoes it, "[key]" stands. Proxies are those of the environment, except
+for an endpoint on this machine.
 """
 
 from __future__ import annotations
@@ -30,12 +33,31 @@ from evalkit.models.place import place_of
 from evalkit.models.prompts import TEMPLATE, Prompt, answer_schema, prompt_of, task_of, template_at
 from evalkit.models.reading import Unreadable, read
 from evalkit.models.secret import Secrets
-from evalkit.models.verdicts import LONGEST_WAIT, Again, Failed, Stopped, Unknown, completion, content, fault, one_line, usage
+from evalkit.models.verdicts import (
+    LONGEST_WAIT,
+    Again,
+    Failed,
+    Stopped,
+    Unknown,
+    completion,
+    content,
+    fault,
+    one_line,
+    usage,
+)
 from evalkit.schema import Schema
 
 MOST_IN_A_ROW = 20
-SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = 1.0, 5.0  # seconds: waits that are said on stderr, and how often at most
-STRUCTURES = {"auto": ("schema", "object", "text"), "schema": ("schema",), "object": ("object",), "text": ("text",)}
+SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = (
+    1.0,
+    5.0,
+)  # seconds: waits that are said on stderr, and how often at most
+STRUCTURES = {
+    "auto": ("schema", "object", "text"),
+    "schema": ("schema",),
+    "object": ("object",),
+    "text": ("text",),
+}
 
 
 def load(
@@ -59,41 +81,91 @@ def load(
 ) -> Model:
     """A model behind an endpoint; nothing is sent before it is asked.
 
-    `labels` (names, or names with what they mean) stand instead of the schema's entity labels; `layers`: which of those that the
-    schema declares are asked for. `timeout`: seconds for one request, `backoff`: for the first wait of at most `retries`, doubled each
-    time, up to 60 s. `temperature`, `seed` and `max_tokens` are sent where they are not None. Prices are for a million tokens.
-    `structure`: how JSON is asked for, by schema, as any object, or by the prompt alone; auto takes the first that the endpoint knows.
-    `prompt`: a file with a template (prompts.py).
+    `labels` (names, or names with what they mean) stand instead of the schema's entity labels;
+    `layers`: which of those that the schema declares are asked for. `timeout`: seconds for one
+    request, `backoff`: for the first wait of at most `retries`, doubled each time, up to 60 s.
+    `temperature`, `seed` and `max_tokens` are sent where they are not None. Prices are for a
+    million tokens. `structure`: how JSON is asked for, by schema, as any object, or by the prompt
+    alone; auto takes the first that the endpoint knows. `prompt`: a file with a template
+    (prompts.py).
 
     Raises InputError for what cannot be, MissingPackage where openai or tenacity is not installed.
     """
     if api_key is not None:
-        raise InputError(f"openai: a key is taken from the environment alone, so that it is written nowhere: set {api_key_env}")
+        raise InputError(
+            "openai: a key is taken from the environment alone, so that it is written nowhere: set"
+            f" {api_key_env}"
+        )
     if not what:
         raise InputError("openai: name a model after the colon, as in openai:gpt-4.1-mini")
-    _check(timeout=(timeout, 0.001), retries=(retries, 0), backoff=(backoff, 0), temperature=(temperature, 0), max_tokens=(max_tokens, 1), price_in=(price_in, 0), price_out=(price_out, 0), seed=(seed, -math.inf))  # fmt: skip
+    _check(
+        timeout=(timeout, 0.001),
+        retries=(retries, 0),
+        backoff=(backoff, 0),
+        temperature=(temperature, 0),
+        max_tokens=(max_tokens, 1),
+        price_in=(price_in, 0),
+        price_out=(price_out, 0),
+        seed=(seed, -math.inf),
+    )
     if structure not in STRUCTURES:
         raise UnknownName("structure", structure, STRUCTURES)
     place = place_of(base_url, api_key_env)
     sent = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     manner = Manner(
-        what, place.shown, place.endpoint(timeout), place.secrets, {name: value for name, value in sent.items() if value is not None},
-        STRUCTURES[structure], retries, backoff, price_in, price_out,
-    )  # fmt: skip
+        what,
+        place.shown,
+        place.endpoint(timeout),
+        place.secrets,
+        {name: value for name, value in sent.items() if value is not None},
+        STRUCTURES[structure],
+        retries,
+        backoff,
+        price_in,
+        price_out,
+    )
     named = _named(labels)
     asked = layers.split(",") if isinstance(layers, str) else layers
     template = TEMPLATE if prompt is None else template_at(prompt)
 
     def suited(schema: Schema | None) -> Model:
         task = task_of(schema, named, asked)
-        asker = Asker(manner, prompt_of(task, template, prompt or "prompt"), answer_schema(task), task.layers)
+        asker = Asker(
+            manner, prompt_of(task, template, prompt or "prompt"), answer_schema(task), task.layers
+        )
         settings = {
-            "model": what, "base_url": place.shown, "prompt_sha256": asker.prompt.sha256(asker.schema), "labels": list(task.labels),
-            "layers": list(task.layers), **sent, "structure": structure,
-        }  # fmt: skip
-        return Model(f"openai:{what}", asker.answer, batch_size=1, settings=settings, suited=suited, waits=True, packages=("openai",), streams=True)
+            "model": what,
+            "base_url": place.shown,
+            "prompt_sha256": asker.prompt.sha256(asker.schema),
+            "labels": list(task.labels),
+            "layers": list(task.layers),
+            **sent,
+            "structure": structure,
+        }
+        return Model(
+            f"openai:{what}",
+            asker.answer,
+            batch_size=1,
+            settings=settings,
+            suited=suited,
+            waits=True,
+            packages=("openai",),
+            streams=True,
+        )
 
-    return suited(None) if named else Model(f"openai:{what}", _unsuited, 1, settings={"model": what, "base_url": place.shown}, suited=suited, waits=True, packages=("openai",))  # fmt: skip
+    return (
+        suited(None)
+        if named
+        else Model(
+            f"openai:{what}",
+            _unsuited,
+            1,
+            settings={"model": what, "base_url": place.shown},
+            suited=suited,
+            waits=True,
+            packages=("openai",),
+        )
+    )
 
 
 def _unsuited(_documents: Sequence[Document]) -> Iterator[Document]:
@@ -107,9 +179,16 @@ def _check(**numbers: tuple[Any, float]) -> None:
         whole = name in ("retries", "max_tokens", "seed")
         if value is None and optional:
             continue
-        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and least <= value < math.inf
+        right = (
+            isinstance(value, int if whole else (int, float))
+            and not isinstance(value, bool)
+            and least <= value < math.inf
+        )
         if not right:
-            raise InputError(f"openai: {spell_option(name, value, of='model')}: a {'whole ' if whole else ''}number{'' if math.isinf(least) else f' from {least} on'} would do")
+            number = "an integer" if whole else "a number"
+            bound = "" if math.isinf(least) else f" >= {least}"
+            option = spell_option(name, value, of="model")
+            raise InputError(f"openai: {option}: expected {number}{bound}")
 
 
 def _named(labels: Any) -> dict[str, str] | None:
@@ -118,8 +197,15 @@ def _named(labels: Any) -> dict[str, str] | None:
         return None
     each = [name.strip() for name in labels.split(",")] if isinstance(labels, str) else labels
     found = dict(each) if isinstance(each, Mapping) else dict.fromkeys(each, "")
-    if not found or not all(isinstance(text, str) for pair in found.items() for text in pair) or "" in found:
-        raise InputError(f"openai: {spell_option('labels', labels, of='model')}: names with commas, a list of names, or names with what they mean would do")
+    if (
+        not found
+        or not all(isinstance(text, str) for pair in found.items() for text in pair)
+        or "" in found
+    ):
+        raise InputError(
+            f"openai: {spell_option('labels', labels, of='model')}: names with commas, a list of"
+            " names, or names with what they mean would do"
+        )
     return found
 
 
@@ -157,13 +243,21 @@ class Asked:
         return {"id": document.id, **self._notes()}
 
     def _notes(self) -> dict[str, Any]:
-        return {"requests": self.requests, "retries": self.retries, "seconds": round(time.monotonic() - self.started, 3)}
+        return {
+            "requests": self.requests,
+            "retries": self.retries,
+            "seconds": round(time.monotonic() - self.started, 3),
+        }
 
 
 class Asker:
-    """Asks about documents, from several threads at once; what these share is how JSON is asked for, and how many failed in a row."""
+    """Asks about documents, from several threads at once; what these share is how JSON is asked
+    for, and how many failed in a row.
+    """
 
-    def __init__(self, manner: Manner, prompt: Prompt, schema: Mapping[str, Any], layers: tuple[str, ...]) -> None:
+    def __init__(
+        self, manner: Manner, prompt: Prompt, schema: Mapping[str, Any], layers: tuple[str, ...]
+    ) -> None:
         self.manner, self.prompt, self.schema, self.layers = manner, prompt, schema, layers
         self._lock = threading.Lock()
         self._level = 0  # in manner.structures
@@ -172,7 +266,10 @@ class Asker:
         self._announced = -math.inf  # when a wait was last announced
 
     def answer(self, documents: Sequence[Document]) -> Iterator[Document]:
-        """Each document as the model marks it, or with its failure. Raises ModelError where no document will be answered."""
+        """Each document as the model marks it, or with its failure.
+
+        Raises ModelError where no document will be answered.
+        """
         return map(self._answered, documents)
 
     def _answered(self, document: Document) -> Document:
@@ -183,7 +280,9 @@ class Asker:
             raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
         except Again as again:
             if again.stops:
-                raise ModelError(f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]) from None
+                raise ModelError(
+                    f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]
+                ) from None
             return self._failed(document, asked, again, again.kind)
         except Failed as failed:
             return self._failed(document, asked, failed, failed.kind)
@@ -191,7 +290,11 @@ class Asker:
         try:
             return self._marked(document, said, asked)
         except (Failed, Unreadable) as failed:
-            return msgspec.structs.replace(document, failure=one_line(self.manner.secrets.out_of(str(failed))), meta=asked.noted())
+            return msgspec.structs.replace(
+                document,
+                failure=one_line(self.manner.secrets.out_of(str(failed))),
+                meta=asked.noted(),
+            )
 
     def _marked(self, document: Document, said: Mapping[str, Any], asked: Asked) -> Document:
         """The document with what a completion says. Raises Failed or Unreadable."""
@@ -201,10 +304,16 @@ class Asker:
         try:
             lists = self.manner.secrets.out_of_all(read(text, self.layers))
         except Unreadable as error:
-            raise Failed(f"{error} (finish_reason {one_line(ended or 'none', 40)})" if ended != "stop" else str(error)) from None
+            raise Failed(
+                f"{error} (finish_reason {one_line(ended or 'none', 40)})"
+                if ended != "stop"
+                else str(error)
+            ) from None
         found = placed(document, lists)
         asked.meta["grounding"] = found.grounding
-        return msgspec.structs.replace(found.document, meta={**(found.document.meta or {}), **asked.noted()})
+        return msgspec.structs.replace(
+            found.document, meta={**(found.document.meta or {}), **asked.noted()}
+        )
 
     def _failed(self, document: Document, asked: Asked, error: Exception, kind: str) -> Document:
         tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
@@ -217,19 +326,33 @@ class Asker:
         return msgspec.structs.replace(document, failure=told, meta=asked.noted())
 
     def _in_a_row(self, kind: str, told: str) -> None:
-        """Count documents that fail for the same reason one after the other. Raises ModelError at the twentieth."""
+        """Count documents that fail for the same reason one after the other.
+
+        Raises ModelError at the twentieth.
+        """
         with self._lock:
             self._row = (kind, self._row[1] + 1 if kind == self._row[0] else 1)
             if kind and self._row[1] >= MOST_IN_A_ROW:
-                raise ModelError(f"openai:{self.manner.model}: {MOST_IN_A_ROW} documents in a row failed: {told}")
+                raise ModelError(
+                    f"openai:{self.manner.model}: {MOST_IN_A_ROW} documents in a row failed: {told}"
+                )
 
     def _at_address(self, asked: Asked) -> str:
         """Which address gave no answer; empty if it has answered before."""
         requests = f"{asked.requests} request{'s' * (asked.requests != 1)}"
-        return "" if self._reached else f" (no answer from {self.manner.address} to {requests}; is the server running, and the address right?)"
+        return (
+            ""
+            if self._reached
+            else (
+                f" (no answer from {self.manner.address} to {requests}; is the server running, and"
+                " the address right?)"
+            )
+        )
 
     def _told(self, error: Exception) -> str:
-        return f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
+        return (
+            f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
+        )
 
     def _completion(self, text: str, asked: Asked) -> dict[str, Any]:
         """The completion about a text. Raises Again, Failed or Stopped."""
@@ -250,7 +373,9 @@ class Asker:
     def _persistently(self, once: Callable[[], dict[str, Any]], asked: Asked) -> dict[str, Any]:
         import tenacity
 
-        jittered = tenacity.wait_exponential(multiplier=self.manner.backoff, max=LONGEST_WAIT) + tenacity.wait_random(0, self.manner.backoff)
+        jittered = tenacity.wait_exponential(
+            multiplier=self.manner.backoff, max=LONGEST_WAIT
+        ) + tenacity.wait_random(0, self.manner.backoff)
 
         def seconds(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -260,39 +385,64 @@ class Asker:
         def note(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             asked.retries.append(error.kind if isinstance(error, Again) else "")
-            self._announce(error, state.next_action.sleep if state.next_action else 0.0, asked.requests)
+            self._announce(
+                error, state.next_action.sleep if state.next_action else 0.0, asked.requests
+            )
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Again), stop=tenacity.stop_after_attempt(self.manner.retries + 1),
-            wait=seconds, before_sleep=note, reraise=True,
-        )  # fmt: skip
+            retry=tenacity.retry_if_exception_type(Again),
+            stop=tenacity.stop_after_attempt(self.manner.retries + 1),
+            wait=seconds,
+            before_sleep=note,
+            reraise=True,
+        )
         return retrying(once)
 
     def _announce(self, error: BaseException | None, seconds: float, requests: int) -> None:
-        """Say on stderr that a request is waited with, how long and why; of waits that fall together, say so once."""
+        """Say on stderr that a request is waited with, how long and why; of waits that fall
+        together, say so once.
+        """
         with self._lock:
             now = time.monotonic()
             if seconds < SHORTEST_ANNOUNCED or now < self._announced + ANNOUNCED_EVERY:
                 return
             self._announced = now
         why = one_line(self.manner.secrets.out_of(str(error)), 100)
-        print_notice(f"openai:{self.manner.model}: {why}; waits {seconds:.0f} s, then sends request {requests + 1} of at most {self.manner.retries + 1}")
+        print_notice(
+            f"openai:{self.manner.model}: {why}; waits {seconds:.0f} s, then sends request"
+            f" {requests + 1} of at most {self.manner.retries + 1}"
+        )
 
     def _once(self, text: str, level: int, asked: Asked) -> dict[str, Any]:
         """One request. Raises Again, Failed, Stopped or Unknown."""
         secrets = self.manner.secrets
         asked.requests += 1
-        wish = {"model": self.manner.model, "messages": self.prompt.of(text), **self.manner.sent, **self._format(level)}
+        wish = {
+            "model": self.manner.model,
+            "messages": self.prompt.of(text),
+            **self.manner.sent,
+            **self._format(level),
+        }
         try:
             answer = self.manner.endpoint.ask(**wish)
         except Broken as broken:
             raise fault(broken, reached=self._reached) from None
         self._reached = True
-        body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-        return completion(answer._replace(body=body, headers=secrets.out_of_all(dict(answer.headers))), secrets.out_of_all)
+        body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+        return completion(
+            answer._replace(body=body, headers=secrets.out_of_all(dict(answer.headers))),
+            secrets.out_of_all,
+        )
 
     def _format(self, level: int) -> dict[str, Any]:
         structure = self.manner.structures[level]
         if structure == "schema":
-            return {"response_format": {"type": "json_schema", "json_schema": {"name": "annotations", "strict": True, "schema": self.schema}}}
+            return {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "annotations", "strict": True, "schema": self.schema},
+                }
+            }
         return {"response_format": {"type": "json_object"}} if structure == "object" else {}

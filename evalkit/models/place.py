@@ -33,26 +33,43 @@ class Place:
             import openai  # noqa: F401 - asking.py and Asker need both
             import tenacity  # noqa: F401
         except ImportError as error:
-            raise MissingPackage(f"openai models need {error.name}, which is not installed: {advise_extra('openai')}") from None
+            raise MissingPackage(
+                f"openai models need {error.name}, which is not installed: {advise_extra('openai')}"
+            ) from None
         self.secrets.keep_out_of_logs()
         return Endpoint(self.url, self.query, self.key, timeout, proxied=not self.local)
 
 
 def place_of(base_url: str | None, key_env: str) -> Place:
-    """The address and the key. Raises InputError for an address that is no http, or that would send a key in the clear."""
+    """The address and the key.
+
+    Raises InputError for an address that is no http, or that would send a key in the clear.
+    """
     address = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
     url = _split(address)
-    bare = url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
+    bare = (
+        url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="")
+        .geturl()
+        .rstrip("/")
+    )
     local, key = _is_local(url.hostname or ""), os.environ.get(key_env, "").strip()
     if not key and bare == OPENAI:
-        raise InputError(f"openai: no key: set {key_env} in the environment, or name an endpoint that needs none: {spell_option('base_url', 'URL', of='model')}")
+        raise InputError(
+            f"openai: no key: set {key_env} in the environment, or name an endpoint that needs"
+            f" none: {spell_option('base_url', 'URL', of='model')}"
+        )
     if key and url.scheme == "http" and not local:
-        raise InputError(f"openai: {bare} would get the key of {key_env} in the clear: https would do, or unset {key_env}")
+        raise InputError(
+            f"openai: {bare} would get the key of {key_env} in the clear: https would do, or unset"
+            f" {key_env}"
+        )
     if not key.isascii() or not key.isprintable():
         raise InputError(f"openai: {key_env} holds a character that no key can hold")
     query = dict(parse_qsl(url.query))
     secrets = Secrets([key, url.password or "", unquote(url.password or ""), *query.values()])
-    return Place(url._replace(query="", fragment="").geturl(), bare, query, key or NO_KEY, secrets, local)
+    return Place(
+        url._replace(query="", fragment="").geturl(), bare, query, key or NO_KEY, secrets, local
+    )
 
 
 def _split(address: str) -> SplitResult:
@@ -62,7 +79,10 @@ def _split(address: str) -> SplitResult:
     except (ValueError, AttributeError, TypeError):
         usable = False
     if not usable:
-        raise InputError(f"openai: base_url is no address: http:// or https:// and a host would do, as in {spell_option('base_url', 'http://127.0.0.1:8000/v1', of='model')}")
+        raise InputError(
+            "openai: base_url is no address: http:// or https:// and a host would do, as in"
+            f" {spell_option('base_url', 'http://127.0.0.1:8000/v1', of='model')}"
+        )
     return url
 
 

@@ -15,7 +15,10 @@ from evalkit.models.identity import digest_of_file, digest_of_folder
 
 
 def load(file: str) -> Model:
-    """A model that answers with what the file holds. Raises InputError for a document that it lacks or has another text for."""
+    """A model that answers with what the file holds.
+
+    Raises InputError for a document that it lacks or has another text for.
+    """
     if not file:
         raise InputError("predictions: name a file after the colon, as in predictions:out.jsonl")
     saved = load_corpus(file, predictions=True)
@@ -25,7 +28,9 @@ def load(file: str) -> Model:
             if document.id not in saved:
                 raise InputError(f"{file}: lacks document {shown(document.id)}")
             if saved[document.id].text != document.text:
-                raise InputError(f"{file}: document {shown(document.id)} has another text than the corpus")
+                raise InputError(
+                    f"{file}: document {shown(document.id)} has another text than the corpus"
+                )
             yield msgspec.structs.replace(saved[document.id], zones=())
 
     path = location_of(file).path

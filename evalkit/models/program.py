@@ -1,7 +1,9 @@
-"""What does a program say? Lines go in and lines come out, at the same time, and it is ended with all that it started.
+"""What does a program say?
 
-Three pipes would block for ever if they were served one after the other: one thread feeds stdin, one passes stderr on, and stdout
-is read where it is waited for. A program that is not read waits.
+Lines go in and lines come out, at the same time, and it is ended with all that it started.
+
+Three pipes would block for ever if they were served one after the other: one thread feeds stdin,
+one passes stderr on, and stdout is read where it is waited for. A program that is not read waits.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ STEP = 0.5  # seconds between looks at whether it still runs
 
 
 class Stuck(Exception):
-    """A program from which no further line is to be expected, and why. `begun`: what it has said of one."""
+    """A program from which no further line is to be expected, and why.
+
+    `begun`: what it has said of one.
+    """
 
     def __init__(self, why: str, begun: bytes = b"") -> None:
         self.begun = begun
@@ -39,24 +44,38 @@ class Program:
     """A program that runs, from its start to `end`."""
 
     def __init__(self, argv: Sequence[str], lines: Iterable[bytes]) -> None:
-        """Start it, and begin to tell it the lines. Raises InputError where it cannot be started."""
+        """Start it, and begin to tell it the lines.
+
+        Raises InputError where it cannot be started.
+        """
         pipe = subprocess.PIPE
         # Python holds back what it prints to a pipe, unless it is told not to.
         environment = {"PYTHONUNBUFFERED": "1", **os.environ}
         try:
             # In a session of its own, so that all that it starts can be ended with it.
-            self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True)  # noqa: S603 - the user's own command
+            self._process = subprocess.Popen(  # noqa: S603
+                argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+            )
         except OSError as error:
-            raise InputError(f"{argv[0]}: cannot be started: {error.strerror}; does its first line name what runs it, as in #!/usr/bin/env python3?") from None
+            raise InputError(
+                f"{argv[0]}: cannot be started: {error.strerror}; does its first line name what"
+                " runs it, as in #!/usr/bin/env python3?"
+            ) from None
         self._out = cast("IO[bytes]", self._process.stdout)
         self._silent = False  # whether its output has come to its end
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)
         self._read, self._searched, self._tail = bytearray(), 0, bytearray()
-        self._threads = [_started(_tell, self._process.stdin, lines), _started(_pass_on, self._process.stderr, self._tail)]
+        self._threads = [
+            _started(_tell, self._process.stdin, lines),
+            _started(_pass_on, self._process.stderr, self._tail),
+        ]
 
     def line(self, seconds: float | None) -> bytes | None:
-        """Its next line, None at the end. Raises Stuck after so many seconds of silence, and for a line that is too long."""
+        """Its next line, None at the end.
+
+        Raises Stuck after so many seconds of silence, and for a line that is too long.
+        """
         while (end := self._read.find(b"\n", self._searched)) < 0:
             self._searched = len(self._read)
             if self._searched > MOST_BYTES:
@@ -73,7 +92,9 @@ class Program:
         return line
 
     def _chunk(self, seconds: float | None) -> bytes:
-        """What it says next, empty at the end: it has closed its output, or is gone and what it left behind says nothing."""
+        """What it says next, empty at the end: it has closed its output, or is gone and what it
+        left behind says nothing.
+        """
         began = time.monotonic()
         while True:
             gone = self._process.poll() is not None
@@ -93,7 +114,9 @@ class Program:
             status = self._process.wait(LINGER)
         except subprocess.TimeoutExpired:
             return "closed its output and ran on"
-        return f"was ended by {_signal(-status)}" if status < 0 else f"ended with exit status {status}"
+        return (
+            f"was ended by {_signal(-status)}" if status < 0 else f"ended with exit status {status}"
+        )
 
     def last_words(self) -> str:
         """The last line that it wrote to stderr, quoted; empty if there is none."""
@@ -129,7 +152,9 @@ def _started(work: Any, *arguments: Any) -> threading.Thread:
 
 
 def _tell(stdin: IO[bytes], lines: Iterable[bytes]) -> None:
-    """Tell a program the lines; one that stops to listen is told no more, and what it has not heard it cannot answer."""
+    """Tell a program the lines; one that stops to listen is told no more, and what it has not heard
+    it cannot answer.
+    """
     with contextlib.suppress(OSError):
         for line in lines:
             stdin.write(line + b"\n")
@@ -144,7 +169,9 @@ def _pass_on(stderr: IO[bytes], tail: bytearray) -> None:
     while chunk := os.read(stderr.fileno(), 65_536):
         tail += chunk
         del tail[:-TAIL]
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # our own stderr may be closed, or none
+        with contextlib.suppress(
+            OSError, ValueError, AttributeError
+        ):  # our own stderr may be closed, or none
             sys.stderr.write(decoder.decode(chunk))
             sys.stderr.flush()
     stderr.close()

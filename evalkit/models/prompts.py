@@ -1,10 +1,12 @@
 """What is a language model asked? A schema in; a prompt, and the JSON Schema of the answer, out.
 
-Models cannot count characters, so that they are asked for words: a verbatim `quote` of each mention, and a short `context` that tells
-it from others like it. evalkit/grounding.py finds where these stand.
+Models cannot count characters, so that they are asked for words: a verbatim `quote` of each
+mention, and a short `context` that tells it from others like it. evalkit/grounding.py finds where
+these stand.
 
-A template is a text with {{task}} (what to mark, with all definitions) and {{text}} (the document), each once. It is cut at these
-before anything is put in: braces in a definition or in a document mean nothing.
+A template is a text with {{task}} (what to mark, with all definitions) and {{text}} (the document),
+each once. It is cut at these before anything is put in: braces in a definition or in a document
+mean nothing.
 """
 
 from __future__ import annotations
@@ -38,13 +40,16 @@ same words stand.
 <text>
 {{text}}
 </text>
-"""
+"""  # noqa: E501
 _QUOTED = {"quote": {"type": "string"}, "context": {"type": "string"}}
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be marked: for each layer that is asked for, names and what they mean. An empty one is not asked for."""
+    """What is to be marked: for each layer that is asked for, names and what they mean.
+
+    An empty one is not asked for.
+    """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, EventType] = field(default_factory=dict)
@@ -58,13 +63,22 @@ class Task:
         return tuple(layer for layer, wanted in zip(LAYERS, asked) if wanted)
 
 
-def task_of(schema: Schema | None, labels: Mapping[str, str] | None = None, layers: Sequence[str] | None = None) -> Task:
-    """What a schema declares; `labels` instead of its entity labels, and of the layers only `layers`.
+def task_of(
+    schema: Schema | None,
+    labels: Mapping[str, str] | None = None,
+    layers: Sequence[str] | None = None,
+) -> Task:
+    """What a schema declares; `labels` instead of its entity labels, and of the layers only
+    `layers`.
 
-    Raises InputError where nothing is left to ask for, UnknownName for a layer that is not declared.
+    Raises InputError where nothing is left to ask for, UnknownName for a layer that is not
+    declared.
     """
     schema = schema or Schema()
-    known = {label: meaning or schema.labels.get(label, "") for label, meaning in (labels or schema.labels).items()}
+    known = {
+        label: meaning or schema.labels.get(label, "")
+        for label, meaning in (labels or schema.labels).items()
+    }
     said = schema.attributions
     whole = Task(known, schema.events, schema.realis, said if said.parts or said.types else None)
     for layer in layers or ():
@@ -72,7 +86,11 @@ def task_of(schema: Schema | None, labels: Mapping[str, str] | None = None, laye
             raise UnknownName("layer", layer, whole.layers, within="what the schema declares")
     asked = whole.layers if layers is None else layers
     if not asked:
-        raise InputError(f"openai: neither a schema nor labels say what to ask for: {spell_option('labels', 'PERSON,ORG', of='model')} would do, or a corpus with a schema")
+        raise InputError(
+            "openai: neither a schema nor labels say what to ask for:"
+            f" {spell_option('labels', 'PERSON,ORG', of='model')} would do, or a corpus with a"
+            " schema"
+        )
     return Task(
         whole.labels if "entities" in asked else {},
         whole.events if "events" in asked else {},
@@ -98,12 +116,16 @@ class Prompt:
 
 
 def prompt_of(task: Task, template: str = TEMPLATE, where: str = "prompt") -> Prompt:
-    """The prompt for a task. Raises InputError for a template that lacks a place, or has it twice."""
+    """The prompt for a task.
+
+    Raises InputError for a template that lacks a place, or has it twice.
+    """
     for place in (TASK, TEXT):
         if (n := template.count(place)) != 1:
             raise InputError(f"{where}: {place} stands in it {n} times: once would do")
     before, after = template.split(TEXT)
-    # Whichever half holds the place of the task: cut first, so that what is put in is never searched.
+    # Whichever half holds the place of the task: cut first, so that what is put in is never
+    # searched.
     return Prompt(_filled(before, task), _filled(after, task))
 
 
@@ -112,7 +134,10 @@ def template_at(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(path))}: no template can be read there: {getattr(error, 'strerror', None) or error}") from None
+        raise InputError(
+            f"{shown(str(path))}: no template can be read there:"
+            f" {getattr(error, 'strerror', None) or error}"
+        ) from None
 
 
 def _filled(half: str, task: Task) -> str:
@@ -124,7 +149,10 @@ def _described(task: Task) -> Iterator[str]:
         yield 'Entities ("entities"): every mention of these. Labels:'
         yield from _defined(task.labels)
     if task.events:
-        yield 'Events ("events"): every mention of these. "trigger" is the word that says it; "arguments" are those who take part. Types:'
+        yield (
+            'Events ("events"): every mention of these. "trigger" is the word that says it;'
+            ' "arguments" are those who take part. Types:'
+        )
         for name, event in task.events.items():
             yield from _defined({name: event.definition})
             yield from ("  " + line for line in _defined(event.roles))
@@ -132,7 +160,10 @@ def _described(task: Task) -> Iterator[str]:
         yield '"realis" of an event is one of:'
         yield from _defined(task.realis)
     if task.attributions is not None:
-        yield 'Attributions ("attributions"): who says, thinks or knows what. "source" is null where nobody is named. Parts:'
+        yield (
+            'Attributions ("attributions"): who says, thinks or knows what. "source" is null where'
+            " nobody is named. Parts:"
+        )
         yield from _defined({"source": "", "cue": "", "content": "", **task.attributions.parts})
         if task.attributions.types:
             yield '"type" of an attribution is one of:'
@@ -144,7 +175,9 @@ def _defined(names: Mapping[str, str]) -> Iterator[str]:
 
 
 def answer_schema(task: Task) -> dict[str, Any]:
-    """The JSON Schema of an answer, as strict as endpoints take it: everything required, nothing else allowed."""
+    """The JSON Schema of an answer, as strict as endpoints take it: everything required, nothing
+    else allowed.
+    """
     found: dict[str, Any] = {}
     if task.labels:
         found["entities"] = _list(_object(label=_one_of(task.labels), **_QUOTED))
@@ -169,7 +202,12 @@ def _attribution(said: AttributionTypes) -> dict[str, Any]:
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _list(items: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Which JSON object is in an answer, and which lists are in it?
 
-An answer is read if it is one JSON object: bare, in a fence, with words around it, or after what a model thought aloud. Nothing is
-guessed: where there are two objects, or one that is cut off, nobody knows what was meant. Words after the object may hold braces.
+An answer is read if it is one JSON object: bare, in a fence, with words around it, or after what a
+model thought aloud. Nothing is guessed: where there are two objects, or one that is cut off, nobody
+knows what was meant. Words after the object may hold braces.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ def read(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def _only(text: str) -> Any:
-    """The one object in a text. After it, what is no complete JSON object is prose, whatever braces it holds."""
+    """The one object in a text.
+
+    After it, what is no complete JSON object is prose, whatever braces it holds.
+    """
     objects = _objects(text)
     first = next(map(_decoded, objects), None)
     if first is None:
@@ -79,7 +83,8 @@ def _weight(item: Any) -> int:
 
 
 def _objects(text: str) -> Iterator[str]:
-    """The objects that stand in a text and not in another; a brace opens one if a quote or the closing brace follows.
+    """The objects that stand in a text and not in another; a brace opens one if a quote or the
+    closing brace follows.
 
     Raises Unreadable where one is not closed, or nested too deep.
     """

@@ -1,7 +1,10 @@
-"""The baseline: what do word lists and a handful of patterns find? A floor for real models, without weights.
+"""The baseline: what do word lists and a handful of patterns find?
 
-Entities come from word shape and the lists in lexicon.py, triggers from its event words, arguments from the nearest words
-that could play the part, attributions from "according to X" and from verbs of reporting. It reads one sentence at a time.
+A floor for real models, without weights.
+
+Entities come from word shape and the lists in lexicon.py, triggers from its event words, arguments
+from the nearest words that could play the part, attributions from "according to X" and from verbs
+of reporting. It reads one sentence at a time.
 """
 
 from __future__ import annotations
@@ -19,29 +22,53 @@ from evalkit.version import evalkit_version
 
 Range = tuple[int, int]
 
-_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec"
+_MONTHS = (
+    "January|February|March|April|May|June|July|August|September|October|November|December"
+    "|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec"
+)
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
-_NUMBER = rf"(?:\d[\d,.]*\d|\d|{'|'.join(words.NUMBERS)})(?: (?:hundred|thousand|million|billion|trillion))?"
+_NUMBER = (
+    rf"(?:\d[\d,.]*\d|\d|{'|'.join(words.NUMBERS)})(?:"
+    r" (?:hundred|thousand|million|billion|trillion))?"
+)
 _VALUES = {
     label: re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
     for label, pattern in {
-        "MONEY": rf"[$£€]\d[\d,.]*(?: (?:thousand|million|billion|trillion))?|{_NUMBER} (?:dollars|euros|pounds|yen)",
+        "MONEY": (
+            rf"[$£€]\d[\d,.]*(?: (?:thousand|million|billion|trillion))?|{_NUMBER}"
+            r" (?:dollars|euros|pounds|yen)"
+        ),
         "PERCENT": rf"{_NUMBER} ?(?:%|percent|per cent)",
-        "QUANTITY": rf"{_NUMBER} (?:kilometers|kilometres|km|miles|meters|metres|tons|tonnes|kilograms|kg|acres|hectares)",
-        "TIME": r"\d{1,2}(?::\d\d)? ?(?:a\.m\.|p\.m\.|am|pm)|this (?:morning|afternoon|evening)|tonight|last night",
-        "DATE": rf"(?:{_DAYS}|yesterday|tomorrow|today)|(?:the )?(?:(?:start|beginning|middle|end) of )?(?:last|this|next|the past) "
-        rf"(?:week|weekend|month|year|decade|summer|winter|{_DAYS}|{_MONTHS})|(?:\d{{1,2}} )?(?:{_MONTHS})\.? \d{{1,2}}(?:, \d{{4}})?|"
-        rf"(?:\d{{1,2}} )?(?:{_MONTHS}) \d{{4}}|(?:19|20)\d\d|{_NUMBER} (?:days|weeks|months|years)(?: ago)?",
+        "QUANTITY": (
+            rf"{_NUMBER} (?:kilometers|kilometres|km|miles|meters|metres"
+            r"|tons|tonnes|kilograms|kg|acres|hectares)"
+        ),
+        "TIME": (
+            r"\d{1,2}(?::\d\d)? ?(?:a\.m\.|p\.m\.|am|pm)|this"
+            r" (?:morning|afternoon|evening)|tonight|last night"
+        ),
+        "DATE": (
+            rf"(?:{_DAYS}|yesterday|tomorrow|today)|(?:the )?(?:(?:start|beginning|middle|end) of"
+            r" )?(?:last|this|next|the past) "
+            rf"(?:week|weekend|month|year|decade|summer|winter|{_DAYS}|{_MONTHS})|(?:\d{{1,2}}"
+            rf" )?(?:{_MONTHS})\.? \d{{1,2}}(?:, \d{{4}})?|"
+            rf"(?:\d{{1,2}} )?(?:{_MONTHS}) \d{{4}}|(?:19|20)\d\d|{_NUMBER}"
+            r" (?:days|weeks|months|years)(?: ago)?"
+        ),
         "ORDINAL": rf"{'|'.join(words.ORDINALS)}|\d+(?:st|nd|rd|th)",
         "CARDINAL": _NUMBER,
     }.items()
 }
 _NAME_WORD = r"(?:[A-Z][\w’'&-]*\w|[A-Z](?:\.[A-Z])*\.?|[A-Z]|[a-z]{2}-[A-Z]\w+)"
-_NAME = re.compile(rf"(?<![\w-]){_NAME_WORD}(?: (?:(?:of|de|van|von|bin|ibn|du|da) )?{_NAME_WORD})*")
+_NAME = re.compile(
+    rf"(?<![\w-]){_NAME_WORD}(?: (?:(?:of|de|van|von|bin|ibn|du|da) )?{_NAME_WORD})*"
+)
 _ACCORDING = re.compile(r"\b(According to|according to) ([^,;.]+)")
 _FUNCTION_WORDS = frozenset(
-    "A After All Also An And As At Before But By During For From He Her His How However I If In It Its Last Meanwhile More Most New No Not Of On "
-    "One Or Our Over She Since So Some That The Their Then There These They This Those To We Well What When Where Which While Who Why With You".split()
+    "A After All Also An And As At Before But By During For From He Her His How However I If In It"
+    " Its Last Meanwhile More Most New No Not Of On One Or Our Over She Since So Some That The"
+    " Their Then There These They This Those To We Well What When Where Which While Who Why"
+    " With You".split()
 )
 
 
@@ -57,7 +84,12 @@ def load(what: str = "") -> Model:
     """The baseline; it has no variants, so `what` is empty."""
     if what:
         raise InputError(f"rules:{what}: the baseline has no variants; write rules")
-    return Model("rules", lambda documents: map(annotated, documents), settings={"evalkit": evalkit_version()}, streams=True)
+    return Model(
+        "rules",
+        lambda documents: map(annotated, documents),
+        settings={"evalkit": evalkit_version()},
+        streams=True,
+    )
 
 
 def annotated(document: Document) -> Document:
@@ -102,7 +134,9 @@ def _is_title_case(text: str, start: int, end: int) -> bool:
 
 
 def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
-    """A run of capitalised words, cut where a nationality, a country, a title or a function word ends or begins a name."""
+    """A run of capitalised words, cut where a nationality, a country, a title or a function word
+    ends or begins a name.
+    """
     run: list[Range] = []
     for found in re.finditer(r"\S+", text[start:end]):
         a, b = start + found.start(), start + found.end()
@@ -110,12 +144,21 @@ def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
             b -= 2
         word = text[a:b]
         two = text[a:end].split(" ")[:2]
-        if word in words.NATIONALITIES or word.rstrip("s") in words.NATIONALITIES or word in words.TITLES or _is_filler(word, opens=a == first):
+        if (
+            word in words.NATIONALITIES
+            or word.rstrip("s") in words.NATIONALITIES
+            or word in words.TITLES
+            or _is_filler(word, opens=a == first)
+        ):
             yield from _whole(run)
             run = []
             if word not in words.TITLES and not _is_filler(word, opens=a == first):
                 yield a, b
-        elif word in words.COUNTRIES and " ".join(two) not in words.COUNTRIES and not (run and text[run[0][0] : b] in words.COUNTRIES):
+        elif (
+            word in words.COUNTRIES
+            and " ".join(two) not in words.COUNTRIES
+            and not (run and text[run[0][0] : b] in words.COUNTRIES)
+        ):
             yield from _whole(run)
             run = []
             yield a, b
@@ -133,8 +176,12 @@ def _whole(run: list[Range]) -> Iterator[Range]:
         yield run[0][0], run[-1][1]
 
 
-def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None:  # noqa: PLR0911 - one rule, one return
-    """What a capitalised name is; None where nothing tells that it is one. `alone`: its capital proves nothing."""
+# One rule, one return
+def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None:  # noqa: PLR0911
+    """What a capitalised name is; None where nothing tells that it is one.
+
+    `alone`: its capital proves nothing.
+    """
     name = text[start:end]
     parts = name.split()
     before, after = text[max(0, start - 24) : start].split(), text[end : end + 24].split()
@@ -159,7 +206,11 @@ def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None: 
     return "PERSON" if 2 <= len(parts) <= 4 else None
 
 
-_TYPES = {word: (kind, agent, patient) for kind, (forms, agent, patient) in words.EVENTS.items() for word in forms.split()}
+_TYPES = {
+    word: (kind, agent, patient)
+    for kind, (forms, agent, patient) in words.EVENTS.items()
+    for word in forms.split()
+}
 
 
 def _events(line: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
@@ -179,7 +230,9 @@ def _events(line: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]
 
 
 def _actor(role: str, line: Iterator[Word], entities: Sequence[Entity]) -> Iterator[Argument]:
-    """The nearest word that could act or be acted on, within eight tokens: a named party, or a noun for people."""
+    """The nearest word that could act or be acted on, within eight tokens: a named party, or a noun
+    for people.
+    """
     for word, _ in zip(line, range(8), strict=False):
         if word.text.lower() in words.AGENT_NOUNS:
             yield Argument(role, word.start, word.end)
@@ -192,7 +245,11 @@ def _actor(role: str, line: Iterator[Word], entities: Sequence[Entity]) -> Itera
 
 def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argument]:
     """The first place after the trigger, and the first date of the sentence."""
-    places = [entity for entity in entities if entity.label in ("GPE", "LOC") and entity.start > trigger.end]
+    places = [
+        entity
+        for entity in entities
+        if entity.label in ("GPE", "LOC") and entity.start > trigger.end
+    ]
     dates = [entity for entity in entities if entity.label == "DATE"]
     yield from (Argument("Place", place.start, place.end) for place in places[:1])
     yield from (Argument("Time", date.start, date.end) for date in dates[:1])
@@ -232,7 +289,9 @@ def _reported(text: str, start: int, end: int, cue: Word) -> Iterator[Attributio
     else:
         source, content = before, after
     if source[0] < source[1] and content[0] < content[1]:
-        yield Attribution(Span(cue.start, cue.end), Span(*content), Span(*source), label=words.CUES[cue.text])
+        yield Attribution(
+            Span(cue.start, cue.end), Span(*content), Span(*source), label=words.CUES[cue.text]
+        )
 
 
 def _trimmed(text: str, start: int, end: int) -> Range:

@@ -1,4 +1,6 @@
-"""How is a key kept out of what an endpoint says, and out of the logs of those who ask it? discreet.py knows its forms."""
+"""How is a key kept out of what an endpoint says, and out of the logs of those who ask it?
+discreet.py knows its forms.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,21 @@ from typing import Any
 from evalkit.discreet import forms_of
 
 HIDDEN = "[key]"
-# The loggers of the SDK and of the two that it sends with; what they import later logs under one of these names, too.
-LOGGERS = ("openai", "openai._base_client", "openai._response", "openai._legacy_response", "httpx", "httpx2", *(
-    f"{core}.{part}" for core in ("httpcore", "httpcore2") for part in ("connection", "http11", "http2", "proxy", "socks")
-))  # fmt: skip
+# The loggers of the SDK and of the two that it sends with; what they import later logs under one of
+# these names, too.
+LOGGERS = (
+    "openai",
+    "openai._base_client",
+    "openai._response",
+    "openai._legacy_response",
+    "httpx",
+    "httpx2",
+    *(
+        f"{core}.{part}"
+        for core in ("httpcore", "httpcore2")
+        for part in ("connection", "http11", "http2", "proxy", "socks")
+    ),
+)
 
 
 class Secrets:
@@ -35,7 +48,9 @@ class Secrets:
         return text
 
     def out_of_all(self, value: Any) -> Any:
-        """The same for every text in a JSON value; a lone surrogate, which no file could hold, becomes U+FFFD."""
+        """The same for every text in a JSON value; a lone surrogate, which no file could hold,
+        becomes U+FFFD.
+        """
         if isinstance(value, str):
             return self.out_of(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         if isinstance(value, list):
@@ -66,6 +81,8 @@ class _Filter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self.secrets.out_of(record.getMessage()), ()
         if record.exc_info:
-            record.exc_text = self.secrets.out_of(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = self.secrets.out_of(
+                logging.Formatter().formatException(record.exc_info)
+            )
             record.exc_info = None
         return True

@@ -1,7 +1,10 @@
-"""A spaCy pipeline: an installed package, a folder, or the object itself. Loading one runs its code.
+"""A spaCy pipeline: an installed package, a folder, or the object itself.
 
-`entities` says where its entities are: "ents" (the default), or the name of a span group; `triggers` names the span
-group whose spans are event triggers, labelled with the event type. spaCy's offsets are code points already.
+Loading one runs its code.
+
+`entities` says where its entities are: "ents" (the default), or the name of a span group;
+`triggers` names the span group whose spans are event triggers, labelled with the event type.
+spaCy's offsets are code points already.
 """
 
 from __future__ import annotations
@@ -19,11 +22,22 @@ from evalkit.models import Model
 from evalkit.models.function import UNLABELLED, with_entities
 from evalkit.models.identity import digest_of_folder
 
-CHUNKS = 16  # batches that each process gets before the next are sent: starting processes costs more than a batch
+# Batches that each process gets before the next are sent: starting processes costs more than a
+# batch
+CHUNKS = 16
 
 
-def load(source: Any, *, entities: str = "ents", triggers: str | None = None, batch_size: int = 32, n_process: int = 1) -> Model:
-    """A model from a pipeline or its name. Raises InputError where no such pipeline is installed or saved.
+def load(
+    source: Any,
+    *,
+    entities: str = "ents",
+    triggers: str | None = None,
+    batch_size: int = 32,
+    n_process: int = 1,
+) -> Model:
+    """A model from a pipeline or its name.
+
+    Raises InputError where no such pipeline is installed or saved.
 
     batch_size, n_process: those of spaCy's `nlp.pipe`.
     """
@@ -31,12 +45,21 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
         raise InputError("spacy: name a pipeline after the colon, as in spacy:en_core_web_sm")
     for name, key in {"entities": entities, "triggers": triggers}.items():
         if not isinstance(key, str) and not (name == "triggers" and key is None):
-            raise InputError(f"spacy: {spell_option(name, key, of='model')}: the name of a span group would do{', or ents' if name == 'entities' else ''}")
+            raise InputError(
+                f"spacy: {spell_option(name, key, of='model')}: the name of a span group would"
+                f" do{', or ents' if name == 'entities' else ''}"
+            )
     for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
         if not isinstance(value, int) or value < 1:
-            raise InputError(f"spacy: {spell_option(name, value, of='model')}: a whole number from 1 on would do")
+            raise InputError(
+                f"spacy: {spell_option(name, value, of='model')}: a whole number from 1 on would do"
+            )
     nlp = _pipeline(source) if isinstance(source, str) else source
-    name = f"spacy:{source}" if isinstance(source, str) else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
+    name = (
+        f"spacy:{source}"
+        if isinstance(source, str)
+        else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
+    )
 
     seen: set[str | None] = {"ents", None}  # the span groups that some document had
 
@@ -48,16 +71,25 @@ def load(source: Any, *, entities: str = "ents", triggers: str | None = None, ba
         for document, doc in zip(documents, docs, strict=True):
             yield doc if isinstance(doc, Document) else _placed(document, doc, entities, triggers)
 
-    settings = {"entities": entities, "triggers": triggers, "version": nlp.meta["version"], **_origin(source, nlp)}
+    settings = {
+        "entities": entities,
+        "triggers": triggers,
+        "version": nlp.meta["version"],
+        **_origin(source, nlp),
+    }
     size = batch_size if n_process == 1 else batch_size * n_process * CHUNKS
     return Model(name, answer, batch_size=size, settings=settings, packages=("spacy",))
 
 
 def _origin(source: Any, nlp: Any) -> dict[str, str]:
-    """What tells one pipeline from another of the same name and version: what its folder holds, or its configuration."""
+    """What tells one pipeline from another of the same name and version: what its folder holds, or
+    its configuration.
+    """
     if isinstance(source, str) and Path(source).is_dir():
         return {"folder (sha256)": digest_of_folder(Path(source))}
-    return {"config (sha256)": hashlib.sha256(nlp.config.to_str(interpolate=False).encode()).hexdigest()}
+    return {
+        "config (sha256)": hashlib.sha256(nlp.config.to_str(interpolate=False).encode()).hexdigest()
+    }
 
 
 def _pipeline(name: str) -> Any:
@@ -72,9 +104,17 @@ def _pipeline(name: str) -> Any:
 
 
 def _answers(nlp: Any, documents: Sequence[Document], batch_size: int, n_process: int) -> list[Any]:
-    """What the pipeline makes of each text; where the batch raises, each alone, so that one fault stays one document's."""
+    """What the pipeline makes of each text; where the batch raises, each alone, so that one fault
+    stays one document's.
+    """
     try:
-        return list(nlp.pipe([document.text for document in documents], batch_size=batch_size, n_process=n_process))
+        return list(
+            nlp.pipe(
+                [document.text for document in documents],
+                batch_size=batch_size,
+                n_process=n_process,
+            )
+        )
     except Exception:
         return [_alone(nlp, document) for document in documents]
 
@@ -88,18 +128,32 @@ def _alone(nlp: Any, document: Document) -> Any:
 
 def _placed(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
     named = doc.ents if entities == "ents" else doc.spans.get(entities, ())
-    answer = with_entities(document, [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in named])
+    answer = with_entities(
+        document, [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in named]
+    )
     if triggers is None:
         return answer
     # A span of no characters has no place in the text.
     groups = doc.spans.get(triggers, ())
-    empty = tuple(Unplaced("triggers", s.label_ or UNLABELLED, "an empty span") for s in groups if s.start_char == s.end_char)
-    events = tuple(Event(s.label_ or UNLABELLED, Span(s.start_char, s.end_char)) for s in groups if s.start_char < s.end_char)
+    empty = tuple(
+        Unplaced("triggers", s.label_ or UNLABELLED, "an empty span")
+        for s in groups
+        if s.start_char == s.end_char
+    )
+    events = tuple(
+        Event(s.label_ or UNLABELLED, Span(s.start_char, s.end_char))
+        for s in groups
+        if s.start_char < s.end_char
+    )
     return msgspec.structs.replace(answer, events=events, unplaced=answer.unplaced + empty)
 
 
 def _refuse_unknown(key: str | None, docs: Sequence[Any]) -> None:
-    """A group that no document had yet, while some have others, is a mistake in its name; one that documents lack is empty there."""
+    """A group that no document had yet, while some have others, is a mistake in its name; one that
+    documents lack is empty there.
+    """
     groups = dict.fromkeys(name for doc in docs for name in doc.spans)
     if groups and key not in groups:
-        raise InputError(f"spacy: no span group {key!r}; span groups: {', '.join(groups) or 'none'}, and ents")
+        raise InputError(
+            f"spacy: no span group {key!r}; span groups: {', '.join(groups) or 'none'}, and ents"
+        )

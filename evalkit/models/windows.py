@@ -1,7 +1,8 @@
 """How is a long text asked about in pieces, so that nothing is lost where a model's length ends?
 
-A window is a range of units: tokens, or words. Windows overlap, and what lies in an overlap counts from the window in which it has
-more text around it, so that what a model says at a cut is replaced by what it says with both sides before it.
+A window is a range of units: tokens, or words. Windows overlap, and what lies in an overlap counts
+from the window in which it has more text around it, so that what a model says at a cut is replaced
+by what it says with both sides before it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ Range = tuple[int, int]
 
 
 def windows(costs: Sequence[int], most: int, room: int, overlap: int) -> list[Range]:
-    """Ranges of units: at most `most` units each, and a cost of at most `room`, unless it is one unit.
+    """Ranges of units: at most `most` units each, and a cost of at most `room`, unless it is one
+    unit.
 
     Neighbours share `overlap` units, or half of the first, if that is less.
 

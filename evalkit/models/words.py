@@ -1,10 +1,13 @@
-"""Which words does a text have where a model reads tokens, and which entities do the tags of words say?
+"""Which words does a text have where a model reads tokens, and which entities do the tags of words
+say?
 
-A **word** is a run of letters and digits, and any other character by itself, whatever the tokenizer. Where writing has no spaces
-(Chinese, Japanese, Thai, Lao, Khmer, Burmese) each token is a word.
+A **word** is a run of letters and digits, and any other character by itself, whatever the
+tokenizer. Where writing has no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each token is
+a word.
 
-A **tag** is O, or B- (begins), I- or M- (goes on), E- or L- (ends), S- or U- (is alone) before a label. What goes on or ends without
-a beginning begins an entity. A label without such a letter goes on: neighbours of one label are one entity.
+A **tag** is O, or B- (begins), I- or M- (goes on), E- or L- (ends), S- or U- (is alone) before a
+label. What goes on or ends without a beginning begins an entity. A label without such a letter goes
+on: neighbours of one label are one entity.
 """
 
 from __future__ import annotations
@@ -21,8 +24,14 @@ Floats = npt.NDArray[np.float64]
 
 _KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
 _UNSPACED = (  # the first and the last character of the blocks of these scripts
-    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
-)  # fmt: skip
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x3040, 0x30FF),
+    (0x3400, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)
 
 
 class Tag(NamedTuple):
@@ -59,18 +68,27 @@ def words(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word]:
             continue
         if word is not None:
             yield word
-        word = Word(start, end, n - 1 if start == first and n and _leads(text, offsets[n - 1], start) else n, n + 1)
+        word = Word(
+            start,
+            end,
+            n - 1 if start == first and n and _leads(text, offsets[n - 1], start) else n,
+            n + 1,
+        )
     if word is not None:
         yield word
 
 
 def _leads(text: str, token: tuple[int, int], start: int) -> bool:
-    """Whether a token is the bare space before a word that starts here: the word's first token, where a tokenizer knows no piece for both."""
+    """Whether a token is the bare space before a word that starts here: the word's first token,
+    where a tokenizer knows no piece for both.
+    """
     return token[1] == start and text[slice(*token)] in ("", " ")
 
 
 def _goes_on(text: str, end: int, start: int) -> bool:
-    """Whether a token that starts here goes on with a word that reaches there: inside a character, or between letters and digits."""
+    """Whether a token that starts here goes on with a word that reaches there: inside a character,
+    or between letters and digits.
+    """
     return start < end or (start == end and _joins(text[start - 1]) and _joins(text[start]))
 
 
@@ -80,14 +98,17 @@ def _joins(character: str) -> bool:
 
 
 def decided(rows: Floats, aggregation: str) -> Floats:
-    """The probabilities of a word's tags, from those of its tokens: of the first, their mean, or of the surest."""
+    """The probabilities of a word's tags, from those of its tokens: of the first, their mean, or of
+    the surest.
+    """
     if aggregation == "average":
         return np.asarray(rows.mean(axis=0), np.float64)
     return np.asarray(rows[0 if aggregation == "first" else rows.max(axis=1).argmax()], np.float64)
 
 
 def tag(name: str, names: Collection[str]) -> Tag:
-    """What a tag means among all tags of a model: E-MAIL ends a MAIL only where there is a B-MAIL or an I-MAIL.
+    """What a tag means among all tags of a model: E-MAIL ends a MAIL only where there is a B-MAIL
+    or an I-MAIL.
 
     >>> tag("E-MAIL", ["O", "B-MAIL", "E-MAIL"]), tag("E-MAIL", ["O", "E-MAIL"])
     (Tag(kind='E', label='MAIL'), Tag(kind='I', label='E-MAIL'))

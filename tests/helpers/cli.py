@@ -1,8 +1,8 @@
 """Runs the command line in processes of its own, without importing evalkit again for each.
 
-A server process imports `evalkit.cli` once and forks for each command, so that a command has its own working directory,
-environment, streams and exit code, and takes some 50 ms instead of a second. Tests of start-up, signals and interpreter
-options start `python -m evalkit.cli` themselves.
+A server process imports `evalkit.cli` once and forks for each command, so that a command has its
+own working directory, environment, streams and exit code, and takes some 50 ms instead of a second.
+Tests of start-up, signals and interpreter options start `python -m evalkit.cli` themselves.
 """
 
 import atexit
@@ -18,7 +18,9 @@ COMMAND = [sys.executable, "-m", "evalkit.cli"]
 
 
 def run_evalkit(*arguments, cwd=None, env=None, text=True):
-    """Run a command; returns a CompletedProcess with its exit code, stdout and stderr, as subprocess.run does."""
+    """Run a command; returns a CompletedProcess with its exit code, stdout and stderr, as
+    subprocess.run does.
+    """
     words = [str(argument) for argument in arguments]
     with tempfile.TemporaryDirectory() as folder:
         request = {
@@ -42,7 +44,9 @@ def run_evalkit(*arguments, cwd=None, env=None, text=True):
 
 @cache
 def _server():
-    server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     atexit.register(_stop, server)
     return server
 
@@ -74,7 +78,10 @@ def _run(request):
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
-    sys.path[:1] = [request["cwd"], *request["env"].get("PYTHONPATH", "").split(os.pathsep)]  # as `python -m` has it
+    sys.path[:1] = [
+        request["cwd"],
+        *request["env"].get("PYTHONPATH", "").split(os.pathsep),
+    ]  # as `python -m` has it
     sys.argv = ["evalkit", *request["arguments"]]
     code = 1
     try:

@@ -1,6 +1,7 @@
 """How many examples a property is tried on: EVALKIT_PROFILE names the profile.
 
-The default is small and draws the same examples in each run; `scripts/properties` takes "long", which draws new ones.
+The default is small and draws the same examples in each run; `scripts/properties` takes "long",
+which draws new ones.
 """
 
 import os
