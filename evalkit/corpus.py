@@ -17,8 +17,12 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.document import LAYERS, Document, Entity, Event, placed, remove_references
-from evalkit.duplicates import advise_dropping, drop_duplicates, find_duplicates
+from evalkit.data.document import LAYERS, Document, Entity, Event, placed, remove_references
+from evalkit.data.duplicates import advise_dropping, drop_duplicates, find_duplicates
+from evalkit.data.input_files import is_endless
+from evalkit.data.label_maps import LabelMapper, maps_by_layer
+from evalkit.data.schema import LabelMap, Schema, encode_schema, load_schema
+from evalkit.data.schema import faults as schema_faults
 from evalkit.errors import (
     DocumentError,
     InputError,
@@ -28,23 +32,15 @@ from evalkit.errors import (
     shown,
 )
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
-from evalkit.formats import Location, directory, location_of
-from evalkit.formats.losses import ConversionReport
+from evalkit.formats import directory
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.offsets import causes
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.recognition import recognize
-from evalkit.formats.units import causes
-from evalkit.input_files import is_endless
-from evalkit.label_maps import LabelMapper, maps_by_layer
-from evalkit.schema import LabelMap, Schema, encode_schema, load_schema
-from evalkit.schema import faults as schema_faults
+from evalkit.formats.registry import Location, location_of
 
 BUNDLED = "evalkit-news"
 MOST_LABELS = 30  # labels that `describe_contents` names
-_ANYTHING_BUT = (
-    "id",
-    "score",
-    "text",
-)  # two annotations that differ only here are the same one, repeated
 
 
 class Corpus:
@@ -212,7 +208,7 @@ class Corpus:
         """The corpus as data sets of the package `datasets`: `documents`, with nested features, and
         flat `entities`, `events`, `event_arguments` and `attributions`.
         """
-        from evalkit.formats.hub import to_datasets
+        from evalkit.formats.hf import to_datasets
 
         return to_datasets(self)
 
@@ -534,20 +530,6 @@ def schema_at(place: Location) -> Schema | None:
 
 def _name(where: Path) -> str:
     return where.resolve().name if where.is_dir() else where.stem
-
-
-def identity(mark: msgspec.Struct) -> bytes:
-    """What makes an annotation itself: all of its fields but id and score, in a form that can be
-    hashed.
-    """
-    plain = {k: v for k, v in msgspec.to_builtins(mark).items() if k not in _ANYTHING_BUT}
-    for argument in plain.get("arguments", ()):
-        argument.pop("score", None)
-    if "arguments" in plain:
-        plain["arguments"] = sorted(
-            msgspec.json.encode(a, order="sorted") for a in plain["arguments"]
-        )
-    return msgspec.json.encode(plain, order="sorted")
 
 
 def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:

@@ -29,15 +29,15 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.bare import score_tags
 from evalkit.corpus import Corpus
-from evalkit.document import Document, Entity
+from evalkit.data.document import Document, Entity
+from evalkit.data.tags import Tags
 from evalkit.errors import DocumentError, InputError, shown
-from evalkit.evaluate import score
-from evalkit.intervals import RATIOS
-from evalkit.models.function import with_entities
-from evalkit.scores import MetricScores, Row
-from evalkit.tags import Tags
+from evalkit.evaluation.corpus_scores import score
+from evalkit.evaluation.span_scores import score_tags
+from evalkit.models.python_function import with_entities
+from evalkit.results.scores import MetricScores, Row
+from evalkit.stats.intervals import RATIOS
 
 METRIC = "entities/strict"
 IGNORED = (

@@ -23,7 +23,7 @@ from evalkit import (
     Unplaced,
     Zone,
 )
-from evalkit.schema import ZoneRule
+from evalkit.data.schema import ZoneRule
 
 TEXT = "Ada’s (big) plan, U.S. x-y. “Bo” ran to Rome’s gate"
 SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, Unplaced, score
-from evalkit.models.answers import placed
-from evalkit.models.reading import Unreadable, read
+from evalkit.models.llm_grounding import placed
+from evalkit.models.llm_json import Unreadable, read
 
 TEXT = "Bo said Ann hit Bo. Later, Bo said Cy hit Ann."
 #       0       8       16         27 30   35 38  42

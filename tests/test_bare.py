@@ -184,7 +184,7 @@ def refuse(*_):
 
 
 def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
-    from evalkit.tags import Tags
+    from evalkit.data.tags import Tags
 
     monkeypatch.setattr(Tags, "_one_by_one", refuse)
     labels = [
@@ -214,7 +214,7 @@ def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
 
 
 def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
-    from evalkit.tags import Tags
+    from evalkit.data.tags import Tags
 
     rows = [
         ["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"],

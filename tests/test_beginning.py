@@ -6,7 +6,7 @@ import pytest
 from helpers.cli import run_evalkit
 
 from evalkit import InputError, load_corpus
-from evalkit.beginning import begun
+from evalkit.hub.new_corpus import begun
 
 
 def evalkit(*arguments):

@@ -26,14 +26,22 @@ from evalkit import (
     evaluate,
     load_corpus,
 )
-from evalkit.card import card, described, faults, part_of, read_part, to_fill, where_part_is
-from evalkit.card.checking import TEMPLATE
-from evalkit.card.hubvalues import known, size
-from evalkit.card.metadata import dumped
-from evalkit.card.part import NEEDED, SECTIONS
-from evalkit.card.tables import escaped
 from evalkit.corpus import bundled
-from evalkit.schema import EventType
+from evalkit.data.schema import EventType
+from evalkit.hub.allowed_values import known, size
+from evalkit.hub.card_builder import (
+    card,
+    described,
+    faults,
+    part_of,
+    read_part,
+    to_fill,
+    where_part_is,
+)
+from evalkit.hub.card_check import TEMPLATE
+from evalkit.hub.card_metadata import dumped
+from evalkit.hub.card_source import NEEDED, SECTIONS
+from evalkit.hub.card_tables import escaped
 
 GOLDEN = Path(__file__).parent / "golden" / "card.md"
 NEWS = load_corpus()
@@ -149,7 +157,7 @@ def test_the_metadata_declares_the_features_that_the_rows_have():
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
 
-    from evalkit.formats.table import features
+    from evalkit.formats.hf_tables import features
 
     declared = DatasetInfosDict.from_dataset_card_data(DatasetCard(CARD).data)
     held = DatasetInfosDict.from_dataset_card_data(DatasetCard(WITH_TEXT).data)
@@ -272,7 +280,7 @@ def test_the_lists_of_the_hub_hold_what_cards_need():
 def test_a_missing_datasets_is_said_so(monkeypatch):
     known.cache_clear()
     monkeypatch.setattr(
-        "evalkit.card.hubvalues.find_spec",
+        "evalkit.hub.allowed_values.find_spec",
         lambda name: None if name == "datasets" else find_spec(name),
     )
 

@@ -15,7 +15,7 @@ from evalkit import (
     Zone,
     score,
 )
-from evalkit.schema import ZoneRule
+from evalkit.data.schema import ZoneRule
 
 TEXT = "Doe met Doe and Doe in Rome and Rome"
 GOLD = Document(

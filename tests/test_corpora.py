@@ -5,9 +5,9 @@ from helpers.cli import run_evalkit
 from hub import TOKEN, Hub
 
 from evalkit import Corpus, Document, Entity, load_corpus
-from evalkit.formats import FORMATS
-from evalkit.formats.losses import Losses
-from evalkit.quoting import Quotes, discreet
+from evalkit.formats.conversion import Losses
+from evalkit.formats.registry import FORMATS
+from evalkit.hub.text_leaks import Quotes, discreet
 
 
 def evalkit(*arguments, **environment):

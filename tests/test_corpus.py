@@ -27,10 +27,10 @@ from evalkit import (
     score_tags,
 )
 from evalkit.corpus import bundled
-from evalkit.curves import curves
+from evalkit.data.schema import faults
 from evalkit.errors import UnknownName
-from evalkit.schema import faults
-from evalkit.verify import verified
+from evalkit.evaluation.pr_curves import curves
+from evalkit.evaluation.verify import verified
 
 
 def test_documents_are_found_by_place_and_by_id():

@@ -17,12 +17,12 @@ from evalkit import (
     Span,
     load_corpus,
 )
-from evalkit.assembling import assembled
-from evalkit.card import card, described, read_part, where_part_is
-from evalkit.croissant import File, croissant
-from evalkit.document import Zone
-from evalkit.formats.table import CONFIGS, rows
-from evalkit.formats.withheld import digest
+from evalkit.data.document import Zone
+from evalkit.formats.hf_tables import CONFIGS, rows
+from evalkit.formats.hf_withheld import digest
+from evalkit.hub.card_builder import card, described, read_part, where_part_is
+from evalkit.hub.croissant import File, build_croissant
+from evalkit.hub.dataset_files import assembled
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:ConjunctiveGraph is deprecated:DeprecationWarning"
@@ -194,7 +194,7 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
 def test_metadata_are_those_of_the_card():
     corpus = load_corpus()
 
-    told = croissant(
+    told = build_croissant(
         described(corpus=corpus),
         [File("LICENSE", 4, "0" * 64)],
         url="https://huggingface.co/datasets/me/news",
@@ -234,7 +234,7 @@ def test_a_card_without_a_section_that_is_needed_is_refused():
             " takes from there"
         ),
     ):
-        croissant(
+        build_croissant(
             told,
             [],
             url="https://example.org/me/news",

@@ -18,8 +18,8 @@ from evalkit import (
     Unplaced,
     score,
 )
-from evalkit.curves import curves
-from evalkit.thresholds import above, left_out, thresholds, told
+from evalkit.evaluation.pr_curves import curves
+from evalkit.evaluation.thresholds import above, left_out, parse_thresholds, told
 
 TEXT = "x" * 100
 
@@ -269,7 +269,7 @@ def test_curves_have_formats_and_pictures(tmp_path):
     ],
 )
 def test_thresholds_are_read(text, expected):
-    assert thresholds(text) == expected
+    assert parse_thresholds(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_thresholds_are_read(text, expected):
 )
 def test_what_is_no_threshold_is_refused(text):
     with pytest.raises(InputError, match="a number would do, or LABEL=NUMBER,LABEL=NUMBER"):
-        thresholds(text)
+        parse_thresholds(text)
 
 
 def test_what_scores_lower_is_left_out_and_counted():

@@ -24,7 +24,7 @@ from evalkit import (
     score,
 )
 from evalkit.corpus import bundled
-from evalkit.schema import ZoneRule
+from evalkit.data.schema import ZoneRule
 
 GOLD = corpus("[Ada|PER] met [Bo|PER]", "[Acme|ORG] fell")
 

@@ -29,8 +29,8 @@ from evalkit import (
     predict,
 )
 from evalkit.errors import ModelError
-from evalkit.models import program as running
-from evalkit.models.lenient import LEFT_OUT
+from evalkit.models import exec_process as running
+from evalkit.models.exec_answers import LEFT_OUT
 
 PEOPLE = corpus("[Ada|PER] met", "[Bo|PER] left", "[Cy|PER] slept", name="people")
 HEAD = """
@@ -565,7 +565,7 @@ def test_nothing_is_expanded_by_a_shell(model, tmp_path):
 
 def answered(text, **answer):
     """What is kept of one answer, without a program around it."""
-    from evalkit.models.lenient import kept
+    from evalkit.models.exec_answers import kept
 
     return kept(Document("d", text), answer)
 

@@ -27,9 +27,9 @@ from evalkit import (
     Zone,
     load_corpus,
 )
-from evalkit.document import ranges
+from evalkit.data.document import ranges
 from evalkit.formats import brat
-from evalkit.formats.losses import Losses
+from evalkit.formats.conversion import Losses
 
 FEW = settings(max_examples=examples(60), deadline=None)
 ALL = ("entities", "events", "attributions")

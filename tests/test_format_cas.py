@@ -733,7 +733,7 @@ def test_without_the_package_the_extra_is_named(tmp_path):
     corpus("x").save(tmp_path / "a.xmi")
     code = (
         "import sys; sys.modules['cassis'] = None; from pathlib import Path; from"
-        " evalkit.formats.xmi import cassis; cassis()"
+        " evalkit.formats.cas_file import cassis; cassis()"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -26,11 +26,11 @@ from evalkit import (
     load_corpus,
     score,
 )
+from evalkit.data.tags import REPAIRS, TAGGINGS, Tags
 from evalkit.errors import UnknownName
-from evalkit.formats.losses import Losses
-from evalkit.formats.rows import TEXT
-from evalkit.formats.tagged import LETTERS
-from evalkit.tags import REPAIRS, TAGGINGS, Tags
+from evalkit.formats.conll_lines import TEXT
+from evalkit.formats.conll_reader import LETTERS
+from evalkit.formats.conversion import Losses
 
 FEW = settings(max_examples=examples(80), deadline=None)
 NOT_EVERY = "; no tagging fits all tags of the file"

@@ -23,10 +23,10 @@ from evalkit import (
     Unplaced,
     load_corpus,
 )
-from evalkit.formats.hub import CONFIGS, columns, documents_of, features, rows, to_datasets, write
-from evalkit.formats.losses import Losses
-from evalkit.formats.table import card_data, dates
-from evalkit.formats.withheld import digest
+from evalkit.formats.conversion import Losses
+from evalkit.formats.hf import CONFIGS, columns, documents_of, features, rows, to_datasets, write
+from evalkit.formats.hf_tables import card_data, dates
+from evalkit.formats.hf_withheld import digest
 
 UNMARKED = Document("d4", "Nobody looked.")
 CORPUS = Corpus([EVERYTHING, EMPTY, FAILED, UNMARKED], schema=Schema(labels={"PER": "people"}))

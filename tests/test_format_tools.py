@@ -23,7 +23,7 @@ from evalkit import (
     load_corpus,
 )
 from evalkit.errors import UnknownName
-from evalkit.formats.losses import Losses
+from evalkit.formats.conversion import Losses
 
 FEW = settings(max_examples=examples(80), deadline=None)
 TOOLS = ["prodigy", "doccano", "labelstudio"]

@@ -11,7 +11,7 @@ import pytest
 
 from evalkit import load_corpus, score
 from evalkit.corpus import bundled
-from evalkit.schema import VALUE_LABELS, faults
+from evalkit.data.schema import VALUE_LABELS, faults
 
 SCRIPT = Path(__file__).parent.parent / "scripts/gold"
 TEXT = "Rovers hired Ann Lee in Cork. Lee said that Rovers paid her."

@@ -16,8 +16,8 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.columns import mix, mixed
-from evalkit.metrics import every_metric
+from evalkit.scoring.columns import mix, mixed
+from evalkit.scoring.metrics import every_metric
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1

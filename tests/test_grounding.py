@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.grounding import MOST_CANDIDATES, Found, Quote, grounded, ledger
+from evalkit.models.grounding import MOST_CANDIDATES, Found, Quote, grounded, ledger
 
 STEPS = ["exact", "normalised", "case-folded"]
 HIDDEN = "\u200b\u00ad\ufe0f"

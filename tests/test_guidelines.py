@@ -8,8 +8,8 @@ import pytest
 
 from evalkit import Document, Entity, Event, Span, load_corpus
 from evalkit.corpus import bundled
-from evalkit.document import Argument
-from evalkit.schema import VALUE_LABELS, Schema, faults
+from evalkit.data.document import Argument
+from evalkit.data.schema import VALUE_LABELS, Schema, faults
 
 GUIDELINES = (bundled() / "annotations/GUIDELINES.md").read_text(encoding="utf-8")
 SCHEMA = load_corpus().schema

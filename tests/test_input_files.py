@@ -10,7 +10,7 @@ import pytest
 from helpers.cli import run_evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, load_corpus
-from evalkit.schema import Schema
+from evalkit.data.schema import Schema
 
 DOCUMENT = Document("d1", "Ada met Bob.", [Entity("PER", 0, 3)])
 # A corpus in each format that is a folder: the location, and the files in it that are read

@@ -28,7 +28,7 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.document import remove_references
+from evalkit.data.document import remove_references
 
 RATIOS = ("precision", "recall", "f1")
 SENTENCE = "Ada met Bo in Rome. "

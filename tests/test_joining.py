@@ -22,8 +22,8 @@ from evalkit import (
     Zone,
     score,
 )
-from evalkit.formats.blocks import Reader
 from evalkit.formats.jsonl import record
+from evalkit.formats.jsonl_stream import Reader
 
 TEXT = "x" * 200
 

@@ -25,10 +25,10 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.cli import app
-from evalkit.curves import curves
-from evalkit.label_advice import suggest_label_map
-from evalkit.verify import verified
+from evalkit.cli.entry_point import app
+from evalkit.evaluation.pr_curves import curves
+from evalkit.evaluation.verify import verified
+from evalkit.results.label_advice import suggest_label_map
 
 PREDICTED = {"person": "PER", "org": "ORG", "Other": None}
 

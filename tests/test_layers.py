@@ -6,7 +6,7 @@ Every layer under every scheme is compared with the oracle in test_definitions.p
 import pytest
 
 from evalkit import Corpus, Document, Entity, Schema, Zone, score
-from evalkit.schema import ZoneRule
+from evalkit.data.schema import ZoneRule
 
 TEXT = "Ada’s (big) plan, U.S. x-y. “Bo” ran to Rome’s gate"
 SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})

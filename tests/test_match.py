@@ -10,8 +10,8 @@ import pytest
 from marked import corpus
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, score
-from evalkit.columns import pack
-from evalkit.metrics import Metric
+from evalkit.scoring.columns import pack
+from evalkit.scoring.metrics import Metric
 
 SCHEMES = ("strict", "exact")
 TEXT = "x" * 40

@@ -14,7 +14,7 @@ from marked import corpus
 
 from evalkit import Corpus, Document, Entity, InputError, Scores, score, score_tags
 from evalkit.errors import MissingPackage, UnknownName
-from evalkit.modelcard import HubDataset, eval_results, model_index, undefined, update_card
+from evalkit.hub.model_card import HubDataset, eval_results, model_index, undefined, update_card
 
 GOLD = corpus(
     *["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny"

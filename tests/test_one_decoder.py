@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import Corpus, Document, Entity, InputError, Schema, load_corpus, score
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.data.schema import load_schema
 from evalkit.formats.jsonl import record
-from evalkit.json_keys import check_duplicate_keys
-from evalkit.schema import load_schema
 
 D1 = (
     b'{"id":"d1","text":"Ada met'

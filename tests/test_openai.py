@@ -53,9 +53,9 @@ from evalkit import (
 )
 from evalkit.errors import MissingPackage, ModelError, PartialRun
 from evalkit.formats.jsonl import write
-from evalkit.models import RUN_NOTES
-from evalkit.models.secret import Secrets
-from evalkit.models.verdicts import usage, wait
+from evalkit.models.llm_errors import usage, wait
+from evalkit.models.registry import RUN_NOTES
+from evalkit.redaction import Secrets
 
 CANARY = "sk-CANARY-0a1b2c3d4e5f6071"
 TEXT = "Ada met Acme. Acme paid Ada. DOC-d"

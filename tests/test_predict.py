@@ -10,10 +10,10 @@ import pytest
 from marked import corpus
 
 from evalkit import Corpus, Document, InputError, load_corpus, predict
-from evalkit.discreet import hidden
 from evalkit.errors import EvalkitError, ModelError, PartialRun
-from evalkit.models import Model
-from evalkit.predict import Way, predicted
+from evalkit.inference.runner import Way, predicted
+from evalkit.models.registry import Model
+from evalkit.redaction import hidden
 
 MANY = Corpus([Document(f"d{n}", f"Ada wrote {n}", entities=()) for n in range(40)])
 

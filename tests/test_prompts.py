@@ -5,9 +5,9 @@ import json
 import pytest
 
 from evalkit import InputError, Schema, load_corpus
+from evalkit.data.schema import AttributionTypes, EventType
 from evalkit.errors import UnknownName
-from evalkit.models.prompts import Task, answer_schema, prompt_of, task_of, template_at
-from evalkit.schema import AttributionTypes, EventType
+from evalkit.models.llm_prompt import Task, answer_schema, prompt_of, task_of, template_at
 
 SCHEMA = Schema(
     labels={"PER": "Named people.", "ORG": ""},

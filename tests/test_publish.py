@@ -29,13 +29,13 @@ from evalkit import (
     Span,
     load_corpus,
 )
-from evalkit.assembling import assembled, licence_of
-from evalkit.card import card, described, read_part, where_part_is
 from evalkit.corpus import bundled
-from evalkit.formats.table import CONFIGS, rows
-from evalkit.formats.withheld import digest, texts_in, wrong
-from evalkit.publish import HubError, publish, tag_of
-from evalkit.quoting import runs
+from evalkit.formats.hf_tables import CONFIGS, rows
+from evalkit.formats.hf_withheld import digest, texts_in, wrong
+from evalkit.hub.card_builder import card, described, read_part, where_part_is
+from evalkit.hub.dataset_files import assembled, licence_of
+from evalkit.hub.publishing import HubError, publish, tag_of
+from evalkit.hub.text_leaks import runs
 
 TEXTS = bundled() / "corpus"
 
@@ -49,10 +49,10 @@ warnings.simplefilter("ignore")
 import datasets
 from huggingface_hub import DatasetCard, HfApi
 from evalkit import Corpus, Document, Entity, Schema, load_corpus
-from evalkit.assembling import assembled, licence_of
-from evalkit.card import card, described, read_part, where_part_is
+from evalkit.hub.dataset_files import assembled, licence_of
+from evalkit.hub.card_builder import card, described, read_part, where_part_is
 from evalkit.corpus import bundled
-from evalkit.publish import publish
+from evalkit.hub.publishing import publish
 
 datasets.disable_progress_bars()
 corpus, licence, told = load_corpus(), licence_of(bundled()), {}

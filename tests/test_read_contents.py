@@ -9,7 +9,7 @@ from helpers.cli import run_evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, Scores, load_corpus, score
 from evalkit.formats.recognition import recognize
-from evalkit.span_edges import SpanEdges
+from evalkit.scoring.span_edges import SpanEdges
 
 PRODIGY = {"text": "Ada ran.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}
 DOCCANO = {"id": 1, "text": "Ada ran.", "label": [[0, 3, "PER"]]}

@@ -25,10 +25,10 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit.document import LAYERS
-from evalkit.duplicates import drop_duplicates, find_duplicates
-from evalkit.formats import FORMATS, location_of
+from evalkit.data.document import LAYERS
+from evalkit.data.duplicates import drop_duplicates, find_duplicates
 from evalkit.formats.reading_options import WITHOUT_EFFECT, changed_options, own_options
+from evalkit.formats.registry import FORMATS, location_of
 
 TEXT = "Ada met Bob."
 ADA, BOB = Entity("PER", 0, 3, id="T1"), Entity("PER", 8, 11, id="T2")

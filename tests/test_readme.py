@@ -8,8 +8,8 @@ from pathlib import Path
 from helpers.cli import run_evalkit
 
 from evalkit import load_corpus
-from evalkit.formats import FORMATS
-from evalkit.models.lexicon import EVENTS
+from evalkit.formats.registry import FORMATS
+from evalkit.models.rules_lexicon import EVENTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

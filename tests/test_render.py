@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import Corpus, Document, Entity, compare, score, score_spans
-from evalkit.card.tables import CardTable, code_span, escaped
-from evalkit.curves import curves
 from evalkit.errors import UnknownName, escape_controls, escape_controls_in_json
-from evalkit.render import RENDERERS, Report, Table, csv_cell, dump_yaml
+from evalkit.evaluation.pr_curves import curves
+from evalkit.hub.card_tables import CardTable, code_span, escaped
+from evalkit.results.tables import RENDERERS, Report, Table, csv_cell, dump_yaml
 
 HOSTILE = [
     "=1+1",

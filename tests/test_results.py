@@ -30,7 +30,7 @@ from evalkit import (
     score,
     score_tags,
 )
-from evalkit.verify import verified
+from evalkit.evaluation.verify import verified
 
 
 def thirds(gold, said):

@@ -18,7 +18,7 @@ from marked import corpus, marked
 
 from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict, score
 from evalkit.errors import ModelError, PartialRun
-from evalkit.models import RUN_NOTES, Model
+from evalkit.models.registry import RUN_NOTES, Model
 
 THREE = corpus("[Ada|PER] wrote", "[Bo|PER] read", "[Cy|PER] slept")
 ROOT = Path(__file__).resolve().parents[1]

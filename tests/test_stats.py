@@ -12,7 +12,7 @@ import pytest
 import scipy
 from scipy.stats import permutation_test
 
-from evalkit import stats
+from evalkit.stats import resampling as stats
 
 SEED = 12345
 

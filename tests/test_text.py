@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.text import sentences, tokens, unit_at
+from evalkit.data.text import sentences, tokens, unit_at
 
 SENTENCES = [
     ("One. Two.", ["One.", "Two."]),

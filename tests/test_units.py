@@ -25,7 +25,7 @@ from evalkit import (
     load_corpus,
 )
 from evalkit.errors import DocumentError, UnknownName
-from evalkit.formats.units import CHOICES, Reading, causes
+from evalkit.formats.offsets import CHOICES, Reading, causes
 
 FEW = settings(max_examples=examples(80), deadline=None)
 WORDS = [*PIECES, "𝒜da", "각", "가각", "কো", "q\u0323\u0307", "ợ", "\u0344", "\u0f73"]

@@ -28,14 +28,14 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.bare import SpanLabels, _block
-from evalkit.chunk import Chunk, Codes, Stub, entities_of
-from evalkit.columns import Coding, Columns, Rows, pack
-from evalkit.counting import PREDICTED, Builder, Totals, of_columns
-from evalkit.layers import LAYERS, Items, Piece
-from evalkit.match import Matching, _on_one_line
-from evalkit.schema import ZoneRule
-from evalkit.zones import plain_layout
+from evalkit.data.batch import Chunk, Codes, Stub, entities_of
+from evalkit.data.schema import ZoneRule
+from evalkit.evaluation.span_scores import SpanLabels, _block
+from evalkit.scoring.columns import Coding, Columns, Rows, pack
+from evalkit.scoring.counting import PREDICTED, Builder, Totals, of_columns
+from evalkit.scoring.layers import LAYERS, Items, Piece
+from evalkit.scoring.matching import Matching, _on_one_line
+from evalkit.scoring.zones import plain_layout
 
 TEXT = "x" * 60
 SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})
@@ -293,7 +293,7 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
         entities(("A", 9, 11), ("A", 9, 15), ("A", 12, 13)),
     )
 
-    monkeypatch.setattr("evalkit.match.MOST_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.matching.MOST_OVERLAPS", 2)
 
     with pytest.raises(
         InputError,
@@ -306,7 +306,7 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
 
 
 def test_as_many_overlaps_as_are_allowed_are_matched(monkeypatch):
-    monkeypatch.setattr("evalkit.match.MOST_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.matching.MOST_OVERLAPS", 2)
 
     micro = score(
         entities(broken("A", (10, 12), (14, 16))),

@@ -5,8 +5,8 @@ it is tested everywhere.
 import numpy as np
 import pytest
 
-from evalkit.models.windows import kept, windows
-from evalkit.models.words import decided, spans, tag, words
+from evalkit.models.text_windows import kept, windows
+from evalkit.models.word_tags import decided, spans, tag, words
 
 
 def places(text, *pieces):

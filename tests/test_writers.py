@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 import evalkit
 from evalkit import Corpus, Document, InputError, Schema, Scores, evaluate, load_corpus, predict
 from evalkit import files as evalkit_files
-from evalkit.beginning import begun
-from evalkit.card.part import read_part
-from evalkit.cli import app
+from evalkit.cli.entry_point import app
 from evalkit.errors import LoadError, ModelError, WriteError
 from evalkit.files import COMMIT, replace_file, write_atomically, write_folder
-from evalkit.formats import FORMATS
 from evalkit.formats.filenames import safe_names
-from evalkit.frontmatter import parse_yaml
-from evalkit.modelcard import update_card
-from evalkit.models import Model
+from evalkit.formats.front_matter import parse_yaml
+from evalkit.formats.registry import FORMATS
+from evalkit.hub.card_source import read_part
+from evalkit.hub.model_card import update_card
+from evalkit.hub.new_corpus import begun
+from evalkit.models.registry import Model
 
 PACKAGE = Path(evalkit.__file__).parent
 READ = {

@@ -32,11 +32,11 @@ from evalkit import (
     score,
 )
 from evalkit import files as evalkit_files
-from evalkit.curves import curves
-from evalkit.formats import FORMATS, format_of
-from evalkit.formats.losses import Losses
-from evalkit.modelcard import update_card
-from evalkit.schema import save_schema
+from evalkit.data.schema import save_schema
+from evalkit.evaluation.pr_curves import curves
+from evalkit.formats.conversion import Losses
+from evalkit.formats.registry import FORMATS, format_of
+from evalkit.hub.model_card import update_card
 
 FILES = {
     "jsonl": "c.jsonl",

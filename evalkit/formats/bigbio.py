@@ -25,6 +25,11 @@ No key is added that the schema does not know. A layer that was not annotated ha
 arguments need entities. Losses: arguments without a ref where an entity with an id stands, which
 come back with that ref; refs to what stands elsewhere; zones that overlap or that would not come
 back; realis, scores, attributes, attributions, meta; documents that failed.
+
+Where do passages stand?
+
+Parts of a text with their offsets in, the text out. What lies between two of them is filled with
+spaces.
 """
 
 from __future__ import annotations
@@ -35,18 +40,81 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
+from evalkit.data.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
+from evalkit.data.input_files import open_input
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed, units
-from evalkit.formats.distinct import distinct
-from evalkit.formats.linked import ARGUMENT, Links, is_helper, own, unannotated
-from evalkit.formats.losses import Losses
-from evalkit.formats.passages import Offsets, Passage, laid_out, roughly
-from evalkit.formats.records import answered, count_rest, record, records
-from evalkit.input_files import open_input
-from evalkit.json_keys import check_duplicate_keys
-from evalkit.text import Range
+from evalkit.formats import offsets as units
+from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.entity_refs import ARGUMENT, Links, is_helper, own, unannotated
+from evalkit.formats.json_records import answered, count_rest, record, records
+from evalkit.formats.registry import Parsed
+
+MOST_FILLED = 1_000  # characters between passages
+Offsets = list[tuple[int, int]]
+
+
+class Passage(msgspec.Struct):
+    """A part of the text."""
+
+    type: str
+    text: list[str]
+    offsets: Offsets
+    id: Any = None
+
+
+def laid_out(passages: list[Passage], counted: units.Reading) -> tuple[str, list[Range]]:
+    """The text, and the place of each passage in it.
+
+    Raises InputError where passages overlap, or a text is not as long as its offsets say.
+    """
+    pieces: list[str] = []
+    places: list[Range] = []
+    at, past = int(counted.first), 0  # in the file's units, and in characters
+    for n, passage in enumerate(passages):
+        if len(passage.text) != len(passage.offsets):
+            raise InputError(
+                f"passages[{n}]: {len(passage.text)} texts at {len(passage.offsets)} offsets; each"
+                " has one"
+            )
+        begins = [past]
+        for text, (start, last) in zip(passage.text, passage.offsets):
+            end = last + (counted.ends == "inclusive")
+            _check(n, text, start, end, at, counted)
+            begins.append(past + start - at)
+            pieces += [" " * (start - at), text]
+            past, at = begins[-1] + len(text), end
+        places.append((begins[:2][-1], past))
+    return "".join(pieces), places
+
+
+def _check(n: int, text: str, start: int, end: int, at: int, counted: units.Reading) -> None:
+    if not at <= start <= at + MOST_FILLED:
+        raise InputError(
+            f"passages[{n}]: begins at {start}, and the one before it ends at {at}; passages stand"
+            f" in order, at most {MOST_FILLED:,} characters apart"
+        )
+    widths = units.widths_of(text, counted)
+    size = len(text) if widths is None else int(widths.sum())
+    if end - start != size:
+        raise InputError(
+            f"passages[{n}]: a text of {size} {units.UNITS[counted.offsets]} at {start} to {end}:"
+            " it is as long as its offsets say"
+        )
+
+
+def roughly(passages: list[Passage]) -> str:
+    """The texts of passages as far apart as their offsets say, in the unit of the offsets."""
+    pieces: list[str] = []
+    at = 0
+    for passage in passages:
+        for text, (start, end) in zip(passage.text, passage.offsets):
+            pieces.append(" " * min(max(start - at if pieces else 0, 0), MOST_FILLED) + text)
+            at = end
+    return "".join(pieces)
+
 
 HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
 WHOLE, BETWEEN = "document", "text"  # types of passages that are no zones

@@ -50,19 +50,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from evalkit.document import LAYERS, Document
+from evalkit.data.document import LAYERS, Document
+from evalkit.data.input_files import list_inputs, read_input
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownName, shown
 from evalkit.files import write_files, write_folder
-from evalkit.formats import Parsed
-from evalkit.formats.assembled import Assembled, Terms
+from evalkit.formats.brat_lines import Annotations, decoded, lines_of
+from evalkit.formats.brat_reader import Assembled, Terms
+from evalkit.formats.brat_writer import Numbered
+from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
-from evalkit.formats.losses import Losses
-from evalkit.formats.numbered import Numbered
-from evalkit.formats.standoff import Annotations, decoded, lines_of
-from evalkit.formats.units import Case, Reading
-from evalkit.input_files import list_inputs, read_input
-from evalkit.json_keys import check_duplicate_keys
-from evalkit.schema import Schema, encode_schema
+from evalkit.formats.offsets import Case, Reading
+from evalkit.formats.registry import Parsed
 
 ROLES = {"numbered": True, "exact": False}
 NAMES = "evalkit-ids.json"

@@ -44,15 +44,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from evalkit.document import Argument, Document, Entity, Event, Span
+from evalkit.data.document import Argument, Document, Entity, Event, Span
+from evalkit.data.input_files import list_inputs
+from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, spell_option
 from evalkit.files import write_files, write_folder
-from evalkit.formats import Parsed
-from evalkit.formats.distinct import distinct
-from evalkit.formats.dkpro import failed, serialized
-from evalkit.formats.filenames import safe_names
-from evalkit.formats.losses import Losses
-from evalkit.formats.xmi import (
+from evalkit.formats.cas_file import (
     ARRAY,
     NAMED,
     PREDICATE,
@@ -66,8 +63,10 @@ from evalkit.formats.xmi import (
     system_of,
     written,
 )
-from evalkit.input_files import list_inputs
-from evalkit.schema import Schema, encode_schema
+from evalkit.formats.cas_writer import failed, serialized
+from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.filenames import safe_names
+from evalkit.formats.registry import Parsed
 
 INITIAL = "_InitialView"
 BUILT_IN = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own

@@ -12,7 +12,7 @@ begin a document:
     #begin document (d1)         `#begin document (d1); part 000` is "d1; part 000"
     # newdoc id = d1, # id = d1  where comments=true
 
-A document without an id is "doc-N", the Nth of the file. Tags are read as in evalkit/tags.py, from
+A document without an id is "doc-N", the Nth of the file. Tags are read as in data/tags.py, from
 the first dash on a label.
 
 Text. The format holds none. It is rebuilt: tokens of a sentence joined by a space, sentences by a
@@ -30,7 +30,7 @@ Writing, options: tagging=IOB2; separator=tab (space); text=plain (inline: with 
 doc_text`, which readers other than this one do not skip); tokens=words (spaces); cut=true (false);
 beside=CORPUS.
 
-    words   tokens and sentences of evalkit/text.py; punctuation at the edges of words is a token of
+    words   tokens and sentences of data/text.py; punctuation at the edges of words is a token of
             its own
     spaces  tokens are what stands between white space, sentences are lines: texts that were rebuilt
             come back as they were
@@ -56,15 +56,15 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from evalkit.document import LAYERS, Document
+from evalkit.data.document import LAYERS, Document
+from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import write_atomically
-from evalkit.formats import Parsed, documents_of
-from evalkit.formats.losses import Losses
-from evalkit.formats.rows import DOCSTART, RANGE, TEXT, Columns, Draft, Rows
-from evalkit.formats.tagged import LETTERS, Reader
-from evalkit.formats.tokens import Layout, Placed, flat
-from evalkit.text import Range
+from evalkit.formats.conll_lines import DOCSTART, RANGE, TEXT, Columns, Draft, Rows
+from evalkit.formats.conll_reader import LETTERS, Reader
+from evalkit.formats.conversion import Losses
+from evalkit.formats.registry import Parsed, documents_of
+from evalkit.formats.token_spans import Layout, Placed, flat
 
 SEPARATORS = {"tab": "\t", "space": " "}
 TEXTS = ("plain", "inline")

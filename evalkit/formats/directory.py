@@ -26,10 +26,12 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
+from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
+from evalkit.data.input_files import check_inside, is_there, read_input
+from evalkit.data.schema import Schema, encode_schema, load_schema
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
 from evalkit.files import write_folder
-from evalkit.formats import Parsed
+from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.jsonl import (
     AttributionLine,
@@ -40,9 +42,7 @@ from evalkit.formats.jsonl import (
     public,
     record,
 )
-from evalkit.formats.losses import Losses
-from evalkit.input_files import check_inside, is_there, read_input
-from evalkit.schema import Schema, encode_schema, load_schema
+from evalkit.formats.registry import Parsed
 
 DECISIONS = "decisions.jsonl"
 

@@ -51,14 +51,14 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Document, Entity, Event, Span
+from evalkit.data.document import Document, Entity, Event, Span
+from evalkit.data.text import Range
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import write_atomically
-from evalkit.formats import Parsed, documents_of, jsonl
-from evalkit.formats.bins import Found, docs, vocabulary
-from evalkit.formats.losses import Losses
-from evalkit.formats.pieces import edges, laid, tokenizer
-from evalkit.text import Range
+from evalkit.formats import jsonl
+from evalkit.formats.conversion import Losses
+from evalkit.formats.docbin_file import Found, docs, edges, laid, tokenizer, vocabulary
+from evalkit.formats.registry import Parsed, documents_of
 
 ALIGN = ("cut", "strict", "expand", "contract")
 RECORD = "evalkit"  # the key of what evalkit alone reads

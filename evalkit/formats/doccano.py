@@ -25,15 +25,16 @@ from typing import Any
 import jsonlines
 import msgspec
 
-from evalkit.document import Document, Entity
+from evalkit.data.document import Document, Entity
 from evalkit.errors import LoadError, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed, exported, jsonl
-from evalkit.formats.distinct import distinct
-from evalkit.formats.exported import Draft, Drafts, Stretch, name_of
-from evalkit.formats.losses import Losses
-from evalkit.formats.records import record
-from evalkit.formats.units import Reading
+from evalkit.formats import jsonl
+from evalkit.formats import tool_exports as exported
+from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.json_records import record
+from evalkit.formats.offsets import Reading
+from evalkit.formats.registry import Parsed
+from evalkit.formats.tool_exports import Draft, Drafts, Stretch, name_of
 
 HELD = {"entities", "entities.id", "meta"}
 

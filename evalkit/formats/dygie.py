@@ -36,15 +36,14 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Argument, Document, Entity, Event, Span
+from evalkit.data.document import Argument, Document, Entity, Event, Span
+from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed
-from evalkit.formats.distinct import SAME, distinct
-from evalkit.formats.indices import Indexed, rebuilt
-from evalkit.formats.losses import Losses
-from evalkit.formats.records import answered, count_rest, records, switch
-from evalkit.text import Range
+from evalkit.formats.conversion import SAME, Losses, distinct
+from evalkit.formats.json_records import answered, count_rest, records, switch
+from evalkit.formats.registry import Parsed
+from evalkit.formats.token_spans import Indexed, rebuilt
 
 HELD = {"entities", "events"}
 ROUNDS = 20  # more than documents need whose marks do not hang on each other in a chain

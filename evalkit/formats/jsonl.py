@@ -21,14 +21,14 @@ from typing import Any, TypeVar
 import jsonlines
 import msgspec
 
-from evalkit.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
+from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
+from evalkit.data.input_files import open_input
+from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import DocumentError, LoadError, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed
-from evalkit.formats.losses import Losses
-from evalkit.formats.units import Case, Offsets, Reading
-from evalkit.input_files import open_input
-from evalkit.json_keys import check_duplicate_keys
+from evalkit.formats.conversion import Losses
+from evalkit.formats.offsets import Case, Offsets, Reading
+from evalkit.formats.registry import Parsed
 
 T = TypeVar("T")
 

@@ -34,14 +34,14 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Document, Entity
+from evalkit.data.document import Document, Entity
 from evalkit.errors import UnknownName, shown
 from evalkit.files import replace_file
-from evalkit.formats import Parsed, exported
-from evalkit.formats.distinct import distinct
-from evalkit.formats.losses import Losses
-from evalkit.formats.tasks import ID, Wanted, drafts
-from evalkit.formats.units import Case, Reading
+from evalkit.formats import tool_exports as exported
+from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.labelstudio_tasks import ID, Wanted, drafts
+from evalkit.formats.offsets import Case, Reading
+from evalkit.formats.registry import Parsed
 
 ANSWERS = ("annotations", "predictions")
 HELD = {"entities", "entities.id", "entities.score", "meta"}

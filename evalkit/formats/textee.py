@@ -31,16 +31,15 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Argument, Document, Entity, Event, Span
+from evalkit.data.document import Argument, Document, Entity, Event, Span
+from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
 from evalkit.files import replace_file
-from evalkit.formats import Parsed
-from evalkit.formats.distinct import distinct
-from evalkit.formats.indices import Indexed, aligned, rebuilt
-from evalkit.formats.linked import ARGUMENT, Links, is_helper, own
-from evalkit.formats.losses import Losses
-from evalkit.formats.records import answered, count_rest, records
-from evalkit.text import Range
+from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.entity_refs import ARGUMENT, Links, is_helper, own
+from evalkit.formats.json_records import answered, count_rest, records
+from evalkit.formats.registry import Parsed
+from evalkit.formats.token_spans import Indexed, aligned, rebuilt
 
 HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
 WINDOWS, TEXTS = ("joined", "apart"), ("given", "tokens")

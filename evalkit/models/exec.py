@@ -31,12 +31,12 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.discreet import hidden, secret_arguments, without
-from evalkit.document import Document
+from evalkit.data.document import Document
 from evalkit.errors import InputError, ModelError, print_notice, shown, spell_option
-from evalkit.models import Model
-from evalkit.models.lenient import LEFT_OUT, decoded, kept
-from evalkit.models.program import LINGER, Program, Stuck
+from evalkit.models.exec_answers import LEFT_OUT, decoded, kept
+from evalkit.models.exec_process import LINGER, Program, Stuck
+from evalkit.models.registry import Model
+from evalkit.redaction import hidden, secret_arguments, without
 
 MOST_TOLD = 3  # lines of a kind that are told one by one
 _SHELL = frozenset("| || & && ; > >> < 2>".split())

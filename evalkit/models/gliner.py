@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evalkit.document import Document, Entity, Unplaced
+from evalkit.data.document import Document, Entity, Unplaced
+from evalkit.data.schema import Schema
 from evalkit.errors import InputError, MissingPackage, advise_extra, spell_option
-from evalkit.models import Model
-from evalkit.models.function import with_entities
-from evalkit.models.hub import check_name, one_line, origin, quiet
-from evalkit.models.malformed import MALFORMED
-from evalkit.models.windows import Range, windows
-from evalkit.schema import Schema
+from evalkit.models.malformed_answers import MALFORMED
+from evalkit.models.pretrained import check_name, one_line, origin, quiet
+from evalkit.models.python_function import with_entities
+from evalkit.models.registry import Model
+from evalkit.models.text_windows import Range, windows
 
 WINDOW = 384  # words, where a model does not say how many it reads
 UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30

@@ -32,13 +32,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evalkit.document import Document
+from evalkit.data.document import Document
 from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, spell_option
-from evalkit.models import Model
-from evalkit.models.function import with_entities
-from evalkit.models.hub import check_name, one_line, origin, quiet
-from evalkit.models.windows import kept, windows
-from evalkit.models.words import AGGREGATIONS, Floats, Tag, decided, spans, tag, words
+from evalkit.models.pretrained import check_name, one_line, origin, quiet
+from evalkit.models.python_function import with_entities
+from evalkit.models.registry import Model
+from evalkit.models.text_windows import kept, windows
+from evalkit.models.word_tags import AGGREGATIONS, Floats, Tag, decided, spans, tag, words
 
 UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30
 # Tokens, where neither the tokenizer nor the model names a length, as for relative positions

@@ -24,16 +24,10 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Document
+from evalkit.data.document import Document
+from evalkit.data.schema import Schema
 from evalkit.errors import InputError, ModelError, UnknownName, print_notice, spell_option
-from evalkit.models import RUN_NOTES, Model
-from evalkit.models.answers import placed
-from evalkit.models.asking import Broken, Endpoint
-from evalkit.models.place import place_of
-from evalkit.models.prompts import TEMPLATE, Prompt, answer_schema, prompt_of, task_of, template_at
-from evalkit.models.reading import Unreadable, read
-from evalkit.models.secret import Secrets
-from evalkit.models.verdicts import (
+from evalkit.models.llm_errors import (
     LONGEST_WAIT,
     Again,
     Failed,
@@ -45,7 +39,19 @@ from evalkit.models.verdicts import (
     one_line,
     usage,
 )
-from evalkit.schema import Schema
+from evalkit.models.llm_grounding import placed
+from evalkit.models.llm_http import Broken, Endpoint, place_of
+from evalkit.models.llm_json import Unreadable, read
+from evalkit.models.llm_prompt import (
+    TEMPLATE,
+    Prompt,
+    answer_schema,
+    prompt_of,
+    task_of,
+    template_at,
+)
+from evalkit.models.registry import RUN_NOTES, Model
+from evalkit.redaction import Secrets
 
 MOST_IN_A_ROW = 20
 SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = (

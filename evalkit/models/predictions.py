@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from evalkit.corpus import load_corpus
-from evalkit.document import Document
+from evalkit.data.document import Document
 from evalkit.errors import InputError, shown
-from evalkit.formats import location_of
-from evalkit.models import Model
-from evalkit.models.identity import digest_of_file, digest_of_folder
+from evalkit.formats.registry import location_of
+from evalkit.models.fingerprint import digest_of_file, digest_of_folder
+from evalkit.models.registry import Model
 
 
 def load(file: str) -> Model:

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evalkit.document import Argument, Attribution, Document, Entity, Event, Span
+from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Span
+from evalkit.data.text import sentences, tokens
 from evalkit.errors import InputError
-from evalkit.models import Model
-from evalkit.models import lexicon as words
-from evalkit.text import sentences, tokens
+from evalkit.models import rules_lexicon as words
+from evalkit.models.registry import Model
 from evalkit.version import evalkit_version
 
 Range = tuple[int, int]

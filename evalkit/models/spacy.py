@@ -16,11 +16,11 @@ from typing import Any
 
 import msgspec
 
-from evalkit.document import Document, Event, Span, Unplaced
+from evalkit.data.document import Document, Event, Span, Unplaced
 from evalkit.errors import InputError, MissingPackage, spell_option
-from evalkit.models import Model
-from evalkit.models.function import UNLABELLED, with_entities
-from evalkit.models.identity import digest_of_folder
+from evalkit.models.fingerprint import digest_of_folder
+from evalkit.models.python_function import UNLABELLED, with_entities
+from evalkit.models.registry import Model
 
 # Batches that each process gets before the next are sent: starting processes costs more than a
 # batch

@@ -1,0 +1,274 @@
+"""What can be asked on the command line?
+
+The options that several commands share, and what is said of them before anything runs.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evalkit.corpus import Corpus, located, schema_at
+from evalkit.data.label_maps import parse_label_map, parse_labels
+from evalkit.errors import InputError
+from evalkit.files import write_atomically
+
+
+class Format(str, enum.Enum):
+    """What a report is written as."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+    html = "html"
+
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "-m", "--model", help="KIND[:NAME], such as spacy:en_core_web_sm; see `evalkit models`."
+    ),
+]
+ModelArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-a", "--model-arg", metavar="KEY=VALUE", help="An argument for the model; repeatable."
+    ),
+]
+CorpusPath = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CORPUS]",
+        help="A corpus in any format (see evalkit formats). Default: the bundled one.",
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="LIST",
+        help=(
+            "Score these labels only: PER,LOC. Labels of entities; types of events where all"
+            " --metrics are of events."
+        ),
+    ),
+]
+LabelMapText = Annotated[
+    str | None,
+    typer.Option(
+        "--label-map",
+        metavar="MAP",
+        help=(
+            "Rename labels: person=PER,org=ORG,*= · FILE.json · name of a map in the schema. An"
+            " empty value drops a label, * stands for all others."
+        ),
+    ),
+]
+Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
+Missing = Annotated[
+    str,
+    typer.Option("--missing", help="Gold documents without prediction: error, or score as empty."),
+]
+Units = Annotated[
+    str,
+    typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences."),
+]
+Boot = Annotated[
+    int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
+Level = Annotated[float, typer.Option("--level", help="Of the intervals.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4."
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", help="Write the result (JSON) for report, compare and verify."),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")
+]
+ModelCardFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--model-card",
+        metavar="README.md",
+        help="Write the results into a model's own card, as model-index metadata.",
+    ),
+]
+EvalResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--eval-results",
+        metavar="FILE.yaml",
+        help="Write the results for a model repository's .eval_results folder.",
+    ),
+]
+HubName = Annotated[
+    str | None,
+    typer.Option(
+        "--hub-dataset",
+        metavar="OWNER/NAME",
+        help="The data set's name on the Hub, for --model-card and --eval-results.",
+    ),
+]
+RunDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--run-dir",
+        metavar="DIR",
+        help="Keep answers here as they come; the same command again goes on where it stopped.",
+    ),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option("--retry-failed", help="Ask again for the documents that failed in --run-dir."),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        "--concurrency", min=1, help="Documents asked for at once, of a model behind an endpoint."
+    ),
+]
+Processes = Annotated[int, typer.Option("--jobs", min=1, help="Processes that run the model.")]
+MaxFailures = Annotated[
+    int | None,
+    typer.Option(
+        "--max-failures", min=0, help="End the run once more documents than this have failed."
+    ),
+]
+Form = Annotated[
+    Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write here instead of to stdout.")
+]
+
+
+def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
+    """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
+    found: dict[str, Any] = {}
+    for argument in arguments or ():
+        key, equals, value = argument.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"-a {argument}: write KEY=VALUE")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def chosen(zones: str) -> str | list[str]:
+    """primary, all, or a list of names."""
+    return zones if zones in ("primary", "all") else zones.split(",")
+
+
+def read_label_options(
+    gold: Corpus | str | Path, labels: str | None, label_map: str | None
+) -> dict[str, Any]:
+    """`labels` and `label_map` of `score`, where they were given.
+
+    The name of a map in gold's schema as --labels is taken as --label-map.
+    """
+    options: dict[str, Any] = {}
+    if label_map is not None:
+        options["label_map"] = parse_label_map(label_map)
+    if labels is None:
+        return options
+    schema = gold.schema if isinstance(gold, Corpus) else schema_at(located(gold))
+    if schema is not None and labels in schema.label_maps:
+        if label_map is not None:
+            raise InputError(
+                f"--labels {labels} names a label map of the schema, and --label-map is given too;"
+                " give the map with --label-map, and labels to keep with --labels"
+            )
+        print(
+            f"evalkit: --labels {labels} names a label map: write --label-map {labels}",
+            file=sys.stderr,
+        )
+        return {"label_map": labels}
+    return {**options, "labels": parse_labels(labels)}
+
+
+def check_writable(
+    output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False
+) -> None:
+    """Refuse an output that cannot be written, or that is an input, before anything is run."""
+    if output is None:
+        return
+    for path in inputs:
+        if path is not None and (
+            output.absolute() == Path(path).absolute()
+            or (output.exists() and Path(path).exists() and output.samefile(path))
+        ):
+            raise InputError(
+                f"{option} {output}: is read or written by this very command; name another file"
+            )
+    if output.is_dir() and not folders:
+        raise InputError(f"{option} {output}: is a folder; name a file")
+    if not output.parent.is_dir():
+        raise InputError(f"{option} {output}: there is no folder {output.parent}")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise InputError(f"{option} {output}: cannot be written")
+
+
+def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:
+    """Refuse outputs, by option, that cannot be written, or that are an input or an output before
+    them, before anything is run.
+    """
+    others = list(inputs)
+    for option, path in outputs.items():
+        check_writable(path, *others, option=option)
+        others.append(None if path is None else str(path))
+
+
+def form_of(form: Format | None, output: Path | None) -> str:
+    """The name of the format that was asked for, or that the suffix of the output says."""
+    by_suffix = {
+        ".json": "json",
+        ".md": "markdown",
+        ".tex": "latex",
+        ".csv": "csv",
+        ".html": "html",
+        ".txt": "table",
+        "": "table",
+    }
+    if output and not form and output.suffix not in by_suffix:
+        raise InputError(
+            f"-o {output}: no format is known for {output.suffix!r}; name one with --format"
+        )
+    return form.value if form else by_suffix[output.suffix] if output else "table"
+
+
+def put(text: str, output: Path | None) -> None:
+    """Write a text to a file, or to stdout."""
+    if output:
+        write_atomically(output, text + "\n")
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def terminal_width(output: Path | None) -> int | None:
+    """How wide the terminal is that is written to, if one is."""
+    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None

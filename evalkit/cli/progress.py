@@ -1,0 +1,220 @@
+"""How does a run look from a terminal?
+
+Progress on stderr, Ctrl-C that finishes what is in flight, and what is said at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import Event, current_thread, main_thread
+from types import FrameType
+from typing import Any
+
+from evalkit.corpus import Corpus
+from evalkit.data.document import Document
+from evalkit.errors import Interrupted, print_notice
+from evalkit.inference.run_dir import Run
+from evalkit.inference.runner import Way, gathered, opened, predicted, ready
+from evalkit.results.summary import many
+
+FIRST = 1.0  # seconds before anything is said of how far it is
+EVERY = 5.0  # seconds between lines of progress, where there is no terminal to renew one on
+
+
+def asked(
+    name: str,
+    arguments: dict[str, Any],
+    gold: Corpus,
+    way: Way,
+    run_dir: Path | None = None,
+    *,
+    retry_failed: bool = False,
+    found: list[Document] | None = None,
+) -> Corpus:
+    """The model's predictions.
+
+    What came is also put into `found`, so that it is there where a run ends early (PartialRun,
+    ModelError).
+    """
+    found = [] if found is None else found
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        told_of_interrupts(run_dir),
+    ):  # what a model prints is not the result
+        model = ready(name, gold, concurrency=way.concurrency, **arguments)
+        with (
+            interruptible(way.stop),
+            opened(run_dir, model, gold, retry_failed=retry_failed) as run,
+        ):
+            for line in beginning(run, gold):
+                print_notice(line)
+            answers = predicted(model, gold, way, run)
+            found.extend(with_progress(answers, len(gold), already=len(run.done) if run else 0))
+        for line in ending(run):
+            print_notice(line)
+    return gathered(found, gold, model.name)
+
+
+def beginning(run: Run | None, gold: Corpus) -> Iterator[str]:
+    """What is said of a folder that holds something already."""
+    if run and run.torn:
+        yield (
+            f"{run.folder}: dropped a last line of {run.torn:,} bytes that was not written to"
+            " its end"
+        )
+    if run and run.changed:
+        yield (
+            f"{run.folder}: other versions than before: {', '.join(run.changed)}; its answers come"
+            " from both"
+        )
+    if run and run.moved:
+        before, now = run.moved
+        yield (
+            f"{run.folder}: the endpoint was {before} and is now {now}: answers of both count as"
+            " those of one model; name another folder if they are not"
+        )
+    if run and run.done:
+        failed = sum(document.failure is not None for document in run.done.values())
+        told = (
+            f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
+        )
+        yield (
+            f"{run.folder}: goes on after {len(run.done):,} of {many(len(gold), 'document')}{told}"
+        )
+
+
+def ending(run: Run | None) -> Iterator[str]:
+    """What a run took, where a folder keeps it."""
+    if run is None:
+        return
+    spent = run.spent()
+    parts = [many(spent["requests"], "request")] if spent.get("requests") else []
+    parts += [f"{count} retried ({why})" for why, count in sorted(spent.get("retries", {}).items())]
+    parts += [
+        f"{name.replace('_', ' ')}: {value:,.6g}" for name, value in spent.get("usage", {}).items()
+    ]
+    if parts:
+        yield f"{run.folder}: {', '.join(parts)}"
+
+
+@contextlib.contextmanager
+def told_of_interrupts(run_dir: Path | None) -> Iterator[None]:
+    """An interrupt ends the run with what can be done about it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = (
+            f"what was answered is in {run_dir}; run the same command again to go on"
+            if run_dir
+            else "nothing is kept; --run-dir keeps answers as they come"
+        )
+        raise Interrupted(f"interrupted: {kept}") from None
+
+
+@contextlib.contextmanager
+def interruptible(stop: Event) -> Iterator[None]:
+    """Meanwhile Ctrl-C (or SIGTERM) sets `stop`, and only the second one interrupts."""
+    if current_thread() is not main_thread():
+        yield
+        return
+
+    def stopped(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print(
+            (
+                "\nfinishing what is in flight; once more to stop at once"
+                if number == signal.SIGINT
+                else "finishing what is in flight"
+            ),
+            file=sys.stderr,
+        )
+
+    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def with_progress(
+    documents: Iterable[Document], total: int, *, already: int = 0
+) -> Iterator[Document]:
+    """The same documents; documents done, a second, time left and failures on stderr: a bar on a
+    terminal, else a line now and then.
+
+    already: how many of them were there before, and say nothing of the rate.
+    """
+    return (
+        _with_bar(documents, total, already)
+        if sys.stderr.isatty()
+        else _with_lines(documents, total, already)
+    )
+
+
+def _with_bar(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task, failures, started = (
+            bar.add_task("", total=total, rate="", failed=""),
+            0,
+            time.monotonic(),
+        )
+        for done, document in enumerate(documents, start=1):
+            failures += document.failure is not None
+            bar.update(
+                task,
+                completed=done,
+                rate=f"{_rate(done - already, started):.1f} a second",
+                failed=f"{failures} failed" if failures else "",
+            )
+            yield document
+
+
+def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
+    started = time.monotonic()
+    said, failures = started - EVERY + FIRST, 0
+    for done, document in enumerate(documents, start=1):
+        yield document
+        failures += document.failure is not None
+        now = time.monotonic()
+        if now - said > EVERY and done > already:
+            said, rate = now, _rate(done - already, started)
+            left = (total - done) / rate
+            print(
+                f"{done:,} of {total:,} documents, {rate:.1f} a second, {left:,.0f} s"
+                f" left{f', {failures} failed' if failures else ''}",
+                file=sys.stderr,
+            )
+
+
+def _rate(done: int, started: float) -> float:
+    return max(done, 0) / max(time.monotonic() - started, 1e-9)
+
+
+def partly(found: Iterable[Document], gold: Corpus) -> list[Document]:
+    """What came of a run that ended early, in the order of the corpus."""
+    by_id = {document.id: document for document in found}
+    return [by_id[id] for id in gold.ids if id in by_id]

@@ -1,0 +1,423 @@
+"""Which labels are compared, and under which names? Label maps and lists of labels.
+
+A label map renames labels: {"person": "PER", "Other": None}. None drops a label; the key "*" stands
+for all labels that the map does not name, so that {"PER": "PER", "*": None} drops every label but
+PER, and {"PER": "PER", "*": "MISC"} renames all others. A label that the map does not name, and no
+"*" either, stays as it is. A list of labels keeps these and drops all others. Given together, the
+map is applied first, and the list names labels of its outcome.
+
+A list and a flat map are about entities (and tokens, which have their labels). Where every metric
+that was asked for is of events, they are about event types: an event that is dropped takes its
+arguments and its realis along. Maps of several layers are keyed by layer: {"entities": {…},
+"triggers": {…}, "arguments": {…}, "realis": {…}}; those of arguments map roles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.data.schema import LabelMap, Schema
+from evalkit.errors import InputError, UnknownName, shorten, shown, spell_option
+
+OTHERS = "*"  # stands for all labels that a map does not name
+# The maps that a layer of metrics uses; the last renames its labels.
+MAPS_OF_LAYERS = {
+    "entities": ("entities",),
+    "tokens": ("entities",),
+    "triggers": ("triggers",),
+    "arguments": ("triggers", "arguments"),
+    "attached-arguments": ("triggers", "arguments"),
+    "realis": ("triggers", "realis"),
+}
+LAYERS_WITH_MAPS = ("entities", "triggers", "arguments", "realis", "attributions")
+MAX_SIGNATURE_LABELS = (
+    60  # characters of the kept labels in a signature; longer ones are given as a digest
+)
+
+LabelsOption = str | Mapping[str, Any] | Sequence[Any] | None
+LabelMapOption = str | Mapping[str, Any] | Sequence[Any] | None
+
+
+class LabelMapper(dict[str, str | None]):
+    """A label map that answers for every label, with "*" applied.
+
+    As a dict it holds the labels that were looked up.
+    """
+
+    def __init__(self, label_map: LabelMap) -> None:
+        """`label_map` as it was given, with "*" where it has one."""
+        super().__init__()
+        self.label_map = label_map
+
+    def __missing__(self, label: str) -> str | None:
+        others = self.label_map.get(OTHERS, label)
+        self[label] = found = self.label_map.get(label, others) if label != OTHERS else others
+        return found
+
+    def get(self, label: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of a dict
+        """What becomes of a label; None where it is dropped."""
+        return self[label]
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """The label maps of gold and of the prediction, keyed by layer, as they are applied: with the
+    kept labels in them.
+
+    `labels`, `label_map`: what was asked for. `flat_layer`: the layer of a list and of a flat map.
+    """
+
+    gold: Mapping[str, LabelMapper]
+    predicted: Mapping[str, LabelMapper]
+    labels: tuple[str, ...] | None
+    label_map: LabelMapOption
+    flat_layer: str
+    requested: tuple[Mapping[str, LabelMap], Mapping[str, LabelMap]]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether all labels stay as they are."""
+        return self.labels is None and not any(self.requested)
+
+    @property
+    def applied(self) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
+        """The maps of both sides, as `label_map=` takes them; they do what labels and label map do
+        together.
+        """
+        gold: dict[str, LabelMap] = {layer: mapper.label_map for layer, mapper in self.gold.items()}
+        predicted: dict[str, LabelMap] = {
+            layer: mapper.label_map for layer, mapper in self.predicted.items()
+        }
+        return gold, predicted
+
+    def signature_fields(self) -> dict[str, str]:
+        """`labels` and `map` of the signature, where there are any."""
+        fields = {}
+        if self.labels is not None:
+            fields["labels"] = _labels_in_signature(self.labels)
+        if isinstance(self.label_map, str):
+            fields["map"] = self.label_map
+        elif any(self.requested):
+            fields["map"] = _digest([dict(side) for side in self.requested])
+        return fields
+
+    def options(self) -> dict[str, Any]:
+        """`labels` and `label_map` of a result's options; `decode_label_map` reads the map."""
+        return {
+            "labels": None if self.labels is None else list(self.labels),
+            "label_map": encode_label_map(self.label_map),
+        }
+
+    def merge(self, other: LabelMapping) -> None:
+        """Add the labels that another process looked up."""
+        for mine, theirs in ((self.gold, other.gold), (self.predicted, other.predicted)):
+            for layer, mapper in mine.items():
+                mapper.update(theirs[layer])
+
+    def unused_labels(self, layers: Iterable[str]) -> list[str]:
+        """The labels that were named and that occur nowhere where they were named; `layers` are the
+        scored layers of metrics.
+
+        Keys of a map are looked for before it is applied, kept labels afterwards. Maps of a schema
+        name all that the schema knows, and are not looked at.
+        """
+        consulted = {self.flat_layer}.union(*(MAPS_OF_LAYERS.get(layer, ()) for layer in layers))
+        named: set[str] = set()
+        used: set[str] = set()
+        for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
+            for layer in (
+                consulted.intersection(requested) if not isinstance(self.label_map, str) else ()
+            ):
+                named.update(requested[layer])
+                used.update(requested[layer].keys() & mappers[layer].keys())
+            if self.labels is not None:
+                named.update(self.labels)
+                used.update(set(self.labels).intersection(mappers[self.flat_layer].values()))
+        return sorted(named - used - {OTHERS})
+
+    def unmapped_labels(self) -> dict[str, list[str]]:
+        """For each layer with a map: the kept labels that it neither names nor makes."""
+        unmapped = {}
+        for layer in LAYERS_WITH_MAPS:
+            if self.labels is not None and layer == self.flat_layer:
+                continue
+            left: set[str] = set()
+            made = {label for side in self.requested for label in side.get(layer, {}).values()}
+            for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
+                if requested.get(layer) and OTHERS not in requested[layer]:
+                    left.update(set(mappers[layer]) - set(requested[layer]) - made)
+            if left:
+                unmapped[layer] = sorted(left)
+        return unmapped
+
+
+def resolve_label_mapping(
+    labels: LabelsOption,
+    label_map: LabelMapOption,
+    schema: Schema | None,
+    flat_layer: str = "entities",
+) -> LabelMapping:
+    """What `labels=` and `label_map=` mean together.
+
+    Raises UnknownName for a map that the schema does not name, InputError for other mistakes.
+
+    A name, a map or a pair of maps that is given as `labels=` is taken as the label map.
+    """
+    kept, label_map = _split_labels(labels, label_map)
+    try:
+        requested = _resolve_sides(label_map, schema, flat_layer)
+    except UnknownName as error:
+        if isinstance(labels, str) and label_map == labels:
+            raise InputError(
+                f"{error}; {spell_option('labels', [labels])} keeps the label {shown(labels)}"
+            ) from None
+        raise
+    sides = []
+    for maps in requested:
+        applied = dict(maps)
+        if kept is not None:
+            applied[flat_layer] = _keep_labels(maps.get(flat_layer, {}), kept)
+        sides.append({layer: LabelMapper(each) for layer, each in applied.items()})
+    return LabelMapping(sides[0], sides[1], kept, label_map or None, flat_layer, requested)
+
+
+def _split_labels(
+    labels: LabelsOption, label_map: LabelMapOption
+) -> tuple[tuple[str, ...] | None, LabelMapOption]:
+    """The labels to keep (None: all), and the label map."""
+    if labels is None:
+        return None, label_map
+    is_pair = (
+        isinstance(labels, tuple)
+        and len(labels) == 2
+        and not all(isinstance(each, str) for each in labels)
+    )
+    if isinstance(labels, (str, Mapping)) or is_pair:
+        if label_map is not None:
+            raise InputError(
+                f"{spell_option('labels', labels)} is a label map, and {spell_option('label_map')}"
+                f" is given too: give the map as {spell_option('label_map')}, and a list of labels"
+                f" to keep as {spell_option('labels')}"
+            )
+        return None, labels
+    if not isinstance(labels, Iterable) or not all(
+        isinstance(label, str) and label for label in labels
+    ):
+        raise InputError(
+            f"{spell_option('labels', labels)}: expected a list of labels to keep, such as ['PER',"
+            f" 'LOC']; {spell_option('label_map')} takes a map"
+        )
+    kept = tuple(sorted(set(labels)))
+    if not kept:
+        raise InputError(f"{spell_option('labels', labels)}: expected at least one label to keep")
+    return kept, label_map
+
+
+def _resolve_sides(
+    label_map: LabelMapOption, schema: Schema | None, flat_layer: str
+) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
+    """The maps of gold and of the prediction, keyed by layer."""
+    if label_map is None:
+        return {}, {}
+    if isinstance(label_map, (str, Mapping)):
+        maps = maps_by_layer(label_map, schema, flat_layer)
+        return maps, maps
+    if (
+        isinstance(label_map, Sequence)
+        and len(label_map) == 2
+        and all(side is None or isinstance(side, (str, Mapping)) for side in label_map)
+    ):
+        gold, predicted = (
+            {} if side is None else maps_by_layer(side, schema, flat_layer) for side in label_map
+        )
+        return gold, predicted
+    raise InputError(
+        f"{spell_option('label_map', label_map)}: expected the name of a map in the schema, a map,"
+        " or a pair of maps (gold, predicted)"
+    )
+
+
+def _keep_labels(label_map: LabelMap, kept: Sequence[str]) -> dict[str, str | None]:
+    """The label map that does what a map and a list of labels to keep do together."""
+    names = set(kept)
+    applied = {label: new if new in names else None for label, new in label_map.items()}
+    if OTHERS not in applied:
+        applied |= {label: label for label in kept if label not in label_map}
+        applied[OTHERS] = None
+    return applied
+
+
+def maps_by_layer(
+    label_map: str | LabelMap | Mapping[str, LabelMap],
+    schema: Schema | None,
+    flat_layer: str = "entities",
+) -> dict[str, LabelMap]:
+    """Label maps keyed by layer: from the name of one in the schema, from a flat map, which is of
+    `flat_layer`, or as given.
+    """
+    if isinstance(label_map, str):
+        known = schema.label_maps if schema else {}
+        if label_map not in known:
+            raise UnknownName("label map", label_map, known)
+        return dict(known[label_map])
+    for label, value in label_map.items():
+        if not isinstance(label, str) or not (_is_new_label(value) or isinstance(value, Mapping)):
+            raise InputError(
+                f"label_map: {shown(label)}: {shown(value)}: expected a label, or None to drop it"
+            )
+    if not all(isinstance(value, Mapping) for value in label_map.values()):
+        if layers := [label for label, value in label_map.items() if isinstance(value, Mapping)]:
+            raise InputError(
+                f"label_map: {shown(layers[0])} has a map of its own while other keys have a label:"
+                " expected one map, or a map for each layer"
+            )
+        return {flat_layer: label_map} if label_map else {}  # type: ignore[dict-item]
+    for layer, each in label_map.items():
+        if layer not in LAYERS_WITH_MAPS:
+            raise UnknownName("layer", layer, LAYERS_WITH_MAPS, within="label_map")
+        for label, value in each.items():  # type: ignore[union-attr]
+            if not isinstance(label, str) or not _is_new_label(value):
+                raise InputError(
+                    f"label_map: {layer}: {shown(label)}: {shown(value)}: expected a label, or None"
+                    " to drop it"
+                )
+    return {layer: each for layer, each in label_map.items() if each}  # type: ignore[misc]
+
+
+def _is_new_label(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(value))
+
+
+def encode_label_map(label_map: LabelMapOption) -> dict[str, Any] | None:
+    """A label map as it stands in a result; `decode_label_map` reads it."""
+    if label_map is None or label_map == {}:
+        return None
+    if isinstance(label_map, str):
+        return {"kind": "name", "value": label_map}
+    if isinstance(label_map, Mapping):
+        return {
+            "kind": "map",
+            "value": {
+                key: dict(value) if isinstance(value, Mapping) else value
+                for key, value in label_map.items()
+            },
+        }
+    return {"kind": "pair", "value": [encode_label_map(side) for side in label_map]}
+
+
+def decode_label_map(encoded: Mapping[str, Any] | None) -> LabelMapOption:
+    """The label map that `encode_label_map` encoded."""
+    if encoded is None:
+        return None
+    value: Any = encoded["value"]
+    return (
+        (decode_label_map(value[0]), decode_label_map(value[1]))
+        if encoded["kind"] == "pair"
+        else value
+    )
+
+
+def parse_labels(text: str) -> list[str]:
+    """The labels of a text such as PER,LOC. Raises InputError where there is none."""
+    labels = [label.strip() for label in text.split(",")]
+    if not all(labels):
+        raise InputError(
+            f"--labels {shown(text)}: expected labels with commas between them, such as PER,LOC"
+        )
+    return labels
+
+
+def parse_label_map(text: str) -> LabelMapOption:
+    """The label map of a text: person=PER,org=ORG,*= · FILE.json · the name of a map in the schema.
+
+    Raises InputError where it is none of them.
+    """
+    if text.endswith(".json"):
+        return _load_label_map(Path(text))
+    if "=" not in text:
+        return text
+    label_map: dict[str, str | None] = {}
+    for part in text.split(","):
+        label, equals, new = (each.strip() for each in part.partition("="))
+        if not label or not equals:
+            raise InputError(
+                f"--label-map {shown(text)}: {shown(part)}: expected LABEL=NEW, or LABEL= to drop"
+                " it; labels with commas or = go into FILE.json"
+            )
+        if label in label_map:
+            raise InputError(f"--label-map {shown(text)}: {shown(label)} is named twice")
+        label_map[label] = new or None
+    return label_map
+
+
+def _load_label_map(path: Path) -> LabelMapOption:
+    """The label map in a JSON file: an object, or a list of two (gold, predicted)."""
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_keys)
+    except OSError as error:
+        raise InputError(f"--label-map {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"--label-map {path}: not valid JSON: {shorten(str(error), 200)}"
+        ) from None
+    if isinstance(loaded, dict):
+        return loaded
+    if (
+        isinstance(loaded, list)
+        and len(loaded) == 2
+        and all(side is None or isinstance(side, dict) for side in loaded)
+    ):
+        return loaded[0], loaded[1]
+    raise InputError(
+        f'--label-map {path}: expected an object such as {{"person": "PER", "*": null}}, or a list'
+        " of two (gold, predicted)"
+    )
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{shown(key)} is named twice")
+        found[key] = value
+    return found
+
+
+def format_label_map(label_map: Mapping[str, str | None]) -> str | None:
+    """A flat label map as --label-map takes it; None where a label holds a character that only a
+    JSON file can hold.
+    """
+    if any(
+        set(",=") & set(label) or (new and "," in new) or label != label.strip()
+        for label, new in label_map.items()
+    ):
+        return None
+    text = ",".join(f"{label}={new or ''}" for label, new in label_map.items())
+    return None if text.endswith(".json") else text
+
+
+def _labels_in_signature(labels: Sequence[str]) -> str:
+    joined = "+".join(labels)
+    is_plain = not any(set("|+:@") & set(label) or len(label.split()) != 1 for label in labels)
+    return (
+        joined
+        if is_plain and len(joined) <= MAX_SIGNATURE_LABELS
+        else f"{len(labels)}@{_digest(list(labels))}"
+    )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:8]
+
+
+def list_labels(labels: Sequence[str], most: int = 20) -> str:
+    """Labels as a message lists them: at most `most`, long ones cut."""
+    more = f" and {len(labels) - most:,} more" if len(labels) > most else ""
+    return ", ".join(shorten(label, 40) for label in labels[:most]) + more

@@ -1,0 +1,347 @@
+"""Which labels, types and roles are there, which zones count, and how do label sets map?
+
+A `Schema` declares; it does not forbid: a label that it does not know is still scored. `faults`
+says where a document departs from it, and that is what `evalkit validate` prints.
+
+Rules that a schema may set (`rules` in schema.json), each off where it is not named:
+
+    triggers: single-token          a trigger is one token
+    arguments: same-sentence        an argument lies in its trigger's sentence (the sentence rule is
+                                    in text.py)
+    times: date-or-time             a Time argument covers an entity labelled DATE or TIME
+    nesting: cue-in-parent-content  the cue of a nested attribution lies in its parent's content
+    references: entity-at-filler    an argument that lies in an entity has its id as `ref`; other
+                                    arguments name no entity
+    coreference: attribute-entity   each named entity has the attribute `entity`, a text that
+                                    mentions of one referent share; mentions that share it have one
+                                    label; numeric and temporal values have none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.data.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
+from evalkit.data.input_files import read_input
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.data.text import sentences, tokens, unit_at
+from evalkit.errors import DocumentError, LoadError, UnknownName, shown
+from evalkit.files import write_atomically
+
+LabelMap = Mapping[str, str | None]
+VALUE_LABELS = frozenset(("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"))
+RULES = {
+    "triggers": ("single-token",),
+    "arguments": ("same-sentence",),
+    "times": ("date-or-time",),
+    "nesting": ("cue-in-parent-content",),
+    "references": ("entity-at-filler",),
+    "coreference": ("attribute-entity",),
+}
+
+
+class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an event type means, and the roles in it.
+
+    `crosswalk` names what other ontologies call it: `type`, `relation`, and optionally `roles`,
+    which gives each role its counterpart or None.
+    """
+
+    definition: str = ""
+    roles: dict[str, str] = {}
+    crosswalk: dict[str, dict[str, str | dict[str, str | None]]] = {}
+
+
+class AttributionTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parts and the types of attributions, with their definitions."""
+
+    parts: dict[str, str] = {}
+    types: dict[str, str] = {}
+
+
+class ZoneRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The layers that are annotated in a zone, and those whose primary score counts it."""
+
+    definition: str = ""
+    annotated: tuple[str, ...] = LAYERS
+    primary: tuple[str, ...] = LAYERS
+
+    def __post_init__(self) -> None:
+        for layer in (*self.annotated, *self.primary):
+            if layer not in LAYERS:
+                raise UnknownName("layer", layer, LAYERS)
+
+
+class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a corpus declares.
+
+    Definitions are by name: `labels` maps each entity label to what it means.
+    """
+
+    name: str = ""
+    version: str = ""
+    guidelines: str = ""
+    labels: dict[str, str] = {}
+    events: dict[str, EventType] = {}
+    realis: dict[str, str] = {}
+    attributions: AttributionTypes = AttributionTypes()
+    attributes: dict[str, Any] = {}
+    zones: dict[str, ZoneRule] = {}
+    label_maps: dict[str, dict[str, dict[str, str | None]]] = {}
+    rules: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        for name, value in self.rules.items():
+            if name not in RULES:
+                raise UnknownName("rule", name, RULES)
+            if value not in RULES[name]:
+                raise UnknownName("value", value, RULES[name], within=f"rules.{name}")
+
+    def declared(self, layer: str) -> tuple[str, ...]:
+        """The labels that the schema declares for a layer of metrics, in its order."""
+        roles = dict.fromkeys(role for event in self.events.values() for role in event.roles)
+        by_layer: dict[str, Mapping[str, object]] = {
+            "entities": self.labels,
+            "tokens": self.labels,
+            "triggers": self.events,
+            "arguments": roles,
+            "attached-arguments": roles,
+            "realis": self.realis,
+            "attributions": self.attributions.parts,
+            "attached-attributions": self.attributions.parts,
+        }
+        return tuple(by_layer.get(layer, ()))
+
+    def primary_zones(self, layer: str) -> frozenset[str] | None:
+        """The zones in which a layer of documents is scored; None where the schema names no zones:
+        everywhere.
+        """
+        if not self.zones:
+            return None
+        return frozenset(zone for zone, rule in self.zones.items() if layer in rule.primary)
+
+
+def load_schema(path: Path) -> Schema:
+    """The schema in a file. Raises LoadError with the file and the field."""
+    try:
+        data = read_input(path)
+        schema = msgspec.json.decode(data, type=Schema)
+        check_duplicate_keys(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OSError, RecursionError) as error:
+        raise LoadError([f"{path}: {error}"]) from None
+    return schema
+
+
+def save_schema(schema: Schema, path: Path) -> None:
+    """Write a schema as JSON."""
+    write_atomically(path, encode_schema(schema))
+
+
+def encode_schema(schema: Schema) -> bytes:
+    """A schema as the bytes of a schema.json."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
+
+
+def faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    """Where a document departs from the schema: unknown labels, types and roles, zones that carry
+    nothing, broken rules.
+    """
+    for fault in _faults(document, schema):
+        yield DocumentError(
+            fault.problem,
+            document=document.id,
+            layer=fault.layer,
+            index=fault.index,
+            field=fault.field,
+        )
+
+
+def _faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    yield from _unknown_names(document, schema)
+    yield from _outside_zones(document, schema)
+    starts = [start for start, _ in sentences(document.text)]
+    for index, event in enumerate(document.events or ()):
+        for field, problem in _broken_event_rules(document, event, starts, schema.rules):
+            yield DocumentError(problem, layer="events", index=index, field=field)
+    if "nesting" in schema.rules:
+        yield from _stray_cues(document)
+    if "references" in schema.rules:
+        yield from _check_references(document)
+    if "coreference" in schema.rules:
+        yield from _check_coreference(document)
+
+
+def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    def unknown(
+        kind: str, name: str | None, known: Mapping[str, object], *where: Any
+    ) -> Iterator[DocumentError]:
+        if name is not None and known and name not in known:
+            layer, index, field = where
+            yield DocumentError(
+                str(UnknownName(kind, name, known)), layer=layer, index=index, field=field
+            )
+
+    for index, entity in enumerate(document.entities or ()):
+        yield from unknown("label", entity.label, schema.labels, "entities", index, "label")
+    for index, event in enumerate(document.events or ()):
+        yield from unknown("event type", event.label, schema.events, "events", index, "label")
+        yield from unknown("realis", event.realis, schema.realis, "events", index, "realis")
+        roles = schema.events[event.label].roles if event.label in schema.events else {}
+        for n, argument in enumerate(event.arguments):
+            yield from unknown(
+                f"role of {event.label}",
+                argument.role,
+                roles,
+                "events",
+                index,
+                f"arguments[{n}].role",
+            )
+    for index, attribution in enumerate(document.attributions or ()):
+        yield from unknown(
+            "type", attribution.label, schema.attributions.types, "attributions", index, "label"
+        )
+
+
+def _outside_zones(document: Document, schema: Schema) -> Iterator[DocumentError]:
+    """Annotations in zones where their layer is not annotated, and zones unknown to the schema."""
+    closed: dict[str, list[tuple[int, int, str]]] = {layer: [] for layer in LAYERS}
+    for index, zone in enumerate(document.zones):
+        if schema.zones and zone.label not in schema.zones:
+            yield DocumentError(
+                str(UnknownName("zone", zone.label, schema.zones)),
+                layer="zones",
+                index=index,
+                field="label",
+            )
+        elif schema.zones:
+            for layer in set(LAYERS) - set(schema.zones[zone.label].annotated):
+                closed[layer].append((zone.start, zone.end, zone.label))
+    for layer, index, field, span in placed(document):
+        for start, end, label in closed.get(layer, ()):
+            if any(first < end and start < last for first, last in ranges(span)):
+                problem = f"lies in the zone {label!r}, where {layer} are not annotated"
+                yield DocumentError(problem, layer=layer, index=index, field=field)
+
+
+def _broken_event_rules(
+    document: Document, event: Event, starts: list[int], rules: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    trigger, text = event.trigger, document.text
+    if "triggers" in rules and tokens(text, trigger.start, trigger.end) != [
+        (trigger.start, trigger.end)
+    ]:
+        yield "trigger", f"{shown(text[trigger.start : trigger.end])} is not one token"
+    for n, argument in enumerate(event.arguments):
+        here = {
+            unit_at(starts, position)
+            for position in (trigger.start, argument.start, argument.end - 1)
+        }
+        if "arguments" in rules and len(here) > 1:
+            yield (
+                f"arguments[{n}]",
+                f"{shown(text[argument.start : argument.end])} lies outside the trigger's sentence",
+            )
+        if "times" in rules and argument.role == "Time" and not _is_time(document, argument):
+            yield (
+                f"arguments[{n}]",
+                f"{shown(text[argument.start : argument.end])} is no entity labelled DATE or TIME",
+            )
+
+
+def _is_time(document: Document, argument: Any) -> bool:
+    return any(
+        (e.start, e.end) == (argument.start, argument.end) and e.label in ("DATE", "TIME")
+        for e in document.entities or ()
+    )
+
+
+def _stray_cues(document: Document) -> Iterator[DocumentError]:
+    by_id = {a.id: a for a in document.attributions or ()}
+    for index, attribution in enumerate(document.attributions or ()):
+        if attribution.parent is None or attribution.cue is None:
+            continue
+        inside = ranges(by_id[attribution.parent].content)
+        if not all(
+            any(a <= start and end <= b for a, b in inside)
+            for start, end in ranges(attribution.cue)
+        ):
+            problem = (
+                f"lies outside the content of {attribution.parent!r}, the attribution it is"
+                " nested in"
+            )
+            yield DocumentError(problem, layer="attributions", index=index, field="cue")
+
+
+def _check_references(document: Document) -> Iterator[DocumentError]:
+    """Arguments in an entity whose `ref` is not its id, and those outside whose `ref` is an
+    entity's.
+    """
+    entities = document.entities or ()
+    covering: dict[int, list[Entity]] = {}
+    for entity in entities:
+        for start, end in ranges(entity):
+            for position in range(start, end):
+                covering.setdefault(position, []).append(entity)
+    ids = {entity.id for entity in entities if entity.id is not None}
+    for index, event in enumerate(document.events or ()):
+        for n, argument in enumerate(event.arguments):
+            holders = [
+                entity for entity in covering.get(argument.start, ()) if _covers(entity, argument)
+            ]
+            quoted = shown(document.text[argument.start : argument.end])
+            problem = None
+            if holders and argument.ref not in {
+                entity.id for entity in holders if entity.id is not None
+            }:
+                innermost = min(holders, key=lambda entity: entity.end - entity.start)
+                problem = (
+                    f"{shown(argument.ref)}: {quoted} lies in the entity {shown(innermost.id)};"
+                    " name it"
+                )
+            elif not holders and argument.ref in ids:
+                problem = (
+                    f"{quoted} does not lie in the entity {shown(argument.ref)}; delete the ref"
+                )
+            if problem is not None:
+                yield DocumentError(
+                    problem, layer="events", index=index, field=f"arguments[{n}].ref"
+                )
+
+
+def _covers(entity: Entity, argument: Argument) -> bool:
+    return all(
+        any(a <= start and end <= b for a, b in ranges(entity)) for start, end in ranges(argument)
+    )
+
+
+def _check_coreference(document: Document) -> Iterator[DocumentError]:
+    """Named entities without the attribute `entity`, values with it, and mentions that share it
+    under different labels.
+    """
+    first_mentions: dict[str, int] = {}
+    entities = document.entities or ()
+    for index, entity in enumerate(entities):
+        referent = (entity.attributes or {}).get("entity")
+        problem = None
+        if entity.label in VALUE_LABELS:
+            if referent is not None:
+                problem = (
+                    f"{shown(referent)}: a {entity.label} has no referent; delete the attribute"
+                )
+        elif not isinstance(referent, str) or not referent:
+            problem = (
+                f"{shown(referent)}: expected a non-empty text, the same for all mentions of one"
+                " referent"
+            )
+        elif entities[first_mentions.setdefault(referent, index)].label != entity.label:
+            first = first_mentions[referent]
+            problem = (
+                f"{shown(referent)} is shared with entities[{first}], whose label is"
+                f" {entities[first].label}; give one of them another"
+            )
+        if problem is not None:
+            yield DocumentError(problem, layer="entities", index=index, field="attributes.entity")

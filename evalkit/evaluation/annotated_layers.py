@@ -1,0 +1,110 @@
+"""What do gold and the prediction hold?
+
+Noted block by block, for the checks that need all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from evalkit.data.document import LAYERS as MARKS
+from evalkit.errors import InputError, shown
+from evalkit.evaluation.document_join import ABSENT, Joined
+from evalkit.results.result_file import given
+from evalkit.scoring.span_edges import SpanEdges
+
+
+@dataclass
+class Seen:
+    """What all blocks together hold: for the checks that need them all, the report and the digest
+    of gold.
+    """
+
+    documents: int = 0
+    ids: set[str] = field(default_factory=set)
+    in_gold: set[str] = field(default_factory=set)
+    in_predicted: set[str] = field(default_factory=set)
+    unannotated: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    zones: set[str] = field(default_factory=set)
+    has_failures: bool = False
+    reasons: dict[str, int] = field(default_factory=dict)
+    edges: dict[str, SpanEdges] = field(
+        default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
+    )
+
+    def take(self, joined: Joined) -> None:
+        """Note a block."""
+        self.edges["gold"].take(joined.gold)
+        self.edges["predicted"].take(joined.predicted)
+        self.documents += len(joined.gold)
+        self.ids.update([document.id for document in joined.gold])
+        for document in joined.predicted:
+            if document.failure is not None or document.unplaced:
+                self._note(document)
+        for document in joined.gold:
+            if document.failure is not None or document.unplaced:
+                raise InputError(
+                    f"document {shown(document.id)}: gold carries a failure or unplaced items,"
+                    " which only predictions can"
+                )
+            if document.zones:
+                self.zones.update(zone.label for zone in document.zones)
+        for marks in MARKS:
+            of = attrgetter(marks)
+            said, annotated = list(map(of, joined.predicted)), list(map(of, joined.gold))
+            unsaid, unannotated = said.count(None), annotated.count(None)
+            if unsaid < len(said):
+                self.in_predicted.add(marks)
+            if unannotated < len(annotated):
+                self.in_gold.add(marks)
+            if unsaid and unannotated < len(annotated):
+                for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
+                    if gold is not None and has is None and document.failure is None:
+                        # The least of them, so that no order of the documents matters.
+                        self.unannotated[marks] = min(
+                            document.id, self.unannotated.get(marks, document.id)
+                        )
+
+    def merge(self, other: Seen) -> None:
+        """Add what another process has seen."""
+        self.documents += other.documents
+        self.ids |= other.ids
+        self.in_gold |= other.in_gold
+        self.in_predicted |= other.in_predicted
+        for marks, id in other.unannotated.items():
+            self.unannotated[marks] = min(id, self.unannotated.get(marks, id))
+        self.failures.update(other.failures)
+        self.zones |= other.zones
+        self.has_failures |= other.has_failures
+        for side, edges in other.edges.items():
+            self.edges[side].merge(edges)
+        for reason, number in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + number
+
+    def _note(self, document: Any) -> None:
+        if document.failure is not None:
+            self.has_failures = True
+            if document.failure != ABSENT:
+                self.failures[document.id] = document.failure
+        for item in document.unplaced:
+            self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
+
+    def layers(self) -> dict[str, Any]:
+        """The layers that each side annotates, those that a predicted document lacks (with its id),
+        and whether any prediction failed.
+        """
+        return {
+            "gold": sorted(self.in_gold),
+            "predicted": sorted(self.in_predicted),
+            "missing_layers": dict(sorted(self.unannotated.items())),
+            "has_failures": self.has_failures,
+        }
+
+    def has(self, marks: str) -> bool:
+        """Whether gold has the layer and the prediction gives it, or might have where it failed on
+        everything.
+        """
+        return given(marks, self.layers())

@@ -1,0 +1,344 @@
+"""The whole library on one page: predict, join, take the items, pair them, count.
+
+corpus → predict → documents of both sides, chunk by chunk → layer → columns → match → counts →
+Scores
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from evalkit.corpus import Corpus, load_corpus, refuse_empty_texts, refuse_invalid, schema_at
+from evalkit.data.document import Document
+from evalkit.data.label_maps import (
+    LabelMapOption,
+    LabelMapping,
+    LabelsOption,
+    resolve_label_mapping,
+)
+from evalkit.data.schema import Schema
+from evalkit.errors import InputError, UnknownName, escape_surrogates, shown, spell_option
+from evalkit.evaluation.ambiguity import choices_of, extremes, may_choose
+from evalkit.evaluation.document_join import Part, Source, is_jsonl
+from evalkit.evaluation.scoring_run import Run
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.jsonl_stream import documents_at_most
+from evalkit.formats.reading_options import signature_field
+from evalkit.formats.registry import location_of, validate_path
+from evalkit.inference.runner import predict
+from evalkit.results.comparison import Comparison, compared
+from evalkit.results.label_advice import flat_layer_of
+from evalkit.results.scores import Scores
+from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.metrics import Metric, named
+from evalkit.stats.intervals import FEW_DOCUMENTS, resampling_of
+
+
+def evaluate(
+    model: object,
+    corpus: Corpus | str | Path | None = None,
+    metrics: Any = None,
+    *,
+    run_dir: str | Path | None = None,
+    concurrency: int = 1,
+    jobs: int = 1,
+    max_failures: int | None = None,
+    retry_failed: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Scores:
+    """Run a model over a corpus (the bundled one if none is given) and score what it says.
+
+    run_dir, concurrency, jobs, max_failures, retry_failed: see `predict`. arguments: the model's.
+    Options: see `score`.
+    """
+    gold = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
+    way: dict[str, Any] = {
+        "run_dir": run_dir,
+        "concurrency": concurrency,
+        "jobs": jobs,
+        "max_failures": max_failures,
+        "retry_failed": retry_failed,
+    }
+    return score(gold, predict(model, gold, **way, **(arguments or {})), metrics, **options)
+
+
+def score(
+    gold: Corpus | str | Path,
+    predicted: Corpus | str | Path,
+    metrics: str | Iterable[str | Metric] | None = None,
+    *,
+    labels: LabelsOption = None,
+    label_map: LabelMapOption = None,
+    zones: str | Iterable[str] = "primary",
+    missing: str = "error",
+    units: str = "auto",
+    boot: int = 1000,
+    seed: int = 12345,
+    level: float = 0.95,
+    jobs: int = 1,
+) -> Scores:
+    """Score one corpus against another over the same texts: a model's, or a second annotator's.
+
+    gold, predicted: corpora, or paths; JSONL files are read block by block and never held whole.
+    metrics: names such as "entities/strict" or "tri-c"; without them, for each layer that gold has
+    and the prediction gives, what DEFAULTS names. labels: a list of labels to keep. label_map: the
+    name of a map in gold's schema, a map such as {"person": "PER", "*": None} (None drops a label,
+    "*" stands for all others), or a pair of maps (gold, predicted); it is applied before `labels`.
+    Both are about entities and tokens, or about event types where all metrics are of events; maps
+    of several layers are keyed by layer (see label_maps.py). zones: "primary" (those that the
+    schema names), "all", or names. missing: gold documents without a prediction are an "error"
+    ("refuse" is accepted for it), or scored as "empty". units: what is drawn for the intervals,
+    "documents" or "sentences"; "auto" draws sentences where there are fewer than 20 documents.
+    boot: how many replicates, 0 for no intervals; seed: what they are drawn from; level: of the
+    intervals. jobs: processes that read and count, where both sides are JSONL files in one order.
+
+    Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
+    copies in gold.
+    """
+    if missing == "refuse":
+        missing = "error"
+    if missing not in ("error", "empty"):
+        raise UnknownName("value", missing, ("error", "empty"), within=spell_option("missing"))
+    source = _source(gold, predicted, missing)
+    asked = None if metrics is None else named(metrics)
+    mapping, scored = (
+        resolve_label_mapping(labels, label_map, source.schema, flat_layer_of(asked)),
+        _zones(zones),
+    )
+    how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
+    options = {
+        "metrics": None if asked is None else [str(metric) for metric in asked],
+        **mapping.options(),
+        "zones": scored if isinstance(scored, str) else sorted(scored),
+        "missing": missing,
+        "units": units,
+    }
+    run = Run(source, asked, mapping, scored, how, options)
+    try:
+        scores = run.scores() if jobs == 1 else run.in_shards(jobs)
+    except InputError:
+        # Errors of a file come before those of both together, and all of them are reported, as
+        # load_corpus does.
+        for side, of_predictions in ((source.gold, False), (source.predicted, True)):
+            if isinstance(side, Path):
+                refuse_invalid(side, predictions=of_predictions)
+        raise
+    again = {
+        "label_map": mapping.applied,
+        "zones": zones,
+        "missing": "empty",
+        "units": "documents",
+        "boot": 0,
+    }
+    if choices := _choices(source, scores, mapping, again):
+        scores.about["ambiguity"] = choices
+    return scores
+
+
+def _choices(
+    source: Source, scores: Scores, mapping: LabelMapping, again: Mapping[str, Any]
+) -> dict[str, dict[str, float]]:
+    """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice
+    of their places would move tp; see choices.py.
+    """
+    said = source.predicted
+    if isinstance(said, Path) and may_choose(said):
+        said = load_corpus(said, predictions=True)
+    unsure = (
+        said.filter(lambda document: bool(choices_of(document))) if isinstance(said, Corpus) else ()
+    )
+    if not unsure:
+        return {}
+    every = source.gold if isinstance(source.gold, Corpus) else load_corpus(str(source.gold))
+    gold = Corpus((every[document.id] for document in unsure), every.name, source.schema)
+    sides: Iterable[tuple[Document, ...]] = zip(
+        *(
+            extremes(gold[document.id], document, (mapping.gold, mapping.predicted))
+            for document in unsure
+        ),
+        strict=True,
+    )
+    marks = Counter(
+        layer for document in unsure for choice in choices_of(document) for layer in choice.layers
+    )
+    metrics = [
+        metric
+        for metric in scores
+        if Metric.of(metric).scheme == "strict"
+        and marks[Metric.of(metric).layer]
+        and any(getattr(d, LAYERS[Metric.of(metric).layer].marks) is not None for d in gold)
+    ]
+    if not metrics:
+        return {}
+    chosen = (replace(document, meta=None) for document in unsure)
+    now, worst, best = (score(gold, Corpus(side), metrics, **again) for side in (chosen, *sides))
+    moved = {m: [_credit(found, m) - _credit(now, m) for found in (worst, best)] for m in metrics}
+    return {
+        m: {
+            "annotations": marks[Metric.of(m).layer],
+            "worst": min(0.0, *moved[m]),
+            "best": max(0.0, *moved[m]),
+        }
+        for m in metrics
+    }
+
+
+def _credit(scores: Scores, metric: str) -> float:
+    return float(scores[metric].micro.tp or 0)
+
+
+def compare(
+    *systems: Scores | Corpus | str | Path,
+    gold: Corpus | str | Path | None = None,
+    average: str = "micro",
+    permutations: int = 10_000,
+    metrics: str | Iterable[str | Metric] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **named_systems: Scores | Corpus | str | Path,
+) -> Comparison:
+    """Compare two systems or more: scores, or predictions with `gold=`; `compare(a=…, b=…)` names
+    them.
+
+    A path leads to a saved result, or to predictions. average: "micro", or "macro". permutations:
+    how many trades are drawn where there are too many to go through. metrics: those that are
+    compared; without them one for each layer, strict. options: those of `score`, for predictions.
+    Raises InputError for scores that were not made alike. A name that stands twice gets a number.
+    """
+    everything = [*((None, system) for system in systems), *named_systems.items()]
+    if options and any(_is_result(system) for _, system in everything):
+        raise InputError(
+            f"{', '.join(options)}: of saved results these are settled; give predictions and gold,"
+            " or leave them out"
+        )
+    found: dict[str, Scores] = {}
+    for name, system in everything:
+        scores = _scored(system, gold, metrics, options or {})
+        own = escape_surrogates(
+            name
+            or (
+                Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"])
+            )
+        )
+        if own in found:
+            own = next(
+                f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found
+            )
+        found[own] = scores
+    return compared(
+        found,
+        None if metrics is None else named(metrics),
+        average=average,
+        permutations=permutations,
+    )
+
+
+def _is_result(system: object) -> bool:
+    """Whether a system is scores, or a file of them: by its name, or by how it begins."""
+    if not isinstance(system, (str, Path)):
+        return isinstance(system, Scores)
+    validate_path(system)
+    path = Path(system)
+    if path.suffix == ".json" or not path.is_file():
+        return path.suffix == ".json"
+    with path.open("rb") as file:
+        return b'"schema_version"' in file.read(100)
+
+
+def _scored(
+    system: Scores | Corpus | str | Path,
+    gold: Corpus | str | Path | None,
+    metrics: Any,
+    options: Mapping[str, Any],
+) -> Scores:
+    if isinstance(system, Scores):
+        return system
+    if isinstance(system, (str, Path)) and _is_result(system):
+        return Scores.load(system)
+    if gold is None:
+        raise InputError(
+            f"{shown(str(system))}: predictions are compared over gold; name it"
+            f" ({spell_option('gold', 'CORPUS')}), or give saved results (.json)"
+        )
+    return score(gold, system, metrics, **options)
+
+
+def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
+    golden, schema, name = _opened(gold, predictions=False)
+    said, _, model = _opened(predicted, predictions=True)
+    sides = {"gold": golden, "predicted": said}
+    conversion = {
+        side: (corpus.conversion if isinstance(corpus, Corpus) else ConversionReport()).to_json()
+        for side, corpus in sides.items()
+    }
+    duplicates = (
+        golden.read_options.get("duplicates", "error") if isinstance(golden, Corpus) else "error"
+    )
+    read = signature_field(
+        *(corpus.read_options if isinstance(corpus, Corpus) else {} for corpus in sides.values())
+    )
+    return Source(
+        name,
+        model,
+        schema,
+        golden,
+        said,
+        missing,
+        conversion=conversion,
+        duplicates=duplicates,
+        read=read,
+    )
+
+
+def _opened(
+    corpus: Corpus | str | Path, *, predictions: bool
+) -> tuple[Corpus | Path, Schema | None, str]:
+    """A corpus, or the path of a file that is read block by block; with its schema and its name."""
+    if isinstance(corpus, (str, Path)):
+        place = location_of(corpus)
+        if place.format in (None, "jsonl") and not place.options and is_jsonl(place.path):
+            return (
+                place.path,
+                schema_at(place),
+                place.path.stem.encode("utf-8", "backslashreplace").decode(),
+            )
+        corpus = load_corpus(corpus, predictions=predictions)
+        refuse_empty_texts(corpus, place)
+    if not isinstance(corpus, Corpus):
+        raise InputError(
+            f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of"
+            " documents"
+        )
+    return corpus, corpus.schema, corpus.name
+
+
+def _at_most(gold: Corpus | Path | Part, most: int) -> int:
+    """How many documents there are; of a file no more are counted than are asked for."""
+    return (
+        len(gold)
+        if isinstance(gold, Corpus)
+        else documents_at_most(gold if isinstance(gold, Path) else gold.path, most)
+    )
+
+
+def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
+    if zones in ("primary", "all"):
+        return str(zones)
+    names = (
+        [zones]
+        if isinstance(zones, str)
+        else list(zones)
+        if isinstance(zones, Iterable)
+        else [zones]
+    )
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f"{spell_option('zones', zones)}: primary, all, or names of zones would do"
+        )
+    chosen = frozenset(str(name).strip() for name in names)
+    return next(iter(chosen)) if chosen in ({"primary"}, {"all"}) else chosen

@@ -1,0 +1,374 @@
+"""What do all documents together say?
+
+One comparison: goes through both sides chunk by chunk, and keeps counts.
+
+What is gathered adds up, so that processes of their own can each gather a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.corpus import Corpus
+from evalkit.data.batch import Chunk, Codes
+from evalkit.data.document import Document
+from evalkit.data.duplicates import find_duplicates
+from evalkit.data.label_maps import LabelMapping
+from evalkit.errors import InputError, LoadError, UnknownName, escape_controls, shown
+from evalkit.evaluation.annotated_layers import Seen
+from evalkit.evaluation.document_join import Joined, Source, shards, uncollected
+from evalkit.evaluation.layer_counts import Layered
+from evalkit.formats.jsonl import parsed
+from evalkit.results.result_file import refuse_owed
+from evalkit.results.scores import Scores
+from evalkit.scoring.counting import Block, Builder
+from evalkit.scoring.counts import Counts
+from evalkit.scoring.digest import Digest, Digests
+from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.metrics import DEFAULTS, Metric
+from evalkit.scoring.pairs import Pair, pairs_of
+from evalkit.stats.intervals import Resampling
+from evalkit.version import evalkit_version
+
+BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
+
+
+@dataclass
+class Run:
+    """One comparison: where both sides come from, and what was asked of them."""
+
+    source: Source
+    asked: list[Metric] | None
+    mapping: LabelMapping
+    zones: str | frozenset[str]
+    how: Resampling
+    options: dict[str, Any]
+    muc: bool = False
+
+    def __post_init__(self) -> None:
+        """Start with nothing gathered."""
+        metrics = self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULTS]
+        names = dict.fromkeys(metric.layer for metric in metrics)
+        self.layers = {
+            name: Layered([metric for metric in metrics if metric.layer == name]) for name in names
+        }
+        self.seen = Seen()
+        self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
+        self._digested = False
+        for name, layered in self.layers.items():
+            for label in (
+                self.source.schema.declared(name)
+                if self.source.schema and self.mapping.is_identity
+                else ()
+            ):
+                layered.labels[label]
+
+    def scores(self) -> Scores:
+        """Go through all blocks, and make scores of the counts."""
+        return self.scores_of(self.gathered())
+
+    def scores_of(self, counts: Sequence[Counts]) -> Scores:
+        """The counts as scores, with what they may ask for later."""
+        how = self.how._replace(documents=self.seen.documents)
+        return Scores(
+            counts,
+            how,
+            about=self._about(),
+            digests=self.digests,
+            pairs=self.pairs,
+            recount=self.with_muc,
+        )
+
+    def gathered(self) -> list[Counts]:
+        """Go through all documents, and give the counts."""
+        self.gather()
+        return self.finished()
+
+    def gather(self) -> None:
+        """Go through all documents, a chunk at a time, and keep the counts of each block."""
+        builders = {
+            name: self._builder(name, layered.labels) for name, layered in self.layers.items()
+        }
+        with uncollected():
+            for chunk in self.source.chunks():
+                self.seen.take(chunk)
+                if not isinstance(
+                    self.source.gold, Corpus
+                ):  # what is let go cannot be digested later
+                    self._digest.take(chunk.gold)
+                    self._digested = True
+                for name in self.layers:
+                    if self._added(builders[name], chunk) >= BLOCK:
+                        self._take(name, builders[name])
+                        builders[name] = self._builder(name, self.layers[name].labels)
+            for name, builder in builders.items():
+                self._take(name, builder)
+            self._digest.settle()
+
+    def finished(self) -> list[Counts]:
+        """The counts of what was gathered, once it is known that they may be asked for."""
+        self._refuse_unscored()
+        counts = [self._counts(metric) for metric in self._scored()]
+        if not counts:
+            if not self.seen.documents:
+                raise InputError(f"{self.source.name}: no documents")
+            if not self.seen.layers()["gold"]:
+                raise InputError(
+                    f"{self.source.name}: no document is annotated in any layer, so that there is"
+                    " nothing to score"
+                )
+            raise InputError(
+                f"{self.source.name} and {self.source.model} have no layer in common to score"
+            )
+        return counts
+
+    def in_shards(self, jobs: int) -> Scores:
+        """The same scores, from shards of both files that are counted in processes of their own:
+        counts simply add up.
+
+        Files that are not JSONL, or not in one order, are gone through in this process.
+        """
+        parts = (
+            shards(self.source.gold, self.source.predicted, jobs)
+            if isinstance(self.source.gold, Path)
+            else []
+        )
+        if len(parts) < 2:
+            return self.scores()
+        try:
+            with ProcessPoolExecutor(len(parts)) as pool:
+                runs = pool.map(
+                    _gathered,
+                    [
+                        replace(self, source=replace(self.source, gold=one, predicted=other))
+                        for one, other in parts
+                    ],
+                )
+                for run in runs:
+                    self._merge(run)
+        except InputError:
+            # Says what is wrong as it would be said without shards, or that only the order differs.
+            return replace(self).scores()
+        return self.scores_of(self.finished())
+
+    def _merge(self, run: Run) -> None:
+        if twice := self.seen.ids & run.seen.ids:
+            raise LoadError(
+                [
+                    f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids"
+                    " name"
+                    " one document each"
+                ]
+            )
+        for name, layered in self.layers.items():
+            layered.merge(run.layers[name])
+        self.seen.merge(run.seen)
+        self.mapping.merge(run.mapping)
+        self._digest.merge(run._digest)
+        self.source.absent += run.source.absent
+        self._digested = True
+
+    def with_muc(self) -> list[Counts]:
+        """The counts once more, with those that only MUC's sums need."""
+        return replace(self, muc=True).gathered()
+
+    def _builder(self, name: str, labels: Codes, *, whole: bool = False) -> Builder:
+        layer, maps = LAYERS[name], (self.mapping.gold, self.mapping.predicted)
+        zones, by_sentence = self._scored_zones(layer.marks), self.how.units == "sentences"
+        return Builder(layer, name, labels, zones, maps, whole=whole, by_sentence=by_sentence)
+
+    def _added(self, builder: Builder, chunk: Joined) -> int:
+        """Add the documents that gold annotates in the layer; says how many the block has."""
+        golden, predicted = chunk
+        marks = list(map(attrgetter(builder.layer.marks), golden))
+        if None in marks:
+            there = [n for n, found in enumerate(marks) if found is not None]
+            golden, predicted = Chunk(golden[n] for n in there), Chunk(predicted[n] for n in there)
+        if self.seen.has_failures:
+            predicted = Chunk(map(_heard, predicted))
+        if golden:
+            builder.add(golden, predicted)
+        return len(builder)
+
+    def _take(self, name: str, builder: Builder) -> None:
+        if len(builder):
+            self.layers[name].take(self._checked(builder), len(builder), muc=self.muc)
+
+    def _checked(self, builder: Builder) -> Block:
+        block = builder.block()
+        if block.gold.aside["gold_copies"]:
+            raise LoadError(list(self._repeated(builder)))
+        return block
+
+    def _repeated(self, builder: Builder) -> Iterator[str]:
+        """What gold repeats; of a file it is read again, for the lines."""
+        if isinstance(self.source.gold, Corpus):
+            yield from (
+                f"{self.source.name}: {fault}"
+                for document in builder.documents[0]
+                for fault in find_duplicates(document)
+            )
+            return
+        path = self.source.gold if isinstance(self.source.gold, Path) else self.source.gold.path
+        for place, document in parsed(path):
+            if isinstance(document, Document):
+                yield from (f"{place}: {fault}" for fault in find_duplicates(document))
+
+    def _scored(self) -> Iterator[Metric]:
+        for name, layered in self.layers.items():
+            if self.asked is not None or self.seen.has(LAYERS[name].marks):
+                yield from layered.metrics
+
+    def _refuse_unscored(self) -> None:
+        """What was asked for must be there; a prediction that gives a layer must give it for every
+        document that gold annotates.
+        """
+        for metric in self.asked or ():
+            self._refuse_missing_layer(metric)
+        for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
+            refuse_owed(marks, self.seen.layers())
+        self._refuse_unknown_zones()
+
+    def _refuse_missing_layer(self, metric: Metric) -> None:
+        """Raise InputError where a side annotates the layer of a metric in no document."""
+        marks = LAYERS[metric.layer].marks
+        for side, there in (
+            (self.source.name, self.seen.in_gold),
+            (self.source.model, self.seen.in_predicted),
+        ):
+            if marks not in there and not (
+                there is self.seen.in_predicted
+                and self.seen.has_failures
+                and not self.seen.in_predicted
+            ):
+                raise InputError(f"{metric}: {side} has no {marks} in any document")
+
+    def _refuse_unknown_zones(self) -> None:
+        for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
+            if zone not in self.seen.zones:
+                raise UnknownName(
+                    "zone",
+                    zone,
+                    ("primary", "all", *sorted(self.seen.zones)),
+                    within=self.source.name,
+                )
+
+    def _scored_zones(self, marks: str) -> frozenset[str] | None:
+        """The zones in which a layer is scored; None for everywhere."""
+        if isinstance(self.zones, frozenset):
+            return self.zones
+        return (
+            self.source.schema.primary_zones(marks)
+            if self.zones == "primary" and self.source.schema
+            else None
+        )
+
+    def _counts(self, metric: Metric) -> Counts:
+        layered = self.layers[metric.layer]
+        ranks = layered.labels.ranks()
+        cells = layered.all_cells(str(metric))
+        aside = dict(layered.aside.get(str(metric), {}))
+        aside["documents_not_annotated"] = self.seen.documents - layered.documents
+        aside.pop("gold_copies", None)
+        return Counts(
+            str(metric),
+            tuple(sorted(layered.labels)),
+            tuple(layered.units),
+            cells[0],
+            ranks[cells[1]] if len(ranks) else cells[1],
+            cells[2:],
+            self._signature(metric, layered),
+            aside,
+            self.muc,
+            layered.scored,
+        )
+
+    def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
+        """The signature's fields in order; the digest of gold is computed on first use."""
+        zones = self._scored_zones(LAYERS[metric.layer].marks)
+        fields = {
+            "evalkit": evalkit_version(),
+            "corpus": f"{self.source.name}@",
+            "docs": f"{layered.documents}/{self.seen.documents}",
+            "metric": str(metric),
+            "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
+            "macro": "union",
+            **self.mapping.signature_fields(),
+            "duplicates": self.source.duplicates,
+            "missing": self.source.missing,
+            "units": self.how.units,
+            "level": str(self.how.level),
+            "boot": str(self.how.boot),
+            "seed": str(self.how.seed),
+            **({"read": self.source.read} if self.source.read else {}),
+            "model": self.source.model,
+        }
+        return {
+            name: escape_controls(" ".join(value.replace("|", "/").split()))
+            for name, value in fields.items()
+        }
+
+    def _about(self) -> dict[str, Any]:
+        """What was run on what, as results.py lists it."""
+        return {
+            "model": self.source.model,
+            "corpus": {"name": self.source.name, "documents": self.seen.documents},
+            "options": self.options,
+            "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
+            "failures": dict(self.seen.failures),
+            "unplaced": dict(
+                sorted(self.seen.reasons.items(), key=lambda item: (-item[1], item[0]))
+            ),
+            "layers": self.seen.layers(),
+            "unscored_documents": sorted(
+                self.seen.ids
+                - {unit.document for layered in self.layers.values() for unit in layered.units}
+            ),
+            "missing_documents": self.source.absent,
+            "unmapped_labels": self.mapping.unmapped_labels(),
+            "unused_labels": self.mapping.unused_labels(self.layers),
+            "conversion": self.source.conversion,
+            "span_edges": {side: edges.to_json() for side, edges in self.seen.edges.items()},
+        }
+
+    def digests(self) -> Digests:
+        """The digests of gold; those of a corpus in memory are computed on first use."""
+        if not self._digested and isinstance(self.source.gold, Corpus):
+            self._digest.take(list(self.source.gold))
+            self._digested = True
+        return self._digest.with_schema(self.source.schema)
+
+    def pairs(self, metric: Metric) -> Iterator[Pair]:
+        """Who answers whom under a metric, document by document; the documents are gone through
+        again.
+
+        Raises InputError for a layer that was not scored and that one side lacks.
+        """
+        if metric.layer not in self.layers:
+            self._refuse_missing_layer(metric)
+            refuse_owed(LAYERS[metric.layer].marks, self.seen.layers())
+        labels = self.layers[metric.layer].labels if metric.layer in self.layers else Codes()
+        for chunk in self.source.chunks():
+            builder = self._builder(metric.layer, labels, whole=True)
+            if self._added(builder, chunk):
+                yield from pairs_of(self._checked(builder), metric, builder.documents, labels)
+
+
+def _gathered(run: Run) -> Run:
+    """A run after it has gone through its documents: what a process of its own sends back."""
+    run.gather()
+    for layered in run.layers.values():
+        layered.slim()
+    return run
+
+
+def _heard(document: Any) -> Any:
+    """A prediction; one that failed says nothing, whatever it carries."""
+    return document if document.failure is None else Document(document.id, document.text)

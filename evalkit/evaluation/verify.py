@@ -1,0 +1,84 @@
+"""Is a result what it says? A saved result, gold and predictions in; what differs out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalkit.corpus import Corpus
+from evalkit.data.label_maps import decode_label_map
+from evalkit.errors import InputError, shown
+from evalkit.evaluation.corpus_scores import score
+from evalkit.results.scores import Scores
+
+NAMES = ("model", "versions")  # may differ: what was scored is told by digests and counts
+MOST_TOLD = 20
+
+
+def verified(
+    result: Scores | str | Path, gold: Corpus | str | Path, predicted: Corpus | str | Path
+) -> list[str]:
+    """Score again as the result (or the file of one) says it was scored, and say what differs;
+    nothing, if it is the same.
+
+    The names of model and corpus may differ, and so may versions. Raises InputError for a result
+    that was made without documents.
+    """
+    written = result.to_json() if isinstance(result, Scores) else None
+    result = result if isinstance(result, Scores) else Scores.load(path := result)
+    options: Mapping[str, Any] = result.about["options"]
+    if result.digests() is None:
+        raise InputError(
+            "this result was made from tags or bare spans; only one of documents can be verified"
+        )
+    how = result.how
+    again = score(
+        gold,
+        predicted,
+        options["metrics"],
+        labels=options["labels"],
+        label_map=decode_label_map(options["label_map"]),
+        zones=options["zones"],
+        missing=options["missing"],
+        units=options["units"],
+        boot=how.boot,
+        seed=how.seed,
+        level=how.level,
+    )
+    one, two = (
+        _without_names(json.loads(text))
+        for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json())
+    )
+    rows = [data.pop("rows", None) for data in (one, two)]
+    # Rows follow from counts: where these differ, so do those, and say nothing more.
+    return list(_differing(one, two)) or list(_differing(rows[0], rows[1], "rows: "))
+
+
+def _without_names(data: dict[str, Any]) -> dict[str, Any]:
+    data["corpus"].pop("name")
+    for name in NAMES:
+        data.pop(name)
+    for fields in data["signature"].values():
+        fields.pop("model")
+        fields.pop("evalkit")
+        fields["corpus"] = fields["corpus"].rpartition("@")[2]
+    return data
+
+
+def _differing(one: Any, two: Any, path: str = "") -> Iterator[str]:
+    """Each place in which two results differ, down to the single value."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in dict.fromkeys([*one, *two]):
+            if key not in one or key not in two:
+                yield (
+                    f"{path}{key}: only in {'the result' if key in one else 'what was scored now'}"
+                )
+            else:
+                yield from _differing(one[key], two[key], f"{path}{key}: ")
+    elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        for n, (left, right) in enumerate(zip(one, two, strict=True)):
+            yield from _differing(left, right, f"{path.removesuffix(': ')}[{n}]: ")
+    elif one != two:
+        yield f"{path}{shown(one)} in the result, {shown(two)} now"

@@ -1,0 +1,386 @@
+"""What do the lines of a brat file say?
+
+Bytes and a text in; marks by their ids out, each with its line and checked against the text.
+
+A line is an id, a tab and what it says; lines end at \n or \r\n, empty ones are skipped.
+
+    T1  PER 0 3         Ada           a text-bound mark: type, ranges (`0 4;14 17`), and after a
+        second tab what stands there
+    E1  Attack:T1 Agent:T2            an event: type and trigger, then roles with marks or events
+    A1  Negated E1, M1 …              an attribute, with a value or without
+    R1, *, N1, #1                     relations, equivalences, normalizations and notes: counted,
+                                      all but the notes of numbered.py
+
+What stands there is quoted with a space between ranges, and with a space for each line end. Ranges
+that are parted by white space with a line end in it are one: brat cuts marks at line ends, and what
+it cut is joined.
+
+What becomes of a mark at the end of a line, where its file has a line for each mark?
+
+It is cut there, and joined when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from evalkit.data.document import Fragments
+from evalkit.errors import MOST_FAULTS, DocumentError, LoadError, shown
+from evalkit.formats.conversion import Losses
+from evalkit.formats.jsonl import check_surface
+from evalkit.formats.offsets import Reading
+
+
+def flat(text: str) -> str:
+    """The text with a space for each line end: a line cannot hold one."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def cut(text: str, ranges: Fragments) -> Fragments:
+    """The ranges, cut where lines end, which a line cannot quote."""
+    return tuple(
+        (start + found.start(), start + found.end())
+        for start, end in ranges
+        for found in re.finditer(r"[^\r\n]+", text[start:end])
+    )
+
+
+def joined(text: str, ranges: Fragments | list[tuple[int, int]]) -> Fragments:
+    """The ranges, those joined between which there is nothing but white space with a line end in
+    it.
+    """
+    whole: list[tuple[int, int]] = []
+    for start, end in ranges:
+        gap = text[whole[-1][1] : start] if whole else ""
+        if whole and (not gap or (gap.isspace() and flat(gap) != gap)):
+            whole[-1] = (whole[-1][0], end)
+        else:
+            whole.append((start, end))
+    return tuple(whole)
+
+
+def misplaced(ranges: list[tuple[int, int]], length: int) -> str:
+    """What is wrong with ranges in order; nothing if they could be those of a mark."""
+    for start, end in ranges:
+        if start >= end:
+            return (
+                f"{end} is not after the start, {start}: a span is half-open and holds at least one"
+                " character"
+            )
+    if any(end > start for (_, end), (start, _) in pairwise(ranges)):
+        return (
+            f"{shown(';'.join(f'{start} {end}' for start, end in ranges))} overlap; ranges that"
+            " share no character would do"
+        )
+    return (
+        f"{ranges[-1][1]} runs past the end of the text, at {length}"
+        if ranges[-1][1] > length
+        else ""
+    )
+
+
+BOM = b"\xef\xbb\xbf"
+NOTE = "evalkit"  # the type of notes that say which id a mark has
+_ID = re.compile(r"[TEAMRN][0-9]\S{0,99}")
+_OFFSETS = re.compile(r"([0-9]{1,15}) ([0-9]{1,15})")
+_UNNAMED = re.compile(r"no id:((?: [TE][0-9]{1,9}-[TE][0-9]{1,9}){1,2})")
+_FORMS = {
+    "T": "ID, tab, TYPE START END, tab, the text that stands there",
+    "E": "ID, tab, TYPE:TRIGGER, and ROLE:ID after spaces",
+    "A": "ID, tab, NAME ID, and a value after a space",
+    "R": "ID, tab, TYPE ROLE:ID ROLE:ID",
+    "N": "ID, tab, TYPE ID RESOURCE:ENTRY",
+    "*": "*, tab, TYPE, and IDs after spaces",
+    "#": "ID, tab, TYPE ID, tab, a note",
+}
+_FORMS["M"] = _FORMS["A"]
+
+
+class Bound(NamedTuple):
+    """A text-bound mark; its ranges are in order, joined across line ends."""
+
+    line: int
+    id: str
+    label: str
+    ranges: Fragments
+
+
+class Frame(NamedTuple):
+    """An event as it is written: ids, and roles with their numbers."""
+
+    line: int
+    id: str
+    label: str
+    trigger: str
+    arguments: tuple[tuple[str, str], ...]
+
+
+class Attribute(NamedTuple):
+    """An attribute of a mark; without a value it is True."""
+
+    line: int
+    id: str
+    name: str
+    target: str
+    value: str | bool
+
+
+class Quoted(NamedTuple):
+    """Ranges with what a line says that stands there."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Annotations:
+    """What a file says, by id and in its order. `faults` are messages for what is wrong in it."""
+
+    def __init__(self, path: Path, text: str, losses: Losses, reading: Reading) -> None:
+        """Say nothing yet. path: as messages name it."""
+        self.path, self.losses = path, losses
+        self.bounds: dict[str, Bound] = {}
+        self.frames: dict[str, Frame] = {}
+        self.attributes: list[Attribute] = []
+        self.names: dict[str, str] = {}  # ids that brat cannot hold
+        self.unnamed: list[tuple[str, int, int]] = []  # ids that are none: a letter, from, to
+        self.faults: list[str] = []
+        self._text, self._reading, self._offsets = text, reading, reading.over(text)
+        self._read = {
+            "T": self._bound,
+            "E": self._frame,
+            "A": self._attribute,
+            "M": self._attribute,
+            "R": self._relation,
+            "*": self._equivalence,
+            "N": self._normalization,
+        }
+        self._lines: dict[str, int] = {}
+        self._wanted: list[
+            tuple[int, str, str, str]
+        ] = []  # line, id, what is said, the id that it names
+
+    def read(self, data: bytes) -> None:
+        """Read all lines. Raises LoadError where they are not UTF-8."""
+        if data.startswith(BOM):
+            self.losses.add("byte order marks", str(self.path))
+        for number, line in enumerate(lines_of(self.path, data.removeprefix(BOM)), start=1):
+            if line.strip():
+                self._line(number, line)
+        for number, id, what, target in self._wanted:
+            if target not in self._lines:
+                self.fault(
+                    number,
+                    id,
+                    f"{what}: {shown(target)} is nothing of this file; name what is there, or"
+                    " delete the line",
+                )
+
+    def fault(self, line: int, id: str, problem: str) -> None:
+        """Note what is wrong with a line."""
+        self.faults.append(f"{self.path}:{line}: {id}: {problem}")
+
+    def lost(self, what: str, line: int, count: int = 1) -> None:
+        """Count what a document cannot hold."""
+        self.losses.add(what, f"{self.path}:{line}", count)
+
+    def unnamed_id(self, id: str) -> bool:
+        """Whether a mark has its id only because brat numbers everything."""
+        number = int(id[1:]) if id[1:].isdecimal() and len(id) < 11 else -1
+        return any(
+            letter == id[0] and first <= number <= last for letter, first, last in self.unnamed
+        )
+
+    def _line(self, number: int, line: str) -> None:
+        id, tab, rest = line.partition("\t")
+        kind = line[0]
+        if kind not in _FORMS:
+            self.faults.append(
+                f"{self.path}:{number}: {shown(line)} is no line of brat; one that begins with"
+                f" {', '.join(_FORMS)} would do"
+            )
+        elif kind == "#":
+            self._note(number, rest)
+        elif not tab:
+            self.faults.append(
+                f"{self.path}:{number}: {shown(line)} has no tab after its id; {_FORMS[kind]}"
+                " would do"
+            )
+        elif kind != "*" and not _ID.fullmatch(id):
+            self.faults.append(
+                f"{self.path}:{number}: {shown(id)} is no id; {kind} and a number would do"
+            )
+        elif id in self._lines:
+            self.fault(
+                number, id, f"the id is taken by line {self._lines[id]}; ids name one line each"
+            )
+        else:
+            if kind != "*":
+                self._lines[id] = number
+            self._read[kind](number, id, rest)
+
+    def _bound(self, number: int, id: str, rest: str) -> None:
+        head, tab, surface = rest.partition("\t")
+        label, space, offsets = head.partition(" ")
+        found = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
+        if not (tab and label and space):
+            self.fault(
+                number, id, f"{shown(rest)} is too little, or has no tab; {_FORMS['T']} would do"
+            )
+        elif not all(found):
+            self.fault(
+                number,
+                id,
+                f"{shown(offsets)} are no offsets; START END would do, with ; between several"
+                " ranges",
+            )
+        else:
+            self._placed(
+                number, id, label, [(int(one[1]), int(one[2])) for one in found if one], surface
+            )
+
+    def _placed(
+        self, number: int, id: str, label: str, written: list[tuple[int, int]], surface: str
+    ) -> None:
+        """Keep a mark, unless its offsets are wrong."""
+        try:
+            counted = [self._offsets.span(start, end) for start, end in written]
+        except DocumentError as fault:
+            self.fault(number, id, fault.problem)
+            return
+        ranges = sorted(counted)
+        if problem := misplaced(ranges, len(self._text)) or self._misquoted(counted, surface):
+            self.fault(number, id, problem)
+            return
+        if ranges != counted:
+            self.lost("orders of ranges", number)
+        self.bounds[id] = Bound(number, id, label, joined(self._text, ranges))
+
+    def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
+        stands = " ".join(self._text[start:end] for start, end in written)
+        if surface in (flat(stands), flat(stands.replace("\r\n", "\n"))) or self._reading.same(
+            surface, stands
+        ):
+            return ""
+        if (
+            len(written) == 1 and len(self.faults) < MOST_FAULTS
+        ):  # searching the text for the words takes time, and no more are shown
+            try:
+                check_surface(Quoted(*written[0], surface), self._text, field="")
+            except DocumentError as fault:
+                return fault.problem
+        offsets = ";".join(f"{start} {end}" for start, end in written)
+        return f"{shown(surface)} is not what stands at {offsets}: {shown(stands)}"
+
+    def _frame(self, number: int, id: str, rest: str) -> None:
+        said, _, more = rest.partition("\t")
+        if more.strip():
+            self.lost("comments", number)
+        parts = [part.rpartition(":") for part in said.split(" ") if part]
+        if not parts or not all(name and target for name, _, target in parts):
+            self.fault(number, id, f"{shown(said)} is no event; {_FORMS['E']} would do")
+            return
+        (label, _, trigger), *arguments = parts
+        self.frames[id] = Frame(
+            number, id, label, trigger, tuple((role, target) for role, _, target in arguments)
+        )
+        self._wanted += [(number, id, name, target) for name, _, target in parts]
+        if not trigger.startswith("T"):
+            self.fault(
+                number, id, f"{shown(trigger)} is no trigger; a line that begins with T would do"
+            )
+        for role, _, target in arguments:
+            if target[0] not in "TE":
+                self.fault(
+                    number,
+                    id,
+                    f"{role}: {shown(target)} is no mark and no event; a line that begins with T or"
+                    " E would do",
+                )
+
+    def _attribute(self, number: int, id: str, rest: str) -> None:
+        said, _, more = rest.partition("\t")
+        if more.strip():
+            self.lost("comments", number)
+        name, _, after = said.partition(" ")
+        target, space, value = after.partition(" ")
+        if not (name and target):
+            self.fault(number, id, f"{shown(said)} is no attribute; {_FORMS['A']} would do")
+            return
+        self._wanted.append((number, id, name, target))
+        self.attributes.append(
+            Attribute(number, id, name, target, value if space and value else True)
+        )
+
+    def _relation(self, number: int, id: str, rest: str) -> None:
+        self.lost("relations", number)
+        kind, *arguments = rest.split("\t", maxsplit=1)[0].split(" ")
+        targets = [argument.rpartition(":")[2] for argument in arguments if argument]
+        if not kind or len(targets) < 2:
+            self.fault(number, id, f"{shown(rest)} is no relation; {_FORMS['R']} would do")
+        self._wanted += [(number, id, kind, target) for target in targets]
+
+    def _equivalence(self, number: int, id: str, rest: str) -> None:
+        self.lost("equivalences", number)
+        kind, *targets = rest.split("\t", maxsplit=1)[0].split(" ")
+        self._wanted += [(number, id, kind, target) for target in targets if target]
+
+    def _normalization(self, number: int, id: str, rest: str) -> None:
+        self.lost("normalizations", number)
+        said = rest.split("\t", maxsplit=1)[0].split(" ")
+        if len(said) < 3:
+            self.fault(number, id, f"{shown(rest)} is no normalization; {_FORMS['N']} would do")
+        else:
+            self._wanted.append((number, id, said[0], said[1]))
+
+    def _note(self, number: int, rest: str) -> None:
+        """A note is counted as a loss, but for those that say which ids marks have."""
+        head, _, note = rest.partition("\t")
+        kind, _, target = head.partition(" ")
+        if kind == NOTE and (ranges := _UNNAMED.fullmatch(note)):
+            self.unnamed += [
+                (one[0], int(one[1:].partition("-")[0]), int(one.rpartition("-")[2][1:]))
+                for one in ranges[1].split()
+            ]
+        elif kind == NOTE and (name := _name(note)):
+            self.names[target] = name
+        else:
+            self.lost("notes", number)
+
+
+def lines_of(path: Path, data: bytes) -> list[str]:
+    """The lines of a file, without what ends them.
+
+    Raises LoadError, with the line, where they are not UTF-8.
+    """
+    return [line.removesuffix("\r") for line in decoded(path, data).split("\n")]
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """What a file says, nothing changed. Raises LoadError, with the line, where it is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        at = error.start - (data.rfind(b"\n", 0, error.start) + 1)
+        raise LoadError(
+            [
+                f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the"
+                " file as"
+                " UTF-8"
+            ]
+        ) from None
+
+
+def _name(note: str) -> str:
+    """The id in a note such as `id: "x"`; nothing where the note is none such."""
+    try:
+        found = json.loads(note.removeprefix("id: ")) if note.startswith('id: "') else ""
+        found.encode()
+    except (ValueError, RecursionError):
+        return ""
+    return str(found)

@@ -1,0 +1,237 @@
+"""Which document do the lines of a brat file make?
+
+What standoff.py read in, a document out. brat.py says by which rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Fragments, Span
+from evalkit.errors import DocumentError, LoadError, shown
+from evalkit.formats.brat_lines import Annotations, Bound, Frame
+
+PARTS = {
+    "Source": "source",
+    "Content": "content",
+    "SourceName": "source_name",
+}  # roles of attributions, and the types of their marks
+PARENT, LABEL, REALIS = "Parent", "Label", "Realis"
+
+
+class Terms(NamedTuple):
+    """The types of events that are attributions, and of marks that are arguments and no entities;
+    whether roles are numbered.
+    """
+
+    attribution: str = "Attribution"
+    argument: str = "Argument"
+    numbered: bool = True
+
+
+def unnumbered(role: str) -> tuple[str, int]:
+    """A role as it was before brat numbered it, and its number: brat writes a second Theme as
+    Theme2, and no Theme0 or Theme1.
+
+    >>> unnumbered("Theme2"), unnumbered("ARG1")
+    (('Theme', 2), ('ARG1', 1))
+    """
+    name = role.rstrip("0123456789")
+    number = role[len(name) :]
+    if not name or not number or number[0] == "0" or number == "1" or len(number) > 9:
+        return role, 1
+    return name, int(number)
+
+
+class Assembled:
+    """The document that annotations make, layer by layer."""
+
+    def __init__(self, said: Annotations, terms: Terms) -> None:
+        """Nothing is checked yet; `said` must be without faults."""
+        self._said, self._terms = said, terms
+        self._triggers = {frame.trigger for frame in said.frames.values()}
+        self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
+
+    def document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
+        """The document with these layers, or all that is wrong with it."""
+        found = {
+            "entities": tuple(self._entities()),
+            "events": tuple(self._events()),
+            "attributions": tuple(self._attributions()),
+        }
+        for target in self._attributes:
+            if target not in self._said.frames and target not in self._entity_ids:
+                self._said.lost(
+                    "attributes of what is no entity, event or attribution",
+                    self._first[target],
+                    len(self._attributes[target]),
+                )
+        if self._said.faults:
+            return LoadError(self._said.faults)
+        try:
+            given: dict[str, Any] = {
+                layer: marks for layer, marks in found.items() if layer in layers
+            }
+            return Document(id, text, **given)
+        except DocumentError as fault:
+            line = (
+                self._lines[fault.layer][fault.index]
+                if fault.layer in self._lines and fault.index is not None
+                else 1
+            )
+            return LoadError([f"{self._said.path}:{line}: {fault}"])
+
+    def _entities(self) -> Iterator[Entity]:
+        for bound in self._said.bounds.values():
+            if bound.id in self._entity_ids:
+                self._lines["entities"].append(bound.line)
+                start, end, fragments = _placed(bound.ranges)
+                yield Entity(
+                    bound.label,
+                    start,
+                    end,
+                    self._name(bound.id),
+                    fragments,
+                    attributes=self._attributes.get(bound.id),
+                )
+
+    def _events(self) -> Iterator[Event]:
+        for frame in self._frames(attributions=False):
+            self._lines["events"].append(frame.line)
+            attributes = dict(self._attributes.get(frame.id, {}))
+            realis = attributes.pop(REALIS) if isinstance(attributes.get(REALIS), str) else None
+            arguments = tuple(
+                self._argument(frame, role, target) for role, target in self._roles(frame)
+            )
+            yield Event(
+                frame.label,
+                self._span(frame.trigger),
+                arguments,
+                self._name(frame.id),
+                realis,
+                attributes=attributes or None,
+            )
+
+    def _argument(self, frame: Frame, role: str, target: str) -> Argument:
+        start, end, fragments = _placed(self._bound(target).ranges)
+        of = self._said.frames.get(target)
+        if target in self._entity_ids or (of and of.label != self._terms.attribution):
+            return Argument(role, start, end, fragments, self._name(target))
+        if of or target in self._triggers:
+            self._said.lost("references to triggers and attributions", frame.line)
+        return Argument(role, start, end, fragments)
+
+    def _attributions(self) -> Iterator[Attribution]:
+        for frame in self._frames(attributions=True):
+            parts, parent = self._parts(frame)
+            if "content" not in parts:
+                self._said.fault(
+                    frame.line,
+                    frame.id,
+                    "has no Content; a role Content:ID after"
+                    f" {shown(f'{frame.label}:{frame.trigger}')} would do",
+                )
+                continue
+            self._lines["attributions"].append(frame.line)
+            attributes = dict(self._attributes.get(frame.id, {}))
+            label = attributes.pop(LABEL) if isinstance(attributes.get(LABEL), str) else None
+            yield Attribution(
+                self._span(frame.trigger),
+                id=self._name(frame.id),
+                label=label,
+                parent=parent,
+                attributes=attributes or None,
+                **parts,  # type: ignore[arg-type]
+            )
+
+    def _parts(self, frame: Frame) -> tuple[dict[str, Span], str | None]:
+        """The parts of an attribution, and its parent."""
+        parts: dict[str, Span] = {}
+        parent = None
+        for role, target in self._roles(frame):
+            of = self._said.frames.get(target)
+            if role in PARTS and PARTS[role] not in parts:
+                parts[PARTS[role]] = self._span(target)
+            elif role == PARENT and parent is None and of and of.label == self._terms.attribution:
+                parent = self._name(target)
+            else:
+                self._said.lost("further roles of attributions", frame.line)
+        return parts, parent
+
+    def _frames(self, *, attributions: bool) -> Iterator[Frame]:
+        for frame in self._said.frames.values():
+            if (frame.label == self._terms.attribution) == attributions:
+                if self._said.bounds[frame.trigger].label != frame.label:
+                    self._said.lost(
+                        "types of triggers that are not those of their events", frame.line
+                    )
+                yield frame
+
+    def _roles(self, frame: Frame) -> Iterator[tuple[str, str]]:
+        """The roles without their numbers, counted as lost where they do more than count."""
+        seen: dict[str, int] = {}
+        for role, target in frame.arguments:
+            name, number = unnumbered(role) if self._terms.numbered else (role, 1)
+            seen[name] = seen.get(name, 0) + 1
+            if name != role and number != seen[name]:
+                self._said.lost("numbers of roles (?roles=exact keeps them)", frame.line)
+            yield name, target
+
+    def _name(self, id: str) -> str | None:
+        """The id of a mark; none where the mark had none, and nothing needs it."""
+        if id in self._said.names:
+            return self._said.names[id]
+        return (
+            None
+            if self._said.unnamed and id not in self._targets and self._said.unnamed_id(id)
+            else id
+        )
+
+    def _bound(self, id: str) -> Bound:
+        """The mark with an id, or the trigger of the event with it."""
+        frame = self._said.frames.get(id)
+        return self._said.bounds[frame.trigger if frame else id]
+
+    def _span(self, id: str) -> Span:
+        return Span(*_placed(self._bound(id).ranges))
+
+    @cached_property
+    def _targets(self) -> set[str]:
+        return {target for frame in self._said.frames.values() for _, target in frame.arguments}
+
+    @cached_property
+    def _entity_ids(self) -> set[str]:
+        """Marks that are neither triggers, nor there for the sake of an argument or a part of an
+        attribution alone.
+        """
+        parts: set[str] = set()
+        for frame in self._said.frames.values():
+            types = set(PARTS) if frame.label == self._terms.attribution else {self._terms.argument}
+            parts.update(
+                target
+                for _, target in frame.arguments
+                if target in self._said.bounds and self._said.bounds[target].label in types
+            )
+        return self._said.bounds.keys() - self._triggers - parts
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        """The line of the first attribute of each mark."""
+        return {attribute.target: attribute.line for attribute in reversed(self._said.attributes)}
+
+    @cached_property
+    def _attributes(self) -> dict[str, dict[str, Any]]:
+        """The attributes of each mark. A second one of a name is a fault."""
+        found: dict[str, dict[str, Any]] = {}
+        for line, id, name, target, value in self._said.attributes:
+            of = found.setdefault(target, {})
+            if name in of:
+                self._said.fault(line, id, f"{target} has a {name} already; delete one")
+            of[name] = value
+        return found
+
+
+def _placed(ranges: Fragments) -> tuple[int, int, Fragments]:
+    return ranges[0][0], ranges[-1][1], ranges if len(ranges) > 1 else ()

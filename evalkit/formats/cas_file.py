@@ -1,0 +1,312 @@
+"""How is a UIMA CAS opened, whoever made it?
+
+A file in, a CAS of cassis out, or what is wrong; and what its types hold. cas.py says what it
+means.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.parsers import expat
+
+from evalkit.data.input_files import open_input
+from evalkit.errors import (
+    InputError,
+    LoadError,
+    MissingPackage,
+    UnknownName,
+    advise_extra,
+    shown,
+    spell_option,
+)
+from evalkit.formats.conversion import Losses
+
+TYPESYSTEM = "TypeSystem.xml"
+CORE = "de.tudarmstadt.ukp.dkpro.core.api."
+DESCRIBED, NAMED = f"{CORE}metadata.type.DocumentMetaData", f"{CORE}ner.type.NamedEntity"
+PREDICATE, ARGUMENT, LINK = (
+    f"{CORE}semantics.type.{name}" for name in ("SemPred", "SemArg", "SemArgLink")
+)
+ARRAY = "uima.cas.FSArray"
+LABELS = ("value", "category")  # the features that hold labels in DKPro Core's types
+_TEXT = ("uima.cas.String",)
+TYPES: dict[
+    str, tuple[str, dict[str, tuple[str, ...]]]
+] = {  # each with the type above, and its features
+    DESCRIBED: (
+        "uima.tcas.DocumentAnnotation",
+        {
+            **dict.fromkeys(
+                (
+                    "documentTitle",
+                    "documentId",
+                    "documentUri",
+                    "collectionId",
+                    "documentBaseUri",
+                ),
+                _TEXT,
+            ),
+            "isLastSegment": ("uima.cas.Boolean",),
+        },
+    ),
+    NAMED: ("uima.tcas.Annotation", {"value": _TEXT, "identifier": _TEXT}),
+    ARGUMENT: ("uima.tcas.Annotation", {}),
+    LINK: ("uima.cas.TOP", {"role": _TEXT, "target": (ARGUMENT,)}),
+    PREDICATE: ("uima.tcas.Annotation", {"category": _TEXT, "arguments": (ARRAY, LINK)}),
+}
+
+
+def cassis() -> Any:
+    """The package. Raises MissingPackage."""
+    try:
+        return importlib.import_module("cassis")
+    except ImportError:
+        raise MissingPackage(
+            f"the format cas needs cassis, which is not installed: {advise_extra('cas')}"
+        ) from None
+
+
+UNKNOWN = "annotations of types that the type system does not know"
+
+
+def loaded(file: Path, system: Any, losses: Losses) -> Any:
+    """The CAS in a file, its offsets in code points.
+
+    Raises LoadError where there is none, or an offset is none of its text.
+    """
+    data = read(file)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = (
+            _from_json(file, data, system)
+            if data.lstrip()[:1] == b"{"
+            else _from_xml(file, data, system)
+        )
+    for warning in map(str, (one.message for one in said)):
+        if warning.startswith("Not mapping"):
+            raise LoadError(
+                [
+                    f"{file}: {warning.partition('[')[2].partition(']')[0]} is no offset into the"
+                    " text,"
+                    " in UTF-16 units"
+                ]
+            )
+        if warning.startswith("Type with name"):
+            losses.add(UNKNOWN, str(file))
+    return found
+
+
+def read(file: Path) -> bytes:
+    """The bytes of a file without a byte order mark.
+
+    Raises LoadError for one that is empty, or an archive.
+    """
+    with open_input(file) as opened:
+        data: bytes = opened.read().removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise LoadError([f"{file}: empty, and no CAS"])
+    if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        raise LoadError([f"{file}: an archive; unpack it, and name the folder, as in cas:DIR"])
+    return data
+
+
+def _from_json(file: Path, data: bytes, system: Any) -> Any:
+    try:
+        text = data.decode()
+        parts = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise LoadError(
+            [f"{file}: not UTF-8: {error.reason} at byte {error.start}; save the file as UTF-8"]
+        ) from None
+    except json.JSONDecodeError as error:
+        raise LoadError(
+            [f"{file}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"]
+        ) from None
+    except (RecursionError, ValueError) as error:  # numbers of too many digits
+        raise LoadError([f"{file}: no CAS: {_said(error)}"]) from None
+    try:
+        own = parts.get("%TYPES") is not None
+        text = json.dumps(parts) if _emptied(parts.get("%FEATURE_STRUCTURES") or ()) else text
+        return cassis().load_cas_from_json(
+            text, typesystem=None if own else system(), merge_typesystem=own
+        )
+    except InputError:  # of the type system
+        raise
+    except Exception as error:  # cassis raises whatever it comes upon
+        raise LoadError([f"{file}: no CAS in JSON: {_said(error)}"]) from None
+
+
+def _emptied(structures: Any) -> bool:
+    """Whether there were arrays without elements, which cassis writes and does not read; now they
+    have none said.
+    """
+    found = [
+        fs
+        for fs in (structures.values() if isinstance(structures, dict) else structures)
+        if fs["%TYPE"] == ARRAY and "%ELEMENTS" not in fs
+    ]
+    for fs in found:
+        fs["%ELEMENTS"] = []
+    return bool(found)
+
+
+def _from_xml(file: Path, data: bytes, system: Any) -> Any:
+    refuse_entities(file, data)
+    try:
+        # Without a DOCTYPE the limits that are lifted here keep nothing out but long texts.
+        return cassis().load_cas_from_xmi(
+            BytesIO(data), typesystem=system(), lenient=True, trusted=True
+        )
+    except InputError:  # of the type system
+        raise
+    except Exception as error:
+        raise LoadError([f"{file}{_line(error)}: no CAS in XMI: {_said(error)}"]) from None
+
+
+def _said(error: Exception) -> str:
+    return shown(
+        " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()), most=200
+    )[1:-1]
+
+
+def _line(error: Exception) -> str:
+    return f":{number}" if (number := getattr(error, "lineno", None)) else ""
+
+
+class _Begun(Exception):
+    """The part of an XML file that may declare entities is over."""
+
+
+def refuse_entities(file: Path, data: bytes) -> None:
+    """Raises LoadError for an XML file with a DOCTYPE, or for what is no XML."""
+
+    def declared(*_: object) -> NoReturn:
+        raise LoadError(
+            [
+                f"{file}:{parser.CurrentLineNumber}: a DOCTYPE, which no CAS needs and by which"
+                " entities expand; delete it"
+            ]
+        )
+
+    def begun(*_: object) -> NoReturn:
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = declared, begun
+    try:
+        parser.Parse(data, True)
+    except _Begun:
+        return
+    except LoadError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise LoadError(
+            [
+                f"{file}{_line(error)}: no CAS: neither JSON nor XML: it begins {shown(data[:12])}:"
+                f" {error}"
+            ]
+        ) from None
+
+
+def system_of(file: Path, root: Path, given: str | Path | None) -> Any:
+    """What gives the type system of a file: the one that was named, else one that lies beside it,
+    or at the root, else DKPro Core's.
+    """
+    beside = [found for found in (file.with_name(TYPESYSTEM), root / TYPESYSTEM) if found.is_file()]
+    path = Path(given) if given is not None else beside[0] if beside else None
+    return (
+        (lambda: _system(path, path.stat().st_mtime_ns if path.exists() else 0)) if path else dkpro
+    )
+
+
+@cache
+def dkpro() -> Any:
+    """DKPro Core's type system, as cassis brings it, and what that lacks."""
+    # cassis's own function for this calls what Python deprecates.
+    return _with_types(
+        cassis().load_typesystem(
+            BytesIO(files("cassis.resources").joinpath("dkpro-core-types.xml").read_bytes())
+        )
+    )
+
+
+@cache
+def written() -> Any:
+    """The few types of DKPro Core's that evalkit writes."""
+    return _with_types(cassis().TypeSystem())
+
+
+def _with_types(system: Any) -> Any:
+    for name, (above, held) in TYPES.items():
+        if not system.contains_type(name):
+            made = system.create_type(name, above)
+            for feature, (kind, *of) in held.items():
+                system.create_feature(made, feature, kind, *of)
+    return system
+
+
+@cache
+def _system(path: Path, _changed: int) -> Any:
+    data = read(path)
+    refuse_entities(path, data)
+    try:
+        return cassis().load_typesystem(BytesIO(data))
+    except Exception as error:
+        raise LoadError([f"{path}{_line(error)}: no type system: {_said(error)}"]) from None
+
+
+def short(name: str) -> str:
+    """The last part of the name of a type.
+
+    >>> short("webanno.custom.Person")
+    'Person'
+    """
+    return name.rpartition(".")[2]
+
+
+def features(kind: Any) -> Iterator[tuple[str, str]]:
+    """The features of a type of its own, and what each holds: "text", "plain" for numbers and truth
+    values, else the name of a type.
+    """
+    system = kind.typesystem
+    for feature in kind.all_features:
+        held = feature.rangeType
+        if feature.name not in ("sofa", "begin", "end"):
+            text = system.is_instance_of(held.name, "uima.cas.String")
+            yield (
+                feature.name,
+                "text" if text else "plain" if system.is_primitive(held) else held.name,
+            )
+
+
+def label_feature(kind: Any, asked: str | None = None) -> str | None:
+    """The feature of a type that holds the label; None where the type itself is all that is said.
+
+    Raises InputError where it is not clear.
+    """
+    known = dict(features(kind))
+    if asked is not None:
+        if asked not in known:
+            raise UnknownName("feature", asked, known, within=kind.name)
+        return asked
+    texts = [name for name, held in known.items() if held == "text"]
+    found = [name for name in LABELS if name in texts] or texts
+    if len(found) > 1 and found[0] not in LABELS:
+        raise InputError(
+            f"{kind.name} has the features {', '.join(texts)}; name the one with the label, as in"
+            f" {spell_option('feature', texts[0], of='format')}"
+        )
+    return found[0] if found else None
+
+
+def label_of(fs: Any, feature: str | None) -> Any:
+    """The label of an annotation: what the feature holds, else the name of its type."""
+    return short(fs.type.name) if feature is None else fs[feature]

@@ -1,0 +1,190 @@
+"""What of a document do DKPro Core's types hold?
+
+A document in, its CAS as XMI or JSON out, and what is left out counted. See cas.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from evalkit.data.document import Document, Entity, Event
+from evalkit.errors import InputError, shown, spell_option
+from evalkit.formats.cas_file import (
+    ARGUMENT,
+    ARRAY,
+    DESCRIBED,
+    LINK,
+    NAMED,
+    PREDICATE,
+    cassis,
+    written,
+)
+from evalkit.formats.conversion import Losses
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def failed(document: Document, losses: Losses) -> bool:
+    """Whether a document is left out.
+
+    Raises InputError for one that would be read as what it is not.
+    """
+    where = f"document {shown(document.id)}"
+    if document.failure is not None:
+        losses.skipped.add("documents that failed", where)
+        return True
+    if document.entities is None:
+        raise InputError(
+            f"{where}: its entities were not annotated, and a CAS without NamedEntity says that"
+            " there are none; entities=[] would do if there are"
+        )
+    return False
+
+
+def serialized(document: Document, form: str, losses: Losses) -> bytes:
+    """A document as a file holds it; what it does not hold is counted.
+
+    Raises InputError for what cannot stand in XML.
+    """
+    cas = cassis().Cas(typesystem=written(), sofa_string=document.text, sofa_mime="text/plain")
+    aside(document, losses)
+    about = {
+        "documentTitle": document.id,
+        "documentId": document.id,
+        "language": language(document),
+    }
+    add(cas, DESCRIBED, 0, len(document.text), **about)
+    for entity in sorted(document.entities or (), key=lambda one: (one.start, one.end)):
+        if not entity.fragments:
+            add(
+                cas,
+                NAMED,
+                entity.start,
+                entity.end,
+                value=entity.label,
+                identifier=identifier(entity),
+            )
+    for event in sorted(
+        document.events or (), key=lambda one: (one.trigger.start, one.trigger.end)
+    ):
+        if not event.trigger.fragments:
+            add(
+                cas,
+                PREDICATE,
+                event.trigger.start,
+                event.trigger.end,
+                category=event.label,
+                arguments=links(cas, event),
+            )
+    if form == "json":
+        text: str = cas.to_json()
+    else:
+        check_xml(document)
+        text = cas.to_xmi()
+    return text.encode()
+
+
+def add(cas: Any, kind: str, start: int, end: int, **features: Any) -> Any:
+    """Put an annotation into a CAS, and give it back."""
+    made = cas.typesystem.get_type(kind)(begin=start, end=end, **features)
+    cas.add(made)
+    return made
+
+
+def links(cas: Any, event: Event) -> Any:
+    """The arguments of an event as an array of links, each with its role."""
+    link, array = (cas.typesystem.get_type(name) for name in (LINK, ARRAY))
+    return array(
+        elements=[
+            link(role=argument.role, target=add(cas, ARGUMENT, argument.start, argument.end))
+            for argument in event.arguments
+            if not argument.fragments
+        ]
+    )
+
+
+def language(document: Document) -> str | None:
+    """The language that a document says it is in."""
+    said = (document.meta or {}).get("language")
+    return said if isinstance(said, str) and said not in ("", "x-unspecified") else None
+
+
+def identifier(entity: Entity) -> str | None:
+    """The attribute that a NamedEntity has a feature for."""
+    said = (entity.attributes or {}).get("identifier")
+    return said if isinstance(said, str) else None
+
+
+def aside(document: Document, losses: Losses) -> None:
+    """Count what a document holds and a CAS does not."""
+    where = f"document {shown(document.id)}"
+    for name, many in (
+        ("attributions", document.attributions),
+        ("zones", document.zones),
+        ("unplaced items", document.unplaced),
+    ):
+        for index in range(len(many or ())):
+            losses.add(name, f"{where}, {name}[{index}]")
+    for name in ("events", "attributions"):
+        if getattr(document, name) == ():
+            losses.add(f"empty layers of {name}", where)
+    if document.meta is not None and document.meta != {"language": language(document)}:
+        losses.add("meta but for the language", where)
+    for layer in ("entities", "events"):
+        for index, mark in enumerate(getattr(document, layer) or ()):
+            for lost in unheld(mark):
+                losses.add(lost, f"{where}, {layer}[{index}]")
+
+
+def unheld(mark: Entity | Event) -> Iterator[str]:
+    """What of an entity or event is left out, a name for each."""
+    what = "entities" if isinstance(mark, Entity) else "events"
+    if (mark if isinstance(mark, Entity) else mark.trigger).fragments:
+        yield (
+            "discontinuous entities"
+            if isinstance(mark, Entity)
+            else "events with discontinuous triggers"
+        )
+        return
+    yield from (
+        f"{name.rstrip('s')}s of {what}"
+        for name in ("id", "score", "realis")
+        if getattr(mark, name, None) is not None
+    )
+    held = {"identifier": identifier(mark)} if isinstance(mark, Entity) else {}
+    if mark.attributes is not None and mark.attributes != held:
+        yield f"attributes of {what}"
+    for argument in mark.arguments if isinstance(mark, Event) else ():
+        if argument.fragments:
+            yield "discontinuous arguments"
+            continue
+        yield from (
+            f"{name}s of arguments"
+            for name in ("ref", "score")
+            if getattr(argument, name) is not None
+        )
+
+
+def check_xml(document: Document) -> None:
+    """Raises InputError for a character that no XML can hold."""
+    labels = [
+        *(entity.label for entity in document.entities or ()),
+        *(event.label for event in document.events or ()),
+    ]
+    roles = [argument.role for event in document.events or () for argument in event.arguments]
+    others = [
+        language(document) or "",
+        *(identifier(entity) or "" for entity in document.entities or ()),
+    ]
+    for what, said in (
+        ("text", document.text),
+        ("id", document.id),
+        *(("label", one) for one in (*labels, *roles, *others)),
+    ):
+        if found := _NOT_XML.search(said):
+            raise InputError(
+                f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()}"
+                f" cannot stand in XML; {spell_option('form', 'json', of='format')} would do"
+            )

@@ -1,0 +1,287 @@
+"""What stands in the lines of a CoNLL file?
+
+Lines in, tokens and tags of documents out. conll.py says what lines mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from evalkit.errors import MOST_FAULTS, InputError, UnknownName, shown, spell_option
+from evalkit.formats.conversion import Losses
+
+DOCSTART = "-DOCSTART-"
+TEXT = "# doc_text = "
+_SPLIT: dict[str, Callable[[str], list[str]]] = {
+    "any": re.compile(r"[^ \t]+").findall,
+    "tab": lambda line: line.split("\t"),
+    "space": re.compile("[^ ]+").findall,
+}
+_BETWEEN = {
+    "any": "spaces and tabs alone separate columns",
+    "tab": "tabs alone separate columns",
+    "space": "spaces alone separate columns",
+}
+_DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
+_BEGIN = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
+_NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
+_NO_ID = ("O", "_", "-", "-X-", DOCSTART)
+RANGE = re.compile(r"\d+[-.]\d+")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns count, from 0 or negative from the end, what separates them, and whether lines
+    that begin with # are comments.
+    """
+
+    token: int = 0
+    tag: int = -1
+    separator: str = "any"
+    comments: bool = False
+
+    def __post_init__(self) -> None:
+        if self.separator not in _SPLIT:
+            raise UnknownName("separator", self.separator, _SPLIT)
+
+
+@dataclass
+class Draft:
+    """A document as far as it was read: its tokens and tags with their lines, where sentences
+    begin, and what is wrong.
+    """
+
+    place: str
+    id: str
+    named: bool = False
+    text: str | None = None
+    tokens: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    more: int = 0
+
+    def fault(self, fault: str) -> None:
+        """Keep what is wrong, as much of it as will be told."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault)
+        else:
+            self.more += 1
+
+    @property
+    def borders(self) -> list[int]:
+        """Where sentences begin among the tokens, and where the last one ends."""
+        return [*self.starts, len(self.tokens)]
+
+    @property
+    def sentences(self) -> list[list[str]]:
+        """The tags, sentence by sentence."""
+        return [self.tags[first:last] for first, last in zip(self.borders, self.borders[1:])]
+
+
+class Rows:
+    """Reads the lines of a file into drafts of documents."""
+
+    def __init__(self, path: Path, losses: Losses, columns: Columns) -> None:
+        self._path, self._losses, self._columns, self._split = (
+            path,
+            losses,
+            columns,
+            _SPLIT[columns.separator],
+        )
+        self._token = self._tag = 0
+        self._hashed = False  # whether the line that says so begins with #, and may be a comment
+        self._width = self._first = (
+            0  # how many columns there are, and the line that says so; 0 until one did
+        )
+        self._draft: Draft | None = None
+        self._count = 0
+        self._inside = False  # a sentence
+
+    @property
+    def has_further_columns(self) -> bool:
+        """Whether the file has columns besides one of tokens and one of tags."""
+        return self._width > 2
+
+    def drafts(self) -> Iterator[Draft]:
+        """Each document of the file. Raises InputError where the file cannot be read."""
+        try:
+            with self._path.open("rb") as file:
+                for number, raw in enumerate(file, 1):
+                    before = self._draft
+                    self._read(number, raw)
+                    if before is not None and self._draft is not before:
+                        yield before
+        except OSError as error:
+            raise InputError(f"{self._path}: {error.strerror or error}") from None
+        if self._draft is not None:
+            yield self._draft
+
+    def _read(self, number: int, raw: bytes) -> None:
+        line = self._line(number, raw)
+        if line is None:
+            return
+        if line[:1] in ("-", "#") and self._markup(number, line):
+            self._inside = False
+        elif line.strip(" \t"):
+            self._row(number, line)
+        else:
+            self._inside = False
+
+    def _line(self, number: int, raw: bytes) -> str | None:
+        if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+            self._losses.add("byte order marks", f"{self._path}:1")
+            raw = raw[3:]
+        try:
+            line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
+        except UnicodeDecodeError as error:
+            self._fault(
+                number,
+                f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as"
+                " UTF-8",
+            )
+            return None
+        if "\r" in line:
+            self._fault(
+                number,
+                f"{shown(line)}: a carriage return inside a line; lines must end in line feeds",
+            )
+            return None
+        return line
+
+    def _markup(self, number: int, line: str) -> bool:
+        """Whether a line is no token; what it says is kept."""
+        if found := _DOCSTART.fullmatch(line):
+            self._begin(
+                number,
+                _unquoted(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None,
+            )
+        elif found := _BEGIN.fullmatch(line):
+            self._begin(number, "; ".join(part for part in found.groups() if part))
+        elif line.startswith(TEXT) and not (self._draft and self._draft.tokens):
+            self._given(number, line)
+        elif self._columns.comments and line.startswith("#"):
+            self._comment(number, line)
+        else:
+            return line == "#end document"
+        return True
+
+    def _begin(self, number: int, id: str | None) -> Draft:
+        self._count += 1
+        self._draft = Draft(f"{self._path}:{number}", id or f"doc-{self._count}", named=bool(id))
+        return self._draft
+
+    def _open(self, number: int) -> Draft:
+        return self._draft or self._begin(number, None)
+
+    def _given(self, number: int, line: str) -> None:
+        try:
+            self._open(number).text = msgspec.json.decode(line[len(TEXT) :], type=str)
+        except msgspec.MsgspecError:
+            self._fault(
+                number,
+                f"{shown(line)}: no text in JSON; a string in double quotes on one line would do",
+            )
+
+    def _comment(self, number: int, line: str) -> None:
+        found = _NEWDOC.fullmatch(line)
+        if found is None:
+            self._losses.add("comments", f"{self._path}:{number}")
+            return
+        draft, id = self._draft, found[1] or found[2]
+        if draft is None or draft.tokens or draft.named or not id:
+            self._begin(number, id)
+        else:
+            draft.id, draft.named = id, True
+
+    def _row(self, number: int, line: str) -> None:
+        cells = self._split(line)
+        if len(cells) != self._width and not self._learnt(number, cells, line):
+            return
+        token, tag = cells[self._token], cells[self._tag]
+        if self._token and RANGE.fullmatch(cells[0]):
+            self._fault(
+                number,
+                f"{shown(cells[0])} is a range or an empty node of CoNLL-U, and no token; delete"
+                " the line",
+            )
+        elif not token or not tag:
+            self._fault(
+                number,
+                f"{shown(line)}: the {'tag' if token else 'token'} is empty; every line needs a"
+                " token and a tag",
+            )
+        else:
+            self._add(number, token, tag)
+
+    def _add(self, number: int, token: str, tag: str) -> None:
+        draft = self._open(number)
+        if not self._inside:
+            draft.starts.append(len(draft.tokens))
+            self._inside = True
+        draft.tokens.append(token)
+        draft.tags.append(tag)
+        draft.lines.append(number)
+
+    def _learnt(self, number: int, cells: list[str], line: str) -> bool:
+        """Whether these columns, the first of the file, are what they should be; how many there
+        are, and which count, is kept.
+        """
+        many, columns = (
+            f"{len(cells)} column{'s' * (len(cells) != 1)}",
+            (self._columns.token, self._columns.tag),
+        )
+        if self._width:
+            self._fault(
+                number,
+                f"{many}, but {self._width} on line {self._first}: {shown(line)};"
+                f" {self._way_out(line)}",
+            )
+        elif len(cells) < 2:
+            self._fault(number, f"{many}: {shown(line)}; {self._way_out(line)}")
+        elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
+            self._fault(
+                number,
+                f"{many}: {shown(line)}; there is no column {wrong[0]}:"
+                f" {spell_option('token', of='format')} and {spell_option('tag', of='format')}"
+                " count from 0, or back from -1",
+            )
+        else:
+            self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
+            self._token, self._tag = (column % len(cells) for column in columns)
+            if further := len(cells) - len({self._token, self._tag}):
+                self._losses.add(
+                    "columns that are neither token nor tag", f"{self._path}:{number}", further
+                )
+            return True
+        return False
+
+    def _way_out(self, line: str) -> str:
+        if (line.startswith("#") or self._hashed) and not self._columns.comments:
+            return (
+                f"{spell_option('comments', True, of='format')} would do if lines that begin with #"
+                " are comments"
+            )
+        tabs = (
+            f"; {spell_option('separator', 'tab', of='format')} would do if tokens hold spaces"
+            if "\t" in line and self._columns.separator == "any"
+            else ""
+        )
+        return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"
+
+    def _fault(self, number: int, problem: str) -> None:
+        self._open(number).fault(f"{self._path}:{number}: {problem}")
+
+
+def _unquoted(id: str) -> str:
+    """The id in the brackets of -DOCSTART-: a string of JSON where it is one."""
+    try:
+        return msgspec.json.decode(id, type=str) if id.startswith('"') else id
+    except msgspec.MsgspecError:
+        return id

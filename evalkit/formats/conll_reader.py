@@ -1,0 +1,243 @@
+"""Which document do tokens and tags make?
+
+Drafts of rows.py in, documents with offsets out. conll.py says by which rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from evalkit.data.document import Document, Entity
+from evalkit.data.input_files import check_inside, read_input
+from evalkit.data.tags import TAGGINGS, Neighbours, Read, Tags, advise_repair, explain_invalid
+from evalkit.errors import MOST_FAULTS, InputError, LoadError, shown, spell_option
+from evalkit.formats.conll_lines import Draft, Rows
+from evalkit.formats.conversion import Losses
+
+# The first of several tokens, one between, the last, and the only one; IOB1 has B for the first
+# right after another of its label.
+LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
+
+
+class Reader:
+    """Makes documents of drafts."""
+
+    def __init__(
+        self,
+        path: Path,
+        losses: Losses,
+        tagging: str,
+        repair: str,
+        texts: str | Path | None,
+        again: Callable[[], Rows],
+    ) -> None:
+        """Raises UnknownName for a tagging or repair that is none. again: the rows of the file once
+        more, for what is said of all of them.
+        """
+        self._path, self._losses, self._tagging, self._repair, self._again = (
+            path,
+            losses,
+            tagging,
+            repair,
+            again,
+        )
+        self._texts = None if texts is None else Path(texts)
+        self._tags = Tags(tagging, "begin" if repair == "error" else repair)
+        self._letters = [letter for letter in "BIELSU" if letter in {*LETTERS[tagging], "B", "I"}]
+        self._known = {"O"}  # tags that are some of this tagging
+        self._count = 0
+
+    def document(self, draft: Draft) -> Document | LoadError:
+        """The document, or all that is wrong with it."""
+        self._count += 1
+        for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
+            if tag not in self._known and not self._is_tag(tag):
+                hint = (
+                    f"; {spell_option('comments', True, of='format')} would do if lines that begin"
+                    " with # are comments"
+                )
+                draft.fault(self._no_tag(line, tag) + hint * token.startswith("#"))
+        if draft.faults:
+            return LoadError(draft.faults, more=draft.more)
+        try:
+            return self._checked(draft)
+        except LoadError as error:
+            return error
+
+    def _is_tag(self, tag: str) -> bool:
+        prefix, _, label = tag.partition("-")
+        if prefix in self._letters and label:
+            self._known.add(tag)
+        return tag in self._known
+
+    def _no_tag(self, line: int, tag: str) -> str:
+        prefix, dash, label = tag.partition("-")
+        upper = prefix.upper() + dash + label
+        meant = f"; did you mean {upper!r}?" if self._is_tag(upper) else self._fits
+        wanted = ", ".join(f"{letter}-LABEL" for letter in self._letters)
+        return (
+            f"{self._path}:{line}: {shown(tag)} is no {self._tagging} tag; O, {wanted} would"
+            f" do{meant}"
+        )
+
+    @cached_property
+    def _fits(self) -> str:
+        """Under which taggings all tags of the file are proper, as the end of a message; nothing of
+        what can be read only once.
+        """
+        if not self._path.is_file():
+            return ""
+        fitting = {tagging: Tags(tagging, "begin") for tagging in TAGGINGS}
+        for draft in self._again().drafts():
+            for tagging, tags in list(fitting.items()):
+                if not _proper(tags, draft.sentences):
+                    del fitting[tagging]
+        return (
+            f"; {' or '.join(spell_option('tagging', name, of='format') for name in fitting)} fits"
+            " all tags of the file"
+            if fitting
+            else "; no tagging fits all tags of the file"
+        )
+
+    def _checked(self, draft: Draft) -> Document:
+        read = self._tags.read(draft.sentences, "its")
+        found = self._tags.spans(read, "its")
+        if found.improper:
+            self._tell(draft, read)
+        text, starts, ends = self._laid(draft)
+        labels = list(self._tags.labels)
+        first = np.array(draft.starts, np.int64)[found.sequence]
+        rows = zip(
+            (first + found.start).tolist(), (first + found.end).tolist(), found.label.tolist()
+        )
+        return Document(
+            draft.id,
+            text,
+            tuple(
+                Entity(labels[label], starts[begin], ends[end - 1]) for begin, end, label in rows
+            ),
+        )
+
+    def _tell(self, draft: Draft, read: Read) -> None:
+        """Count the improper tags.
+
+        Raises LoadError, which names them, where no repair was named.
+        """
+        sequence = np.searchsorted(draft.borders, read.where, side="right") - 1
+        places: list[int] = read.where[Neighbours(read, sequence).improper(self._tagging)].tolist()
+        if self._repair == "error":
+            borders = set(draft.borders)
+            faults = [self._improper(draft, at, borders) for at in islice(places, MOST_FAULTS)]
+            raise LoadError(faults, more=len(places) - len(faults))
+        for at in places:
+            self._losses.repaired.add(
+                f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
+            )
+
+    def _improper(self, draft: Draft, at: int, borders: set[int]) -> str:
+        before = None if at in borders else draft.tags[at - 1]
+        after = None if at + 1 in borders else draft.tags[at + 1]
+        fault = explain_invalid(self._tagging, before, draft.tags[at], after)
+        return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair()}{self._fits}"
+
+    def _laid(self, draft: Draft) -> tuple[str, list[int], list[int]]:
+        """The text, and where each token starts and ends in it.
+
+        Raises LoadError where they are not those of a given text.
+        """
+        text = draft.text if self._texts is None else self._given(draft, self._texts)
+        text, starts = _joined(draft) if text is None else (text, self._aligned(draft, text))
+        return text, starts, [start + len(token) for start, token in zip(starts, draft.tokens)]
+
+    def _given(self, draft: Draft, texts: Path) -> str:
+        """The text of a document from the folder or file of texts."""
+        file, where = texts, f"{draft.place}: document {shown(draft.id)}"
+        if texts.is_dir():
+            if re.search(r"[/\\\0]", draft.id):
+                raise LoadError(
+                    [
+                        f"{where}: this id is no name of a file in {texts}; an id without slashes"
+                        " would do"
+                    ]
+                )
+            file = texts / f"{draft.id}.txt"
+        elif self._count > 1:
+            raise LoadError(
+                [
+                    f"{where}: {texts} is the text of the first document; a folder with ID.txt"
+                    " for each"
+                    " would do"
+                ]
+            )
+        try:
+            if texts.is_dir() and file.exists():
+                check_inside(texts, file)
+            text = read_input(file).decode()
+        except UnicodeDecodeError as error:
+            raise LoadError(
+                [
+                    f"{where}: {file}: not UTF-8: {error.reason} at byte {error.start}; save the"
+                    " file"
+                    " as UTF-8"
+                ]
+            ) from None
+        except InputError as error:
+            raise LoadError([f"{where}: {error}"]) from None
+        if text.startswith("\ufeff"):
+            self._losses.add("byte order marks", str(file))
+        return text.removeprefix("\ufeff")
+
+    def _aligned(self, draft: Draft, text: str) -> list[int]:
+        """Where each token starts in a text with nothing but white space between tokens."""
+        starts, at = [], 0
+        for token, line in zip(draft.tokens, draft.lines):
+            while not text.startswith(token, at):
+                if not text[at : at + 1].isspace():
+                    stands = (
+                        f"there stands {shown(text[at : at + 40])}"
+                        if at < len(text)
+                        else "the text ends there"
+                    )
+                    raise LoadError(
+                        [
+                            f"{self._path}:{line}: the token {shown(token)} is not what comes"
+                            " next in"
+                            f" the text, at {at}: {stands}"
+                        ]
+                    )
+                at += 1
+            starts.append(at)
+            at += len(token)
+        if rest := text[at:].strip():
+            raise LoadError(
+                [
+                    f"{draft.place}: document {shown(draft.id)}: the text goes on after the last"
+                    " token,"
+                    f" at {at}, with {shown(rest[:40])}"
+                ]
+            )
+        return starts
+
+
+def _joined(draft: Draft) -> tuple[str, list[int]]:
+    """A text made of the tokens, and where each starts: what stands between two is one character,
+    be it a space or a line feed.
+    """
+    lengths = np.fromiter(map(len, draft.tokens), np.int64, len(draft.tokens))
+    text = "\n".join(
+        " ".join(draft.tokens[first:last]) for first, last in zip(draft.borders, draft.borders[1:])
+    )
+    return text, (np.cumsum(lengths + 1) - lengths - 1).tolist()
+
+
+def _proper(tags: Tags, sentences: list[list[str]]) -> bool:
+    try:
+        return tags.spans(tags.read(sentences, "its"), "its").improper == 0
+    except InputError:
+        return False

@@ -1,0 +1,224 @@
+"""What happened to annotations when documents were read or written in a format?
+
+Counted by name, with the first places of each.
+
+dropped: what the format holds and documents do not, or documents hold and the format does not;
+duplicates that were dropped. repaired: what was changed in order to be read: invalid tags, offsets
+that were converted. skipped: documents that were not read or written.
+
+Which marks are the same in a format that does not hold all of them?
+
+Gold in which two are cannot be read again: one of them is left out, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from evalkit.data.document import Argument, Document, Event, ranges
+from evalkit.errors import shown
+
+SAME = "that equal another in what this format holds of them"
+
+
+def distinct(
+    documents: Iterable[Document], losses: Losses, *, trimmed: bool = False
+) -> Iterator[Document]:
+    """The documents without entities, events and arguments of which the format holds label or role
+    and place alone, and an earlier one has these.
+
+    trimmed: the format drops white space at the edges of marks. What repeats another altogether
+    stays: predictions may, and gold does not.
+    """
+    for document in documents:
+        yield Distinct(document, losses, trimmed=trimmed).document()
+
+
+class Distinct:
+    """A document as it is left."""
+
+    def __init__(self, document: Document, losses: Losses, *, trimmed: bool) -> None:
+        self._document, self._losses, self._trimmed = document, losses, trimmed
+        self._instead: dict[
+            str, str | None
+        ] = {}  # ids of marks that are left out, and that of the mark which stays
+
+    def document(self) -> Document:
+        """The document without what cannot be told apart."""
+        changed: dict[str, Any] = {}
+        if self._document.entities:
+            changed["entities"] = self._kept(self._document.entities, "entities", "entities")
+        if self._document.events:
+            events = [
+                replace(
+                    event,
+                    arguments=self._kept(event.arguments, "arguments", f"events[{n}].arguments"),
+                )
+                for n, event in enumerate(self._document.events)
+            ]
+            changed["events"] = self._kept(events, "events", "events")
+            if self._instead:
+                changed["events"] = tuple(
+                    replace(event, arguments=tuple(map(self._referring, event.arguments)))
+                    for event in changed["events"]
+                )
+        return replace(self._document, **changed) if changed else self._document
+
+    def _referring(self, argument: Argument) -> Argument:
+        return (
+            replace(argument, ref=self._instead[argument.ref])
+            if argument.ref in self._instead
+            else argument
+        )
+
+    def _kept(self, marks: Iterable[Any], what: str, where: str) -> tuple[Any, ...]:
+        seen: dict[Any, Any] = {}
+        kept = []
+        for n, mark in enumerate(marks):
+            key = self._key(mark)
+            if key in seen and _bare(seen[key]) != _bare(mark):
+                if getattr(mark, "id", None) is not None:
+                    self._instead[mark.id] = seen[key].id
+                self._losses.add(
+                    f"{what} {SAME}", f"document {shown(self._document.id)}, {where}[{n}]"
+                )
+                continue
+            seen.setdefault(key, mark)
+            kept.append(mark)
+        return tuple(kept)
+
+    def _key(self, mark: Any) -> Any:
+        if isinstance(mark, Event):
+            return (
+                mark.label,
+                self._place(mark.trigger),
+                frozenset(
+                    self._key(argument) for argument in mark.arguments if not self._empty(argument)
+                ),
+            )
+        return getattr(mark, "label", None) or mark.role, self._place(mark)
+
+    def _empty(self, span: Any) -> bool:
+        """Whether nothing is left of a mark."""
+        return (
+            self._trimmed
+            and not span.fragments
+            and not self._document.text[span.start : span.end].strip()
+        )
+
+    def _place(self, span: Any) -> Any:
+        if not self._trimmed or span.fragments:
+            return ranges(span)
+        text = self._document.text[span.start : span.end]
+        start = span.start + len(text) - len(text.lstrip())
+        return ((start, start + len(text.strip())),)
+
+
+def _bare(mark: Any) -> Any:
+    """A mark without id and score, which do not tell two apart."""
+    return replace(mark, **{name: None for name in ("id", "score") if hasattr(mark, name)})
+
+
+SHOWN = 3  # places that are named for each
+
+
+class ExampleCounts(Mapping[str, int]):
+    """Counts by name, with the first places of each in `examples`.
+
+    Equals a dict with the same counts.
+
+    >>> counts = ExampleCounts()
+    >>> counts.add("notes", "a.ann:3")
+    >>> counts.add("notes", "a.ann:9")
+    >>> dict(counts), counts.examples
+    ({'notes': 2}, {'notes': ('a.ann:3', 'a.ann:9')})
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, name: str, where: str, count: int = 1) -> None:
+        """Add to the count of a name, which is in the plural."""
+        self._counts[name] = self._counts.get(name, 0) + count
+        places = self._places.setdefault(name, [])
+        if len(places) < SHOWN and where not in places:
+            places.append(where)
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"<{'; '.join(self.lines()) or 'none'}>"
+
+    @property
+    def examples(self) -> Mapping[str, tuple[str, ...]]:
+        """The first places of each name."""
+        return {name: tuple(places) for name, places in self._places.items()}
+
+    def lines(self) -> Iterator[str]:
+        """A line for each name, with its first places."""
+        for name, count in self._counts.items():
+            places = self._places[name]
+            more = ", …" if count > len(places) else ""
+            yield f"{count:,} {name} ({', '.join(places)}{more})"
+
+
+class ConversionReport:
+    """What was dropped, repaired and skipped; see above. False where nothing was.
+
+    >>> report = ConversionReport()
+    >>> report.add("notes", "a.ann:3")
+    >>> report.repaired.add("invalid tags", "a.conll:7")
+    >>> list(report.lines()), report.counts
+    (['1 notes (a.ann:3)', '1 invalid tags (a.conll:7)'], {'notes': 1, 'invalid tags': 1})
+    """
+
+    def __init__(self) -> None:
+        self.dropped, self.repaired, self.skipped = (
+            ExampleCounts(),
+            ExampleCounts(),
+            ExampleCounts(),
+        )
+
+    def add(self, name: str, where: str, count: int = 1) -> None:
+        """Count something that is dropped."""
+        self.dropped.add(name, where, count)
+
+    def __bool__(self) -> bool:
+        return any(self.sections().values())
+
+    def __repr__(self) -> str:
+        return f"<ConversionReport: {'; '.join(self.lines()) or 'none'}>"
+
+    def sections(self) -> Mapping[str, ExampleCounts]:
+        """The three counts by their names."""
+        return {"dropped": self.dropped, "repaired": self.repaired, "skipped": self.skipped}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """All counts by name."""
+        return {
+            name: count for section in self.sections().values() for name, count in section.items()
+        }
+
+    def lines(self) -> Iterator[str]:
+        """A line for each name, with its first places."""
+        for section in self.sections().values():
+            yield from section.lines()
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """The counts by name, as they are in a result file."""
+        return {name: dict(section) for name, section in self.sections().items()}
+
+
+Losses = ConversionReport

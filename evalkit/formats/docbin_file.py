@@ -1,0 +1,338 @@
+"""What stands in a DocBin file?
+
+Bytes in, spaCy's documents out, or what is wrong. docbin.py says what they mean.
+
+Nothing in the file is believed before it was measured: how far it unpacks, its sizes against each
+other, its words, its spans. Only what is read goes through spaCy: the words, the entities and the
+span groups.
+
+Which tokens has one of spaCy's documents?
+
+Text and marks in, words and spaces out: together they are the text, to the character.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evalkit.data.input_files import open_input
+from evalkit.data.text import Range
+from evalkit.errors import InputError, LoadError, MissingPackage, shown, spell_option
+from evalkit.formats.conversion import Losses
+
+_LONG = re.compile(
+    r"\S{1000}(?=\S)"
+)  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
+
+
+def edges(text: str, lang: str | None, said: object) -> set[int]:
+    """Where spaCy's own tokens begin and end, of the language `lang`, else of that which is said
+    where spaCy knows it, else of all languages.
+    """
+    make = tokenizer(lang) if lang is not None else _known(said) or tokenizer("xx")
+    cuts = [0, *(found.end() for found in _LONG.finditer(text)), len(text)]
+    return {
+        at + edge
+        for at, end in pairwise(cuts)
+        for token in make(text[at:end])
+        for edge in (token.idx, token.idx + len(token))
+    }
+
+
+def laid(text: str, edges: set[int], marks: Iterable[Range]) -> tuple[list[str], list[bool]]:
+    """The words, cut at the edges of marks, too, and whether a space follows each.
+
+    A space at which a mark begins or ends is a word.
+    """
+    within = list(marks)
+    starts, ends = {start for start, _ in within}, {end for _, end in within}
+    words: list[str] = []
+    spaces: list[bool] = []
+    for start, end in pairwise(sorted(edges | starts | ends | ({0, len(text)} if text else set()))):
+        if (
+            text[start:end] == " "
+            and words
+            and not spaces[-1]
+            and start not in starts
+            and end not in ends
+        ):
+            spaces[-1] = True
+        else:
+            words.append(text[start:end])
+            spaces.append(False)
+    return words, spaces
+
+
+@cache
+def tokenizer(lang: str) -> Any:
+    """The tokenizer of a language.
+
+    Raises InputError where spaCy has none, or it needs a package that is not installed.
+    """
+    import spacy
+
+    try:
+        if not re.fullmatch("[a-z]{2,3}", lang):
+            raise ImportError("a code such as en would do")
+        made = spacy.blank(lang).tokenizer
+        made("a")
+    except (
+        Exception
+    ) as error:  # tokenizers of some languages are packages of others, and may raise anything
+        raise InputError(
+            f"lang: {shown(lang)}: spaCy has no tokenizer for it here"
+            f" ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do"
+        ) from None
+    return made
+
+
+def _known(lang: object) -> Any:
+    try:
+        return tokenizer(lang) if isinstance(lang, str) else None
+    except InputError:
+        return None
+
+
+RATIO, FREE = (
+    100,
+    64_000_000,
+    # How many times its size a file may unpack to, and the bytes it may in any case; real ones come
+    # to 10 to 20 times
+)
+LEFT = {
+    "TAG": "tags of tokens",
+    "POS": "parts of speech",
+    "MORPH": "morphological features",
+    "LEMMA": "lemmas",
+    "DEP": "dependencies",
+    "SENT_START": "starts of sentences",
+}
+ENTITY = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID")
+
+
+class Message(msgspec.Struct):
+    """A DocBin once it is unpacked.
+
+    Tokens are rows of 64-bit numbers, a column for each of `attrs`.
+    """
+
+    attrs: list[int]
+    tokens: bytes
+    spaces: bytes
+    lengths: bytes
+    strings: list[str]
+    cats: list[dict[str, Any]]
+    flags: list[dict[str, Any]] | None = None
+    span_groups: list[bytes] | None = None
+    user_data: list[bytes | None] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One document: spaCy's, with what the file holds beside it."""
+
+    place: str
+    doc: Any
+    data: dict[Any, Any]
+
+
+def docs(path: Path, losses: Losses) -> Iterator[Found | LoadError]:
+    """Each document of a file.
+
+    Raises InputError where there is none to be read, LoadError where it is no DocBin.
+    """
+    message = decoded(path)
+    table = Table(path, message, vocabulary())
+    for index in range(len(table.lengths)):
+        place = f"{path}:{index + 1}"
+        try:
+            yield table.found(index, place, losses)
+        except Exception as error:  # spaCy may raise anything over bytes that are damaged
+            said = (
+                str(error)
+                if isinstance(error, InputError)
+                else f"spaCy cannot make it: {type(error).__name__}: {error}"
+            )
+            yield LoadError([f"{place}: damaged: {' '.join(said.split())}"])
+
+
+def vocabulary() -> Any:
+    """An empty vocabulary. Raises MissingPackage."""
+    try:
+        import spacy
+    except ImportError as error:
+        raise MissingPackage(f"spacy is not installed: {error}") from None
+    return spacy.blank("xx").vocab
+
+
+def decoded(path: Path) -> Message:
+    """The parts of the file, each of the type that it should be.
+
+    Raises LoadError where it is no DocBin.
+    """
+    data = unpacked(path)
+    try:
+        return msgspec.msgpack.decode(data, type=Message)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).replace("`", "'").split())
+        raise LoadError([f"{path}: no DocBin: {said}; spaCy's DocBin.to_disk writes one"]) from None
+
+
+def unpacked(path: Path) -> bytes:
+    """The bytes of the file, unpacked no further than a DocBin can be. Raises LoadError."""
+    with open_input(path) as file:
+        packed = file.read()
+    most, unpacker = max(FREE, RATIO * len(packed)), zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, most)
+    except zlib.error as error:
+        raise LoadError(
+            [f"{path}: no DocBin: it begins {shown(packed[:12])}, and cannot be unpacked: {error}"]
+        ) from None
+    if unpacker.unconsumed_tail:
+        problem = (
+            f"unpacks to more than {most // 1_000_000} MB, from {len(packed):,} bytes: damaged, or"
+            " made to fill the memory"
+        )
+    elif not unpacker.eof:
+        problem = (
+            "truncated: it ends before what it holds does" if packed else "empty, and no DocBin"
+        )
+    else:
+        problem = (
+            f"{len(unpacker.unused_data)} bytes stand behind the end of the DocBin"
+            if unpacker.unused_data
+            else ""
+        )
+    if problem:
+        raise LoadError([f"{path}: {problem}"])
+    return data
+
+
+class Table:
+    """The tokens of all documents, measured, and a document made of some."""
+
+    def __init__(self, path: Path, message: Message, vocab: Any) -> None:
+        """Raises LoadError where the parts do not go together."""
+        from spacy.attrs import IDS
+
+        self._message, self._vocab = message, vocab
+        try:
+            self.lengths = np.frombuffer(message.lengths, "<i4").astype(np.int64)
+            spaces, tokens = (
+                np.frombuffer(message.spaces, np.uint8),
+                np.frombuffer(message.tokens, "<u8"),
+            )
+            self._rows = tokens.reshape(len(spaces), len(message.attrs))
+        except ValueError as error:
+            raise LoadError(
+                [f"{path}: no DocBin: the tokens do not go together: {error}"]
+            ) from None
+        self._spaces = spaces.astype(bool)
+        self._ends = np.cumsum(self.lengths)
+        self._columns = {
+            name: message.attrs.index(IDS[name])
+            for name in ("ORTH", *ENTITY, *LEFT)
+            if IDS[name] in message.attrs
+        }
+        self._check(path, len(spaces))
+        self._no_features = np.uint64(
+            vocab.strings.add("_")
+        )  # what spaCy writes for a token of which all morphological features are known: none
+        for string in message.strings:
+            vocab.strings.add(string)
+
+    def _check(self, path: Path, tokens: int) -> None:
+        message, many = self._message, len(self.lengths)
+        if (self.lengths < 0).any() or self.lengths.sum() != tokens:
+            raise LoadError(
+                [
+                    f"{path}: no DocBin: the documents are said to have {self.lengths.sum()}"
+                    " tokens,"
+                    f" and {tokens} are there"
+                ]
+            )
+        if "ORTH" not in self._columns:
+            raise LoadError([f"{path}: no DocBin: the tokens have no words (ORTH)"])
+        for name in ("cats", "flags", "span_groups", "user_data"):
+            found = getattr(message, name)
+            if found is not None and len(found) != many:
+                raise LoadError(
+                    [f"{path}: no DocBin: {many} documents, but {name} for {len(found)}"]
+                )
+
+    def found(self, index: int, place: str, losses: Losses) -> Found:
+        """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
+        from spacy.tokens import Doc
+
+        end = self._ends[index]
+        rows, spaces = (
+            self._rows[end - self.lengths[index] : end],
+            self._spaces[end - self.lengths[index] : end],
+        )
+        unknown = bool(self._message.flags and self._message.flags[index].get("has_unknown_spaces"))
+        words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
+        doc = Doc(self._vocab, words=words, spaces=None if unknown else spaces.tolist())
+        self._annotated(doc, rows)
+        if self._message.span_groups and self._message.span_groups[index]:
+            doc.spans.from_bytes(self._message.span_groups[index])
+        _check_spans(doc)
+        if unknown and len(doc) > 1:
+            losses.add(
+                "spaces between words that are not known, read as one each", place, len(doc) - 1
+            )
+        self._count(index, rows, place, losses)
+        return Found(place, doc, self._data(index))
+
+    def _annotated(self, doc: Any, rows: Any) -> None:
+        names = [name for name in ENTITY if name in self._columns]
+        if "ENT_IOB" not in names or not len(doc):
+            return
+        values = np.ascontiguousarray(rows[:, [self._columns[name] for name in names]])
+        if (worst := values[:, 0].max()) > 3:
+            raise InputError(f"{worst} is no ENT_IOB; 0 to 3 would do")
+        doc.from_array(names, values)
+        for span in doc.ents:
+            self._vocab.strings[span.label]
+
+    def _count(self, index: int, rows: Any, place: str, losses: Losses) -> None:
+        for name, what in LEFT.items():
+            column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
+            said = (
+                column[1:] == 1
+                if name == "SENT_START"
+                else (column != 0) & (column != self._no_features)
+            )  # the first token starts one in any case
+            if many := int(np.count_nonzero(said)):
+                losses.add(what, place, many)
+        if cats := self._message.cats[index]:
+            losses.add("text categories", place, len(cats))
+
+    def _data(self, index: int) -> dict[Any, Any]:
+        packed = self._message.user_data[index] if self._message.user_data else None
+        return {} if packed is None else msgspec.msgpack.decode(packed, type=dict[Any, Any])
+
+
+def _check_spans(doc: Any) -> None:
+    """Refuse spans that are not where they say they are: spaCy checks their tokens alone."""
+    for name, group in doc.spans.items():
+        for index, span in enumerate(group):
+            first, last, start, end = span.start, span.end, span.start_char, span.end_char
+            if first < last and (start, end) != (
+                doc[first].idx,
+                doc[last - 1].idx + len(doc[last - 1]),
+            ):
+                raise InputError(
+                    f"spans[{name!r}][{index}]: characters {start} to {end}, but its tokens stand"
+                    " elsewhere"
+                )

@@ -1,0 +1,89 @@
+"""Which entity does an argument name?
+
+For formats in which an argument is no span of its own but the id of an entity.
+
+Marks without an id are given one that begins with ~, and is no id when it is read:
+
+    ~T1  an entity   ~E1  an event   ~A1  an argument at whose place no entity stands: an entity in
+         the file, none in a Document
+    ~N1  the same, in a document whose entities were not annotated
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from evalkit.data.document import Document, ranges
+from evalkit.errors import shown
+from evalkit.formats.conversion import Losses
+
+_MADE = re.compile(r"~[TEAN]\d+")
+_HELPER = re.compile(r"~[AN]\d+")
+ARGUMENT = "Argument"  # the type of an entity that is written only because an argument needs one
+Place = Any  # what tells whether two marks stand at one place: ranges, or indices of tokens
+
+
+def own(id: str | None) -> str | None:
+    """An id as a Document has it: None for one that was made up when the file was written."""
+    return None if id is None or _MADE.fullmatch(id) else id
+
+
+def is_helper(id: str) -> bool:
+    """Whether an entity of a file stands there for an argument alone."""
+    return _HELPER.fullmatch(id) is not None
+
+
+def unannotated(ids: Iterable[str]) -> bool:
+    """Whether the entities of a file say that none were annotated."""
+    return any(id.startswith("~N") and is_helper(id) for id in ids)
+
+
+class Links:
+    """The ids of what is written of a document, and the entity for each argument."""
+
+    def __init__(
+        self, document: Document, losses: Losses, place: Callable[[Any], Place] = ranges
+    ) -> None:
+        """Nothing is written yet. An id that would be taken for one that was made up is a loss."""
+        self._place, self._letter = place, "N" if document.entities is None else "A"
+        for layer in ("entities", "events"):
+            for n, mark in enumerate(getattr(document, layer) or ()):
+                if mark.id is not None and own(mark.id) is None:
+                    losses.add(
+                        "ids that look made up", f"document {shown(document.id)}, {layer}[{n}]"
+                    )
+        self._at: dict[Place, list[str]] = {}
+        self._made = {"T": 0, "E": 0, self._letter: 0}
+        self.ids: set[str] = set()
+        self.helpers: dict[Place, str] = {}
+
+    def add(self, mark: Any, letter: str, at: Any = None) -> str:
+        """The id under which an entity ("T") or event ("E") is written.
+
+        `at`: the span of it that an argument may name.
+        """
+        id = own(mark.id) or self._next(letter)
+        self.ids.add(id)
+        if at is not None:
+            self._at.setdefault(self._place(at), []).append(id)
+        return id
+
+    def _next(self, letter: str) -> str:
+        self._made[letter] += 1
+        return f"~{letter}{self._made[letter]}"
+
+    def of(self, argument: Any) -> str:
+        """The id that stands for an argument: the one that it names if that stands there, else one
+        without an id of its own, else any; else a new one.
+        """
+        place = self._place(argument)
+        there = self._at.get(place, [])
+        if (named := own(argument.ref)) is not None and named in there:
+            return named
+        if there:
+            return next((id for id in there if own(id) is None), there[0])
+        if place not in self.helpers:
+            self.helpers[place] = self._next(self._letter)
+        return self.helpers[place]

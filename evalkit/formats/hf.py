@@ -1,0 +1,392 @@
+"""What does a data set on the Hugging Face Hub hold?
+
+`hf://OWNER/NAME`, or `hf:DIR` for a folder that `datasets` loads.
+
+Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it
+(see table.py): it comes back as it was. The other is of tokens and tags, such as CoNLL-2003
+(`tokens`, `ner_tags` with a ClassLabel): a row is a document, its text the tokens joined by one
+space, its id the row's `id`, else SPLIT-N.
+
+Options: config, split, revision; tokens=, tags= name the columns, tagging=IOB2 and repair=error say
+how tags are read, as for conll. A data set with several configs or splits is read where one is
+named. Columns that are not read are losses. texts=DIR puts the texts back under a data set that was
+published without them (withheld.py).
+
+Everything is loaded by `datasets` (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE hold). It runs no scripts,
+and neither does this. Writing makes a folder with data/CONFIG.jsonl and a README.md whose YAML
+declares them; what stands on the Hub is changed only by `evalkit publish`. Nothing is lost, but for
+digits of scores beyond the tenth in a config with a column of nothing but dates (see table.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.data.document import LAYERS, Document, Entity
+from evalkit.data.json_keys import reject_duplicate_keys
+from evalkit.data.schema import Schema, encode_schema, load_schema
+from evalkit.data.tags import Tags
+from evalkit.errors import DocumentError, InputError, LoadError, shown, spell_option
+from evalkit.files import write_folder
+from evalkit.formats import jsonl
+from evalkit.formats.conversion import Losses
+from evalkit.formats.hf_load import is_remote, loaded, name_of, quiet
+from evalkit.formats.hf_tables import CONFIGS, card_data, columns, dates, features, rows
+from evalkit.formats.hf_withheld import Texts, texts_in, wrong
+from evalkit.formats.registry import Parsed
+
+__all__ = [
+    "CONFIGS",
+    "columns",
+    "documents_of",
+    "features",
+    "parsed",
+    "rows",
+    "schema_of",
+    "to_datasets",
+    "write",
+]
+OURS = {"id", "sha256", "layers"}  # columns that only a config of documents has
+
+
+def to_datasets(documents: Iterable[Document]) -> dict[str, Any]:
+    """A Dataset for each config. Its package is imported here, which takes a few seconds."""
+    from datasets import Dataset
+
+    every, made = list(documents), {}
+    types = features()
+    for config, of in rows(every).items():
+        table = list(of)
+        made[config] = Dataset.from_dict(
+            {name: [row[name] for row in table] for name in types[config]}, features=types[config]
+        )
+    return made
+
+
+def documents_of(
+    dataset: Iterable[Mapping[str, Any]], texts: Texts | None = None
+) -> Iterator[Document]:
+    """The documents of rows of the config `documents`: what `rows` was given.
+
+    Raises DocumentError where a row is not true of its text.
+    """
+    for row in dataset:
+        yield document_of(row, texts)
+
+
+def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
+    """The document of a row, its surfaces checked.
+
+    `texts` gives the text where none was published.
+    """
+    text = row.get("text")
+    if text is None:
+        if texts is None:
+            raise InputError(
+                f"document {shown(row['id'])} was published without its text;"
+                f" {spell_option('texts', 'DIR', of='format')} puts it back, from a folder that"
+                " holds it"
+            )
+        text = texts(row["sha256"], row["id"])
+    if hashlib.sha256(text.encode()).hexdigest() != row["sha256"]:
+        raise DocumentError(
+            f"not the text that the sha256 {row['sha256']} was made of",
+            document=row["id"],
+            field="text",
+        )
+    plain = {
+        name: _plain(value)
+        for name, value in row.items()
+        if value is not None and name not in ("layers", "sha256", "text", *LAYERS)
+    }
+    layers = {layer: _plain(row[layer] or []) for layer in row["layers"]}
+    if "meta" in plain:
+        plain["meta"] = json.loads(plain["meta"], object_pairs_hook=reject_duplicate_keys)
+    return jsonl.document_of(msgspec.convert({**plain, **layers, "text": text}, jsonl.DocumentLine))
+
+
+def _plain(value: Any) -> Any:
+    """A nested value as a line of JSONL has it: no nulls but that of a cue, pairs for fragments,
+    objects for JSON.
+    """
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {
+        name: _plain(item)
+        for name, item in value.items()
+        if name == "cue" or (item is not None and name != "digest")
+    }
+    if "fragments" in kept:
+        kept["fragments"] = [(piece["start"], piece["end"]) for piece in kept["fragments"]]
+    if "attributes" in kept:
+        kept["attributes"] = json.loads(kept["attributes"], object_pairs_hook=reject_duplicate_keys)
+    return kept
+
+
+def parsed(
+    path: Path,
+    losses: Losses,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    revision: str | None = None,
+    tokens: str = "tokens",
+    tags: str | None = None,
+    tagging: str = "IOB2",
+    repair: str = "error",
+    texts: str | Path | None = None,
+) -> Parsed:
+    """Each document with its data set and row, counted from 0, or what is wrong with it."""
+    name = name_of(path)
+    dataset, split = loaded(path, config=config, split=split, revision=revision)
+    if set(dataset.column_names) >= OURS:
+        yield from _documents(name, dataset, None if texts is None else texts_in(texts))
+    else:
+        yield from Tagged(name, dataset, losses, tokens=tokens, tags=tags).documents(
+            Tags(tagging, repair), split
+        )
+
+
+def _documents(name: str, dataset: Any, texts: Texts | None) -> Parsed:
+    if texts is None and "text" not in dataset.column_names:
+        raise InputError(
+            f"{name} was published without its text; {spell_option('texts', 'DIR', of='format')}"
+            " puts it back, from a folder that holds it"
+        )
+    try:
+        every = list(dataset)
+    except UnicodeDecodeError as fault:  # the package datasets finds it no sooner
+        raise LoadError(
+            [
+                f"{name}: not UTF-8: {fault.reason} at byte {fault.start} of a value; save its"
+                " files as"
+                " UTF-8"
+            ]
+        ) from None
+    for number, row in enumerate(every):
+        place = f"{name}: row {number}"
+        try:
+            document = document_of(row, texts)
+        except (InputError, msgspec.ValidationError, json.JSONDecodeError) as fault:
+            yield place, LoadError([f"{place}: {fault}"])
+            continue
+        if row.get("text") is None and (faults := list(wrong(row, document))):
+            yield place, LoadError([f"{place}: {fault}" for fault in faults])
+        else:
+            yield place, document
+
+
+class Tagged:
+    """A data set of tokens and tags: which columns it has, and the documents that they say."""
+
+    def __init__(
+        self, name: str, dataset: Any, losses: Losses, *, tokens: str, tags: str | None
+    ) -> None:
+        """Find the columns. Raises InputError naming those that are there where one is missing."""
+        self.name, self.dataset, self.losses = name, dataset, losses
+        self.tokens, self.tags = tokens, tags or self._tags()
+        for option, column in (("tokens", self.tokens), ("tags", self.tags)):
+            if column not in dataset.column_names:
+                raise InputError(
+                    f"{name}: no column {shown(column)}; name one with"
+                    f" {spell_option(option, 'NAME', of='format')}:"
+                    f" {', '.join(dataset.column_names)}"
+                )
+        self.names = getattr(
+            getattr(dataset.features[self.tags], "feature", None), "names", None
+        )  # of the ClassLabel
+
+    def _tags(self) -> str:
+        """The column of tags: the only one with a ClassLabel, or ner_tags of several."""
+        labelled = [
+            name
+            for name, of in self.dataset.features.items()
+            if hasattr(getattr(of, "feature", None), "names")
+        ]
+        found = (
+            "ner_tags"
+            if "ner_tags" in self.dataset.column_names
+            else labelled[0]
+            if len(labelled) == 1
+            else None
+        )
+        if found is None:
+            raise InputError(
+                f"{self.name}: which column holds the tags? name it with"
+                f" {spell_option('tags', 'NAME', of='format')}:"
+                f" {', '.join(labelled or self.dataset.column_names)}"
+            )
+        return found
+
+    def documents(self, tags: Tags, split: str) -> Parsed:
+        """A document a row."""
+        for column in self.dataset.column_names:
+            if column not in (self.tokens, self.tags, "id"):
+                self.losses.add("columns", f"{self.name}: {column}")
+        self.check()
+        every = [self.strings(row) for row in self.dataset[self.tags]]
+        try:
+            spans = tags.spans(tags.read(every, self.tags), self.tags)
+        except InputError as fault:
+            raise LoadError([f"{self.name}: {fault}"]) from None
+        if spans.improper:
+            self.losses.repaired.add(
+                f"improper tags, repaired as {tags.repair}",
+                f"{self.name}: {self.tags}",
+                spans.improper,
+            )
+        found: list[list[tuple[str, int, int]]] = [[] for _ in every]
+        labels = list(tags.labels)
+        for row, start, end, label in zip(
+            spans.sequence.tolist(), spans.start.tolist(), spans.end.tolist(), spans.label.tolist()
+        ):
+            found[row].append((labels[label], start, end))
+        ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(every)
+        for number, (id, tokens, tagged) in enumerate(zip(ids, self.dataset[self.tokens], every)):
+            yield self.document(
+                number,
+                f"{split}-{number}" if id is None else str(id),
+                tokens,
+                len(tagged),
+                found[number],
+            )
+
+    def check(self) -> None:
+        """Refuse rows whose tokens are no texts, or whose tags are no tags."""
+        for number, (tokens, tags) in enumerate(
+            zip(self.dataset[self.tokens], self.dataset[self.tags])
+        ):
+            for column, row, kinds in ((self.tokens, tokens, str), (self.tags, tags, (str, int))):
+                if not isinstance(row, list) or not all(isinstance(item, kinds) for item in row):
+                    raise LoadError(
+                        [
+                            f"{self.name}: row {number}: {column}: {shown(row)}: a list of"
+                            f" {'texts' if kinds is str else 'tags'} would do"
+                        ]
+                    )
+
+    def strings(self, row: Any) -> Any:
+        """The tags of a row as they are named."""
+        if self.names is None:
+            return row
+        if outside := [
+            code for code in row if not (isinstance(code, int) and 0 <= code < len(self.names))
+        ]:
+            raise InputError(
+                f"{self.name}: {self.tags}: {shown(outside[0])} names no tag of {len(self.names)}:"
+                " are the tags of this split published?"
+            )
+        return [self.names[code] for code in row]
+
+    def document(
+        self, number: int, id: str, tokens: Any, tagged: int, spans: list[tuple[str, int, int]]
+    ) -> tuple[str, Document | InputError]:
+        """A row's document, or what is wrong with it."""
+        place = f"{self.name}: row {number}"
+        if len(tokens) != tagged:
+            return place, LoadError(
+                [
+                    f"{place}: {len(tokens)} {self.tokens} and {tagged} {self.tags}; each token has"
+                    " one tag"
+                ]
+            )
+        starts, at = [], 0
+        for token in tokens:
+            starts.append(at)
+            at += len(token) + 1
+        try:
+            entities = tuple(
+                Entity(label, starts[first], starts[last - 1] + len(tokens[last - 1]))
+                for label, first, last in spans
+            )
+            return place, Document(id, " ".join(tokens), entities)
+        except DocumentError as fault:
+            return place, LoadError([f"{place}: {fault}"])
+
+
+def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
+    """The schema.json of the data set, if it has one."""
+    if not is_remote(path):
+        return load_schema(path / "schema.json") if (path / "schema.json").is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    with quiet(name_of(path)):
+        try:
+            return load_schema(
+                Path(
+                    hf_hub_download(
+                        name_of(path), "schema.json", repo_type="dataset", revision=revision
+                    )
+                )
+            )
+        except EntryNotFoundError:
+            return None
+
+
+def write(
+    documents: Iterable[Document], path: Path, losses: Losses, schema: Schema | None = None
+) -> None:
+    """A folder that `datasets` loads, with a file for each config, and a schema.json.
+
+    Raises InputError where its README.md would replace another.
+    """
+    if is_remote(path):
+        raise InputError(
+            f"{name_of(path)}: what stands on the Hub is changed by `evalkit publish`; to write a"
+            " folder, say hf:DIR"
+        )
+    import yaml  # type: ignore[import-untyped]  # comes without types
+
+    every = list(documents)
+    if not every:
+        raise InputError(f"{path}: no documents; datasets loads no empty data set")
+    card = card_data(every)
+    readme = f"---\n{yaml.safe_dump(card, sort_keys=False)}---\n"
+    ids = {document.id for document in every}
+    for _, row in (
+        jsonl.decoded(path / "data" / "documents.jsonl", dict[str, Any])
+        if (path / "data" / "documents.jsonl").exists()
+        else ()
+    ):
+        if not isinstance(row, dict) or row.get("id") not in ids:
+            raise InputError(
+                f"{path}: holds another data set, which would be replaced; save into another folder"
+            )
+    if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
+        raise InputError(
+            f"{path / 'README.md'} belongs to something else, and would be replaced; save into"
+            " another folder"
+        )
+    count_digits(every, losses)
+    configs = {of["config_name"] for of in card["configs"]}
+    files: dict[str, bytes | None] = (
+        {} if schema is None else {"schema.json": encode_schema(schema)}
+    )
+    for config, found in rows(every).items():
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in found)
+        files[f"data/{config}.jsonl"] = lines if config in configs else None
+    write_folder(path, {**files, "README.md": readme.encode()})
+
+
+def count_digits(documents: Sequence[Document], losses: Losses) -> None:
+    """Count the scores that lose digits, where a column holds nothing but dates (see table.py)."""
+    for document in documents if any(dates(documents).values()) else ():
+        for layer in LAYERS:
+            for index, mark in enumerate(getattr(document, layer) or ()):
+                scores = [
+                    mark.score,
+                    *(argument.score for argument in getattr(mark, "arguments", ())),
+                ]
+                if any(score is not None and round(score, 10) != score for score in scores):
+                    losses.add(
+                        "digits of scores", f"document {shown(document.id)}, {layer}[{index}]"
+                    )

@@ -1,0 +1,123 @@
+"""How is a data set had from the Hub, or from a folder?
+
+A path in, a Dataset of one split out; whatever hinders it, on one line.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evalkit.data.input_files import list_inputs
+from evalkit.errors import InputError, shown, spell_option
+from evalkit.formats.front_matter import parse_yaml, split_front_matter
+
+
+def name_of(path: Path) -> str:
+    """OWNER/NAME of what `hf://OWNER/NAME` says, or the folder.
+
+    >>> name_of(Path("//me/news"))
+    'me/news'
+    """
+    return str(path).removeprefix("//")
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a path is a name on the Hub."""
+    return str(path).startswith("//")
+
+
+def loaded(
+    path: Path, *, config: str | None, split: str | None, revision: str | None
+) -> tuple[Any, str]:
+    """The Dataset, and the name of its split.
+
+    Raises InputError, on one line, for whatever hinders it.
+    """
+    name = name_of(path)
+    if not is_remote(path) and not path.is_dir():
+        raise InputError(
+            f"{name}: no such folder; a data set on the Hub is written hf://OWNER/NAME"
+        )
+    if not is_remote(path):
+        list_inputs(path)  # `datasets` would wait for a pipe, and follow links
+        _check_readme(path / "README.md")
+    with quiet(name):
+        found = _from_disk(path) or _from_anywhere(
+            name if is_remote(path) else str(path.resolve()), config, revision
+        )
+    splits = list(found)
+    if split is None and len(splits) > 1:
+        raise InputError(
+            f"{name}: several splits: {', '.join(splits)}; name one:"
+            f" {spell_option('split', 'NAME', of='format')}"
+        )
+    if split is not None and split not in splits:
+        raise InputError(f"{name}: no split {shown(split)}; splits: {', '.join(splits)}")
+    return found[split or splits[0]], split or splits[0]
+
+
+def _check_readme(path: Path) -> None:
+    """Refuse a card whose YAML `datasets` should not read: see frontmatter.py."""
+    if path.is_file():
+        front = split_front_matter(path.read_bytes().decode("utf-8", "replace"))
+        if front is not None:
+            parse_yaml(front.block, str(path), "metadata")
+
+
+def _from_disk(path: Path) -> Any:
+    """What `save_to_disk` wrote, if it did."""
+    import datasets
+
+    if is_remote(path) or not (
+        (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
+    ):
+        return None
+    found = datasets.load_from_disk(str(path))
+    return found if isinstance(found, dict) else {str(found.split or "train"): found}
+
+
+def _from_anywhere(name: str, config: str | None, revision: str | None) -> Any:
+    import datasets
+
+    if config is None:
+        known = datasets.get_dataset_config_names(name, revision=revision)
+        config = "documents" if "documents" in known else known[0] if len(known) == 1 else None
+        if config is None:
+            raise InputError(
+                f"several configs: {', '.join(known)}; name one:"
+                f" {spell_option('config', 'NAME', of='format')}"
+            )
+    if Path(name).is_absolute():
+        # Of a folder datasets keeps what it loaded before under the folder's name, whatever stands
+        # in it now: its cache is not used.
+        with tempfile.TemporaryDirectory() as cache:
+            return datasets.load_dataset(
+                name, config, revision=revision, cache_dir=cache, keep_in_memory=True
+            )
+    return datasets.load_dataset(name, config, revision=revision)
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """No progress bars, and whatever goes wrong on one line."""
+    import datasets
+
+    shows = not datasets.utils.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    except Exception as error:
+        while error.__cause__ is not None and isinstance(
+            error, datasets.exceptions.DatasetGenerationError
+        ):
+            error = error.__cause__  # type: ignore[assignment]
+        raise InputError(
+            f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        ) from None
+    finally:
+        if shows:
+            datasets.enable_progress_bars()

@@ -1,0 +1,155 @@
+"""What stands for a text that was not published, and how is the text put back?
+
+Digests in its place; a folder of texts under them.
+
+    sha256   of the text in UTF-8. It says which text it was, to those who hold it.
+    digest   of what a span covers: HMAC-SHA-256 of "START:END:SURFACE" under the sha256 of the text
+             behind a prefix, the first 128 bits in hexadecimal. The key is made of the text and is
+             not the published sha256, so that nobody without the text can try the words of a
+             dictionary on it, and equal surfaces have different digests. Whoever has the text can
+             check that every offset still means what it meant.
+
+A text is found by its sha256 among the files of a folder, whatever they are called, and put back
+byte for byte or not at all: one that differs in a line end or a byte order mark would move offsets.
+Where that is all that differs, the message says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from evalkit.data.document import Document
+from evalkit.data.input_files import list_inputs
+from evalkit.errors import DocumentError, InputError, shown, spell_option
+from evalkit.formats.hf_tables import rows
+
+Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id
+DIGEST = 32  # hexadecimal digits
+_PREFIX = b"evalkit surface\0"
+_BOM = b"\xef\xbb\xbf"
+_ALMOST: dict[str, Callable[[bytes], bytes]] = {
+    "without its byte order mark": lambda data: data.removeprefix(_BOM),
+    "with line feeds as line ends": lambda data: data.replace(b"\r\n", b"\n"),
+    "with carriage returns and line feeds as line ends": (
+        lambda data: data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    ),
+    "without the line end at its end": lambda data: data.rstrip(b"\r\n"),
+    "with a line feed at its end": lambda data: data + b"\n",
+}
+
+
+def sha256(text: str) -> str:
+    """The sha256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(document: Document, span: Any) -> str:
+    """What stands for the surface of a span where the text is withheld: 32 hexadecimal digits."""
+    said = f"{span.start}:{span.end}:{document.text[span.start : span.end]}"
+    return hmac.new(_key(document.text), said.encode(), "sha256").hexdigest()[:DIGEST]
+
+
+@lru_cache(maxsize=8)
+def _key(text: str) -> bytes:
+    return hashlib.sha256(_PREFIX + text.encode()).digest()
+
+
+def texts_in(folder: str | Path) -> Texts:
+    """What finds texts in a folder: called with a sha256 and the id of a document, it gives the
+    text.
+
+    Raises InputError where the folder has no such text, naming both digests of the one that should
+    have been it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"{spell_option('texts', str(folder), of='format')}: no such folder; one with the"
+            " texts, a file each, would do"
+        )
+    files = list_inputs(folder)
+    by_digest: dict[str, Path] = {}
+    for path in files:
+        by_digest.setdefault(hashlib.sha256(_bytes(path)).hexdigest(), path)
+
+    def text_of(wanted: str, id: str) -> str:
+        if wanted not in by_digest:
+            raise InputError(_not_there(folder, files, wanted, id))
+        return _text(by_digest[wanted])
+
+    return text_of
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return _bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
+    """Why no file is the text: the one with the document's name, or the only one, is told with its
+    digest.
+    """
+    named = [path for path in files if id in (path.stem, path.name)] or (
+        files if len(files) == 1 else []
+    )
+    if not named:
+        many = f"none of its {len(files)} files" if files else "nothing in it"
+        return f"{folder}: {many} is the text of document {shown(id)}, whose sha256 is {wanted}"
+    data = _bytes(named[0])
+    found = hashlib.sha256(data).hexdigest()
+    almost = [
+        how
+        for how, changed in _ALMOST.items()
+        if hashlib.sha256(changed(data)).hexdigest() == wanted
+    ]
+    hint = (
+        f"it would be the same {almost[0]}"
+        if almost
+        else "every byte counts, line ends and byte order mark too"
+    )
+    return (
+        f"{named[0]}: not the text of document {shown(id)}: its sha256 is {found}, that of the text"
+        f" {wanted}; {hint}"
+    )
+
+
+def wrong(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
+    """Where the digests of a row of `documents` are not those of what its marks cover in the
+    document made of it.
+    """
+    made = next(rows([document], with_text=False, digest=digest)["documents"])
+    for layer in ("entities", "events", "attributions"):
+        for index, (said, true) in enumerate(zip(row.get(layer) or (), made[layer])):
+            for field in _differing(said, true, ""):
+                problem = (
+                    "not the digest of what stands there: offsets or digest were changed after the"
+                    " text was withheld"
+                )
+                yield DocumentError(
+                    problem, document=document.id, layer=layer, index=index, field=field
+                )
+
+
+def _differing(said: Any, true: Any, path: str) -> Iterator[str]:
+    if isinstance(true, list) and isinstance(said, list):
+        for index, pair in enumerate(zip(said, true)):
+            yield from _differing(*pair, f"{path}[{index}]")
+    elif isinstance(true, dict) and isinstance(said, Mapping):
+        for name in true:
+            yield from _differing(said.get(name), true[name], f"{path}.{name}" if path else name)
+    elif path.rpartition(".")[2] == "digest" and said is not None and said != true:
+        yield path

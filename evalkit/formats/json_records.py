@@ -1,0 +1,134 @@
+"""What does a JSON record hold besides what is read of it, and what of a document can it not hold?
+
+Both are counted as losses.
+
+The formats of JSON lines share this: a record is read as a class of its own, whose fields are the
+keys that are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from evalkit.data.document import LAYERS, Document
+from evalkit.errors import LoadError, UnknownName, shown
+from evalkit.formats import jsonl
+from evalkit.formats.conversion import Losses
+
+T = TypeVar("T", bound=msgspec.Struct)
+OWN = {
+    "entities": ("id", "score", "attributes"),
+    "events": ("id", "realis", "score", "attributes"),
+    "arguments": ("ref", "score"),
+}
+_PLURAL = {"attributes": "attributes", "realis": "realis values"}
+
+
+def records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T | LoadError]]:
+    """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not.
+
+    Other keys are losses.
+    """
+    for number, line in jsonl.decoded(path, dict[str, Any]):
+        place = f"{path}:{number}"
+        yield place, line if isinstance(line, LoadError) else record(line, kind, place, losses)
+
+
+def record(
+    line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True
+) -> T | LoadError:
+    """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
+    are losses, too.
+    """
+    try:
+        found = msgspec.convert(line, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        value = _value(line, re.findall(r"\w+", path))
+        return LoadError(
+            [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
+        )
+    for path in _left(line, found, "", deep=deep):
+        losses.add(f"values of the key {shown(path)}", place)
+    return found
+
+
+def _left(raw: Any, found: Any, path: str, *, deep: bool) -> Iterator[str]:
+    """The keys of objects, at any depth, that their classes do not have."""
+    if isinstance(raw, dict) and isinstance(found, msgspec.Struct):
+        names = dict(zip(found.__struct_encode_fields__, found.__struct_fields__))
+        for key, value in raw.items():
+            at = f"{path}.{key}" if path else str(key)
+            if key in names:
+                yield from _left(value, getattr(found, names[key]), at, deep=deep) if deep else ()
+            elif value not in (None, [], {}, ""):
+                yield at
+    elif isinstance(raw, list) and isinstance(found, (list, tuple)):
+        for value, one in zip(raw, found):
+            yield from _left(value, one, path, deep=deep)
+
+
+def _value(found: Any, steps: list[str]) -> str:
+    """What stands at a path, quoted; nothing for the line itself."""
+    try:
+        for step in steps:
+            found = found[int(step)] if isinstance(found, list) else found[step]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return ""
+    return f": {shown(found)}" if steps else ""
+
+
+def count_rest(document: Document, losses: Losses, held: Collection[str]) -> None:
+    """Count what a format does not hold. held: names such as "entities", "entities.id",
+    "arguments.ref", "zones", "meta".
+    """
+    where = f"document {shown(document.id)}"
+    if document.meta and "meta" not in held:
+        losses.add("fields of meta", where, len(document.meta))
+    for name, what in (
+        ("zones", "zones"),
+        ("unplaced", "unplaced items"),
+        *((layer, layer) for layer in LAYERS),
+    ):
+        marks = getattr(document, name) or ()
+        if name not in held:
+            for index in range(len(marks)):
+                losses.add(what, f"{where}, {name}[{index}]")
+        elif name in OWN:
+            for index, mark in enumerate(marks):
+                _count_fields(mark, name, f"{where}, {name}[{index}]", losses, held)
+    if (
+        document.attributions is not None
+        and not document.attributions
+        and "attributions" not in held
+    ):
+        losses.add("layers that were annotated and are empty", f"{where}, attributions")
+
+
+def _count_fields(mark: Any, layer: str, where: str, losses: Losses, held: Collection[str]) -> None:
+    for field in OWN[layer]:
+        if getattr(mark, field) is not None and f"{layer}.{field}" not in held:
+            losses.add(f"{_PLURAL.get(field, f'{field}s')} of {layer}", where)
+    for n, argument in enumerate(getattr(mark, "arguments", ())):
+        _count_fields(argument, "arguments", f"{where}.arguments[{n}]", losses, held)
+
+
+def answered(document: Document, losses: Losses) -> bool:
+    """Whether a document was answered; one that failed is left out, since a file without its
+    failure would say that nothing is there.
+    """
+    if document.failure is not None:
+        losses.skipped.add("documents that failed", f"document {shown(document.id)}")
+    return document.failure is None
+
+
+def switch(name: str, value: object) -> bool:
+    """An option that is true or false. Raises UnknownName for anything else."""
+    if value not in (True, False, "true", "false"):
+        raise UnknownName("value", value, ("true", "false"), within=name)
+    return value in (True, "true")

@@ -1,0 +1,374 @@
+"""What stands in Label Studio's tasks?
+
+A file in, drafts of documents out. labelstudio.py says what tasks are, and what is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.data.input_files import open_input
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
+from evalkit.formats.conversion import Losses
+from evalkit.formats.json_records import record
+from evalkit.formats.tool_exports import Draft, Drafts, Stretch, name_of
+
+ID = (  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
+    "document_id"
+)
+OURS = {
+    "annotator",
+    "annotation_id",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "agreement",
+    "id",
+}  # keys of JSON-MIN that are no data
+LIST = "a list of tasks would do, as Label Studio exports it under JSON or JSON-MIN"
+BOM = b"\xef\xbb\xbf"
+Result = list[dict[str, Any]]
+
+
+class Value(msgspec.Struct):
+    """Where a region is, and what is said of it."""
+
+    start: int
+    end: int
+    text: str | None = None
+    labels: list[str] = []
+    score: float | None = None
+
+
+class Region(msgspec.Struct):
+    """A result of the type "labels"."""
+
+    value: Value
+    id: str | int | None = None
+    score: float | None = None
+
+
+class Answer(msgspec.Struct):
+    """An annotation or a prediction."""
+
+    result: Result = []
+    was_cancelled: bool | None = False
+    completed_by: Any = None
+    model_version: Any = None
+    score: float | None = None
+
+    @property
+    def who(self) -> set[str]:
+        """The names of who or what answered."""
+        by = self.completed_by if self.completed_by is not None else self.model_version
+        return {
+            str(name)
+            for name in ([by.get("id"), by.get("email")] if isinstance(by, dict) else [by])
+            if name is not None
+        }
+
+
+class Task(msgspec.Struct):
+    """A task in full. `completions` is what annotations were called before 1.0."""
+
+    data: dict[str, Any]
+    id: str | int | None = None
+    annotations: list[Answer] | None = None
+    completions: list[Answer] | None = None
+    predictions: list[Answer] | None = None
+    drafts: list[Any] | None = None
+
+
+@dataclass
+class Wanted:
+    """Which text, whose annotations and which control's regions are read, and who else was met."""
+
+    text: str | None = None
+    annotator: str | None = None
+    predictions: bool = False
+    control: str | None = None
+    met: set[str] = field(default_factory=set)
+
+    def chosen(self, many: Iterable[Answer]) -> Answer | None:
+        """The first, or the first by the annotator; None where there is none."""
+        every = list(many)
+        for one in every:
+            self.met |= one.who
+        return next(
+            (one for one in every if self.annotator is None or self.annotator in one.who), None
+        )
+
+
+def drafts(path: Path, losses: Losses, wanted: Wanted) -> Drafts:
+    """Each task with the line it begins on, unchecked.
+
+    Raises UnknownName for an annotator who was not met.
+    """
+    seen: set[str] = set()
+    for count, (place, raw) in enumerate(tasks(path), 1):
+        try:
+            found = (
+                raw
+                if isinstance(raw, LoadError)
+                else Reader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
+            )
+        except InputError as fault:
+            found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
+        if found is not None:
+            yield place, found
+    if wanted.annotator is not None and wanted.annotator not in wanted.met:
+        raise UnknownName("annotator", wanted.annotator, sorted(wanted.met), within=str(path))
+
+
+def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
+    """Each task of a file with the line it begins on, or what is wrong with it."""
+    with open_input(path) as file:
+        data = file.read().removeprefix(BOM)
+    data = (
+        b"[" + data + b"]" if data.lstrip().startswith(b"{") else data
+    )  # a task alone, as it is kept in cloud storage
+    try:
+        every = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        yield str(path), LoadError([f"{path}: {_why(error)}; {LIST}"])
+        return
+    after, counted, line = 0, 0, 1
+    for raw in map(bytes, every):
+        begins = data.index(raw, after)
+        line += data.count(b"\n", counted, begins)
+        counted, after = begins, begins + len(raw)
+        yield f"{path}:{line}", _decoded(raw, f"{path}:{line}")
+
+
+def _decoded(raw: bytes, place: str) -> dict[str, Any] | LoadError:
+    try:
+        found = msgspec.json.decode(raw, type=dict[str, Any])
+        check_duplicate_keys(raw)
+    except InputError as error:
+        return LoadError([f"{place}: {error}"])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return LoadError([f"{place}: {_why(error)}"])
+    return found
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
+        )
+    if isinstance(error, msgspec.ValidationError):
+        return str(error).partition(" - at ")[0].replace("`", "'")
+    return f"not JSON: {error}"
+
+
+class Reader:
+    """Makes the draft of a task."""
+
+    def __init__(self, place: str, losses: Losses, wanted: Wanted) -> None:
+        self._place, self._losses, self._wanted = place, losses, wanted
+
+    def draft(
+        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+    ) -> Draft | LoadError | None:
+        """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen:
+        the tasks that there were, there.
+        """
+        return self._full(raw, otherwise) if "data" in raw else self._short(raw, otherwise, seen)
+
+    def _full(self, raw: dict[str, Any], otherwise: str) -> Draft | LoadError:
+        known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
+        task = record(known, Task, self._place, self._losses)
+        if isinstance(task, LoadError):
+            return task
+        self._lose(
+            "records of how a task was made, such as times and the project", len(known) < len(raw)
+        )
+        self._lose("drafts", len(task.drafts or ()))
+        key = self._text_key(task.data, task.data)
+        at, answer = self._answer(task)
+        text = task.data[key]
+        stretches = (
+            None if answer is None else list(self._regions(answer.result, at, _Spelling(text)))
+        )
+        meta = {name: value for name, value in task.data.items() if name not in (key, ID)}
+        return Draft(
+            name_of(task.data.get(ID), name_of(task.id, otherwise)),
+            text,
+            stretches,
+            meta=meta or None,
+        )
+
+    def _answer(self, task: Task) -> tuple[str, Answer | None]:
+        """The annotation or prediction that is read, and its path; the others are counted."""
+        name = "annotations" if task.completions is None else "completions"
+        done = [one for one in getattr(task, name) or () if not one.was_cancelled]
+        self._lose("annotations that were cancelled", len(getattr(task, name) or ()) - len(done))
+        if not self._wanted.predictions:
+            self._lose("predictions (?answers=predictions reads them)", len(task.predictions or ()))
+        else:
+            self._lose("annotations beside predictions", len(done))
+            name, done = "predictions", task.predictions or []
+        answer = self._wanted.chosen(done)
+        self._lose(
+            "predictions by others" if name == "predictions" else "annotations by others",
+            len(done) - (answer is not None),
+        )
+        if answer is None:
+            return "", None
+        self._lose("scores of whole predictions", answer.score is not None)
+        every = getattr(task, name)
+        return f"{name}[{next(n for n, one in enumerate(every) if one is answer)}].result", answer
+
+    def _short(
+        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+    ) -> Draft | LoadError | None:
+        data = {key: value for key, value in raw.items() if key not in OURS}
+        marks = [key for key, value in data.items() if _are_regions(value)]
+        if not marks and not raw.keys() & OURS:
+            raise InputError(
+                "no task of Label Studio: neither the key 'data' nor regions; keys:"
+                f" {', '.join(raw) or 'none'}; {LIST}"
+            )
+        key = self._text_key(
+            {name: value for name, value in data.items() if name not in marks}, raw
+        )
+        id = name_of(raw.get(ID), name_of(raw.get("id"), otherwise))
+        answer = self._wanted.chosen([Answer(completed_by=raw.get("annotator"))])
+        if id in seen or answer is None:
+            self._lose("annotations by others", 1)
+            return None
+        seen.add(id)
+        self._lose(
+            "records of how a task was made, such as times and the project",
+            bool(raw.keys() & OURS - {"id"}),
+        )
+        found: list[Stretch] = []
+        for name in self._controlled(marks, {name: len(raw[name]) for name in marks}):
+            result = [{"type": "labels", "value": value} for value in raw[name]]
+            found += self._regions(result, name, _Spelling(raw[key]))
+        return Draft(
+            id,
+            raw[key],
+            found,
+            meta={name: value for name, value in data.items() if name not in (key, ID, *marks)}
+            or None,
+        )
+
+    def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[Stretch]:
+        """The regions of an annotation, an entity for each label."""
+        seen: set[str] = set()
+        every = Counter(
+            str(item["from_name"])
+            for item in result
+            if item.get("type") == "labels" and item.get("from_name") is not None
+        )
+        controls = self._controlled(list(every), every)
+        for n, item in enumerate(result):
+            if item.get("type") != "labels":
+                self._lose(f"results of type {shown(item.get('type'))}", 1)
+                continue
+            if item.get("from_name") is not None and str(item["from_name"]) not in controls:
+                continue
+            region = _region(item, f"{self._place}: {at}[{n}]")
+            value, score = (
+                region.value,
+                region.score if region.score is not None else region.value.score,
+            )
+            self._lose("regions without a label", not value.labels)
+            self._lose("notes on regions", bool(item.get("meta")))
+            for label in value.labels:
+                id = None if region.id is None or str(region.id) in seen else str(region.id)
+                seen.add(id or "")
+                where = f"{at}[{n}].value" if "].result" in at else f"{at}[{n}]"
+                yield Stretch(where, value.start, value.end, label, spelling.of(value), id, score)
+
+    def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
+        """The control whose regions are read.
+
+        Raises InputError where there are several and none is named: each is a layer of its own.
+        """
+        if self._wanted.control is None and len(names) > 1:
+            raise InputError(
+                f"regions of several controls: {', '.join(map(shown, names))};"
+                f" {spell_option('control', 'NAME', of='format')} reads those of one"
+            )
+        chosen = [name for name in names if self._wanted.control in (None, name)]
+        self._lose(
+            "regions of other controls", sum(regions[name] for name in names if name not in chosen)
+        )
+        return chosen
+
+    def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
+        wanted = self._wanted.text
+        if wanted is not None and not isinstance(raw.get(wanted), str):
+            raise UnknownName(
+                "text",
+                wanted,
+                [key for key, value in data.items() if isinstance(value, str)],
+                within=f"{self._place}: data",
+            )
+        texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
+        key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
+        if key is None:
+            told = (
+                f"several texts: {', '.join(texts)}; {spell_option('text', 'KEY', of='format')}"
+                " names one"
+                if texts
+                else f"no text; keys: {', '.join(data) or 'none'}"
+            )
+            raise InputError(f"data: {told}")
+        return key
+
+    def _lose(self, what: str, count: int) -> None:
+        if count:
+            self._losses.add(what, self._place, int(count))
+
+
+def _region(item: dict[str, Any], place: str) -> Region:
+    """A result as a region. Raises LoadError."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(item, Region)
+    found = record(item, Region, place, Losses())  # slower, and says what is wrong
+    if isinstance(found, LoadError):
+        raise found
+    return found
+
+
+class _Spelling:
+    """How the text of a region is read: Label Studio writes a backslash and an n in it for a line
+    end.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text, self._escaped, self._crlf = text, "\\n" not in text, "\r\n" in text
+
+    def of(self, value: Value) -> str | None:
+        """What the region says to stand at its place; None where it says nothing."""
+        said = value.text
+        if said is None or "\\n" not in said:
+            return said
+        if 0 < value.end - value.start <= 2 * len(said):
+            stands = self._text[max(value.start, 0) : max(value.end, 0)]
+            if said == stands.replace("\r\n", "\n").replace("\n", "\\n"):
+                return stands
+        # At other offsets it cannot be told apart from a backslash and an n that stand in the text,
+        # such as in LaTeX.
+        return said.replace("\\n", "\r\n" if self._crlf else "\n") if self._escaped else said
+
+
+def _are_regions(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and {"start", "end"} <= one.keys() for one in value)
+    )

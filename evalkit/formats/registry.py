@@ -1,0 +1,198 @@
+"""How are documents written down?
+
+One module a format, named in FORMATS; each has the same functions.
+
+    parsed(path, losses, **options)              every document with the place it was read from, or
+                                                 what is wrong there as a LoadError
+    write(documents, path, losses, **options)    the documents, so that reading them gives them back
+
+What a format cannot hold is counted in `losses`, by name and with its place. A format is chosen by
+its name before a colon ("conll:FILE"), else by the suffix of the path, else by what lies there; its
+options stand behind a question mark ("conll:FILE?repair=begin&tagging=IOB1"), or are given as
+keywords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl
+
+from evalkit.data.document import Document
+from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, shown
+from evalkit.formats.conversion import Losses
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format as `evalkit formats` lists it: the suffixes of its files ("/" is a folder), what it
+    is, and the extra and package that it needs.
+    """
+
+    suffixes: tuple[str, ...]
+    what: str
+    extra: str = ""
+    package: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether the package that the format needs is not installed."""
+        return bool(self.package) and find_spec(self.package) is None
+
+
+FORMATS = {
+    "jsonl": Format(
+        (".jsonl", ".ndjson"), "evalkit's own: a document as JSON on each line; loses nothing"
+    ),
+    "directory": Format(
+        ("/",), "a folder with corpus/ and annotations/, for people to read and edit"
+    ),
+    "conll": Format(
+        (".conll", ".bio", ".iob", ".iob2"), "tokens and BIO tags in columns, as CoNLL-2003"
+    ),
+    "brat": Format((".ann",), "brat standoff: a folder of .txt and .ann files"),
+    "docbin": Format((".spacy",), "spaCy's binary documents"),
+    "prodigy": Format((), "Prodigy JSONL"),
+    "doccano": Format((), "doccano JSONL"),
+    "labelstudio": Format((), "Label Studio JSON"),
+    "cas": Format(
+        (".xmi",), "UIMA CAS, as INCEpTION exports it (XMI or JSON)", extra="cas", package="cassis"
+    ),
+    "dygie": Format((), "DyGIE++ JSONL"),
+    "textee": Format((), "TextEE and OneIE JSONL"),
+    "bigbio": Format((), "BigBIO-shaped JSON"),
+    "hf": Format(
+        (),
+        "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
+    ),
+}
+Parsed = Iterator[tuple[str, Document | InputError]]  # the first: file:line
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a corpus lies: the format, if one was named, the path, and the format's options."""
+
+    format: str | None
+    path: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the corpus lies in, or is: where its schema.json stands."""
+        if self.path.is_dir():
+            return self.path
+        files = {"hf": (), "directory": (), "brat": (".ann", ".txt"), "cas": (".xmi", ".json")}.get(
+            self.format or "directory"
+        )
+        if files is None:  # a format of files
+            return self.path.parent
+        return (
+            self.path.parent
+            if self.path.suffix in files or (self.format is None and self.path.suffix)
+            else self.path
+        )
+
+    @property
+    def on_the_hub(self) -> bool:
+        """Whether it is a name on the Hub, and no path."""
+        return self.format == "hf" and str(self.path).startswith("//")
+
+    @property
+    def module(self) -> ModuleType:
+        """The module of the format.
+
+        Raises InputError where none is known, MissingPackage where it needs one.
+        """
+        return format_of(self.path, self.format)
+
+
+def validate_path(path: object) -> None:
+    """Raise InputError for what is no path, and for a text that is too long to be one."""
+    if not isinstance(path, (str, Path)):
+        raise InputError(
+            f"expected a path, got {type(path).__name__} {shown(path)}; Corpus([...]) makes a"
+            " corpus of documents"
+        )
+    try:
+        Path(path).exists()
+    except OSError as error:
+        raise InputError(f"invalid path {shown(str(path))}: {error.strerror}") from None
+
+
+def location_of(location: str | Path, **options: Any) -> Location:
+    """What a path such as "conll:a.txt?repair=begin" says.
+
+    Raises UnknownName for a format that is not known.
+
+    >>> location_of("conll:a.txt?repair=begin")
+    Location(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
+    """
+    validate_path(location)
+    said, _, query = str(location).partition("?")
+    if not query or Path(location).exists():
+        said, query = str(location), ""
+    name, path = split_prefix(said)
+    given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=False))
+    if query and "=" not in query:
+        raise InputError(
+            f"{location}: {shown(query)}: options behind a question mark are written KEY=VALUE,"
+            " with & between them"
+        )
+    return Location(name, path, {**given, **options})
+
+
+def documents_of(corpus: Any) -> Iterator[Document]:
+    """The documents of a corpus that is given, or that lies at a path.
+
+    Raises LoadError for the first that is none.
+    """
+    if not isinstance(corpus, (str, Path)):
+        yield from corpus or ()
+        return
+    place = location_of(corpus)
+    for _, found in place.module.parsed(place.path, Losses(), **place.options):
+        if not isinstance(found, Document):
+            raise found
+        yield found
+
+
+def split_prefix(location: str | Path) -> tuple[str | None, Path]:
+    """The format named before the colon, if there is one, and the path.
+
+    >>> split_prefix("jsonl:a.txt")
+    ('jsonl', PosixPath('a.txt'))
+    """
+    prefix, colon, rest = str(location).partition(":")
+    if colon and not Path(location).exists() and prefix.isidentifier():
+        if prefix not in FORMATS:
+            raise UnknownName("format", prefix, FORMATS, within=str(location))
+        return prefix, Path(rest)
+    return None, Path(location)
+
+
+def format_of(path: Path, name: str | None = None) -> ModuleType:
+    """The module of the format `name`, or of what `path` looks like."""
+    if name is None:
+        suffix = "/" if path.is_dir() or not path.suffix else path.suffix
+        fitting = [known for known, of in FORMATS.items() if suffix in of.suffixes]
+        if not fitting:
+            raise InputError(
+                f"{path}: no format is known for {suffix!r}; name it before a colon:"
+                f" {', '.join(f'{k}:' for k in FORMATS)}"
+            )
+        name = fitting[0]
+    elif name not in FORMATS:
+        raise UnknownName("format", name, FORMATS)
+    of = FORMATS[name]
+    if of.missing:
+        raise MissingPackage(
+            f"the format {name} needs {of.package}, which is not installed:"
+            f" {advise_extra(of.extra)}"
+        )
+    return import_module(f"evalkit.formats.{name}")

@@ -1,0 +1,256 @@
+"""At which tokens do entities begin and end?
+
+Texts with entities in, sentences of tokens out: for formats whose marks are tokens.
+
+    words   tokens and sentences of evalkit/data/text.py; what stands at the edges of words, such as
+            punctuation, is a token for each run of one character
+    spaces  tokens are what stands between white space, sentences are lines
+
+Together the tokens hold all of the text but its white space. They can be cut where entities begin
+and end.
+
+Which tokens does a mark cover?
+
+For formats that count tokens: offsets to indices when they are written, and back when they are
+read.
+
+When written, tokens and sentences are those of data/text.py, punctuation apart, cut where a mark
+begins or ends inside one; a sentence does not end inside a mark (tokens.py). White space at the
+edge of a mark is left out, and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+from evalkit.data.document import Document, Entity
+from evalkit.data.text import Range, sentences, tokens
+from evalkit.errors import InputError, UnknownName, shown
+from evalkit.formats.conversion import Losses
+
+
+class Indexed:
+    """A document's tokens by sentence, and where its marks lie among them.
+
+    What no run of tokens can hold is counted as a loss.
+    """
+
+    def __init__(
+        self, document: Document, losses: Losses, marks: Iterable[Any] | None = None
+    ) -> None:
+        """Lay out the tokens so that they hold these marks, as far as each is in one piece; without
+        any, all entities and events.
+        """
+        self.document, self._losses = document, losses
+        self._layout = Layout(document.text, "words")
+        spans = _spans(document) if marks is None else marks
+        places = [
+            found
+            for span in spans
+            if not span.fragments and (found := self._layout.trimmed(span.start, span.end))
+        ]
+        self.sentences = self._layout.sentences([(*found, "") for found in places])
+        self.tokens = [token for sentence in self.sentences for token in sentence]
+        self.starts = [
+            0,
+            *accumulate(map(len, self.sentences)),
+        ]  # the index of each sentence's first token, and one past the last
+        self._first = {start: n for n, (start, _) in enumerate(self.tokens)}
+        self._last = {end: n for n, (_, end) in enumerate(self.tokens)}
+        self._sentence = [n for n, sentence in enumerate(self.sentences) for _ in sentence]
+
+    def of(self, span: Any, what: str, where: str) -> Range | None:
+        """The first and the last token of a mark; None, and a loss named after `what`, where tokens
+        cannot hold it.
+        """
+        place = f"document {shown(self.document.id)}, {where}"
+        if span.fragments:
+            self._losses.add(f"discontinuous {what}", place)
+            return None
+        found = self._layout.trimmed(span.start, span.end)
+        if found is None:
+            self._losses.add(f"{what} of white space alone", place)
+            return None
+        if found != (span.start, span.end):
+            self._losses.add(f"{what} with white space at an edge, written without it", place)
+        return self._first[found[0]], self._last[found[1]]
+
+    def place(self, span: Any) -> Range | None:
+        """The same, and nothing is counted."""
+        found = None if span.fragments else self._layout.trimmed(span.start, span.end)
+        return (self._first[found[0]], self._last[found[1]]) if found else None
+
+    def sentence(self, token: int) -> int:
+        """Which sentence a token is in."""
+        return self._sentence[token]
+
+    def lose(self, what: str, where: str) -> None:
+        """Count something that is left out."""
+        self._losses.add(what, f"document {shown(self.document.id)}, {where}")
+
+
+def _spans(document: Document) -> Iterator[Any]:
+    yield from document.entities or ()
+    for event in document.events or ():
+        yield event.trigger
+        yield from event.arguments
+
+
+def rebuilt(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
+    """A text of tokens, joined by a space, sentences by a line feed; and where each token is in it.
+
+    >>> rebuilt([["Ada", "wrote"], ["Yes"]])
+    ('Ada wrote\\nYes', [(0, 3), (4, 9), (10, 13)])
+    """
+    text = "\n".join(" ".join(sentence) for sentence in sentences)
+    places, at = [], 0
+    for sentence in sentences:
+        for token in sentence:
+            places.append((at, at + len(token)))
+            at += len(token) + 1
+        at += not sentence  # the line feed of a sentence without tokens
+    return text, places
+
+
+def aligned(tokens: Sequence[str], text: str) -> list[Range]:
+    """Where each token is in a text that holds them in order, with nothing but white space between.
+
+    Raises InputError where one is not next.
+    """
+    places, at = [], 0
+    for n, token in enumerate(tokens):
+        while at < len(text) and text[at].isspace() and not text.startswith(token, at):
+            at += 1
+        if not text.startswith(token, at):
+            raise InputError(
+                f"token {n}, {shown(token)}, is not what stands next in the text, at {at}:"
+                f" {shown(text[at : at + 20])}"
+            )
+        places.append((at, at + len(token)))
+        at += len(token)
+    if text[at:].strip():
+        raise InputError(
+            f"the text goes on after the last token, at {at}: {shown(text[at : at + 20])}"
+        )
+    return places
+
+
+HOW = ("words", "spaces")
+Placed = tuple[int, int, str]  # start, end, label
+_RUN = re.compile(r"\S+")
+
+
+class Layout:
+    """The edges of the tokens of a text, and where its sentences start, before any entity is looked
+    at.
+    """
+
+    def __init__(self, text: str, how: str) -> None:
+        """Raises UnknownName for a way to make tokens that is none."""
+        if how not in HOW:
+            raise UnknownName("value of tokens", how, HOW)
+        self.text = text
+        self.runs = [run.span() for run in _RUN.finditer(text)]
+        self._run_starts, self._run_ends = (
+            [start for start, _ in self.runs],
+            [end for _, end in self.runs],
+        )
+        self.edges = (
+            _words(text, self.runs)
+            if how == "words"
+            else {edge for run in self.runs for edge in run}
+        )
+        lines = (
+            after for (_, before), (after, _) in pairwise(self.runs) if "\n" in text[before:after]
+        )
+        self._starts = [start for start, _ in sentences(text)] if how == "words" else list(lines)
+
+    def trimmed(self, start: int, end: int) -> Range | None:
+        """A range without the white space at its edges; None where nothing is left."""
+        first, last = bisect_right(self._run_ends, start), bisect_left(self._run_starts, end) - 1
+        return (
+            (max(start, self._run_starts[first]), min(end, self._run_ends[last]))
+            if first <= last
+            else None
+        )
+
+    def sentences(self, entities: Sequence[Placed], cuts: Iterable[int] = ()) -> list[list[Range]]:
+        """The tokens, cut at the edges of entities and elsewhere as asked, sentence by sentence.
+
+        No sentence ends inside an entity.
+        """
+        edges = sorted(self.edges.union(cuts, *(entity[:2] for entity in entities)))
+        starts, gaps = set(self._starts), set(self._run_ends)
+        for start, end, _ in entities:
+            starts.difference_update(
+                self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
+            )
+        found: list[list[Range]] = []
+        for token in pairwise(edges):
+            if token[0] in gaps:
+                continue
+            if not found or token[0] in starts:
+                found.append([])
+            found[-1].append(token)
+        return found
+
+
+def _words(text: str, runs: Sequence[Range]) -> set[int]:
+    words = tokens(text)
+    whole = {start for start, _ in words} | {
+        end for _, end in runs
+    }  # words, and what stands between runs
+    edges = {edge for span in (*runs, *words) for edge in span}
+    for start, end in pairwise(sorted(edges)):
+        if start not in whole:
+            edges.update(at for at in range(start + 1, end) if text[at] != text[at - 1])
+    return edges
+
+
+def flat(document: Document, layout: Layout, losses: Losses, *, cut: bool = True) -> list[Placed]:
+    """The entities that tags of tokens can hold, in the order of the text; the others are counted
+    as losses.
+
+    Of entities that overlap the longest stays, of equally long ones the first. cut: whether tokens
+    can be cut.
+    """
+    found: list[Placed] = []
+    taken = bytearray(len(document.text))
+    # None is longer than those before it, so it overlaps one of them only if one of its ends does.
+    for start, end, label, where in sorted(
+        _trimmed(document, layout, losses), key=lambda one: (one[0] - one[1], one[0])
+    ):
+        if not cut and not {start, end} <= layout.edges:
+            losses.add("entities with an edge inside a token", where)
+        elif taken[start] or taken[end - 1]:
+            losses.add("entities that overlap another", where)
+        else:
+            taken[start:end] = b"\1" * (end - start)
+            found.append((start, end, label))
+    return sorted(found)
+
+
+def _trimmed(
+    document: Document, layout: Layout, losses: Losses
+) -> Iterator[tuple[int, int, str, str]]:
+    for index, entity in enumerate(document.entities or ()):
+        where = f"document {shown(document.id)}, entities[{index}]"
+        span = layout.trimmed(entity.start, entity.end)
+        if problem := _unheld(entity, span):
+            losses.add(problem, where)
+        elif span is not None:
+            if span != (entity.start, entity.end):
+                losses.add("entities with white space at an edge, written without it", where)
+            yield *span, entity.label, where
+
+
+def _unheld(entity: Entity, span: Range | None) -> str:
+    if entity.fragments:
+        return "discontinuous entities"
+    if span is None:
+        return "entities of white space alone"
+    return "entities whose label holds white space" if any(map(str.isspace, entity.label)) else ""

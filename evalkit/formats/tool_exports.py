@@ -1,0 +1,171 @@
+"""What did an annotation tool export?
+
+A text and labelled stretches of it in, a document out, or what is wrong with it.
+
+This is what prodigy.py, doccano.py and labelstudio.py share: their files say the same in different
+keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from evalkit.data.document import Attributes, Document, Entity, check_offsets
+from evalkit.errors import MOST_FAULTS, DocumentError, InputError, LoadError, shown
+from evalkit.formats.conversion import Losses
+from evalkit.formats.json_records import answered, count_rest
+from evalkit.formats.jsonl import check_surface
+from evalkit.formats.offsets import Case, Offsets, Reading
+from evalkit.formats.registry import Parsed
+
+SAYS_NONE = (
+    "its entities were not annotated, and the file would say that there are none; entities=[] would"
+    " do if there are"
+)
+
+
+class Stretch(msgspec.Struct):
+    """A stretch of text as a file has it.
+
+    `at` is its path in the file, such as "spans[3]"; `text` what is said to stand there.
+    """
+
+    at: str
+    start: int
+    end: int
+    label: str = ""
+    text: str | None = None
+    id: str | None = None
+    score: float | None = None
+    attributes: Attributes | None = None
+
+
+class Draft(msgspec.Struct):
+    """A document as a file has it.
+
+    `stretches` are its entities, None where nobody annotated it; `checks` are no entities, such as
+    tokens.
+    """
+
+    id: str
+    text: str
+    stretches: list[Stretch] | None
+    checks: list[Stretch] = []
+    meta: dict[str, Any] | None = None
+
+
+Drafts = Iterator[tuple[str, Draft | LoadError]]
+
+
+def documents(drafts: Drafts, reading: Reading) -> Parsed:
+    """The document of each draft, or everything that is wrong with it."""
+    for place, draft in drafts:
+        yield place, draft if isinstance(draft, LoadError) else _document(place, draft, reading)
+
+
+def cases(drafts: Drafts) -> Iterator[Case]:
+    """What each stretch with a text of its own says, nothing of it checked."""
+    for _, draft in drafts:
+        if isinstance(draft, Draft):
+            for stretch in chain(draft.checks, draft.stretches or ()):
+                if stretch.text is not None:
+                    yield draft.text, stretch.start, stretch.end, stretch.text
+
+
+def _document(place: str, draft: Draft, reading: Reading) -> Document | LoadError:
+    where, offsets = f"{place}: document {shown(draft.id)}", reading.over(draft.text)
+    entities: list[Entity] = []
+    faults: list[str] = []
+    checks = len(draft.checks)
+    for n, stretch in enumerate(chain(draft.checks, draft.stretches or ())):
+        try:
+            _check(stretch, draft.text, offsets, reading)
+            if n >= checks:
+                entities.append(
+                    Entity(
+                        stretch.label,
+                        stretch.start,
+                        stretch.end,
+                        stretch.id,
+                        (),
+                        stretch.score,
+                        stretch.attributes,
+                    )
+                )
+        except DocumentError as fault:
+            faults.append(f"{where}, {stretch.at}.{fault.field}: {fault.problem}")
+            if len(faults) == MOST_FAULTS:
+                break
+    try:
+        return (
+            LoadError(faults)
+            if faults
+            else Document(
+                draft.id,
+                draft.text,
+                None if draft.stretches is None else tuple(entities),
+                meta=draft.meta,
+            )
+        )
+    except DocumentError as fault:
+        return LoadError([f"{place}: {fault}"])
+
+
+def _check(stretch: Stretch, text: str, offsets: Offsets, reading: Reading) -> None:
+    """Turn the offsets into those of a Document.
+
+    Raises DocumentError where no text, or another one, stands there.
+    """
+    stretch.start, stretch.end = offsets.span(stretch.start, stretch.end)
+    check_offsets(stretch)
+    if stretch.end > len(text):
+        raise DocumentError(
+            f"{stretch.end} runs past the end of the text, at {len(text)}", field="end"
+        )
+    if stretch.text is not None and not reading.same(
+        stretch.text, text[stretch.start : stretch.end]
+    ):
+        check_surface(stretch, text, field="")
+
+
+def name_of(id: str | int | None, otherwise: str) -> str:
+    """An id as a Document has it: numbers become text, and what has none the other name."""
+    return otherwise if id is None or id == "" else str(id)
+
+
+def writable(
+    documents: Iterable[Document], losses: Losses, held: Collection[str], *, unannotated: bool
+) -> Iterator[Document]:
+    """The documents without what a tool cannot hold, which is counted. held: as in records.py.
+
+    Documents that failed are left out. Raises InputError for one whose entities were not annotated,
+    unless `unannotated` ones can be told.
+    """
+    for document in documents:
+        if not answered(document, losses):
+            continue
+        if document.entities is None and not unannotated:
+            raise InputError(f"document {shown(document.id)}: {SAYS_NONE}")
+        count_rest(document, losses, held)
+        if document.events == ():
+            losses.add(
+                "layers that were annotated and are empty", f"document {shown(document.id)}, events"
+            )
+        yield Document(document.id, document.text, _whole(document, losses), meta=document.meta)
+
+
+def _whole(document: Document, losses: Losses) -> tuple[Entity, ...] | None:
+    for index, entity in enumerate(document.entities or ()):
+        if entity.fragments:
+            losses.add(
+                "discontinuous entities", f"document {shown(document.id)}, entities[{index}]"
+            )
+    return (
+        None
+        if document.entities is None
+        else tuple(entity for entity in document.entities if not entity.fragments)
+    )

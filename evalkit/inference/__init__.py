@@ -1,0 +1,5 @@
+"""Running a model over documents, in batches, threads or processes, resumable."""
+
+from evalkit.inference.runner import predict
+
+__all__ = ["predict"]

@@ -1,0 +1,324 @@
+"""How is a model run over a corpus?
+
+In batches, over bare documents: the model never sees what is to be found.
+
+What is answered is written down at once where there is a run folder (runs.py), and given out as it
+comes. A document on which the model fails carries the reason, and the others go on. What ends a run
+early (too many failures, an endpoint that refuses, Ctrl-C) ends it after everything that is in
+flight has come back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from msgspec.structs import replace
+
+from evalkit.corpus import Corpus, load_corpus
+from evalkit.data.document import Document
+from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, shown, spell_option
+from evalkit.inference.run_dir import Run
+from evalkit.inference.workers import in_processes
+from evalkit.models.malformed_answers import refuse_malformed
+from evalkit.models.registry import RUN_NOTES, Model, load_model
+from evalkit.redaction import hidden, without
+
+Batch = Sequence[Document]
+# Batches that each process gets at least: what is in flight is lost where all of them are killed
+SHARES = 16
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a model is run: batches asked at once of one that waits, processes for one that computes,
+    and how many documents may fail.
+
+    `stop` may be set meanwhile: what is in flight is finished, and the run ends with PartialRun.
+    """
+
+    concurrency: int = 1
+    jobs: int = 1
+    max_failures: int | None = None
+    stop: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "jobs"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"{spell_option(name, value)}: a whole number from 1 on would do")
+        if self.concurrency > 1 and self.jobs > 1:
+            raise InputError(
+                f"{spell_option('concurrency', self.concurrency)} and"
+                f" {spell_option('jobs', self.jobs)}: give one of them"
+            )
+        if self.max_failures is not None and (
+            not isinstance(self.max_failures, int) or self.max_failures < 0
+        ):
+            raise InputError(
+                f"{spell_option('max_failures', self.max_failures)}: a whole number from 0 on"
+                " would do"
+            )
+
+
+def predict(
+    model: object,
+    corpus: Corpus | str | Path,
+    *,
+    run_dir: str | Path | None = None,
+    concurrency: int = 1,
+    jobs: int = 1,
+    max_failures: int | None = None,
+    retry_failed: bool = False,
+    **arguments: Any,
+) -> Corpus:
+    """The corpus (or the one at a path) as the model marks it: the same ids, texts, zones and
+    schema.
+
+    A document that failed carries the reason.
+
+    run_dir: a folder in which answers are kept as they come; run again, it is gone on with (see
+    runs.py). concurrency: batches that are asked at once, of a model that waits for an endpoint.
+    jobs: processes. max_failures: how many documents may fail before the run is ended.
+    retry_failed: ask again for those that failed in the run folder. arguments: the model's. Raises
+    InputError for what cannot be run, ModelError where the model cannot be asked at all, PartialRun
+    where too much failed.
+    """
+    corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
+    way = Way(concurrency, jobs, max_failures)
+    loaded = ready(model, corpus, concurrency=concurrency, **arguments)
+    with opened(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
+        return gathered(predicted(loaded, corpus, way, run), corpus, loaded.name)
+
+
+def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: Any) -> Model:
+    """The model, loaded and told what the corpus is marked for.
+
+    Raises InputError where it holds documents that the corpus lacks.
+    """
+    loaded = load_model(model, **arguments)
+    if extra := [id for id in loaded.knows or () if id not in corpus]:
+        raise InputError(
+            f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as"
+            f" {shown(extra[0])}"
+        )
+    if concurrency > 1 and not loaded.waits:
+        raise InputError(
+            f"{loaded.name}: {spell_option('concurrency', concurrency)} is for a model that waits"
+            f" for an endpoint; {spell_option('jobs', concurrency)} runs this one in processes"
+        )
+    if loaded.suited is None:
+        return loaded
+    # What a kind was loaded from, and what it must not tell, stay true of the model that knows the
+    # schema.
+    return dataclasses.replace(
+        loaded.suited(corpus.schema), made_of=loaded.made_of, secrets=loaded.secrets
+    )
+
+
+def opened(
+    folder: str | Path | None, model: Model, corpus: Corpus, *, retry_failed: bool = False
+) -> contextlib.AbstractContextManager[Run | None]:
+    """The run folder, opened for the model and the corpus; None where none was asked for."""
+    if folder is not None:
+        return Run(folder, model, corpus, retry_failed=retry_failed)
+    if retry_failed:
+        raise InputError(
+            f"{spell_option('retry_failed', True)}: there is no run folder whose failures could be"
+            f" asked for again; name it with {spell_option('run_dir', 'DIR')}"
+        )
+    return contextlib.nullcontext()
+
+
+def gathered(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
+    """The answers in the order of the corpus, however they came."""
+    found = {document.id: document for document in documents}
+    return Corpus((found[id] for id in corpus.ids), name=name, schema=corpus.schema)
+
+
+def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) -> Iterator[Document]:
+    """The documents as the model marks them, as they are answered; first those that the run folder
+    holds.
+    """
+    done = run.done if run else {}
+    failures = [document for document in done.values() if document.failure is not None]
+    yield from list(done.values())
+    rest = [document for document in corpus if document.id not in done]
+    _refuse_more(failures, way)
+    left = len(rest)
+    for answer in _log_stop(
+        refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop.is_set),
+        model,
+        run,
+    ):
+        document, notes = _tidied(answer, corpus, model.secrets)
+        yield run.add(document, notes) if run else document
+        if document.failure is not None:
+            failures.append(document)
+            if way.max_failures is not None and len(failures) > way.max_failures:
+                way.stop.set()
+        left -= 1
+    _refuse_more(failures, way)
+    if left:
+        raise PartialRun(
+            f"stopped: {len(corpus) - left} of {len(corpus)} documents are"
+            f" answered{'; run the same command again to go on' if run else ''}"
+        )
+
+
+def _log_stop(answers: Iterator[Document], model: Model, run: Run | None) -> Iterator[Document]:
+    """The same answers; what asking took for the documents that stopped the run goes into the log
+    of its folder.
+    """
+    try:
+        yield from answers
+    except ModelError as error:
+        if run is not None:
+            for notes in error.notes:
+                run.add_unanswered(hidden(notes, model.secrets))
+        raise
+
+
+def _refuse_more(failures: Sequence[Document], way: Way) -> None:
+    if way.max_failures is not None and len(failures) > way.max_failures:
+        one = failures[-1]
+        count = (
+            f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than"
+            f" {spell_option('max_failures', way.max_failures)}"
+        )
+        raise PartialRun(
+            f"{count}, such as {shown(one.id)}: {one.failure}; mend the cause and ask for them"
+            f" again ({spell_option('retry_failed', True)}), or allow more"
+        )
+
+
+def _tidied(
+    answer: Document, corpus: Corpus, secrets: Sequence[str]
+) -> tuple[Document, Mapping[str, Any] | None]:
+    """An answer with the zones of its document and no secrets, and what asking for it took."""
+    meta = dict(answer.meta or {})
+    notes = meta.pop(RUN_NOTES, None)
+    failure = (
+        None if answer.failure is None else _one_line(without(hidden(answer.failure), secrets))
+    )
+    told = hidden(notes, secrets) if isinstance(notes, Mapping) else None
+    return (
+        replace(
+            answer,
+            zones=corpus[answer.id].zones,
+            meta=hidden(meta, secrets) if meta else None,
+            failure=failure,
+        ),
+        told,
+    )
+
+
+def _one_line(text: str) -> str:
+    """A reason as it can be written down: on one line, and without halves of surrogate pairs."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split()) or "no reason given"
+
+
+def _answers(
+    model: Model, documents: Sequence[Document], corpus: Corpus, way: Way
+) -> Iterator[Document]:
+    size = model.batch_size or max(1, len(documents))
+    batches = (
+        documents[first : first + size]
+        for first in range(0, len(documents), size)
+        if not way.stop.is_set()
+    )
+    if way.jobs > 1:
+        yield from in_processes(model, corpus.schema, _smaller(documents, size, way), way.jobs)
+    elif way.concurrency > 1:
+        yield from _at_once(model, batches, way)
+    else:
+        for batch in batches:
+            yield from _one_batch(model, batch, way)
+
+
+def _smaller(documents: Sequence[Document], size: int, way: Way) -> Iterator[Batch]:
+    """Batches of which every process gets some."""
+    size = max(1, min(size, len(documents) // (SHARES * way.jobs)))
+    return (
+        documents[first : first + size]
+        for first in range(0, len(documents), size)
+        if not way.stop.is_set()
+    )
+
+
+def _one_batch(model: Model, batch: Batch, way: Way) -> Iterator[Document]:
+    """The answers to a batch, as they come.
+
+    One whose answers are made one by one is left when the run is to stop.
+    """
+    answers = answered(model, batch)
+    for answer in answers:
+        yield answer
+        if way.stop.is_set() and model.streams:
+            answers.close()
+            return
+
+
+def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Document]:
+    """The answers to several batches that are asked at once.
+
+    What one raises is raised when the others have come back.
+    """
+    waiting: set[Future[list[Document]]] = set()
+    errors: list[BaseException] = []
+    pool = ThreadPoolExecutor(way.concurrency)
+    try:
+        for batch in batches:
+            waiting.add(pool.submit(_whole, model, batch))
+            while len(waiting) >= way.concurrency:
+                waiting = yield from _come_back(waiting, errors)
+            if errors:
+                break
+        while waiting:
+            waiting = yield from _come_back(waiting, errors)
+    finally:
+        # Nobody waits for what an interrupt has left behind.
+        pool.shutdown(wait=False, cancel_futures=True)
+    if errors:
+        first, *others = errors
+        if isinstance(first, ModelError):
+            first.notes += [
+                notes for error in others if isinstance(error, ModelError) for notes in error.notes
+            ]
+        raise first
+
+
+def _whole(model: Model, batch: Batch) -> list[Document]:
+    return list(answered(model, batch))
+
+
+def _come_back(waiting: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
+    done, left = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in done:
+        error = future.exception()
+        if error is None:
+            yield from future.result()
+        else:
+            errors.append(error)
+    return left
+
+
+def answered(model: Model, batch: Batch) -> Any:
+    """The model's answers to a batch, each under the id that was asked.
+
+    Raises EvalkitError where there are more or fewer.
+    """
+    n = 0
+    for answer in model.answer([document.bare() for document in batch]):
+        if n == len(batch):
+            raise EvalkitError(f"{model.name}: more than {n} answers to {n} documents")
+        yield replace(answer, id=batch[n].id)
+        n += 1
+    if n < len(batch):
+        raise EvalkitError(f"{model.name}: {n} answers to {len(batch)} documents")

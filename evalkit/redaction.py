@@ -1,0 +1,215 @@
+"""What must not be written down? Keys, tokens and passwords, wherever they turn up.
+
+Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of
+such an argument, or of any environment variable whose name ends as those of secrets do, is replaced
+wherever it stands in what evalkit writes, be it in an error message of an endpoint that echoes the
+key. Keep secrets in the environment: a command line can be read by others while it runs.
+
+How is a key kept out of what an endpoint says, and out of the logs of those who ask it?
+discreet.py knows its forms.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+REDACTED_KEY = "[key]"
+# The loggers of the SDK and of the two that it sends with; what they import later logs under one of
+# these names, too.
+LOGGERS = (
+    "openai",
+    "openai._base_client",
+    "openai._response",
+    "openai._legacy_response",
+    "httpx",
+    "httpx2",
+    *(
+        f"{core}.{part}"
+        for core in ("httpcore", "httpcore2")
+        for part in ("connection", "http11", "http2", "proxy", "socks")
+    ),
+)
+
+
+class Secrets:
+    """Takes secrets out of whatever is to be written; its repr holds none."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Know the forms of each."""
+        self._forms = forms_of(secrets)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secrets) and self._forms == other._forms
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._forms))
+
+    def out_of(self, text: str) -> str:
+        """The text, with "[key]" wherever a secret stood."""
+        for form in self._forms:
+            text = text.replace(form, REDACTED_KEY)
+        return text
+
+    def out_of_all(self, value: Any) -> Any:
+        """The same for every text in a JSON value; a lone surrogate, which no file could hold,
+        becomes U+FFFD.
+        """
+        if isinstance(value, str):
+            return self.out_of(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        if isinstance(value, list):
+            return [self.out_of_all(item) for item in value]
+        if isinstance(value, dict):
+            return {self.out_of_all(key): self.out_of_all(item) for key, item in value.items()}
+        return value
+
+    def keep_out_of_logs(self) -> None:
+        """Filter what the SDK and its transport log: a header of an answer may echo the key."""
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            if self._forms and _Filter(self) not in logger.filters:
+                logger.addFilter(_Filter(self))
+
+
+class _Filter(logging.Filter):
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__()
+        self.secrets = secrets
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filter) and self.secrets == other.secrets
+
+    def __hash__(self) -> int:
+        return hash(self.secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.secrets.out_of(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = self.secrets.out_of(
+                logging.Formatter().formatException(record.exc_info)
+            )
+            record.exc_info = None
+        return True
+
+
+HIDDEN = "[hidden]"
+SHORTEST = 8  # characters: a shorter value would turn up by chance
+# Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and
+# must not be hidden from comparison.
+_ARGUMENT = re.compile(
+    r"(?:.*[_-])?(?:api[_-]?key|(?:access|auth|api|hf|bearer|secret)[_-]?token|token|secret(?:[_-]?key)?|passw(?:or)?d|passphrase|pw|bearer|authorization|credentials?)",
+    re.IGNORECASE,
+)
+_SETTINGS = re.compile(
+    r".*(?:sep|pad|start|end|bos|eos|cls|mask|unk|stop|special|trigger|first|last)[_-]token",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(
+    r"(?:^|_)(?:key|token|secret|password|passwd|passphrase|auth|authorization|credentials?)$",
+    re.IGNORECASE,
+)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the name of an argument says that its value is a secret.
+
+    >>> names = "api_key", "hf_token", "Authorization", "key", "max_tokens", "tokenizer"
+    >>> [is_secret(name) for name in names]
+    [True, True, True, False, False, False]
+    """
+    return bool(_ARGUMENT.fullmatch(name)) and not _SETTINGS.fullmatch(name)
+
+
+def secrets(more: Iterable[str] = ()) -> list[str]:
+    """The secrets in the environment, and more of them, in every form in which they are sent, the
+    longest first.
+    """
+    every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
+    return forms_of(every)
+
+
+def forms_of(values: Iterable[str]) -> list[str]:
+    """Every form in which somebody might echo these values, the longest first, since a form may
+    hold another; short values are none.
+
+    A server without keys is given ordinary words, such as "none" or "EMPTY".
+    """
+    forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
+    return sorted(forms, key=lambda form: (-len(form), form))
+
+
+def hidden(value: Any, more: Iterable[str] = ()) -> Any:
+    """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and
+    `more`: the same where there are none.
+    """
+    return _hidden(value, secrets(more))
+
+
+def secret_arguments(argv: Sequence[str]) -> list[str]:
+    """The values of a command's options whose names say that they are secrets.
+
+    >>> secret_arguments(["model", "--api-key", "abc", "--token=def", "--size", "3"])
+    ['abc', 'def']
+    """
+    found: list[str] = []
+    for n, word in enumerate(argv):
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and is_secret(name):
+            found += [value] if equals else argv[n + 1 : n + 2]
+    return found
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """A text without these values, however short they are."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
+
+
+def _hidden(value: Any, known: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in known:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, Mapping):
+        return {
+            _hidden(name, known): (
+                HIDDEN if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known)
+            )
+            for name, of in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_hidden(item, known) for item in value]
+    return value
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
+    raw = secret.encode()
+    coded = {
+        base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode()
+        for shift in range(3)
+    }
+    safe = {form.replace("+", "-").replace("/", "_") for form in coded}
+    plain = {
+        secret,
+        base64.b64encode(raw).decode(),
+        repr(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        secret.encode("unicode_escape").decode(),
+    }
+    return plain | {form for form in coded | safe if len(form) >= SHORTEST}
+
+
+def _first(shift: int) -> int:
+    return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
+
+
+def _whole(shift: int, raw: bytes) -> int:
+    return (shift + len(raw)) * 8 // 6

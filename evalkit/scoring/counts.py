@@ -1,0 +1,224 @@
+"""What is kept of a comparison?
+
+The counts of one metric, for each unit and label, and what they were made from.
+
+Only counts are kept, as integers. Precision, recall and F1 are worked out when they are asked for,
+so that adding, resampling and regrouping never leave a stale ratio behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.errors import InputError
+from evalkit.scoring.columns import Cells, Ints
+from evalkit.scoring.counting import (
+    COUNTS,
+    FOUND,
+    FOUND_HALF,
+    GOLD,
+    PREDICTED,
+    TP,
+    TP_HALF,
+    WRONG_GOLD,
+    WRONG_PREDICTED,
+)
+from evalkit.scoring.zones import Unit
+
+CREDITS = (
+    "gold",
+    "predicted",
+    "found",
+    "tp",
+)  # what ratios are made of; the last two in halves, so that they are whole numbers
+
+
+class Resampled(NamedTuple):
+    """The units that are drawn: of what document, which sentence of it, and the one that each unit
+    of the counts belongs to.
+    """
+
+    documents: list[str]
+    sentences: list[int | None]
+    of: Ints
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The counts of one metric, sparse: `values[:, i]` are the COUNTS of `labels[label[i]]` in
+    `units[unit[i]]`.
+
+    `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was
+    not matched: items outside the scored zones and items that a layer makes equal (not in the
+    counts), copies and items without a place (in the counts, as wrong). `muc`: whether the last two
+    counts, which only MUC's sums need, were made. `scored`: how many documents, or sentences of
+    scored zones, were drawn from, those without items among them.
+    """
+
+    metric: str
+    labels: tuple[str, ...]
+    units: tuple[Unit, ...]
+    unit: Cells
+    label: Ints
+    values: Cells
+    signature: Mapping[str, str]
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    muc: bool = True
+    scored: int = 0
+
+    def refuse_impossible(self) -> None:
+        """Raise InputError for counts that no comparison could have made."""
+        full, half = self.values[[FOUND, TP]], self.values[[FOUND_HALF, TP_HALF]]
+        wrong = self.values[[WRONG_GOLD, WRONG_PREDICTED]]
+        if (self.values < 0).any() or (full + half + wrong > self.values[[GOLD, PREDICTED]]).any():
+            raise InputError(
+                f"{self.metric}: counts that cannot be: more items answered than there are"
+            )
+
+    @cached_property
+    def totals(self) -> Ints:
+        """Labels × COUNTS."""
+        return self.summed(self.label, len(self.labels))
+
+    def summed(self, group: Ints, n: int) -> Ints:
+        """The counts added up by group: n × COUNTS."""
+        # Sums of doubles are exact up to 2**53, far beyond any count.
+        sums = [
+            np.bincount(group, column, minlength=n) if column.any() else np.zeros(n)
+            for column in self.values
+        ]
+        return np.stack(sums, axis=1).astype(np.int64)
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """The units that are drawn when the corpus is resampled: documents or sentences, whatever
+        zones they are cut into.
+        """
+        place: dict[tuple[str, int | None], int] = {}
+        of = [place.setdefault((unit.document, unit.sentence), len(place)) for unit in self.units]
+        return Resampled(
+            [document for document, _ in place],
+            [sentence for _, sentence in place],
+            np.array(of, np.int64),
+        )
+
+    def credits(self, first: int, last: int) -> Ints:
+        """The CREDITS of some labels in each unit that is drawn: units × labels × 4."""
+        rows, (gold, predicted, found, found_half, tp, tp_half, *_) = self.resampled, self.values
+        here = (self.label >= first) & (self.label < last)
+        table = np.zeros((len(rows.documents), last - first, len(CREDITS)), np.int64)
+        at = rows.of[self.unit[here]], self.label[here] - first
+        for n, column in enumerate((gold, predicted, 2 * found + found_half, 2 * tp + tp_half)):
+            np.add.at(table[:, :, n], at, column[here])
+        return table
+
+    def credits_in_all(self) -> Ints:
+        """The CREDITS of all labels and units together."""
+        total = self.totals.sum(axis=0)
+        return np.array(
+            [
+                total[GOLD],
+                total[PREDICTED],
+                2 * total[FOUND] + total[FOUND_HALF],
+                2 * total[TP] + total[TP_HALF],
+            ],
+            np.int64,
+        )
+
+    def credits_by_document(self) -> Ints:
+        """The CREDITS of each document, over all labels: documents × 4."""
+        place: dict[str, int] = {}
+        document_of_unit = np.array(
+            [place.setdefault(unit.document, len(place)) for unit in self.units], np.int64
+        )
+        total = self.summed(document_of_unit[self.unit], len(place))
+        found, tp = 2 * total[:, FOUND] + total[:, FOUND_HALF], 2 * total[:, TP] + total[:, TP_HALF]
+        return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
+
+    def by_documents(self) -> Counts:
+        """The same with whole documents as units, whose zones stay apart."""
+        place: dict[Unit, int] = {}
+        of = np.array(
+            [place.setdefault(unit._replace(sentence=None), len(place)) for unit in self.units],
+            np.int64,
+        )
+        return replace(
+            _collapsed(self, tuple(place), of), scored=len({unit.document for unit in place})
+        )
+
+    def in_order(self) -> Counts:
+        """The same, with units and cells in an order that depends on nothing but themselves."""
+        order = sorted(
+            range(len(self.units)),
+            key=lambda n: (
+                self.units[n].document,
+                self.units[n].zone or "",
+                -1 if (s := self.units[n].sentence) is None else s,
+            ),
+        )
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        unit = place[self.unit]
+        cells = np.lexsort((self.label, unit))
+        units = tuple(self.units[n] for n in order)
+        return replace(
+            self,
+            units=units,
+            unit=unit[cells].astype(np.int32),
+            label=self.label[cells],
+            values=self.values[:, cells],
+        )
+
+
+def _collapsed(counts: Counts, units: tuple[Unit, ...], of: Ints) -> Counts:
+    """The counts with units put together: those of one new unit and label added up."""
+    width = max(len(counts.labels), 1)
+    cell, back = np.unique(of[counts.unit] * width + counts.label, return_inverse=True)
+    values = np.zeros((len(COUNTS), len(cell)), np.int32)
+    for n, column in enumerate(counts.values):
+        np.add.at(values[n], back, column)
+    return replace(
+        counts,
+        units=units,
+        unit=(cell // width).astype(np.int32),
+        label=cell % width,
+        values=values,
+    )
+
+
+def joined_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
+    """The counts of several shards of one corpus, which hold no document twice."""
+    labels = sorted({label for shard in shards for label in shard.labels})
+    place = {label: n for n, label in enumerate(labels)}
+    units, unit, label, values = (
+        [],
+        [],
+        [],
+        [],
+    )  # type: list[Unit], list[Ints], list[Ints], list[Cells]
+    aside: dict[str, int] = {}
+    for shard in shards:
+        unit.append(shard.unit.astype(np.int64) + len(units))
+        label.append(np.array([place[name] for name in shard.labels], np.int64)[shard.label])
+        values.append(shard.values)
+        units += shard.units
+        for reason, number in shard.set_aside.items():
+            aside[reason] = aside.get(reason, 0) + number
+    first = shards[0]
+    return Counts(
+        first.metric,
+        tuple(labels),
+        tuple(units),
+        np.concatenate(unit).astype(np.int32),
+        np.concatenate(label),
+        np.concatenate(values, axis=1),
+        signature,
+        aside,
+        all(shard.muc for shard in shards),
+        sum(shard.scored for shard in shards),
+    )

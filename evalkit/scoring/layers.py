@@ -1,0 +1,341 @@
+"""What is compared? A layer says which items a document holds: a label on a span, under a head.
+
+Items under different heads never match, whatever the scheme. Layers are read for many documents at
+once and hand out the annotations themselves, so that nothing is made for an item between the
+document and the columns of numbers.
+
+To score something new, write its function and give it a line in LAYERS.
+
+Conventions and departures: `triggers`, `arguments` and `attached-arguments` are sets, formed after
+the scheme's projection (Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets one prediction
+answer several gold items, and DyGIE++ keeps one type for a trigger; neither is done here. Citron
+(Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+from evalkit.data.batch import Placed, entities_of
+from evalkit.data.document import PARTS, Document, Fragments, ranges
+from evalkit.data.text import tokens
+
+Maps = Mapping[
+    str, Any
+]  # layer of the map to what has .get(label, label): see label_maps.LabelMapper
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of a block of documents, document after document.
+
+    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`:
+    what has start, end and fragments. `heads`: none, if all are under one. `dropped`: how many
+    labels are None.
+    """
+
+    counts: list[int]
+    labels: list[Any]
+    spans: list[Any]
+    heads: list[Hashable] | None = field(default=None)
+    dropped: int = 0
+
+
+class Piece(NamedTuple):
+    """A span that no annotation holds: a token, or the parts of an attribution taken together."""
+
+    start: int
+    end: int
+    fragments: Fragments = ()
+    parts: tuple[Fragments | None, ...] = ()
+
+
+def _made(each: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, headed: bool = True) -> Items:
+    """Items from (label, span, head) of each document."""
+    flat = list(chain.from_iterable(each))
+    labels = [label for label, _, _ in flat]
+    heads = [head for _, _, head in flat] if headed else None
+    return Items(
+        list(map(len, each)), labels, [span for _, span, _ in flat], heads, labels.count(None)
+    )
+
+
+def _mapped(maps: Maps, layer: str, label: Any) -> Any:
+    return maps[layer].get(label, label) if layer in maps else label
+
+
+def _entities(documents: Sequence[Document], maps: Maps) -> Items | Placed:
+    if "entities" not in maps:
+        return entities_of(documents)
+    each = [document.entities or () for document in documents]
+    spans = list(chain.from_iterable(each))
+    rename = maps["entities"].get
+    labels = [rename(entity.label, entity.label) for entity in spans]
+    return Items(list(map(len, each)), labels, spans, None, labels.count(None))
+
+
+def _tokens(documents: Sequence[Document], maps: Maps) -> Items:
+    """Each token that shares a character with an entity, under the entity's label."""
+    each = []
+    for document in documents:
+        words = tokens(document.text) if document.entities else []
+        each.append(
+            [
+                (_mapped(maps, "entities", entity.label), Piece(start, end), None)
+                for entity in document.entities or ()
+                for start, end in _touched(words, ranges(entity))
+            ]
+        )
+    return _made(each, headed=False)
+
+
+def _touched(words: Sequence[tuple[int, int]], pieces: Fragments) -> Iterable[tuple[int, int]]:
+    # Bisecting would need the ends alone; a document is short, and its words are in order.
+    from bisect import bisect_right
+
+    found: dict[tuple[int, int], None] = {}
+    for first, last in pieces:
+        at = bisect_right(words, (first, first))
+        at -= at > 0 and words[at - 1][1] > first
+        while at < len(words) and words[at][0] < last:
+            found[words[at]] = None
+            at += 1
+    return found
+
+
+def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
+    return _made(
+        [
+            [(_mapped(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
+            for document in documents
+        ],
+        headed=False,
+    )
+
+
+def _realis(documents: Sequence[Document], maps: Maps) -> Items:
+    """Each trigger whose realis is said, labelled with it; a dropped event type takes its realis
+    with it.
+    """
+    return _made(
+        [
+            [
+                (_with_type(maps, e, _mapped(maps, "realis", e.realis)), e.trigger, None)
+                for e in document.events or ()
+                if e.realis is not None
+            ]
+            for document in documents
+        ],
+        headed=False,
+    )
+
+
+def _with_type(maps: Maps, event: Any, label: Any) -> Any:
+    """The label, or None where the label map drops the event's type."""
+    return None if _mapped(maps, "triggers", event.label) is None else label
+
+
+def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
+    """Each argument under the type of its event (Li et al. 2013, section 2)."""
+    return _of_arguments(documents, maps, lambda event: _mapped(maps, "triggers", event.label))
+
+
+def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
+    """Each argument under the type and trigger of its event (TextEE's Arg-I+ and Arg-C+)."""
+    return _of_arguments(
+        documents,
+        maps,
+        lambda event: (_mapped(maps, "triggers", event.label), ranges(event.trigger)),
+    )
+
+
+def _of_arguments(
+    documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]
+) -> Items:
+    return _made(
+        [
+            [
+                (_with_type(maps, e, _mapped(maps, "arguments", a.role)), a, head(e))
+                for e in document.events or ()
+                for a in e.arguments
+            ]
+            for document in documents
+        ]
+    )
+
+
+# Parts have no map
+def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
+    """Each source, cue and content, labelled as what it is and under a head of its own."""
+    return _made(
+        [
+            [
+                (part, span, part)
+                for a in document.attributions or ()
+                for part in PARTS
+                if (span := getattr(a, part)) is not None
+            ]
+            for document in documents
+        ]
+    )
+
+
+# Parts have no map
+def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
+    """The same, in a group for each attribution: (document id, index). counting.py joins the groups
+    of paired attributions.
+    """
+    return _made(
+        [
+            [
+                (part, span, (document.id, index))
+                for index, attribution in enumerate(document.attributions or ())
+                for part in PARTS
+                if (span := getattr(attribution, part)) is not None
+            ]
+            for document in documents
+        ]
+    )
+
+
+# Parts have no map
+def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
+    """Each attribution whole."""
+    return _made(
+        [
+            [("attribution", _whole(a), None) for a in document.attributions or ()]
+            for document in documents
+        ],
+        headed=False,
+    )
+
+
+def _whole(attribution: Any) -> Piece:
+    """All parts of an attribution as one span, with the parts beside it."""
+    parts = tuple(
+        None if (span := getattr(attribution, part)) is None else ranges(span) for part in PARTS
+    )
+    pieces = sorted(chain.from_iterable(part for part in parts if part))
+    return Piece(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
+
+
+def _entity_of_each(document: Document) -> Iterable[int]:
+    return range(len(document.entities or ()))
+
+
+def _event_of_each_realis(document: Document) -> Iterable[int]:
+    return (index for index, event in enumerate(document.events or ()) if event.realis is not None)
+
+
+def _attribution_of_each(document: Document) -> Iterable[int]:
+    return range(len(document.attributions or ()))
+
+
+def _entity_of_each_token(document: Document) -> Iterable[int]:
+    words = tokens(document.text)
+    return (
+        index
+        for index, entity in enumerate(document.entities or ())
+        for _ in _touched(words, ranges(entity))
+    )
+
+
+def _attribution_of_each_part(document: Document) -> Iterable[int]:
+    return (
+        index
+        for index, attribution in enumerate(document.attributions or ())
+        for _ in range(_parts_of(attribution))
+    )
+
+
+def _marked(
+    marks: str, many: Callable[[Any], int] = lambda _: 1
+) -> Callable[[Document], Iterable[float | None]]:
+    """The score of each item: of the annotation that it comes from, which makes so `many`."""
+    return lambda document: chain.from_iterable(
+        [mark.score] * many(mark) for mark in getattr(document, marks) or ()
+    )
+
+
+def _token_scores(document: Document) -> Iterable[float | None]:
+    words = tokens(document.text)
+    return chain.from_iterable(
+        [entity.score] * len(list(_touched(words, ranges(entity))))
+        for entity in document.entities or ()
+    )
+
+
+def _argument_scores(document: Document) -> Iterable[float | None]:
+    return (argument.score for event in document.events or () for argument in event.arguments)
+
+
+def _parts_of(attribution: Any) -> int:
+    return sum(getattr(attribution, part) is not None for part in PARTS)
+
+
+ALL = ("strict", "exact", "partial", "type", "characters")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A line of LAYERS.
+
+    `marks`: the annotations of a document that the layer is made of. `items`: the function that
+    lists its items. `owners`: for each item, the index of the annotation that it comes from; None
+    for a layer that is a set, in which equal items count once, duplicates included. `scores`: the
+    score of each item, in the same order. `schemes`: those that the layer offers. `attached`: its
+    groups are attributions, to be joined where attributions are paired. `whole`: its spans have
+    parts. `keeps_equal_items`: items that are equal, but come from annotations which are no
+    duplicates, count each.
+    """
+
+    marks: str
+    items: Callable[[Sequence[Document], Maps], Items | Placed]
+    owners: Callable[[Document], Iterable[int]] | None
+    scores: Callable[[Document], Iterable[float | None]]
+    schemes: tuple[str, ...] = ALL
+    attached: bool = False
+    whole: bool = False
+    keeps_equal_items: bool = False
+
+    @property
+    def as_set(self) -> bool:
+        """Whether equal items count once, after the projection of the scheme."""
+        return self.owners is None
+
+
+LAYERS = {
+    "entities": Layer(
+        "entities", _entities, _entity_of_each, _marked("entities"), keeps_equal_items=True
+    ),
+    "triggers": Layer("events", _triggers, None, _marked("events")),
+    "arguments": Layer("events", _arguments, None, _argument_scores),
+    "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
+    "realis": Layer(
+        "events", _realis, _event_of_each_realis, _marked("events", lambda e: e.realis is not None)
+    ),
+    "attributions": Layer(
+        "attributions", _attributions, _attribution_of_each_part, _marked("attributions", _parts_of)
+    ),
+    "attached-attributions": Layer(
+        "attributions",
+        _attached_attributions,
+        _attribution_of_each_part,
+        _marked("attributions", _parts_of),
+        attached=True,
+        keeps_equal_items=True,
+    ),
+    "attribution-relations": Layer(
+        "attributions",
+        _relations,
+        _attribution_of_each,
+        _marked("attributions"),
+        ("strict", "type"),
+        whole=True,
+        keeps_equal_items=True,
+    ),
+    "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
+}

@@ -1,0 +1,481 @@
+"""Which predicted item answers which gold item? Columns in, pairs of rows out.
+
+The score of a scheme is the largest total credit that one-to-one pairs can have; see metrics.py for
+what may be a pair.
+
+* **strict**, **exact**: same-span pairs. Under one span the largest number is the smaller of the
+two counts; nothing is searched. * **type**: the largest matching of overlapping items under one
+label. * **partial**: same-span pairs first, then the largest matching of overlapping items among
+the rest (fixing the same-span
+  pairs loses nothing, since 1 ≥ ½ + ½).
+
+A largest matching of contiguous spans is found by a sweep: go through both sides by (end, start,
+label); each free item takes the first free overlapping item of the other side in that order. No
+item that came before can still be free and overlap, so every candidate holds the last character of
+the item at hand, and the one that ends first is the one whose loss hurts least. Time is n log n,
+and no list of overlaps is ever made. Items whose overlaps involve a discontinuous span go through
+scipy's Hopcroft–Karp, one connected component at a time.
+
+Departures: nervaluate 1.2.1 and others take the first match in the order of the input, so that
+their counts depend on it and may be lower; eval4ner lets one item answer many. The pairs are
+deterministic, and the same when gold and prediction change places or the input is in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.data.document import Fragments
+from evalkit.errors import InputError
+from evalkit.scoring.columns import Columns, Ints, Mask, Packed, Parts, joined, pack, ranked, runs
+
+MOST_OVERLAPS = (
+    20_000_000  # between discontinuous spans of one block; beyond it the answer would take minutes
+)
+
+
+class Pairs(NamedTuple):
+    """Rows of gold and of the prediction that answer each other, side by side."""
+
+    gold: Ints
+    predicted: Ints
+
+    def and_also(self, other: Pairs) -> Pairs:
+        """Both lists, one after the other."""
+        return Pairs(
+            np.concatenate([self.gold, other.gold]),
+            np.concatenate([self.predicted, other.predicted]),
+        )
+
+
+NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+class Answers(NamedTuple):
+    """The pairs of a scheme by what they are worth: 1, ½, and nothing (an overlap that is wrong:
+    MUC's incorrect).
+    """
+
+    full: Pairs
+    half: Pairs
+    wrong: Pairs
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Two sides of a block, and the pairs between them; each list is found when it is first asked
+    for.
+
+    `rank[label]` is the place of a label's name in the order of names; `pieces[code]` are the
+    ranges of a discontinuous span. Rows of a side may be equal: two annotations whose labels a
+    label map makes the same.
+    """
+
+    gold: Columns
+    predicted: Columns
+    rank: Ints
+    pieces: Sequence[Fragments]
+    parts: Sequence[Parts]
+
+    def answers(self, scheme: str, *, wrong: bool = True) -> Answers:
+        """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
+        if scheme == "partial":  # leaves nothing over that overlaps
+            return Answers(self._same_span, self._halves, NONE)
+        full = {
+            "strict": lambda: self._strict,
+            "exact": lambda: self._same_span,
+            "type": lambda: self._typed,
+        }[scheme]()
+        return Answers(full, NONE, self._left_over(scheme, full) if wrong else NONE)
+
+    def _left_over(self, scheme: str, full: Pairs) -> Pairs:
+        """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among
+        all that remains.
+        """
+        if scheme == "exact":
+            return self._halves
+        gold, predicted = (
+            _left(len(self.gold), full.gold),
+            _left(len(self.predicted), full.predicted),
+        )
+        more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
+        same_span = Pairs(gold[more.gold], predicted[more.predicted])
+        return same_span.and_also(self._overlaps_without(full.and_also(same_span)))
+
+    @cached_property
+    def _both(self) -> Columns:
+        both = {
+            name: joined(self.gold, self.predicted, name)
+            for name in ("document", "label", "head", "start", "end", "fragments")
+        }
+        return Columns(**both)
+
+    @cached_property
+    def _keys(self) -> Packed:
+        both = self._both
+        # The length instead of the end: the same order, in half the bits.
+        return pack(both.head, both.label, both.start, both.end - both.start, both.fragments)
+
+    @cached_property
+    def _by_label(self) -> Ints:
+        """All rows by (head, label, start, end): one sort for the strict pairs and for the overlaps
+        under one label.
+        """
+        return self._keys.order()
+
+    @cached_property
+    def _strict(self) -> Pairs:
+        order = self._by_label
+        ordered = self._keys.key[order]
+        if self._has_equal_rows:
+            return _nth_with_nth_of_key(ordered, order, len(self.gold))
+        first = np.flatnonzero(ordered[1:] == ordered[:-1])
+        # Rows with one key stand in their own order, so gold's comes before the prediction's.
+        return Pairs(order[first], order[first + 1] - len(self.gold))
+
+    @cached_property
+    def _has_equal_rows(self) -> bool:
+        """Whether two rows of one side are equal, as two annotations may be after a label map."""
+        order = self._by_label
+        ordered = self._keys.key[order]
+        is_gold = order < len(self.gold)
+        return bool(((ordered[1:] == ordered[:-1]) & (is_gold[1:] == is_gold[:-1])).any())
+
+    @cached_property
+    def _same_span(self) -> Pairs:
+        """The strict pairs, then the rest of each span paired in the order of the label names."""
+        gold, predicted = (
+            _left(len(self.gold), self._strict.gold),
+            _left(len(self.predicted), self._strict.predicted),
+        )
+        more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
+        return self._strict.and_also(Pairs(gold[more.gold], predicted[more.predicted]))
+
+    @cached_property
+    def _halves(self) -> Pairs:
+        return self._overlaps_without(self._same_span)
+
+    @cached_property
+    def _typed(self) -> Pairs:
+        return self._overlapping(self._both, len(self.gold), self._both.label, self._by_label)
+
+    def _overlaps_without(self, taken: Pairs) -> Pairs:
+        """The largest matching by overlap, whatever the labels, of the rows that are in no pair."""
+        gold, predicted = (
+            _left(len(self.gold), taken.gold),
+            _left(len(self.predicted), taken.predicted),
+        )
+        if not len(gold) or not len(predicted):
+            return NONE
+        rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
+        found = self._overlapping(
+            rest, len(gold), None, pack(rest.head, rest.start, rest.end - rest.start).order()
+        )
+        return Pairs(gold[found.gold], predicted[found.predicted])
+
+    def _overlapping(self, both: Columns, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
+        """The largest matching of overlapping rows under one head (and label); `order` has them by
+        head, label, start.
+        """
+        if not len(order):
+            return NONE
+        line = _on_one_line(both, label, order)
+        begins = _components(line)
+        ends = np.append(begins[1:], len(order))
+        sizes = ends - begins
+        golds = _counted(order < n_gold, begins, ends)
+        broken = (
+            _counted(both.fragments[order] > 0, begins, ends) > 0
+            if both.fragments.any()
+            else np.zeros(len(begins), bool)
+        )
+        lonely = (golds == 1) & (sizes == 2) & ~broken
+        at = begins[lonely]
+        simple = _split(order[at], order[at + 1], n_gold)
+        mixed = (golds > 0) & (golds < sizes) & ~lonely
+        if not mixed.any():
+            return simple
+        component = np.repeat(np.arange(len(begins)), sizes)
+        alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
+        swept = (mixed & ~broken & ~alone)[component]
+        rank = self.rank[both.label]
+        found = simple.and_also(_first_of_star(line, order, component, alone, n_gold, rank))
+        found = found.and_also(_sweep(line, order, swept, n_gold, rank))
+        for members in _members(component, mixed & broken):
+            found = found.and_also(self._broken(both, order[members], n_gold))
+        return found
+
+    def _broken(self, both: Columns, rows: Ints, n_gold: int) -> Pairs:
+        """The largest matching of one component that holds discontinuous spans, or spans with
+        parts.
+        """
+        spans: tuple[list[Spanned], list[Spanned]] = ([], [])
+        for row in rows.tolist():
+            shape = int(both.fragments[row])
+            pieces = self.pieces[shape] or ((int(both.start[row]), int(both.end[row])),)
+            spans[row >= n_gold].append(
+                Spanned(pieces, self.parts[shape], int(self.rank[both.label[row]]), row)
+            )
+        gold, predicted = _hopcroft_karp(*(sorted(side, key=Spanned.place) for side in spans))
+        return Pairs(np.array(gold, np.int64), np.array(predicted, np.int64) - n_gold)
+
+
+class Line(NamedTuple):
+    """Rows in order along one line on which groups never meet: rows overlap there if they do and
+    are of one group.
+    """
+
+    start: Ints
+    end: Ints
+
+
+def _left(n: int, taken: Ints) -> Ints:
+    free = np.ones(n, bool)
+    free[taken] = False
+    return np.flatnonzero(free)
+
+
+def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
+    """Rows with one span and head: the first label by name of the one side with the first of the
+    other, and so on.
+    """
+    if not len(gold) or not len(predicted):
+        return NONE
+    both = {name: joined(gold, predicted, name) for name in ("head", "start", "end", "fragments")}
+    span = pack(both["head"], both["start"], both["end"] - both["start"], both["fragments"])
+    side = np.repeat(np.array([0, 1], np.int64), [len(gold), len(predicted)])
+    order = pack(span.key, side, rank[joined(gold, predicted, "label")]).order()
+    new = runs(span.key[order]) | runs(side[order])
+    nth = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    pair = pack(span.key[order], nth)
+    again = pair.order()
+    same = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
+    return Pairs(order[again[same]], order[again[same + 1]] - len(gold))
+
+
+def _nth_with_nth_of_key(ordered: Ints, order: Ints, n_gold: int) -> Pairs:
+    """Of the rows with one key the first of gold with the first of the prediction, and so on.
+
+    `ordered`: the keys in the order of `order`.
+    """
+    side = (order >= n_gold).astype(np.int64)
+    new = runs(ordered) | runs(side)
+    positions = np.arange(len(order))
+    nth = positions - np.maximum.accumulate(np.where(new, positions, 0))
+    pair = pack(ranked(ordered), nth)
+    again = pair.order()  # rows with one key stand in their own order, so gold's comes first
+    first = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
+    return Pairs(order[again[first]], order[again[first + 1]] - n_gold)
+
+
+def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
+    """The rows' ranges, moved so that rows of different heads (and labels) are apart."""
+    start, end = both.start[order], both.end[order]
+    headed = both.head.any()
+    if label is None and not headed:
+        return Line(start, end)
+    group = (
+        both.head[order]
+        if label is None
+        else pack(both.head, label).key[order]
+        if headed
+        else label[order]
+    )
+    if group[0] == group[-1]:
+        return Line(start, end)
+    nth, low, high = group, int(start.min()), int(end.max())
+    if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
+        nth = np.cumsum(runs(group)) - 1
+    if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
+        places = ranked(np.concatenate([start, end]))
+        start, end, low, high = places[: len(start)], places[len(start) :], 0, len(places)
+    shift = nth * (high - low + 1) - low
+    return Line(start + shift, end + shift)
+
+
+def _components(line: Line) -> Ints:
+    """Where each connected component begins: where no earlier row reaches."""
+    new = np.ones(len(line.start), bool)
+    np.greater_equal(line.start[1:], np.maximum.accumulate(line.end)[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def _counted(true: Mask, begins: Ints, ends: Ints) -> Ints:
+    """How many are true from each begin up to its end."""
+    sums: Ints = np.concatenate([[0], np.cumsum(true)])
+    counted: Ints = sums[ends] - sums[begins]
+    return counted
+
+
+def _split(one: Ints, other: Ints, n_gold: int) -> Pairs:
+    """Rows that answer each other, one of each side, as pairs."""
+    return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
+
+
+def _members(component: Ints, wanted: Mask) -> list[Ints]:
+    """The places of the rows of each wanted component."""
+    places = np.flatnonzero(wanted[component])
+    return np.split(places, np.flatnonzero(runs(component[places]))[1:]) if len(places) else []
+
+
+def _first_of_star(
+    line: Line, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints
+) -> Pairs:
+    """The pair of each component in which one side has one row: that with the first row by (end,
+    start, label) that overlaps it.
+
+    It is the pair that the sweep would make; most components that are more than a pair are of this
+    kind.
+    """
+    places = np.flatnonzero(alone[component])
+    if not len(places):
+        return NONE
+    nth, rows = component[places], order[places]
+    start, end, is_gold = line.start[places], line.end[places], rows < n_gold
+    begins = np.flatnonzero(runs(nth))
+    sizes = np.diff(np.append(begins, len(nth)))
+    of = np.repeat(np.arange(len(begins)), sizes)
+    single = is_gold == (np.add.reduceat(is_gold.astype(np.int64), begins) == 1)[of]
+    # Where both sides have one row the component is a pair and not here, but a side of one may face
+    # one of many golds: the first single is it.
+    center = np.flatnonzero(single)
+    overlapping = (start < end[center][of]) & (end > start[center][of]) & ~single
+    among = np.flatnonzero(overlapping)
+    best = among[np.lexsort((rank[rows[among]], start[among], end[among], of[among]))]
+    first = best[runs(of[best])]
+    one, other = rows[center[of[first]]], rows[first]
+    return _split(one, other, n_gold)
+
+
+def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:
+    """The largest matching of contiguous rows; see the head of the module for why it is one."""
+    rows = order[chosen]
+    if not len(rows):
+        return NONE
+    start, end = line.start[chosen], line.end[chosen]
+    by_end = np.lexsort((rows, rank[rows], start, end))
+    starts, ends, names = start[by_end].tolist(), end[by_end].tolist(), rows[by_end]
+    sides = (names >= n_gold).astype(np.int64).tolist()
+    by_start = [
+        [n for n in np.argsort(start[by_end], kind="stable").tolist() if sides[n] == side]
+        for side in (0, 1)
+    ]
+    entered, waiting, taken = (
+        [0, 0],
+        ([], []),
+        [False] * len(rows),
+    )  # type: tuple[list[int], tuple[list[int], list[int]], list[bool]]
+    found: tuple[list[int], list[int]] = ([], [])
+    for n, (here, last) in enumerate(zip(sides, ends)):
+        if taken[n]:
+            continue
+        there = 1 - here
+        arriving, heap, at = by_start[there], waiting[there], entered[there]
+        while at < len(arriving) and starts[arriving[at]] < last:
+            heappush(heap, arriving[at])
+            at += 1
+        entered[there] = at
+        while heap and (heap[0] < n or taken[heap[0]]):
+            heappop(heap)
+        if heap:
+            other = heappop(heap)
+            taken[n] = taken[other] = True
+            found[here].append(n)
+            found[there].append(other)
+    return Pairs(names[found[0]], names[found[1]] - n_gold)
+
+
+class Spanned(NamedTuple):
+    """A row of a component: its ranges, those of its parts if it has any, its label's place by
+    name, and the row.
+    """
+
+    pieces: Fragments
+    parts: Parts
+    rank: int
+    row: int
+
+    def place(self) -> tuple[Fragments, str, int]:
+        """Where it stands in an order that depends on nothing but itself."""
+        return self.pieces, repr(self.parts), self.rank
+
+
+def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[int], list[int]]:
+    """The rows that answer each other, each side in order; see `Matching._broken`."""
+    if [item.place() for item in gold] == [
+        item.place() for item in predicted
+    ]:  # each is answered by its equal
+        return [item.row for item in gold], [item.row for item in predicted]
+    # The side that sorts first is searched from, so that the pairs stay the same when the sides
+    # change places.
+    if [item.place() for item in predicted] < [item.place() for item in gold]:
+        return _hopcroft_karp(predicted, gold)[::-1]
+    edges = _edges(gold, predicted)
+    if not len(edges):
+        return [], []
+    if min(len(gold), len(predicted)) == 1:
+        return [gold[edges[0, 0]].row], [predicted[edges[0, 1]].row]
+    # Imported where it is needed: most corpora have no discontinuous spans.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    graph = csr_array(
+        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])),
+        shape=(len(gold), len(predicted)),
+    )
+    answer = [
+        (n, m)
+        for n, m in enumerate(maximum_bipartite_matching(graph, perm_type="column"))
+        if m >= 0
+    ]
+    return [gold[n].row for n, _ in answer], [predicted[m].row for _, m in answer]
+
+
+def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
+    """The pairs of spans that share a character (in every part, where they have parts), as places
+    in one and other.
+    """
+    (n, start, end), (m, first, last) = (
+        (np.array(column, np.int64) for column in zip(*_flat(side))) for side in (one, other)
+    )
+    by_start = np.argsort(first, kind="stable")
+    m, first, last = m[by_start], first[by_start], last[by_start]
+    low = np.searchsorted(np.maximum.accumulate(last), start, side="right")
+    many = np.maximum(np.searchsorted(first, end, side="left") - low, 0)
+    if many.sum() > MOST_OVERLAPS:
+        raise InputError(
+            f"{many.sum():,} overlaps with discontinuous spans in one document: over"
+            f" {MOST_OVERLAPS:,} they are not matched; score strict or exact"
+        )
+    of = np.repeat(np.arange(len(n)), many)
+    to = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + low[of]
+    true = last[to] > start[of]
+    found = np.unique(np.stack([n[of[true]], m[to[true]]], axis=1), axis=0)
+    if not one[0].parts:
+        return found
+    kept = [
+        pair for pair in found.tolist() if _in_every_part(one[pair[0]].parts, other[pair[1]].parts)
+    ]
+    return np.array(kept, np.int64).reshape(-1, 2)
+
+
+def _flat(spans: Sequence[Spanned]) -> list[tuple[int, int, int]]:
+    return [(n, start, end) for n, span in enumerate(spans) for start, end in span.pieces]
+
+
+def _in_every_part(one: Parts, other: Parts) -> bool:
+    """Whether all parts share a character; a part that is missing answers only a missing one."""
+    return all(
+        (
+            a is b
+            if a is None or b is None
+            else any(start < last and first < end for start, end in a for first, last in b)
+        )
+        for a, b in zip(one, other)
+    )

@@ -1,0 +1,203 @@
+"""Who answers whom?
+
+The pairs of a block under a metric, item by item, for error analysis and explanation.
+
+    correct, partial   answered, with credit 1 or ½
+    incorrect          a gold and a predicted item that overlap, without credit
+    missing, spurious  a gold item without an answer, a predicted item that answers none
+    duplicate          a predicted copy of a whole annotation
+    unplaced           a predicted item without a place in the text
+
+The order is that of the text; the list is the same whatever the order of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.data.batch import Codes
+from evalkit.data.document import Fragments
+from evalkit.errors import InputError
+from evalkit.scoring.columns import Columns, Ints
+from evalkit.scoring.counting import Block, Side
+from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.metrics import Metric
+
+
+class Item(NamedTuple):
+    """An item of a layer, in the offsets of its document."""
+
+    label: str
+    start: int
+    end: int
+    fragments: Fragments
+    text: str
+    score: float | None = None
+
+
+class Pair(NamedTuple):
+    """A gold item and its predicted item; one of them is None where there is no match."""
+
+    document: str
+    kind: str
+    gold: Item | None
+    predicted: Item | None
+
+
+KINDS = ("correct", "partial", "incorrect")
+
+
+def pairs_of(
+    block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Codes
+) -> Iterator[Pair]:
+    """The pairs of a block, in the order of the text."""
+    scores = tuple(
+        [score for document in side for score in LAYERS[metric.layer].scores(document)]
+        for side in documents
+    )
+    texts = [document.text for document in documents[0]]
+    yield from _pairs_of_items(
+        block,
+        metric,
+        [document.id for document in documents[0]],
+        Shown(block, metric, [len(text) for text in texts], list(labels), scores, texts),
+    )
+
+
+def pairs_of_spans(
+    block: Block, metric: Metric, lengths: Sequence[int], labels: Codes
+) -> Iterator[Pair]:
+    """The pairs of a block of tags or bare spans; items have no text and no score. lengths: how far
+    the spans of each document reach.
+    """
+    yield from _pairs_of_items(
+        block,
+        metric,
+        [unit.document for unit in block.layout.units],
+        Shown(block, metric, lengths, list(labels)),
+    )
+
+
+def _pairs_of_items(
+    block: Block, metric: Metric, ids: Sequence[str], items: Shown
+) -> Iterator[Pair]:
+    if metric.scheme == "characters":
+        raise InputError(f"{metric}: characters are compared as sets and make no pairs")
+    block = block.under(metric.scheme)
+    answers = block.matching.answers(metric.scheme)
+    found: list[tuple[int, str, Item | None, Item | None]] = []
+    for kind, pairs in zip(KINDS, answers):
+        found += [
+            (items.document(block.gold, g), kind, items.gold(g), items.predicted(p))
+            for g, p in zip(*pairs)
+        ]
+    found += [
+        (items.document(block.gold, g), "missing", items.gold(g), None)
+        for g in _free(block.gold, [pairs.gold for pairs in answers])
+    ]
+    said = _free(block.predicted, [pairs.predicted for pairs in answers])
+    found += [
+        (items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said
+    ]
+    copies = block.predicted.copies
+    found += [
+        (int(copies.document[row]), "duplicate", None, items.copy(row))
+        for row in range(len(copies))
+    ]
+    places = {id: n for n, id in enumerate(ids)}
+    for unit, label, _ in block.predicted.unplaced:
+        found.append(
+            (
+                places[block.layout.units[unit].document],
+                "unplaced",
+                None,
+                Item(items.labels[label], -1, -1, (), ""),
+            )
+        )
+    for number, kind, gold, predicted in sorted(found, key=_in_text):
+        yield Pair(ids[number], kind, gold, predicted)
+
+
+def _free(side: Side, taken: Sequence[Ints]) -> list[int]:
+    free = np.ones(len(side.columns), bool)
+    free[np.concatenate(taken)] = False
+    return [int(row) for row in np.flatnonzero(free)]
+
+
+def _in_text(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
+    number, kind, gold, predicted = found
+    first = gold or predicted
+    return number, first and first[1:4], kind, (gold or ())[:1], (predicted or ())[:4]
+
+
+class Shown:
+    """The items of a block as they stand in their documents."""
+
+    def __init__(
+        self,
+        block: Block,
+        metric: Metric,
+        lengths: Sequence[int],
+        labels: list[str],
+        scores: tuple[Sequence[float | None], ...] | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> None:
+        """Find where each document of the block begins, from their `lengths`.
+
+        `scores`: those of all items that were read, of gold and of the prediction; `texts`: of the
+        documents. None where there are none.
+        """
+        block = block.under(metric.scheme)
+        self.labels, self._texts, self._block, self._scores = labels, texts, block, scores
+        self._pieces = block.coding.pieces
+        self._merged: dict[
+            int, list[int]
+        ] = {}  # rows of the prediction that a layer made equal to one that is shown
+        for row, place in block.predicted.merged.tolist():
+            self._merged.setdefault(row, []).append(place)
+        self._offsets = np.concatenate([[0], np.cumsum([length + 1 for length in lengths])])
+
+    def document(self, side: Side, row: int) -> int:
+        """The place of a row's document in the block."""
+        return int(side.columns.document[row])
+
+    def gold(self, row: int) -> Item:
+        """A row of gold as an item."""
+        return self._item(
+            self._block.gold.columns,
+            row,
+            self._scores[0][self._block.gold.rows[row]] if self._scores else None,
+        )
+
+    def predicted(self, row: int) -> Item:
+        """A row of the prediction as an item."""
+        if not self._scores:
+            return self._item(self._block.predicted.columns, row, None)
+        places = [int(self._block.predicted.rows[row]), *self._merged.get(row, ())]
+        known = [score for place in places if (score := self._scores[1][place]) is not None]
+        return self._item(self._block.predicted.columns, row, max(known, default=None))
+
+    def copy(self, row: int) -> Item:
+        """A predicted copy as an item."""
+        return self._item(
+            self._block.predicted.copies,
+            row,
+            self._scores[1][self._block.predicted.copies_rows[row]] if self._scores else None,
+        )
+
+    def _item(self, columns: Columns, row: int, score: float | None) -> Item:
+        number = int(columns.document[row])
+        shift = int(self._offsets[number])
+        start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift
+        fragments = tuple((a - shift, b - shift) for a, b in self._pieces[columns.fragments[row]])
+        return Item(
+            self.labels[columns.label[row]],
+            start,
+            end,
+            fragments,
+            self._texts[number][start:end] if self._texts else "",
+            score,
+        )

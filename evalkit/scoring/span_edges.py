@@ -1,0 +1,96 @@
+"""How many entities begin or end with white space or punctuation?
+
+Such spans are mostly slips, and equal no span without it.
+
+White space counts at either edge, and so do , ; : ! ? and the signs of lists. A full stop,
+quotation marks and brackets count at neither, since abbreviations and titles end in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from evalkit.data.batch import Chunk
+from evalkit.errors import shown
+
+PUNCTUATION = ",;:!?•–—、。，；：！？"
+_IS_EDGE = np.array([chr(code).isspace() or chr(code) in PUNCTUATION for code in range(0x10000)])
+
+
+class SpanEdges(msgspec.Struct):
+    """Counts over documents, and the least of the entities with such an edge: [document id, start,
+    end].
+    """
+
+    entities: int = 0
+    with_edges: int = 0
+    example: tuple[str, int, int] | None = None
+
+    def take(self, documents: Sequence[Any]) -> None:
+        """Count the entities of some documents."""
+        chunk = documents if isinstance(documents, Chunk) else Chunk(documents)
+        counts, starts, ends, _, _ = chunk.entities
+        start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
+        if not len(start):
+            return
+        text = np.frombuffer(
+            "".join([document.text for document in chunk]).encode("utf-32-le", "surrogatepass"),
+            np.uint32,
+        )
+        before = np.cumsum([0, *(len(document.text) for document in chunk)])[:-1]
+        shift = np.repeat(before, counts)
+        found = np.flatnonzero(
+            _IS_EDGE[np.minimum(text[start + shift], 0xFFFF)]
+            | _IS_EDGE[np.minimum(text[end + shift - 1], 0xFFFF)]
+        )
+        self.entities += len(start)
+        self.with_edges += len(found)
+        if len(found):
+            owners = np.searchsorted(np.cumsum(counts), found, side="right").tolist()
+            least = min(set(owners), key=lambda owner: chunk[owner].id)
+            of_least = found[np.array(owners) == least]
+            self._keep_least(
+                [
+                    (
+                        chunk[least].id,
+                        *min(zip(start[of_least].tolist(), end[of_least].tolist(), strict=True)),
+                    )
+                ]
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as they are in a result file, which holds no text."""
+        return {"entities": self.entities, "with_edges": self.with_edges, "example": self.example}
+
+    def merge(self, other: SpanEdges) -> None:
+        """Add the counts of later documents."""
+        self.entities += other.entities
+        self.with_edges += other.with_edges
+        if other.example is not None:
+            self._keep_least([other.example])
+
+    def _keep_least(self, places: Iterable[tuple[str, int, int]]) -> None:
+        """Keep the least location as the example, whatever the order of documents."""
+        self.example = min([*places, *([self.example] if self.example else [])])
+
+
+def describe_edges(name: str, edges: SpanEdges, text: str | None = None) -> str | None:
+    """A sentence about the entities with such edges; None if there are none. text: of the document
+    of the example.
+    """
+    if not edges.with_edges or edges.example is None:
+        return None
+    document, start, end = edges.example
+    quoted = "" if text is None else f" {shown(text[start:end])}"
+    some = (
+        f"{edges.with_edges:,} of {edges.entities:,}"
+        f" {'entities begins or ends' if edges.with_edges == 1 else 'entities begin or end'}"
+    )
+    return (
+        f"{name}: {some} with white space or punctuation, such as{quoted} {start}–{end} of document"
+        f" {shown(document)}"
+    )

@@ -1,0 +1,186 @@
+"""Where does an item count?
+
+Zones say which characters are scored, units say under what a count is kept.
+
+A block of documents is cut into segments: the zones, and what lies between them. Where zones
+overlap, a character belongs to the zone that starts later. An item is scored if it touches a scored
+segment, and belongs to the first one that it touches; a character counts where it lies. A document
+without zones is one segment, and scored.
+
+A unit is what counts are kept for: a document, or the segments of a document that have one zone
+label; or where they are asked for, each sentence of them. White space belongs to the sentence
+before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.data.batch import Codes
+from evalkit.data.document import Fragments
+from evalkit.data.text import sentences, unit_at
+from evalkit.scoring.columns import Columns, Ints, Mask, exploded
+
+
+class Unit(NamedTuple):
+    """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted
+    from 0 (None: all of them).
+    """
+
+    document: str
+    zone: str | None = None
+    sentence: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The segments of a block, in order.
+
+    `first_scored[i]` is the first scored segment from i on, or the number of segments.
+    """
+
+    units: list[Unit]
+    start: Ints
+    end: Ints
+    unit: Ints
+    scored: Mask
+    first_scored: Ints
+    plain: bool
+
+    def drawn(self) -> int:
+        """How many documents, or sentences of scored segments, there are to draw from."""
+        if self.plain:
+            return len(self.units)
+        scored = set(self.unit[self.scored].tolist())
+        return len(
+            {
+                (unit.document, unit.sentence)
+                for n, unit in enumerate(self.units)
+                if unit.sentence is None or n in scored
+            }
+        )
+
+    def add_units_without_zone(self, documents: Iterable[str]) -> dict[str, int]:
+        """For each document the unit of its items that have no offsets: in no zone, and counted
+        with the first scored sentence.
+
+        Where there is no such unit yet, it is added.
+        """
+        units_of: dict[str, list[int]] = {}
+        for number, unit in enumerate(self.units):
+            units_of.setdefault(unit.document, []).append(number)
+        scored = set(self.unit[self.scored].tolist())
+        added = {}
+        for document in documents:
+            own = units_of[document]
+            first = next((number for number in own if number in scored), own[0])
+            wanted = Unit(document, None, self.units[first].sentence)
+            there = next((number for number in own if self.units[number] == wanted), None)
+            if there is None:
+                there = len(self.units)
+                self.units.append(wanted)
+            added[document] = there
+        return added
+
+    def placed(self, columns: Columns, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
+        """Which rows are scored, and the unit that each belongs to."""
+        if self.plain:
+            return np.ones(len(columns), bool), columns.document.copy()
+        row, start, end = exploded(columns, pieces)
+        anchor = self.first_scored[self.at(start)]
+        touched = anchor <= self.at(end - 1)
+        first = np.full(len(columns), len(self.start), np.int64)
+        np.minimum.at(first, row[touched], anchor[touched])
+        scored = first < len(self.start)
+        where = np.where(scored, first, self.at(columns.start))
+        return scored, self.unit[where]
+
+    def at(self, position: Ints) -> Ints:
+        """The segment that holds a position."""
+        return np.searchsorted(self.start, position, side="right") - 1
+
+    def clipped(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end,
+        unit).
+        """
+        first, last = self.at(start), self.at(end - 1)
+        many = last - first + 1
+        of = np.repeat(np.arange(len(row), dtype=np.int64), many)
+        segment = np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + first[of]
+        kept = self.scored[segment]
+        of, segment = of[kept], segment[kept]
+        return (
+            row[of],
+            np.maximum(start[of], self.start[segment]),
+            np.minimum(end[of], self.end[segment]),
+            self.unit[segment],
+        )
+
+
+def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
+    """The segments of documents without zones: each is one."""
+    units = [Unit(id) for id in ids]
+    each = np.arange(len(ids), dtype=np.int64)
+    ends = np.append(offsets[1:], np.iinfo(np.int64).max)[: len(ids)]
+    return Layout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
+
+
+def laid_out(
+    documents: Sequence[Any],
+    offsets: Ints,
+    zones: frozenset[str] | None,
+    *,
+    by_sentence: bool = False,
+) -> Layout:
+    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere.
+
+    `by_sentence`: with a unit for each.
+    """
+    if not by_sentence and not any(document.zones for document in documents):
+        return plain_layout([document.id for document in documents], offsets)
+    codes = Codes()
+    segments = [
+        (int(offset) + start, int(offset) + end, codes[Unit(document.id, label, sentence)], scored)
+        for document, offset in zip(documents, offsets)
+        for start, end, label, sentence, scored in _segments(
+            document, zones, by_sentence=by_sentence
+        )
+    ]
+    start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
+    following = np.where(scored > 0, np.arange(len(start)), len(start))
+    first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
+    return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
+
+
+def _segments(
+    document: Any, zones: frozenset[str] | None, *, by_sentence: bool
+) -> Iterator[tuple[int, int, str | None, int | None, bool]]:
+    """(start, end, zone, sentence, whether it is scored) from the start of the text to one past its
+    end, without gaps.
+    """
+    end = len(document.text) + 1
+    starts = [start for start, _ in sentences(document.text)] if by_sentence else []
+    ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
+    borders = sorted({0, end, *starts, *(at for zone in ordered for at in zone[:2])})
+    covering: list[tuple[int, int, str]] = []  # a heap: the zone that starts last is on top
+    n = 0
+    for start, stop in pairwise(borders):
+        while n < len(ordered) and ordered[n][0] <= start:
+            heappush(covering, (-ordered[n][0], ordered[n][1], ordered[n][2]))
+            n += 1
+        while covering and covering[0][1] <= start:
+            heappop(covering)
+        label = covering[0][2] if covering else None
+        yield (
+            start,
+            stop,
+            label,
+            unit_at(starts, start) if by_sentence else None,
+            zones is None or not ordered or label in zones,
+        )

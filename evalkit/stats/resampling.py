@@ -1,0 +1,316 @@
+"""How sure can we be?
+
+Counts of resampling units in, intervals and p-values out. Arrays in, arrays out: nothing here knows
+what was counted.
+
+**The generator** is ours and counter-based, so that a number never moves with the numpy version,
+the order of documents or the number of workers. A unit has a key: the first 8 bytes (little-endian)
+of the sha256 of its document's id, mixed with the number of its sentence, 0 for the document as a
+whole. Key, seed and stream are mixed into the state of a SplitMix64 sequence (Steele, Lea & Flood
+2014); its n-th number gives two replicates their weights, 2n from the high and 2n + 1 from the low
+32 bits, or 64 replicates their swaps, one a bit.
+
+**Bootstrap.** Each unit counts as often as a Poisson(1) draw says (Hanley & MacGibbon 2006;
+Chamandy et al. 2012): the number of thresholds floor(2**32 · P(X <= k)), k = 0, 1, …, that are at
+or below the 32 bits. All systems and metrics get one weight a unit and replicate, so their
+differences are paired. **Percentile interval** (Efron & Tibshirani 1993, section 13.3): of B
+defined replicates the k-th smallest and the k-th largest, where k = floor((B + 1) · (1 - level) /
+2). Where k would be 0, or more than 5 % are undefined, there is none. **BCa interval** (Efron 1987;
+Efron & Tibshirani 1993, section 14.3): the same at shares that are corrected for bias (the share of
+replicates below the value, half of those equal to it) and for acceleration, sum d**3 / (6 (sum
+d**2)**1.5), where d is the value less that of the data without a unit. **Wilson interval** (Wilson
+1927, eq. 1; Brown et al. 2001), for a share of n independent items. **Paired approximate
+randomisation** (Noreen 1989, chapter 2; Yeh 2000): two systems trade their counts of each unit with
+probability ½; p is (1 + how often the absolute difference is at least the observed one) / (1 +
+replicates), or the exact share over all 2**n trades. **Paired bootstrap p** (Efron & Tibshirani
+1993, section 16.4; Berg-Kirkpatrick et al. 2012): (1 + how often the replicate's difference lies at
+least as far from the observed one as that lies from 0) / (1 + replicates). **Holm** (1979):
+p-values times the number of tests that are left, in ascending order, never falling. **Minimum
+detectable difference**: (z(.975) + z(.8)) = 2.8 standard deviations of the paired bootstrap
+difference (Cohen 1988, chapter 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.scoring.columns import Ints, mix, mixed
+
+Floats = NDArray[np.float64]
+Words = NDArray[np.uint64]
+
+GOLDEN = 0x9E3779B97F4A7C15
+BOOTSTRAP, SWAPS = 1, 2  # streams: numbers drawn for one purpose are never drawn for another
+# floor(2**32 · P(X <= k)) for X ~ Poisson(1) and k = 0, 1, …: beyond k = 12 it is all of 2**32.
+THRESHOLDS = (
+    1580030168,
+    3160060337,
+    3950075421,
+    4213413783,
+    4279248373,
+    4292415291,
+    4294609777,
+    4294923276,
+    4294962463,
+    4294966817,
+    4294967252,
+    4294967292,
+    4294967295,
+)
+UNITS_AT_ONCE, WORDS_AT_ONCE = (
+    4096,
+    32,
+)  # numbers that are drawn together: they stay in the processor's cache
+EXACT_IN_FLOAT32 = 2**24  # whole numbers below are exact
+WORTH_A_LIMIT = 3_000_000  # draws: below, looking for the threads takes longer than it saves
+MOST_UNDEFINED = 0.05  # share of replicates
+MOST_TRADES = 20_000  # that are gone through one by one
+DETECTABLE = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
+
+
+def unit_keys(ids: Sequence[str], sentences: Sequence[int | None]) -> Words:
+    """The key of each unit: of a document, or of a sentence of it."""
+    known: dict[str, int] = {}
+    for id in ids:
+        if id not in known:
+            known[id] = int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "little")
+    documents = np.fromiter((known[id] for id in ids), np.uint64, len(ids))
+    return mixed(
+        documents, np.fromiter((0 if n is None else n + 1 for n in sentences), np.uint64, len(ids))
+    )
+
+
+def _numbers(states: Words, first: int, n: int) -> Words:
+    """N numbers of each state's sequence, from the first on: n × states."""
+    with np.errstate(over="ignore"):
+        steps = (np.arange(first + 1, first + n + 1, dtype=np.uint64) * np.uint64(GOLDEN))[:, None]
+        return mix(states[None, :] + steps)
+
+
+def _states(keys: Words, seed: int, stream: int) -> Words:
+    return mixed(
+        keys, np.full(len(keys), seed % 2**64, np.uint64), np.full(len(keys), stream, np.uint64)
+    )
+
+
+def _table() -> NDArray[np.uint8]:
+    """The weight for each value of the high 16 of 32 bits; 255 where a threshold lies within."""
+    bounds = np.array(THRESHOLDS, np.uint64)
+    low = np.arange(65536, dtype=np.uint64) << np.uint64(16)
+    least, most = (
+        np.searchsorted(bounds, value, side="right") for value in (low, low + np.uint64(65535))
+    )
+    table: NDArray[np.uint8] = np.where(least == most, least, 255).astype(np.uint8)
+    return table
+
+
+_WEIGHTS = _table()
+_BOUNDS = np.array(THRESHOLDS, np.uint32)
+
+
+def _poisson(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = _WEIGHTS[halves >> np.uint32(16)]
+    for at in np.flatnonzero(found.ravel() == 255):
+        found.flat[at] = np.searchsorted(_BOUNDS, halves.flat[at], side="right")
+    return found
+
+
+def poisson_weights(keys: Words, seed: int, first: int, n: int) -> NDArray[np.uint8]:
+    """The weights of the replicates from `first`, which is even, on: n × units."""
+    words = _numbers(_states(keys, seed, BOOTSTRAP), first // 2, (n + 1) // 2)
+    both = np.stack([(words >> np.uint64(32)).astype(np.uint32), words.astype(np.uint32)], axis=1)
+    return _poisson(both.reshape(-1, len(keys)))[:n]
+
+
+def resampled(counts: Ints, keys: Words, replicates: int, seed: int) -> Floats:
+    """The totals of each bootstrap replicate: replicates × columns, of counts that are units ×
+    columns, whole and not negative.
+    """
+    totals = np.zeros((replicates, counts.shape[1]))
+    there = counts.any(axis=1)
+    counts, keys = counts[there], keys[there]
+    exact = int(counts.sum(axis=0).max(initial=0)) * len(THRESHOLDS) < EXACT_IN_FLOAT32
+    kind: Any = np.float32 if exact else np.float64
+    with one_thread(len(keys) * replicates):
+        for unit in range(0, len(keys), UNITS_AT_ONCE):
+            here = slice(unit, unit + UNITS_AT_ONCE)
+            own = np.ascontiguousarray(counts[here], kind)
+            for first in range(0, replicates, 2 * WORDS_AT_ONCE):
+                n = min(2 * WORDS_AT_ONCE, replicates - first)
+                totals[first : first + n] += (
+                    poisson_weights(keys[here], seed, first, n).astype(kind) @ own
+                )
+    return totals
+
+
+@contextmanager
+def one_thread(work: int) -> Iterator[None]:
+    """Leave the other cores alone: threads that wait for each other over small products take
+    several times as long.
+    """
+    if work < WORTH_A_LIMIT:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+class Interval(NamedTuple):
+    """Both ends, or why there are none."""
+
+    low: float | None
+    high: float | None
+    why_not: str = ""
+
+
+NO_VARIANCE = "no variance"
+UNDEFINED = "undefined too often"
+TOO_FEW_DRAWN = "too few replicates for this level"
+ONE_SIDED = "all replicates lie on one side"
+
+
+def percentile(values: Floats, level: float) -> Interval:
+    """The percentile interval of a value's replicates; NaN where one is undefined."""
+    defined = np.sort(values[~np.isnan(values)])
+    if len(defined) < (1 - MOST_UNDEFINED) * len(values) or not len(defined):
+        return Interval(None, None, UNDEFINED)
+    if len(defined) > 1 and defined[0] == defined[-1]:
+        return Interval(None, None, NO_VARIANCE)
+    k = math.floor(
+        (len(defined) + 1) * (1 - level) / 2 + 1e-9
+    )  # 0.05 is a little more than it says in binary
+    if k < 1 or 2 * k > len(defined):
+        return Interval(None, None, TOO_FEW_DRAWN)
+    return Interval(float(defined[k - 1]), float(defined[len(defined) - k]))
+
+
+def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Interval:
+    """The BCa interval: `observed` is the value itself, `left_out` that of the data without each
+    unit; NaN where one is undefined.
+    """
+    plain = percentile(values, level)
+    if plain.low is None:
+        return plain
+    defined = np.sort(values[~np.isnan(values)])
+    below = (
+        (np.sum(defined < observed - 1e-12) + np.sum(defined <= observed + 1e-12))
+        / 2
+        / len(defined)
+    )
+    if not 0 < below < 1:
+        return Interval(None, None, ONE_SIDED)
+    strays = observed - np.where(np.isnan(left_out), observed, left_out)
+    spread = float(np.sum(strays**2))
+    skew = float(np.sum(strays**3)) / (6 * spread**1.5) if spread else 0.0
+    normal = NormalDist()
+    bias = normal.inv_cdf(float(below))
+    ends = []
+    for share in ((1 - level) / 2, (1 + level) / 2):
+        z = bias + normal.inv_cdf(share)
+        if 1 - skew * z <= 0:
+            return Interval(None, None, ONE_SIDED)
+        ends.append(normal.cdf(bias + z / (1 - skew * z)))
+    low, high = (
+        min(max(k, 1), len(defined))
+        for k in (
+            math.floor((len(defined) + 1) * ends[0] + 1e-9),
+            math.ceil((len(defined) + 1) * ends[1] - 1e-9),
+        )
+    )
+    return Interval(float(defined[low - 1]), float(defined[high - 1]))
+
+
+def wilson(part: float, whole: int, level: float) -> Interval:
+    """The Wilson interval of a share.
+
+    >>> low, high, _ = wilson(8, 10, 0.95)
+    >>> round(low, 4), round(high, 4)
+    (0.4902, 0.9433)
+    """
+    if not whole:
+        return Interval(None, None, "undefined")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, weight = part / whole, z * z / whole
+    middle = share + weight / 2
+    reach = z * math.sqrt(share * (1 - share) / whole + weight / (4 * whole))
+    return Interval(
+        max(0.0, (middle - reach) / (1 + weight)), min(1.0, (middle + reach) / (1 + weight))
+    )
+
+
+def trades(
+    a: Ints, b: Ints, keys: Words, replicates: int, seed: int
+) -> tuple[Floats, Floats, bool]:
+    """The totals of two systems after they traded units (replicates × columns each), and whether
+    these are all trades there are.
+
+    Units in which both have the same counts are left out: trading them changes nothing.
+    """
+    differing = (a != b).any(axis=1)
+    moved_by, keys = (b - a)[differing].astype(np.float64), keys[differing]
+    exact = 2 ** int(differing.sum()) <= MOST_TRADES if differing.sum() < 64 else False
+    moved = _all_trades(moved_by) if exact else _some_trades(moved_by, keys, replicates, seed)
+    return a.sum(axis=0) + moved, b.sum(axis=0) - moved, exact
+
+
+def _all_trades(moved_by: Floats) -> Floats:
+    n = len(moved_by)
+    traded = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return traded.astype(np.float64) @ moved_by
+
+
+def _some_trades(moved_by: Floats, keys: Words, replicates: int, seed: int) -> Floats:
+    moved = np.zeros((replicates, moved_by.shape[1]))
+    for unit in range(0, len(keys), UNITS_AT_ONCE):
+        here = slice(unit, unit + UNITS_AT_ONCE)
+        states = _states(keys[here], seed, SWAPS)
+        for first in range(0, replicates, 64):
+            word = _numbers(states, first // 64, 1)[0]
+            n = min(64, replicates - first)
+            bits = (word[None, :] >> np.arange(n, dtype=np.uint64)[:, None]) & np.uint64(1)
+            moved[first : first + n] += bits.astype(np.float64) @ moved_by[here]
+    return moved
+
+
+def randomisation_p(differences: Floats, observed: float, *, exact: bool) -> float:
+    """How often chance alone gives a difference as large as the observed one."""
+    # Differences that are equal as fractions may differ in the last bit.
+    as_large = int((np.abs(np.nan_to_num(differences)) >= abs(observed) - 1e-12).sum())
+    return as_large / len(differences) if exact else (1 + as_large) / (1 + len(differences))
+
+
+def bootstrap_p(differences: Floats, observed: float) -> float:
+    """How often the bootstrap strays as far from the observed difference as that lies from none."""
+    defined = differences[~np.isnan(differences)]
+    return (1 + int((np.abs(defined - observed) >= abs(observed) - 1e-12).sum())) / (
+        1 + len(defined)
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values, corrected for how many they are.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    corrected, so_far = [0.0] * len(p_values), 0.0
+    for nth, at in enumerate(order):
+        so_far = max(so_far, min(1.0, p_values[at] * (len(p_values) - nth)))
+        corrected[at] = so_far
+    return corrected
+
+
+def detectable(differences: Floats) -> float:
+    """The smallest true difference that would be found with power .8 at level .05."""
+    return DETECTABLE * float(np.std(differences[~np.isnan(differences)]))
