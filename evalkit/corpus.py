@@ -17,27 +17,27 @@ from typing import Any, overload
 
 import msgspec
 
-from evalkit.data.document import LAYERS, Document, Entity, Event, placed, remove_references
+from evalkit.data.document import LAYERS, Document, Entity, Event, iter_spans, remove_references
 from evalkit.data.duplicates import advise_dropping, drop_duplicates, find_duplicates
 from evalkit.data.input_files import is_endless
 from evalkit.data.label_maps import LabelMapper, maps_by_layer
 from evalkit.data.schema import LabelMap, Schema, encode_schema, load_schema
-from evalkit.data.schema import faults as schema_faults
+from evalkit.data.schema import schema_errors as schema_faults
 from evalkit.errors import (
     DocumentError,
     InputError,
     LoadError,
-    UnknownName,
+    UnknownNameError,
     escape_surrogates,
-    shown,
+    quoted_repr,
 )
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.offsets import causes
+from evalkit.formats.offsets import diagnose_offsets
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.recognition import recognize
-from evalkit.formats.registry import Location, location_of
+from evalkit.formats.registry import CorpusLocation, parse_location
 
 BUNDLED = "evalkit-news"
 MOST_LABELS = 30  # labels that `describe_contents` names
@@ -64,7 +64,7 @@ class Corpus:
         Raises InputError for what is no document, and where two have one id.
         """
         if not isinstance(name, str):
-            raise InputError(f"invalid corpus name {shown(name)}: expected a string")
+            raise InputError(f"invalid corpus name {quoted_repr(name)}: expected a string")
         # A name made of a file name may hold surrogates, which neither a terminal nor a result file
         # can encode.
         self.name = escape_surrogates(name)
@@ -77,7 +77,8 @@ class Corpus:
             seen: set[str] = set()
             twice = next(d.id for d in self._documents if d.id in seen or seen.add(d.id))  # type: ignore[func-returns-value]
             raise InputError(
-                f"{name}: two documents have the id {shown(twice)}; ids name one document each"
+                f"{name}: two documents have the id {quoted_repr(twice)}; ids name one document"
+                " each"
             )
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ class Corpus:
             return self.with_documents(self._documents[which])
         if isinstance(which, str):
             if which not in self._index:
-                raise UnknownName("document", which, list(self._index)[:20], within=self.name)
+                raise UnknownNameError("document", which, list(self._index)[:20], within=self.name)
             return self._documents[self._index[which]]
         return self._documents[which]
 
@@ -137,7 +138,9 @@ class Corpus:
         'PER'
         """
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
-            raise InputError(f"invalid examples {shown(examples)}: expected a list of {_EXAMPLE}")
+            raise InputError(
+                f"invalid examples {quoted_repr(examples)}: expected a list of {_EXAMPLE}"
+            )
         conversion = ConversionReport()
         documents = [
             _document_from_example(example, number, conversion)
@@ -172,7 +175,7 @@ class Corpus:
         maps = {
             layer: LabelMapper(each) for layer, each in maps_by_layer(labels, self.schema).items()
         }
-        return self.with_documents(_mapped(document, maps) for document in self)
+        return self.with_documents(_map_document(document, maps) for document in self)
 
     def save(self, path: str | Path, **options: Any) -> ConversionReport:
         """Write the corpus in the format that the path names: see `load_corpus`.
@@ -181,9 +184,9 @@ class Corpus:
 
         The schema is written as schema.json beside a file, or into the folder.
         """
-        place = location_of(path, **options)
+        place = parse_location(path, **options)
         module, losses = place.module, ConversionReport()
-        write = with_options(place, module.write)
+        write = check_options(place, module.write)
         if module is directory:
             write(self, place.path, losses, self.schema, **place.options)
             return losses
@@ -220,15 +223,16 @@ def _validate_documents(documents: Iterable[Document]) -> list[Document]:
     """
     if isinstance(documents, (str, bytes, Path, Document)) or not isinstance(documents, Iterable):
         raise InputError(
-            f"invalid documents {shown(documents)}: expected a list of Document; load_corpus(path)"
-            " reads files"
+            f"invalid documents {quoted_repr(documents)}: expected a list of Document;"
+            " load_corpus(path) reads files"
         )
     listed = list(documents)
     for number, document in enumerate(listed):
         if not isinstance(document, Document):
             raise InputError(
                 f"documents[{number}]: expected a Document, got {type(document).__name__}"
-                f' {shown(document)}; Corpus.from_examples reads (text, {{"entities": [(start, end,'
+                f' {quoted_repr(document)}; Corpus.from_examples reads (text, {{"entities":'
+                " [(start, end,"
                 " label)]}) pairs"
             )
     return listed
@@ -246,23 +250,25 @@ def _document_from_example(example: Any, number: int, conversion: ConversionRepo
         or not isinstance(example[0], str)
         or not isinstance(example[1], Mapping)
     ):
-        raise InputError(f"{location}: expected {_EXAMPLE}, got {shown(example)}")
+        raise InputError(f"{location}: expected {_EXAMPLE}, got {quoted_repr(example)}")
     text, annotations = example
     for key in annotations:
         if key != "entities":
-            conversion.add(f"{shown(key)} annotations", location)
+            conversion.add(f"{quoted_repr(key)} annotations", location)
     spans = annotations.get("entities")
     if spans is None:
         return Document(f"doc-{number + 1}", text)
     if isinstance(spans, (str, Mapping)) or not isinstance(spans, Iterable):
         raise InputError(
-            f"{location}: entities: expected a list of (start, end, label), got {shown(spans)}"
+            f"{location}: entities: expected a list of (start, end, label), got"
+            f" {quoted_repr(spans)}"
         )
     entities = []
     for index, span in enumerate(spans):
         if not isinstance(span, (tuple, list)) or len(span) != 3:
             raise InputError(
-                f"{location}: entities[{index}]: expected (start, end, label), got {shown(span)}"
+                f"{location}: entities[{index}]: expected (start, end, label), got"
+                f" {quoted_repr(span)}"
             )
         start, end, label = span
         try:
@@ -275,7 +281,7 @@ def _document_from_example(example: Any, number: int, conversion: ConversionRepo
         raise InputError(f"{location}: {error}") from None
 
 
-def bundled() -> Path:
+def bundled_path() -> Path:
     """The folder of the corpus that comes with evalkit: inside the installed package, or the
     checkout around it.
     """
@@ -302,24 +308,24 @@ def load_corpus(
     `duplicate_key`) are refused, unless duplicates="drop": then each counts once. In `predictions`
     they stay, and are scored as wrong.
     """
-    place, conversion = located(path, **options), ConversionReport()
-    found = parsed(place, conversion, predictions=predictions, texts=texts)
+    place, conversion = resolve_location(path, **options), ConversionReport()
+    found = iter_documents(place, conversion, predictions=predictions, texts=texts)
     try:
-        documents = whole(found)
+        documents = collect_documents(found)
     except LoadError as error:
-        raise explained(error, place) from None
+        raise with_offset_hints(error, place) from None
     refuse_unread(place, documents)
-    name = BUNDLED if place.path == bundled() else _name(place.path)
+    name = BUNDLED if place.path == bundled_path() else _name(place.path)
     return Corpus(
         documents,
         name,
-        schema_at(place),
+        load_schema_for(place),
         conversion,
-        changed_options(place.module.parsed, place.options),
+        changed_options(place.module.read, place.options),
     )
 
 
-def refuse_unread(place: Location, documents: list[Document]) -> None:
+def refuse_unread(place: CorpusLocation, documents: list[Document]) -> None:
     """Raise LoadError if no annotations were read of a file whose content is that of another
     format.
     """
@@ -334,7 +340,7 @@ def refuse_unread(place: Location, documents: list[Document]) -> None:
     found = recognize(place.path) if place.path.is_file() else None
     if found is None or found[0] == format:
         return
-    keys = " and ".join(map(shown, found[1]))
+    keys = " and ".join(map(quoted_repr, found[1]))
     read_as = f"a {format} file: no annotations were read, and its first record has the keys {keys}"
     remedy = (
         f"read it as {found[0]}:{place.path}"
@@ -344,7 +350,7 @@ def refuse_unread(place: Location, documents: list[Document]) -> None:
     raise LoadError([f"{place.path}: not {read_as}; {remedy}"])
 
 
-def refuse_empty_texts(documents: Sequence[Document] | Corpus, place: Location) -> None:
+def refuse_empty_texts(documents: Sequence[Document] | Corpus, place: CorpusLocation) -> None:
     """Raise InputError if there are documents, and none has a text, as in a CoNLL file of
     -DOCSTART- lines alone.
     """
@@ -378,25 +384,25 @@ def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
 
     Its documents are not kept.
     """
-    place = located(path)
+    place = resolve_location(path)
     errors = (
         found
-        for found in parsed(place, ConversionReport(), predictions=predictions)
+        for found in iter_documents(place, ConversionReport(), predictions=predictions)
         if not isinstance(found, Document)
     )
     try:
-        whole(errors)
+        collect_documents(errors)
     except LoadError as error:
-        raise explained(error, place) from None
+        raise with_offset_hints(error, place) from None
 
 
-def located(path: str | Path | None, **options: Any) -> Location:
+def resolve_location(path: str | Path | None, **options: Any) -> CorpusLocation:
     """Where a corpus lies, and in which format; no path, or "evalkit-news" where there is no such
     file, is the bundled corpus.
     """
     if path is None or (str(path) == BUNDLED and not Path(BUNDLED).exists()):
-        return Location(None, bundled(), options)
-    place = location_of(path, **options)
+        return CorpusLocation(None, bundled_path(), options)
+    place = parse_location(path, **options)
     if place.format != "hf" and not place.path.exists():
         raise InputError(f"{place.path}: no such file or folder")
     if not place.on_the_hub and is_endless(place.path):
@@ -406,21 +412,21 @@ def located(path: str | Path | None, **options: Any) -> Location:
     return place
 
 
-def explained(error: LoadError, place: Location) -> LoadError:
+def with_offset_hints(error: LoadError, place: CorpusLocation) -> LoadError:
     """The error, with what would make all wrong offsets right, if anything would: another unit,
     ends that are inclusive, other line ends.
     """
-    surfaces = getattr(place.module, "surfaces", None)
+    surfaces = getattr(place.module, "iter_surfaces", None)
     if surfaces is None or split_options(place.options).own:
         return error
-    told = [f"{place.path}: {cause}" for cause in causes(surfaces(place.path))]
+    told = [f"{place.path}: {cause}" for cause in diagnose_offsets(surfaces(place.path))]
     # What explains them all comes first, where it is read even if the list is cut.
     return (
         LoadError([*told, *error.faults], more=error.more, advice=error.advice) if told else error
     )
 
 
-def whole(found: Iterable[Document | LoadError]) -> list[Document]:
+def collect_documents(found: Iterable[Document | LoadError]) -> list[Document]:
     """All documents, if nothing is wrong; else a LoadError with every fault that was found."""
     documents: list[Document] = []
     faults: list[str] = []
@@ -438,8 +444,8 @@ def whole(found: Iterable[Document | LoadError]) -> list[Document]:
     return documents
 
 
-def parsed(
-    place: Location,
+def iter_documents(
+    place: CorpusLocation,
     conversion: ConversionReport,
     *,
     predictions: bool = False,
@@ -457,10 +463,10 @@ def parsed(
     duplicates, options = split_options(place.options)
     if duplicates is None and not predictions:
         duplicates = "error"
-    converted = changed_options(module.parsed, place.options).keys() & set(OFFSETS)
+    converted = changed_options(module.read, place.options).keys() & set(OFFSETS)
     if texts is not None:
         options["texts"] = texts
-    for where, item in with_options(place, module.parsed, "duplicates")(
+    for where, item in check_options(place, module.read, "duplicates")(
         place.path, conversion, **options
     ):
         if not isinstance(item, Document):
@@ -470,12 +476,13 @@ def parsed(
         if found.id in seen:
             yield LoadError(
                 [
-                    f"{where}: id: {shown(found.id)} is taken by {seen[found.id]}; ids name one"
+                    f"{where}: id: {quoted_repr(found.id)} is taken by {seen[found.id]}; ids name"
+                    " one"
                     " document each"
                 ]
             )
         seen.setdefault(found.id, where)
-        if converted and (spans := sum(1 for _ in placed(found))):
+        if converted and (spans := sum(1 for _ in iter_spans(found))):
             conversion.repaired.add("spans whose offsets were converted", where, spans)
         repeated = list(find_duplicates(found)) if duplicates is not None else []
         if repeated and duplicates == "drop":
@@ -498,7 +505,9 @@ def parsed(
         yield found
 
 
-def with_options(place: Location, call: Callable[..., Any], *common: str) -> Callable[..., Any]:
+def check_options(
+    place: CorpusLocation, call: Callable[..., Any], *common: str
+) -> Callable[..., Any]:
     """The function of a format; called with an option that it does not have, it says so. common:
     options that hold for all formats.
     """
@@ -507,13 +516,15 @@ def with_options(place: Location, call: Callable[..., Any], *common: str) -> Cal
         known = [*own_options(call), *common]
         for name in options:
             if name not in known:
-                raise UnknownName("option", name, known, within=place.format or str(place.path))
+                raise UnknownNameError(
+                    "option", name, known, within=place.format or str(place.path)
+                )
         return call(*given, **options)
 
     return called
 
 
-def schema_at(place: Location) -> Schema | None:
+def load_schema_for(place: CorpusLocation) -> Schema | None:
     """The schema that belongs to what lies at a place, if there is one."""
     if place.module is directory:
         return directory.schema_of(place.path)
@@ -532,7 +543,7 @@ def _name(where: Path) -> str:
     return where.resolve().name if where.is_dir() else where.stem
 
 
-def _mapped(document: Document, maps: Mapping[str, LabelMap]) -> Document:
+def _map_document(document: Document, maps: Mapping[str, LabelMap]) -> Document:
     changed: dict[str, Any] = {}
     if document.entities is not None and "entities" in maps:
         renamed = ((e, maps["entities"].get(e.label, e.label)) for e in document.entities)

@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-MOST_FAULTS = 20
+MAX_REPORTED_ERRORS = 20
 MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -58,7 +58,7 @@ class LoadError(InputError):
     def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
         """Keep the first twenty faults."""
         every = list(faults)
-        self.faults = every[:MOST_FAULTS]
+        self.faults = every[:MAX_REPORTED_ERRORS]
         self.more = more + len(every) - len(self.faults)
         tail = [f"and {self.more} more"] if self.more else []
         self.advice = list(advice)
@@ -129,15 +129,15 @@ class DocumentError(InputError):
         path = ".".join(part for part in (item, self.field) if part)
         return ", ".join(
             part
-            for part in (f"document {shown(self.document)}" if self.document else "", path)
+            for part in (f"document {quoted_repr(self.document)}" if self.document else "", path)
             if part
         )
 
 
-class UnknownName(InputError, LookupError):
+class UnknownNameError(InputError, LookupError):
     """A name that is not known.
 
-    >>> print(UnknownName("layer", "entity", ["entities", "triggers"]))
+    >>> print(UnknownNameError("layer", "entity", ["entities", "triggers"]))
     no layer 'entity'; layers: entities, triggers; did you mean 'entities'?
     """
 
@@ -155,7 +155,7 @@ class UnknownName(InputError, LookupError):
         if len(names) > MAX_KNOWN_NAMES:
             listed.append(f"and {len(names) - MAX_KNOWN_NAMES:,} more")
         super().__init__(
-            f"no {kind} {shown(name)}{f' in {within!r}' if within else ''}; {plural}:"
+            f"no {kind} {quoted_repr(name)}{f' in {within!r}' if within else ''}; {plural}:"
             f" {', '.join(listed) or 'none'}{hint}"
         )
 
@@ -169,7 +169,7 @@ class WriteError(EvalkitError):
     exit_code = 3
 
 
-class MissingPackage(EvalkitError, ImportError):
+class MissingDependencyError(EvalkitError, ImportError):
     """A package, or an extra of evalkit, that is not installed."""
 
     exit_code = 3
@@ -191,22 +191,22 @@ class ModelError(EvalkitError):
         self.notes = list(notes)
 
 
-class PartialRun(EvalkitError):
+class PartialRunError(EvalkitError):
     """A run that ended before its last document: it was interrupted, or failed too often."""
 
     exit_code = 4
 
 
-class Interrupted(EvalkitError):
+class InterruptedRunError(EvalkitError):
     """A run that was interrupted before what was in flight came back."""
 
     exit_code = 130
 
 
-def shown(value: object, most: int = 80) -> str:
+def quoted_repr(value: object, most: int = 80) -> str:
     """A value as it is quoted in messages: its repr, cut to 80 characters.
 
-    >>> shown("a" * 100, most=10)
+    >>> quoted_repr("a" * 100, most=10)
     "'aaaaaaaa…"
     """
     if isinstance(value, (str, bytes)):
@@ -317,7 +317,7 @@ def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -
 
 def _quote(value: object) -> str:
     """A value as it is written in Python, in double quotes."""
-    text = shown(value)
+    text = quoted_repr(value)
     return text if '"' in text or "\\" in text else text.replace("'", '"')
 
 
@@ -332,7 +332,7 @@ def _type(value: object) -> str:
         if isinstance(value, str)
         else json.dumps(value)
         if isinstance(value, (list, dict))
-        else shown(value)
+        else quoted_repr(value)
     )
     return shorten(text) if re.fullmatch(r"[\w./:+,@%=-]+", text) else shorten(shlex.quote(text))
 

@@ -37,15 +37,15 @@ LOGGERS = (
 )
 
 
-class Secrets:
+class Redactor:
     """Takes secrets out of whatever is to be written; its repr holds none."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Know the forms of each."""
-        self._forms = forms_of(secrets)
+        self._forms = encoded_forms(secrets)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secrets) and self._forms == other._forms
+        return isinstance(other, Redactor) and self._forms == other._forms
 
     def __hash__(self) -> int:
         return hash(tuple(self._forms))
@@ -77,7 +77,7 @@ class Secrets:
 
 
 class _Filter(logging.Filter):
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Redactor) -> None:
         super().__init__()
         self.secrets = secrets
 
@@ -97,15 +97,15 @@ class _Filter(logging.Filter):
         return True
 
 
-HIDDEN = "[hidden]"
-SHORTEST = 8  # characters: a shorter value would turn up by chance
+REDACTED = "[hidden]"
+MIN_SECRET_LENGTH = 8  # characters: a shorter value would turn up by chance
 # Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and
 # must not be hidden from comparison.
 _ARGUMENT = re.compile(
     r"(?:.*[_-])?(?:api[_-]?key|(?:access|auth|api|hf|bearer|secret)[_-]?token|token|secret(?:[_-]?key)?|passw(?:or)?d|passphrase|pw|bearer|authorization|credentials?)",
     re.IGNORECASE,
 )
-_SETTINGS = re.compile(
+_NOT_SECRET_NAMES = re.compile(
     r".*(?:sep|pad|start|end|bos|eos|cls|mask|unk|stop|special|trigger|first|last)[_-]token",
     re.IGNORECASE,
 )
@@ -122,38 +122,38 @@ def is_secret(name: str) -> bool:
     >>> [is_secret(name) for name in names]
     [True, True, True, False, False, False]
     """
-    return bool(_ARGUMENT.fullmatch(name)) and not _SETTINGS.fullmatch(name)
+    return bool(_ARGUMENT.fullmatch(name)) and not _NOT_SECRET_NAMES.fullmatch(name)
 
 
-def secrets(more: Iterable[str] = ()) -> list[str]:
+def environment_secrets(more: Iterable[str] = ()) -> list[str]:
     """The secrets in the environment, and more of them, in every form in which they are sent, the
     longest first.
     """
     every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
-    return forms_of(every)
+    return encoded_forms(every)
 
 
-def forms_of(values: Iterable[str]) -> list[str]:
+def encoded_forms(values: Iterable[str]) -> list[str]:
     """Every form in which somebody might echo these values, the longest first, since a form may
     hold another; short values are none.
 
     A server without keys is given ordinary words, such as "none" or "EMPTY".
     """
-    forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
+    forms = {form for value in values if len(value) >= MIN_SECRET_LENGTH for form in _forms(value)}
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
-def hidden(value: Any, more: Iterable[str] = ()) -> Any:
+def redact(value: Any, more: Iterable[str] = ()) -> Any:
     """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and
     `more`: the same where there are none.
     """
-    return _hidden(value, secrets(more))
+    return _hidden(value, environment_secrets(more))
 
 
-def secret_arguments(argv: Sequence[str]) -> list[str]:
+def secret_option_values(argv: Sequence[str]) -> list[str]:
     """The values of a command's options whose names say that they are secrets.
 
-    >>> secret_arguments(["model", "--api-key", "abc", "--token=def", "--size", "3"])
+    >>> secret_option_values(["model", "--api-key", "abc", "--token=def", "--size", "3"])
     ['abc', 'def']
     """
     found: list[str] = []
@@ -164,22 +164,22 @@ def secret_arguments(argv: Sequence[str]) -> list[str]:
     return found
 
 
-def without(text: str, values: Iterable[str]) -> str:
+def redact_values(text: str, values: Iterable[str]) -> str:
     """A text without these values, however short they are."""
     for value in sorted(filter(None, values), key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+        text = text.replace(value, REDACTED)
     return text
 
 
 def _hidden(value: Any, known: list[str]) -> Any:
     if isinstance(value, str):
         for secret in known:
-            value = value.replace(secret, HIDDEN)
+            value = value.replace(secret, REDACTED)
         return value
     if isinstance(value, Mapping):
         return {
             _hidden(name, known): (
-                HIDDEN if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known)
+                REDACTED if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known)
             )
             for name, of in value.items()
         }
@@ -192,7 +192,9 @@ def _forms(secret: str) -> set[str]:
     """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
     raw = secret.encode()
     coded = {
-        base64.b64encode(b"\0" * shift + raw)[_first(shift) : _whole(shift, raw)].decode()
+        base64.b64encode(b"\0" * shift + raw)[
+            _first_base64_char(shift) : _last_base64_char(shift, raw)
+        ].decode()
         for shift in range(3)
     }
     safe = {form.replace("+", "-").replace("/", "_") for form in coded}
@@ -204,12 +206,12 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=""),
         secret.encode("unicode_escape").decode(),
     }
-    return plain | {form for form in coded | safe if len(form) >= SHORTEST}
+    return plain | {form for form in coded | safe if len(form) >= MIN_SECRET_LENGTH}
 
 
-def _first(shift: int) -> int:
+def _first_base64_char(shift: int) -> int:
     return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
 
 
-def _whole(shift: int, raw: bytes) -> int:
+def _last_base64_char(shift: int, raw: bytes) -> int:
     return (shift + len(raw)) * 8 // 6

@@ -31,16 +31,16 @@ import numpy as np
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document, Entity
-from evalkit.data.tags import Tags
-from evalkit.errors import DocumentError, InputError, shown
+from evalkit.data.tags import TagReader
+from evalkit.errors import DocumentError, InputError, quoted_repr
 from evalkit.evaluation.corpus_scores import score
 from evalkit.evaluation.span_scores import score_tags
-from evalkit.models.python_function import with_entities
+from evalkit.models.python_function import document_with_entities
 from evalkit.results.scores import MetricScores, Row
 from evalkit.stats.intervals import RATIOS
 
 METRIC = "entities/strict"
-IGNORED = (
+IGNORE_INDEX = (
     -100
 )  # the label id of what is not scored: special tokens, padding, all subwords of a word but one
 Tagged = list[list[str]]
@@ -73,8 +73,8 @@ def compute_metrics(
     messages count from 0, tokens only where they are labelled. Raises InputError for labels that
     are no tags, arrays that do not go together, ids that are no labels, and improper tags in gold.
     """
-    tags = _listed(labels)
-    Tags(tagging, repair).read([tags], "label")
+    tags = _ordered_tags(labels)
+    TagReader(tagging, repair).read([tags], "label")
 
     def computed(outcome: Any) -> dict[str, float]:
         gold, said = _sequences(outcome, tags)
@@ -83,7 +83,7 @@ def compute_metrics(
         found = {
             **_named(scores.micro, prefix),
             f"{prefix}accuracy": _accuracy(gold, said),
-            **(_each(scores) if per_label else {}),
+            **(_per_label(scores) if per_label else {}),
         }
         known = {name: undefined if value is None else value for name, value in found.items()}
         ratios = {name: value for name, value in known.items() if value is not None}
@@ -92,10 +92,10 @@ def compute_metrics(
     return computed
 
 
-def _listed(labels: Mapping[Any, str] | Sequence[str]) -> list[str]:
+def _ordered_tags(labels: Mapping[Any, str] | Sequence[str]) -> list[str]:
     """The tags in the order of their ids."""
     if isinstance(labels, str) or not isinstance(labels, (Mapping, Sequence)):
-        raise InputError(f"labels: {shown(labels)}: id2label, or a list of tags would do")
+        raise InputError(f"labels: {quoted_repr(labels)}: id2label, or a list of tags would do")
     if not isinstance(labels, Mapping):
         return list(labels)
     by_id = {str(id): tag for id, tag in labels.items()}  # as JSON, a config has texts for ids
@@ -116,12 +116,12 @@ def _sequences(outcome: Any, tags: Sequence[str]) -> tuple[Tagged, Tagged]:
             f"label_ids have the shape {truth.shape}, predictions {ids.shape}: (sequences, tokens)"
             " of both would do"
         )
-    labelled = truth != IGNORED
+    labelled = truth != IGNORE_INDEX
     for name, side in (("label_ids", truth), ("predictions", ids)):
         for id in side[labelled & ((side < 0) | (side >= len(tags)))][:1]:
             raise InputError(
-                f"{name}: {id} is the id of no label; 0 to {len(tags) - 1} would do, and {IGNORED}"
-                " in label_ids for what is not scored"
+                f"{name}: {id} is the id of no label; 0 to {len(tags) - 1} would do, and"
+                f" {IGNORE_INDEX} in label_ids for what is not scored"
             )
     gold, said = (
         [[tags[id] for id in row[there].tolist()] for row, there in zip(side, labelled)]
@@ -138,7 +138,7 @@ def _predictions_and_labels(outcome: Any) -> tuple[Any, Any]:
         return outcome[0], outcome[1]
     raise InputError(
         "expected an EvalPrediction or a pair (predictions, label_ids), got"
-        f" {type(outcome).__name__} {shown(outcome)}"
+        f" {type(outcome).__name__} {quoted_repr(outcome)}"
     )
 
 
@@ -168,7 +168,7 @@ def _array(name: str, values: Any) -> Any:
 
 
 def _refuse_improper(gold: Tagged, tagging: str) -> None:
-    tags = Tags(tagging, "error")
+    tags = TagReader(tagging, "error")
     try:
         tags.spans(tags.read(gold, "gold"), "gold")
     except InputError as error:
@@ -183,7 +183,7 @@ def _named(row: Row, prefix: str) -> dict[str, float | None]:
     return {f"{prefix}{name}": getattr(row, name) for name in RATIOS}
 
 
-def _each(scores: MetricScores) -> dict[str, float | None]:
+def _per_label(scores: MetricScores) -> dict[str, float | None]:
     """The ratios of each label and the number of its gold entities."""
     found: dict[str, float | None] = {}
     for label in scores.labels:
@@ -218,9 +218,11 @@ def spacy_scorer(spans_key: str | None = None) -> Callable[..., dict[str, Any]]:
             (n, example) for n, example in every if _is_annotated(example.reference, spans_key)
         ]
         gold = Corpus([_gold(n, example, spans_key) for n, example in annotated], "reference")
-        said = Corpus([_said(n, example, spans_key) for n, example in annotated], "predicted")
+        said = Corpus(
+            [_predicted_document(n, example, spans_key) for n, example in annotated], "predicted"
+        )
         found = score(gold, said, METRIC, boot=0)[METRIC] if annotated else None
-        return {**_spelled(name, found), f"{name}_unannotated": len(every) - len(annotated)}
+        return {**_spacy_keys(name, found), f"{name}_unannotated": len(every) - len(annotated)}
 
     return scored
 
@@ -240,8 +242,8 @@ def _gold(n: int, example: Any, key: str | None) -> Document:
     text = example.reference.text
     if example.predicted.text != text:
         raise InputError(
-            f"example {n}: predicted over {shown(example.predicted.text)}, but the reference is"
-            f" {shown(text)}: offsets need one text"
+            f"example {n}: predicted over {quoted_repr(example.predicted.text)}, but the reference"
+            f" is {quoted_repr(text)}: offsets need one text"
         )
     try:
         return Document(
@@ -251,11 +253,13 @@ def _gold(n: int, example: Any, key: str | None) -> Document:
         raise InputError(f"example {n}: reference: {error}") from None
 
 
-def _said(n: int, example: Any, key: str | None) -> Document:
-    return with_entities(Document(str(n), example.predicted.text), _spans(example.predicted, key))
+def _predicted_document(n: int, example: Any, key: str | None) -> Document:
+    return document_with_entities(
+        Document(str(n), example.predicted.text), _spans(example.predicted, key)
+    )
 
 
-def _spelled(name: str, scores: MetricScores | None) -> dict[str, Any]:
+def _spacy_keys(name: str, scores: MetricScores | None) -> dict[str, Any]:
     """The scores under spaCy's names."""
     if scores is None or not (scores.micro.gold or scores.micro.predicted):
         return dict.fromkeys((f"{name}_p", f"{name}_r", f"{name}_f", f"{name}_per_type"))

@@ -23,10 +23,10 @@ from evalkit import (
     Unplaced,
     Zone,
 )
-from evalkit.data.schema import ZoneRule
+from evalkit.data.schema import ZoneSchema
 
 TEXT = "Ada’s (big) plan, U.S. x-y. “Bo” ran to Rome’s gate"
-SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})
+SCHEMA = Schema(zones={"in": ZoneSchema(), "out": ZoneSchema(primary=())})
 NESTED = [
     (0, 3),
     (0, 5),

@@ -6,15 +6,15 @@ import time
 import pytest
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, Unplaced, score
-from evalkit.models.llm_grounding import placed
-from evalkit.models.llm_json import Unreadable, read
+from evalkit.models.llm_grounding import ground_answer
+from evalkit.models.llm_json import Unreadable, extract_layers
 
 TEXT = "Bo said Ann hit Bo. Later, Bo said Cy hit Ann."
 #       0       8       16         27 30   35 38  42
 
 
 def answered(text=TEXT, **lists):
-    return placed(Document("d", text), lists)
+    return ground_answer(Document("d", text), lists)
 
 
 def entity(quote, label="PER", context=""):
@@ -54,15 +54,18 @@ def event(trigger, *arguments, realis=None, type="Hit"):
     ],
 )
 def test_one_object_is_read_whatever_stands_around_it(content):
-    assert read(content, ("entities",)) == {"entities": []}
+    assert extract_layers(content, ("entities",)) == {"entities": []}
 
 
 def test_a_layer_that_an_answer_leaves_out_is_empty():
-    assert read('{"events": []}', ("entities", "events")) == {"entities": [], "events": []}
+    assert extract_layers('{"events": []}', ("entities", "events")) == {
+        "entities": [],
+        "events": [],
+    }
 
 
 def test_a_line_break_in_a_quote_is_read():
-    assert read('{"entities": ["a\nb"]}', ("entities",)) == {"entities": ["a\nb"]}
+    assert extract_layers('{"entities": ["a\nb"]}', ("entities",)) == {"entities": ["a\nb"]}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_a_line_break_in_a_quote_is_read():
 )
 def test_what_cannot_be_read_says_why(content, reason):
     with pytest.raises(Unreadable, match=reason):
-        read(content, ("entities",))
+        extract_layers(content, ("entities",))
 
 
 @pytest.mark.parametrize("unit", ["{", '{"a', "{}", '"', '{"\\', '\\"', "{ ", '{"": 1} '])
@@ -92,7 +95,7 @@ def test_reading_takes_time_linear_in_the_answer(unit):
     started = time.process_time()
 
     with pytest.raises(Unreadable):
-        read(content, ("entities",))
+        extract_layers(content, ("entities",))
 
     assert time.process_time() - started < 10
 
@@ -133,9 +136,11 @@ def test_a_place_that_is_said_twice_stays_twice():
 
 
 def test_a_key_that_stands_twice_in_an_item_makes_it_malformed():
-    lists = read('{"entities": [{"label": "PER", "label": "ORG", "quote": "Bo"}]}', ("entities",))
+    lists = extract_layers(
+        '{"entities": [{"label": "PER", "label": "ORG", "quote": "Bo"}]}', ("entities",)
+    )
 
-    assert placed(Document("d", TEXT), lists).document.unplaced == (
+    assert ground_answer(Document("d", TEXT), lists).document.unplaced == (
         Unplaced("entities", "unlabelled", "a key stands twice in it"),
     )
 

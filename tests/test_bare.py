@@ -184,9 +184,9 @@ def refuse(*_):
 
 
 def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
-    from evalkit.data.tags import Tags
+    from evalkit.data.tags import TagReader
 
-    monkeypatch.setattr(Tags, "_one_by_one", refuse)
+    monkeypatch.setattr(TagReader, "_one_by_one", refuse)
     labels = [
         "A",
         "AB",
@@ -214,7 +214,7 @@ def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
 
 
 def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
-    from evalkit.data.tags import Tags
+    from evalkit.data.tags import TagReader
 
     rows = [
         ["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"],
@@ -223,7 +223,7 @@ def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
     ]
 
     for row in rows:
-        reader = Tags("IOB2", "error")
+        reader = TagReader("IOB2", "error")
         where, code = reader._one_by_one([row], "gold")
         assert where.tolist() == [n for n, tag in enumerate(row) if tag != "O"]
         assert [list(reader._codes)[n] for n in code] == [tag for tag in row if tag != "O"]

@@ -6,7 +6,7 @@ import pytest
 from helpers.cli import run_evalkit
 
 from evalkit import InputError, load_corpus
-from evalkit.hub.new_corpus import begun
+from evalkit.hub.new_corpus import create_or_extend_corpus
 
 
 def evalkit(*arguments):
@@ -59,7 +59,7 @@ def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
 
 
 def test_a_corpus_grows_and_what_is_there_stays(texts):
-    begun(texts / "mine", [texts / "a.txt"])
+    create_or_extend_corpus(texts / "mine", [texts / "a.txt"])
     (texts / "mine/annotations/GUIDELINES.md").write_text("ours", encoding="utf-8")
     (texts / "mine/annotations/entities.jsonl").write_text(
         json.dumps({"doc": "a", "label": "PER", "start": 0, "end": 3}) + "\n", encoding="utf-8"
@@ -72,7 +72,7 @@ def test_a_corpus_grows_and_what_is_there_stays(texts):
         encoding="utf-8",
     )
 
-    added = begun(texts / "mine", [texts / "b.txt"])
+    added = create_or_extend_corpus(texts / "mine", [texts / "b.txt"])
 
     assert added == ["b"]
     assert [
@@ -99,14 +99,14 @@ def test_a_corpus_grows_and_what_is_there_stays(texts):
 def test_a_text_that_cannot_be_one_is_refused_before_anything_is_written(
     texts, name, content, message
 ):
-    begun(texts / "mine", [texts / "a.txt"])
+    create_or_extend_corpus(texts / "mine", [texts / "a.txt"])
     before = (texts / "mine/corpus/corpus.jsonl").read_bytes()
     (texts / "new").mkdir()
     if content is not None:
         (texts / "new" / name).write_bytes(content)
 
     with pytest.raises(InputError, match=message):
-        begun(texts / "mine", [texts / "b.txt", texts / "new" / name])
+        create_or_extend_corpus(texts / "mine", [texts / "b.txt", texts / "new" / name])
 
     assert (texts / "mine/corpus/corpus.jsonl").read_bytes() == before
     assert not (texts / "mine/corpus/b.txt").exists()
@@ -114,13 +114,13 @@ def test_a_text_that_cannot_be_one_is_refused_before_anything_is_written(
 
 def test_a_folder_that_holds_something_else_is_refused(texts):
     with pytest.raises(InputError, match="is there and holds no corpus; name a new folder"):
-        begun(texts, [texts / "a.txt"])
+        create_or_extend_corpus(texts, [texts / "a.txt"])
 
 
 def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
     (texts / "CON aux..txt").write_text("Ada", encoding="utf-8")
 
-    begun(texts / "mine", [texts / "CON aux..txt"])
+    create_or_extend_corpus(texts / "mine", [texts / "CON aux..txt"])
 
     assert load_corpus(texts / "mine").ids == ["CON aux."]
     assert sorted(path.name for path in (texts / "mine/corpus").iterdir()) == [
@@ -131,7 +131,7 @@ def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
 
 
 def test_a_corpus_has_one_schema(texts):
-    begun(texts / "mine", [texts / "a.txt"])
+    create_or_extend_corpus(texts / "mine", [texts / "a.txt"])
 
     run = evalkit("new", texts / "mine", texts / "b.txt", "--like", "evalkit-news")
 

@@ -26,28 +26,26 @@ from evalkit import (
     evaluate,
     load_corpus,
 )
-from evalkit.corpus import bundled
+from evalkit.corpus import bundled_path
 from evalkit.data.schema import EventType
-from evalkit.hub.allowed_values import known, size
-from evalkit.hub.card_builder import (
-    card,
-    described,
-    faults,
-    part_of,
+from evalkit.hub.allowed_values import load_allowed_values, size_category
+from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
+from evalkit.hub.card_check import TEMPLATE, card_errors
+from evalkit.hub.card_metadata import to_yaml
+from evalkit.hub.card_source import (
+    PLACEHOLDER,
+    SECTIONS,
+    card_template,
+    parse_card_source,
     read_part,
-    to_fill,
-    where_part_is,
 )
-from evalkit.hub.card_check import TEMPLATE
-from evalkit.hub.card_metadata import dumped
-from evalkit.hub.card_source import NEEDED, SECTIONS
-from evalkit.hub.card_tables import escaped
+from evalkit.hub.card_tables import escape_markdown
 
 GOLDEN = Path(__file__).parent / "golden" / "card.md"
 NEWS = load_corpus()
-CARD = described(corpus=NEWS)
-WITH_TEXT = described(corpus=NEWS, with_text=True)
-PART = (bundled() / "corpus" / "card.md").read_text(encoding="utf-8")
+CARD = card_for_path(corpus=NEWS)
+WITH_TEXT = card_for_path(corpus=NEWS, with_text=True)
+PART = (bundled_path() / "corpus" / "card.md").read_text(encoding="utf-8")
 TINY = corpus("[Ada|PER] met [Bo|PER] in [Rome|LOC]", "nobody left", name="tiny")
 
 
@@ -65,7 +63,7 @@ def runs(text, length):
 
 
 def only_fault(text, of=NEWS, **options):
-    (fault,) = faults(text, of, **options)
+    (fault,) = card_errors(text, of, **options)
     return fault
 
 
@@ -78,7 +76,10 @@ def test_the_card_of_the_bundled_corpus_is_the_one_that_was_read_and_approved():
 
 
 def test_both_versions_are_complete_and_true():
-    assert [*faults(CARD, NEWS, with_text=False), *faults(WITH_TEXT, NEWS, with_text=True)] == []
+    assert [
+        *card_errors(CARD, NEWS, with_text=False),
+        *card_errors(WITH_TEXT, NEWS, with_text=True),
+    ] == []
 
 
 def test_a_card_says_which_version_it_is_of():
@@ -241,7 +242,7 @@ def test_metadata_that_the_hub_or_the_corpus_does_not_know_is_named(old, new, fa
 
 def test_a_size_that_is_no_size_is_named():
     assert "README.md: size_categories: 'small' is not in the Hub's list" in "\n".join(
-        faults(CARD.replace("- n<1K", "- small"), NEWS)
+        card_errors(CARD.replace("- n<1K", "- small"), NEWS)
     )
 
 
@@ -261,10 +262,12 @@ def test_metadata_that_does_not_load_is_said_so(text, fault):
 
 
 def test_the_lists_of_the_hub_hold_what_cards_need():
-    assert {"en", "no", "code", "multilingual"} <= known()["language"]
-    assert {"cc-by-4.0", "other"} <= known()["license"]
-    assert "unknown" in known()["size_categories"]
-    assert [size(n) for n in (0, 999, 1000, 9_999, 10_000, 999_999_999_999, 10**12, 10**15)] == [
+    assert {"en", "no", "code", "multilingual"} <= load_allowed_values()["language"]
+    assert {"cc-by-4.0", "other"} <= load_allowed_values()["license"]
+    assert "unknown" in load_allowed_values()["size_categories"]
+    assert [
+        size_category(n) for n in (0, 999, 1000, 9_999, 10_000, 999_999_999_999, 10**12, 10**15)
+    ] == [
         "n<1K",
         "n<1K",
         "1K<n<10K",
@@ -274,11 +277,11 @@ def test_the_lists_of_the_hub_hold_what_cards_need():
         "n>1T",
         "n>1T",
     ]
-    assert {size(10**n) for n in range(14)} <= known()["size_categories"]
+    assert {size_category(10**n) for n in range(14)} <= load_allowed_values()["size_categories"]
 
 
 def test_a_missing_datasets_is_said_so(monkeypatch):
-    known.cache_clear()
+    load_allowed_values.cache_clear()
     monkeypatch.setattr(
         "evalkit.hub.allowed_values.find_spec",
         lambda name: None if name == "datasets" else find_spec(name),
@@ -291,7 +294,7 @@ def test_a_missing_datasets_is_said_so(monkeypatch):
             r" 'datasets>=4'$"
         ),
     ):
-        list(faults(CARD, NEWS))
+        list(card_errors(CARD, NEWS))
 
 
 # The sections
@@ -318,13 +321,13 @@ def test_a_section_of_the_template_that_is_missing_is_named(title):
     text = re.sub(rf"^#+ {re.escape(title)}$", "", CARD, flags=re.MULTILINE)
 
     assert f"README.md: no section {title!r}, which the Hub's template has" in list(
-        faults(text, NEWS)
+        card_errors(text, NEWS)
     )
 
 
 def test_an_unfilled_section_is_named_with_its_line():
-    text = CARD.replace("There is no paper.", NEEDED)
-    line = text[: text.index(NEEDED)].count("\n") + 1
+    text = CARD.replace("There is no paper.", PLACEHOLDER)
+    line = text[: text.index(PLACEHOLDER)].count("\n") + 1
 
     assert (
         only_fault(text) == f"README.md:{line}: '[More Information Needed]' stands there; fill it"
@@ -351,11 +354,11 @@ def test_the_title_is_the_pretty_name():
 
 
 def test_the_optional_sections_may_be_marked_as_in_the_template():
-    assert list(faults(CARD.replace("## Citation\n", "## Citation [optional]\n"), NEWS)) == []
+    assert list(card_errors(CARD.replace("## Citation\n", "## Citation [optional]\n"), NEWS)) == []
 
 
 def test_line_ends_do_not_matter():
-    assert list(faults(CARD.replace("\n", "\r\n"), NEWS)) == []
+    assert list(card_errors(CARD.replace("\n", "\r\n"), NEWS)) == []
 
 
 # The counts
@@ -395,7 +398,10 @@ def test_line_ends_do_not_matter():
 def test_a_count_that_is_not_the_corpus_s_is_named(old, new, fault):
     assert old in CARD
 
-    assert re.sub(r"^README\.md(:\d+)?: ", "", next(faults(CARD.replace(old, new), NEWS))) == fault
+    assert (
+        re.sub(r"^README\.md(:\d+)?: ", "", next(card_errors(CARD.replace(old, new), NEWS)))
+        == fault
+    )
 
 
 def test_a_label_that_is_nowhere_is_named():
@@ -414,7 +420,7 @@ def test_scores_of_another_corpus_are_refused():
             r" score it anew$"
         ),
     ):
-        card(TINY, part_of(PART), scores=evaluate("rules", NEWS))
+        build_card(TINY, parse_card_source(PART), scores=evaluate("rules", NEWS))
 
 
 def test_a_withheld_text_that_is_quoted_is_named():
@@ -428,7 +434,11 @@ def test_a_withheld_text_that_is_quoted_is_named():
         fault,
     )
     assert (
-        list(faults(WITH_TEXT.replace("There is no paper.", f"There is no paper. {quoted}"), NEWS))
+        list(
+            card_errors(
+                WITH_TEXT.replace("There is no paper.", f"There is no paper. {quoted}"), NEWS
+            )
+        )
         == []
     )
 
@@ -456,7 +466,7 @@ def test_a_withheld_text_that_is_quoted_is_named():
     ],
 )
 def test_labels_are_shown_as_they_are_and_escaped(label, shown):
-    assert escaped(label) == shown
+    assert escape_markdown(label) == shown
 
 
 def test_a_corpus_with_labels_that_are_markdown_has_a_true_card():
@@ -479,18 +489,19 @@ def test_a_corpus_with_labels_that_are_markdown_has_a_true_card():
         schema=Schema(name="odd", labels={"A|B": "one|two\n`three`"}),
     )
 
-    text = card(odd, part_of(PART))
+    text = build_card(odd, parse_card_source(PART))
 
     assert r"| A\|B | one\|two\\n\`three\` | 1 |" in text
     assert "<script>" not in text
-    assert list(faults(text, odd)) == []
+    assert list(card_errors(text, odd)) == []
     assert any(
-        "or not escaped" in fault for fault in faults(text.replace(r"\<script\>", "<script>"), odd)
+        "or not escaped" in fault
+        for fault in card_errors(text.replace(r"\<script\>", "<script>"), odd)
     )
 
 
 def test_layers_that_nobody_annotated_have_no_config_and_no_rows():
-    text = card(TINY, part_of(PART))
+    text = build_card(TINY, parse_card_source(PART))
 
     assert [of["config_name"] for of in front_matter(text)["configs"]] == ["documents", "entities"]
     assert "| events | an event | 0 | 0 |" in text
@@ -503,7 +514,7 @@ def test_marks_without_a_type_are_counted_as_such():
         [Document("d", "Ada said no.", attributions=(Attribution(Span(4, 8), Span(9, 11)),))]
     )
 
-    assert "| *none* | 1 |" in card(said, part_of(PART))
+    assert "| *none* | 1 |" in build_card(said, parse_card_source(PART))
 
 
 def test_roles_and_types_that_the_schema_does_not_declare_are_said_so():
@@ -513,7 +524,7 @@ def test_roles_and_types_that_the_schema_does_not_declare_are_said_so():
         schema=Schema(events={"Win": EventType("Somebody wins.", {"Winner": "Who wins."})}),
     )
 
-    text = card(of, part_of(PART))
+    text = build_card(of, parse_card_source(PART))
 
     assert "| Win | Somebody wins. | 0 |\n| Flee | not declared in the schema | 1 |" in text
     assert "| Flee | Who | not declared in the schema | 1 |" in text
@@ -522,10 +533,10 @@ def test_roles_and_types_that_the_schema_does_not_declare_are_said_so():
 def test_a_column_of_dates_is_declared_so_that_it_loads():
     dated = Corpus([marked("[2026-01-05|DATE]")])
 
-    text = card(dated, part_of(PART), with_text=True)
+    text = build_card(dated, parse_card_source(PART), with_text=True)
 
     assert {"name": "text", "dtype": "json"} in front_matter(text)["dataset_info"][1]["features"]
-    assert list(faults(text, dated)) == []
+    assert list(card_errors(text, dated)) == []
 
 
 def test_passes_that_people_made_are_not_called_machines(tmp_path):
@@ -544,7 +555,7 @@ def test_passes_that_people_made_are_not_called_machines(tmp_path):
         PART.replace("machine-generated", "expert-generated"), encoding="utf-8"
     )
 
-    text = described(tmp_path)
+    text = card_for_path(tmp_path)
 
     assert "**Agreement of two passes, F1**" in text
     assert "| ada, bo | entities/strict | 61 | 61 | 1.000 |" in text
@@ -552,7 +563,7 @@ def test_passes_that_people_made_are_not_called_machines(tmp_path):
 
 
 def test_the_name_on_the_hub_stands_in_the_lines_that_load_it():
-    text = described(corpus=NEWS, repo="me/news")
+    text = card_for_path(corpus=NEWS, repo="me/news")
 
     assert 'load_dataset("me/news", "documents", split="test")' in text
     assert "OWNER/NAME" not in text
@@ -565,9 +576,9 @@ def test_the_hand_written_part_lies_in_the_corpus_folder_or_beside_the_file(tmp_
     (tmp_path / "corpus").mkdir()
     (tmp_path / "d.jsonl").touch()
 
-    assert where_part_is() == bundled() / "corpus" / "card.md"
-    assert where_part_is(tmp_path) == tmp_path / "corpus" / "card.md"
-    assert where_part_is(tmp_path / "d.jsonl") == tmp_path / "card.md"
+    assert card_source_path() == bundled_path() / "corpus" / "card.md"
+    assert card_source_path(tmp_path) == tmp_path / "corpus" / "card.md"
+    assert card_source_path(tmp_path / "d.jsonl") == tmp_path / "card.md"
 
 
 @pytest.mark.parametrize("title", SECTIONS)
@@ -575,7 +586,7 @@ def test_a_section_that_is_not_written_is_refused_by_name(title):
     text = re.sub(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", "", PART, flags=re.DOTALL)
 
     with pytest.raises(LoadError, match=f"^corpus/card.md: no section {re.escape(repr(title))}$"):
-        part_of(text, "corpus/card.md")
+        parse_card_source(text, "corpus/card.md")
 
 
 @pytest.mark.parametrize(
@@ -620,19 +631,19 @@ def test_a_hand_written_part_that_is_not_complete_is_refused(old, new, fault):
     assert old in PART
 
     with pytest.raises(LoadError, match=f"^{fault}"):
-        part_of(PART.replace(old, new, 1))
+        parse_card_source(PART.replace(old, new, 1))
 
 
 def test_a_summary_is_needed():
     text = re.sub(r"\n---\n.*?(?=\n## )", "\n---\n", PART, count=1, flags=re.DOTALL)
 
     with pytest.raises(LoadError, match=r"^card.md: no summary before the first section$"):
-        part_of(text)
+        parse_card_source(text)
 
 
 def test_a_part_that_is_still_to_be_filled_is_refused():
     with pytest.raises(LoadError) as error:
-        part_of(to_fill("Tiny: a test"))
+        parse_card_source(card_template("Tiny: a test"))
 
     assert error.value.faults[:8] == [
         "card.md: no language in the metadata",
@@ -664,8 +675,9 @@ def test_a_part_that_is_not_there_or_not_utf_8_is_said_so(tmp_path):
 
 
 def test_a_pretty_name_that_is_markdown_is_shown_as_it_is():
-    text = card(
-        TINY, part_of(PART.replace("pretty_name: evalkit-news", "pretty_name: 'Ada <3 [Bo]'"))
+    text = build_card(
+        TINY,
+        parse_card_source(PART.replace("pretty_name: evalkit-news", "pretty_name: 'Ada <3 [Bo]'")),
     )
 
     assert "\n# Dataset Card for Ada \\<3 \\[Bo\\]\n" in text
@@ -674,7 +686,7 @@ def test_a_pretty_name_that_is_markdown_is_shown_as_it_is():
 
 @pytest.mark.parametrize("name", ["a\u202eb", "a\x1b[2J", "a\x85b", "Überblick \u2066"])
 def test_the_metadata_of_a_card_holds_no_control_character(name):
-    text = dumped({"pretty_name": name, "license": "mit", "tags": [name]})
+    text = to_yaml({"pretty_name": name, "license": "mit", "tags": [name]})
 
     assert all(c.isprintable() or c == "\n" for c in text)
     assert yaml.safe_load(text) == {"pretty_name": name, "license": "mit", "tags": [name]}

@@ -15,7 +15,7 @@ from evalkit import (
     Zone,
     score,
 )
-from evalkit.data.schema import ZoneRule
+from evalkit.data.schema import ZoneSchema
 
 TEXT = "Doe met Doe and Doe in Rome and Rome"
 GOLD = Document(
@@ -168,7 +168,7 @@ def test_only_strict_metrics_tell_it_since_the_best_choice_is_made_for_them():
 
 def test_a_choice_stays_in_the_zone_of_the_chosen_place():
     gold = Document("d", TEXT, GOLD.entities, zones=(Zone("title", 0, 7), Zone("body", 8, 36)))
-    schema = Schema(zones={"title": ZoneRule(primary=()), "body": ZoneRule()})
+    schema = Schema(zones={"title": ZoneSchema(primary=()), "body": ZoneSchema()})
     predicted = said(
         Entity("PER", 16, 19), choices=[["entities", 0, "", [[0, 3], [8, 11], [16, 19]]]]
     )

@@ -12,7 +12,7 @@ from helpers.cli import run_evalkit as evalkit
 from marked import corpus
 
 from evalkit import Corpus, Document, Entity, load_corpus
-from evalkit.corpus import bundled
+from evalkit.corpus import bundled_path
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_predictions_that_were_written_score_as_the_run_did(files):
 
     direct, saved = (
         evalkit("run", "--format", "csv"),
-        evalkit("score", bundled(), files / "rules.jsonl", "--format", "csv"),
+        evalkit("score", bundled_path(), files / "rules.jsonl", "--format", "csv"),
     )
 
     assert saved.stdout == direct.stdout
@@ -252,7 +252,7 @@ def test_models_lists_the_kinds():
 
 @pytest.mark.parametrize("where", [".", "annotations/passes/a", "annotations/passes/b"])
 def test_validate_passes_the_corpus_and_both_passes(where):
-    done = evalkit("validate", bundled() / where)
+    done = evalkit("validate", bundled_path() / where)
 
     assert (
         done.returncode,
@@ -335,7 +335,7 @@ SPOILED = [  # file, how it is spoiled, line, what is said
 @pytest.mark.parametrize(("file", "spoil", "line", "message"), SPOILED)
 def test_validate_refuses_with_line_and_way_out(tmp_path, file, spoil, line, message):
     for folder in ("corpus", "annotations"):
-        shutil.copytree(bundled() / folder, tmp_path / folder)
+        shutil.copytree(bundled_path() / folder, tmp_path / folder)
     path = tmp_path / "annotations" / file
     path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -348,7 +348,7 @@ def test_validate_refuses_with_line_and_way_out(tmp_path, file, spoil, line, mes
 
 def test_validate_refuses_a_changed_text(tmp_path):
     for folder in ("corpus", "annotations"):
-        shutil.copytree(bundled() / folder, tmp_path / folder)
+        shutil.copytree(bundled_path() / folder, tmp_path / folder)
     text = next((tmp_path / "corpus").glob("*.txt"))
     text.write_bytes(text.read_bytes().replace(b"Islamic", b"islamic", 1))
 

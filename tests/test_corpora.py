@@ -7,7 +7,7 @@ from hub import TOKEN, Hub
 from evalkit import Corpus, Document, Entity, load_corpus
 from evalkit.formats.conversion import Losses
 from evalkit.formats.registry import FORMATS
-from evalkit.hub.text_leaks import Quotes, discreet
+from evalkit.hub.text_leaks import NgramIndex, drop_quoting_values
 
 
 def evalkit(*arguments, **environment):
@@ -191,7 +191,9 @@ def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
     ).save(tmp_path / "news.jsonl")
     losses = Losses()
 
-    kept = list(discreet(load_corpus(tmp_path / "news.jsonl"), Quotes([text]), None, losses))
+    kept = list(
+        drop_quoting_values(load_corpus(tmp_path / "news.jsonl"), NgramIndex([text]), None, losses)
+    )
 
     assert kept[0].entities[0].attributes is None
     assert losses.counts == {"attributes that quote the text": 2}

@@ -26,11 +26,11 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.corpus import bundled
-from evalkit.data.schema import faults
-from evalkit.errors import UnknownName
+from evalkit.corpus import bundled_path
+from evalkit.data.schema import schema_errors
+from evalkit.errors import UnknownNameError
 from evalkit.evaluation.pr_curves import curves
-from evalkit.evaluation.verify import verified
+from evalkit.evaluation.verify import find_differences
 
 
 def test_documents_are_found_by_place_and_by_id():
@@ -44,7 +44,9 @@ def test_documents_are_found_by_place_and_by_id():
         ["d1", "d2"],
     )
     assert three.filter(lambda document: document.text == "Bo").ids == ["d1"]
-    with pytest.raises(UnknownName, match="no document 'd9' in 'corpus'; documents: d0, d1, d2"):
+    with pytest.raises(
+        UnknownNameError, match="no document 'd9' in 'corpus'; documents: d0, d1, d2"
+    ):
         three["d9"]
 
 
@@ -100,7 +102,7 @@ LONG = [Document(str(n), "Ann " * 1000, (Entity("PER", 0, 3),)) for n in range(1
         lambda wrong: compare(wrong, wrong, gold=wrong),
         load_corpus,
         lambda wrong: curves(wrong, wrong),
-        lambda wrong: verified(wrong, wrong, wrong),
+        lambda wrong: find_differences(wrong, wrong, wrong),
         Scores.load,
     ],
     ids=[
@@ -296,7 +298,7 @@ def test_a_label_map_is_found_by_name_in_the_schema():
 
     assert {e.label for e in labelled[0].entities} == {"PER", "ORG", "LOC", "MISC"}
     with pytest.raises(
-        UnknownName, match="no label map 'conll'; labels map|label maps: conll2003, ace2005"
+        UnknownNameError, match="no label map 'conll'; labels map|label maps: conll2003, ace2005"
     ):
         load_corpus().map_labels("conll")
 
@@ -305,10 +307,10 @@ def test_the_bundled_article_is_stored_byte_for_byte():
     article = load_corpus()[0]
 
     assert len(article.text) == 2696
-    assert (bundled() / "corpus" / f"{article.id}.txt").read_bytes() == article.text.encode()
-    assert json.loads((bundled() / "corpus" / "corpus.jsonl").read_text())["sha256"].startswith(
-        "8f37403659619dd3"
-    )
+    assert (bundled_path() / "corpus" / f"{article.id}.txt").read_bytes() == article.text.encode()
+    assert json.loads((bundled_path() / "corpus" / "corpus.jsonl").read_text())[
+        "sha256"
+    ].startswith("8f37403659619dd3")
 
 
 def test_the_gold_has_the_items_that_the_readme_counts():
@@ -360,9 +362,9 @@ def test_no_named_man_is_charged_with_what_only_one_reading_says():
 
 @pytest.mark.parametrize("annotations", ["passes/a", "passes/b", "."])
 def test_gold_and_both_passes_keep_the_schema(annotations):
-    found = load_corpus(bundled() / "annotations" / annotations)
+    found = load_corpus(bundled_path() / "annotations" / annotations)
 
-    assert list(faults(found[0], found.schema)) == []
+    assert list(schema_errors(found[0], found.schema)) == []
 
 
 def test_the_schema_comes_back_equal(tmp_path):
@@ -373,7 +375,7 @@ def test_the_schema_comes_back_equal(tmp_path):
 
 def test_a_rule_that_is_not_known_is_refused():
     with pytest.raises(
-        UnknownName,
+        UnknownNameError,
         match=(
             "no rule 'argument'; rules: triggers, arguments, times, nesting, references,"
             " coreference; did you mean 'arguments'"

@@ -18,11 +18,12 @@ from evalkit import (
     load_corpus,
 )
 from evalkit.data.document import Zone
-from evalkit.formats.hf_tables import CONFIGS, rows
+from evalkit.formats.hf_tables import CONFIGS, table_rows
 from evalkit.formats.hf_withheld import digest
-from evalkit.hub.card_builder import card, described, read_part, where_part_is
-from evalkit.hub.croissant import File, build_croissant
-from evalkit.hub.dataset_files import assembled
+from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
+from evalkit.hub.card_source import read_part
+from evalkit.hub.croissant import PublishedFile, build_croissant
+from evalkit.hub.dataset_files import build_dataset_folder
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:ConjunctiveGraph is deprecated:DeprecationWarning"
@@ -43,8 +44,8 @@ RAI = {
 
 
 def folder_of(corpus, folder, **options):
-    told = card(corpus, read_part(where_part_is()), **options)
-    return assembled(
+    told = build_card(corpus, read_part(card_source_path()), **options)
+    return build_dataset_folder(
         corpus,
         folder,
         repo="me/news",
@@ -77,7 +78,7 @@ def expected(corpus, config, **options):
     """The rows as croissant.json tells them: nested values one level deep."""
     return [
         {name: one_level(of) for name, of in row.items()}
-        for row in rows(corpus, digest=digest, **options)[config]
+        for row in table_rows(corpus, digest=digest, **options)[config]
     ]
 
 
@@ -195,8 +196,8 @@ def test_metadata_are_those_of_the_card():
     corpus = load_corpus()
 
     told = build_croissant(
-        described(corpus=corpus),
-        [File("LICENSE", 4, "0" * 64)],
+        card_for_path(corpus=corpus),
+        [PublishedFile("LICENSE", 4, "0" * 64)],
         url="https://huggingface.co/datasets/me/news",
         version="1.0.0",
         published=date(2026, 1, 1),
@@ -223,7 +224,7 @@ def test_metadata_are_those_of_the_card():
 
 
 def test_a_card_without_a_section_that_is_needed_is_refused():
-    told = described(corpus=load_corpus()).replace(
+    told = card_for_path(corpus=load_corpus()).replace(
         "#### Personal and Sensitive Information", "#### People"
     )
 
@@ -253,8 +254,10 @@ def test_it_is_written_without_the_package_that_reads_it(tmp_path, monkeypatch):
 
 
 def test_social_impact_is_what_the_card_says_of_it(tmp_path):
-    told_card = described(repo="me/news")
-    assembled(load_corpus(), tmp_path / "x", repo="me/news", card=told_card, licence="ours")
+    told_card = card_for_path(repo="me/news")
+    build_dataset_folder(
+        load_corpus(), tmp_path / "x", repo="me/news", card=told_card, licence="ours"
+    )
 
     told = json.loads((tmp_path / "x/croissant.json").read_text(encoding="utf-8"))
 

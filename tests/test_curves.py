@@ -19,7 +19,12 @@ from evalkit import (
     score,
 )
 from evalkit.evaluation.pr_curves import curves
-from evalkit.evaluation.thresholds import above, left_out, parse_thresholds, told
+from evalkit.evaluation.thresholds import (
+    count_filtered,
+    filter_by_score,
+    parse_thresholds,
+    threshold_messages,
+)
 
 TEXT = "x" * 100
 
@@ -71,10 +76,12 @@ def test_each_threshold_of_the_curve_is_a_score_of_its_own(seed):
         for threshold, precision, recall in zip(
             curve.thresholds, curve.precision, curve.recall, strict=True
         ):
-            scores = score(right, above(said, threshold), "ner", boot=0)["ner"]
+            scores = score(right, filter_by_score(said, threshold), "ner", boot=0)["ner"]
             row = scores.micro if curve.label is None else scores[curve.label]
             assert (precision, recall) == pytest.approx((row.precision, row.recall))
-        best = [score(right, above(said, t), "ner", boot=0)["ner"] for t in curve.thresholds]
+        best = [
+            score(right, filter_by_score(said, t), "ner", boot=0)["ner"] for t in curve.thresholds
+        ]
         assert curve.best_f1 == pytest.approx(
             max((s.micro if curve.label is None else s[curve.label]).f1 for s in best)
         )
@@ -310,16 +317,16 @@ def test_what_scores_lower_is_left_out_and_counted():
         name="m",
     )
 
-    kept = above(said, 0.5)[0]
+    kept = filter_by_score(said, 0.5)[0]
 
     assert [(e.label, e.start) for e in kept.entities] == [("A", 0), ("A", 6)]
     assert [(e.trigger.start, [(a.start, a.ref) for a in e.arguments]) for e in kept.events] == [
         (0, [(6, None)])
     ]
     assert [(a.cue.start, a.parent) for a in kept.attributions] == [(6, None)]
-    assert left_out(said, 0.5) == 4
-    assert above(said, {"B": 0.5, "A": 0.95}).name == "m>=A=0.95+B=0.5"
-    assert [e.label for e in above(said, {"B": 0.5})[0].entities] == ["A", "A"]
+    assert count_filtered(said, 0.5) == 4
+    assert filter_by_score(said, {"B": 0.5, "A": 0.95}).name == "m>=A=0.95+B=0.5"
+    assert [e.label for e in filter_by_score(said, {"B": 0.5})[0].entities] == ["A", "A"]
 
 
 @pytest.mark.parametrize("scores", [(0.4, 0.9), (0.9, 0.4)])
@@ -362,7 +369,7 @@ def test_attached_parts_have_no_curve():
 def test_what_a_threshold_does_is_told():
     said = scored(("A", 0, 0.9), ("B", 5, 0.2), ("C", 9, None))
 
-    assert list(told(said, {"B": 0.5, "NOPE": 0.1})) == [
+    assert list(threshold_messages(said, {"B": 0.5, "NOPE": 0.1})) == [
         "1 annotations of a lower score are left out",
         "1 annotations have no score, and stay",
         "no annotation is labelled NOPE",

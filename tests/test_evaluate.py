@@ -23,8 +23,8 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit.corpus import bundled
-from evalkit.data.schema import ZoneRule
+from evalkit.corpus import bundled_path
+from evalkit.data.schema import ZoneSchema
 
 GOLD = corpus("[Ada|PER] met [Bo|PER]", "[Acme|ORG] fell")
 
@@ -163,7 +163,7 @@ def test_what_has_no_place_is_wrong_under_its_label():
     assert (scores["ORG"].predicted, scores["ORG"].fp, scores.micro.precision) == (1, 1, 0.5)
 
 
-ZONED = Schema(zones={"body": ZoneRule(), "byline": ZoneRule(primary=())})
+ZONED = Schema(zones={"body": ZoneSchema(), "byline": ZoneSchema(primary=())})
 
 
 def zoned(*entities, name="gold"):
@@ -592,11 +592,11 @@ def test_scores_round_trip_through_json():
 
 def test_both_passes_agree_as_the_adjudication_says():
     scores = score(
-        load_corpus(bundled() / "annotations" / "passes" / "a"),
-        load_corpus(bundled() / "annotations" / "passes" / "b"),
+        load_corpus(bundled_path() / "annotations" / "passes" / "a"),
+        load_corpus(bundled_path() / "annotations" / "passes" / "b"),
         zones="all",
     )
-    told = (bundled() / "annotations" / "adjudication.md").read_text(encoding="utf-8")
+    told = (bundled_path() / "annotations" / "adjudication.md").read_text(encoding="utf-8")
 
     for layer, name in (
         ("entities", "entities"),

@@ -69,13 +69,13 @@ def hangs(tmp_path, monkeypatch):
             self.ahead += 3600 * file.exists()
             return time.monotonic() + self.ahead
 
-    class Stuck(running.Stuck):
+    class Stuck(running.ProcessTimeout):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             file.unlink(missing_ok=True)
 
     monkeypatch.setattr(running, "time", Clock())
-    monkeypatch.setattr(running, "Stuck", Stuck)
+    monkeypatch.setattr(running, "ProcessTimeout", Stuck)
     return file
 
 
@@ -391,7 +391,7 @@ os.close(1); child.kill()
 
 
 def test_a_program_that_will_not_end_is_ended(model, hangs, tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "GRACE", 0.1)
+    monkeypatch.setattr(running, "TERMINATE_TIMEOUT", 0.1)
     code = (
         f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(tmp_path / 'pid')!r},"
         f' "w").write(str(os.getpid()))\nnext(documents)\nopen({str(hangs)!r},'
@@ -405,7 +405,7 @@ def test_a_program_that_will_not_end_is_ended(model, hangs, tmp_path, monkeypatc
 
 
 def test_a_program_that_runs_on_after_its_last_answer_is_ended_and_told(model, monkeypatch, capfd):
-    monkeypatch.setattr("evalkit.models.exec.LINGER", 0.2)
+    monkeypatch.setattr("evalkit.models.exec.EXIT_TIMEOUT", 0.2)
 
     predicted = predict(model(ANSWER + "time.sleep(600)\n"), PEOPLE)
 
@@ -414,7 +414,7 @@ def test_a_program_that_runs_on_after_its_last_answer_is_ended_and_told(model, m
 
 
 def test_a_program_that_closes_its_output_and_runs_on_has_failed(model, monkeypatch):
-    monkeypatch.setattr(running, "LINGER", 0.2)
+    monkeypatch.setattr(running, "EXIT_TIMEOUT", 0.2)
 
     predicted = predict(
         model('next(documents)\nsay(id="d0")\nos.close(1)\ntime.sleep(600)\n'), PEOPLE
@@ -565,9 +565,9 @@ def test_nothing_is_expanded_by_a_shell(model, tmp_path):
 
 def answered(text, **answer):
     """What is kept of one answer, without a program around it."""
-    from evalkit.models.exec_answers import kept
+    from evalkit.models.exec_answers import document_from_answer
 
-    return kept(Document("d", text), answer)
+    return document_from_answer(Document("d", text), answer)
 
 
 TEXT = "Ada hit Bo"

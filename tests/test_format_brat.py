@@ -27,7 +27,7 @@ from evalkit import (
     Zone,
     load_corpus,
 )
-from evalkit.data.document import ranges
+from evalkit.data.document import span_fragments
 from evalkit.formats import brat
 from evalkit.formats.conversion import Losses
 
@@ -115,7 +115,7 @@ def written(tmp_path):
 def told(folder):
     def told(annotations, text=TEXT):
         place = folder(annotations, text)
-        ((_, error),) = brat.parsed(place, Losses())
+        ((_, error),) = brat.read(place, Losses())
         return str(error).replace(f"{place}/", "").split("\n")
 
     return told
@@ -208,7 +208,7 @@ def test_a_mark_in_several_ranges_is_discontinuous(read):
 def test_ranges_are_put_in_order_and_their_order_is_counted(read):
     documents = read("T1\tX 8 10;0 3\tBo Ada\n")
 
-    assert ranges(documents[0].entities[0]) == ((0, 3), (8, 10))
+    assert span_fragments(documents[0].entities[0]) == ((0, 3), (8, 10))
     assert documents.conversion.counts == {"orders of ranges": 1}
 
 
@@ -520,7 +520,7 @@ def test_a_bad_line_is_told_with_its_place_and_a_way_out(told, lines, message):
 
 
 def test_an_offset_inside_a_character_is_told(folder):
-    ((_, error),) = brat.parsed(folder("T1\tX 1 2\t?", "🎉"), Losses(), offsets="utf-16")
+    ((_, error),) = brat.read(folder("T1\tX 1 2\t?", "🎉"), Losses(), offsets="utf-16")
 
     assert str(error).endswith(
         "in/d.ann:1: T1: 1 falls inside '🎉', which was counted as 2 UTF-16 code units"
@@ -735,7 +735,7 @@ def test_no_bytes_are_a_traceback(tmp_path_factory, data):
     (place / "d.txt").write_bytes(TEXT.encode())
     (place / "d.ann").write_bytes(data)
 
-    ((_, found),) = brat.parsed(place, Losses())
+    ((_, found),) = brat.read(place, Losses())
 
     assert isinstance(found, (Document, LoadError))
 
@@ -1066,7 +1066,10 @@ def test_brats_own_reader_finds_the_same_marks_and_nothing_wrong(written):
         (t.id, t.type, tuple(t.spans), t.text)
         for t in theirs.get_textbounds()
         if t.id not in triggers | parts
-    ] == [(e.id, e.label, ranges(e), document.text[e.start : e.end]) for e in document.entities]
+    ] == [
+        (e.id, e.label, span_fragments(e), document.text[e.start : e.end])
+        for e in document.entities
+    ]
     assert [
         (
             e.type,
@@ -1075,7 +1078,11 @@ def test_brats_own_reader_finds_the_same_marks_and_nothing_wrong(written):
         )
         for e in events
     ] == [
-        (e.label, list(ranges(e.trigger)), [(a.role, list(ranges(a))) for a in e.arguments])
+        (
+            e.label,
+            list(span_fragments(e.trigger)),
+            [(a.role, list(span_fragments(a))) for a in e.arguments],
+        )
         for e in document.events
     ]
 

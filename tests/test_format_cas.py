@@ -739,7 +739,7 @@ def test_without_the_package_the_extra_is_named(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (
-        "MissingPackage: the format cas needs cassis, which is not installed: pip install '.[cas]'"
+        "MissingDependencyError: the format cas needs cassis, which is not installed: pip install '.[cas]'"  # noqa: E501
         " in a checkout of evalkit" in done.stderr
     )
 

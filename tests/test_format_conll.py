@@ -26,10 +26,10 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit.data.tags import REPAIRS, TAGGINGS, Tags
-from evalkit.errors import UnknownName
-from evalkit.formats.conll_lines import TEXT
-from evalkit.formats.conll_reader import LETTERS
+from evalkit.data.tags import REPAIRS, TAG_FORMATS, TagReader
+from evalkit.errors import UnknownNameError
+from evalkit.formats.conll_lines import DOC_TEXT_PREFIX
+from evalkit.formats.conll_reader import TAG_LETTERS
 from evalkit.formats.conversion import Losses
 
 FEW = settings(max_examples=examples(80), deadline=None)
@@ -432,13 +432,13 @@ def test_improper_tags_are_repaired_as_named_and_counted(read, tmp_path, repair,
 
 SOME_TAGS = {
     tagging: st.sampled_from(["O", *(f"{x}-{label}" for x in letters for label in ("A", "B"))])
-    for tagging, letters in [(t, {*LETTERS[t], "B", "I"}) for t in TAGGINGS]
+    for tagging, letters in [(t, {*TAG_LETTERS[t], "B", "I"}) for t in TAG_FORMATS]
 }
 
 
 @FEW
 @given(
-    st.sampled_from(TAGGINGS).flatmap(
+    st.sampled_from(TAG_FORMATS).flatmap(
         lambda t: st.tuples(
             st.just(t),
             st.lists(st.lists(SOME_TAGS[t], min_size=1, max_size=6), min_size=1, max_size=4),
@@ -450,7 +450,7 @@ def test_tags_mean_what_they_mean_where_tags_are_scored(tmp_path_factory, tagged
     tagging, sentences = tagged
     path = tmp_path_factory.mktemp("conll") / "f.conll"
     path.write_text("\n".join("".join(f"x {tag}\n" for tag in sentence) for sentence in sentences))
-    tags = Tags(tagging, repair)
+    tags = TagReader(tagging, repair)
     spans = tags.spans(tags.read(sentences, "gold"), "gold")
 
     documents = load_corpus(path, tagging=tagging, repair=repair)
@@ -682,7 +682,7 @@ def test_a_document_whose_entities_were_not_annotated_is_refused_and_nothing_is_
     ],
 )
 def test_a_bad_option_of_writing_is_answered_with_what_it_may_be(written, options, message):
-    with pytest.raises(UnknownName) as error:
+    with pytest.raises(UnknownNameError) as error:
         written([marked("Ada")], **options)
 
     assert str(error.value).startswith(message)
@@ -720,7 +720,7 @@ MARKUP = [
     "-DOCSTART- O",
     "#begin document (x)",
     "#end document",
-    f'{TEXT}"x"',
+    f'{DOC_TEXT_PREFIX}"x"',
     "# id = x",
     "O",
     "\ufeff",
@@ -742,7 +742,9 @@ def test_a_text_that_looks_like_markup_comes_back(written, read, text, tokens, s
 
 
 @FEW
-@given(anytext.corpora(flat=True), st.sampled_from(TAGGINGS), st.sampled_from(["words", "spaces"]))
+@given(
+    anytext.corpora(flat=True), st.sampled_from(TAG_FORMATS), st.sampled_from(["words", "spaces"])
+)
 def test_with_its_text_every_corpus_comes_back_but_for_white_space_at_edges_of_entities(
     tmp_path_factory, documents, tagging, tokens
 ):
@@ -765,7 +767,7 @@ def test_with_its_text_every_corpus_comes_back_but_for_white_space_at_edges_of_e
 @FEW
 @given(
     anytext.corpora(broken=True),
-    st.sampled_from(TAGGINGS),
+    st.sampled_from(TAG_FORMATS),
     st.sampled_from([True, False]),
     st.sampled_from(["words", "spaces"]),
 )
@@ -784,7 +786,7 @@ def test_all_entities_come_back_or_are_counted(tmp_path_factory, documents, tagg
 
 
 @FEW
-@given(anytext.corpora(flat=True), st.sampled_from(TAGGINGS))
+@given(anytext.corpora(flat=True), st.sampled_from(TAG_FORMATS))
 def test_without_its_text_a_corpus_comes_back_once_it_was_rebuilt(
     tmp_path_factory, documents, tagging
 ):
@@ -829,7 +831,7 @@ def test_no_bytes_end_in_anything_but_documents_or_an_error_with_its_line(
 def parsed(path):
     from evalkit.formats import conll
 
-    return conll.parsed(path, Losses(), comments=True)
+    return conll.read(path, Losses(), comments=True)
 
 
 def columns(path):

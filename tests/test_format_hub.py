@@ -24,8 +24,15 @@ from evalkit import (
     load_corpus,
 )
 from evalkit.formats.conversion import Losses
-from evalkit.formats.hf import CONFIGS, columns, documents_of, features, rows, to_datasets, write
-from evalkit.formats.hf_tables import card_data, dates
+from evalkit.formats.hf import documents_of, to_datasets, write
+from evalkit.formats.hf_tables import (
+    CONFIGS,
+    card_data,
+    column_types,
+    date_like_columns,
+    features,
+    table_rows,
+)
 from evalkit.formats.hf_withheld import digest
 
 UNMARKED = Document("d4", "Nobody looked.")
@@ -63,22 +70,24 @@ def test_documents_come_back_from_datasets_equal():
 
     assert list(made) == list(CONFIGS)
     assert list(documents_of(made["documents"])) == list(CORPUS)
-    assert [list(made[config]) for config in CONFIGS] == [list(of) for of in rows(CORPUS).values()]
+    assert [list(made[config]) for config in CONFIGS] == [
+        list(of) for of in table_rows(CORPUS).values()
+    ]
 
 
 def test_every_row_has_every_column_and_no_list_is_null():
-    for config, of in rows(CORPUS).items():
+    for config, of in table_rows(CORPUS).items():
         for row in of:
-            assert list(row) == list(columns()[config])
+            assert list(row) == list(column_types()[config])
             assert [
                 name
-                for name, kind in columns()[config].items()
+                for name, kind in column_types()[config].items()
                 if isinstance(kind, list) and row[name] is None
             ] == []
 
 
 def test_flat_rows_name_their_document_and_place():
-    made = {config: list(of) for config, of in rows([EVERYTHING]).items()}
+    made = {config: list(of) for config, of in table_rows([EVERYTHING]).items()}
 
     assert made["entities"] == [
         {
@@ -123,7 +132,7 @@ def test_a_folder_that_was_written_loads_for_every_config_and_comes_back(tmp_pat
     there = [of["config_name"] for of in card_data(corpus)["configs"]]
     assert losses.counts == {}
     assert [list(loaded(tmp_path / "news", config)) for config in there] == [
-        list(rows(corpus)[config]) for config in there
+        list(table_rows(corpus)[config]) for config in there
     ]
     assert [loaded(tmp_path / "news", config).features for config in there] == [
         features(corpus)[config] for config in there
@@ -132,7 +141,7 @@ def test_a_folder_that_was_written_loads_for_every_config_and_comes_back(tmp_pat
 
 
 def test_columns_of_nothing_but_dates_are_known():
-    assert dates(DATES)["documents"] == {
+    assert date_like_columns(DATES)["documents"] == {
         "id",
         "text",
         "failure",
@@ -143,7 +152,7 @@ def test_columns_of_nothing_but_dates_are_known():
         "events.trigger.text",
         "events.arguments.text",
     }
-    assert dates(CORPUS) == dict.fromkeys(CONFIGS, frozenset())
+    assert date_like_columns(CORPUS) == dict.fromkeys(CONFIGS, frozenset())
 
 
 def test_digits_of_scores_that_the_loader_drops_beside_dates_are_counted(tmp_path):
@@ -275,7 +284,7 @@ def withheld(folder, corpus):
     (folder / "README.md").write_text(
         f"---\n{json.dumps(card_data(corpus, with_text=False))}\n---\n", encoding="utf-8"
     )
-    for config, of in rows(corpus, with_text=False, digest=digest).items():
+    for config, of in table_rows(corpus, with_text=False, digest=digest).items():
         (folder / "data" / f"{config}.jsonl").write_text(
             "".join(json.dumps(row) + "\n" for row in of), encoding="utf-8"
         )

@@ -22,7 +22,7 @@ from evalkit import (
     Zone,
     load_corpus,
 )
-from evalkit.errors import UnknownName
+from evalkit.errors import UnknownNameError
 from evalkit.formats.conversion import Losses
 
 FEW = settings(max_examples=examples(80), deadline=None)
@@ -717,7 +717,9 @@ def test_an_annotator_is_named_by_number_or_address_and_who_is_not_there_is_refu
         (Entity("PER", 0, 3),),
         (),
     ]
-    with pytest.raises(UnknownName, match="no annotator '5' in .*; annotators: 3, 4, bo@x.org"):
+    with pytest.raises(
+        UnknownNameError, match="no annotator '5' in .*; annotators: 3, 4, bo@x.org"
+    ):
         read("labelstudio", tasks, annotator=5)
 
 

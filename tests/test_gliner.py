@@ -12,7 +12,7 @@ import pytest
 import tiny
 
 from evalkit import Corpus, Document, Entity, InputError, Schema, load_corpus, load_model, predict
-from evalkit.errors import MissingPackage
+from evalkit.errors import MissingDependencyError
 from evalkit.models import gliner
 
 NEWS = Schema(labels={"PERSON": "", "WORK_OF_ART": "", "GPE": ""})
@@ -320,7 +320,7 @@ def test_without_gliner_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gliner", None)
 
     with pytest.raises(
-        MissingPackage,
+        MissingDependencyError,
         match=r"gliner models need gliner: .*: pip install '\.\[gliner\]' in a checkout of evalkit",
     ):
         gliner.load("urchade/gliner_medium-v2.1")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from evalkit import load_corpus, score
-from evalkit.corpus import bundled
-from evalkit.data.schema import VALUE_LABELS, faults
+from evalkit.corpus import bundled_path
+from evalkit.data.schema import VALUE_LABELS, schema_errors
 
 SCRIPT = Path(__file__).parent.parent / "scripts/gold"
 TEXT = "Rovers hired Ann Lee in Cork. Lee said that Rovers paid her."
@@ -469,7 +469,7 @@ def test_decisions_beside_the_annotations_are_no_layer(annotations):
 
 # The bundled corpus
 
-BUNDLED = bundled() / "annotations"
+BUNDLED = bundled_path() / "annotations"
 ARTICLE = load_corpus()[0]
 DECISIONS = [
     json.loads(line)
@@ -494,7 +494,7 @@ def test_the_bundled_gold_follows_from_its_passes_and_decisions():
 def test_gold_and_passes_are_valid_under_the_rules_on_references_and_coreference():
     for path in (BUNDLED.parent, BUNDLED / "passes/a", BUNDLED / "passes/b"):
         corpus = load_corpus(path)
-        assert list(faults(corpus[0], corpus.schema)) == []
+        assert list(schema_errors(corpus[0], corpus.schema)) == []
         assert (corpus.schema.rules["references"], corpus.schema.rules["coreference"]) == (
             "entity-at-filler",
             "attribute-entity",

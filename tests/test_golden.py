@@ -16,8 +16,8 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.scoring.columns import mix, mixed
-from evalkit.scoring.metrics import every_metric
+from evalkit.scoring.columns import hash_columns, splitmix64
+from evalkit.scoring.metrics import all_metrics
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
@@ -35,7 +35,7 @@ def test_the_mix_is_that_of_splitmix64():
     """
     states = np.array([GOLDEN, 2 * GOLDEN & MASK, 3 * GOLDEN & MASK], np.uint64)
 
-    assert [hex(value) for value in mix(states).tolist()] == [
+    assert [hex(value) for value in splitmix64(states).tolist()] == [
         "0xe220a8397b1dcdaf",
         "0x6e789e6aa1b965f4",
         "0x6c45d188009454f",
@@ -55,11 +55,11 @@ def test_columns_are_mixed_one_after_the_other():
         for n, value in enumerate(row, start=1):
             found = mix_by_loops((found + value + GOLDEN * n) & MASK)
         expected.append(found)
-    assert mixed(*columns).tolist() == expected
+    assert hash_columns(*columns).tolist() == expected
 
 
 def test_every_metric_is_offered_once_in_the_order_of_the_layers():
-    assert [str(metric) for metric in every_metric()] == [
+    assert [str(metric) for metric in all_metrics()] == [
         *(
             f"{layer}/{scheme}"
             for layer in (

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.models.grounding import MOST_CANDIDATES, Found, Quote, grounded, ledger
+from evalkit.models.grounding import (
+    MOST_CANDIDATES,
+    Grounding,
+    Quote,
+    count_outcomes,
+    ground_quotes,
+)
 
 STEPS = ["exact", "normalised", "case-folded"]
 HIDDEN = "\u200b\u00ad\ufe0f"
@@ -105,7 +111,7 @@ def chosen_from(text, quote):
 
 
 def expected(text, quotes):
-    found = [Found("absent")] * len(quotes)
+    found = [Grounding("absent")] * len(quotes)
     hows = [standing(text, quote.text)[0] for quote in quotes]
     keys = [
         (quote.group, how, form(quote.text.strip(), how))
@@ -129,11 +135,11 @@ def shared(how, choices):
         free = [span for span in left if span not in taken]
         for n in rivals:
             if not free:
-                found[n] = Found(how, *choice[-1], duplicate=True)
+                found[n] = Grounding(how, *choice[-1], duplicate=True)
                 continue
             span = free.pop(0)
             taken.append(span)
-            found[n] = Found(how, *span, () if len(left) <= len(rivals) else tuple(left))
+            found[n] = Grounding(how, *span, () if len(left) <= len(rivals) else tuple(left))
             sure += [span] if len(left) <= len(rivals) else []
     return found
 
@@ -179,29 +185,29 @@ def texts_and_quotes(draw, letters):
 
 @given(texts_and_quotes(LETTERS))
 def test_what_is_found_is_what_plain_loops_find(drawn):
-    assert grounded(*drawn) == expected(*drawn)
+    assert ground_quotes(*drawn) == expected(*drawn)
 
 
 @given(texts_and_quotes([*"ab "]))
 def test_what_is_found_among_repetitions_is_what_plain_loops_find(drawn):
-    assert grounded(*drawn) == expected(*drawn)
+    assert ground_quotes(*drawn) == expected(*drawn)
 
 
 @given(texts_and_quotes([*"sSß\u00ad"]))
 def test_what_is_found_among_letters_of_two_lengths_is_what_plain_loops_find(drawn):
-    assert grounded(*drawn) == expected(*drawn)
+    assert ground_quotes(*drawn) == expected(*drawn)
 
 
 @given(texts_and_quotes([*'eE“"', "\u0301", "\u0323", "é", " ", "\u00a0"]))
 def test_what_is_found_among_marks_is_what_plain_loops_find(drawn):
-    assert grounded(*drawn) == expected(*drawn)
+    assert ground_quotes(*drawn) == expected(*drawn)
 
 
 @given(texts_and_quotes(LETTERS))
 def test_what_stands_at_a_place_is_the_quote_in_the_form_of_its_step(drawn):
     text, quotes = drawn
 
-    found = grounded(text, quotes)
+    found = ground_quotes(text, quotes)
 
     assert [form(text[f.start : f.end], f.how) for f in found if f.how != "absent"] == [
         form(q.text.strip(), f.how) for q, f in zip(quotes, found, strict=True) if f.how != "absent"
@@ -213,10 +219,10 @@ def test_what_stands_at_a_place_is_the_quote_in_the_form_of_its_step(drawn):
     st.lists(st.builds(Quote, st.text(max_size=3), st.text(max_size=5)), max_size=3),
 )
 def test_any_text_and_any_answer_have_places_within_the_text(text, quotes):
-    found = grounded(text, quotes)
+    found = ground_quotes(text, quotes)
 
-    assert all(0 <= f.start < f.end <= len(text) or f == Found("absent") for f in found)
-    assert sum(ledger(found)[how] for how in (*STEPS, "absent")) == len(quotes)
+    assert all(0 <= f.start < f.end <= len(text) or f == Grounding("absent") for f in found)
+    assert sum(count_outcomes(found)[how] for how in (*STEPS, "absent")) == len(quotes)
 
 
 PLACES = [
@@ -263,7 +269,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("text", "quote", "how", "piece"), PLACES)
 def test_a_quote_is_found_at_the_first_step_at_which_it_stands(text, quote, how, piece):
-    (found,) = grounded(text, [Quote(quote)])
+    (found,) = ground_quotes(text, [Quote(quote)])
 
     assert (found.how, text[found.start : found.end], found.candidates, found.duplicate) == (
         how,
@@ -293,35 +299,35 @@ ABSENT = [
 
 @pytest.mark.parametrize(("text", "quote"), ABSENT)
 def test_what_does_not_stand_in_the_text_is_absent(text, quote):
-    assert grounded(text, [Quote(quote)]) == [Found("absent")]
+    assert ground_quotes(text, [Quote(quote)]) == [Grounding("absent")]
 
 
 def test_a_half_of_a_letter_is_passed_over_for_a_place_that_overlaps_it():
-    assert grounded("sß", [Quote("SS")]) == [Found("case-folded", 1, 2)]
+    assert ground_quotes("sß", [Quote("SS")]) == [Grounding("case-folded", 1, 2)]
 
 
 def test_a_place_at_word_boundaries_is_found_where_it_overlaps_one_that_is_not():
-    assert grounded("aha ha ha", [Quote("ha ha")]) == [Found("exact", 4, 9)]
+    assert ground_quotes("aha ha ha", [Quote("ha ha")]) == [Grounding("exact", 4, 9)]
 
 
 def test_a_mark_and_what_has_no_width_do_not_end_a_word():
     text = "cafe\u0301 Wo\u00adche, cafe, Wo"
 
-    found = grounded(text, [Quote("cafe"), Quote("Wo")])
+    found = ground_quotes(text, [Quote("cafe"), Quote("Wo")])
 
     assert [(f.start, f.end) for f in found] == [(14, 18), (20, 22)]
 
 
 def test_places_that_overlap_are_taken_from_left_to_right():
-    found = grounded("aaaaa", [Quote("aa"), Quote("aa")])
+    found = ground_quotes("aaaaa", [Quote("aa"), Quote("aa")])
 
-    assert found == [Found("exact", 0, 2), Found("exact", 2, 4)]
+    assert found == [Grounding("exact", 0, 2), Grounding("exact", 2, 4)]
 
 
 def test_a_text_without_spaces_has_its_places_inside_of_what_looks_like_words():
-    found = grounded("東京都と京都", [Quote("京都")])
+    found = ground_quotes("東京都と京都", [Quote("京都")])
 
-    assert found == [Found("exact", 1, 3, ((1, 3), (4, 6)))]
+    assert found == [Grounding("exact", 1, 3, ((1, 3), (4, 6)))]
 
 
 TWICE = "Doe left. Doe ran."
@@ -330,25 +336,28 @@ FIRST, SECOND, THIRD = (0, 3), (10, 13), (19, 22)
 
 
 def exact(span, *candidates, duplicate=False):
-    return Found("exact", *span, candidates, duplicate)
+    return Grounding("exact", *span, candidates, duplicate)
 
 
 def test_a_quote_with_two_places_is_ambiguous():
-    assert grounded(TWICE, [Quote("Doe")]) == [exact(FIRST, FIRST, SECOND)]
+    assert ground_quotes(TWICE, [Quote("Doe")]) == [exact(FIRST, FIRST, SECOND)]
 
 
 def test_two_equal_quotes_and_two_places_are_certain():
-    assert grounded(TWICE, [Quote("Doe"), Quote("Doe")]) == [exact(FIRST), exact(SECOND)]
+    assert ground_quotes(TWICE, [Quote("Doe"), Quote("Doe")]) == [exact(FIRST), exact(SECOND)]
 
 
 def test_two_equal_quotes_and_three_places_are_both_ambiguous():
     every = (FIRST, SECOND, THIRD)
 
-    assert grounded(THRICE, [Quote("Doe")] * 2) == [exact(FIRST, *every), exact(SECOND, *every)]
+    assert ground_quotes(THRICE, [Quote("Doe")] * 2) == [
+        exact(FIRST, *every),
+        exact(SECOND, *every),
+    ]
 
 
 def test_a_third_equal_quote_for_two_places_is_a_duplicate_at_the_last():
-    assert grounded(TWICE, [Quote("Doe")] * 3) == [
+    assert ground_quotes(TWICE, [Quote("Doe")] * 3) == [
         exact(FIRST),
         exact(SECOND),
         exact(SECOND, duplicate=True),
@@ -356,67 +365,69 @@ def test_a_third_equal_quote_for_two_places_is_a_duplicate_at_the_last():
 
 
 def test_equal_quotes_of_two_groups_do_not_compete():
-    found = grounded(TWICE, [Quote("Doe", group="a"), Quote("Doe", group="b")])
+    found = ground_quotes(TWICE, [Quote("Doe", group="a"), Quote("Doe", group="b")])
 
     assert found == [exact(FIRST, FIRST, SECOND)] * 2
 
 
 def test_quotes_are_equal_when_they_are_in_the_form_that_decided():
-    found = grounded("“Yes” and “Yes”", [Quote('"Yes"'), Quote("‟Yes‟")])
+    found = ground_quotes("“Yes” and “Yes”", [Quote('"Yes"'), Quote("‟Yes‟")])
 
-    assert found == [Found("normalised", 0, 5), Found("normalised", 10, 15)]
+    assert found == [Grounding("normalised", 0, 5), Grounding("normalised", 10, 15)]
 
 
 def test_a_context_says_which():
-    assert grounded(TWICE, [Quote("Doe", "Doe ran")]) == [exact(SECOND)]
+    assert ground_quotes(TWICE, [Quote("Doe", "Doe ran")]) == [exact(SECOND)]
 
 
 @pytest.mark.parametrize("context", ["DOE RAN", "Doe\nran", " Doe ran ", "left. doe"])
 def test_a_context_is_looked_for_in_the_same_steps(context):
-    assert grounded(TWICE, [Quote("Doe", context)]) == [exact(SECOND)]
+    assert ground_quotes(TWICE, [Quote("Doe", context)]) == [exact(SECOND)]
 
 
 @pytest.mark.parametrize("context", ["", " ", "Roe ran", "left", "Do", "oe ran"])
 def test_a_context_that_is_not_found_or_holds_no_place_is_ignored(context):
-    assert grounded(TWICE, [Quote("Doe", context)]) == [exact(FIRST, FIRST, SECOND)]
+    assert ground_quotes(TWICE, [Quote("Doe", context)]) == [exact(FIRST, FIRST, SECOND)]
 
 
 def test_a_context_that_holds_the_quote_twice_leaves_both_as_candidates():
-    assert grounded(THRICE, [Quote("Doe", "Doe ran. Doe fell.")]) == [exact(SECOND, SECOND, THIRD)]
+    assert ground_quotes(THRICE, [Quote("Doe", "Doe ran. Doe fell.")]) == [
+        exact(SECOND, SECOND, THIRD)
+    ]
 
 
 def test_a_context_that_stands_twice_leaves_a_place_in_each():
     text = "Doe ran. Doe fell. Doe ran."
 
-    assert grounded(text, [Quote("Doe", "Doe ran")]) == [exact((0, 3), (0, 3), (19, 22))]
+    assert ground_quotes(text, [Quote("Doe", "Doe ran")]) == [exact((0, 3), (0, 3), (19, 22))]
 
 
 def test_contexts_that_overlap_are_all_looked_into():
-    assert grounded("a b a b a", [Quote("b", "a b a")]) == [exact((2, 3), (2, 3), (6, 7))]
+    assert ground_quotes("a b a b a", [Quote("b", "a b a")]) == [exact((2, 3), (2, 3), (6, 7))]
 
 
 def test_a_quote_that_its_context_leaves_one_place_chooses_before_the_others():
-    assert grounded(TWICE, [Quote("Doe"), Quote("Doe", "Doe left")]) == [
+    assert ground_quotes(TWICE, [Quote("Doe"), Quote("Doe", "Doe left")]) == [
         exact(SECOND),
         exact(FIRST),
     ]
 
 
 def test_a_place_of_a_quote_that_is_sure_is_no_candidate_of_another():
-    assert grounded(THRICE, [Quote("Doe", "Doe ran"), Quote("Doe")]) == [
+    assert ground_quotes(THRICE, [Quote("Doe", "Doe ran"), Quote("Doe")]) == [
         exact(SECOND),
         exact(FIRST, FIRST, THIRD),
     ]
 
 
 def test_a_place_that_an_ambiguous_quote_took_is_a_candidate_but_not_chosen():
-    found = grounded(THRICE, [Quote("Doe", "Doe left. Doe ran."), Quote("Doe")])
+    found = ground_quotes(THRICE, [Quote("Doe", "Doe left. Doe ran."), Quote("Doe")])
 
     assert found == [exact(FIRST, FIRST, SECOND), exact(SECOND, FIRST, SECOND, THIRD)]
 
 
 def test_two_contexts_that_leave_the_same_places_make_their_quotes_compete():
-    found = grounded(
+    found = ground_quotes(
         THRICE, [Quote("Doe", "Doe left. Doe ran."), Quote("Doe", "DOE LEFT. DOE RAN.")]
     )
 
@@ -424,7 +435,7 @@ def test_two_contexts_that_leave_the_same_places_make_their_quotes_compete():
 
 
 def test_a_second_quote_with_the_context_of_the_first_is_its_duplicate():
-    found = grounded(TWICE, [Quote("Doe", "Doe ran"), Quote("Doe", "Doe ran")])
+    found = ground_quotes(TWICE, [Quote("Doe", "Doe ran"), Quote("Doe", "Doe ran")])
 
     assert found == [exact(SECOND), exact(SECOND, duplicate=True)]
 
@@ -433,7 +444,7 @@ def test_the_ledger_counts_what_is_ambiguous_or_duplicate_beside_how_it_was_foun
     text = f"{TWICE} “Why?” Ada"
     quotes = [Quote("Doe"), Quote('"Why?"'), Quote("ADA"), Quote("Ada"), Quote("Ada"), Quote("Roe")]
 
-    counts = ledger(grounded(text, quotes))
+    counts = count_outcomes(ground_quotes(text, quotes))
 
     assert counts == {
         "exact": 3,
@@ -446,7 +457,7 @@ def test_the_ledger_counts_what_is_ambiguous_or_duplicate_beside_how_it_was_foun
 
 
 def test_an_empty_ledger_has_all_counts():
-    assert ledger([]) == {
+    assert count_outcomes([]) == {
         "exact": 0,
         "normalised": 0,
         "case-folded": 0,
@@ -457,7 +468,7 @@ def test_an_empty_ledger_has_all_counts():
 
 
 def test_candidates_are_bounded_and_hold_the_chosen_place():
-    found = grounded("ab " * 5000, [Quote("ab")] * 1500)
+    found = ground_quotes("ab " * 5000, [Quote("ab")] * 1500)
 
     assert {len(one.candidates) for one in found} == {MOST_CANDIDATES}
     assert all((one.start, one.end) in one.candidates for one in found)
@@ -465,9 +476,9 @@ def test_candidates_are_bounded_and_hold_the_chosen_place():
 
 
 def test_equal_quotes_beyond_what_is_kept_are_certain_where_there_are_as_many_places():
-    found = grounded("ab " * 5000, [Quote("ab")] * 5001)
+    found = ground_quotes("ab " * 5000, [Quote("ab")] * 5001)
 
-    assert ledger(found) == {
+    assert count_outcomes(found) == {
         "exact": 5001,
         "normalised": 0,
         "case-folded": 0,
@@ -482,9 +493,9 @@ def test_repetitions_and_near_misses_of_a_long_text_do_not_take_for_ever():
     repeated = [Quote("ab" * length) for length in range(500, 600)]
     missed = [Quote("ab" * length + "b", text) for length in range(500, 600)]
 
-    found = grounded(text, [*repeated, *missed, *[Quote("abab", "ab" * 400)] * 1000])
+    found = ground_quotes(text, [*repeated, *missed, *[Quote("abab", "ab" * 400)] * 1000])
 
-    assert ledger(found) == {
+    assert count_outcomes(found) == {
         "exact": 1100,
         "normalised": 0,
         "case-folded": 0,
@@ -497,7 +508,7 @@ def test_repetitions_and_near_misses_of_a_long_text_do_not_take_for_ever():
 def test_a_sequence_of_a_hundred_thousand_marks_does_not_take_for_ever():
     text = "e" + "\u0301\u0323" * 100_000 + " Ada"
 
-    assert grounded(text, [Quote("ADA")]) == [Found("case-folded", 200_002, 200_005)]
+    assert ground_quotes(text, [Quote("ADA")]) == [Grounding("case-folded", 200_002, 200_005)]
 
 
 def composing(code):

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from evalkit import Document, Entity, Event, Span, load_corpus
-from evalkit.corpus import bundled
+from evalkit.corpus import bundled_path
 from evalkit.data.document import Argument
-from evalkit.data.schema import VALUE_LABELS, Schema, faults
+from evalkit.data.schema import VALUE_LABELS, Schema, schema_errors
 
-GUIDELINES = (bundled() / "annotations/GUIDELINES.md").read_text(encoding="utf-8")
+GUIDELINES = (bundled_path() / "annotations/GUIDELINES.md").read_text(encoding="utf-8")
 SCHEMA = load_corpus().schema
 WORD = re.compile(r"[^\W_]+(?:[-’'][^\W_]+)*")
 FUNCTION_WORDS = frozenset(
@@ -190,7 +190,7 @@ def move(*arguments):
 def problems(entities, *events):
     return [
         f"{fault.layer}[{fault.index}].{fault.field}: {fault.problem}"
-        for fault in faults(Document("d", TEXT, entities, events), STRICT)
+        for fault in schema_errors(Document("d", TEXT, entities, events), STRICT)
     ]
 
 

@@ -15,7 +15,7 @@ from helpers.cli import run_evalkit
 from marked import marked
 
 from evalkit import Corpus, Document, InputError, evaluate, load_corpus, load_model, predict
-from evalkit.errors import MissingPackage, UnknownName
+from evalkit.errors import MissingDependencyError, UnknownNameError
 from evalkit.models import hf
 
 pytestmark = pytest.mark.extra("hf")
@@ -354,7 +354,7 @@ def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
     ) == [("Ada King", "PER")]
     assert found(model, "Ada King met", labels=["O", "PER", "PER"]) == [("Ada King", "PER")]
     with pytest.raises(
-        UnknownName, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"
+        UnknownNameError, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"
     ):
         load_model(model, labels={"LABEL_9": "O"})
     with pytest.raises(
@@ -532,7 +532,7 @@ def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
 
     with pytest.raises(
-        MissingPackage,
+        MissingDependencyError,
         match=(
             r"hf models need transformers and torch: .*torch.*: pip install '\.\[hf\]' in a"
             r" checkout of evalkit"

@@ -22,8 +22,8 @@ from evalkit import (
     Zone,
     score,
 )
-from evalkit.formats.jsonl import record
-from evalkit.formats.jsonl_stream import Reader
+from evalkit.formats.jsonl import to_json_dict
+from evalkit.formats.jsonl_stream import JsonlBatchReader
 
 TEXT = "x" * 200
 
@@ -310,7 +310,7 @@ def test_an_id_that_stands_twice_is_found_however_far_apart(tmp_path, jobs):
     documents = list(plain(400, 1))
     documents[-1] = Document("d0", documents[-1].text, documents[-1].entities)
     (tmp_path / "gold.jsonl").write_bytes(
-        b"".join(msgspec.json.encode(record(document)) + b"\n" for document in documents)
+        b"".join(msgspec.json.encode(to_json_dict(document)) + b"\n" for document in documents)
     )
 
     with pytest.raises(LoadError, match="gold.jsonl:400: id: 'd0' is taken by .*gold.jsonl:1"):
@@ -322,7 +322,7 @@ def test_a_file_is_read_as_plain_again_after_a_few_lines_that_are_not(tmp_path):
     Corpus([document if n % 20 else rich[n] for n, document in enumerate(plain(200, 1))]).save(
         tmp_path / "mixed.jsonl"
     )
-    reader = Reader(tmp_path / "mixed.jsonl")
+    reader = JsonlBatchReader(tmp_path / "mixed.jsonl")
 
     found = [reader.read(lines=10).plain for _ in range(20)]
     reader.close()

@@ -27,7 +27,7 @@ from evalkit import (
 )
 from evalkit.cli.entry_point import app
 from evalkit.evaluation.pr_curves import curves
-from evalkit.evaluation.verify import verified
+from evalkit.evaluation.verify import find_differences
 from evalkit.results.label_advice import suggest_label_map
 
 PREDICTED = {"person": "PER", "org": "ORG", "Other": None}
@@ -193,8 +193,11 @@ def test_a_score_with_labels_can_be_verified(case):
     )
     scores = score(gold, said, "ner", boot=0, **options)
 
-    assert verified(Scores.from_json(scores.to_json()), gold, said) == []
-    assert verified(Scores.from_json(score(gold, said, "ner", boot=0).to_json()), gold, said) == []
+    assert find_differences(Scores.from_json(scores.to_json()), gold, said) == []
+    assert (
+        find_differences(Scores.from_json(score(gold, said, "ner", boot=0).to_json()), gold, said)
+        == []
+    )
 
 
 def test_options_of_a_result_say_what_was_asked_for():

@@ -6,10 +6,10 @@ Every layer under every scheme is compared with the oracle in test_definitions.p
 import pytest
 
 from evalkit import Corpus, Document, Entity, Schema, Zone, score
-from evalkit.data.schema import ZoneRule
+from evalkit.data.schema import ZoneSchema
 
 TEXT = "Ada’s (big) plan, U.S. x-y. “Bo” ran to Rome’s gate"
-SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})
+SCHEMA = Schema(zones={"in": ZoneSchema(), "out": ZoneSchema(primary=())})
 
 
 def test_a_predicted_item_that_answers_counts_in_the_zone_of_what_it_answers():

@@ -10,7 +10,7 @@ import pytest
 from marked import corpus
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, score
-from evalkit.scoring.columns import pack
+from evalkit.scoring.columns import combine_keys
 from evalkit.scoring.metrics import Metric
 
 SCHEMES = ("strict", "exact")
@@ -139,10 +139,12 @@ def test_keys_tell_apart_whatever_differs(apart):
     column = np.array([0, apart, 0, apart, 5], np.int64)
     other = np.array([0, 0, apart, apart, 5], np.int64)
 
-    found = pack(column, other, column).key
+    found = combine_keys(column, other, column).key
 
     assert len(set(found.tolist())) == 5
-    assert pack(column, other, column).order().tolist() == np.lexsort((other, column)).tolist()
+    assert (
+        combine_keys(column, other, column).order().tolist() == np.lexsort((other, column)).tolist()
+    )
 
 
 def test_a_set_counts_once_what_the_scheme_makes_equal():

@@ -13,8 +13,14 @@ from huggingface_hub.repocard_data import eval_results_to_model_index, model_ind
 from marked import corpus
 
 from evalkit import Corpus, Document, Entity, InputError, Scores, score, score_tags
-from evalkit.errors import MissingPackage, UnknownName
-from evalkit.hub.model_card import HubDataset, eval_results, model_index, undefined, update_card
+from evalkit.errors import MissingDependencyError, UnknownNameError
+from evalkit.hub.model_card import (
+    HubDataset,
+    eval_results,
+    model_index,
+    undefined_ratio_notes,
+    update_card,
+)
 
 GOLD = corpus(
     *["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny"
@@ -146,7 +152,7 @@ def test_what_is_undefined_is_left_out_and_said():
 
     block = model_index(nothing_said)
 
-    assert undefined(nothing_said) == [
+    assert undefined_ratio_notes(nothing_said) == [
         "entities/strict: precision is undefined (nothing was predicted) and left out"
     ]
     assert block.startswith(
@@ -226,7 +232,7 @@ def test_eval_results_go_to_the_tasks_that_the_benchmark_names():
         {"id": "me/tiny", "task_id": "ner", "revision": "5503434"}
     ]
     with pytest.raises(
-        UnknownName,
+        UnknownNameError,
         match=(
             "no metric 'entities/type' in 'these scores'; metrics: entities/strict, entities/exact"
         ),
@@ -320,7 +326,7 @@ def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_
     left_out = update_card(path, worse)
 
     first, second, *more = results(path.read_text())
-    assert left_out == undefined(worse)
+    assert left_out == undefined_ratio_notes(worse)
     assert more == []
     assert [
         (metric["name"], metric["value"]) for metric in first["metrics"] if metric["type"] == "f1"
@@ -467,7 +473,7 @@ def test_a_library_that_is_missing_or_too_old_is_named(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", old)
     with pytest.raises(
-        MissingPackage,
+        MissingDependencyError,
         match=(
             "a model's page needs huggingface_hub 1.4 or later, and 1.3.0 is installed: pip install"
             " -U 'huggingface_hub>=1.4'"
@@ -476,7 +482,7 @@ def test_a_library_that_is_missing_or_too_old_is_named(monkeypatch):
         eval_results(SCORES, dataset=HUB)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
-        MissingPackage,
+        MissingDependencyError,
         match=(
             "a model's page needs huggingface_hub, which is not installed: pip install"
             " 'huggingface_hub>=1.4'"

@@ -18,7 +18,7 @@ from evalkit import (
     predict,
     score,
 )
-from evalkit.errors import UnknownName
+from evalkit.errors import UnknownNameError
 from evalkit.models.rules import annotated
 
 ADA = corpus("[Ada|PER] met [Acme|ORG]")
@@ -210,7 +210,7 @@ def test_saved_predictions(tmp_path):
     ],
 )
 def test_what_is_no_model_is_refused_with_what_would_do(source, message):
-    with pytest.raises((InputError, UnknownName), match=message):
+    with pytest.raises((InputError, UnknownNameError), match=message):
         load_model(source)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evalkit import Corpus, Document, Entity, InputError, Schema, load_corpus, score
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import load_schema
-from evalkit.formats.jsonl import record
+from evalkit.formats.jsonl import to_json_dict
 
 D1 = (
     b'{"id":"d1","text":"Ada met'
@@ -198,7 +198,7 @@ MUTATIONS = (
 @st.composite
 def mutated_lines(draw):
     """A few valid lines with some bytes deleted, replaced or inserted."""
-    rich = record(
+    rich = to_json_dict(
         Document("r", 'Ad"a met', [Entity("P", 0, 3, id="T1")], meta={"k": ['"', {"l": "\\"}]})
     )
     data = bytearray(

@@ -51,11 +51,11 @@ from evalkit import (
     predict,
     score,
 )
-from evalkit.errors import MissingPackage, ModelError, PartialRun
+from evalkit.errors import MissingDependencyError, ModelError, PartialRunError
 from evalkit.formats.jsonl import write
-from evalkit.models.llm_errors import usage, wait
-from evalkit.models.registry import RUN_NOTES
-from evalkit.redaction import Secrets
+from evalkit.models.llm_errors import retry_after, usage
+from evalkit.models.registry import RUN_METADATA_KEY
+from evalkit.redaction import Redactor
 
 CANARY = "sk-CANARY-0a1b2c3d4e5f6071"
 TEXT = "Ada met Acme. Acme paid Ada. DOC-d"
@@ -139,8 +139,8 @@ def test_what_may_pass_is_asked_for_again(case, caplog):
         document = asked(endpoint)
 
     assert (document.failure, document.entities) == (None, (Entity("PER", 0, 3),))
-    assert document.meta[RUN_NOTES]["retries"] == retries
-    assert endpoint.total == document.meta[RUN_NOTES]["requests"] == 1 + len(retries)
+    assert document.meta[RUN_METADATA_KEY]["retries"] == retries
+    assert endpoint.total == document.meta[RUN_METADATA_KEY]["requests"] == 1 + len(retries)
     assert CANARY not in caplog.text + repr(document)
 
 
@@ -150,12 +150,12 @@ def test_what_takes_longer_than_the_timeout_is_asked_for_again(case):
     with Endpoint(d=[case, ADA]) as endpoint:
         document = asked(endpoint, timeout=2)
 
-    assert (document.failure, document.meta[RUN_NOTES]["retries"], endpoint.total) == (
+    assert (document.failure, document.meta[RUN_METADATA_KEY]["retries"], endpoint.total) == (
         None,
         ["timeout"],
         2,
     )
-    assert document.meta[RUN_NOTES]["seconds"] >= 2
+    assert document.meta[RUN_METADATA_KEY]["seconds"] >= 2
 
 
 FAILED = {
@@ -251,8 +251,8 @@ def test_what_is_wrong_with_one_document_fails_that_document(case, caplog):
     ) == (None, TEXT, False, True)
     assert (
         endpoint.total
-        == document.meta[RUN_NOTES]["requests"]
-        == 1 + len(document.meta[RUN_NOTES]["retries"])
+        == document.meta[RUN_METADATA_KEY]["requests"]
+        == 1 + len(document.meta[RUN_METADATA_KEY]["retries"])
         == len(told)
     )
     assert CANARY not in caplog.text + repr(document)
@@ -339,7 +339,10 @@ def test_an_endpoint_that_goes_away_later_fails_the_document_and_no_other():
 
     assert first.failure is None
     assert second.failure.startswith("connection: ")
-    assert (second.meta[RUN_NOTES]["requests"], second.meta[RUN_NOTES]["retries"]) == (
+    assert (
+        second.meta[RUN_METADATA_KEY]["requests"],
+        second.meta[RUN_METADATA_KEY]["retries"],
+    ) == (
         3,
         ["connection", "connection"],
     )
@@ -360,7 +363,7 @@ def test_a_dead_endpoint_ends_the_command_with_the_connection_error_and_no_table
 def test_an_endpoint_that_moved_to_another_port_goes_on_with_the_run(tmp_path, capsys):
     gold = corpus("[Ada|PER] DOC-a", "[Bo|PER] DOC-b", "[Cy|PER] DOC-c")
     answers = {"answer": lambda text: {"entities": []}}
-    with Endpoint(**answers, b=[reply(400)]) as first, pytest.raises(PartialRun):
+    with Endpoint(**answers, b=[reply(400)]) as first, pytest.raises(PartialRunError):
         predict(loaded(first.url), gold, run_dir=tmp_path / "run", max_failures=0)
 
     with Endpoint(**answers) as second:
@@ -524,7 +527,9 @@ def test_several_threads_may_ask_at_once():
         (str(n), (Entity("PER", 0, 3),)) for n in range(40)
     ]
     assert (
-        endpoint.total == sum(answer.meta[RUN_NOTES]["requests"] for answer in answers) == 40 + 14
+        endpoint.total
+        == sum(answer.meta[RUN_METADATA_KEY]["requests"] for answer in answers)
+        == 40 + 14
     )
 
 
@@ -567,14 +572,14 @@ def test_a_failed_answer_keeps_what_is_known_of_it():
 
     assert document.meta["usage"] == {"prompt_tokens": 10, "completion_tokens": 5}
     assert (document.meta["answer"], document.meta["finish_reason"]) == ("no", "length")
-    assert document.meta[RUN_NOTES]["retries"] == ["429"]
+    assert document.meta[RUN_METADATA_KEY]["retries"] == ["429"]
 
 
 def test_a_wait_is_read_in_all_its_forms():
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     told = [
-        wait(headers, lambda: now)
+        retry_after(headers, lambda: now)
         for headers in (
             {"retry-after": "7"},
             {"retry-after": "0.5"},
@@ -759,7 +764,7 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tenacity", None)
 
     with pytest.raises(
-        MissingPackage,
+        MissingDependencyError,
         match=(
             r"openai models need tenacity, which is not installed: pip install '\.\[openai\]' in a"
             r" checkout of evalkit"
@@ -772,7 +777,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_a_secret_is_taken_out_in_all_its_forms():
-    secrets = Secrets(["a+b/c'd\\e=0123"])
+    secrets = Redactor(["a+b/c'd\\e=0123"])
 
     told = [
         "a+b/c'd\\e=0123",
@@ -791,7 +796,7 @@ def test_a_secret_is_taken_out_in_all_its_forms():
 
 
 def test_a_short_word_is_no_secret():
-    assert Secrets(["EMPTY", ""]).out_of("EMPTY") == "EMPTY"
+    assert Redactor(["EMPTY", ""]).out_of("EMPTY") == "EMPTY"
 
 
 def test_a_key_in_an_answer_is_taken_out():

@@ -10,10 +10,10 @@ import pytest
 from marked import corpus
 
 from evalkit import Corpus, Document, InputError, load_corpus, predict
-from evalkit.errors import EvalkitError, ModelError, PartialRun
-from evalkit.inference.runner import Way, predicted
+from evalkit.errors import EvalkitError, ModelError, PartialRunError
+from evalkit.inference.runner import RunOptions, iter_predictions
 from evalkit.models.registry import Model
-from evalkit.redaction import hidden
+from evalkit.redaction import redact
 
 MANY = Corpus([Document(f"d{n}", f"Ada wrote {n}", entities=()) for n in range(40)])
 
@@ -72,28 +72,30 @@ def test_what_is_in_flight_when_a_model_gives_up_comes_back_first():
 
     with pytest.raises(ModelError, match="m: refused"):
         found.extend(
-            predicted(Model("m", answer, batch_size=1, waits=True), MANY, Way(concurrency=2))
+            iter_predictions(
+                Model("m", answer, batch_size=1, waits=True), MANY, RunOptions(concurrency=2)
+            )
         )
 
     assert [document.id for document in found] == ["d0"]
 
 
 def test_a_run_that_is_told_to_stop_finishes_its_batch():
-    way = Way()
+    way = RunOptions()
 
     def answer(documents):
         way.stop.set()
         return map(empty, documents)
 
     found = []
-    with pytest.raises(PartialRun, match="stopped: 8 of 40 documents are answered$"):
-        found.extend(predicted(Model("m", answer, batch_size=8), MANY, way))
+    with pytest.raises(PartialRunError, match="stopped: 8 of 40 documents are answered$"):
+        found.extend(iter_predictions(Model("m", answer, batch_size=8), MANY, way))
 
     assert len(found) == 8
 
 
 def test_a_model_that_was_given_everything_is_left_at_once():
-    way, closed = Way(), []
+    way, closed = RunOptions(), []
 
     def answer(documents):
         try:
@@ -103,8 +105,8 @@ def test_a_model_that_was_given_everything_is_left_at_once():
         finally:
             closed.append(True)
 
-    with pytest.raises(PartialRun, match="stopped: 1 of 40 documents"):
-        list(predicted(Model("m", answer, batch_size=0, streams=True), MANY, way))
+    with pytest.raises(PartialRunError, match="stopped: 1 of 40 documents"):
+        list(iter_predictions(Model("m", answer, batch_size=0, streams=True), MANY, way))
 
     assert closed == [True]
 
@@ -114,7 +116,7 @@ def test_too_many_failures_end_a_run_and_name_one():
         raise TimeoutError("too slow")
 
     with pytest.raises(
-        PartialRun,
+        PartialRunError,
         match=(
             r"3 documents failed, more than max_failures=2, such as 'd2': TimeoutError: too slow;"
             r" mend"
@@ -204,7 +206,7 @@ def test_secrets_of_the_environment_are_hidden_in_every_form(monkeypatch):
     monkeypatch.setenv("MY_TOKEN", "a secret/value")
     monkeypatch.setenv("SHORT_KEY", "abc")
 
-    assert hidden(
+    assert redact(
         {
             "said": ["a secret/value", "a%20secret%2Fvalue", "YSBzZWNyZXQvdmFsdWU=", "abc"],
             "password": "x",

@@ -5,9 +5,15 @@ import json
 import pytest
 
 from evalkit import InputError, Schema, load_corpus
-from evalkit.data.schema import AttributionTypes, EventType
-from evalkit.errors import UnknownName
-from evalkit.models.llm_prompt import Task, answer_schema, prompt_of, task_of, template_at
+from evalkit.data.schema import AttributionSchema, EventType
+from evalkit.errors import UnknownNameError
+from evalkit.models.llm_prompt import (
+    Task,
+    answer_schema,
+    build_prompt,
+    load_template,
+    task_from_schema,
+)
 
 SCHEMA = Schema(
     labels={"PER": "Named people.", "ORG": ""},
@@ -16,7 +22,7 @@ SCHEMA = Schema(
         "Meet": EventType("", {"Place": "Where."}),
     },
     realis={"ACTUAL": "it happened"},
-    attributions=AttributionTypes({"source": "Who says."}, {"belief": "thought"}),
+    attributions=AttributionSchema({"source": "Who says."}, {"belief": "thought"}),
 )
 
 
@@ -32,14 +38,14 @@ def objects(value):
 
 
 def test_the_task_is_what_the_schema_declares():
-    task = task_of(SCHEMA)
+    task = task_from_schema(SCHEMA)
 
     assert task.layers == ("entities", "events", "attributions")
     assert (task.labels, task.realis) == (SCHEMA.labels, SCHEMA.realis)
 
 
 def test_labels_stand_instead_of_those_of_the_schema_and_keep_their_meaning():
-    task = task_of(SCHEMA, {"PER": "", "ALIEN": "From elsewhere."}, ["entities"])
+    task = task_from_schema(SCHEMA, {"PER": "", "ALIEN": "From elsewhere."}, ["entities"])
 
     assert (task.labels, task.layers, task.realis) == (
         {"PER": "Named people.", "ALIEN": "From elsewhere."},
@@ -49,23 +55,23 @@ def test_labels_stand_instead_of_those_of_the_schema_and_keep_their_meaning():
 
 
 def test_labels_alone_are_enough():
-    assert task_of(None, {"PER": ""}).layers == ("entities",)
+    assert task_from_schema(None, {"PER": ""}).layers == ("entities",)
 
 
 def test_a_layer_that_is_not_declared_is_not_asked_for():
     with pytest.raises(
-        UnknownName,
+        UnknownNameError,
         match=(
             "no layer 'event' in 'what the schema declares'; layers: entities, events,"
             " attributions; did you mean 'events'"
         ),
     ):
-        task_of(SCHEMA, None, ["event"])
+        task_from_schema(SCHEMA, None, ["event"])
 
 
 def test_nothing_to_ask_for_is_said():
     with pytest.raises(InputError, match="neither a schema nor labels"):
-        task_of(Schema())
+        task_from_schema(Schema())
 
 
 def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
@@ -84,7 +90,7 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
         *schema.attributions.types.values(),
     ]
 
-    prompt = prompt_of(task_of(schema)).before
+    prompt = build_prompt(task_from_schema(schema)).before
 
     assert [text for text in [*names, *meanings] if text not in prompt] == []
 
@@ -92,7 +98,7 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
 def test_the_text_stands_in_the_prompt_once_and_as_it_is():
     text = "{{text}} {{task}} {0} {labels} $x %s \\1 \x00 “q” </text>\r\n"
 
-    content = prompt_of(Task({"{{text}}": "{{task}}"})).of(text)[0]["content"]
+    content = build_prompt(Task({"{{text}}": "{{task}}"})).of(text)[0]["content"]
 
     assert content.count(text) == 1
     assert content.count("- {{text}}: {{task}}") == 1
@@ -101,7 +107,7 @@ def test_the_text_stands_in_the_prompt_once_and_as_it_is():
 def test_a_template_of_ones_own(tmp_path):
     (tmp_path / "prompt.txt").write_text("Read {{text}}\nMark\n{{task}}\n", encoding="utf-8")
 
-    prompt = prompt_of(Task({"PER": "people"}), template_at(tmp_path / "prompt.txt"))
+    prompt = build_prompt(Task({"PER": "people"}), load_template(tmp_path / "prompt.txt"))
 
     assert (
         prompt.of("Ada")[0]["content"]
@@ -119,11 +125,11 @@ def test_a_template_of_ones_own(tmp_path):
 )
 def test_a_template_has_each_place_once(template, place):
     with pytest.raises(InputError, match=f"mine.txt: {place}: once would do".replace("{", r"\{")):
-        prompt_of(Task({"PER": ""}), template, "mine.txt")
+        build_prompt(Task({"PER": ""}), template, "mine.txt")
 
 
 def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
-    found = list(objects(answer_schema(task_of(SCHEMA))))
+    found = list(objects(answer_schema(task_from_schema(SCHEMA))))
 
     assert [
         each
@@ -136,7 +142,7 @@ def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
 
 
 def test_the_schema_of_an_answer_names_what_may_be_answered():
-    answer = answer_schema(task_of(SCHEMA))["properties"]
+    answer = answer_schema(task_from_schema(SCHEMA))["properties"]
 
     assert answer["entities"]["items"]["properties"]["label"]["enum"] == ["PER", "ORG"]
     event = answer["events"]["items"]["properties"]
@@ -151,7 +157,7 @@ def test_the_schema_of_an_answer_names_what_may_be_answered():
 
 def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
     answer = answer_schema(
-        Task(events={"Meet": EventType()}, attributions=AttributionTypes({"cue": ""}))
+        Task(events={"Meet": EventType()}, attributions=AttributionSchema({"cue": ""}))
     )["properties"]
 
     assert [list(answer[layer]["items"]["properties"]) for layer in answer] == [
@@ -161,13 +167,13 @@ def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
 
 
 def test_a_digest_changes_with_prompt_and_schema_alone():
-    prompt, answer = prompt_of(Task({"PER": ""})), answer_schema(Task({"PER": ""}))
+    prompt, answer = build_prompt(Task({"PER": ""})), answer_schema(Task({"PER": ""}))
 
     digests = {
         prompt.sha256(answer),
-        prompt_of(Task({"PER": ""})).sha256(json.loads(json.dumps(answer))),
+        build_prompt(Task({"PER": ""})).sha256(json.loads(json.dumps(answer))),
         prompt.sha256({}),
-        prompt_of(Task({"ORG": ""})).sha256(answer),
+        build_prompt(Task({"ORG": ""})).sha256(answer),
     }
 
     assert len(digests) == 3

@@ -29,15 +29,16 @@ from evalkit import (
     Span,
     load_corpus,
 )
-from evalkit.corpus import bundled
-from evalkit.formats.hf_tables import CONFIGS, rows
-from evalkit.formats.hf_withheld import digest, texts_in, wrong
-from evalkit.hub.card_builder import card, described, read_part, where_part_is
-from evalkit.hub.dataset_files import assembled, licence_of
-from evalkit.hub.publishing import HubError, publish, tag_of
-from evalkit.hub.text_leaks import runs
+from evalkit.corpus import bundled_path
+from evalkit.formats.hf_tables import CONFIGS, table_rows
+from evalkit.formats.hf_withheld import digest, digest_errors, text_lookup
+from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
+from evalkit.hub.card_source import read_part
+from evalkit.hub.dataset_files import build_dataset_folder, read_license
+from evalkit.hub.publishing import HubError, publish, version_tag
+from evalkit.hub.text_leaks import ngrams
 
-TEXTS = bundled() / "corpus"
+TEXTS = bundled_path() / "corpus"
 
 # What a user does, in a process of its own, since huggingface_hub reads HF_ENDPOINT when it is
 # imported.
@@ -49,27 +50,28 @@ warnings.simplefilter("ignore")
 import datasets
 from huggingface_hub import DatasetCard, HfApi
 from evalkit import Corpus, Document, Entity, Schema, load_corpus
-from evalkit.hub.dataset_files import assembled, licence_of
-from evalkit.hub.card_builder import card, described, read_part, where_part_is
-from evalkit.corpus import bundled
+from evalkit.hub.dataset_files import build_dataset_folder, read_license
+from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
+from evalkit.hub.card_source import read_part
+from evalkit.corpus import bundled_path
 from evalkit.hub.publishing import publish
 
 datasets.disable_progress_bars()
-corpus, licence, told = load_corpus(), licence_of(bundled()), {}
-bare, full = (described(corpus=corpus, with_text=held, repo="me/news") for held in (False, True))
+corpus, licence, told = load_corpus(), read_license(bundled_path()), {}
+bare, full = (card_for_path(corpus=corpus, with_text=held, repo="me/news") for held in (False, True))
 told["first"] = list(publish(corpus, "me/news", card=bare, licence=licence))
 told["again"] = list(publish(corpus, "me/news", card=bare, licence=licence))
 told["by name"] = {name: list(datasets.load_dataset("me/news", name, split="test")) for name in datasets.get_dataset_config_names("me/news")}
 told["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.1.0"))
 told["pretty name"] = DatasetCard.load("me/news").data.pretty_name
 folder = Path(sys.argv[1]) / "with text"
-assembled(corpus, folder, repo="me/news", card=full, licence=licence, with_text=True)
+build_dataset_folder(corpus, folder, repo="me/news", card=full, licence=licence, with_text=True)
 told["from disk"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in datasets.get_dataset_config_names(str(folder))}
 dates = Corpus([Document("2026-01-05", "2026-01-05", (Entity("DATE", 0, 10),), meta={"day": "2026-01-05"})], schema=Schema(version="1.0.0"))
 for held in (False, True):
     folder = Path(sys.argv[1]) / f"dates {held}"
-    words = card(dates, read_part(where_part_is()), with_text=held)
-    assembled(dates, folder, repo="me/dates", card=words, licence=licence, with_text=held)
+    words = build_card(dates, read_part(card_source_path()), with_text=held)
+    build_dataset_folder(dates, folder, repo="me/dates", card=words, licence=licence, with_text=held)
     told[f"dates {held}"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in ("documents", "entities")}
 print(json.dumps(told))
 """  # noqa: E501
@@ -129,7 +131,8 @@ def flow(hub, home):
 
 def as_rows(**options):
     return {
-        config: list(of) for config, of in rows(load_corpus(), digest=digest, **options).items()
+        config: list(of)
+        for config, of in table_rows(load_corpus(), digest=digest, **options).items()
     }
 
 
@@ -170,7 +173,7 @@ def test_texts_and_ids_that_look_like_dates_come_back_as_they_are(flow, with_tex
     )
     quoting = msgspec.structs.replace(document, meta=document.meta if with_text else None)
 
-    written = rows([quoting], with_text=with_text, digest=digest)
+    written = table_rows([quoting], with_text=with_text, digest=digest)
 
     assert flow[f"dates {with_text}"] == {
         config: list(written[config]) for config in ("documents", "entities")
@@ -203,11 +206,11 @@ def test_a_text_that_is_held_back_is_put_under_what_was_published(flow, hub, hom
 
 
 def folder_of(corpus, folder, **options):
-    return assembled(
+    return build_dataset_folder(
         corpus,
         folder / "new",
         repo="me/news",
-        card=card(corpus, read_part(where_part_is()), **options),
+        card=build_card(corpus, read_part(card_source_path()), **options),
         licence="free",
         published=date(2026, 1, 1),
         **options,
@@ -216,18 +219,18 @@ def folder_of(corpus, folder, **options):
 
 def test_no_four_words_of_the_article_stand_in_a_row_in_anything_that_is_published(tmp_path):
     corpus = load_corpus()
-    quotable = set(runs(corpus[0].text, 4))
+    quotable = set(ngrams(corpus[0].text, 4))
 
-    made = assembled(
+    made = build_dataset_folder(
         corpus,
         tmp_path / "new",
         repo="me/news",
-        card=described(corpus=corpus, repo="me/news"),
-        licence=licence_of(bundled()),
+        card=card_for_path(corpus=corpus, repo="me/news"),
+        licence=read_license(bundled_path()),
     )
 
     assert {
-        file.path: quotable & set(runs((made.folder / file.path).read_text(encoding="utf-8"), 4))
+        file.path: quotable & set(ngrams((made.folder / file.path).read_text(encoding="utf-8"), 4))
         for file in made.files
     } == {file.path: set() for file in made.files}
     assert [file.path for file in made.files if file.holds_text] == []
@@ -242,12 +245,12 @@ def test_the_ids_of_referents_are_published_and_no_table_holds_a_name(tmp_path):
         if e.label in ("PERSON", "ORG", "GPE", "LOC")
     }
 
-    made = assembled(
+    made = build_dataset_folder(
         corpus,
         tmp_path / "new",
         repo="me/news",
-        card=described(corpus=corpus, repo="me/news"),
-        licence=licence_of(bundled()),
+        card=card_for_path(corpus=corpus, repo="me/news"),
+        licence=read_license(bundled_path()),
     )
 
     tables = {
@@ -326,12 +329,12 @@ def test_a_licence_that_quotes_the_text_is_refused(tmp_path):
         [marked("He said that nobody had seen the ship leave the harbour.")],
         schema=Schema(version="1.0.0"),
     )
-    told = card(corpus, read_part(where_part_is()))
+    told = build_card(corpus, read_part(card_source_path()))
 
     with pytest.raises(
         LoadError, match="LICENSE: quotes the text: 'nobody had seen the ship leave the harbour'"
     ):
-        assembled(
+        build_dataset_folder(
             corpus,
             tmp_path,
             repo="me/news",
@@ -362,7 +365,7 @@ def test_a_text_is_found_by_its_digest_whatever_it_is_called(tmp_path):
     (tmp_path / "below" / "any.md").write_bytes(b"Ada\r\n")
     (tmp_path / "d1.txt").write_bytes(b"Ada")
 
-    assert texts_in(tmp_path)(hashlib.sha256(b"Ada\r\n").hexdigest(), "d1") == "Ada\r\n"
+    assert text_lookup(tmp_path)(hashlib.sha256(b"Ada\r\n").hexdigest(), "d1") == "Ada\r\n"
 
 
 @pytest.mark.parametrize(
@@ -379,7 +382,7 @@ def test_a_text_that_differs_by_a_byte_is_refused_with_both_digests(tmp_path, th
     needed, found = hashlib.sha256(b"Ada\nBo").hexdigest(), hashlib.sha256(there).hexdigest()
 
     with pytest.raises(InputError) as refused:
-        texts_in(tmp_path)(needed, "d1")
+        text_lookup(tmp_path)(needed, "d1")
 
     assert (
         str(refused.value)
@@ -396,11 +399,11 @@ def test_a_folder_without_the_text_is_told(tmp_path):
         InputError,
         match=f"none of its 2 files is the text of document 'd1', whose sha256 is {'0' * 64}",
     ):
-        texts_in(tmp_path)("0" * 64, "d1")
+        text_lookup(tmp_path)("0" * 64, "d1")
     with pytest.raises(
         InputError, match="no such folder; one with the texts, a file each, would do"
     ):
-        texts_in(tmp_path / "none")
+        text_lookup(tmp_path / "none")
 
 
 def test_offsets_that_were_changed_after_the_text_was_withheld_are_found():
@@ -412,10 +415,10 @@ def test_offsets_that_were_changed_after_the_text_was_withheld_are_found():
         (Event("Meet", Span(4, 7), (argument,)),),
         (Attribution(None, Span(0, 10)),),
     )
-    row = next(rows([document], with_text=False, digest=digest)["documents"])
+    row = next(table_rows([document], with_text=False, digest=digest)["documents"])
     row["entities"][0]["digest"] = row["events"][0]["arguments"][0]["digest"] = "0" * 32
 
-    assert [str(fault).partition(": ")[0] for fault in wrong(row, document)] == [
+    assert [str(fault).partition(": ")[0] for fault in digest_errors(row, document)] == [
         "document 'd1', entities[0].digest",
         "document 'd1', events[0].arguments[0].digest",
     ]
@@ -446,9 +449,9 @@ def small(text="[Ada|PER] met Bo", version="1.0.0"):
 
 
 def published(corpus, **options):
-    told = card(
+    told = build_card(
         corpus,
-        read_part(where_part_is()),
+        read_part(card_source_path()),
         with_text=options.get("with_text", False),
         repo="me/news",
     )
@@ -686,7 +689,7 @@ def test_a_hub_that_is_down_is_one_line(other, monkeypatch):
 
 
 def test_a_card_that_is_not_the_corpus_s_is_refused_before_anything_is_asked(other):
-    told = card(small(), read_part(where_part_is()))
+    told = build_card(small(), read_part(card_source_path()))
 
     with pytest.raises(LoadError, match="README.md"):
         list(publish(small("[Ada|PER] met [Bo|ORG]"), "me/news", card=told, licence="free"))
@@ -707,19 +710,19 @@ def test_what_cannot_be_done_is_refused(options, message):
 
 
 def test_a_corpus_without_a_version_needs_a_tag():
-    assert tag_of(small(), "first") == "first"
+    assert version_tag(small(), "first") == "first"
     with pytest.raises(
         InputError,
         match="version: '' makes no tag: a version such as 1.0.0 would do, or tag=.NAME.",
     ):
-        tag_of(small(version=""))
+        version_tag(small(version=""))
 
 
 def test_answers_of_a_model_are_no_data_set(tmp_path):
     with pytest.raises(
         InputError, match="document 'd1': an answer of a model, with what failed or has no place"
     ):
-        assembled(
+        build_dataset_folder(
             Corpus([Document("d1", "Ada", failure="timeout")]),
             tmp_path,
             repo="me/news",
@@ -732,12 +735,12 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
 
     with pytest.raises(InputError, match="not empty; a new folder would do"):
-        assembled(small(), tmp_path, repo="me/news", card="", licence="")
+        build_dataset_folder(small(), tmp_path, repo="me/news", card="", licence="")
 
 
 def test_a_corpus_without_a_licence_is_told_what_is_missing(tmp_path):
     with pytest.raises(InputError, match="no LICENSE; write one that says who may do what"):
-        licence_of(tmp_path)
+        read_license(tmp_path)
 
 
 def test_texts_with_ids_that_name_no_file_are_numbered(tmp_path):

@@ -28,7 +28,7 @@ from evalkit import (
 from evalkit.data.document import LAYERS
 from evalkit.data.duplicates import drop_duplicates, find_duplicates
 from evalkit.formats.reading_options import WITHOUT_EFFECT, changed_options, own_options
-from evalkit.formats.registry import FORMATS, location_of
+from evalkit.formats.registry import FORMATS, parse_location
 
 TEXT = "Ada met Bob."
 ADA, BOB = Entity("PER", 0, 3, id="T1"), Entity("PER", 8, 11, id="T2")
@@ -297,7 +297,7 @@ OTHER_VALUES = {
 READING = [
     (name, option)
     for name in FORMATS
-    for option in (*own_options(location_of(f"{name}:x").module.parsed), "duplicates")
+    for option in (*own_options(parse_location(f"{name}:x").module.read), "duplicates")
     if option not in WITHOUT_EFFECT
 ]
 
@@ -305,7 +305,7 @@ READING = [
 @pytest.mark.parametrize(("format", "option"), READING)
 def test_each_reading_option_gives_another_signature(format, option):
 
-    read = location_of(f"{format}:x").module.parsed
+    read = parse_location(f"{format}:x").module.read
     options = changed_options(read, {option: OTHER_VALUES[option]})
     assert options == {option: OTHER_VALUES[option]}
     plain, other = Corpus([ONCE], "gold"), Corpus([ONCE], "gold", read_options=options)
@@ -334,7 +334,7 @@ def test_each_reading_option_gives_another_signature(format, option):
 @pytest.mark.parametrize("format", FORMATS)
 def test_options_at_their_defaults_are_not_in_the_signature(format):
 
-    read = location_of(f"{format}:x").module.parsed
+    read = parse_location(f"{format}:x").module.read
     defaults = {name: value for name, value in own_options(read).items() if value is not None}
     assert changed_options(read, {**defaults, "texts": "folder"}) == {}
     assert (
@@ -357,6 +357,6 @@ def test_options_at_their_defaults_are_not_in_the_signature(format):
 
 def test_values_of_options_cannot_be_taken_for_other_fields():
     written = changed_options(
-        location_of("labelstudio:x").module.parsed, {"annotator": "a+b=c,predicted=|model:x"}
+        parse_location("labelstudio:x").module.read, {"annotator": "a+b=c,predicted=|model:x"}
     )
     assert written == {"annotator": "a%2Bb%3Dc%2Cpredicted%3D%7Cmodel%3Ax"}

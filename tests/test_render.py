@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit import Corpus, Document, Entity, compare, score, score_spans
-from evalkit.errors import UnknownName, escape_controls, escape_controls_in_json
+from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json
 from evalkit.evaluation.pr_curves import curves
-from evalkit.hub.card_tables import CardTable, code_span, escaped
+from evalkit.hub.card_tables import CardTable, code_span, escape_markdown
 from evalkit.results.tables import RENDERERS, Report, Table, csv_cell, dump_yaml
 
 HOSTILE = [
@@ -151,7 +151,8 @@ def test_an_unknown_label_is_answered_with_some_of_many():
     spans = [[(0, 2, f"L{n}")] for n in range(1000)]
 
     with pytest.raises(
-        UnknownName, match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more"
+        UnknownNameError,
+        match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more",
     ):
         score_spans(spans, spans, boot=0)["ner"]["x"]
 
@@ -252,7 +253,7 @@ def test_no_text_breaks_out_of_its_cell(cells):
     assert sum(line == r"\end{tabular}" for line in latex) == 1
     assert Tags(RENDERERS["html"](report, None)).seen == Tags(RENDERERS["html"](plain, None)).seen
     card = CardTable(
-        "", ("A", "B"), ((escaped(cells[0]), escaped(cells[1])),)
+        "", ("A", "B"), ((escape_markdown(cells[0]), escape_markdown(cells[1])),)
     ).markdown.splitlines()
     assert [unescaped(line, "|") for line in card] == [3] * 3
 

@@ -30,7 +30,7 @@ from evalkit import (
     score,
     score_tags,
 )
-from evalkit.evaluation.verify import verified
+from evalkit.evaluation.verify import find_differences
 
 
 def thirds(gold, said):
@@ -323,7 +323,7 @@ def test_a_result_verifies_against_what_it_was_made_of(options):
     gold, said = perturbed(22, 6)
     result = Scores.from_json(score(gold, said, "ner,entities/type", **options).to_json())
 
-    assert verified(result, gold, Corpus(list(said), name="other")) == []
+    assert find_differences(result, gold, Corpus(list(said), name="other")) == []
 
 
 def test_verifying_says_what_differs():
@@ -339,17 +339,18 @@ def test_verifying_says_what_differs():
     )
 
     assert any(
-        line.startswith("counts: entities/strict: cells") for line in verified(result, gold, spoilt)
+        line.startswith("counts: entities/strict: cells")
+        for line in find_differences(result, gold, spoilt)
     )
     assert any(
         line.startswith("signature: entities/strict: corpus: ")
-        for line in verified(result, other, said)
+        for line in find_differences(result, other, said)
     )
 
 
 def test_a_result_of_tags_cannot_be_verified():
     with pytest.raises(InputError, match="made from tags or bare spans"):
-        verified(score_tags([["B-A"]], [["B-A"]]), *perturbed(2, 1))
+        find_differences(score_tags([["B-A"]], [["B-A"]]), *perturbed(2, 1))
 
 
 def test_counts_of_sentences_become_counts_of_documents():
@@ -463,14 +464,14 @@ def test_verifying_a_file_finds_rows_that_were_made_up(tmp_path):
     data["warnings"] = [*genuine, "all is well"]
     (tmp_path / "r.json").write_text(json.dumps(data), encoding="utf-8")
 
-    assert [line.partition(":")[0] for line in verified(tmp_path / "r.json", gold, said)] == [
-        "warnings"
-    ]
+    assert [
+        line.partition(":")[0] for line in find_differences(tmp_path / "r.json", gold, said)
+    ] == ["warnings"]
     data["warnings"] = genuine
     (tmp_path / "r.json").write_text(json.dumps(data), encoding="utf-8")
     assert [
         line.startswith("rows[0]: f1: 0.99 in the result, ")
-        for line in verified(tmp_path / "r.json", gold, said)
+        for line in find_differences(tmp_path / "r.json", gold, said)
     ] == [True]
 
 

@@ -17,8 +17,8 @@ from helpers.cli import run_evalkit
 from marked import corpus, marked
 
 from evalkit import Corpus, Document, InputError, LoadError, load_corpus, load_model, predict, score
-from evalkit.errors import ModelError, PartialRun
-from evalkit.models.registry import RUN_NOTES, Model
+from evalkit.errors import ModelError, PartialRunError
+from evalkit.models.registry import RUN_METADATA_KEY, Model
 
 THREE = corpus("[Ada|PER] wrote", "[Bo|PER] read", "[Cy|PER] slept")
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,7 +101,7 @@ def test_failures_are_asked_for_again_where_that_is_wished(tmp_path):
 def test_a_run_that_was_broken_off_goes_on_where_it_stopped(tmp_path):
     first, again = Asked("Ada wrote"), Asked("Ada wrote")
     with pytest.raises(
-        PartialRun,
+        PartialRunError,
         match=(
             r"1 document failed, more than max_failures=0, such as 'd0': ValueError: no Ada wrote;"
             r" mend"
@@ -238,7 +238,10 @@ def test_what_asking_took_is_in_the_log_and_not_in_the_predictions(tmp_path):
                 document.id,
                 document.text,
                 entities=(),
-                meta={"usage": usage, RUN_NOTES: {"requests": n + 1, "retries": ["429"] * n}},
+                meta={
+                    "usage": usage,
+                    RUN_METADATA_KEY: {"requests": n + 1, "retries": ["429"] * n},
+                },
             )
 
     predict(Model("m", answer), THREE, run_dir=tmp_path)
@@ -535,7 +538,7 @@ def test_a_panic_of_a_model_is_one_documents_failure(tmp_path):
         {"usage": 5},
         {"usage": {"prompt_tokens": "many", "cost": 10**400}},
         {"grounding": {"choices": [["entities", 0]]}},
-        {RUN_NOTES: 3},
+        {RUN_METADATA_KEY: 3},
     ],
 )
 def test_whatever_stands_in_the_meta_of_an_answer_breaks_nothing(tmp_path, meta):

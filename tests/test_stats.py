@@ -18,11 +18,11 @@ SEED = 12345
 
 
 def keys(n, document="d"):
-    return stats.unit_keys([f"{document}{i}" for i in range(n)], [None] * n)
+    return stats.resampling_keys([f"{document}{i}" for i in range(n)], [None] * n)
 
 
 def test_a_key_is_that_of_the_document_and_the_sentence():
-    found = stats.unit_keys(["a", "a", "ü"], [None, 3, 0])
+    found = stats.resampling_keys(["a", "a", "ü"], [None, 3, 0])
 
     assert found.tolist() == [
         certainty.key("a", None),
@@ -32,7 +32,7 @@ def test_a_key_is_that_of_the_document_and_the_sentence():
 
 
 def test_weights_are_those_of_plain_whole_numbers():
-    units = stats.unit_keys(["a", "b", "c"], [None, 0, 7])
+    units = stats.resampling_keys(["a", "b", "c"], [None, 0, 7])
 
     found = stats.poisson_weights(units, SEED, 0, 501)
 
@@ -80,7 +80,7 @@ def test_resampled_totals_are_weighted_sums(largest):
     draw = np.random.default_rng(1)
     counts, units = draw.integers(0, largest, (5000, 3)), keys(5000)
 
-    found = stats.resampled(counts, units, 67, SEED)
+    found = stats.bootstrap_totals(counts, units, 67, SEED)
 
     assert (found == stats.poisson_weights(units, SEED, 0, 67).astype(np.int64) @ counts).all()
 
@@ -90,8 +90,8 @@ def test_resampled_totals_do_not_depend_on_the_order_of_units_or_on_how_many_rep
     counts, units, order = draw.integers(0, 9, (900, 4)), keys(900), draw.permutation(900)
 
     assert (
-        stats.resampled(counts, units, 100, SEED)
-        == stats.resampled(counts[order], units[order], 200, SEED)[:100]
+        stats.bootstrap_totals(counts, units, 100, SEED)
+        == stats.bootstrap_totals(counts[order], units[order], 200, SEED)[:100]
     ).all()
 
 
@@ -99,17 +99,20 @@ def test_shards_add_up():
     draw = np.random.default_rng(3)
     counts, units = draw.integers(0, 9, (100, 2)), keys(100)
 
-    whole = stats.resampled(counts, units, 50, SEED)
+    whole = stats.bootstrap_totals(counts, units, 50, SEED)
 
     assert (
         whole
-        == stats.resampled(counts[:37], units[:37], 50, SEED)
-        + stats.resampled(counts[37:], units[37:], 50, SEED)
+        == stats.bootstrap_totals(counts[:37], units[:37], 50, SEED)
+        + stats.bootstrap_totals(counts[37:], units[37:], 50, SEED)
     ).all()
 
 
 def test_no_units_give_totals_of_nothing():
-    assert stats.resampled(np.zeros((0, 2), np.int64), keys(0), 3, SEED).tolist() == [[0, 0]] * 3
+    assert (
+        stats.bootstrap_totals(np.zeros((0, 2), np.int64), keys(0), 3, SEED).tolist()
+        == [[0, 0]] * 3
+    )
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
@@ -213,7 +216,7 @@ def test_exact_p_values_are_scipys(seed):
     a, b = two_systems(9, seed)
     observed = f1(a.sum(axis=0)) - f1(b.sum(axis=0))
 
-    one, two, exact = stats.trades(a, b, keys(9), 100, SEED)
+    one, two, exact = stats.permute_systems(a, b, keys(9), 100, SEED)
 
     both = np.concatenate([a, b])
     theirs = permutation_test(
@@ -233,7 +236,7 @@ def test_random_trades_are_those_of_plain_whole_numbers():
     a, b = two_systems(40, 1)
     units = keys(40)
 
-    one, two, exact = stats.trades(a, b, units, 130, SEED)
+    one, two, exact = stats.permute_systems(a, b, units, 130, SEED)
 
     expected = [
         sum(b[n] if certainty.traded(int(units[n]), SEED, r) else a[n] for n in range(40)).tolist()
@@ -247,7 +250,7 @@ def test_random_trades_are_those_of_plain_whole_numbers():
 def test_random_p_values_lie_near_scipys():
     a, b = two_systems(60, 3)
     observed = f1(a.sum(axis=0)) - f1(b.sum(axis=0))
-    one, two, _ = stats.trades(a, b, keys(60), 10_000, SEED)
+    one, two, _ = stats.permute_systems(a, b, keys(60), 10_000, SEED)
 
     p = stats.randomisation_p(f1(one) - f1(two), observed, exact=False)
 
@@ -276,14 +279,16 @@ def test_up_to_fourteen_units_all_trades_are_gone_through():
     for n, exact in ((14, True), (15, False)):
         a = np.ones((n, 3), np.int64)
 
-        assert stats.trades(a, 2 * a, keys(n), 10, SEED)[2] is exact
+        assert stats.permute_systems(a, 2 * a, keys(n), 10, SEED)[2] is exact
 
 
 def test_units_in_which_both_are_alike_are_not_traded():
     a, b = two_systems(8, 4)
     alike = np.full((50, 3), 2)
 
-    found = stats.trades(np.concatenate([a, alike]), np.concatenate([b, alike]), keys(58), 10, SEED)
+    found = stats.permute_systems(
+        np.concatenate([a, alike]), np.concatenate([b, alike]), keys(58), 10, SEED
+    )
 
     assert found[2]
     assert len(found[0]) <= 256
@@ -312,4 +317,4 @@ def test_holm_is_that_of_plain_steps():
 def test_the_detectable_difference_is_two_point_eight_standard_deviations():
     values = np.random.default_rng(1).normal(0, 0.1, 100_000)
 
-    assert stats.detectable(values) == pytest.approx(2.8 * 0.1, rel=0.01)
+    assert stats.minimum_detectable_difference(values) == pytest.approx(2.8 * 0.1, rel=0.01)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.data.text import sentences, tokens, unit_at
+from evalkit.data.text import sentence_index_at, sentences, tokens
 
 SENTENCES = [
     ("One. Two.", ["One.", "Two."]),
@@ -37,7 +37,7 @@ def test_a_token_is_a_run_without_edge_punctuation(text, expected):
 def test_a_position_belongs_to_the_last_sentence_that_starts_before_it():
     starts = [3, 10, 20]
 
-    assert [unit_at(starts, position) for position in (0, 3, 9, 10, 19, 20, 99)] == [
+    assert [sentence_index_at(starts, position) for position in (0, 3, 9, 10, 19, 20, 99)] == [
         0,
         0,
         0,

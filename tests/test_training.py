@@ -18,7 +18,7 @@ from spacy.training.loop import train
 from spacy.util import load_config_from_str, registry
 
 from evalkit import Corpus, Document, InputError, load_model, predict, score, score_tags
-from evalkit.errors import UnknownName
+from evalkit.errors import UnknownNameError
 from evalkit.training import compute_metrics, spacy_scorer
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -294,11 +294,11 @@ def test_labels_that_are_no_tags_are_refused_before_training(labels, message):
 
 def test_a_tagging_or_repair_that_is_none_is_refused_before_training():
     with pytest.raises(
-        UnknownName,
+        UnknownNameError,
         match="no repair 'beginn'; repairs: error, discard, begin, conlleval; did you mean 'begin'",
     ):
         compute_metrics(TAGS, repair="beginn")
-    with pytest.raises(UnknownName, match="no tagging 'BIO'"):
+    with pytest.raises(UnknownNameError, match="no tagging 'BIO'"):
         compute_metrics(TAGS, tagging="BIO")
 
 

@@ -24,8 +24,8 @@ from evalkit import (
     Zone,
     load_corpus,
 )
-from evalkit.errors import DocumentError, UnknownName
-from evalkit.formats.offsets import CHOICES, Reading, causes
+from evalkit.errors import DocumentError, UnknownNameError
+from evalkit.formats.offsets import CHOICES, OffsetConvention, diagnose_offsets
 
 FEW = settings(max_examples=examples(80), deadline=None)
 WORDS = [*PIECES, "𝒜da", "각", "가각", "কো", "q\u0323\u0307", "ợ", "\u0344", "\u0f73"]
@@ -62,7 +62,7 @@ def recounted(text, start, end, reading):
 
 
 readings = st.builds(
-    Reading, **{name: st.sampled_from(list(known)) for name, known in CHOICES.items()}
+    OffsetConvention, **{name: st.sampled_from(list(known)) for name, known in CHOICES.items()}
 )
 
 
@@ -101,7 +101,7 @@ def placed(draw):
 @given(placed(), readings)
 @example(
     ("e\u0301 met\r\nBo 💩", [(0, 2), (3, 6), (8, 10), (11, 12)]),
-    Reading("utf-8", "inclusive", "lf", 3, "NFC"),
+    OffsetConvention("utf-8", "inclusive", "lf", 3, "NFC"),
 )
 def test_a_place_that_was_counted_otherwise_is_found_again(found, reading):
     text, places = found
@@ -164,22 +164,22 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
 )
 def test_what_is_no_place_says_why(text, options, start, end, message):
     with pytest.raises(DocumentError) as error:
-        Reading(**options).over(text).span(start, end)
+        OffsetConvention(**options).over(text).span(start, end)
 
     assert message in str(error.value)
 
 
 def test_a_value_that_an_option_does_not_have_is_refused_with_those_it_has():
     with pytest.raises(
-        UnknownName,
+        UnknownNameError,
         match=(
             "no value of offsets 'utf16'; values of offsets: code-points, utf-16, utf-8; did you"
             " mean 'utf-16'"
         ),
     ):
-        Reading(offsets="utf16")
-    with pytest.raises(UnknownName, match="no value of first '2'; values of first: 0, 1, 3"):
-        Reading(first="2")
+        OffsetConvention(offsets="utf16")
+    with pytest.raises(UnknownNameError, match="no value of first '2'; values of first: 0, 1, 3"):
+        OffsetConvention(first="2")
 
 
 SAID = "Ada 💩 met\nBo in Öst,\nnot Cy"
@@ -189,22 +189,22 @@ PLACES = [(0, 3), (10, 12), (16, 19), (25, 27)]
 @pytest.mark.parametrize(
     ("reading", "told"),
     [
-        (Reading(offsets="utf-16"), "offsets are UTF-16 code units"),
-        (Reading(offsets="utf-8"), "offsets are bytes of UTF-8"),
-        (Reading(ends="inclusive"), "ends are inclusive"),
-        (Reading(newlines="crlf"), "line ends were CRLF"),
-        (Reading(first=1), "offsets count from 1 or a byte order mark was counted"),
-        (Reading(form="NFD"), "the text was in NFD"),
+        (OffsetConvention(offsets="utf-16"), "offsets are UTF-16 code units"),
+        (OffsetConvention(offsets="utf-8"), "offsets are bytes of UTF-8"),
+        (OffsetConvention(ends="inclusive"), "ends are inclusive"),
+        (OffsetConvention(newlines="crlf"), "line ends were CRLF"),
+        (OffsetConvention(first=1), "offsets count from 1 or a byte order mark was counted"),
+        (OffsetConvention(form="NFD"), "the text was in NFD"),
         (
-            Reading(offsets="utf-8", first=3),
+            OffsetConvention(offsets="utf-8", first=3),
             "offsets are bytes of UTF-8 and the bytes of a byte order mark were counted",
         ),
         (
-            Reading(offsets="utf-16", ends="inclusive"),
+            OffsetConvention(offsets="utf-16", ends="inclusive"),
             "offsets are UTF-16 code units and ends are inclusive",
         ),
         (
-            Reading(offsets="utf-8", newlines="crlf"),
+            OffsetConvention(offsets="utf-8", newlines="crlf"),
             "offsets are bytes of UTF-8 and line ends were CRLF",
         ),
     ],
@@ -214,7 +214,7 @@ def test_the_reading_under_which_all_is_right_is_named(reading, told):
         (SAID, *recounted(SAID, start, end, reading), SAID[start:end]) for start, end in PLACES
     ]
 
-    found = causes(cases)
+    found = diagnose_offsets(cases)
 
     assert [cause.reading for cause in found] == [reading]
     assert told in str(found[0])
@@ -225,43 +225,47 @@ def test_line_ends_that_were_line_feeds_and_a_composed_form_are_named_too():
 
     assert [
         cause.reading
-        for cause in causes([(crlf, 0, 3, "Ada"), (crlf, 8, 10, "Bo"), (crlf, 4, 10, "met\nBo")])
-    ] == [Reading(newlines="lf")]
-    assert [cause.reading for cause in causes([(apart, 0, 3, "Öst"), (apart, 10, 12, "Bo")])] == [
-        Reading(form="NFC")
-    ]
+        for cause in diagnose_offsets(
+            [(crlf, 0, 3, "Ada"), (crlf, 8, 10, "Bo"), (crlf, 4, 10, "met\nBo")]
+        )
+    ] == [OffsetConvention(newlines="lf")]
+    assert [
+        cause.reading for cause in diagnose_offsets([(apart, 0, 3, "Öst"), (apart, 10, 12, "Bo")])
+    ] == [OffsetConvention(form="NFC")]
 
 
 def test_the_message_counts_what_was_wrong_and_says_how_to_read_it():
     cases = [(f"{'😀' * n} Ada", 2 * n + 1, 2 * n + 4, "Ada") for n in range(32)]
 
     assert (
-        str(causes(cases)[0])
+        str(diagnose_offsets(cases)[0])
         == "all 31 mismatches vanish if offsets are UTF-16 code units; '?offsets=utf-16' behind the"
         " path reads it so"
     )
-    assert str(causes([cases[3], ("Ada", 0, 3, "Ada")])[0]).startswith("the mismatch vanishes if")
+    assert str(diagnose_offsets([cases[3], ("Ada", 0, 3, "Ada")])[0]).startswith(
+        "the mismatch vanishes if"
+    )
 
 
 def test_what_is_right_as_it_is_must_stay_so():
     ada = ("😀 Ada", 3, 6, "Ada")
 
-    assert [cause.reading.options() for cause in causes([ada])] == [
+    assert [cause.reading.options() for cause in diagnose_offsets([ada])] == [
         {"offsets": "utf-16"},
         {"first": "1"},
     ]
-    assert [cause.reading.options() for cause in causes([ada, ("Bo", 0, 2, "Bo")])] == [
+    assert [cause.reading.options() for cause in diagnose_offsets([ada, ("Bo", 0, 2, "Bo")])] == [
         {"offsets": "utf-16"}
     ]
-    assert [cause.reading.options() for cause in causes([("Bo", 0, 2, "Bo"), ada])] == [
+    assert [cause.reading.options() for cause in diagnose_offsets([("Bo", 0, 2, "Bo"), ada])] == [
         {"offsets": "utf-16"}
     ]
 
 
 def test_nothing_is_offered_where_nothing_is_wrong_or_nothing_explains_it():
-    assert causes([]) == []
-    assert causes([(SAID, 0, 3, "Ada")]) == []
-    assert causes([(SAID, 0, 3, "Eve"), (SAID, 11, 13, "Bo")]) == []
+    assert diagnose_offsets([]) == []
+    assert diagnose_offsets([(SAID, 0, 3, "Ada")]) == []
+    assert diagnose_offsets([(SAID, 0, 3, "Eve"), (SAID, 11, 13, "Bo")]) == []
 
 
 RICH = Document(
@@ -276,7 +280,7 @@ RICH = Document(
 
 def foreign(document, reading):
     """The line of a document whose offsets were counted otherwise."""
-    from evalkit.formats.jsonl import record
+    from evalkit.formats.jsonl import to_json_dict
 
     def walk(value):
         if isinstance(value, (list, tuple)):
@@ -299,7 +303,7 @@ def foreign(document, reading):
             )
         return found
 
-    return json.dumps(walk(record(document)))
+    return json.dumps(walk(to_json_dict(document)))
 
 
 @FEW
@@ -336,7 +340,7 @@ def test_surfaces_are_checked_under_the_reading_too(tmp_path):
 
 def test_an_offset_inside_a_character_is_named_with_its_place(tmp_path):
     path = tmp_path / "f.jsonl"
-    path.write_text(foreign(RICH, Reading(offsets="utf-16")), encoding="utf-8")
+    path.write_text(foreign(RICH, OffsetConvention(offsets="utf-16")), encoding="utf-8")
 
     with pytest.raises(
         LoadError, match=r"f.jsonl:1: document 'd1', entities\[0\].start: 3 falls inside '💩'"
@@ -350,7 +354,9 @@ def evalkit(*arguments):
 
 def test_validate_names_the_cause_and_reads_the_file_as_it_says(tmp_path):
     path = tmp_path / "f.jsonl"
-    path.write_text(foreign(RICH, Reading(offsets="utf-16", ends="inclusive")), encoding="utf-8")
+    path.write_text(
+        foreign(RICH, OffsetConvention(offsets="utf-16", ends="inclusive")), encoding="utf-8"
+    )
 
     refused, read = (
         evalkit("validate", path),

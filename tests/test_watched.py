@@ -28,17 +28,17 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.data.batch import Chunk, Codes, Stub, entities_of
-from evalkit.data.schema import ZoneRule
+from evalkit.data.batch import DocumentBatch, DocumentRef, Vocabulary, entity_arrays
+from evalkit.data.schema import ZoneSchema
 from evalkit.evaluation.span_scores import SpanLabels, _block
-from evalkit.scoring.columns import Coding, Columns, Rows, pack
-from evalkit.scoring.counting import PREDICTED, Builder, Totals, of_columns
-from evalkit.scoring.layers import LAYERS, Items, Piece
-from evalkit.scoring.matching import Matching, _on_one_line
-from evalkit.scoring.zones import plain_layout
+from evalkit.scoring.columns import ItemArrayBuilder, ItemArrays, SharedEncoding, combine_keys
+from evalkit.scoring.counting import PREDICTED, BlockBuilder, CellCounter, block_from_arrays
+from evalkit.scoring.layers import LAYERS, Items, SyntheticSpan
+from evalkit.scoring.matching import Matching, _flatten_groups
+from evalkit.scoring.zones import document_layout
 
 TEXT = "x" * 60
-SCHEMA = Schema(zones={"in": ZoneRule(), "out": ZoneRule(primary=())})
+SCHEMA = Schema(zones={"in": ZoneSchema(), "out": ZoneSchema(primary=())})
 FAR = 2**62 - 1  # the furthest end that a bare span can have
 
 
@@ -72,7 +72,7 @@ def matched(gold, said, metric):
 
 def columns(*rows):
     """Columns from (document, label, head, start, end, fragments)."""
-    return Columns(*np.array(rows, np.int64).reshape(-1, 6).T)
+    return ItemArrays(*np.array(rows, np.int64).reshape(-1, 6).T)
 
 
 # Bare spans and tags.
@@ -293,7 +293,7 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
         entities(("A", 9, 11), ("A", 9, 15), ("A", 12, 13)),
     )
 
-    monkeypatch.setattr("evalkit.scoring.matching.MOST_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.matching.MAX_OVERLAPS", 2)
 
     with pytest.raises(
         InputError,
@@ -306,7 +306,7 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
 
 
 def test_as_many_overlaps_as_are_allowed_are_matched(monkeypatch):
-    monkeypatch.setattr("evalkit.scoring.matching.MOST_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.matching.MAX_OVERLAPS", 2)
 
     micro = score(
         entities(broken("A", (10, 12), (14, 16))),
@@ -492,9 +492,9 @@ def test_a_label_that_was_never_seen_before_gets_a_number_of_its_own():
 
 
 def test_the_entities_of_a_chunk_are_read_once():
-    chunk = Chunk([marked("[Ada|PER] wrote")])
+    chunk = DocumentBatch([marked("[Ada|PER] wrote")])
 
-    assert entities_of(chunk) is entities_of(chunk)
+    assert entity_arrays(chunk) is entity_arrays(chunk)
 
 
 @pytest.mark.parametrize("metric", ["entities/strict", "tokens/strict", "triggers/strict"])
@@ -573,18 +573,21 @@ def test_pairs_of_plain_files_have_their_words(files):
 
 
 def test_plain_documents_are_let_go_once_their_entities_are_numbers():
-    chunk = Chunk([marked("[Ada|PER] wrote", id="a"), marked("Bo", id="b")])
+    chunk = DocumentBatch([marked("[Ada|PER] wrote", id="a"), marked("Bo", id="b")])
     chunk.plain = True
 
-    builder = Builder(LAYERS["entities"], "entities", Codes(), None, ({}, {}))
+    builder = BlockBuilder(LAYERS["entities"], "entities", Vocabulary(), None, ({}, {}))
     builder.add(chunk, chunk)
 
-    assert builder.documents == ([Stub("a"), Stub("b")], [Stub("a"), Stub("b")])
+    assert builder.documents == (
+        [DocumentRef("a"), DocumentRef("b")],
+        [DocumentRef("a"), DocumentRef("b")],
+    )
     assert len(builder) == 2
 
 
 def test_a_side_of_which_nothing_is_set_aside_has_no_copies_and_nothing_without_a_place():
-    builder = Builder(LAYERS["entities"], "entities", Codes(), None, ({}, {}))
+    builder = BlockBuilder(LAYERS["entities"], "entities", Vocabulary(), None, ({}, {}))
     builder.add(
         [marked("[Ada|A] met [Bo|B]")],
         [Document("d0", "Ada met Bo", [Entity("A", 0, 3), Entity("A", 0, 3)])],
@@ -601,7 +604,9 @@ def test_a_side_of_which_nothing_is_set_aside_has_no_copies_and_nothing_without_
 
 def test_a_gold_side_of_which_some_is_set_aside_has_nothing_without_a_place():
     zoned = Document("d", TEXT, [Entity("A", 0, 3), Entity("A", 20, 23)], zones=[Zone("in", 0, 9)])
-    builder = Builder(LAYERS["entities"], "entities", Codes(), frozenset({"in"}), ({}, {}))
+    builder = BlockBuilder(
+        LAYERS["entities"], "entities", Vocabulary(), frozenset({"in"}), ({}, {})
+    )
     builder.add([zoned], [zoned])
 
     block = builder.block()
@@ -617,8 +622,12 @@ def test_a_block_of_bare_columns_has_copies_on_the_predicted_side_alone():
         columns((0, 0, 0, 0, 2, 0)),
     )
 
-    block = of_columns(
-        gold, said, again, plain_layout(["a"], np.zeros(1, np.int64)), Coding(Codes({"A": 0}))
+    block = block_from_arrays(
+        gold,
+        said,
+        again,
+        document_layout(["a"], np.zeros(1, np.int64)),
+        SharedEncoding(Vocabulary({"A": 0})),
     )
 
     assert (dict(block.gold.aside), dict(block.predicted.aside)) == ({}, {"duplicate": 1})
@@ -645,7 +654,7 @@ def test_a_block_of_bare_columns_has_copies_on_the_predicted_side_alone():
 
 
 def test_rows_that_come_in_pieces_stand_one_after_the_other():
-    rows = Rows(Coding(Codes()))
+    rows = ItemArrayBuilder(SharedEncoding(Vocabulary()))
 
     rows.add(Items([1, 1], ["A", "B"], [Span(0, 3), Span(0, 9, ((0, 3), (5, 9)))], ["h", "i"]))
     rows.add(Items([0, 2], ["B", "A"], [Span(1, 2), Span(0, 9, ((0, 3), (5, 9)))], ["i", "j"]))
@@ -660,12 +669,12 @@ def test_rows_that_come_in_pieces_stand_one_after_the_other():
 def test_placed_rows_that_come_in_pieces_stand_one_after_the_other():
     one = Document("a", TEXT, [Entity("A", 0, 3), broken("B", (0, 3), (5, 9))])
     two = Document("b", TEXT, [Entity("B", 1, 2), broken("A", (0, 3), (5, 9)), Entity("A", 4, 5)])
-    coding = Coding(Codes({"A": 0, "B": 1}))
-    rows = Rows(coding)
+    coding = SharedEncoding(Vocabulary({"A": 0, "B": 1}))
+    rows = ItemArrayBuilder(coding)
 
-    rows.add_placed(entities_of([one]))
-    rows.add_placed(entities_of([two]))
-    rows.add_placed(entities_of([one]))
+    rows.add_placed(entity_arrays([one]))
+    rows.add_placed(entity_arrays([two]))
+    rows.add_placed(entity_arrays([one]))
 
     found = rows.columns(np.array([0, 100, 200]))
     assert found.document.tolist() == [0, 0, 1, 1, 1, 2, 2]
@@ -692,7 +701,7 @@ def test_placed_rows_that_come_in_pieces_stand_one_after_the_other():
 
 
 def test_columns_are_whole_numbers_of_64_bits():
-    rows = Rows(Coding(Codes()))
+    rows = ItemArrayBuilder(SharedEncoding(Vocabulary()))
     rows.add(Items([1], ["A"], [Span(0, 3)]))
 
     found = rows.columns(np.zeros(1, np.int64))
@@ -704,9 +713,9 @@ def test_columns_are_whole_numbers_of_64_bits():
 
 
 def test_the_parts_of_a_span_lie_where_its_document_lies():
-    coding = Coding(Codes())
+    coding = SharedEncoding(Vocabulary())
 
-    code = coding.shape(Piece(0, 9, ((0, 3), (5, 9)), (None, ((0, 3),), ((5, 9),))), 100)
+    code = coding.shape(SyntheticSpan(0, 9, ((0, 3), (5, 9)), (None, ((0, 3),), ((5, 9),))), 100)
 
     assert code == 1
     assert coding.pieces == [(), ((100, 103), (105, 109))]
@@ -714,27 +723,27 @@ def test_the_parts_of_a_span_lie_where_its_document_lies():
 
 
 def test_keys_are_in_the_order_of_their_columns():
-    found = pack(np.array([1, 0, 1, 0]), np.array([0, 7, 3, 2]))
+    found = combine_keys(np.array([1, 0, 1, 0]), np.array([0, 7, 3, 2]))
 
     assert found.order().tolist() == [3, 1, 0, 2]
 
 
 def test_keys_that_leave_no_room_for_their_row_are_put_in_order_all_the_same():
-    found = pack(np.array([2**60, 1] * 100))
+    found = combine_keys(np.array([2**60, 1] * 100))
 
     assert found.order().tolist() == [*range(1, 200, 2), *range(0, 200, 2)]
     assert found.order().dtype == np.int64
 
 
 def test_a_key_takes_the_bits_of_its_columns_and_no_more():
-    bits = [pack(np.array(column)).bits for column in ([0, 0], [1, 0], [5, 0])]
+    bits = [combine_keys(np.array(column)).bits for column in ([0, 0], [1, 0], [5, 0])]
 
     assert bits == [0, 1, 3]
-    assert pack(np.array([0, 0]), np.array([1, 0]), np.array([5, 7])).bits == 4
+    assert combine_keys(np.array([0, 0]), np.array([1, 0]), np.array([5, 7])).bits == 4
 
 
 def test_columns_of_62_bits_stand_side_by_side():
-    found = pack(np.array([2**31 - 1, 0, 1]), np.array([2**30, 3, 0]))
+    found = combine_keys(np.array([2**31 - 1, 0, 1]), np.array([2**30, 3, 0]))
 
     assert found.key.tolist() == [(2**31 - 1) * 2**31 + 2**30, 3, 2**31]
     assert found.bits == 62
@@ -758,7 +767,7 @@ def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they
 ):
     both = columns((0, 0, 0, 10, 12, 0), (0, 0, head, 10, last, 0))
 
-    line = _on_one_line(both, None, np.arange(2))
+    line = _flatten_groups(both, None, np.arange(2))
 
     assert (line.start.tolist(), line.end.tolist()) == (start, end)
 
@@ -768,7 +777,7 @@ def test_only_documents_with_equal_rows_are_looked_at_annotation_by_annotation()
     layer = replace(
         LAYERS["entities"], owners=lambda document: looked.append(document.id) or range(2)
     )
-    builder = Builder(layer, "entities", Codes(), None, ({}, {}))
+    builder = BlockBuilder(layer, "entities", Vocabulary(), None, ({}, {}))
     documents = [
         marked("[Ada|A] met [Bo|A]", id="a"),
         Document("b", "Ada", [Entity("A", 0, 3), Entity("A", 0, 3)]),
@@ -783,7 +792,7 @@ def test_only_documents_with_equal_rows_are_looked_at_annotation_by_annotation()
 @pytest.mark.parametrize("units", [2, 1000])
 @pytest.mark.parametrize("weights", [None, np.array([1, 1, 1])])
 def test_sums_are_whole_numbers(units, weights):
-    totals = Totals(units, 2)
+    totals = CellCounter(units, 2)
 
     totals.add(PREDICTED, np.array([0, 3, 3]), weights)
 
@@ -792,7 +801,7 @@ def test_sums_are_whole_numbers(units, weights):
 
 def test_bare_documents_of_a_block_stand_one_character_apart_under_their_own_numbers():
     spans = np.array([0, 1]), np.array([0, 0]), np.array([3, 5]), np.array([0, 0])
-    labels = SpanLabels(Codes({"A": 0}), Codes({"A": 0}), (np.array([0]), np.array([0])))
+    labels = SpanLabels(Vocabulary({"A": 0}), Vocabulary({"A": 0}), (np.array([0]), np.array([0])))
 
     block = _block(2, (spans, spans), labels, 1024, "entities")[0]
 

@@ -5,8 +5,8 @@ it is tested everywhere.
 import numpy as np
 import pytest
 
-from evalkit.models.text_windows import kept, windows
-from evalkit.models.word_tags import decided, spans, tag, words
+from evalkit.models.text_windows import window_cores, windows
+from evalkit.models.word_tags import aggregate, group_tokens, spans, tag
 
 
 def places(text, *pieces):
@@ -22,7 +22,7 @@ def places(text, *pieces):
 
 
 def said(text, *pieces):
-    return [text[word.start : word.end] for word in words(text, places(text, *pieces))]
+    return [text[word.start : word.end] for word in group_tokens(text, places(text, *pieces))]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_word_is_a_run_of_letters_and_digits_unless_the_script_has_no_spaces(
 
 
 def test_pieces_of_one_character_are_one_word():
-    found = list(words("a 字!", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]))
+    found = list(group_tokens("a 字!", [(0, 1), (2, 3), (2, 3), (2, 3), (3, 4)]))
 
     assert [(word.start, word.end, word.first, word.last) for word in found] == [
         (0, 1, 0, 1),
@@ -59,9 +59,9 @@ def test_pieces_of_one_character_are_one_word():
 
 
 def test_a_bare_space_right_before_a_word_is_its_first_token_and_another_is_not():
-    bare = list(words("a Bo", [(0, 1), (1, 2), (2, 4)]))
-    doubled = list(words("a  Bo", [(0, 1), (1, 2), (2, 5)]))
-    line = list(words("a\nBo", [(0, 1), (1, 2), (2, 4)]))
+    bare = list(group_tokens("a Bo", [(0, 1), (1, 2), (2, 4)]))
+    doubled = list(group_tokens("a  Bo", [(0, 1), (1, 2), (2, 5)]))
+    line = list(group_tokens("a\nBo", [(0, 1), (1, 2), (2, 4)]))
 
     assert [(word.first, word.last) for word in bare] == [(0, 1), (1, 3)]
     assert [(word.first, word.last) for word in doubled] == [(0, 1), (2, 3)]
@@ -103,16 +103,16 @@ def test_tags_of_every_scheme_say_entities(tags, expected):
 def test_a_words_probabilities_are_those_of_its_first_token_the_mean_or_the_surest():
     rows = np.array([[0.6, 0.4], [0.1, 0.9], [0.3, 0.7]])
 
-    assert decided(rows, "first").tolist() == [0.6, 0.4]
-    assert decided(rows, "average").tolist() == pytest.approx([1 / 3, 2 / 3])
-    assert decided(rows, "max").tolist() == [0.1, 0.9]
+    assert aggregate(rows, "first").tolist() == [0.6, 0.4]
+    assert aggregate(rows, "average").tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert aggregate(rows, "max").tolist() == [0.1, 0.9]
 
 
 @pytest.mark.parametrize("units", [0, 1, 5, 6, 29, 30, 31])
 @pytest.mark.parametrize(("most", "overlap"), [(1, 0), (5, 0), (5, 1), (5, 2), (6, 3)])
 def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most, overlap):
     found = windows([1] * units, most, most, overlap)
-    parts = kept(found)
+    parts = window_cores(found)
 
     assert [n for first, last in parts for n in range(first, last)] == list(range(units))
     for (start, end), (first, last) in zip(found, parts, strict=True):

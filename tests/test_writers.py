@@ -29,7 +29,7 @@ from evalkit.formats.front_matter import parse_yaml
 from evalkit.formats.registry import FORMATS
 from evalkit.hub.card_source import read_part
 from evalkit.hub.model_card import update_card
-from evalkit.hub.new_corpus import begun
+from evalkit.hub.new_corpus import create_or_extend_corpus
 from evalkit.models.registry import Model
 
 PACKAGE = Path(evalkit.__file__).parent
@@ -445,10 +445,10 @@ def test_a_text_keeps_the_name_that_a_person_gave_it(tmp_path):
 def test_a_new_corpus_does_not_overwrite_a_file_of_the_same_name(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text(f"text {name}")
-    begun(tmp_path / "c", [tmp_path / "a.txt"])
+    create_or_extend_corpus(tmp_path / "c", [tmp_path / "a.txt"])
     (tmp_path / "c/corpus/b.txt").write_text("another")
 
-    begun(tmp_path / "c", [tmp_path / "b.txt"])
+    create_or_extend_corpus(tmp_path / "c", [tmp_path / "b.txt"])
 
     assert load_corpus(tmp_path / "c")["b"].text == "text b"
     assert (tmp_path / "c/corpus/b.txt").read_text() == "another"

@@ -35,7 +35,7 @@ from evalkit import files as evalkit_files
 from evalkit.data.schema import save_schema
 from evalkit.evaluation.pr_curves import curves
 from evalkit.formats.conversion import Losses
-from evalkit.formats.registry import FORMATS, format_of
+from evalkit.formats.registry import FORMATS, format_module
 from evalkit.hub.model_card import update_card
 
 FILES = {
@@ -230,7 +230,7 @@ def writers():
     for name, target in targets().items():
         found[f"convert:{name}"] = command("convert", "IN/gold.jsonl", f"{name}:{target}")
         found[f"write:{name}"] = function(
-            lambda gold, _, name=name, target=target: format_of(Path(target), name).write(
+            lambda gold, _, name=name, target=target: format_module(Path(target), name).write(
                 gold, Path(target), Losses()
             )
         )

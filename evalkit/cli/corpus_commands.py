@@ -13,45 +13,53 @@ from typing import Annotated, Any
 
 import typer
 
-from evalkit.cli.options import CorpusPath, Output, check_writable, put
+from evalkit.cli.options import CorpusPath, Output, check_writable, write_output
 from evalkit.corpus import (
     Corpus,
+    collect_documents,
     describe_contents,
-    explained,
+    iter_documents,
     load_corpus,
-    located,
-    parsed,
+    load_schema_for,
     refuse_empty_texts,
     refuse_unread,
-    schema_at,
-    whole,
+    resolve_location,
+    with_offset_hints,
 )
 from evalkit.data.document import LAYERS, Document
-from evalkit.errors import InputError, LoadError, advise_extra, print_line, print_notice, shown
+from evalkit.errors import (
+    InputError,
+    LoadError,
+    advise_extra,
+    print_line,
+    print_notice,
+    quoted_repr,
+)
 from evalkit.evaluation.document_join import is_jsonl
 from evalkit.formats.conversion import Losses
-from evalkit.formats.registry import FORMATS, Location, location_of
-from evalkit.hub.card_builder import REPO, described, faults, where_part_is
-from evalkit.hub.card_source import Part, read_part, split
-from evalkit.hub.dataset_files import licence_of
-from evalkit.hub.new_corpus import begun
+from evalkit.formats.registry import FORMATS, CorpusLocation, parse_location
+from evalkit.hub.card_builder import REPO, card_for_path, card_source_path
+from evalkit.hub.card_check import card_errors
+from evalkit.hub.card_source import CardSource, read_part, split_card
+from evalkit.hub.dataset_files import read_license
+from evalkit.hub.new_corpus import create_or_extend_corpus
 from evalkit.hub.publishing import publish as published
 from evalkit.results.scores import Scores
-from evalkit.results.summary import many
+from evalkit.results.summary import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 
-SHOWN = 5  # places in which a card departs from the one that would be written
+MAX_SHOWN_DIFFERENCES = 5  # places in which a card departs from the one that would be written
 
 
 def validate(corpus: CorpusPath = None) -> None:
     """Check a corpus: offsets, texts, ids, and what its schema declares."""
-    place, losses = located(corpus), Losses()
-    schema = schema_at(place)
+    place, losses = resolve_location(corpus), Losses()
+    schema = load_schema_for(place)
     try:
-        documents = whole(parsed(place, losses, schema=schema))
+        documents = collect_documents(iter_documents(place, losses, schema=schema))
     except LoadError as error:
-        raise explained(error, place) from None
-    tell(losses, str(place.path))
+        raise with_offset_hints(error, place) from None
+    report_losses(losses, str(place.path))
     refuse_unread(place, documents)
     warn_of_contents(place, documents)
     counts = {
@@ -62,7 +70,7 @@ def validate(corpus: CorpusPath = None) -> None:
         ", labels, zones and rules of the schema" if schema else "; no schema.json"
     )
     print_line(
-        f"{place.path}: {many(len(documents), 'document')},"
+        f"{place.path}: {pluralize(len(documents), 'document')},"
         f" {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})"
     )
     for line in describe_contents(documents):
@@ -98,11 +106,13 @@ def convert(
 
     Options: FORMAT:PATH?KEY=VALUE.
     """
-    out = location_of(f"{write_as}:{target}" if write_as else target)
-    check_writable(out.path, str(location_of(source).path), option="OUT", folders=True)
-    corpus = read(f"{read_as}:{source}" if read_as else source, predictions=predictions)
-    warn_of_contents(located(f"{read_as}:{source}" if read_as else source), list(corpus))
-    tell(
+    out = parse_location(f"{write_as}:{target}" if write_as else target)
+    check_writable(out.path, str(parse_location(source).path), option="OUT", folders=True)
+    corpus = load_and_report_losses(
+        f"{read_as}:{source}" if read_as else source, predictions=predictions
+    )
+    warn_of_contents(resolve_location(f"{read_as}:{source}" if read_as else source), list(corpus))
+    report_losses(
         corpus.save(out.path if out.format is None else f"{out.format}:{out.path}", **out.options),
         target,
         "not written",
@@ -112,7 +122,8 @@ def convert(
     }
     read_layers = ", ".join(f"{size:,} {layer}" for layer, size in sizes.items() if size)
     print_line(
-        f"{out.path}: {many(len(corpus), 'document')} (read: {read_layers or 'no annotations'})"
+        f"{out.path}: {pluralize(len(corpus), 'document')} (read:"
+        f" {read_layers or 'no annotations'})"
     )
 
 
@@ -151,7 +162,7 @@ def new(
     every = [*(text or ()), *(texts or ())]
     if not every:
         raise InputError("new: name the texts, as in evalkit new DIR --text a.txt b.txt")
-    added = begun(
+    added = create_or_extend_corpus(
         folder,
         every,
         schema=load_corpus(like).schema if like else None,
@@ -164,7 +175,7 @@ def new(
         if added
         else ", since the corpus holds these texts already"
     )
-    print_line(f"{folder}: {many(len(added), 'document')} added{named}")
+    print_line(f"{folder}: {pluralize(len(added), 'document')} added{named}")
     print_line(
         f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written"
         f" down, and labels in schema.json beside it; evalkit validate {folder}"
@@ -229,17 +240,17 @@ def card(
     corpus/card.md; or check one.
     """
     if check:
-        wrong = list(faults(read_text(check), read(corpus), name=str(check)))
+        wrong = list(card_errors(read_text(check), load_and_report_losses(corpus), name=str(check)))
         if wrong:
             raise LoadError(wrong)
         print_line(f"{check}: every section is filled, and the counts are those of this corpus")
-        for line in differing(read_text(check), corpus, with_text=with_text):
+        for line in card_differences(read_text(check), corpus, with_text=with_text):
             print_line(f"{check}:{line}")
         return
     check_writable(output, corpus)
     scores = Scores.load(results) if results else None
-    put(
-        described(
+    write_output(
+        card_for_path(
             corpus, with_text=with_text, repo=repo, scores=scores, command=command
         ).removesuffix("\n"),
         output,
@@ -292,15 +303,17 @@ def publish(
     """Publish a corpus on the Hugging Face Hub: card, tables, schema, licence, Croissant file, and
     a version tag.
     """
-    known, place = read(corpus), located(corpus)
+    known, place = load_and_report_losses(corpus), resolve_location(corpus)
     told = (
         read_text(card_file).replace(REPO, repo)
         if card_file
-        else described(corpus, corpus=known, with_text=with_text, repo=repo)
+        else card_for_path(corpus, corpus=known, with_text=with_text, repo=repo)
     )
-    terms = read_text(licence) if licence else licence_of(place.path)
-    if card_file and where_part_is(corpus).is_file():
-        check_terms(split(told, str(card_file))[0], read_part(where_part_is(corpus)), card_file)
+    terms = read_text(licence) if licence else read_license(place.path)
+    if card_file and card_source_path(corpus).is_file():
+        check_license_fields(
+            split_card(told, str(card_file))[0], read_part(card_source_path(corpus)), card_file
+        )
     sending = published(
         known,
         repo,
@@ -317,34 +330,36 @@ def publish(
         print_line(line)
 
 
-def differing(text: str, corpus: str | None, *, with_text: bool) -> Iterator[str]:
+def card_differences(text: str, corpus: str | None, *, with_text: bool) -> Iterator[str]:
     """Where a card departs from the one that would be written: a person may have meant it, and a
     reader should know.
     """
     found = re.search(r'load_dataset\("([^"]+)"', text)
-    wanted = described(corpus, with_text=with_text, repo=found[1] if found else REPO).splitlines()
+    wanted = card_for_path(
+        corpus, with_text=with_text, repo=found[1] if found else REPO
+    ).splitlines()
     lines = text.splitlines()
     changed = [
         tag
         for tag in SequenceMatcher(None, wanted, lines, autojunk=False).get_opcodes()
         if tag[0] != "equal"
     ]
-    for _, _, _, start, end in changed[:SHOWN]:
+    for _, _, _, start, end in changed[:MAX_SHOWN_DIFFERENCES]:
         yield (
             f"{start + 1}: not as evalkit card writes it:"
-            f" {shown(' '.join(lines[start:end]) or 'lines are missing')}"
+            f" {quoted_repr(' '.join(lines[start:end]) or 'lines are missing')}"
         )
-    if len(changed) > SHOWN:
-        yield f" and {len(changed) - SHOWN} more places"
+    if len(changed) > MAX_SHOWN_DIFFERENCES:
+        yield f" and {len(changed) - MAX_SHOWN_DIFFERENCES} more places"
 
 
-def check_terms(metadata: Mapping[str, Any], part: Part, where: Path) -> None:
+def check_license_fields(metadata: Mapping[str, Any], part: CardSource, where: Path) -> None:
     """Refuse a card that states other terms or another language than the corpus's own words do."""
     for name in ("license", "license_name", "license_link", "language", "annotations_creators"):
         if metadata.get(name) != part.metadata.get(name):
             raise InputError(
-                f"{where}: {name}: {shown(metadata.get(name))}, and {part.where} says"
-                f" {shown(part.metadata.get(name))}; change one of them"
+                f"{where}: {name}: {quoted_repr(metadata.get(name))}, and {part.where} says"
+                f" {quoted_repr(part.metadata.get(name))}; change one of them"
             )
 
 
@@ -356,7 +371,7 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 
 
-def warn_of_contents(place: Location, documents: Sequence[Document]) -> None:
+def warn_of_contents(place: CorpusLocation, documents: Sequence[Document]) -> None:
     """Refuse a corpus without documents or texts; warn on stderr if it has no annotations, or
     entities with white space or punctuation at an edge.
     """
@@ -366,7 +381,7 @@ def warn_of_contents(place: Location, documents: Sequence[Document]) -> None:
     if not any(getattr(document, layer) for document in documents for layer in LAYERS):
         print_notice(
             f"{place.path}: warning: no annotations were read in any of"
-            f" {many(len(documents), 'document')}"
+            f" {pluralize(len(documents), 'document')}"
         )
     edges = SpanEdges()
     edges.take(documents)
@@ -383,7 +398,7 @@ def warn_of_contents(place: Location, documents: Sequence[Document]) -> None:
         print_notice(f"warning: {sentence}")
 
 
-def tell(losses: Losses, where: str, what: str = "not read") -> None:
+def report_losses(losses: Losses, where: str, what: str = "not read") -> None:
     """Say on stderr what was dropped, repaired and skipped in reading or writing. what: how to say
     that something was dropped.
     """
@@ -392,19 +407,19 @@ def tell(losses: Losses, where: str, what: str = "not read") -> None:
             print_notice(f"{where}: {what if section == 'dropped' else section}: {line}")
 
 
-def read(path: str | Path | None, *, predictions: bool = False) -> Corpus:
+def load_and_report_losses(path: str | Path | None, *, predictions: bool = False) -> Corpus:
     """The corpus at a path; what its format held and documents do not is told on stderr."""
     corpus = load_corpus(path, predictions=predictions)
-    tell(corpus.conversion, str(path))
-    refuse_empty_texts(corpus, located(path))
+    report_losses(corpus.conversion, str(path))
+    refuse_empty_texts(corpus, resolve_location(path))
     return corpus
 
 
-def read_or_streamed(path: str, *, predictions: bool = False) -> Corpus | str:
+def load_or_stream(path: str, *, predictions: bool = False) -> Corpus | str:
     """The corpus at a path; for JSONL only the path, since it is scored block by block."""
-    place = location_of(path)
+    place = parse_location(path)
     streamed = place.format in (None, "jsonl") and not place.options and is_jsonl(place.path)
-    return path if streamed else read(path, predictions=predictions)
+    return path if streamed else load_and_report_losses(path, predictions=predictions)
 
 
 COMMANDS = {

@@ -19,7 +19,7 @@ from evalkit.errors import (
     print_notice,
     use_command_line_spelling,
 )
-from evalkit.redaction import hidden
+from evalkit.redaction import redact
 from evalkit.version import evalkit_version
 
 ENVIRONMENT, INTERRUPTED = 3, 130
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False))
     except EvalkitError as error:
-        print_notice(f"evalkit: {hidden(str(error))}")
+        print_notice(f"evalkit: {redact(str(error))}")
         if error.exit_code == INTERRUPTED:  # threads that wait for an endpoint are not waited for
             sys.stdout.flush()
             os._exit(INTERRUPTED)
@@ -81,7 +81,7 @@ def main() -> None:
         if os.environ.get("EVALKIT_DEBUG"):
             raise
         print_notice(
-            f"evalkit: a bug: {type(error).__name__}: {hidden(str(error))} (EVALKIT_DEBUG=1 shows"
+            f"evalkit: a bug: {type(error).__name__}: {redact(str(error))} (EVALKIT_DEBUG=1 shows"
             " where)"
         )
         sys.exit(1)
@@ -98,6 +98,6 @@ def _is_usage_error(error: Exception) -> bool:
 
 def _show_usage_error(error: Any) -> int:
     """Print the usage and what is wrong with the command line. Returns the exit code."""
-    error.message = escape_controls(hidden(str(error.message)), keep="\n")
+    error.message = escape_controls(redact(str(error.message)), keep="\n")
     error.show()
     return int(error.exit_code)

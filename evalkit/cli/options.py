@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evalkit.corpus import Corpus, located, schema_at
+from evalkit.corpus import Corpus, load_schema_for, resolve_location
 from evalkit.data.label_maps import parse_label_map, parse_labels
 from evalkit.errors import InputError
 from evalkit.files import write_atomically
@@ -90,7 +90,7 @@ Units = Annotated[
     str,
     typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences."),
 ]
-Boot = Annotated[
+BootstrapReplicates = Annotated[
     int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
@@ -124,7 +124,7 @@ EvalResults = Annotated[
         help="Write the results for a model repository's .eval_results folder.",
     ),
 ]
-HubName = Annotated[
+HubDatasetId = Annotated[
     str | None,
     typer.Option(
         "--hub-dataset",
@@ -157,7 +157,7 @@ MaxFailures = Annotated[
         "--max-failures", min=0, help="End the run once more documents than this have failed."
     ),
 ]
-Form = Annotated[
+OutputFormat = Annotated[
     Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")
 ]
 Output = Annotated[
@@ -165,7 +165,7 @@ Output = Annotated[
 ]
 
 
-def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
+def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
     """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
     found: dict[str, Any] = {}
     for argument in arguments or ():
@@ -179,7 +179,7 @@ def parsed_arguments(arguments: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
-def chosen(zones: str) -> str | list[str]:
+def parse_zones(zones: str) -> str | list[str]:
     """primary, all, or a list of names."""
     return zones if zones in ("primary", "all") else zones.split(",")
 
@@ -196,7 +196,7 @@ def read_label_options(
         options["label_map"] = parse_label_map(label_map)
     if labels is None:
         return options
-    schema = gold.schema if isinstance(gold, Corpus) else schema_at(located(gold))
+    schema = gold.schema if isinstance(gold, Corpus) else load_schema_for(resolve_location(gold))
     if schema is not None and labels in schema.label_maps:
         if label_map is not None:
             raise InputError(
@@ -243,7 +243,7 @@ def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> No
         others.append(None if path is None else str(path))
 
 
-def form_of(form: Format | None, output: Path | None) -> str:
+def output_format(form: Format | None, output: Path | None) -> str:
     """The name of the format that was asked for, or that the suffix of the output says."""
     by_suffix = {
         ".json": "json",
@@ -261,7 +261,7 @@ def form_of(form: Format | None, output: Path | None) -> str:
     return form.value if form else by_suffix[output.suffix] if output else "table"
 
 
-def put(text: str, output: Path | None) -> None:
+def write_output(text: str, output: Path | None) -> None:
     """Write a text to a file, or to stdout."""
     if output:
         write_atomically(output, text + "\n")

@@ -17,20 +17,28 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
-from evalkit.errors import Interrupted, print_notice
-from evalkit.inference.run_dir import Run
-from evalkit.inference.runner import Way, gathered, opened, predicted, ready
-from evalkit.results.summary import many
+from evalkit.errors import InterruptedRunError, print_notice
+from evalkit.inference.run_dir import RunDirectory
+from evalkit.inference.runner import (
+    RunOptions,
+    in_corpus_order,
+    iter_predictions,
+    load_for_corpus,
+    open_run_dir,
+)
+from evalkit.results.summary import pluralize
 
-FIRST = 1.0  # seconds before anything is said of how far it is
-EVERY = 5.0  # seconds between lines of progress, where there is no terminal to renew one on
+FIRST_UPDATE_SECONDS = 1.0  # seconds before anything is said of how far it is
+UPDATE_INTERVAL_SECONDS = (
+    5.0  # seconds between lines of progress, where there is no terminal to renew one on
+)
 
 
-def asked(
+def predict_with_progress(
     name: str,
     arguments: dict[str, Any],
     gold: Corpus,
-    way: Way,
+    way: RunOptions,
     run_dir: Path | None = None,
     *,
     retry_failed: bool = False,
@@ -44,23 +52,23 @@ def asked(
     found = [] if found is None else found
     with (
         contextlib.redirect_stdout(sys.stderr),
-        told_of_interrupts(run_dir),
+        explain_interrupt(run_dir),
     ):  # what a model prints is not the result
-        model = ready(name, gold, concurrency=way.concurrency, **arguments)
+        model = load_for_corpus(name, gold, concurrency=way.concurrency, **arguments)
         with (
-            interruptible(way.stop),
-            opened(run_dir, model, gold, retry_failed=retry_failed) as run,
+            graceful_interrupt(way.stop),
+            open_run_dir(run_dir, model, gold, retry_failed=retry_failed) as run,
         ):
-            for line in beginning(run, gold):
+            for line in resume_messages(run, gold):
                 print_notice(line)
-            answers = predicted(model, gold, way, run)
+            answers = iter_predictions(model, gold, way, run)
             found.extend(with_progress(answers, len(gold), already=len(run.done) if run else 0))
-        for line in ending(run):
+        for line in run_summary(run):
             print_notice(line)
-    return gathered(found, gold, model.name)
+    return in_corpus_order(found, gold, model.name)
 
 
-def beginning(run: Run | None, gold: Corpus) -> Iterator[str]:
+def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
     """What is said of a folder that holds something already."""
     if run and run.torn:
         yield (
@@ -84,16 +92,17 @@ def beginning(run: Run | None, gold: Corpus) -> Iterator[str]:
             f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
         )
         yield (
-            f"{run.folder}: goes on after {len(run.done):,} of {many(len(gold), 'document')}{told}"
+            f"{run.folder}: goes on after {len(run.done):,} of"
+            f" {pluralize(len(gold), 'document')}{told}"
         )
 
 
-def ending(run: Run | None) -> Iterator[str]:
+def run_summary(run: RunDirectory | None) -> Iterator[str]:
     """What a run took, where a folder keeps it."""
     if run is None:
         return
     spent = run.spent()
-    parts = [many(spent["requests"], "request")] if spent.get("requests") else []
+    parts = [pluralize(spent["requests"], "request")] if spent.get("requests") else []
     parts += [f"{count} retried ({why})" for why, count in sorted(spent.get("retries", {}).items())]
     parts += [
         f"{name.replace('_', ' ')}: {value:,.6g}" for name, value in spent.get("usage", {}).items()
@@ -103,7 +112,7 @@ def ending(run: Run | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def told_of_interrupts(run_dir: Path | None) -> Iterator[None]:
+def explain_interrupt(run_dir: Path | None) -> Iterator[None]:
     """An interrupt ends the run with what can be done about it."""
     try:
         yield
@@ -113,11 +122,11 @@ def told_of_interrupts(run_dir: Path | None) -> Iterator[None]:
             if run_dir
             else "nothing is kept; --run-dir keeps answers as they come"
         )
-        raise Interrupted(f"interrupted: {kept}") from None
+        raise InterruptedRunError(f"interrupted: {kept}") from None
 
 
 @contextlib.contextmanager
-def interruptible(stop: Event) -> Iterator[None]:
+def graceful_interrupt(stop: Event) -> Iterator[None]:
     """Meanwhile Ctrl-C (or SIGTERM) sets `stop`, and only the second one interrupts."""
     if current_thread() is not main_thread():
         yield
@@ -195,12 +204,12 @@ def _with_bar(documents: Iterable[Document], total: int, already: int) -> Iterat
 
 def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
     started = time.monotonic()
-    said, failures = started - EVERY + FIRST, 0
+    said, failures = started - UPDATE_INTERVAL_SECONDS + FIRST_UPDATE_SECONDS, 0
     for done, document in enumerate(documents, start=1):
         yield document
         failures += document.failure is not None
         now = time.monotonic()
-        if now - said > EVERY and done > already:
+        if now - said > UPDATE_INTERVAL_SECONDS and done > already:
             said, rate = now, _rate(done - already, started)
             left = (total - done) / rate
             print(
@@ -214,7 +223,7 @@ def _rate(done: int, started: float) -> float:
     return max(done, 0) / max(time.monotonic() - started, 1e-9)
 
 
-def partly(found: Iterable[Document], gold: Corpus) -> list[Document]:
+def sort_by_corpus(found: Iterable[Document], gold: Corpus) -> list[Document]:
     """What came of a run that ended early, in the order of the corpus."""
     by_id = {document.id: document for document in found}
     return [by_id[id] for id in gold.ids if id in by_id]

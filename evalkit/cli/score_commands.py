@@ -9,15 +9,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from evalkit.cli.corpus_commands import read, read_or_streamed
+from evalkit.cli.corpus_commands import load_and_report_losses, load_or_stream
 from evalkit.cli.options import (
-    Boot,
+    BootstrapReplicates,
     Concurrency,
     CorpusPath,
     EvalResults,
-    Form,
     Format,
-    HubName,
+    HubDatasetId,
     Jobs,
     LabelMapText,
     Labels,
@@ -29,6 +28,7 @@ from evalkit.cli.options import (
     ModelCardFile,
     ModelName,
     Output,
+    OutputFormat,
     Processes,
     RetryFailed,
     RunDir,
@@ -39,38 +39,43 @@ from evalkit.cli.options import (
     Zones,
     check_outputs,
     check_writable,
-    chosen,
-    form_of,
-    parsed_arguments,
-    put,
+    output_format,
+    parse_model_args,
+    parse_zones,
     read_label_options,
     terminal_width,
+    write_output,
 )
-from evalkit.cli.progress import asked, partly
+from evalkit.cli.progress import predict_with_progress, sort_by_corpus
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
     InputError,
     ModelError,
-    PartialRun,
+    PartialRunError,
     advise_extra,
     escape_controls_in_json,
     print_line,
     print_notice,
 )
 from evalkit.evaluation.corpus_scores import compare, score
-from evalkit.evaluation.pr_curves import PICTURES, curves
-from evalkit.evaluation.thresholds import Least, above, parse_thresholds, told
-from evalkit.evaluation.verify import MOST_TOLD, verified
+from evalkit.evaluation.pr_curves import IMAGE_SUFFIXES, curves
+from evalkit.evaluation.thresholds import (
+    Thresholds,
+    filter_by_score,
+    parse_thresholds,
+    threshold_messages,
+)
+from evalkit.evaluation.verify import MAX_REPORTED, find_differences
 from evalkit.files import write_atomically
-from evalkit.formats.jsonl import record, write
+from evalkit.formats.jsonl import to_json_dict, write
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
-from evalkit.inference.run_dir import kept_in
-from evalkit.inference.runner import Way
-from evalkit.models.registry import KINDS, plugins
+from evalkit.inference.run_dir import run_files
+from evalkit.inference.runner import RunOptions
+from evalkit.models.registry import MODEL_KINDS, plugins
 from evalkit.results.scores import Scores
-from evalkit.stats.intervals import resampling_of
+from evalkit.stats.intervals import make_resampling
 
 PARTIAL = 4
 
@@ -85,7 +90,7 @@ def run(
     label_map: LabelMapText = None,
     zones: Zones = "primary",
     units: Units = "auto",
-    boot: Boot = 1000,
+    boot: BootstrapReplicates = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
     threshold: Threshold = None,
@@ -94,26 +99,26 @@ def run(
     concurrency: Concurrency = 1,
     jobs: Processes = 1,
     max_failures: MaxFailures = None,
-    form: Form = None,
+    form: OutputFormat = None,
     output: Output = None,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
-    hub_dataset: HubName = None,
+    hub_dataset: HubDatasetId = None,
 ) -> None:
     """Run a model over a corpus and print its scores."""
     check_outputs(
         {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
         corpus,
-        *kept_in(run_dir),
+        *run_files(run_dir),
     )
-    check_pages(model_card, eval_results, hub_dataset)
-    gold = read(corpus)
+    validate_card_options(model_card, eval_results, hub_dataset)
+    gold = load_and_report_losses(corpus)
     least = None if threshold is None else parse_thresholds(threshold)
-    form_of(form, output)
+    output_format(form, output)
     label_options = read_label_options(gold, labels, label_map)
     # What is wrong with the options is said before the model runs.
-    checked = score(gold, gold, metrics, **label_options, zones=chosen(zones), boot=0)
+    checked = score(gold, gold, metrics, **label_options, zones=parse_zones(zones), boot=0)
     if set(label_options.get("labels", ["*"])) <= set(checked.about["unused_labels"]):
         maps = (
             f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}"
@@ -121,10 +126,12 @@ def run(
             else ""
         )
         raise InputError(f"--labels {labels}: no item of {gold.name} has any of these labels{maps}")
-    resampling_of(len(gold), units, boot, seed, level)
-    way = Way(concurrency, jobs, max_failures)
-    answers = cut(
-        asked(model, parsed_arguments(arguments), gold, way, run_dir, retry_failed=retry_failed),
+    make_resampling(len(gold), units, boot, seed, level)
+    way = RunOptions(concurrency, jobs, max_failures)
+    answers = apply_threshold(
+        predict_with_progress(
+            model, parse_model_args(arguments), gold, way, run_dir, retry_failed=retry_failed
+        ),
         threshold,
         least,
     )
@@ -133,13 +140,13 @@ def run(
         answers,
         metrics,
         **label_options,
-        zones=chosen(zones),
+        zones=parse_zones(zones),
         units=units,
         boot=boot,
         seed=seed,
         level=level,
     )
-    report(scores, form, output, save, model_card, eval_results, hub_dataset)
+    print_report(scores, form, output, save, model_card, eval_results, hub_dataset)
 
 
 def predict(
@@ -159,30 +166,32 @@ def predict(
 
     Where a run ends early, what was answered is written.
     """
-    check_writable(output, corpus, *kept_in(run_dir))
+    check_writable(output, corpus, *run_files(run_dir))
     least = None if threshold is None else parse_thresholds(threshold)
-    gold = read(corpus)
-    way, found = Way(concurrency, jobs, max_failures), list[Document]()
+    gold = load_and_report_losses(corpus)
+    way, found = RunOptions(concurrency, jobs, max_failures), list[Document]()
     try:
-        answers = asked(
+        answers = predict_with_progress(
             model,
-            parsed_arguments(arguments),
+            parse_model_args(arguments),
             gold,
             way,
             run_dir,
             retry_failed=retry_failed,
             found=found,
         )
-    except (PartialRun, ModelError):
-        deliver(cut(Corpus(partly(found, gold)), threshold, least), output)
+    except (PartialRunError, ModelError):
+        write_predictions(
+            apply_threshold(Corpus(sort_by_corpus(found, gold)), threshold, least), output
+        )
         raise
-    answers = cut(answers, threshold, least)
-    deliver(answers, output)
+    answers = apply_threshold(answers, threshold, least)
+    write_predictions(answers, output)
     if any(document.failure is not None for document in answers):
         raise typer.Exit(PARTIAL)
 
 
-def score_(
+def score_command(
     gold: Annotated[str, typer.Argument(metavar="GOLD", help="A corpus.")],
     predictions: Annotated[
         str, typer.Argument(metavar="PREDICTED", help="Predictions over the same documents.")
@@ -193,25 +202,25 @@ def score_(
     zones: Zones = "primary",
     missing: Missing = "error",
     units: Units = "auto",
-    boot: Boot = 1000,
+    boot: BootstrapReplicates = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
     jobs: Jobs = 1,
-    form: Form = None,
+    form: OutputFormat = None,
     output: Output = None,
     save: Save = None,
 ) -> None:
     """Score predictions that were saved."""
     check_outputs({"-o": output, "--save": save}, gold, predictions)
-    form_of(form, output)
-    golden = read_or_streamed(gold)
+    output_format(form, output)
+    golden = load_or_stream(gold)
     label_options = read_label_options(golden, labels, label_map)
     scores = score(
         golden,
-        read_or_streamed(predictions, predictions=True),
+        load_or_stream(predictions, predictions=True),
         metrics,
         **label_options,
-        zones=chosen(zones),
+        zones=parse_zones(zones),
         missing=missing,
         units=units,
         boot=boot,
@@ -219,7 +228,7 @@ def score_(
         level=level,
         jobs=jobs,
     )
-    report(scores, form, output, save)
+    print_report(scores, form, output, save)
 
 
 def report_(
@@ -229,23 +238,23 @@ def report_(
             metavar="RESULT…", help="Saved results; those of the shards of one corpus are merged."
         ),
     ],
-    form: Form = None,
+    form: OutputFormat = None,
     output: Output = None,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
-    hub_dataset: HubName = None,
+    hub_dataset: HubDatasetId = None,
 ) -> None:
     """Print saved results again, in any format; several are the shards of one corpus."""
     check_outputs(
         {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
         *map(str, results),
     )
-    check_pages(model_card, eval_results, hub_dataset)
-    form_of(form, output)
+    validate_card_options(model_card, eval_results, hub_dataset)
+    output_format(form, output)
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
-    report(scores, form, output, save, model_card, eval_results, hub_dataset)
+    print_report(scores, form, output, save, model_card, eval_results, hub_dataset)
 
 
 def compare_(
@@ -290,7 +299,7 @@ def compare_(
     level: Annotated[
         float | None, typer.Option("--level", help="For predictions: of the intervals.")
     ] = None,
-    form: Form = None,
+    form: OutputFormat = None,
     output: Output = None,
 ) -> None:
     """Compare systems: differences with intervals and p-values."""
@@ -303,7 +312,7 @@ def compare_(
     label_options = {} if gold is None else read_label_options(gold, labels, label_map)
     every = {
         **label_options,
-        "zones": zones and chosen(zones),
+        "zones": zones and parse_zones(zones),
         "missing": missing,
         "units": units,
         "boot": boot,
@@ -311,7 +320,7 @@ def compare_(
         "level": level,
     }
     options = {name: value for name, value in every.items() if value is not None}
-    told_as = form_of(form, output)
+    told_as = output_format(form, output)
     found = compare(
         *systems,
         gold=gold,
@@ -320,7 +329,7 @@ def compare_(
         metrics=metrics,
         options=options,
     )
-    put(found.render(told_as, width=terminal_width(output)), output)
+    write_output(found.render(told_as, width=terminal_width(output)), output)
     if any(scores.about["failures"] for scores in found.systems.values()):
         raise typer.Exit(PARTIAL)
 
@@ -333,12 +342,12 @@ def verify(
     """Score again as a saved result says it was scored, and tell what differs: exit code 2 if
     anything does.
     """
-    differing = verified(result, gold, predictions)
+    differing = find_differences(result, gold, predictions)
     if differing:
         raise InputError(
             "\n".join(
-                [f"{result}: {line}" for line in differing[:MOST_TOLD]]
-                + [f"and {len(differing) - MOST_TOLD} more"] * (len(differing) > MOST_TOLD)
+                [f"{result}: {line}" for line in differing[:MAX_REPORTED]]
+                + [f"and {len(differing) - MAX_REPORTED} more"] * (len(differing) > MAX_REPORTED)
             )
         )
     print_line(f"{result}: the same")
@@ -356,7 +365,7 @@ def curve_(
     label_map: LabelMapText = None,
     zones: Zones = "primary",
     missing: Missing = "error",
-    form: Form = None,
+    form: OutputFormat = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -368,22 +377,22 @@ def curve_(
     label.
     """
     check_writable(output, gold, predictions)
-    drawn = output is not None and form is None and output.suffix.lower() in PICTURES
-    told_as = "table" if drawn else form_of(form, output)
-    golden = read(gold)
+    drawn = output is not None and form is None and output.suffix.lower() in IMAGE_SUFFIXES
+    told_as = "table" if drawn else output_format(form, output)
+    golden = load_and_report_losses(gold)
     label_options = read_label_options(golden, labels, label_map)
     found = curves(
         golden,
-        read(predictions, predictions=True),
+        load_and_report_losses(predictions, predictions=True),
         metric,
         **label_options,
-        zones=chosen(zones),
+        zones=parse_zones(zones),
         missing=missing,
     )
     if drawn and output:
         found.draw(output)
     else:
-        put(found.render(told_as, width=terminal_width(output)), output)
+        write_output(found.render(told_as, width=terminal_width(output)), output)
     if found.failures:
         raise typer.Exit(PARTIAL)
 
@@ -392,7 +401,7 @@ def models() -> None:
     """List the kinds of model: what each is called, which layers it gives, and what it needs."""
     rows = [
         (k.spelled, k.gives, k.what + (f"; needs {advise_extra(k.extra)}" if k.missing else ""))
-        for k in KINDS.values()
+        for k in MODEL_KINDS.values()
     ]
     rows += [
         (
@@ -409,7 +418,7 @@ def models() -> None:
         print_line(f"{spelled:{width}}  {gives:{given}}  {what}")
 
 
-def check_pages(
+def validate_card_options(
     model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
 ) -> None:
     """Refuse pages that cannot be written before anything is run."""
@@ -429,7 +438,7 @@ def check_pages(
         HubDataset(hub_dataset)
 
 
-def write_pages(
+def write_model_card(
     scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
 ) -> None:
     """Write what a model's own page says of its scores; what is undefined is left out, and told on
@@ -443,27 +452,27 @@ def write_pages(
         write_atomically(eval_results, model_cards.eval_results(scores, dataset=where))
 
 
-def deliver(answers: Corpus, output: Path | None) -> None:
+def write_predictions(answers: Corpus, output: Path | None) -> None:
     """Write predictions to a file, or to stdout."""
     if output:
         write(answers, output)
         return
     for document in answers:
         sys.stdout.write(
-            escape_controls_in_json(msgspec.json.encode(record(document)).decode()) + "\n"
+            escape_controls_in_json(msgspec.json.encode(to_json_dict(document)).decode()) + "\n"
         )
 
 
-def cut(answers: Corpus, asked: str | None, least: Least | None) -> Corpus:
+def apply_threshold(answers: Corpus, asked: str | None, least: Thresholds | None) -> Corpus:
     """The predictions above a threshold; what it does is told on stderr."""
     if least is None:
         return answers
-    for line in told(answers, least):
+    for line in threshold_messages(answers, least):
         print_notice(f"--threshold {asked}: {line}")
-    return above(answers, least)
+    return filter_by_score(answers, least)
 
 
-def report(
+def print_report(
     scores: Scores,
     form: Format | None,
     output: Path | None,
@@ -478,8 +487,8 @@ def report(
     """
     if save:
         scores.save(save)
-    put(scores.render(form_of(form, output), width=terminal_width(output)), output)
-    write_pages(scores, model_card, eval_results, hub_dataset)
+    write_output(scores.render(output_format(form, output), width=terminal_width(output)), output)
+    write_model_card(scores, model_card, eval_results, hub_dataset)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)
 
@@ -487,7 +496,7 @@ def report(
 COMMANDS = {
     "run": run,
     "predict": predict,
-    "score": score_,
+    "score": score_command,
     "report": report_,
     "compare": compare_,
     "verify": verify,

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-NUMBERS: dict[
+LABEL_IDS: dict[
     str, int
 ] = {}  # of labels: one each in this process, so that what is read in pieces can be put together
 
 
-def number_of(label: str) -> int:
+def label_id(label: str) -> int:
     """The number of a label, from 0 on; a plain dict is asked first, since that is twice as fast as
     one that can grow.
     """
-    return NUMBERS.setdefault(label, len(NUMBERS))
+    return LABEL_IDS.setdefault(label, len(LABEL_IDS))
 
 
-class Codes(dict[Any, int]):
+class Vocabulary(dict[Any, int]):
     """A number for each new thing, from 0 on, in the order of first sight."""
 
     def __missing__(self, key: Any) -> int:
@@ -46,7 +46,7 @@ class Codes(dict[Any, int]):
         return np.fromiter((place[name] for name in self), np.int64, len(self))
 
 
-class Placed(NamedTuple):
+class EntityArrays(NamedTuple):
     """The entities of some documents: how many each has, all of them, and their offsets and labels
     (see NUMBERS) as words of 64 bits.
 
@@ -60,7 +60,7 @@ class Placed(NamedTuple):
     broken: list[tuple[int, Any]]
 
 
-class Chunk(list[Any]):
+class DocumentBatch(list[Any]):
     """A few documents that go from file to counts together.
 
     `plain`: they hold contiguous entities, of which label and offsets are all.
@@ -70,7 +70,7 @@ class Chunk(list[Any]):
     without_surface = 0  # of plain chunks: entities that were read without their text
 
     @cached_property
-    def entities(self) -> Placed:
+    def entities(self) -> EntityArrays:
         """Where their entities lie.
 
         Raises struct.error for offsets that do not fit into 64 bits.
@@ -78,7 +78,7 @@ class Chunk(list[Any]):
         return _placed(self)
 
 
-class Stub(NamedTuple):
+class DocumentRef(NamedTuple):
     """What is kept of a plain document once its entities are numbers: large files are let go while
     they are still in the processor's cache.
     """
@@ -88,7 +88,7 @@ class Stub(NamedTuple):
     unplaced: tuple[()] = ()
 
 
-def _placed(documents: Sequence[Any]) -> Placed:
+def _placed(documents: Sequence[Any]) -> EntityArrays:
     counts, starts, ends, labels, broken = (
         [],
         [],
@@ -105,20 +105,22 @@ def _placed(documents: Sequence[Any]) -> Placed:
             starts.append(entity.start)
             ends.append(entity.end)
             try:
-                labels.append(NUMBERS[entity.label])
+                labels.append(LABEL_IDS[entity.label])
             except KeyError:
-                labels.append(number_of(entity.label))
+                labels.append(label_id(entity.label))
             if entity.fragments:
                 broken.append((len(starts) - 1, entity))
-    return Placed(counts, as_bytes(starts), as_bytes(ends), as_bytes(labels), broken)
+    return EntityArrays(counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), broken)
 
 
-def entities_of(documents: Sequence[Any]) -> Placed:
+def entity_arrays(documents: Sequence[Any]) -> EntityArrays:
     """Where the entities of documents lie; of a chunk they are read only once."""
-    return (documents if isinstance(documents, Chunk) else Chunk(documents)).entities
+    return (
+        documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
+    ).entities
 
 
-def as_bytes(values: Sequence[int]) -> bytes:
+def pack_int64(values: Sequence[int]) -> bytes:
     """Whole numbers as words of 64 bits, in half the time that numpy takes to read a list.
 
     Raises struct.error for what is none.

@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
-from evalkit.errors import DocumentError, UnknownName, escape_surrogates, shown
+from evalkit.errors import DocumentError, UnknownNameError, escape_surrogates, quoted_repr
 
 LAYERS = ("entities", "events", "attributions")
-PARTS = ("source", "cue", "content")
-UNPLACED_IN = (
+ATTRIBUTION_PARTS = ("source", "cue", "content")
+UNPLACED_LAYERS = (
     "entities",
     "triggers",
     "arguments",
@@ -36,7 +36,7 @@ Fragments = tuple[tuple[int, int], ...]
 Attributes = dict[str, str | int | float | bool | None]
 
 
-class Mark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Annotation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What all marks share: they are made once, and checked when they are.
 
     Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage
@@ -44,7 +44,7 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     """
 
 
-class Span(Mark, frozen=True, gc=False):
+class Span(Annotation, frozen=True, gc=False):
     """A stretch of text.
 
     `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in
@@ -61,10 +61,10 @@ class Span(Mark, frozen=True, gc=False):
     fragments: Fragments = ()
 
     def __post_init__(self) -> None:
-        check_offsets(self)
+        validate_offsets(self)
 
 
-class Entity(Mark, frozen=True, gc=False):
+class Entity(Annotation, frozen=True, gc=False):
     """A name or another mention, such as a PERSON."""
 
     label: str
@@ -76,12 +76,12 @@ class Entity(Mark, frozen=True, gc=False):
     attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
-        check_offsets(self)
+        validate_offsets(self)
         _check_label("label", self.label, self)
         _check_score(self)
 
 
-class Argument(Mark, frozen=True, gc=False):
+class Argument(Annotation, frozen=True, gc=False):
     """The part that somebody or something plays in an event.
 
     `ref` may name the entity or event that it is.
@@ -95,12 +95,12 @@ class Argument(Mark, frozen=True, gc=False):
     score: float | None = None
 
     def __post_init__(self) -> None:
-        check_offsets(self)
+        validate_offsets(self)
         _check_label("role", self.role, self)
         _check_score(self)
 
 
-class Event(Mark, frozen=True, gc=False):
+class Event(Annotation, frozen=True, gc=False):
     """Something that happened, or might: the words that say so, and who took part."""
 
     label: str
@@ -114,11 +114,11 @@ class Event(Mark, frozen=True, gc=False):
     def __post_init__(self) -> None:
         _check_label("label", self.label, self)
         _check_score(self)
-        _check_kind("trigger", self.trigger, Span)
-        _make_tuple(self, "arguments", Argument)
+        _require_type("trigger", self.trigger, Span)
+        _coerce_tuple(self, "arguments", Argument)
 
 
-class Attribution(Mark, frozen=True, gc=False):
+class Attribution(Annotation, frozen=True, gc=False):
     """Who says what, and by which words.
 
     No source means an implied one; corpora of quotations may lack the cue.
@@ -136,12 +136,12 @@ class Attribution(Mark, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         _check_score(self)
-        for name in (*PARTS, "source_name"):
+        for name in (*ATTRIBUTION_PARTS, "source_name"):
             if getattr(self, name) is not None or name == "content":
-                _check_kind(name, getattr(self, name), Span)
+                _require_type(name, getattr(self, name), Span)
 
 
-class Zone(Mark, frozen=True, gc=False):
+class Zone(Annotation, frozen=True, gc=False):
     """A region of the text, such as a headline or a byline."""
 
     label: str
@@ -149,11 +149,11 @@ class Zone(Mark, frozen=True, gc=False):
     end: int
 
     def __post_init__(self) -> None:
-        check_offsets(self)
+        validate_offsets(self)
         _check_label("label", self.label, self)
 
 
-class Unplaced(Mark, frozen=True, gc=False):
+class Unplaced(Annotation, frozen=True, gc=False):
     """Something that a model said and that has no valid place in the text: counted as predicted,
     never as correct.
 
@@ -167,15 +167,17 @@ class Unplaced(Mark, frozen=True, gc=False):
     quote: str | None = None
 
     def __post_init__(self) -> None:
-        if self.layer not in UNPLACED_IN:
-            raise DocumentError(str(UnknownName("layer", self.layer, UNPLACED_IN)), field="layer")
+        if self.layer not in UNPLACED_LAYERS:
+            raise DocumentError(
+                str(UnknownNameError("layer", self.layer, UNPLACED_LAYERS)), field="layer"
+            )
         _check_label("label", self.label, self)
         for name in ("reason", "quote"):  # a model's own words, which may hold anything
             if isinstance(value := getattr(self, name), str) and not value.isascii():
                 force_setattr(self, name, escape_surrogates(value))
 
 
-class Document(Mark, frozen=True):
+class Document(Annotation, frozen=True):
     """A text, and what is marked in it.
 
     Raises DocumentError, naming the document and the field, where a mark runs past the end of the
@@ -195,7 +197,7 @@ class Document(Mark, frozen=True):
     def __post_init__(self) -> None:
         try:
             for name, kind in _KINDS.items():
-                _make_tuple(self, name, kind)
+                _coerce_tuple(self, name, kind)
             self._check()
         except DocumentError as fault:
             raise DocumentError(
@@ -213,24 +215,25 @@ class Document(Mark, frozen=True):
     def _check(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DocumentError(
-                f"{shown(self.id)} is no id: a text that is not empty would do", field="id"
+                f"{quoted_repr(self.id)} is no id: a text that is not empty would do", field="id"
             )
-        if _surrogate(self.id) is not None:
+        if _find_lone_surrogate(self.id) is not None:
             raise DocumentError(
-                f"invalid id {shown(self.id)}: it holds a lone surrogate, which no file can store",
+                f"invalid id {quoted_repr(self.id)}: it holds a lone surrogate, which no file can"
+                " store",
                 field="id",
             )
         if self.failure is not None:
             force_setattr(self, "failure", escape_surrogates(str(self.failure)))
         _check_text(self.text)
-        for name, index, field, span in placed(self):
+        for name, index, field, span in iter_spans(self):
             if span.end > len(self.text):
                 problem = f"{span.end} runs past the end of the text, at {len(self.text)}"
                 raise DocumentError(
                     problem, layer=name, index=index, field=f"{field}.end" if field else "end"
                 )
         if self.events or self.attributions or any(e.id for e in self.entities or ()):
-            _check_names(self)
+            _check_references(self)
 
 
 _KINDS: dict[str, type] = {
@@ -242,7 +245,7 @@ _KINDS: dict[str, type] = {
 }
 
 
-def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
+def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
     """Every span of a document as (layer, index, field, span), in order; zones last."""
     for index, entity in enumerate(document.entities or ()):
         yield "entities", index, "", entity
@@ -251,17 +254,17 @@ def placed(document: Document) -> Iterator[tuple[str, int, str, Any]]:
         for n, argument in enumerate(event.arguments):
             yield "events", index, f"arguments[{n}]", argument
     for index, attribution in enumerate(document.attributions or ()):
-        for name, span in parts(attribution):
+        for name, span in iter_parts(attribution):
             yield "attributions", index, name, span
     for index, zone in enumerate(document.zones):
         yield "zones", index, "", zone
 
 
-def parts(attribution: Any) -> Iterator[tuple[str, Any]]:
+def iter_parts(attribution: Any) -> Iterator[tuple[str, Any]]:
     """The parts of an attribution that are there, each with its name: source, cue, content,
     source_name.
     """
-    for name in (*PARTS, "source_name"):
+    for name in (*ATTRIBUTION_PARTS, "source_name"):
         if (span := getattr(attribution, name)) is not None:
             yield name, span
 
@@ -286,28 +289,29 @@ def duplicate_key(annotation: Any) -> Hashable:
     """
     if isinstance(annotation, Event):
         arguments = frozenset(
-            (argument.role, ranges(argument)) for argument in annotation.arguments
+            (argument.role, span_fragments(argument)) for argument in annotation.arguments
         )
-        return annotation.label, ranges(annotation.trigger), annotation.realis, arguments
+        return annotation.label, span_fragments(annotation.trigger), annotation.realis, arguments
     if isinstance(annotation, Attribution):
         return tuple(
-            None if (span := getattr(annotation, part)) is None else ranges(span) for part in PARTS
+            None if (span := getattr(annotation, part)) is None else span_fragments(span)
+            for part in ATTRIBUTION_PARTS
         )
     if isinstance(annotation, Argument):
-        return annotation.role, ranges(annotation)
-    return annotation.label, ranges(annotation)
+        return annotation.role, span_fragments(annotation)
+    return annotation.label, span_fragments(annotation)
 
 
-def ranges(span: Any) -> Fragments:
+def span_fragments(span: Any) -> Fragments:
     """The (start, end) ranges of anything placed: its fragments, or its one range."""
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
-def check_offsets(mark: Any) -> None:
+def validate_offsets(mark: Any) -> None:
     """Make the offsets plain integers, and refuse those that no text could have."""
     start, end = mark.start, mark.end
     if type(start) is not int or type(end) is not int:
-        start, end = _plain(mark, "start"), _plain(mark, "end")
+        start, end = _as_int(mark, "start"), _as_int(mark, "end")
     if not 0 <= start < end:
         if start < 0:
             raise DocumentError(f"{start} is before the text: offsets count from 0", field="start")
@@ -317,10 +321,10 @@ def check_offsets(mark: Any) -> None:
         )
         raise DocumentError(problem, field="end")
     if fragments := getattr(mark, "fragments", ()):
-        force_setattr(mark, "fragments", _joined(fragments, start, end))
+        force_setattr(mark, "fragments", _merge_adjacent(fragments, start, end))
 
 
-def _plain(mark: Any, field: str) -> int:
+def _as_int(mark: Any, field: str) -> int:
     value = getattr(mark, field)
     try:
         if isinstance(value, bool):
@@ -328,19 +332,19 @@ def _plain(mark: Any, field: str) -> int:
         number = operator.index(value)
     except TypeError:
         raise DocumentError(
-            f"{shown(value)} is no offset: a whole number would do", field=field
+            f"{quoted_repr(value)} is no offset: a whole number would do", field=field
         ) from None
     force_setattr(mark, field, number)
     return number
 
 
-def _joined(fragments: Any, start: int, end: int) -> Fragments:
+def _merge_adjacent(fragments: Any, start: int, end: int) -> Fragments:
     """The fragments with those that touch joined; none if one is left."""
     joined: list[tuple[int, int]] = []
-    for first, last in _pairs(fragments):
+    for first, last in _as_pairs(fragments):
         if not (joined[-1][1] if joined else start) <= first < last <= end:
             raise DocumentError(
-                f"{shown(fragments)} are not in order, or empty, or outside {start} to {end}",
+                f"{quoted_repr(fragments)} are not in order, or empty, or outside {start} to {end}",
                 field="fragments",
             )
         if joined and joined[-1][1] == first:
@@ -349,19 +353,20 @@ def _joined(fragments: Any, start: int, end: int) -> Fragments:
             joined.append((first, last))
     if (joined[0][0], joined[-1][1]) != (start, end):
         raise DocumentError(
-            f"{shown(fragments)} do not reach from {start} to {end}", field="fragments"
+            f"{quoted_repr(fragments)} do not reach from {start} to {end}", field="fragments"
         )
     return tuple(joined) if len(joined) > 1 else ()
 
 
-def _pairs(fragments: Any) -> list[tuple[int, int]]:
+def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
     try:
         pairs = [(operator.index(first), operator.index(last)) for first, last in fragments]
         if any(isinstance(offset, bool) for pair in fragments for offset in pair):
             raise TypeError
     except (TypeError, ValueError):
         raise DocumentError(
-            f"{shown(fragments)} are no fragments: (start, end) pairs of whole numbers would do",
+            f"{quoted_repr(fragments)} are no fragments: (start, end) pairs of whole numbers"
+            " would do",
             field="fragments",
         ) from None
     return pairs
@@ -370,19 +375,19 @@ def _pairs(fragments: Any) -> list[tuple[int, int]]:
 def _check_label(field: str, label: object, mark: Any) -> None:
     if type(label) is str and label and label.isascii():
         return
-    if not isinstance(label, str) or not label or _surrogate(label) is not None:
+    if not isinstance(label, str) or not label or _find_lone_surrogate(label) is not None:
         raise DocumentError(
-            f"{shown(label)} is no {field}: a text that is not empty would do", field=field
+            f"{quoted_repr(label)} is no {field}: a text that is not empty would do", field=field
         )
     force_setattr(mark, field, str(label))
 
 
-def _check_kind(field: str, value: object, kind: type) -> None:
+def _require_type(field: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
-        raise DocumentError(f"{shown(value)} is no {kind.__name__}", field=field)
+        raise DocumentError(f"{quoted_repr(value)} is no {kind.__name__}", field=field)
 
 
-def _surrogate(text: str) -> int | None:
+def _find_lone_surrogate(text: str) -> int | None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -399,19 +404,19 @@ def _check_score(mark: Any) -> None:
         score = math.nan
     if not math.isfinite(score):
         raise DocumentError(
-            f"{shown(mark.score)} is no score: a finite number would do", field="score"
+            f"{quoted_repr(mark.score)} is no score: a finite number would do", field="score"
         )
     force_setattr(mark, "score", score)
 
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        raise DocumentError(f"{shown(text)} is no text", field="text")
-    if (at := _surrogate(text)) is not None:
+        raise DocumentError(f"{quoted_repr(text)} is no text", field="text")
+    if (at := _find_lone_surrogate(text)) is not None:
         raise DocumentError(f"a lone surrogate at {at}: the text was decoded wrongly", field="text")
 
 
-def _make_tuple(mark: Any, field: str, kind: type) -> None:
+def _coerce_tuple(mark: Any, field: str, kind: type) -> None:
     """Make a list of marks a tuple, and refuse what is no such mark.
 
     None stays None in a layer, elsewhere it is empty.
@@ -425,14 +430,16 @@ def _make_tuple(mark: Any, field: str, kind: type) -> None:
                 raise TypeError
             value = () if value is None else tuple(value)
         except TypeError:
-            raise DocumentError(f"{shown(value)} is no list", field=field) from None
+            raise DocumentError(f"{quoted_repr(value)} is no list", field=field) from None
         force_setattr(mark, field, value)
     for index, item in enumerate(value):
         if type(item) is not kind:
-            raise DocumentError(f"{shown(item)} is no {kind.__name__}", field=f"{field}[{index}]")
+            raise DocumentError(
+                f"{quoted_repr(item)} is no {kind.__name__}", field=f"{field}[{index}]"
+            )
 
 
-def _check_names(document: Document) -> None:
+def _check_references(document: Document) -> None:
     """Ids name one thing each; a ref names an entity or an event, a parent an attribution, and no
     parent itself.
     """
@@ -441,7 +448,7 @@ def _check_names(document: Document) -> None:
         for index, mark in enumerate(getattr(document, layer) or ()):
             if mark.id is not None and mark.id in seen:
                 raise DocumentError(
-                    f"{shown(mark.id)} is taken by {seen[mark.id]}",
+                    f"{quoted_repr(mark.id)} is taken by {seen[mark.id]}",
                     layer=layer,
                     index=index,
                     field="id",
@@ -452,7 +459,7 @@ def _check_names(document: Document) -> None:
             if argument.ref is not None and not seen.get(argument.ref, "").startswith(
                 ("entities", "events")
             ):
-                problem = f"{shown(argument.ref)} is no entity or event of this document"
+                problem = f"{quoted_repr(argument.ref)} is no entity or event of this document"
                 raise DocumentError(
                     problem, layer="events", index=index, field=f"arguments[{n}].ref"
                 )
@@ -468,7 +475,7 @@ def _check_parents(document: Document) -> None:
                 problem = (
                     "is nested in itself"
                     if parent in parents
-                    else f"{shown(parent)} is no attribution of this document"
+                    else f"{quoted_repr(parent)} is no attribution of this document"
                 )
                 raise DocumentError(problem, layer="attributions", index=index, field="parent")
             parent, steps = parents[parent], steps + 1

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, quoted_repr
 
 QUOTE = ord('"')
 
@@ -35,7 +35,7 @@ def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object, as an `object_pairs_hook` of json. Raises InputError if a key occurs twice."""
     key = find_duplicate_key(pairs)
     if key is not None:
-        raise InputError(f"duplicate key {shown(key)} in one object; keep one of them")
+        raise InputError(f"duplicate key {quoted_repr(key)} in one object; keep one of them")
     return dict(pairs)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from evalkit.data.schema import LabelMap, Schema
-from evalkit.errors import InputError, UnknownName, shorten, shown, spell_option
+from evalkit.errors import InputError, UnknownNameError, quoted_repr, shorten, spell_option
 
 OTHERS = "*"  # stands for all labels that a map does not name
 # The maps that a layer of metrics uses; the last renames its labels.
@@ -173,10 +173,10 @@ def resolve_label_mapping(
     kept, label_map = _split_labels(labels, label_map)
     try:
         requested = _resolve_sides(label_map, schema, flat_layer)
-    except UnknownName as error:
+    except UnknownNameError as error:
         if isinstance(labels, str) and label_map == labels:
             raise InputError(
-                f"{error}; {spell_option('labels', [labels])} keeps the label {shown(labels)}"
+                f"{error}; {spell_option('labels', [labels])} keeps the label {quoted_repr(labels)}"
             ) from None
         raise
     sides = []
@@ -265,28 +265,29 @@ def maps_by_layer(
     if isinstance(label_map, str):
         known = schema.label_maps if schema else {}
         if label_map not in known:
-            raise UnknownName("label map", label_map, known)
+            raise UnknownNameError("label map", label_map, known)
         return dict(known[label_map])
     for label, value in label_map.items():
         if not isinstance(label, str) or not (_is_new_label(value) or isinstance(value, Mapping)):
             raise InputError(
-                f"label_map: {shown(label)}: {shown(value)}: expected a label, or None to drop it"
+                f"label_map: {quoted_repr(label)}: {quoted_repr(value)}: expected a label, or None"
+                " to drop it"
             )
     if not all(isinstance(value, Mapping) for value in label_map.values()):
         if layers := [label for label, value in label_map.items() if isinstance(value, Mapping)]:
             raise InputError(
-                f"label_map: {shown(layers[0])} has a map of its own while other keys have a label:"
-                " expected one map, or a map for each layer"
+                f"label_map: {quoted_repr(layers[0])} has a map of its own while other keys have a"
+                " label: expected one map, or a map for each layer"
             )
         return {flat_layer: label_map} if label_map else {}  # type: ignore[dict-item]
     for layer, each in label_map.items():
         if layer not in LAYERS_WITH_MAPS:
-            raise UnknownName("layer", layer, LAYERS_WITH_MAPS, within="label_map")
+            raise UnknownNameError("layer", layer, LAYERS_WITH_MAPS, within="label_map")
         for label, value in each.items():  # type: ignore[union-attr]
             if not isinstance(label, str) or not _is_new_label(value):
                 raise InputError(
-                    f"label_map: {layer}: {shown(label)}: {shown(value)}: expected a label, or None"
-                    " to drop it"
+                    f"label_map: {layer}: {quoted_repr(label)}: {quoted_repr(value)}: expected a"
+                    " label, or None to drop it"
                 )
     return {layer: each for layer, each in label_map.items() if each}  # type: ignore[misc]
 
@@ -329,7 +330,8 @@ def parse_labels(text: str) -> list[str]:
     labels = [label.strip() for label in text.split(",")]
     if not all(labels):
         raise InputError(
-            f"--labels {shown(text)}: expected labels with commas between them, such as PER,LOC"
+            f"--labels {quoted_repr(text)}: expected labels with commas between them, such as"
+            " PER,LOC"
         )
     return labels
 
@@ -348,11 +350,13 @@ def parse_label_map(text: str) -> LabelMapOption:
         label, equals, new = (each.strip() for each in part.partition("="))
         if not label or not equals:
             raise InputError(
-                f"--label-map {shown(text)}: {shown(part)}: expected LABEL=NEW, or LABEL= to drop"
-                " it; labels with commas or = go into FILE.json"
+                f"--label-map {quoted_repr(text)}: {quoted_repr(part)}: expected LABEL=NEW, or"
+                " LABEL= to drop it; labels with commas or = go into FILE.json"
             )
         if label in label_map:
-            raise InputError(f"--label-map {shown(text)}: {shown(label)} is named twice")
+            raise InputError(
+                f"--label-map {quoted_repr(text)}: {quoted_repr(label)} is named twice"
+            )
         label_map[label] = new or None
     return label_map
 
@@ -385,7 +389,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"{shown(key)} is named twice")
+            raise ValueError(f"{quoted_repr(key)} is named twice")
         found[key] = value
     return found
 

@@ -1,7 +1,7 @@
 """Which labels, types and roles are there, which zones count, and how do label sets map?
 
-A `Schema` declares; it does not forbid: a label that it does not know is still scored. `faults`
-says where a document departs from it, and that is what `evalkit validate` prints.
+A `Schema` declares; it does not forbid: a label that it does not know is still scored.
+`schema_errors` says where a document departs from it, and that is what `evalkit validate` prints.
 
 Rules that a schema may set (`rules` in schema.json), each off where it is not named:
 
@@ -25,11 +25,19 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import LAYERS, Argument, Document, Entity, Event, placed, ranges
+from evalkit.data.document import (
+    LAYERS,
+    Argument,
+    Document,
+    Entity,
+    Event,
+    iter_spans,
+    span_fragments,
+)
 from evalkit.data.input_files import read_input
 from evalkit.data.json_keys import check_duplicate_keys
-from evalkit.data.text import sentences, tokens, unit_at
-from evalkit.errors import DocumentError, LoadError, UnknownName, shown
+from evalkit.data.text import sentence_index_at, sentences, tokens
+from evalkit.errors import DocumentError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import write_atomically
 
 LabelMap = Mapping[str, str | None]
@@ -56,14 +64,14 @@ class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crosswalk: dict[str, dict[str, str | dict[str, str | None]]] = {}
 
 
-class AttributionTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AttributionSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parts and the types of attributions, with their definitions."""
 
     parts: dict[str, str] = {}
     types: dict[str, str] = {}
 
 
-class ZoneRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ZoneSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The layers that are annotated in a zone, and those whose primary score counts it."""
 
     definition: str = ""
@@ -73,7 +81,7 @@ class ZoneRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         for layer in (*self.annotated, *self.primary):
             if layer not in LAYERS:
-                raise UnknownName("layer", layer, LAYERS)
+                raise UnknownNameError("layer", layer, LAYERS)
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -88,18 +96,18 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     labels: dict[str, str] = {}
     events: dict[str, EventType] = {}
     realis: dict[str, str] = {}
-    attributions: AttributionTypes = AttributionTypes()
+    attributions: AttributionSchema = AttributionSchema()
     attributes: dict[str, Any] = {}
-    zones: dict[str, ZoneRule] = {}
+    zones: dict[str, ZoneSchema] = {}
     label_maps: dict[str, dict[str, dict[str, str | None]]] = {}
     rules: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         for name, value in self.rules.items():
             if name not in RULES:
-                raise UnknownName("rule", name, RULES)
+                raise UnknownNameError("rule", name, RULES)
             if value not in RULES[name]:
-                raise UnknownName("value", value, RULES[name], within=f"rules.{name}")
+                raise UnknownNameError("value", value, RULES[name], within=f"rules.{name}")
 
     def declared(self, layer: str) -> tuple[str, ...]:
         """The labels that the schema declares for a layer of metrics, in its order."""
@@ -146,7 +154,7 @@ def encode_schema(schema: Schema) -> bytes:
     return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 
-def faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+def schema_errors(document: Document, schema: Schema) -> Iterator[DocumentError]:
     """Where a document departs from the schema: unknown labels, types and roles, zones that carry
     nothing, broken rules.
     """
@@ -162,13 +170,13 @@ def faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
 
 def _faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
     yield from _unknown_names(document, schema)
-    yield from _outside_zones(document, schema)
+    yield from _errors_in_zones(document, schema)
     starts = [start for start, _ in sentences(document.text)]
     for index, event in enumerate(document.events or ()):
         for field, problem in _broken_event_rules(document, event, starts, schema.rules):
             yield DocumentError(problem, layer="events", index=index, field=field)
     if "nesting" in schema.rules:
-        yield from _stray_cues(document)
+        yield from _misnested_cues(document)
     if "references" in schema.rules:
         yield from _check_references(document)
     if "coreference" in schema.rules:
@@ -182,7 +190,7 @@ def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError
         if name is not None and known and name not in known:
             layer, index, field = where
             yield DocumentError(
-                str(UnknownName(kind, name, known)), layer=layer, index=index, field=field
+                str(UnknownNameError(kind, name, known)), layer=layer, index=index, field=field
             )
 
     for index, entity in enumerate(document.entities or ()):
@@ -206,13 +214,13 @@ def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError
         )
 
 
-def _outside_zones(document: Document, schema: Schema) -> Iterator[DocumentError]:
+def _errors_in_zones(document: Document, schema: Schema) -> Iterator[DocumentError]:
     """Annotations in zones where their layer is not annotated, and zones unknown to the schema."""
     closed: dict[str, list[tuple[int, int, str]]] = {layer: [] for layer in LAYERS}
     for index, zone in enumerate(document.zones):
         if schema.zones and zone.label not in schema.zones:
             yield DocumentError(
-                str(UnknownName("zone", zone.label, schema.zones)),
+                str(UnknownNameError("zone", zone.label, schema.zones)),
                 layer="zones",
                 index=index,
                 field="label",
@@ -220,9 +228,9 @@ def _outside_zones(document: Document, schema: Schema) -> Iterator[DocumentError
         elif schema.zones:
             for layer in set(LAYERS) - set(schema.zones[zone.label].annotated):
                 closed[layer].append((zone.start, zone.end, zone.label))
-    for layer, index, field, span in placed(document):
+    for layer, index, field, span in iter_spans(document):
         for start, end, label in closed.get(layer, ()):
-            if any(first < end and start < last for first, last in ranges(span)):
+            if any(first < end and start < last for first, last in span_fragments(span)):
                 problem = f"lies in the zone {label!r}, where {layer} are not annotated"
                 yield DocumentError(problem, layer=layer, index=index, field=field)
 
@@ -234,21 +242,27 @@ def _broken_event_rules(
     if "triggers" in rules and tokens(text, trigger.start, trigger.end) != [
         (trigger.start, trigger.end)
     ]:
-        yield "trigger", f"{shown(text[trigger.start : trigger.end])} is not one token"
+        yield "trigger", f"{quoted_repr(text[trigger.start : trigger.end])} is not one token"
     for n, argument in enumerate(event.arguments):
         here = {
-            unit_at(starts, position)
+            sentence_index_at(starts, position)
             for position in (trigger.start, argument.start, argument.end - 1)
         }
         if "arguments" in rules and len(here) > 1:
             yield (
                 f"arguments[{n}]",
-                f"{shown(text[argument.start : argument.end])} lies outside the trigger's sentence",
+                (
+                    f"{quoted_repr(text[argument.start : argument.end])} lies outside the trigger's"
+                    " sentence"
+                ),
             )
         if "times" in rules and argument.role == "Time" and not _is_time(document, argument):
             yield (
                 f"arguments[{n}]",
-                f"{shown(text[argument.start : argument.end])} is no entity labelled DATE or TIME",
+                (
+                    f"{quoted_repr(text[argument.start : argument.end])} is no entity labelled DATE"
+                    " or TIME"
+                ),
             )
 
 
@@ -259,15 +273,15 @@ def _is_time(document: Document, argument: Any) -> bool:
     )
 
 
-def _stray_cues(document: Document) -> Iterator[DocumentError]:
+def _misnested_cues(document: Document) -> Iterator[DocumentError]:
     by_id = {a.id: a for a in document.attributions or ()}
     for index, attribution in enumerate(document.attributions or ()):
         if attribution.parent is None or attribution.cue is None:
             continue
-        inside = ranges(by_id[attribution.parent].content)
+        inside = span_fragments(by_id[attribution.parent].content)
         if not all(
             any(a <= start and end <= b for a, b in inside)
-            for start, end in ranges(attribution.cue)
+            for start, end in span_fragments(attribution.cue)
         ):
             problem = (
                 f"lies outside the content of {attribution.parent!r}, the attribution it is"
@@ -283,7 +297,7 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
     entities = document.entities or ()
     covering: dict[int, list[Entity]] = {}
     for entity in entities:
-        for start, end in ranges(entity):
+        for start, end in span_fragments(entity):
             for position in range(start, end):
                 covering.setdefault(position, []).append(entity)
     ids = {entity.id for entity in entities if entity.id is not None}
@@ -292,19 +306,20 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
             holders = [
                 entity for entity in covering.get(argument.start, ()) if _covers(entity, argument)
             ]
-            quoted = shown(document.text[argument.start : argument.end])
+            quoted = quoted_repr(document.text[argument.start : argument.end])
             problem = None
             if holders and argument.ref not in {
                 entity.id for entity in holders if entity.id is not None
             }:
                 innermost = min(holders, key=lambda entity: entity.end - entity.start)
                 problem = (
-                    f"{shown(argument.ref)}: {quoted} lies in the entity {shown(innermost.id)};"
-                    " name it"
+                    f"{quoted_repr(argument.ref)}: {quoted} lies in the entity"
+                    f" {quoted_repr(innermost.id)}; name it"
                 )
             elif not holders and argument.ref in ids:
                 problem = (
-                    f"{quoted} does not lie in the entity {shown(argument.ref)}; delete the ref"
+                    f"{quoted} does not lie in the entity {quoted_repr(argument.ref)}; delete"
+                    " the ref"
                 )
             if problem is not None:
                 yield DocumentError(
@@ -314,7 +329,8 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
 
 def _covers(entity: Entity, argument: Argument) -> bool:
     return all(
-        any(a <= start and end <= b for a, b in ranges(entity)) for start, end in ranges(argument)
+        any(a <= start and end <= b for a, b in span_fragments(entity))
+        for start, end in span_fragments(argument)
     )
 
 
@@ -330,17 +346,18 @@ def _check_coreference(document: Document) -> Iterator[DocumentError]:
         if entity.label in VALUE_LABELS:
             if referent is not None:
                 problem = (
-                    f"{shown(referent)}: a {entity.label} has no referent; delete the attribute"
+                    f"{quoted_repr(referent)}: a {entity.label} has no referent; delete the"
+                    " attribute"
                 )
         elif not isinstance(referent, str) or not referent:
             problem = (
-                f"{shown(referent)}: expected a non-empty text, the same for all mentions of one"
-                " referent"
+                f"{quoted_repr(referent)}: expected a non-empty text, the same for all mentions of"
+                " one referent"
             )
         elif entities[first_mentions.setdefault(referent, index)].label != entity.label:
             first = first_mentions[referent]
             problem = (
-                f"{shown(referent)} is shared with entities[{first}], whose label is"
+                f"{quoted_repr(referent)} is shared with entities[{first}], whose label is"
                 f" {entities[first].label}; give one of them another"
             )
         if problem is not None:

@@ -33,13 +33,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.data.batch import Codes, Ints
-from evalkit.errors import InputError, UnknownName, escape_surrogates, shown, spell_option
+from evalkit.data.batch import Ints, Vocabulary
+from evalkit.errors import (
+    InputError,
+    UnknownNameError,
+    escape_surrogates,
+    quoted_repr,
+    spell_option,
+)
 
 Mask = NDArray[np.bool_]
-TAGGINGS = ("IOB2", "IOB1", "BIOES", "BILOU")
+TAG_FORMATS = ("IOB2", "IOB1", "BIOES", "BILOU")
 REPAIRS = ("error", "discard", "begin", "conlleval")
-AT_ONCE = 64  # sequences: few enough that their tags stay in the processor's cache
+BATCH_SIZE = 64  # sequences: few enough that their tags stay in the processor's cache
 WIDTH = 16  # bytes of a tag; longer ones are read one by one
 _MASKS = np.array(
     [(1 << 8 * n) - 1 for n in range(9)], np.uint64
@@ -55,7 +61,7 @@ _PREFIXES = {
 
 
 @dataclass(frozen=True)
-class Tagged:
+class TaggedSpans:
     """The spans of many sequences, in order: which sequence, first token, one past the last, label
     code.
 
@@ -70,7 +76,7 @@ class Tagged:
 
 
 @dataclass(frozen=True)
-class Read:
+class NonOutsideTags:
     """The tags of many sequences that are not O: where each stands among all tags, its kind, its
     label's code, its own; and all lengths.
     """
@@ -82,18 +88,18 @@ class Read:
     lengths: Ints
 
 
-class Tags:
+class TagReader:
     """Reads sequences of tags; tags and labels keep their codes from one call to the next, so that
     both sides share them.
     """
 
     def __init__(self, tagging: str, repair: str) -> None:
         """Raises UnknownName for a tagging or repair that is none."""
-        if tagging not in TAGGINGS:
-            raise UnknownName("tagging", tagging, TAGGINGS)
+        if tagging not in TAG_FORMATS:
+            raise UnknownNameError("tagging", tagging, TAG_FORMATS)
         if repair not in REPAIRS:
-            raise UnknownName("repair", repair, REPAIRS)
-        self.tagging, self.repair, self.labels = tagging, repair, Codes()
+            raise UnknownNameError("repair", repair, REPAIRS)
+        self.tagging, self.repair, self.labels = tagging, repair, Vocabulary()
         self._codes: dict[str, int] = {}
         self._kinds: list[int] = []
         self._label_of: list[int] = []
@@ -104,19 +110,19 @@ class Tags:
             np.zeros(0, np.int64),
         )
 
-    def read(self, sequences: Sequence[Sequence[str]], side: str) -> Read:
+    def read(self, sequences: Sequence[Sequence[str]], side: str) -> NonOutsideTags:
         """The tags that are not O, and where they stand. Raises InputError for what is no tag."""
         lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
         where, codes, before = [], [], 0
-        for first in range(0, len(sequences), AT_ONCE):
-            many = int(lengths[first : first + AT_ONCE].sum())
-            places, code = self._few(sequences[first : first + AT_ONCE], many, side)
+        for first in range(0, len(sequences), BATCH_SIZE):
+            many = int(lengths[first : first + BATCH_SIZE].sum())
+            places, code = self._few(sequences[first : first + BATCH_SIZE], many, side)
             where.append(places + before)
             codes.append(code)
             before += many
         none = np.zeros(0, np.int64)
         code = np.concatenate([*codes, none])
-        return Read(
+        return NonOutsideTags(
             np.concatenate([*where, none]),
             np.array(self._kinds, np.int8)[code],
             np.array(self._label_of, np.int64)[code],
@@ -144,7 +150,7 @@ class Tags:
         return self._one_by_one(sequences, side) if code is None else (where, code)
 
     def _one_by_one(self, sequences: Sequence[Sequence[str]], side: str) -> tuple[Ints, Ints]:
-        flat = list(_strings(list(chain.from_iterable(sequences)), side))
+        flat = list(_require_strings(list(chain.from_iterable(sequences)), side))
         where = [n for n, tag in enumerate(flat) if tag != "O"]
         return np.array(where, np.int64), np.array(
             [self._code(flat[n], side) for n in where], np.int64
@@ -213,16 +219,16 @@ class Tags:
         if kind is None or not dash or not label:
             wanted = ", ".join(f"{letter}-LABEL" for letter in _PREFIXES[self.tagging])
             raise InputError(
-                f"{side} tags: {shown(tag)} is no {self.tagging} tag; O, {wanted} would do"
+                f"{side} tags: {quoted_repr(tag)} is no {self.tagging} tag; O, {wanted} would do"
             )
         if escape_surrogates(label) != label:
             raise InputError(
-                f"{side} tags: invalid label {shown(label)}: it holds a lone surrogate, which no"
-                " file can store"
+                f"{side} tags: invalid label {quoted_repr(label)}: it holds a lone surrogate, which"
+                " no file can store"
             )
         return kind, self.labels[label]
 
-    def spans(self, read: Read, side: str, shift: int = 0) -> Tagged:
+    def spans(self, read: NonOutsideTags, side: str, shift: int = 0) -> TaggedSpans:
         """The spans that the tags say.
 
         Raises InputError at the first improper tag unless a repair was named.
@@ -235,7 +241,7 @@ class Tags:
         sequence = np.repeat(
             np.arange(len(read.lengths)), np.diff(np.searchsorted(read.where, borders))
         )
-        neighbours = Neighbours(read, sequence)
+        neighbours = TagTransitions(read, sequence)
         opens, closes = neighbours.cut()
         improper = neighbours.improper(self.tagging)
         if self.repair == "error" and improper.any():
@@ -249,7 +255,7 @@ class Tags:
             whole = bad[last + 1] == bad[first]
             first, last = first[whole], last[whole]
         begins = borders[sequence[first]]
-        return Tagged(
+        return TaggedSpans(
             sequence[first],
             read.where[first] - begins,
             read.where[last] + 1 - begins,
@@ -259,10 +265,10 @@ class Tags:
 
     def _explain(
         self,
-        read: Read,
+        read: NonOutsideTags,
         at: int,
         sequence: int,
-        neighbours: Neighbours,
+        neighbours: TagTransitions,
         borders: Ints,
         side: str,
         shift: int,
@@ -302,9 +308,9 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
         and before.partition("-")[2] == label
     )
     found = (
-        f"{shown(tag)} is preceded by {shown(before)}"
+        f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
         if before is not None
-        else f"{shown(tag)} begins the sentence"
+        else f"{quoted_repr(tag)} begins the sentence"
     )
     if tagging == "IOB1":
         return (
@@ -315,9 +321,9 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
         expected, side = opening, "before"
     else:
         found = (
-            f"{shown(tag)} is followed by {shown(after)}"
+            f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
             if after is not None
-            else f"{shown(tag)} ends the sentence"
+            else f"{quoted_repr(tag)} ends the sentence"
         )
         expected, side = closing, "after"
     return (
@@ -335,21 +341,21 @@ def advise_repair() -> str:
     )
 
 
-def _strings(tags: Sequence[Any], side: str) -> Sequence[str]:
+def _require_strings(tags: Sequence[Any], side: str) -> Sequence[str]:
     for tag in tags:
         if not isinstance(tag, str):
             raise InputError(
-                f"{side} tags: {shown(tag)} is no tag: a text such as 'B-PER' or 'O' would do"
+                f"{side} tags: {quoted_repr(tag)} is no tag: a text such as 'B-PER' or 'O' would do"
             )
     return tags
 
 
-class Neighbours:
+class TagTransitions:
     """Each tag that is not O with the one before it, if that stands right before it in the same
     sequence; else with O.
     """
 
-    def __init__(self, read: Read, sequence: Ints) -> None:
+    def __init__(self, read: NonOutsideTags, sequence: Ints) -> None:
         """Compare each with its predecessor."""
         self.kind = read.kind
         follows = np.zeros(len(read.where), bool)

@@ -43,7 +43,7 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> list[Range]:
     """
     found: list[Range] = []
     for run in _RUN.finditer(text, start, len(text) if end is None else end):
-        first, last = _without_edges(text, *run.span())
+        first, last = _strip_punctuation(text, *run.span())
         if last - first > 2 and text.endswith(_POSSESSIVE, first, last):
             found += [(first, last - 2), (last - 2, last)]
         elif first < last:
@@ -51,7 +51,7 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> list[Range]:
     return found
 
 
-def _without_edges(text: str, start: int, end: int) -> Range:
+def _strip_punctuation(text: str, start: int, end: int) -> Range:
     while start < end and unicodedata.category(text[start])[0] == "P":
         start += 1
     while start < end and unicodedata.category(text[end - 1])[0] == "P":
@@ -74,7 +74,11 @@ def sentences(text: str) -> list[Range]:
                 found.append((start, stop.end()))
                 start = stop.end()
         found.append((start, line.end()))
-    return [trimmed for start, end in found if (trimmed := _trim(text, start, end))[0] < trimmed[1]]
+    return [
+        trimmed
+        for start, end in found
+        if (trimmed := _strip_span(text, start, end))[0] < trimmed[1]
+    ]
 
 
 def _ends_a_sentence(text: str, stop: re.Match[str], line_end: int) -> bool:
@@ -96,7 +100,7 @@ def _abbreviated(text: str, full_stop: int) -> bool:
     )
 
 
-def _trim(text: str, start: int, end: int) -> Range:
+def _strip_span(text: str, start: int, end: int) -> Range:
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():
@@ -104,7 +108,7 @@ def _trim(text: str, start: int, end: int) -> Range:
     return start, end
 
 
-def unit_at(starts: Sequence[int], position: int) -> int:
+def sentence_index_at(starts: Sequence[int], position: int) -> int:
     """Which sentence, counted from 0, a position belongs to: the last that starts at or before it,
     else the first.
 

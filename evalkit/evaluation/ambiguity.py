@@ -27,9 +27,9 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from evalkit.data.document import Document, placed, ranges
+from evalkit.data.document import Document, iter_spans, span_fragments
 
-Place = tuple[str, str, int, int]  # what is marked, under which label, from where to where
+LabelledSpan = tuple[str, str, int, int]  # what is marked, under which label, from where to where
 _LAYERS = {
     "entities": ("entities",),
     "trigger": ("triggers",),
@@ -45,7 +45,7 @@ class _Grounding(msgspec.Struct):
     choices: list[tuple[str, int, str, tuple[tuple[int, int], ...]]] = []
 
 
-class Choice(NamedTuple):
+class AmbiguousSpan(NamedTuple):
     """A mark that may stand in several places."""
 
     layer: str
@@ -60,7 +60,7 @@ class Choice(NamedTuple):
         return _LAYERS[self.layer if self.layer != "events" else self.key[0]]
 
 
-def may_choose(path: Path) -> bool:
+def may_be_ambiguous(path: Path) -> bool:
     """Whether a file of predictions may hold ambiguous annotations, without decoding its lines."""
     if not path.is_file() or not path.stat().st_size:
         return False
@@ -68,20 +68,20 @@ def may_choose(path: Path) -> bool:
         return data.find(_MARKER) >= 0
 
 
-def choices_of(document: Document) -> list[Choice]:
+def ambiguous_spans(document: Document) -> list[AmbiguousSpan]:
     """The ambiguous marks of a prediction; what its `meta` says of marks that are not there is
     passed over.
     """
     told = _told(document.meta)
     if not told:
         return []
-    there = {(layer, index, field): span for layer, index, field, span in placed(document)}
+    there = {(layer, index, field): span for layer, index, field, span in iter_spans(document)}
     found = []
     for layer, index, field, places in told:
         span = there.get((layer, index, field))
         if span is not None and (span.start, span.end) in places:
             found.append(
-                Choice(
+                AmbiguousSpan(
                     layer,
                     index,
                     field,
@@ -107,26 +107,26 @@ def _told(
         return []
 
 
-def extremes(
+def best_and_worst_placements(
     gold: Document, predicted: Document, maps: Sequence[Mapping[str, Any]] = ({}, {})
 ) -> tuple[Document, Document]:
     """The prediction with its ambiguous marks where they score worst, and where they score best.
     maps: the label maps of both sides.
     """
-    choices = _by_zone(choices_of(predicted), gold, predicted)
+    choices = _by_zone(ambiguous_spans(predicted), gold, predicted)
     golden = Counter(_places(gold, maps[0]))
     chosen = {(c.layer, c.nth, c.field) for c in choices}
     golden.subtract(
         _places(predicted, maps[1], but=chosen)
     )  # what a certain mark stands on is not to be had
-    return _moved(predicted, _worst(choices, golden, maps[1])), _moved(
+    return _apply_placements(predicted, _worst(choices, golden, maps[1])), _apply_placements(
         predicted, _best(choices, golden, maps[1])
     )
 
 
 def _worst(
-    choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]
-) -> dict[Choice, tuple[int, int]]:
+    choices: Sequence[AmbiguousSpan], golden: Mapping[LabelledSpan, int], maps: Mapping[str, Any]
+) -> dict[AmbiguousSpan, tuple[int, int]]:
     return {
         c: next(
             (place for place in c.ranges if golden.get(_at(c, place, maps), 0) <= 0), c.ranges[-1]
@@ -135,13 +135,15 @@ def _worst(
     }
 
 
-def _by_zone(choices: Sequence[Choice], gold: Document, predicted: Document) -> list[Choice]:
+def _by_zone(
+    choices: Sequence[AmbiguousSpan], gold: Document, predicted: Document
+) -> list[AmbiguousSpan]:
     """The choices, each with the places in the zone of the chosen one alone; all of its places
     where it lies in none.
     """
     if not gold.zones:
         return list(choices)
-    there = {(layer, index, field): span for layer, index, field, span in placed(predicted)}
+    there = {(layer, index, field): span for layer, index, field, span in iter_spans(predicted)}
     return [
         c._replace(ranges=_in_zone(c.ranges, there[c.layer, c.nth, c.field], gold)) for c in choices
     ]
@@ -158,13 +160,13 @@ def _in_zone(
 
 
 def _best(
-    choices: Sequence[Choice], golden: Mapping[Place, int], maps: Mapping[str, Any]
-) -> dict[Choice, tuple[int, int]]:
+    choices: Sequence[AmbiguousSpan], golden: Mapping[LabelledSpan, int], maps: Mapping[str, Any]
+) -> dict[AmbiguousSpan, tuple[int, int]]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
     spots = [place for place, number in golden.items() for _ in range(number)]
-    columns: dict[Place, list[int]] = {}
+    columns: dict[LabelledSpan, list[int]] = {}
     for n, place in enumerate(spots):
         columns.setdefault(place, []).append(n)
     edges = [
@@ -185,9 +187,9 @@ def _places(
     document: Document,
     maps: Mapping[str, Any],
     but: AbstractSet[tuple[str, int, str]] = frozenset(),
-) -> Iterator[Place]:
-    for layer, index, field, span in placed(document):
-        if layer != "zones" and (layer, index, field) not in but and len(ranges(span)) == 1:
+) -> Iterator[LabelledSpan]:
+    for layer, index, field, span in iter_spans(document):
+        if layer != "zones" and (layer, index, field) not in but and len(span_fragments(span)) == 1:
             part = _part(field)
             yield (
                 part,
@@ -197,7 +199,7 @@ def _places(
             )
 
 
-def _at(choice: Choice, place: tuple[int, int], maps: Mapping[str, Any]) -> Place:
+def _at(choice: AmbiguousSpan, place: tuple[int, int], maps: Mapping[str, Any]) -> LabelledSpan:
     part, label = choice.key
     return part, _mapped(choice.layer, part, label, maps), *place
 
@@ -223,7 +225,7 @@ def _mapped(layer: str, part: str, label: str, maps: Mapping[str, Any]) -> str:
     return f"{kind} {role}"
 
 
-def _moved(document: Document, to: Mapping[Choice, tuple[int, int]]) -> Document:
+def _apply_placements(document: Document, to: Mapping[AmbiguousSpan, tuple[int, int]]) -> Document:
     """The document with marks moved to other places."""
     layers = {
         layer: list(getattr(document, layer) or ()) for layer in {choice.layer for choice in to}

@@ -10,14 +10,14 @@ from operator import attrgetter
 from typing import Any
 
 from evalkit.data.document import LAYERS as MARKS
-from evalkit.errors import InputError, shown
-from evalkit.evaluation.document_join import ABSENT, Joined
-from evalkit.results.result_file import given
+from evalkit.errors import InputError, quoted_repr
+from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
+from evalkit.results.result_file import layer_is_scorable
 from evalkit.scoring.span_edges import SpanEdges
 
 
 @dataclass
-class Seen:
+class Coverage:
     """What all blocks together hold: for the checks that need them all, the report and the digest
     of gold.
     """
@@ -35,7 +35,7 @@ class Seen:
         default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
     )
 
-    def take(self, joined: Joined) -> None:
+    def take(self, joined: DocumentPairs) -> None:
         """Note a block."""
         self.edges["gold"].take(joined.gold)
         self.edges["predicted"].take(joined.predicted)
@@ -47,8 +47,8 @@ class Seen:
         for document in joined.gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(
-                    f"document {shown(document.id)}: gold carries a failure or unplaced items,"
-                    " which only predictions can"
+                    f"document {quoted_repr(document.id)}: gold carries a failure or unplaced"
+                    " items, which only predictions can"
                 )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
@@ -68,7 +68,7 @@ class Seen:
                             document.id, self.unannotated.get(marks, document.id)
                         )
 
-    def merge(self, other: Seen) -> None:
+    def merge(self, other: Coverage) -> None:
         """Add what another process has seen."""
         self.documents += other.documents
         self.ids |= other.ids
@@ -87,7 +87,7 @@ class Seen:
     def _note(self, document: Any) -> None:
         if document.failure is not None:
             self.has_failures = True
-            if document.failure != ABSENT:
+            if document.failure != MISSING_AS_EMPTY:
                 self.failures[document.id] = document.failure
         for item in document.unplaced:
             self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
@@ -107,4 +107,4 @@ class Seen:
         """Whether gold has the layer and the prediction gives it, or might have where it failed on
         everything.
         """
-        return given(marks, self.layers())
+        return layer_is_scorable(marks, self.layers())

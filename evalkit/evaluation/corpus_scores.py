@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.corpus import Corpus, load_corpus, refuse_empty_texts, refuse_invalid, schema_at
+from evalkit.corpus import Corpus, load_corpus, load_schema_for, refuse_empty_texts, refuse_invalid
 from evalkit.data.document import Document
 from evalkit.data.label_maps import (
     LabelMapOption,
@@ -22,21 +22,31 @@ from evalkit.data.label_maps import (
     resolve_label_mapping,
 )
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, UnknownName, escape_surrogates, shown, spell_option
-from evalkit.evaluation.ambiguity import choices_of, extremes, may_choose
-from evalkit.evaluation.document_join import Part, Source, is_jsonl
-from evalkit.evaluation.scoring_run import Run
+from evalkit.errors import (
+    InputError,
+    UnknownNameError,
+    escape_surrogates,
+    quoted_repr,
+    spell_option,
+)
+from evalkit.evaluation.ambiguity import (
+    ambiguous_spans,
+    best_and_worst_placements,
+    may_be_ambiguous,
+)
+from evalkit.evaluation.document_join import EvaluationInputs, FileRange, is_jsonl
+from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.jsonl_stream import documents_at_most
+from evalkit.formats.jsonl_stream import count_documents
 from evalkit.formats.reading_options import signature_field
-from evalkit.formats.registry import location_of, validate_path
+from evalkit.formats.registry import parse_location, validate_path
 from evalkit.inference.runner import predict
-from evalkit.results.comparison import Comparison, compared
+from evalkit.results.comparison import Comparison, compare_scores
 from evalkit.results.label_advice import flat_layer_of
 from evalkit.results.scores import Scores
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import Metric, named
-from evalkit.stats.intervals import FEW_DOCUMENTS, resampling_of
+from evalkit.scoring.metrics import Metric, parse_metrics
+from evalkit.stats.intervals import FEW_DOCUMENTS, make_resampling
 
 
 def evaluate(
@@ -104,14 +114,16 @@ def score(
     if missing == "refuse":
         missing = "error"
     if missing not in ("error", "empty"):
-        raise UnknownName("value", missing, ("error", "empty"), within=spell_option("missing"))
-    source = _source(gold, predicted, missing)
-    asked = None if metrics is None else named(metrics)
+        raise UnknownNameError("value", missing, ("error", "empty"), within=spell_option("missing"))
+    source = _open_inputs(gold, predicted, missing)
+    asked = None if metrics is None else parse_metrics(metrics)
     mapping, scored = (
         resolve_label_mapping(labels, label_map, source.schema, flat_layer_of(asked)),
         _zones(zones),
     )
-    how = resampling_of(_at_most(source.gold, FEW_DOCUMENTS), units, boot, seed, level)
+    how = make_resampling(
+        _count_documents_up_to(source.gold, FEW_DOCUMENTS), units, boot, seed, level
+    )
     options = {
         "metrics": None if asked is None else [str(metric) for metric in asked],
         **mapping.options(),
@@ -119,7 +131,7 @@ def score(
         "missing": missing,
         "units": units,
     }
-    run = Run(source, asked, mapping, scored, how, options)
+    run = ScoringRun(source, asked, mapping, scored, how, options)
     try:
         scores = run.scores() if jobs == 1 else run.in_shards(jobs)
     except InputError:
@@ -136,22 +148,24 @@ def score(
         "units": "documents",
         "boot": 0,
     }
-    if choices := _choices(source, scores, mapping, again):
+    if choices := _ambiguity(source, scores, mapping, again):
         scores.about["ambiguity"] = choices
     return scores
 
 
-def _choices(
-    source: Source, scores: Scores, mapping: LabelMapping, again: Mapping[str, Any]
+def _ambiguity(
+    source: EvaluationInputs, scores: Scores, mapping: LabelMapping, again: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice
     of their places would move tp; see choices.py.
     """
     said = source.predicted
-    if isinstance(said, Path) and may_choose(said):
+    if isinstance(said, Path) and may_be_ambiguous(said):
         said = load_corpus(said, predictions=True)
     unsure = (
-        said.filter(lambda document: bool(choices_of(document))) if isinstance(said, Corpus) else ()
+        said.filter(lambda document: bool(ambiguous_spans(document)))
+        if isinstance(said, Corpus)
+        else ()
     )
     if not unsure:
         return {}
@@ -159,13 +173,18 @@ def _choices(
     gold = Corpus((every[document.id] for document in unsure), every.name, source.schema)
     sides: Iterable[tuple[Document, ...]] = zip(
         *(
-            extremes(gold[document.id], document, (mapping.gold, mapping.predicted))
+            best_and_worst_placements(
+                gold[document.id], document, (mapping.gold, mapping.predicted)
+            )
             for document in unsure
         ),
         strict=True,
     )
     marks = Counter(
-        layer for document in unsure for choice in choices_of(document) for layer in choice.layers
+        layer
+        for document in unsure
+        for choice in ambiguous_spans(document)
+        for layer in choice.layers
     )
     metrics = [
         metric
@@ -178,7 +197,10 @@ def _choices(
         return {}
     chosen = (replace(document, meta=None) for document in unsure)
     now, worst, best = (score(gold, Corpus(side), metrics, **again) for side in (chosen, *sides))
-    moved = {m: [_credit(found, m) - _credit(now, m) for found in (worst, best)] for m in metrics}
+    moved = {
+        m: [_true_positives(found, m) - _true_positives(now, m) for found in (worst, best)]
+        for m in metrics
+    }
     return {
         m: {
             "annotations": marks[Metric.of(m).layer],
@@ -189,7 +211,7 @@ def _choices(
     }
 
 
-def _credit(scores: Scores, metric: str) -> float:
+def _true_positives(scores: Scores, metric: str) -> float:
     return float(scores[metric].micro.tp or 0)
 
 
@@ -230,9 +252,9 @@ def compare(
                 f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found
             )
         found[own] = scores
-    return compared(
+    return compare_scores(
         found,
-        None if metrics is None else named(metrics),
+        None if metrics is None else parse_metrics(metrics),
         average=average,
         permutations=permutations,
     )
@@ -262,15 +284,17 @@ def _scored(
         return Scores.load(system)
     if gold is None:
         raise InputError(
-            f"{shown(str(system))}: predictions are compared over gold; name it"
+            f"{quoted_repr(str(system))}: predictions are compared over gold; name it"
             f" ({spell_option('gold', 'CORPUS')}), or give saved results (.json)"
         )
     return score(gold, system, metrics, **options)
 
 
-def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str) -> Source:
-    golden, schema, name = _opened(gold, predictions=False)
-    said, _, model = _opened(predicted, predictions=True)
+def _open_inputs(
+    gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str
+) -> EvaluationInputs:
+    golden, schema, name = _open_corpus(gold, predictions=False)
+    said, _, model = _open_corpus(predicted, predictions=True)
     sides = {"gold": golden, "predicted": said}
     conversion = {
         side: (corpus.conversion if isinstance(corpus, Corpus) else ConversionReport()).to_json()
@@ -282,7 +306,7 @@ def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: 
     read = signature_field(
         *(corpus.read_options if isinstance(corpus, Corpus) else {} for corpus in sides.values())
     )
-    return Source(
+    return EvaluationInputs(
         name,
         model,
         schema,
@@ -295,34 +319,34 @@ def _source(gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: 
     )
 
 
-def _opened(
+def _open_corpus(
     corpus: Corpus | str | Path, *, predictions: bool
 ) -> tuple[Corpus | Path, Schema | None, str]:
     """A corpus, or the path of a file that is read block by block; with its schema and its name."""
     if isinstance(corpus, (str, Path)):
-        place = location_of(corpus)
+        place = parse_location(corpus)
         if place.format in (None, "jsonl") and not place.options and is_jsonl(place.path):
             return (
                 place.path,
-                schema_at(place),
+                load_schema_for(place),
                 place.path.stem.encode("utf-8", "backslashreplace").decode(),
             )
         corpus = load_corpus(corpus, predictions=predictions)
         refuse_empty_texts(corpus, place)
     if not isinstance(corpus, Corpus):
         raise InputError(
-            f"{shown(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes one of"
-            " documents"
+            f"{quoted_repr(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes"
+            " one of documents"
         )
     return corpus, corpus.schema, corpus.name
 
 
-def _at_most(gold: Corpus | Path | Part, most: int) -> int:
+def _count_documents_up_to(gold: Corpus | Path | FileRange, most: int) -> int:
     """How many documents there are; of a file no more are counted than are asked for."""
     return (
         len(gold)
         if isinstance(gold, Corpus)
-        else documents_at_most(gold if isinstance(gold, Path) else gold.path, most)
+        else count_documents(gold if isinstance(gold, Path) else gold.path, most)
     )
 
 

@@ -21,30 +21,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalkit.corpus import Corpus
-from evalkit.data.batch import Chunk
+from evalkit.data.batch import DocumentBatch
 from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, LoadError, shown, spell_option
+from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.formats import jsonl_stream as blocks
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
 # rows
 CHUNK = 64
-ABSENT = "absent: taken as empty"  # stands for the reason where missing=empty was asked for
-READ_AHEAD = (
+MISSING_AS_EMPTY = (  # stands for the reason where missing=empty was asked for
+    "absent: taken as empty"
+)
+MAX_READ_AHEAD = (
     2048  # predicted documents that may wait for their gold before the order is taken to differ
 )
 
 
-class Joined(NamedTuple):
+class DocumentPairs(NamedTuple):
     """Gold documents and their predictions, side by side."""
 
-    gold: Chunk
-    predicted: Chunk
+    gold: DocumentBatch
+    predicted: DocumentBatch
 
 
-class Part(NamedTuple):
+class FileRange(NamedTuple):
     """The lines of a file from one byte up to another."""
 
     path: Path
@@ -53,7 +55,7 @@ class Part(NamedTuple):
 
 
 @dataclass
-class Source:
+class EvaluationInputs:
     """Where both sides come from: their names, gold's schema, and the chunks.
 
     `absent` counts documents taken as empty.
@@ -62,8 +64,8 @@ class Source:
     name: str
     model: str
     schema: Schema | None
-    gold: Corpus | Path | Part
-    predicted: Corpus | Path | Part
+    gold: Corpus | Path | FileRange
+    predicted: Corpus | Path | FileRange
     missing: str
     absent: int = field(default=0)
     conversion: dict[str, dict[str, dict[str, int]]] = field(
@@ -72,14 +74,14 @@ class Source:
     duplicates: str = "error"  # of gold: whether they were refused or dropped
     read: str = ""  # the signature's field: reading options that differ from their defaults
 
-    def chunks(self) -> Iterator[Joined]:
+    def chunks(self) -> Iterator[DocumentPairs]:
         """Both sides, 64 documents at a time."""
         self.absent = 0
         with (
             closing(
-                Held(self.predicted)
+                InMemoryPredictions(self.predicted)
                 if isinstance(self.predicted, Corpus)
-                else Filed(self.predicted)
+                else FilePredictions(self.predicted)
             ) as answers,
             closing(_chunks(self.gold)) as chunks,
         ):
@@ -89,45 +91,46 @@ class Source:
                 if None in found or [
                     True for gold, said in zip(golden, found, strict=True) if gold.text != said.text
                 ]:
-                    found = Chunk(
+                    found = DocumentBatch(
                         self._checked(document, answer)
                         for document, answer in zip(golden, found, strict=True)
                     )
-                yield Joined(golden, found)
+                yield DocumentPairs(golden, found)
             unknown = answers.unknown()
         if unknown:
             raise InputError(
                 f"{self.model}: {len(unknown)} documents are not in {self.name}, such as"
-                f" {shown(unknown[0])}; score against the corpus they come from"
+                f" {quoted_repr(unknown[0])}; score against the corpus they come from"
             )
 
     def _checked(self, document: Any, answer: Any) -> Any:
         if answer is None:
             if self.missing == "error":
                 raise InputError(
-                    f"{self.model}: lacks document {shown(document.id)} of {self.name}; predict it,"
-                    f" or count what is missing as empty with {spell_option('missing', 'empty')}"
+                    f"{self.model}: lacks document {quoted_repr(document.id)} of {self.name};"
+                    " predict it, or count what is missing as empty with"
+                    f" {spell_option('missing', 'empty')}"
                 )
             self.absent += 1
-            return Document(document.id, document.text, failure=ABSENT)
+            return Document(document.id, document.text, failure=MISSING_AS_EMPTY)
         if answer.text != document.text:
             difference = _first_difference(document.text, answer.text)
             raise InputError(
-                f"{self.model}: document {shown(document.id)} has another text than in {self.name}:"
-                f" {difference}{_advise_texts(document.text, answer.text)}"
+                f"{self.model}: document {quoted_repr(document.id)} has another text than in"
+                f" {self.name}: {difference}{_advise_texts(document.text, answer.text)}"
             )
         return answer
 
 
-class Held:
+class InMemoryPredictions:
     """Predictions in memory."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._left = {document.id: document for document in corpus}
 
-    def of(self, golden: Chunk) -> Chunk:
+    def of(self, golden: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None where there is none."""
-        return Chunk([self._left.pop(document.id, None) for document in golden])
+        return DocumentBatch([self._left.pop(document.id, None) for document in golden])
 
     def unknown(self) -> list[str]:
         """The ids that were never asked for, once all of gold was."""
@@ -137,18 +140,18 @@ class Held:
         """Nothing is open."""
 
 
-class Filed:
+class FilePredictions:
     """Predictions in a JSONL file, read on as they are asked for."""
 
-    def __init__(self, file: Path | Part) -> None:
-        part = file if isinstance(file, Part) else Part(file, 0, -1)
-        self._path, self._whole = part.path, not isinstance(file, Part)
+    def __init__(self, file: Path | FileRange) -> None:
+        part = file if isinstance(file, FileRange) else FileRange(file, 0, -1)
+        self._path, self._whole = part.path, not isinstance(file, FileRange)
         self._waiting: dict[str, Any] = {}
         self._ids: set[str] = set()
-        self._reader = blocks.Reader(*part)
+        self._reader = blocks.JsonlBatchReader(*part)
         self._lines: dict[str, int] | None = None
 
-    def of(self, golden: Chunk) -> Chunk:
+    def of(self, golden: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None where there is none."""
         ids = [document.id for document in golden]
         if (
@@ -161,11 +164,11 @@ class Filed:
             ] == ids:  # both files are in one order: as they mostly are
                 return chunk
             self._waiting = {document.id: document for document in chunk}
-        return Chunk([self._get(id) for id in ids])
+        return DocumentBatch([self._get(id) for id in ids])
 
     def _get(self, id: str) -> Any:
         while id not in self._waiting and self._lines is None:
-            if len(self._waiting) > READ_AHEAD and self._whole:
+            if len(self._waiting) > MAX_READ_AHEAD and self._whole:
                 self._lines = self._index()
             elif (chunk := self._read()) is None:
                 return None
@@ -176,20 +179,21 @@ class Filed:
         at = self._lines.pop(id, None)
         return None if at is None else blocks.document_at(self._path, at)
 
-    def _read(self, lines: int | None = None) -> Chunk | None:
+    def _read(self, lines: int | None = None) -> DocumentBatch | None:
         chunk = self._reader.read(lines)
         if chunk:
-            _note(chunk, self._ids, self._path)
+            _register_ids(chunk, self._ids, self._path)
         return chunk
 
     def _index(self) -> dict[str, int]:
         """Where the line of each document begins that was not read yet."""
         lines: dict[str, int] = {}
-        for id, at in blocks.index(self._path):
+        for id, at in blocks.index_lines(self._path):
             if id in lines:
                 raise LoadError(
                     [
-                        f"{self._path}: id: {shown(id)} stands for two documents; ids name one"
+                        f"{self._path}: id: {quoted_repr(id)} stands for two documents; ids name"
+                        " one"
                         " document"
                         " each"
                     ]
@@ -201,7 +205,7 @@ class Filed:
         """The ids that were never asked for, once all of gold was."""
         while (
             self._lines is None
-            and len(self._waiting) <= READ_AHEAD
+            and len(self._waiting) <= MAX_READ_AHEAD
             and (chunk := self._read()) is not None
         ):
             self._waiting.update((document.id, document) for document in chunk)
@@ -212,7 +216,7 @@ class Filed:
         self._reader.close()
 
 
-def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
+def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, FileRange]]:
     """Both files cut at the same documents, into n pieces of about one size; one piece where no
     such cut is found.
     """
@@ -226,25 +230,28 @@ def shards(gold: Any, predicted: Any, n: int) -> list[tuple[Part, Part]]:
         if found is not None and at is not None and found[1] > cuts[-1][0] and at > cuts[-1][1]:
             cuts.append((found[1], at))
     cuts.append(sizes)
-    return [(Part(gold, a, c), Part(predicted, b, d)) for (a, b), (c, d) in pairwise(cuts)]
+    return [
+        (FileRange(gold, a, c), FileRange(predicted, b, d)) for (a, b), (c, d) in pairwise(cuts)
+    ]
 
 
-def _chunks(gold: Corpus | Path | Part) -> Generator[Chunk, None, None]:
+def _chunks(gold: Corpus | Path | FileRange) -> Generator[DocumentBatch, None, None]:
     if isinstance(gold, Corpus):
         documents = list(gold)
         yield from (
-            Chunk(documents[first : first + CHUNK]) for first in range(0, len(documents), CHUNK)
+            DocumentBatch(documents[first : first + CHUNK])
+            for first in range(0, len(documents), CHUNK)
         )
         return
     seen: set[str] = set()
-    part = gold if isinstance(gold, Part) else Part(gold, 0, -1)
-    with closing(blocks.Reader(*part)) as reader:
+    part = gold if isinstance(gold, FileRange) else FileRange(gold, 0, -1)
+    with closing(blocks.JsonlBatchReader(*part)) as reader:
         while (chunk := reader.read()) is not None:
-            _note(chunk, seen, part.path)
+            _register_ids(chunk, seen, part.path)
             yield chunk
 
 
-def refuse_duplicates(gold: Chunk, name: str) -> None:
+def refuse_duplicates(gold: DocumentBatch, name: str) -> None:
     """Raise LoadError if gold documents have duplicates, in any layer."""
     if gold.plain or all(
         document.events is None and document.attributions is None for document in gold
@@ -257,7 +264,7 @@ def refuse_duplicates(gold: Chunk, name: str) -> None:
         raise LoadError(faults, advice=[advise_dropping()])
 
 
-def _may_have_duplicate_entities(chunk: Chunk) -> bool:
+def _may_have_duplicate_entities(chunk: DocumentBatch) -> bool:
     """Whether two entities of a document have the same label, start and end; rarely True where none
     have.
     """
@@ -275,12 +282,15 @@ _FACTORS = np.array(
 )  # large and odd
 
 
-def _note(chunk: Chunk, seen: set[str], path: Path) -> None:
+def _register_ids(chunk: DocumentBatch, seen: set[str], path: Path) -> None:
     """Note the ids of a chunk. Raises LoadError for one that was there before."""
     for id in [document.id for document in chunk]:
         if id in seen:
             raise LoadError(
-                [f"{path}: id: {shown(id)} stands for two documents; ids name one document each"]
+                [
+                    f"{path}: id: {quoted_repr(id)} stands for two documents; ids name one document"
+                    " each"
+                ]
             )
         seen.add(id)
 
@@ -304,13 +314,13 @@ def _first_difference(gold: str, other: str) -> str:
         min(len(gold), len(other)),
     )
     return (
-        f"from character {at} on, {shown(other[at : at + 20])} where {shown(gold[at : at + 20])} is"
-        " expected"
+        f"from character {at} on, {quoted_repr(other[at : at + 20])} where"
+        f" {quoted_repr(gold[at : at + 20])} is expected"
     )
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_disabled() -> Iterator[None]:
     """Leave the garbage collector off: documents hold no cycles, and looking through millions of
     them takes longer than reading them.
     """

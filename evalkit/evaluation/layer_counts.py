@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.data.batch import Codes
+from evalkit.data.batch import Vocabulary
 from evalkit.scoring.columns import Cells
 from evalkit.scoring.counting import COUNTS, Block
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.zones import Unit
+from evalkit.scoring.zones import CountUnit
 
-EVERY = list(range(2 + len(COUNTS)))  # the rows of cells
+ALL_ROWS = list(range(2 + len(COUNTS)))  # the rows of cells
 
 
 @dataclass
-class Layered:
+class LayerCounts:
     """What is gathered for one layer of metrics over all blocks."""
 
     metrics: list[Metric]
-    labels: Codes = field(default_factory=Codes)
-    units: list[Unit] = field(default_factory=list)
+    labels: Vocabulary = field(default_factory=Vocabulary)
+    units: list[CountUnit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
     slimmed: dict[str, tuple[list[int], Cells]] = field(default_factory=dict)
     merged: dict[str, list[tuple[list[int], Cells]]] = field(default_factory=dict)
@@ -46,12 +46,12 @@ class Layered:
 
     def all_cells(self, metric: str) -> Cells:
         """The cells of a metric from all blocks and processes; they are given once."""
-        return _together(
+        return _concat_cells(
             [
-                *((EVERY, cells) for cells in self.cells.pop(metric, ())),
+                *((ALL_ROWS, cells) for cells in self.cells.pop(metric, ())),
                 *self.merged.pop(metric, ()),
             ],
-            EVERY,
+            ALL_ROWS,
         )
 
     def slim(self) -> None:
@@ -62,10 +62,10 @@ class Layered:
             kept = [
                 n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)
             ]
-            self.slimmed[metric] = kept, _together([(EVERY, cell) for cell in cells], kept)
+            self.slimmed[metric] = kept, _concat_cells([(ALL_ROWS, cell) for cell in cells], kept)
             cells.clear()
 
-    def merge(self, other: Layered) -> None:
+    def merge(self, other: LayerCounts) -> None:
         """Add what another process gathered and made slim."""
         codes = np.array([self.labels[label] for label in other.labels], np.int32)
         for metric, (kept, slim) in other.slimmed.items():
@@ -81,7 +81,7 @@ class Layered:
         self.scored += other.scored
 
 
-def _together(pieces: Sequence[tuple[list[int], Cells]], kept: list[int]) -> Cells:
+def _concat_cells(pieces: Sequence[tuple[list[int], Cells]], kept: list[int]) -> Cells:
     """Cells side by side: of each piece the rows that it has, of which some are kept."""
     whole = np.zeros((len(kept), sum(cells.shape[1] for _, cells in pieces)), np.int32)
     at = 0

@@ -25,23 +25,23 @@ import numpy as np
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.errors import (
     InputError,
-    MissingPackage,
-    UnknownName,
+    MissingDependencyError,
+    UnknownNameError,
     advise_extra,
     escape_controls,
     escape_controls_in_json,
+    quoted_repr,
     shorten,
-    shown,
 )
 from evalkit.evaluation.corpus_scores import score
 from evalkit.files import replace_file
-from evalkit.results.tables import RENDERERS, Report, Table, notebook
+from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.pairs import Pair
+from evalkit.scoring.pairs import Alignment
 
 CURVE_OPTIONS = ("labels", "label_map", "zones", "missing")
-PICTURES = (".png", ".svg", ".pdf")
+IMAGE_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class Curve(NamedTuple):
@@ -104,7 +104,7 @@ class Curves:
                 json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             )
         if form not in RENDERERS:
-            raise UnknownName("format", form, ("json", *RENDERERS))
+            raise UnknownNameError("format", form, ("json", *RENDERERS))
         return RENDERERS[form](self._report(), width)
 
     def _report(self) -> Report:
@@ -144,7 +144,7 @@ class Curves:
         return self.render()
 
     def _repr_html_(self) -> str:
-        return notebook(self._report())
+        return to_html_fragment(self._report())
 
     def draw(self, path: str | Path) -> None:
         """Write a picture of precision over recall: .png, .svg or .pdf. Needs the extra `plot`."""
@@ -152,7 +152,9 @@ class Curves:
             import matplotlib as mpl
             from matplotlib.figure import Figure
         except ImportError:
-            raise MissingPackage(f"a picture needs matplotlib: {advise_extra('plot')}") from None
+            raise MissingDependencyError(
+                f"a picture needs matplotlib: {advise_extra('plot')}"
+            ) from None
         figure = Figure(figsize=(7, 5), layout="constrained")
         axes = figure.subplots()
         for curve in self.curves:
@@ -199,7 +201,7 @@ def curves(
     """
     for name in options:
         if name not in CURVE_OPTIONS:
-            raise UnknownName("option", name, CURVE_OPTIONS, within="curves")
+            raise UnknownNameError("option", name, CURVE_OPTIONS, within="curves")
     gold = gold if isinstance(gold, Corpus) else load_corpus(gold)
     predicted = (
         predicted if isinstance(predicted, Corpus) else load_corpus(predicted, predictions=True)
@@ -215,16 +217,16 @@ def curves(
             f"{asked}: whose cue matches depends on what else is predicted; attributions/strict"
             " would do"
         )
-    scores = score(gold, best_first(predicted), [asked], boot=0, **options)
+    scores = score(gold, sort_by_score(predicted), [asked], boot=0, **options)
     pairs = scores.pairs(asked)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
             raise InputError(
-                f"document {pair.document!r}: {shown(pair.predicted.text)} at"
+                f"document {pair.document!r}: {quoted_repr(pair.predicted.text)} at"
                 f" {pair.predicted.start} was predicted without a score; curves need one for each"
                 " item"
             )
-    pairs_by_label: dict[str, list[Pair]] = {}
+    pairs_by_label: dict[str, list[Alignment]] = {}
     for pair in pairs:
         for label in {item.label for item in (pair.gold, pair.predicted) if item is not None}:
             pairs_by_label.setdefault(label, []).append(pair)
@@ -239,7 +241,7 @@ def curves(
     )
 
 
-def best_first(predicted: Corpus) -> Corpus:
+def sort_by_score(predicted: Corpus) -> Corpus:
     """The predictions with the annotations of each document by falling score; equal ones keep their
     order.
     """
@@ -263,7 +265,7 @@ def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(sorted(marks, key=lambda mark: -mark.score if mark.score is not None else 0.0))
 
 
-def _curve(label: str | None, pairs: Sequence[Pair]) -> Curve:
+def _curve(label: str | None, pairs: Sequence[Alignment]) -> Curve:
     said = [
         pair
         for pair in pairs

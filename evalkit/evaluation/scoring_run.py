@@ -17,34 +17,41 @@ from typing import Any
 import numpy as np
 
 from evalkit.corpus import Corpus
-from evalkit.data.batch import Chunk, Codes
+from evalkit.data.batch import DocumentBatch, Vocabulary
 from evalkit.data.document import Document
 from evalkit.data.duplicates import find_duplicates
 from evalkit.data.label_maps import LabelMapping
-from evalkit.errors import InputError, LoadError, UnknownName, escape_controls, shown
-from evalkit.evaluation.annotated_layers import Seen
-from evalkit.evaluation.document_join import Joined, Source, shards, uncollected
-from evalkit.evaluation.layer_counts import Layered
-from evalkit.formats.jsonl import parsed
-from evalkit.results.result_file import refuse_owed
+from evalkit.errors import InputError, LoadError, UnknownNameError, escape_controls, quoted_repr
+from evalkit.evaluation.annotated_layers import Coverage
+from evalkit.evaluation.document_join import (
+    DocumentPairs,
+    EvaluationInputs,
+    gc_disabled,
+    split_files,
+)
+from evalkit.evaluation.layer_counts import LayerCounts
+from evalkit.formats.jsonl import read
+from evalkit.results.result_file import check_layer_complete
 from evalkit.results.scores import Scores
-from evalkit.scoring.counting import Block, Builder
+from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.digest import Digest, Digests
+from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import DEFAULTS, Metric
-from evalkit.scoring.pairs import Pair, pairs_of
+from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
+from evalkit.scoring.pairs import Alignment, pairs_of
 from evalkit.stats.intervals import Resampling
 from evalkit.version import evalkit_version
 
-BLOCK = 1024  # documents that are compared at once: enough that the cost of calling numpy is shared
+BLOCK_DOCUMENTS = (
+    1024  # documents that are compared at once: enough that the cost of calling numpy is shared
+)
 
 
 @dataclass
-class Run:
+class ScoringRun:
     """One comparison: where both sides come from, and what was asked of them."""
 
-    source: Source
+    source: EvaluationInputs
     asked: list[Metric] | None
     mapping: LabelMapping
     zones: str | frozenset[str]
@@ -54,13 +61,16 @@ class Run:
 
     def __post_init__(self) -> None:
         """Start with nothing gathered."""
-        metrics = self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULTS]
+        metrics = (
+            self.asked if self.asked is not None else [Metric.of(name) for name in DEFAULT_METRICS]
+        )
         names = dict.fromkeys(metric.layer for metric in metrics)
         self.layers = {
-            name: Layered([metric for metric in metrics if metric.layer == name]) for name in names
+            name: LayerCounts([metric for metric in metrics if metric.layer == name])
+            for name in names
         }
-        self.seen = Seen()
-        self._digest = Digest(sorted({LAYERS[name].marks for name in self.layers}))
+        self.seen = Coverage()
+        self._digest = DigestBuilder(sorted({LAYERS[name].marks for name in self.layers}))
         self._digested = False
         for name, layered in self.layers.items():
             for label in (
@@ -96,7 +106,7 @@ class Run:
         builders = {
             name: self._builder(name, layered.labels) for name, layered in self.layers.items()
         }
-        with uncollected():
+        with gc_disabled():
             for chunk in self.source.chunks():
                 self.seen.take(chunk)
                 if not isinstance(
@@ -105,7 +115,7 @@ class Run:
                     self._digest.take(chunk.gold)
                     self._digested = True
                 for name in self.layers:
-                    if self._added(builders[name], chunk) >= BLOCK:
+                    if self._added(builders[name], chunk) >= BLOCK_DOCUMENTS:
                         self._take(name, builders[name])
                         builders[name] = self._builder(name, self.layers[name].labels)
             for name, builder in builders.items():
@@ -136,7 +146,7 @@ class Run:
         Files that are not JSONL, or not in one order, are gone through in this process.
         """
         parts = (
-            shards(self.source.gold, self.source.predicted, jobs)
+            split_files(self.source.gold, self.source.predicted, jobs)
             if isinstance(self.source.gold, Path)
             else []
         )
@@ -145,7 +155,7 @@ class Run:
         try:
             with ProcessPoolExecutor(len(parts)) as pool:
                 runs = pool.map(
-                    _gathered,
+                    _count_shard,
                     [
                         replace(self, source=replace(self.source, gold=one, predicted=other))
                         for one, other in parts
@@ -158,11 +168,12 @@ class Run:
             return replace(self).scores()
         return self.scores_of(self.finished())
 
-    def _merge(self, run: Run) -> None:
+    def _merge(self, run: ScoringRun) -> None:
         if twice := self.seen.ids & run.seen.ids:
             raise LoadError(
                 [
-                    f"{self.source.name}: id: {shown(min(twice))} stands for two documents; ids"
+                    f"{self.source.name}: id: {quoted_repr(min(twice))} stands for two documents;"
+                    " ids"
                     " name"
                     " one document each"
                 ]
@@ -179,35 +190,38 @@ class Run:
         """The counts once more, with those that only MUC's sums need."""
         return replace(self, muc=True).gathered()
 
-    def _builder(self, name: str, labels: Codes, *, whole: bool = False) -> Builder:
+    def _builder(self, name: str, labels: Vocabulary, *, whole: bool = False) -> BlockBuilder:
         layer, maps = LAYERS[name], (self.mapping.gold, self.mapping.predicted)
         zones, by_sentence = self._scored_zones(layer.marks), self.how.units == "sentences"
-        return Builder(layer, name, labels, zones, maps, whole=whole, by_sentence=by_sentence)
+        return BlockBuilder(layer, name, labels, zones, maps, whole=whole, by_sentence=by_sentence)
 
-    def _added(self, builder: Builder, chunk: Joined) -> int:
+    def _added(self, builder: BlockBuilder, chunk: DocumentPairs) -> int:
         """Add the documents that gold annotates in the layer; says how many the block has."""
         golden, predicted = chunk
         marks = list(map(attrgetter(builder.layer.marks), golden))
         if None in marks:
             there = [n for n, found in enumerate(marks) if found is not None]
-            golden, predicted = Chunk(golden[n] for n in there), Chunk(predicted[n] for n in there)
+            golden, predicted = (
+                DocumentBatch(golden[n] for n in there),
+                DocumentBatch(predicted[n] for n in there),
+            )
         if self.seen.has_failures:
-            predicted = Chunk(map(_heard, predicted))
+            predicted = DocumentBatch(map(_without_failed_answers, predicted))
         if golden:
             builder.add(golden, predicted)
         return len(builder)
 
-    def _take(self, name: str, builder: Builder) -> None:
+    def _take(self, name: str, builder: BlockBuilder) -> None:
         if len(builder):
             self.layers[name].take(self._checked(builder), len(builder), muc=self.muc)
 
-    def _checked(self, builder: Builder) -> Block:
+    def _checked(self, builder: BlockBuilder) -> Block:
         block = builder.block()
         if block.gold.aside["gold_copies"]:
             raise LoadError(list(self._repeated(builder)))
         return block
 
-    def _repeated(self, builder: Builder) -> Iterator[str]:
+    def _repeated(self, builder: BlockBuilder) -> Iterator[str]:
         """What gold repeats; of a file it is read again, for the lines."""
         if isinstance(self.source.gold, Corpus):
             yield from (
@@ -217,7 +231,7 @@ class Run:
             )
             return
         path = self.source.gold if isinstance(self.source.gold, Path) else self.source.gold.path
-        for place, document in parsed(path):
+        for place, document in read(path):
             if isinstance(document, Document):
                 yield from (f"{place}: {fault}" for fault in find_duplicates(document))
 
@@ -233,7 +247,7 @@ class Run:
         for metric in self.asked or ():
             self._refuse_missing_layer(metric)
         for marks in {LAYERS[metric.layer].marks for metric in self._scored()}:
-            refuse_owed(marks, self.seen.layers())
+            check_layer_complete(marks, self.seen.layers())
         self._refuse_unknown_zones()
 
     def _refuse_missing_layer(self, metric: Metric) -> None:
@@ -253,7 +267,7 @@ class Run:
     def _refuse_unknown_zones(self) -> None:
         for zone in sorted(self.zones) if isinstance(self.zones, frozenset) else ():
             if zone not in self.seen.zones:
-                raise UnknownName(
+                raise UnknownNameError(
                     "zone",
                     zone,
                     ("primary", "all", *sorted(self.seen.zones)),
@@ -290,7 +304,7 @@ class Run:
             layered.scored,
         )
 
-    def _signature(self, metric: Metric, layered: Layered) -> dict[str, str]:
+    def _signature(self, metric: Metric, layered: LayerCounts) -> dict[str, str]:
         """The signature's fields in order; the digest of gold is computed on first use."""
         zones = self._scored_zones(LAYERS[metric.layer].marks)
         fields = {
@@ -338,14 +352,14 @@ class Run:
             "span_edges": {side: edges.to_json() for side, edges in self.seen.edges.items()},
         }
 
-    def digests(self) -> Digests:
+    def digests(self) -> CorpusDigests:
         """The digests of gold; those of a corpus in memory are computed on first use."""
         if not self._digested and isinstance(self.source.gold, Corpus):
             self._digest.take(list(self.source.gold))
             self._digested = True
         return self._digest.with_schema(self.source.schema)
 
-    def pairs(self, metric: Metric) -> Iterator[Pair]:
+    def pairs(self, metric: Metric) -> Iterator[Alignment]:
         """Who answers whom under a metric, document by document; the documents are gone through
         again.
 
@@ -353,15 +367,15 @@ class Run:
         """
         if metric.layer not in self.layers:
             self._refuse_missing_layer(metric)
-            refuse_owed(LAYERS[metric.layer].marks, self.seen.layers())
-        labels = self.layers[metric.layer].labels if metric.layer in self.layers else Codes()
+            check_layer_complete(LAYERS[metric.layer].marks, self.seen.layers())
+        labels = self.layers[metric.layer].labels if metric.layer in self.layers else Vocabulary()
         for chunk in self.source.chunks():
             builder = self._builder(metric.layer, labels, whole=True)
             if self._added(builder, chunk):
                 yield from pairs_of(self._checked(builder), metric, builder.documents, labels)
 
 
-def _gathered(run: Run) -> Run:
+def _count_shard(run: ScoringRun) -> ScoringRun:
     """A run after it has gone through its documents: what a process of its own sends back."""
     run.gather()
     for layered in run.layers.values():
@@ -369,6 +383,6 @@ def _gathered(run: Run) -> Run:
     return run
 
 
-def _heard(document: Any) -> Any:
+def _without_failed_answers(document: Any) -> Any:
     """A prediction; one that failed says nothing, whatever it carries."""
     return document if document.failure is None else Document(document.id, document.text)

@@ -15,28 +15,37 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.data.batch import Codes, as_bytes
+from evalkit.data.batch import Vocabulary, pack_int64
 from evalkit.data.label_maps import (
     LabelMapOption,
     LabelMapping,
     LabelsOption,
     resolve_label_mapping,
 )
-from evalkit.data.tags import Tagged, Tags
-from evalkit.errors import InputError, escape_surrogates, shown
+from evalkit.data.tags import TaggedSpans, TagReader
+from evalkit.errors import InputError, escape_surrogates, quoted_repr
 from evalkit.formats.reading_options import signature_field
 from evalkit.results.scores import Scores
-from evalkit.scoring.columns import DROPPED, Cells, Coding, Columns, Ints, pack
-from evalkit.scoring.counting import COUNTS, Block, any_twice, of_columns
+from evalkit.scoring.columns import (
+    DROPPED_LABEL,
+    Cells,
+    Ints,
+    ItemArrays,
+    SharedEncoding,
+    combine_keys,
+)
+from evalkit.scoring.counting import COUNTS, Block, block_from_arrays, has_duplicates
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.metrics import Metric, named
-from evalkit.scoring.pairs import Pair, pairs_of_spans
-from evalkit.scoring.zones import Unit, plain_layout
-from evalkit.stats.intervals import Resampling, resampling_of
+from evalkit.scoring.metrics import Metric, parse_metrics
+from evalkit.scoring.pairs import Alignment, pairs_of_spans
+from evalkit.scoring.zones import CountUnit, document_layout
+from evalkit.stats.intervals import Resampling, make_resampling
 from evalkit.version import evalkit_version
 
 BLOCK = 1024
-MOST = 2**62  # where offsets end: what is reckoned from them must still be a number of 64 bits
+MAX_OFFSET = (
+    2**62
+)  # where offsets end: what is reckoned from them must still be a number of 64 bits
 Triple = tuple[int, int, str]
 DEFAULT_TAG_OPTIONS = {"tagging": "IOB2", "repair": "error"}
 BareSpan = Triple | Mapping[str, Any]
@@ -68,8 +77,8 @@ def score_tags(
     >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
     0.0
     """
-    _refuse_uneven(gold_tags, predicted_tags, "sequences")
-    tags = Tags(tagging, repair)
+    _check_equal_length(gold_tags, predicted_tags, "sequences")
+    tags = TagReader(tagging, repair)
     blocks, improper = [], [0, 0]
     for first in range(0, len(gold_tags), BLOCK):
         here = slice(first, first + BLOCK)
@@ -84,7 +93,7 @@ def score_tags(
         improper = [before + side.improper for before, side in zip(improper, sides)]
         blocks.append((len(golden.lengths), [_tagged(side) for side in sides]))
     aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
-    how = resampling_of(len(gold_tags), "documents", boot, seed, level)
+    how = make_resampling(len(gold_tags), "documents", boot, seed, level)
     mapping = resolve_label_mapping(labels, label_map, None)
     return _scores(
         blocks, tags.labels, mapping, metrics, how, aside, {"tagging": tagging, "repair": repair}
@@ -118,8 +127,8 @@ def score_spans(
     >>> scores["entities/strict"].micro.precision
     0.5
     """
-    _refuse_uneven(gold, predicted, "lists of spans")
-    mapping, read = resolve_label_mapping(labels, label_map, None), Codes()
+    _check_equal_length(gold, predicted, "lists of spans")
+    mapping, read = resolve_label_mapping(labels, label_map, None), Vocabulary()
     blocks = [
         (
             len(gold[first : first + BLOCK]),
@@ -135,20 +144,22 @@ def score_spans(
         read,
         mapping,
         metrics,
-        resampling_of(len(gold), "documents", boot, seed, level),
+        make_resampling(len(gold), "documents", boot, seed, level),
         {},
         {},
     )
 
 
-def _refuse_uneven(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
+def _check_equal_length(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
     for side in (gold, predicted):
         if (
             isinstance(side, (str, bytes))
             or not hasattr(side, "__len__")
             or (len(side) and isinstance(side[0], str))
         ):
-            raise InputError(f"{shown(side)}: a list of {what} would do, one for each document")
+            raise InputError(
+                f"{quoted_repr(side)}: a list of {what} would do, one for each document"
+            )
     if len(gold) != len(predicted):
         raise InputError(
             f"{len(gold)} {what} of gold, {len(predicted)} predicted: each must have its"
@@ -165,14 +176,16 @@ def _refuse_lengths(gold: Ints, predicted: Ints, first: int) -> None:
         )
 
 
-Placed = tuple[Ints, Ints, Ints, Ints]  # document, start, end, label
+SpanArrays = tuple[Ints, Ints, Ints, Ints]  # document, start, end, label
 
 
-def _tagged(side: Tagged) -> Placed:
+def _tagged(side: TaggedSpans) -> SpanArrays:
     return side.sequence, side.start, side.end, side.label
 
 
-def _spans(documents: Sequence[Sequence[BareSpan]], labels: Codes, name: str, first: int) -> Placed:
+def _spans(
+    documents: Sequence[Sequence[BareSpan]], labels: Vocabulary, name: str, first: int
+) -> SpanArrays:
     flat: list[Any] = list(chain.from_iterable(documents))
     if any(isinstance(span, Mapping) for span in flat):
         flat = [_triple_of(span) if isinstance(span, Mapping) else span for span in flat]
@@ -182,19 +195,19 @@ def _spans(documents: Sequence[Sequence[BareSpan]], labels: Codes, name: str, fi
     )
     try:
         start, end, label = _read(flat, labels)
-        proper = (start >= 0) & (start < end) & (end < MOST)
+        proper = (start >= 0) & (start < end) & (end < MAX_OFFSET)
     except (TypeError, ValueError, struct.error):
         proper = np.array([_is_span(span) for span in flat], bool)
     if not proper.all():
         at = int(np.flatnonzero(~proper)[0])
         raise InputError(
-            f"{name}, document {first + document[at]}: {shown(flat[at])} is no span: (start, end,"
-            " label) with 0 <= start < end < 2**62 would do"
+            f"{name}, document {first + document[at]}: {quoted_repr(flat[at])} is no span: (start,"
+            " end, label) with 0 <= start < end < 2**62 would do"
         )
     return document, start, end, label
 
 
-def _read(flat: Sequence[Triple], labels: Codes) -> tuple[Ints, Ints, Ints]:
+def _read(flat: Sequence[Triple], labels: Vocabulary) -> tuple[Ints, Ints, Ints]:
     """Starts, ends and codes of labels.
 
     Raises TypeError, ValueError or struct.error where one is no span of whole numbers.
@@ -207,10 +220,10 @@ def _read(flat: Sequence[Triple], labels: Codes) -> tuple[Ints, Ints, Ints]:
         try:
             codes.append(known[name])
         except KeyError:
-            known[name] = code = labels[_text(name)]
+            known[name] = code = labels[_require_str(name)]
             codes.append(code)
     columns: Any = tuple(
-        np.frombuffer(as_bytes(values), np.int64) for values in (starts, ends, codes)
+        np.frombuffer(pack_int64(values), np.int64) for values in (starts, ends, codes)
     )
     return columns  # type: ignore[no-any-return]
 
@@ -235,13 +248,13 @@ def _is_span(span: Any) -> bool:
     )
     return (
         whole
-        and 0 <= start < end < MOST
+        and 0 <= start < end < MAX_OFFSET
         and isinstance(label, str)
         and escape_surrogates(label) == label
     )
 
 
-def _text(label: Any) -> str:
+def _require_str(label: Any) -> str:
     if not isinstance(label, str):
         raise TypeError
     # Raises UnicodeEncodeError, a ValueError, for a lone surrogate: no result could be saved under
@@ -250,7 +263,7 @@ def _text(label: Any) -> str:
     return label
 
 
-Blocks = Sequence[tuple[int, list[Placed]]]
+Blocks = Sequence[tuple[int, list[SpanArrays]]]
 
 
 @dataclass(frozen=True)
@@ -261,17 +274,17 @@ class SpanLabels:
     where a map or a list drops it.
     """
 
-    read: Codes
-    compared: Codes
+    read: Vocabulary
+    compared: Vocabulary
     codes: tuple[Ints, Ints]
 
 
-def _map_labels(blocks: Blocks, read: Codes, mapping: LabelMapping) -> SpanLabels:
+def _map_labels(blocks: Blocks, read: Vocabulary, mapping: LabelMapping) -> SpanLabels:
     """Apply the label maps to the labels that each side has."""
-    compared, codes = Codes(), []
+    compared, codes = Vocabulary(), []
     names = list(read)
     for side, maps in enumerate((mapping.gold, mapping.predicted)):
-        code_of = np.full(len(names), DROPPED, np.int64)
+        code_of = np.full(len(names), DROPPED_LABEL, np.int64)
         found = [np.unique(placed[side][3]) for _, placed in blocks]
         for code in np.unique(np.concatenate([*found, np.zeros(0, np.int64)])).tolist():
             label = names[code]
@@ -284,7 +297,7 @@ def _map_labels(blocks: Blocks, read: Codes, mapping: LabelMapping) -> SpanLabel
 
 def _scores(
     blocks: Blocks,
-    read: Codes,
+    read: Vocabulary,
     mapping: LabelMapping,
     metrics: Any,
     how: Resampling,
@@ -292,11 +305,11 @@ def _scores(
     signed: dict[str, str],
 ) -> Scores:
     """Count each block under each metric."""
-    wanted = named(metrics)
+    wanted = parse_metrics(metrics)
     for metric in wanted:
         _validate_metric(metric, from_tags=bool(signed))
     labels = _map_labels(blocks, read, mapping)
-    units = tuple(Unit(str(at)) for at in range(how.documents))
+    units = tuple(CountUnit(str(at)) for at in range(how.documents))
     sure = {
         "units": how.units,
         "level": str(how.level),
@@ -325,7 +338,7 @@ def _scores(
             ]
         return sorted(found, key=lambda counts: wanted.index(Metric.of(counts.metric)))
 
-    def pairs(metric: Metric) -> Iterator[Pair]:
+    def pairs(metric: Metric) -> Iterator[Alignment]:
         _validate_metric(metric, from_tags=bool(signed))
         for first, (n, placed) in _numbered(blocks):
             block = _block(n, placed, labels, first, metric.layer)[0]
@@ -368,7 +381,7 @@ def _validate_metric(metric: Metric, *, from_tags: bool) -> None:
         )
 
 
-def _numbered(blocks: Blocks) -> Iterator[tuple[int, tuple[int, list[Placed]]]]:
+def _numbered(blocks: Blocks) -> Iterator[tuple[int, tuple[int, list[SpanArrays]]]]:
     """Each block with the number of its first document."""
     first = 0
     for block in blocks:
@@ -396,8 +409,8 @@ def _cells(
 def _counts(
     metric: Metric,
     cells: list[Cells],
-    labels: Codes,
-    units: tuple[Unit, ...],
+    labels: Vocabulary,
+    units: tuple[CountUnit, ...],
     aside: dict[str, int],
     label_fields: dict[str, str],
     signed: dict[str, str],
@@ -435,7 +448,7 @@ def _counts(
     )
 
 
-def _reach(n: int, placed: Sequence[Placed]) -> Ints:
+def _reach(n: int, placed: Sequence[SpanArrays]) -> Ints:
     """How far the spans of each document reach."""
     lengths = np.zeros(n, np.int64)
     for document, _, end, _ in placed:
@@ -444,7 +457,7 @@ def _reach(n: int, placed: Sequence[Placed]) -> Ints:
 
 
 def _block(
-    n: int, placed: Sequence[Placed], labels: SpanLabels, first: int, layer: str
+    n: int, placed: Sequence[SpanArrays], labels: SpanLabels, first: int, layer: str
 ) -> tuple[Block, dict[str, int]]:
     """A block of a layer, and how many spans are copies or dropped.
 
@@ -453,14 +466,14 @@ def _block(
     lengths = _reach(n, placed)
     offsets = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]).astype(np.int64) if n else lengths
     golden, said = (_columns(side, offsets) for side in placed)
-    for at in _twice(golden)[:1]:
+    for at in _duplicate_rows(golden)[:1]:
         number, label = int(golden.document[at]), list(labels.read)[golden.label[at]]
         begins, ends = (int(column[at] - offsets[number]) for column in (golden.start, golden.end))
         raise InputError(
-            f"gold, document {first + number}: ({begins}, {ends}, {shown(label)}) stands twice;"
-            " delete one"
+            f"gold, document {first + number}: ({begins}, {ends}, {quoted_repr(label)}) stands"
+            " twice; delete one"
         )
-    repeated = _twice(said)
+    repeated = _duplicate_rows(said)
     kept = np.ones(len(said), bool)
     kept[repeated] = False
     own = said.take(kept) if len(repeated) else said
@@ -475,20 +488,23 @@ def _block(
     ]
     if layer == "tokens":
         sides = [_split_into_tokens(side) for side in sides]
-    layout = plain_layout([str(first + at) for at in range(n)], offsets)
+    layout = document_layout([str(first + at) for at in range(n)], offsets)
     aside = {"duplicate": len(sides[2])}
-    if any((codes == DROPPED).any() for codes in labels.codes):
+    if any((codes == DROPPED_LABEL).any() for codes in labels.codes):
         aside |= {
-            "gold_dropped": int((gold_codes[golden.label] == DROPPED).sum()),
-            "predicted_dropped": int((said_codes[said.label] == DROPPED).sum()),
+            "gold_dropped": int((gold_codes[golden.label] == DROPPED_LABEL).sum()),
+            "predicted_dropped": int((said_codes[said.label] == DROPPED_LABEL).sum()),
         }
-    return of_columns(sides[0], sides[1], sides[2], layout, Coding(labels.compared)), aside
+    return (
+        block_from_arrays(sides[0], sides[1], sides[2], layout, SharedEncoding(labels.compared)),
+        aside,
+    )
 
 
-def _relabel(columns: Columns, codes: Ints) -> Columns:
+def _relabel(columns: ItemArrays, codes: Ints) -> ItemArrays:
     """The rows under the labels that are compared, without those that are dropped."""
     label = codes[columns.label]
-    kept = label != DROPPED
+    kept = label != DROPPED_LABEL
     return (
         replace(columns, label=label)
         if kept.all()
@@ -496,7 +512,7 @@ def _relabel(columns: Columns, codes: Ints) -> Columns:
     )
 
 
-def _split_into_tokens(columns: Columns) -> Columns:
+def _split_into_tokens(columns: ItemArrays) -> ItemArrays:
     """A row for each token of a span of tokens."""
     lengths = columns.end - columns.start
     rows = np.repeat(np.arange(len(columns), dtype=np.int64), lengths)
@@ -505,16 +521,16 @@ def _split_into_tokens(columns: Columns) -> Columns:
     return replace(split, start=split.start + nth, end=split.start + nth + 1)
 
 
-def _columns(side: Placed, offsets: Ints) -> Columns:
+def _columns(side: SpanArrays, offsets: Ints) -> ItemArrays:
     document, start, end, label = side
     shift, none = offsets[document], np.zeros(len(document), np.int64)
-    return Columns(document, label, none, start + shift, end + shift, none)
+    return ItemArrays(document, label, none, start + shift, end + shift, none)
 
 
-def _twice(columns: Columns) -> Ints:
+def _duplicate_rows(columns: ItemArrays) -> Ints:
     """The rows that repeat an earlier one."""
-    packed = pack(columns.start, columns.end, columns.label)
-    if not any_twice(packed):
+    packed = combine_keys(columns.start, columns.end, columns.label)
+    if not has_duplicates(packed):
         return np.zeros(0, np.int64)
     order = packed.order()
     return np.sort(order[1:][packed.key[order][1:] == packed.key[order][:-1]])

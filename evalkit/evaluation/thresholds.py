@@ -13,18 +13,18 @@ import msgspec
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document, remove_references
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, quoted_repr
 
-Least = (
+Thresholds = (
     float | Mapping[str, float]
 )  # for all labels, or a label (event type, role) to its threshold; others have none
 
 
-def parse_thresholds(text: str) -> Least:
+def parse_thresholds(text: str) -> Thresholds:
     """What a text such as 0.5, or PER=0.7,ORG=0.4, says. Raises InputError where it says none."""
     wrong = InputError(
-        f"--threshold {shown(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER, each label"
-        " once"
+        f"--threshold {quoted_repr(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER, each"
+        " label once"
     )
     found: dict[str, float] = {}
     for part in text.split(","):
@@ -45,11 +45,11 @@ def parse_thresholds(text: str) -> Least:
     return found.get("", found)
 
 
-def told(predicted: Corpus, least: Least) -> Iterator[str]:
+def threshold_messages(predicted: Corpus, least: Thresholds) -> Iterator[str]:
     """What a threshold does to predictions: how many it leaves out, how many have no score, and
     labels of it that none has.
     """
-    yield f"{left_out(predicted, least)} annotations of a lower score are left out"
+    yield f"{count_filtered(predicted, least)} annotations of a lower score are left out"
     marks = [
         (mark.score, getattr(mark, "label", None) or "attribution")
         for document in predicted
@@ -69,7 +69,7 @@ def told(predicted: Corpus, least: Least) -> Iterator[str]:
         yield f"no annotation is labelled {', '.join(nowhere)}"
 
 
-def above(predicted: Corpus, least: Least) -> Corpus:
+def filter_by_score(predicted: Corpus, least: Thresholds) -> Corpus:
     """The predictions without those of a lower score; what has no score stays.
 
     An event takes its arguments with it.
@@ -85,14 +85,14 @@ def above(predicted: Corpus, least: Least) -> Corpus:
     return predicted.with_documents(documents, name=f"{predicted.name}>={told}")
 
 
-def left_out(predicted: Corpus, least: Least) -> int:
+def count_filtered(predicted: Corpus, least: Thresholds) -> int:
     """How many annotations a threshold leaves out, arguments of events that stay among them."""
-    return sum(_many(document) for document in predicted) - sum(
-        _many(document) for document in above(predicted, least)
+    return sum(_count_annotations(document) for document in predicted) - sum(
+        _count_annotations(document) for document in filter_by_score(predicted, least)
     )
 
 
-def _many(document: Document) -> int:
+def _count_annotations(document: Document) -> int:
     events = document.events or ()
     return (
         len(document.entities or ())
@@ -102,24 +102,24 @@ def _many(document: Document) -> int:
     )
 
 
-def _kept(document: Document, least: Least) -> dict[str, Any]:
+def _kept(document: Document, least: Thresholds) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     gone = {
         mark.id
         for mark in _marks(document)
-        if mark.id and not _enough(mark.score, mark.label or "attribution", least)
+        if mark.id and not _passes(mark.score, mark.label or "attribution", least)
     }
     if document.entities is not None:
-        kept["entities"] = tuple(e for e in document.entities if _enough(e.score, e.label, least))
+        kept["entities"] = tuple(e for e in document.entities if _passes(e.score, e.label, least))
     if document.events is not None:
         kept["events"] = tuple(
-            _event(e, least, gone) for e in document.events if _enough(e.score, e.label, least)
+            _event(e, least, gone) for e in document.events if _passes(e.score, e.label, least)
         )
     if document.attributions is not None:
         kept["attributions"] = tuple(
-            _orphaned(a, gone)
+            _drop_missing_parent(a, gone)
             for a in document.attributions
-            if _enough(a.score, a.label or "attribution", least)
+            if _passes(a.score, a.label or "attribution", least)
         )
     return kept
 
@@ -130,12 +130,12 @@ def _marks(document: Document) -> Iterator[Any]:
     yield from document.attributions or ()
 
 
-def _event(event: Any, least: Least, gone: set[str]) -> Any:
-    arguments = tuple(a for a in event.arguments if _enough(a.score, a.role, least))
+def _event(event: Any, least: Thresholds, gone: set[str]) -> Any:
+    arguments = tuple(a for a in event.arguments if _passes(a.score, a.role, least))
     return remove_references(msgspec.structs.replace(event, arguments=arguments), gone)
 
 
-def _orphaned(attribution: Any, gone: set[str]) -> Any:
+def _drop_missing_parent(attribution: Any, gone: set[str]) -> Any:
     return (
         msgspec.structs.replace(attribution, parent=None)
         if attribution.parent in gone
@@ -143,6 +143,6 @@ def _orphaned(attribution: Any, gone: set[str]) -> Any:
     )
 
 
-def _enough(score: float | None, label: str, least: Least) -> bool:
+def _passes(score: float | None, label: str, least: Thresholds) -> bool:
     bound = least.get(label) if isinstance(least, Mapping) else least
     return score is None or bound is None or score >= bound

@@ -9,15 +9,15 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.data.label_maps import decode_label_map
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.corpus_scores import score
 from evalkit.results.scores import Scores
 
-NAMES = ("model", "versions")  # may differ: what was scored is told by digests and counts
-MOST_TOLD = 20
+IGNORED_KEYS = ("model", "versions")  # may differ: what was scored is told by digests and counts
+MAX_REPORTED = 20
 
 
-def verified(
+def find_differences(
     result: Scores | str | Path, gold: Corpus | str | Path, predicted: Corpus | str | Path
 ) -> list[str]:
     """Score again as the result (or the file of one) says it was scored, and say what differs;
@@ -58,7 +58,7 @@ def verified(
 
 def _without_names(data: dict[str, Any]) -> dict[str, Any]:
     data["corpus"].pop("name")
-    for name in NAMES:
+    for name in IGNORED_KEYS:
         data.pop(name)
     for fields in data["signature"].values():
         fields.pop("model")
@@ -81,4 +81,4 @@ def _differing(one: Any, two: Any, path: str = "") -> Iterator[str]:
         for n, (left, right) in enumerate(zip(one, two, strict=True)):
             yield from _differing(left, right, f"{path.removesuffix(': ')}[{n}]: ")
     elif one != two:
-        yield f"{path}{shown(one)} in the result, {shown(two)} now"
+        yield f"{path}{quoted_repr(one)} in the result, {quoted_repr(two)} now"

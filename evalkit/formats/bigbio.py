@@ -40,19 +40,39 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Argument, Document, Entity, Event, Fragments, Span, Zone, ranges
+from evalkit.data.document import (
+    Argument,
+    Document,
+    Entity,
+    Event,
+    Fragments,
+    Span,
+    Zone,
+    span_fragments,
+)
 from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import offsets as units
-from evalkit.formats.conversion import Losses, distinct
-from evalkit.formats.entity_refs import ARGUMENT, Links, is_helper, own, unannotated
-from evalkit.formats.json_records import answered, count_rest, record, records
-from evalkit.formats.registry import Parsed
+from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.entity_refs import (
+    ARGUMENT,
+    EntityReferences,
+    entities_not_annotated,
+    is_generated_argument,
+    public_id,
+)
+from evalkit.formats.json_records import (
+    convert_record,
+    count_unsupported,
+    iter_records,
+    skip_failed,
+)
+from evalkit.formats.registry import DocumentResults
 
-MOST_FILLED = 1_000  # characters between passages
+MAX_GAP = 1_000  # characters between passages
 Offsets = list[tuple[int, int]]
 
 
@@ -65,7 +85,9 @@ class Passage(msgspec.Struct):
     id: Any = None
 
 
-def laid_out(passages: list[Passage], counted: units.Reading) -> tuple[str, list[Range]]:
+def join_passages(
+    passages: list[Passage], counted: units.OffsetConvention
+) -> tuple[str, list[Range]]:
     """The text, and the place of each passage in it.
 
     Raises InputError where passages overlap, or a text is not as long as its offsets say.
@@ -90,11 +112,13 @@ def laid_out(passages: list[Passage], counted: units.Reading) -> tuple[str, list
     return "".join(pieces), places
 
 
-def _check(n: int, text: str, start: int, end: int, at: int, counted: units.Reading) -> None:
-    if not at <= start <= at + MOST_FILLED:
+def _check(
+    n: int, text: str, start: int, end: int, at: int, counted: units.OffsetConvention
+) -> None:
+    if not at <= start <= at + MAX_GAP:
         raise InputError(
             f"passages[{n}]: begins at {start}, and the one before it ends at {at}; passages stand"
-            f" in order, at most {MOST_FILLED:,} characters apart"
+            f" in order, at most {MAX_GAP:,} characters apart"
         )
     widths = units.widths_of(text, counted)
     size = len(text) if widths is None else int(widths.sum())
@@ -105,22 +129,22 @@ def _check(n: int, text: str, start: int, end: int, at: int, counted: units.Read
         )
 
 
-def roughly(passages: list[Passage]) -> str:
+def join_unchecked(passages: list[Passage]) -> str:
     """The texts of passages as far apart as their offsets say, in the unit of the offsets."""
     pieces: list[str] = []
     at = 0
     for passage in passages:
         for text, (start, end) in zip(passage.text, passage.offsets):
-            pieces.append(" " * min(max(start - at if pieces else 0, 0), MOST_FILLED) + text)
+            pieces.append(" " * min(max(start - at if pieces else 0, 0), MAX_GAP) + text)
             at = end
     return "".join(pieces)
 
 
-HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
+SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
 WHOLE, BETWEEN = "document", "text"  # types of passages that are no zones
 
 
-class Named(msgspec.Struct):
+class BigBioEntity(msgspec.Struct):
     """An entity."""
 
     id: str
@@ -137,20 +161,20 @@ class Trigger(msgspec.Struct):
     offsets: Offsets = []
 
 
-class Part(msgspec.Struct):
+class BigBioArgument(msgspec.Struct):
     """An argument."""
 
     role: str
     ref_id: str
 
 
-class Happening(msgspec.Struct):
+class BigBioEvent(msgspec.Struct):
     """An event."""
 
     id: str
     type: str
     trigger: Trigger
-    arguments: list[Part] = []
+    arguments: list[BigBioArgument] = []
 
 
 class Record(msgspec.Struct):
@@ -159,11 +183,11 @@ class Record(msgspec.Struct):
     document_id: str
     passages: list[Passage]
     id: Any = None
-    entities: list[Named] | None = None
-    events: list[Happening] | None = None
+    entities: list[BigBioEntity] | None = None
+    events: list[BigBioEvent] | None = None
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -172,17 +196,17 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document with its place, or what is wrong there."""
-    counted = units.Reading(offsets, ends, newlines, first, form)
+    counted = units.OffsetConvention(offsets, ends, newlines, first, form)
     for place, found in (
-        array(path, losses) if path.suffix == ".json" else records(path, Record, losses)
+        array(path, losses) if path.suffix == ".json" else iter_records(path, Record, losses)
     ):
         if isinstance(found, LoadError):
             yield place, found
             continue
         try:
-            yield place, Reading(found, place, losses, counted).document()
+            yield place, BigBioReader(found, place, losses, counted).document()
         except InputError as fault:
             yield place, LoadError([f"{place}: {fault}"])
 
@@ -212,20 +236,22 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
         )
         return
     for n, item in enumerate(found):
-        yield f"{path}:[{n}]", record(item, Record, f"{path}:[{n}]", losses)
+        yield f"{path}:[{n}]", convert_record(item, Record, f"{path}:[{n}]", losses)
 
 
-class Reading:
+class BigBioReader:
     """A record, and the text of its passages."""
 
-    def __init__(self, record: Record, place: str, losses: Losses, counted: units.Reading) -> None:
+    def __init__(
+        self, record: Record, place: str, losses: Losses, counted: units.OffsetConvention
+    ) -> None:
         """Put the text together.
 
         Raises InputError where passages overlap, or their texts are not as long as their offsets
         say.
         """
         self.record, self._place, self._losses, self._counted = record, place, losses, counted
-        self.text, self._passages = laid_out(record.passages, counted)
+        self.text, self._passages = join_passages(record.passages, counted)
         self._offsets = counted.over(self.text)
 
     def document(self) -> Document:
@@ -259,21 +285,21 @@ class Reading:
         )
 
     def _own(self, id: str) -> str | None:
-        return own(self._bare(id))
+        return public_id(self._bare(id))
 
     def _bare(self, id: str) -> str:
         return id.removeprefix(f"{self.record.document_id}/")
 
-    def _unannotated(self, entities: list[Named]) -> bool:
-        return unannotated(self._bare(entity.id) for entity in entities)
+    def _unannotated(self, entities: list[BigBioEntity]) -> bool:
+        return entities_not_annotated(self._bare(entity.id) for entity in entities)
 
-    def _entities(self, entities: list[Named], spans: dict[str, Span]) -> Iterator[Entity]:
+    def _entities(self, entities: list[BigBioEntity], spans: dict[str, Span]) -> Iterator[Entity]:
         for n, entity in enumerate(entities):
             if entity.normalized:
                 self._losses.add(
                     "normalizations", f"{self._place}: entities[{n}]", len(entity.normalized)
                 )
-            if not is_helper(self._bare(entity.id)):
+            if not is_generated_argument(self._bare(entity.id)):
                 span = spans[entity.id]
                 yield Entity(
                     entity.type,
@@ -283,24 +309,24 @@ class Reading:
                     fragments=span.fragments,
                 )
 
-    def _has_trigger(self, event: Happening, n: int) -> bool:
+    def _has_trigger(self, event: BigBioEvent, n: int) -> bool:
         if not event.trigger.offsets:
             self._losses.add("events without a trigger", f"{self._place}: events[{n}]")
         return bool(event.trigger.offsets)
 
-    def _arguments(self, event: Happening, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
+    def _arguments(self, event: BigBioEvent, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
         for m, part in enumerate(event.arguments):
             if part.ref_id not in spans:
                 raise InputError(
-                    f"events[{n}].arguments[{m}].ref_id: {shown(part.ref_id)} is no entity and no"
-                    " event with a trigger in this document"
+                    f"events[{n}].arguments[{m}].ref_id: {quoted_repr(part.ref_id)} is no entity"
+                    " and no event with a trigger in this document"
                 )
             span = spans[part.ref_id]
             yield Argument(
                 part.role, span.start, span.end, span.fragments, ref=self._own(part.ref_id)
             )
 
-    def _span(self, mark: Named | Trigger, where: str) -> Span:
+    def _span(self, mark: BigBioEntity | Trigger, where: str) -> Span:
         """The place of a mark, which must be where its texts stand."""
         if not mark.offsets:
             raise InputError(f"{where}.offsets: empty: a mark has at least one [start, end]")
@@ -318,9 +344,10 @@ class Reading:
     def _piece(self, text: str, start: int, end: int, where: str) -> Range:
         first, last = self._offsets.span(start, end)
         if first < 0 or not self._counted.same(text, self.text[first:last]):
-            stands = shown(self.text[max(first, 0) : max(last, 0)])
+            stands = quoted_repr(self.text[max(first, 0) : max(last, 0)])
             raise InputError(
-                f"{where}.text: {shown(text)} is not what stands at {start} to {end}: {stands}"
+                f"{where}.text: {quoted_repr(text)} is not what stands at {start} to {end}:"
+                f" {stands}"
             )
         return first, last
 
@@ -344,39 +371,43 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     with replace_file(path) as file:
         file.write(begin)
         written = 0
-        for document in distinct(documents, losses):
-            if answered(document, losses):
-                count_rest(document, losses, HELD)
+        for document in drop_indistinguishable(documents, losses):
+            if skip_failed(document, losses):
+                count_unsupported(document, losses, SUPPORTED_FIELDS)
                 file.write(
                     (between if written else b"")
-                    + msgspec.json.encode(Writing(document, losses).line())
+                    + msgspec.json.encode(BigBioWriter(document, losses).line())
                 )
                 written += 1
         file.write(end if written or begin else b"")
 
 
-class Writing:
+class BigBioWriter:
     """A document on its way into a record."""
 
     def __init__(self, document: Document, losses: Losses) -> None:
         """Give every entity and event an id."""
         self.document, self._losses = document, losses
-        self._links = Links(document, losses)
+        self._links = EntityReferences(document, losses)
         self._entities = [
             (self._links.add(entity, "T", entity), entity) for entity in document.entities or ()
         ]
         self._events = [(self._links.add(event, "E"), event) for event in document.events or ()]
-        self._triggers = {own(event.id): ranges(event.trigger) for event in document.events or ()}
+        self._triggers = {
+            public_id(event.id): span_fragments(event.trigger) for event in document.events or ()
+        }
 
     def line(self) -> dict[str, Any]:
         """The record."""
         document = self.document
-        entities = [self._entity(id, entity.label, ranges(entity)) for id, entity in self._entities]
+        entities = [
+            self._entity(id, entity.label, span_fragments(entity)) for id, entity in self._entities
+        ]
         events = [
             {
                 "id": self._id(id),
                 "type": event.label,
-                "trigger": self._surface(ranges(event.trigger)),
+                "trigger": self._surface(span_fragments(event.trigger)),
                 "arguments": list(self._arguments(event, n)),
             }
             for n, (id, event) in enumerate(self._events)
@@ -388,7 +419,11 @@ class Writing:
             "id": document.id,
             "document_id": document.id,
             "passages": [
-                {"id": self._id(f"~P{n}"), "type": zone.label, **self._surface(ranges(zone))}
+                {
+                    "id": self._id(f"~P{n}"),
+                    "type": zone.label,
+                    **self._surface(span_fragments(zone)),
+                }
                 for n, zone in enumerate(_passages(document, self._losses), 1)
             ],
             **({} if document.entities is None and not entities else {"entities": entities}),
@@ -408,16 +443,16 @@ class Writing:
 
     def _arguments(self, event: Event, n: int) -> Iterator[dict[str, str]]:
         for m, argument in enumerate(event.arguments):
-            where = f"document {shown(self.document.id)}, events[{n}].arguments[{m}]"
-            ref = own(argument.ref)
+            where = f"document {quoted_repr(self.document.id)}, events[{n}].arguments[{m}]"
+            ref = public_id(argument.ref)
             id = (
                 ref
-                if ref is not None and self._triggers.get(ref) == ranges(argument)
+                if ref is not None and self._triggers.get(ref) == span_fragments(argument)
                 else self._links.of(argument)
             )
-            if argument.ref is None and own(id):
+            if argument.ref is None and public_id(id):
                 self._losses.add("arguments without a ref, which come back with one", where)
-            elif own(id) != argument.ref:
+            elif public_id(id) != argument.ref:
                 self._losses.add("refs to what stands elsewhere", where)
             yield {"role": argument.role, "ref_id": self._id(id)}
 
@@ -437,7 +472,7 @@ def _passages(document: Document, losses: Losses) -> Iterator[Zone]:
 def _kept(document: Document, losses: Losses) -> Iterator[Zone]:
     at = 0
     for n, zone in sorted(enumerate(document.zones), key=lambda item: (item[1].start, item[1].end)):
-        where = f"document {shown(document.id)}, zones[{n}]"
+        where = f"document {quoted_repr(document.id)}, zones[{n}]"
         if zone.start < at:
             losses.add("zones that overlap another", where)
         elif zone.label == BETWEEN or zone == Zone(WHOLE, 0, len(document.text)):
@@ -447,16 +482,16 @@ def _kept(document: Document, losses: Losses) -> Iterator[Zone]:
             at = zone.end
 
 
-def surfaces(path: Path) -> Iterator[units.Case]:
+def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
     """Each passage and mark as it is written: its document's text, its offsets, and what it says
     that it covers.
     """
     for _, found in (
-        array(path, Losses()) if path.suffix == ".json" else records(path, Record, Losses())
+        array(path, Losses()) if path.suffix == ".json" else iter_records(path, Record, Losses())
     ):
         if isinstance(found, LoadError):
             continue
-        text = roughly(found.passages)
+        text = join_unchecked(found.passages)
         for mark in [
             *found.passages,
             *(found.entities or ()),

@@ -54,15 +54,15 @@ from evalkit.data.document import LAYERS, Document
 from evalkit.data.input_files import list_inputs, read_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import write_files, write_folder
-from evalkit.formats.brat_lines import Annotations, decoded, lines_of
-from evalkit.formats.brat_reader import Assembled, Terms
-from evalkit.formats.brat_writer import Numbered
+from evalkit.formats.brat_lines import BratParser, decoded, lines_of
+from evalkit.formats.brat_reader import BratDocument, BratTypes
+from evalkit.formats.brat_writer import BratWriter
 from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
-from evalkit.formats.offsets import Case, Reading
-from evalkit.formats.registry import Parsed
+from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
+from evalkit.formats.registry import DocumentResults
 
 ROLES = {"numbered": True, "exact": False}
 NAMES = "evalkit-ids.json"
@@ -71,7 +71,7 @@ _FRAME = re.compile(rb"^E[^\t\n]*\t *([^ \t\r\n]*)", re.MULTILINE)
 _BOUND = re.compile(r"T[^\t]*\t[^ \t]+ ([0-9]{1,15}) ([0-9]{1,15})\t(.*)", re.DOTALL)
 
 
-class Pair(NamedTuple):
+class BratFiles(NamedTuple):
     """The files of a document: its id, its text, and its annotations, if it has any."""
 
     id: str
@@ -79,12 +79,12 @@ class Pair(NamedTuple):
     annotations: Path | None
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
-    attribution: str = Terms().attribution,
-    argument: str = Terms().argument,
+    attribution: str = BratTypes().attribution,
+    argument: str = BratTypes().argument,
     roles: str = "numbered",
     layers: str | Iterable[str] = (),
     offsets: str = "code-points",
@@ -92,7 +92,7 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or a LoadError, with the file of its annotations. See the options above.
 
     Raises InputError where the path holds nothing of brat, UnknownName for a value that an option
@@ -100,7 +100,7 @@ def parsed(
     """
     terms, reading, pairs = (
         _terms(attribution, argument, roles),
-        Reading(offsets, ends, newlines, first, form),
+        OffsetConvention(offsets, ends, newlines, first, form),
         _pairs(path),
     )
     annotated = frozenset({"entities", *_named(layers), *_layers(pairs, attribution)})
@@ -114,19 +114,19 @@ def parsed(
             yield str(pair.annotations or pair.text), error
 
 
-def _terms(attribution: str, argument: str, roles: str) -> Terms:
+def _terms(attribution: str, argument: str, roles: str) -> BratTypes:
     for name, said in (("attribution", attribution), ("argument", argument)):
         if not said or ":" in said or any(character.isspace() for character in said):
             raise InputError(
-                f"{name}: {shown(said)} is no type; a name without spaces and colons would do"
+                f"{name}: {quoted_repr(said)} is no type; a name without spaces and colons would do"
             )
     if attribution == argument:
         raise InputError(
-            f"argument: {shown(argument)} is what attributions are called, too; name another"
+            f"argument: {quoted_repr(argument)} is what attributions are called, too; name another"
         )
     if roles not in ROLES:
-        raise UnknownName("value of roles", roles, ROLES)
-    return Terms(attribution, argument, ROLES[roles])
+        raise UnknownNameError("value of roles", roles, ROLES)
+    return BratTypes(attribution, argument, ROLES[roles])
 
 
 def _named(layers: str | Iterable[str]) -> list[str]:
@@ -135,11 +135,11 @@ def _named(layers: str | Iterable[str]) -> list[str]:
     )
     for layer in every:
         if layer not in LAYERS:
-            raise UnknownName("layer", layer, LAYERS, within="layers")
+            raise UnknownNameError("layer", layer, LAYERS, within="layers")
     return every
 
 
-def _pairs(path: Path) -> list[Pair]:
+def _pairs(path: Path) -> list[BratFiles]:
     """The files of all documents, in the order of their names."""
     if not path.is_dir() and path.suffix not in SUFFIXES:
         raise InputError(
@@ -169,7 +169,7 @@ def _pairs(path: Path) -> list[Pair]:
         )
     ids = _ids(folder / NAMES)
     return [
-        Pair(ids.get(stem, stem), text, ann if ann in there else None)
+        BratFiles(ids.get(stem, stem), text, ann if ann in there else None)
         for stem in stems
         for text, ann in [tuple(folder / f"{stem}{suffix}" for suffix in SUFFIXES)]
     ]
@@ -195,7 +195,7 @@ def _ids(path: Path) -> dict[str, str]:
     return ids
 
 
-def _layers(pairs: Iterable[Pair], attribution: str) -> set[str]:
+def _layers(pairs: Iterable[BratFiles], attribution: str) -> set[str]:
     """Which of events and attributions some file holds."""
     found: set[str] = set()
     for pair in pairs:
@@ -210,17 +210,21 @@ def _layers_in(data: bytes, attribution: str) -> set[str]:
 
 
 def _document(
-    pair: Pair, losses: Losses, terms: Terms, reading: Reading, layers: frozenset[str]
+    pair: BratFiles,
+    losses: Losses,
+    terms: BratTypes,
+    reading: OffsetConvention,
+    layers: frozenset[str],
 ) -> Document | LoadError:
     text = decoded(pair.text, _bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
-        return Document(_encodable(pair), text)
-    said = Annotations(pair.annotations, text, losses, reading)
+        return Document(_document_id(pair), text)
+    said = BratParser(pair.annotations, text, losses, reading)
     said.read(_bytes(pair.annotations))
     return (
         LoadError(said.faults)
         if said.faults
-        else Assembled(said, terms).document(_encodable(pair), text, layers)
+        else BratDocument(said, terms).document(_document_id(pair), text, layers)
     )
 
 
@@ -241,17 +245,17 @@ def _bytes(path: Path, before: str = "") -> bytes:
         raise LoadError([f"{path}: {error.strerror or error}"]) from None
 
 
-def _encodable(pair: Pair) -> str:
+def _document_id(pair: BratFiles) -> str:
     try:
         pair.id.encode()
     except UnicodeEncodeError:
         raise LoadError(
-            [f"{shown(str(pair.text))}: the name of this file is not UTF-8; rename it"]
+            [f"{quoted_repr(str(pair.text))}: the name of this file is not UTF-8; rename it"]
         ) from None
     return pair.id
 
 
-def surfaces(path: Path) -> Iterator[Case]:
+def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """What marks in one range say that stands there: the text, start, end, and that.
 
     What cannot be read is left out.
@@ -279,8 +283,8 @@ def write(
     losses: Losses,
     schema: Schema | None = None,
     *,
-    attribution: str = Terms().attribution,
-    argument: str = Terms().argument,
+    attribution: str = BratTypes().attribution,
+    argument: str = BratTypes().argument,
     roles: str = "numbered",
 ) -> None:
     """A .txt file for each document, and an .ann file for each that was annotated.
@@ -296,17 +300,17 @@ def write(
         if document.failure is None:
             every.append(document)
         else:
-            losses.skipped.add("documents that failed", f"document {shown(document.id)}")
+            losses.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
     folder, names = (
-        (path.parent, _alone(path, every))
+        (path.parent, _single_file_name(path, every))
         if path.suffix in SUFFIXES and not path.is_dir()
         else (path, safe_names([document.id for document in every]))
     )
     if folder == path:
-        _refuse_others(path, names)
+        _check_folder_is_ours(path, names)
     written = []
     for document in every:
-        lines = Numbered(
+        lines = BratWriter(
             document, losses, terms
         ).text()  # what is beside the marks is counted of documents that are not annotated too
         written.append(lines.encode() if _annotated(document) else None)
@@ -330,18 +334,18 @@ def _annotated(document: Document) -> bool:
     return any(getattr(document, layer) is not None for layer in LAYERS)
 
 
-def _alone(path: Path, documents: list[Document]) -> list[str]:
+def _single_file_name(path: Path, documents: list[Document]) -> list[str]:
     """The name of the only document, which must be that of the file."""
     if [document.id for document in documents] != [path.stem]:
-        ids = ", ".join(shown(document.id) for document in documents[:3])
+        ids = ", ".join(quoted_repr(document.id) for document in documents[:3])
         raise InputError(
-            f"{path}: a file is one document, and its name the id, here {shown(path.stem)}; name a"
-            f" folder for {len(documents)} documents: {ids or 'none'}"
+            f"{path}: a file is one document, and its name the id, here {quoted_repr(path.stem)};"
+            f" name a folder for {len(documents)} documents: {ids or 'none'}"
         )
     return [path.stem]
 
 
-def _refuse_others(folder: Path, names: list[str]) -> None:
+def _check_folder_is_ours(folder: Path, names: list[str]) -> None:
     """Refuse a folder with files that would be read with the corpus."""
     own = {folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES}
     others = sorted(_files(folder) - own) if folder.is_dir() else []
@@ -356,7 +360,7 @@ def _count_layers(documents: list[Document], found: set[str], losses: Losses) ->
     """Count layers that are read as empty and were not annotated, or the other way round."""
     for document in filter(_annotated, documents):
         for layer in LAYERS:
-            given, where = getattr(document, layer), f"document {shown(document.id)}"
+            given, where = getattr(document, layer), f"document {quoted_repr(document.id)}"
             if given is None and layer in {"entities", *found}:
                 losses.add(f"layers of {layer} that were not annotated", where)
             elif given is not None and layer not in {"entities", *found}:

@@ -29,18 +29,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.data.document import Fragments
-from evalkit.errors import MOST_FAULTS, DocumentError, LoadError, shown
+from evalkit.errors import MAX_REPORTED_ERRORS, DocumentError, LoadError, quoted_repr
 from evalkit.formats.conversion import Losses
 from evalkit.formats.jsonl import check_surface
-from evalkit.formats.offsets import Reading
+from evalkit.formats.offsets import OffsetConvention
 
 
-def flat(text: str) -> str:
+def replace_line_ends(text: str) -> str:
     """The text with a space for each line end: a line cannot hold one."""
     return text.replace("\r", " ").replace("\n", " ")
 
 
-def cut(text: str, ranges: Fragments) -> Fragments:
+def split_at_line_ends(text: str, ranges: Fragments) -> Fragments:
     """The ranges, cut where lines end, which a line cannot quote."""
     return tuple(
         (start + found.start(), start + found.end())
@@ -49,21 +49,21 @@ def cut(text: str, ranges: Fragments) -> Fragments:
     )
 
 
-def joined(text: str, ranges: Fragments | list[tuple[int, int]]) -> Fragments:
+def merge_across_line_ends(text: str, ranges: Fragments | list[tuple[int, int]]) -> Fragments:
     """The ranges, those joined between which there is nothing but white space with a line end in
     it.
     """
     whole: list[tuple[int, int]] = []
     for start, end in ranges:
         gap = text[whole[-1][1] : start] if whole else ""
-        if whole and (not gap or (gap.isspace() and flat(gap) != gap)):
+        if whole and (not gap or (gap.isspace() and replace_line_ends(gap) != gap)):
             whole[-1] = (whole[-1][0], end)
         else:
             whole.append((start, end))
     return tuple(whole)
 
 
-def misplaced(ranges: list[tuple[int, int]], length: int) -> str:
+def range_error(ranges: list[tuple[int, int]], length: int) -> str:
     """What is wrong with ranges in order; nothing if they could be those of a mark."""
     for start, end in ranges:
         if start >= end:
@@ -73,8 +73,8 @@ def misplaced(ranges: list[tuple[int, int]], length: int) -> str:
             )
     if any(end > start for (_, end), (start, _) in pairwise(ranges)):
         return (
-            f"{shown(';'.join(f'{start} {end}' for start, end in ranges))} overlap; ranges that"
-            " share no character would do"
+            f"{quoted_repr(';'.join(f'{start} {end}' for start, end in ranges))} overlap; ranges"
+            " that share no character would do"
         )
     return (
         f"{ranges[-1][1]} runs past the end of the text, at {length}"
@@ -100,7 +100,7 @@ _FORMS = {
 _FORMS["M"] = _FORMS["A"]
 
 
-class Bound(NamedTuple):
+class TextBound(NamedTuple):
     """A text-bound mark; its ranges are in order, joined across line ends."""
 
     line: int
@@ -109,7 +109,7 @@ class Bound(NamedTuple):
     ranges: Fragments
 
 
-class Frame(NamedTuple):
+class BratEvent(NamedTuple):
     """An event as it is written: ids, and roles with their numbers."""
 
     line: int
@@ -129,7 +129,7 @@ class Attribute(NamedTuple):
     value: str | bool
 
 
-class Quoted(NamedTuple):
+class QuotedRange(NamedTuple):
     """Ranges with what a line says that stands there."""
 
     start: int
@@ -137,14 +137,14 @@ class Quoted(NamedTuple):
     text: str
 
 
-class Annotations:
+class BratParser:
     """What a file says, by id and in its order. `faults` are messages for what is wrong in it."""
 
-    def __init__(self, path: Path, text: str, losses: Losses, reading: Reading) -> None:
+    def __init__(self, path: Path, text: str, losses: Losses, reading: OffsetConvention) -> None:
         """Say nothing yet. path: as messages name it."""
         self.path, self.losses = path, losses
-        self.bounds: dict[str, Bound] = {}
-        self.frames: dict[str, Frame] = {}
+        self.bounds: dict[str, TextBound] = {}
+        self.frames: dict[str, BratEvent] = {}
         self.attributes: list[Attribute] = []
         self.names: dict[str, str] = {}  # ids that brat cannot hold
         self.unnamed: list[tuple[str, int, int]] = []  # ids that are none: a letter, from, to
@@ -176,7 +176,7 @@ class Annotations:
                 self.fault(
                     number,
                     id,
-                    f"{what}: {shown(target)} is nothing of this file; name what is there, or"
+                    f"{what}: {quoted_repr(target)} is nothing of this file; name what is there, or"
                     " delete the line",
                 )
 
@@ -200,19 +200,19 @@ class Annotations:
         kind = line[0]
         if kind not in _FORMS:
             self.faults.append(
-                f"{self.path}:{number}: {shown(line)} is no line of brat; one that begins with"
-                f" {', '.join(_FORMS)} would do"
+                f"{self.path}:{number}: {quoted_repr(line)} is no line of brat; one that begins"
+                f" with {', '.join(_FORMS)} would do"
             )
         elif kind == "#":
             self._note(number, rest)
         elif not tab:
             self.faults.append(
-                f"{self.path}:{number}: {shown(line)} has no tab after its id; {_FORMS[kind]}"
+                f"{self.path}:{number}: {quoted_repr(line)} has no tab after its id; {_FORMS[kind]}"
                 " would do"
             )
         elif kind != "*" and not _ID.fullmatch(id):
             self.faults.append(
-                f"{self.path}:{number}: {shown(id)} is no id; {kind} and a number would do"
+                f"{self.path}:{number}: {quoted_repr(id)} is no id; {kind} and a number would do"
             )
         elif id in self._lines:
             self.fault(
@@ -229,13 +229,15 @@ class Annotations:
         found = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
         if not (tab and label and space):
             self.fault(
-                number, id, f"{shown(rest)} is too little, or has no tab; {_FORMS['T']} would do"
+                number,
+                id,
+                f"{quoted_repr(rest)} is too little, or has no tab; {_FORMS['T']} would do",
             )
         elif not all(found):
             self.fault(
                 number,
                 id,
-                f"{shown(offsets)} are no offsets; START END would do, with ; between several"
+                f"{quoted_repr(offsets)} are no offsets; START END would do, with ; between several"
                 " ranges",
             )
         else:
@@ -253,28 +255,29 @@ class Annotations:
             self.fault(number, id, fault.problem)
             return
         ranges = sorted(counted)
-        if problem := misplaced(ranges, len(self._text)) or self._misquoted(counted, surface):
+        if problem := range_error(ranges, len(self._text)) or self._misquoted(counted, surface):
             self.fault(number, id, problem)
             return
         if ranges != counted:
             self.lost("orders of ranges", number)
-        self.bounds[id] = Bound(number, id, label, joined(self._text, ranges))
+        self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
         stands = " ".join(self._text[start:end] for start, end in written)
-        if surface in (flat(stands), flat(stands.replace("\r\n", "\n"))) or self._reading.same(
-            surface, stands
-        ):
+        if surface in (
+            replace_line_ends(stands),
+            replace_line_ends(stands.replace("\r\n", "\n")),
+        ) or self._reading.same(surface, stands):
             return ""
         if (
-            len(written) == 1 and len(self.faults) < MOST_FAULTS
+            len(written) == 1 and len(self.faults) < MAX_REPORTED_ERRORS
         ):  # searching the text for the words takes time, and no more are shown
             try:
-                check_surface(Quoted(*written[0], surface), self._text, field="")
+                check_surface(QuotedRange(*written[0], surface), self._text, field="")
             except DocumentError as fault:
                 return fault.problem
         offsets = ";".join(f"{start} {end}" for start, end in written)
-        return f"{shown(surface)} is not what stands at {offsets}: {shown(stands)}"
+        return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(stands)}"
 
     def _frame(self, number: int, id: str, rest: str) -> None:
         said, _, more = rest.partition("\t")
@@ -282,24 +285,26 @@ class Annotations:
             self.lost("comments", number)
         parts = [part.rpartition(":") for part in said.split(" ") if part]
         if not parts or not all(name and target for name, _, target in parts):
-            self.fault(number, id, f"{shown(said)} is no event; {_FORMS['E']} would do")
+            self.fault(number, id, f"{quoted_repr(said)} is no event; {_FORMS['E']} would do")
             return
         (label, _, trigger), *arguments = parts
-        self.frames[id] = Frame(
+        self.frames[id] = BratEvent(
             number, id, label, trigger, tuple((role, target) for role, _, target in arguments)
         )
         self._wanted += [(number, id, name, target) for name, _, target in parts]
         if not trigger.startswith("T"):
             self.fault(
-                number, id, f"{shown(trigger)} is no trigger; a line that begins with T would do"
+                number,
+                id,
+                f"{quoted_repr(trigger)} is no trigger; a line that begins with T would do",
             )
         for role, _, target in arguments:
             if target[0] not in "TE":
                 self.fault(
                     number,
                     id,
-                    f"{role}: {shown(target)} is no mark and no event; a line that begins with T or"
-                    " E would do",
+                    f"{role}: {quoted_repr(target)} is no mark and no event; a line that begins"
+                    " with T or E would do",
                 )
 
     def _attribute(self, number: int, id: str, rest: str) -> None:
@@ -309,7 +314,7 @@ class Annotations:
         name, _, after = said.partition(" ")
         target, space, value = after.partition(" ")
         if not (name and target):
-            self.fault(number, id, f"{shown(said)} is no attribute; {_FORMS['A']} would do")
+            self.fault(number, id, f"{quoted_repr(said)} is no attribute; {_FORMS['A']} would do")
             return
         self._wanted.append((number, id, name, target))
         self.attributes.append(
@@ -321,7 +326,7 @@ class Annotations:
         kind, *arguments = rest.split("\t", maxsplit=1)[0].split(" ")
         targets = [argument.rpartition(":")[2] for argument in arguments if argument]
         if not kind or len(targets) < 2:
-            self.fault(number, id, f"{shown(rest)} is no relation; {_FORMS['R']} would do")
+            self.fault(number, id, f"{quoted_repr(rest)} is no relation; {_FORMS['R']} would do")
         self._wanted += [(number, id, kind, target) for target in targets]
 
     def _equivalence(self, number: int, id: str, rest: str) -> None:
@@ -333,7 +338,9 @@ class Annotations:
         self.lost("normalizations", number)
         said = rest.split("\t", maxsplit=1)[0].split(" ")
         if len(said) < 3:
-            self.fault(number, id, f"{shown(rest)} is no normalization; {_FORMS['N']} would do")
+            self.fault(
+                number, id, f"{quoted_repr(rest)} is no normalization; {_FORMS['N']} would do"
+            )
         else:
             self._wanted.append((number, id, said[0], said[1]))
 

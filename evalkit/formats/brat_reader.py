@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Fragments, Span
-from evalkit.errors import DocumentError, LoadError, shown
-from evalkit.formats.brat_lines import Annotations, Bound, Frame
+from evalkit.errors import DocumentError, LoadError, quoted_repr
+from evalkit.formats.brat_lines import BratEvent, BratParser, TextBound
 
 PARTS = {
     "Source": "source",
@@ -21,7 +21,7 @@ PARTS = {
 PARENT, LABEL, REALIS = "Parent", "Label", "Realis"
 
 
-class Terms(NamedTuple):
+class BratTypes(NamedTuple):
     """The types of events that are attributions, and of marks that are arguments and no entities;
     whether roles are numbered.
     """
@@ -31,11 +31,11 @@ class Terms(NamedTuple):
     numbered: bool = True
 
 
-def unnumbered(role: str) -> tuple[str, int]:
+def split_role_number(role: str) -> tuple[str, int]:
     """A role as it was before brat numbered it, and its number: brat writes a second Theme as
     Theme2, and no Theme0 or Theme1.
 
-    >>> unnumbered("Theme2"), unnumbered("ARG1")
+    >>> split_role_number("Theme2"), split_role_number("ARG1")
     (('Theme', 2), ('ARG1', 1))
     """
     name = role.rstrip("0123456789")
@@ -45,10 +45,10 @@ def unnumbered(role: str) -> tuple[str, int]:
     return name, int(number)
 
 
-class Assembled:
+class BratDocument:
     """The document that annotations make, layer by layer."""
 
-    def __init__(self, said: Annotations, terms: Terms) -> None:
+    def __init__(self, said: BratParser, terms: BratTypes) -> None:
         """Nothing is checked yet; `said` must be without faults."""
         self._said, self._terms = said, terms
         self._triggers = {frame.trigger for frame in said.frames.values()}
@@ -114,7 +114,7 @@ class Assembled:
                 attributes=attributes or None,
             )
 
-    def _argument(self, frame: Frame, role: str, target: str) -> Argument:
+    def _argument(self, frame: BratEvent, role: str, target: str) -> Argument:
         start, end, fragments = _placed(self._bound(target).ranges)
         of = self._said.frames.get(target)
         if target in self._entity_ids or (of and of.label != self._terms.attribution):
@@ -131,7 +131,7 @@ class Assembled:
                     frame.line,
                     frame.id,
                     "has no Content; a role Content:ID after"
-                    f" {shown(f'{frame.label}:{frame.trigger}')} would do",
+                    f" {quoted_repr(f'{frame.label}:{frame.trigger}')} would do",
                 )
                 continue
             self._lines["attributions"].append(frame.line)
@@ -146,7 +146,7 @@ class Assembled:
                 **parts,  # type: ignore[arg-type]
             )
 
-    def _parts(self, frame: Frame) -> tuple[dict[str, Span], str | None]:
+    def _parts(self, frame: BratEvent) -> tuple[dict[str, Span], str | None]:
         """The parts of an attribution, and its parent."""
         parts: dict[str, Span] = {}
         parent = None
@@ -160,7 +160,7 @@ class Assembled:
                 self._said.lost("further roles of attributions", frame.line)
         return parts, parent
 
-    def _frames(self, *, attributions: bool) -> Iterator[Frame]:
+    def _frames(self, *, attributions: bool) -> Iterator[BratEvent]:
         for frame in self._said.frames.values():
             if (frame.label == self._terms.attribution) == attributions:
                 if self._said.bounds[frame.trigger].label != frame.label:
@@ -169,11 +169,11 @@ class Assembled:
                     )
                 yield frame
 
-    def _roles(self, frame: Frame) -> Iterator[tuple[str, str]]:
+    def _roles(self, frame: BratEvent) -> Iterator[tuple[str, str]]:
         """The roles without their numbers, counted as lost where they do more than count."""
         seen: dict[str, int] = {}
         for role, target in frame.arguments:
-            name, number = unnumbered(role) if self._terms.numbered else (role, 1)
+            name, number = split_role_number(role) if self._terms.numbered else (role, 1)
             seen[name] = seen.get(name, 0) + 1
             if name != role and number != seen[name]:
                 self._said.lost("numbers of roles (?roles=exact keeps them)", frame.line)
@@ -189,7 +189,7 @@ class Assembled:
             else id
         )
 
-    def _bound(self, id: str) -> Bound:
+    def _bound(self, id: str) -> TextBound:
         """The mark with an id, or the trigger of the event with it."""
         frame = self._said.frames.get(id)
         return self._said.bounds[frame.trigger if frame else id]

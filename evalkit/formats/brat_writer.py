@@ -17,22 +17,22 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from evalkit.data.document import Argument, Attribution, Document, Event, ranges
-from evalkit.errors import InputError, shown, spell_option
-from evalkit.formats.brat_lines import NOTE, cut, joined
-from evalkit.formats.brat_reader import LABEL, PARENT, PARTS, REALIS, Terms, unnumbered
+from evalkit.data.document import Argument, Attribution, Document, Event, span_fragments
+from evalkit.errors import InputError, quoted_repr, spell_option
+from evalkit.formats.brat_lines import NOTE, merge_across_line_ends, split_at_line_ends
+from evalkit.formats.brat_reader import LABEL, PARENT, PARTS, REALIS, BratTypes, split_role_number
 from evalkit.formats.conversion import Losses
 
 _OWN = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
 
 
-class Numbered:
+class BratWriter:
     """The lines of a document. What they cannot hold is counted."""
 
-    def __init__(self, document: Document, losses: Losses, terms: Terms) -> None:
+    def __init__(self, document: Document, losses: Losses, terms: BratTypes) -> None:
         """Choose the ids of all marks that lines can hold."""
         self._document, self._losses, self._terms = document, losses, terms
-        self._where = f"document {shown(document.id)}"
+        self._where = f"document {quoted_repr(document.id)}"
         self._lines: list[str] = []
         self._attributes = 0
         self._seen: set[Any] = set()
@@ -50,8 +50,8 @@ class Numbered:
             + [("attributions", *one) for one in held["attributions"]],
         )
         self._ids: list[tuple[str, str | None]] = []  # in brat, and what it was
-        self._spans = _Numbers("T", [mark.id for _, mark in self._entities])
-        self._events = _Numbers("E", [mark.id for _, _, mark in self._frames])
+        self._spans = _IdAllocator("T", [mark.id for _, mark in self._entities])
+        self._events = _IdAllocator("E", [mark.id for _, _, mark in self._frames])
         self._entity_ids = [self._numbered(self._spans, mark.id) for _, mark in self._entities]
         self._frame_ids = [self._numbered(self._events, mark.id) for _, _, mark in self._frames]
         self._refs: dict[str, tuple[str, Any]] = {
@@ -99,7 +99,7 @@ class Numbered:
             ]
         )
 
-    def _numbered(self, numbers: _Numbers, id: str | None) -> str:
+    def _numbered(self, numbers: _IdAllocator, id: str | None) -> str:
         given = numbers.of(id)
         self._ids.append((given, id))
         return given
@@ -158,7 +158,10 @@ class Numbered:
             yield (
                 None
                 if span is None
-                else joined(self._document.text, cut(self._document.text, ranges(span)))
+                else merge_across_line_ends(
+                    self._document.text,
+                    split_at_line_ends(self._document.text, span_fragments(span)),
+                )
             )
         yield tuple(
             sorted(
@@ -175,7 +178,7 @@ class Numbered:
     def _bound(self, id: str, label: str, span: Any, where: str) -> str:
         """Write a text-bound mark."""
         text, found = self._document.text, tuple(_pieces(self._document.text, span))
-        if joined(text, found) != ranges(span):
+        if merge_across_line_ends(text, found) != span_fragments(span):
             self._losses.add("line ends at which a mark begins, ends or is interrupted", where)
         offsets = ";".join(f"{start} {end}" for start, end in found)
         self._lines.append(
@@ -187,8 +190,8 @@ class Numbered:
     def _event(self, id: str, event: Event, where: str) -> str:
         if event.label == self._terms.attribution:
             raise InputError(
-                f"{where}.label: {shown(event.label)} is what attributions are called in brat;"
-                f" {spell_option('attribution', 'NAME', of='format')} calls them otherwise"
+                f"{where}.label: {quoted_repr(event.label)} is what attributions are called in"
+                f" brat; {spell_option('attribution', 'NAME', of='format')} calls them otherwise"
             )
         trigger = self._bound(
             self._spans.next(), _typed(event.label, where, colon=False), event.trigger, where
@@ -210,10 +213,11 @@ class Numbered:
         if not self._terms.numbered:
             return role
         written = role if number == 1 else f"{role}{number}"
-        if unnumbered(written) != (role, number):
+        if split_role_number(written) != (role, number):
             raise InputError(
-                f"{where}.role: {shown(written)} would be read as a {unnumbered(written)[0]}, since"
-                f" brat numbers roles; {spell_option('roles', 'exact', of='format')} would do"
+                f"{where}.role: {quoted_repr(written)} would be read as a"
+                f" {split_role_number(written)[0]}, since brat numbers roles;"
+                f" {spell_option('roles', 'exact', of='format')} would do"
             )
         return written
 
@@ -223,16 +227,16 @@ class Numbered:
         """
         if argument.ref is not None:
             id, mark = self._refs.get(argument.ref, ("", None))
-            if mark is not None and ranges(
+            if mark is not None and span_fragments(
                 mark.trigger if isinstance(mark, Event) else mark
-            ) == ranges(argument):
+            ) == span_fragments(argument):
                 if getattr(mark, "label", None) == self._terms.argument and not isinstance(
                     mark, Event
                 ):
                     raise InputError(
-                        f"{where}.ref: {shown(mark.label)} is what arguments that are no entity are"
-                        f" called in brat; {spell_option('argument', 'NAME', of='format')} calls"
-                        " them otherwise"
+                        f"{where}.ref: {quoted_repr(mark.label)} is what arguments that are no"
+                        " entity are called in brat;"
+                        f" {spell_option('argument', 'NAME', of='format')} calls them otherwise"
                     )
                 return id
             self._losses.add("references to what stands elsewhere, or is left out", where)
@@ -305,7 +309,7 @@ class Numbered:
             self._losses.add("meta", self._where)
 
 
-class _Numbers:
+class _IdAllocator:
     """Ids of one kind: those that are brat's own already, and others after the greatest."""
 
     def __init__(self, kind: str, ids: Iterable[str | None]) -> None:
@@ -324,7 +328,7 @@ class _Numbers:
 
 
 def _pieces(text: str, span: Any) -> Iterator[tuple[int, int]]:
-    yield from cut(text, ranges(span))
+    yield from split_at_line_ends(text, span_fragments(span))
 
 
 def _typed(name: str, where: str, field: str = "label", *, colon: bool = True) -> str:
@@ -332,8 +336,8 @@ def _typed(name: str, where: str, field: str = "label", *, colon: bool = True) -
     if not _plain(name, "" if colon else ":") or any(character.isspace() for character in name):
         what = "white space" if colon else "white space or a colon"
         raise InputError(
-            f"{where}.{field}: {shown(name)} holds {what}, which brat cannot; map it to another"
-            " with `map_labels`"
+            f"{where}.{field}: {quoted_repr(name)} holds {what}, which brat cannot; map it to"
+            " another with `map_labels`"
         )
     return name
 

@@ -47,7 +47,7 @@ from typing import Any
 from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.input_files import list_inputs
 from evalkit.data.schema import Schema, encode_schema
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, spell_option
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, spell_option
 from evalkit.files import write_files, write_folder
 from evalkit.formats.cas_file import (
     ARRAY,
@@ -58,22 +58,22 @@ from evalkit.formats.cas_file import (
     features,
     label_feature,
     label_of,
-    loaded,
-    short,
-    system_of,
-    written,
+    load_cas,
+    output_type_system,
+    short_type_name,
+    type_system_loader,
 )
-from evalkit.formats.cas_writer import failed, serialized
-from evalkit.formats.conversion import Losses, distinct
+from evalkit.formats.cas_writer import skip_failed, to_bytes
+from evalkit.formats.conversion import Losses, drop_indistinguishable
 from evalkit.formats.filenames import safe_names
-from evalkit.formats.registry import Parsed
+from evalkit.formats.registry import DocumentResults
 
 INITIAL = "_InitialView"
-BUILT_IN = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
+BUILTIN_TYPE_PREFIXES = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
 FORMS = ("xmi", "json")
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -82,17 +82,17 @@ def parsed(
     triggers: str | None = None,
     typesystem: str | Path | None = None,
     view: str | None = None,
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or a LoadError, with its file.
 
     See the options above. Raises InputError where no file can be one.
     """
     for file in files(path):
         try:
-            cas = loaded(file, system_of(file, path, typesystem), losses)
+            cas = load_cas(file, type_system_loader(file, path, typesystem), losses)
             yield (
                 str(file),
-                Reader(file, viewed(cas, view, file, losses), losses).document(
+                Reader(file, select_view(cas, view, file, losses), losses).document(
                     type, feature, triggers
                 ),
             )
@@ -106,7 +106,7 @@ def files(path: Path) -> list[Path]:
     """The files that hold a document each. Raises InputError for a folder without any."""
     if not path.is_dir():
         return [path]
-    found = below(path)
+    found = find_files(path)
     if not found:
         raise InputError(
             f"{path}: no .xmi or .json file; unpack the archives that INCEpTION exports"
@@ -114,16 +114,16 @@ def files(path: Path) -> list[Path]:
     return found
 
 
-def below(folder: Path) -> list[Path]:
+def find_files(folder: Path) -> list[Path]:
     """The files in a folder and its subfolders that may hold a document."""
     return list_inputs(folder, (".xmi", ".json"), ignore=("schema.json",))
 
 
-def viewed(cas: Any, name: str | None, file: Path, losses: Losses) -> Any:
+def select_view(cas: Any, name: str | None, file: Path, losses: Losses) -> Any:
     """The view of a CAS that has the text. Raises InputError where none has."""
     names = [view.sofa.sofaID for view in cas.views if view.sofa.sofaString is not None]
     if name is not None and name not in names:
-        raise UnknownName("view", name, names)
+        raise UnknownNameError("view", name, names)
     if not names:
         raise InputError("no view has a text; only texts can be read")
     if len(names) > 1:
@@ -153,7 +153,9 @@ class Reader:
         entities, events = self._entities(type, feature), self._events(triggers)
         for fs in self._annotations:
             if id(fs) not in self._read:
-                self._losses.add(f"annotations of the type {short(fs.type.name)}", self._file)
+                self._losses.add(
+                    f"annotations of the type {short_type_name(fs.type.name)}", self._file
+                )
         languages = [
             said
             for fs in self._about
@@ -178,7 +180,9 @@ class Reader:
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
         found = self._placed(self._type(type) if type else NAMED)
         own = dict.fromkeys(
-            fs.type.name for fs in self._annotations if not fs.type.name.startswith(BUILT_IN)
+            fs.type.name
+            for fs in self._annotations
+            if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES)
         )
         if own and not found and not type:
             raise InputError(
@@ -228,16 +232,16 @@ class Reader:
             own := {
                 NAMED: NAMED,
                 PREDICATE: PREDICATE,
-                short(NAMED): NAMED,
-                short(PREDICATE): PREDICATE,
+                short_type_name(NAMED): NAMED,
+                short_type_name(PREDICATE): PREDICATE,
             }.get(name)
         ) is not None:
             return own
         known: list[str] = [kind.name for kind in self._cas.typesystem.get_types()]
-        fitting = [one for one in known if name in (one, short(one))]
+        fitting = [one for one in known if name in (one, short_type_name(one))]
         used = sorted({fs.type.name for fs in self._annotations} & set(fitting)) or fitting
         if len(used) != 1:
-            raise UnknownName(
+            raise UnknownNameError(
                 "type",
                 name,
                 used
@@ -291,13 +295,13 @@ def write(
     a folder with documents of others.
     """
     if form not in FORMS:
-        raise UnknownName("form", form, FORMS)
+        raise UnknownNameError("form", form, FORMS)
     alone = path.suffix.removeprefix(".") in FORMS
     form = path.suffix.removeprefix(".") if alone else form
     texts = {
-        document.id: serialized(document, form, losses)
-        for document in distinct(documents, losses)
-        if not failed(document, losses)
+        document.id: to_bytes(document, form, losses)
+        for document in drop_indistinguishable(documents, losses)
+        if not skip_failed(document, losses)
     }
     if alone and len(texts) != 1:
         raise InputError(
@@ -311,7 +315,7 @@ def write(
     folder = path.parent if alone else path
     if not alone and (
         others := [
-            file.name for file in below(path) if file.relative_to(path).as_posix() not in files
+            file.name for file in find_files(path) if file.relative_to(path).as_posix() not in files
         ]
     ):
         raise InputError(
@@ -333,7 +337,7 @@ def encode_system(path: Path) -> bytes:
 
     Raises InputError where another lies there.
     """
-    text: bytes = written().to_xml().encode()
+    text: bytes = output_type_system().to_xml().encode()
     if path.exists() and path.read_bytes() != text:
         raise InputError(f"{path} belongs to other documents; name another folder")
     return text

@@ -21,10 +21,10 @@ from evalkit.data.input_files import open_input
 from evalkit.errors import (
     InputError,
     LoadError,
-    MissingPackage,
-    UnknownName,
+    MissingDependencyError,
+    UnknownNameError,
     advise_extra,
-    shown,
+    quoted_repr,
     spell_option,
 )
 from evalkit.formats.conversion import Losses
@@ -69,7 +69,7 @@ def cassis() -> Any:
     try:
         return importlib.import_module("cassis")
     except ImportError:
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"the format cas needs cassis, which is not installed: {advise_extra('cas')}"
         ) from None
 
@@ -77,12 +77,12 @@ def cassis() -> Any:
 UNKNOWN = "annotations of types that the type system does not know"
 
 
-def loaded(file: Path, system: Any, losses: Losses) -> Any:
+def load_cas(file: Path, system: Any, losses: Losses) -> Any:
     """The CAS in a file, its offsets in code points.
 
     Raises LoadError where there is none, or an offset is none of its text.
     """
-    data = read(file)
+    data = read_limited(file)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         found = (
@@ -104,7 +104,7 @@ def loaded(file: Path, system: Any, losses: Losses) -> Any:
     return found
 
 
-def read(file: Path) -> bytes:
+def read_limited(file: Path) -> bytes:
     """The bytes of a file without a byte order mark.
 
     Raises LoadError for one that is empty, or an archive.
@@ -134,7 +134,11 @@ def _from_json(file: Path, data: bytes, system: Any) -> Any:
         raise LoadError([f"{file}: no CAS: {_said(error)}"]) from None
     try:
         own = parts.get("%TYPES") is not None
-        text = json.dumps(parts) if _emptied(parts.get("%FEATURE_STRUCTURES") or ()) else text
+        text = (
+            json.dumps(parts)
+            if _fill_empty_arrays(parts.get("%FEATURE_STRUCTURES") or ())
+            else text
+        )
         return cassis().load_cas_from_json(
             text, typesystem=None if own else system(), merge_typesystem=own
         )
@@ -144,7 +148,7 @@ def _from_json(file: Path, data: bytes, system: Any) -> Any:
         raise LoadError([f"{file}: no CAS in JSON: {_said(error)}"]) from None
 
 
-def _emptied(structures: Any) -> bool:
+def _fill_empty_arrays(structures: Any) -> bool:
     """Whether there were arrays without elements, which cassis writes and does not read; now they
     have none said.
     """
@@ -159,7 +163,7 @@ def _emptied(structures: Any) -> bool:
 
 
 def _from_xml(file: Path, data: bytes, system: Any) -> Any:
-    refuse_entities(file, data)
+    reject_doctype(file, data)
     try:
         # Without a DOCTYPE the limits that are lifted here keep nothing out but long texts.
         return cassis().load_cas_from_xmi(
@@ -172,7 +176,7 @@ def _from_xml(file: Path, data: bytes, system: Any) -> Any:
 
 
 def _said(error: Exception) -> str:
-    return shown(
+    return quoted_repr(
         " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()), most=200
     )[1:-1]
 
@@ -181,11 +185,11 @@ def _line(error: Exception) -> str:
     return f":{number}" if (number := getattr(error, "lineno", None)) else ""
 
 
-class _Begun(Exception):
+class _RootReached(Exception):
     """The part of an XML file that may declare entities is over."""
 
 
-def refuse_entities(file: Path, data: bytes) -> None:
+def reject_doctype(file: Path, data: bytes) -> None:
     """Raises LoadError for an XML file with a DOCTYPE, or for what is no XML."""
 
     def declared(*_: object) -> NoReturn:
@@ -197,26 +201,26 @@ def refuse_entities(file: Path, data: bytes) -> None:
         )
 
     def begun(*_: object) -> NoReturn:
-        raise _Begun
+        raise _RootReached
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler, parser.StartElementHandler = declared, begun
     try:
         parser.Parse(data, True)
-    except _Begun:
+    except _RootReached:
         return
     except LoadError:
         raise
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise LoadError(
             [
-                f"{file}{_line(error)}: no CAS: neither JSON nor XML: it begins {shown(data[:12])}:"
-                f" {error}"
+                f"{file}{_line(error)}: no CAS: neither JSON nor XML: it begins"
+                f" {quoted_repr(data[:12])}: {error}"
             ]
         ) from None
 
 
-def system_of(file: Path, root: Path, given: str | Path | None) -> Any:
+def type_system_loader(file: Path, root: Path, given: str | Path | None) -> Any:
     """What gives the type system of a file: the one that was named, else one that lies beside it,
     or at the root, else DKPro Core's.
     """
@@ -239,7 +243,7 @@ def dkpro() -> Any:
 
 
 @cache
-def written() -> Any:
+def output_type_system() -> Any:
     """The few types of DKPro Core's that evalkit writes."""
     return _with_types(cassis().TypeSystem())
 
@@ -255,18 +259,18 @@ def _with_types(system: Any) -> Any:
 
 @cache
 def _system(path: Path, _changed: int) -> Any:
-    data = read(path)
-    refuse_entities(path, data)
+    data = read_limited(path)
+    reject_doctype(path, data)
     try:
         return cassis().load_typesystem(BytesIO(data))
     except Exception as error:
         raise LoadError([f"{path}{_line(error)}: no type system: {_said(error)}"]) from None
 
 
-def short(name: str) -> str:
+def short_type_name(name: str) -> str:
     """The last part of the name of a type.
 
-    >>> short("webanno.custom.Person")
+    >>> short_type_name("webanno.custom.Person")
     'Person'
     """
     return name.rpartition(".")[2]
@@ -295,7 +299,7 @@ def label_feature(kind: Any, asked: str | None = None) -> str | None:
     known = dict(features(kind))
     if asked is not None:
         if asked not in known:
-            raise UnknownName("feature", asked, known, within=kind.name)
+            raise UnknownNameError("feature", asked, known, within=kind.name)
         return asked
     texts = [name for name, held in known.items() if held == "text"]
     found = [name for name in LABELS if name in texts] or texts
@@ -309,4 +313,4 @@ def label_feature(kind: Any, asked: str | None = None) -> str | None:
 
 def label_of(fs: Any, feature: str | None) -> Any:
     """The label of an annotation: what the feature holds, else the name of its type."""
-    return short(fs.type.name) if feature is None else fs[feature]
+    return short_type_name(fs.type.name) if feature is None else fs[feature]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalkit.data.document import Document, Entity, Event
-from evalkit.errors import InputError, shown, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.cas_file import (
     ARGUMENT,
     ARRAY,
@@ -19,19 +19,19 @@ from evalkit.formats.cas_file import (
     NAMED,
     PREDICATE,
     cassis,
-    written,
+    output_type_system,
 )
 from evalkit.formats.conversion import Losses
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def failed(document: Document, losses: Losses) -> bool:
+def skip_failed(document: Document, losses: Losses) -> bool:
     """Whether a document is left out.
 
     Raises InputError for one that would be read as what it is not.
     """
-    where = f"document {shown(document.id)}"
+    where = f"document {quoted_repr(document.id)}"
     if document.failure is not None:
         losses.skipped.add("documents that failed", where)
         return True
@@ -43,13 +43,15 @@ def failed(document: Document, losses: Losses) -> bool:
     return False
 
 
-def serialized(document: Document, form: str, losses: Losses) -> bytes:
+def to_bytes(document: Document, form: str, losses: Losses) -> bytes:
     """A document as a file holds it; what it does not hold is counted.
 
     Raises InputError for what cannot stand in XML.
     """
-    cas = cassis().Cas(typesystem=written(), sofa_string=document.text, sofa_mime="text/plain")
-    aside(document, losses)
+    cas = cassis().Cas(
+        typesystem=output_type_system(), sofa_string=document.text, sofa_mime="text/plain"
+    )
+    count_unsupported(document, losses)
     about = {
         "documentTitle": document.id,
         "documentId": document.id,
@@ -117,9 +119,9 @@ def identifier(entity: Entity) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def aside(document: Document, losses: Losses) -> None:
+def count_unsupported(document: Document, losses: Losses) -> None:
     """Count what a document holds and a CAS does not."""
-    where = f"document {shown(document.id)}"
+    where = f"document {quoted_repr(document.id)}"
     for name, many in (
         ("attributions", document.attributions),
         ("zones", document.zones),
@@ -134,11 +136,11 @@ def aside(document: Document, losses: Losses) -> None:
         losses.add("meta but for the language", where)
     for layer in ("entities", "events"):
         for index, mark in enumerate(getattr(document, layer) or ()):
-            for lost in unheld(mark):
+            for lost in unsupported_fields(mark):
                 losses.add(lost, f"{where}, {layer}[{index}]")
 
 
-def unheld(mark: Entity | Event) -> Iterator[str]:
+def unsupported_fields(mark: Entity | Event) -> Iterator[str]:
     """What of an entity or event is left out, a name for each."""
     what = "entities" if isinstance(mark, Entity) else "events"
     if (mark if isinstance(mark, Entity) else mark.trigger).fragments:
@@ -185,6 +187,7 @@ def check_xml(document: Document) -> None:
     ):
         if found := _NOT_XML.search(said):
             raise InputError(
-                f"document {shown(document.id)}, {what}: {shown(found[0])} at {found.start()}"
-                f" cannot stand in XML; {spell_option('form', 'json', of='format')} would do"
+                f"document {quoted_repr(document.id)}, {what}: {quoted_repr(found[0])} at"
+                f" {found.start()} cannot stand in XML; {spell_option('form', 'json', of='format')}"
+                " would do"
             )

@@ -58,20 +58,27 @@ from typing import Any
 
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import write_atomically
-from evalkit.formats.conll_lines import DOCSTART, RANGE, TEXT, Columns, Draft, Rows
-from evalkit.formats.conll_reader import LETTERS, Reader
+from evalkit.formats.conll_lines import (
+    DOC_TEXT_PREFIX,
+    DOCSTART,
+    RANGE,
+    ConllColumns,
+    ConllDocument,
+    ConllParser,
+)
+from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
 from evalkit.formats.conversion import Losses
-from evalkit.formats.registry import Parsed, documents_of
-from evalkit.formats.token_spans import Layout, Placed, flat
+from evalkit.formats.registry import DocumentResults, iter_documents
+from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
 
 SEPARATORS = {"tab": "\t", "space": " "}
 TEXTS = ("plain", "inline")
 _TRUTH = {"true": True, "false": False}
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -82,20 +89,22 @@ def parsed(
     separator: str = "any",
     comments: bool | str = False,
     texts: str | Path | None = None,
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or a LoadError, with its file:line. See the options above.
 
     Raises UnknownName for a value that an option does not have, InputError for one that is no
     column.
     """
-    columns = Columns(
+    columns = ConllColumns(
         _column("token", token),
         _column("tag", tag),
         separator,
-        comments=_truth("comments", comments),
+        comments=_parse_bool("comments", comments),
     )
-    reader = Reader(path, losses, tagging, repair, texts, lambda: Rows(path, Losses(), columns))
-    rows = Rows(path, losses, columns)
+    reader = ConllReader(
+        path, losses, tagging, repair, texts, lambda: ConllParser(path, Losses(), columns)
+    )
+    rows = ConllParser(path, losses, columns)
     numbers = WordNumbers()
     for draft in rows.drafts():
         numbers.take(draft)
@@ -120,7 +129,7 @@ class WordNumbers:
     def __init__(self) -> None:
         self._sentences, self._words, self._others = 0, 0, 0
 
-    def take(self, draft: Draft) -> None:
+    def take(self, draft: ConllDocument) -> None:
         """Look at the sentences of a document."""
         for first, last in pairwise([*draft.starts, len(draft.tokens)]):
             if self._others:
@@ -141,14 +150,15 @@ def _column(name: str, value: int | str) -> int:
     if re.fullmatch(r"-?[0-9]{1,4}", str(value)):
         return int(value)
     raise InputError(
-        f"{name}: {shown(value)} is no column; a whole number from 0, or back from -1, would do"
+        f"{name}: {quoted_repr(value)} is no column; a whole number from 0, or back from -1,"
+        " would do"
     )
 
 
-def _truth(name: str, value: bool | str) -> bool:  # noqa: FBT001  # the option's value itself
+def _parse_bool(name: str, value: bool | str) -> bool:  # noqa: FBT001  # the option's value itself
     said = str(value).lower()
     if said not in _TRUTH:
-        raise UnknownName(f"value of {name}", value, _TRUTH)
+        raise UnknownNameError(f"value of {name}", value, _TRUTH)
     return _TRUTH[said]
 
 
@@ -176,8 +186,8 @@ def write(
         separator,
         text,
         tokens,
-        cut=_truth("cut", cut),
-        beside=documents_of(beside),
+        cut=_parse_bool("cut", cut),
+        beside=iter_documents(beside),
     )
     blocks = [writer.block(document) for document in documents]
     write_atomically(path, "".join(blocks))
@@ -199,20 +209,20 @@ class Writer:
     ) -> None:
         """Raises UnknownName for a value that an option does not have."""
         choices = {
-            "tagging": (tagging, LETTERS),
+            "tagging": (tagging, TAG_LETTERS),
             "separator": (separator, SEPARATORS),
             "value of text": (text, TEXTS),
         }
         for kind, (said, known) in choices.items():
             if said not in known:
-                raise UnknownName(kind, said, known)
+                raise UnknownNameError(kind, said, known)
         self._losses, self._tagging, self._tokens, self._cut = losses, tagging, tokens, cut
         self._between, self._inline = SEPARATORS[separator], text == "inline"
         self._beside = {document.id: document for document in beside}
 
     def block(self, document: Document) -> str:
         """The lines of a document, which end in an empty one; none for one that failed."""
-        where, text = f"document {shown(document.id)}", document.text
+        where, text = f"document {quoted_repr(document.id)}", document.text
         if document.failure is not None:
             self._losses.skipped.add("documents that failed", where)
             return ""
@@ -221,7 +231,7 @@ class Writer:
                 f"{where}: its entities were not annotated, and tags of O would say that there are"
                 " none; give it entities=[] if that is so"
             )
-        _aside(document, self._losses)
+        _count_unsupported(document, self._losses)
         sentences, entities = self._laid(document)
         if (
             not self._inline
@@ -231,7 +241,7 @@ class Writer:
             self._losses.add(
                 "texts of which the tokens alone are written (?text=inline keeps them)", where
             )
-        tags = iter(_tags(sentences, entities, LETTERS[self._tagging]))
+        tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
         rows = (
             "".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence)
             for sentence in sentences
@@ -246,30 +256,30 @@ class Writer:
         )
         line = f"-DOCSTART- ({id}){self._between}O\n"
         return (
-            f"{line}{TEXT}{json.dumps(document.text, ensure_ascii=False)}\n"
+            f"{line}{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
             if self._inline
             else line
         )
 
-    def _laid(self, document: Document) -> tuple[list[list[Range]], list[Placed]]:
+    def _laid(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
         """The tokens, sentence by sentence, and the entities that they can hold."""
         text = document.text
-        layout = Layout(text, self._tokens)
-        entities = flat(document, layout, self._losses, cut=self._cut)
+        layout = TokenLayout(text, self._tokens)
+        entities = flat_entities(document, layout, self._losses, cut=self._cut)
         other = self._beside.get(document.id, document)
         if other.text != text:
             raise InputError(
-                f"document {shown(document.id)} has another text in the corpus beside it; name the"
-                " same documents, annotated by others"
+                f"document {quoted_repr(document.id)} has another text in the corpus beside it;"
+                " name the same documents, annotated by others"
             )
-        theirs = [] if other is document else flat(other, layout, Losses(), cut=self._cut)
+        theirs = [] if other is document else flat_entities(other, layout, Losses(), cut=self._cut)
         markup = [found.start() + 1 for found in re.finditer(DOCSTART, text)]
         return layout.sentences([*entities, *theirs], markup), entities
 
 
-def _aside(document: Document, losses: Losses) -> None:
+def _count_unsupported(document: Document, losses: Losses) -> None:
     """Count what a document holds and tags cannot."""
-    where = f"document {shown(document.id)}"
+    where = f"document {quoted_repr(document.id)}"
     for name in ("events", "attributions", "zones", "unplaced"):
         many = getattr(document, name)
         for index in range(len(many or ())):
@@ -286,7 +296,7 @@ def _aside(document: Document, losses: Losses) -> None:
                 losses.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
 
 
-def _tags(sentences: list[list[Range]], entities: list[Placed], letters: str) -> list[str]:
+def _tags(sentences: list[list[Range]], entities: list[LabelledSpan], letters: str) -> list[str]:
     """The tag of each token. Each entity begins and ends with one."""
     tokens = list(chain.from_iterable(sentences))
     starts, ends = (
@@ -298,7 +308,7 @@ def _tags(sentences: list[list[Range]], entities: list[Placed], letters: str) ->
     for start, end, label in entities:
         first, last = starts[start], ends[end]
         begin, inside, close, single = tuple(letters)
-        if letters == LETTERS["IOB1"] and start not in begins and tags[first - 1][2:] == label:
+        if letters == TAG_LETTERS["IOB1"] and start not in begins and tags[first - 1][2:] == label:
             begin = single = "B"
         said = begin + inside * (last - first - 1) + close if last > first else single
         tags[first : last + 1] = [f"{letter}-{label}" for letter in said]

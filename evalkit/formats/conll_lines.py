@@ -12,11 +12,17 @@ from pathlib import Path
 
 import msgspec
 
-from evalkit.errors import MOST_FAULTS, InputError, UnknownName, shown, spell_option
+from evalkit.errors import (
+    MAX_REPORTED_ERRORS,
+    InputError,
+    UnknownNameError,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.formats.conversion import Losses
 
 DOCSTART = "-DOCSTART-"
-TEXT = "# doc_text = "
+DOC_TEXT_PREFIX = "# doc_text = "
 _SPLIT: dict[str, Callable[[str], list[str]]] = {
     "any": re.compile(r"[^ \t]+").findall,
     "tab": lambda line: line.split("\t"),
@@ -35,7 +41,7 @@ RANGE = re.compile(r"\d+[-.]\d+")
 
 
 @dataclass(frozen=True)
-class Columns:
+class ConllColumns:
     """Which columns count, from 0 or negative from the end, what separates them, and whether lines
     that begin with # are comments.
     """
@@ -47,11 +53,11 @@ class Columns:
 
     def __post_init__(self) -> None:
         if self.separator not in _SPLIT:
-            raise UnknownName("separator", self.separator, _SPLIT)
+            raise UnknownNameError("separator", self.separator, _SPLIT)
 
 
 @dataclass
-class Draft:
+class ConllDocument:
     """A document as far as it was read: its tokens and tags with their lines, where sentences
     begin, and what is wrong.
     """
@@ -69,7 +75,7 @@ class Draft:
 
     def fault(self, fault: str) -> None:
         """Keep what is wrong, as much of it as will be told."""
-        if len(self.faults) < MOST_FAULTS:
+        if len(self.faults) < MAX_REPORTED_ERRORS:
             self.faults.append(fault)
         else:
             self.more += 1
@@ -85,10 +91,10 @@ class Draft:
         return [self.tags[first:last] for first, last in zip(self.borders, self.borders[1:])]
 
 
-class Rows:
+class ConllParser:
     """Reads the lines of a file into drafts of documents."""
 
-    def __init__(self, path: Path, losses: Losses, columns: Columns) -> None:
+    def __init__(self, path: Path, losses: Losses, columns: ConllColumns) -> None:
         self._path, self._losses, self._columns, self._split = (
             path,
             losses,
@@ -100,7 +106,7 @@ class Rows:
         self._width = self._first = (
             0  # how many columns there are, and the line that says so; 0 until one did
         )
-        self._draft: Draft | None = None
+        self._draft: ConllDocument | None = None
         self._count = 0
         self._inside = False  # a sentence
 
@@ -109,7 +115,7 @@ class Rows:
         """Whether the file has columns besides one of tokens and one of tags."""
         return self._width > 2
 
-    def drafts(self) -> Iterator[Draft]:
+    def drafts(self) -> Iterator[ConllDocument]:
         """Each document of the file. Raises InputError where the file cannot be read."""
         try:
             with self._path.open("rb") as file:
@@ -150,7 +156,8 @@ class Rows:
         if "\r" in line:
             self._fault(
                 number,
-                f"{shown(line)}: a carriage return inside a line; lines must end in line feeds",
+                f"{quoted_repr(line)}: a carriage return inside a line; lines must end in line"
+                " feeds",
             )
             return None
         return line
@@ -164,7 +171,7 @@ class Rows:
             )
         elif found := _BEGIN.fullmatch(line):
             self._begin(number, "; ".join(part for part in found.groups() if part))
-        elif line.startswith(TEXT) and not (self._draft and self._draft.tokens):
+        elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):
             self._given(number, line)
         elif self._columns.comments and line.startswith("#"):
             self._comment(number, line)
@@ -172,21 +179,24 @@ class Rows:
             return line == "#end document"
         return True
 
-    def _begin(self, number: int, id: str | None) -> Draft:
+    def _begin(self, number: int, id: str | None) -> ConllDocument:
         self._count += 1
-        self._draft = Draft(f"{self._path}:{number}", id or f"doc-{self._count}", named=bool(id))
+        self._draft = ConllDocument(
+            f"{self._path}:{number}", id or f"doc-{self._count}", named=bool(id)
+        )
         return self._draft
 
-    def _open(self, number: int) -> Draft:
+    def _open(self, number: int) -> ConllDocument:
         return self._draft or self._begin(number, None)
 
     def _given(self, number: int, line: str) -> None:
         try:
-            self._open(number).text = msgspec.json.decode(line[len(TEXT) :], type=str)
+            self._open(number).text = msgspec.json.decode(line[len(DOC_TEXT_PREFIX) :], type=str)
         except msgspec.MsgspecError:
             self._fault(
                 number,
-                f"{shown(line)}: no text in JSON; a string in double quotes on one line would do",
+                f"{quoted_repr(line)}: no text in JSON; a string in double quotes on one line"
+                " would do",
             )
 
     def _comment(self, number: int, line: str) -> None:
@@ -208,14 +218,14 @@ class Rows:
         if self._token and RANGE.fullmatch(cells[0]):
             self._fault(
                 number,
-                f"{shown(cells[0])} is a range or an empty node of CoNLL-U, and no token; delete"
-                " the line",
+                f"{quoted_repr(cells[0])} is a range or an empty node of CoNLL-U, and no token;"
+                " delete the line",
             )
         elif not token or not tag:
             self._fault(
                 number,
-                f"{shown(line)}: the {'tag' if token else 'token'} is empty; every line needs a"
-                " token and a tag",
+                f"{quoted_repr(line)}: the {'tag' if token else 'token'} is empty; every line needs"
+                " a token and a tag",
             )
         else:
             self._add(number, token, tag)
@@ -240,15 +250,15 @@ class Rows:
         if self._width:
             self._fault(
                 number,
-                f"{many}, but {self._width} on line {self._first}: {shown(line)};"
+                f"{many}, but {self._width} on line {self._first}: {quoted_repr(line)};"
                 f" {self._way_out(line)}",
             )
         elif len(cells) < 2:
-            self._fault(number, f"{many}: {shown(line)}; {self._way_out(line)}")
+            self._fault(number, f"{many}: {quoted_repr(line)}; {self._way_out(line)}")
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
             self._fault(
                 number,
-                f"{many}: {shown(line)}; there is no column {wrong[0]}:"
+                f"{many}: {quoted_repr(line)}; there is no column {wrong[0]}:"
                 f" {spell_option('token', of='format')} and {spell_option('tag', of='format')}"
                 " count from 0, or back from -1",
             )

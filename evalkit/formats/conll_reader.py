@@ -15,17 +15,24 @@ import numpy as np
 
 from evalkit.data.document import Document, Entity
 from evalkit.data.input_files import check_inside, read_input
-from evalkit.data.tags import TAGGINGS, Neighbours, Read, Tags, advise_repair, explain_invalid
-from evalkit.errors import MOST_FAULTS, InputError, LoadError, shown, spell_option
-from evalkit.formats.conll_lines import Draft, Rows
+from evalkit.data.tags import (
+    TAG_FORMATS,
+    NonOutsideTags,
+    TagReader,
+    TagTransitions,
+    advise_repair,
+    explain_invalid,
+)
+from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
+from evalkit.formats.conll_lines import ConllDocument, ConllParser
 from evalkit.formats.conversion import Losses
 
 # The first of several tokens, one between, the last, and the only one; IOB1 has B for the first
 # right after another of its label.
-LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
+TAG_LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
 
 
-class Reader:
+class ConllReader:
     """Makes documents of drafts."""
 
     def __init__(
@@ -35,7 +42,7 @@ class Reader:
         tagging: str,
         repair: str,
         texts: str | Path | None,
-        again: Callable[[], Rows],
+        again: Callable[[], ConllParser],
     ) -> None:
         """Raises UnknownName for a tagging or repair that is none. again: the rows of the file once
         more, for what is said of all of them.
@@ -48,12 +55,14 @@ class Reader:
             again,
         )
         self._texts = None if texts is None else Path(texts)
-        self._tags = Tags(tagging, "begin" if repair == "error" else repair)
-        self._letters = [letter for letter in "BIELSU" if letter in {*LETTERS[tagging], "B", "I"}]
+        self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
+        self._letters = [
+            letter for letter in "BIELSU" if letter in {*TAG_LETTERS[tagging], "B", "I"}
+        ]
         self._known = {"O"}  # tags that are some of this tagging
         self._count = 0
 
-    def document(self, draft: Draft) -> Document | LoadError:
+    def document(self, draft: ConllDocument) -> Document | LoadError:
         """The document, or all that is wrong with it."""
         self._count += 1
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
@@ -82,7 +91,7 @@ class Reader:
         meant = f"; did you mean {upper!r}?" if self._is_tag(upper) else self._fits
         wanted = ", ".join(f"{letter}-LABEL" for letter in self._letters)
         return (
-            f"{self._path}:{line}: {shown(tag)} is no {self._tagging} tag; O, {wanted} would"
+            f"{self._path}:{line}: {quoted_repr(tag)} is no {self._tagging} tag; O, {wanted} would"
             f" do{meant}"
         )
 
@@ -93,7 +102,7 @@ class Reader:
         """
         if not self._path.is_file():
             return ""
-        fitting = {tagging: Tags(tagging, "begin") for tagging in TAGGINGS}
+        fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}
         for draft in self._again().drafts():
             for tagging, tags in list(fitting.items()):
                 if not _proper(tags, draft.sentences):
@@ -105,7 +114,7 @@ class Reader:
             else "; no tagging fits all tags of the file"
         )
 
-    def _checked(self, draft: Draft) -> Document:
+    def _checked(self, draft: ConllDocument) -> Document:
         read = self._tags.read(draft.sentences, "its")
         found = self._tags.spans(read, "its")
         if found.improper:
@@ -124,29 +133,33 @@ class Reader:
             ),
         )
 
-    def _tell(self, draft: Draft, read: Read) -> None:
+    def _tell(self, draft: ConllDocument, read: NonOutsideTags) -> None:
         """Count the improper tags.
 
         Raises LoadError, which names them, where no repair was named.
         """
         sequence = np.searchsorted(draft.borders, read.where, side="right") - 1
-        places: list[int] = read.where[Neighbours(read, sequence).improper(self._tagging)].tolist()
+        places: list[int] = read.where[
+            TagTransitions(read, sequence).improper(self._tagging)
+        ].tolist()
         if self._repair == "error":
             borders = set(draft.borders)
-            faults = [self._improper(draft, at, borders) for at in islice(places, MOST_FAULTS)]
+            faults = [
+                self._improper(draft, at, borders) for at in islice(places, MAX_REPORTED_ERRORS)
+            ]
             raise LoadError(faults, more=len(places) - len(faults))
         for at in places:
             self._losses.repaired.add(
                 f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
             )
 
-    def _improper(self, draft: Draft, at: int, borders: set[int]) -> str:
+    def _improper(self, draft: ConllDocument, at: int, borders: set[int]) -> str:
         before = None if at in borders else draft.tags[at - 1]
         after = None if at + 1 in borders else draft.tags[at + 1]
         fault = explain_invalid(self._tagging, before, draft.tags[at], after)
         return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair()}{self._fits}"
 
-    def _laid(self, draft: Draft) -> tuple[str, list[int], list[int]]:
+    def _laid(self, draft: ConllDocument) -> tuple[str, list[int], list[int]]:
         """The text, and where each token starts and ends in it.
 
         Raises LoadError where they are not those of a given text.
@@ -155,9 +168,9 @@ class Reader:
         text, starts = _joined(draft) if text is None else (text, self._aligned(draft, text))
         return text, starts, [start + len(token) for start, token in zip(starts, draft.tokens)]
 
-    def _given(self, draft: Draft, texts: Path) -> str:
+    def _given(self, draft: ConllDocument, texts: Path) -> str:
         """The text of a document from the folder or file of texts."""
-        file, where = texts, f"{draft.place}: document {shown(draft.id)}"
+        file, where = texts, f"{draft.place}: document {quoted_repr(draft.id)}"
         if texts.is_dir():
             if re.search(r"[/\\\0]", draft.id):
                 raise LoadError(
@@ -193,20 +206,20 @@ class Reader:
             self._losses.add("byte order marks", str(file))
         return text.removeprefix("\ufeff")
 
-    def _aligned(self, draft: Draft, text: str) -> list[int]:
+    def _aligned(self, draft: ConllDocument, text: str) -> list[int]:
         """Where each token starts in a text with nothing but white space between tokens."""
         starts, at = [], 0
         for token, line in zip(draft.tokens, draft.lines):
             while not text.startswith(token, at):
                 if not text[at : at + 1].isspace():
                     stands = (
-                        f"there stands {shown(text[at : at + 40])}"
+                        f"there stands {quoted_repr(text[at : at + 40])}"
                         if at < len(text)
                         else "the text ends there"
                     )
                     raise LoadError(
                         [
-                            f"{self._path}:{line}: the token {shown(token)} is not what comes"
+                            f"{self._path}:{line}: the token {quoted_repr(token)} is not what comes"
                             " next in"
                             f" the text, at {at}: {stands}"
                         ]
@@ -217,15 +230,16 @@ class Reader:
         if rest := text[at:].strip():
             raise LoadError(
                 [
-                    f"{draft.place}: document {shown(draft.id)}: the text goes on after the last"
+                    f"{draft.place}: document {quoted_repr(draft.id)}: the text goes on after the"
+                    " last"
                     " token,"
-                    f" at {at}, with {shown(rest[:40])}"
+                    f" at {at}, with {quoted_repr(rest[:40])}"
                 ]
             )
         return starts
 
 
-def _joined(draft: Draft) -> tuple[str, list[int]]:
+def _joined(draft: ConllDocument) -> tuple[str, list[int]]:
     """A text made of the tokens, and where each starts: what stands between two is one character,
     be it a space or a line feed.
     """
@@ -236,7 +250,7 @@ def _joined(draft: Draft) -> tuple[str, list[int]]:
     return text, (np.cumsum(lengths + 1) - lengths - 1).tolist()
 
 
-def _proper(tags: Tags, sentences: list[list[str]]) -> bool:
+def _proper(tags: TagReader, sentences: list[list[str]]) -> bool:
     try:
         return tags.spans(tags.read(sentences, "its"), "its").improper == 0
     except InputError:

@@ -18,13 +18,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import Argument, Document, Event, ranges
-from evalkit.errors import shown
+from evalkit.data.document import Argument, Document, Event, span_fragments
+from evalkit.errors import quoted_repr
 
-SAME = "that equal another in what this format holds of them"
+INDISTINGUISHABLE = "that equal another in what this format holds of them"
 
 
-def distinct(
+def drop_indistinguishable(
     documents: Iterable[Document], losses: Losses, *, trimmed: bool = False
 ) -> Iterator[Document]:
     """The documents without entities, events and arguments of which the format holds label or role
@@ -34,10 +34,10 @@ def distinct(
     stays: predictions may, and gold does not.
     """
     for document in documents:
-        yield Distinct(document, losses, trimmed=trimmed).document()
+        yield IndistinguishableFilter(document, losses, trimmed=trimmed).document()
 
 
-class Distinct:
+class IndistinguishableFilter:
     """A document as it is left."""
 
     def __init__(self, document: Document, losses: Losses, *, trimmed: bool) -> None:
@@ -83,7 +83,8 @@ class Distinct:
                 if getattr(mark, "id", None) is not None:
                     self._instead[mark.id] = seen[key].id
                 self._losses.add(
-                    f"{what} {SAME}", f"document {shown(self._document.id)}, {where}[{n}]"
+                    f"{what} {INDISTINGUISHABLE}",
+                    f"document {quoted_repr(self._document.id)}, {where}[{n}]",
                 )
                 continue
             seen.setdefault(key, mark)
@@ -111,7 +112,7 @@ class Distinct:
 
     def _place(self, span: Any) -> Any:
         if not self._trimmed or span.fragments:
-            return ranges(span)
+            return span_fragments(span)
         text = self._document.text[span.start : span.end]
         start = span.start + len(text) - len(text.lstrip())
         return ((start, start + len(text.strip())),)
@@ -122,7 +123,7 @@ def _bare(mark: Any) -> Any:
     return replace(mark, **{name: None for name in ("id", "score") if hasattr(mark, name)})
 
 
-SHOWN = 3  # places that are named for each
+MAX_EXAMPLES = 3  # places that are named for each
 
 
 class ExampleCounts(Mapping[str, int]):
@@ -145,7 +146,7 @@ class ExampleCounts(Mapping[str, int]):
         """Add to the count of a name, which is in the plural."""
         self._counts[name] = self._counts.get(name, 0) + count
         places = self._places.setdefault(name, [])
-        if len(places) < SHOWN and where not in places:
+        if len(places) < MAX_EXAMPLES and where not in places:
             places.append(where)
 
     def __getitem__(self, name: str) -> int:

@@ -26,10 +26,10 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, placed
+from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, iter_spans
 from evalkit.data.input_files import check_inside, is_there, read_input
 from evalkit.data.schema import Schema, encode_schema, load_schema
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown
+from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import write_folder
 from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
@@ -38,16 +38,16 @@ from evalkit.formats.jsonl import (
     EntityLine,
     EventLine,
     check_surface,
-    decoded,
+    iter_lines,
     public,
-    record,
+    to_json_dict,
 )
-from evalkit.formats.registry import Parsed
+from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"
 
 
-class Text(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A line of corpus.jsonl."""
 
     id: str
@@ -61,7 +61,7 @@ class Text(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     zones: tuple[Zone, ...] = ()
 
 
-class _Placed:
+class _LocatedAnnotation:
     """One annotation with where it was read, until its document is made."""
 
     __slots__ = ("line", "mark", "where")
@@ -110,12 +110,12 @@ def schema_of(path: Path) -> Schema | None:
 
 
 # One kind of fault, one branch
-def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR0912
+def read(path: Path, _losses: Losses | None = None) -> DocumentResults:  # noqa: PLR0912
     """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
     texts, annotations = folders(path)
     check_inside(texts, texts / "corpus.jsonl")
-    rows: dict[str, tuple[str, Text, str]] = {}
-    for number, row in decoded(texts / "corpus.jsonl", Text):
+    rows: dict[str, tuple[str, CorpusRow, str]] = {}
+    for number, row in iter_lines(texts / "corpus.jsonl", CorpusRow):
         where = f"{texts / 'corpus.jsonl'}:{number}"
         try:
             known = _row(row, where, texts, rows)
@@ -123,7 +123,7 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
             yield where, error
         else:
             rows[known[1].id] = known
-    marks: dict[str, dict[str, list[_Placed]]] = defaultdict(lambda: defaultdict(list))
+    marks: dict[str, dict[str, list[_LocatedAnnotation]]] = defaultdict(lambda: defaultdict(list))
     layers = [layer for layer in LAYERS if is_there(annotations / f"{layer}.jsonl")]
     for file in sorted(annotations.glob("*.jsonl")):
         if file.stem not in LAYERS and file.name != DECISIONS:
@@ -131,7 +131,8 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
                 str(file),
                 LoadError(
                     [
-                        f"{file}: {UnknownName('layer', file.stem, LAYERS)}; rename the file or"
+                        f"{file}: {UnknownNameError('layer', file.stem, LAYERS)}; rename the file"
+                        " or"
                         " move it"
                         " away"
                     ]
@@ -144,7 +145,8 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
                     where,
                     LoadError(
                         [
-                            f"{where}: layers: {shown(layer)} was annotated, it says, but there"
+                            f"{where}: layers: {quoted_repr(layer)} was annotated, it says, but"
+                            " there"
                             " is no"
                             f" {annotations / layer}.jsonl"
                         ]
@@ -162,15 +164,18 @@ def parsed(path: Path, _losses: Losses | None = None) -> Parsed:  # noqa: PLR091
 
 
 def _row(
-    row: Text | LoadError, where: str, texts: Path, known: dict[str, Any]
-) -> tuple[str, Text, str]:
+    row: CorpusRow | LoadError, where: str, texts: Path, known: dict[str, Any]
+) -> tuple[str, CorpusRow, str]:
     if isinstance(row, LoadError):
         raise row
     if row.id in known:
-        raise LoadError([f"{where}: id: {shown(row.id)} is taken by {known[row.id][0]}"])
+        raise LoadError([f"{where}: id: {quoted_repr(row.id)} is taken by {known[row.id][0]}"])
     if not _within(texts, row.file):
         raise LoadError(
-            [f"{where}: file: {shown(row.file)} is not in {texts}; name a file in that folder"]
+            [
+                f"{where}: file: {quoted_repr(row.file)} is not in {texts}; name a file in that"
+                " folder"
+            ]
         )
     return where, row, read_text(texts / row.file, row.sha256, where)
 
@@ -207,25 +212,29 @@ def read_text(path: Path, sha256: str, where: str) -> str:
 
 
 def _annotations(
-    path: Path, layer: str, rows: dict[str, tuple[str, Text, str]]
-) -> Iterator[_Placed | LoadError]:
+    path: Path, layer: str, rows: dict[str, tuple[str, CorpusRow, str]]
+) -> Iterator[_LocatedAnnotation | LoadError]:
     kind, made = _LINES[layer]
-    for number, line in decoded(path, kind):
+    for number, line in iter_lines(path, kind):
         where = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield line
         elif line.doc not in rows:
             yield LoadError(
                 [
-                    f"{where}: doc: no document {shown(line.doc)}; documents:"
+                    f"{where}: doc: no document {quoted_repr(line.doc)}; documents:"
                     f" {', '.join(list(rows)[:5])}"
                 ]
             )
         else:
             try:
-                yield _Placed(where, line, _checked(line, made, layer, rows[line.doc][2]))
+                yield _LocatedAnnotation(
+                    where, line, _checked(line, made, layer, rows[line.doc][2])
+                )
             except DocumentError as fault:
-                yield LoadError([f"{where}: document {shown(line.doc)}, {_after_layer(fault)}"])
+                yield LoadError(
+                    [f"{where}: document {quoted_repr(line.doc)}, {_error_text(fault)}"]
+                )
 
 
 def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
@@ -238,19 +247,19 @@ def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
         )
     # A Document of it would check the whole text once more for each mark; what it would find beyond
     # that is a mark past the end.
-    for _, _, field, span in placed(DocumentOfOne(layer, alone)):  # type: ignore[arg-type]
+    for _, _, field, span in iter_spans(SingleAnnotation(layer, alone)):  # type: ignore[arg-type]
         if span.end > len(text):
             raise DocumentError(
                 f"{span.end} runs past the end of the text, at {len(text)}",
                 layer=layer,
                 field=f"{field}.end" if field else "end",
             )
-    for _, _, field, span in placed(DocumentOfOne(layer, line)):  # type: ignore[arg-type]
+    for _, _, field, span in iter_spans(SingleAnnotation(layer, line)):  # type: ignore[arg-type]
         check_surface(span, text, layer="", field=field)
     return mark
 
 
-class DocumentOfOne:
+class SingleAnnotation:
     """What `placed` needs of a document, holding one line."""
 
     def __init__(self, layer: str, line: Any) -> None:
@@ -259,7 +268,7 @@ class DocumentOfOne:
         setattr(self, layer, (line,))
 
 
-def _after_layer(fault: DocumentError) -> str:
+def _error_text(fault: DocumentError) -> str:
     """A fault of one annotation, without the layer and index, which say nothing of a line of its
     own.
     """
@@ -267,7 +276,11 @@ def _after_layer(fault: DocumentError) -> str:
 
 
 def _document(
-    where: str, row: Text, text: str, layers: list[str], marks: dict[str, list[_Placed]]
+    where: str,
+    row: CorpusRow,
+    text: str,
+    layers: list[str],
+    marks: dict[str, list[_LocatedAnnotation]],
 ) -> Document | InputError:
     unlisted = [
         layer
@@ -277,7 +290,8 @@ def _document(
     if unlisted:
         return LoadError(
             [
-                f"{marks[unlisted[0]][0].where}: doc: document {shown(row.id)} has {unlisted[0]},"
+                f"{marks[unlisted[0]][0].where}: doc: document {quoted_repr(row.id)} has"
+                f" {unlisted[0]},"
                 " which"
                 ' its line in corpus.jsonl does not list; add them to its "layers" once they are'
                 " all"
@@ -307,8 +321,8 @@ def _document(
         if fault.layer in marks and fault.index is not None:
             return LoadError(
                 [
-                    f"{marks[fault.layer][fault.index].where}: document {shown(row.id)},"
-                    f" {_after_layer(fault)}"
+                    f"{marks[fault.layer][fault.index].where}: document {quoted_repr(row.id)},"
+                    f" {_error_text(fault)}"
                 ]
             )
         return LoadError([f"{where}: {fault}"])
@@ -322,7 +336,7 @@ def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
         if not (file := annotations / f"{layer}.jsonl").exists():
             continue
         seen: dict[str, int] = defaultdict(int)
-        for number, line in decoded(file, _LINES[layer][0]):
+        for number, line in iter_lines(file, _LINES[layer][0]):
             if not isinstance(line, LoadError):
                 found[line.doc, layer, seen[line.doc]] = f"{file}:{number}"
                 seen[line.doc] += 1
@@ -344,8 +358,8 @@ def write(
     for document in every:
         if document.failure is not None or document.unplaced:
             raise InputError(
-                f"document {shown(document.id)} carries a failure or unplaced items, which a folder"
-                " cannot hold: save as .jsonl"
+                f"document {quoted_repr(document.id)} carries a failure or unplaced items, which a"
+                " folder cannot hold: save as .jsonl"
             )
     names = name_files(
         texts,
@@ -365,7 +379,7 @@ def write(
         items = _encode_lines(
             {"doc": document.id} | item
             for document in every
-            for item in record(document).get(layer) or ()
+            for item in to_json_dict(document).get(layer) or ()
         )
         contents[f"annotations/{layer}.jsonl"] = items if layer in layers else None
     contents["annotations/schema.json"] = None if schema is None else encode_schema(schema)
@@ -380,10 +394,14 @@ def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
     """
     files: dict[str, str] = {}
     for _, row in (
-        decoded(texts / "corpus.jsonl", Text) if (texts / "corpus.jsonl").exists() else ()
+        iter_lines(texts / "corpus.jsonl", CorpusRow) if (texts / "corpus.jsonl").exists() else ()
     ):
-        if not isinstance(row, Text) or row.id not in ids:
-            named = f"document {shown(row.id)}" if isinstance(row, Text) else "what cannot be read"
+        if not isinstance(row, CorpusRow) or row.id not in ids:
+            named = (
+                f"document {quoted_repr(row.id)}"
+                if isinstance(row, CorpusRow)
+                else "what cannot be read"
+            )
             raise InputError(
                 f"{texts.parent}: holds another corpus, with {named}, which would be lost; name"
                 " another folder"
@@ -413,7 +431,7 @@ def _encode_lines(items: Iterable[object]) -> bytes:
     return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
 
 
-def _text_row(document: Document, name: str, layers: list[str]) -> Text:
+def _text_row(document: Document, name: str, layers: list[str]) -> CorpusRow:
     """A document's line of corpus.jsonl."""
     raw = document.text.encode("utf-8")
     meta = dict(document.meta or {})
@@ -423,7 +441,7 @@ def _text_row(document: Document, name: str, layers: list[str]) -> Text:
         if isinstance(meta.get(key), str)
     }
     annotated = tuple(layer for layer in layers if getattr(document, layer) is not None)
-    return Text(
+    return CorpusRow(
         document.id,
         name,
         hashlib.sha256(raw).hexdigest(),

@@ -53,21 +53,35 @@ import msgspec
 
 from evalkit.data.document import Document, Entity, Event, Span
 from evalkit.data.text import Range
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownName, shown, spell_option
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    LoadError,
+    UnknownNameError,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.files import write_atomically
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import Losses
-from evalkit.formats.docbin_file import Found, docs, edges, laid, tokenizer, vocabulary
-from evalkit.formats.registry import Parsed, documents_of
+from evalkit.formats.docbin_file import (
+    DocBinEntry,
+    docs,
+    token_edges,
+    tokenizer,
+    vocabulary,
+    words_and_spaces,
+)
+from evalkit.formats.registry import DocumentResults, iter_documents
 
 ALIGN = ("cut", "strict", "expand", "contract")
 RECORD = "evalkit"  # the key of what evalkit alone reads
-OURS = ("entities", "triggers")  # span groups
+SPAN_GROUPS = ("entities", "triggers")  # span groups
 
 
-def parsed(
+def read(
     path: Path, losses: Losses, *, entities: str | None = None, triggers: str | None = None
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or a LoadError, with FILE:N.
 
     See the options above. Raises LoadError for a file that is no DocBin.
@@ -91,13 +105,13 @@ class Reader:
         self._asked = entities is not None or triggers is not None
         self._groups: dict[str, None] = {}  # that some document has
 
-    def document(self, found: Found, number: int) -> Document | LoadError:
+    def document(self, found: DocBinEntry, number: int) -> Document | LoadError:
         """The document, or what is wrong with it."""
         self._groups.update(dict.fromkeys(found.doc.spans))
         try:
             record = _record(found.data)
-            if record and not self._asked and record.state == state(found.doc):
-                self._count(found, OURS)
+            if record and not self._asked and record.state == spans_digest(found.doc):
+                self._count(found, SPAN_GROUPS)
                 return _restored(record.document, found.doc.text)
             return self._of_spans(found, record, number)
         except (InputError, msgspec.MsgspecError) as error:
@@ -105,13 +119,13 @@ class Reader:
                 [f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"]
             )
 
-    def unknown(self) -> Iterator[UnknownName]:
+    def unknown(self) -> Iterator[UnknownNameError]:
         """The span groups that were asked for and that no document has."""
         for name in (self._entities, self._triggers):
             if name not in (None, "ents", *self._groups):
-                yield UnknownName("span group", name, ["ents", *self._groups])
+                yield UnknownNameError("span group", name, ["ents", *self._groups])
 
-    def _of_spans(self, found: Found, record: Record | None, number: int) -> Document:
+    def _of_spans(self, found: DocBinEntry, record: Record | None, number: int) -> Document:
         self._count(found, [name for name in (self._entities, self._triggers) if name])
         if record:
             layers = (
@@ -132,7 +146,7 @@ class Reader:
             meta=record.document.get("meta") if record else None,
         )
 
-    def _read_entities(self, found: Found) -> tuple[Entity, ...] | None:
+    def _read_entities(self, found: DocBinEntry) -> tuple[Entity, ...] | None:
         doc, name = found.doc, self._entities
         if name != "ents":
             return (
@@ -148,7 +162,7 @@ class Reader:
             )
         return tuple(_entity(span) for span in doc.ents)
 
-    def _read_events(self, found: Found) -> tuple[Event, ...] | None:
+    def _read_events(self, found: DocBinEntry) -> tuple[Event, ...] | None:
         if self._triggers is None or self._triggers not in found.doc.spans:
             return None
         return tuple(
@@ -156,17 +170,17 @@ class Reader:
             for span in self._placed(found, self._triggers)
         )
 
-    def _placed(self, found: Found, name: str) -> list[Any]:
+    def _placed(self, found: DocBinEntry, name: str) -> list[Any]:
         spans = [span for span in found.doc.spans[name] if span.start < span.end]
         if empty := len(found.doc.spans[name]) - len(spans):
             self._losses.add("spans of no tokens", found.place, empty)
         return spans
 
-    def _count(self, found: Found, read: Sequence[str]) -> None:
+    def _count(self, found: DocBinEntry, read: Sequence[str]) -> None:
         """What no document can hold, or was not asked for."""
         for name, group in found.doc.spans.items():
             if name not in read and len(group):
-                self._losses.add(f"spans of the group {shown(name)}", found.place, len(group))
+                self._losses.add(f"spans of the group {quoted_repr(name)}", found.place, len(group))
         if further := len(found.data.keys() - {RECORD, "id"}):
             self._losses.add("items of user data", found.place, further)
 
@@ -203,7 +217,8 @@ def _record(data: dict[Any, Any]) -> Record | None:
         return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=Record)
     except (msgspec.MsgspecError, RecursionError):
         raise InputError(
-            f"user_data[{RECORD!r}]: {shown(data[RECORD])} is none of evalkit's records; delete it"
+            f"user_data[{RECORD!r}]: {quoted_repr(data[RECORD])} is none of evalkit's records;"
+            " delete it"
         ) from None
 
 
@@ -217,7 +232,7 @@ def _restored(record: dict[str, Any], text: str) -> Document:
         ) from None
 
 
-def state(doc: Any) -> str:
+def spans_digest(doc: Any) -> str:
     """A digest of the text and the spans that evalkit writes."""
     ents = (
         [(span.start_char, span.end_char, span.label_) for span in doc.ents]
@@ -226,7 +241,7 @@ def state(doc: Any) -> str:
     )
     groups = {
         name: [(span.start_char, span.end_char, _string(span, "label")) for span in doc.spans[name]]
-        for name in OURS
+        for name in SPAN_GROUPS
         if name in doc.spans
     }
     return hashlib.sha256(json.dumps([doc.text, ents, groups], sort_keys=True).encode()).hexdigest()
@@ -246,7 +261,7 @@ def write(
     beside: a corpus, documents, or the path of a corpus. Raises UnknownName for a way to align that
     is none, InputError for a language without tokenizer, or where a text is another in `beside`.
     """
-    writer = Writer(losses, lang, align, documents_of(beside))
+    writer = Writer(losses, lang, align, iter_documents(beside))
     from spacy.tokens import DocBin
 
     packed = DocBin(store_user_data=True)
@@ -263,7 +278,7 @@ class Writer:
     ) -> None:
         """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
         if align not in ALIGN:
-            raise UnknownName("align", align, ALIGN)
+            raise UnknownNameError("align", align, ALIGN)
         self._losses, self._align, self._vocab = losses, align, vocabulary()
         if lang is not None:
             tokenizer(lang)
@@ -274,9 +289,9 @@ class Writer:
         from spacy.tokens import Doc
 
         marks = [*_marks(document), *self._others(document)] if self._align == "cut" else []
-        words, spaces = laid(
+        words, spaces = words_and_spaces(
             document.text,
-            edges(document.text, self._lang, (document.meta or {}).get("language")),
+            token_edges(document.text, self._lang, (document.meta or {}).get("language")),
             marks,
         )
         doc = Doc(self._vocab, words=words, spaces=spaces)
@@ -287,16 +302,18 @@ class Writer:
                     doc,
                     event.trigger,
                     event.label,
-                    f"document {shown(document.id)}, events[{n}]",
+                    f"document {quoted_repr(document.id)}, events[{n}]",
                     "triggers",
                 )
                 for n, event in enumerate(document.events)
             ]
             doc.spans["triggers"] = [span for span in found if span is not None]
-        record = {name: value for name, value in jsonl.record(document).items() if name != "text"}
+        record = {
+            name: value for name, value in jsonl.to_json_dict(document).items() if name != "text"
+        }
         doc.user_data = {
             "id": document.id,
-            RECORD: msgspec.json.encode(Record(state(doc), record)).decode(),
+            RECORD: msgspec.json.encode(Record(spans_digest(doc), record)).decode(),
         }
         return doc
 
@@ -306,7 +323,8 @@ class Writer:
         if document.entities is None:
             return
         places = [
-            f"document {shown(document.id)}, entities[{n}]" for n in range(len(document.entities))
+            f"document {quoted_repr(document.id)}, entities[{n}]"
+            for n in range(len(document.entities))
         ]
         found = [
             self._span(doc, entity, entity.label, place, "entities")
@@ -349,8 +367,8 @@ class Writer:
         other = self._beside.get(document.id)
         if other is not None and other.text != document.text:
             raise InputError(
-                f"document {shown(document.id)} has another text in the corpus beside it; name the"
-                " same documents, annotated by others"
+                f"document {quoted_repr(document.id)} has another text in the corpus beside it;"
+                " name the same documents, annotated by others"
             )
         return _marks(other) if other else iter(())
 

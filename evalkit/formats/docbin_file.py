@@ -27,7 +27,7 @@ import numpy as np
 
 from evalkit.data.input_files import open_input
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, MissingPackage, shown, spell_option
+from evalkit.errors import InputError, LoadError, MissingDependencyError, quoted_repr, spell_option
 from evalkit.formats.conversion import Losses
 
 _LONG = re.compile(
@@ -35,11 +35,11 @@ _LONG = re.compile(
 )  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
 
 
-def edges(text: str, lang: str | None, said: object) -> set[int]:
+def token_edges(text: str, lang: str | None, said: object) -> set[int]:
     """Where spaCy's own tokens begin and end, of the language `lang`, else of that which is said
     where spaCy knows it, else of all languages.
     """
-    make = tokenizer(lang) if lang is not None else _known(said) or tokenizer("xx")
+    make = tokenizer(lang) if lang is not None else _tokenizer_or_none(said) or tokenizer("xx")
     cuts = [0, *(found.end() for found in _LONG.finditer(text)), len(text)]
     return {
         at + edge
@@ -49,7 +49,9 @@ def edges(text: str, lang: str | None, said: object) -> set[int]:
     }
 
 
-def laid(text: str, edges: set[int], marks: Iterable[Range]) -> tuple[list[str], list[bool]]:
+def words_and_spaces(
+    text: str, edges: set[int], marks: Iterable[Range]
+) -> tuple[list[str], list[bool]]:
     """The words, cut at the edges of marks, too, and whether a space follows each.
 
     A space at which a mark begins or ends is a word.
@@ -90,26 +92,26 @@ def tokenizer(lang: str) -> Any:
         Exception
     ) as error:  # tokenizers of some languages are packages of others, and may raise anything
         raise InputError(
-            f"lang: {shown(lang)}: spaCy has no tokenizer for it here"
+            f"lang: {quoted_repr(lang)}: spaCy has no tokenizer for it here"
             f" ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do"
         ) from None
     return made
 
 
-def _known(lang: object) -> Any:
+def _tokenizer_or_none(lang: object) -> Any:
     try:
         return tokenizer(lang) if isinstance(lang, str) else None
     except InputError:
         return None
 
 
-RATIO, FREE = (
+RATIO, MIN_UNPACKED_LIMIT = (
     100,
     64_000_000,
     # How many times its size a file may unpack to, and the bytes it may in any case; real ones come
     # to 10 to 20 times
 )
-LEFT = {
+IGNORED_ATTRIBUTES = {
     "TAG": "tags of tokens",
     "POS": "parts of speech",
     "MORPH": "morphological features",
@@ -138,7 +140,7 @@ class Message(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Found:
+class DocBinEntry:
     """One document: spaCy's, with what the file holds beside it."""
 
     place: str
@@ -146,13 +148,13 @@ class Found:
     data: dict[Any, Any]
 
 
-def docs(path: Path, losses: Losses) -> Iterator[Found | LoadError]:
+def docs(path: Path, losses: Losses) -> Iterator[DocBinEntry | LoadError]:
     """Each document of a file.
 
     Raises InputError where there is none to be read, LoadError where it is no DocBin.
     """
     message = decoded(path)
-    table = Table(path, message, vocabulary())
+    table = TokenTable(path, message, vocabulary())
     for index in range(len(table.lengths)):
         place = f"{path}:{index + 1}"
         try:
@@ -171,7 +173,7 @@ def vocabulary() -> Any:
     try:
         import spacy
     except ImportError as error:
-        raise MissingPackage(f"spacy is not installed: {error}") from None
+        raise MissingDependencyError(f"spacy is not installed: {error}") from None
     return spacy.blank("xx").vocab
 
 
@@ -180,7 +182,7 @@ def decoded(path: Path) -> Message:
 
     Raises LoadError where it is no DocBin.
     """
-    data = unpacked(path)
+    data = decompress(path)
     try:
         return msgspec.msgpack.decode(data, type=Message)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -188,16 +190,19 @@ def decoded(path: Path) -> Message:
         raise LoadError([f"{path}: no DocBin: {said}; spaCy's DocBin.to_disk writes one"]) from None
 
 
-def unpacked(path: Path) -> bytes:
+def decompress(path: Path) -> bytes:
     """The bytes of the file, unpacked no further than a DocBin can be. Raises LoadError."""
     with open_input(path) as file:
         packed = file.read()
-    most, unpacker = max(FREE, RATIO * len(packed)), zlib.decompressobj()
+    most, unpacker = max(MIN_UNPACKED_LIMIT, RATIO * len(packed)), zlib.decompressobj()
     try:
         data = unpacker.decompress(packed, most)
     except zlib.error as error:
         raise LoadError(
-            [f"{path}: no DocBin: it begins {shown(packed[:12])}, and cannot be unpacked: {error}"]
+            [
+                f"{path}: no DocBin: it begins {quoted_repr(packed[:12])}, and cannot be unpacked:"
+                f" {error}"
+            ]
         ) from None
     if unpacker.unconsumed_tail:
         problem = (
@@ -219,7 +224,7 @@ def unpacked(path: Path) -> bytes:
     return data
 
 
-class Table:
+class TokenTable:
     """The tokens of all documents, measured, and a document made of some."""
 
     def __init__(self, path: Path, message: Message, vocab: Any) -> None:
@@ -242,7 +247,7 @@ class Table:
         self._ends = np.cumsum(self.lengths)
         self._columns = {
             name: message.attrs.index(IDS[name])
-            for name in ("ORTH", *ENTITY, *LEFT)
+            for name in ("ORTH", *ENTITY, *IGNORED_ATTRIBUTES)
             if IDS[name] in message.attrs
         }
         self._check(path, len(spaces))
@@ -271,7 +276,7 @@ class Table:
                     [f"{path}: no DocBin: {many} documents, but {name} for {len(found)}"]
                 )
 
-    def found(self, index: int, place: str, losses: Losses) -> Found:
+    def found(self, index: int, place: str, losses: Losses) -> DocBinEntry:
         """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
         from spacy.tokens import Doc
 
@@ -292,7 +297,7 @@ class Table:
                 "spaces between words that are not known, read as one each", place, len(doc) - 1
             )
         self._count(index, rows, place, losses)
-        return Found(place, doc, self._data(index))
+        return DocBinEntry(place, doc, self._data(index))
 
     def _annotated(self, doc: Any, rows: Any) -> None:
         names = [name for name in ENTITY if name in self._columns]
@@ -306,7 +311,7 @@ class Table:
             self._vocab.strings[span.label]
 
     def _count(self, index: int, rows: Any, place: str, losses: Losses) -> None:
-        for name, what in LEFT.items():
+        for name, what in IGNORED_ATTRIBUTES.items():
             column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
             said = (
                 column[1:] == 1

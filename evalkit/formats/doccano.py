@@ -26,15 +26,15 @@ import jsonlines
 import msgspec
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import LoadError, shown
+from evalkit.errors import LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
-from evalkit.formats.conversion import Losses, distinct
-from evalkit.formats.json_records import record
-from evalkit.formats.offsets import Reading
-from evalkit.formats.registry import Parsed
-from evalkit.formats.tool_exports import Draft, Drafts, Stretch, name_of
+from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.json_records import convert_record
+from evalkit.formats.offsets import OffsetConvention
+from evalkit.formats.registry import DocumentResults
+from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
 HELD = {"entities", "entities.id", "meta"}
 
@@ -67,7 +67,7 @@ class Line(msgspec.Struct):
 KEYS = {field.name for field in msgspec.structs.fields(Line)}
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -76,23 +76,27 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or what is wrong with it, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
-    return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
+    return exported.documents(
+        iter_drafts(path, losses), OffsetConvention(offsets, ends, newlines, first, form)
+    )
 
 
-def drafts(path: Path, losses: Losses) -> Drafts:
+def iter_drafts(path: Path, losses: Losses) -> Drafts:
     """Each document, unchecked."""
-    for count, (number, found) in enumerate(jsonl.decoded(path, dict[str, Any]), 1):
+    for count, (number, found) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         place = f"{path}:{number}"
         yield place, found if isinstance(found, LoadError) else _draft(found, place, count, losses)
 
 
-def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
-    line = record({key: value for key, value in raw.items() if key in KEYS}, Line, place, losses)
+def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> RawDocument | LoadError:
+    line = convert_record(
+        {key: value for key, value in raw.items() if key in KEYS}, Line, place, losses
+    )
     if isinstance(line, LoadError):
         return line
     text = line.data if line.text is None else line.text
@@ -120,17 +124,17 @@ def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> Draft
         if many:
             losses.add(name, place, len(many))
     given = [found for found in (line.entities, line.label, line.labels) if found is not None]
-    return Draft(
-        name_of(line.id, f"doc-{count}"),
+    return RawDocument(
+        document_id(line.id, f"doc-{count}"),
         text,
         list(_stretches(line, place, losses)) if given else None,
         meta=_meta(line, raw, place, losses),
     )
 
 
-def _stretches(line: Line, place: str, losses: Losses) -> Iterator[Stretch]:
+def _stretches(line: Line, place: str, losses: Losses) -> Iterator[RawSpan]:
     for n, named in enumerate(line.entities or ()):
-        yield Stretch(
+        yield RawSpan(
             f"entities[{n}]",
             named.start_offset,
             named.end_offset,
@@ -142,7 +146,7 @@ def _stretches(line: Line, place: str, losses: Losses) -> Iterator[Stretch]:
             if isinstance(said, str):
                 losses.add("labels of whole documents", place)
             else:
-                yield Stretch(f"{key}[{n}]", *said)
+                yield RawSpan(f"{key}[{n}]", *said)
 
 
 def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[str, Any] | None:
@@ -152,7 +156,7 @@ def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[s
         if key not in KEYS or (key == "data" and line.text is not None)
     }
     for key in sorted(others.keys() & (line.meta or {}).keys()):
-        losses.add(f"values of the key {shown(key)}, which stands in meta, too", place)
+        losses.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", place)
     return {**others, **(line.meta or {})} if others or line.meta is not None else None
 
 
@@ -160,8 +164,8 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.writable(
-            distinct(documents, losses), losses, HELD, unannotated=True
+        for document in exported.supported_documents(
+            drop_indistinguishable(documents, losses), losses, HELD, unannotated=True
         ):
             line: dict[str, Any] = {"id": document.id, "text": document.text}
             if document.entities is not None:

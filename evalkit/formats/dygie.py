@@ -38,16 +38,16 @@ import msgspec
 
 from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import replace_file
-from evalkit.formats.conversion import SAME, Losses, distinct
-from evalkit.formats.json_records import answered, count_rest, records, switch
-from evalkit.formats.registry import Parsed
-from evalkit.formats.token_spans import Indexed, rebuilt
+from evalkit.formats.conversion import INDISTINGUISHABLE, Losses, drop_indistinguishable
+from evalkit.formats.json_records import count_unsupported, iter_records, parse_bool, skip_failed
+from evalkit.formats.registry import DocumentResults
+from evalkit.formats.token_spans import TokenIndex, join_tokens
 
 HELD = {"entities", "events"}
-ROUNDS = 20  # more than documents need whose marks do not hang on each other in a chain
-Held = tuple[
+MAX_ITERATIONS = 20  # more than documents need whose marks do not hang on each other in a chain
+KeptEvent = tuple[
     int, Event, tuple[tuple[int, Argument], ...]
 ]  # an event and its arguments, each with its index
 
@@ -69,10 +69,10 @@ class Record(msgspec.Struct):
     own_sentence_start: Any = msgspec.field(default=None, name="_sentence_start")
 
 
-def parsed(path: Path, losses: Losses, *, predicted: str | bool = False) -> Parsed:
+def read(path: Path, losses: Losses, *, predicted: str | bool = False) -> DocumentResults:
     """Each document with its file:line, or what is wrong there."""
-    said = switch("predicted", predicted)
-    for place, found in records(path, Record, losses):
+    said = parse_bool("predicted", predicted)
+    for place, found in iter_records(path, Record, losses):
         if isinstance(found, LoadError):
             yield place, found
             continue
@@ -98,7 +98,7 @@ class Reading:
         for sentence in record.sentences:
             self.starts.append(self.starts[-1] + len(sentence))
         self.text, self.places = (
-            rebuilt(record.sentences)
+            join_tokens(record.sentences)
             if record.text is None or record.offsets is None
             else self._given(record.text, record.offsets)
         )
@@ -118,8 +118,8 @@ class Reading:
         for n, (token, (start, end)) in enumerate(zip(tokens, places)):
             if start < 0 or token != text[start:end]:
                 raise InputError(
-                    f"_tokens: token {n} is {shown(token)}, and {start} to {end} of _text is"
-                    f" {shown(text[max(start, 0) : end])}"
+                    f"_tokens: token {n} is {quoted_repr(token)}, and {start} to {end} of _text is"
+                    f" {quoted_repr(text[max(start, 0) : end])}"
                 )
         return text, places
 
@@ -207,7 +207,7 @@ def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
         return msgspec.convert(item, tuple[kinds])  # type: ignore[valid-type]
     except msgspec.ValidationError:
         raise InputError(
-            f"{where}: {shown(item)}:"
+            f"{where}: {quoted_repr(item)}:"
             f" {would_do}{', each with two scores' if len(kinds) > 3 else ''}"
         ) from None
 
@@ -217,15 +217,15 @@ def write(
 ) -> None:
     """One line a document."""
     with replace_file(path) as file:
-        for document in distinct(documents, losses, trimmed=True):
-            if answered(document, losses):
-                count_rest(document, losses, HELD)
+        for document in drop_indistinguishable(documents, losses, trimmed=True):
+            if skip_failed(document, losses):
+                count_unsupported(document, losses, HELD)
                 file.write(msgspec.json.encode(line(document, losses, dataset)) + b"\n")
 
 
 def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     """A document as DyGIE++ has it, with its text beside the tokens."""
-    text, (tokens, held) = document.text, fitted(document, losses)
+    text, (tokens, held) = document.text, fit_to_tokens(document, losses)
     if text and not tokens.sentences:
         tokens.lose("texts of white space alone", "text")
     ends = [sentence[-1][1] for sentence in tokens.sentences]
@@ -240,7 +240,7 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
             continue
         event, sentence = item
         if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
-            tokens.lose(f"events {SAME}", f"events[{one[0]}]")
+            tokens.lose(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
         else:
             events[sentence].append(event)
     return {
@@ -256,29 +256,29 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     }
 
 
-def fitted(document: Document, losses: Losses) -> tuple[Indexed, list[Held]]:
+def fit_to_tokens(document: Document, losses: Losses) -> tuple[TokenIndex, list[KeptEvent]]:
     """The tokens, laid out for what they can hold, and the events and arguments that they do; the
     others are counted as losses.
 
     What is left out must not cut tokens or join sentences for what is not, so they are laid out
     again until nothing more is left out.
     """
-    held: list[Held] = [
+    held: list[KeptEvent] = [
         (n, event, tuple(enumerate(event.arguments)))
         for n, event in enumerate(document.events or ())
     ]
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ITERATIONS):
         marks = [event.trigger for _, event, _ in held] + [
             argument for _, _, arguments in held for _, argument in arguments
         ]
-        tokens = Indexed(document, losses, [*(document.entities or ()), *marks])
+        tokens = TokenIndex(document, losses, [*(document.entities or ()), *marks])
         before, held = held, list(_held(held, tokens))
         if held == before:
             break
     return tokens, held
 
 
-def _held(events: list[Held], tokens: Indexed) -> Iterator[Held]:
+def _held(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
     for n, event, arguments in events:
         place = tokens.place(event.trigger)
         if place is None:
@@ -286,11 +286,15 @@ def _held(events: list[Held], tokens: Indexed) -> Iterator[Held]:
         elif place[0] != place[1]:
             tokens.lose("events whose trigger is several tokens", f"events[{n}].trigger")
         else:
-            yield n, event, tuple(_near(n, arguments, tokens, tokens.sentence(place[0])))
+            yield (
+                n,
+                event,
+                tuple(_same_sentence_arguments(n, arguments, tokens, tokens.sentence(place[0]))),
+            )
 
 
-def _near(
-    n: int, arguments: tuple[tuple[int, Argument], ...], tokens: Indexed, sentence: int
+def _same_sentence_arguments(
+    n: int, arguments: tuple[tuple[int, Argument], ...], tokens: TokenIndex, sentence: int
 ) -> Iterator[tuple[int, Argument]]:
     for m, argument in arguments:
         where, place = f"events[{n}].arguments[{m}]", tokens.place(argument)
@@ -302,7 +306,7 @@ def _near(
             yield m, argument
 
 
-def _written(held: Held, tokens: Indexed) -> tuple[list[Any], int] | None:
+def _written(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
     """An event as it is written, and its sentence."""
     n, event, arguments = held
     trigger = tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger")

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from evalkit.data.document import Document, ranges
-from evalkit.errors import shown
+from evalkit.data.document import Document, span_fragments
+from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import Losses
 
 _MADE = re.compile(r"~[TEAN]\d+")
@@ -25,34 +25,35 @@ ARGUMENT = "Argument"  # the type of an entity that is written only because an a
 Place = Any  # what tells whether two marks stand at one place: ranges, or indices of tokens
 
 
-def own(id: str | None) -> str | None:
+def public_id(id: str | None) -> str | None:
     """An id as a Document has it: None for one that was made up when the file was written."""
     return None if id is None or _MADE.fullmatch(id) else id
 
 
-def is_helper(id: str) -> bool:
+def is_generated_argument(id: str) -> bool:
     """Whether an entity of a file stands there for an argument alone."""
     return _HELPER.fullmatch(id) is not None
 
 
-def unannotated(ids: Iterable[str]) -> bool:
+def entities_not_annotated(ids: Iterable[str]) -> bool:
     """Whether the entities of a file say that none were annotated."""
-    return any(id.startswith("~N") and is_helper(id) for id in ids)
+    return any(id.startswith("~N") and is_generated_argument(id) for id in ids)
 
 
-class Links:
+class EntityReferences:
     """The ids of what is written of a document, and the entity for each argument."""
 
     def __init__(
-        self, document: Document, losses: Losses, place: Callable[[Any], Place] = ranges
+        self, document: Document, losses: Losses, place: Callable[[Any], Place] = span_fragments
     ) -> None:
         """Nothing is written yet. An id that would be taken for one that was made up is a loss."""
         self._place, self._letter = place, "N" if document.entities is None else "A"
         for layer in ("entities", "events"):
             for n, mark in enumerate(getattr(document, layer) or ()):
-                if mark.id is not None and own(mark.id) is None:
+                if mark.id is not None and public_id(mark.id) is None:
                     losses.add(
-                        "ids that look made up", f"document {shown(document.id)}, {layer}[{n}]"
+                        "ids that look made up",
+                        f"document {quoted_repr(document.id)}, {layer}[{n}]",
                     )
         self._at: dict[Place, list[str]] = {}
         self._made = {"T": 0, "E": 0, self._letter: 0}
@@ -64,7 +65,7 @@ class Links:
 
         `at`: the span of it that an argument may name.
         """
-        id = own(mark.id) or self._next(letter)
+        id = public_id(mark.id) or self._next(letter)
         self.ids.add(id)
         if at is not None:
             self._at.setdefault(self._place(at), []).append(id)
@@ -80,10 +81,10 @@ class Links:
         """
         place = self._place(argument)
         there = self._at.get(place, [])
-        if (named := own(argument.ref)) is not None and named in there:
+        if (named := public_id(argument.ref)) is not None and named in there:
             return named
         if there:
-            return next((id for id in there if own(id) is None), there[0])
+            return next((id for id in there if public_id(id) is None), there[0])
         if place not in self.helpers:
             self.helpers[place] = self._next(self._letter)
         return self.helpers[place]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from evalkit.errors import LoadError, shown
+from evalkit.errors import LoadError, quoted_repr
 
 MAX_REPEATED = 100_000  # values that aliases add to those that are written out
 _FRONT = re.compile(
@@ -43,7 +43,7 @@ def parse_mapping(block: str, where: str, what: str) -> dict[str, Any]:
     """
     data = parse_yaml(block, where, what)
     if data is not None and not isinstance(data, dict):
-        raise LoadError([f"{where}: the {what} is {shown(data)}: names and values would do"])
+        raise LoadError([f"{where}: the {what} is {quoted_repr(data)}: names and values would do"])
     return data or {}
 
 

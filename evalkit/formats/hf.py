@@ -31,28 +31,22 @@ import msgspec
 from evalkit.data.document import LAYERS, Document, Entity
 from evalkit.data.json_keys import reject_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema, load_schema
-from evalkit.data.tags import Tags
-from evalkit.errors import DocumentError, InputError, LoadError, shown, spell_option
+from evalkit.data.tags import TagReader
+from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import write_folder
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import Losses
-from evalkit.formats.hf_load import is_remote, loaded, name_of, quiet
-from evalkit.formats.hf_tables import CONFIGS, card_data, columns, dates, features, rows
-from evalkit.formats.hf_withheld import Texts, texts_in, wrong
-from evalkit.formats.registry import Parsed
+from evalkit.formats.hf_load import is_remote, load_split, name_of, quiet
+from evalkit.formats.hf_tables import (
+    card_data,
+    date_like_columns,
+    features,
+    table_rows,
+)
+from evalkit.formats.hf_withheld import Texts, digest_errors, text_lookup
+from evalkit.formats.registry import DocumentResults
 
-__all__ = [
-    "CONFIGS",
-    "columns",
-    "documents_of",
-    "features",
-    "parsed",
-    "rows",
-    "schema_of",
-    "to_datasets",
-    "write",
-]
-OURS = {"id", "sha256", "layers"}  # columns that only a config of documents has
+DOCUMENT_COLUMNS = {"id", "sha256", "layers"}  # columns that only a config of documents has
 
 
 def to_datasets(documents: Iterable[Document]) -> dict[str, Any]:
@@ -61,7 +55,7 @@ def to_datasets(documents: Iterable[Document]) -> dict[str, Any]:
 
     every, made = list(documents), {}
     types = features()
-    for config, of in rows(every).items():
+    for config, of in table_rows(every).items():
         table = list(of)
         made[config] = Dataset.from_dict(
             {name: [row[name] for row in table] for name in types[config]}, features=types[config]
@@ -89,7 +83,7 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
     if text is None:
         if texts is None:
             raise InputError(
-                f"document {shown(row['id'])} was published without its text;"
+                f"document {quoted_repr(row['id'])} was published without its text;"
                 f" {spell_option('texts', 'DIR', of='format')} puts it back, from a folder that"
                 " holds it"
             )
@@ -131,7 +125,7 @@ def _plain(value: Any) -> Any:
     return kept
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -143,19 +137,19 @@ def parsed(
     tagging: str = "IOB2",
     repair: str = "error",
     texts: str | Path | None = None,
-) -> Parsed:
+) -> DocumentResults:
     """Each document with its data set and row, counted from 0, or what is wrong with it."""
     name = name_of(path)
-    dataset, split = loaded(path, config=config, split=split, revision=revision)
-    if set(dataset.column_names) >= OURS:
-        yield from _documents(name, dataset, None if texts is None else texts_in(texts))
+    dataset, split = load_split(path, config=config, split=split, revision=revision)
+    if set(dataset.column_names) >= DOCUMENT_COLUMNS:
+        yield from _documents(name, dataset, None if texts is None else text_lookup(texts))
     else:
-        yield from Tagged(name, dataset, losses, tokens=tokens, tags=tags).documents(
-            Tags(tagging, repair), split
+        yield from TokenTagDataset(name, dataset, losses, tokens=tokens, tags=tags).documents(
+            TagReader(tagging, repair), split
         )
 
 
-def _documents(name: str, dataset: Any, texts: Texts | None) -> Parsed:
+def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
     if texts is None and "text" not in dataset.column_names:
         raise InputError(
             f"{name} was published without its text; {spell_option('texts', 'DIR', of='format')}"
@@ -178,13 +172,13 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> Parsed:
         except (InputError, msgspec.ValidationError, json.JSONDecodeError) as fault:
             yield place, LoadError([f"{place}: {fault}"])
             continue
-        if row.get("text") is None and (faults := list(wrong(row, document))):
+        if row.get("text") is None and (faults := list(digest_errors(row, document))):
             yield place, LoadError([f"{place}: {fault}" for fault in faults])
         else:
             yield place, document
 
 
-class Tagged:
+class TokenTagDataset:
     """A data set of tokens and tags: which columns it has, and the documents that they say."""
 
     def __init__(
@@ -196,7 +190,7 @@ class Tagged:
         for option, column in (("tokens", self.tokens), ("tags", self.tags)):
             if column not in dataset.column_names:
                 raise InputError(
-                    f"{name}: no column {shown(column)}; name one with"
+                    f"{name}: no column {quoted_repr(column)}; name one with"
                     f" {spell_option(option, 'NAME', of='format')}:"
                     f" {', '.join(dataset.column_names)}"
                 )
@@ -226,7 +220,7 @@ class Tagged:
             )
         return found
 
-    def documents(self, tags: Tags, split: str) -> Parsed:
+    def documents(self, tags: TagReader, split: str) -> DocumentResults:
         """A document a row."""
         for column in self.dataset.column_names:
             if column not in (self.tokens, self.tags, "id"):
@@ -268,7 +262,7 @@ class Tagged:
                 if not isinstance(row, list) or not all(isinstance(item, kinds) for item in row):
                     raise LoadError(
                         [
-                            f"{self.name}: row {number}: {column}: {shown(row)}: a list of"
+                            f"{self.name}: row {number}: {column}: {quoted_repr(row)}: a list of"
                             f" {'texts' if kinds is str else 'tags'} would do"
                         ]
                     )
@@ -281,8 +275,8 @@ class Tagged:
             code for code in row if not (isinstance(code, int) and 0 <= code < len(self.names))
         ]:
             raise InputError(
-                f"{self.name}: {self.tags}: {shown(outside[0])} names no tag of {len(self.names)}:"
-                " are the tags of this split published?"
+                f"{self.name}: {self.tags}: {quoted_repr(outside[0])} names no tag of"
+                f" {len(self.names)}: are the tags of this split published?"
             )
         return [self.names[code] for code in row]
 
@@ -353,7 +347,7 @@ def write(
     readme = f"---\n{yaml.safe_dump(card, sort_keys=False)}---\n"
     ids = {document.id for document in every}
     for _, row in (
-        jsonl.decoded(path / "data" / "documents.jsonl", dict[str, Any])
+        jsonl.iter_lines(path / "data" / "documents.jsonl", dict[str, Any])
         if (path / "data" / "documents.jsonl").exists()
         else ()
     ):
@@ -366,20 +360,20 @@ def write(
             f"{path / 'README.md'} belongs to something else, and would be replaced; save into"
             " another folder"
         )
-    count_digits(every, losses)
+    count_rounded_scores(every, losses)
     configs = {of["config_name"] for of in card["configs"]}
     files: dict[str, bytes | None] = (
         {} if schema is None else {"schema.json": encode_schema(schema)}
     )
-    for config, found in rows(every).items():
+    for config, found in table_rows(every).items():
         lines = b"".join(msgspec.json.encode(row) + b"\n" for row in found)
         files[f"data/{config}.jsonl"] = lines if config in configs else None
     write_folder(path, {**files, "README.md": readme.encode()})
 
 
-def count_digits(documents: Sequence[Document], losses: Losses) -> None:
+def count_rounded_scores(documents: Sequence[Document], losses: Losses) -> None:
     """Count the scores that lose digits, where a column holds nothing but dates (see table.py)."""
-    for document in documents if any(dates(documents).values()) else ():
+    for document in documents if any(date_like_columns(documents).values()) else ():
         for layer in LAYERS:
             for index, mark in enumerate(getattr(document, layer) or ()):
                 scores = [
@@ -388,5 +382,5 @@ def count_digits(documents: Sequence[Document], losses: Losses) -> None:
                 ]
                 if any(score is not None and round(score, 10) != score for score in scores):
                     losses.add(
-                        "digits of scores", f"document {shown(document.id)}, {layer}[{index}]"
+                        "digits of scores", f"document {quoted_repr(document.id)}, {layer}[{index}]"
                     )

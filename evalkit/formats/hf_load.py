@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data.input_files import list_inputs
-from evalkit.errors import InputError, shown, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.front_matter import parse_yaml, split_front_matter
 
 
@@ -30,7 +30,7 @@ def is_remote(path: Path) -> bool:
     return str(path).startswith("//")
 
 
-def loaded(
+def load_split(
     path: Path, *, config: str | None, split: str | None, revision: str | None
 ) -> tuple[Any, str]:
     """The Dataset, and the name of its split.
@@ -46,7 +46,7 @@ def loaded(
         list_inputs(path)  # `datasets` would wait for a pipe, and follow links
         _check_readme(path / "README.md")
     with quiet(name):
-        found = _from_disk(path) or _from_anywhere(
+        found = _from_disk(path) or _load_dataset(
             name if is_remote(path) else str(path.resolve()), config, revision
         )
     splits = list(found)
@@ -56,7 +56,7 @@ def loaded(
             f" {spell_option('split', 'NAME', of='format')}"
         )
     if split is not None and split not in splits:
-        raise InputError(f"{name}: no split {shown(split)}; splits: {', '.join(splits)}")
+        raise InputError(f"{name}: no split {quoted_repr(split)}; splits: {', '.join(splits)}")
     return found[split or splits[0]], split or splits[0]
 
 
@@ -80,7 +80,7 @@ def _from_disk(path: Path) -> Any:
     return found if isinstance(found, dict) else {str(found.split or "train"): found}
 
 
-def _from_anywhere(name: str, config: str | None, revision: str | None) -> Any:
+def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:
     import datasets
 
     if config is None:

@@ -32,7 +32,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import LAYERS, PARTS, Document, ranges
+from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document, span_fragments
 from evalkit.errors import InputError
 
 Row = dict[str, Any]
@@ -41,7 +41,7 @@ CONFIGS = ("documents", "entities", "events", "event_arguments", "attributions")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def columns(*, with_text: bool = True) -> dict[str, Row]:
+def column_types(*, with_text: bool = True) -> dict[str, Row]:
     """The columns of each config: the name of a type, a dict of columns, or a list of either."""
     said = "text" if with_text else "digest"
     span = {
@@ -58,7 +58,7 @@ def columns(*, with_text: bool = True) -> dict[str, Row]:
         "id": "string",
         "label": "string",
         "parent": "string",
-        **dict.fromkeys((*PARTS, "source_name"), span),
+        **dict.fromkeys((*ATTRIBUTION_PARTS, "source_name"), span),
         **known,
     }
     place = {"doc_id": "string", "index": "int64"}
@@ -92,10 +92,10 @@ def columns(*, with_text: bool = True) -> dict[str, Row]:
     }
 
 
-def rows(
+def table_rows(
     documents: Iterable[Document], *, with_text: bool = True, digest: Digest | None = None
 ) -> dict[str, Iterator[Row]]:
-    """The rows of each config, as plain JSON values under the columns of `columns`.
+    """The rows of each config, as plain JSON values under the columns of `column_types`.
 
     digest: what is written instead of a surface where the text is withheld, of the document and the
     span. Without it, null.
@@ -126,10 +126,10 @@ class _Rows:
             "entities": [self.entity(document, e) for e in document.entities or ()],
             "events": [
                 {
-                    **_named(e),
+                    **_event_fields(e),
                     "trigger": self.span(document, e.trigger),
                     "arguments": [self.argument(document, a) for a in e.arguments],
-                    **_known(e),
+                    **_common_fields(e),
                 }
                 for e in document.events or ()
             ],
@@ -152,9 +152,9 @@ class _Rows:
             yield {
                 "doc_id": document.id,
                 "index": n,
-                **_named(event),
+                **_event_fields(event),
                 **self.span(document, event.trigger),
-                **_known(event),
+                **_common_fields(event),
             }
 
     def event_arguments(self, document: Document) -> Iterator[Row]:
@@ -177,7 +177,7 @@ class _Rows:
             "id": entity.id,
             "label": entity.label,
             **self.span(document, entity),
-            **_known(entity),
+            **_common_fields(entity),
         }
 
     def argument(self, document: Document, argument: Any) -> Row:
@@ -189,18 +189,20 @@ class _Rows:
         }
 
     def attribution(self, document: Document, attribution: Any) -> Row:
-        found = {name: getattr(attribution, name) for name in (*PARTS, "source_name")}
+        found = {name: getattr(attribution, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
         nested = {name: span and self.span(document, span) for name, span in found.items()}
         return {
             "id": attribution.id,
             "label": attribution.label,
             "parent": attribution.parent,
             **nested,
-            **_known(attribution),
+            **_common_fields(attribution),
         }
 
     def span(self, document: Document, span: Any) -> Row:
-        fragments = [{"start": a, "end": b} for a, b in ranges(span)] if span.fragments else []
+        fragments = (
+            [{"start": a, "end": b} for a, b in span_fragments(span)] if span.fragments else []
+        )
         return {
             "start": span.start,
             "end": span.end,
@@ -214,11 +216,11 @@ class _Rows:
         return {"digest": self.digest(document, span) if self.digest else None}
 
 
-def _named(event: Any) -> Row:
+def _event_fields(event: Any) -> Row:
     return {"id": event.id, "label": event.label, "realis": event.realis}
 
 
-def _known(mark: Any) -> Row:
+def _common_fields(mark: Any) -> Row:
     return {"score": mark.score, "attributes": _json(mark.attributes)}
 
 
@@ -235,7 +237,7 @@ def features(documents: Iterable[Document] = (), *, with_text: bool = True) -> d
     Of columns that hold nothing but dates in these documents, Json(): see above. Takes seconds to
     import datasets.
     """
-    found = dates(documents, with_text=with_text)
+    found = date_like_columns(documents, with_text=with_text)
     import datasets
 
     if any(found.values()) and not hasattr(datasets, "Json"):
@@ -248,7 +250,7 @@ def features(documents: Iterable[Document] = (), *, with_text: bool = True) -> d
         )
     return {
         config: datasets.Features(_feature(of, found[config], ""))
-        for config, of in columns(with_text=with_text).items()
+        for config, of in column_types(with_text=with_text).items()
     }
 
 
@@ -272,8 +274,10 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
     Configs without a row are left out: `datasets` cannot load an empty file.
     """
     every = list(documents)
-    found = dates(every, with_text=with_text)
-    there = [config for config, of in rows(every, with_text=with_text).items() if next(of, None)]
+    found = date_like_columns(every, with_text=with_text)
+    there = [
+        config for config, of in table_rows(every, with_text=with_text).items() if next(of, None)
+    ]
     files = [
         {
             "config_name": config,
@@ -282,7 +286,7 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
         }
         for config in there
     ]
-    by_config = columns(with_text=with_text)
+    by_config = column_types(with_text=with_text)
     return {
         "configs": files,
         "dataset_info": [
@@ -309,14 +313,18 @@ def _kind(kind: Any, dates: frozenset[str], path: str) -> Row:
     return {"list": inner.get("struct") or inner["dtype"]}
 
 
-def dates(documents: Iterable[Document], *, with_text: bool = True) -> dict[str, frozenset[str]]:
+def date_like_columns(
+    documents: Iterable[Document], *, with_text: bool = True
+) -> dict[str, frozenset[str]]:
     """The columns of each config, such as "entities.text", whose strings the JSON loader would take
     for dates and rewrite.
     """
-    return {config: _rewritten(of) for config, of in rows(documents, with_text=with_text).items()}
+    return {
+        config: _date_like(of) for config, of in table_rows(documents, with_text=with_text).items()
+    }
 
 
-def _rewritten(of: Iterable[Row]) -> frozenset[str]:
+def _date_like(of: Iterable[Row]) -> frozenset[str]:
     like, unlike = set[str](), set[str]()
     for row in of:
         for path, value in _strings(row, ""):

@@ -25,14 +25,14 @@ from typing import Any
 
 from evalkit.data.document import Document
 from evalkit.data.input_files import list_inputs
-from evalkit.errors import DocumentError, InputError, shown, spell_option
-from evalkit.formats.hf_tables import rows
+from evalkit.errors import DocumentError, InputError, quoted_repr, spell_option
+from evalkit.formats.hf_tables import table_rows
 
 Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id
 DIGEST = 32  # hexadecimal digits
 _PREFIX = b"evalkit surface\0"
 _BOM = b"\xef\xbb\xbf"
-_ALMOST: dict[str, Callable[[bytes], bytes]] = {
+_NEAR_MISSES: dict[str, Callable[[bytes], bytes]] = {
     "without its byte order mark": lambda data: data.removeprefix(_BOM),
     "with line feeds as line ends": lambda data: data.replace(b"\r\n", b"\n"),
     "with carriage returns and line feeds as line ends": (
@@ -59,7 +59,7 @@ def _key(text: str) -> bytes:
     return hashlib.sha256(_PREFIX + text.encode()).digest()
 
 
-def texts_in(folder: str | Path) -> Texts:
+def text_lookup(folder: str | Path) -> Texts:
     """What finds texts in a folder: called with a sha256 and the id of a document, it gives the
     text.
 
@@ -108,12 +108,14 @@ def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
     )
     if not named:
         many = f"none of its {len(files)} files" if files else "nothing in it"
-        return f"{folder}: {many} is the text of document {shown(id)}, whose sha256 is {wanted}"
+        return (
+            f"{folder}: {many} is the text of document {quoted_repr(id)}, whose sha256 is {wanted}"
+        )
     data = _bytes(named[0])
     found = hashlib.sha256(data).hexdigest()
     almost = [
         how
-        for how, changed in _ALMOST.items()
+        for how, changed in _NEAR_MISSES.items()
         if hashlib.sha256(changed(data)).hexdigest() == wanted
     ]
     hint = (
@@ -122,16 +124,16 @@ def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
         else "every byte counts, line ends and byte order mark too"
     )
     return (
-        f"{named[0]}: not the text of document {shown(id)}: its sha256 is {found}, that of the text"
-        f" {wanted}; {hint}"
+        f"{named[0]}: not the text of document {quoted_repr(id)}: its sha256 is {found}, that of"
+        f" the text {wanted}; {hint}"
     )
 
 
-def wrong(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
+def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
     """Where the digests of a row of `documents` are not those of what its marks cover in the
     document made of it.
     """
-    made = next(rows([document], with_text=False, digest=digest)["documents"])
+    made = next(table_rows([document], with_text=False, digest=digest)["documents"])
     for layer in ("entities", "events", "attributions"):
         for index, (said, true) in enumerate(zip(row.get(layer) or (), made[layer])):
             for field in _differing(said, true, ""):

@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import LAYERS, Document
-from evalkit.errors import LoadError, UnknownName, shown
+from evalkit.errors import LoadError, UnknownNameError, quoted_repr
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import Losses
 
 T = TypeVar("T", bound=msgspec.Struct)
-OWN = {
+OPTIONAL_FIELDS = {
     "entities": ("id", "score", "attributes"),
     "events": ("id", "realis", "score", "attributes"),
     "arguments": ("ref", "score"),
@@ -29,17 +29,20 @@ OWN = {
 _PLURAL = {"attributes": "attributes", "realis": "realis values"}
 
 
-def records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T | LoadError]]:
+def iter_records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T | LoadError]]:
     """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not.
 
     Other keys are losses.
     """
-    for number, line in jsonl.decoded(path, dict[str, Any]):
+    for number, line in jsonl.iter_lines(path, dict[str, Any]):
         place = f"{path}:{number}"
-        yield place, line if isinstance(line, LoadError) else record(line, kind, place, losses)
+        yield (
+            place,
+            line if isinstance(line, LoadError) else convert_record(line, kind, place, losses),
+        )
 
 
-def record(
+def convert_record(
     line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True
 ) -> T | LoadError:
     """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
@@ -54,7 +57,7 @@ def record(
             [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
         )
     for path in _left(line, found, "", deep=deep):
-        losses.add(f"values of the key {shown(path)}", place)
+        losses.add(f"values of the key {quoted_repr(path)}", place)
     return found
 
 
@@ -80,14 +83,14 @@ def _value(found: Any, steps: list[str]) -> str:
             found = found[int(step)] if isinstance(found, list) else found[step]
     except (KeyError, IndexError, TypeError, ValueError):
         return ""
-    return f": {shown(found)}" if steps else ""
+    return f": {quoted_repr(found)}" if steps else ""
 
 
-def count_rest(document: Document, losses: Losses, held: Collection[str]) -> None:
+def count_unsupported(document: Document, losses: Losses, held: Collection[str]) -> None:
     """Count what a format does not hold. held: names such as "entities", "entities.id",
     "arguments.ref", "zones", "meta".
     """
-    where = f"document {shown(document.id)}"
+    where = f"document {quoted_repr(document.id)}"
     if document.meta and "meta" not in held:
         losses.add("fields of meta", where, len(document.meta))
     for name, what in (
@@ -99,7 +102,7 @@ def count_rest(document: Document, losses: Losses, held: Collection[str]) -> Non
         if name not in held:
             for index in range(len(marks)):
                 losses.add(what, f"{where}, {name}[{index}]")
-        elif name in OWN:
+        elif name in OPTIONAL_FIELDS:
             for index, mark in enumerate(marks):
                 _count_fields(mark, name, f"{where}, {name}[{index}]", losses, held)
     if (
@@ -111,24 +114,24 @@ def count_rest(document: Document, losses: Losses, held: Collection[str]) -> Non
 
 
 def _count_fields(mark: Any, layer: str, where: str, losses: Losses, held: Collection[str]) -> None:
-    for field in OWN[layer]:
+    for field in OPTIONAL_FIELDS[layer]:
         if getattr(mark, field) is not None and f"{layer}.{field}" not in held:
             losses.add(f"{_PLURAL.get(field, f'{field}s')} of {layer}", where)
     for n, argument in enumerate(getattr(mark, "arguments", ())):
         _count_fields(argument, "arguments", f"{where}.arguments[{n}]", losses, held)
 
 
-def answered(document: Document, losses: Losses) -> bool:
+def skip_failed(document: Document, losses: Losses) -> bool:
     """Whether a document was answered; one that failed is left out, since a file without its
     failure would say that nothing is there.
     """
     if document.failure is not None:
-        losses.skipped.add("documents that failed", f"document {shown(document.id)}")
+        losses.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
     return document.failure is None
 
 
-def switch(name: str, value: object) -> bool:
+def parse_bool(name: str, value: object) -> bool:
     """An option that is true or false. Raises UnknownName for anything else."""
     if value not in (True, False, "true", "false"):
-        raise UnknownName("value", value, ("true", "false"), within=name)
+        raise UnknownNameError("value", value, ("true", "false"), within=name)
     return value in (True, "true")

@@ -21,19 +21,28 @@ from typing import Any, TypeVar
 import jsonlines
 import msgspec
 
-from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Span, Zone, placed
+from evalkit.data.document import (
+    Argument,
+    Attribution,
+    Document,
+    Entity,
+    Event,
+    Span,
+    Zone,
+    iter_spans,
+)
 from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
-from evalkit.errors import DocumentError, LoadError, shown
+from evalkit.errors import DocumentError, LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats.conversion import Losses
-from evalkit.formats.offsets import Case, Offsets, Reading
-from evalkit.formats.registry import Parsed
+from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
+from evalkit.formats.registry import DocumentResults
 
 T = TypeVar("T")
 
 
-def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
+def line_class(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
     """The class as it stands in a file: with its redundant `text`, and unchecked until it becomes
     the public one.
     """
@@ -52,7 +61,7 @@ def line_of(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type
 
 def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
     """The same, for what is itself a span."""
-    line = line_of(public, *extra)
+    line = line_class(public, *extra)
     return msgspec.defstruct(
         public.__name__,
         [("text", str | None, None)],
@@ -65,29 +74,29 @@ def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
 SpanLine = line_with_text(Span)
 EntityLine = line_with_text(Entity)
 ArgumentLine = line_with_text(Argument)
-EventLine = line_of(Event, trigger=SpanLine, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
-AttributionLine = line_of(
+EventLine = line_class(Event, trigger=SpanLine, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
+AttributionLine = line_class(
     Attribution,
     cue=SpanLine | None,
     content=SpanLine,
     source=SpanLine | None,
     source_name=SpanLine | None,
 )
-DocumentLine = line_of(
+DocumentLine = line_class(
     Document,
     entities=tuple[EntityLine, ...] | None,  # type: ignore[valid-type]
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
 )
-ForeignLine: type[Any] = msgspec.defstruct(
+UncheckedZonesLine: type[Any] = msgspec.defstruct(
     "Document",
-    [("zones", tuple[line_of(Zone), ...], ())],  # type: ignore[misc]
+    [("zones", tuple[line_class(Zone), ...], ())],  # type: ignore[misc]
     bases=(DocumentLine,),
     forbid_unknown_fields=True,
 )
 
 
-def parsed(
+def read(
     path: Path,
     _losses: Losses | None = None,
     *,
@@ -96,13 +105,13 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or a LoadError, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
-    reading = Reading(offsets, ends, newlines, first, form)
-    for number, line in decoded(path, DocumentLine if reading.plain else ForeignLine):
+    reading = OffsetConvention(offsets, ends, newlines, first, form)
+    for number, line in iter_lines(path, DocumentLine if reading.plain else UncheckedZonesLine):
         place = f"{path}:{number}"
         try:
             yield (
@@ -110,31 +119,31 @@ def parsed(
                 (
                     line
                     if isinstance(line, LoadError)
-                    else document_of(line if reading.plain else recounted(line, reading))
+                    else document_of(line if reading.plain else convert_offsets(line, reading))
                 ),
             )
         except DocumentError as fault:
             yield place, LoadError([f"{place}: {fault}"])
 
 
-def surfaces(path: Path) -> Iterator[Case]:
+def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """What each span with a text of its own says: the document's text, start, end, and that text,
     nothing of it checked.
     """
-    for _, line in decoded(path, ForeignLine):
+    for _, line in iter_lines(path, UncheckedZonesLine):
         if not isinstance(line, LoadError):
-            for _, _, _, span in placed(line):
+            for _, _, _, span in iter_spans(line):
                 if getattr(span, "text", None) is not None:
                     yield line.text, span.start, span.end, span.text
 
 
-def recounted(line: Any, reading: Reading) -> Any:
+def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
     """The decoded line with its offsets in code points, and without the surfaces that are right.
 
     Raises DocumentError.
     """
     offsets = reading.over(line.text)
-    for layer, index, field, span in placed(line):
+    for layer, index, field, span in iter_spans(line):
         try:
             _recount(span, offsets)
         except DocumentError as fault:
@@ -157,7 +166,7 @@ def _recount(span: Any, offsets: Offsets) -> None:
 def document_of(line: Any) -> Document:
     """The public document of a decoded line, its surfaces checked. Raises DocumentError."""
     document = public(line, Document)
-    for layer, index, field, span in placed(line):
+    for layer, index, field, span in iter_spans(line):
         check_surface(
             span, document.text, document=document.id, layer=layer, index=index, field=field
         )
@@ -185,8 +194,8 @@ def check_surface(span: Any, text: str, **where: Any) -> None:
     if surface is not None and surface != text[span.start : span.end]:
         stands = text[span.start : span.end]
         problem = (
-            f"{shown(surface)} is not what stands at {span.start} to {span.end}:"
-            f" {shown(stands)}{_nearest(text, surface, span.start)}"
+            f"{quoted_repr(surface)} is not what stands at {span.start} to {span.end}:"
+            f" {quoted_repr(stands)}{_nearest(text, surface, span.start)}"
         )
         where["field"] = f"{where['field']}.text" if where["field"] else "text"
         raise DocumentError(problem, **where)
@@ -207,7 +216,7 @@ def _nearest(text: str, surface: str, start: int) -> str:
     return f"; these words stand at {at} to {at + len(surface)}"
 
 
-def decoded(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
+def iter_lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
     """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not.
 
     A file that is one JSON document over many lines is one error. A file without a valid line among
@@ -292,13 +301,13 @@ def write(documents: Iterable[Document], path: Path, _losses: Losses | None = No
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in documents:
-            writer.write(record(document))
+            writer.write(to_json_dict(document))
 
 
-def record(document: Document) -> dict[str, Any]:
+def to_json_dict(document: Document) -> dict[str, Any]:
     """A document as it is written: plain values, every span with the text that it covers."""
     plain: dict[str, Any] = msgspec.to_builtins(document)
-    for layer, index, field, span in placed(document):
+    for layer, index, field, span in iter_spans(document):
         if layer != "zones":
             _at(plain[layer][index], field)["text"] = document.text[span.start : span.end]
     return plain
@@ -339,7 +348,7 @@ def _error_message(error: Exception, line: bytes) -> str:
         value = _quoted_value(line, re.findall(r"\w+", at))
         return f"{at.strip('.`') or 'the line'}: {problem}{value}"
     if isinstance(error, msgspec.DecodeError):
-        return f"not JSON: {message}{_hint(line)}"
+        return f"not JSON: {message}{_format_hint(line)}"
     return message
 
 
@@ -351,10 +360,10 @@ def _quoted_value(line: bytes, steps: list[str]) -> str:
             value = value[int(step)] if isinstance(value, list) else value[step]
     except (*LINE_ERRORS, KeyError, IndexError, TypeError):
         return ""
-    return f": {shown(value)}"
+    return f": {quoted_repr(value)}"
 
 
-def _hint(line: bytes) -> str:
+def _format_hint(line: bytes) -> str:
     """What the file may be instead."""
     if b"\r" in line.rstrip():
         return "; lines must end in line feeds"

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from evalkit.data.batch import NUMBERS, Chunk, Placed, as_bytes, number_of
+from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.document import Document
 from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import count_quotes, has_all_strings
@@ -25,10 +25,10 @@ from evalkit.formats.jsonl import (
     decode_line,
     document_of,
     is_blank,
-    parsed,
+    read,
 )
 
-MOST_RICH = (
+MAX_COMPLEX_CHUNKS = (
     4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
 )
 # Bytes that are decoded at once: few enough that what they become stays in the processor's cache
@@ -64,13 +64,13 @@ PlainLine = msgspec.defstruct(
 )
 
 
-class Reader:
+class JsonlBatchReader:
     """The documents of a file, a few at a time, read as fast as they can be: for scoring files that
     do not fit in memory.
 
     A document that holds nothing but contiguous entities comes as its line was decoded, which has
     the same attributes as a Document, and has been checked as one. What is accepted and refused is
-    what `jsonl.parsed` accepts and refuses: a chunk that is not clearly a document on each line,
+    what `jsonl.read` accepts and refuses: a chunk that is not clearly a document on each line,
     each key once, is decoded line by line as there.
     """
 
@@ -90,7 +90,7 @@ class Reader:
         if not start and self._file.read(3) != b"\xef\xbb\xbf":
             self._file.seek(start)
 
-    def read(self, lines: int | None = None) -> Chunk | None:
+    def read(self, lines: int | None = None) -> DocumentBatch | None:
         """The next few documents, or those of so many lines; None at the end.
 
         Raises LoadError as `parsed` would say it.
@@ -101,17 +101,17 @@ class Reader:
         try:
             return self._plain_chunk(data) or self._chunk_of_lines(data)
         except (*LINE_ERRORS, DocumentError) as error:
-            raise _with_lines(self._path, error) from None
+            raise _located_error(self._path, error) from None
 
-    def _plain_chunk(self, data: bytes) -> Chunk | None:
+    def _plain_chunk(self, data: bytes) -> DocumentBatch | None:
         """The documents of plain lines; None if some are not plain, or may not be valid."""
-        if self._rich >= MOST_RICH:
+        if self._rich >= MAX_COMPLEX_CHUNKS:
             return None
         try:
-            chunk = Chunk(self._plain.decode_lines(data))
+            chunk = DocumentBatch(self._plain.decode_lines(data))
             if (
                 is_document_per_line(data, len(chunk))
-                and stands(chunk)
+                and check_entities(chunk)
                 and self._has_each_key_once(data, chunk)
             ):
                 self._rich = 0
@@ -120,7 +120,7 @@ class Reader:
             self._rich += 1
         return None
 
-    def _has_each_key_once(self, data: bytes, chunk: Chunk) -> bool:
+    def _has_each_key_once(self, data: bytes, chunk: DocumentBatch) -> bool:
         """Whether plain lines have each key once. False means: not known.
 
         Where no string has a quotation mark, each key and each string has two; what the documents
@@ -136,11 +136,11 @@ class Reader:
             == 8 * len(chunk) + 2 * annotated + 12 * entities - 4 * chunk.without_surface
         )
 
-    def _chunk_of_lines(self, data: bytes) -> Chunk:
+    def _chunk_of_lines(self, data: bytes) -> DocumentBatch:
         lines = (
             decode_line(line, self._decoder) for line in data.split(b"\n") if not is_blank(line)
         )
-        return Chunk(line if _plain(line) else document_of(line) for line in lines)
+        return DocumentBatch(line if _is_valid_plain(line) else document_of(line) for line in lines)
 
     def close(self) -> None:
         """Close the file."""
@@ -175,7 +175,7 @@ def is_document_per_line(data: bytes, documents: int) -> bool:
     )
 
 
-def stands(chunk: Chunk) -> bool:
+def check_entities(chunk: DocumentBatch) -> bool:
     """Whether all entities of plain lines lie in their texts and are what their surfaces say; their
     offsets are kept with the chunk.
     """
@@ -198,15 +198,17 @@ def stands(chunk: Chunk) -> bool:
             starts.append(start)
             ends.append(end)
             try:
-                labels.append(NUMBERS[entity.label])
+                labels.append(LABEL_IDS[entity.label])
             except KeyError:
-                labels.append(number_of(entity.label))
+                labels.append(label_id(entity.label))
             if surface is None:
                 without_surface += 1
             elif surface != text[start:end]:
                 return False
     chunk.without_surface = without_surface
-    chunk.entities = Placed(counts, as_bytes(starts), as_bytes(ends), as_bytes(labels), [])
+    chunk.entities = EntityArrays(
+        counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), []
+    )
     start, end = (
         np.frombuffer(chunk.entities.start, np.int64),
         np.frombuffer(chunk.entities.end, np.int64),
@@ -215,7 +217,7 @@ def stands(chunk: Chunk) -> bool:
     return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
 
 
-def _plain(document: Any) -> bool:
+def _is_valid_plain(document: Any) -> bool:
     """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the
     text, with their own surfaces.
     """
@@ -234,11 +236,11 @@ def _plain(document: Any) -> bool:
         if not 0 <= start < end <= most or (surface is not None and surface != text[start:end]):
             return False
         if entity.fragments or not entity.label or entity.id is not None:
-            return _named_apart(document)
+            return _has_unique_ids(document)
     return True
 
 
-def _named_apart(document: Any) -> bool:
+def _has_unique_ids(document: Any) -> bool:
     """The same for entities with ids: no two have one."""
     text, most = document.text, len(document.text)
     ids = [entity.id for entity in document.entities if entity.id is not None]
@@ -251,10 +253,10 @@ def _named_apart(document: Any) -> bool:
     )
 
 
-def _with_lines(path: Path, error: Exception) -> LoadError:
+def _located_error(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
     faults = [
-        fault for _, found in parsed(path) if isinstance(found, LoadError) for fault in found.faults
+        fault for _, found in read(path) if isinstance(found, LoadError) for fault in found.faults
     ]
     return LoadError(faults or [f"{path}: {error}"])
 
@@ -298,7 +300,7 @@ class _Id(msgspec.Struct):
     id: str
 
 
-def index(path: Path) -> Iterator[tuple[str, int]]:
+def index_lines(path: Path) -> Iterator[tuple[str, int]]:
     """The id of each document, and where its line begins in the file."""
     at = 0
     decoder = msgspec.json.Decoder(_Id)
@@ -308,22 +310,22 @@ def index(path: Path) -> Iterator[tuple[str, int]]:
                 try:
                     yield decode_line(line, decoder).id, at
                 except LINE_ERRORS as error:
-                    raise _with_lines(path, error) from None
+                    raise _located_error(path, error) from None
             at += len(line)
 
 
-def documents_at_most(path: Path, most: int) -> int:
+def count_documents(path: Path, most: int) -> int:
     """How many lines a file has that may be documents, counted no further than asked."""
     with open_input(path) as file:
         return sum(1 for _ in islice((line for line in file if not is_blank(line)), most))
 
 
 def document_at(path: Path, at: int) -> Document:
-    """The document whose line begins at a place that `index` told."""
+    """The document whose line begins at a place that `index_lines` told."""
     with path.open("rb") as file:
         file.seek(at)
         line = file.readline()
     try:
         return document_of(decode_line(line, msgspec.json.Decoder(DocumentLine)))
     except (*LINE_ERRORS, DocumentError) as error:
-        raise _with_lines(path, error) from None
+        raise _located_error(path, error) from None

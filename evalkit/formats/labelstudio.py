@@ -35,19 +35,19 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import UnknownName, shown
+from evalkit.errors import UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import tool_exports as exported
-from evalkit.formats.conversion import Losses, distinct
-from evalkit.formats.labelstudio_tasks import ID, Wanted, drafts
-from evalkit.formats.offsets import Case, Reading
-from evalkit.formats.registry import Parsed
+from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.labelstudio_tasks import ID, TaskSelection, drafts
+from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
+from evalkit.formats.registry import DocumentResults
 
 ANSWERS = ("annotations", "predictions")
 HELD = {"entities", "entities.id", "entities.score", "meta"}
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -60,7 +60,7 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or what is wrong with it, with the line on which its task begins.
 
     See the options above.
@@ -68,26 +68,26 @@ def parsed(
     Raises UnknownName for a value that an option does not have, or an annotator who is in no task;
     InputError where the file is no such list.
     """
-    wanted = Wanted(
+    wanted = TaskSelection(
         text,
         None if annotator is None else str(annotator),
         predictions=_known(answers) == "predictions",
         control=control,
     )
     return exported.documents(
-        drafts(path, losses, wanted), Reading(offsets, ends, newlines, first, form)
+        drafts(path, losses, wanted), OffsetConvention(offsets, ends, newlines, first, form)
     )
 
 
 def _known(answers: str) -> str:
     if answers not in ANSWERS:
-        raise UnknownName("value of answers", answers, ANSWERS)
+        raise UnknownNameError("value of answers", answers, ANSWERS)
     return answers
 
 
-def surfaces(path: Path) -> Iterable[Case]:
+def iter_surfaces(path: Path) -> Iterable[SurfaceCheck]:
     """What regions that have a text say to stand where."""
-    return exported.cases(drafts(path, Losses(), Wanted()))
+    return exported.cases(drafts(path, Losses(), TaskSelection()))
 
 
 def write(
@@ -97,8 +97,8 @@ def write(
     key = _known(answers)
     written = 0
     with replace_file(path) as file:
-        for document in exported.writable(
-            distinct(documents, losses), losses, HELD, unannotated=True
+        for document in exported.supported_documents(
+            drop_indistinguishable(documents, losses), losses, HELD, unannotated=True
         ):
             task = {
                 "id": written + 1,
@@ -113,7 +113,7 @@ def write(
 def _data(document: Document, losses: Losses) -> dict[str, Any]:
     own = {"text": document.text, ID: document.id}
     for key in sorted(own.keys() & (document.meta or {}).keys()):
-        losses.add(f"fields of meta under the key {key!r}", f"document {shown(document.id)}")
+        losses.add(f"fields of meta under the key {key!r}", f"document {quoted_repr(document.id)}")
     return {**(document.meta or {}), **own}
 
 

@@ -16,15 +16,15 @@ import msgspec
 
 from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
-from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.formats.conversion import Losses
-from evalkit.formats.json_records import record
-from evalkit.formats.tool_exports import Draft, Drafts, Stretch, name_of
+from evalkit.formats.json_records import convert_record
+from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
 ID = (  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
     "document_id"
 )
-OURS = {
+JSON_MIN_FIELDS = {
     "annotator",
     "annotation_id",
     "created_at",
@@ -88,7 +88,7 @@ class Task(msgspec.Struct):
 
 
 @dataclass
-class Wanted:
+class TaskSelection:
     """Which text, whose annotations and which control's regions are read, and who else was met."""
 
     text: str | None = None
@@ -107,7 +107,7 @@ class Wanted:
         )
 
 
-def drafts(path: Path, losses: Losses, wanted: Wanted) -> Drafts:
+def drafts(path: Path, losses: Losses, wanted: TaskSelection) -> Drafts:
     """Each task with the line it begins on, unchecked.
 
     Raises UnknownName for an annotator who was not met.
@@ -118,14 +118,14 @@ def drafts(path: Path, losses: Losses, wanted: Wanted) -> Drafts:
             found = (
                 raw
                 if isinstance(raw, LoadError)
-                else Reader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
+                else TaskReader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
             )
         except InputError as fault:
             found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
         if found is not None:
             yield place, found
     if wanted.annotator is not None and wanted.annotator not in wanted.met:
-        raise UnknownName("annotator", wanted.annotator, sorted(wanted.met), within=str(path))
+        raise UnknownNameError("annotator", wanted.annotator, sorted(wanted.met), within=str(path))
 
 
 def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
@@ -171,23 +171,23 @@ def _why(error: Exception) -> str:
     return f"not JSON: {error}"
 
 
-class Reader:
+class TaskReader:
     """Makes the draft of a task."""
 
-    def __init__(self, place: str, losses: Losses, wanted: Wanted) -> None:
+    def __init__(self, place: str, losses: Losses, wanted: TaskSelection) -> None:
         self._place, self._losses, self._wanted = place, losses, wanted
 
     def draft(
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
-    ) -> Draft | LoadError | None:
+    ) -> RawDocument | LoadError | None:
         """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen:
         the tasks that there were, there.
         """
         return self._full(raw, otherwise) if "data" in raw else self._short(raw, otherwise, seen)
 
-    def _full(self, raw: dict[str, Any], otherwise: str) -> Draft | LoadError:
+    def _full(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
         known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
-        task = record(known, Task, self._place, self._losses)
+        task = convert_record(known, Task, self._place, self._losses)
         if isinstance(task, LoadError):
             return task
         self._lose(
@@ -201,8 +201,8 @@ class Reader:
             None if answer is None else list(self._regions(answer.result, at, _Spelling(text)))
         )
         meta = {name: value for name, value in task.data.items() if name not in (key, ID)}
-        return Draft(
-            name_of(task.data.get(ID), name_of(task.id, otherwise)),
+        return RawDocument(
+            document_id(task.data.get(ID), document_id(task.id, otherwise)),
             text,
             stretches,
             meta=meta or None,
@@ -231,10 +231,10 @@ class Reader:
 
     def _short(
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
-    ) -> Draft | LoadError | None:
-        data = {key: value for key, value in raw.items() if key not in OURS}
+    ) -> RawDocument | LoadError | None:
+        data = {key: value for key, value in raw.items() if key not in JSON_MIN_FIELDS}
         marks = [key for key, value in data.items() if _are_regions(value)]
-        if not marks and not raw.keys() & OURS:
+        if not marks and not raw.keys() & JSON_MIN_FIELDS:
             raise InputError(
                 "no task of Label Studio: neither the key 'data' nor regions; keys:"
                 f" {', '.join(raw) or 'none'}; {LIST}"
@@ -242,7 +242,7 @@ class Reader:
         key = self._text_key(
             {name: value for name, value in data.items() if name not in marks}, raw
         )
-        id = name_of(raw.get(ID), name_of(raw.get("id"), otherwise))
+        id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
         answer = self._wanted.chosen([Answer(completed_by=raw.get("annotator"))])
         if id in seen or answer is None:
             self._lose("annotations by others", 1)
@@ -250,13 +250,13 @@ class Reader:
         seen.add(id)
         self._lose(
             "records of how a task was made, such as times and the project",
-            bool(raw.keys() & OURS - {"id"}),
+            bool(raw.keys() & JSON_MIN_FIELDS - {"id"}),
         )
-        found: list[Stretch] = []
+        found: list[RawSpan] = []
         for name in self._controlled(marks, {name: len(raw[name]) for name in marks}):
             result = [{"type": "labels", "value": value} for value in raw[name]]
             found += self._regions(result, name, _Spelling(raw[key]))
-        return Draft(
+        return RawDocument(
             id,
             raw[key],
             found,
@@ -264,7 +264,7 @@ class Reader:
             or None,
         )
 
-    def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[Stretch]:
+    def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[RawSpan]:
         """The regions of an annotation, an entity for each label."""
         seen: set[str] = set()
         every = Counter(
@@ -275,7 +275,7 @@ class Reader:
         controls = self._controlled(list(every), every)
         for n, item in enumerate(result):
             if item.get("type") != "labels":
-                self._lose(f"results of type {shown(item.get('type'))}", 1)
+                self._lose(f"results of type {quoted_repr(item.get('type'))}", 1)
                 continue
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
@@ -290,7 +290,7 @@ class Reader:
                 id = None if region.id is None or str(region.id) in seen else str(region.id)
                 seen.add(id or "")
                 where = f"{at}[{n}].value" if "].result" in at else f"{at}[{n}]"
-                yield Stretch(where, value.start, value.end, label, spelling.of(value), id, score)
+                yield RawSpan(where, value.start, value.end, label, spelling.of(value), id, score)
 
     def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
         """The control whose regions are read.
@@ -299,7 +299,7 @@ class Reader:
         """
         if self._wanted.control is None and len(names) > 1:
             raise InputError(
-                f"regions of several controls: {', '.join(map(shown, names))};"
+                f"regions of several controls: {', '.join(map(quoted_repr, names))};"
                 f" {spell_option('control', 'NAME', of='format')} reads those of one"
             )
         chosen = [name for name in names if self._wanted.control in (None, name)]
@@ -311,7 +311,7 @@ class Reader:
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
         wanted = self._wanted.text
         if wanted is not None and not isinstance(raw.get(wanted), str):
-            raise UnknownName(
+            raise UnknownNameError(
                 "text",
                 wanted,
                 [key for key, value in data.items() if isinstance(value, str)],
@@ -338,7 +338,7 @@ def _region(item: dict[str, Any], place: str) -> Region:
     """A result as a region. Raises LoadError."""
     with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(item, Region)
-    found = record(item, Region, place, Losses())  # slower, and says what is wrong
+    found = convert_record(item, Region, place, Losses())  # slower, and says what is wrong
     if isinstance(found, LoadError):
         raise found
     return found

@@ -28,9 +28,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.errors import DocumentError, UnknownName, shown
+from evalkit.errors import DocumentError, UnknownNameError, quoted_repr
 
-Case = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
+SurfaceCheck = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
 Widths = npt.NDArray[np.int64]
 CHOICES: dict[str, dict[Any, str]] = {
     "offsets": {
@@ -48,7 +48,7 @@ CHOICES: dict[str, dict[Any, str]] = {
     "form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
 }
 UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
-MOST_OPTIONS = 2  # of a reading that is offered as a cause
+MAX_OPTIONS = 2  # of a reading that is offered as a cause
 MOST_CAUSES = 3
 # On one character; more are left as they are, since putting them in order takes the square of their
 # number
@@ -61,10 +61,10 @@ _LENGTH: dict[str, Callable[[str], int]] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class OffsetConvention:
     """How offsets were counted. `Reading()` is how a Document counts them.
 
-    >>> Reading(offsets="utf-16").over("💩 Ada").span(3, 6)
+    >>> OffsetConvention(offsets="utf-16").over("💩 Ada").span(3, 6)
     (2, 5)
     """
 
@@ -80,7 +80,7 @@ class Reading:
             object.__setattr__(self, "first", int(self.first))
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise UnknownName(f"value of {name}", getattr(self, name), map(str, known))
+                raise UnknownNameError(f"value of {name}", getattr(self, name), map(str, known))
 
     def options(self) -> dict[str, str]:
         """The options that are not as in a Document."""
@@ -111,13 +111,13 @@ class Reading:
         return text if self.form == "as-is" else _normal(text, self.form)
 
 
-PLAIN = Reading()
+PLAIN = OffsetConvention()
 
 
 class Offsets:
     """Offsets over one text, turned into those of a Document."""
 
-    def __init__(self, text: str, reading: Reading) -> None:
+    def __init__(self, text: str, reading: OffsetConvention) -> None:
         """Build the map, where one is needed."""
         self._text, self._reading = text, reading
         widths = None if reading.plain else widths_of(text, reading)
@@ -157,14 +157,14 @@ class Offsets:
         at = int(self._before.searchsorted(place, side="right")) - 1
         if self._before[at] != place:
             raise DocumentError(
-                f"{offset} falls inside {shown(self._text[at])}, which was counted as"
+                f"{offset} falls inside {quoted_repr(self._text[at])}, which was counted as"
                 f" {self._before[at + 1] - self._before[at]} {unit}",
                 field=field,
             )
         return at
 
 
-def widths_of(text: str, reading: Reading) -> Widths | None:
+def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
     """How many units each character was counted as; None where each was one."""
     if text.isascii() and (reading.newlines == "as-is" or "\n" not in text):
         return None
@@ -225,12 +225,12 @@ def _begins(character: str) -> bool:
     """
     return character.isascii() or (
         not unicodedata.combining(unicodedata.normalize("NFD", character)[0])
-        and character not in _seconds()
+        and character not in _composing_characters()
     )
 
 
 @cache
-def _seconds() -> frozenset[str]:
+def _composing_characters() -> frozenset[str]:
     """The characters that do not combine, and yet compose with the one before them: vowel signs of
     Indic scripts, and Hangul jamo.
     """
@@ -246,10 +246,10 @@ def _form(form: str) -> Literal["NFC", "NFD"]:
 
 
 @dataclass(frozen=True)
-class Cause:
+class OffsetDiagnosis:
     """A reading under which all offsets are right, and how many are wrong without it."""
 
-    reading: Reading
+    reading: OffsetConvention
     mismatches: int
 
     @property
@@ -266,42 +266,44 @@ class Cause:
         return f"{vanish} if {self.reading.told()}; {self.query!r} behind the path reads it so"
 
 
-def causes(cases: Iterable[Case]) -> list[Cause]:
+def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
     """The readings under which every surface is what stands at its place, the simplest first, at
     most three; none if nothing is wrong.
 
     cases: text, start, end, and the surface that is said to stand there; those of one text one
     after the other.
     """
-    alive, right, wrong = list(_readings()), list[list[Case]](), 0
+    alive, right, wrong = list(_readings()), list[list[SurfaceCheck]](), 0
     for _, together in groupby(cases, key=lambda case: case[0]):
         marks = list(together)
-        here = sum(not ok for ok in _stand(PLAIN, marks))
+        here = sum(not ok for ok in _check_surfaces(PLAIN, marks))
         if not here:
             right.append(marks)  # tried last, on the few readings that are left
             continue
         wrong += here
-        alive = [reading for reading in alive if all(_stand(reading, marks))]
+        alive = [reading for reading in alive if all(_check_surfaces(reading, marks))]
         if not alive:
             return []
     if not wrong:
         return []
-    left = [reading for reading in alive if all(all(_stand(reading, marks)) for marks in right)]
+    left = [
+        reading for reading in alive if all(all(_check_surfaces(reading, marks)) for marks in right)
+    ]
     simplest = [
         one for one in left if not any(_is_part(other.options(), one.options()) for other in left)
     ]
-    return [Cause(reading, wrong) for reading in simplest[:MOST_CAUSES]]
+    return [OffsetDiagnosis(reading, wrong) for reading in simplest[:MOST_CAUSES]]
 
 
-def _readings() -> Iterator[Reading]:
+def _readings() -> Iterator[OffsetConvention]:
     """Every reading that differs from a Document's in one way, then in two; those that are often
     met first.
     """
-    every = [Reading(*values) for values in product(*CHOICES.values())]
+    every = [OffsetConvention(*values) for values in product(*CHOICES.values())]
     kept = [
         reading
         for reading in every
-        if 0 < len(reading.options()) <= MOST_OPTIONS
+        if 0 < len(reading.options()) <= MAX_OPTIONS
         and (reading.first != 3 or reading.offsets == "utf-8")
     ]
     names = list(CHOICES)
@@ -314,7 +316,7 @@ def _readings() -> Iterator[Reading]:
     )
 
 
-def _stand(reading: Reading, marks: list[Case]) -> Iterator[bool]:
+def _check_surfaces(reading: OffsetConvention, marks: list[SurfaceCheck]) -> Iterator[bool]:
     """Of each mark of a text, whether it stands where it is said to."""
     text = marks[0][0]
     offsets = reading.over(text)

@@ -29,15 +29,15 @@ import jsonlines
 import msgspec
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
 from evalkit.formats.conversion import Losses
-from evalkit.formats.json_records import record
-from evalkit.formats.offsets import Case, Reading
-from evalkit.formats.registry import Parsed
-from evalkit.formats.tool_exports import Draft, Drafts, Stretch, name_of
+from evalkit.formats.json_records import convert_record
+from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
+from evalkit.formats.registry import DocumentResults
+from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
 ANSWERS = ("accept", "reject", "ignore")
 HELD = {"entities", "entities.id", "entities.score", "entities.attributes", "meta"}
@@ -52,7 +52,7 @@ class Token(msgspec.Struct):
     tokenizer_id: int | None = None
 
 
-class Marked(msgspec.Struct):
+class ProdigySpan(msgspec.Struct):
     """A span."""
 
     start: int
@@ -69,7 +69,7 @@ class Example(msgspec.Struct):
     """An example, as far as it is read."""
 
     text: str
-    spans: list[Marked] | None = None
+    spans: list[ProdigySpan] | None = None
     tokens: list[Token] | None = None
     relations: list[Any] | None = None
     answer: str | None = None
@@ -77,10 +77,10 @@ class Example(msgspec.Struct):
     meta: dict[str, Any] | None = None
 
 
-OWN = {field.name for field in msgspec.structs.fields(Marked)}
+SPAN_FIELDS = {field.name for field in msgspec.structs.fields(ProdigySpan)}
 
 
-def parsed(
+def read(
     path: Path,
     losses: Losses,
     *,
@@ -89,22 +89,24 @@ def parsed(
     newlines: str = "as-is",
     first: int | str = 0,
     form: str = "as-is",
-) -> Parsed:
+) -> DocumentResults:
     """Each document, or what is wrong with it, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
-    return exported.documents(drafts(path, losses), Reading(offsets, ends, newlines, first, form))
+    return exported.documents(
+        drafts(path, losses), OffsetConvention(offsets, ends, newlines, first, form)
+    )
 
 
-def surfaces(path: Path) -> Iterator[Case]:
+def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """What tokens, and spans that have a text, say to stand where."""
     return exported.cases(drafts(path, Losses()))
 
 
 def drafts(path: Path, losses: Losses) -> Drafts:
     """Each example that was accepted, unchecked."""
-    for count, (number, line) in enumerate(jsonl.decoded(path, dict[str, Any]), 1):
+    for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         place = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield place, line
@@ -114,9 +116,9 @@ def drafts(path: Path, losses: Losses) -> Drafts:
             yield place, _draft(line, place, count, losses)
 
 
-def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draft | LoadError:
+def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawDocument | LoadError:
     private = [key for key in line if key.startswith("_")]
-    example = record(
+    example = convert_record(
         {key: value for key, value in line.items() if not key.startswith("_")},
         Example,
         place,
@@ -128,7 +130,7 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draf
     if example.answer not in (None, ANSWERS[0]):
         return LoadError(
             [
-                f"{place}: answer: {shown(example.answer)} is no answer; answers:"
+                f"{place}: answer: {quoted_repr(example.answer)} is no answer; answers:"
                 f" {', '.join(ANSWERS)}"
             ]
         )
@@ -149,7 +151,7 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draf
     except InputError as fault:
         return LoadError([f"{place}: {fault}"])
     unannotated = example.spans is None and example.answer is None
-    return Draft(
+    return RawDocument(
         _id(example, count),
         example.text,
         None if unannotated else stretches,
@@ -160,23 +162,23 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> Draf
 
 def _id(example: Example, count: int) -> str:
     said = (example.meta or {}).get("id")
-    return name_of(
-        example.id, name_of(said if isinstance(said, (str, int)) else None, f"doc-{count}")
+    return document_id(
+        example.id, document_id(said if isinstance(said, (str, int)) else None, f"doc-{count}")
     )
 
 
-def _tokens(example: Example) -> list[Stretch]:
+def _tokens(example: Example) -> list[RawSpan]:
     spelled = (
         (n, token)
         for n, token in enumerate(example.tokens or ())
         if token.tokenizer_id is None and token.text
     )
     return [
-        Stretch(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled
+        RawSpan(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled
     ]
 
 
-def _check_tokens(span: Marked, n: int, tokens: list[Token] | None) -> None:
+def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None:
     for name, index, edge in (
         ("token_start", span.token_start, "start"),
         ("token_end", span.token_end, "end"),
@@ -193,15 +195,15 @@ def _check_tokens(span: Marked, n: int, tokens: list[Token] | None) -> None:
             )
 
 
-def _stretch(span: Marked, raw: dict[str, Any], n: int, place: str, losses: Losses) -> Stretch:
+def _stretch(span: ProdigySpan, raw: dict[str, Any], n: int, place: str, losses: Losses) -> RawSpan:
     attributes = {}
     for key, value in raw.items():
-        if key not in OWN and isinstance(value, (list, dict)):
-            losses.add(f"values of the key {shown(key)} of spans", f"{place}: spans[{n}]")
-        elif key not in OWN:
+        if key not in SPAN_FIELDS and isinstance(value, (list, dict)):
+            losses.add(f"values of the key {quoted_repr(key)} of spans", f"{place}: spans[{n}]")
+        elif key not in SPAN_FIELDS:
             attributes[key] = value
     id = None if span.id is None else str(span.id)
-    return Stretch(
+    return RawSpan(
         f"spans[{n}]",
         span.start,
         span.end,
@@ -217,7 +219,7 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document. What cannot be written is said above."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.writable(documents, losses, HELD, unannotated=True):
+        for document in exported.supported_documents(documents, losses, HELD, unannotated=True):
             writer.write(_line(document, losses))
 
 
@@ -225,7 +227,7 @@ def _line(document: Document, losses: Losses) -> dict[str, Any]:
     line: dict[str, Any] = {"text": document.text, "id": document.id}
     if document.entities is not None:
         line["spans"] = [
-            _span(entity, f"document {shown(document.id)}, entities[{n}]", losses)
+            _span(entity, f"document {quoted_repr(document.id)}, entities[{n}]", losses)
             for n, entity in enumerate(document.entities)
         ]
         line["answer"] = ANSWERS[0]
@@ -233,7 +235,7 @@ def _line(document: Document, losses: Losses) -> dict[str, Any]:
 
 
 def _span(entity: Entity, where: str, losses: Losses) -> dict[str, Any]:
-    taken = OWN.intersection(entity.attributes or ())
+    taken = SPAN_FIELDS.intersection(entity.attributes or ())
     for key in sorted(taken):
         losses.add(f"attributes under the key {key!r}", where)
     own = {

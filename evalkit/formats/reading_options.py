@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalkit.errors import InputError, UnknownName
+from evalkit.errors import InputError, UnknownNameError
 
 DUPLICATES = ("error", "drop")
 ALIASES = {"repeats": "duplicates"}
@@ -52,7 +52,7 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
         own[ALIASES.get(name, name)] = value
     duplicates = own.pop("duplicates", None)
     if duplicates is not None and duplicates not in DUPLICATES:
-        raise UnknownName("value", duplicates, DUPLICATES, within="duplicates=")
+        raise UnknownNameError("value", duplicates, DUPLICATES, within="duplicates=")
     return SplitOptions(duplicates, own)
 
 

@@ -2,7 +2,7 @@
 
 One module a format, named in FORMATS; each has the same functions.
 
-    parsed(path, losses, **options)              every document with the place it was read from, or
+    read(path, losses, **options)                every document with the place it was read from, or
                                                  what is wrong there as a LoadError
     write(documents, path, losses, **options)    the documents, so that reading them gives them back
 
@@ -24,7 +24,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from evalkit.data.document import Document
-from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, shown
+from evalkit.errors import (
+    InputError,
+    MissingDependencyError,
+    UnknownNameError,
+    advise_extra,
+    quoted_repr,
+)
 from evalkit.formats.conversion import Losses
 
 
@@ -71,11 +77,11 @@ FORMATS = {
         "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
     ),
 }
-Parsed = Iterator[tuple[str, Document | InputError]]  # the first: file:line
+DocumentResults = Iterator[tuple[str, Document | InputError]]  # the first: file:line
 
 
 @dataclass(frozen=True)
-class Location:
+class CorpusLocation:
     """Where a corpus lies: the format, if one was named, the path, and the format's options."""
 
     format: str | None
@@ -109,29 +115,29 @@ class Location:
 
         Raises InputError where none is known, MissingPackage where it needs one.
         """
-        return format_of(self.path, self.format)
+        return format_module(self.path, self.format)
 
 
 def validate_path(path: object) -> None:
     """Raise InputError for what is no path, and for a text that is too long to be one."""
     if not isinstance(path, (str, Path)):
         raise InputError(
-            f"expected a path, got {type(path).__name__} {shown(path)}; Corpus([...]) makes a"
+            f"expected a path, got {type(path).__name__} {quoted_repr(path)}; Corpus([...]) makes a"
             " corpus of documents"
         )
     try:
         Path(path).exists()
     except OSError as error:
-        raise InputError(f"invalid path {shown(str(path))}: {error.strerror}") from None
+        raise InputError(f"invalid path {quoted_repr(str(path))}: {error.strerror}") from None
 
 
-def location_of(location: str | Path, **options: Any) -> Location:
+def parse_location(location: str | Path, **options: Any) -> CorpusLocation:
     """What a path such as "conll:a.txt?repair=begin" says.
 
     Raises UnknownName for a format that is not known.
 
-    >>> location_of("conll:a.txt?repair=begin")
-    Location(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
+    >>> parse_location("conll:a.txt?repair=begin")
+    CorpusLocation(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
     """
     validate_path(location)
     said, _, query = str(location).partition("?")
@@ -141,13 +147,13 @@ def location_of(location: str | Path, **options: Any) -> Location:
     given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=False))
     if query and "=" not in query:
         raise InputError(
-            f"{location}: {shown(query)}: options behind a question mark are written KEY=VALUE,"
-            " with & between them"
+            f"{location}: {quoted_repr(query)}: options behind a question mark are written"
+            " KEY=VALUE, with & between them"
         )
-    return Location(name, path, {**given, **options})
+    return CorpusLocation(name, path, {**given, **options})
 
 
-def documents_of(corpus: Any) -> Iterator[Document]:
+def iter_documents(corpus: Any) -> Iterator[Document]:
     """The documents of a corpus that is given, or that lies at a path.
 
     Raises LoadError for the first that is none.
@@ -155,8 +161,8 @@ def documents_of(corpus: Any) -> Iterator[Document]:
     if not isinstance(corpus, (str, Path)):
         yield from corpus or ()
         return
-    place = location_of(corpus)
-    for _, found in place.module.parsed(place.path, Losses(), **place.options):
+    place = parse_location(corpus)
+    for _, found in place.module.read(place.path, Losses(), **place.options):
         if not isinstance(found, Document):
             raise found
         yield found
@@ -171,12 +177,12 @@ def split_prefix(location: str | Path) -> tuple[str | None, Path]:
     prefix, colon, rest = str(location).partition(":")
     if colon and not Path(location).exists() and prefix.isidentifier():
         if prefix not in FORMATS:
-            raise UnknownName("format", prefix, FORMATS, within=str(location))
+            raise UnknownNameError("format", prefix, FORMATS, within=str(location))
         return prefix, Path(rest)
     return None, Path(location)
 
 
-def format_of(path: Path, name: str | None = None) -> ModuleType:
+def format_module(path: Path, name: str | None = None) -> ModuleType:
     """The module of the format `name`, or of what `path` looks like."""
     if name is None:
         suffix = "/" if path.is_dir() or not path.suffix else path.suffix
@@ -188,10 +194,10 @@ def format_of(path: Path, name: str | None = None) -> ModuleType:
             )
         name = fitting[0]
     elif name not in FORMATS:
-        raise UnknownName("format", name, FORMATS)
+        raise UnknownNameError("format", name, FORMATS)
     of = FORMATS[name]
     if of.missing:
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"the format {name} needs {of.package}, which is not installed:"
             f" {advise_extra(of.extra)}"
         )

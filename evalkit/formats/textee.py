@@ -33,17 +33,17 @@ import msgspec
 
 from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, UnknownName, shown, spell_option
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import replace_file
-from evalkit.formats.conversion import Losses, distinct
-from evalkit.formats.entity_refs import ARGUMENT, Links, is_helper, own
-from evalkit.formats.json_records import answered, count_rest, records
-from evalkit.formats.registry import Parsed
-from evalkit.formats.token_spans import Indexed, aligned, rebuilt
+from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, is_generated_argument, public_id
+from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
+from evalkit.formats.registry import DocumentResults
+from evalkit.formats.token_spans import TokenIndex, align_tokens, join_tokens
 
 HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
 WINDOWS, TEXTS = ("joined", "apart"), ("given", "tokens")
-Kept = str | None | msgspec.UnsetType
+OptionalRef = str | None | msgspec.UnsetType
 
 
 class Mention(msgspec.Struct):
@@ -65,22 +65,22 @@ class Trigger(msgspec.Struct):
     text: str | None = None
 
 
-class Part(msgspec.Struct):
+class TextEEArgument(msgspec.Struct):
     """An argument."""
 
     entity_id: str
     role: str
     text: str | None = None
-    ref: Kept = msgspec.UNSET
+    ref: OptionalRef = msgspec.UNSET
 
 
-class Happening(msgspec.Struct):
+class TextEEEvent(msgspec.Struct):
     """An event."""
 
     id: str
     event_type: str
     trigger: Trigger
-    arguments: list[Part] = []
+    arguments: list[TextEEArgument] = []
 
 
 class Window(msgspec.Struct):
@@ -93,7 +93,7 @@ class Window(msgspec.Struct):
     text: str | None = None
     sentence: str | None = None
     entity_mentions: list[Mention] | None = None
-    event_mentions: list[Happening] | None = None
+    event_mentions: list[TextEEEvent] | None = None
     layers: list[str] | None = None
     pieces: Any = None
     piece_idxs: Any = None
@@ -101,13 +101,15 @@ class Window(msgspec.Struct):
     sentence_starts: Any = None
 
 
-def parsed(path: Path, losses: Losses, *, windows: str = "joined", text: str = "given") -> Parsed:
+def read(
+    path: Path, losses: Losses, *, windows: str = "joined", text: str = "given"
+) -> DocumentResults:
     """Each document with the file:line of its first window, or what is wrong there."""
     for option, value, known in (("windows", windows, WINDOWS), ("text", text, TEXTS)):
         if value not in known:
-            raise UnknownName("value", value, known, within=option)
-    waiting: list[Reading] = []
-    for place, found in records(path, Window, losses):
+            raise UnknownNameError("value", value, known, within=option)
+    waiting: list[WindowReader] = []
+    for place, found in iter_records(path, Window, losses):
         one = (
             found
             if isinstance(found, LoadError)
@@ -118,27 +120,29 @@ def parsed(path: Path, losses: Losses, *, windows: str = "joined", text: str = "
             or windows == "apart"
             or one.window.doc_id != waiting[0].window.doc_id
         ):
-            yield joined(waiting, windows)
+            yield join_windows(waiting, windows)
             waiting = []
         if isinstance(one, LoadError):
             yield place, one
         else:
             waiting.append(one)
     if waiting:
-        yield joined(waiting, windows)
+        yield join_windows(waiting, windows)
 
 
-def _reading(place: str, found: Window, losses: Losses, *, rebuild: bool) -> Reading | LoadError:
+def _reading(
+    place: str, found: Window, losses: Losses, *, rebuild: bool
+) -> WindowReader | LoadError:
     for n, mention in enumerate(found.entity_mentions or ()):
         if mention.mention_type not in (None, "", "UNK"):
             losses.add("mention types", f"{place}: entity_mentions[{n}]")
     try:
-        return Reading(place, found, rebuild=rebuild)
+        return WindowReader(place, found, rebuild=rebuild)
     except InputError as fault:
         return LoadError([f"{place}: {fault}"])
 
 
-def joined(readings: list[Reading], windows: str) -> tuple[str, Document | InputError]:
+def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Document | InputError]:
     """The document of some windows, with the place of the first."""
     first, shift = readings[0], 0
     marks: dict[str, Any] = {}
@@ -163,7 +167,7 @@ def joined(readings: list[Reading], windows: str) -> tuple[str, Document | Input
         return first.place, LoadError([f"{first.place}: {fault}{hint}"])
 
 
-class Reading:
+class WindowReader:
     """A window with its text and the places of its tokens."""
 
     def __init__(self, place: str, window: Window, *, rebuild: bool) -> None:
@@ -171,10 +175,10 @@ class Reading:
         self.place, self.window = place, window
         text = window.text if window.text is not None else window.sentence
         if text is None or rebuild:
-            self.text, self.places = rebuilt([window.tokens])
+            self.text, self.places = join_tokens([window.tokens])
             return
         try:
-            self.text, self.places = text, aligned(window.tokens, text)
+            self.text, self.places = text, align_tokens(window.tokens, text)
         except InputError as fault:
             raise InputError(
                 f"{fault}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the"
@@ -198,9 +202,9 @@ class Reading:
             for n, mention in enumerate(window.entity_mentions or ())
         }
         entities = [
-            Entity(m.entity_type, found[m.id].start, found[m.id].end, id=own(m.id))
+            Entity(m.entity_type, found[m.id].start, found[m.id].end, id=public_id(m.id))
             for m in window.entity_mentions or ()
-            if not is_helper(m.id)
+            if not is_generated_argument(m.id)
         ]
         events = [
             self._event(event, n, found, shift)
@@ -212,14 +216,14 @@ class Reading:
             if layer in layers
         }
 
-    def _event(self, event: Happening, n: int, found: dict[str, Span], shift: int) -> Event:
+    def _event(self, event: TextEEEvent, n: int, found: dict[str, Span], shift: int) -> Event:
         where = f"event_mentions[{n}]"
         arguments = []
         for m, part in enumerate(event.arguments):
             if part.entity_id not in found:
                 raise InputError(
-                    f"{where}.arguments[{m}].entity_id: {shown(part.entity_id)} is no entity of"
-                    " this line"
+                    f"{where}.arguments[{m}].entity_id: {quoted_repr(part.entity_id)} is no entity"
+                    " of this line"
                 )
             span = found[part.entity_id]
             arguments.append(
@@ -227,14 +231,14 @@ class Reading:
                     part.role,
                     span.start,
                     span.end,
-                    ref=own(part.entity_id) if part.ref is msgspec.UNSET else part.ref,
+                    ref=public_id(part.entity_id) if part.ref is msgspec.UNSET else part.ref,
                 )
             )
         return Event(
             event.event_type,
             Span(*self._range(event.trigger, f"{where}.trigger", shift)),
             tuple(arguments),
-            id=own(event.id),
+            id=public_id(event.id),
         )
 
     def _range(self, mark: Mention | Trigger, where: str, shift: int) -> Range:
@@ -247,9 +251,9 @@ class Reading:
             )
         said = "".join(tokens[mark.start : mark.end])
         if mark.text is not None and "".join(mark.text.split()) != "".join(said.split()):
-            surface = shown(" ".join(tokens[mark.start : mark.end]))
+            surface = quoted_repr(" ".join(tokens[mark.start : mark.end]))
             raise InputError(
-                f"{where}.text: {shown(mark.text)} is not what the tokens {mark.start} to"
+                f"{where}.text: {quoted_repr(mark.text)} is not what the tokens {mark.start} to"
                 f" {mark.end} say: {surface}"
             )
         return self.places[mark.start][0] + shift, self.places[mark.end - 1][1] + shift
@@ -258,16 +262,16 @@ class Reading:
 def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     """One line a document."""
     with replace_file(path) as file:
-        for document in distinct(documents, losses, trimmed=True):
-            if answered(document, losses):
-                count_rest(document, losses, HELD)
+        for document in drop_indistinguishable(documents, losses, trimmed=True):
+            if skip_failed(document, losses):
+                count_unsupported(document, losses, HELD)
                 file.write(msgspec.json.encode(line(document, losses)) + b"\n")
 
 
 def line(document: Document, losses: Losses) -> dict[str, Any]:
     """A document as TextEE has it."""
-    tokens = Indexed(document, losses)
-    links = Links(document, losses, tokens.place)
+    tokens = TokenIndex(document, losses)
+    links = EntityReferences(document, losses, tokens.place)
     entities = [
         _mention(links.add(entity, "T", entity), entity.label, found, tokens)
         for n, entity in enumerate(document.entities or ())
@@ -302,12 +306,14 @@ def line(document: Document, losses: Losses) -> dict[str, Any]:
     }
 
 
-def _arguments(event: Event, n: int, tokens: Indexed, links: Links) -> Iterator[dict[str, Any]]:
+def _arguments(
+    event: Event, n: int, tokens: TokenIndex, links: EntityReferences
+) -> Iterator[dict[str, Any]]:
     for m, argument in enumerate(event.arguments):
         where = f"events[{n}].arguments[{m}]"
         if found := tokens.of(argument, "arguments", where):
             id, ref = links.of(argument), argument.ref
-            if ref is not None and (own(ref) is None or ref not in links.ids):
+            if ref is not None and (public_id(ref) is None or ref not in links.ids):
                 tokens.lose("refs to what is left out", where)
                 ref = None
             surface = _surface(found, tokens)["text"]
@@ -315,15 +321,15 @@ def _arguments(event: Event, n: int, tokens: Indexed, links: Links) -> Iterator[
                 "entity_id": id,
                 "role": argument.role,
                 "text": surface,
-                **({} if ref == own(id) else {"ref": ref}),
+                **({} if ref == public_id(id) else {"ref": ref}),
             }
 
 
-def _mention(id: str, label: str, found: Range, tokens: Indexed) -> dict[str, Any]:
+def _mention(id: str, label: str, found: Range, tokens: TokenIndex) -> dict[str, Any]:
     return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(found, tokens)}
 
 
-def _surface(found: Range, tokens: Indexed) -> dict[str, Any]:
+def _surface(found: Range, tokens: TokenIndex) -> dict[str, Any]:
     """The tokens of a mark, the end past the last, and their text."""
     first, last = found
     return {

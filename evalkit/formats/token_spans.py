@@ -29,11 +29,11 @@ from typing import Any
 
 from evalkit.data.document import Document, Entity
 from evalkit.data.text import Range, sentences, tokens
-from evalkit.errors import InputError, UnknownName, shown
+from evalkit.errors import InputError, UnknownNameError, quoted_repr
 from evalkit.formats.conversion import Losses
 
 
-class Indexed:
+class TokenIndex:
     """A document's tokens by sentence, and where its marks lie among them.
 
     What no run of tokens can hold is counted as a loss.
@@ -46,7 +46,7 @@ class Indexed:
         any, all entities and events.
         """
         self.document, self._losses = document, losses
-        self._layout = Layout(document.text, "words")
+        self._layout = TokenLayout(document.text, "words")
         spans = _spans(document) if marks is None else marks
         places = [
             found
@@ -67,7 +67,7 @@ class Indexed:
         """The first and the last token of a mark; None, and a loss named after `what`, where tokens
         cannot hold it.
         """
-        place = f"document {shown(self.document.id)}, {where}"
+        place = f"document {quoted_repr(self.document.id)}, {where}"
         if span.fragments:
             self._losses.add(f"discontinuous {what}", place)
             return None
@@ -90,7 +90,7 @@ class Indexed:
 
     def lose(self, what: str, where: str) -> None:
         """Count something that is left out."""
-        self._losses.add(what, f"document {shown(self.document.id)}, {where}")
+        self._losses.add(what, f"document {quoted_repr(self.document.id)}, {where}")
 
 
 def _spans(document: Document) -> Iterator[Any]:
@@ -100,10 +100,10 @@ def _spans(document: Document) -> Iterator[Any]:
         yield from event.arguments
 
 
-def rebuilt(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
+def join_tokens(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
     """A text of tokens, joined by a space, sentences by a line feed; and where each token is in it.
 
-    >>> rebuilt([["Ada", "wrote"], ["Yes"]])
+    >>> join_tokens([["Ada", "wrote"], ["Yes"]])
     ('Ada wrote\\nYes', [(0, 3), (4, 9), (10, 13)])
     """
     text = "\n".join(" ".join(sentence) for sentence in sentences)
@@ -116,7 +116,7 @@ def rebuilt(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
     return text, places
 
 
-def aligned(tokens: Sequence[str], text: str) -> list[Range]:
+def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
     """Where each token is in a text that holds them in order, with nothing but white space between.
 
     Raises InputError where one is not next.
@@ -127,32 +127,32 @@ def aligned(tokens: Sequence[str], text: str) -> list[Range]:
             at += 1
         if not text.startswith(token, at):
             raise InputError(
-                f"token {n}, {shown(token)}, is not what stands next in the text, at {at}:"
-                f" {shown(text[at : at + 20])}"
+                f"token {n}, {quoted_repr(token)}, is not what stands next in the text, at {at}:"
+                f" {quoted_repr(text[at : at + 20])}"
             )
         places.append((at, at + len(token)))
         at += len(token)
     if text[at:].strip():
         raise InputError(
-            f"the text goes on after the last token, at {at}: {shown(text[at : at + 20])}"
+            f"the text goes on after the last token, at {at}: {quoted_repr(text[at : at + 20])}"
         )
     return places
 
 
-HOW = ("words", "spaces")
-Placed = tuple[int, int, str]  # start, end, label
+TOKENIZERS = ("words", "spaces")
+LabelledSpan = tuple[int, int, str]  # start, end, label
 _RUN = re.compile(r"\S+")
 
 
-class Layout:
+class TokenLayout:
     """The edges of the tokens of a text, and where its sentences start, before any entity is looked
     at.
     """
 
     def __init__(self, text: str, how: str) -> None:
         """Raises UnknownName for a way to make tokens that is none."""
-        if how not in HOW:
-            raise UnknownName("value of tokens", how, HOW)
+        if how not in TOKENIZERS:
+            raise UnknownNameError("value of tokens", how, TOKENIZERS)
         self.text = text
         self.runs = [run.span() for run in _RUN.finditer(text)]
         self._run_starts, self._run_ends = (
@@ -178,7 +178,9 @@ class Layout:
             else None
         )
 
-    def sentences(self, entities: Sequence[Placed], cuts: Iterable[int] = ()) -> list[list[Range]]:
+    def sentences(
+        self, entities: Sequence[LabelledSpan], cuts: Iterable[int] = ()
+    ) -> list[list[Range]]:
         """The tokens, cut at the edges of entities and elsewhere as asked, sentence by sentence.
 
         No sentence ends inside an entity.
@@ -211,14 +213,16 @@ def _words(text: str, runs: Sequence[Range]) -> set[int]:
     return edges
 
 
-def flat(document: Document, layout: Layout, losses: Losses, *, cut: bool = True) -> list[Placed]:
+def flat_entities(
+    document: Document, layout: TokenLayout, losses: Losses, *, cut: bool = True
+) -> list[LabelledSpan]:
     """The entities that tags of tokens can hold, in the order of the text; the others are counted
     as losses.
 
     Of entities that overlap the longest stays, of equally long ones the first. cut: whether tokens
     can be cut.
     """
-    found: list[Placed] = []
+    found: list[LabelledSpan] = []
     taken = bytearray(len(document.text))
     # None is longer than those before it, so it overlaps one of them only if one of its ends does.
     for start, end, label, where in sorted(
@@ -235,10 +239,10 @@ def flat(document: Document, layout: Layout, losses: Losses, *, cut: bool = True
 
 
 def _trimmed(
-    document: Document, layout: Layout, losses: Losses
+    document: Document, layout: TokenLayout, losses: Losses
 ) -> Iterator[tuple[int, int, str, str]]:
     for index, entity in enumerate(document.entities or ()):
-        where = f"document {shown(document.id)}, entities[{index}]"
+        where = f"document {quoted_repr(document.id)}, entities[{index}]"
         span = layout.trimmed(entity.start, entity.end)
         if problem := _unheld(entity, span):
             losses.add(problem, where)

@@ -14,21 +14,21 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Attributes, Document, Entity, check_offsets
-from evalkit.errors import MOST_FAULTS, DocumentError, InputError, LoadError, shown
+from evalkit.data.document import Attributes, Document, Entity, validate_offsets
+from evalkit.errors import MAX_REPORTED_ERRORS, DocumentError, InputError, LoadError, quoted_repr
 from evalkit.formats.conversion import Losses
-from evalkit.formats.json_records import answered, count_rest
+from evalkit.formats.json_records import count_unsupported, skip_failed
 from evalkit.formats.jsonl import check_surface
-from evalkit.formats.offsets import Case, Offsets, Reading
-from evalkit.formats.registry import Parsed
+from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
+from evalkit.formats.registry import DocumentResults
 
-SAYS_NONE = (
+NOT_ANNOTATED = (
     "its entities were not annotated, and the file would say that there are none; entities=[] would"
     " do if there are"
 )
 
 
-class Stretch(msgspec.Struct):
+class RawSpan(msgspec.Struct):
     """A stretch of text as a file has it.
 
     `at` is its path in the file, such as "spans[3]"; `text` what is said to stand there.
@@ -44,7 +44,7 @@ class Stretch(msgspec.Struct):
     attributes: Attributes | None = None
 
 
-class Draft(msgspec.Struct):
+class RawDocument(msgspec.Struct):
     """A document as a file has it.
 
     `stretches` are its entities, None where nobody annotated it; `checks` are no entities, such as
@@ -53,31 +53,31 @@ class Draft(msgspec.Struct):
 
     id: str
     text: str
-    stretches: list[Stretch] | None
-    checks: list[Stretch] = []
+    stretches: list[RawSpan] | None
+    checks: list[RawSpan] = []
     meta: dict[str, Any] | None = None
 
 
-Drafts = Iterator[tuple[str, Draft | LoadError]]
+Drafts = Iterator[tuple[str, RawDocument | LoadError]]
 
 
-def documents(drafts: Drafts, reading: Reading) -> Parsed:
+def documents(drafts: Drafts, reading: OffsetConvention) -> DocumentResults:
     """The document of each draft, or everything that is wrong with it."""
     for place, draft in drafts:
         yield place, draft if isinstance(draft, LoadError) else _document(place, draft, reading)
 
 
-def cases(drafts: Drafts) -> Iterator[Case]:
+def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
     """What each stretch with a text of its own says, nothing of it checked."""
     for _, draft in drafts:
-        if isinstance(draft, Draft):
+        if isinstance(draft, RawDocument):
             for stretch in chain(draft.checks, draft.stretches or ()):
                 if stretch.text is not None:
                     yield draft.text, stretch.start, stretch.end, stretch.text
 
 
-def _document(place: str, draft: Draft, reading: Reading) -> Document | LoadError:
-    where, offsets = f"{place}: document {shown(draft.id)}", reading.over(draft.text)
+def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
+    where, offsets = f"{place}: document {quoted_repr(draft.id)}", reading.over(draft.text)
     entities: list[Entity] = []
     faults: list[str] = []
     checks = len(draft.checks)
@@ -98,7 +98,7 @@ def _document(place: str, draft: Draft, reading: Reading) -> Document | LoadErro
                 )
         except DocumentError as fault:
             faults.append(f"{where}, {stretch.at}.{fault.field}: {fault.problem}")
-            if len(faults) == MOST_FAULTS:
+            if len(faults) == MAX_REPORTED_ERRORS:
                 break
     try:
         return (
@@ -115,13 +115,13 @@ def _document(place: str, draft: Draft, reading: Reading) -> Document | LoadErro
         return LoadError([f"{place}: {fault}"])
 
 
-def _check(stretch: Stretch, text: str, offsets: Offsets, reading: Reading) -> None:
+def _check(stretch: RawSpan, text: str, offsets: Offsets, reading: OffsetConvention) -> None:
     """Turn the offsets into those of a Document.
 
     Raises DocumentError where no text, or another one, stands there.
     """
     stretch.start, stretch.end = offsets.span(stretch.start, stretch.end)
-    check_offsets(stretch)
+    validate_offsets(stretch)
     if stretch.end > len(text):
         raise DocumentError(
             f"{stretch.end} runs past the end of the text, at {len(text)}", field="end"
@@ -132,12 +132,12 @@ def _check(stretch: Stretch, text: str, offsets: Offsets, reading: Reading) -> N
         check_surface(stretch, text, field="")
 
 
-def name_of(id: str | int | None, otherwise: str) -> str:
+def document_id(id: str | int | None, otherwise: str) -> str:
     """An id as a Document has it: numbers become text, and what has none the other name."""
     return otherwise if id is None or id == "" else str(id)
 
 
-def writable(
+def supported_documents(
     documents: Iterable[Document], losses: Losses, held: Collection[str], *, unannotated: bool
 ) -> Iterator[Document]:
     """The documents without what a tool cannot hold, which is counted. held: as in records.py.
@@ -146,14 +146,15 @@ def writable(
     unless `unannotated` ones can be told.
     """
     for document in documents:
-        if not answered(document, losses):
+        if not skip_failed(document, losses):
             continue
         if document.entities is None and not unannotated:
-            raise InputError(f"document {shown(document.id)}: {SAYS_NONE}")
-        count_rest(document, losses, held)
+            raise InputError(f"document {quoted_repr(document.id)}: {NOT_ANNOTATED}")
+        count_unsupported(document, losses, held)
         if document.events == ():
             losses.add(
-                "layers that were annotated and are empty", f"document {shown(document.id)}, events"
+                "layers that were annotated and are empty",
+                f"document {quoted_repr(document.id)}, events",
             )
         yield Document(document.id, document.text, _whole(document, losses), meta=document.meta)
 
@@ -162,7 +163,7 @@ def _whole(document: Document, losses: Losses) -> tuple[Entity, ...] | None:
     for index, entity in enumerate(document.entities or ()):
         if entity.fragments:
             losses.add(
-                "discontinuous entities", f"document {shown(document.id)}, entities[{index}]"
+                "discontinuous entities", f"document {quoted_repr(document.id)}, entities[{index}]"
             )
     return (
         None

@@ -1,6 +1,6 @@
 """Publishing a corpus: its card, its files, and scores in the card of a model."""
 
-from evalkit.hub.card_builder import card
+from evalkit.hub.card_builder import build_card
 from evalkit.hub.publishing import publish
 
-__all__ = ["card", "publish"]
+__all__ = ["build_card", "publish"]

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import MissingPackage
+from evalkit.errors import MissingDependencyError
 
 LICENSES = frozenset(
     """
@@ -73,7 +73,7 @@ TASK_IDS = frozenset(
 
 
 @lru_cache
-def known() -> dict[str, frozenset[str]]:
+def load_allowed_values() -> dict[str, frozenset[str]]:
     """The values that each field of the metadata may have.
 
     Raises MissingPackage where `datasets` is not installed.
@@ -91,10 +91,10 @@ def known() -> dict[str, frozenset[str]]:
     }
 
 
-def size(documents: int) -> str:
+def size_category(documents: int) -> str:
     """The Hub's name for a number of documents.
 
-    >>> size(1), size(1000), size(2_000_000)
+    >>> size_category(1), size_category(1000), size_category(2_000_000)
     ('n<1K', '1K<n<10K', '1M<n<10M')
     """
     bounds = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
@@ -108,13 +108,13 @@ def _resource(name: str) -> Any:
     # Read as a file, since importing the package takes seconds.
     found = find_spec("datasets")
     if found is None or not found.submodule_search_locations:
-        raise MissingPackage(
+        raise MissingDependencyError(
             "a card is checked against lists of datasets, which is not installed: pip install"
             " 'datasets>=4'"
         )
     path = Path(found.submodule_search_locations[0]) / "utils" / "resources" / f"{name}.json"
     if not path.is_file():
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"a card is checked against utils/resources/{name}.json of datasets, which the"
             " installed one lacks: pip install 'datasets>=4,<6'"
         )

@@ -20,34 +20,22 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from evalkit.corpus import BUNDLED, Corpus, load_corpus, located
+from evalkit.corpus import BUNDLED, Corpus, load_corpus, resolve_location
 from evalkit.data.document import LAYERS
 from evalkit.errors import LoadError
 from evalkit.evaluation.corpus_scores import evaluate
-from evalkit.hub.card_check import faults
-from evalkit.hub.card_metadata import dumped, metadata
-from evalkit.hub.card_scores import agreement, agreement_shown, baseline_shown
-from evalkit.hub.card_source import Part, part_of, read_part, to_fill
-from evalkit.hub.card_tables import escaped, tables
+from evalkit.hub.card_check import card_errors
+from evalkit.hub.card_metadata import metadata, to_yaml
+from evalkit.hub.card_scores import agreement, render_agreement, render_baseline
+from evalkit.hub.card_source import CardSource, read_part
+from evalkit.hub.card_tables import escape_markdown, tables
 from evalkit.results.scores import Scores
-
-__all__ = [
-    "REPO",
-    "Part",
-    "card",
-    "described",
-    "faults",
-    "part_of",
-    "read_part",
-    "to_fill",
-    "where_part_is",
-]
 
 REPO = "OWNER/NAME"
 COMMAND = "evalkit run"  # of the baseline of the bundled corpus
 
 
-def described(
+def card_for_path(
     path: str | Path | None = None,
     *,
     corpus: Corpus | None = None,
@@ -62,15 +50,15 @@ def described(
 
     corpus: the corpus at the path, where it is loaded already. part: a hand-written part that lies
     elsewhere. scores: of a baseline, and the command that gives them; the bundled corpus has those
-    of `rules`. The rest: see `card`.
+    of `rules`. The rest: see `build_card`.
     """
     known = corpus if corpus is not None else load_corpus(path)
-    place = located(path).path
-    written = read_part(part or where_part_is(path))
+    place = resolve_location(path).path
+    written = read_part(part or card_source_path(path))
     if scores is None and known.name == BUNDLED:
         scores, command = evaluate("rules", known), COMMAND
     passes = agreement(place) if place.is_dir() else []
-    return card(
+    return build_card(
         known,
         written,
         with_text=with_text,
@@ -81,9 +69,9 @@ def described(
     )
 
 
-def card(
+def build_card(
     corpus: Corpus,
-    part: Part,
+    part: CardSource,
     *,
     with_text: bool = False,
     repo: str = REPO,
@@ -106,20 +94,20 @@ def card(
     )
     data = metadata(corpus, part, with_text=with_text)
     body = template.render(
-        title=escaped(str(data["pretty_name"])),
+        title=escape_markdown(str(data["pretty_name"])),
         part=part,
         with_text=with_text,
         repo=repo,
         corpus=corpus,
         tables=tables(corpus, with_text=with_text),
         zoned=any(document.zones for document in corpus),
-        version=escaped(corpus.schema.version) if corpus.schema else "",
-        baseline=baseline_shown(scores, command) if scores else "",
+        version=escape_markdown(corpus.schema.version) if corpus.schema else "",
+        baseline=render_baseline(scores, command) if scores else "",
         flat=next(
             (layer for layer in LAYERS if any(getattr(document, layer) for document in corpus)), ""
         ),
         agreement=(
-            agreement_shown(
+            render_agreement(
                 passes,
                 machine=data["annotations_creators"]
                 in (["machine-generated"], "machine-generated"),
@@ -128,18 +116,18 @@ def card(
             else ""
         ),
     )
-    text = f"---\n{dumped(data)}---\n\n{body}"
-    found = list(faults(text, corpus, with_text=with_text, name=f"{part.where}, as a card"))
+    text = f"---\n{to_yaml(data)}---\n\n{body}"
+    found = list(card_errors(text, corpus, with_text=with_text, name=f"{part.where}, as a card"))
     if found:
         raise LoadError(found)
     return text
 
 
-def where_part_is(path: str | Path | None = None) -> Path:
+def card_source_path(path: str | Path | None = None) -> Path:
     """Where the hand-written part of a corpus is looked for: corpus/card.md in a folder that has
     corpus/, else card.md in or beside it.
     """
-    place = located(path).path
+    place = resolve_location(path).path
     if not place.is_dir():
         return place.parent / "card.md"
     return place / "corpus" / "card.md" if (place / "corpus").is_dir() else place / "card.md"

@@ -17,14 +17,14 @@ from typing import Any
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import LAYERS
-from evalkit.errors import LoadError, shown
+from evalkit.errors import LoadError, quoted_repr
 from evalkit.formats.hf_tables import card_data
-from evalkit.hub.allowed_values import known, size
+from evalkit.hub.allowed_values import load_allowed_values, size_category
 from evalkit.hub.card_metadata import holds_text
-from evalkit.hub.card_source import METADATA, split, unfilled
-from evalkit.hub.card_tables import CardTable, escaped, tables
+from evalkit.hub.card_source import METADATA, split_card, unfilled_placeholders
+from evalkit.hub.card_tables import CardTable, escape_markdown, tables
 from evalkit.hub.markdown import Section, sections
-from evalkit.scoring.digest import Digest
+from evalkit.scoring.digest import DigestBuilder
 
 TEMPLATE = (  # huggingface_hub/templates/datasetcard_template.md, below its title
     "Dataset Details",
@@ -52,19 +52,19 @@ TEMPLATE = (  # huggingface_hub/templates/datasetcard_template.md, below its tit
     "Dataset Card Contact",
 )
 TITLE = "Dataset Card for "
-WITHOUT_WORDS = (
+CONTAINER_SECTIONS = (
     "Dataset Details",
     "Uses",
     "Dataset Creation",
     "Source Data",
     "Annotations",
 )  # these only hold others
-QUOTED = 8  # words in a row that a card shares with a withheld text only by quoting it
+MAX_SHARED_WORDS = 8  # words in a row that a card shares with a withheld text only by quoting it
 _SIGNED = re.compile(r"\bcorpus:[^|\n]*@([0-9a-f]{8})\|")
 _CELL = re.compile(r"(?<!\\)(?:\\\\)*\|")
 
 
-def faults(
+def card_errors(
     text: str, corpus: Corpus, *, with_text: bool | None = None, name: str = "README.md"
 ) -> Iterator[str]:
     """What is wrong with a card of a corpus, a line each; nothing where it is complete and true.
@@ -75,7 +75,7 @@ def faults(
     """
     text = text.replace("\r\n", "\n")
     try:
-        data, body, line = split(text, name)
+        data, body, line = split_card(text, name)
     except LoadError as error:
         yield from error.faults
         return
@@ -94,7 +94,7 @@ def faults(
         f"{name}{fault}"
         for fault in (
             *_of_template(found, data),
-            *unfilled(body, line),
+            *unfilled_placeholders(body, line),
             *_of_counts(found, tables(corpus, with_text=held)),
             *_of_scores(found, corpus),
         )
@@ -112,15 +112,15 @@ def _of_values(data: Mapping[str, Any]) -> Iterator[str]:
     for field in (*METADATA, "size_categories"):
         if not data.get(field):
             yield f"no {field} in the metadata"
-    for field, values in known().items():
+    for field, values in load_allowed_values().items():
         given = data.get(field, [])
         for value in given if isinstance(given, list) else [given]:
             if not isinstance(value, str):
-                yield f"{field}: {shown(value)} is no text; put it in quotes"
+                yield f"{field}: {quoted_repr(value)} is no text; put it in quotes"
             elif value not in values:
                 yield (
-                    f"{field}: {shown(value)} is not in the Hub's"
-                    f" list{_instead(field, value, values)}"
+                    f"{field}: {quoted_repr(value)} is not in the Hub's"
+                    f" list{_suggestion(field, value, values)}"
                 )
     if data.get("license") in ("other", ["other"]):
         yield from (
@@ -130,7 +130,7 @@ def _of_values(data: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _instead(field: str, value: str, values: frozenset[str]) -> str:
+def _suggestion(field: str, value: str, values: frozenset[str]) -> str:
     """What would do instead of a value that the Hub does not know."""
     near = get_close_matches(value, sorted(values), n=1)
     listed = (
@@ -148,10 +148,13 @@ def _instead(field: str, value: str, values: frozenset[str]) -> str:
 
 
 def _of_corpus(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) -> Iterator[str]:
-    if data.get("size_categories") not in ([size(len(corpus))], size(len(corpus))):
+    if data.get("size_categories") not in (
+        [size_category(len(corpus))],
+        size_category(len(corpus)),
+    ):
         yield (
-            f"size_categories: {shown(data.get('size_categories'))} stands there, and"
-            f" {size(len(corpus))!r} is the corpus's"
+            f"size_categories: {quoted_repr(data.get('size_categories'))} stands there, and"
+            f" {size_category(len(corpus))!r} is the corpus's"
         )
     expected = card_data(corpus, with_text=with_text)
     if data.get("configs") != expected["configs"]:
@@ -167,7 +170,7 @@ def _of_corpus(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) -> I
 
 
 def _of_template(found: list[Section], data: Mapping[str, Any]) -> Iterator[str]:
-    title = f"{TITLE}{escaped(str(data.get('pretty_name', '')))}"
+    title = f"{TITLE}{escape_markdown(str(data.get('pretty_name', '')))}"
     if title not in (section.title for section in found if section.level == 1):
         yield f": no title {title!r}, after pretty_name"
     by_title: dict[str, Section] = {}
@@ -178,7 +181,7 @@ def _of_template(found: list[Section], data: Mapping[str, Any]) -> Iterator[str]
     for name in TEMPLATE:
         if name not in by_title:
             yield f": no section {name!r}, which the Hub's template has"
-        elif name not in WITHOUT_WORDS and not by_title[name].words:
+        elif name not in CONTAINER_SECTIONS and not by_title[name].words:
             yield f":{by_title[name].line}: section {name!r} is empty"
 
 
@@ -241,7 +244,7 @@ def _cells(line: str) -> list[str]:
 
 def _of_scores(found: list[Section], corpus: Corpus) -> Iterator[str]:
     """Scores whose signature is not of this corpus."""
-    digest = Digest(LAYERS)
+    digest = DigestBuilder(LAYERS)
     digest.take(list(corpus))
     digests = digest.with_schema(corpus.schema)
     own = {digests.of(layer)[:8] for layer in LAYERS}
@@ -257,21 +260,21 @@ def _of_scores(found: list[Section], corpus: Corpus) -> Iterator[str]:
 
 def _quoted(text: str, corpus: Corpus) -> Iterator[str]:
     words = _words(text)
-    own = {tuple(words[n : n + QUOTED]) for n in range(len(words) - QUOTED + 1)}
+    own = {tuple(words[n : n + MAX_SHARED_WORDS]) for n in range(len(words) - MAX_SHARED_WORDS + 1)}
     for document in corpus:
         said = _words(document.text)
         shared = next(
             (
                 run
-                for n in range(len(said) - QUOTED + 1)
-                if (run := tuple(said[n : n + QUOTED])) in own
+                for n in range(len(said) - MAX_SHARED_WORDS + 1)
+                if (run := tuple(said[n : n + MAX_SHARED_WORDS])) in own
             ),
             None,
         )
         if shared:
             yield (
-                f"{shown(' '.join(shared))} stands in document {shown(document.id)}, whose text is"
-                " withheld; say it in other words"
+                f"{quoted_repr(' '.join(shared))} stands in document {quoted_repr(document.id)},"
+                " whose text is withheld; say it in other words"
             )
 
 

@@ -10,24 +10,24 @@ from typing import Any
 from evalkit.corpus import Corpus
 from evalkit.errors import escape_controls
 from evalkit.formats.hf_tables import CONFIGS, card_data
-from evalkit.hub.allowed_values import size
-from evalkit.hub.card_source import Part
+from evalkit.hub.allowed_values import size_category
+from evalkit.hub.card_source import CardSource
 from evalkit.results.tables import dump_yaml
 
 
-def metadata(corpus: Corpus, part: Part, *, with_text: bool) -> dict[str, Any]:
+def metadata(corpus: Corpus, part: CardSource, *, with_text: bool) -> dict[str, Any]:
     """The metadata, as plain values: what the part says, then what the corpus says.
 
     No sizes in bytes: where they were wrong, the data would not load.
     """
     return {
         **part.metadata,
-        "size_categories": [size(len(corpus))],
+        "size_categories": [size_category(len(corpus))],
         **card_data(corpus, with_text=with_text),
     }
 
 
-def dumped(data: dict[str, Any]) -> str:
+def to_yaml(data: dict[str, Any]) -> str:
     """The metadata as YAML, as huggingface_hub writes it."""
     from huggingface_hub.repocard_data import DatasetCardData
 

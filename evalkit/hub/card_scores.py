@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalkit.corpus import load_corpus
 from evalkit.evaluation.corpus_scores import score
-from evalkit.hub.card_tables import code_span, escaped
+from evalkit.hub.card_tables import code_span, escape_markdown
 from evalkit.results.scores import MetricScores, Row, Scores
 from evalkit.results.summary import signatures
 
@@ -27,7 +27,7 @@ def agreement(folder: Path) -> list[Scores]:
     return [score(one, other, zones="all", boot=0) for one, other in combinations(loaded, 2)]
 
 
-def baseline_shown(scores: Scores, command: str) -> str:
+def render_baseline(scores: Scores, command: str) -> str:
     """The micro averages of each metric, what the ranges are, the warnings, and the signatures."""
     rows = [
         (metric, *(_ratio(getattr(of, name)) for name in ("precision", "recall", "f1")), _range(of))
@@ -41,16 +41,16 @@ def baseline_shown(scores: Scores, command: str) -> str:
         + ": micro averages over the scored zones."
     )
     lines = [said, _table(("Metric", "Precision", "Recall", "F1", level), rows), _how_sure(scores)]
-    lines += [f"Warning: {escaped(warning)}." for warning in scores.warnings]
+    lines += [f"Warning: {escape_markdown(warning)}." for warning in scores.warnings]
     return "\n\n".join([*lines, "\n".join(["```", *signatures(scores.signed), "```"])])
 
 
-def agreement_shown(pairs: Sequence[Scores], *, machine: bool) -> str:
+def render_agreement(pairs: Sequence[Scores], *, machine: bool) -> str:
     """The strict F1 of each two passes. machine: they were made by machines, which is said."""
     names = [(str(scores.about["corpus"]["name"]), str(scores.about["model"])) for scores in pairs]
     rows = [
         (
-            f"{escaped(one)}, {escaped(other)}",
+            f"{escape_markdown(one)}, {escape_markdown(other)}",
             metric,
             str(of.gold),
             str(of.predicted),

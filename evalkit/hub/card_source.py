@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import InputError, LoadError, UnknownName, shown
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.formats.front_matter import parse_mapping, split_front_matter
 from evalkit.hub.markdown import Section, sections, without_comments
 from evalkit.results.tables import dump_yaml
@@ -50,7 +50,7 @@ SECTIONS = (
     "Dataset Card Authors",
     "Dataset Card Contact",
 )
-STATEMENT = (
+DATA_STATEMENT_FIELDS = (
     "Curation Rationale",
     "Language Variety",
     "Speaker Demographic",
@@ -58,12 +58,12 @@ STATEMENT = (
     "Speech Situation",
     "Text Characteristics",
 )
-NEEDED = "[More Information Needed]"
+PLACEHOLDER = "[More Information Needed]"
 _UNFILLED = re.compile(r"\[\s*more information needed\s*\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Part:
+class CardSource:
     """What a person wrote: where it was read, the metadata, the summary, the sections by title."""
 
     where: str
@@ -72,7 +72,7 @@ class Part:
     sections: Mapping[str, str]
 
 
-def read_part(path: str | Path) -> Part:
+def read_part(path: str | Path) -> CardSource:
     """The hand-written part at a path.
 
     Raises InputError where there is none, LoadError with all that it lacks.
@@ -88,24 +88,26 @@ def read_part(path: str | Path) -> Part:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    return part_of(text, str(path))
+    return parse_card_source(text, str(path))
 
 
-def part_of(text: str, where: str = "card.md") -> Part:
+def parse_card_source(text: str, where: str = "card.md") -> CardSource:
     """The hand-written part in a text. Raises LoadError with all that it lacks."""
-    metadata, body, line = split(text.replace("\r\n", "\n"), where)
+    metadata, body, line = split_card(text.replace("\r\n", "\n"), where)
     first, *rest = sections(body, first_line=line)
     faults = [
         *_of_metadata(where, metadata),
         *_of_sections(where, first, rest),
-        *(f"{where}{fault}" for fault in unfilled(body, line)),
+        *(f"{where}{fault}" for fault in unfilled_placeholders(body, line)),
     ]
     if faults:
         raise LoadError(faults)
-    return Part(where, metadata, first.words, {section.title: section.words for section in rest})
+    return CardSource(
+        where, metadata, first.words, {section.title: section.words for section in rest}
+    )
 
 
-def split(text: str, where: str) -> tuple[dict[str, Any], str, int]:
+def split_card(text: str, where: str) -> tuple[dict[str, Any], str, int]:
     """The metadata of a card, the text below it, and the number of that text's first line.
 
     Raises LoadError where it does not load.
@@ -117,30 +119,31 @@ def split(text: str, where: str) -> tuple[dict[str, Any], str, int]:
     return data, front.body, 1 + text[: len(text) - len(front.body)].count("\n")
 
 
-def unfilled(body: str, first_line: int) -> Iterator[str]:
+def unfilled_placeholders(body: str, first_line: int) -> Iterator[str]:
     """The places that are still to be filled, each with its line: what stands there is what the
     Hub's template has.
     """
     for number, line in enumerate(without_comments(body).split("\n"), start=first_line):
         if found := _UNFILLED.search(line):
-            yield f":{number}: {shown(found[0])} stands there; fill it"
+            yield f":{number}: {quoted_repr(found[0])} stands there; fill it"
 
 
-def to_fill(pretty_name: str) -> str:
+def card_template(pretty_name: str) -> str:
     """A hand-written part with everything still to be written: `card` refuses it until that is
     done.
     """
-    metadata = {"pretty_name": pretty_name, **dict.fromkeys(METADATA[1:], NEEDED)}
-    statement = "\n".join(f"- **{name}.** {NEEDED}" for name in STATEMENT)
+    metadata = {"pretty_name": pretty_name, **dict.fromkeys(METADATA[1:], PLACEHOLDER)}
+    statement = "\n".join(f"- **{name}.** {PLACEHOLDER}" for name in DATA_STATEMENT_FIELDS)
     written = "\n\n".join(
-        f"## {title}\n\n{statement if title == 'Data Statement' else NEEDED}" for title in SECTIONS
+        f"## {title}\n\n{statement if title == 'Data Statement' else PLACEHOLDER}"
+        for title in SECTIONS
     )
-    return f"---\n{dump_yaml(metadata)}---\n\n{NEEDED}\n\n{written}\n"
+    return f"---\n{dump_yaml(metadata)}---\n\n{PLACEHOLDER}\n\n{written}\n"
 
 
 def _of_metadata(where: str, metadata: Mapping[str, Any]) -> Iterator[str]:
     for name in METADATA:
-        if metadata.get(name) in (None, "", [], NEEDED):
+        if metadata.get(name) in (None, "", [], PLACEHOLDER):
             yield f"{where}: no {name} in the metadata"
     for name in GENERATED:
         if name in metadata:
@@ -153,7 +156,7 @@ def _of_sections(where: str, first: Section, rest: list[Section]) -> Iterator[st
     seen: set[str] = set()
     for section in rest:
         if section.title not in SECTIONS:
-            yield f"{where}:{section.line}: {UnknownName('section', section.title, SECTIONS)}"
+            yield f"{where}:{section.line}: {UnknownNameError('section', section.title, SECTIONS)}"
         elif section.title in seen:
             yield f"{where}:{section.line}: a second section {section.title!r}; join the two"
         elif not section.words:
@@ -161,6 +164,6 @@ def _of_sections(where: str, first: Section, rest: list[Section]) -> Iterator[st
         seen.add(section.title)
     yield from (f"{where}: no section {title!r}" for title in SECTIONS if title not in seen)
     statement = next((section for section in rest if section.title == "Data Statement"), None)
-    for name in STATEMENT if statement else ():
+    for name in DATA_STATEMENT_FIELDS if statement else ():
         if f"**{name}" not in statement.body:  # type: ignore[union-attr]
             yield f"{where}:{statement.line}: 'Data Statement': no '**{name}.**'"  # type: ignore[union-attr]

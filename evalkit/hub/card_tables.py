@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import LAYERS, PARTS, Document
+from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document
 from evalkit.data.schema import Schema
 from evalkit.errors import escape_controls
 from evalkit.formats.hf_tables import CONFIGS
 
 NONE = "*none*"  # no label can look like this, since the stars of labels are escaped
-A_ROW = {
+ROW_MEANING = {
     "documents": "a document, with all its marks",
     "entities": "an entity",
     "events": "an event",
@@ -55,11 +55,11 @@ class CardTable:
         return {row[: self.keys]: row[len(row) - self.counts :] for row in self.rows}
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     r"""Text that Markdown shows as it is, on one line: its signs are escaped, and what cannot be
     seen is written as in JSON.
 
-    >>> print(escaped("A|B\n<b>`x`"), escaped("WORK_OF_ART"))
+    >>> print(escape_markdown("A|B\n<b>`x`"), escape_markdown("WORK_OF_ART"))
     A\|B\\n\<b\>\`x\` WORK_OF_ART
     """
     seen = "".join(_visible(c) for c in text)
@@ -111,13 +111,13 @@ def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
             "Entity labels",
             ("Label",),
             _named(schema.labels),
-            _many(e.label for d in corpus for e in d.entities or ()),
+            _count_names(e.label for d in corpus for e in d.entities or ()),
         ),
         _counted(
             "Event types",
             ("Type",),
             _named({name: of.definition for name, of in schema.events.items()}),
-            _many(e.label for e in events),
+            _count_names(e.label for e in events),
         ),
         _counted(
             "Roles of arguments",
@@ -130,19 +130,24 @@ def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
             Counter((e.label, a.role) for e in events for a in e.arguments),
         ),
         _counted(
-            "Realis of events", ("Realis",), _named(schema.realis), _many(e.realis for e in events)
+            "Realis of events",
+            ("Realis",),
+            _named(schema.realis),
+            _count_names(e.realis for e in events),
         ),
         _counted(
             "Attribution types",
             ("Type",),
             _named(schema.attributions.types),
-            _many(a.label for a in attributions),
+            _count_names(a.label for a in attributions),
         ),
         _counted(
             "Parts of attributions",
             ("Part",),
-            _named(dict.fromkeys(PARTS, "") | schema.attributions.parts),
-            _many(p for a in attributions for p in PARTS if getattr(a, p) is not None),
+            _named(dict.fromkeys(ATTRIBUTION_PARTS, "") | schema.attributions.parts),
+            _count_names(
+                p for a in attributions for p in ATTRIBUTION_PARTS if getattr(a, p) is not None
+            ),
         ),
         _attributes(corpus, schema),
         _zones(corpus, schema, with_text=with_text),
@@ -163,7 +168,12 @@ def _configs(corpus: Corpus) -> CardTable:
         for config, layer in layers.items()
     }
     rows = tuple(
-        (config, A_ROW[config], str(annotated[config]), str(sum(map(counted[config], corpus))))
+        (
+            config,
+            ROW_MEANING[config],
+            str(annotated[config]),
+            str(sum(map(counted[config], corpus))),
+        )
         for config in CONFIGS
     )
     return CardTable(
@@ -184,7 +194,7 @@ def _counted(
     defined = any(declared.values())
     rows = tuple(
         (
-            *(NONE if of is None else escaped(str(of)) for of in key),
+            *(NONE if of is None else escape_markdown(str(of)) for of in key),
             *([_definition(declared.get(key, "not declared in the schema"))] if defined else []),
             str(found.get(key, 0)),
         )
@@ -196,14 +206,14 @@ def _counted(
 
 
 def _definition(said: str | None) -> str:
-    return escaped(said) if said else "–"
+    return escape_markdown(said) if said else "–"
 
 
 def _named(of: Mapping[str, str]) -> dict[tuple[Any, ...], str | None]:
     return {(name,): said for name, said in of.items()}
 
 
-def _many(of: Iterable[Hashable]) -> Counter[tuple[Any, ...]]:
+def _count_names(of: Iterable[Hashable]) -> Counter[tuple[Any, ...]]:
     return Counter((name,) for name in of)
 
 
@@ -216,7 +226,9 @@ def _attributes(corpus: Corpus, schema: Schema) -> CardTable:
         for name, of in schema.attributes.items()
         for value, said in (of.items() if isinstance(of, dict) else [("true", str(of))])
     }
-    every = Counter((name, "true" if value is True else value) for name, value in _given(corpus))
+    every = Counter(
+        (name, "true" if value is True else value) for name, value in _iter_attributes(corpus)
+    )
     found = Counter({key: count for key, count in every.items() if key in declared})
     for (name, _), count in ((key, count) for key, count in every.items() if key not in declared):
         found[name, "any"] += (
@@ -226,7 +238,7 @@ def _attributes(corpus: Corpus, schema: Schema) -> CardTable:
     return _counted("Attributes of marks", ("Attribute", "Value"), declared, found)
 
 
-def _given(corpus: Corpus) -> Iterator[tuple[str, Any]]:
+def _iter_attributes(corpus: Corpus) -> Iterator[tuple[str, Any]]:
     for document in corpus:
         for layer in LAYERS:
             for mark in getattr(document, layer) or ():
@@ -249,7 +261,7 @@ def _zones(corpus: Corpus, schema: Schema, *, with_text: bool) -> CardTable:
         layers = (
             [", ".join(of) or "–" for of in (rule.annotated, rule.primary)] if rule else ["–", "–"]
         )
-        rows.append((escaped(name), *said, *layers, str(regions[name]), str(size[name])))
+        rows.append((escape_markdown(name), *said, *layers, str(regions[name]), str(size[name])))
     columns = (
         "Zone",
         *(["Definition"] if with_text else []),

@@ -24,8 +24,8 @@ from datetime import date
 from typing import Any
 
 from evalkit.errors import LoadError
-from evalkit.formats.hf_tables import columns
-from evalkit.hub.card_source import split
+from evalkit.formats.hf_tables import column_types
+from evalkit.hub.card_source import split_card
 from evalkit.hub.markdown import sections
 
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -50,7 +50,7 @@ RELEASES = (
     "A published version keeps its tag, which is made of the version of its schema; what is"
     " corrected is published as a new version."
 )
-HOLDS = {
+RECORD_SET_DESCRIPTIONS = {
     "documents": (
         "A row a document, its marks nested. Arguments and fragments are in the other record sets."
     ),
@@ -84,7 +84,7 @@ _BIBTEX = re.compile(r"^`{3,}bibtex\n(.*?)\n`{3,}", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class File:
+class PublishedFile:
     """A file of a published folder: its path in it, bytes, sha256 in hexadecimal, and whether it
     holds words of a text.
     """
@@ -96,7 +96,13 @@ class File:
 
 
 def build_croissant(
-    card: str, files: Iterable[File], *, url: str, version: str, published: date, with_text: bool
+    card: str,
+    files: Iterable[PublishedFile],
+    *,
+    url: str,
+    version: str,
+    published: date,
+    with_text: bool,
 ) -> dict[str, Any]:
     """The JSON-LD of a data set: its metadata, its files, and a record set for each file of rows
     among them.
@@ -104,18 +110,18 @@ def build_croissant(
     card: the README.md. url: of the data set's page. Raises LoadError where the card lacks a
     section that is needed.
     """
-    data, body, _ = split(card, "README.md")
+    data, body, _ = split_card(card, "README.md")
     every = list(files)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": list(CONFORMS_TO),
         **_about(data, body, url, version, published),
-        **_responsible(data, body),
+        **_rai_fields(data, body),
         "distribution": [_file(file) for file in every],
         "recordSet": [
             _record_set(config, of)
-            for config, of in columns(with_text=with_text).items()
+            for config, of in column_types(with_text=with_text).items()
             if f"data/{config}.jsonl" in {file.path for file in every}
         ],
     }
@@ -169,13 +175,16 @@ def _listed(value: Any) -> list[str]:
     )
 
 
-def _responsible(data: Mapping[str, Any], body: str) -> dict[str, str]:
+def _rai_fields(data: Mapping[str, Any], body: str) -> dict[str, str]:
     """The RAI fields.
 
     Each is what a section of the card says, with the sections below it in its words.
     """
     found = sections(body)
-    said = {section.title: _with_those_below(found, index) for index, section in enumerate(found)}
+    said = {
+        section.title: _section_with_subsections(found, index)
+        for index, section in enumerate(found)
+    }
     missing = sorted({title for title in RAI.values() if not said.get(title)})
     if missing:
         raise LoadError(
@@ -195,7 +204,7 @@ def _responsible(data: Mapping[str, Any], body: str) -> dict[str, str]:
     return fields
 
 
-def _with_those_below(found: list[Any], index: int) -> str:
+def _section_with_subsections(found: list[Any], index: int) -> str:
     level, told = found[index].level, [found[index].words]
     for section in found[index + 1 :]:
         if section.level <= level:
@@ -204,7 +213,7 @@ def _with_those_below(found: list[Any], index: int) -> str:
     return "\n\n".join(words for words in told if words)
 
 
-def _file(file: File) -> dict[str, Any]:
+def _file(file: PublishedFile) -> dict[str, Any]:
     suffix = file.path[file.path.rfind(".") :] if "." in file.path else ""
     return {
         "@type": "cr:FileObject",
@@ -223,7 +232,7 @@ def _record_set(config: str, of: Mapping[str, Any]) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": config,
         "name": config,
-        "description": HOLDS[config],
+        "description": RECORD_SET_DESCRIPTIONS[config],
         "field": fields,
     }
 

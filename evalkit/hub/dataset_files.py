@@ -30,22 +30,22 @@ import msgspec
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.data.schema import save_schema
-from evalkit.errors import InputError, LoadError, shown, spell_option
+from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import write_atomically
 from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
-from evalkit.formats.hf import count_digits
-from evalkit.formats.hf_tables import rows
+from evalkit.formats.hf import count_rounded_scores
+from evalkit.formats.hf_tables import table_rows
 from evalkit.formats.hf_withheld import digest
-from evalkit.hub.croissant import File, build_croissant
-from evalkit.hub.text_leaks import Quotes, discreet, quoted_in
-from evalkit.results.summary import many
+from evalkit.hub.croissant import PublishedFile, build_croissant
+from evalkit.hub.text_leaks import NgramIndex, drop_quoting_values, iter_leaks
+from evalkit.results.summary import pluralize
 
 PAGE = "https://huggingface.co/datasets/"
 
 
 @dataclass(frozen=True)
-class Assembled:
+class DatasetFolder:
     """A folder as it would be sent: its files, the version, whether the texts are in it, and what
     was left out since it quotes them.
     """
@@ -53,7 +53,7 @@ class Assembled:
     folder: Path
     version: str
     with_text: bool
-    files: tuple[File, ...]
+    files: tuple[PublishedFile, ...]
     losses: Losses
 
     def lines(self) -> Iterator[str]:
@@ -68,13 +68,13 @@ class Assembled:
             )
         total = sum(file.size for file in self.files)
         yield (
-            f"{many(len(self.files), 'file')}, {total:,} bytes,"
+            f"{pluralize(len(self.files), 'file')}, {total:,} bytes,"
             f" {'with' if self.with_text else 'without'} the texts"
         )
         yield from (f"left out: {line}" for line in self.losses.lines())
 
 
-def assembled(
+def build_dataset_folder(
     corpus: Corpus,
     folder: Path,
     *,
@@ -83,45 +83,47 @@ def assembled(
     licence: str,
     with_text: bool = False,
     published: date | None = None,
-) -> Assembled:
+) -> DatasetFolder:
     """The data set in a folder, which must be new or empty. repo: its name on the Hub. published:
     the day, as croissant.json tells it.
 
     Raises InputError where the corpus is no gold, a file would quote a text that is withheld, or
     the folder is not empty.
     """
-    check_gold(corpus)
+    require_gold(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise InputError(f"{folder}: not empty; a new folder would do")
     losses = Losses()
-    quotes = None if with_text else Quotes(document.text for document in corpus)
-    documents = list(discreet(corpus, quotes, corpus.schema, losses)) if quotes else list(corpus)
+    quotes = None if with_text else NgramIndex(document.text for document in corpus)
+    documents = (
+        list(drop_quoting_values(corpus, quotes, corpus.schema, losses)) if quotes else list(corpus)
+    )
     _write(folder, "README.md", card)
     _write(folder, "LICENSE", licence)
     if corpus.schema is not None:
         save_schema(corpus.schema, folder / "schema.json")
-    count_digits(documents, losses)
+    count_rounded_scores(documents, losses)
     _write_rows(folder, documents, with_text=with_text)
     if with_text:
         _write_texts(folder, documents)
     version = corpus.schema.version if corpus.schema else ""
     described = build_croissant(
         card,
-        files_of(folder, with_text=with_text),
+        list_files(folder, with_text=with_text),
         url=PAGE + repo,
         version=version,
         published=published or date.today(),  # noqa: DTZ011
         with_text=with_text,
     )
     _write(folder, "croissant.json", json.dumps(described, ensure_ascii=False, indent=1) + "\n")
-    files = files_of(folder, with_text=with_text)
+    files = list_files(folder, with_text=with_text)
     if quotes:
-        check_quotes(folder, files, quotes)
-    return Assembled(folder, version, with_text, files, losses)
+        check_text_leaks(folder, files, quotes)
+    return DatasetFolder(folder, version, with_text, files, losses)
 
 
-def check_gold(corpus: Corpus) -> None:
+def require_gold(corpus: Corpus) -> None:
     """Refuse what is no data set: no documents, or answers of a model with failures and quotes that
     have no place.
     """
@@ -130,17 +132,17 @@ def check_gold(corpus: Corpus) -> None:
     for document in corpus:
         if document.failure is not None or document.unplaced:
             raise InputError(
-                f"document {shown(document.id)}: an answer of a model, with what failed or has no"
-                " place; a corpus of gold annotations would do"
+                f"document {quoted_repr(document.id)}: an answer of a model, with what failed or"
+                " has no place; a corpus of gold annotations would do"
             )
 
 
-def check_quotes(folder: Path, files: Sequence[File], quotes: Quotes) -> None:
+def check_text_leaks(folder: Path, files: Sequence[PublishedFile], quotes: NgramIndex) -> None:
     """Search every file for words of the texts.
 
     Raises LoadError with each place that holds some.
     """
-    found = list(quoted_in(folder, [file.path for file in files], quotes))
+    found = list(iter_leaks(folder, [file.path for file in files], quotes))
     if found:
         raise LoadError(
             f"{line}; change it, or publish with the texts ({spell_option('with_text', True)})"
@@ -154,7 +156,7 @@ def _write(folder: Path, path: str, text: str) -> None:
 
 def _write_rows(folder: Path, documents: Sequence[Document], *, with_text: bool) -> None:
     (folder / "data").mkdir()
-    for config, of in rows(documents, with_text=with_text, digest=digest).items():
+    for config, of in table_rows(documents, with_text=with_text, digest=digest).items():
         written = b"".join(msgspec.json.encode(row) + b"\n" for row in of)
         if written:  # the package datasets loads no empty file
             write_atomically(folder / "data" / f"{config}.jsonl", written)
@@ -166,17 +168,17 @@ def _write_texts(folder: Path, documents: Sequence[Document]) -> None:
         write_atomically(folder / "texts" / f"{name}.txt", document.text)
 
 
-def files_of(folder: Path, *, with_text: bool) -> tuple[File, ...]:
+def list_files(folder: Path, *, with_text: bool) -> tuple[PublishedFile, ...]:
     """The files of a folder, in the order of their paths."""
     found = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data, name = path.read_bytes(), path.relative_to(folder).as_posix()
         held = with_text and name.startswith(("data/", "texts/"))
-        found.append(File(name, len(data), hashlib.sha256(data).hexdigest(), held))
+        found.append(PublishedFile(name, len(data), hashlib.sha256(data).hexdigest(), held))
     return tuple(found)
 
 
-def licence_of(path: Path) -> str:
+def read_license(path: Path) -> str:
     """The words of the LICENSE of a corpus: in its folder, or in corpus/ there.
 
     Raises InputError where there is none.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import InputError, MissingPackage, escape_controls, shown
+from evalkit.errors import InputError, MissingDependencyError, escape_controls, quoted_repr
 from evalkit.files import write_atomically
 from evalkit.formats.front_matter import FrontMatter, parse_mapping, split_front_matter
 from evalkit.results.scores import MetricScores, Scores
@@ -34,7 +34,12 @@ WHY_UNDEFINED = {
     "recall": "gold holds nothing",
     "f1": "neither side holds anything",
 }
-NEEDED = ("ModelCardData", "EvalResult", "EvalResultEntry", "eval_result_entries_to_yaml")
+REQUIRED_HUB_NAMES = (
+    "ModelCardData",
+    "EvalResult",
+    "EvalResultEntry",
+    "eval_result_entries_to_yaml",
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class HubDataset:
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
             raise InputError(
-                f"data set: {shown(self.id)} is no id: a name on the Hub would do, such as"
+                f"data set: {quoted_repr(self.id)} is no id: a name on the Hub would do, such as"
                 " owner/name"
             )
 
@@ -71,7 +76,7 @@ def model_index(
     value is defined, MissingPackage where huggingface_hub is missing or too old.
     """
     block = {"model-index": _index(scores, model_name or str(scores.about["model"]), dataset, task)}
-    return f"---\n{_comments(undefined(scores))}{dump_yaml(block)}---\n"
+    return f"---\n{_comments(undefined_ratio_notes(scores))}{dump_yaml(block)}---\n"
 
 
 def eval_results(
@@ -100,7 +105,7 @@ def eval_results(
             dataset_revision=dataset.revision,
             date=date,
             source_url=source_url,
-            notes=_notes(scores[metric], scores.warnings),
+            notes=_result_notes(scores[metric], scores.warnings),
         )
         for metric, f1 in known.items()
         if f1 is not None
@@ -110,7 +115,7 @@ def eval_results(
     return _comments(left_out) + dump_yaml(hub.eval_result_entries_to_yaml(entries))
 
 
-def undefined(scores: Scores) -> list[str]:
+def undefined_ratio_notes(scores: Scores) -> list[str]:
     """A line for each ratio that is undefined, and is left out therefore."""
     return [
         f"{metric}: {_undefined(ratio)}"
@@ -131,7 +136,7 @@ def update_card(
     """Put the scores into the model-index of a README.md, where all else stays as it is to the
     byte.
 
-    The lines of `undefined` come back.
+    The lines of `undefined_ratio_notes` come back.
 
     Other results stay; those of the same task, data set and signature are replaced, unless the Hub
     verified them. The signature has the metric, the corpus's digest, the model and evalkit's
@@ -143,7 +148,7 @@ def update_card(
     name = _name(path, card.index, model_name, str(scores.about["model"]))
     index = _merged(card.index, _index(scores, name, dataset, task)[0])
     write_atomically(path, card.with_index(index))
-    return undefined(scores)
+    return undefined_ratio_notes(scores)
 
 
 def check_card(path: str | Path, *, model_name: str | None = None) -> None:
@@ -190,13 +195,13 @@ def _hub() -> Any:
     try:
         import huggingface_hub
     except ImportError:
-        raise MissingPackage(
+        raise MissingDependencyError(
             "a model's page needs huggingface_hub, which is not installed: pip install"
             " 'huggingface_hub>=1.4'"
         ) from None
-    if not all(hasattr(huggingface_hub, name) for name in NEEDED):
+    if not all(hasattr(huggingface_hub, name) for name in REQUIRED_HUB_NAMES):
         version = huggingface_hub.__version__
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"a model's page needs huggingface_hub 1.4 or later, and {version} is installed: pip"
             " install -U 'huggingface_hub>=1.4'"
         )
@@ -271,7 +276,7 @@ def _interval(scored: MetricScores, ratio: str) -> dict[str, Any]:
     }
 
 
-def _notes(scored: MetricScores, warnings: list[str]) -> str:
+def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
     """What there is to say of an F1, in one line."""
     row, interval = scored.micro, _interval(scored, "f1").get("interval", {})
     ratios = [
@@ -347,7 +352,7 @@ def _merged(index: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, 
         return [*index, new]
     return [
         (
-            {**entry, "results": _placed(entry["results"], new["results"])}
+            {**entry, "results": _replace_results(entry["results"], new["results"])}
             if str(entry["name"]) == new["name"]
             else entry
         )
@@ -355,15 +360,15 @@ def _merged(index: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, 
     ]
 
 
-def _placed(results: list[Any], new: list[Any]) -> list[Any]:
-    superseded = {_identity(result, metric) for result in new for metric in result["metrics"]}
+def _replace_results(results: list[Any], new: list[Any]) -> list[Any]:
+    superseded = {_result_key(result, metric) for result in new for metric in result["metrics"]}
     kept: list[Any] = []
     place = None
     for result in results:
         metrics = [
             metric
             for metric in result["metrics"]
-            if metric.get("verified") or _identity(result, metric) not in superseded
+            if metric.get("verified") or _result_key(result, metric) not in superseded
         ]
         if len(metrics) < len(result["metrics"]) and place is None:
             place = len(kept)
@@ -373,7 +378,7 @@ def _placed(results: list[Any], new: list[Any]) -> list[Any]:
     return kept[:place] + new + kept[place:]
 
 
-def _identity(result: Mapping[str, Any], metric: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _result_key(result: Mapping[str, Any], metric: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """What two values must share for one to supersede the other; None for those that are not
     evalkit's, and have no signature.
 
@@ -390,7 +395,7 @@ def _identity(result: Mapping[str, Any], metric: Mapping[str, Any]) -> tuple[Any
 
 def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -> str:
     """The front matter with the wanted model-index, and nothing else changed."""
-    start, end = _place(block)
+    start, end = _model_index_span(block)
     changed = (
         block[:start]
         + dump_yaml({"model-index": wanted["model-index"]}).replace("\n", line)
@@ -410,7 +415,7 @@ def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -
     return changed
 
 
-def _place(block: str) -> tuple[int, int]:
+def _model_index_span(block: str) -> tuple[int, int]:
     """Where the model-index stands, without the comments and blank lines that follow it; the end
     where there is none.
     """

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 
 from evalkit.data.schema import Schema, encode_schema
-from evalkit.errors import InputError, LoadError, shown
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import finish_folder, name_errors, write_folder
-from evalkit.formats.directory import Text, name_files
-from evalkit.formats.jsonl import decoded
-from evalkit.hub.card_source import to_fill
+from evalkit.formats.directory import CorpusRow, name_files
+from evalkit.formats.jsonl import iter_lines
+from evalkit.hub.card_source import card_template
 
 GUIDELINES = """# Annotation guidelines: {name}
 
@@ -53,7 +53,7 @@ agree (`evalkit score`).
 """
 
 
-def begun(
+def create_or_extend_corpus(
     folder: Path,
     texts: Sequence[Path],
     *,
@@ -85,7 +85,9 @@ def begun(
         {row.id: row.file for row in known},
     )
     rows = [
-        Text(path.stem, files[path.stem], digest_of(raw), language, provenance, rights, layers=())
+        CorpusRow(
+            path.stem, files[path.stem], digest_of(raw), language, provenance, rights, layers=()
+        )
         for path, raw in new
     ]
     contents: dict[str, bytes | None] = {
@@ -112,7 +114,7 @@ def _append_lines(path: Path, lines: Iterable[bytes]) -> bytes:
     return ended + b"".join(line + b"\n" for line in lines)
 
 
-def _read_rows(folder: Path) -> Iterator[Text]:
+def _read_rows(folder: Path) -> Iterator[CorpusRow]:
     """The texts that the corpus holds already."""
     path = folder / "corpus" / "corpus.jsonl"
     if not path.exists():
@@ -122,13 +124,13 @@ def _read_rows(folder: Path) -> Iterator[Text]:
                 " corpus/corpus.jsonl"
             )
         return
-    for _, row in decoded(path, Text):
+    for _, row in iter_lines(path, CorpusRow):
         if isinstance(row, LoadError):
             raise row
         yield row
 
 
-def _find_new(texts: Sequence[Path], known: Sequence[Text]) -> Iterator[tuple[Path, bytes]]:
+def _find_new(texts: Sequence[Path], known: Sequence[CorpusRow]) -> Iterator[tuple[Path, bytes]]:
     """The texts that the corpus does not hold, with their bytes.
 
     Raises InputError for one that cannot be added.
@@ -143,11 +145,12 @@ def _find_new(texts: Sequence[Path], known: Sequence[Text]) -> Iterator[tuple[Pa
             continue
         if path.stem in digests:
             raise InputError(
-                f"{path}: the corpus has a document {shown(path.stem)} already; rename the file"
+                f"{path}: the corpus has a document {quoted_repr(path.stem)} already; rename the"
+                " file"
             )
         if digest in ids:
             raise InputError(
-                f"{path}: the same text, byte for byte, as document {shown(ids[digest])}"
+                f"{path}: the same text, byte for byte, as document {quoted_repr(ids[digest])}"
             )
         digests[path.stem], ids[digest] = digest, path.stem
         yield path, raw
@@ -179,7 +182,7 @@ def _read(path: Path) -> bytes:
 def _build_templates(folder: Path, schema: Schema | None) -> Iterator[tuple[str, bytes]]:
     """Guidelines, a schema and the words of a card to fill, with their names in the folder."""
     name = folder.resolve().name
-    yield "corpus/card.md", to_fill(name).encode()
+    yield "corpus/card.md", card_template(name).encode()
     yield "annotations/GUIDELINES.md", GUIDELINES.replace("{name}", name).encode()
     yield (
         "annotations/schema.json",

@@ -23,15 +23,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evalkit.corpus import Corpus
-from evalkit.errors import EvalkitError, InputError, LoadError, shown, spell_option
-from evalkit.hub.card_builder import faults
-from evalkit.hub.croissant import File
-from evalkit.hub.dataset_files import Assembled, assembled
-from evalkit.redaction import hidden
-from evalkit.results.summary import many
+from evalkit.errors import EvalkitError, InputError, LoadError, quoted_repr, spell_option
+from evalkit.hub.card_check import card_errors
+from evalkit.hub.croissant import PublishedFile
+from evalkit.hub.dataset_files import DatasetFolder, build_dataset_folder
+from evalkit.redaction import redact
+from evalkit.results.summary import pluralize
 
 T = TypeVar("T")
-OURS = ("data/", "texts/", "schema.json")  # what an earlier version may have left on the Hub
+MANAGED_PATHS = (
+    "data/",
+    "texts/",
+    "schema.json",
+)  # what an earlier version may have left on the Hub
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][\w.+-]+)?")
@@ -43,7 +47,7 @@ class HubError(EvalkitError):
     exit_code = 3
 
 
-def tag_of(corpus: Corpus, tag: str | None = None) -> str:
+def version_tag(corpus: Corpus, tag: str | None = None) -> str:
     """The tag of a version: as asked, or v and the version of the schema.
 
     Raises InputError where there is none.
@@ -57,8 +61,8 @@ def tag_of(corpus: Corpus, tag: str | None = None) -> str:
     version = corpus.schema.version if corpus.schema else ""
     if not _VERSION.fullmatch(version):
         raise InputError(
-            f"schema.json: version: {shown(version)} makes no tag: a version such as 1.0.0 would"
-            f" do, or {spell_option('tag', 'NAME')}"
+            f"schema.json: version: {quoted_repr(version)} makes no tag: a version such as 1.0.0"
+            f" would do, or {spell_option('tag', 'NAME')}"
         )
     return f"v{version}"
 
@@ -92,26 +96,26 @@ def publish(
         or "./" in repo
     ):
         raise InputError(
-            f"{shown(repo)}: name the data set as OWNER/NAME, in letters, digits, and single . _ -"
-            " between them"
+            f"{quoted_repr(repo)}: name the data set as OWNER/NAME, in letters, digits, and single"
+            " . _ - between them"
         )
     if create_pr and (tag is not None or revision is not None):
         raise InputError(
             f"{spell_option('create_pr', True)}: a pull request goes to main and gets no tag;"
             " publish without it to tag a version or change a branch"
         )
-    wrong = list(faults(card, corpus, with_text=with_text))
+    wrong = list(card_errors(card, corpus, with_text=with_text))
     if wrong:
         raise LoadError(wrong)
-    version = None if create_pr else tag_of(corpus, tag)
-    hub = None if dry_run else Hub(repo, revision or "main")
+    version = None if create_pr else version_tag(corpus, tag)
+    hub = None if dry_run else DatasetRepo(repo, revision or "main")
     published = (
         hub.first_published(corpus.schema.version if corpus.schema else "")
         if hub and hub.there()
         else None
     )
     with tempfile.TemporaryDirectory() as folder:
-        made = assembled(
+        made = build_dataset_folder(
             corpus,
             Path(folder),
             repo=repo,
@@ -129,7 +133,7 @@ def publish(
             yield from hub.published(made, private=private, create_pr=create_pr, tag=version)
 
 
-class Hub:
+class DatasetRepo:
     """A data set on the Hub, and what is done to it.
 
     What was done so far is told with whatever fails.
@@ -165,7 +169,7 @@ class Hub:
             raise
         except Exception as error:
             done = f"; {' and '.join(self.done)} before that" if self.done else "; nothing was sent"
-            raise HubError(hidden(f"{self.repo}: {doing}: {reason(error)}{done}")) from None
+            raise HubError(redact(f"{self.repo}: {doing}: {error_message(error)}{done}")) from None
 
     def first_published(self, version: str) -> date | None:
         """The day that the croissant.json on the Hub tells for this version, so that what did not
@@ -177,7 +181,11 @@ class Hub:
             RevisionNotFoundError,
         )
 
-        with self.told("asking what is there"), quiet(), tempfile.TemporaryDirectory() as folder:
+        with (
+            self.told("asking what is there"),
+            silence_hub_output(),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             try:
                 path = self.api.hf_hub_download(
                     self.repo,
@@ -199,7 +207,7 @@ class Hub:
                 return None
 
     def published(
-        self, made: Assembled, *, private: bool, create_pr: bool, tag: str | None
+        self, made: DatasetFolder, *, private: bool, create_pr: bool, tag: str | None
     ) -> Iterator[str]:
         """Create what is not there, send the files, and tag them; a line for each."""
         there = self.there()
@@ -253,7 +261,7 @@ class Hub:
         url = self.asked("creating it", self.api.create_repo, private=private, exist_ok=False)
         return self.did(f"created{', private' * private}", str(url))
 
-    def tagged(self, made: Assembled, tag: str) -> str | None:
+    def tagged(self, made: DatasetFolder, tag: str) -> str | None:
         """The commit that has this tag, if it holds just these files.
 
         Raises InputError where it holds others: a version never changes.
@@ -271,7 +279,7 @@ class Hub:
             )
         return str(at)
 
-    def differing(self, made: Assembled, revision: str) -> list[str]:
+    def differing(self, made: DatasetFolder, revision: str) -> list[str]:
         """The files that a branch or tag lacks, or holds otherwise; all of them where there is no
         such branch.
         """
@@ -299,7 +307,7 @@ class Hub:
             self.asked("asking for its files", self.api.list_repo_files, revision=self.revision)
         )
 
-    def warnings(self, made: Assembled) -> Iterator[str]:
+    def warnings(self, made: DatasetFolder) -> Iterator[str]:
         """What remains of texts that were published before."""
         if not made.with_text and any(path.startswith("texts/") for path in self.held()):
             yield (
@@ -307,25 +315,29 @@ class Hub:
                 f" {self.revision}, but stay in its history and tags until the data set is deleted"
             )
 
-    def changes(self, made: Assembled) -> list[Any]:
+    def changes(self, made: DatasetFolder) -> list[Any]:
         """Every file, and what an earlier version left that is none of them."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         paths = {file.path for file in made.files}
-        left = [path for path in self.held() if path.startswith(OURS) and path not in paths]
+        left = [
+            path for path in self.held() if path.startswith(MANAGED_PATHS) and path not in paths
+        ]
         added = [
             CommitOperationAdd(path_in_repo=path, path_or_fileobj=made.folder / path)
             for path in sorted(paths)
         ]
         return [*added, *(CommitOperationDelete(path_in_repo=path) for path in left)]
 
-    def sent(self, made: Assembled, *, create_pr: bool, tag: str | None) -> str:
+    def sent(self, made: DatasetFolder, *, create_pr: bool, tag: str | None) -> str:
         """Send the files in one commit; the line that says what came of it."""
         before = self.asked("asking for its head", self.api.repo_info, revision=self.revision).sha
         message = (
             f"{tag or made.version or 'data'}, {'with' if made.with_text else 'without'} the texts"
         )
-        with quiet():  # upload_folder may make several commits, of which the last may fail
+        with (
+            silence_hub_output()
+        ):  # upload_folder may make several commits, of which the last may fail
             commit = self.asked(
                 "sending the files",
                 self.api.create_commit,
@@ -338,13 +350,13 @@ class Hub:
         if commit.oid == before:
             return self.did(f"nothing changed, no commit was made ({commit.oid[:8]})")
         if create_pr:
-            return self.did(f"{many(len(made.files), 'file')} proposed", str(commit.pr_url))
+            return self.did(f"{pluralize(len(made.files), 'file')} proposed", str(commit.pr_url))
         return self.did(
-            f"{many(len(made.files), 'file')} sent ({commit.oid[:8]})", commit.commit_url
+            f"{pluralize(len(made.files), 'file')} sent ({commit.oid[:8]})", commit.commit_url
         )
 
 
-def _same(path: Path, file: File, held: Any) -> bool:
+def _same(path: Path, file: PublishedFile, held: Any) -> bool:
     """Whether a file is the one on the Hub, which tells the sha256 of large files and git's digest
     of the others.
     """
@@ -357,7 +369,7 @@ def _same(path: Path, file: File, held: Any) -> bool:
     )
 
 
-def reason(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What went wrong with the Hub, on one line."""
     response = getattr(error, "response", None)
     if response is None:
@@ -382,7 +394,7 @@ def endpoint() -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_hub_output() -> Iterator[None]:
     """No progress bars and no log lines of huggingface_hub: what happened is said in our words."""
     from huggingface_hub.utils.logging import get_verbosity, set_verbosity
     from huggingface_hub.utils.tqdm import (

@@ -22,11 +22,11 @@ import msgspec
 
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, shown, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.conversion import Losses
 
-QUOTED = 4
-PROSE = 8
+MAX_SHARED_WORDS_DATA = 4
+MAX_SHARED_WORDS_PROSE = 8
 # Scripts without spaces
 _SINGLE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff"
@@ -35,38 +35,38 @@ _SINGLE = (
 _WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+")
 
 
-def words(value: str) -> list[str]:
+def tokenize_words(value: str) -> list[str]:
     """The words of a text.
 
-    >>> words("The Shi’ite village, 1998")
+    >>> tokenize_words("The Shi’ite village, 1998")
     ['the', 'shi', 'ite', 'village', '1998']
     """
     return _WORD.findall(value.casefold())
 
 
-def runs(value: str, length: int) -> Iterator[str]:
+def ngrams(value: str, length: int) -> Iterator[str]:
     """Every so many words in a row."""
-    found = words(value)
+    found = tokenize_words(value)
     for start in range(len(found) - length + 1):
         yield " ".join(found[start : start + length])
 
 
-class Quotes:
+class NgramIndex:
     """Finds what is quoted from texts."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Keep the runs of words of the texts."""
         every = list(texts)
         self._runs = {
-            length: {hash(run) for text in every for run in runs(text, length)}
-            for length in (QUOTED, PROSE)
+            length: {hash(run) for text in every for run in ngrams(text, length)}
+            for length in (MAX_SHARED_WORDS_DATA, MAX_SHARED_WORDS_PROSE)
         }
 
-    def first(self, value: str, length: int = QUOTED) -> str | None:
+    def first(self, value: str, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
         """The first words of a value that stand in a text in this order, so many in a row."""
-        return next((run for run in runs(value, length) if hash(run) in self._runs[length]), None)
+        return next((run for run in ngrams(value, length) if hash(run) in self._runs[length]), None)
 
-    def in_strings(self, value: Any, length: int = QUOTED) -> str | None:
+    def in_strings(self, value: Any, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
         """The same for all strings in a value of JSON, keys too."""
         return next((found for text in strings(value) if (found := self.first(text, length))), None)
 
@@ -94,13 +94,13 @@ def _nested(value: str) -> Any:
         return None
 
 
-def discreet(
-    documents: Iterable[Document], quotes: Quotes, schema: Schema | None, losses: Losses
+def drop_quoting_values(
+    documents: Iterable[Document], quotes: NgramIndex, schema: Schema | None, losses: Losses
 ) -> Iterator[Document]:
     """The documents without the attributes and the entries of `meta` that quote."""
     declared = schema.attributes if schema else {}
     for document in documents:
-        plain = f" {' '.join(words(document.text))} "
+        plain = f" {' '.join(tokenize_words(document.text))} "
         _refuse_quoting_ids(document, plain)
         changed: dict[str, Any] = {
             layer: tuple(_marks(document, layer, quotes, plain, declared, losses))
@@ -115,19 +115,19 @@ def discreet(
 def _refuse_quoting_ids(document: Document, plain: str) -> None:
     for layer in LAYERS:
         for index, mark in enumerate(getattr(document, layer) or ()):
-            found = words(mark.id or "")
+            found = tokenize_words(mark.id or "")
             if len(found) > 1 and f" {' '.join(found)} " in plain:
                 raise InputError(
-                    f"document {shown(document.id)}, {layer}[{index}].id: {shown(mark.id)} stands"
-                    " in the text; another id would do, or publishing with the texts"
-                    f" ({spell_option('with_text', True)})"
+                    f"document {quoted_repr(document.id)}, {layer}[{index}].id:"
+                    f" {quoted_repr(mark.id)} stands in the text; another id would do, or"
+                    f" publishing with the texts ({spell_option('with_text', True)})"
                 )
 
 
 def _marks(
     document: Document,
     layer: str,
-    quotes: Quotes,
+    quotes: NgramIndex,
     plain: str,
     declared: Mapping[str, Any],
     losses: Losses,
@@ -136,17 +136,17 @@ def _marks(
         left_out = [
             name
             for name, value in (mark.attributes or {}).items()
-            if _quotes(name, quotes, plain, 2)
+            if _leaks(name, quotes, plain, 2)
             or (
                 isinstance(value, str)
                 and value not in strings(declared.get(name))
-                and _quotes(value, quotes, plain, 1)
+                and _leaks(value, quotes, plain, 1)
             )
         ]
         if left_out:
             losses.add(
                 "attributes that quote the text",
-                f"document {shown(document.id)}, {layer}[{index}]",
+                f"document {quoted_repr(document.id)}, {layer}[{index}]",
                 len(left_out),
             )
             kept = {name: value for name, value in mark.attributes.items() if name not in left_out}
@@ -154,40 +154,42 @@ def _marks(
         yield mark
 
 
-def _meta(document: Document, quotes: Quotes, plain: str, losses: Losses) -> dict[str, Any] | None:
+def _meta(
+    document: Document, quotes: NgramIndex, plain: str, losses: Losses
+) -> dict[str, Any] | None:
     meta = document.meta or {}
     left_out = [
         name
         for name, of in meta.items()
-        if any(_quotes(text, quotes, plain, 2) for text in strings({name: of}))
+        if any(_leaks(text, quotes, plain, 2) for text in strings({name: of}))
     ]
     if not left_out:
         return document.meta
     losses.add(
         "entries of meta that quote the text",
-        f"document {shown(document.id)}: {', '.join(left_out)}",
+        f"document {quoted_repr(document.id)}: {', '.join(left_out)}",
         len(left_out),
     )
     return {name: of for name, of in meta.items() if name not in left_out} or None
 
 
-def _quotes(value: str, quotes: Quotes, plain: str, least: int) -> bool:
+def _leaks(value: str, quotes: NgramIndex, plain: str, least: int) -> bool:
     """Whether a value quotes, be it in so few words that all of it stands in the text."""
-    found = words(value)
+    found = tokenize_words(value)
     return bool(quotes.first(value)) or (len(found) >= least and f" {' '.join(found)} " in plain)
 
 
-def quoted_in(folder: Path, paths: Iterable[str], quotes: Quotes) -> Iterator[str]:
+def iter_leaks(folder: Path, paths: Iterable[str], quotes: NgramIndex) -> Iterator[str]:
     """A line for each file or row of a folder that quotes: where, and what."""
     for path in paths:
         text = (folder / path).read_text(encoding="utf-8")
         if path.endswith(".jsonl"):
             for number, line in enumerate(text.split("\n"), 1):
                 if line and (found := quotes.in_strings(json.loads(line))):
-                    yield f"{path}:{number}: quotes the text: {shown(found)}"
+                    yield f"{path}:{number}: quotes the text: {quoted_repr(found)}"
         elif found := (
-            quotes.in_strings(json.loads(text), PROSE)
+            quotes.in_strings(json.loads(text), MAX_SHARED_WORDS_PROSE)
             if path.endswith(".json")
-            else quotes.first(text, PROSE)
+            else quotes.first(text, MAX_SHARED_WORDS_PROSE)
         ):
-            yield f"{path}: quotes the text: {shown(found)}"
+            yield f"{path}: quotes the text: {quoted_repr(found)}"

@@ -38,11 +38,11 @@ from msgspec.structs import replace
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
-from evalkit.errors import InputError, LoadError, WriteError, shown
+from evalkit.errors import InputError, LoadError, WriteError, quoted_repr
 from evalkit.files import is_temporary, name_errors, replace_file, write_atomically
-from evalkit.formats.jsonl import parsed, record
+from evalkit.formats.jsonl import read, to_json_dict
 from evalkit.models.registry import Model
-from evalkit.redaction import hidden
+from evalkit.redaction import redact
 from evalkit.version import evalkit_version
 
 KEY, ADDRESS = "key", "base_url"
@@ -51,9 +51,9 @@ FIRST_FILES = (
     ".run.json.new",
 )  # that a run has left which was killed before it had a run.json; the second of earlier versions
 RESUME = "; what was answered before is kept: make room, and run the same command again to resume"
-SECONDS_UNSAFE = 1.0  # how much may be lost when the power fails; a killed process loses nothing
+SYNC_INTERVAL = 1.0  # how much may be lost when the power fails; a killed process loses nothing
 _COUNTED = ("prompt_tokens", "completion_tokens", "cost")
-MOST_COUNTED = 1e15  # of tokens or money in one answer: what is more is no number to be added
+MAX_USAGE = 1e15  # of tokens or money in one answer: what is more is no number to be added
 
 
 class _Record(msgspec.Struct):
@@ -65,7 +65,7 @@ class _Record(msgspec.Struct):
     sessions: list[dict[str, Any]]
 
 
-def kept_in(folder: str | Path | None) -> list[str]:
+def run_files(folder: str | Path | None) -> list[str]:
     """The files of a run folder."""
     return (
         []
@@ -74,7 +74,7 @@ def kept_in(folder: str | Path | None) -> list[str]:
     )
 
 
-class Run:
+class RunDirectory:
     """An open run folder.
 
     `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line
@@ -90,7 +90,7 @@ class Run:
         Raises InputError where it holds another run, or is in use.
         """
         self.folder = Path(folder)
-        self._settings = {"model": hidden(model.name), "settings": plain(model.settings)}
+        self._settings = {"model": redact(model.name), "settings": to_json_values(model.settings)}
         self._model, self._corpus = model, corpus
         self._started, self._synced = time.monotonic(), time.monotonic()
         self.done: dict[str, Document] = {}
@@ -100,7 +100,7 @@ class Run:
         self._refuse_others()
         with name_errors(self.folder, RESUME):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.folder)
+            self._lock = _acquire_lock(self.folder)
         try:
             self._known = self._record()
             self._begin()
@@ -111,7 +111,7 @@ class Run:
             self._lock.release()
             raise
 
-    def __enter__(self) -> Run:  # noqa: PYI034 - Self came with Python 3.11
+    def __enter__(self) -> RunDirectory:  # noqa: PYI034 - Self came with Python 3.11
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -131,7 +131,7 @@ class Run:
     def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
         """Write an answer down before anything else happens; `notes` say what asking took."""
         kept = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
-        self._append(self._predictions, record(kept))
+        self._append(self._predictions, to_json_dict(kept))
         self._append(
             self._log,
             {
@@ -165,7 +165,7 @@ class Run:
                 replace_file(self._path("predictions.jsonl")) as file,
             ):
                 file.writelines(
-                    msgspec.json.encode(record(document)) + b"\n" for document in ordered
+                    msgspec.json.encode(to_json_dict(document)) + b"\n" for document in ordered
                 )
             self._write({**self._known, **self._outcome(state)})
         finally:
@@ -221,7 +221,7 @@ class Run:
             # The first address stays in the settings, and with it the keys of all answers.
             self.moved = (before[ADDRESS], now[ADDRESS])
             self._settings = {**self._settings, "settings": {**now, ADDRESS: before[ADDRESS]}}
-        differing = list(differences(known, self._settings))
+        differing = list(settings_differences(known, self._settings))
         if differing:
             raise InputError(
                 f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder"
@@ -247,7 +247,7 @@ class Run:
             "corpus": {
                 "name": self._corpus.name,
                 "documents": len(self._corpus),
-                "sha256": digest_of(self._corpus),
+                "sha256": corpus_sha256(self._corpus),
             },
             "versions": now,
             "state": "running",
@@ -259,9 +259,9 @@ class Run:
         path = self._path("predictions.jsonl")
         if not path.exists():
             return
-        self.torn = without_torn_line(path)
-        without_torn_line(self._path("log.jsonl"))
-        for place, found in parsed(path):
+        self.torn = truncate_partial_line(path)
+        truncate_partial_line(self._path("log.jsonl"))
+        for place, found in read(path):
             if not isinstance(found, Document):
                 raise found if isinstance(found, LoadError) else LoadError([str(found)])
             self._check(place, found)
@@ -274,13 +274,13 @@ class Run:
     def _check(self, place: str, found: Document) -> None:
         if found.id not in self._corpus:
             raise InputError(
-                f"{place}: document {shown(found.id)} is not in {self._corpus.name}; name another"
-                " folder for another corpus"
+                f"{place}: document {quoted_repr(found.id)} is not in {self._corpus.name}; name"
+                " another folder for another corpus"
             )
         if (found.meta or {}).get(KEY) != self.key(self._corpus[found.id]):
             raise InputError(
-                f"{place}: document {shown(found.id)} was answered for another text, or by another"
-                " model; name another folder"
+                f"{place}: document {quoted_repr(found.id)} was answered for another text, or by"
+                " another model; name another folder"
             )
 
     def _append(self, file: Any, item: Any) -> None:
@@ -291,7 +291,7 @@ class Run:
                 written += file.write(line[written:])
 
     def _sync(self) -> None:
-        if time.monotonic() - self._synced >= SECONDS_UNSAFE:
+        if time.monotonic() - self._synced >= SYNC_INTERVAL:
             with self._name_errors("predictions.jsonl"):
                 os.fsync(self._predictions.fileno())
             self._synced = time.monotonic()
@@ -318,7 +318,7 @@ class Run:
         for document in self.done.values():
             said: Any = (document.meta or {}).get("usage")
             for name in _COUNTED if isinstance(said, Mapping) else ():
-                if type(said.get(name)) in (int, float) and 0 < said[name] < MOST_COUNTED:
+                if type(said.get(name)) in (int, float) and 0 < said[name] < MAX_USAGE:
                     usage[name] = usage.get(name, 0) + said[name]
         asked = {"requests": requests, "retries": dict(retries)} if requests else {}
         return {**asked, **({"usage": usage} if usage else {})}
@@ -327,42 +327,42 @@ class Run:
         with self._name_errors("run.json"):
             write_atomically(
                 self._path("run.json"),
-                msgspec.json.format(msgspec.json.encode(hidden(dict(content))), indent=1) + b"\n",
+                msgspec.json.format(msgspec.json.encode(redact(dict(content))), indent=1) + b"\n",
             )
 
 
-class _Entry(msgspec.Struct):
+class _LogEntry(msgspec.Struct):
     """What is summed up of a line of log.jsonl."""
 
     requests: int = 0
     retries: list[str] = []
 
 
-def _entries(path: Path) -> Iterator[_Entry]:
+def _entries(path: Path) -> Iterator[_LogEntry]:
     """The lines of a log; one that is none, as where somebody wrote into it, says nothing."""
     for line in path.read_bytes().split(b"\n"):
         with contextlib.suppress(msgspec.MsgspecError):
-            yield msgspec.json.decode(line, type=_Entry)
+            yield msgspec.json.decode(line, type=_LogEntry)
 
 
-def plain(settings: Any) -> Any:
+def to_json_values(settings: Any) -> Any:
     """Settings as they are written: plain values without secrets; objects by their class names."""
     found = msgspec.to_builtins(
         settings,
         enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}",
         str_keys=True,
     )
-    return hidden(msgspec.json.decode(msgspec.json.encode(found)))
+    return redact(msgspec.json.decode(msgspec.json.encode(found)))
 
 
-def differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+def settings_differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
     """What a run was made with and is no longer, field by field."""
     if known.get("model") != now["model"]:
-        yield f"model: {shown(known.get('model'))}, now {shown(now['model'])}"
+        yield f"model: {quoted_repr(known.get('model'))}, now {quoted_repr(now['model'])}"
     before, after = known.get("settings") or {}, now["settings"]
     for name in dict.fromkeys([*before, *after]):
         if before.get(name) != after.get(name):
-            yield f"{name}: {shown(before.get(name))}, now {shown(after.get(name))}"
+            yield f"{name}: {quoted_repr(before.get(name))}, now {quoted_repr(after.get(name))}"
 
 
 def is_moved(before: object, now: object) -> bool:
@@ -391,7 +391,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def digest_of(corpus: Corpus) -> str:
+def corpus_sha256(corpus: Corpus) -> str:
     """The digest of the ids and texts of a corpus, in order."""
     found = hashlib.sha256()
     for document in corpus:
@@ -399,7 +399,7 @@ def digest_of(corpus: Corpus) -> str:
     return found.hexdigest()
 
 
-def without_torn_line(path: Path) -> int:
+def truncate_partial_line(path: Path) -> int:
     """Cut off a last line that was not written to its end; says how many bytes that were."""
     if not path.exists():
         return 0
@@ -410,7 +410,7 @@ def without_torn_line(path: Path) -> int:
     return len(data) - whole
 
 
-def _locked(folder: Path) -> Any:
+def _acquire_lock(folder: Path) -> Any:
     """The lock of a folder, which a process that is killed gives back."""
     from filelock import FileLock, Timeout
 

@@ -23,20 +23,27 @@ from msgspec.structs import replace
 
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.data.document import Document
-from evalkit.errors import EvalkitError, InputError, ModelError, PartialRun, shown, spell_option
-from evalkit.inference.run_dir import Run
-from evalkit.inference.workers import in_processes
+from evalkit.errors import (
+    EvalkitError,
+    InputError,
+    ModelError,
+    PartialRunError,
+    quoted_repr,
+    spell_option,
+)
+from evalkit.inference.run_dir import RunDirectory
+from evalkit.inference.workers import predict_in_workers
 from evalkit.models.malformed_answers import refuse_malformed
-from evalkit.models.registry import RUN_NOTES, Model, load_model
-from evalkit.redaction import hidden, without
+from evalkit.models.registry import RUN_METADATA_KEY, Model, load_model
+from evalkit.redaction import redact, redact_values
 
 Batch = Sequence[Document]
 # Batches that each process gets at least: what is in flight is lost where all of them are killed
-SHARES = 16
+MIN_BATCHES_PER_WORKER = 16
 
 
 @dataclass(frozen=True)
-class Way:
+class RunOptions:
     """How a model is run: batches asked at once of one that waits, processes for one that computes,
     and how many documents may fail.
 
@@ -91,13 +98,15 @@ def predict(
     where too much failed.
     """
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    way = Way(concurrency, jobs, max_failures)
-    loaded = ready(model, corpus, concurrency=concurrency, **arguments)
-    with opened(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
-        return gathered(predicted(loaded, corpus, way, run), corpus, loaded.name)
+    way = RunOptions(concurrency, jobs, max_failures)
+    loaded = load_for_corpus(model, corpus, concurrency=concurrency, **arguments)
+    with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
+        return in_corpus_order(iter_predictions(loaded, corpus, way, run), corpus, loaded.name)
 
 
-def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: Any) -> Model:
+def load_for_corpus(
+    model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: Any
+) -> Model:
     """The model, loaded and told what the corpus is marked for.
 
     Raises InputError where it holds documents that the corpus lacks.
@@ -106,7 +115,7 @@ def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: A
     if extra := [id for id in loaded.knows or () if id not in corpus]:
         raise InputError(
             f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as"
-            f" {shown(extra[0])}"
+            f" {quoted_repr(extra[0])}"
         )
     if concurrency > 1 and not loaded.waits:
         raise InputError(
@@ -122,12 +131,12 @@ def ready(model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: A
     )
 
 
-def opened(
+def open_run_dir(
     folder: str | Path | None, model: Model, corpus: Corpus, *, retry_failed: bool = False
-) -> contextlib.AbstractContextManager[Run | None]:
+) -> contextlib.AbstractContextManager[RunDirectory | None]:
     """The run folder, opened for the model and the corpus; None where none was asked for."""
     if folder is not None:
-        return Run(folder, model, corpus, retry_failed=retry_failed)
+        return RunDirectory(folder, model, corpus, retry_failed=retry_failed)
     if retry_failed:
         raise InputError(
             f"{spell_option('retry_failed', True)}: there is no run folder whose failures could be"
@@ -136,13 +145,15 @@ def opened(
     return contextlib.nullcontext()
 
 
-def gathered(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
+def in_corpus_order(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
     """The answers in the order of the corpus, however they came."""
     found = {document.id: document for document in documents}
     return Corpus((found[id] for id in corpus.ids), name=name, schema=corpus.schema)
 
 
-def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) -> Iterator[Document]:
+def iter_predictions(
+    model: Model, corpus: Corpus, way: RunOptions, run: RunDirectory | None = None
+) -> Iterator[Document]:
     """The documents as the model marks them, as they are answered; first those that the run folder
     holds.
     """
@@ -150,29 +161,31 @@ def predicted(model: Model, corpus: Corpus, way: Way, run: Run | None = None) ->
     failures = [document for document in done.values() if document.failure is not None]
     yield from list(done.values())
     rest = [document for document in corpus if document.id not in done]
-    _refuse_more(failures, way)
+    _check_max_failures(failures, way)
     left = len(rest)
     for answer in _log_stop(
         refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop.is_set),
         model,
         run,
     ):
-        document, notes = _tidied(answer, corpus, model.secrets)
+        document, notes = _redact_answer(answer, corpus, model.secrets)
         yield run.add(document, notes) if run else document
         if document.failure is not None:
             failures.append(document)
             if way.max_failures is not None and len(failures) > way.max_failures:
                 way.stop.set()
         left -= 1
-    _refuse_more(failures, way)
+    _check_max_failures(failures, way)
     if left:
-        raise PartialRun(
+        raise PartialRunError(
             f"stopped: {len(corpus) - left} of {len(corpus)} documents are"
             f" answered{'; run the same command again to go on' if run else ''}"
         )
 
 
-def _log_stop(answers: Iterator[Document], model: Model, run: Run | None) -> Iterator[Document]:
+def _log_stop(
+    answers: Iterator[Document], model: Model, run: RunDirectory | None
+) -> Iterator[Document]:
     """The same answers; what asking took for the documents that stopped the run goes into the log
     of its folder.
     """
@@ -181,51 +194,53 @@ def _log_stop(answers: Iterator[Document], model: Model, run: Run | None) -> Ite
     except ModelError as error:
         if run is not None:
             for notes in error.notes:
-                run.add_unanswered(hidden(notes, model.secrets))
+                run.add_unanswered(redact(notes, model.secrets))
         raise
 
 
-def _refuse_more(failures: Sequence[Document], way: Way) -> None:
+def _check_max_failures(failures: Sequence[Document], way: RunOptions) -> None:
     if way.max_failures is not None and len(failures) > way.max_failures:
         one = failures[-1]
         count = (
             f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than"
             f" {spell_option('max_failures', way.max_failures)}"
         )
-        raise PartialRun(
-            f"{count}, such as {shown(one.id)}: {one.failure}; mend the cause and ask for them"
-            f" again ({spell_option('retry_failed', True)}), or allow more"
+        raise PartialRunError(
+            f"{count}, such as {quoted_repr(one.id)}: {one.failure}; mend the cause and ask for"
+            f" them again ({spell_option('retry_failed', True)}), or allow more"
         )
 
 
-def _tidied(
+def _redact_answer(
     answer: Document, corpus: Corpus, secrets: Sequence[str]
 ) -> tuple[Document, Mapping[str, Any] | None]:
     """An answer with the zones of its document and no secrets, and what asking for it took."""
     meta = dict(answer.meta or {})
-    notes = meta.pop(RUN_NOTES, None)
+    notes = meta.pop(RUN_METADATA_KEY, None)
     failure = (
-        None if answer.failure is None else _one_line(without(hidden(answer.failure), secrets))
+        None
+        if answer.failure is None
+        else _single_line(redact_values(redact(answer.failure), secrets))
     )
-    told = hidden(notes, secrets) if isinstance(notes, Mapping) else None
+    told = redact(notes, secrets) if isinstance(notes, Mapping) else None
     return (
         replace(
             answer,
             zones=corpus[answer.id].zones,
-            meta=hidden(meta, secrets) if meta else None,
+            meta=redact(meta, secrets) if meta else None,
             failure=failure,
         ),
         told,
     )
 
 
-def _one_line(text: str) -> str:
+def _single_line(text: str) -> str:
     """A reason as it can be written down: on one line, and without halves of surrogate pairs."""
     return " ".join(text.encode("utf-8", "backslashreplace").decode().split()) or "no reason given"
 
 
 def _answers(
-    model: Model, documents: Sequence[Document], corpus: Corpus, way: Way
+    model: Model, documents: Sequence[Document], corpus: Corpus, way: RunOptions
 ) -> Iterator[Document]:
     size = model.batch_size or max(1, len(documents))
     batches = (
@@ -234,17 +249,19 @@ def _answers(
         if not way.stop.is_set()
     )
     if way.jobs > 1:
-        yield from in_processes(model, corpus.schema, _smaller(documents, size, way), way.jobs)
+        yield from predict_in_workers(
+            model, corpus.schema, _split_batches(documents, size, way), way.jobs
+        )
     elif way.concurrency > 1:
-        yield from _at_once(model, batches, way)
+        yield from _concurrently(model, batches, way)
     else:
         for batch in batches:
             yield from _one_batch(model, batch, way)
 
 
-def _smaller(documents: Sequence[Document], size: int, way: Way) -> Iterator[Batch]:
+def _split_batches(documents: Sequence[Document], size: int, way: RunOptions) -> Iterator[Batch]:
     """Batches of which every process gets some."""
-    size = max(1, min(size, len(documents) // (SHARES * way.jobs)))
+    size = max(1, min(size, len(documents) // (MIN_BATCHES_PER_WORKER * way.jobs)))
     return (
         documents[first : first + size]
         for first in range(0, len(documents), size)
@@ -252,12 +269,12 @@ def _smaller(documents: Sequence[Document], size: int, way: Way) -> Iterator[Bat
     )
 
 
-def _one_batch(model: Model, batch: Batch, way: Way) -> Iterator[Document]:
+def _one_batch(model: Model, batch: Batch, way: RunOptions) -> Iterator[Document]:
     """The answers to a batch, as they come.
 
     One whose answers are made one by one is left when the run is to stop.
     """
-    answers = answered(model, batch)
+    answers = checked_answers(model, batch)
     for answer in answers:
         yield answer
         if way.stop.is_set() and model.streams:
@@ -265,7 +282,7 @@ def _one_batch(model: Model, batch: Batch, way: Way) -> Iterator[Document]:
             return
 
 
-def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Document]:
+def _concurrently(model: Model, batches: Iterator[Batch], way: RunOptions) -> Iterator[Document]:
     """The answers to several batches that are asked at once.
 
     What one raises is raised when the others have come back.
@@ -275,13 +292,13 @@ def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Docum
     pool = ThreadPoolExecutor(way.concurrency)
     try:
         for batch in batches:
-            waiting.add(pool.submit(_whole, model, batch))
+            waiting.add(pool.submit(_answer_batch, model, batch))
             while len(waiting) >= way.concurrency:
-                waiting = yield from _come_back(waiting, errors)
+                waiting = yield from _collect_finished(waiting, errors)
             if errors:
                 break
         while waiting:
-            waiting = yield from _come_back(waiting, errors)
+            waiting = yield from _collect_finished(waiting, errors)
     finally:
         # Nobody waits for what an interrupt has left behind.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -294,11 +311,11 @@ def _at_once(model: Model, batches: Iterator[Batch], way: Way) -> Iterator[Docum
         raise first
 
 
-def _whole(model: Model, batch: Batch) -> list[Document]:
-    return list(answered(model, batch))
+def _answer_batch(model: Model, batch: Batch) -> list[Document]:
+    return list(checked_answers(model, batch))
 
 
-def _come_back(waiting: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
+def _collect_finished(waiting: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
     done, left = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
         error = future.exception()
@@ -309,7 +326,7 @@ def _come_back(waiting: set[Future[list[Document]]], errors: list[BaseException]
     return left
 
 
-def answered(model: Model, batch: Batch) -> Any:
+def checked_answers(model: Model, batch: Batch) -> Any:
     """The model's answers to a batch, each under the id that was asked.
 
     Raises EvalkitError where there are more or fewer.

@@ -23,7 +23,7 @@ Batch = Sequence[Document]
 _LOADED: dict[str, Model] = {}  # in each process of a run, the models that it has loaded
 
 
-def in_processes(
+def predict_in_workers(
     model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int
 ) -> Iterator[Document]:
     """The answers to all batches, as they come.
@@ -44,11 +44,11 @@ def in_processes(
                 for answer in answers:
                     del given[answer.id]
                     yield answer
-        except _died():
+        except _worker_died_error():
             lost, batches = list(given.values()), rest
             given.clear()
             for document in lost:
-                yield _alone(model, schema, document)
+                yield _retry_alone(model, schema, document)
             continue
         return
 
@@ -66,23 +66,23 @@ def _parallel(
         )  # where a run is stopped
         try:
             yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(
-                delayed(_asked)(sent, schema, batch) for batch in batches
+                delayed(_answer_in_worker)(sent, schema, batch) for batch in batches
             )
-        except _unpicklable() as error:
+        except _pickling_errors() as error:
             raise InputError(
                 f"{model.name}: cannot be sent to another process ({error}); name it, as in"
                 f" file.py:function, or leave out {spell_option('jobs')}"
             ) from None
 
 
-def _alone(model: Model, schema: Schema | None, document: Document) -> Document:
+def _retry_alone(model: Model, schema: Schema | None, document: Document) -> Document:
     try:
         return next(iter(_parallel(model, schema, [[document.bare()]], 2)))[0]
-    except _died():
+    except _worker_died_error():
         return replace(document.bare(), failure="the model ended its process")
 
 
-def _asked(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
+def _answer_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
     """In another process: the answers to a batch."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -106,14 +106,14 @@ def _loaded(name: str, arguments: Mapping[str, Any], schema: Schema | None) -> M
     return _LOADED[key]
 
 
-def _died() -> type[Exception]:
+def _worker_died_error() -> type[Exception]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     found: type[Exception] = TerminatedWorkerError
     return found
 
 
-def _unpicklable() -> tuple[type[Exception], ...]:
+def _pickling_errors() -> tuple[type[Exception], ...]:
     import pickle
 
     return pickle.PicklingError, AttributeError

@@ -1,5 +1,5 @@
 """Models: what can be evaluated, and the kinds that can be loaded by name."""
 
-from evalkit.models.registry import KINDS, Model, load_model
+from evalkit.models.registry import MODEL_KINDS, Model, load_model
 
-__all__ = ["KINDS", "Model", "load_model"]
+__all__ = ["MODEL_KINDS", "Model", "load_model"]

@@ -32,13 +32,13 @@ from pathlib import Path
 import msgspec
 
 from evalkit.data.document import Document
-from evalkit.errors import InputError, ModelError, print_notice, shown, spell_option
-from evalkit.models.exec_answers import LEFT_OUT, decoded, kept
-from evalkit.models.exec_process import LINGER, Program, Stuck
+from evalkit.errors import InputError, ModelError, print_notice, quoted_repr, spell_option
+from evalkit.models.exec_answers import LEFT_OUT, decode_line, document_from_answer
+from evalkit.models.exec_process import EXIT_TIMEOUT, ModelProcess, ProcessTimeout
 from evalkit.models.registry import Model
-from evalkit.redaction import hidden, secret_arguments, without
+from evalkit.redaction import redact, redact_values, secret_option_values
 
-MOST_TOLD = 3  # lines of a kind that are told one by one
+MAX_WARNINGS = 3  # lines of a kind that are told one by one
 _SHELL = frozenset("| || & && ; > >> < 2>".split())
 _NAMES = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -55,10 +55,10 @@ def load(what: str, *, timeout: float | None = None) -> Model:
             f"exec: {spell_option('timeout', timeout, of='model')}: a number of seconds above 0"
             " would do"
         )
-    secrets = tuple(secret_arguments(argv))
-    name = f"exec:{without(what, secrets)}"
+    secrets = tuple(secret_option_values(argv))
+    name = f"exec:{redact_values(what, secrets)}"
     settings = {
-        "command": [without(word, secrets) for word in argv],
+        "command": [redact_values(word, secrets) for word in argv],
         "files (sha256)": _digests(argv),
     }
     return Model(
@@ -87,19 +87,20 @@ def _argv(command: str) -> list[str]:
             " would do"
         )
     if shutil.which(argv[0]) is None:
-        raise InputError(f"exec:{command}: {_why_not(argv[0])}")
+        raise InputError(f"exec:{command}: {_command_error(argv[0])}")
     return argv
 
 
-def _why_not(program: str) -> str:
+def _command_error(program: str) -> str:
     """Why a program cannot be run, and what would do."""
     if Path(program).is_dir():
         return f"{program} is a folder"
     if not Path(program).is_file():
-        return f"no program {shown(program)} {'there' if '/' in program else 'on the PATH'}"
+        return f"no program {quoted_repr(program)} {'there' if '/' in program else 'on the PATH'}"
     if "/" not in program:
         return (
-            f"no program {shown(program)} on the PATH; for the file that is here, write ./{program}"
+            f"no program {quoted_repr(program)} on the PATH; for the file that is here, write"
+            f" ./{program}"
         )
     return (
         f"{program} is not executable: chmod +x {program}, or name what runs it, as in python"
@@ -134,31 +135,33 @@ def _answers(
     """The documents as the program answers them, in the order of asking, each as soon as it can be
     had.
     """
-    answers = _Answers(name, documents)
+    answers = _AnswerQueue(name, documents)
     while left := answers.unanswered():
-        program = Program(
+        program = ModelProcess(
             argv,
             (msgspec.json.encode({"id": document.id, "text": document.text}) for document in left),
         )
         try:
-            yield from _heard(program, answers, timeout)
-        except Stuck as stuck:
-            answers.fail_one(_named(stuck.begun), str(stuck))
+            yield from _read_answers(program, answers, timeout)
+        except ProcessTimeout as stuck:
+            answers.fail_one(_leading_id(stuck.begun), str(stuck))
         finally:
             program.end()
         yield from answers.ready()
     answers.tell_rest()
 
 
-def _heard(program: Program, answers: _Answers, timeout: float | None) -> Iterator[Document]:
+def _read_answers(
+    program: ModelProcess, answers: _AnswerQueue, timeout: float | None
+) -> Iterator[Document]:
     """What the program answers until it ends; then all that it has not answered has failed."""
     number = 0
     try:
-        while (line := program.line(timeout if answers.open else LINGER)) is not None:
+        while (line := program.line(timeout if answers.open else EXIT_TIMEOUT)) is not None:
             number += 1
             answers.take(number, line)
             yield from answers.ready()
-    except Stuck:
+    except ProcessTimeout:
         if answers.open:
             raise
         answers.close("did not end by itself", "")
@@ -168,7 +171,7 @@ def _heard(program: Program, answers: _Answers, timeout: float | None) -> Iterat
     answers.close(how, words)
 
 
-class _Answers:
+class _AnswerQueue:
     """What was asked, what has been answered, and what has been handed out."""
 
     def __init__(self, name: str, documents: Sequence[Document]) -> None:
@@ -196,7 +199,7 @@ class _Answers:
         if not line.strip():
             return
         try:
-            answer = decoded(line.removeprefix(b"\xef\xbb\xbf"))
+            answer = decode_line(line.removeprefix(b"\xef\xbb\xbf"))
         except InputError as fault:
             self._unreadable(number, line, str(fault))
             return
@@ -206,7 +209,7 @@ class _Answers:
         elif id not in self.open:
             self._again(id, number, line)
         else:
-            self._give(id, kept(self.open[id], answer))
+            self._give(id, document_from_answer(self.open[id], answer))
 
     def fail(self, id: str, reason: str) -> None:
         self._give(id, msgspec.structs.replace(self.open[id], failure=reason))
@@ -239,8 +242,8 @@ class _Answers:
     def tell_rest(self) -> None:
         """Say how much more there was of what is told."""
         for kind, number in self._told.items():
-            if number > MOST_TOLD:
-                print_notice(hidden(f"{self.name}: {kind}: {number - MOST_TOLD} more"))
+            if number > MAX_WARNINGS:
+                print_notice(redact(f"{self.name}: {kind}: {number - MAX_WARNINGS} more"))
 
     def _give(self, id: str, answer: Document) -> None:
         del self.open[id]
@@ -248,20 +251,21 @@ class _Answers:
         if left_out := (answer.meta or {}).get(LEFT_OUT):
             self._tell(
                 "left out",
-                f"document {shown(id)}: left out:"
+                f"document {quoted_repr(id)}: left out:"
                 f" {left_out[0]}{f'; {len(left_out) - 1} more' * (len(left_out) > 1)}",
             )
 
     def _again(self, id: str, number: int, line: bytes) -> None:
         problem = (
-            f"line {number} answers document {shown(id)} again: one line for a document would do"
+            f"line {number} answers document {quoted_repr(id)} again: one line for a document"
+            " would do"
         )
         if id not in self._given:
             raise ModelError(f"{self.name}: {problem}: {_quoted(line)}")
         self._given[id] = Document(id, self._given[id].text, failure=problem)
 
     def _unreadable(self, number: int, line: bytes, fault: str) -> None:
-        id = _named(line)
+        id = _leading_id(line)
         if id in self.open:
             self.fail(id, f"line {number} is {fault}: {_quoted(line)}")
         else:
@@ -274,15 +278,15 @@ class _Answers:
 
     def _tell(self, kind: str, message: str) -> None:
         self._told[kind] = self._told.get(kind, 0) + 1
-        if self._told[kind] <= MOST_TOLD:
-            print_notice(hidden(f"{self.name}: {message}"))
+        if self._told[kind] <= MAX_WARNINGS:
+            print_notice(redact(f"{self.name}: {message}"))
 
 
 def _quoted(line: bytes) -> str:
-    return shown(line[:1000].decode(errors="replace").strip())
+    return quoted_repr(line[:1000].decode(errors="replace").strip())
 
 
-def _named(line: bytes) -> str:
+def _leading_id(line: bytes) -> str:
     """The id with which a line begins that may be cut or broken; empty if it begins otherwise."""
     found = _NAMES.match(line[:1000])
     try:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import (
-    PARTS,
+    ATTRIBUTION_PARTS,
     Argument,
     Attributes,
     Attribution,
@@ -30,7 +30,7 @@ from evalkit.data.document import (
     Unplaced,
 )
 from evalkit.data.json_keys import reject_duplicate_keys
-from evalkit.errors import DocumentError, InputError, UnknownName, shown
+from evalkit.errors import DocumentError, InputError, UnknownNameError, quoted_repr
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.python_function import UNLABELLED
@@ -51,7 +51,7 @@ _DETAILS: Mapping[str, Any] = {
 _SPAN = ("start", "end", "fragments", "text")
 
 
-def decoded(line: bytes) -> Any:
+def decode_line(line: bytes) -> Any:
     """A line of JSON as plain values; numbers that JSON does not have (NaN, Infinity) are None.
 
     Raises InputError, saying what is wrong.
@@ -72,20 +72,22 @@ def decoded(line: bytes) -> Any:
         raise InputError(f"not JSON: {error}") from None
 
 
-def kept(document: Document, answer: Mapping[str, Any]) -> Document:
+def document_from_answer(document: Document, answer: Mapping[str, Any]) -> Document:
     """The bare document with what its answer says, under the names of the document classes; a layer
     that the answer lacks is None.
     """
     if answer.get("failure") is not None:
         return _failed(document, str(answer["failure"]) or "the model gave no reason")
     if unknown := [key for key in answer if key not in Document.__struct_fields__]:
-        return _failed(document, str(UnknownName("key", unknown[0], Document.__struct_fields__)))
+        return _failed(
+            document, str(UnknownNameError("key", unknown[0], Document.__struct_fields__))
+        )
     if answer.get("text") not in (None, document.text):
-        return _failed(document, f"the answer has another text: {shown(answer['text'], 40)}")
+        return _failed(document, f"the answer has another text: {quoted_repr(answer['text'], 40)}")
     for layer in ("entities", "events", "attributions", "unplaced"):
         if not isinstance(answer.get(layer), list | None):
-            return _failed(document, f"{layer}: {shown(answer[layer])} is no list")
-    return _Reading(document).document(answer)
+            return _failed(document, f"{layer}: {quoted_repr(answer[layer])} is no list")
+    return _AnswerReader(document).document(answer)
 
 
 def _failed(document: Document, reason: str) -> Document:
@@ -96,7 +98,7 @@ class _MisplacedError(DocumentError):
     """A span that is well-formed, and not in the text."""
 
 
-class _Reading:
+class _AnswerReader:
     """An answer while it is read: what has found no place, and what was left out."""
 
     def __init__(self, document: Document) -> None:
@@ -129,7 +131,7 @@ class _Reading:
             DocumentError
         ) as fault:  # every place is valid by now: it is an id, a ref or a parent
             self.left_out.append(f"{fault.where}: {fault.problem}; all ids, refs and parents")
-            layers = _nameless(entities), _nameless(events), _nameless(attributions)
+            layers = _without_ids(entities), _without_ids(events), _without_ids(attributions)
             found = Document(self.bare.id, self.text, *layers, unplaced=tuple(self.unplaced))
         found = msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
         has_items = self.has_misplaced or entities or events or attributions
@@ -169,7 +171,7 @@ class _Reading:
             for n, said in enumerate(_listed(item, "arguments"))
         ]
         if not isinstance(item.get("realis"), str | None):
-            self.lost("realis", None, f"realis: {shown(item['realis'])} is no text")
+            self.lost("realis", None, f"realis: {quoted_repr(item['realis'])} is no text")
             item = {key: value for key, value in item.items() if key != "realis"}
         self.unknown(f"{at}.trigger", item["trigger"], _SPAN)
         details = self.details(at, item, Event, "id", "realis", "score", "attributes")
@@ -194,7 +196,7 @@ class _Reading:
         return msgspec.structs.replace(argument, **self.details(at, item, Argument, "ref", "score"))
 
     def attribution(self, at: str, item: Any) -> Attribution | None:
-        parts = {name: self.part(at, item, name) for name in (*PARTS, "source_name")}
+        parts = {name: self.part(at, item, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
         content = parts["content"]
         if content is None:
             self.lost("attribution-relations", "attribution", "its content has no place")
@@ -247,13 +249,13 @@ class _Reading:
             try:
                 found[name] = msgspec.convert(item.get(name), _DETAILS[name] | None)
             except msgspec.ValidationError:
-                self.left_out.append(f"{at}.{name}: {shown(item[name])}")
+                self.left_out.append(f"{at}.{name}: {quoted_repr(item[name])}")
         self.unknown(at, item, (*kind.__struct_fields__, "text"))
         return found
 
     def unknown(self, at: str, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
         self.left_out += [
-            f"{at}: no key {shown(key)} is known there" for key in item if key not in known
+            f"{at}: no key {quoted_repr(key)} is known there" for key in item if key not in known
         ]
 
     def lost(self, layer: str, label: object, reason: object, said: Any = None) -> None:
@@ -271,12 +273,12 @@ class _Reading:
         try:
             self.unplaced.append(msgspec.convert(item, Unplaced))
         except msgspec.ValidationError as error:
-            self.left_out.append(f"unplaced: {shown(item)}: {error}")
+            self.left_out.append(f"unplaced: {quoted_repr(item)}: {error}")
 
     def meta(self, said: Any) -> dict[str, Any] | None:
         known: dict[str, Any] | None = said if isinstance(said, dict) else None
         if known is not said:
-            self.left_out.append(f"meta: {shown(said)} is no object")
+            self.left_out.append(f"meta: {quoted_repr(said)} is no object")
         if not self.left_out:
             return known
         more = len(self.left_out) - MOST_TOLD
@@ -288,7 +290,7 @@ class _Reading:
 
 def _span(said: Any, text: str) -> Span:
     if not isinstance(said, Mapping):
-        raise DocumentError(f"{shown(said)} is no object with start and end")
+        raise DocumentError(f"{quoted_repr(said)} is no object with start and end")
     for key in ("start", "end"):
         if key not in said:
             raise DocumentError("is missing", field=key)
@@ -298,7 +300,7 @@ def _span(said: Any, text: str) -> Span:
             f"{span.end} runs past the end of the text, at {len(text)}", field="end"
         )
     if not isinstance(said.get("text"), str | None):
-        raise DocumentError(f"{shown(said['text'])} is no text", field="text")
+        raise DocumentError(f"{quoted_repr(said['text'])} is no text", field="text")
     try:
         check_surface(SpanLine(span.start, span.end, text=said.get("text")), text, field="")
     except DocumentError as fault:
@@ -316,7 +318,7 @@ def _listed(item: Any, key: str) -> list[Any]:
     return [] if found is None else found if isinstance(found, list) else [found]
 
 
-def _nameless(marks: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+def _without_ids(marks: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
     """The marks without ids, refs and parents."""
     return None if marks is None else tuple(map(_unnamed, marks))
 

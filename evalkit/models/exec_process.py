@@ -20,16 +20,16 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import IO, Any, cast
 
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, quoted_repr
 
 MOST_BYTES = 64_000_000  # in a line
-TAIL = 4_000  # bytes of stderr that are kept for messages
-LINGER = 10.0  # seconds that a program may take to end, once it has said everything
-GRACE = 3.0  # seconds between asking it to end and ending it
-STEP = 0.5  # seconds between looks at whether it still runs
+STDERR_TAIL_BYTES = 4_000  # bytes of stderr that are kept for messages
+EXIT_TIMEOUT = 10.0  # seconds that a program may take to end, once it has said everything
+TERMINATE_TIMEOUT = 3.0  # seconds between asking it to end and ending it
+POLL_INTERVAL = 0.5  # seconds between looks at whether it still runs
 
 
-class Stuck(Exception):
+class ProcessTimeout(Exception):
     """A program from which no further line is to be expected, and why.
 
     `begun`: what it has said of one.
@@ -40,7 +40,7 @@ class Stuck(Exception):
         super().__init__(why)
 
 
-class Program:
+class ModelProcess:
     """A program that runs, from its start to `end`."""
 
     def __init__(self, argv: Sequence[str], lines: Iterable[bytes]) -> None:
@@ -68,7 +68,7 @@ class Program:
         self._read, self._searched, self._tail = bytearray(), 0, bytearray()
         self._threads = [
             _started(_tell, self._process.stdin, lines),
-            _started(_pass_on, self._process.stderr, self._tail),
+            _started(_forward_stderr, self._process.stderr, self._tail),
         ]
 
     def line(self, seconds: float | None) -> bytes | None:
@@ -79,7 +79,9 @@ class Program:
         while (end := self._read.find(b"\n", self._searched)) < 0:
             self._searched = len(self._read)
             if self._searched > MOST_BYTES:
-                raise Stuck(f"a line of more than {MOST_BYTES:,} bytes", bytes(self._read[:1000]))
+                raise ProcessTimeout(
+                    f"a line of more than {MOST_BYTES:,} bytes", bytes(self._read[:1000])
+                )
             chunk = self._chunk(seconds)
             self._read += chunk
             if not chunk:
@@ -98,7 +100,11 @@ class Program:
         began = time.monotonic()
         while True:
             gone = self._process.poll() is not None
-            left = STEP if seconds is None else min(STEP, began + seconds - time.monotonic())
+            left = (
+                POLL_INTERVAL
+                if seconds is None
+                else min(POLL_INTERVAL, began + seconds - time.monotonic())
+            )
             if self._selector.select(max(left, 0)):
                 chunk = os.read(self._out.fileno(), 65_536)
                 self._silent = not chunk
@@ -106,12 +112,12 @@ class Program:
             if gone:
                 return b""
             if left <= 0:
-                raise Stuck(f"no answer within {seconds:g} s")
+                raise ProcessTimeout(f"no answer within {seconds:g} s")
 
     def ended(self) -> str:
         """How it ended, such as "ended with exit status 1"; waits a few seconds for it to."""
         try:
-            status = self._process.wait(LINGER)
+            status = self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             return "closed its output and ran on"
         return (
@@ -120,9 +126,11 @@ class Program:
 
     def last_words(self) -> str:
         """The last line that it wrote to stderr, quoted; empty if there is none."""
-        self._threads[1].join(STEP)
+        self._threads[1].join(POLL_INTERVAL)
         lines = self._tail.decode(errors="replace").split("\n")
-        return next((shown(line.strip(), 300) for line in reversed(lines) if line.strip()), "")
+        return next(
+            (quoted_repr(line.strip(), 300) for line in reversed(lines) if line.strip()), ""
+        )
 
     def end(self) -> None:
         """End it, and what it has started: asked first, then not."""
@@ -131,9 +139,9 @@ class Program:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, sign)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(GRACE)
+                    self._process.wait(TERMINATE_TIMEOUT)
         for thread in self._threads:
-            thread.join(STEP)
+            thread.join(POLL_INTERVAL)
         self._selector.close()
         self._out.close()
 
@@ -141,7 +149,7 @@ class Program:
         """Whether it still runs, or something that it has started holds its output open."""
         if self._process.poll() is None or not self._silent:
             return True
-        self._threads[1].join(STEP)
+        self._threads[1].join(POLL_INTERVAL)
         return self._threads[1].is_alive()
 
 
@@ -163,12 +171,12 @@ def _tell(stdin: IO[bytes], lines: Iterable[bytes]) -> None:
         stdin.close()
 
 
-def _pass_on(stderr: IO[bytes], tail: bytearray) -> None:
+def _forward_stderr(stderr: IO[bytes], tail: bytearray) -> None:
     """Pass on what a program says on stderr, and keep the last of it."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while chunk := os.read(stderr.fileno(), 65_536):
         tail += chunk
-        del tail[:-TAIL]
+        del tail[:-STDERR_TAIL_BYTES]
         with contextlib.suppress(
             OSError, ValueError, AttributeError
         ):  # our own stderr may be closed, or none

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-DEEPEST = 6  # objects within objects
+MAX_DEPTH = 6  # objects within objects
 
 
 def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
@@ -46,7 +46,7 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def digest_of(made: Any) -> str:
+def compute_fingerprint(made: Any) -> str:
     """The SHA-256 of what a function or an object is made of."""
     found = hashlib.sha256()
     for part in _parts(made, 0):
@@ -57,7 +57,7 @@ def digest_of(made: Any) -> str:
 def _parts(value: Any, depth: int) -> Iterator[str]:
     if value is None or isinstance(value, (str, bytes, int, float, bool, complex)):
         yield f"{type(value).__name__}:{value!r}"
-    elif depth > DEEPEST:
+    elif depth > MAX_DEPTH:
         yield type(value).__qualname__
     elif isinstance(value, types.CodeType):
         yield value.co_code.hex()

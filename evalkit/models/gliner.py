@@ -21,16 +21,16 @@ import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, MissingPackage, advise_extra, spell_option
+from evalkit.errors import InputError, MissingDependencyError, advise_extra, spell_option
 from evalkit.models.malformed_answers import MALFORMED
-from evalkit.models.pretrained import check_name, one_line, origin, quiet
-from evalkit.models.python_function import with_entities
+from evalkit.models.pretrained import model_version, one_line, quiet, validate_model_name
+from evalkit.models.python_function import document_with_entities
 from evalkit.models.registry import Model
 from evalkit.models.text_windows import Range, windows
 
 WINDOW = 384  # words, where a model does not say how many it reads
 UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30
-LEAST = 8  # tokens; labels that leave less of the model's length are too many
+MIN_ROOM = 8  # tokens; labels that leave less of the model's length are too many
 PROMPTS = {  # what labels mean that are no words
     "PER": "person",
     "ORG": "organization",
@@ -47,7 +47,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PARTED = re.compile(r"[\s_.:/-]+")
 
 
-class Placed(NamedTuple):
+class WindowEntity(NamedTuple):
     """An entity of the whole text, the window that it comes from, and how many characters of that
     lie around it.
     """
@@ -58,7 +58,7 @@ class Placed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asker:
+class GlinerModel:
     """A model that was loaded, and how it is asked: `labels` maps prompts to labels; `window` and
     `overlap` count words, `room` tokens.
     """
@@ -111,13 +111,13 @@ def load(
         "window": window,
         "overlap": overlap,
     }
-    settings |= origin(source, revision) if isinstance(source, str) else {}
+    settings |= model_version(source, revision) if isinstance(source, str) else {}
 
     def suited(schema: Schema | None) -> Model:
         prompts = _prompts(
             name, labels if labels is not None else list(schema.labels if schema else ())
         )
-        asker = Asker(
+        asker = GlinerModel(
             network,
             prompts,
             threshold,
@@ -145,11 +145,11 @@ def load(
 
 
 def _loaded(name: str, revision: str | None, device: str) -> Any:
-    check_name("gliner", name, "urchade/gliner_medium-v2.1")
+    validate_model_name("gliner", name, "urchade/gliner_medium-v2.1")
     try:
         from gliner import GLiNER
     except ImportError as error:
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"gliner models need gliner: {error}: {advise_extra('gliner')}"
         ) from None
     try:
@@ -215,7 +215,7 @@ def _lengths(name: str, network: Any, window: int | None, overlap: int | None) -
     return window, overlap
 
 
-def _answered(asker: Asker, document: Document) -> Document:
+def _answered(asker: GlinerModel, document: Document) -> Document:
     try:
         return _marked(asker, document)
     except Exception as error:  # a model may raise anything, and none of it may end a run
@@ -224,13 +224,13 @@ def _answered(asker: Asker, document: Document) -> Document:
         )
 
 
-def _marked(asker: Asker, document: Document) -> Document:
-    found: list[Placed] = []
+def _marked(asker: GlinerModel, document: Document) -> Document:
+    found: list[WindowEntity] = []
     unplaced: list[Unplaced] = []
     notes: list[str | None] = []
     ranges = list(_ranges(asker, document.text))
     for n, (start, end) in enumerate(ranges):
-        answer = _asked(asker, document.text[start:end])
+        answer = _predict_window(asker, document.text[start:end])
         unplaced += answer.unplaced
         notes += [(answer.meta or {}).get(MALFORMED)] if answer.entities or answer.unplaced else []
         for entity in answer.entities or ():
@@ -242,18 +242,18 @@ def _marked(asker: Asker, document: Document) -> Document:
             )
             before = entity.start if n else float("inf")
             after = end - shifted.end if n + 1 < len(ranges) else float("inf")
-            found.append(Placed(shifted, n, min(before, after)))
+            found.append(WindowEntity(shifted, n, min(before, after)))
     meta = {MALFORMED: notes[0]} if notes and None not in notes else None
     return Document(
         document.id,
         document.text,
-        entities=tuple(_once(found, len(document.text))),
+        entities=tuple(_merge_windows(found, len(document.text))),
         unplaced=tuple(unplaced),
         meta=meta,
     )
 
 
-def _asked(asker: Asker, text: str) -> Document:
+def _predict_window(asker: GlinerModel, text: str) -> Document:
     """What the model says of one window; what it says that cannot be is unplaced."""
     answer = asker.network.predict_entities(
         text,
@@ -262,7 +262,7 @@ def _asked(asker: Asker, text: str) -> Document:
         flat_ner=asker.flat,
         multi_label=asker.multi_label,
     )
-    labelled = with_entities(Document("window", text), answer)
+    labelled = document_with_entities(Document("window", text), answer)
     return msgspec.structs.replace(
         labelled,
         unplaced=tuple(
@@ -272,7 +272,7 @@ def _asked(asker: Asker, text: str) -> Document:
     )
 
 
-def _once(found: Iterable[Placed], length: int) -> Iterator[Entity]:
+def _merge_windows(found: Iterable[WindowEntity], length: int) -> Iterator[Entity]:
     """The entities in the order of the text; those of a window with less text around them give way
     to what another says there.
     """
@@ -290,7 +290,7 @@ def _once(found: Iterable[Placed], length: int) -> Iterator[Entity]:
     yield from (kept[key] for key in sorted(kept))
 
 
-def _ranges(asker: Asker, text: str) -> Iterator[Range]:
+def _ranges(asker: GlinerModel, text: str) -> Iterator[Range]:
     """The windows of a text, in characters; none where it has no words."""
     words = _words(asker.network, text)
     unbounded = asker.room is None or not words
@@ -330,7 +330,7 @@ def _room(name: str, network: Any, prompts: Iterable[str]) -> int | None:
     room: int = longest - len(
         tokenizer(before, is_split_into_words=True, verbose=False)["input_ids"]
     )
-    if room < LEAST:
+    if room < MIN_ROOM:
         raise InputError(
             f"{name}: its labels leave {max(room, 0)} of the {longest} tokens that it reads for the"
             " text: fewer labels would do"

@@ -80,7 +80,7 @@ class Quote(NamedTuple):
     group: Hashable = None
 
 
-class Found(NamedTuple):
+class Grounding(NamedTuple):
     """Where a quote stands: `text[start:end]`; `how`: "exact", "normalised", "case-folded" or
     "absent" (and then 0, 0).
 
@@ -96,16 +96,16 @@ class Found(NamedTuple):
     duplicate: bool = False
 
 
-def grounded(text: str, quotes: Sequence[Quote]) -> list[Found]:
+def ground_quotes(text: str, quotes: Sequence[Quote]) -> list[Grounding]:
     """Where each quote stands, in their order.
 
     >>> quotes = [Quote('"why?"'), Quote("Doe", "Doe left")]
-    >>> for found in grounded("“Why?” asked Doe. Doe left.", quotes):
+    >>> for found in ground_quotes("“Why?” asked Doe. Doe left.", quotes):
     ...     print(found)
-    Found(how='case-folded', start=0, end=6, candidates=(), duplicate=False)
-    Found(how='exact', start=18, end=21, candidates=(), duplicate=False)
+    Grounding(how='case-folded', start=0, end=6, candidates=(), duplicate=False)
+    Grounding(how='exact', start=18, end=21, candidates=(), duplicate=False)
     """
-    found = [Found("absent")] * len(quotes)
+    found = [Grounding("absent")] * len(quotes)
     source, waiting = (
         _Source(text),
         [(quote.text.strip(), number) for number, quote in enumerate(quotes)],
@@ -116,18 +116,18 @@ def grounded(text: str, quotes: Sequence[Quote]) -> list[Found]:
             equal.setdefault(_needle(quote, how), []).append((quote, number))
         waiting = []
         for needle, those in equal.items():
-            places = _apart(*source.places(how, needle))
+            places = _drop_overlapping(*source.places(how, needle))
             if not len(places.starts):
                 waiting += those
                 continue
-            for number, one in _shared(
+            for number, one in _assign_equal_quotes(
                 how, source, places, {number: quotes[number] for _, number in those}
             ):
                 found[number] = one
     return found
 
 
-def ledger(found: Iterable[Found]) -> dict[str, int]:
+def count_outcomes(found: Iterable[Grounding]) -> dict[str, int]:
     """How many are exact, normalised, case-folded and absent; and, counted beside that, ambiguous
     and duplicate.
     """
@@ -151,7 +151,7 @@ class _Places(NamedTuple):
         return _Places(self.starts[which], self.ends[which])
 
 
-class _Form(NamedTuple):
+class _NormalizedText(NamedTuple):
     """A text as it is compared.
 
     Of each character, where its sequence starts (ends) in the text; -1 if it is not its first
@@ -168,7 +168,7 @@ class _Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.forms: dict[str, _Form] = {}
+        self.forms: dict[str, _NormalizedText] = {}
 
     def places(self, how: str, needle: str) -> _Places:
         """All places, overlapping ones too; of those at word boundaries and others, only the
@@ -200,8 +200,8 @@ class _Source:
         width is looked through.
         """
         codes, letters = _codes(self.text), set(self.text)
-        shown = ~_among(codes, letters & _HIDDEN)
-        word = _among(codes[shown], {c for c in letters if c.isalnum() or category(c)[0] == "M"})
+        shown = ~_is_in(codes, letters & _HIDDEN)
+        word = _is_in(codes[shown], {c for c in letters if c.isalnum() or category(c)[0] == "M"})
         inside = np.zeros(len(word) + 1, bool)
         inside[1:-1] = word[:-1] & word[1:]
         edges: Mask = inside[np.append(0, np.cumsum(shown))]
@@ -234,21 +234,21 @@ def _needle(quote: str, how: str) -> str:
     return _form(quote, how).text.strip()
 
 
-def _form(text: str, how: str) -> _Form:
+def _form(text: str, how: str) -> _NormalizedText:
     if how not in _RULES:
         starts = np.arange(len(text))
-        return _Form(text, starts, starts + 1)
+        return _NormalizedText(text, starts, starts + 1)
     codes, letters = _codes(text), set(text)
-    shown = np.flatnonzero(~_among(codes, letters & _HIDDEN))
+    shown = np.flatnonzero(~_is_in(codes, letters & _HIDDEN))
     visible = text.translate(_WITHOUT_HIDDEN) if len(shown) < len(text) else text
     cuts = np.append(_sequences(codes[shown], letters), len(shown))
     sequences = [visible[start:end] for start, end in pairwise(cuts.tolist())]
     forms = {sequence: _RULES[how](sequence) for sequence in set(sequences)}
     written = [forms[sequence] for sequence in sequences]
-    return _squeezed(written, shown[cuts[:-1]], shown[cuts[1:] - 1] + 1)
+    return _collapse_spaces(written, shown[cuts[:-1]], shown[cuts[1:] - 1] + 1)
 
 
-def _squeezed(written: Sequence[str], starts: Ints, ends: Ints) -> _Form:
+def _collapse_spaces(written: Sequence[str], starts: Ints, ends: Ints) -> _NormalizedText:
     """The forms of all sequences in one, with one space for each run of them."""
     codes = _codes("".join(written))
     last = np.cumsum(np.fromiter(map(len, written), np.int64, len(written))) - 1
@@ -259,7 +259,7 @@ def _squeezed(written: Sequence[str], starts: Ints, ends: Ints) -> _Form:
     kept = ~space
     kept[:1] = True
     kept[1:] |= ~space[:-1]
-    return _Form(
+    return _NormalizedText(
         codes[kept].tobytes().decode("utf-32-le", "surrogatepass"), begins[kept], stops[kept]
     )
 
@@ -268,15 +268,15 @@ def _sequences(codes: NDArray[np.uint32], letters: Collection[str]) -> Ints:
     """Where combining sequences start: anywhere but before what joins the character before it,
     which is no white space.
     """
-    opens = ~_among(codes, {c for c in letters if _joins(c)})
+    opens = ~_is_in(codes, {c for c in letters if _is_combining(c)})
     opens[:1] = True
-    opens[1:] |= _among(codes[:-1], {c for c in letters if c.isspace()})
+    opens[1:] |= _is_in(codes[:-1], {c for c in letters if c.isspace()})
     at = np.arange(len(codes))
     since = at - np.maximum.accumulate(np.where(opens, at, 0))
     return np.flatnonzero(since % (MOST_MARKS + 1) == 0)
 
 
-def _joins(character: str) -> bool:
+def _is_combining(character: str) -> bool:
     """Whether it is a mark or the vowel or end of a Korean syllable, by itself or once it is
     normalised.
     """
@@ -288,7 +288,7 @@ def _codes(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
 
 
-def _among(codes: NDArray[np.uint32], letters: Collection[str]) -> Mask:
+def _is_in(codes: NDArray[np.uint32], letters: Collection[str]) -> Mask:
     table = np.zeros(sys.maxunicode + 1, bool)
     table[[ord(letter) for letter in letters]] = True
     return table[codes]
@@ -333,7 +333,7 @@ def _run_end(text: str, end: int, period: int) -> int:
     return end
 
 
-def _apart(starts: Ints, ends: Ints) -> _Places:
+def _drop_overlapping(starts: Ints, ends: Ints) -> _Places:
     """Without those that overlap one that was kept, from left to right."""
     places = _Places(starts, ends)
     gaps, lengths = np.diff(starts), ends - starts
@@ -351,9 +351,9 @@ def _greedy(starts: list[int], ends: list[int]) -> Iterator[int]:
         at = bisect_left(starts, ends[at], at)
 
 
-def _shared(
+def _assign_equal_quotes(
     how: str, source: _Source, places: _Places, quotes: Mapping[int, Quote]
-) -> Iterator[tuple[int, Found]]:
+) -> Iterator[tuple[int, Grounding]]:
     """What is found for each of some equal quotes, beside its number."""
     choices = {
         context: _choice(source, places, context, len(quotes))
@@ -368,7 +368,7 @@ def _shared(
             alike.setdefault(
                 _first(choices[quotes[number].context], len(numbers)).tobytes(), []
             ).append(number)
-        yield from _settled(how, places, alike)
+        yield from _assign_group(how, places, alike)
 
 
 def _choice(source: _Source, places: _Places, context: str, quotes: int) -> Ints:
@@ -388,9 +388,9 @@ def _first(choice: Ints, quotes: int) -> Ints:
     return choice[: quotes + MOST_CANDIDATES].copy()  # a view would keep all of them
 
 
-def _settled(
+def _assign_group(
     how: str, places: _Places, alike: Mapping[bytes, Sequence[int]]
-) -> Iterator[tuple[int, Found]]:
+) -> Iterator[tuple[int, Grounding]]:
     """What is found for the equal quotes of a group, given the numbers of those that have one
     choice of places.
     """
@@ -410,9 +410,9 @@ def _settled(
                 if certain or place <= left[len(first) - 1]
                 else (*first[:-1], _span(places, place))
             )
-            yield number, Found(how, *_span(places, place), candidates)
+            yield number, Grounding(how, *_span(places, place), candidates)
         for number in numbers[len(free) :]:
-            yield number, Found(how, *_span(places, choice[-1]), duplicate=True)
+            yield number, Grounding(how, *_span(places, choice[-1]), duplicate=True)
         taken.update(free)
         sure.update(free if certain else ())
 

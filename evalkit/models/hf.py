@@ -33,12 +33,26 @@ import msgspec
 import numpy as np
 
 from evalkit.data.document import Document
-from evalkit.errors import InputError, MissingPackage, UnknownName, advise_extra, spell_option
-from evalkit.models.pretrained import check_name, one_line, origin, quiet
-from evalkit.models.python_function import with_entities
+from evalkit.errors import (
+    InputError,
+    MissingDependencyError,
+    UnknownNameError,
+    advise_extra,
+    spell_option,
+)
+from evalkit.models.pretrained import model_version, one_line, quiet, validate_model_name
+from evalkit.models.python_function import document_with_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import kept, windows
-from evalkit.models.word_tags import AGGREGATIONS, Floats, Tag, decided, spans, tag, words
+from evalkit.models.text_windows import window_cores, windows
+from evalkit.models.word_tags import (
+    AGGREGATION_STRATEGIES,
+    Floats,
+    Tag,
+    aggregate,
+    group_tokens,
+    spans,
+    tag,
+)
 
 UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30
 # Tokens, where neither the tokenizer nor the model names a length, as for relative positions
@@ -95,7 +109,7 @@ def load(
     window, stride = _lengths(name, _longest(tokenizer, network), special, window, stride)
     tagger = Tagger(tokenizer, network, tags, aggregation, window - special, stride, batch_size)
     settings = {"aggregation": aggregation, "window": window, "stride": stride, "labels": labels}
-    settings |= origin(
+    settings |= model_version(
         network.name_or_path, revision, getattr(network.config, "_commit_hash", None)
     )
     return Model(
@@ -108,8 +122,8 @@ def load(
 
 
 def _check(aggregation: str, batch_size: int) -> None:
-    if aggregation not in AGGREGATIONS:
-        raise UnknownName("aggregation", aggregation, AGGREGATIONS)
+    if aggregation not in AGGREGATION_STRATEGIES:
+        raise UnknownNameError("aggregation", aggregation, AGGREGATION_STRATEGIES)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(
             f"hf: {spell_option('batch_size', batch_size, of='model')}: a whole number from 1 on"
@@ -121,12 +135,12 @@ def _loaded(
     name: str, revision: str | None, device: str | None, *, pickled: bool
 ) -> tuple[Any, Any]:
     """The tokenizer and the network of a folder or a name on the Hub."""
-    check_name("hf", name, "dslim/bert-base-NER")
+    validate_model_name("hf", name, "dslim/bert-base-NER")
     try:
         import torch  # noqa: F401 - transformers can be imported without it, and then has no models
         from transformers import AutoModelForTokenClassification, AutoTokenizer
     except ImportError as error:
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"hf models need transformers and torch: {error}: {advise_extra('hf')}"
         ) from None
     try:
@@ -176,7 +190,7 @@ def _names(
     if isinstance(labels, Mapping):
         for label in labels:
             if label not in names:
-                raise UnknownName("tag", label, names, within=name)
+                raise UnknownNameError("tag", label, names, within=name)
         return [str(labels.get(one, one)) for one in names]
     if isinstance(labels, str) or len(labels) != len(names):
         raise InputError(
@@ -246,7 +260,7 @@ def _lengths(
 
 def _answered(tagger: Tagger, document: Document) -> Document:
     try:
-        return with_entities(document, _entities(tagger, document.text))
+        return document_with_entities(document, _entities(tagger, document.text))
     except Exception as error:  # a model may raise anything, and none of it may end a run
         return msgspec.structs.replace(
             document, failure=f"{type(error).__name__}: {one_line(error)}"
@@ -257,12 +271,12 @@ def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
     encoded = tagger.tokenizer(text, return_offsets_mapping=True, truncation=False, verbose=False)
     inside = [n for n, sequence in enumerate(encoded.sequence_ids(0)) if sequence is not None]
     offsets = [encoded["offset_mapping"][n] for n in inside]
-    found = list(words(text, offsets))
+    found = list(group_tokens(text, offsets))
     if not found:
         return
     by_token = _probabilities(tagger, encoded, inside)
     by_word = np.array(
-        [decided(by_token[word.first : word.last], tagger.aggregation) for word in found]
+        [aggregate(by_token[word.first : word.last], tagger.aggregation) for word in found]
     )
     scores = by_word.max(axis=1)
     for label, first, last in spans(tagger.tags[n] for n in by_word.argmax(axis=1)):
@@ -286,7 +300,9 @@ def _probabilities(tagger: Tagger, encoded: Any, inside: Sequence[int]) -> Float
     ]
     parts = [
         answer[len(before) + first - start : len(before) + last - start]
-        for answer, (start, _), (first, last) in zip(answers, ranges, kept(ranges), strict=True)
+        for answer, (start, _), (first, last) in zip(
+            answers, ranges, window_cores(ranges), strict=True
+        )
     ]
     found = np.concatenate(parts)
     if not np.isfinite(found).all():

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
-from evalkit.models.llm_http import Answer, Broken
+from evalkit.models.llm_http import EndpointError, HttpAnswer
 
 LONGEST_WAIT = 60.0  # seconds
 CODES = {
@@ -45,7 +45,7 @@ CODES = {
 _PAGE = "a web page instead of JSON: a login page, or base_url lacks its /v1"
 
 
-class Again(Exception):
+class RetryRequest(Exception):
     """To be asked for again, after so many seconds if it says so.
 
     If it stays, the document is lost, or (`stops`) the run ends.
@@ -58,7 +58,7 @@ class Again(Exception):
         self.kind, self.after, self.stops = kind, after, stops
 
 
-class Failed(Exception):
+class DocumentFailed(Exception):
     """The document is lost. `kind` is equal where it is lost for the same reason."""
 
     def __init__(self, said: str, kind: str = "") -> None:
@@ -66,11 +66,11 @@ class Failed(Exception):
         self.kind = kind or said
 
 
-class Stopped(Exception):
+class RunFailed(Exception):
     """No document will be answered."""
 
 
-class Unknown(Exception):
+class UnsupportedResponseFormat(Exception):
     """The endpoint does not know the response_format that was asked for."""
 
 
@@ -81,22 +81,24 @@ class Content(NamedTuple):
     finish_reason: str | None
 
 
-def fault(error: Broken, *, reached: bool = True) -> Again | Failed | Stopped:
+def exception_for(
+    error: EndpointError, *, reached: bool = True
+) -> RetryRequest | DocumentFailed | RunFailed:
     """What follows from an answer that did not come. reached: whether the endpoint has answered
     before; if not, a refused connection ends the run.
     """
     if error.kind in ("size", "encoding"):
-        return Failed(str(error))
+        return DocumentFailed(str(error))
     if error.kind in ("name", "certificate"):
-        return Stopped(str(error))
-    return Again(
+        return RunFailed(str(error))
+    return RetryRequest(
         error.kind,
         "" if str(error) == error.kind else str(error),
         stops=error.unreachable and not reached,
     )
 
 
-def completion(answer: Answer, clean: Callable[[Any], Any]) -> dict[str, Any]:
+def completion(answer: HttpAnswer, clean: Callable[[Any], Any]) -> dict[str, Any]:
     """The completion in an answer; `clean` takes secrets out of a JSON value.
 
     Raises Again, Failed, Stopped or Unknown.
@@ -109,16 +111,16 @@ def completion(answer: Answer, clean: Callable[[Any], Any]) -> dict[str, Any]:
     if isinstance(said, dict):
         return said
     if answer.body.lstrip()[:1] == b"<" or "html" in answer.headers.get("content-type", ""):
-        raise Again("web page", _PAGE, stops=True)
-    raise Again(
+        raise RetryRequest("web page", _PAGE, stops=True)
+    raise RetryRequest(
         "no JSON",
         "an empty body" if not answer.body.strip() else "a body that is cut or no JSON object",
     )
 
 
-def _refused(status: int, said: Any, answer: Answer) -> NoReturn:
+def _refused(status: int, said: Any, answer: HttpAnswer) -> NoReturn:
     """Raise what a status means, with the words of the endpoint."""
-    words = f"{status}: {message(said, answer.body)}".rstrip(": ")
+    words = f"{status}: {error_message(said, answer.body)}".rstrip(": ")
     if status in (400, 422) and any(
         word in words
         for word in (
@@ -129,27 +131,27 @@ def _refused(status: int, said: Any, answer: Answer) -> NoReturn:
             "structured output",
         )
     ):
-        raise Unknown(words)
+        raise UnsupportedResponseFormat(words)
     if 300 <= status < 400:
-        raise Stopped(
+        raise RunFailed(
             f"{status}: a redirect to {answer.headers.get('location', 'nowhere')[:200]}; give it as"
             " base_url if you trust it"
         )
     if status in (400, 413, 422):
-        raise Failed(words)
+        raise DocumentFailed(words)
     if _code(said.get("error") if isinstance(said, dict) else None) == 402:
-        raise Stopped(words)
+        raise RunFailed(words)
     if status in (408, 409, 425, 429) or status >= 500 or status < 300:
-        _again(str(status), words, wait(answer.headers))
-    raise Stopped(words)
+        _again(str(status), words, retry_after(answer.headers))
+    raise RunFailed(words)
 
 
 def _again(kind: str, words: str, after: float | None) -> NoReturn:
     if after is not None and after > LONGEST_WAIT:
-        raise Failed(
+        raise DocumentFailed(
             f"{kind}: asks to wait for {after:,.0f} seconds, more than {LONGEST_WAIT:.0f}", kind
         )
-    raise Again(kind, words.partition(": ")[2], after)
+    raise RetryRequest(kind, words.partition(": ")[2], after)
 
 
 def _code(error: Any) -> int:
@@ -167,7 +169,7 @@ def _code(error: Any) -> int:
     return 500
 
 
-def message(said: Any, body: bytes) -> str:
+def error_message(said: Any, body: bytes) -> str:
     """What an error says, in one line of at most 200 characters."""
     error = said.get("error", said) if isinstance(said, dict) else None
     told = error.get("message", error.get("detail")) if isinstance(error, dict) else error
@@ -190,7 +192,7 @@ def _json(body: bytes, clean: Callable[[Any], Any]) -> Any:
         return None
 
 
-def wait(
+def retry_after(
     headers: Mapping[str, str], now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 ) -> float | None:
     """The seconds that an answer asks to wait, by retry-after-ms or Retry-After (seconds or a
@@ -219,7 +221,7 @@ def content(said: Mapping[str, Any]) -> Content:
     )
     told = choice.get("message") if choice else None
     if choice is None or not isinstance(told, dict):
-        raise Failed("no choices in the answer")
+        raise DocumentFailed("no choices in the answer")
     ended = choice.get("finish_reason")
     text = told.get("content")
     if isinstance(text, list):
@@ -229,11 +231,11 @@ def content(said: Mapping[str, Any]) -> Content:
             if isinstance(part, dict) and isinstance(part.get("text"), str)
         )
     if ended == "content_filter":
-        raise Failed("a content filter took the answer away")
+        raise DocumentFailed("a content filter took the answer away")
     if isinstance(told.get("refusal"), str) and told["refusal"]:
-        raise Failed(f"refused: {one_line(told['refusal'])}", "refused")
+        raise DocumentFailed(f"refused: {one_line(told['refusal'])}", "refused")
     if not isinstance(text, str) or not text.strip():
-        raise Failed(
+        raise DocumentFailed(
             "a tool call instead of an answer"
             if told.get("tool_calls") or told.get("function_call")
             else "no content in the answer"

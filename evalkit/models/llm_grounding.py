@@ -27,8 +27,8 @@ from typing import Any
 
 from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced
 from evalkit.data.text import sentences
-from evalkit.models.grounding import Found, Quote, grounded, ledger
-from evalkit.models.llm_json import Twice
+from evalkit.models.grounding import Grounding, Quote, count_outcomes, ground_quotes
+from evalkit.models.llm_json import DuplicateKeys
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.python_function import UNLABELLED
 
@@ -36,11 +36,11 @@ Range = tuple[int, int]
 
 
 @dataclass(eq=False)
-class Mark:
+class GroundedQuote:
     """A quote of the answer, and where it was found."""
 
     quote: Quote
-    found: Found = field(default_factory=lambda: Found("absent"))
+    found: Grounding = field(default_factory=lambda: Grounding("absent"))
     at: Range = (0, 0)
 
     @property
@@ -54,7 +54,7 @@ class Mark:
         return Span(*self.at)
 
 
-class Nearest:
+class NearestPlacement:
     """Moves marks of one text; equal marks of one group never to the same place, as long as there
     are others.
     """
@@ -65,7 +65,7 @@ class Nearest:
         self._sentences: list[Range] | None = None
         self._taken: dict[tuple[Any, str], set[Range]] = {}
 
-    def move(self, mark: Mark, anchor: Range) -> None:
+    def move(self, mark: GroundedQuote, anchor: Range) -> None:
         """Move a mark that may stand in several places to the one nearest to its anchor that no
         equal one has.
         """
@@ -106,7 +106,7 @@ def _outwards(places: Sequence[Range], anchor: Range) -> Iterator[Range]:
             after += 1
 
 
-def some(mark: Mark, most: int) -> Sequence[Range]:
+def limit_candidates(mark: GroundedQuote, most: int) -> Sequence[Range]:
     """The places of a mark, at most so many, among them the one that it has."""
     places = mark.found.candidates
     if len(places) <= most:
@@ -116,18 +116,18 @@ def some(mark: Mark, most: int) -> Sequence[Range]:
 
 
 MOST_CHOICES = 200_000  # pairs of offsets that one document keeps as `choices`
-ABSENT, NO_QUOTE, NO_OBJECT = "not in the text", "its quote is no text", "not an object"
+NOT_IN_TEXT, NO_QUOTE, NO_OBJECT = "not in the text", "its quote is no text", "not an object"
 EXPECTED = (
     '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
 )
-LOST = {
+UNPLACED_REASONS = {
     "trigger": "its trigger has no place in the text",
     "content": "its content has no place in the text",
 }
 
 
 @dataclass(frozen=True)
-class Said:
+class GroundedAnswer:
     """The document as it was answered, with a note if all items are malformed, and `grounding`: how
     its quotes were found (JSON values alone).
     """
@@ -136,12 +136,12 @@ class Said:
     grounding: dict[str, Any]
 
 
-def placed(document: Document, lists: dict[str, list[Any]]) -> Said:
+def ground_answer(document: Document, lists: dict[str, list[Any]]) -> GroundedAnswer:
     """The document with the marks of an answer. What has no place in the text is in `unplaced`."""
-    return _Placing(document, lists).said()
+    return _AnswerGrounder(document, lists).said()
 
 
-class _Placing:
+class _AnswerGrounder:
     """One answer on its way into one document: first all quotes are gathered, then found together,
     then marks made of them.
     """
@@ -151,18 +151,18 @@ class _Placing:
         self.unplaced: list[Unplaced] = []
         self.unparsable = 0
         self.malformed: list[tuple[Any, str]] = []
-        self.marks: list[Mark] = []
-        self.choices: list[tuple[str, int, str, Mark]] = []
-        self.nearest = Nearest(document.text)
+        self.marks: list[GroundedQuote] = []
+        self.choices: list[tuple[str, int, str, GroundedQuote]] = []
+        self.nearest = NearestPlacement(document.text)
 
-    def said(self) -> Said:
+    def said(self) -> GroundedAnswer:
         entities = [self._entity(item) for item in self.lists.get("entities", ())]
         events = [self._event(n, item) for n, item in enumerate(self.lists.get("events", ()))]
         attributions = [
             self._attribution(n, item) for n, item in enumerate(self.lists.get("attributions", ()))
         ]
         for mark, found in zip(
-            self.marks, grounded(self.document.text, [mark.quote for mark in self.marks])
+            self.marks, ground_quotes(self.document.text, [mark.quote for mark in self.marks])
         ):
             mark.found, mark.at = found, (found.start, found.end)
         layers: dict[str, Any] = {}
@@ -177,12 +177,12 @@ class _Placing:
         )
         if self.malformed and not self.marks:
             answered = note_malformed(answered, *self.malformed[0], EXPECTED)
-        return Said(answered, self._grounding())
+        return GroundedAnswer(answered, self._grounding())
 
     # What an item says: its names and its quotes. What is malformed is noted, and nothing made of
     # it.
 
-    def _entity(self, item: Any) -> tuple[str, Mark] | None:
+    def _entity(self, item: Any) -> tuple[str, GroundedQuote] | None:
         label = self._name(item, "label")
         mark = self._mark(item, ("entities", label, ""))
         problem = _problem(item, "label", label, mark, NO_QUOTE)
@@ -193,7 +193,7 @@ class _Placing:
 
     def _event(
         self, n: int, item: Any
-    ) -> tuple[str, Mark, str | None, list[tuple[str, Mark]]] | None:
+    ) -> tuple[str, GroundedQuote, str | None, list[tuple[str, GroundedQuote]]] | None:
         label, told = self._name(item, "type"), _dict(item)
         mark = self._mark(told.get("trigger"), ("triggers", label, ""))
         problem = _problem(item, "type", label, mark, "no trigger")
@@ -205,7 +205,7 @@ class _Placing:
         realis = self._realis(told.get("realis"))
         if problem or not mark:
             if realis is not None:
-                self._lost("realis", realis, LOST["trigger"], None)
+                self._lost("realis", realis, UNPLACED_REASONS["trigger"], None)
             self._lost("triggers", label, problem, told.get("trigger"), malformed=True)
             return None
         return label, mark, realis, arguments
@@ -216,10 +216,12 @@ class _Placing:
             arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
         )
 
-    def _argument(self, n: int, item: Any, *, lost: bool) -> tuple[str, Mark] | None:
+    def _argument(self, n: int, item: Any, *, lost: bool) -> tuple[str, GroundedQuote] | None:
         role = self._name(item, "role")
         quote = None if lost else self._mark(item, ("arguments", role, n))
-        problem = LOST["trigger"] if lost else _problem(item, "role", role, quote, NO_QUOTE)
+        problem = (
+            UNPLACED_REASONS["trigger"] if lost else _problem(item, "role", role, quote, NO_QUOTE)
+        )
         if problem or not quote:
             self._lost("arguments", role, problem, item, malformed=not lost)
             return None
@@ -231,7 +233,7 @@ class _Placing:
         self._lost("realis", UNLABELLED, "its realis is no text", None, malformed=True)
         return None
 
-    def _attribution(self, n: int, item: Any) -> tuple[str | None, dict[str, Mark]] | None:
+    def _attribution(self, n: int, item: Any) -> tuple[str | None, dict[str, GroundedQuote]] | None:
         told = _dict(item)
         parts: dict[str, Any] = {
             part: told[part] for part in ("source", "cue", "content") if told.get(part) is not None
@@ -260,20 +262,25 @@ class _Placing:
 
     def _without_content(self, quotes: dict[str, str]) -> None:
         self.unplaced += [
-            Unplaced("attributions", part, LOST["content"], quote) for part, quote in quotes.items()
+            Unplaced("attributions", part, UNPLACED_REASONS["content"], quote)
+            for part, quote in quotes.items()
         ]
-        self.unplaced.append(Unplaced("attribution-relations", "attribution", LOST["content"]))
+        self.unplaced.append(
+            Unplaced("attribution-relations", "attribution", UNPLACED_REASONS["content"])
+        )
 
     def _name(self, item: Any, key: str) -> str:
         name = _dict(item).get(key)
         return name if isinstance(name, str) and name else UNLABELLED
 
-    def _mark(self, item: Any, group: tuple[Any, ...]) -> Mark | None:
+    def _mark(self, item: Any, group: tuple[Any, ...]) -> GroundedQuote | None:
         told = _dict(item)
         quote, context = told.get("quote"), told.get("context")
         if not isinstance(quote, str) or group[1] == UNLABELLED:
             return None
-        self.marks.append(Mark(Quote(quote, context if isinstance(context, str) else "", group)))
+        self.marks.append(
+            GroundedQuote(Quote(quote, context if isinstance(context, str) else "", group))
+        )
         return self.marks[-1]
 
     def _lost(
@@ -284,12 +291,12 @@ class _Placing:
         if malformed:
             self.malformed.append((item, reason))
         self.unplaced.append(
-            Unplaced(layer, label, reason or ABSENT, quote if isinstance(quote, str) else None)
+            Unplaced(layer, label, reason or NOT_IN_TEXT, quote if isinstance(quote, str) else None)
         )
 
     # Marks, of what was found.
 
-    def _entities(self, each: Iterator[tuple[str, Mark]]) -> Iterator[Entity]:
+    def _entities(self, each: Iterator[tuple[str, GroundedQuote]]) -> Iterator[Entity]:
         index = 0
         for label, mark in each:
             if mark.absent:
@@ -305,10 +312,12 @@ class _Placing:
             if trigger.absent:
                 self._absent("triggers", label, trigger)
                 self.unplaced += (
-                    [Unplaced("realis", realis, LOST["trigger"])] if realis is not None else []
+                    [Unplaced("realis", realis, UNPLACED_REASONS["trigger"])]
+                    if realis is not None
+                    else []
                 )
                 self.unplaced += [
-                    Unplaced("arguments", role, LOST["trigger"], mark.quote.text)
+                    Unplaced("arguments", role, UNPLACED_REASONS["trigger"], mark.quote.text)
                     for role, mark in arguments
                 ]
                 continue
@@ -322,7 +331,7 @@ class _Placing:
             index += 1
 
     def _arguments(
-        self, index: int, trigger: Mark, each: Sequence[tuple[str, Mark]]
+        self, index: int, trigger: GroundedQuote, each: Sequence[tuple[str, GroundedQuote]]
     ) -> Iterator[Argument]:
         n = 0
         for role, mark in each:
@@ -335,7 +344,7 @@ class _Placing:
             yield Argument(role, *mark.at)
 
     def _attributions(
-        self, each: Iterator[tuple[str | None, dict[str, Mark]]]
+        self, each: Iterator[tuple[str | None, dict[str, GroundedQuote]]]
     ) -> Iterator[Attribution]:
         index = 0
         for kind, marks in each:
@@ -354,23 +363,23 @@ class _Placing:
             spans = {part: mark.span for part, mark in there.items()}
             yield Attribution(spans.get("cue"), spans["content"], spans.get("source"), kind)
 
-    def _absent(self, layer: str, label: str, mark: Mark) -> None:
-        self.unplaced.append(Unplaced(layer, label, ABSENT, mark.quote.text))
+    def _absent(self, layer: str, label: str, mark: GroundedQuote) -> None:
+        self.unplaced.append(Unplaced(layer, label, NOT_IN_TEXT, mark.quote.text))
 
     # What is kept of how it was found.
 
-    def _note(self, layer: str, index: int, field: str, mark: Mark) -> None:
+    def _note(self, layer: str, index: int, field: str, mark: GroundedQuote) -> None:
         if len(mark.found.candidates) > 1:
             self.choices.append((layer, index, field, mark))
 
     def _grounding(self) -> dict[str, Any]:
         each = max(2, MOST_CHOICES // max(len(self.choices), 1))
         choices = [
-            [layer, index, field, [list(place) for place in some(mark, each)]]
+            [layer, index, field, [list(place) for place in limit_candidates(mark, each)]]
             for layer, index, field, mark in self.choices
         ]
         return {
-            **ledger(mark.found for mark in self.marks),
+            **count_outcomes(mark.found for mark in self.marks),
             "unparsable": self.unparsable,
             "choices": choices,
         }
@@ -381,10 +390,10 @@ def _dict(item: Any) -> dict[str, Any]:
 
 
 def _problem(
-    item: Any, key: str = "", name: str = "", mark: Mark | None = None, quoteless: str = ""
+    item: Any, key: str = "", name: str = "", mark: GroundedQuote | None = None, quoteless: str = ""
 ) -> str:
     """What is wrong with an item; nothing, if it is well-formed."""
-    if isinstance(item, Twice):
+    if isinstance(item, DuplicateKeys):
         return "a key stands twice in it"
     if not isinstance(item, dict):
         return NO_OBJECT

@@ -23,22 +23,22 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from evalkit.errors import InputError, MissingPackage, advise_extra, spell_option
-from evalkit.redaction import Secrets
+from evalkit.errors import InputError, MissingDependencyError, advise_extra, spell_option
+from evalkit.redaction import Redactor
 
 NO_KEY = "none"
 OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
-class Place:
+class EndpointAddress:
     """Where the endpoint is. `shown`: its address without what might be a secret."""
 
     url: str
     shown: str
     query: Mapping[str, str]
     key: str = field(repr=False)
-    secrets: Secrets
+    secrets: Redactor
     local: bool
 
     def endpoint(self, timeout: float) -> Endpoint:
@@ -47,14 +47,14 @@ class Place:
             import openai  # noqa: F401 - asking.py and Asker need both
             import tenacity  # noqa: F401
         except ImportError as error:
-            raise MissingPackage(
+            raise MissingDependencyError(
                 f"openai models need {error.name}, which is not installed: {advise_extra('openai')}"
             ) from None
         self.secrets.keep_out_of_logs()
         return Endpoint(self.url, self.query, self.key, timeout, proxied=not self.local)
 
 
-def place_of(base_url: str | None, key_env: str) -> Place:
+def resolve_endpoint(base_url: str | None, key_env: str) -> EndpointAddress:
     """The address and the key.
 
     Raises InputError for an address that is no http, or that would send a key in the clear.
@@ -80,8 +80,8 @@ def place_of(base_url: str | None, key_env: str) -> Place:
     if not key.isascii() or not key.isprintable():
         raise InputError(f"openai: {key_env} holds a character that no key can hold")
     query = dict(parse_qsl(url.query))
-    secrets = Secrets([key, url.password or "", unquote(url.password or ""), *query.values()])
-    return Place(
+    secrets = Redactor([key, url.password or "", unquote(url.password or ""), *query.values()])
+    return EndpointAddress(
         url._replace(query="", fragment="").geturl(), bare, query, key or NO_KEY, secrets, local
     )
 
@@ -111,7 +111,7 @@ MOST_BYTES = 4_000_000
 CONNECTING = 10.0  # seconds
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back: headers by their names in lower case, the body decompressed."""
 
     status: int
@@ -119,7 +119,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Broken(Exception):
+class EndpointError(Exception):
     """No answer came, or none to its end.
 
     `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding".
@@ -135,7 +135,7 @@ class Broken(Exception):
 class _Refused(Exception):
     """An answer other than 200, raised before the SDK reads its body without bounds."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -159,7 +159,7 @@ class Endpoint:
             follow_redirects=False,
             trust_env=proxied,
             timeout=openai.Timeout(timeout, connect=min(timeout, CONNECTING)),
-            limits=_no_idle_ones(),
+            limits=_without_keepalive(),
             event_hooks={"request": [self._watch], "response": [_only_200]},
         )
         self._client = openai.OpenAI(
@@ -171,7 +171,7 @@ class Endpoint:
             timeout=timeout,
         )
 
-    def ask(self, **wish: Any) -> Answer:
+    def ask(self, **wish: Any) -> HttpAnswer:
         """The answer to a chat completion. Raises Broken."""
         with self._in_time() as line:
             try:
@@ -181,11 +181,11 @@ class Endpoint:
             except (
                 Exception
             ) as error:  # whatever the SDK and its transport raise is about this one request
-                return _why(error, late=line.late)
+                return _classify_error(error, late=line.late)
 
     @contextlib.contextmanager
-    def _in_time(self) -> Iterator[_Line]:
-        line = self._here.line = _Line()
+    def _in_time(self) -> Iterator[_Connection]:
+        line = self._here.line = _Connection()
         timer = threading.Timer(self._timeout, line.cut)
         timer.daemon = True
         timer.start()
@@ -198,7 +198,7 @@ class Endpoint:
         request.extensions = {**request.extensions, "trace": self._here.line.trace}
 
 
-class _Line:
+class _Connection:
     """The connection of one request, which another thread may cut."""
 
     def __init__(self) -> None:
@@ -219,7 +219,7 @@ class _Line:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def _no_idle_ones() -> Any:
+def _without_keepalive() -> Any:
     """Limits of the transport that the installed SDK uses: that is httpx2, or httpx."""
     import openai
 
@@ -237,7 +237,7 @@ def _only_200(response: Any) -> None:
     try:
         answer = _read(response)
     except Exception:  # what an error says is cut off, or too much; its status says enough
-        answer = Answer(response.status_code, _names(response.headers), b"")
+        answer = HttpAnswer(response.status_code, _names(response.headers), b"")
     raise _Refused(answer)
 
 
@@ -245,7 +245,7 @@ def _names(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _read(response: Any) -> Answer:
+def _read(response: Any) -> HttpAnswer:
     headers = _names(response.headers)
     body = bytearray()
     for piece in _decompressed(
@@ -253,8 +253,8 @@ def _read(response: Any) -> Answer:
     ):
         body += piece
         if len(body) > MOST_BYTES:
-            raise Broken("size", f"an answer of more than {MOST_BYTES:,} bytes")
-    return Answer(response.status_code, headers, bytes(body))
+            raise EndpointError("size", f"an answer of more than {MOST_BYTES:,} bytes")
+    return HttpAnswer(response.status_code, headers, bytes(body))
 
 
 def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -262,7 +262,7 @@ def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield from pieces
         return
     if encoding not in ("gzip", "x-gzip"):
-        raise Broken(
+        raise EndpointError(
             "encoding", f"an answer in an encoding that was not asked for: {encoding[:40]}"
         )
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -271,25 +271,25 @@ def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             piece, MOST_BYTES + 1
         )  # no more is ever made of it: the cap ends the reading
     if not gzip.eof:
-        raise Broken("connection", "an answer that is cut off")
+        raise EndpointError("connection", "an answer that is cut off")
 
 
-def _why(error: BaseException, *, late: bool) -> Answer:
+def _classify_error(error: BaseException, *, late: bool) -> HttpAnswer:
     """The answer that an exception carries; else raises what happened as Broken."""
     chain = list(_chain(error))
     for link in chain:
         if isinstance(link, _Refused):
             return link.answer
-        if isinstance(link, Broken):
+        if isinstance(link, EndpointError):
             raise link from None
     unreachable = any(type(link).__name__ in ("ConnectError", "ConnectTimeout") for link in chain)
     if late or any("Timeout" in type(link).__name__ for link in chain):
-        raise Broken("timeout", unreachable=unreachable) from None
+        raise EndpointError("timeout", unreachable=unreachable) from None
     if any(isinstance(link, socket.gaierror) and link.errno != socket.EAI_AGAIN for link in chain):
-        raise Broken("name", str(chain[-1])) from None
+        raise EndpointError("name", str(chain[-1])) from None
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        raise Broken("certificate", str(chain[-1])) from None
-    raise Broken(
+        raise EndpointError("certificate", str(chain[-1])) from None
+    raise EndpointError(
         "connection", f"{type(chain[-1]).__name__}: {chain[-1]}", unreachable=unreachable
     ) from None
 

@@ -25,14 +25,14 @@ class Unreadable(ValueError):
     """An answer that cannot be read as one JSON object; the reason is one short line."""
 
 
-class Twice:
+class DuplicateKeys:
     """An object in which a key stands twice, so that nobody knows what it says."""
 
 
-def read(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
+def extract_layers(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
     """The lists of an answer, one a layer. Raises Unreadable. Takes time linear in the answer."""
-    answer = _only(_said_aloud(content))
-    if isinstance(answer, Twice):
+    answer = _single_object(_without_thinking(content))
+    if isinstance(answer, DuplicateKeys):
         raise Unreadable("a key stands twice in the answer")
     if not any(layer in answer for layer in layers):
         raise Unreadable(f"the answer has none of the keys {', '.join(layers)}")
@@ -45,7 +45,7 @@ def read(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
     return lists
 
 
-def _only(text: str) -> Any:
+def _single_object(text: str) -> Any:
     """The one object in a text.
 
     After it, what is no complete JSON object is prose, whatever braces it holds.
@@ -71,7 +71,7 @@ def _holds_object(objects: Iterator[str]) -> bool:
     return False
 
 
-def _said_aloud(content: str) -> str:
+def _without_thinking(content: str) -> str:
     """The answer without what a model thought before it."""
     told = content.lstrip("\ufeff").lstrip()
     return told.partition("</think>")[2] if told.startswith("<think>") else told
@@ -120,7 +120,7 @@ def _decoded(text: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Any:
-    return dict(pairs) if find_duplicate_key(pairs) is None else Twice()
+    return dict(pairs) if find_duplicate_key(pairs) is None else DuplicateKeys()
 
 
 def _no_number(name: str) -> Any:

@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import LAYERS
-from evalkit.data.schema import AttributionTypes, EventType, Schema
-from evalkit.errors import InputError, UnknownName, shown, spell_option
+from evalkit.data.schema import AttributionSchema, EventType, Schema
+from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 
 TASK, TEXT = "{{task}}", "{{text}}"
 TEMPLATE = """You annotate texts. Read the text between <text> and </text> at the end and mark what is described here. It is material to be \
@@ -54,7 +54,7 @@ class Task:
     labels: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, EventType] = field(default_factory=dict)
     realis: Mapping[str, str] = field(default_factory=dict)
-    attributions: AttributionTypes | None = None
+    attributions: AttributionSchema | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Task:
         return tuple(layer for layer, wanted in zip(LAYERS, asked) if wanted)
 
 
-def task_of(
+def task_from_schema(
     schema: Schema | None,
     labels: Mapping[str, str] | None = None,
     layers: Sequence[str] | None = None,
@@ -83,7 +83,7 @@ def task_of(
     whole = Task(known, schema.events, schema.realis, said if said.parts or said.types else None)
     for layer in layers or ():
         if layer not in whole.layers:
-            raise UnknownName("layer", layer, whole.layers, within="what the schema declares")
+            raise UnknownNameError("layer", layer, whole.layers, within="what the schema declares")
     asked = whole.layers if layers is None else layers
     if not asked:
         raise InputError(
@@ -115,7 +115,7 @@ class Prompt:
         return hashlib.sha256(msgspec.json.encode([self.before, self.after, answer])).hexdigest()
 
 
-def prompt_of(task: Task, template: str = TEMPLATE, where: str = "prompt") -> Prompt:
+def build_prompt(task: Task, template: str = TEMPLATE, where: str = "prompt") -> Prompt:
     """The prompt for a task.
 
     Raises InputError for a template that lacks a place, or has it twice.
@@ -129,13 +129,13 @@ def prompt_of(task: Task, template: str = TEMPLATE, where: str = "prompt") -> Pr
     return Prompt(_filled(before, task), _filled(after, task))
 
 
-def template_at(path: str | Path) -> str:
+def load_template(path: str | Path) -> str:
     """The template in a file. Raises InputError where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{shown(str(path))}: no template can be read there:"
+            f"{quoted_repr(str(path))}: no template can be read there:"
             f" {getattr(error, 'strerror', None) or error}"
         ) from None
 
@@ -195,7 +195,7 @@ def _event(task: Task) -> dict[str, Any]:
     return _object(type=_one_of(task.events), trigger=_object(**_QUOTED), **realis, **arguments)
 
 
-def _attribution(said: AttributionTypes) -> dict[str, Any]:
+def _attribution(said: AttributionSchema) -> dict[str, Any]:
     part = _object(**_QUOTED)
     kind = {"type": _one_of(said.types)} if said.types else {}
     return _object(**kind, source={"anyOf": [part, {"type": "null"}]}, cue=part, content=part)

@@ -18,8 +18,8 @@ from collections.abc import Callable, Generator, Iterator
 import msgspec
 
 from evalkit.data.document import Document
-from evalkit.errors import ModelError, shown
-from evalkit.models.registry import RUN_NOTES
+from evalkit.errors import ModelError, quoted_repr
+from evalkit.models.registry import RUN_METADATA_KEY
 
 MALFORMED = "evalkit:malformed"
 MAX_MALFORMED_DOCUMENTS = 5
@@ -27,7 +27,7 @@ MAX_MALFORMED_DOCUMENTS = 5
 
 def note_malformed(document: Document, item: object, reason: object, expected: str) -> Document:
     """The document with a note that all of its items are malformed, of which one is shown."""
-    note = f"{shown(item)}: {reason}; expected {expected}"
+    note = f"{quoted_repr(item)}: {reason}; expected {expected}"
     return msgspec.structs.replace(document, meta={**(document.meta or {}), MALFORMED: note})
 
 
@@ -67,7 +67,8 @@ def refuse_malformed(
             else f"the first {len(held)} documents with items"
         )
         notes = [
-            {"id": document.id, **(document.meta or {}).get(RUN_NOTES, {})} for document in held
+            {"id": document.id, **(document.meta or {}).get(RUN_METADATA_KEY, {})}
+            for document in held
         ]
         raise ModelError(f"{name}: every item of {documents} is malformed, such as {note}", notes)
 

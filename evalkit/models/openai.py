@@ -26,39 +26,39 @@ import msgspec
 
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, ModelError, UnknownName, print_notice, spell_option
+from evalkit.errors import InputError, ModelError, UnknownNameError, print_notice, spell_option
 from evalkit.models.llm_errors import (
     LONGEST_WAIT,
-    Again,
-    Failed,
-    Stopped,
-    Unknown,
+    DocumentFailed,
+    RetryRequest,
+    RunFailed,
+    UnsupportedResponseFormat,
     completion,
     content,
-    fault,
+    exception_for,
     one_line,
     usage,
 )
-from evalkit.models.llm_grounding import placed
-from evalkit.models.llm_http import Broken, Endpoint, place_of
-from evalkit.models.llm_json import Unreadable, read
+from evalkit.models.llm_grounding import ground_answer
+from evalkit.models.llm_http import Endpoint, EndpointError, resolve_endpoint
+from evalkit.models.llm_json import Unreadable, extract_layers
 from evalkit.models.llm_prompt import (
     TEMPLATE,
     Prompt,
     answer_schema,
-    prompt_of,
-    task_of,
-    template_at,
+    build_prompt,
+    load_template,
+    task_from_schema,
 )
-from evalkit.models.registry import RUN_NOTES, Model
-from evalkit.redaction import Secrets
+from evalkit.models.registry import RUN_METADATA_KEY, Model
+from evalkit.redaction import Redactor
 
-MOST_IN_A_ROW = 20
+MAX_CONSECUTIVE_FAILURES = 20
 SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = (
     1.0,
     5.0,
 )  # seconds: waits that are said on stderr, and how often at most
-STRUCTURES = {
+RESPONSE_FORMATS = {
     "auto": ("schema", "object", "text"),
     "schema": ("schema",),
     "object": ("object",),
@@ -114,17 +114,17 @@ def load(
         price_out=(price_out, 0),
         seed=(seed, -math.inf),
     )
-    if structure not in STRUCTURES:
-        raise UnknownName("structure", structure, STRUCTURES)
-    place = place_of(base_url, api_key_env)
+    if structure not in RESPONSE_FORMATS:
+        raise UnknownNameError("structure", structure, RESPONSE_FORMATS)
+    place = resolve_endpoint(base_url, api_key_env)
     sent = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
-    manner = Manner(
+    manner = EndpointSettings(
         what,
         place.shown,
         place.endpoint(timeout),
         place.secrets,
         {name: value for name, value in sent.items() if value is not None},
-        STRUCTURES[structure],
+        RESPONSE_FORMATS[structure],
         retries,
         backoff,
         price_in,
@@ -132,12 +132,15 @@ def load(
     )
     named = _named(labels)
     asked = layers.split(",") if isinstance(layers, str) else layers
-    template = TEMPLATE if prompt is None else template_at(prompt)
+    template = TEMPLATE if prompt is None else load_template(prompt)
 
     def suited(schema: Schema | None) -> Model:
-        task = task_of(schema, named, asked)
-        asker = Asker(
-            manner, prompt_of(task, template, prompt or "prompt"), answer_schema(task), task.layers
+        task = task_from_schema(schema, named, asked)
+        asker = OpenAIModel(
+            manner,
+            build_prompt(task, template, prompt or "prompt"),
+            answer_schema(task),
+            task.layers,
         )
         settings = {
             "model": what,
@@ -175,7 +178,7 @@ def load(
 
 
 def _unsuited(_documents: Sequence[Document]) -> Iterator[Document]:
-    task_of(None)  # says what is missing
+    task_from_schema(None)  # says what is missing
     return iter(())
 
 
@@ -216,13 +219,13 @@ def _named(labels: Any) -> dict[str, str] | None:
 
 
 @dataclass(frozen=True)
-class Manner:
+class EndpointSettings:
     """How an endpoint is asked, whatever is asked."""
 
     model: str
     address: str
     endpoint: Endpoint
-    secrets: Secrets
+    secrets: Redactor
     sent: Mapping[str, Any]
     structures: tuple[str, ...]
     retries: int
@@ -232,7 +235,7 @@ class Manner:
 
 
 @dataclass
-class Asked:
+class RequestLog:
     """What asking about one document took, and what came of it."""
 
     started: float = field(default_factory=time.monotonic)
@@ -242,7 +245,7 @@ class Asked:
 
     def noted(self) -> dict[str, Any]:
         """All of it, as the meta of an answer."""
-        return {**self.meta, RUN_NOTES: self._notes()}
+        return {**self.meta, RUN_METADATA_KEY: self._notes()}
 
     def log_entry(self, document: Document) -> dict[str, Any]:
         """What asking took, for a document that has no answer."""
@@ -256,13 +259,17 @@ class Asked:
         }
 
 
-class Asker:
+class OpenAIModel:
     """Asks about documents, from several threads at once; what these share is how JSON is asked
     for, and how many failed in a row.
     """
 
     def __init__(
-        self, manner: Manner, prompt: Prompt, schema: Mapping[str, Any], layers: tuple[str, ...]
+        self,
+        manner: EndpointSettings,
+        prompt: Prompt,
+        schema: Mapping[str, Any],
+        layers: tuple[str, ...],
     ) -> None:
         self.manner, self.prompt, self.schema, self.layers = manner, prompt, schema, layers
         self._lock = threading.Lock()
@@ -279,49 +286,51 @@ class Asker:
         return map(self._answered, documents)
 
     def _answered(self, document: Document) -> Document:
-        asked = Asked()
+        asked = RequestLog()
         try:
             said = self._completion(document.text, asked)
-        except Stopped as stop:
+        except RunFailed as stop:
             raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
-        except Again as again:
+        except RetryRequest as again:
             if again.stops:
                 raise ModelError(
                     f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]
                 ) from None
             return self._failed(document, asked, again, again.kind)
-        except Failed as failed:
+        except DocumentFailed as failed:
             return self._failed(document, asked, failed, failed.kind)
         self._in_a_row("", "")
         try:
             return self._marked(document, said, asked)
-        except (Failed, Unreadable) as failed:
+        except (DocumentFailed, Unreadable) as failed:
             return msgspec.structs.replace(
                 document,
                 failure=one_line(self.manner.secrets.out_of(str(failed))),
                 meta=asked.noted(),
             )
 
-    def _marked(self, document: Document, said: Mapping[str, Any], asked: Asked) -> Document:
+    def _marked(self, document: Document, said: Mapping[str, Any], asked: RequestLog) -> Document:
         """The document with what a completion says. Raises Failed or Unreadable."""
         asked.meta["usage"] = usage(said, self.manner.price_in, self.manner.price_out)
         text, ended = content(said)
         asked.meta |= {"answer": text, "finish_reason": ended}
         try:
-            lists = self.manner.secrets.out_of_all(read(text, self.layers))
+            lists = self.manner.secrets.out_of_all(extract_layers(text, self.layers))
         except Unreadable as error:
-            raise Failed(
+            raise DocumentFailed(
                 f"{error} (finish_reason {one_line(ended or 'none', 40)})"
                 if ended != "stop"
                 else str(error)
             ) from None
-        found = placed(document, lists)
+        found = ground_answer(document, lists)
         asked.meta["grounding"] = found.grounding
         return msgspec.structs.replace(
             found.document, meta={**(found.document.meta or {}), **asked.noted()}
         )
 
-    def _failed(self, document: Document, asked: Asked, error: Exception, kind: str) -> Document:
+    def _failed(
+        self, document: Document, asked: RequestLog, error: Exception, kind: str
+    ) -> Document:
         tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
         told = one_line(self.manner.secrets.out_of(str(error))) + tries
         try:
@@ -338,12 +347,13 @@ class Asker:
         """
         with self._lock:
             self._row = (kind, self._row[1] + 1 if kind == self._row[0] else 1)
-            if kind and self._row[1] >= MOST_IN_A_ROW:
+            if kind and self._row[1] >= MAX_CONSECUTIVE_FAILURES:
                 raise ModelError(
-                    f"openai:{self.manner.model}: {MOST_IN_A_ROW} documents in a row failed: {told}"
+                    f"openai:{self.manner.model}: {MAX_CONSECUTIVE_FAILURES} documents in a row"
+                    f" failed: {told}"
                 )
 
-    def _at_address(self, asked: Asked) -> str:
+    def _at_address(self, asked: RequestLog) -> str:
         """Which address gave no answer; empty if it has answered before."""
         requests = f"{asked.requests} request{'s' * (asked.requests != 1)}"
         return (
@@ -360,15 +370,15 @@ class Asker:
             f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
         )
 
-    def _completion(self, text: str, asked: Asked) -> dict[str, Any]:
+    def _completion(self, text: str, asked: RequestLog) -> dict[str, Any]:
         """The completion about a text. Raises Again, Failed or Stopped."""
         while True:
             level = self._level
             try:
                 said = self._persistently(lambda level=level: self._once(text, level, asked), asked)  # type: ignore[misc]
-            except Unknown as error:
+            except UnsupportedResponseFormat as error:
                 if level + 1 >= len(self.manner.structures):
-                    raise Failed(str(error)) from None
+                    raise DocumentFailed(str(error)) from None
                 asked.retries.append("response_format")
                 with self._lock:
                     self._level = max(self._level, level + 1)
@@ -376,7 +386,9 @@ class Asker:
                 asked.meta["structure"] = self.manner.structures[level]
                 return said
 
-    def _persistently(self, once: Callable[[], dict[str, Any]], asked: Asked) -> dict[str, Any]:
+    def _persistently(
+        self, once: Callable[[], dict[str, Any]], asked: RequestLog
+    ) -> dict[str, Any]:
         import tenacity
 
         jittered = tenacity.wait_exponential(
@@ -385,18 +397,18 @@ class Asker:
 
         def seconds(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            after = error.after if isinstance(error, Again) else None
+            after = error.after if isinstance(error, RetryRequest) else None
             return min(float(jittered(state)), LONGEST_WAIT) if after is None else after
 
         def note(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            asked.retries.append(error.kind if isinstance(error, Again) else "")
+            asked.retries.append(error.kind if isinstance(error, RetryRequest) else "")
             self._announce(
                 error, state.next_action.sleep if state.next_action else 0.0, asked.requests
             )
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Again),
+            retry=tenacity.retry_if_exception_type(RetryRequest),
             stop=tenacity.stop_after_attempt(self.manner.retries + 1),
             wait=seconds,
             before_sleep=note,
@@ -419,7 +431,7 @@ class Asker:
             f" {requests + 1} of at most {self.manner.retries + 1}"
         )
 
-    def _once(self, text: str, level: int, asked: Asked) -> dict[str, Any]:
+    def _once(self, text: str, level: int, asked: RequestLog) -> dict[str, Any]:
         """One request. Raises Again, Failed, Stopped or Unknown."""
         secrets = self.manner.secrets
         asked.requests += 1
@@ -431,8 +443,8 @@ class Asker:
         }
         try:
             answer = self.manner.endpoint.ask(**wish)
-        except Broken as broken:
-            raise fault(broken, reached=self._reached) from None
+        except EndpointError as broken:
+            raise exception_for(broken, reached=self._reached) from None
         self._reached = True
         body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"

@@ -8,8 +8,8 @@ import msgspec
 
 from evalkit.corpus import load_corpus
 from evalkit.data.document import Document
-from evalkit.errors import InputError, shown
-from evalkit.formats.registry import location_of
+from evalkit.errors import InputError, quoted_repr
+from evalkit.formats.registry import parse_location
 from evalkit.models.fingerprint import digest_of_file, digest_of_folder
 from evalkit.models.registry import Model
 
@@ -26,13 +26,13 @@ def load(file: str) -> Model:
     def answer(documents: Sequence[Document]) -> Iterator[Document]:
         for document in documents:
             if document.id not in saved:
-                raise InputError(f"{file}: lacks document {shown(document.id)}")
+                raise InputError(f"{file}: lacks document {quoted_repr(document.id)}")
             if saved[document.id].text != document.text:
                 raise InputError(
-                    f"{file}: document {shown(document.id)} has another text than the corpus"
+                    f"{file}: document {quoted_repr(document.id)} has another text than the corpus"
                 )
             yield msgspec.structs.replace(saved[document.id], zones=())
 
-    path = location_of(file).path
+    path = parse_location(file).path
     settings = {"file (sha256)": digest_of_file(path) if path.is_file() else digest_of_folder(path)}
     return Model(f"predictions:{file}", answer, knows=saved.ids, settings=settings, streams=True)

@@ -22,7 +22,7 @@ _PARTS = (
 )  # what makes a saved model, beside states of its training
 
 
-def check_name(kind: str, name: str, example: str) -> None:
+def validate_model_name(kind: str, name: str, example: str) -> None:
     """Raises InputError where nothing is named, or a path at which no folder is: the Hub would be
     asked for it in vain.
     """
@@ -32,7 +32,7 @@ def check_name(kind: str, name: str, example: str) -> None:
         raise InputError(f"{kind}:{name}: no such folder; a name on the Hub looks like {example}")
 
 
-def origin(name: str, revision: str | None, commit: str | None = None) -> dict[str, Any]:
+def model_version(name: str, revision: str | None, commit: str | None = None) -> dict[str, Any]:
     """Which version of a model it is: of a folder, the SHA-256 of what it holds; of a name on the
     Hub, its revision and commit.
     """

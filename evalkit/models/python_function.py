@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
-from evalkit.errors import DocumentError, InputError, shown
-from evalkit.models.fingerprint import digest_of, digest_of_file
+from evalkit.errors import DocumentError, InputError, quoted_repr
+from evalkit.models.fingerprint import compute_fingerprint, digest_of_file
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.registry import Model
 
@@ -44,11 +44,11 @@ def load(source: Any, **arguments: Any) -> Model:
     found, settings = (
         _named(source)
         if isinstance(source, str)
-        else (source, {"made of (sha256)": digest_of(source)})
+        else (source, {"made of (sha256)": compute_fingerprint(source)})
     )
     settings |= arguments
     if isinstance(found, type):
-        found, arguments = _made(name, found, arguments), {}
+        found, arguments = _instantiate(name, found, arguments), {}
     predict = getattr(found, "predict", None)
     _refuse_unknown(name, predict if callable(predict) else found, arguments)
     if callable(predict):
@@ -57,19 +57,19 @@ def load(source: Any, **arguments: Any) -> Model:
         )
     if not callable(found):
         raise InputError(
-            f"{name}: {shown(found)} is neither a function nor an object with .predict"
+            f"{name}: {quoted_repr(found)} is neither a function nor an object with .predict"
         )
     return Model(
         name,
         lambda documents: (
-            _one(found, document.text, document, arguments) for document in documents
+            _answer_one(found, document.text, document, arguments) for document in documents
         ),
         settings=settings,
         streams=True,
     )
 
 
-def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
+def _instantiate(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
     """An object of a class, which takes the arguments."""
     try:
         return found(**arguments)
@@ -165,17 +165,21 @@ def _batch(
             yield _placed(document, answer)
         return
     for document in documents:
-        yield _one(lambda batch, **kw: _only(predict(batch, **kw)), [document], document, arguments)
+        yield _answer_one(
+            lambda batch, **kw: _single(predict(batch, **kw)), [document], document, arguments
+        )
 
 
-def _only(answers: Iterable[Any]) -> Any:
+def _single(answers: Iterable[Any]) -> Any:
     every = list(answers)
     if len(every) != 1:
         raise ValueError(f"{len(every)} answers to one document")
     return every[0]
 
 
-def _one(call: Any, question: Any, document: Document, arguments: Mapping[str, Any]) -> Document:
+def _answer_one(
+    call: Any, question: Any, document: Document, arguments: Mapping[str, Any]
+) -> Document:
     try:
         return _placed(document, call(question, **arguments))
     except (KeyboardInterrupt, GeneratorExit):
@@ -193,14 +197,14 @@ def _placed(document: Document, answer: Any) -> Document:
         return msgspec.structs.replace(answer, id=document.id, zones=(), meta=None)
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
         problem = (
-            f"the model returned {shown(answer)}: a list of (start, end, label), of dicts, or a"
-            " Document would do"
+            f"the model returned {quoted_repr(answer)}: a list of (start, end, label), of dicts, or"
+            " a Document would do"
         )
         return msgspec.structs.replace(document, failure=problem)
-    return with_entities(document, answer)
+    return document_with_entities(document, answer)
 
 
-def with_entities(document: Document, answer: Iterable[Any]) -> Document:
+def document_with_entities(document: Document, answer: Iterable[Any]) -> Document:
     """The document with entities from triples, dicts or Entities; what cannot be one becomes
     Unplaced, with the reason.
     """
@@ -236,7 +240,7 @@ def _entity(item: Any) -> Entity | Unplaced:
         return Unplaced(
             "entities",
             UNLABELLED,
-            f"{shown(item)} is neither (start, end, label) nor a dict with these",
+            f"{quoted_repr(item)} is neither (start, end, label) nor a dict with these",
         )
     said = next(
         (
@@ -250,7 +254,7 @@ def _entity(item: Any) -> Entity | Unplaced:
         return Unplaced(
             "entities",
             UNLABELLED,
-            f"label: {shown(said)} is no label: a text that can be printed would do",
+            f"label: {quoted_repr(said)} is no label: a text that can be printed would do",
         )
     label = str(said)
     try:

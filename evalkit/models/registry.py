@@ -29,16 +29,16 @@ from evalkit.data.schema import Schema
 from evalkit.errors import (
     EvalkitError,
     InputError,
-    MissingPackage,
+    MissingDependencyError,
     ModelError,
-    UnknownName,
+    UnknownNameError,
     advise_extra,
-    shown,
+    quoted_repr,
 )
 from evalkit.redaction import is_secret
 
 PLUGINS = "evalkit.models"
-RUN_NOTES = "evalkit:run"
+RUN_METADATA_KEY = "evalkit:run"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModelKind:
     """A kind of model as `evalkit models` lists it; `extra`: the extra of evalkit that it needs,
     and `package`, what that brings.
     """
@@ -87,20 +87,20 @@ class Kind:
         return bool(self.package) and find_spec(self.package) is None
 
 
-KINDS = {
-    "rules": Kind(
+MODEL_KINDS = {
+    "rules": ModelKind(
         "rules",
         "entities, events, attributions",
         "rules",
         "the baseline that comes with evalkit: word lists and patterns",
     ),
-    "spacy": Kind(
+    "spacy": ModelKind(
         "spacy:NAME",
         "entities, event triggers",
         "spacy",
         "a spaCy pipeline: an installed package or a folder",
     ),
-    "hf": Kind(
+    "hf": ModelKind(
         "hf:NAME",
         "entities",
         "hf",
@@ -108,7 +108,7 @@ KINDS = {
         "hf",
         "transformers",
     ),
-    "gliner": Kind(
+    "gliner": ModelKind(
         "gliner:NAME",
         "entities",
         "gliner",
@@ -116,7 +116,7 @@ KINDS = {
         "gliner",
         "gliner",
     ),
-    "openai": Kind(
+    "openai": ModelKind(
         "openai:NAME",
         "entities, events, attributions",
         "openai",
@@ -124,25 +124,25 @@ KINDS = {
         "openai",
         "openai",
     ),
-    "exec": Kind(
+    "exec": ModelKind(
         "exec:COMMAND",
         "whatever it writes",
         "exec",
         "a program: documents as JSONL on stdin, predictions as JSONL on stdout",
     ),
-    "predictions": Kind(
+    "predictions": ModelKind(
         "predictions:FILE",
         "whatever the file holds",
         "predictions",
         "predictions that were saved as JSONL",
     ),
-    "file": Kind(
+    "file": ModelKind(
         "FILE.py:FUNCTION",
         "whatever it returns",
         "python_function",
         "a function, or an object with .predict, in a Python file",
     ),
-    "module": Kind(
+    "module": ModelKind(
         "PACKAGE.MODULE:FUNCTION",
         "whatever it returns",
         "python_function",
@@ -167,7 +167,7 @@ def load_model(source: object, **arguments: Any) -> Model:
                 f"{source.name} is loaded already; give {', '.join(arguments)} where it is loaded"
             )
         return source
-    kind, what = _kind(source)
+    kind, what = _resolve_kind(source)
     load = (
         _plugin(kind)
         if isinstance(kind, EntryPoint)
@@ -198,13 +198,13 @@ def load_model(source: object, **arguments: Any) -> Model:
 
 def plugins() -> list[EntryPoint]:
     """The kinds of model that other packages bring; those of evalkit's own win over their names."""
-    return [found for found in entry_points(group=PLUGINS) if found.name not in KINDS]
+    return [found for found in entry_points(group=PLUGINS) if found.name not in MODEL_KINDS]
 
 
 def _built_in(kind: str, *, named: bool) -> Callable[..., Any]:
-    of = KINDS[kind]
+    of = MODEL_KINDS[kind]
     if named and of.missing:
-        raise MissingPackage(
+        raise MissingDependencyError(
             f"{kind} models need {of.package}, which is not installed: {advise_extra(of.extra)}"
         )
     load: Callable[..., Any] = import_module(f"evalkit.models.{of.module}").load
@@ -220,7 +220,9 @@ def _plugin(found: EntryPoint) -> Callable[..., Any]:
             f"{found.name}: {found.value} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not callable(load):
-        raise ModelError(f"{found.name}: {found.value} is {shown(load)}, and cannot be called")
+        raise ModelError(
+            f"{found.name}: {found.value} is {quoted_repr(load)}, and cannot be called"
+        )
 
     def loaded(what: str, **arguments: Any) -> Any:
         try:
@@ -235,15 +237,15 @@ def _plugin(found: EntryPoint) -> Callable[..., Any]:
             ) from error
         if isinstance(model, str):
             raise ModelError(
-                f"{found.name}:{what}: {found.value} gave {shown(model)}: a Model, a function or an"
-                " object with .predict would do"
+                f"{found.name}:{what}: {found.value} gave {quoted_repr(model)}: a Model, a function"
+                " or an object with .predict would do"
             )
         return model
 
     return loaded
 
 
-def _kind(source: object) -> tuple[str | EntryPoint, object]:
+def _resolve_kind(source: object) -> tuple[str | EntryPoint, object]:
     if isinstance(source, str):
         return _named(source)
     bases = {(base.__module__.partition(".")[0], base.__name__) for base in type(source).__mro__}
@@ -256,8 +258,8 @@ def _kind(source: object) -> tuple[str | EntryPoint, object]:
     if callable(source) or callable(getattr(source, "predict", None)):
         return "file", source
     raise InputError(
-        f"{shown(source)} is no model: a name, a callable, or an object with .predict(documents)"
-        " would do"
+        f"{quoted_repr(source)} is no model: a name, a callable, or an object with"
+        " .predict(documents) would do"
     )
 
 
@@ -265,7 +267,7 @@ def _named(source: str) -> tuple[str | EntryPoint, object]:
     kind, _, what = source.partition(":")
     if kind.endswith(".py"):
         return "file", source
-    if kind in KINDS and kind not in _WITHOUT_NAME:
+    if kind in MODEL_KINDS and kind not in _WITHOUT_NAME:
         return kind, what
     brought = plugins()
     for found in brought:
@@ -273,8 +275,11 @@ def _named(source: str) -> tuple[str | EntryPoint, object]:
             return found, what
     if what and _is_module(kind):
         return "module", source
-    known = [*(k.spelled for k in KINDS.values()), *(f"{found.name}:NAME" for found in brought)]
-    raise UnknownName("kind of model", kind, known, within=source if what else "")
+    known = [
+        *(k.spelled for k in MODEL_KINDS.values()),
+        *(f"{found.name}:NAME" for found in brought),
+    ]
+    raise UnknownNameError("kind of model", kind, known, within=source if what else "")
 
 
 def _is_module(name: str) -> bool:

@@ -150,7 +150,7 @@ def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
             or word in words.TITLES
             or _is_filler(word, opens=a == first)
         ):
-            yield from _whole(run)
+            yield from _as_range(run)
             run = []
             if word not in words.TITLES and not _is_filler(word, opens=a == first):
                 yield a, b
@@ -159,19 +159,19 @@ def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
             and " ".join(two) not in words.COUNTRIES
             and not (run and text[run[0][0] : b] in words.COUNTRIES)
         ):
-            yield from _whole(run)
+            yield from _as_range(run)
             run = []
             yield a, b
         else:
             run.append((a, b))
-    yield from _whole(run)
+    yield from _as_range(run)
 
 
 def _is_filler(word: str, *, opens: bool) -> bool:
     return word in _FUNCTION_WORDS or (opens and word.lower() in words.AGENT_NOUNS)
 
 
-def _whole(run: list[Range]) -> Iterator[Range]:
+def _as_range(run: list[Range]) -> Iterator[Range]:
     if run:
         yield run[0][0], run[-1][1]
 

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Event, Span, Unplaced
-from evalkit.errors import InputError, MissingPackage, spell_option
+from evalkit.errors import InputError, MissingDependencyError, spell_option
 from evalkit.models.fingerprint import digest_of_folder
-from evalkit.models.python_function import UNLABELLED, with_entities
+from evalkit.models.python_function import UNLABELLED, document_with_entities
 from evalkit.models.registry import Model
 
 # Batches that each process gets before the next are sent: starting processes costs more than a
@@ -96,7 +96,7 @@ def _pipeline(name: str) -> Any:
     try:
         import spacy
     except ImportError as error:
-        raise MissingPackage(f"spacy is not installed: {error}") from None
+        raise MissingDependencyError(f"spacy is not installed: {error}") from None
     try:
         return spacy.load(name)
     except Exception as error:  # a pipeline is code, and may raise anything while it is loaded
@@ -128,7 +128,7 @@ def _alone(nlp: Any, document: Document) -> Any:
 
 def _placed(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
     named = doc.ents if entities == "ents" else doc.spans.get(entities, ())
-    answer = with_entities(
+    answer = document_with_entities(
         document, [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in named]
     )
     if triggers is None:

@@ -34,10 +34,10 @@ def windows(costs: Sequence[int], most: int, room: int, overlap: int) -> list[Ra
     return found
 
 
-def kept(windows: Sequence[Range]) -> list[Range]:
+def window_cores(windows: Sequence[Range]) -> list[Range]:
     """The part of each window that counts, in units of the whole: overlaps are cut in their middle.
 
-    >>> kept([(0, 5), (3, 8), (6, 9)])
+    >>> window_cores([(0, 5), (3, 8), (6, 9)])
     [(0, 4), (4, 7), (7, 9)]
     """
     cuts = [end - (end - start) // 2 for (_, end), (start, _) in pairwise(windows)]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-AGGREGATIONS = ("first", "average", "max")
+AGGREGATION_STRATEGIES = ("first", "average", "max")
 Floats = npt.NDArray[np.float64]
 
 _KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
@@ -50,11 +50,11 @@ class Word(NamedTuple):
     last: int
 
 
-def words(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word]:
+def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word]:
     """The words of the text; white space at the edges of a token belongs to none.
 
-    >>> text = "Ali Smith-Jones"
-    >>> [text[w.start : w.end] for w in words(text, [(0, 3), (3, 6), (6, 9), (9, 10), (10, 15)])]
+    >>> text, offsets = "Ali Smith-Jones", [(0, 3), (3, 6), (6, 9), (9, 10), (10, 15)]
+    >>> [text[word.start : word.end] for word in group_tokens(text, offsets)]
     ['Ali', 'Smith', '-', 'Jones']
     """
     word = None
@@ -97,7 +97,7 @@ def _joins(character: str) -> bool:
     return spaced and (character.isalnum() or unicodedata.category(character)[0] == "M")
 
 
-def decided(rows: Floats, aggregation: str) -> Floats:
+def aggregate(rows: Floats, aggregation: str) -> Floats:
     """The probabilities of a word's tags, from those of its tokens: of the first, their mean, or of
     the surest.
     """

@@ -30,33 +30,42 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.errors import InputError, UnknownName, escape_controls_in_json, shown, spell_option
+from evalkit.errors import (
+    InputError,
+    UnknownNameError,
+    escape_controls_in_json,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.results.scores import Scores
-from evalkit.results.summary import many, signatures
-from evalkit.results.tables import RENDERERS, Report, Table, notebook
+from evalkit.results.summary import pluralize, signatures
+from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import GOLD
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
 from evalkit.stats.intervals import MOST_REPLICATES, Resampling, ratios_of
 from evalkit.stats.resampling import (
-    MOST_TRADES,
-    MOST_UNDEFINED,
+    MAX_EXACT_PERMUTATIONS,
+    MAX_UNDEFINED_SHARE,
     UNDEFINED,
     Floats,
-    Words,
+    UInt64s,
     bootstrap_p,
-    detectable,
+    bootstrap_totals,
     holm,
+    minimum_detectable_difference,
     percentile,
+    permute_systems,
     randomisation_p,
-    resampled,
-    trades,
-    unit_keys,
+    resampling_keys,
 )
 
 COMPARED = ("micro", "macro")
-FREE = ("model", "corpus")  # fields of a signature that may differ; of the corpus only its name
+MAY_DIFFER = (
+    "model",
+    "corpus",
+)  # fields of a signature that may differ; of the corpus only its name
 SIGNIFICANT = 0.05
 SMALLEST_P = 0.001  # smaller ones are not told apart in print
 HEADLINES = (
@@ -124,17 +133,17 @@ class Comparison:
                 json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             )
         if form not in RENDERERS:
-            raise UnknownName("format", form, ("json", *RENDERERS))
+            raise UnknownNameError("format", form, ("json", *RENDERERS))
         return RENDERERS[form](_report(self), width)
 
     def __str__(self) -> str:
         return self.render()
 
     def _repr_html_(self) -> str:
-        return notebook(_report(self))
+        return to_html_fragment(_report(self))
 
 
-def compared(
+def compare_scores(
     systems: Mapping[str, Scores],
     metrics: Sequence[Metric] | None = None,
     *,
@@ -149,7 +158,7 @@ def compared(
     if len(systems) < 2:
         raise InputError(f"{len(systems)} system to compare: two or more would do")
     if average not in COMPARED:
-        raise UnknownName("average", average, COMPARED)
+        raise UnknownNameError("average", average, COMPARED)
     if (
         isinstance(permutations, bool)
         or not isinstance(permutations, int)
@@ -192,12 +201,15 @@ def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> Non
     (first, scores), *others = systems.items()
     for name, other in others:
         for metric in metrics:
-            one, two = _binding(scores[metric].signed), _binding(other[metric].signed)
+            one, two = (
+                _must_match_fields(scores[metric].signed),
+                _must_match_fields(other[metric].signed),
+            )
             for field in dict.fromkeys([*one, *two]):
                 if one.get(field) != two.get(field):
                     raise InputError(
-                        f"{metric}: {field} is {shown(one.get(field))} for {first} and"
-                        f" {shown(two.get(field))} for {name}: only scores made alike can be"
+                        f"{metric}: {field} is {quoted_repr(one.get(field))} for {first} and"
+                        f" {quoted_repr(two.get(field))} for {name}: only scores made alike can be"
                         " compared"
                     )
             if "corpus" not in scores[metric].signed and not _same_gold(
@@ -229,9 +241,9 @@ def _same_gold(one: Counts, other: Counts) -> bool:
     return found[0] == found[1] and len(one.units) == len(other.units)
 
 
-def _binding(signed: Mapping[str, str]) -> dict[str, str]:
+def _must_match_fields(signed: Mapping[str, str]) -> dict[str, str]:
     """The fields of a signature that must be equal: all but the model and the corpus's name."""
-    fields = {name: value for name, value in signed.items() if name not in FREE}
+    fields = {name: value for name, value in signed.items() if name not in MAY_DIFFER}
     return fields | (
         {"digest of the corpus": signed["corpus"].rpartition("@")[2]} if "corpus" in signed else {}
     )
@@ -241,10 +253,10 @@ def _difference(
     a: str, b: str, of_a: Counts, of_b: Counts, how: Resampling, average: str, permutations: int
 ) -> Difference:
     one, two, keys, labels = _aligned(of_a, of_b)
-    wins = _units(one, two)
+    wins = _win_tie_loss(one, two)
     if average == "micro":
-        one, two, labels = _over_labels(one), _over_labels(two), ["all"]
-    f1 = F1(
+        one, two, labels = _sum_labels(one), _sum_labels(two), ["all"]
+    f1 = F1Statistic(
         average,
         len(labels),
         comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label,
@@ -264,7 +276,7 @@ def _difference(
     }
     observed = f1_a - f1_b
     if not np.isnan(observed):
-        traded_a, traded_b, exact = trades(one, two, keys, permutations, how.seed)
+        traded_a, traded_b, exact = permute_systems(one, two, keys, permutations, how.seed)
         p = randomisation_p(f1.of(traded_a) - f1.of(traded_b), observed, exact=exact)
         found |= {
             "difference": observed,
@@ -276,21 +288,22 @@ def _difference(
 
 
 def _bootstrapped(
-    f1: F1, one: Ints, two: Ints, keys: Words, observed: float, how: Resampling
+    f1: F1Statistic, one: Ints, two: Ints, keys: UInt64s, observed: float, how: Resampling
 ) -> dict[str, Any]:
     """What the paired bootstrap says of a difference."""
     if not how.boot:
         return {"why_not": "not asked for"}
     if len(keys) < 2:
         return {"why_not": "one unit"}
-    drawn = [resampled(side, keys, how.boot, how.seed) for side in (one, two)]
+    drawn = [bootstrap_totals(side, keys, how.boot, how.seed) for side in (one, two)]
     if any(
-        f1.undefined(of, side.sum(axis=0)) > MOST_UNDEFINED for of, side in zip(drawn, (one, two))
+        f1.undefined(of, side.sum(axis=0)) > MAX_UNDEFINED_SHARE
+        for of, side in zip(drawn, (one, two))
     ):
         return {"why_not": UNDEFINED}
     replicates = f1.of(drawn[0]) - f1.of(drawn[1])
     low, high, why_not = percentile(replicates, how.level)
-    smallest = None if low is None else detectable(replicates)
+    smallest = None if low is None else minimum_detectable_difference(replicates)
     return {
         "low": low,
         "high": high,
@@ -300,7 +313,7 @@ def _bootstrapped(
     }
 
 
-def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[str]]:
+def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, UInt64s, list[str]]:
     """The CREDITS of both (units × columns, four a label), the units' keys, and the labels."""
     labels = sorted({*a.labels, *b.labels})
     place: dict[tuple[str, int | None], int] = {}
@@ -315,12 +328,12 @@ def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, Words, list[str]]:
         if columns:
             table[np.ix_(at, columns)] = counts.credits(0, len(counts.labels))
         tables.append(table.reshape(len(place), -1))
-    keys = unit_keys([document for document, _ in place], [sentence for _, sentence in place])
+    keys = resampling_keys([document for document, _ in place], [sentence for _, sentence in place])
     return tables[0], tables[1], keys, labels
 
 
 @dataclass(frozen=True)
-class F1:
+class F1Statistic:
     """F1 of totals whose last axis has four CREDITS for each label; NaN where undefined."""
 
     average: str
@@ -361,17 +374,17 @@ class F1:
         return totals.reshape(*totals.shape[:-1], self.n_labels, 4)
 
 
-def _over_labels(side: Ints) -> Ints:
+def _sum_labels(side: Ints) -> Ints:
     """The CREDITS of each unit, whatever the label."""
     total: Ints = side.reshape(len(side), -1, 4).sum(axis=1)
     return total
 
 
-def _units(a: Ints, b: Ints) -> dict[str, int]:
+def _win_tie_loss(a: Ints, b: Ints) -> dict[str, int]:
     """In how many units a is better than b, as good, worse, by the F1 of each unit; one in which
     neither has anything is none.
     """
-    values = [np.nan_to_num(ratios_of(_over_labels(side))["f1"], nan=1.0) for side in (a, b)]
+    values = [np.nan_to_num(ratios_of(_sum_labels(side))["f1"], nan=1.0) for side in (a, b)]
     there = (a + b).any(axis=1)
     gap = np.round(values[0] - values[1], 12)[there]
     return {
@@ -415,8 +428,8 @@ def _report(comparison: Comparison) -> Report:
     for name, scores in comparison.systems.items():
         if failures := scores.about["failures"]:
             foot.append(
-                f"Warning: {name} failed on {len(failures)} of {many(how.documents, 'document')};"
-                " their gold items count as missed"
+                f"Warning: {name} failed on {len(failures)} of"
+                f" {pluralize(how.documents, 'document')}; their gold items count as missed"
             )
     if how.only_this_text:
         foot.append(
@@ -426,30 +439,36 @@ def _report(comparison: Comparison) -> Report:
         )
     elif how.units == "sentences":
         foot.append(
-            f"conditional on these {many(how.documents, 'document')}: sentences were drawn within"
-            " them, and other documents may tell another story"
+            f"conditional on these {pluralize(how.documents, 'document')}: sentences were drawn"
+            " within them, and other documents may tell another story"
         )
     if comparison.differences[0].average == "macro":
         foot.append("win/tie/loss: by the micro F1 of each unit")
     ways = (
         "all trades"
         if all(d.exact for d in comparison.differences)
-        else f"{comparison.trades:,} random trades, or all where these are at most {MOST_TRADES:,}"
+        else (
+            f"{comparison.trades:,} random trades, or all where these are at most"
+            f" {MAX_EXACT_PERMUTATIONS:,}"
+        )
     )
     foot.append(
         f"p: paired approximate randomisation over {how.units} ({ways}); Holm over"
-        f" {many(len(comparison.differences), 'test')}; seed {how.seed}"
+        f" {pluralize(len(comparison.differences), 'test')}; seed {how.seed}"
     )
     if how.boot:
         foot.append(
-            f"interval, p (boot) and detectable: paired bootstrap, {many(how.boot, 'replicate')};"
-            " detectable: the smallest difference that is found with power .8 at level .05"
+            "interval, p (boot) and detectable: paired bootstrap,"
+            f" {pluralize(how.boot, 'replicate')}; detectable: the smallest difference that is"
+            " found with power .8 at level .05"
         )
-    foot += signatures({metric: _binding(first[metric].signed) for metric in comparison.metrics})
+    foot += signatures(
+        {metric: _must_match_fields(first[metric].signed) for metric in comparison.metrics}
+    )
     separator = " and " if len(comparison.systems) == 2 else ", "
     head = (
         f"{separator.join(comparison.systems)}"
-        f" on {first.about['corpus']['name']} ({many(how.documents, 'document')})"
+        f" on {first.about['corpus']['name']} ({pluralize(how.documents, 'document')})"
     )
     warnings = (
         f"Warning: {name}: {warning}"
@@ -484,7 +503,7 @@ def _scores(comparison: Comparison) -> Table:
             marks = "".join(
                 letters.get(other, "")
                 for other in values
-                if _beats(comparison, metric, name, other)
+                if _is_significantly_better(comparison, metric, name, other)
             )
             cells.append("–" if value is None else f"{value:.3f}{f' {marks}' if marks else ''}")
             known = [other for other in values.values() if other is not None]
@@ -508,7 +527,7 @@ def _scores(comparison: Comparison) -> Table:
     return Table(f"F1, {average}", columns, tuple(rows), notes, (), frozenset(best))
 
 
-def _beats(comparison: Comparison, metric: str, one: str, other: str) -> bool:
+def _is_significantly_better(comparison: Comparison, metric: str, one: str, other: str) -> bool:
     for d in comparison.differences:
         if (
             d.metric == metric

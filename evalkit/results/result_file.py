@@ -54,21 +54,21 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from evalkit.errors import InputError, escape_controls_in_json, shown
+from evalkit.errors import InputError, escape_controls_in_json, quoted_repr
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import COUNTS
-from evalkit.scoring.counts import Counts, joined_counts
-from evalkit.scoring.digest import Digests
+from evalkit.scoring.counts import Counts, merge_counts
+from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import DEFAULTS, Metric
+from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.span_edges import SpanEdges
-from evalkit.scoring.zones import Unit
+from evalkit.scoring.zones import CountUnit
 from evalkit.stats.intervals import FEW_DOCUMENTS, MOST_REPLICATES, Resampling
 
 SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
 # What is read again
-ABOUT = (
+METADATA_KEYS = (
     "model",
     "corpus",
     "options",
@@ -91,15 +91,15 @@ class Result(NamedTuple):
 
     counts: list[Counts]
     how: Resampling
-    digests: Digests | None
+    digests: CorpusDigests | None
     about: dict[str, Any]
 
 
-def written(
+def to_json(
     counts: Sequence[Counts],
     rows: Sequence[Mapping[str, Any]],
     how: Resampling,
-    digests: Digests | None,
+    digests: CorpusDigests | None,
     signed: Mapping[str, Mapping[str, str]],
     about: Mapping[str, Any],
 ) -> str:
@@ -107,7 +107,7 @@ def written(
     ordered = [of.in_order() for of in counts]
     data = {
         "schema_version": SCHEMA_VERSION,
-        **{name: about[name] for name in (*ABOUT, "warnings") if name in about},
+        **{name: about[name] for name in (*METADATA_KEYS, "warnings") if name in about},
         "failures": dict(sorted(about.get("failures", {}).items())),
         "intervals": {"method": how.method, **how._asdict()},
         "signature": signed,
@@ -131,10 +131,10 @@ def written(
         },
         "counts": {of.metric: _sparse(of) for of in ordered},
     }
-    return escape_controls_in_json(_laid_out(data))
+    return escape_controls_in_json(_dump_json_lines(data))
 
 
-def _laid_out(value: Any, depth: int = 0) -> str:
+def _dump_json_lines(value: Any, depth: int = 0) -> str:
     """JSON with a line for each entry of dicts down to the third level, and of lists of lists or
     dicts.
     """
@@ -143,7 +143,7 @@ def _laid_out(value: Any, depth: int = 0) -> str:
         return (
             "{\n"
             + ",\n".join(
-                f"{pad}{_compact(str(key))}: {_laid_out(of, depth + 1)}"
+                f"{pad}{_compact(str(key))}: {_dump_json_lines(of, depth + 1)}"
                 for key, of in value.items()
             )
             + f"\n{' ' * depth}}}"
@@ -162,7 +162,7 @@ def _sparse(counts: Counts) -> dict[str, Any]:
     return {"labels": list(counts.labels), "columns": list(COLUMNS), "cells": cells.tolist()}
 
 
-class CorpusRead(msgspec.Struct):
+class CorpusInfo(msgspec.Struct):
     """The corpus of a result."""
 
     name: str
@@ -227,7 +227,7 @@ class ResultRead(msgspec.Struct):
 
     schema_version: int
     model: str
-    corpus: CorpusRead
+    corpus: CorpusInfo
     options: dict[str, Any]
     versions: dict[str, str]
     failures: dict[str, str]
@@ -252,7 +252,7 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
-def read(text: str) -> Result:
+def from_json(text: str) -> Result:
     """What a result's JSON says. Raises InputError where it is none, or says what cannot be."""
     try:
         if (version := msgspec.json.decode(text, type=_Version).schema_version) != SCHEMA_VERSION:
@@ -275,11 +275,11 @@ def read(text: str) -> Result:
     counts = [_dense(str(Metric.of(metric)), cells, data) for metric, cells in data.counts.items()]
     digests = None
     if data.digests is not None:
-        digests = Digests(
+        digests = CorpusDigests(
             data.digests.schema,
             {marks: int(total, 16) for marks, total in data.digests.documents.items()},
         )
-    about = {name: msgspec.to_builtins(getattr(data, name)) for name in ABOUT}
+    about = {name: msgspec.to_builtins(getattr(data, name)) for name in METADATA_KEYS}
     for name in ("ambiguity", "conversion", "span_edges"):
         if not about[name]:
             del about[name]
@@ -289,7 +289,8 @@ def read(text: str) -> Result:
 def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
     if tuple(sparse.columns) != COLUMNS:
         raise InputError(
-            f"{metric}: columns {shown(sparse.columns)}; this evalkit reads {', '.join(COLUMNS)}"
+            f"{metric}: columns {quoted_repr(sparse.columns)}; this evalkit reads"
+            f" {', '.join(COLUMNS)}"
         )
     layer = Metric.of(metric).layer
     if metric not in data.signature or metric not in data.set_aside or layer not in data.units:
@@ -298,12 +299,12 @@ def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
         )
     if not re.fullmatch(r"\d+/\d+", data.signature[metric].get("docs", "")):
         raise InputError(
-            f"{metric}: signature: docs: {shown(data.signature[metric].get('docs'))}: such as 3/5"
-            " would do"
+            f"{metric}: signature: docs: {quoted_repr(data.signature[metric].get('docs'))}: such as"
+            " 3/5 would do"
         )
     if any(len(cell) != len(COLUMNS) for cell in sparse.cells):
         raise InputError(f"{metric}: cells: a list of {len(COLUMNS)} numbers each would do")
-    units = tuple(Unit(*unit) for unit in data.units[layer].units)
+    units = tuple(CountUnit(*unit) for unit in data.units[layer].units)
     cells: Ints = np.array(sparse.cells, np.int64).reshape(-1, len(COLUMNS))
     if len(cells) and (cells[:, 0].max() >= len(units) or cells[:, 1].max() >= len(sparse.labels)):
         raise InputError(f"{metric}: a count of a unit or label that is not listed")
@@ -323,7 +324,7 @@ def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
     return counts
 
 
-def given(marks: str, layers: Mapping[str, Any]) -> bool:
+def layer_is_scorable(marks: str, layers: Mapping[str, Any]) -> bool:
     """Whether gold has a layer and the prediction gives it, or might have where it failed on
     everything.
     """
@@ -332,19 +333,20 @@ def given(marks: str, layers: Mapping[str, Any]) -> bool:
     )
 
 
-def refuse_owed(marks: str, layers: Mapping[str, Any]) -> None:
+def check_layer_complete(marks: str, layers: Mapping[str, Any]) -> None:
     """A prediction that gives a layer must give it for every document that gold annotates.
 
     Raises InputError.
     """
     if marks in layers["missing_layers"] and marks in layers["predicted"]:
         raise InputError(
-            f"document {shown(layers['missing_layers'][marks])}: the prediction has no {marks},"
-            " while others have; write an empty list for none found, or a failure with its reason"
+            f"document {quoted_repr(layers['missing_layers'][marks])}: the prediction has no"
+            f" {marks}, while others have; write an empty list for none found, or a failure with"
+            " its reason"
         )
 
 
-def merged(results: Sequence[Result]) -> Result:
+def merge_results(results: Sequence[Result]) -> Result:
     """The result of the whole, of those of its shards.
 
     Raises InputError, naming the field, where they were not scored alike.
@@ -353,13 +355,13 @@ def merged(results: Sequence[Result]) -> Result:
         raise InputError("no results to merge")
     first = results[0]
     for name in ("model", "options"):
-        _refuse_unlike(name, [result.about[name] for result in results])
-    _refuse_unlike("versions", [result.about["versions"].get("evalkit") for result in results])
-    _refuse_twice(results)
-    _refuse_unlike("corpus", [result.about["corpus"]["name"] for result in results])
-    _refuse_unlike("schema", [result.digests and result.digests.schema for result in results])
+        _require_equal(name, [result.about[name] for result in results])
+    _require_equal("versions", [result.about["versions"].get("evalkit") for result in results])
+    _check_disjoint(results)
+    _require_equal("corpus", [result.about["corpus"]["name"] for result in results])
+    _require_equal("schema", [result.digests and result.digests.schema for result in results])
     for name in ("requested_units", "boot", "seed", "level"):
-        _refuse_unlike(name, [getattr(result.how, name) for result in results])
+        _require_equal(name, [getattr(result.how, name) for result in results])
     documents = sum(result.how.documents for result in results)
     units = (
         first.how.units
@@ -375,19 +377,19 @@ def merged(results: Sequence[Result]) -> Result:
         )
         for metric in _metrics(results)
     ]
-    return Result(counts, how, _summed(results), _together(results, documents))
+    return Result(counts, how, _merge_digests(results), _merge_metadata(results, documents))
 
 
-def _refuse_unlike(name: str, values: Sequence[Any]) -> None:
+def _require_equal(name: str, values: Sequence[Any]) -> None:
     for value in values[1:]:
         if value != values[0]:
             raise InputError(
-                f"{name}: {shown(values[0])} and {shown(value)}; merge shards of one corpus that"
-                " were scored alike"
+                f"{name}: {quoted_repr(values[0])} and {quoted_repr(value)}; merge shards of one"
+                " corpus that were scored alike"
             )
 
 
-def _refuse_twice(results: Sequence[Result]) -> None:
+def _check_disjoint(results: Sequence[Result]) -> None:
     seen: set[str] = set()
     for result in results:
         own = {unit.document for counts in result.counts for unit in counts.units}.union(
@@ -395,7 +397,7 @@ def _refuse_twice(results: Sequence[Result]) -> None:
         )
         if twice := seen & own:
             raise InputError(
-                f"document {shown(min(twice))} is in two of the results: merge shards of one"
+                f"document {quoted_repr(min(twice))} is in two of the results: merge shards of one"
                 " corpus, each once"
             )
         seen |= own
@@ -408,12 +410,16 @@ def _metrics(results: Sequence[Result]) -> list[str]:
     found = dict.fromkeys(counts.metric for result in results for counts in result.counts)
     layers = _layers(results)
     for metric in found:
-        refuse_owed(LAYERS[Metric.of(metric).layer].marks, layers)
+        check_layer_complete(LAYERS[Metric.of(metric).layer].marks, layers)
     if results[0].about["options"].get("metrics") is not None:
         return list(found)
     return sorted(
-        (metric for metric in found if given(LAYERS[Metric.of(metric).layer].marks, layers)),
-        key=DEFAULTS.index,
+        (
+            metric
+            for metric in found
+            if layer_is_scorable(LAYERS[Metric.of(metric).layer].marks, layers)
+        ),
+        key=DEFAULT_METRICS.index,
     )
 
 
@@ -439,14 +445,14 @@ def _joined(shards: Sequence[Counts], how: Resampling) -> Counts:
         shards = [shard.by_documents() for shard in shards]
     for name in shards[0].signature:
         if name not in ("docs", "corpus", "units"):
-            _refuse_unlike(
+            _require_equal(
                 f"{shards[0].metric}, {name}", [shard.signature.get(name) for shard in shards]
             )
     annotated = sum(int(shard.signature["docs"].partition("/")[0]) for shard in shards)
     changed = {"docs": f"{annotated}/{how.documents}", "units": how.units}
     if "corpus" in shards[0].signature:
         changed["corpus"] = shards[0].signature["corpus"].rpartition("@")[0] + "@"
-    counts = joined_counts(shards, {**shards[0].signature, **changed})
+    counts = merge_counts(shards, {**shards[0].signature, **changed})
     if "documents_not_annotated" in counts.set_aside:
         counts = replace(
             counts,
@@ -455,17 +461,17 @@ def _joined(shards: Sequence[Counts], how: Resampling) -> Counts:
     return counts
 
 
-def _summed(results: Sequence[Result]) -> Digests | None:
+def _merge_digests(results: Sequence[Result]) -> CorpusDigests | None:
     if results[0].digests is None:
         return None
     sums: dict[str, int] = {}
     for result in results:
         for marks, total in result.digests.sums.items() if result.digests else ():
             sums[marks] = (sums.get(marks, 0) + total) % 2**256
-    return Digests(results[0].digests.schema, sums)
+    return CorpusDigests(results[0].digests.schema, sums)
 
 
-def _together(results: Sequence[Result], documents: int) -> dict[str, Any]:
+def _merge_metadata(results: Sequence[Result], documents: int) -> dict[str, Any]:
     abouts = [result.about for result in results]
     choices = _choices_together(abouts)
     conversion, edges = _add_conversions(abouts), _add_edges(abouts)

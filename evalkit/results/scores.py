@@ -32,32 +32,39 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.errors import InputError, MissingPackage, UnknownName, escape_controls, shorten, shown
+from evalkit.errors import (
+    InputError,
+    MissingDependencyError,
+    UnknownNameError,
+    escape_controls,
+    quoted_repr,
+    shorten,
+)
 from evalkit.files import write_atomically
 from evalkit.results.label_advice import iter_label_warnings
-from evalkit.results.result_file import merged, read, written
-from evalkit.results.summary import summarised, warnings
-from evalkit.results.tables import RENDERERS, Report, notebook
+from evalkit.results.result_file import from_json, merge_results, to_json
+from evalkit.results.summary import build_report, warnings
+from evalkit.results.tables import RENDERERS, Report, to_html_fragment
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.digest import Digests
+from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import SCHEMES, Metric
-from evalkit.scoring.pairs import Pair
+from evalkit.scoring.pairs import Alignment
 from evalkit.stats.intervals import (
-    NO_VALUE,
     NOT_ASKED,
     RATIOS,
+    UNDEFINED_RATIO,
     Resampling,
-    Which,
+    RowKey,
     compute_intervals,
     ratios_of,
 )
 from evalkit.stats.resampling import Interval, wilson
 
 AVERAGES = ("micro", "macro", "weighted", "per-document")
-INDEPENDENT = (
+WHOLE_CREDIT_SCHEMES = (
     "strict",
     "exact",
     "type",
@@ -86,7 +93,7 @@ class Row:
     fn: float | None = None
     predicted: int | None = None
     gold: int | None = None
-    sure: Callable[[], Mapping[Which, Mapping[str, Interval]]] = field(
+    sure: Callable[[], Mapping[RowKey, Mapping[str, Interval]]] = field(
         default=dict, repr=False, compare=False
     )
     level: float = field(default=0.95, repr=False, compare=False)
@@ -94,9 +101,9 @@ class Row:
     def interval(self, ratio: str) -> Interval:
         """The interval of precision, recall or f1: low, high and, where there is none, why not."""
         if ratio not in RATIOS:
-            raise UnknownName("ratio", ratio, RATIOS)
+            raise UnknownNameError("ratio", ratio, RATIOS)
         if getattr(self, ratio) is None:
-            return NO_VALUE
+            return UNDEFINED_RATIO
         return self.sure().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
 
     def wilson(self, ratio: str) -> Interval:
@@ -107,7 +114,11 @@ class Row:
             "precision": (self.tp, self.predicted),
             "recall": (self.found, self.gold),
         }.get(ratio, (None, None))
-        if part is None or whole is None or Metric.of(self.metric).scheme not in INDEPENDENT:
+        if (
+            part is None
+            or whole is None
+            or Metric.of(self.metric).scheme not in WHOLE_CREDIT_SCHEMES
+        ):
             return Interval(
                 None,
                 None,
@@ -188,7 +199,7 @@ class MetricScores:
         self,
         counts: Counts,
         how: Resampling,
-        digests: Callable[[], Digests | None],
+        digests: Callable[[], CorpusDigests | None],
         recount: Callable[[str], Counts] | None = None,
     ) -> None:
         """Keep the counts; `digests` are those of gold, made when the signature is first asked for,
@@ -212,7 +223,7 @@ class MetricScores:
 
     def __getitem__(self, label: str) -> Row:
         if label not in self._label_index:
-            raise UnknownName("label", label, self.counts.labels, within=self.counts.metric)
+            raise UnknownNameError("label", label, self.counts.labels, within=self.counts.metric)
         return self._row(self.counts.totals[self._label_index[label]], label=label)
 
     @property
@@ -261,10 +272,10 @@ class MetricScores:
         return fields
 
     @cached_property
-    def _intervals(self) -> Mapping[Which, Mapping[str, Interval]]:
+    def _intervals(self) -> Mapping[RowKey, Mapping[str, Interval]]:
         return compute_intervals(self.counts, self.how)
 
-    def _sure(self) -> Mapping[Which, Mapping[str, Interval]]:
+    def _sure(self) -> Mapping[RowKey, Mapping[str, Interval]]:
         return self._intervals
 
     @property
@@ -329,14 +340,14 @@ class MetricScores:
         comparable = average == "micro" or SCHEMES[self.metric.scheme].same_label
         f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
         ratios = _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1
-        missed = _half(2 * predicted - tp), _half(2 * gold - found)
+        missed = _halve(2 * predicted - tp), _halve(2 * gold - found)
         return Row(
             str(self.metric),
             label,
             average,
             *ratios,
-            _half(tp),
-            _half(found),
+            _halve(tp),
+            _halve(found),
             *missed,
             predicted,
             gold,
@@ -381,7 +392,7 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _half(twice: int) -> float:
+def _halve(twice: int) -> float:
     return twice / 2 if twice % 2 else twice // 2
 
 
@@ -394,8 +405,8 @@ class Scores:
         how: Resampling,
         *,
         about: Mapping[str, Any],
-        digests: Callable[[], Digests | None] = lambda: None,
-        pairs: Callable[[Metric], Iterator[Pair]] | None = None,
+        digests: Callable[[], CorpusDigests | None] = lambda: None,
+        pairs: Callable[[Metric], Iterator[Alignment]] | None = None,
         recount: Callable[[], Sequence[Counts]] | None = None,
     ) -> None:
         """Keep the counts of each metric; `about`: what was run on what, as results.py lists it."""
@@ -403,12 +414,12 @@ class Scores:
         self._recount, self._pairs, self._make_digests = recount, pairs, digests
         self._metrics = {c.metric: MetricScores(c, how, self.digests, self._full) for c in counts}
 
-    def digests(self) -> Digests | None:
+    def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
         return self._digests
 
     @cached_property
-    def _digests(self) -> Digests | None:
+    def _digests(self) -> CorpusDigests | None:
         return self._make_digests()
 
     @cached_property
@@ -418,7 +429,7 @@ class Scores:
     def _full(self, metric: str) -> Counts:
         return self._recounted[metric]
 
-    def pairs(self, metric: str | Metric) -> list[Pair]:
+    def pairs(self, metric: str | Metric) -> list[Alignment]:
         """Who answers whom under a metric: (document, kind, gold item, predicted item), in the
         order of the text.
 
@@ -464,7 +475,7 @@ class Scores:
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.of(metric))
         if name not in self._metrics:
-            raise UnknownName("metric", metric, self._metrics, within="these scores")
+            raise UnknownNameError("metric", metric, self._metrics, within="these scores")
         return self._metrics[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -485,7 +496,7 @@ class Scores:
         try:
             import pandas as pd
         except ImportError:
-            raise MissingPackage("to_pandas needs pandas: pip install pandas") from None
+            raise MissingDependencyError("to_pandas needs pandas: pip install pandas") from None
         return pd.DataFrame(self.rows())
 
     def render(self, form: str = "table", *, width: int | None = None) -> str:
@@ -496,13 +507,13 @@ class Scores:
         if form == "json":
             return self.to_json()
         if form not in RENDERERS:
-            raise UnknownName("format", form, ("json", *RENDERERS))
+            raise UnknownNameError("format", form, ("json", *RENDERERS))
         return RENDERERS[form](self._report(), width)
 
     def to_json(self) -> str:
         """Everything: signatures, rows, counts, and what was run on what; see results.py."""
         about = {**self.about, "warnings": self.warnings}
-        return written(
+        return to_json(
             [metric.full_counts for metric in self._metrics.values()],
             self.rows(),
             self.how,
@@ -528,7 +539,7 @@ class Scores:
         return self.render("html")
 
     def _repr_html_(self) -> str:
-        return notebook(self._report())
+        return to_html_fragment(self._report())
 
     def __str__(self) -> str:
         return self.render("table")
@@ -559,7 +570,7 @@ class Scores:
         rows = [row for metric in self._metrics.values() for row in metric.rows()]
         aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
         drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
-        return summarised(
+        return build_report(
             rows,
             self.signed,
             aside,
@@ -581,14 +592,15 @@ class Scores:
     @classmethod
     def from_json(cls, text: str) -> Scores:
         """The scores that `to_json` wrote. Raises InputError where the text is none."""
-        return cls._of(read(text))
+        return cls._of(from_json(text))
 
     @classmethod
     def load(cls, path: str | Path) -> Scores:
         """The scores that `save` wrote. Raises InputError where the file is none."""
         if not isinstance(path, (str, Path)):
             raise InputError(
-                f"expected the path of a saved result, got {type(path).__name__} {shown(path)}"
+                f"expected the path of a saved result, got {type(path).__name__}"
+                f" {quoted_repr(path)}"
             )
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -612,9 +624,9 @@ class Scores:
         for shard in shards:
             if not isinstance(shard, Scores):
                 raise InputError(
-                    f"expected Scores to merge, got {type(shard).__name__} {shown(shard)}"
+                    f"expected Scores to merge, got {type(shard).__name__} {quoted_repr(shard)}"
                 )
-        return cls._of(merged([read(shard.to_json()) for shard in shards]))
+        return cls._of(merge_results([from_json(shard.to_json()) for shard in shards]))
 
     @classmethod
     def _of(cls, result: Any) -> Scores:

@@ -13,12 +13,17 @@ from typing import Any
 
 from evalkit.results.tables import Report, Table
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
-from evalkit.stats.intervals import FEW_DOCUMENTS, NO_VALUE, NOT_ASKED, Resampling
+from evalkit.stats.intervals import FEW_DOCUMENTS, NOT_ASKED, UNDEFINED_RATIO, Resampling
 
 Row = Any  # scores.Row, or what looks like one
 
 FEW_ITEMS = 10
-_LESS = ("TP", "FP", "FN", "support")  # columns that a narrow terminal does without, in this order
+_DROPPABLE_COLUMNS = (
+    "TP",
+    "FP",
+    "FN",
+    "support",
+)  # columns that a narrow terminal does without, in this order
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I",
     "triggers/strict": "Tri-C",
@@ -43,7 +48,7 @@ _LAYER_NAMES = {
     "attribution-relations": "Whole attributions",
     "tokens": "Tokens in entities",
 }
-_WRONG = {
+_COUNTED_AS_WRONG = {
     "duplicate": "predicted copies of an annotation",
     "unplaced": "predicted items without a place in the text",
 }
@@ -60,7 +65,7 @@ _REASONS = {
 }
 
 
-def summarised(
+def build_report(
     rows: Sequence[Row],
     signed: Mapping[str, Mapping[str, str]],
     set_aside: Mapping[str, Mapping[str, int]],
@@ -75,7 +80,7 @@ def summarised(
     its top.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
-    told = Told(how)
+    told = ReportBuilder(how)
     tables = [
         *_by_label(told, rows, metrics, "entities", lines=("exact", "partial", "type")),
         *_events(told, rows, metrics),
@@ -88,18 +93,18 @@ def summarised(
     }
     tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
     foot = [
-        *_aside(set_aside, about),
-        *_ambiguous(rows, about),
+        *_set_aside_lines(set_aside, about),
+        *_ambiguity_lines(rows, about),
         *told.how_sure(drawn),
         *told.of_one(signed),
         *(f"Warning: {warning}" for warning in warnings(about)),
         *signatures(signed),
     ]
-    head = (*_head(about), *(f"Warning: {warning}" for warning in label_warnings))
+    head = (*_header_lines(about), *(f"Warning: {warning}" for warning in label_warnings))
     return Report(head, tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
 
 
-class Told:
+class ReportBuilder:
     """How ratios and their intervals are told in one report."""
 
     def __init__(self, how: Resampling) -> None:
@@ -120,12 +125,12 @@ class Told:
 
     def line(self, name: str, row: Row) -> tuple[str, ...]:
         """A row of a table."""
-        ratios = tuple(ratio(row, kind) for kind in ("precision", "recall", "f1"))
+        ratios = tuple(format_ratio(row, kind) for kind in ("precision", "recall", "f1"))
         return (
             name,
             *ratios,
             *self.interval(row),
-            *map(number, (row.tp, row.fp, row.fn, row.gold)),
+            *map(format_count, (row.tp, row.fp, row.fn, row.gold)),
         )
 
     def interval(self, row: Row) -> tuple[str, ...]:
@@ -142,7 +147,7 @@ class Told:
         reasons = [
             row.interval("f1").why_not
             for row in rows
-            if row.interval("f1") not in (NO_VALUE, NOT_ASKED)
+            if row.interval("f1") not in (UNDEFINED_RATIO, NOT_ASKED)
         ]
         why = (
             [
@@ -193,12 +198,13 @@ class Told:
             numbers.setdefault(n, []).append(metric.split("/")[0])
         unit = self.how.units.removesuffix("s")
         told = ", ".join(
-            many(n, unit) + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "")
+            pluralize(n, unit)
+            + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "")
             for n, layers in numbers.items()
         )
         way = (
             f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap,"
-            f" {many(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
+            f" {pluralize(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
         )
         if self.how.only_this_text and self.how.units == "documents":
             yield f"no {self.name}: the document is drawn as a whole, and there is one"
@@ -210,29 +216,34 @@ class Told:
         elif self.how.units == "sentences":
             yield (
                 f"{self.name} of F1: {way}; conditional on these"
-                f" {many(self.how.documents, 'document')}"
+                f" {pluralize(self.how.documents, 'document')}"
             )
         else:
             yield f"{self.name} of F1: {way}"
 
 
-def _head(about: Mapping[str, Any]) -> Iterator[str]:
+def _header_lines(about: Mapping[str, Any]) -> Iterator[str]:
     corpus = about.get("corpus", {})
     documents, failures = corpus.get("documents", 0), about.get("failures", {})
     yield (
         f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')}"
-        f" ({many(documents, 'document')})"
+        f" ({pluralize(documents, 'document')})"
     )
     if failures:
         yield (
-            f"FAILED on {len(failures)} of {many(documents, 'document')}; their gold items count as"
-            " missed:"
+            f"FAILED on {len(failures)} of {pluralize(documents, 'document')}; their gold items"
+            " count as missed:"
         )
         yield from (f"  {id}: {reason}" for id, reason in sorted(failures.items())[:5])
 
 
 def _by_label(
-    told: Told, rows: Sequence[Row], metrics: Sequence[str], layer: str, *, lines: Sequence[str]
+    told: ReportBuilder,
+    rows: Sequence[Row],
+    metrics: Sequence[str],
+    layer: str,
+    *,
+    lines: Sequence[str],
 ) -> Iterator[Table]:
     """The strict table, with the micro average of the other schemes below it; a table each where
     strict was not asked for.
@@ -257,7 +268,9 @@ def _by_label(
     )
 
 
-def _attributions(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
+def _attributions(
+    told: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
+) -> Iterator[Table]:
     """One table: source, cue and content, and whole relations, a line each under each scheme that
     was asked for.
     """
@@ -270,24 +283,28 @@ def _attributions(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> It
         lines += [told.line(f"{_ATTRIBUTIONS[layer]}{row.label}, {scheme}", row) for row in labels]
     if lines:
         yield Table(
-            "Attributions", ("label", *told.columns), tuple(lines), tuple(told.notes(mine)), _LESS
+            "Attributions",
+            ("label", *told.columns),
+            tuple(lines),
+            tuple(told.notes(mine)),
+            _DROPPABLE_COLUMNS,
         )
 
 
-def _events(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
+def _events(told: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
     asked = [metric for metric in _EVENT_ROWS if metric in metrics]
     if not asked:
         return
     mine = [_one(rows, metric, average="micro") for metric in asked]
     lines = []
     for row in mine:
-        ratios = tuple(ratio(row, name) for name in ("precision", "recall", "f1"))
+        ratios = tuple(format_ratio(row, name) for name in ("precision", "recall", "f1"))
         lines.append(
             (
                 _EVENT_ROWS[row.metric],
                 *ratios,
                 *told.interval(row),
-                *map(number, (row.tp, row.predicted, row.gold)),
+                *map(format_count, (row.tp, row.predicted, row.gold)),
             )
         )
     columns = ("", *told.columns[:-4], "matched", "predicted", "gold")
@@ -302,7 +319,7 @@ def _events(told: Told, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator
 
 
 def _table(
-    told: Told, rows: Sequence[Row], metric: str, more: tuple[tuple[str, ...], ...] = ()
+    told: ReportBuilder, rows: Sequence[Row], metric: str, more: tuple[tuple[str, ...], ...] = ()
 ) -> Table:
     """The labels that gold or the prediction has, and the averages."""
     mine = [row for row in rows if row.metric == metric]
@@ -314,7 +331,7 @@ def _table(
         *(told.line(row.average, row) for row in averages),
     ]
     only_predicted = sum(not row.gold for row in there)
-    notes = f"macro over {many(len(there), 'label')}"
+    notes = f"macro over {pluralize(len(there), 'label')}"
     if only_predicted:
         notes += f", {only_predicted} of them only predicted (each counts 0)"
     if len(labels) > len(there):
@@ -326,7 +343,7 @@ def _table(
         ("label", *told.columns),
         (*lines, *more),
         (notes, *told.notes([*there, *averages])),
-        _LESS,
+        _DROPPABLE_COLUMNS,
     )
 
 
@@ -334,7 +351,7 @@ def _one(rows: Sequence[Row], metric: str, average: str) -> Row:
     return next(row for row in rows if row.metric == metric and row.average == average)
 
 
-def ratio(row: Row, name: str) -> str:
+def format_ratio(row: Row, name: str) -> str:
     """Three digits; with the counts where there are fewer than ten items to count; – where
     undefined.
     """
@@ -346,27 +363,29 @@ def ratio(row: Row, name: str) -> str:
         name, ("", "")
     )
     if part and getattr(row, whole) is not None and getattr(row, whole) < FEW_ITEMS:
-        return f"{text} {number(getattr(row, part))}/{number(getattr(row, whole))}"
+        return f"{text} {format_count(getattr(row, part))}/{format_count(getattr(row, whole))}"
     return text
 
 
-def number(value: float | None) -> str:
+def format_count(value: float | None) -> str:
     """A count; nothing for None."""
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def many(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """1 document, 2 documents."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _aside(set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any]) -> Iterator[str]:
+def _set_aside_lines(
+    set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any]
+) -> Iterator[str]:
     yield from _by_reason(set_aside, _REASONS, "Set aside")
-    yield from _by_reason(set_aside, _WRONG, "Counted as wrong")
+    yield from _by_reason(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
     yield from (f"  {n} × {reason}" for reason, n in list(about.get("unplaced", {}).items())[:3])
 
 
-def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
+def _ambiguity_lines(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
     """F1 for the worst and for the best choice of places, where a model's quotes stand several
     times.
     """
@@ -380,7 +399,7 @@ def _ambiguous(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
             2 * (row.tp + moved[end]) / (row.predicted + row.gold) for end in ("worst", "best")
         )
         yield (
-            f"Ambiguous quotes: {many(moved['annotations'], 'mark')} of {layer} may stand in"
+            f"Ambiguous quotes: {pluralize(moved['annotations'], 'mark')} of {layer} may stand in"
             f" several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all"
             " choices"
         )

@@ -89,7 +89,7 @@ def _text(report: Report, width: int | None = None) -> str:
     for line in report.head:
         console.print(escape_controls(line), soft_wrap=True)
     for every in report.tables:
-        table = _fitted(every, width)
+        table = _fit_to_width(every, width)
         rich = RichTable(
             title=Text(escape_controls(table.title)),
             title_justify="left",
@@ -119,7 +119,7 @@ def _text(report: Report, width: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def _fitted(table: Table, width: int) -> Table:
+def _fit_to_width(table: Table, width: int) -> Table:
     """The table with as many of its columns as there is room for."""
     for n in range(len(table.less) + 1):
         fitted = table.without(table.less[:n]) if n else table
@@ -134,11 +134,11 @@ def _markdown(report: Report, _width: int | None = None) -> str:
         lines = [
             f"**{_escaped(table.title)}**",
             "",
-            _piped(table.columns),
+            _markdown_row(table.columns),
             "|---" + "|---:" * (len(table.columns) - 1) + "|",
         ]
         lines += [
-            _piped(row, {n for at, n in table.best if at == place})
+            _markdown_row(row, {n for at, n in table.best if at == place})
             for place, row in enumerate(table.rows)
         ]
         blocks.append("\n".join(lines))
@@ -147,7 +147,7 @@ def _markdown(report: Report, _width: int | None = None) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _piped(cells: Sequence[str], bold: Container[int] = ()) -> str:
+def _markdown_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
     return (
         "| "
         + " | ".join(
@@ -192,11 +192,11 @@ def _latex(report: Report, _width: int | None = None) -> str:
             r"\centering",
             r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}",
             r"\toprule",
-            _ampersands(table.columns),
+            _latex_row(table.columns),
             r"\midrule",
         ]
         lines += [
-            _ampersands(row, {n for at, n in table.best if at == place})
+            _latex_row(row, {n for at, n in table.best if at == place})
             for place, row in enumerate(table.rows)
         ]
         notes = "".join(f" {_tex(note)}." for note in table.notes)
@@ -211,7 +211,7 @@ def _latex(report: Report, _width: int | None = None) -> str:
     return "\n\n".join([*blocks, "\n".join(comments)])
 
 
-def _ampersands(cells: Sequence[str], bold: Container[int] = ()) -> str:
+def _latex_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
     return (
         " & ".join(
             rf"\textbf{{{_tex(cell)}}}" if n in bold else _tex(cell) for n, cell in enumerate(cells)
@@ -290,7 +290,7 @@ _BODY = """<div class="evalkit"><style>
 {% endfor %}</div></div>"""  # noqa: E501
 
 
-def notebook(report: Report) -> str:
+def to_html_fragment(report: Report) -> str:
     """The report as a piece of HTML that a page may hold."""
     # Imported where it is used: most reports are read in a terminal.
     from jinja2 import Environment
@@ -309,7 +309,7 @@ def _html(report: Report, _width: int | None = None) -> str:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    body = Markup(notebook(report))  # noqa: S704 - escaped when it was made
+    body = Markup(to_html_fragment(report))  # noqa: S704 - escaped when it was made
     title = escape_controls(report.head[0]) if report.head else "evalkit"
     return Environment(autoescape=True).from_string(_PAGE).render(title=title, body=body)
 

@@ -32,7 +32,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evalkit.data.document import PARTS, Attribution, Fragments, ranges
+from evalkit.data.document import ATTRIBUTION_PARTS, Attribution, Fragments, span_fragments
 from evalkit.errors import InputError
 
 # Possible pairs among attributions that compete for each other: about 200 with overlapping cues
@@ -91,8 +91,8 @@ def _parts_of_each(attributions: Sequence[Attribution]) -> list[Parts]:
     return [
         Parts(
             *(
-                ranges(span) if (span := getattr(attribution, part)) is not None else ()
-                for part in PARTS
+                span_fragments(span) if (span := getattr(attribution, part)) is not None else ()
+                for part in ATTRIBUTION_PARTS
             )
         )
         for attribution in attributions

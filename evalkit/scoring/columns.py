@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.data.batch import NUMBERS, Codes, Placed, as_bytes
+from evalkit.data.batch import LABEL_IDS, EntityArrays, Vocabulary, pack_int64
 from evalkit.data.document import Fragments
 from evalkit.scoring.layers import Items
 
@@ -24,15 +24,15 @@ Ints = NDArray[np.int64]
 Cells = NDArray[np.int32]  # counts of a unit and label: many, and each small
 Mask = NDArray[np.bool_]
 
-MOST_BITS = 62  # of an int64 key: one bit is the sign, one is spare
-DROPPED = -1  # the label code of what a label map drops
+MAX_KEY_BITS = 62  # of an int64 key: one bit is the sign, one is spare
+DROPPED_LABEL = -1  # the label code of what a label map drops
 
 
 Parts = tuple[Fragments | None, ...]
 
 
 @dataclass
-class Coding:
+class SharedEncoding:
     """The codes that both sides of a block share: labels for the whole run, heads and discontinuous
     spans for the block.
 
@@ -40,16 +40,16 @@ class Coding:
     layer's spans have parts; code 0 stands for a contiguous span.
     """
 
-    labels: Codes
-    heads: Codes = field(default_factory=Codes)
-    shapes: Codes = field(default_factory=lambda: Codes({((), ()): 0}))
+    labels: Vocabulary
+    heads: Vocabulary = field(default_factory=Vocabulary)
+    shapes: Vocabulary = field(default_factory=lambda: Vocabulary({((), ()): 0}))
 
     @cached_property
     def known(self) -> dict[Any, int]:
         """The labels and no label, in a plain dict: it is looked up several times faster than one
         that can grow.
         """
-        return {**self.labels, None: DROPPED}
+        return {**self.labels, None: DROPPED_LABEL}
 
     @property
     def pieces(self) -> list[Fragments]:
@@ -74,7 +74,7 @@ def _moved(pieces: Fragments, shift: int) -> Fragments:
 
 
 @dataclass(frozen=True)
-class Columns:
+class ItemArrays:
     """One row an item: int64 arrays of equal length.
 
     `document`: its place in the block. `label`, `head`: codes shared by both sides. `start`, `end`:
@@ -92,17 +92,17 @@ class Columns:
     def __len__(self) -> int:
         return len(self.document)
 
-    def take(self, rows: Ints | Mask) -> Columns:
+    def take(self, rows: Ints | Mask) -> ItemArrays:
         """Some of the rows."""
-        return Columns(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return ItemArrays(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-class Rows:
+class ItemArrayBuilder:
     """One side of a block while its items are read, few documents at a time: as plain bytes, which
     become columns when all are there.
     """
 
-    def __init__(self, coding: Coding) -> None:
+    def __init__(self, coding: SharedEncoding) -> None:
         """Nothing yet; `coding` is shared by both sides."""
         self._coding = coding
         self._counts: list[int] = []
@@ -120,18 +120,18 @@ class Rows:
         """The items of some more documents."""
         spans = items.spans
         self._counts += items.counts
-        self._start.append(as_bytes([span.start for span in spans]))
-        self._end.append(as_bytes([span.end for span in spans]))
-        self._label.append(as_bytes(_label_codes(items.labels, self._coding)))
+        self._start.append(pack_int64([span.start for span in spans]))
+        self._end.append(pack_int64([span.end for span in spans]))
+        self._label.append(pack_int64(_label_codes(items.labels, self._coding)))
         if items.heads is not None:
             heads = self._coding.heads
-            self._head.append(as_bytes([heads[head] for head in items.heads]))
+            self._head.append(pack_int64([heads[head] for head in items.heads]))
         self._broken += [
             (row, span) for row, span in enumerate(spans, start=self._n) if span.fragments
         ]
         self._n += len(spans)
 
-    def add_placed(self, placed: Placed) -> None:
+    def add_placed(self, placed: EntityArrays) -> None:
         """The entities of some more documents, under their own labels; a side has either these or
         items.
         """
@@ -143,7 +143,7 @@ class Rows:
         self._numbered = True
         self._n += len(placed.start) // 8
 
-    def columns(self, offsets: Ints) -> Columns:
+    def columns(self, offsets: Ints) -> ItemArrays:
         """All items as rows. `offsets[i]` is where the i-th document starts in the block."""
         document = np.repeat(np.arange(len(self._counts), dtype=np.int64), self._counts)
         shift = offsets[document]
@@ -161,10 +161,10 @@ class Rows:
         fragments = np.zeros(self._n, np.int64)
         for row, span in self._broken:
             fragments[row] = self._coding.shape(span, int(shift[row]))
-        return Columns(document, label, head, start + shift, end + shift, fragments)
+        return ItemArrays(document, label, head, start + shift, end + shift, fragments)
 
 
-def _label_codes(labels: Sequence[Any], coding: Coding) -> list[int]:
+def _label_codes(labels: Sequence[Any], coding: SharedEncoding) -> list[int]:
     """The code of each label, DROPPED for none."""
     known = coding.known
     try:
@@ -176,22 +176,22 @@ def _label_codes(labels: Sequence[Any], coding: Coding) -> list[int]:
         return [known[label] for label in labels]
 
 
-def _coded(numbers: Ints, labels: Codes) -> Ints:
+def _coded(numbers: Ints, labels: Vocabulary) -> Ints:
     """The run's codes of labels that have the numbers of the process."""
-    names = list(NUMBERS)
+    names = list(LABEL_IDS)
     codes = np.zeros(len(names), np.int64)
     for number in np.flatnonzero(np.bincount(numbers)).tolist():
         codes[number] = labels[names[number]]
     return codes[numbers]
 
 
-def block_offsets(lengths: Iterable[int], n: int) -> Ints:
+def document_offsets(lengths: Iterable[int], n: int) -> Ints:
     """Where each document of a block starts: one character after the end of the one before."""
     ends = np.cumsum(np.fromiter(lengths, np.int64, n) + 1)
     return np.concatenate([np.zeros(min(n, 1), np.int64), ends[:-1]])
 
 
-class Packed(NamedTuple):
+class SortKey(NamedTuple):
     """A number a row, and how many bits the largest takes."""
 
     key: Ints
@@ -201,7 +201,7 @@ class Packed(NamedTuple):
         """The rows in ascending order of key; rows with one key in their own order."""
         n = len(self.key)
         row_bits = bits_of(n)
-        if self.bits + row_bits > MOST_BITS:
+        if self.bits + row_bits > MAX_KEY_BITS:
             return np.argsort(self.key, kind="stable").astype(np.int64)
         # The row rides in the low bits: sorting plain integers is several times faster than sorting
         # an index by them.
@@ -210,7 +210,7 @@ class Packed(NamedTuple):
         )
 
 
-def pack(*columns: Ints) -> Packed:
+def combine_keys(*columns: Ints) -> SortKey:
     """One number a row, equal exactly where all the columns are, and in the order of the columns,
     the first foremost.
 
@@ -223,12 +223,12 @@ def pack(*columns: Ints) -> Packed:
         if not high:
             continue  # all zero: it tells nothing apart
         values, width = column, bits_of(high)
-        if bits + width > MOST_BITS:
-            packed, values = ranked(packed), ranked(values)
+        if bits + width > MAX_KEY_BITS:
+            packed, values = dense_rank(packed), dense_rank(values)
             bits, width = bits_of(int(packed.max(initial=0))), bits_of(int(values.max(initial=0)))
         packed = (packed << width) | values if bits else values
         bits += width
-    return Packed(packed, bits)
+    return SortKey(packed, bits)
 
 
 def bits_of(largest: int) -> int:
@@ -236,32 +236,32 @@ def bits_of(largest: int) -> int:
     return max(1, largest.bit_length())
 
 
-def ranked(column: Ints) -> Ints:
+def dense_rank(column: Ints) -> Ints:
     """Each value's place among the distinct values: the same order, in as few bits as can be."""
     return np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def runs(key: Ints) -> Mask:
+def group_starts(key: Ints) -> Mask:
     """True where a new key begins, in an array that is sorted by key."""
     new = np.ones(len(key), bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
     return new
 
 
-def first_of_each(packed: Packed) -> Mask:
+def is_first_occurrence(packed: SortKey) -> Mask:
     """True for the first row of every key."""
     order = packed.order()
     first = np.zeros(len(order), bool)
-    first[order[runs(packed.key[order])]] = True
+    first[order[group_starts(packed.key[order])]] = True
     return first
 
 
-def joined(gold: Columns, predicted: Columns, name: str) -> Ints:
+def concat_sides(gold: ItemArrays, predicted: ItemArrays, name: str) -> Ints:
     """A column of both sides, gold's rows first."""
     return np.concatenate([getattr(gold, name), getattr(predicted, name)])
 
 
-def exploded(columns: Columns, pieces: Sequence[Fragments]) -> tuple[Ints, Ints, Ints]:
+def fragment_ranges(columns: ItemArrays, pieces: Sequence[Fragments]) -> tuple[Ints, Ints, Ints]:
     """Every contiguous range of the rows, as (row, start, end): one for a contiguous span, one a
     fragment for others.
     """
@@ -277,7 +277,7 @@ def exploded(columns: Columns, pieces: Sequence[Fragments]) -> tuple[Ints, Ints,
     )  # type: ignore[return-value]
 
 
-def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A 64-bit mix (the finaliser of SplitMix64, Steele et al.
 
     2014): every bit of the input moves half of the output.
@@ -288,14 +288,14 @@ def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def mixed(*columns: Any) -> NDArray[np.uint64]:
+def hash_columns(*columns: Any) -> NDArray[np.uint64]:
     """Several columns mixed into one, each step with its own odd number, so that their order
     counts.
     """
     found = np.zeros(len(columns[0]), np.uint64)
     for n, column in enumerate(columns, start=1):
         with np.errstate(over="ignore"):
-            found = mix(
+            found = splitmix64(
                 found + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1))
             )
     return found

@@ -20,28 +20,28 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.data.batch import Chunk, Codes, Placed, Stub
+from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabulary
 from evalkit.data.document import Document, duplicate_key
-from evalkit.errors import InputError, shown
+from evalkit.errors import InputError, quoted_repr
 from evalkit.scoring.attribution_pairing import pair_attributions
 from evalkit.scoring.columns import (
-    DROPPED,
+    DROPPED_LABEL,
     Cells,
-    Coding,
-    Columns,
     Ints,
+    ItemArrayBuilder,
+    ItemArrays,
     Mask,
-    Packed,
-    Rows,
-    block_offsets,
-    exploded,
-    first_of_each,
-    pack,
+    SharedEncoding,
+    SortKey,
+    combine_keys,
+    document_offsets,
+    fragment_ranges,
+    is_first_occurrence,
 )
 from evalkit.scoring.layers import Layer, Maps
-from evalkit.scoring.matching import Answers, Matching
+from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import SCHEMES
-from evalkit.scoring.zones import Layout, laid_out
+from evalkit.scoring.zones import SegmentLayout, build_layout
 
 COUNTS = (
     "gold",
@@ -60,7 +60,7 @@ GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = r
 
 
 @dataclass(frozen=True)
-class Side:
+class BlockSide:
     """One side of a block under a layer.
 
     `columns`: the rows that are matched; `unit`: that of each; `rows`: its place among all that
@@ -69,9 +69,9 @@ class Side:
     `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
     """
 
-    columns: Columns
+    columns: ItemArrays
     unit: Ints
-    copies: Columns
+    copies: ItemArrays
     copies_unit: Ints
     unplaced: Ints
     aside: Mapping[str, int]
@@ -84,10 +84,10 @@ class Side:
 class Block:
     """Both sides of a block under one layer, ready to be matched under any of its schemes."""
 
-    gold: Side
-    predicted: Side
-    layout: Layout
-    coding: Coding
+    gold: BlockSide
+    predicted: BlockSide
+    layout: SegmentLayout
+    coding: SharedEncoding
     as_set: bool = False
 
     @cached_property
@@ -115,11 +115,11 @@ class Block:
             self, gold=self._once(self.gold), predicted=self._once(self.predicted), as_set=False
         )
 
-    def _once(self, side: Side) -> Side:
+    def _once(self, side: BlockSide) -> BlockSide:
         # The label whose name sorts first stays, whatever was read first.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
-        first = first_of_each(_keys(columns, label=False))
+        first = is_first_occurrence(_keys(columns, label=False))
         return replace(
             side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first]
         )
@@ -138,14 +138,14 @@ class Block:
         block = self.under(scheme)
         return block.counted(block.matching.answers(scheme, wrong=wrong))
 
-    def counted(self, answers: Answers) -> Cells:
+    def counted(self, answers: Matches) -> Cells:
         """The counts that a scheme's pairs make."""
         gold, predicted = self.gold, self.predicted
         width = max(len(self.coding.labels), 1)
         unit = self._units_of_predicted(answers)
         golden = gold.unit * width + gold.columns.label
         said = unit * width + predicted.columns.label
-        total = Totals(len(self.layout.units), width)
+        total = CellCounter(len(self.layout.units), width)
         total.add(GOLD, golden)
         total.add(PREDICTED, said)
         for (found, tp), pairs in zip(
@@ -158,7 +158,7 @@ class Block:
         total.add(PREDICTED, predicted.unplaced[:, 0] * width + predicted.unplaced[:, 1])
         return total.cells()
 
-    def _units_of_predicted(self, answers: Answers) -> Ints:
+    def _units_of_predicted(self, answers: Matches) -> Ints:
         if self.layout.plain:
             return self.predicted.unit
         unit = self.predicted.unit.copy()
@@ -167,7 +167,7 @@ class Block:
         return unit
 
 
-class Totals:
+class CellCounter:
     """Sums of the COUNTS in each cell of a block, a cell being a unit and a label (unit × labels +
     label).
     """
@@ -219,7 +219,7 @@ class Totals:
         return sums
 
 
-class Builder:
+class BlockBuilder:
     """Makes a block of documents under a layer out of small chunks.
 
     The items of a chunk become rows while its documents are still in the processor's cache; what
@@ -230,7 +230,7 @@ class Builder:
         self,
         layer: Layer,
         name: str,
-        labels: Codes,
+        labels: Vocabulary,
         zones: frozenset[str] | None,
         maps: tuple[Maps, Maps],
         *,
@@ -243,10 +243,10 @@ class Builder:
         the prediction; `whole`: keep all documents; `by_sentence`: a unit for each sentence.
         """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
-        self.coding = Coding(labels)
+        self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
         self.documents: tuple[list[Any], list[Any]] = ([], [])
-        self._rows = (Rows(self.coding), Rows(self.coding))
+        self._rows = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
         self._lengths: list[int] = []
 
@@ -258,19 +258,19 @@ class Builder:
         self._lengths += [len(document.text) for document in golden]
         for side, documents in enumerate((golden, predicted)):
             items = self.layer.items(documents, self.maps[side])
-            if isinstance(items, Placed):
+            if isinstance(items, EntityArrays):
                 self._rows[side].add_placed(items)
             else:
                 self._rows[side].add(items)
                 self._dropped[side] += items.dropped
             plain = (
-                isinstance(items, Placed)
-                and isinstance(documents, Chunk)
+                isinstance(items, EntityArrays)
+                and isinstance(documents, DocumentBatch)
                 and documents.plain
                 and not (self._whole or self._by_sentence)
             )
             self.documents[side].extend(
-                [Stub(document.id) for document in documents] if plain else documents
+                [DocumentRef(document.id) for document in documents] if plain else documents
             )
 
     def block(self) -> Block:
@@ -280,10 +280,10 @@ class Builder:
         """
         golden, predicted = self.documents
         layer, coding = self.layer, self.coding
-        offsets = block_offsets(self._lengths, len(golden))
-        layout = laid_out(golden, offsets, self.zones, by_sentence=self._by_sentence)
+        offsets = document_offsets(self._lengths, len(golden))
+        layout = build_layout(golden, offsets, self.zones, by_sentence=self._by_sentence)
         columns = tuple(rows.columns(offsets) for rows in self._rows)
-        distinct = [not any_twice(_keys(of, head=not layer.attached)) for of in columns]
+        distinct = [not has_duplicates(_keys(of, head=not layer.attached)) for of in columns]
         duplicates = [
             (
                 np.zeros(len(of), bool)
@@ -320,13 +320,17 @@ class Builder:
         return Block(one, other, layout, coding, layer.as_set)
 
 
-def of_columns(
-    gold: Columns, predicted: Columns, copies: Columns, layout: Layout, coding: Coding
+def block_from_arrays(
+    gold: ItemArrays,
+    predicted: ItemArrays,
+    copies: ItemArrays,
+    layout: SegmentLayout,
+    coding: SharedEncoding,
 ) -> Block:
     """A block of items that have no documents: of tags, or of bare spans."""
     none = np.zeros((0, 3), np.int64)
     return Block(
-        Side(
+        BlockSide(
             gold,
             gold.document,
             gold.take(none[:, 0]),
@@ -337,7 +341,7 @@ def of_columns(
             none[:, 0],
             none[:, :2],
         ),
-        Side(
+        BlockSide(
             predicted,
             predicted.document,
             copies,
@@ -353,20 +357,20 @@ def of_columns(
     )
 
 
-def _keys(columns: Columns, *, head: bool = True, label: bool = True) -> Packed:
+def _keys(columns: ItemArrays, *, head: bool = True, label: bool = True) -> SortKey:
     length = columns.end - columns.start
     heads = (columns.head,) if head else ()
     labels = (columns.label + 1,) if label else ()  # DROPPED is -1
-    return pack(*heads, columns.start, length, columns.fragments, *labels)
+    return combine_keys(*heads, columns.start, length, columns.fragments, *labels)
 
 
-def any_twice(packed: Packed) -> bool:
+def has_duplicates(packed: SortKey) -> bool:
     """Whether two rows have one key."""
     ordered = np.sort(packed.key)
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: Columns) -> Mask:
+def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: ItemArrays) -> Mask:
     """Which rows come from an annotation that is a duplicate of an earlier one (see
     document.duplicate_key).
 
@@ -374,10 +378,10 @@ def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: Colum
     by annotation.
     """
     duplicate = np.zeros(len(columns), bool)
-    first = first_of_each(_keys(columns, head=not layer.attached))
+    first = is_first_occurrence(_keys(columns, head=not layer.attached))
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
-        if isinstance(documents[number], Stub):  # its entities are no more than their keys
+        if isinstance(documents[number], DocumentRef):  # its entities are no more than their keys
             duplicate[rows] = ~first[rows]
         elif layer.owners is not None:
             repeats = repeated_annotations(getattr(documents[number], layer.marks) or ())
@@ -411,8 +415,8 @@ def _has_repeated_event(document: Document) -> bool:
 
 
 def _group_pairs(
-    documents: Sequence[Sequence[Document]], columns: Sequence[Columns], coding: Coding
-) -> tuple[Columns, Columns]:
+    documents: Sequence[Sequence[Document]], columns: Sequence[ItemArrays], coding: SharedEncoding
+) -> tuple[ItemArrays, ItemArrays]:
     """Both sides with the items of paired attributions in one group; every other attribution is a
     group of its own.
 
@@ -431,26 +435,32 @@ def _group_pairs(
                 gold.attributions, [predicted.attributions[index] for index in candidates]
             )
         except InputError as error:
-            raise InputError(f"document {shown(gold.id)}: {error}") from None
+            raise InputError(f"document {quoted_repr(gold.id)}: {error}") from None
         for g, p in pairs:
             group_of_predicted[codes[gold.id, candidates[p]]] = codes[gold.id, g]
     return gold_columns, replace(predicted_columns, head=group_of_predicted[predicted_columns.head])
 
 
 def _side(
-    columns: Columns, duplicates: Mask, layout: Layout, coding: Coding, name: str, *, merge: bool
-) -> Side:
+    columns: ItemArrays,
+    duplicates: Mask,
+    layout: SegmentLayout,
+    coding: SharedEncoding,
+    name: str,
+    *,
+    merge: bool,
+) -> BlockSide:
     """What is matched and what is set aside; `merge`: rows that are equal, but no duplicates, count
     once.
     """
     scored, unit = layout.placed(columns, coding.pieces)
-    kept = columns.label != DROPPED
+    kept = columns.label != DROPPED_LABEL
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
     repeated = scored & kept & duplicates
     rows = np.flatnonzero(scored & kept & ~duplicates)
     once, merged = rows, np.zeros((0, 2), np.int64)
-    if len(rows) and merge and any_twice(packed := _keys(columns.take(rows))):
-        first = first_of_each(packed)
+    if len(rows) and merge and has_duplicates(packed := _keys(columns.take(rows))):
+        first = is_first_occurrence(packed)
         once = rows[first]
         place = dict(zip(packed.key[first].tolist(), range(len(once))))
         merged = np.array(
@@ -464,7 +474,7 @@ def _side(
     if name == "predicted":
         aside["duplicate"] = int(repeated.sum())
     if len(once) == len(columns):
-        return Side(
+        return BlockSide(
             columns,
             unit,
             columns.take(once[:0]),
@@ -476,7 +486,7 @@ def _side(
             merged,
         )
     copied = np.flatnonzero(repeated)
-    return Side(
+    return BlockSide(
         columns.take(once),
         unit[once],
         columns.take(copied),
@@ -490,7 +500,7 @@ def _side(
 
 
 def _unplaced(
-    documents: Sequence[Any], name: str, layout: Layout, coding: Coding, maps: Maps
+    documents: Sequence[Any], name: str, layout: SegmentLayout, coding: SharedEncoding, maps: Maps
 ) -> Ints:
     """(unit, label, characters) of each item that has no offsets.
 
@@ -502,7 +512,7 @@ def _unplaced(
     rows = []
     for document in documents:
         for item in document.unplaced:
-            if item.layer == name or (name in UNPLACED.get(item.layer, ())):
+            if item.layer == name or (name in UNPLACED_DERIVED_LAYERS.get(item.layer, ())):
                 label = (
                     maps[item.layer].get(item.label, item.label)
                     if item.layer in maps
@@ -516,7 +526,7 @@ def _unplaced(
 
 
 # An item without a place is one item without a place in every layer that is made of such items.
-UNPLACED = {
+UNPLACED_DERIVED_LAYERS = {
     "entities": ("tokens",),
     "arguments": ("attached-arguments",),
     "attributions": ("attached-attributions",),
@@ -530,7 +540,7 @@ def _characters(block: Block) -> Cells:
     """
     gold, predicted = (_clipped(side.columns, block) for side in (block.gold, block.predicted))
     width = max(len(block.coding.labels), 1)
-    total = Totals(len(block.layout.units), width)
+    total = CellCounter(len(block.layout.units), width)
     here = [_lengths(*side) for side in (gold, predicted)]
     both = _lengths(*(np.concatenate(pair) for pair in zip(gold, predicted)))
     for counts, sign, (unit, label, length) in (
@@ -547,9 +557,9 @@ def _characters(block: Block) -> Cells:
     return total.cells()
 
 
-def _clipped(columns: Columns, block: Block) -> tuple[Ints, ...]:
+def _clipped(columns: ItemArrays, block: Block) -> tuple[Ints, ...]:
     """(unit, label, head, start, end) of every range of the rows, cut to the scored segments."""
-    row, start, end = exploded(columns, block.coding.pieces)
+    row, start, end = fragment_ranges(columns, block.coding.pieces)
     if block.layout.plain:
         unit = columns.document[row]
     else:
@@ -563,19 +573,19 @@ def _lengths(
     """(unit, label, how many characters it adds) of each range: a character counts once under a
     unit, label and head.
     """
-    order = pack(unit, label, head, start).order()
-    group = pack(unit, label, head).key[order]
+    order = combine_keys(unit, label, head, start).order()
+    group = combine_keys(unit, label, head).key[order]
     start, end = start[order], end[order]
     if not len(order):
         return unit, label, start
     new = np.ones(len(order), bool)
     np.not_equal(group[1:], group[:-1], out=new[1:])
     nth = np.cumsum(new) - 1
-    before = np.where(new, start, np.concatenate([[0], _reach(start, end, nth)[:-1]]))
+    before = np.where(new, start, np.concatenate([[0], _running_max_end(start, end, nth)[:-1]]))
     return unit[order], label[order], np.maximum(end - np.maximum(start, before), 0)
 
 
-def _reach(start: Ints, end: Ints, group: Ints) -> Ints:
+def _running_max_end(start: Ints, end: Ints, group: Ints) -> Ints:
     """The furthest end so far within the group of each range."""
     low, span = int(start.min()), int(end.max()) - int(start.min()) + 1
     if (int(group[-1]) + 1) * span < 1 << 62:

@@ -28,9 +28,9 @@ from evalkit.scoring.counting import (
     WRONG_GOLD,
     WRONG_PREDICTED,
 )
-from evalkit.scoring.zones import Unit
+from evalkit.scoring.zones import CountUnit
 
-CREDITS = (
+RATIO_COUNTS = (
     "gold",
     "predicted",
     "found",
@@ -38,7 +38,7 @@ CREDITS = (
 )  # what ratios are made of; the last two in halves, so that they are whole numbers
 
 
-class Resampled(NamedTuple):
+class ResamplingUnits(NamedTuple):
     """The units that are drawn: of what document, which sentence of it, and the one that each unit
     of the counts belongs to.
     """
@@ -62,7 +62,7 @@ class Counts:
 
     metric: str
     labels: tuple[str, ...]
-    units: tuple[Unit, ...]
+    units: tuple[CountUnit, ...]
     unit: Cells
     label: Ints
     values: Cells
@@ -95,13 +95,13 @@ class Counts:
         return np.stack(sums, axis=1).astype(np.int64)
 
     @cached_property
-    def resampled(self) -> Resampled:
+    def resampled(self) -> ResamplingUnits:
         """The units that are drawn when the corpus is resampled: documents or sentences, whatever
         zones they are cut into.
         """
         place: dict[tuple[str, int | None], int] = {}
         of = [place.setdefault((unit.document, unit.sentence), len(place)) for unit in self.units]
-        return Resampled(
+        return ResamplingUnits(
             [document for document, _ in place],
             [sentence for _, sentence in place],
             np.array(of, np.int64),
@@ -111,7 +111,7 @@ class Counts:
         """The CREDITS of some labels in each unit that is drawn: units × labels × 4."""
         rows, (gold, predicted, found, found_half, tp, tp_half, *_) = self.resampled, self.values
         here = (self.label >= first) & (self.label < last)
-        table = np.zeros((len(rows.documents), last - first, len(CREDITS)), np.int64)
+        table = np.zeros((len(rows.documents), last - first, len(RATIO_COUNTS)), np.int64)
         at = rows.of[self.unit[here]], self.label[here] - first
         for n, column in enumerate((gold, predicted, 2 * found + found_half, 2 * tp + tp_half)):
             np.add.at(table[:, :, n], at, column[here])
@@ -142,7 +142,7 @@ class Counts:
 
     def by_documents(self) -> Counts:
         """The same with whole documents as units, whose zones stay apart."""
-        place: dict[Unit, int] = {}
+        place: dict[CountUnit, int] = {}
         of = np.array(
             [place.setdefault(unit._replace(sentence=None), len(place)) for unit in self.units],
             np.int64,
@@ -175,7 +175,7 @@ class Counts:
         )
 
 
-def _collapsed(counts: Counts, units: tuple[Unit, ...], of: Ints) -> Counts:
+def _collapsed(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts:
     """The counts with units put together: those of one new unit and label added up."""
     width = max(len(counts.labels), 1)
     cell, back = np.unique(of[counts.unit] * width + counts.label, return_inverse=True)
@@ -191,7 +191,7 @@ def _collapsed(counts: Counts, units: tuple[Unit, ...], of: Ints) -> Counts:
     )
 
 
-def joined_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
+def merge_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
     """The counts of several shards of one corpus, which hold no document twice."""
     labels = sorted({label for shard in shards for label in shard.labels})
     place = {label: n for n, label in enumerate(labels)}
@@ -200,7 +200,7 @@ def joined_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Cou
         [],
         [],
         [],
-    )  # type: list[Unit], list[Ints], list[Ints], list[Cells]
+    )  # type: list[CountUnit], list[Ints], list[Ints], list[Cells]
     aside: dict[str, int] = {}
     for shard in shards:
         unit.append(shard.unit.astype(np.int64) + len(units))

@@ -23,17 +23,17 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from evalkit.data.batch import Codes, entities_of
+from evalkit.data.batch import Vocabulary, entity_arrays
 from evalkit.data.hashing import annotation_key
 from evalkit.data.schema import Schema
-from evalkit.scoring.columns import Coding, Rows, mixed
+from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
 
 UNANNOTATED = b"-"
 # Documents whose entities are summed at once: enough that the cost of calling numpy is shared
 BLOCK = 1024
 
 
-class Digest:
+class DigestBuilder:
     """The digest of a corpus that is seen block by block."""
 
     def __init__(self, marks: Sequence[str]) -> None:
@@ -43,7 +43,7 @@ class Digest:
 
     def _start(self) -> None:
         self._documents: list[bytes] = []
-        self._entities = Entities()
+        self._entities = EntityDigests()
         self._others: dict[str, list[bytes]] = {
             name: [] for name in self.sums if name != "entities"
         }
@@ -54,7 +54,7 @@ class Digest:
         if "entities" in self.sums:
             self._entities.add(documents)
         for marks, own in self._others.items():
-            own.extend(_others(documents, marks))
+            own.extend(_annotation_digests(documents, marks))
         if len(self._documents) >= BLOCK:
             self.settle()
 
@@ -74,20 +74,20 @@ class Digest:
             self.sums[marks] = (self.sums[marks] + sum(found)) % 2**256
         self._start()
 
-    def merge(self, other: Digest) -> None:
+    def merge(self, other: DigestBuilder) -> None:
         """Add the documents of another, which has settled."""
         for marks, sum_ in other.sums.items():
             self.sums[marks] = (self.sums[marks] + sum_) % 2**256
 
-    def with_schema(self, schema: Schema | None) -> Digests:
+    def with_schema(self, schema: Schema | None) -> CorpusDigests:
         """What was summed up, and the schema."""
         self.settle()
-        return Digests(
+        return CorpusDigests(
             hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums
         )
 
 
-class Digests(NamedTuple):
+class CorpusDigests(NamedTuple):
     """The hexadecimal sha256 of a schema, and for each layer the sum of the documents' digests."""
 
     schema: str
@@ -106,13 +106,13 @@ def _document(document: Any) -> bytes:
     return whole.digest()
 
 
-class Entities:
+class EntityDigests:
     """The entities of a block, of which the sum of each document is to be made."""
 
     def __init__(self) -> None:
         """None yet."""
-        self._coding = Coding(Codes())
-        self._rows = Rows(self._coding)
+        self._coding = SharedEncoding(Vocabulary())
+        self._rows = ItemArrayBuilder(self._coding)
         self._counts: list[int] = []
         self._annotated: list[bool] = []
 
@@ -121,7 +121,7 @@ class Entities:
 
     def add(self, documents: Sequence[Any]) -> None:
         """Some more documents."""
-        placed = entities_of(documents)
+        placed = entity_arrays(documents)
         self._rows.add_placed(placed)
         self._counts += placed.counts
         self._annotated += [document.entities is not None for document in documents]
@@ -133,7 +133,9 @@ class Entities:
         shapes = np.array(
             [0, *(_label(repr(pieces)) for pieces in self._coding.pieces[1:])], np.uint64
         )
-        mixes = mixed(names[columns.label], columns.start, columns.end, shapes[columns.fragments])
+        mixes = hash_columns(
+            names[columns.label], columns.start, columns.end, shapes[columns.fragments]
+        )
         totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixes)])
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
         found = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
@@ -143,7 +145,7 @@ class Entities:
         ]
 
 
-def _others(documents: Iterable[Any], marks: str) -> list[bytes]:
+def _annotation_digests(documents: Iterable[Any], marks: str) -> list[bytes]:
     return [
         (
             UNANNOTATED

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
-from evalkit.data.batch import Placed, entities_of
-from evalkit.data.document import PARTS, Document, Fragments, ranges
+from evalkit.data.batch import EntityArrays, entity_arrays
+from evalkit.data.document import ATTRIBUTION_PARTS, Document, Fragments, span_fragments
 from evalkit.data.text import tokens
 
 Maps = Mapping[
@@ -44,7 +44,7 @@ class Items:
     dropped: int = 0
 
 
-class Piece(NamedTuple):
+class SyntheticSpan(NamedTuple):
     """A span that no annotation holds: a token, or the parts of an attribution taken together."""
 
     start: int
@@ -53,7 +53,9 @@ class Piece(NamedTuple):
     parts: tuple[Fragments | None, ...] = ()
 
 
-def _made(each: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, headed: bool = True) -> Items:
+def _build_items(
+    each: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, headed: bool = True
+) -> Items:
     """Items from (label, span, head) of each document."""
     flat = list(chain.from_iterable(each))
     labels = [label for label, _, _ in flat]
@@ -67,9 +69,9 @@ def _mapped(maps: Maps, layer: str, label: Any) -> Any:
     return maps[layer].get(label, label) if layer in maps else label
 
 
-def _entities(documents: Sequence[Document], maps: Maps) -> Items | Placed:
+def _entities(documents: Sequence[Document], maps: Maps) -> Items | EntityArrays:
     if "entities" not in maps:
-        return entities_of(documents)
+        return entity_arrays(documents)
     each = [document.entities or () for document in documents]
     spans = list(chain.from_iterable(each))
     rename = maps["entities"].get
@@ -84,15 +86,17 @@ def _tokens(documents: Sequence[Document], maps: Maps) -> Items:
         words = tokens(document.text) if document.entities else []
         each.append(
             [
-                (_mapped(maps, "entities", entity.label), Piece(start, end), None)
+                (_mapped(maps, "entities", entity.label), SyntheticSpan(start, end), None)
                 for entity in document.entities or ()
-                for start, end in _touched(words, ranges(entity))
+                for start, end in _overlapping_tokens(words, span_fragments(entity))
             ]
         )
-    return _made(each, headed=False)
+    return _build_items(each, headed=False)
 
 
-def _touched(words: Sequence[tuple[int, int]], pieces: Fragments) -> Iterable[tuple[int, int]]:
+def _overlapping_tokens(
+    words: Sequence[tuple[int, int]], pieces: Fragments
+) -> Iterable[tuple[int, int]]:
     # Bisecting would need the ends alone; a document is short, and its words are in order.
     from bisect import bisect_right
 
@@ -107,7 +111,7 @@ def _touched(words: Sequence[tuple[int, int]], pieces: Fragments) -> Iterable[tu
 
 
 def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
-    return _made(
+    return _build_items(
         [
             [(_mapped(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
             for document in documents
@@ -120,7 +124,7 @@ def _realis(documents: Sequence[Document], maps: Maps) -> Items:
     """Each trigger whose realis is said, labelled with it; a dropped event type takes its realis
     with it.
     """
-    return _made(
+    return _build_items(
         [
             [
                 (_with_type(maps, e, _mapped(maps, "realis", e.realis)), e.trigger, None)
@@ -148,14 +152,14 @@ def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
     return _of_arguments(
         documents,
         maps,
-        lambda event: (_mapped(maps, "triggers", event.label), ranges(event.trigger)),
+        lambda event: (_mapped(maps, "triggers", event.label), span_fragments(event.trigger)),
     )
 
 
 def _of_arguments(
     documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]
 ) -> Items:
-    return _made(
+    return _build_items(
         [
             [
                 (_with_type(maps, e, _mapped(maps, "arguments", a.role)), a, head(e))
@@ -170,12 +174,12 @@ def _of_arguments(
 # Parts have no map
 def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each source, cue and content, labelled as what it is and under a head of its own."""
-    return _made(
+    return _build_items(
         [
             [
                 (part, span, part)
                 for a in document.attributions or ()
-                for part in PARTS
+                for part in ATTRIBUTION_PARTS
                 if (span := getattr(a, part)) is not None
             ]
             for document in documents
@@ -188,12 +192,12 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
     """The same, in a group for each attribution: (document id, index). counting.py joins the groups
     of paired attributions.
     """
-    return _made(
+    return _build_items(
         [
             [
                 (part, span, (document.id, index))
                 for index, attribution in enumerate(document.attributions or ())
-                for part in PARTS
+                for part in ATTRIBUTION_PARTS
                 if (span := getattr(attribution, part)) is not None
             ]
             for document in documents
@@ -204,22 +208,23 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
 # Parts have no map
 def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each attribution whole."""
-    return _made(
+    return _build_items(
         [
-            [("attribution", _whole(a), None) for a in document.attributions or ()]
+            [("attribution", _attribution_span(a), None) for a in document.attributions or ()]
             for document in documents
         ],
         headed=False,
     )
 
 
-def _whole(attribution: Any) -> Piece:
+def _attribution_span(attribution: Any) -> SyntheticSpan:
     """All parts of an attribution as one span, with the parts beside it."""
     parts = tuple(
-        None if (span := getattr(attribution, part)) is None else ranges(span) for part in PARTS
+        None if (span := getattr(attribution, part)) is None else span_fragments(span)
+        for part in ATTRIBUTION_PARTS
     )
     pieces = sorted(chain.from_iterable(part for part in parts if part))
-    return Piece(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
+    return SyntheticSpan(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
 
 
 def _entity_of_each(document: Document) -> Iterable[int]:
@@ -239,7 +244,7 @@ def _entity_of_each_token(document: Document) -> Iterable[int]:
     return (
         index
         for index, entity in enumerate(document.entities or ())
-        for _ in _touched(words, ranges(entity))
+        for _ in _overlapping_tokens(words, span_fragments(entity))
     )
 
 
@@ -251,7 +256,7 @@ def _attribution_of_each_part(document: Document) -> Iterable[int]:
     )
 
 
-def _marked(
+def _annotation_scores(
     marks: str, many: Callable[[Any], int] = lambda _: 1
 ) -> Callable[[Document], Iterable[float | None]]:
     """The score of each item: of the annotation that it comes from, which makes so `many`."""
@@ -263,7 +268,7 @@ def _marked(
 def _token_scores(document: Document) -> Iterable[float | None]:
     words = tokens(document.text)
     return chain.from_iterable(
-        [entity.score] * len(list(_touched(words, ranges(entity))))
+        [entity.score] * len(list(_overlapping_tokens(words, span_fragments(entity))))
         for entity in document.entities or ()
     )
 
@@ -273,10 +278,10 @@ def _argument_scores(document: Document) -> Iterable[float | None]:
 
 
 def _parts_of(attribution: Any) -> int:
-    return sum(getattr(attribution, part) is not None for part in PARTS)
+    return sum(getattr(attribution, part) is not None for part in ATTRIBUTION_PARTS)
 
 
-ALL = ("strict", "exact", "partial", "type", "characters")
+ALL_SCHEMES = ("strict", "exact", "partial", "type", "characters")
 
 
 @dataclass(frozen=True)
@@ -293,10 +298,10 @@ class Layer:
     """
 
     marks: str
-    items: Callable[[Sequence[Document], Maps], Items | Placed]
+    items: Callable[[Sequence[Document], Maps], Items | EntityArrays]
     owners: Callable[[Document], Iterable[int]] | None
     scores: Callable[[Document], Iterable[float | None]]
-    schemes: tuple[str, ...] = ALL
+    schemes: tuple[str, ...] = ALL_SCHEMES
     attached: bool = False
     whole: bool = False
     keeps_equal_items: bool = False
@@ -309,22 +314,32 @@ class Layer:
 
 LAYERS = {
     "entities": Layer(
-        "entities", _entities, _entity_of_each, _marked("entities"), keeps_equal_items=True
+        "entities",
+        _entities,
+        _entity_of_each,
+        _annotation_scores("entities"),
+        keeps_equal_items=True,
     ),
-    "triggers": Layer("events", _triggers, None, _marked("events")),
+    "triggers": Layer("events", _triggers, None, _annotation_scores("events")),
     "arguments": Layer("events", _arguments, None, _argument_scores),
     "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
     "realis": Layer(
-        "events", _realis, _event_of_each_realis, _marked("events", lambda e: e.realis is not None)
+        "events",
+        _realis,
+        _event_of_each_realis,
+        _annotation_scores("events", lambda e: e.realis is not None),
     ),
     "attributions": Layer(
-        "attributions", _attributions, _attribution_of_each_part, _marked("attributions", _parts_of)
+        "attributions",
+        _attributions,
+        _attribution_of_each_part,
+        _annotation_scores("attributions", _parts_of),
     ),
     "attached-attributions": Layer(
         "attributions",
         _attached_attributions,
         _attribution_of_each_part,
-        _marked("attributions", _parts_of),
+        _annotation_scores("attributions", _parts_of),
         attached=True,
         keeps_equal_items=True,
     ),
@@ -332,7 +347,7 @@ LAYERS = {
         "attributions",
         _relations,
         _attribution_of_each,
-        _marked("attributions"),
+        _annotation_scores("attributions"),
         ("strict", "type"),
         whole=True,
         keeps_equal_items=True,

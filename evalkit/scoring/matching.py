@@ -33,9 +33,19 @@ import numpy as np
 
 from evalkit.data.document import Fragments
 from evalkit.errors import InputError
-from evalkit.scoring.columns import Columns, Ints, Mask, Packed, Parts, joined, pack, ranked, runs
+from evalkit.scoring.columns import (
+    Ints,
+    ItemArrays,
+    Mask,
+    Parts,
+    SortKey,
+    combine_keys,
+    concat_sides,
+    dense_rank,
+    group_starts,
+)
 
-MOST_OVERLAPS = (
+MAX_OVERLAPS = (
     20_000_000  # between discontinuous spans of one block; beyond it the answer would take minutes
 )
 
@@ -54,10 +64,10 @@ class Pairs(NamedTuple):
         )
 
 
-NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+NO_PAIRS = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-class Answers(NamedTuple):
+class Matches(NamedTuple):
     """The pairs of a scheme by what they are worth: 1, ½, and nothing (an overlap that is wrong:
     MUC's incorrect).
     """
@@ -77,22 +87,22 @@ class Matching:
     label map makes the same.
     """
 
-    gold: Columns
-    predicted: Columns
+    gold: ItemArrays
+    predicted: ItemArrays
     rank: Ints
     pieces: Sequence[Fragments]
     parts: Sequence[Parts]
 
-    def answers(self, scheme: str, *, wrong: bool = True) -> Answers:
+    def answers(self, scheme: str, *, wrong: bool = True) -> Matches:
         """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
         if scheme == "partial":  # leaves nothing over that overlaps
-            return Answers(self._same_span, self._halves, NONE)
+            return Matches(self._same_span, self._halves, NO_PAIRS)
         full = {
             "strict": lambda: self._strict,
             "exact": lambda: self._same_span,
             "type": lambda: self._typed,
         }[scheme]()
-        return Answers(full, NONE, self._left_over(scheme, full) if wrong else NONE)
+        return Matches(full, NO_PAIRS, self._left_over(scheme, full) if wrong else NO_PAIRS)
 
     def _left_over(self, scheme: str, full: Pairs) -> Pairs:
         """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among
@@ -101,26 +111,28 @@ class Matching:
         if scheme == "exact":
             return self._halves
         gold, predicted = (
-            _left(len(self.gold), full.gold),
-            _left(len(self.predicted), full.predicted),
+            _unmatched(len(self.gold), full.gold),
+            _unmatched(len(self.predicted), full.predicted),
         )
-        more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
+        more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         same_span = Pairs(gold[more.gold], predicted[more.predicted])
         return same_span.and_also(self._overlaps_without(full.and_also(same_span)))
 
     @cached_property
-    def _both(self) -> Columns:
+    def _both(self) -> ItemArrays:
         both = {
-            name: joined(self.gold, self.predicted, name)
+            name: concat_sides(self.gold, self.predicted, name)
             for name in ("document", "label", "head", "start", "end", "fragments")
         }
-        return Columns(**both)
+        return ItemArrays(**both)
 
     @cached_property
-    def _keys(self) -> Packed:
+    def _keys(self) -> SortKey:
         both = self._both
         # The length instead of the end: the same order, in half the bits.
-        return pack(both.head, both.label, both.start, both.end - both.start, both.fragments)
+        return combine_keys(
+            both.head, both.label, both.start, both.end - both.start, both.fragments
+        )
 
     @cached_property
     def _by_label(self) -> Ints:
@@ -151,10 +163,10 @@ class Matching:
     def _same_span(self) -> Pairs:
         """The strict pairs, then the rest of each span paired in the order of the label names."""
         gold, predicted = (
-            _left(len(self.gold), self._strict.gold),
-            _left(len(self.predicted), self._strict.predicted),
+            _unmatched(len(self.gold), self._strict.gold),
+            _unmatched(len(self.predicted), self._strict.predicted),
         )
-        more = _nth_with_nth(self.gold.take(gold), self.predicted.take(predicted), self.rank)
+        more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         return self._strict.and_also(Pairs(gold[more.gold], predicted[more.predicted]))
 
     @cached_property
@@ -168,24 +180,27 @@ class Matching:
     def _overlaps_without(self, taken: Pairs) -> Pairs:
         """The largest matching by overlap, whatever the labels, of the rows that are in no pair."""
         gold, predicted = (
-            _left(len(self.gold), taken.gold),
-            _left(len(self.predicted), taken.predicted),
+            _unmatched(len(self.gold), taken.gold),
+            _unmatched(len(self.predicted), taken.predicted),
         )
         if not len(gold) or not len(predicted):
-            return NONE
+            return NO_PAIRS
         rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
         found = self._overlapping(
-            rest, len(gold), None, pack(rest.head, rest.start, rest.end - rest.start).order()
+            rest,
+            len(gold),
+            None,
+            combine_keys(rest.head, rest.start, rest.end - rest.start).order(),
         )
         return Pairs(gold[found.gold], predicted[found.predicted])
 
-    def _overlapping(self, both: Columns, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
+    def _overlapping(self, both: ItemArrays, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
         """The largest matching of overlapping rows under one head (and label); `order` has them by
         head, label, start.
         """
         if not len(order):
-            return NONE
-        line = _on_one_line(both, label, order)
+            return NO_PAIRS
+        line = _flatten_groups(both, label, order)
         begins = _components(line)
         ends = np.append(begins[1:], len(order))
         sizes = ends - begins
@@ -197,7 +212,7 @@ class Matching:
         )
         lonely = (golds == 1) & (sizes == 2) & ~broken
         at = begins[lonely]
-        simple = _split(order[at], order[at + 1], n_gold)
+        simple = _as_pairs(order[at], order[at + 1], n_gold)
         mixed = (golds > 0) & (golds < sizes) & ~lonely
         if not mixed.any():
             return simple
@@ -205,28 +220,28 @@ class Matching:
         alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
         swept = (mixed & ~broken & ~alone)[component]
         rank = self.rank[both.label]
-        found = simple.and_also(_first_of_star(line, order, component, alone, n_gold, rank))
+        found = simple.and_also(_pair_single_sided(line, order, component, alone, n_gold, rank))
         found = found.and_also(_sweep(line, order, swept, n_gold, rank))
         for members in _members(component, mixed & broken):
             found = found.and_also(self._broken(both, order[members], n_gold))
         return found
 
-    def _broken(self, both: Columns, rows: Ints, n_gold: int) -> Pairs:
+    def _broken(self, both: ItemArrays, rows: Ints, n_gold: int) -> Pairs:
         """The largest matching of one component that holds discontinuous spans, or spans with
         parts.
         """
-        spans: tuple[list[Spanned], list[Spanned]] = ([], [])
+        spans: tuple[list[ComponentItem], list[ComponentItem]] = ([], [])
         for row in rows.tolist():
             shape = int(both.fragments[row])
             pieces = self.pieces[shape] or ((int(both.start[row]), int(both.end[row])),)
             spans[row >= n_gold].append(
-                Spanned(pieces, self.parts[shape], int(self.rank[both.label[row]]), row)
+                ComponentItem(pieces, self.parts[shape], int(self.rank[both.label[row]]), row)
             )
-        gold, predicted = _hopcroft_karp(*(sorted(side, key=Spanned.place) for side in spans))
+        gold, predicted = _hopcroft_karp(*(sorted(side, key=ComponentItem.place) for side in spans))
         return Pairs(np.array(gold, np.int64), np.array(predicted, np.int64) - n_gold)
 
 
-class Line(NamedTuple):
+class FlatIntervals(NamedTuple):
     """Rows in order along one line on which groups never meet: rows overlap there if they do and
     are of one group.
     """
@@ -235,25 +250,27 @@ class Line(NamedTuple):
     end: Ints
 
 
-def _left(n: int, taken: Ints) -> Ints:
+def _unmatched(n: int, taken: Ints) -> Ints:
     free = np.ones(n, bool)
     free[taken] = False
     return np.flatnonzero(free)
 
 
-def _nth_with_nth(gold: Columns, predicted: Columns, rank: Ints) -> Pairs:
+def _pair_in_label_order(gold: ItemArrays, predicted: ItemArrays, rank: Ints) -> Pairs:
     """Rows with one span and head: the first label by name of the one side with the first of the
     other, and so on.
     """
     if not len(gold) or not len(predicted):
-        return NONE
-    both = {name: joined(gold, predicted, name) for name in ("head", "start", "end", "fragments")}
-    span = pack(both["head"], both["start"], both["end"] - both["start"], both["fragments"])
+        return NO_PAIRS
+    both = {
+        name: concat_sides(gold, predicted, name) for name in ("head", "start", "end", "fragments")
+    }
+    span = combine_keys(both["head"], both["start"], both["end"] - both["start"], both["fragments"])
     side = np.repeat(np.array([0, 1], np.int64), [len(gold), len(predicted)])
-    order = pack(span.key, side, rank[joined(gold, predicted, "label")]).order()
-    new = runs(span.key[order]) | runs(side[order])
+    order = combine_keys(span.key, side, rank[concat_sides(gold, predicted, "label")]).order()
+    new = group_starts(span.key[order]) | group_starts(side[order])
     nth = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    pair = pack(span.key[order], nth)
+    pair = combine_keys(span.key[order], nth)
     again = pair.order()
     same = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
     return Pairs(order[again[same]], order[again[same + 1]] - len(gold))
@@ -265,41 +282,41 @@ def _nth_with_nth_of_key(ordered: Ints, order: Ints, n_gold: int) -> Pairs:
     `ordered`: the keys in the order of `order`.
     """
     side = (order >= n_gold).astype(np.int64)
-    new = runs(ordered) | runs(side)
+    new = group_starts(ordered) | group_starts(side)
     positions = np.arange(len(order))
     nth = positions - np.maximum.accumulate(np.where(new, positions, 0))
-    pair = pack(ranked(ordered), nth)
+    pair = combine_keys(dense_rank(ordered), nth)
     again = pair.order()  # rows with one key stand in their own order, so gold's comes first
     first = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
     return Pairs(order[again[first]], order[again[first + 1]] - n_gold)
 
 
-def _on_one_line(both: Columns, label: Ints | None, order: Ints) -> Line:
+def _flatten_groups(both: ItemArrays, label: Ints | None, order: Ints) -> FlatIntervals:
     """The rows' ranges, moved so that rows of different heads (and labels) are apart."""
     start, end = both.start[order], both.end[order]
     headed = both.head.any()
     if label is None and not headed:
-        return Line(start, end)
+        return FlatIntervals(start, end)
     group = (
         both.head[order]
         if label is None
-        else pack(both.head, label).key[order]
+        else combine_keys(both.head, label).key[order]
         if headed
         else label[order]
     )
     if group[0] == group[-1]:
-        return Line(start, end)
+        return FlatIntervals(start, end)
     nth, low, high = group, int(start.min()), int(end.max())
     if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
-        nth = np.cumsum(runs(group)) - 1
+        nth = np.cumsum(group_starts(group)) - 1
     if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
-        places = ranked(np.concatenate([start, end]))
+        places = dense_rank(np.concatenate([start, end]))
         start, end, low, high = places[: len(start)], places[len(start) :], 0, len(places)
     shift = nth * (high - low + 1) - low
-    return Line(start + shift, end + shift)
+    return FlatIntervals(start + shift, end + shift)
 
 
-def _components(line: Line) -> Ints:
+def _components(line: FlatIntervals) -> Ints:
     """Where each connected component begins: where no earlier row reaches."""
     new = np.ones(len(line.start), bool)
     np.greater_equal(line.start[1:], np.maximum.accumulate(line.end)[:-1], out=new[1:])
@@ -313,7 +330,7 @@ def _counted(true: Mask, begins: Ints, ends: Ints) -> Ints:
     return counted
 
 
-def _split(one: Ints, other: Ints, n_gold: int) -> Pairs:
+def _as_pairs(one: Ints, other: Ints, n_gold: int) -> Pairs:
     """Rows that answer each other, one of each side, as pairs."""
     return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
 
@@ -321,11 +338,13 @@ def _split(one: Ints, other: Ints, n_gold: int) -> Pairs:
 def _members(component: Ints, wanted: Mask) -> list[Ints]:
     """The places of the rows of each wanted component."""
     places = np.flatnonzero(wanted[component])
-    return np.split(places, np.flatnonzero(runs(component[places]))[1:]) if len(places) else []
+    return (
+        np.split(places, np.flatnonzero(group_starts(component[places]))[1:]) if len(places) else []
+    )
 
 
-def _first_of_star(
-    line: Line, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints
+def _pair_single_sided(
+    line: FlatIntervals, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints
 ) -> Pairs:
     """The pair of each component in which one side has one row: that with the first row by (end,
     start, label) that overlaps it.
@@ -335,10 +354,10 @@ def _first_of_star(
     """
     places = np.flatnonzero(alone[component])
     if not len(places):
-        return NONE
+        return NO_PAIRS
     nth, rows = component[places], order[places]
     start, end, is_gold = line.start[places], line.end[places], rows < n_gold
-    begins = np.flatnonzero(runs(nth))
+    begins = np.flatnonzero(group_starts(nth))
     sizes = np.diff(np.append(begins, len(nth)))
     of = np.repeat(np.arange(len(begins)), sizes)
     single = is_gold == (np.add.reduceat(is_gold.astype(np.int64), begins) == 1)[of]
@@ -348,16 +367,16 @@ def _first_of_star(
     overlapping = (start < end[center][of]) & (end > start[center][of]) & ~single
     among = np.flatnonzero(overlapping)
     best = among[np.lexsort((rank[rows[among]], start[among], end[among], of[among]))]
-    first = best[runs(of[best])]
+    first = best[group_starts(of[best])]
     one, other = rows[center[of[first]]], rows[first]
-    return _split(one, other, n_gold)
+    return _as_pairs(one, other, n_gold)
 
 
-def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:
+def _sweep(line: FlatIntervals, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:
     """The largest matching of contiguous rows; see the head of the module for why it is one."""
     rows = order[chosen]
     if not len(rows):
-        return NONE
+        return NO_PAIRS
     start, end = line.start[chosen], line.end[chosen]
     by_end = np.lexsort((rows, rank[rows], start, end))
     starts, ends, names = start[by_end].tolist(), end[by_end].tolist(), rows[by_end]
@@ -391,7 +410,7 @@ def _sweep(line: Line, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pa
     return Pairs(names[found[0]], names[found[1]] - n_gold)
 
 
-class Spanned(NamedTuple):
+class ComponentItem(NamedTuple):
     """A row of a component: its ranges, those of its parts if it has any, its label's place by
     name, and the row.
     """
@@ -406,7 +425,9 @@ class Spanned(NamedTuple):
         return self.pieces, repr(self.parts), self.rank
 
 
-def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[int], list[int]]:
+def _hopcroft_karp(
+    gold: list[ComponentItem], predicted: list[ComponentItem]
+) -> tuple[list[int], list[int]]:
     """The rows that answer each other, each side in order; see `Matching._broken`."""
     if [item.place() for item in gold] == [
         item.place() for item in predicted
@@ -437,7 +458,7 @@ def _hopcroft_karp(gold: list[Spanned], predicted: list[Spanned]) -> tuple[list[
     return [gold[n].row for n, _ in answer], [predicted[m].row for _, m in answer]
 
 
-def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
+def _edges(one: Sequence[ComponentItem], other: Sequence[ComponentItem]) -> Ints:
     """The pairs of spans that share a character (in every part, where they have parts), as places
     in one and other.
     """
@@ -448,10 +469,10 @@ def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
     m, first, last = m[by_start], first[by_start], last[by_start]
     low = np.searchsorted(np.maximum.accumulate(last), start, side="right")
     many = np.maximum(np.searchsorted(first, end, side="left") - low, 0)
-    if many.sum() > MOST_OVERLAPS:
+    if many.sum() > MAX_OVERLAPS:
         raise InputError(
             f"{many.sum():,} overlaps with discontinuous spans in one document: over"
-            f" {MOST_OVERLAPS:,} they are not matched; score strict or exact"
+            f" {MAX_OVERLAPS:,} they are not matched; score strict or exact"
         )
     of = np.repeat(np.arange(len(n)), many)
     to = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + low[of]
@@ -465,7 +486,7 @@ def _edges(one: Sequence[Spanned], other: Sequence[Spanned]) -> Ints:
     return np.array(kept, np.int64).reshape(-1, 2)
 
 
-def _flat(spans: Sequence[Spanned]) -> list[tuple[int, int, int]]:
+def _flat(spans: Sequence[ComponentItem]) -> list[tuple[int, int, int]]:
     return [(n, start, end) for n, span in enumerate(spans) for start, end in span.pieces]
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evalkit.errors import InputError, UnknownName, shown, spell_option
+from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.scoring.layers import LAYERS
 
 
@@ -64,7 +64,8 @@ SCHEME_ALIASES = {
     "overlap": "type",
 }  # alone they stand for entities under the scheme
 
-DEFAULTS = (  # what is printed where nothing was asked for, as far as gold and prediction have it
+# What is printed where nothing was asked for, as far as gold and prediction have it
+DEFAULT_METRICS = (
     "entities/strict",
     "entities/exact",
     "entities/partial",
@@ -106,20 +107,20 @@ class Metric:
             return name
         if not isinstance(name, str):
             raise InputError(
-                f"{shown(name)} is no metric: a name would do, such as entities/strict"
+                f"{quoted_repr(name)} is no metric: a name would do, such as entities/strict"
             )
         lowered = name.lower()
         alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
         layer, slash, scheme = alias.partition("/")
         scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
         if not slash and layer not in LAYERS:
-            raise UnknownName(
-                "metric", name, [*map(str, every_metric()), *ALIASES, *SCHEME_ALIASES]
+            raise UnknownNameError(
+                "metric", name, [*map(str, all_metrics()), *ALIASES, *SCHEME_ALIASES]
             )
         if layer not in LAYERS:
-            raise UnknownName("layer", layer, LAYERS, within=name)
+            raise UnknownNameError("layer", layer, LAYERS, within=name)
         if slash and scheme not in SCHEMES:
-            raise UnknownName("scheme", scheme, SCHEMES, within=name)
+            raise UnknownNameError("scheme", scheme, SCHEMES, within=name)
         if scheme and scheme not in LAYERS[layer].schemes:
             raise InputError(
                 f"{name}: {layer} offers no {scheme}; it offers {', '.join(LAYERS[layer].schemes)}"
@@ -130,12 +131,12 @@ class Metric:
         return f"{self.layer}/{self.scheme}"
 
 
-def every_metric() -> list[Metric]:
+def all_metrics() -> list[Metric]:
     """All that are offered, in the order of LAYERS."""
     return [Metric(layer, scheme) for layer, known in LAYERS.items() for scheme in known.schemes]
 
 
-def named(metrics: str | Iterable[str | Metric]) -> list[Metric]:
+def parse_metrics(metrics: str | Iterable[str | Metric]) -> list[Metric]:
     """The metrics of a list, or of a text with commas; each once."""
     names = metrics.replace(",", " ").split() if isinstance(metrics, str) else metrics
     if not isinstance(names, Iterable):
@@ -145,5 +146,5 @@ def named(metrics: str | Iterable[str | Metric]) -> list[Metric]:
         )
     found = list(dict.fromkeys(map(Metric.of, names)))
     if not found:
-        raise InputError(f"no metric was named; metrics: {', '.join(map(str, every_metric()))}")
+        raise InputError(f"no metric was named; metrics: {', '.join(map(str, all_metrics()))}")
     return found

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.data.batch import Codes
+from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Fragments
 from evalkit.errors import InputError
-from evalkit.scoring.columns import Columns, Ints
-from evalkit.scoring.counting import Block, Side
+from evalkit.scoring.columns import Ints, ItemArrays
+from evalkit.scoring.counting import Block, BlockSide
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 
@@ -38,7 +38,7 @@ class Item(NamedTuple):
     score: float | None = None
 
 
-class Pair(NamedTuple):
+class Alignment(NamedTuple):
     """A gold item and its predicted item; one of them is None where there is no match."""
 
     document: str
@@ -51,8 +51,8 @@ KINDS = ("correct", "partial", "incorrect")
 
 
 def pairs_of(
-    block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Codes
-) -> Iterator[Pair]:
+    block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Vocabulary
+) -> Iterator[Alignment]:
     """The pairs of a block, in the order of the text."""
     scores = tuple(
         [score for document in side for score in LAYERS[metric.layer].scores(document)]
@@ -63,13 +63,13 @@ def pairs_of(
         block,
         metric,
         [document.id for document in documents[0]],
-        Shown(block, metric, [len(text) for text in texts], list(labels), scores, texts),
+        ItemView(block, metric, [len(text) for text in texts], list(labels), scores, texts),
     )
 
 
 def pairs_of_spans(
-    block: Block, metric: Metric, lengths: Sequence[int], labels: Codes
-) -> Iterator[Pair]:
+    block: Block, metric: Metric, lengths: Sequence[int], labels: Vocabulary
+) -> Iterator[Alignment]:
     """The pairs of a block of tags or bare spans; items have no text and no score. lengths: how far
     the spans of each document reach.
     """
@@ -77,13 +77,13 @@ def pairs_of_spans(
         block,
         metric,
         [unit.document for unit in block.layout.units],
-        Shown(block, metric, lengths, list(labels)),
+        ItemView(block, metric, lengths, list(labels)),
     )
 
 
 def _pairs_of_items(
-    block: Block, metric: Metric, ids: Sequence[str], items: Shown
-) -> Iterator[Pair]:
+    block: Block, metric: Metric, ids: Sequence[str], items: ItemView
+) -> Iterator[Alignment]:
     if metric.scheme == "characters":
         raise InputError(f"{metric}: characters are compared as sets and make no pairs")
     block = block.under(metric.scheme)
@@ -96,9 +96,9 @@ def _pairs_of_items(
         ]
     found += [
         (items.document(block.gold, g), "missing", items.gold(g), None)
-        for g in _free(block.gold, [pairs.gold for pairs in answers])
+        for g in _unmatched_rows(block.gold, [pairs.gold for pairs in answers])
     ]
-    said = _free(block.predicted, [pairs.predicted for pairs in answers])
+    said = _unmatched_rows(block.predicted, [pairs.predicted for pairs in answers])
     found += [
         (items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said
     ]
@@ -117,23 +117,23 @@ def _pairs_of_items(
                 Item(items.labels[label], -1, -1, (), ""),
             )
         )
-    for number, kind, gold, predicted in sorted(found, key=_in_text):
-        yield Pair(ids[number], kind, gold, predicted)
+    for number, kind, gold, predicted in sorted(found, key=_text_order_key):
+        yield Alignment(ids[number], kind, gold, predicted)
 
 
-def _free(side: Side, taken: Sequence[Ints]) -> list[int]:
+def _unmatched_rows(side: BlockSide, taken: Sequence[Ints]) -> list[int]:
     free = np.ones(len(side.columns), bool)
     free[np.concatenate(taken)] = False
     return [int(row) for row in np.flatnonzero(free)]
 
 
-def _in_text(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
+def _text_order_key(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
     number, kind, gold, predicted = found
     first = gold or predicted
     return number, first and first[1:4], kind, (gold or ())[:1], (predicted or ())[:4]
 
 
-class Shown:
+class ItemView:
     """The items of a block as they stand in their documents."""
 
     def __init__(
@@ -160,7 +160,7 @@ class Shown:
             self._merged.setdefault(row, []).append(place)
         self._offsets = np.concatenate([[0], np.cumsum([length + 1 for length in lengths])])
 
-    def document(self, side: Side, row: int) -> int:
+    def document(self, side: BlockSide, row: int) -> int:
         """The place of a row's document in the block."""
         return int(side.columns.document[row])
 
@@ -188,7 +188,7 @@ class Shown:
             self._scores[1][self._block.predicted.copies_rows[row]] if self._scores else None,
         )
 
-    def _item(self, columns: Columns, row: int, score: float | None) -> Item:
+    def _item(self, columns: ItemArrays, row: int, score: float | None) -> Item:
         number = int(columns.document[row])
         shift = int(self._offsets[number])
         start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift

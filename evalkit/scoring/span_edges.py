@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evalkit.data.batch import Chunk
-from evalkit.errors import shown
+from evalkit.data.batch import DocumentBatch
+from evalkit.errors import quoted_repr
 
 PUNCTUATION = ",;:!?•–—、。，；：！？"
 _IS_EDGE = np.array([chr(code).isspace() or chr(code) in PUNCTUATION for code in range(0x10000)])
@@ -32,7 +32,7 @@ class SpanEdges(msgspec.Struct):
 
     def take(self, documents: Sequence[Any]) -> None:
         """Count the entities of some documents."""
-        chunk = documents if isinstance(documents, Chunk) else Chunk(documents)
+        chunk = documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
         counts, starts, ends, _, _ = chunk.entities
         start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
         if not len(start):
@@ -85,12 +85,12 @@ def describe_edges(name: str, edges: SpanEdges, text: str | None = None) -> str 
     if not edges.with_edges or edges.example is None:
         return None
     document, start, end = edges.example
-    quoted = "" if text is None else f" {shown(text[start:end])}"
+    quoted = "" if text is None else f" {quoted_repr(text[start:end])}"
     some = (
         f"{edges.with_edges:,} of {edges.entities:,}"
         f" {'entities begins or ends' if edges.with_edges == 1 else 'entities begin or end'}"
     )
     return (
         f"{name}: {some} with white space or punctuation, such as{quoted} {start}–{end} of document"
-        f" {shown(document)}"
+        f" {quoted_repr(document)}"
     )

@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.data.batch import Codes
+from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Fragments
-from evalkit.data.text import sentences, unit_at
-from evalkit.scoring.columns import Columns, Ints, Mask, exploded
+from evalkit.data.text import sentence_index_at, sentences
+from evalkit.scoring.columns import Ints, ItemArrays, Mask, fragment_ranges
 
 
-class Unit(NamedTuple):
+class CountUnit(NamedTuple):
     """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted
     from 0 (None: all of them).
     """
@@ -39,13 +39,13 @@ class Unit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class SegmentLayout:
     """The segments of a block, in order.
 
     `first_scored[i]` is the first scored segment from i on, or the number of segments.
     """
 
-    units: list[Unit]
+    units: list[CountUnit]
     start: Ints
     end: Ints
     unit: Ints
@@ -80,7 +80,7 @@ class Layout:
         for document in documents:
             own = units_of[document]
             first = next((number for number in own if number in scored), own[0])
-            wanted = Unit(document, None, self.units[first].sentence)
+            wanted = CountUnit(document, None, self.units[first].sentence)
             there = next((number for number in own if self.units[number] == wanted), None)
             if there is None:
                 there = len(self.units)
@@ -88,11 +88,11 @@ class Layout:
             added[document] = there
         return added
 
-    def placed(self, columns: Columns, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
+    def placed(self, columns: ItemArrays, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
         """Which rows are scored, and the unit that each belongs to."""
         if self.plain:
             return np.ones(len(columns), bool), columns.document.copy()
-        row, start, end = exploded(columns, pieces)
+        row, start, end = fragment_ranges(columns, pieces)
         anchor = self.first_scored[self.at(start)]
         touched = anchor <= self.at(end - 1)
         first = np.full(len(columns), len(self.start), np.int64)
@@ -123,30 +123,35 @@ class Layout:
         )
 
 
-def plain_layout(ids: Sequence[str], offsets: Ints) -> Layout:
+def document_layout(ids: Sequence[str], offsets: Ints) -> SegmentLayout:
     """The segments of documents without zones: each is one."""
-    units = [Unit(id) for id in ids]
+    units = [CountUnit(id) for id in ids]
     each = np.arange(len(ids), dtype=np.int64)
     ends = np.append(offsets[1:], np.iinfo(np.int64).max)[: len(ids)]
-    return Layout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
+    return SegmentLayout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
 
 
-def laid_out(
+def build_layout(
     documents: Sequence[Any],
     offsets: Ints,
     zones: frozenset[str] | None,
     *,
     by_sentence: bool = False,
-) -> Layout:
+) -> SegmentLayout:
     """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere.
 
     `by_sentence`: with a unit for each.
     """
     if not by_sentence and not any(document.zones for document in documents):
-        return plain_layout([document.id for document in documents], offsets)
-    codes = Codes()
+        return document_layout([document.id for document in documents], offsets)
+    codes = Vocabulary()
     segments = [
-        (int(offset) + start, int(offset) + end, codes[Unit(document.id, label, sentence)], scored)
+        (
+            int(offset) + start,
+            int(offset) + end,
+            codes[CountUnit(document.id, label, sentence)],
+            scored,
+        )
         for document, offset in zip(documents, offsets)
         for start, end, label, sentence, scored in _segments(
             document, zones, by_sentence=by_sentence
@@ -155,7 +160,7 @@ def laid_out(
     start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
     following = np.where(scored > 0, np.arange(len(start)), len(start))
     first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
-    return Layout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
+    return SegmentLayout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
 
 
 def _segments(
@@ -181,6 +186,6 @@ def _segments(
             start,
             stop,
             label,
-            unit_at(starts, start) if by_sentence else None,
+            sentence_index_at(starts, start) if by_sentence else None,
             zones is None or not ordered or label in zones,
         )

@@ -18,19 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.errors import InputError, UnknownName, spell_option
+from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import GOLD, PREDICTED
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
 from evalkit.stats.resampling import (
-    MOST_UNDEFINED,
+    MAX_UNDEFINED_SHARE,
     Floats,
     Interval,
     bca,
+    bootstrap_totals,
     percentile,
-    resampled,
-    unit_keys,
+    resampling_keys,
 )
 
 UNITS = ("auto", "documents", "sentences")
@@ -40,14 +40,14 @@ FEW_ITEMS, FEW_SENTENCES = 10, 8  # below, one document gives no range
 MOST_REPLICATES = 10_000_000  # beyond it the answer would take hours, or all memory
 AT_ONCE = 4_000_000  # counts that are resampled together
 NOT_ASKED = Interval(None, None, "not asked for")
-NO_VALUE = Interval(None, None, "the value is undefined")
+UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
 NO_METHOD = Interval(None, None, "no interval is computed for this average")
 ONE_UNIT = Interval(None, None, "all items are in one unit")
 TOO_FEW = Interval(
     None, None, f"fewer than {FEW_ITEMS} items, or {FEW_SENTENCES} sentences that hold any"
 )
 
-Which = tuple[str | None, str | None]  # (label, average)
+RowKey = tuple[str | None, str | None]  # (label, average)
 
 
 class Resampling(NamedTuple):
@@ -73,13 +73,13 @@ class Resampling(NamedTuple):
         return self.documents == 1
 
 
-def resampling_of(documents: int, units: str, boot: int, seed: int, level: float) -> Resampling:
+def make_resampling(documents: int, units: str, boot: int, seed: int, level: float) -> Resampling:
     """How sure we are to be, for so many documents.
 
     Raises InputError for numbers that cannot be, UnknownName for an unknown unit.
     """
     if units not in UNITS:
-        raise UnknownName("value", units, UNITS, within=spell_option("units"))
+        raise UnknownNameError("value", units, UNITS, within=spell_option("units"))
     for name, value, least, most in (
         ("boot", boot, 0, MOST_REPLICATES),
         ("seed", seed, 0, 2**63 - 1),
@@ -100,38 +100,41 @@ def resampling_of(documents: int, units: str, boot: int, seed: int, level: float
     return Resampling(drawn, units, boot, seed, float(level), documents)
 
 
-def compute_intervals(counts: Counts, how: Resampling) -> Mapping[Which, Mapping[str, Interval]]:
+def compute_intervals(counts: Counts, how: Resampling) -> Mapping[RowKey, Mapping[str, Interval]]:
     """For each label and each average, the interval of each ratio."""
     return dict(_intervals(counts, how)) if how.boot else {}
 
 
-def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[Which, Mapping[str, Interval]]]:
+def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mapping[str, Interval]]]:
     rows = counts.resampled
     how = how._replace(
         documents=len(set(rows.documents))
     )  # a layer may be annotated in fewer of them than there are
-    keys = unit_keys(rows.documents, rows.sentences)
+    keys = resampling_keys(rows.documents, rows.sentences)
     comparable = SCHEMES[Metric.of(counts.metric).scheme].same_label
-    means = {name: Mean(how.boot, len(keys)) for name in ("macro", "weighted")}
+    means = {name: MacroAverage(how.boot, len(keys)) for name in ("macro", "weighted")}
     micro, left_out = np.zeros((how.boot, 4)), np.zeros((len(keys), 4))
     step = max(8, AT_ONCE // max(len(keys), 1))
     for first in range(0, len(counts.labels), step):
         last = min(first + step, len(counts.labels))
         table = counts.credits(first, last)
-        totals = resampled(table.reshape(len(table), -1), keys, how.boot, how.seed).reshape(
+        totals = bootstrap_totals(table.reshape(len(table), -1), keys, how.boot, how.seed).reshape(
             how.boot, last - first, 4
         )
         without = table.sum(axis=0) - table
         micro += totals.sum(axis=1)
         left_out += without.sum(axis=1)
         for n in range(last - first):
-            drawn = Drawn(
+            drawn = Replicates(
                 *(
                     ratios_of(of[..., n, :], comparable=comparable)
                     for of in (totals, table.sum(axis=0), without)
                 )
             )
-            yield (counts.labels[first + n], None), _sure(drawn, how, _held(counts, first + n))
+            yield (
+                (counts.labels[first + n], None),
+                _row_intervals(drawn, how, _item_and_unit_counts(counts, first + n)),
+            )
             if counts.totals[first + n, [GOLD, PREDICTED]].any():
                 for name, mean in means.items():
                     mean.add(
@@ -141,13 +144,15 @@ def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[Which, Mapping
                             for of in (totals, table.sum(axis=0), without)
                         ],
                     )
-    held, total = _held(counts, None), counts.credits_in_all()
+    held, total = _item_and_unit_counts(counts, None), counts.credits_in_all()
     yield (
         (None, "micro"),
-        _sure(Drawn(ratios_of(micro), ratios_of(total), ratios_of(left_out)), how, held),
+        _row_intervals(
+            Replicates(ratios_of(micro), ratios_of(total), ratios_of(left_out)), how, held
+        ),
     )
     for name, mean in means.items():
-        yield (None, name), _sure(mean.drawn(comparable=comparable), how, held)
+        yield (None, name), _row_intervals(mean.drawn(comparable=comparable), how, held)
     yield (None, "per-document"), dict.fromkeys(RATIOS, NO_METHOD)
 
 
@@ -162,7 +167,7 @@ def _weights(totals: Floats | Ints, average: str) -> Floats:
     return weights
 
 
-def _held(counts: Counts, label: int | None) -> tuple[int, int]:
+def _item_and_unit_counts(counts: Counts, label: int | None) -> tuple[int, int]:
     """How many items gold and prediction have of a label (None: of all), and in how many units
     there are any.
     """
@@ -172,7 +177,7 @@ def _held(counts: Counts, label: int | None) -> tuple[int, int]:
     )
 
 
-class Drawn(NamedTuple):
+class Replicates(NamedTuple):
     """The ratios of each replicate, of the data themselves, and of the data without each unit."""
 
     replicates: Mapping[str, Floats]
@@ -180,10 +185,12 @@ class Drawn(NamedTuple):
     left_out: Mapping[str, Floats]
 
 
-def _sure(drawn: Drawn, how: Resampling, held: tuple[int, int]) -> Mapping[str, Interval]:
+def _row_intervals(
+    drawn: Replicates, how: Resampling, held: tuple[int, int]
+) -> Mapping[str, Interval]:
     items, units = held
     if not items:
-        return dict.fromkeys(RATIOS, NO_VALUE)
+        return dict.fromkeys(RATIOS, UNDEFINED_RATIO)
     if how.documents == 1 and (units < FEW_SENTENCES or items < FEW_ITEMS):
         return dict.fromkeys(RATIOS, ONE_UNIT if how.units == "documents" else TOO_FEW)
     if units < 2:
@@ -215,7 +222,7 @@ def _ratio(part: Floats | Ints, whole: Floats | Ints) -> Floats:
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
 
 
-class Mean:
+class MacroAverage:
     """The mean over labels of each ratio in each replicate, in the data, and without each unit."""
 
     def __init__(self, replicates: int, units: int) -> None:
@@ -226,7 +233,7 @@ class Mean:
         ]
         self._absent = np.zeros(replicates, bool)
 
-    def add(self, drawn: Drawn, weights: Sequence[Floats]) -> None:
+    def add(self, drawn: Replicates, weights: Sequence[Floats]) -> None:
         """Add a label; a ratio that is undefined counts as 0.
 
         `weights`: those of the label in each part of `drawn`.
@@ -240,7 +247,7 @@ class Mean:
             drawn.replicates["recall"]
         )
 
-    def drawn(self, *, comparable: bool) -> Drawn:
+    def drawn(self, *, comparable: bool) -> Replicates:
         """The means; those of the replicates all undefined where a label had no item in more than 5
         % of them.
 
@@ -250,6 +257,6 @@ class Mean:
         for part in means if not comparable else ():
             part["f1"] = np.full_like(part["f1"], np.nan)
         for name in RATIOS:
-            if self._absent.mean() > MOST_UNDEFINED:
+            if self._absent.mean() > MAX_UNDEFINED_SHARE:
                 means[0][name][:] = np.nan
-        return Drawn(*means)
+        return Replicates(*means)

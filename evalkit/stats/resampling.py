@@ -42,13 +42,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.scoring.columns import Ints, mix, mixed
+from evalkit.scoring.columns import Ints, hash_columns, splitmix64
 
 Floats = NDArray[np.float64]
-Words = NDArray[np.uint64]
+UInt64s = NDArray[np.uint64]
 
-GOLDEN = 0x9E3779B97F4A7C15
-BOOTSTRAP, SWAPS = 1, 2  # streams: numbers drawn for one purpose are never drawn for another
+GOLDEN_GAMMA = 0x9E3779B97F4A7C15
+BOOTSTRAP, PERMUTATION_STREAM = (
+    1,
+    2,
+)  # streams: numbers drawn for one purpose are never drawn for another
 # floor(2**32 · P(X <= k)) for X ~ Poisson(1) and k = 0, 1, …: beyond k = 12 it is all of 2**32.
 THRESHOLDS = (
     1580030168,
@@ -70,33 +73,35 @@ UNITS_AT_ONCE, WORDS_AT_ONCE = (
     32,
 )  # numbers that are drawn together: they stay in the processor's cache
 EXACT_IN_FLOAT32 = 2**24  # whole numbers below are exact
-WORTH_A_LIMIT = 3_000_000  # draws: below, looking for the threads takes longer than it saves
-MOST_UNDEFINED = 0.05  # share of replicates
-MOST_TRADES = 20_000  # that are gone through one by one
+SINGLE_THREAD_WORK = 3_000_000  # draws: below, looking for the threads takes longer than it saves
+MAX_UNDEFINED_SHARE = 0.05  # share of replicates
+MAX_EXACT_PERMUTATIONS = 20_000  # that are gone through one by one
 DETECTABLE = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
 
-def unit_keys(ids: Sequence[str], sentences: Sequence[int | None]) -> Words:
+def resampling_keys(ids: Sequence[str], sentences: Sequence[int | None]) -> UInt64s:
     """The key of each unit: of a document, or of a sentence of it."""
     known: dict[str, int] = {}
     for id in ids:
         if id not in known:
             known[id] = int.from_bytes(hashlib.sha256(id.encode()).digest()[:8], "little")
     documents = np.fromiter((known[id] for id in ids), np.uint64, len(ids))
-    return mixed(
+    return hash_columns(
         documents, np.fromiter((0 if n is None else n + 1 for n in sentences), np.uint64, len(ids))
     )
 
 
-def _numbers(states: Words, first: int, n: int) -> Words:
+def _splitmix64_stream(states: UInt64s, first: int, n: int) -> UInt64s:
     """N numbers of each state's sequence, from the first on: n × states."""
     with np.errstate(over="ignore"):
-        steps = (np.arange(first + 1, first + n + 1, dtype=np.uint64) * np.uint64(GOLDEN))[:, None]
-        return mix(states[None, :] + steps)
+        steps = (np.arange(first + 1, first + n + 1, dtype=np.uint64) * np.uint64(GOLDEN_GAMMA))[
+            :, None
+        ]
+        return splitmix64(states[None, :] + steps)
 
 
-def _states(keys: Words, seed: int, stream: int) -> Words:
-    return mixed(
+def _states(keys: UInt64s, seed: int, stream: int) -> UInt64s:
+    return hash_columns(
         keys, np.full(len(keys), seed % 2**64, np.uint64), np.full(len(keys), stream, np.uint64)
     )
 
@@ -123,14 +128,14 @@ def _poisson(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return found
 
 
-def poisson_weights(keys: Words, seed: int, first: int, n: int) -> NDArray[np.uint8]:
+def poisson_weights(keys: UInt64s, seed: int, first: int, n: int) -> NDArray[np.uint8]:
     """The weights of the replicates from `first`, which is even, on: n × units."""
-    words = _numbers(_states(keys, seed, BOOTSTRAP), first // 2, (n + 1) // 2)
+    words = _splitmix64_stream(_states(keys, seed, BOOTSTRAP), first // 2, (n + 1) // 2)
     both = np.stack([(words >> np.uint64(32)).astype(np.uint32), words.astype(np.uint32)], axis=1)
     return _poisson(both.reshape(-1, len(keys)))[:n]
 
 
-def resampled(counts: Ints, keys: Words, replicates: int, seed: int) -> Floats:
+def bootstrap_totals(counts: Ints, keys: UInt64s, replicates: int, seed: int) -> Floats:
     """The totals of each bootstrap replicate: replicates × columns, of counts that are units ×
     columns, whole and not negative.
     """
@@ -156,7 +161,7 @@ def one_thread(work: int) -> Iterator[None]:
     """Leave the other cores alone: threads that wait for each other over small products take
     several times as long.
     """
-    if work < WORTH_A_LIMIT:
+    if work < SINGLE_THREAD_WORK:
         yield
         return
     from threadpoolctl import threadpool_limits
@@ -176,13 +181,13 @@ class Interval(NamedTuple):
 NO_VARIANCE = "no variance"
 UNDEFINED = "undefined too often"
 TOO_FEW_DRAWN = "too few replicates for this level"
-ONE_SIDED = "all replicates lie on one side"
+ALL_ON_ONE_SIDE = "all replicates lie on one side"
 
 
 def percentile(values: Floats, level: float) -> Interval:
     """The percentile interval of a value's replicates; NaN where one is undefined."""
     defined = np.sort(values[~np.isnan(values)])
-    if len(defined) < (1 - MOST_UNDEFINED) * len(values) or not len(defined):
+    if len(defined) < (1 - MAX_UNDEFINED_SHARE) * len(values) or not len(defined):
         return Interval(None, None, UNDEFINED)
     if len(defined) > 1 and defined[0] == defined[-1]:
         return Interval(None, None, NO_VARIANCE)
@@ -208,7 +213,7 @@ def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Inte
         / len(defined)
     )
     if not 0 < below < 1:
-        return Interval(None, None, ONE_SIDED)
+        return Interval(None, None, ALL_ON_ONE_SIDE)
     strays = observed - np.where(np.isnan(left_out), observed, left_out)
     spread = float(np.sum(strays**2))
     skew = float(np.sum(strays**3)) / (6 * spread**1.5) if spread else 0.0
@@ -218,7 +223,7 @@ def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Inte
     for share in ((1 - level) / 2, (1 + level) / 2):
         z = bias + normal.inv_cdf(share)
         if 1 - skew * z <= 0:
-            return Interval(None, None, ONE_SIDED)
+            return Interval(None, None, ALL_ON_ONE_SIDE)
         ends.append(normal.cdf(bias + z / (1 - skew * z)))
     low, high = (
         min(max(k, 1), len(defined))
@@ -248,8 +253,8 @@ def wilson(part: float, whole: int, level: float) -> Interval:
     )
 
 
-def trades(
-    a: Ints, b: Ints, keys: Words, replicates: int, seed: int
+def permute_systems(
+    a: Ints, b: Ints, keys: UInt64s, replicates: int, seed: int
 ) -> tuple[Floats, Floats, bool]:
     """The totals of two systems after they traded units (replicates × columns each), and whether
     these are all trades there are.
@@ -258,24 +263,24 @@ def trades(
     """
     differing = (a != b).any(axis=1)
     moved_by, keys = (b - a)[differing].astype(np.float64), keys[differing]
-    exact = 2 ** int(differing.sum()) <= MOST_TRADES if differing.sum() < 64 else False
-    moved = _all_trades(moved_by) if exact else _some_trades(moved_by, keys, replicates, seed)
+    exact = 2 ** int(differing.sum()) <= MAX_EXACT_PERMUTATIONS if differing.sum() < 64 else False
+    moved = _all_permutations(moved_by) if exact else _some_trades(moved_by, keys, replicates, seed)
     return a.sum(axis=0) + moved, b.sum(axis=0) - moved, exact
 
 
-def _all_trades(moved_by: Floats) -> Floats:
+def _all_permutations(moved_by: Floats) -> Floats:
     n = len(moved_by)
     traded = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     return traded.astype(np.float64) @ moved_by
 
 
-def _some_trades(moved_by: Floats, keys: Words, replicates: int, seed: int) -> Floats:
+def _some_trades(moved_by: Floats, keys: UInt64s, replicates: int, seed: int) -> Floats:
     moved = np.zeros((replicates, moved_by.shape[1]))
     for unit in range(0, len(keys), UNITS_AT_ONCE):
         here = slice(unit, unit + UNITS_AT_ONCE)
-        states = _states(keys[here], seed, SWAPS)
+        states = _states(keys[here], seed, PERMUTATION_STREAM)
         for first in range(0, replicates, 64):
-            word = _numbers(states, first // 64, 1)[0]
+            word = _splitmix64_stream(states, first // 64, 1)[0]
             n = min(64, replicates - first)
             bits = (word[None, :] >> np.arange(n, dtype=np.uint64)[:, None]) & np.uint64(1)
             moved[first : first + n] += bits.astype(np.float64) @ moved_by[here]
@@ -311,6 +316,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def detectable(differences: Floats) -> float:
+def minimum_detectable_difference(differences: Floats) -> float:
     """The smallest true difference that would be found with power .8 at level .05."""
     return DETECTABLE * float(np.std(differences[~np.isnan(differences)]))
