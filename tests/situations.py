@@ -1,5 +1,5 @@
-"""The six situations of SemEval-2013 task 9.1, what each scheme makes of them, and the README's
-table of it.
+"""The six situations of SemEval-2013 task 9.1, what each scheme makes of them, and the table of
+them in docs/metrics.md.
 """
 
 from marked import corpus
@@ -86,7 +86,7 @@ def outcome(gold, said, scheme):
 
 
 def table():
-    """The README's table, from what the library makes of each situation."""
+    """The table in docs/metrics.md, from what the library makes of each situation."""
     lines = [
         "| situation | gold | prediction | " + " | ".join(SCHEMES) + " |",
         "|---" * (3 + len(SCHEMES)) + "|",
