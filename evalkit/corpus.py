@@ -18,6 +18,7 @@ from typing import Any, overload
 import msgspec
 
 from evalkit.data.document import LAYERS, Document, Entity, Event, iter_spans, remove_references
+from evalkit.data.document_display import corpus_to_html
 from evalkit.data.duplicates import advise_dropping, drop_duplicates, find_duplicates
 from evalkit.data.input_files import is_endless
 from evalkit.data.label_maps import LabelMapper, maps_by_layer
@@ -114,6 +115,9 @@ class Corpus:
 
     def __repr__(self) -> str:
         return f"<Corpus {self.name}: {len(self)} document{'s' * (len(self) != 1)}>"
+
+    def _repr_html_(self) -> str:
+        return corpus_to_html(self.name, self._documents, describe_contents(self))
 
     @property
     def ids(self) -> list[str]:

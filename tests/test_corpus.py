@@ -78,7 +78,7 @@ def test_two_documents_with_one_id_are_refused():
         ),
         (
             Document("1", "x" * 10**6),
-            r"^invalid documents Document.*…: expected a list of Document",
+            r"^invalid documents <Document.*>: expected a list of Document",
         ),
         (5, "^invalid documents 5: expected a list of Document"),
     ],

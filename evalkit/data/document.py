@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
+from evalkit.data.document_display import describe_document, document_to_html
 from evalkit.errors import DocumentError, UnknownNameError, escape_surrogates, quoted_repr
 
 LAYERS = ("entities", "events", "attributions")
@@ -207,6 +208,12 @@ class Document(Annotation, frozen=True):
                 index=fault.index,
                 field=fault.field,
             ) from None
+
+    def __repr__(self) -> str:
+        return describe_document(self)
+
+    def _repr_html_(self) -> str:
+        return document_to_html(self)
 
     def bare(self) -> Document:
         """The same text with nothing marked: all that a model may see."""

@@ -37,7 +37,7 @@ from evalkit.data.document import (
 from evalkit.data.input_files import read_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import sentence_index_at, sentences, tokens
-from evalkit.errors import DocumentError, LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import DocumentError, LoadError, UnknownNameError, escape_controls, quoted_repr
 from evalkit.files import write_atomically
 
 LabelMap = Mapping[str, str | None]
@@ -108,6 +108,22 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
                 raise UnknownNameError("rule", name, RULES)
             if value not in RULES[name]:
                 raise UnknownNameError("value", value, RULES[name], within=f"rules.{name}")
+
+    def __repr__(self) -> str:
+        parts = []
+        for noun, names in (
+            ("label", self.labels),
+            ("event type", self.events),
+            ("realis value", self.realis),
+            ("attribution type", self.attributions.types),
+            ("zone", self.zones),
+            ("label map", self.label_maps),
+            ("rule", self.rules),
+        ):
+            if names:
+                parts.append(f"{len(names)} {noun}{'' if len(names) == 1 else 's'}")
+        title = " ".join(filter(None, ("Schema", self.name, self.version)))
+        return f"<{escape_controls(title)}: {', '.join(parts) or 'empty'}>"
 
     def declared(self, layer: str) -> tuple[str, ...]:
         """The labels that the schema declares for a layer of metrics, in its order."""

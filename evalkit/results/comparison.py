@@ -33,6 +33,7 @@ import numpy as np
 from evalkit.errors import (
     InputError,
     UnknownNameError,
+    escape_controls,
     escape_controls_in_json,
     quoted_repr,
     spell_option,
@@ -99,7 +100,7 @@ class Difference(NamedTuple):
     detectable: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` returns: print it, or ask for its rows."""
 
@@ -135,6 +136,12 @@ class Comparison:
         if form not in RENDERERS:
             raise UnknownNameError("format", form, ("json", *RENDERERS))
         return RENDERERS[form](_report(self), width)
+
+    def __repr__(self) -> str:
+        return escape_controls(
+            f"<Comparison of {', '.join(self.systems)}: {len(self.metrics)}"
+            f" metric{'' if len(self.metrics) == 1 else 's'}; {'; '.join(self.verdicts())}>"
+        )
 
     def __str__(self) -> str:
         return self.render()

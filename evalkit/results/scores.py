@@ -34,16 +34,16 @@ import numpy as np
 
 from evalkit.errors import (
     InputError,
-    MissingDependencyError,
     UnknownNameError,
     escape_controls,
     quoted_repr,
     shorten,
 )
 from evalkit.files import write_atomically
+from evalkit.results.confusion import ConfusionMatrix, import_pandas
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.result_file import from_json, merge_results, to_json
-from evalkit.results.summary import build_report, warnings
+from evalkit.results.summary import build_report, pluralize, warnings
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
@@ -63,6 +63,7 @@ from evalkit.stats.intervals import (
 )
 from evalkit.stats.resampling import Interval, wilson
 
+COUNTS = ("tp", "found", "fp", "fn", "predicted", "gold")
 AVERAGES = ("micro", "macro", "weighted", "per-document")
 WHOLE_CREDIT_SCHEMES = (
     "strict",
@@ -71,7 +72,7 @@ WHOLE_CREDIT_SCHEMES = (
 )  # schemes of whole credits, for which a share of items is a share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """A line of a report.
 
@@ -156,6 +157,22 @@ class Row:
         """The upper end of F1."""
         return self.interval("f1").high
 
+    @property
+    def support(self) -> int | None:
+        """The number of gold items; None for an average other than micro."""
+        return self.gold
+
+    def __repr__(self) -> str:
+        parts = [self.metric, self.label or self.average or ""]
+        for name in RATIOS:
+            value = getattr(self, name)
+            parts.append(f"{name}={'None' if value is None else f'{value:.3f}'}")
+        for name in ("tp", "fp", "fn", "support"):
+            value = getattr(self, name)
+            if value is not None:
+                parts.append(f"{name}={value:g}")
+        return f"<Row {' '.join(map(escape_controls, parts))}>"
+
     def as_dict(self) -> dict[str, Any]:
         """All fields by name; beside each ratio the ends of its interval, or the reason why there
         is none.
@@ -173,9 +190,7 @@ class Row:
                 f"{name}_high": high,
                 f"{name}_reason": reason or None,
             }
-        return found | {
-            name: getattr(self, name) for name in ("tp", "found", "fp", "fn", "predicted", "gold")
-        }
+        return found | {name: getattr(self, name) for name in COUNTS}
 
 
 class Muc(NamedTuple):
@@ -307,15 +322,38 @@ class MetricScores:
             self.per_document,
         ]
 
-    def by_document(self) -> Iterator[tuple[str, Row]]:
+    def by_document(self) -> list[tuple[str, Row]]:
         """The micro average of each document, in the order of gold (of a result that was read from
         a file, by id).
         """
-        yield from self._by([unit.document for unit in self.counts.units])
+        return list(self._by([unit.document for unit in self.counts.units]))
 
-    def by_zone(self) -> Iterator[tuple[str, Row]]:
+    def by_zone(self) -> list[tuple[str, Row]]:
         """The micro average of each zone label; "" for documents without zones."""
-        yield from self._by([unit.zone or "" for unit in self.counts.units])
+        return list(self._by([unit.zone or "" for unit in self.counts.units]))
+
+    def __repr__(self) -> str:
+        labels = len(self.labels)
+        noun = "label" if labels == 1 else "labels"
+        return f"<MetricScores {self.metric}: {labels} {noun}, {_describe_micro(self)}>"
+
+    def __str__(self) -> str:
+        return RENDERERS["table"](self._report(), None)
+
+    def _repr_html_(self) -> str:
+        return to_html_fragment(self._report())
+
+    def _report(self) -> Report:
+        """The table of this metric alone."""
+        name = str(self.metric)
+        return build_report(
+            self.rows(),
+            {name: self.signed},
+            {name: self.counts.set_aside},
+            {"corpus": {"documents": self.how.documents}},
+            self.how,
+            {name: self.counts.scored},
+        ).without_header()
 
     def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
         place = {name: n for n, name in enumerate(dict.fromkeys(names))}
@@ -388,6 +426,12 @@ class MetricScores:
         )
 
 
+def _describe_micro(scores: MetricScores) -> str:
+    """F1 of all labels together, for a line that describes the scores."""
+    f1 = scores.micro.f1
+    return f"micro F1 {'undefined' if f1 is None else f'{f1:.3f}'}"
+
+
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
@@ -443,7 +487,7 @@ class Scores:
             )
         return list(self._pairs(Metric.of(metric)))
 
-    def confusion(self, layer: str = "entities") -> dict[tuple[str | None, str | None], int]:
+    def confusion(self, layer: str = "entities") -> ConfusionMatrix:
         """How often gold said one label and the prediction another, of one span: (gold label,
         predicted label) to a number.
 
@@ -465,12 +509,7 @@ class Scores:
                 if kind == "correct"
                 else [side for side in ((sides[0], None), (None, sides[1])) if side != (None, None)]
             )
-        return dict(
-            sorted(
-                found.items(),
-                key=lambda item: tuple((label is None, label or "") for label in item[0]),
-            )
-        )
+        return ConfusionMatrix(found, metric.layer)
 
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.of(metric))
@@ -492,12 +531,26 @@ class Scores:
         return [row.as_dict() for metric in self._metrics.values() for row in metric.rows()]
 
     def to_pandas(self) -> Any:
-        """The rows as a pandas DataFrame."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingDependencyError("to_pandas needs pandas: pip install pandas") from None
-        return pd.DataFrame(self.rows())
+        """The rows as a pandas DataFrame with the index (metric, label).
+
+        An average has its name in the place of the label and in the column `average`, which is
+        empty for labels. Labels that neither gold nor the prediction has are left out. Counts are
+        whole numbers where all of a column are.
+        """
+        pandas = import_pandas()
+        records = []
+        for row in self.rows():
+            if row["average"] is None and not (row["gold"] or row["predicted"]):
+                continue
+            row["label"] = row["average"] if row["label"] is None else row["label"]
+            row["average"] = row["average"] or ""
+            records.append(row)
+        frame = pandas.DataFrame(records, columns=list(records[0]) if records else None)
+        for name in COUNTS:
+            column = frame[name].astype("Float64")
+            is_whole = bool((column.dropna() % 1 == 0).all())
+            frame[name] = column.astype("Int64") if is_whole else column
+        return frame.set_index(["metric", "label"])
 
     def render(self, form: str = "table", *, width: int | None = None) -> str:
         """The report as table, markdown, latex, csv, html or json.
@@ -540,6 +593,16 @@ class Scores:
 
     def _repr_html_(self) -> str:
         return to_html_fragment(self._report())
+
+    def __repr__(self) -> str:
+        model = self.about.get("model", "predictions")
+        corpus = self.about.get("corpus", {}).get("name", "corpus")
+        first = next(iter(self._metrics.values()), None)
+        headline = "" if first is None else f"; {first.metric} {_describe_micro(first)}"
+        return escape_controls(
+            f"<Scores of {model} on {corpus}: {pluralize(self.how.documents, 'document')},"
+            f" {pluralize(len(self), 'metric')}{headline}>"
+        )
 
     def __str__(self) -> str:
         return self.render("table")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.errors import escape_controls, shorten
@@ -70,6 +70,10 @@ class Report:
     tables: tuple[Table, ...] = ()
     foot: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
+
+    def without_header(self) -> Report:
+        """The same without the lines above the tables."""
+        return replace(self, head=())
 
 
 def _text(report: Report, width: int | None = None) -> str:

@@ -177,6 +177,11 @@ class Interval(NamedTuple):
     high: float | None
     why_not: str = ""
 
+    def __repr__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"<Interval: none, {self.why_not or 'not computed'}>"
+        return f"<Interval {self.low:.3f} to {self.high:.3f}>"
+
 
 NO_VARIANCE = "no variance"
 UNDEFINED = "undefined too often"
