@@ -30,7 +30,7 @@ def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
         texts / "b.txt",
         "--language",
         "en",
-        "--like",
+        "--schema-from",
         "evalkit-news",
     )
 
@@ -133,7 +133,7 @@ def test_a_hostile_file_name_becomes_one_that_says_nothing(texts):
 def test_a_corpus_has_one_schema(texts):
     create_or_extend_corpus(texts / "mine", [texts / "a.txt"])
 
-    run = evalkit("new", texts / "mine", texts / "b.txt", "--like", "evalkit-news")
+    run = evalkit("new", texts / "mine", texts / "b.txt", "--schema-from", "evalkit-news")
 
     assert (run.returncode, run.stderr) == (
         2,
@@ -160,5 +160,5 @@ def test_no_text_is_refused():
 
     assert (run.returncode, run.stderr) == (
         2,
-        "evalkit: new: name the texts, as in evalkit new DIR --text a.txt b.txt\n",
+        "evalkit: new: no texts given; write evalkit new DIR a.txt b.txt\n",
     )

@@ -35,10 +35,11 @@ from evalkit.models.registry import Model
 PACKAGE = Path(evalkit.__file__).parent
 READ = {
     "results",
+    "baseline",
     "result",
     "check",
     "card_file",
-    "licence",
+    "license_file",
     "texts",
     "text",
     "run_dir",
@@ -458,7 +459,7 @@ def test_a_new_corpus_may_be_asked_for_twice(tmp_path):
     (tmp_path / "a.txt").write_text("text")
 
     first, second = (
-        evalkit_command("new", tmp_path / "c", tmp_path / "a.txt", "--like", "evalkit-news")
+        evalkit_command("new", tmp_path / "c", tmp_path / "a.txt", "--schema-from", "evalkit-news")
         for _ in range(2)
     )
 

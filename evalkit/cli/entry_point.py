@@ -11,7 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from evalkit.cli import corpus_commands, score_commands
+from evalkit.cli import (
+    corpus_commands,
+    listing_commands,
+    publishing_commands,
+    run_commands,
+    score_commands,
+)
+from evalkit.cli.aliases import AliasedCommand
 from evalkit.errors import (
     EvalkitError,
     escape_controls,
@@ -26,9 +33,8 @@ ENVIRONMENT, INTERRUPTED = 3, 130
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -37,24 +43,29 @@ app = typer.Typer(
 def _evalkit(
     *,
     version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", metavar="", help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Benchmark information extraction: precision, recall and F1 per label, with a signature."""
+    """Evaluate information extraction: entities, events and attributions."""
     if version:
         print_line(f"evalkit {evalkit_version()}")
         raise typer.Exit
 
 
-commands: dict[str, Any] = {**score_commands.COMMANDS, **corpus_commands.COMMANDS}
-for name, command in commands.items():
-    app.command(name=name)(command)
+PANELS: dict[str, dict[str, Any]] = {
+    "Evaluation": {**run_commands.COMMANDS, **score_commands.COMMANDS},
+    "Corpora": {**corpus_commands.COMMANDS, **publishing_commands.COMMANDS},
+    "Reference": listing_commands.COMMANDS,
+}
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        app.command(name=name, cls=AliasedCommand, rich_help_panel=panel)(command)
 
 
 def main() -> None:
     """Run the command line.
 
-    What goes wrong is one line on stderr a fault; a traceback would be a bug.
+    Errors are printed on stderr, one line each; a traceback is a bug.
     """
     if sys.stdout is None or sys.stderr is None:
         sys.exit(ENVIRONMENT)

@@ -1,29 +1,25 @@
-"""What can be asked on the command line?
+"""The options that several commands share.
 
-The options that several commands share, and what is said of them before anything runs.
+An option has one name, one help text and one panel on all commands; see `aliases.py` for names that
+are still accepted.
 """
 
 from __future__ import annotations
 
 import enum
-import json
-import os
-import shutil
-import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from evalkit.corpus import Corpus, load_schema_for, resolve_location
-from evalkit.data.label_maps import parse_label_map, parse_labels
-from evalkit.errors import InputError
-from evalkit.files import write_atomically
+SCORING = "Scoring"
+RUNNING = "Running"
+OUTPUT = "Output"
+PUBLISHING = "Publishing"
 
 
 class Format(str, enum.Enum):
-    """What a report is written as."""
+    """The formats of a report."""
 
     table = "table"
     json = "json"
@@ -33,30 +29,25 @@ class Format(str, enum.Enum):
     html = "html"
 
 
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "-m", "--model", help="KIND[:NAME], such as spacy:en_core_web_sm; see `evalkit models`."
-    ),
-]
-ModelArguments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-a", "--model-arg", metavar="KEY=VALUE", help="An argument for the model; repeatable."
-    ),
-]
 CorpusPath = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CORPUS]",
-        help="A corpus in any format (see evalkit formats). Default: the bundled one.",
+        metavar="CORPUS",
+        help="A corpus in any format (see evalkit formats). Default: the bundled article.",
+        show_default=False,
     ),
+]
+GoldPath = Annotated[str, typer.Argument(metavar="GOLD", help="The gold corpus.")]
+PredictedPath = Annotated[
+    str, typer.Argument(metavar="PREDICTED", help="Predictions for the same documents.")
 ]
 Metrics = Annotated[
     str | None,
     typer.Option(
         "--metrics",
-        help="Such as entities/strict,tri-c. Default: all that gold and prediction allow.",
+        metavar="LIST",
+        help="Metrics to compute: entities/strict,tri-c. Default: all that both sides allow.",
+        rich_help_panel=SCORING,
     ),
 ]
 Labels = Annotated[
@@ -64,10 +55,8 @@ Labels = Annotated[
     typer.Option(
         "--labels",
         metavar="LIST",
-        help=(
-            "Score these labels only: PER,LOC. Labels of entities; types of events where all"
-            " --metrics are of events."
-        ),
+        help="Score these labels only: PER,LOC (event types where all --metrics are of events).",
+        rich_help_panel=SCORING,
     ),
 ]
 LabelMapText = Annotated[
@@ -79,41 +68,263 @@ LabelMapText = Annotated[
             "Rename labels: person=PER,org=ORG,*= · FILE.json · name of a map in the schema. An"
             " empty value drops a label, * stands for all others."
         ),
+        rich_help_panel=SCORING,
     ),
 ]
-Zones = Annotated[str, typer.Option("--zones", help="primary, all, or names with commas.")]
+Zones = Annotated[
+    str,
+    typer.Option(
+        "--zones",
+        metavar="LIST",
+        help="Document zones (sections) to score: primary, all, or names.",
+        rich_help_panel=SCORING,
+    ),
+]
 Missing = Annotated[
     str,
-    typer.Option("--missing", help="Gold documents without prediction: error, or score as empty."),
+    typer.Option(
+        "--missing",
+        metavar="VALUE",
+        help="Gold documents without prediction: error, or score as empty.",
+        rich_help_panel=SCORING,
+    ),
 ]
 Units = Annotated[
     str,
-    typer.Option("--units", help="What is drawn for the intervals: auto, documents or sentences."),
+    typer.Option(
+        "--units",
+        metavar="UNITS",
+        help="Sampling unit of intervals and tests: documents, sentences or auto.",
+        rich_help_panel=SCORING,
+    ),
 ]
 BootstrapReplicates = Annotated[
-    int, typer.Option("--boot", min=0, help="Replicates of the bootstrap; 0 for no intervals.")
+    int,
+    typer.Option(
+        "--boot",
+        metavar="N",
+        min=0,
+        help="Bootstrap replicates, where an interval needs them; 0 = no intervals.",
+        rich_help_panel=SCORING,
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="What the replicates are drawn from.")]
-Level = Annotated[float, typer.Option("--level", help="Of the intervals.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="Random seed.", rich_help_panel=SCORING)
+]
+Level = Annotated[
+    float,
+    typer.Option(
+        "--level", metavar="P", help="Confidence level of the intervals.", rich_help_panel=SCORING
+    ),
+]
+
+OptionalZones = Annotated[
+    str | None,
+    typer.Option(
+        "--zones",
+        metavar="LIST",
+        help="For predictions: document zones (sections) to score.",
+        rich_help_panel=SCORING,
+    ),
+]
+OptionalMissing = Annotated[
+    str | None,
+    typer.Option(
+        "--missing",
+        metavar="VALUE",
+        help="For predictions: gold documents without prediction: error, or score as empty.",
+        rich_help_panel=SCORING,
+    ),
+]
+OptionalUnits = Annotated[
+    str | None,
+    typer.Option(
+        "--units",
+        metavar="UNITS",
+        help="For predictions: sampling unit: documents, sentences or auto.",
+        rich_help_panel=SCORING,
+    ),
+]
+OptionalBoot = Annotated[
+    int | None,
+    typer.Option(
+        "--boot",
+        metavar="N",
+        min=0,
+        help="For predictions: bootstrap replicates; 0 = no intervals.",
+        rich_help_panel=SCORING,
+    ),
+]
+OptionalSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="N", min=0, help="For predictions: random seed.", rich_help_panel=SCORING
+    ),
+]
+OptionalLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="P",
+        help="For predictions: confidence level of the intervals.",
+        rich_help_panel=SCORING,
+    ),
+]
+Gold = Annotated[
+    str | None,
+    typer.Option(
+        "--gold",
+        metavar="CORPUS",
+        help="The gold corpus, for predictions.",
+        rich_help_panel=SCORING,
+    ),
+]
+Average = Annotated[
+    str,
+    typer.Option(
+        "--average",
+        metavar="AVERAGE",
+        help="Average of F1 to compare: micro or macro.",
+        rich_help_panel=SCORING,
+    ),
+]
+Permutations = Annotated[
+    int,
+    typer.Option(
+        "--permutations",
+        metavar="N",
+        min=1,
+        help="Random permutations, where there are too many to enumerate.",
+        rich_help_panel=SCORING,
+    ),
+]
+CurveMetric = Annotated[
+    str,
+    typer.Option(
+        "--metric",
+        metavar="METRIC",
+        help="A strict metric: entities/strict, triggers/strict, …",
+        rich_help_panel=SCORING,
+    ),
+]
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="KIND[:NAME], such as spacy:en_core_web_sm; see evalkit models.",
+        rich_help_panel=RUNNING,
+    ),
+]
+ModelArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-a",
+        "--model-arg",
+        metavar="KEY=VALUE",
+        help="Argument of the model; repeatable. See evalkit models KIND.",
+        rich_help_panel=RUNNING,
+    ),
+]
 Threshold = Annotated[
     str | None,
     typer.Option(
-        "--threshold", help="Leave out what the model gives a lower score: 0.5, or PER=0.7,ORG=0.4."
+        "--threshold",
+        metavar="T",
+        help="Drop predictions with a lower score: 0.5, or PER=0.7,ORG=0.4.",
+        rich_help_panel=RUNNING,
+    ),
+]
+RunDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--run-dir",
+        metavar="DIR",
+        help="Store answers here; the same command resumes.",
+        rich_help_panel=RUNNING,
+    ),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        metavar="",
+        help="Run the documents again that failed in --run-dir.",
+        rich_help_panel=RUNNING,
+    ),
+]
+MaxFailures = Annotated[
+    int | None,
+    typer.Option(
+        "--max-failures",
+        metavar="N",
+        min=0,
+        help="Stop after more failed documents than this.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        min=1,
+        help="Concurrent requests to an endpoint.",
+        rich_help_panel=RUNNING,
+    ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", metavar="N", min=1, help="Worker processes.", rich_help_panel=RUNNING),
+]
+
+OutputFormat = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, json, markdown, latex, csv or html. Default: by the suffix of -o, or table.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write here instead of stdout; the suffix sets the format.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+CurveOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write here instead of stdout; .png, .svg and .pdf plot the curves.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Save = Annotated[
     Path | None,
-    typer.Option("--save", help="Write the result (JSON) for report, compare and verify."),
-]
-Jobs = Annotated[
-    int, typer.Option("--jobs", min=1, help="Processes that read and count; for JSONL files.")
+    typer.Option(
+        "--save",
+        metavar="FILE",
+        help="Save the result (JSON) for report, compare and verify.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 ModelCardFile = Annotated[
     Path | None,
     typer.Option(
         "--model-card",
         metavar="README.md",
-        help="Write the results into a model's own card, as model-index metadata.",
+        help="Write the results into this model card, as model-index metadata.",
+        rich_help_panel=PUBLISHING,
     ),
 ]
 EvalResults = Annotated[
@@ -122,6 +333,7 @@ EvalResults = Annotated[
         "--eval-results",
         metavar="FILE.yaml",
         help="Write the results for a model repository's .eval_results folder.",
+        rich_help_panel=PUBLISHING,
     ),
 ]
 HubDatasetId = Annotated[
@@ -129,146 +341,7 @@ HubDatasetId = Annotated[
     typer.Option(
         "--hub-dataset",
         metavar="OWNER/NAME",
-        help="The data set's name on the Hub, for --model-card and --eval-results.",
+        help="Name of the data set on the Hub, for --model-card and --eval-results.",
+        rich_help_panel=PUBLISHING,
     ),
 ]
-RunDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--run-dir",
-        metavar="DIR",
-        help="Keep answers here as they come; the same command again goes on where it stopped.",
-    ),
-]
-RetryFailed = Annotated[
-    bool,
-    typer.Option("--retry-failed", help="Ask again for the documents that failed in --run-dir."),
-]
-Concurrency = Annotated[
-    int,
-    typer.Option(
-        "--concurrency", min=1, help="Documents asked for at once, of a model behind an endpoint."
-    ),
-]
-Processes = Annotated[int, typer.Option("--jobs", min=1, help="Processes that run the model.")]
-MaxFailures = Annotated[
-    int | None,
-    typer.Option(
-        "--max-failures", min=0, help="End the run once more documents than this have failed."
-    ),
-]
-OutputFormat = Annotated[
-    Format | None, typer.Option("--format", help="Default: table, or what the suffix of -o says.")
-]
-Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Write here instead of to stdout.")
-]
-
-
-def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
-    """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
-    found: dict[str, Any] = {}
-    for argument in arguments or ():
-        key, equals, value = argument.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"-a {argument}: write KEY=VALUE")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
-    return found
-
-
-def parse_zones(zones: str) -> str | list[str]:
-    """primary, all, or a list of names."""
-    return zones if zones in ("primary", "all") else zones.split(",")
-
-
-def read_label_options(
-    gold: Corpus | str | Path, labels: str | None, label_map: str | None
-) -> dict[str, Any]:
-    """`labels` and `label_map` of `score`, where they were given.
-
-    The name of a map in gold's schema as --labels is taken as --label-map.
-    """
-    options: dict[str, Any] = {}
-    if label_map is not None:
-        options["label_map"] = parse_label_map(label_map)
-    if labels is None:
-        return options
-    schema = gold.schema if isinstance(gold, Corpus) else load_schema_for(resolve_location(gold))
-    if schema is not None and labels in schema.label_maps:
-        if label_map is not None:
-            raise InputError(
-                f"--labels {labels} names a label map of the schema, and --label-map is given too;"
-                " give the map with --label-map, and labels to keep with --labels"
-            )
-        print(
-            f"evalkit: --labels {labels} names a label map: write --label-map {labels}",
-            file=sys.stderr,
-        )
-        return {"label_map": labels}
-    return {**options, "labels": parse_labels(labels)}
-
-
-def check_writable(
-    output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False
-) -> None:
-    """Refuse an output that cannot be written, or that is an input, before anything is run."""
-    if output is None:
-        return
-    for path in inputs:
-        if path is not None and (
-            output.absolute() == Path(path).absolute()
-            or (output.exists() and Path(path).exists() and output.samefile(path))
-        ):
-            raise InputError(
-                f"{option} {output}: is read or written by this very command; name another file"
-            )
-    if output.is_dir() and not folders:
-        raise InputError(f"{option} {output}: is a folder; name a file")
-    if not output.parent.is_dir():
-        raise InputError(f"{option} {output}: there is no folder {output.parent}")
-    if not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise InputError(f"{option} {output}: cannot be written")
-
-
-def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:
-    """Refuse outputs, by option, that cannot be written, or that are an input or an output before
-    them, before anything is run.
-    """
-    others = list(inputs)
-    for option, path in outputs.items():
-        check_writable(path, *others, option=option)
-        others.append(None if path is None else str(path))
-
-
-def output_format(form: Format | None, output: Path | None) -> str:
-    """The name of the format that was asked for, or that the suffix of the output says."""
-    by_suffix = {
-        ".json": "json",
-        ".md": "markdown",
-        ".tex": "latex",
-        ".csv": "csv",
-        ".html": "html",
-        ".txt": "table",
-        "": "table",
-    }
-    if output and not form and output.suffix not in by_suffix:
-        raise InputError(
-            f"-o {output}: no format is known for {output.suffix!r}; name one with --format"
-        )
-    return form.value if form else by_suffix[output.suffix] if output else "table"
-
-
-def write_output(text: str, output: Path | None) -> None:
-    """Write a text to a file, or to stdout."""
-    if output:
-        write_atomically(output, text + "\n")
-    else:
-        sys.stdout.write(text + "\n")
-
-
-def terminal_width(output: Path | None) -> int | None:
-    """How wide the terminal is that is written to, if one is."""
-    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None

@@ -1,0 +1,126 @@
+"""Reading the values of options, and writing what a command returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalkit.cli.options import Format
+from evalkit.corpus import Corpus, load_schema_for, resolve_location
+from evalkit.data.label_maps import parse_label_map, parse_labels
+from evalkit.errors import InputError
+from evalkit.files import write_atomically
+
+
+def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
+    """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
+    found: dict[str, Any] = {}
+    for argument in arguments or ():
+        key, equals, value = argument.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"-a {argument}: write KEY=VALUE")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def parse_zones(zones: str) -> str | list[str]:
+    """primary, all, or a list of names."""
+    return zones if zones in ("primary", "all") else zones.split(",")
+
+
+def read_label_options(
+    gold: Corpus | str | Path, labels: str | None, label_map: str | None
+) -> dict[str, Any]:
+    """`labels` and `label_map` of `score`, where they were given.
+
+    The name of a map in gold's schema as --labels is taken as --label-map.
+    """
+    options: dict[str, Any] = {}
+    if label_map is not None:
+        options["label_map"] = parse_label_map(label_map)
+    if labels is None:
+        return options
+    schema = gold.schema if isinstance(gold, Corpus) else load_schema_for(resolve_location(gold))
+    if schema is not None and labels in schema.label_maps:
+        if label_map is not None:
+            raise InputError(
+                f"--labels {labels} names a label map of the schema, and --label-map is given too;"
+                " give the map with --label-map, and labels to keep with --labels"
+            )
+        print(
+            f"evalkit: --labels {labels} names a label map: write --label-map {labels}",
+            file=sys.stderr,
+        )
+        return {"label_map": labels}
+    return {**options, "labels": parse_labels(labels)}
+
+
+def check_writable(
+    output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False
+) -> None:
+    """Refuse an output that cannot be written, or that is an input, before anything is run."""
+    if output is None:
+        return
+    for path in inputs:
+        if path is not None and (
+            output.absolute() == Path(path).absolute()
+            or (output.exists() and Path(path).exists() and output.samefile(path))
+        ):
+            raise InputError(
+                f"{option} {output}: is read or written by this very command; name another file"
+            )
+    if output.is_dir() and not folders:
+        raise InputError(f"{option} {output}: is a folder; name a file")
+    if not output.parent.is_dir():
+        raise InputError(f"{option} {output}: there is no folder {output.parent}")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise InputError(f"{option} {output}: cannot be written")
+
+
+def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:
+    """Refuse outputs, by option, that cannot be written, or that are an input or an output before
+    them, before anything is run.
+    """
+    others = list(inputs)
+    for option, path in outputs.items():
+        check_writable(path, *others, option=option)
+        others.append(None if path is None else str(path))
+
+
+def output_format(form: Format | None, output: Path | None) -> str:
+    """The name of the format that was asked for, or that the suffix of the output says."""
+    by_suffix = {
+        ".json": "json",
+        ".md": "markdown",
+        ".tex": "latex",
+        ".csv": "csv",
+        ".html": "html",
+        ".txt": "table",
+        "": "table",
+    }
+    if output and not form and output.suffix not in by_suffix:
+        raise InputError(
+            f"-o {output}: no format is known for {output.suffix!r}; name one with --format"
+        )
+    return form.value if form else by_suffix[output.suffix] if output else "table"
+
+
+def write_output(text: str, output: Path | None) -> None:
+    """Write a text to a file, or to stdout."""
+    if output:
+        write_atomically(output, text + "\n")
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def terminal_width(output: Path | None) -> int | None:
+    """How wide the terminal is that is written to, if one is."""
+    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None

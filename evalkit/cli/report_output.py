@@ -1,0 +1,69 @@
+"""Writing a report, and the files for model pages beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from evalkit.cli.option_values import output_format, terminal_width, write_output
+from evalkit.cli.options import Format
+from evalkit.errors import InputError, print_notice
+from evalkit.files import write_atomically
+from evalkit.hub import model_card as model_cards
+from evalkit.hub.model_card import HubDataset
+from evalkit.results.scores import Scores
+
+PARTIAL = 4
+
+
+def validate_card_options(
+    model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
+) -> None:
+    """Raise InputError for files of a model page that cannot be written."""
+    if model_card and not model_card.is_file():
+        raise InputError(
+            f"--model-card {model_card}: no such file; the results go into a card that is there"
+        )
+    if eval_results and not hub_dataset:
+        raise InputError(
+            "--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME"
+        )
+    if hub_dataset and not (model_card or eval_results):
+        raise InputError("--hub-dataset: is for --model-card and --eval-results")
+    if model_card:
+        model_cards.check_card(model_card)
+    if hub_dataset:
+        HubDataset(hub_dataset)
+
+
+def write_model_card(
+    scores: Scores, model_card: Path | None, eval_results: Path | None, hub_dataset: str | None
+) -> None:
+    """Write the scores into a model card and a file of evaluation results; undefined ratios are
+    left out, with a notice on stderr.
+    """
+    dataset = HubDataset(hub_dataset) if hub_dataset else None
+    if model_card:
+        for line in model_cards.update_card(model_card, scores, dataset=dataset):
+            print_notice(f"{model_card}: {line}")
+    if eval_results and dataset:
+        write_atomically(eval_results, model_cards.eval_results(scores, dataset=dataset))
+
+
+def print_report(
+    scores: Scores,
+    form: Format | None,
+    output: Path | None,
+    save: Path | None = None,
+    model_card: Path | None = None,
+    eval_results: Path | None = None,
+    hub_dataset: str | None = None,
+) -> None:
+    """Save the scores, then print or write the report; exit code 4 if documents failed."""
+    if save:
+        scores.save(save)
+    write_output(scores.render(output_format(form, output), width=terminal_width(output)), output)
+    write_model_card(scores, model_card, eval_results, hub_dataset)
+    if scores.about["failures"]:
+        raise typer.Exit(PARTIAL)

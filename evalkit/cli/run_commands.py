@@ -1,0 +1,206 @@
+"""Commands that run a model: run, predict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import typer
+
+from evalkit.cli.inputs import load_and_report_losses
+from evalkit.cli.option_values import (
+    check_outputs,
+    check_writable,
+    output_format,
+    parse_model_args,
+    parse_zones,
+    read_label_options,
+)
+from evalkit.cli.options import (
+    BootstrapReplicates,
+    Concurrency,
+    CorpusPath,
+    EvalResults,
+    HubDatasetId,
+    Jobs,
+    LabelMapText,
+    Labels,
+    Level,
+    MaxFailures,
+    Metrics,
+    ModelArguments,
+    ModelCardFile,
+    ModelName,
+    Output,
+    OutputFormat,
+    RetryFailed,
+    RunDir,
+    Save,
+    Seed,
+    Threshold,
+    Units,
+    Zones,
+)
+from evalkit.cli.progress import predict_with_progress, sort_by_corpus
+from evalkit.cli.report_output import PARTIAL, print_report, validate_card_options
+from evalkit.corpus import Corpus
+from evalkit.data.document import Document
+from evalkit.errors import (
+    InputError,
+    ModelError,
+    PartialRunError,
+    escape_controls_in_json,
+    print_notice,
+)
+from evalkit.evaluation.corpus_scores import score
+from evalkit.evaluation.thresholds import (
+    Thresholds,
+    filter_by_score,
+    parse_thresholds,
+    threshold_messages,
+)
+from evalkit.formats.jsonl import to_json_dict, write
+from evalkit.inference.run_dir import run_files
+from evalkit.inference.runner import RunOptions
+from evalkit.stats.intervals import make_resampling
+
+
+def run(
+    corpus: CorpusPath = None,
+    *,
+    model: ModelName = "rules",
+    model_args: ModelArguments = None,
+    metrics: Metrics = None,
+    labels: Labels = None,
+    label_map: LabelMapText = None,
+    zones: Zones = "primary",
+    units: Units = "auto",
+    boot: BootstrapReplicates = 1000,
+    seed: Seed = 12345,
+    level: Level = 0.95,
+    threshold: Threshold = None,
+    run_dir: RunDir = None,
+    retry_failed: RetryFailed = False,
+    concurrency: Concurrency = 1,
+    jobs: Jobs = 1,
+    max_failures: MaxFailures = None,
+    form: OutputFormat = None,
+    output: Output = None,
+    save: Save = None,
+    model_card: ModelCardFile = None,
+    eval_results: EvalResults = None,
+    hub_dataset: HubDatasetId = None,
+) -> None:
+    """Run a model over a corpus and score its predictions."""
+    check_outputs(
+        {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
+        corpus,
+        *run_files(run_dir),
+    )
+    validate_card_options(model_card, eval_results, hub_dataset)
+    gold = load_and_report_losses(corpus)
+    thresholds = None if threshold is None else parse_thresholds(threshold)
+    output_format(form, output)
+    label_options = read_label_options(gold, labels, label_map)
+    # Errors in the options are reported before the model runs.
+    checked = score(gold, gold, metrics, **label_options, zones=parse_zones(zones), boot=0)
+    if set(label_options.get("labels", ["*"])) <= set(checked.about["unused_labels"]):
+        maps = (
+            f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}"
+            if gold.schema and gold.schema.label_maps
+            else ""
+        )
+        raise InputError(f"--labels {labels}: no item of {gold.name} has any of these labels{maps}")
+    make_resampling(len(gold), units, boot, seed, level)
+    run_options = RunOptions(concurrency, jobs, max_failures)
+    answers = apply_threshold(
+        predict_with_progress(
+            model,
+            parse_model_args(model_args),
+            gold,
+            run_options,
+            run_dir,
+            retry_failed=retry_failed,
+        ),
+        threshold,
+        thresholds,
+    )
+    scores = score(
+        gold,
+        answers,
+        metrics,
+        **label_options,
+        zones=parse_zones(zones),
+        units=units,
+        boot=boot,
+        seed=seed,
+        level=level,
+    )
+    print_report(scores, form, output, save, model_card, eval_results, hub_dataset)
+
+
+def predict(
+    corpus: CorpusPath = None,
+    *,
+    model: ModelName = "rules",
+    model_args: ModelArguments = None,
+    threshold: Threshold = None,
+    run_dir: RunDir = None,
+    retry_failed: RetryFailed = False,
+    concurrency: Concurrency = 1,
+    jobs: Jobs = 1,
+    max_failures: MaxFailures = None,
+    output: Output = None,
+) -> None:
+    """Run a model over a corpus and write its predictions.
+
+    They are JSONL, one document a line. If the run ends early, the answers so far are written.
+    """
+    check_writable(output, corpus, *run_files(run_dir))
+    thresholds = None if threshold is None else parse_thresholds(threshold)
+    gold = load_and_report_losses(corpus)
+    run_options = RunOptions(concurrency, jobs, max_failures)
+    found: list[Document] = []
+    try:
+        answers = predict_with_progress(
+            model,
+            parse_model_args(model_args),
+            gold,
+            run_options,
+            run_dir,
+            retry_failed=retry_failed,
+            found=found,
+        )
+    except (PartialRunError, ModelError):
+        write_predictions(
+            apply_threshold(Corpus(sort_by_corpus(found, gold)), threshold, thresholds), output
+        )
+        raise
+    answers = apply_threshold(answers, threshold, thresholds)
+    write_predictions(answers, output)
+    if any(document.failure is not None for document in answers):
+        raise typer.Exit(PARTIAL)
+
+
+def write_predictions(answers: Corpus, output: Path | None) -> None:
+    """Write predictions to a file, or to stdout."""
+    if output:
+        write(answers, output)
+        return
+    for document in answers:
+        sys.stdout.write(
+            escape_controls_in_json(msgspec.json.encode(to_json_dict(document)).decode()) + "\n"
+        )
+
+
+def apply_threshold(answers: Corpus, text: str | None, thresholds: Thresholds | None) -> Corpus:
+    """The predictions above a threshold, with notices on stderr about what was dropped."""
+    if thresholds is None:
+        return answers
+    for line in threshold_messages(answers, thresholds):
+        print_notice(f"--threshold {text}: {line}")
+    return filter_by_score(answers, thresholds)
+
+
+COMMANDS = {"run": run, "predict": predict}
