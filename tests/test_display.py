@@ -140,7 +140,7 @@ def test_one_metric_displays_its_own_table(scores):
 
     assert "Entities, partial" in str(metric)
     assert "Entities, strict" not in str(metric)
-    assert "<table>" in metric._repr_html_()
+    assert "<table" in metric._repr_html_()
 
 
 def test_a_comparison_is_one_line():
@@ -157,7 +157,7 @@ def test_a_confusion_matrix_is_a_dict_that_prints_as_a_matrix(scores):
     assert [line.split() for line in str(found).splitlines() if line.startswith("PER")] == [
         ["PER", "·", "15*", "15"]
     ]
-    assert "<table>" in found._repr_html_()
+    assert "<table" in found._repr_html_()
     frame = found.to_pandas()
     assert frame.loc["LOC", "ORG"] == 15
     assert frame.to_numpy().sum() == 60
@@ -177,3 +177,22 @@ def test_a_data_frame_has_an_index_whole_counts_and_no_empty_rows():
 
 def test_half_credits_stay_fractions_in_a_data_frame(scores):
     assert scores.to_pandas().loc[("entities/partial", "PER"), "tp"] == 22.5
+
+
+def test_a_page_is_readable_in_the_dark_and_shows_warnings_first():
+    page = score_spans([[(0, 2, "A")]], [[(0, 2, "A")]]).render("html")
+
+    assert "color-scheme: light dark" in page
+    assert "@media print" in page
+    assert page.index("Warning:") < page.index("<table")
+    assert page.rindex("<code>evalkit:") > page.rindex("</table>")
+
+
+def test_columns_of_text_are_aligned_to_the_left():
+    corpus = load_corpus()
+    one, other = (score(corpus, corpus, "ner", boot=0) for _ in range(2))
+
+    page = compare(a=one, b=other).render("html")
+
+    assert '<th scope="col" class="text">systems</th>' in page
+    assert '<th scope="col">difference</th>' in page

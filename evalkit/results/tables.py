@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.errors import escape_controls, shorten
+from evalkit.results.html_page import build_page, render_template
 
 WIDTH, NARROWEST = 112, 40
+_WARNING, _SIGNATURE = "Warning: ", "evalkit:"  # how these lines of a report begin
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Table:
             (),
             best,
         )
+
+    @property
+    def text_columns(self) -> frozenset[int]:
+        """The columns that hold text, which is aligned to the left: the first, and those with a
+        cell that begins with a letter.
+        """
+        columns = {0}
+        for row in self.rows:
+            columns.update(number for number, cell in enumerate(row) if cell[:1].isalpha())
+        return frozenset(columns)
 
     @property
     def width(self) -> int:
@@ -263,59 +275,25 @@ def csv_cell(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{{ title }}</title></head><body>
-{{ body }}
-</body></html>"""  # noqa: E501
-_BODY = """<div class="evalkit"><style>
-.evalkit { font: 14px/1.5 system-ui, sans-serif; max-width: 60em; margin: 1em auto; padding: 0 1em }
-.evalkit table { border-collapse: collapse; margin: 1.5em 0 .3em }
-.evalkit caption { text-align: left; font-weight: 600; padding-bottom: .3em }
-.evalkit th, .evalkit td { padding: .15em .7em; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.evalkit th:first-child, .evalkit td:first-child { text-align: left; padding-left: 0 }
-.evalkit thead th { border-bottom: 1px solid currentColor; font-weight: 600 }
-.evalkit tbody tr:hover { background: rgba(127, 127, 127, .15) }
-.evalkit .scroll { overflow-x: auto }
-.evalkit .head { font-size: 1.15em; font-weight: 600; margin: 0 }
-.evalkit .note { margin: 0; opacity: .75 }
-.evalkit .foot { margin-top: 1.5em }
-.evalkit .foot p { margin: .2em 0; font-size: .85em; opacity: .85; overflow-wrap: anywhere }
-</style>
-{% for line in report.head %}<p class="head">{{ line }}</p>
-{% endfor %}{% for table in report.tables %}<div class="scroll"><table><caption>{{ table.title }}</caption>
-<thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in table.rows %}{% set at = loop.index0 %}<tr>{% for cell in row %}<td>{% if (at, loop.index0) in table.best %}<b>{{ cell }}</b>{% else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>
-{% endfor %}</tbody></table></div>
-{% for note in table.notes %}<p class="note">{{ note }}</p>
-{% endfor %}{% endfor %}<div class="foot">{% for line in report.foot %}<p>{{ line }}</p>
-{% endfor %}</div></div>"""  # noqa: E501
-
-
 def to_html_fragment(report: Report) -> str:
-    """The report as a piece of HTML that a page may hold."""
-    # Imported where it is used: most reports are read in a terminal.
-    from jinja2 import Environment
-
-    return (
-        Environment(
-            autoescape=True,
-            finalize=lambda value: escape_controls(value) if type(value) is str else value,
-        )
-        .from_string(_BODY)
-        .render(report=report)
+    """The report as a piece of HTML that a page may hold: warnings at its top, signatures last."""
+    every = (*report.head, *report.foot)
+    warnings = [line.removeprefix(_WARNING) for line in every if line.startswith(_WARNING)]
+    signatures = [line for line in report.foot if line.startswith(_SIGNATURE)]
+    return render_template(
+        "evalkit.results",
+        "fragment.html.j2",
+        head=[line for line in report.head if not line.startswith(_WARNING)],
+        warnings=warnings,
+        tables=report.tables,
+        notes=[line for line in report.foot if not line.startswith((_WARNING, _SIGNATURE))],
+        signatures=signatures,
     )
 
 
 def _html(report: Report, _width: int | None = None) -> str:
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    body = Markup(to_html_fragment(report))  # noqa: S704 - escaped when it was made
-    title = escape_controls(report.head[0]) if report.head else "evalkit"
-    return Environment(autoescape=True).from_string(_PAGE).render(title=title, body=body)
+    title = report.head[0] if report.head else "evalkit"
+    return build_page(title, to_html_fragment(report))
 
 
 def dump_yaml(data: Any) -> str:

@@ -1,0 +1,45 @@
+"""HTML from templates: pages and parts of pages, readable on a light and on a dark background.
+
+Templates and the style sheet lie beside this module. Every value is escaped; pages run no script.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from evalkit.errors import escape_controls
+
+
+@cache
+def load_text(package: str, name: str) -> str:
+    """The text of a template or style sheet that lies in a package."""
+    return (resources.files(package) / name).read_text(encoding="utf-8")
+
+
+def render_template(package: str, name: str, **values: Any) -> str:
+    """A template filled with values; `style`, the style sheet, is always among them."""
+    # Imported where it is used: most reports are read in a terminal.
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: escape_controls(value) if type(value) is str else value,
+    )
+    style = mark_safe(load_text("evalkit.results", "report.css"))
+    return environment.from_string(load_text(package, name)).render(style=style, **values)
+
+
+def build_page(title: str, body: str) -> str:
+    """A page of its own, with a body that is HTML already."""
+    return render_template("evalkit.results", "page.html.j2", title=title, body=mark_safe(body))
+
+
+def mark_safe(html: str) -> str:
+    """A text that is HTML and that templates do not escape again."""
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704 - made of escaped values alone
