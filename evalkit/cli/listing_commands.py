@@ -2,33 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
-from evalkit.errors import advise_extra, print_line
+import typer
+
+from evalkit.errors import UnknownNameError, advise_extra, print_line
+from evalkit.formats.option_descriptions import describe_option as describe_format_option
+from evalkit.formats.reading_options import DUPLICATES
 from evalkit.formats.registry import FORMATS
+from evalkit.models.option_descriptions import describe_option as describe_model_option
 from evalkit.models.registry import MODEL_KINDS, plugins
 
+MAX_WIDTH = 100
 
-def formats() -> None:
-    """List the formats of corpora."""
+
+def formats(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show the options of this format.")
+    ] = None,
+) -> None:
+    """List the formats of corpora, or the options of one."""
+    if name is not None:
+        for line in _format_lines(name):
+            print_line(line)
+        return
     rows = []
-    for name, corpus_format in FORMATS.items():
+    for known, corpus_format in FORMATS.items():
         suffixes = ", ".join(corpus_format.suffixes).replace("/", "a folder")
         needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
-        rows.append((name, suffixes, corpus_format.what + needs))
+        rows.append((known, suffixes, corpus_format.what + needs))
     _print_columns(rows)
 
 
-def models() -> None:
-    """List the kinds of models."""
+def models(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="Show the options of this kind.")
+    ] = None,
+) -> None:
+    """List the kinds of models, or the options of one."""
+    if kind is not None:
+        for line in _model_lines(kind):
+            print_line(line)
+        return
     rows = []
-    for kind in MODEL_KINDS.values():
-        needs = f"; needs {advise_extra(kind.extra)}" if kind.missing else ""
-        rows.append((kind.spelled, kind.gives, kind.what + needs))
+    for known in MODEL_KINDS.values():
+        needs = f"; needs {advise_extra(known.extra)}" if known.missing else ""
+        rows.append((known.spelled, known.gives, known.what + needs))
     for plugin in plugins():
         package = plugin.dist.name if plugin.dist else "another package"
         rows.append((f"{plugin.name}:NAME", "whatever it gives", f"from {package}: {plugin.value}"))
     _print_columns(rows)
+
+
+def _format_lines(name: str) -> Iterator[str]:
+    if name not in FORMATS:
+        raise UnknownNameError("format", name, FORMATS)
+    known = FORMATS[name]
+    module = import_module(f"evalkit.formats.{name}")
+    yield f"{name}: {known.what}"
+    if known.missing:
+        yield f"needs {advise_extra(known.extra)}"
+    suffixes = ", ".join(known.suffixes).replace("/", "a folder")
+    yield f"Recognized by: {suffixes or f'{name}: before the path'}"
+    read_options = _keyword_defaults(module.read) | {"duplicates": DUPLICATES[0]}
+    for title, options in (("reading", read_options), ("writing", _keyword_defaults(module.write))):
+        yield ""
+        if not options:
+            yield f"No options for {title}."
+            continue
+        yield f"Options for {title}:"
+        for option, default in options.items():
+            yield from _option_lines(option, default, describe_format_option(name, option))
+    location = f"{name}:{_example_path(name, known.suffixes)}"
+    yield ""
+    yield "Example:"
+    yield f"  evalkit validate {location}"
+    if read_options:
+        option, default = next(iter(read_options.items()))
+        yield f"  evalkit validate '{location}?{option}={_example_value(default)}'"
+    yield ""
+    yield from _wrap_docstring(inspect.getdoc(module) or "")
+
+
+def _model_lines(name: str) -> Iterator[str]:
+    if name not in MODEL_KINDS:
+        raise UnknownNameError("kind of model", name, MODEL_KINDS)
+    kind = MODEL_KINDS[name]
+    module = import_module(f"evalkit.models.{kind.module}")
+    yield f"{kind.spelled}: {kind.what}"
+    yield f"Layers: {kind.gives}"
+    if kind.missing:
+        yield f"needs {advise_extra(kind.extra)}"
+    options = _keyword_defaults(module.load)
+    yield ""
+    if options:
+        yield "Options (-a KEY=VALUE):"
+        for option, default in options.items():
+            yield from _option_lines(option, default, describe_model_option(name, option))
+    elif _accepts_any_keyword(module.load):
+        yield "Options (-a KEY=VALUE): those of the function."
+    else:
+        yield "No options."
+    yield ""
+    yield "Example:"
+    example = f"  evalkit run -m {kind.spelled}"
+    if options:
+        option, default = next(iter(options.items()))
+        example += f" -a {option}={_example_value(default)}"
+    yield example
+    yield ""
+    yield from _wrap_docstring(inspect.getdoc(module) or "")
+
+
+def _keyword_defaults(function: Callable[..., Any]) -> dict[str, object]:
+    """The keyword-only parameters of a function with their defaults."""
+    defaults = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            defaults[name] = parameter.default
+    return defaults
+
+
+def _accepts_any_keyword(function: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _option_lines(option: str, default: object, description: str) -> list[str]:
+    """The lines for an option: its name and default, then the description, indented."""
+    head = f"  {option}" if default in (None, ()) else f"  {option}={_example_value(default)}"
+    indent = " " * 28
+    if len(head) < len(indent) - 1:
+        return textwrap.wrap(
+            description, _width(), initial_indent=f"{head:28}", subsequent_indent=indent
+        ) or [head]
+    wrapped = textwrap.wrap(description, _width(), initial_indent=indent, subsequent_indent=indent)
+    return [head, *wrapped]
+
+
+def _example_value(default: object) -> str:
+    """A default as it is typed; "…" where there is none."""
+    if default in (None, ()):
+        return "…"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _example_path(name: str, suffixes: Sequence[str]) -> str:
+    """A path of the format, for an example."""
+    files = [suffix for suffix in suffixes if suffix != "/"]
+    if name in ("brat", "directory", "hf"):
+        return "DIR"
+    return f"FILE{files[0]}" if files else "FILE"
+
+
+def _wrap_docstring(text: str) -> Iterator[str]:
+    """A docstring wrapped to the terminal; indented paragraphs (tables, examples) stay as they
+    are.
+    """
+    for paragraph in text.split("\n\n"):
+        lines = paragraph.splitlines()
+        if any(line.startswith(" ") for line in lines):
+            yield from lines
+        else:
+            yield from textwrap.wrap(" ".join(lines), _width())
+        yield ""
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, MAX_WIDTH)
 
 
 def _print_columns(rows: Sequence[tuple[str, str, str]]) -> None:

@@ -1,0 +1,75 @@
+"""A sentence on each option of the formats, for `evalkit formats NAME` and the documentation.
+
+Names and defaults come from the signatures of the readers and writers; a test compares both.
+"""
+
+from __future__ import annotations
+
+SHARED = {
+    "duplicates": "Duplicate annotations: error, or drop (keep the first); holds for all formats.",
+    "offsets": "Unit of the offsets: code-points, utf-16 or utf-8.",
+    "ends": "End offsets: exclusive or inclusive.",
+    "newlines": "Line ends as counted by the offsets: as-is, lf or crlf.",
+    "first": "Offset of the first character: 0, 1 or 3.",
+    "form": "Unicode normal form that the offsets were counted on: as-is, NFC or NFD.",
+    "tagging": "Form of the tags: IOB2, IOB1, BIOES, BILOU, …",
+    "repair": "Invalid tag sequences: error, discard, begin (start an entity) or conlleval.",
+    "texts": "Folder or file with the texts, for data published without them.",
+    "triggers": "Span group or type to read as event triggers.",
+    "beside": "Another corpus of the same documents, at whose annotations tokens are split, too.",
+}
+OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
+    "conll": {
+        "token": "Column of the token, from 0; negative from the end.",
+        "tag": "Column of the tag, from 0; negative from the end.",
+        "separator": "Column separator: any (spaces and tabs), tab or space.",
+        "comments": "Whether lines that begin with # are comments.",
+        "text": "plain, or inline: write the text in a comment line.",
+        "tokens": "Tokens to write: words, or spaces (split at white space).",
+        "cut": "Whether to split tokens where an entity begins or ends inside them.",
+    },
+    "brat": {
+        "attribution": "Event type to read and write as attributions.",
+        "argument": "Type of text-bound annotations that serve as arguments only.",
+        "roles": "numbered: Theme2 is Theme; exact: keep the numbers.",
+        "layers": "Layers that were annotated, where the folder holds none: events,attributions.",
+    },
+    "docbin": {
+        "entities": "Read entities from ents or from this span group.",
+        "lang": "Language code of the tokenizer; default: that of the document, or xx.",
+        "align": "Annotations inside a token: cut (split the token), strict, expand or contract.",
+    },
+    "labelstudio": {
+        "text": "Key of the data that holds the text.",
+        "annotator": "Annotator to read: a number or an address; default: the first annotation.",
+        "answers": "annotations, or predictions.",
+        "control": "from_name of the labels to read, where there are several.",
+    },
+    "cas": {
+        "type": "Type of the entities; default: NamedEntity.",
+        "feature": "Feature that holds the label.",
+        "typesystem": "File of the type system.",
+        "view": "View to read.",
+        "form": "File format to write: xmi or json.",
+    },
+    "dygie": {
+        "predicted": "Whether to read predicted_ner and predicted_events.",
+        "dataset": "Name of the data set to write.",
+    },
+    "textee": {
+        "windows": "joined: windows of one doc_id form a document; apart: each is a document.",
+        "text": "given: the text of the window; tokens: the tokens joined by spaces.",
+    },
+    "hf": {
+        "config": "Config to load.",
+        "split": "Split to load.",
+        "revision": "Branch, tag or commit.",
+        "tokens": "Column of the tokens.",
+        "tags": "Column of the tags.",
+    },
+}
+
+
+def describe_option(format_name: str, option: str) -> str:
+    """The sentence on an option of a format; "" where there is none."""
+    return OPTION_DESCRIPTIONS.get(format_name, {}).get(option) or SHARED.get(option, "")
