@@ -1,6 +1,7 @@
 """The documentation: its examples run, its options exist, its reference pages are current."""
 
 import importlib.util
+import inspect
 import shlex
 import sys
 from importlib.machinery import SourceFileLoader
@@ -8,6 +9,9 @@ from importlib.machinery import SourceFileLoader
 import pytest
 from helpers.cli import run_evalkit
 from helpers.doc_blocks import ROOT, doc_pages, find_blocks, run_blocks
+
+from evalkit.formats.registry import FORMATS
+from evalkit.models.registry import MODEL_KINDS
 
 REASONS = {
     "installs packages",
@@ -77,6 +81,25 @@ def test_every_option_in_the_docs_exists():
         unknown += [(command, word) for word in options if word not in help_texts[command]]
 
     assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("module", "functions"),
+    [
+        *((f"formats.{name}", ("read", "write")) for name in FORMATS),
+        *((f"models.{kind.module}", ("load",)) for kind in MODEL_KINDS.values()),
+    ],
+)
+def test_the_docstring_of_a_format_or_model_names_all_its_options(module, functions):
+    module = importlib.import_module(f"evalkit.{module}")
+    missing = []
+    for function in functions:
+        for name, parameter in inspect.signature(getattr(module, function)).parameters.items():
+            keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            if keyword and f"`{name}`" not in module.__doc__:
+                missing.append(name)
+
+    assert missing == []
 
 
 def reference_pages():

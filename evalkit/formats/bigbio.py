@@ -1,35 +1,29 @@
-"""How are documents shaped as BigBIO's "kb" schema?
-
-A document as JSON on each line, or in one array where the file is named .json.
+"""BigBIO's "kb" schema: a document as JSON on each line, or in one array in a file named .json.
 
     {"id", "document_id", "passages": [{"id", "type", "text": [text], "offsets": [[start, end]]}],
      "entities": [{"id", "type", "text": [text], "offsets": [[start, end]], "normalized": []}],
      "events": [{"id", "type", "trigger": {"text", "offsets"}, "arguments": [{"role", "ref_id"}]}],
      "coreferences", "relations"}
 
-Offsets count code points of the document, half-open; a discontinuous mark has several. `ref_id`
-names an entity or an event.
+Offsets count code points of the document, the end exclusive; a discontinuous span has several.
+`ref_id` names an entity or an event.
 
-Text. It is put together from the passages; what lies between two of them, up to 1,000 characters,
-is filled with spaces. A passage is read as a zone of its type; a single one of type "document" that
-is the whole text is none. Texts that are not what stands at their offsets are refused.
+**Text.** It is joined from the passages; gaps between them, of up to 1,000 characters, are filled
+with spaces. A passage is read as a zone of its type; a single one of type "document" that is the
+whole text is none. Texts that differ from what is at their offsets are refused.
 
-Reading, options: offsets=, ends=, newlines=, first=, form= say how offsets are counted where it is
-not as above (units.py). Ids lose DOCUMENT_ID/ where they begin with it. An argument is where the
-entity or the trigger is that it names, which becomes its `ref`. Losses: events without a trigger,
-coreferences, relations, normalizations, other keys.
+**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
 
-Writing. Zones become passages, and what lies between them passages of type "text". Ids are made as
-linked.py says, and begin with the document's, since BigBIO wants them to be unique in a data set.
-No key is added that the schema does not know. A layer that was not annotated has no key, unless
-arguments need entities. Losses: arguments without a ref where an entity with an id stands, which
-come back with that ref; refs to what stands elsewhere; zones that overlap or that would not come
-back; realis, scores, attributes, attributions, meta; documents that failed.
+Ids lose DOCUMENT_ID/ where they begin with it. An argument has the span of the entity or trigger
+that it names, which becomes its `ref`. Dropped: events without a trigger, coreferences, relations,
+normalizations, other keys.
 
-Where do passages stand?
-
-Parts of a text with their offsets in, the text out. What lies between two of them is filled with
-spaces.
+**Writing.** Zones become passages, and what is between them passages of type "text". Ids are
+generated as entity_refs.py says and begin with the document's, since BigBIO requires them to be
+unique in a data set. No key is added that the schema does not have. A layer that was not annotated
+has no key, unless arguments need entities. Dropped: arguments without a ref where an entity with an
+id has their span (they come back with that ref); refs to other spans; zones that overlap or would
+not come back; realis, scores, attributes, attributions, meta; failed documents.
 """
 
 from __future__ import annotations

@@ -1,44 +1,46 @@
-"""How are marks written beside their text, as brat does?
+"""brat standoff: a folder with NAME.txt and NAME.ann for each document, or one such file.
 
-A folder with NAME.txt and NAME.ann for each document, or one such file.
-
-The id of a document is its path in the folder without the suffix: folders in it are read, too. A
-text is what its bytes say, a byte order mark and \\r\\n included, as offsets count characters of
-it. offsets=, ends=, newlines=, first= and form= are for files that count otherwise (units.py): brat
-under Python 3 takes \\r\\n for one character, newlines=lf. A text without an .ann file was not
-annotated; one with an empty one was, and nothing was found.
+The id of a document is its path in the folder without the suffix; folders inside are read too. The
+text is what the file's bytes say, byte order mark and \\r\\n included, and offsets count its
+characters. brat under Python 3 counts \\r\\n as one character: newlines=lf reads such files. A text
+without an .ann file was not annotated; one with an empty .ann file was, and nothing was found.
 
     entities      T lines, with A lines as attributes. Not those of triggers, and not those of a
                   type below to which a role points
     events        E lines: `Attack:T1 Agent:T2`; an A line `Realis E1 ACTUAL` is the realis. A role
                   points at an entity or event, which is its `ref`, or at a T of type Argument,
-                  which is there for its sake alone
+                  which exists for the role alone
     attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content,
                   SourceName, with T lines of these types, and Parent, which points at an
                   attribution; an A line `Label E1 assertion` is the label
 
-Entities were annotated wherever there is an .ann file; events and attributions were in all of them,
-or in none: in all where the folder holds one. layers=events,attributions says so of a folder
-without.
+Entities count as annotated wherever there is an .ann file; events and attributions count as
+annotated in all of them if the folder holds one, else in none.
 
-Ids of marks are brat's: T1, E1. How others are kept, numbered.py says. Brat numbers roles, Theme,
-Theme2; numbers are left out where they count what is there twice, and counted as lost where they
-say more. roles=exact takes and writes roles as they are, such as ARG2. attribution=NAME and
-argument=NAME are for other types than Attribution and Argument.
+**Reading options**
 
-Losses in reading: relations, equivalences, normalizations, notes, and what assembled.py counts.
-Losses in writing: scores, zones, meta, unplaced items, documents that failed, attributions without
-a cue, attributes that are no text in one line, references to what does not stand where the argument
-does. Brat cuts a mark where a line ends; it is read as one. What this cannot say (a mark that
-begins or ends with a line end, or is interrupted by nothing else) is counted, and so are layers
-that are empty, or that were annotated in some documents alone.
+- `layers`: `layers=events,attributions` says that these layers were annotated although the folder
+  has none of them.
+- `roles`: numbered removes the numbers by which brat tells equal roles apart (Theme, Theme2), and
+  counts those that say more; exact keeps roles as they are, such as ARG2.
+- `attribution`, `argument`: the types that stand for attributions and for arguments.
+- `offsets`, `ends`, `newlines`, `first`, `form`: see "Offsets in other units".
 
-Refused, since leaving it out would make the file untrue: labels, types and roles with white space
-(or a colon, but for labels of entities), roles that end in a number which brat would take for its
-own, and labels that mean something else here.
+Dropped in reading: relations, equivalences, normalizations, notes, and whatever has no field in a
+Document.
 
-Ids of documents that are no safe names of files are kept in evalkit-ids.json: {"document-000001":
-"../x"}; brat does not mind it.
+**Writing options**: `attribution`, `argument` and `roles`, as for reading.
+
+Ids of annotations are those of brat (T1, E1); brat_writer.py describes how others are kept. Dropped
+in writing: scores, zones, meta, unplaced items, failed documents, attributions without a cue,
+attributes that are not a text in one line, references to what is not at the argument's span. brat
+splits an annotation where a line ends; it is read as one. Annotations that begin or end with a line
+end are counted, and so are layers that are empty or were annotated in some documents alone.
+
+Refused, because dropping it would make the file wrong: labels, types and roles with white space (or
+a colon, except in labels of entities), roles that end in a number which brat would take for its
+own, and labels that mean something else here. Ids of documents that are no safe file names are kept
+in evalkit-ids.json: {"document-000001": "../x"}.
 """
 
 from __future__ import annotations

@@ -1,41 +1,44 @@
-"""How do documents stand in UIMA CAS, as INCEpTION and DKPro write it?
+"""UIMA CAS, as INCEpTION and DKPro write it: XMI or JSON, one file a document, or a folder of them.
 
-XMI or JSON, one file a document, or a folder of them.
+A folder is read with its subfolders, in the order of the paths. An .xmi file needs its type system:
+`TypeSystem.xml` beside it or in the named folder, or `typesystem`; without one DKPro Core's is
+used, and types that it does not have are dropped. A JSON CAS has its own. UIMA counts UTF-16 units,
+which are converted to code points; an offset in the middle of a character is an error. Archives are
+not opened, and an XML file with a DOCTYPE is refused, because it could expand entities or read
+other files.
 
-Reading. A folder is read with its subfolders, in the order of the paths. An .xmi file needs its
-type system: `TypeSystem.xml` beside it or in the folder that was named, or typesystem=FILE; without
-one DKPro Core's is taken, and what that does not know is a loss. A JSON CAS brings its own. UIMA
-counts UTF-16 units, cassis makes code points of them; an offset that is none, or in the middle of a
-character, is an error. An archive is not opened, an XML file with a DOCTYPE refused: that is where
-entities expand, and other files are drawn in.
-
-    entities     NamedEntity, labelled by its `value`; type=NAME for another type, in full or its
-                 last part; feature=NAME for the label
+    entities     NamedEntity, labeled by its `value`
     attributes   the other features of an entity that are texts, numbers or truth values, such as
                  `identifier`
-    events       SemPred, labelled by its `category`, where there is one, else None; triggers=NAME
-                 for another type
+    events       SemPred, labeled by its `category`, where there is one, else None
     arguments    what the links of an event name, `role` and `target`; a link without a role has the
                  name of its feature
     id           documentTitle of DocumentMetaData (INCEpTION's name of the document), else
                  documentId (there the annotator's), else the file's
-    meta         the language, if one is said
-    text         of the view _InitialView, if that has one, else of the first that has; view=NAME
-                 for another
+    meta         the language, if there is one
+    text         of the view _InitialView, if that has one, else of the first that has
 
-The label of a type without `value` and `category` is its only feature that is a text, if there is
-but one; a type without any labels by its name. No NamedEntity is no entities, but where types of a
-project's own are annotated instead it is an error, which lists them. Losses: annotations of other
-types, of no characters or of unknown types, further views, arguments that point at nothing in the
-index.
+**Reading options**
 
-Writing. NamedEntity and SemPred with SemArg, in DKPro Core's types: to ID.xmi and TypeSystem.xml in
-a folder ("cas:DIR"; form=json for ID.json; see filenames.py for ids that are no names), or to
-FILE.xmi or FILE.json for the only document. Contiguous entities with the attribute `identifier`,
-event types, triggers, arguments with their roles, ids, texts and languages come back, marks in the
-order of the text, documents in that of their file names. Whatever else a document holds is counted;
-documents that failed are left out. A document whose entities were not annotated is refused, since
-none would be read, and one whose text cannot stand in XML, which JSON can hold.
+- `type`: another type of entities, in full or its last part.
+- `feature`: the feature with the label. Without it, the label of a type without `value` and
+  `category` is its only feature that is a text; a type without such features is labeled by its
+  name.
+- `triggers`: another type of events.
+- `typesystem`: the file with the type system.
+- `view`: another view.
+
+A file without NamedEntity has no entities; if types of a project's own are annotated instead, that
+is an error, which lists them. Dropped: annotations of other types, of no characters or of unknown
+types, further views, arguments that point at nothing in the index.
+
+**Writing option**: `form` is xmi or json, for a folder ("cas:DIR"). A folder has ID.xmi and
+TypeSystem.xml, or ID.json; FILE.xmi and FILE.json hold the only document. NamedEntity and SemPred
+with SemArg are written in DKPro Core's types. Contiguous entities with the attribute `identifier`,
+event types, triggers, arguments with their roles, ids, texts and languages come back, annotations
+in the order of the text, documents in that of their file names. Everything else is dropped and
+counted, and so are failed documents. A document whose entities were not annotated is refused, since
+none would be read, and so is one whose text XML cannot hold; JSON can.
 """
 
 from __future__ import annotations

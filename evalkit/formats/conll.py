@@ -1,50 +1,51 @@
-"""How are entities written as tokens in columns, with BIO tags?
+"""CoNLL columns: one token a line, with BIO tags; from two columns to CoNLL-2003's four.
 
-The CoNLL family, from two columns to CoNLL-2003's four.
-
-A line is a token: columns between runs of spaces and tabs, as many on each line as on the first; no
-other space separates, and none is stripped. By default the first is the token and the last the tag.
-A line of nothing but spaces and tabs ends a sentence, a line ends at \\n or \\r\\n, and these lines
+A line holds the columns of one token, separated by runs of spaces and tabs, as many on each line as
+on the first. No other space separates. By default the first column is the token and the last the
+tag. A line of spaces and tabs alone ends a sentence; a line ends at \\n or \\r\\n. These lines
 begin a document:
 
-    -DOCSTART-                   with the id in brackets or alone behind it, `-DOCSTART- (d1) O` or
-                                 `-DOCSTART- d1`
-    #begin document (d1)         `#begin document (d1); part 000` is "d1; part 000"
-    # newdoc id = d1, # id = d1  where comments=true
+    -DOCSTART-                   optionally followed by the id: `-DOCSTART- (d1) O`, `-DOCSTART- d1`
+    #begin document (d1)         `#begin document (d1); part 000` has the id "d1; part 000"
+    # newdoc id = d1, # id = d1  with comments=true
 
-A document without an id is "doc-N", the Nth of the file. Tags are read as in data/tags.py, from
-the first dash on a label.
+A document without an id is "doc-N", the Nth of the file. The first dash of a tag separates prefix
+and label; see evalkit/data/tags.py.
 
-Text. The format holds none. It is rebuilt: tokens of a sentence joined by a space, sentences by a
-line feed. Or it is given: by `texts=` (a folder with ID.txt, or the file of the only document), or
-by a line `# doc_text = "…"` (JSON) before the first token of the document. Then the tokens must
-stand in it in order, with nothing but white space between them, and offsets are its own.
+**Text.** The format has none. Without `texts` it is rebuilt: the tokens of a sentence joined by a
+space, sentences joined by a line feed. It can also be given, by `texts` or by a line `# doc_text =
+"…"` (JSON) before the first token of the document. Then the tokens must occur in it in order, with
+nothing but white space between them, and offsets count its characters.
 
-Reading, options: tagging=IOB2 (IOB1, BIOES, BILOU; a file with I- alone, "IO", is read as IOB1;
-nothing is guessed, and the error says which would fit); repair=error (discard, begin, conlleval);
-token=0, tag=-1 (columns, from 0; negative from the end); separator=any (tab: each tab, tokens may
-hold spaces; space); comments=false (true: a line that begins with # is one, counted as a loss);
-texts=. Losses: further columns, comments, improper tags that were repaired, byte order marks.
+**Reading options**
 
-Writing, options: tagging=IOB2; separator=tab (space); text=plain (inline: with the line `#
-doc_text`, which readers other than this one do not skip); tokens=words (spaces); cut=true (false);
-beside=CORPUS.
+- `tagging`: IOB2, IOB1, BIOES or BILOU. A file with I- tags alone ("IO") is read as IOB1. Nothing
+  is guessed; the error names a tagging that would fit.
+- `repair`: how invalid tags are read: error, discard, begin, conlleval.
+- `token`, `tag`: numbers of the columns, from 0, or from the end with negative numbers.
+- `separator`: any, tab (each tab separates, and tokens may hold spaces) or space.
+- `comments`: true skips lines that begin with #, and counts them as dropped.
+- `texts`: a folder with ID.txt for each document, or the file of the only document.
 
-    words   tokens and sentences of data/text.py; punctuation at the edges of words is a token of
-            its own
-    spaces  tokens are what stands between white space, sentences are lines: texts that were rebuilt
-            come back as they were
-    cut     tokens are cut where an entity begins or ends inside one; false: such entities are left
-            out
-    beside  another corpus of the same documents, such as gold, at whose entities tokens are cut,
-            too: both have the same tokens
+Dropped in reading: further columns, comments, byte order marks. Repaired tags are counted.
 
-A sentence does not end inside an entity, and a `-DOCSTART-` of the text is cut in two. Of entities
-that overlap the longest stays, of equally long ones the first; an entity ends where its last token
-does, so white space at its edges is left out. With text=inline ids, texts and the entities that are
-not counted as losses come back, in the order of the text; without, ids do, and texts that are as
-they would be rebuilt. Documents that failed are left out and counted; one whose entities were not
-annotated is refused, since O would say that there are none.
+**Writing options**
+
+- `tagging`, `separator` (tab, space): as for reading.
+- `text`: plain; inline adds the line `# doc_text`, which other readers may take for a token.
+- `tokens`: words (tokens and sentences of evalkit/data/text.py, with punctuation at the edges of
+  words as tokens of its own) or spaces (tokens are separated by white space, sentences are lines;
+  rebuilt texts come back as they were).
+- `cut`: true splits tokens where an entity begins or ends inside one; false drops such entities.
+- `beside`: another corpus of the same documents, such as gold, at whose entities tokens are split
+  too, so that both files have the same tokens.
+
+A sentence does not end inside an entity, and a `-DOCSTART-` in the text is split into two tokens.
+Of overlapping entities the longest is kept, of equally long ones the first. White space at the
+edges of an entity is dropped. With text=inline ids, texts and the entities that are not dropped
+come back in the order of the text; without it, ids do, and texts that equal the rebuilt ones.
+Failed documents are dropped and counted. A document whose entities were not annotated is refused,
+since O would mean that it has none.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """A corpus as a folder that people can read and edit: texts as files, one annotation a line.
 
-    corpus/corpus.jsonl            a line a text: id, file, sha256, and optionally language,
-                                   provenance, rights, meta, zones, and the layers that were
-                                   annotated (all that have a file, where not said)
+    corpus/corpus.jsonl            a line for each text: id, file, sha256, and optionally language,
+                                   provenance, rights, meta, zones, and the layers that are
+                                   annotated (default: all that have a file)
     corpus/FILE                    the text, byte for byte; sha256 is checked
-    annotations/entities.jsonl     a line an entity: the document's id under `doc`, then the fields
-                                   of the class
-    annotations/events.jsonl       the same
-    annotations/attributions.jsonl the same
+    annotations/entities.jsonl     a line for each entity: the document's id under `doc`, then the
+                                   fields of the class
+    annotations/events.jsonl       the same for events
+    annotations/attributions.jsonl the same for attributions
     annotations/schema.json        labels, roles, zones and rules
     annotations/decisions.jsonl    decisions of an adjudication; not read here
 
-A layer without a file was not annotated. Another set of annotations on the same texts, such as a
+A layer without a file was not annotated. Another set of annotations of the same texts, such as a
 second annotator's, is a folder with such files anywhere below: `annotations/passes/a` finds the
 corpus/ and the schema.json above it.
 """

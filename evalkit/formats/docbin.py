@@ -1,44 +1,44 @@
-"""How do documents become spaCy's, and spaCy's documents?
+"""spaCy's DocBin files (.spacy): for training, for spaCy's own Scorer, and back.
 
-DocBin files, .spacy: for training, for spaCy's own Scorer, and back.
-
-Writing. Tokens are those of spaCy's tokenizer, cut where a mark begins or ends, so that any span of
-any text aligns; doc.text is the text to the character. What spaCy sees:
+**Writing.** Tokens are those of spaCy's tokenizer, split where an annotation begins or ends, so
+that any span of any text aligns; doc.text equals the text to the character. spaCy sees:
 
     doc.ents               entities that overlap none: of those that do the one of most tokens
                            stays, of equally long ones the first
     doc.spans["entities"]  all entities but discontinuous ones
-    doc.spans["triggers"]  the triggers of events, labelled with the event type
+    doc.spans["triggers"]  the triggers of events, labeled with the event type
     kb_id_, ent_id_        an entity's attributes kb_id and ent_id
     doc.user_data["id"]    the id of the document
 
-Entities that were not annotated are missing in spaCy, too, which is not the same as none. For the
-rest (arguments, attributions, discontinuous marks, zones, scores, ids, meta, failures …) spaCy has
-no place. It stands as JSON in doc.user_data["evalkit"], so that evalkit reads back all that it
-wrote. Losses are the entities and triggers that spaCy does not see, or sees elsewhere.
+Entities that were not annotated are missing values in spaCy too, which differs from none. What
+spaCy has no place for (arguments, attributions, discontinuous spans, zones, scores, ids, meta,
+failures) is JSON in doc.user_data["evalkit"], so that evalkit reads back all that it wrote.
+Entities and triggers that spaCy does not see, or sees elsewhere, are counted as dropped.
 
-    align=cut      tokens are cut as told above
-    align=strict   spaCy's own tokens; what does not align to them is in neither ents nor spans
-    align=expand   the same, and what does not align is moved outwards (contract: inwards) to the
-                   edges of tokens
-    lang=          whose tokenizer; by default the document's meta["language"] where spaCy has one
-                   for it, else xx, for all languages
-    beside=CORPUS  another corpus of the same documents, such as gold, at whose marks tokens are
-                   cut, too: both have the same tokens, and spaCy's Scorer, which leaves out what
-                   does not align to gold's, counts all that evalkit counts
+**Writing options**
 
-Reading needs no pipeline. Where doc.user_data["evalkit"] stands and text and spans are those that
-were written with it, it is the document. Where they are not (a pipeline has set doc.ents since),
-spans count; all but id and meta of the record is a loss, since it belongs to another annotation.
-Without a record entities are doc.ents, None where they are missing; events and attributions are
-None; ids are user_data["id"], else doc-1, doc-2 and so on.
+- `align`: cut splits tokens as above; strict keeps spaCy's tokens and leaves what does not align
+  out of ents and spans; expand and contract keep them too, and move what does not align outwards or
+  inwards to the edges of tokens.
+- `lang`: whose tokenizer. Default: the document's meta["language"] if spaCy has it, else xx (all
+  languages).
+- `beside`: another corpus of the same documents, such as gold, at whose annotations tokens are
+  split too. Both then have the same tokens, and spaCy's Scorer, which leaves out what does not
+  align to gold's, counts all that evalkit counts.
 
-    entities=ents, entities=GROUP   the entities, from doc.ents or a span group, whatever the record
-                                    says
-    triggers=GROUP                  the same for events, which have no arguments then
+**Reading** needs no pipeline. If doc.user_data["evalkit"] exists, and text and spans are those that
+were written with it, it is the document. If they are not (a pipeline has set doc.ents since), the
+spans count, and the rest of the record but id and meta is dropped. Without a record, entities are
+doc.ents, None where they are missing; events and attributions are None; ids are user_data["id"],
+else doc-1, doc-2 and so on.
 
-A document without the group was not annotated. The Nth document of a file is told as FILE:N. A file
-that unpacks to more than 64 MB and a hundred times its size is refused before it does.
+**Reading options**
+
+- `entities`: ents, or the name of a span group that holds the entities, whatever the record says.
+- `triggers`: the name of a span group that holds event triggers; the events then have no arguments.
+
+A document without the group was not annotated. Messages call the Nth document of a file FILE:N. A
+file that unpacks to more than 64 MB and a hundred times its size is refused before it does.
 """
 
 from __future__ import annotations

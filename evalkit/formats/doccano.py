@@ -1,19 +1,20 @@
-"""How are documents written in doccano? A document as JSON on each line, in either of two ways.
+"""doccano: a document as JSON on each line, in either of two forms.
 
     {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [],
     "Comments": []} {"id", "text", "label": [[start, end, label]]}
 
-`text` may be called `data`, `label` may be called `labels`. Offsets count code points, half-open.
-The format has no surfaces, so nothing can tell whether offsets were counted otherwise: early
-versions counted UTF-16 code units (doccano#99; offsets=utf-16).
+`text` may be called `data`, `label` may be called `labels`. Offsets count code points, the end
+exclusive. The format repeats no surface forms, so nothing shows whether offsets were counted
+otherwise: early versions counted UTF-16 code units (doccano#99; offsets=utf-16).
 
-Reading. An id that is missing is "doc-N", the Nth of the file; a document without entities and
-without labels was not annotated. doccano spreads what was uploaded with a text over the keys of the
-export: all other keys are `meta`. Losses: relations, comments, labels of whole documents. Options:
-offsets=, ends=, newlines=, first=, form= (units.py). A BOM is dropped.
+**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
 
-Writing is in the first way. Losses: discontinuous entities, scores, attributes, events,
-attributions, zones, documents that failed. All else comes back: ids, order, meta.
+A missing id is "doc-N", the Nth of the file. A document without entities and without labels was not
+annotated. doccano spreads what was uploaded with a text over the keys of the export: all other keys
+are `meta`. Dropped: relations, comments, labels of whole documents, a byte order mark.
+
+**Writing** uses the first form. Dropped: discontinuous entities, scores, attributes, events,
+attributions, zones, failed documents. Everything else comes back: ids, order, meta.
 """
 
 from __future__ import annotations

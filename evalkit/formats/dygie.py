@@ -1,30 +1,30 @@
-"""How does DyGIE++ write documents down?
-
-A document as JSON on each line, marks as indices of tokens.
+"""DyGIE++: a document as JSON on each line, annotations as indices of tokens.
 
     {"doc_key", "dataset", "sentences": [[token]], "ner": [[[first, last, label]]], "events":
     [[[[trigger, type], [first, last, role]]]]}
 
 Indices count tokens of the whole document from 0, the last one is inclusive; there is a list for
-each sentence, and a mark lies in its sentence. A trigger is one token. (doc/data.md and
+each sentence, and an annotation lies in its sentence. A trigger is one token. (doc/data.md and
 data_structures.py of DyGIE++.)
 
-Text. The format has none: tokens are joined by a space, sentences by a line feed. DyGIE++ takes
+**Text.** The format has none: tokens are joined by a space, sentences by a line feed. DyGIE++ takes
 keys that begin with an underscore as metadata, a value for each sentence; this module writes two,
-and where both are there, takes text and offsets from them:
+and where both exist, takes text and offsets from them:
 
     _text      the text from the end of the sentence before to the end of this one; the last one's,
                to the end of the text
     _tokens    [start, end] of each token in the document, in code points
 
-Reading, option: predicted=true reads predicted_ner and predicted_events, with their softmax scores.
-Losses: relations, clusters, and other keys. Without `ner` entities were not annotated, without
+**Reading option**: `predicted`: true reads predicted_ner and predicted_events, with their softmax
+scores.
+
+Dropped: relations, clusters and other keys. Without `ner` entities were not annotated, without
 `events` events were not.
 
-Writing, option: dataset=evalkit names what DyGIE++ calls the data set. Marks stand sentence by
-sentence, in their order there. Losses: events whose trigger is several tokens, arguments in another
-sentence than their trigger, discontinuous marks, all fields of marks but label and place,
-attributions, zones, meta, texts of white space alone; documents that failed.
+**Writing option**: `dataset` is the name of the data set in DyGIE++. Annotations are written
+sentence by sentence, in their order there. Dropped: events whose trigger is several tokens,
+arguments in another sentence than their trigger, discontinuous spans, all fields but label and
+span, attributions, zones, meta, texts of white space alone, failed documents.
 """
 
 from __future__ import annotations

@@ -1,21 +1,25 @@
-"""What does a data set on the Hugging Face Hub hold?
-
-`hf://OWNER/NAME`, or `hf:DIR` for a folder that `datasets` loads.
+"""Data sets for the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
 
 Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it
-(see table.py): it comes back as it was. The other is of tokens and tags, such as CoNLL-2003
+(see hf_tables.py): it comes back as it was. The other has tokens and tags, such as CoNLL-2003
 (`tokens`, `ner_tags` with a ClassLabel): a row is a document, its text the tokens joined by one
 space, its id the row's `id`, else SPLIT-N.
 
-Options: config, split, revision; tokens=, tags= name the columns, tagging=IOB2 and repair=error say
-how tags are read, as for conll. A data set with several configs or splits is read where one is
-named. Columns that are not read are losses. texts=DIR puts the texts back under a data set that was
-published without them (withheld.py).
+**Reading options**
 
-Everything is loaded by `datasets` (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE hold). It runs no scripts,
-and neither does this. Writing makes a folder with data/CONFIG.jsonl and a README.md whose YAML
-declares them; what stands on the Hub is changed only by `evalkit publish`. Nothing is lost, but for
-digits of scores beyond the tenth in a config with a column of nothing but dates (see table.py).
+- `config`, `split`, `revision`: as in `load_dataset`. They are required where a data set has
+  several configs or splits.
+- `tokens`, `tags`: the names of the columns.
+- `tagging`, `repair`: how tags are read, as for conll.
+- `texts`: a folder with the texts of a data set that was published without them (hf_withheld.py).
+
+Columns that are not read are counted as dropped. Everything is loaded by `datasets` (HF_ENDPOINT,
+HF_TOKEN and HF_HUB_OFFLINE have their usual effect), which runs no scripts; neither does this
+module.
+
+**Writing** creates a folder with data/CONFIG.jsonl and a README.md whose YAML declares the configs.
+What is on the Hub is changed by `evalkit publish` alone. Nothing is lost, except the digits of
+scores beyond the tenth in a config with a column that holds dates alone (see hf_tables.py).
 """
 
 from __future__ import annotations

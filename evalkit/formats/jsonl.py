@@ -1,14 +1,12 @@
-"""The native format: a document as JSON on each line, under the names of the document classes.
+"""evalkit's own format: a document as JSON on each line, with the names of the document classes.
 
-It loses nothing.
+It loses nothing. A span may have a redundant `text`, which must equal `document.text[start:end]`
+and is dropped once it has been checked. Lines end at \\n alone, blank ones are skipped, a byte
+order mark is dropped. Unknown keys are refused: what has no field of its own belongs in `meta` or
+`attributes`.
 
-Every span has its redundant `text`, which must equal `document.text[start:end]` and is dropped once
-it has been checked; a span without one is taken at its word. Lines end at \\n alone, blank ones are
-skipped, a BOM is dropped. Unknown keys are refused: what has no field of its own belongs in `meta`
-or `attributes`.
-
-Options, for files by others: offsets=, ends=, newlines=, first= and form= say how offsets were
-counted (units.py).
+**Reading options**, for files of other programs: `offsets`, `ends`, `newlines`, `first`, `form`;
+see "Offsets in other units".
 """
 
 from __future__ import annotations

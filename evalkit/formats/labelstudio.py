@@ -1,29 +1,35 @@
-"""How are documents written in Label Studio? A list of tasks in JSON, in full or as JSON-MIN.
+"""Label Studio: a list of tasks in JSON, as a full export or as JSON-MIN.
 
     [{"id", "data": {"text"}, "annotations": [{"completed_by", "was_cancelled", "result": [
         {"id", "type": "labels", "from_name", "to_name", "value": {"start", "end", "text", "labels":
         []}, "score"}]}], "predictions"}]
     [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]
-    JSON-MIN: an annotation each
+    JSON-MIN: one item for each annotation
 
-Offsets count code points, half-open, and a region must be what its text says. Old releases counted
-UTF-16 code units (label-studio#1347): such files are refused, and the message says how to read
-them. In the text of a region a line end may be a backslash and an n, as Label Studio writes it.
+Offsets count code points, the end exclusive, and the text of a region is checked. Old releases
+counted UTF-16 code units (label-studio#1347): such files are refused, and the message says how to
+read them. In the text of a region a line end may be a backslash and an n, as Label Studio writes
+it.
 
-Reading, options: text=KEY, where several keys of the data hold text and none is called "text";
-annotator=WHO (completed_by, as a number or an address; default: each task's first annotation);
-answers=predictions (those are read; annotator= is then their model_version); control=NAME, the
-from_name whose regions are read, where there are several: each is a layer of its own; offsets=,
-ends=, newlines=, first=, form= (units.py). The id is `document_id` in the data, else that of the
-task, else "doc-N". A region with several labels is an entity each, of which the first has the id. A
-task without an annotation was not annotated (in JSON-MIN it is not there). The rest of the data is
-meta; in JSON-MIN that are all other keys. Losses: annotations by others, cancelled ones, results
-that are no labels, such as choices and relations, regions without a label, predictions, drafts, and
-how a task was made (times, project).
+**Reading options**
 
-Writing. Tasks in full, from_name="label" and to_name="text"; option answers=predictions writes a
-model's output as such. Losses: discontinuous entities, attributes, events, attributions, zones,
-documents that failed. All else comes back: ids, order, scores, meta that holds something.
+- `text`: the key of the data that holds the text, where there are several and none is called
+  "text".
+- `annotator`: whose annotations are read (completed_by, as a number or an address). Default: each
+  task's first annotation.
+- `answers`: annotations or predictions; with predictions, `annotator` is their model_version.
+- `control`: the from_name whose regions are read, where there are several.
+- `offsets`, `ends`, `newlines`, `first`, `form`: see "Offsets in other units".
+
+The id is `document_id` in the data, else that of the task, else "doc-N". A region with several
+labels is an entity for each, of which the first has the id. A task without an annotation was not
+annotated (JSON-MIN leaves it out). The rest of the data is meta; in JSON-MIN these are all other
+keys. Dropped: annotations of others, cancelled ones, results that are not labels (choices,
+relations), regions without a label, predictions, drafts, and how a task was made (times, project).
+
+**Writing**: full tasks, with from_name="label" and to_name="text". Option `answers`: predictions
+writes a model's output as such. Dropped: discontinuous entities, attributes, events, attributions,
+zones, failed documents. Everything else comes back: ids, order, scores, meta that holds something.
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""In which unit are these offsets counted?
+"""Units of offsets: how start and end are converted to code points, and which unit explains a
+mismatch.
 
-Readings of start and end over a text, and which of them would make wrong ones right.
-
-    offsets   code-points (as in Document), utf-16 (code units, as in JavaScript and Java), utf-8
-              (bytes)
-    ends      exclusive, inclusive
-    newlines  as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where
-              every \\r\\n of the text was one character
-    first     the offset of the first character: 0; 1 where offsets count from 1, or a byte order
-              mark was counted; 3 for its bytes in UTF-8
-    form      as-is; NFC, NFD: counted on the text in this normal form
+- `offsets`: code-points (as in Document), utf-16 (code units, as in JavaScript and Java) or utf-8
+  (bytes).
+- `ends`: exclusive or inclusive.
+- `newlines`: as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where
+  every \\r\\n of the text was one character.
+- `first`: the offset of the first character: 0; 1 where offsets count from 1, or a byte order mark
+  was counted; 3 for a byte order mark in UTF-8 bytes.
+- `form`: as-is; NFC or NFD: counted on the text in this normal form.
 
 The text itself is never changed. An offset that falls inside a character, such as between the
-halves of a surrogate pair, is an error. A map from offsets to characters is built once for each
+halves of a surrogate pair, is an error. The map from offsets to characters is built once for each
 document, in time linear in its text.
 """
 

@@ -1,22 +1,22 @@
-"""How are documents written in Prodigy? An example as JSON on each line.
+"""Prodigy: an example as JSON on each line.
 
     {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens",
     "relations", "_input_hash", …}
 
-Offsets count code points, half-open. Nothing else is believed: a token must be what stands at its
-place, and a span must begin and end where the tokens do that it names (token_start, token_end;
-inclusive).
+Offsets count code points, the end exclusive. A token must be what is at its offsets, and a span
+must begin and end with the tokens that it names (token_start, token_end; inclusive).
 
-Reading. Examples whose answer is "accept", or that have none, are documents; the others are losses.
-The id is `id`, else that in `meta`, else "doc-N", the Nth example of the file. An example with
-neither spans nor an answer was not annotated; with an answer alone, nothing was found in it. Other
-keys of a span that are no list or object become attributes. Losses: tokens, relations, keys that
-begin with "_" (hashes, sessions), other keys. Options: offsets=, ends=, newlines=, first=, form=
-(units.py). A BOM is dropped.
+**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
 
-Writing. Losses: discontinuous entities, attributes under a key that a span has already, events,
-attributions, zones, documents that failed. All else comes back: ids, order, scores, attributes that
-hold something, meta.
+Examples whose answer is "accept", or that have none, are documents; the others are skipped and
+counted. The id is `id`, else that in `meta`, else "doc-N", the Nth example of the file. An example
+with neither spans nor an answer was not annotated; with an answer alone, nothing was found in it.
+Other keys of a span that are no list or object become attributes. Dropped: tokens, relations, keys
+that begin with "_" (hashes, sessions), other keys, a byte order mark.
+
+**Writing.** Dropped: discontinuous entities, attributes under a key that a span has already,
+events, attributions, zones, failed documents. Everything else comes back: ids, order, scores,
+attributes that hold something, meta.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""How do TextEE and OneIE write documents down?
-
-A window of a document as JSON on each line, marks as indices of its tokens.
+"""TextEE and OneIE: a window of a document as JSON on each line, with indices of its tokens.
 
     {"doc_id", "wnd_id", "tokens", "text", "entity_mentions": [{"id", "text", "entity_type",
     "start", "end"}],
@@ -8,19 +6,22 @@ A window of a document as JSON on each line, marks as indices of its tokens.
      [{"entity_id", "role", "text"}]}], "relation_mentions"}
 
 Indices count the tokens of the window from 0, `end` is one past the last; an argument is an entity.
-OneIE says `sentence` and `sent_id` for `text` and `wnd_id`.
+OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
 
-Reading, options. text=given: the tokens must stand in the text of the window in order, with nothing
-but white space between; where the window has none, and with text=tokens, it is the tokens joined by
-a space. windows=joined: lines with one doc_id that follow each other are one document, their texts
-joined by a line feed; apart: each is a document, its id the wnd_id. The `text` of a mark must be
-what its tokens say, white space apart. An argument's `ref` is the entity that it names. Losses:
-relations, mention types, other keys.
+**Reading options**
 
-Writing. A line is a document, wnd_id is doc_id. Ids are made as linked.py says. Two keys are ours,
-and others skip them: `layers` names the layers that were annotated, `ref` of an argument is there
-where it is not the entity's id. Losses: discontinuous marks, refs to what is left out, realis,
-scores, attributes, attributions, zones, meta; documents that failed.
+- `text`: given: the tokens must occur in the text of the window in order, with nothing but white
+  space between; tokens (and windows without a text): the text is the tokens joined by a space.
+- `windows`: joined: consecutive lines with one doc_id are one document, their texts joined by a
+  line feed; apart: each is a document, its id the wnd_id.
+
+The `text` of an annotation must be that of its tokens, white space apart. An argument's `ref` is
+the entity that it names. Dropped: relations, mention types, other keys.
+
+**Writing.** A line is a document, and wnd_id is doc_id. Ids are generated as entity_refs.py says.
+Two keys are evalkit's, and other readers skip them: `layers` names the layers that were annotated,
+and an argument has `ref` where it differs from the entity's id. Dropped: discontinuous spans, refs
+to what is dropped, realis, scores, attributes, attributions, zones, meta, failed documents.
 """
 
 from __future__ import annotations

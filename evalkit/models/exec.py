@@ -1,20 +1,20 @@
 """A program in any language and any environment: documents as JSONL on its stdin, predictions as
 JSONL on its stdout.
 
-It is started once, is told the bare documents, `{"id": …, "text": …}` on a line each, and answers
-with a line for each document in evalkit's own format, in any order; `text` may be left out, `{"id":
-…, "failure": "reason"}` is its failure. It may answer one by one, or all at the end. Its stderr is
-passed on. It is started as it stands, without a shell, in the working folder.
+It is started once, without a shell, in the working folder. It reads bare documents, `{"id": …,
+"text": …}` on a line each, and answers with a line for each document in evalkit's own format, in
+any order; `text` may be left out, and `{"id": …, "failure": "reason"}` says that it failed. It may
+answer one by one, or all at the end. Its stderr is passed on.
 
-Nothing of what it says goes unseen. What is invalid within an answer becomes `Unplaced` (see
-lenient.py). A line that is no answer fails the document that it names, and is told on stderr where
-it names none. An answer that comes twice fails its document, or ends the run with ModelError where
-the first has been handed out. Documents without an answer fail with how the program ended.
+What is invalid within an answer becomes `Unplaced` (see exec_answers.py). A line that is not an
+answer fails the document that it names, and is shown on stderr where it names none. A second answer
+for a document fails the document, or ends the run with ModelError if the first has been handed out.
+Documents without an answer fail with the program's exit status as the reason.
 
-`timeout`: seconds without any output after which the program is ended, with all that it started;
-the document that was waited for has failed, and the program is started anew for the others. It
-holds for the first answer too, and so for what has to be loaded before it, and for all the work of
-a program that answers at the end.
+- `timeout`: seconds without any output after which the program is ended, with all processes that it
+  started. The document that was awaited has failed, and the program is started again for the
+  others. It holds for the first answer too, and so for what has to be loaded before it, and for all
+  the work of a program that answers at the end.
 """
 
 from __future__ import annotations

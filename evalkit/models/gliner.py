@@ -1,13 +1,20 @@
 """A GLiNER model: a folder, a name on the Hub, or any object with GLiNER's `predict_entities`.
 
 It is asked for the labels of the corpus's schema, or for `labels`. GLiNER reads labels as words, so
-that each becomes a prompt: PERSON "person", WORK_OF_ART "work of art", GPE "country, city or state"
-(PROMPTS). What it answers is given the label that the prompt was made from; an answer under a
-prompt that nobody asked for keeps it as its label, and counts as wrong.
+each becomes a prompt: PERSON "person", WORK_OF_ART "work of art", GPE "country, city or state"
+(PROMPTS). Answers get the label that the prompt was made from; an answer under a prompt that was
+not asked for keeps it as its label, and counts as wrong.
 
 A text longer than the model is read in windows of words, which overlap. Where two windows answer
-about the same characters, the answer with more text around it counts, once. A document is asked
+about the same characters, the answer with more text around it counts, once. A document is processed
 alone, so that its answer depends on no other document.
+
+- `labels`: a list of labels, or prompts with their labels, as in {"city": "GPE", "country": "GPE"}.
+  Default: the schema's.
+- `threshold`: the least score.
+- `flat`: whether no entity lies in another; `multi_label`: whether a span may have several labels.
+- `window`, `overlap`: numbers of words. Default: what the model reads, and a quarter of it.
+- `device`, `revision`: where the model runs; which version of it is loaded from the Hub.
 """
 
 from __future__ import annotations

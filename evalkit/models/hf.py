@@ -1,26 +1,31 @@
 """A transformers model for token classification: a folder, a name on the Hub, or a pipeline object.
 
-The model is asked directly, not through transformers' pipeline, and by these rules:
+The model is called directly, not through transformers' pipeline, by these rules:
 
     windows    a text longer than the model is read in windows of `window` tokens that share
                `stride` of them; a token counts from the window in which it has more text around it.
-               The pipeline reads no further than the model's length unless told a stride.
+               The pipeline reads no further than the model's length unless a stride is given.
     words      a word is a run of letters and digits, and any other character by itself, whatever
                the tokenizer; it has one tag. Where writing has no spaces (Chinese, Japanese, Thai,
                Lao, Khmer, Burmese), each token is a word. The pipeline's default splits words;
-               where it keeps them whole it takes "Kenya," for one with tokenizers that do not cut
+               where it keeps them whole it takes "Kenya," for one with tokenizers that do not split
                at punctuation.
     tag        of the word's first token ("first"), of the mean of its tokens' probabilities
-               ("average"), of its surest token ("max").
+               ("average"), of its most probable token ("max").
     entities   B-, I- and, where a label has a B- or I-, also M-, E- and L- (end), S- and U-
-               (single); without them, neighbours of one label are one entity. An I- or E- that
-               nothing leads to begins an entity. The pipeline knows B- and I- alone.
+               (single); without them, neighbors of one label are one entity. An I- or E- that
+               follows nothing begins an entity. The pipeline knows B- and I- alone.
     score      the mean over an entity's words of the probability of each word's tag.
 
-A document is asked alone, its windows `batch_size` at a time, so that its answer depends on no
-other document: a run that was broken off and goes on gives the same scores to the last bit. Code
-that comes with a model is never run, and weights that are pickled are read only with
-`pickled=True`.
+A document is processed alone, its windows `batch_size` at a time, so that its answer depends on no
+other document: an interrupted and resumed run gives the same scores to the last bit. Code that
+comes with a model is never run.
+
+- `aggregation`: first, average or max; see "tag".
+- `window`, `stride`: numbers of tokens. Default: the model's length, and a quarter of it.
+- `labels`: renames the model's tags, as in {"LABEL_0": "O"}, or lists them all.
+- `device`, `revision`: where the model runs; which version of it is loaded from the Hub.
+- `pickled`: true also reads weights that are pickled, which runs code.
 """
 
 from __future__ import annotations

@@ -3,14 +3,27 @@ Studio, OpenRouter and others.
 
     -m openai:NAME -a base_url=http://127.0.0.1:8000/v1
 
-It is asked for quotes (prompts.py), and evalkit finds where they stand (answers.py). What follows
-from each kind of answer of the endpoint stands in verdicts.py: taken, asked for again with growing
-waits, this document failed, or the run stopped. Twenty documents that fail in a row for the same
-reason stop the run as well.
+It is asked for quotes (llm_prompt.py), and evalkit finds where they are in the text
+(llm_grounding.py). llm_errors.py lists what follows from each kind of answer of the endpoint: it is
+taken, requested again with growing waits, the document failed, or the run stopped. Twenty documents
+that fail in a row for the same reason stop the run as well.
 
-The key comes from the environment alone (OPENAI_API_KEY, or what api_key_env names) and is written
-nowhere: where an endpoint echoes it, "[key]" stands. Proxies are those of the environment, except
-for an endpoint on this machine.
+The key is read from the environment alone (OPENAI_API_KEY, or what `api_key_env` names) and is
+written nowhere: where an endpoint echoes it, "[key]" is shown. Proxies are those of the
+environment, except for an endpoint on this machine.
+
+- `base_url`: the address of the endpoint. Default: the environment's, else OpenAI's.
+- `labels`: entity labels, or labels with their definitions, instead of the schema's.
+- `layers`: which of the schema's layers are asked for.
+- `timeout`: seconds for one request.
+- `retries`, `backoff`: the number of retries, and seconds before the first, doubled each time, up
+  to 60 s.
+- `temperature`, `seed`, `max_tokens`: sent where they are not None.
+- `price_in`, `price_out`: prices of a million tokens, for the cost of the run.
+- `structure`: how JSON is requested: schema (by a JSON Schema), object (as any object) or text (by
+  the prompt alone); auto takes the first that the endpoint supports.
+- `prompt`: a file with a template (llm_prompt.py).
+- `api_key_env`: the environment variable with the key. `api_key` itself is refused.
 """
 
 from __future__ import annotations
@@ -85,15 +98,7 @@ def load(
     api_key_env: str = "OPENAI_API_KEY",
     api_key: object = None,
 ) -> Model:
-    """A model behind an endpoint; nothing is sent before it is asked.
-
-    `labels` (names, or names with what they mean) stand instead of the schema's entity labels;
-    `layers`: which of those that the schema declares are asked for. `timeout`: seconds for one
-    request, `backoff`: for the first wait of at most `retries`, doubled each time, up to 60 s.
-    `temperature`, `seed` and `max_tokens` are sent where they are not None. Prices are for a
-    million tokens. `structure`: how JSON is asked for, by schema, as any object, or by the prompt
-    alone; auto takes the first that the endpoint knows. `prompt`: a file with a template
-    (prompts.py).
+    """A model behind an endpoint; see the module for the options. Loading sends nothing.
 
     Raises InputError for what cannot be, MissingPackage where openai or tenacity is not installed.
     """

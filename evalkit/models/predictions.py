@@ -1,4 +1,4 @@
-"""Predictions that were saved before: a JSONL file, its documents found by id."""
+"""Saved predictions: a JSONL file, or any other format, whose documents are found by id."""
 
 from __future__ import annotations
 

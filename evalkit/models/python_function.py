@@ -1,9 +1,9 @@
 """Any Python callable, or any object with `.predict(documents)`.
 
-What a callable returns for a text may be (start, end, label) triples, dicts as transformers gives
-them (start, end and label, entity_group or entity; a score if there is one), or a Document. What
-has no valid place in the text is kept as `Unplaced`, and a document on which the model raises is
-kept as a failure: neither leaves the score.
+For a text a callable may return (start, end, label) triples, dicts as transformers gives them
+(start, end and label, entity_group or entity; a score if there is one), or a Document. What has no
+valid span in the text is kept as `Unplaced`, and a document on which the model raises is kept as a
+failure: neither leaves the score.
 """
 
 from __future__ import annotations

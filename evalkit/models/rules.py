@@ -1,10 +1,8 @@
-"""The baseline: what do word lists and a handful of patterns find?
+"""The rule-based baseline: word lists and patterns, without weights; a floor for real models.
 
-A floor for real models, without weights.
-
-Entities come from word shape and the lists in lexicon.py, triggers from its event words, arguments
-from the nearest words that could play the part, attributions from "according to X" and from verbs
-of reporting. It reads one sentence at a time.
+Entities come from word shape and the lists in rules_lexicon.py, triggers from its event words,
+arguments from the nearest words that fit the role, attributions from "according to X" and from
+verbs of reporting. It reads one sentence at a time.
 """
 
 from __future__ import annotations

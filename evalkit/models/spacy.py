@@ -1,10 +1,11 @@
-"""A spaCy pipeline: an installed package, a folder, or the object itself.
+"""A spaCy pipeline: an installed package, a folder, or the `Language` object itself.
 
-Loading one runs its code.
+Loading a pipeline runs its code. spaCy's offsets are code points already.
 
-`entities` says where its entities are: "ents" (the default), or the name of a span group;
-`triggers` names the span group whose spans are event triggers, labelled with the event type.
-spaCy's offsets are code points already.
+- `entities`: where the entities are: ents, or the name of a span group.
+- `triggers`: the name of the span group whose spans are event triggers, labeled with the event
+  type.
+- `batch_size`, `n_process`: as in `Language.pipe`.
 """
 
 from __future__ import annotations
