@@ -99,7 +99,7 @@ def test_latex_escapes_what_would_be_a_command():
 
 
 def test_html_shows_labels_and_runs_none(scores):
-    told = scores.to_html()
+    told = scores.render("html")
 
     assert "&lt;b&gt;" in told
     assert "<b>" not in told.partition("<body>")[2]

@@ -196,7 +196,7 @@ def test_p46_every_format_holds_the_numbers_of_the_result():
         if row["average"] not in ("macro", "weighted", "per-document")
     }
     page = Cells()
-    page.feed(scores.to_html())
+    page.feed(scores.render("html"))
     told = {
         "html": page.rows,
         "markdown": [

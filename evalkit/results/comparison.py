@@ -137,6 +137,15 @@ class Comparison:
             raise UnknownNameError("format", form, ("json", *RENDERERS))
         return RENDERERS[form](_report(self), width)
 
+    def to_html(self) -> str:
+        """A page for readers: verdicts, the scores of each system, and differences with intervals
+        as bars. `render("html")` has the tables alone.
+        """
+        # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.report.comparison_page import build_comparison_page
+
+        return build_comparison_page(self, _report(self))
+
     def __repr__(self) -> str:
         return escape_controls(
             f"<Comparison of {', '.join(self.systems)}: {len(self.metrics)}"

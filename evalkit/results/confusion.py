@@ -63,7 +63,8 @@ class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
     def _repr_html_(self) -> str:
         return to_html_fragment(self._report())
 
-    def _report(self) -> Report:
+    def to_table(self) -> Table:
+        """The matrix as a table of text; the diagonal stands out."""
         columns = ("gold \\ predicted", *(label or NO_ITEM for label in self.predicted_labels))
         rows = []
         diagonal = set()
@@ -76,14 +77,15 @@ class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
                     diagonal.add((index, column + 1))
             rows.append(tuple(cells))
         notes = (f"{NO_ITEM}: no item of the same span",)
-        table = Table(
-            f"Confusion of {self.layer}", columns, tuple(rows), notes, best=frozenset(diagonal)
-        )
+        title = f"Confusion of {self.layer}"
+        return Table(title, columns, tuple(rows), notes, best=frozenset(diagonal))
+
+    def _report(self) -> Report:
         records = [
             {"gold": gold, "predicted": predicted, "count": count}
             for (gold, predicted), count in self.items()
         ]
-        return Report(tables=(table,), rows=tuple(records))
+        return Report(tables=(self.to_table(),), rows=tuple(records))
 
 
 def import_pandas() -> Any:

@@ -21,16 +21,23 @@ def load_text(package: str, name: str) -> str:
 def render_template(package: str, name: str, **values: Any) -> str:
     """A template filled with values; `style`, the style sheet, is always among them."""
     # Imported where it is used: most reports are read in a terminal.
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
         autoescape=True,
+        loader=FunctionLoader(_load_named),
         undefined=StrictUndefined,
         trim_blocks=True,
         finalize=lambda value: escape_controls(value) if type(value) is str else value,
     )
     style = mark_safe(load_text("evalkit.results", "report.css"))
-    return environment.from_string(load_text(package, name)).render(style=style, **values)
+    return environment.get_template(f"{package}/{name}").render(style=style, **values)
+
+
+def _load_named(name: str) -> str:
+    """The text of a template by its name in other templates: PACKAGE/FILE."""
+    package, _, file = name.partition("/")
+    return load_text(package, file)
 
 
 def build_page(title: str, body: str) -> str:

@@ -588,8 +588,13 @@ class Scores:
         return self.render("csv")
 
     def to_html(self) -> str:
-        """The report as a page of its own."""
-        return self.render("html")
+        """A page for readers: all metrics with bars and intervals, the confusion of labels, and the
+        documents with the lowest F1. `render("html")` has the tables alone.
+        """
+        # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.report.scores_page import build_scores_page
+
+        return build_scores_page(self, self._report())
 
     def _repr_html_(self) -> str:
         return to_html_fragment(self._report())

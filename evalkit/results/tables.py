@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalkit.errors import escape_controls, shorten
 from evalkit.results.html_page import build_page, render_template
@@ -275,20 +275,41 @@ def csv_cell(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
+class ReportLines(NamedTuple):
+    """The lines of a report by what they are; warnings without the word."""
+
+    header: list[str]
+    warnings: list[str]
+    notes: list[str]
+    signatures: list[str]
+
+
+def group_lines(report: Report) -> ReportLines:
+    """The lines above and below the tables of a report: warnings and signatures by themselves."""
+    lines = ReportLines([], [], [], [])
+    for line in report.head:
+        if line.startswith(_WARNING):
+            lines.warnings.append(line.removeprefix(_WARNING))
+        else:
+            lines.header.append(line)
+    for line in report.foot:
+        if line.startswith(_WARNING):
+            lines.warnings.append(line.removeprefix(_WARNING))
+        elif line.startswith(_SIGNATURE):
+            lines.signatures.append(line)
+        else:
+            lines.notes.append(line)
+    return lines
+
+
 def to_html_fragment(report: Report) -> str:
     """The report as a piece of HTML that a page may hold: warnings at its top, signatures last."""
-    every = (*report.head, *report.foot)
-    warnings = [line.removeprefix(_WARNING) for line in every if line.startswith(_WARNING)]
-    signatures = [line for line in report.foot if line.startswith(_SIGNATURE)]
     return render_template(
         "evalkit.results",
         "fragment.html.j2",
-        head=[line for line in report.head if not line.startswith(_WARNING)],
-        warnings=warnings,
+        lines=group_lines(report),
         tables=report.tables,
-        notes=[line for line in report.foot if not line.startswith((_WARNING, _SIGNATURE))],
-        signatures=signatures,
-    )
+    ).strip()
 
 
 def _html(report: Report, _width: int | None = None) -> str:

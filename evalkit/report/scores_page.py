@@ -1,0 +1,154 @@
+"""The page of one system's scores: an overview, a table for each metric, the confusion of labels,
+and the documents with the lowest F1.
+
+Labels are in alphabetical order, averages below them. Each F1 has a bar with its interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalkit.errors import InputError
+from evalkit.report.interval_bars import score_bar
+from evalkit.results.html_page import build_page, mark_safe, render_template
+from evalkit.results.scores import MetricScores, Row, Scores
+from evalkit.results.summary import pluralize
+from evalkit.results.tables import Report, Table, group_lines
+from evalkit.stats.intervals import NOT_ASKED, UNDEFINED_RATIO
+
+MAX_DOCUMENTS = 20  # in the table of documents
+MAX_CONFUSED = 40  # labels of a confusion matrix
+MAX_MATCHED = 10_000  # documents that are matched again for the confusion matrix
+AVERAGES = ("micro", "macro", "weighted", "per-document")
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """A row of a table of scores, as text; `bar` is SVG."""
+
+    name: str
+    precision: str
+    recall: str
+    f1: str
+    interval: str
+    bar: str
+    tp: str
+    fp: str
+    fn: str
+    support: str
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The scores under one metric; tables that are not `is_open` open on a click."""
+
+    title: str
+    labels: tuple[ScoreLine, ...]
+    averages: tuple[ScoreLine, ...]
+    notes: tuple[str, ...]
+    is_open: bool
+
+
+def build_scores_page(scores: Scores, report: Report) -> str:
+    """The page of some scores as HTML; `report` has the lines above and below its tables."""
+    metrics = [scores[name] for name in scores]
+    lines = group_lines(report)
+    resampling = scores.how
+    kind = "range" if resampling.only_this_text else "CI"
+    body = render_template(
+        "evalkit.report",
+        "scores.html.j2",
+        lines=lines,
+        interval_name=f"{100 * resampling.level:g} % {kind}" if resampling.boot else "",
+        overview=[_score_line(metric.micro, str(metric.metric)) for metric in metrics],
+        tables=[_score_table(metric) for metric in metrics],
+        confusion=_confusion_table(scores),
+        documents=_document_table(metrics, resampling.documents),
+    )
+    return build_page(lines.header[0] if lines.header else "evalkit", body)
+
+
+def _score_table(metric: MetricScores) -> ScoreTable:
+    labels = []
+    unused = 0
+    for label in metric.labels:
+        row = metric[label]
+        if row.gold or row.predicted:
+            labels.append(_score_line(row, label))
+        else:
+            unused += 1
+    rows = [row for row in metric.rows() if row.average in AVERAGES]
+    averages = tuple(_score_line(row, row.average or "") for row in rows)
+    notes = _interval_notes([*map(metric.__getitem__, metric.labels), *rows])
+    if unused:
+        notes.append(f"{pluralize(unused, 'more label')} in the schema, without any item")
+    is_open = metric.metric.scheme == "strict"
+    return ScoreTable(str(metric.metric), tuple(labels), averages, tuple(notes), is_open)
+
+
+def _interval_notes(rows: list[Row]) -> list[str]:
+    """A note with the reasons why rows have no interval; none where all have one."""
+    reasons: dict[str, None] = {}
+    for row in rows:
+        interval = row.interval("f1")
+        if interval.low is None and interval not in (UNDEFINED_RATIO, NOT_ASKED):
+            reasons[interval.why_not] = None
+    return [f"no interval (–): {'; '.join(reasons)}"] if reasons else []
+
+
+def _score_line(row: Row, name: str) -> ScoreLine:
+    interval = row.interval("f1")
+    has_interval = interval.low is not None and interval.high is not None
+    return ScoreLine(
+        name,
+        _ratio(row.precision),
+        _ratio(row.recall),
+        _ratio(row.f1),
+        f"{interval.low:.3f}–{interval.high:.3f}" if has_interval else "–",
+        mark_safe(score_bar(row.f1, interval.low, interval.high)),
+        *(_count(value) for value in (row.tp, row.fp, row.fn, row.support)),
+    )
+
+
+def _confusion_table(scores: Scores) -> Table | None:
+    """The confusion matrix of entities; None without entities, or where only counts are kept."""
+    if not any(name.startswith("entities/") for name in scores):
+        return None
+    if scores.how.documents > MAX_MATCHED:
+        return None
+    try:
+        confusion = scores.confusion()
+    except InputError:
+        return None
+    if not confusion or len(confusion.predicted_labels) > MAX_CONFUSED:
+        return None
+    return confusion.to_table()
+
+
+def _document_table(metrics: list[MetricScores], documents: int) -> Table | None:
+    """The documents with the lowest F1 under the first metric; None for a single document."""
+    if documents < 2 or not metrics:
+        return None
+    metric = metrics[0]
+    scored = [(row.f1, id, row) for id, row in metric.by_document() if row.f1 is not None]
+    lowest = sorted(scored, key=lambda each: each[:2])[:MAX_DOCUMENTS]
+    cells = []
+    for _, id, row in lowest:
+        ratios = (_ratio(row.precision), _ratio(row.recall), _ratio(row.f1))
+        counts = (_count(value) for value in (row.tp, row.fp, row.fn, row.support))
+        cells.append((id, *ratios, *counts))
+    title = f"Documents with the lowest F1, {metric.metric}"
+    columns = ("document", "P", "R", "F1", "TP", "FP", "FN", "support")
+    more = len(scored) - len(lowest)
+    notes = (f"{more:,} more documents have a higher F1",) if more else ()
+    return Table(title, columns, tuple(cells), notes)
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
