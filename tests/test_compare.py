@@ -353,3 +353,33 @@ def test_a_result_is_known_by_how_it_begins(tmp_path):
     score(gold, b).save(tmp_path / "two")
 
     assert list(compare(tmp_path / "one", tmp_path / "two").systems) == ["one", "two"]
+
+
+def test_latex_has_a_table_of_systems_with_precision_recall_and_f1():
+    gold, (a, b) = systems(30, 2, 3)
+    comparison = compare(a=a, b=b, gold=gold, metrics="ner")
+
+    lines = comparison.to_latex().splitlines()
+
+    rows = [line for line in lines if line.startswith(("a & ", "b & "))]
+    assert [line.count("&") for line in rows] == [3, 3]
+    best = max(scores["ner"].micro.f1 for scores in comparison.systems.values())
+    assert rf"\textbf{{{best:.3f}}}" in "".join(rows)
+    row = comparison.systems["a"]["ner"].micro
+    for value in (row.precision, row.recall, row.f1):
+        assert f"{value:.3f}" in rows[0]
+    assert r"\label{tab:systems-entities-strict}" in lines
+    assert r"\label{tab:differences-of-f1}" in lines
+
+
+def test_a_comparison_is_a_data_frame():
+    gold, (a, b) = systems(30, 2, 3)
+    comparison = compare(a=a, b=b, gold=gold, metrics="ner")
+
+    frame = comparison.to_pandas()
+
+    assert frame.index.names == ["metric", "a", "b"]
+    assert frame.loc[("entities/strict", "a", "b"), "difference"] == (
+        comparison.differences[0].difference
+    )
+    assert comparison.to_markdown() == comparison.render("markdown")

@@ -87,11 +87,15 @@ def _score_table(metric: MetricScores) -> ScoreTable:
 
 
 def _interval_notes(rows: list[Row]) -> list[str]:
-    """A note with the reasons why rows have no interval; none where all have one."""
+    """A note with the reasons why rows have no interval; per-document averages never have one."""
     reasons: dict[str, None] = {}
     for row in rows:
         interval = row.interval("f1")
-        if interval.low is None and interval not in (UNDEFINED_RATIO, NOT_ASKED):
+        if (
+            row.average != "per-document"
+            and interval.low is None
+            and interval not in (UNDEFINED_RATIO, NOT_ASKED)
+        ):
             reasons[interval.why_not] = None
     return [f"no interval (–): {'; '.join(reasons)}"] if reasons else []
 

@@ -38,6 +38,7 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
+from evalkit.results.confusion import import_pandas
 from evalkit.results.scores import Scores
 from evalkit.results.summary import pluralize, signatures
 from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
@@ -135,7 +136,25 @@ class Comparison:
             )
         if form not in RENDERERS:
             raise UnknownNameError("format", form, ("json", *RENDERERS))
-        return RENDERERS[form](_report(self), width)
+        tables = _system_tables(self) if form == "latex" else ()
+        return RENDERERS[form](_report(self, tables), width)
+
+    def to_markdown(self) -> str:
+        """The comparison as markdown tables."""
+        return self.render("markdown")
+
+    def to_latex(self) -> str:
+        """The comparison in LaTeX, for the package booktabs.
+
+        First a table for each metric with precision, recall and F1 of each system, the best in
+        bold; then the tables of `render`. Each has a label, such as tab:systems-entities-strict.
+        """
+        return self.render("latex")
+
+    def to_pandas(self) -> Any:
+        """The differences as a pandas DataFrame with the index (metric, a, b)."""
+        frame = import_pandas().DataFrame(self.rows())
+        return frame.set_index(["metric", "a", "b"])
 
     def to_html(self) -> str:
         """A page for readers: verdicts, the scores of each system, and differences with intervals
@@ -438,7 +457,8 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _report(comparison: Comparison) -> Report:
+def _report(comparison: Comparison, first_tables: Sequence[Table] = ()) -> Report:
+    """The report of a comparison; `first_tables` stand before those that it always has."""
     how, first = comparison.how, next(iter(comparison.systems.values()))
     foot = comparison.verdicts()
     for name, scores in comparison.systems.items():
@@ -493,10 +513,37 @@ def _report(comparison: Comparison) -> Report:
     )
     return Report(
         (head, *warnings),
-        (_scores(comparison), _table(comparison)),
+        (*first_tables, _scores(comparison), _table(comparison)),
         tuple(foot),
         tuple(comparison.rows()),
     )
+
+
+def _system_tables(comparison: Comparison) -> list[Table]:
+    """For each metric a table of systems with precision, recall and F1; the best of a column stands
+    out.
+    """
+    average = comparison.differences[0].average
+    tables = []
+    for metric in comparison.metrics:
+        values: list[list[float | None]] = []
+        for scores in comparison.systems.values():
+            row = scores[metric].micro if average == "micro" else scores[metric].macro
+            values.append([row.precision, row.recall, row.f1])
+        rows = []
+        best = set()
+        for index, (name, ratios) in enumerate(zip(comparison.systems, values)):
+            cells = ["–" if value is None else f"{value:.3f}" for value in ratios]
+            rows.append((name, *cells))
+            for column, value in enumerate(ratios):
+                known = [each[column] or 0.0 for each in values]
+                if value is not None and value == max(known) > min(known):
+                    best.add((index, column + 1))
+        title = f"Systems, {metric}"
+        notes = (f"{average} average; the best of a column stands out",)
+        columns = ("system", "P", "R", "F1")
+        tables.append(Table(title, columns, tuple(rows), notes, (), frozenset(best)))
+    return tables
 
 
 def _scores(comparison: Comparison) -> Table:

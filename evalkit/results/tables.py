@@ -220,11 +220,18 @@ def _latex(report: Report, _width: int | None = None) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             rf"\caption{{{_tex(table.title)}.{notes}}}",
+            rf"\label{{{_latex_label(table.title)}}}",
             r"\end{table}",
         ]
         blocks.append("\n".join(lines))
     comments = [f"% {escape_controls(line)}" for line in (*report.head, *report.foot)]
     return "\n\n".join([*blocks, "\n".join(comments)])
+
+
+def _latex_label(title: str) -> str:
+    """The label of a table: tab:entities-strict of "Entities, strict"."""
+    words = re.findall(r"[a-z0-9+]+", title.lower())
+    return f"tab:{'-'.join(words) or 'table'}"
 
 
 def _latex_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
