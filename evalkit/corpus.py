@@ -300,17 +300,18 @@ def load_corpus(
     texts: str | Path | None = None,
     **options: Any,
 ) -> Corpus:
-    """The corpus at `path`: a file or folder in any of FORMATS. No path: the bundled one.
+    """The corpus at `path`, in any format; without a path the bundled one.
 
-    The format is told by the suffix, or by its name before a colon: "brat:DIR", "conll:FILE",
+    The format is known by the suffix, or named before a colon: "brat:DIR", "conll:FILE",
     "hf://OWNER/NAME".
 
-    options: those of the format; they may stand in the path too, as in "conll:FILE?repair=begin".
-    texts: a folder of texts that a corpus without them is put on (see withheld.py). `conversion` of
-    the corpus says what was dropped, repaired and skipped. Raises LoadError naming file, line,
-    field and value of what is wrong, the first twenty of them. Annotations that are duplicates (see
-    `duplicate_key`) are refused, unless duplicates="drop": then each counts once. In `predictions`
-    they stay, and are scored as wrong.
+    - `predictions`: the corpus holds predictions, in which duplicates stay and are scored as wrong.
+    - `texts`: a folder with the texts of a corpus that was published without them.
+    - `options`: those of the format; they may be in the path, too: "conll:FILE?repair=begin".
+
+    Duplicate annotations of gold are refused, unless `duplicates="drop"` is given: then each counts
+    once. `corpus.conversion` says what was dropped, repaired and skipped. Raises LoadError with
+    file, line, field and value of the first twenty errors.
     """
     place, conversion = resolve_location(path, **options), ConversionReport()
     found = iter_documents(place, conversion, predictions=predictions, texts=texts)

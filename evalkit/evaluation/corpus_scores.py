@@ -62,10 +62,11 @@ def evaluate(
     arguments: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Scores:
-    """Run a model over a corpus (the bundled one if none is given) and score what it says.
+    """Run a model over a corpus (default: the bundled one) and score its predictions.
 
-    run_dir, concurrency, jobs, max_failures, retry_failed: see `predict`. arguments: the model's.
-    Options: see `score`.
+    - `run_dir`, `concurrency`, `jobs`, `max_failures`, `retry_failed`: see `predict`.
+    - `arguments`: those of the model.
+    - `metrics` and all others: see `score`.
     """
     gold = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
     way: dict[str, Any] = {
@@ -93,23 +94,26 @@ def score(
     level: float = 0.95,
     jobs: int = 1,
 ) -> Scores:
-    """Score one corpus against another over the same texts: a model's, or a second annotator's.
+    """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
-    gold, predicted: corpora, or paths; JSONL files are read block by block and never held whole.
-    metrics: names such as "entities/strict" or "tri-c"; without them, for each layer that gold has
-    and the prediction gives, what DEFAULTS names. labels: a list of labels to keep. label_map: the
-    name of a map in gold's schema, a map such as {"person": "PER", "*": None} (None drops a label,
-    "*" stands for all others), or a pair of maps (gold, predicted); it is applied before `labels`.
-    Both are about entities and tokens, or about event types where all metrics are of events; maps
-    of several layers are keyed by layer (see label_maps.py). zones: "primary" (those that the
-    schema names), "all", or names. missing: gold documents without a prediction are an "error"
-    ("refuse" is accepted for it), or scored as "empty". units: what is drawn for the intervals,
-    "documents" or "sentences"; "auto" draws sentences where there are fewer than 20 documents.
-    boot: how many replicates, 0 for no intervals; seed: what they are drawn from; level: of the
-    intervals. jobs: processes that read and count, where both sides are JSONL files in one order.
+    - `gold`, `predicted`: corpora or paths. JSONL files are read in blocks, and never held whole.
+    - `metrics`: names such as "entities/strict" or "tri-c". Default: those that fit the layers that
+      gold and the prediction have.
+    - `labels`: a list of labels to score.
+    - `label_map`: a map such as {"person": "PER", "*": None} (None drops a label, "*" stands for
+      all others), the name of a map in gold's schema, or a pair of maps (gold, predicted). Applied
+      before `labels`. Both are about entities and tokens, or about event types where all metrics
+      are of events; maps of several layers are keyed by layer.
+    - `zones`: "primary" (those that the schema calls primary), "all", or names.
+    - `missing`: gold documents without a prediction are an "error", or scored as "empty".
+    - `units`: the resampling units of intervals, "documents" or "sentences"; "auto" takes sentences
+      where there are fewer than 20 documents.
+    - `boot`, `seed`, `level`: bootstrap replicates (0 for no intervals), random seed, confidence
+      level.
+    - `jobs`: worker processes, where both sides are JSONL files in one order.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
-    copies in gold.
+    duplicates in gold.
     """
     if missing == "refuse":
         missing = "error"
@@ -224,13 +228,16 @@ def compare(
     options: Mapping[str, Any] | None = None,
     **named_systems: Scores | Corpus | str | Path,
 ) -> Comparison:
-    """Compare two systems or more: scores, or predictions with `gold=`; `compare(a=…, b=…)` names
-    them.
+    """Compare two or more systems; `compare(a=…, b=…)` names them.
 
-    A path leads to a saved result, or to predictions. average: "micro", or "macro". permutations:
-    how many trades are drawn where there are too many to go through. metrics: those that are
-    compared; without them one for each layer, strict. options: those of `score`, for predictions.
-    Raises InputError for scores that were not made alike. A name that stands twice gets a number.
+    - A system is a Scores object, or predictions (with `gold`); a path leads to a saved result or
+      to predictions. A name that occurs twice gets a number.
+    - `average`: "micro" or "macro".
+    - `permutations`: random permutations where there are too many to compute all.
+    - `metrics`: those to compare. Default: one for each layer, strict.
+    - `options`: those of `score`, for predictions.
+
+    Raises InputError for scores that were made with other options.
     """
     everything = [*((None, system) for system in systems), *named_systems.items()]
     if options and any(_is_result(system) for _, system in everything):

@@ -64,15 +64,18 @@ def score_tags(
     seed: int = 12345,
     level: float = 0.95,
 ) -> Scores:
-    """Score sequences of tags, a list for each sentence or document, against those of gold.
+    """Score sequences of tags, one for each sentence or document, against those of gold.
 
-    tagging: IOB2, IOB1, BIOES or BILOU. repair: what is done with improper tags ("error",
-    "discard", "begin", "conlleval"; see tags.py); it stands in the signature, and what was repaired
-    is counted. Metrics are those of entities but characters, and those of tokens. labels: a list of
-    labels to keep; label_map: a map such as {"person": "PER", "*": None}, or a pair (gold,
-    predicted); see label_maps.py. boot, seed, level: of the intervals, for which sequences are
-    drawn. Raises InputError for sequences that do not pair up, for what is no tag, and for improper
-    tags without a repair.
+    - `tagging`: IOB2, IOB1, BIOES or BILOU.
+    - `repair`: how invalid tags are read: "error", "discard", "begin" or "conlleval". Named in
+      the signature, and repairs are counted.
+    - `metrics`: those of entities, except characters, and those of tokens.
+    - `labels`: a list of labels to score.
+    - `label_map`: a map such as {"person": "PER", "*": None}, or a pair (gold, predicted).
+    - `boot`, `seed`, `level`: of the intervals; sequences are the resampling units.
+
+    Raises InputError for sequences of different numbers or lengths, for what is not a tag, and for
+    invalid tags without a repair.
 
     >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
     0.0
@@ -111,17 +114,18 @@ def score_spans(
     seed: int = 12345,
     level: float = 0.95,
 ) -> Scores:
-    """Score lists of (start, end, label), one list a document, half-open, against those of gold.
+    """Score lists of (start, end, label), one for each document, against those of gold.
 
-    Metrics are those of entities.
+    Ends are exclusive. A span may be a dict with start, end and label (or entity_group, as in
+    transformers); other keys are ignored.
 
-    A span may be a dict with start, end and label (or entity_group, as in transformers); its other
-    keys are not looked at. labels: a list of labels to keep; label_map: a map such as {"person":
-    "PER", "*": None}, or a pair (gold, predicted); see label_maps.py. boot, seed, level: of the
-    intervals, for which documents are drawn.
+    - `metrics`: those of entities.
+    - `labels`: a list of labels to score.
+    - `label_map`: a map such as {"person": "PER", "*": None}, or a pair (gold, predicted).
+    - `boot`, `seed`, `level`: of the intervals; documents are the resampling units.
 
-    Raises InputError for lists that do not pair up, for what is no span, and for a span that gold
-    holds twice.
+    Raises InputError for different numbers of documents, for what is not a span, and for duplicate
+    spans in gold.
 
     >>> scores = score_spans([[(0, 2, "PER")]], [[(0, 2, "PER"), (5, 6, "ORG")]])
     >>> scores["entities/strict"].micro.precision

@@ -85,17 +85,19 @@ def predict(
     retry_failed: bool = False,
     **arguments: Any,
 ) -> Corpus:
-    """The corpus (or the one at a path) as the model marks it: the same ids, texts, zones and
-    schema.
+    """The corpus as the model annotates it: the same ids, texts, zones and schema.
 
-    A document that failed carries the reason.
+    A document on which the model failed has the reason as its `failure`.
 
-    run_dir: a folder in which answers are kept as they come; run again, it is gone on with (see
-    runs.py). concurrency: batches that are asked at once, of a model that waits for an endpoint.
-    jobs: processes. max_failures: how many documents may fail before the run is ended.
-    retry_failed: ask again for those that failed in the run folder. arguments: the model's. Raises
-    InputError for what cannot be run, ModelError where the model cannot be asked at all, PartialRun
-    where too much failed.
+    - `run_dir`: a folder in which answers are stored as they come; the same call resumes.
+    - `concurrency`: concurrent requests to a model behind an endpoint.
+    - `jobs`: worker processes.
+    - `max_failures`: how many documents may fail before the run ends.
+    - `retry_failed`: ask again for the documents that failed in `run_dir`.
+    - `arguments`: those of the model.
+
+    Raises InputError for what cannot be run, ModelError where the model can answer no document, and
+    PartialRunError where too many documents failed.
     """
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
     way = RunOptions(concurrency, jobs, max_failures)

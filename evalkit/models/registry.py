@@ -156,10 +156,10 @@ _WITHOUT_NAME = (
 
 
 def load_model(source: object, **arguments: Any) -> Model:
-    """A model from a name or from any object that can be one; `arguments` go to its kind.
+    """A model from a name such as "spacy:en_core_web_sm", or from any object that can be a model.
 
-    Raises UnknownName for a kind that is not known, InputError for what cannot be a model,
-    MissingPackage where an extra is needed.
+    `arguments` are those of the kind of model. Raises UnknownNameError for an unknown kind,
+    InputError for what cannot be a model, MissingDependencyError where an extra is needed.
     """
     if isinstance(source, Model):
         if arguments:
