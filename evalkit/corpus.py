@@ -25,7 +25,6 @@ from evalkit.data.label_maps import LabelMapper, maps_by_layer
 from evalkit.data.schema import LabelMap, Schema, encode_schema, load_schema
 from evalkit.data.schema import schema_errors as schema_faults
 from evalkit.errors import (
-    DocumentError,
     InputError,
     LoadError,
     UnknownNameError,
@@ -35,12 +34,14 @@ from evalkit.errors import (
 from evalkit.files import check_folder, is_stream, make_parents, stage_file
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.in_memory import EXPECTED, document_from_example
 from evalkit.formats.offsets import diagnose_offsets
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.recognition import recognize
 from evalkit.formats.registry import CorpusLocation, parse_location
 
 BUNDLED = "evalkit-news"
+Example = Document | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 MOST_LABELS = 30  # labels that `describe_contents` names
 
 
@@ -127,27 +128,30 @@ class Corpus:
     @classmethod
     def from_examples(
         cls,
-        examples: Iterable[tuple[str, Mapping[str, Any]]],
+        examples: Iterable[Example],
         name: str = "corpus",
         schema: Schema | None = None,
     ) -> Corpus:
-        """The corpus of spaCy-style training examples: (text, {"entities": [(start, end, label),
-        …]}) pairs.
+        """The corpus of examples in memory, each of which may be a Document, a dict with the keys
+        of a JSONL line (`text`, `entities` and so on), or a spaCy-style pair (text, {"entities":
+        [(start, end, label), …]}).
 
-        The ids are "doc-1", "doc-2" and so on. Where a text has no "entities", its entities were
-        not annotated. `conversion` counts other keys of the annotations, which are not read. Raises
-        InputError, naming the example, for what is not of this form.
+        Where there is no id, it is "doc-1", "doc-2" and so on, by position. Where a text has no
+        "entities", its entities were not annotated. `conversion` counts other keys of a pair's
+        annotations, which are not read. Raises InputError, naming the example, for what is not of
+        these forms.
 
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
         'PER'
         """
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
             raise InputError(
-                f"invalid examples {quoted_repr(examples)}: expected a list of {_EXAMPLE}"
+                f"invalid examples {quoted_repr(examples)}: expected a list; each of its items may"
+                f" be {EXPECTED}"
             )
         conversion = ConversionReport()
         documents = [
-            _document_from_example(example, number, conversion)
+            document_from_example(example, number, conversion)
             for number, example in enumerate(examples)
         ]
         return cls(documents, name, schema, conversion)
@@ -220,6 +224,9 @@ class Corpus:
         return to_datasets(self)
 
 
+CorpusSource = Corpus | str | Path | Iterable[Example]
+
+
 def _validate_documents(documents: Iterable[Document]) -> list[Document]:
     """The documents as a list.
 
@@ -242,47 +249,18 @@ def _validate_documents(documents: Iterable[Document]) -> list[Document]:
     return listed
 
 
-_EXAMPLE = '(text, {"entities": [(start, end, label)]})'
-
-
-def _document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:
-    """The document of a spaCy-style example; `number` counts from 0."""
-    location = f"examples[{number}]"
-    if (
-        not isinstance(example, (tuple, list))
-        or len(example) != 2
-        or not isinstance(example[0], str)
-        or not isinstance(example[1], Mapping)
-    ):
-        raise InputError(f"{location}: expected {_EXAMPLE}, got {quoted_repr(example)}")
-    text, annotations = example
-    for key in annotations:
-        if key != "entities":
-            conversion.add(f"{quoted_repr(key)} annotations", location)
-    spans = annotations.get("entities")
-    if spans is None:
-        return Document(f"doc-{number + 1}", text)
-    if isinstance(spans, (str, Mapping)) or not isinstance(spans, Iterable):
+def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool = False) -> Corpus:
+    """A corpus as it is, the corpus at a path, or that of a list: see `Corpus.from_examples`."""
+    if isinstance(source, Corpus):
+        return source
+    if isinstance(source, (str, Path)):
+        return load_corpus(source, predictions=predictions)
+    if isinstance(source, (bytes, Mapping)) or not isinstance(source, Iterable):
         raise InputError(
-            f"{location}: entities: expected a list of (start, end, label), got"
-            f" {quoted_repr(spans)}"
+            f"invalid corpus {quoted_repr(source)}: expected a Corpus, a path, or a list; each of"
+            f" its items may be {EXPECTED}"
         )
-    entities = []
-    for index, span in enumerate(spans):
-        if not isinstance(span, (tuple, list)) or len(span) != 3:
-            raise InputError(
-                f"{location}: entities[{index}]: expected (start, end, label), got"
-                f" {quoted_repr(span)}"
-            )
-        start, end, label = span
-        try:
-            entities.append(Entity(label, start, end))
-        except DocumentError as error:
-            raise InputError(f"{location}: entities[{index}]: {error}") from None
-    try:
-        return Document(f"doc-{number + 1}", text, tuple(entities))
-    except DocumentError as error:
-        raise InputError(f"{location}: {error}") from None
+    return Corpus.from_examples(source, name)
 
 
 def bundled_path() -> Path:

@@ -498,11 +498,8 @@ def test_an_entity_without_a_place_is_wrong_among_tokens_too():
     assert score(corpus("[Ada|PER]"), predicted, "tokens")["tokens"].micro.precision == 0.5
 
 
-def test_a_list_of_documents_is_no_corpus():
-    with pytest.raises(
-        InputError, match=r"is no corpus: a Corpus or a path would do; Corpus\(\[...\]\)"
-    ):
-        score(list(GOLD), list(GOLD))
+def test_a_list_of_documents_is_scored_like_a_corpus():
+    assert score(list(GOLD), list(GOLD))["ner"].micro == score(GOLD, GOLD)["ner"].micro
 
 
 @pytest.mark.parametrize(

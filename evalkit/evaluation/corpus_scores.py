@@ -13,7 +13,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.corpus import Corpus, load_corpus, load_schema_for, refuse_empty_texts, refuse_invalid
+from evalkit.corpus import (
+    Corpus,
+    CorpusSource,
+    load_corpus,
+    load_schema_for,
+    refuse_empty_texts,
+    refuse_invalid,
+    to_corpus,
+)
 from evalkit.data.document import Document
 from evalkit.data.label_maps import (
     LabelMapOption,
@@ -51,7 +59,7 @@ from evalkit.stats.intervals import FEW_DOCUMENTS, make_resampling
 
 def evaluate(
     model: object,
-    corpus: Corpus | str | Path | None = None,
+    corpus: CorpusSource | None = None,
     metrics: Any = None,
     *,
     run_dir: str | Path | None = None,
@@ -68,7 +76,7 @@ def evaluate(
     - `arguments`: those of the model.
     - `metrics` and all others: see `score`.
     """
-    gold = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
+    gold = load_corpus() if corpus is None else to_corpus(corpus)
     way: dict[str, Any] = {
         "run_dir": run_dir,
         "concurrency": concurrency,
@@ -80,8 +88,8 @@ def evaluate(
 
 
 def score(
-    gold: Corpus | str | Path,
-    predicted: Corpus | str | Path,
+    gold: CorpusSource,
+    predicted: CorpusSource,
     metrics: str | Iterable[str | Metric] | None = None,
     *,
     labels: LabelsOption = None,
@@ -96,7 +104,8 @@ def score(
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
-    - `gold`, `predicted`: corpora or paths. JSONL files are read in blocks, and never held whole.
+    - `gold`, `predicted`: corpora, paths, or lists as `Corpus.from_examples` takes them. JSONL
+      files are read in blocks, and never held whole.
     - `metrics`: names such as "entities/strict" or "tri-c". Default: those that fit the layers that
       gold and the prediction have.
     - `labels`: a list of labels to score.
@@ -220,13 +229,13 @@ def _true_positives(scores: Scores, metric: str) -> float:
 
 
 def compare(
-    *systems: Scores | Corpus | str | Path,
-    gold: Corpus | str | Path | None = None,
+    *systems: Scores | CorpusSource,
+    gold: CorpusSource | None = None,
     average: str = "micro",
     permutations: int = 10_000,
     metrics: str | Iterable[str | Metric] | None = None,
     options: Mapping[str, Any] | None = None,
-    **named_systems: Scores | Corpus | str | Path,
+    **named_systems: Scores | CorpusSource,
 ) -> Comparison:
     """Compare two or more systems; `compare(a=…, b=…)` names them.
 
@@ -280,8 +289,8 @@ def _is_result(system: object) -> bool:
 
 
 def _scored(
-    system: Scores | Corpus | str | Path,
-    gold: Corpus | str | Path | None,
+    system: Scores | CorpusSource,
+    gold: CorpusSource | None,
     metrics: Any,
     options: Mapping[str, Any],
 ) -> Scores:
@@ -297,9 +306,7 @@ def _scored(
     return score(gold, system, metrics, **options)
 
 
-def _open_inputs(
-    gold: Corpus | str | Path, predicted: Corpus | str | Path, missing: str
-) -> EvaluationInputs:
+def _open_inputs(gold: CorpusSource, predicted: CorpusSource, missing: str) -> EvaluationInputs:
     golden, schema, name = _open_corpus(gold, predictions=False)
     said, _, model = _open_corpus(predicted, predictions=True)
     sides = {"gold": golden, "predicted": said}
@@ -327,7 +334,7 @@ def _open_inputs(
 
 
 def _open_corpus(
-    corpus: Corpus | str | Path, *, predictions: bool
+    corpus: CorpusSource, *, predictions: bool
 ) -> tuple[Corpus | Path, Schema | None, str]:
     """A corpus, or the path of a file that is read block by block; with its schema and its name."""
     if isinstance(corpus, (str, Path)):
@@ -340,11 +347,7 @@ def _open_corpus(
             )
         corpus = load_corpus(corpus, predictions=predictions)
         refuse_empty_texts(corpus, place)
-    if not isinstance(corpus, Corpus):
-        raise InputError(
-            f"{quoted_repr(corpus)} is no corpus: a Corpus or a path would do; Corpus([...]) makes"
-            " one of documents"
-        )
+    corpus = to_corpus(corpus, "predictions" if predictions else "gold")
     return corpus, corpus.schema, corpus.name
 
 

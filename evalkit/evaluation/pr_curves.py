@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from evalkit.corpus import Corpus, load_corpus
+from evalkit.corpus import Corpus, CorpusSource, to_corpus
 from evalkit.errors import (
     InputError,
     MissingDependencyError,
@@ -188,8 +188,8 @@ class Curves:
 
 
 def curves(
-    gold: Corpus | str | Path,
-    predicted: Corpus | str | Path,
+    gold: CorpusSource,
+    predicted: CorpusSource,
     metric: str | Metric = "entities/strict",
     **options: Any,
 ) -> Curves:
@@ -202,10 +202,8 @@ def curves(
     for name in options:
         if name not in CURVE_OPTIONS:
             raise UnknownNameError("option", name, CURVE_OPTIONS, within="curves")
-    gold = gold if isinstance(gold, Corpus) else load_corpus(gold)
-    predicted = (
-        predicted if isinstance(predicted, Corpus) else load_corpus(predicted, predictions=True)
-    )
+    gold = to_corpus(gold)
+    predicted = to_corpus(predicted, "predictions", predictions=True)
     asked = Metric.of(metric)
     if asked.scheme != "strict":
         raise InputError(

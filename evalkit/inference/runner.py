@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.corpus import Corpus, load_corpus
+from evalkit.corpus import Corpus, CorpusSource, to_corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
     EvalkitError,
@@ -76,7 +76,7 @@ class RunOptions:
 
 def predict(
     model: object,
-    corpus: Corpus | str | Path,
+    corpus: CorpusSource,
     *,
     run_dir: str | Path | None = None,
     concurrency: int = 1,
@@ -99,7 +99,7 @@ def predict(
     Raises InputError for what cannot be run, ModelError where the model can answer no document, and
     PartialRunError where too many documents failed.
     """
-    corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
+    corpus = to_corpus(corpus)
     way = RunOptions(concurrency, jobs, max_failures)
     loaded = load_for_corpus(model, corpus, concurrency=concurrency, **arguments)
     with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:

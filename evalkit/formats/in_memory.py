@@ -1,0 +1,89 @@
+"""Documents from what is in memory: a Document, a dict with the keys of a JSONL line, or a
+spaCy-style example, (text, {"entities": [(start, end, label)]}).
+
+In a dict, `id` may be missing, and entities may be (start, end, label) triples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from evalkit.data.document import Document, Entity
+from evalkit.errors import DocumentError, InputError, quoted_repr
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.jsonl import DocumentLine, document_of
+
+EXPECTED = 'a Document, a dict with "text", or (text, {"entities": [(start, end, label)]})'
+
+
+def document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:
+    """The document of an example; `number` counts from 0 and makes the id where there is none.
+
+    `conversion` counts the keys of spaCy-style annotations that are not read. Raises InputError,
+    naming the example, for what is none.
+    """
+    location = f"examples[{number}]"
+    if isinstance(example, Document):
+        return example
+    if isinstance(example, Mapping):
+        return _document_from_dict(example, f"doc-{number + 1}", location)
+    if (
+        not isinstance(example, (tuple, list))
+        or len(example) != 2
+        or not isinstance(example[0], str)
+        or not isinstance(example[1], Mapping)
+    ):
+        raise InputError(f"{location}: expected {EXPECTED}, got {quoted_repr(example)}")
+    text, annotations = example
+    for key in annotations:
+        if key != "entities":
+            conversion.add(f"{quoted_repr(key)} annotations", location)
+    entities = annotations.get("entities")
+    if entities is not None:
+        entities = _entities_from_triples(entities, location)
+    try:
+        return Document(f"doc-{number + 1}", text, entities)
+    except DocumentError as error:
+        raise InputError(f"{location}: {error}") from None
+
+
+def _document_from_dict(example: Mapping[str, Any], id: str, location: str) -> Document:
+    fields = {"id": id, **example}
+    spans = fields.get("entities")
+    if isinstance(spans, (list, tuple)):
+        items = []
+        for index, span in enumerate(spans):
+            if isinstance(span, (list, tuple)):
+                items.append(msgspec.to_builtins(_entity_from_triple(span, index, location)))
+            else:
+                items.append(span)
+        fields["entities"] = items
+    try:
+        return document_of(msgspec.convert(fields, DocumentLine))
+    except (DocumentError, msgspec.ValidationError) as error:
+        message = str(error).replace("`", "'")
+        raise InputError(f"{location}: {message}") from None
+
+
+def _entities_from_triples(spans: Any, location: str) -> tuple[Entity, ...]:
+    if isinstance(spans, (str, Mapping)) or not isinstance(spans, Iterable):
+        raise InputError(
+            f"{location}: entities: expected a list of (start, end, label), got"
+            f" {quoted_repr(spans)}"
+        )
+    return tuple(_entity_from_triple(span, index, location) for index, span in enumerate(spans))
+
+
+def _entity_from_triple(span: Any, index: int, location: str) -> Entity:
+    if not isinstance(span, (tuple, list)) or len(span) != 3:
+        raise InputError(
+            f"{location}: entities[{index}]: expected (start, end, label), got {quoted_repr(span)}"
+        )
+    start, end, label = span
+    try:
+        return Entity(label, start, end)
+    except DocumentError as error:
+        raise InputError(f"{location}: entities[{index}]: {error}") from None
