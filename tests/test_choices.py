@@ -42,8 +42,8 @@ def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
 
     assert choices_of(scores) == {"entities/strict": {"annotations": 1, "worst": 0.0, "best": 1.0}}
     assert (
-        "Ambiguous quotes: 1 mark of entities may stand in several places; F1 of entities/strict is"
-        " 0.400, and 0.400 to 0.800 over all choices" in str(scores)
+        "Ambiguous quotes: 1 annotation of entities can stand in several places; F1 of"
+        " entities/strict is 0.400, and 0.400 to 0.800 over all choices" in str(scores)
     )
 
 

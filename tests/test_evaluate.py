@@ -95,7 +95,7 @@ def test_a_copy_in_a_prediction_is_wrong_and_named():
         micro = scores[f"entities/{scheme}"].micro
         assert (micro.tp, micro.fp, micro.fn, micro.predicted) == (3, 1, 0, 4)
         assert scores[f"entities/{scheme}"].counts.set_aside["duplicate"] == 1
-    assert "Counted as wrong: 1 predicted copies of an annotation (entities)" in str(scores)
+    assert "Counted as wrong: 1 duplicate predictions (entities)" in str(scores)
 
 
 def test_a_repeated_event_counts_once_with_its_arguments():

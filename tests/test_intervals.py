@@ -249,7 +249,7 @@ def test_p41_documents_that_are_all_alike_give_no_interval_and_say_so():
     scores = score(gold, said, "ner")
 
     assert scores["ner"].micro.interval("f1") == (None, None, "no variance")
-    assert "no interval (–): no variance" in str(scores)
+    assert "–: no CI (no variance" in str(scores)
 
 
 def test_p41_one_document_gives_a_range_of_this_article_only_and_says_so():
@@ -258,9 +258,8 @@ def test_p41_one_document_gives_a_range_of_this_article_only_and_says_so():
     told = str(score(gold, said, "ner"))
 
     assert "95 % range" in told
-    assert "sentence-resampling range of F1, this article only" in told
-    assert "it is no confidence interval" in told
-    assert "interval of F1" not in told
+    assert "sentence-resampling range, these documents only" in told
+    assert "95 % CI of F1" not in told
 
 
 def test_p41_one_document_as_one_unit_has_no_interval():
@@ -292,7 +291,7 @@ def test_several_documents_are_told_to_be_all_that_is_claimed_of():
     told = str(score(gold, said, "ner"))
 
     assert (
-        "95 % interval of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345;"
+        "95 % CI of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345;"
         " conditional on these 5 documents" in told
     )
 
@@ -300,9 +299,8 @@ def test_several_documents_are_told_to_be_all_that_is_claimed_of():
 def test_many_documents_are_told_to_be_drawn():
     gold, said = perturbed(20, 3)
 
-    assert (
-        "90 % interval of F1: percentile bootstrap, 500 replicates over 20 documents, seed 7"
-        in str(score(gold, said, "ner", level=0.9, boot=500, seed=7))
+    assert "90 % CI of F1: percentile bootstrap, 500 replicates over 20 documents, seed 7" in str(
+        score(gold, said, "ner", level=0.9, boot=500, seed=7)
     )
 
 
@@ -533,8 +531,8 @@ def test_a_layer_of_one_document_has_a_range_of_that_article_only():
         == "fewer than 10 items, or 8 sentences that hold any"
     )
     assert (
-        "annotated in one document: triggers; what is given for them is a sentence-resampling"
-        " range, that article only" in str(scores)
+        "annotated in one document: triggers; their intervals are sentence-resampling ranges,"
+        " that document only" in str(scores)
     )
 
 
@@ -556,6 +554,6 @@ def test_too_few_replicates_for_a_level_give_no_interval(boot, level, known):
 
 
 def test_one_document_as_a_whole_is_told_to_give_no_range():
-    assert "no 95 % range: the document is drawn as a whole, and there is one" in str(
+    assert "no 95 % range: documents are resampled, and there is one" in str(
         score(*perturbed(1, 3), "ner", units="documents")
     )

@@ -174,7 +174,7 @@ def test_what_a_reader_should_know_first_stands_with_the_numbers():
     assert (
         index[0]["metrics"][0]["args"]["warnings"]
         == scores.warnings
-        == ["2 documents: differences between models may well be chance"]
+        == ["2 documents: differences between models may be due to chance"]
     )
     assert f"; warning: {scores.warnings[0]}; " in entries[0]["notes"]
 

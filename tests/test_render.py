@@ -109,19 +109,96 @@ def test_html_shows_labels_and_runs_none(scores):
     assert scores._repr_html_() in told
 
 
-def test_a_narrow_terminal_gets_fewer_columns_and_is_told(scores):
-    told = scores.render("table", width=70)
+def long_label_scores():
+    labels = ["Personnel.Recruitment.And.Then.Some", "B"]
+    entities = [Entity(label, n, n + 1) for n, label in enumerate(labels)]
+    corpus = Corpus([Document("d", "x" * 40, entities)])
+    return score(corpus, corpus, ["ner"])
 
-    assert (
-        max(
-            len(line)
-            for line in told.splitlines()
-            if not line.startswith(("evalkit:", "Warning", "95 %", "micro", "no range", "macro"))
-        )
-        <= 70
-    )
-    assert "left out, for want of room: TP, FP, FN" in told
-    assert "left out" not in str(scores)
+
+@pytest.mark.parametrize("width", [50, 70, 80, 120])
+def test_a_report_fits_into_its_terminal_but_for_signatures(width):
+    lines = long_label_scores().render("table", width=width).splitlines()
+
+    assert [line for line in lines if len(line) > width and "evalkit:" not in line] == []
+
+
+@pytest.mark.parametrize("width", [80, 120, None])
+def test_80_columns_show_all_ratios_and_counts(width):
+    text = long_label_scores().render("table", width=width)
+
+    for column in ("P", "R", "F1", "95 % range", "TP", "FP", "FN", "support"):
+        assert column in next(line for line in text.splitlines() if line.startswith("label"))
+
+
+def test_a_narrow_terminal_shortens_labels_and_then_hides_intervals():
+    shortened = long_label_scores().render("table", width=80)
+    hidden = long_label_scores().render("table", width=60)
+
+    assert re.search(r"^Personnel\.[\w.]+…", shortened, re.MULTILINE)
+    assert "hidden columns" not in shortened
+    assert "hidden columns (narrow terminal): 95 % range" in hidden
+    assert "hidden columns" not in str(long_label_scores())
+
+
+def test_warnings_come_first_and_signatures_last(scores):
+    lines = str(scores).splitlines()
+
+    assert lines[1].startswith("Warning: ")
+    assert lines[-1].startswith("evalkit:")
+    assert "Warning" not in "".join(lines[2:])
+
+
+def test_schemes_stand_in_a_block_of_their_own():
+    corpus = Corpus([Document("d", "Ada", [Entity("type", 0, 3)])])
+    text = str(score(corpus, corpus))
+
+    by_label, by_scheme = text.split("\n\n")[1:3]
+    assert [line.split()[0] for line in by_label.splitlines()[3:7]] == [
+        "type",
+        "micro",
+        "macro",
+        "weighted",
+    ]
+    assert [line.split()[0] for line in by_scheme.splitlines()[1:7]] == [
+        "scheme",
+        "─" * len(by_scheme.splitlines()[2]),
+        "strict",
+        "exact",
+        "partial",
+        "type",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "f1"),
+    [
+        ({}, "0.667"),
+        ({"digits": 2}, "0.67"),
+        ({"percent": True}, "66.7"),
+        ({"digits": 2, "percent": True}, "66.67"),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "markdown", "latex", "html"])
+def test_digits_and_percent_hold_for_every_table(form, options, f1):
+    scores = score_spans([[(0, 2, "A"), (3, 5, "A")]], [[(0, 2, "A")]], boot=0)
+
+    text = scores.render(form, **options)
+
+    assert re.search(rf"\b{re.escape(f1)}\b", text)
+
+
+def test_csv_and_json_hold_unrounded_fractions():
+    scores = score_spans([[(0, 2, "A"), (3, 5, "A")]], [[(0, 2, "A")]], boot=0)
+
+    assert scores.render("csv", digits=1, percent=True) == scores.render("csv")
+    assert scores.render("json", digits=1, percent=True) == scores.render("json")
+
+
+@pytest.mark.parametrize("digits", [-1, 16, 1.5, True, "2"])
+def test_other_digits_are_refused(scores, digits):
+    with pytest.raises(ValueError, match="digits=: expected a whole number from 0 to 15"):
+        scores.render(digits=digits)
 
 
 @pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
@@ -177,7 +254,7 @@ def test_latex_cells_begin_no_optional_argument():
 def test_what_is_no_terminal_is_wide_enough_for_every_column(scores):
     long = Corpus([Document("d", "x" * 40, [Entity("L" * 90, 0, 3)])])
 
-    assert "left out" not in str(score(long, long, ["ner"]))
+    assert "hidden columns" not in str(score(long, long, ["ner"]))
 
 
 CONTROLS = "\x00\x07\x1b\r\n\t\x0b\x0c\x7f\x85\x9b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u200b"  # noqa: E501

@@ -122,5 +122,7 @@ def write_output(text: str, output: Path | None) -> None:
 
 
 def terminal_width(output: Path | None) -> int | None:
-    """How wide the terminal is that is written to, if one is."""
-    return shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None
+    """The columns of the terminal that is written to; None for a file or a pipe."""
+    if output is not None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns

@@ -309,6 +309,26 @@ CurveOutput = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Digits = Annotated[
+    int | None,
+    typer.Option(
+        "--digits",
+        min=0,
+        max=15,
+        metavar="N",
+        help="Decimals of ratios. Default: 3, in percent 1.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Percent = Annotated[
+    bool,
+    typer.Option(
+        "--percent",
+        metavar="",
+        help="Percent instead of fractions (not in csv and json).",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Save = Annotated[
     Path | None,
     typer.Option(

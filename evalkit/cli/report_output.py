@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -51,10 +52,19 @@ def write_model_card(
         write_atomically(eval_results, model_cards.eval_results(scores, dataset=dataset))
 
 
+@dataclass(frozen=True)
+class ReportOutput:
+    """Where and how a report is written."""
+
+    form: Format | None = None
+    path: Path | None = None
+    digits: int | None = None
+    percent: bool = False
+
+
 def print_report(
     scores: Scores,
-    form: Format | None,
-    output: Path | None,
+    output: ReportOutput,
     save: Path | None = None,
     model_card: Path | None = None,
     eval_results: Path | None = None,
@@ -63,7 +73,13 @@ def print_report(
     """Save the scores, then print or write the report; exit code 4 if documents failed."""
     if save:
         scores.save(save)
-    write_output(scores.render(output_format(form, output), width=terminal_width(output)), output)
+    text = scores.render(
+        output_format(output.form, output.path),
+        width=terminal_width(output.path),
+        digits=output.digits,
+        percent=output.percent,
+    )
+    write_output(text, output.path)
     write_model_card(scores, model_card, eval_results, hub_dataset)
     if scores.about["failures"]:
         raise typer.Exit(PARTIAL)

@@ -21,6 +21,7 @@ from evalkit.cli.options import (
     BootstrapReplicates,
     Concurrency,
     CorpusPath,
+    Digits,
     EvalResults,
     HubDatasetId,
     Jobs,
@@ -34,6 +35,7 @@ from evalkit.cli.options import (
     ModelName,
     Output,
     OutputFormat,
+    Percent,
     RetryFailed,
     RunDir,
     Save,
@@ -43,7 +45,7 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.progress import predict_with_progress, sort_by_corpus
-from evalkit.cli.report_output import PARTIAL, print_report, validate_card_options
+from evalkit.cli.report_output import PARTIAL, ReportOutput, print_report, validate_card_options
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
@@ -87,6 +89,8 @@ def run(
     max_failures: MaxFailures = None,
     form: OutputFormat = None,
     output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
@@ -137,7 +141,14 @@ def run(
         seed=seed,
         level=level,
     )
-    print_report(scores, form, output, save, model_card, eval_results, hub_dataset)
+    print_report(
+        scores,
+        ReportOutput(form, output, digits, percent),
+        save,
+        model_card,
+        eval_results,
+        hub_dataset,
+    )
 
 
 def predict(

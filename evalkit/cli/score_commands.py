@@ -22,6 +22,7 @@ from evalkit.cli.options import (
     BootstrapReplicates,
     CurveMetric,
     CurveOutput,
+    Digits,
     EvalResults,
     Gold,
     GoldPath,
@@ -41,6 +42,7 @@ from evalkit.cli.options import (
     OptionalZones,
     Output,
     OutputFormat,
+    Percent,
     Permutations,
     PredictedPath,
     Save,
@@ -48,7 +50,7 @@ from evalkit.cli.options import (
     Units,
     Zones,
 )
-from evalkit.cli.report_output import PARTIAL, print_report, validate_card_options
+from evalkit.cli.report_output import PARTIAL, ReportOutput, print_report, validate_card_options
 from evalkit.errors import InputError, print_line
 from evalkit.evaluation.corpus_scores import compare, score
 from evalkit.evaluation.pr_curves import IMAGE_SUFFIXES, curves
@@ -59,6 +61,7 @@ from evalkit.results.scores import Scores
 def score_command(
     gold: GoldPath,
     predicted: PredictedPath,
+    *,
     metrics: Metrics = None,
     labels: Labels = None,
     label_map: LabelMapText = None,
@@ -71,6 +74,8 @@ def score_command(
     jobs: Jobs = 1,
     form: OutputFormat = None,
     output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
     save: Save = None,
 ) -> None:
     """Score predictions against a gold corpus."""
@@ -91,7 +96,7 @@ def score_command(
         level=level,
         jobs=jobs,
     )
-    print_report(scores, form, output, save)
+    print_report(scores, ReportOutput(form, output, digits, percent), save)
 
 
 def report_command(
@@ -101,8 +106,11 @@ def report_command(
             metavar="RESULT…", help="Saved results; several are merged as shards of one corpus."
         ),
     ],
+    *,
     form: OutputFormat = None,
     output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
@@ -117,7 +125,14 @@ def report_command(
     output_format(form, output)
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
-    print_report(scores, form, output, save, model_card, eval_results, hub_dataset)
+    print_report(
+        scores,
+        ReportOutput(form, output, digits, percent),
+        save,
+        model_card,
+        eval_results,
+        hub_dataset,
+    )
 
 
 def compare_command(

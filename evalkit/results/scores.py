@@ -44,7 +44,13 @@ from evalkit.results.confusion import ConfusionMatrix, import_pandas
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.result_file import from_json, merge_results, to_json
 from evalkit.results.summary import build_report, pluralize, warnings
-from evalkit.results.tables import RENDERERS, Report, to_html_fragment
+from evalkit.results.tables import (
+    DEFAULT_FORMAT,
+    RENDERERS,
+    NumberFormat,
+    Report,
+    to_html_fragment,
+)
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
 from evalkit.scoring.counts import Counts
@@ -552,16 +558,26 @@ class Scores:
             frame[name] = column.astype("Int64") if is_whole else column
         return frame.set_index(["metric", "label"])
 
-    def render(self, form: str = "table", *, width: int | None = None) -> str:
+    def render(
+        self,
+        form: str = "table",
+        *,
+        width: int | None = None,
+        digits: int | None = None,
+        percent: bool = False,
+    ) -> str:
         """The report as table, markdown, latex, csv, html or json.
 
-        `width`: that of a terminal, in characters, for the table.
+        width: columns of the terminal, for the table. digits: decimals of ratios (default 3, in
+        percent 1). percent: percent instead of fractions. csv and json always hold the unrounded
+        fractions.
         """
+        numbers = NumberFormat(digits, percent)
         if form == "json":
             return self.to_json()
         if form not in RENDERERS:
             raise UnknownNameError("format", form, ("json", *RENDERERS))
-        return RENDERERS[form](self._report(), width)
+        return RENDERERS[form](self._report(numbers), width)
 
     def to_json(self) -> str:
         """Everything: signatures, rows, counts, and what was run on what; see results.py."""
@@ -575,13 +591,13 @@ class Scores:
             about,
         )
 
-    def to_markdown(self) -> str:
-        """The report as markdown tables."""
-        return self.render("markdown")
+    def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
+        """The report as markdown tables; see `render`."""
+        return self.render("markdown", digits=digits, percent=percent)
 
-    def to_latex(self) -> str:
-        """The tables in LaTeX, for the package booktabs."""
-        return self.render("latex")
+    def to_latex(self, *, digits: int | None = None, percent: bool = False) -> str:
+        """The tables in LaTeX, for the package booktabs; see `render`."""
+        return self.render("latex", digits=digits, percent=percent)
 
     def to_csv(self) -> str:
         """The rows, with a header line."""
@@ -634,7 +650,7 @@ class Scores:
         """The fields of each metric's signature."""
         return {name: metric.signed for name, metric in self._metrics.items()}
 
-    def _report(self) -> Report:
+    def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
         rows = [row for metric in self._metrics.values() for row in metric.rows()]
         aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
         drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
@@ -646,6 +662,7 @@ class Scores:
             self.how,
             drawn,
             self.label_warnings(command_line=True),
+            numbers,
         )
 
     def save(self, path: str | Path) -> None:

@@ -1,9 +1,9 @@
-"""What does a report say first? The rows of a result in, tables and sentences out.
+"""Builds the report of a result: tables and sentences from rows.
 
-Named entities: strict for each label, the averages, and a line for each other scheme. Events: the
-six rows of TextEE, Tri-I to Arg-C+, then each event type. Attributions: source, cue and content by
-overlap and strict, and whole relations by both. Then what was set aside, how sure the numbers are,
-the warnings, and the signatures. Any metric that has no such place gets a table of its own.
+Warnings come first. Then the tables: entities (strict by label, then a block with a row for each
+scheme), events (the six rows of TextEE, Tri-I to Arg-C+, then each event type), attributions
+(source, cue and content, then whole relations). Any other metric has a table of its own. Below them
+stand what was set aside, how the intervals were made, and the signatures.
 """
 
 from __future__ import annotations
@@ -11,19 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.results.tables import Report, Table
+from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 from evalkit.stats.intervals import FEW_DOCUMENTS, NOT_ASKED, UNDEFINED_RATIO, Resampling
 
-Row = Any  # scores.Row, or what looks like one
+Row = Any  # scores.Row, which imports this module
 
-FEW_ITEMS = 10
-_DROPPABLE_COLUMNS = (
-    "TP",
-    "FP",
-    "FN",
-    "support",
-)  # columns that a narrow terminal does without, in this order
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I",
     "triggers/strict": "Tri-C",
@@ -31,6 +24,12 @@ _EVENT_ROWS = {
     "arguments/strict": "Arg-C",
     "attached-arguments/exact": "Arg-I+",
     "attached-arguments/strict": "Arg-C+",
+}
+_SCHEME_NOTES = {
+    "strict": "",
+    "exact": "exact: equal span, label ignored",
+    "partial": "partial: overlap counts a half, label ignored",
+    "type": "type: overlap with equal label",
 }
 _ATTRIBUTIONS = {
     "attributions": "",
@@ -49,8 +48,8 @@ _LAYER_NAMES = {
     "tokens": "Tokens in entities",
 }
 _COUNTED_AS_WRONG = {
-    "duplicate": "predicted copies of an annotation",
-    "unplaced": "predicted items without a place in the text",
+    "duplicate": "duplicate predictions",
+    "unplaced": "unplaced predictions (not found in the text)",
 }
 _REASONS = {
     "gold_outside_zones": "gold items outside the scored zones",
@@ -59,167 +58,170 @@ _REASONS = {
     "predicted_merged": "predicted items that equal another under this metric",
     "gold_dropped": "gold items that the label map or the list of labels drops",
     "predicted_dropped": "predicted items that the label map or the list of labels drops",
-    "gold_repaired": "improper tags of gold, repaired as the signature says",
-    "predicted_repaired": "improper predicted tags, repaired as the signature says",
+    "gold_repaired": "invalid tags of gold, repaired as the signature says",
+    "predicted_repaired": "invalid predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
 }
 
 
 def build_report(
     rows: Sequence[Row],
-    signed: Mapping[str, Mapping[str, str]],
+    signatures_of: Mapping[str, Mapping[str, str]],
     set_aside: Mapping[str, Mapping[str, int]],
     about: Mapping[str, Any],
-    how: Resampling,
-    drawn: Mapping[str, int],
+    resampling: Resampling,
+    unit_counts: Mapping[str, int],
     label_warnings: Sequence[str] = (),
+    numbers: NumberFormat = DEFAULT_FORMAT,
 ) -> Report:
     """The report of a result.
 
-    `drawn`: from how many units the replicates of each metric were drawn; `label_warnings` stand at
-    its top.
+    signatures_of: the fields of each metric's signature. unit_counts: the number of units that the
+    replicates of each metric were drawn from. label_warnings: further warnings.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
-    told = ReportBuilder(how)
+    builder = ReportBuilder(resampling, numbers)
     tables = [
-        *_by_label(told, rows, metrics, "entities", lines=("exact", "partial", "type")),
-        *_events(told, rows, metrics),
-        *_attributions(told, rows, metrics),
+        *_entity_tables(builder, rows, metrics),
+        *_event_tables(builder, rows, metrics),
+        *_attribution_tables(builder, rows, metrics),
     ]
-    shown = {
-        metric
-        for metric in metrics
-        if metric.split("/")[0] in ("entities", *_ATTRIBUTIONS) or metric in _EVENT_ROWS
-    }
-    tables += [_table(told, rows, metric) for metric in metrics if metric not in shown]
-    foot = [
+    for metric in metrics:
+        layer = metric.split("/")[0]
+        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in _EVENT_ROWS:
+            tables.append(_table(builder, rows, metric))
+    head = (
+        *_header_lines(about),
+        *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(about))),
+    )
+    foot = (
         *_set_aside_lines(set_aside, about),
-        *_ambiguity_lines(rows, about),
-        *told.how_sure(drawn),
-        *told.of_one(signed),
-        *(f"Warning: {warning}" for warning in warnings(about)),
-        *signatures(signed),
-    ]
-    head = (*_header_lines(about), *(f"Warning: {warning}" for warning in label_warnings))
-    return Report(head, tuple(tables), tuple(foot), tuple(row.as_dict() for row in rows))
+        *_ambiguity_lines(builder, rows, about),
+        *builder.interval_lines(unit_counts),
+        *builder.single_document_lines(signatures_of),
+        *signatures(signatures_of),
+    )
+    return Report(head, tuple(tables), foot, tuple(row.as_dict() for row in rows))
 
 
 class ReportBuilder:
-    """How ratios and their intervals are told in one report."""
+    """Writes ratios and their intervals, and the notes on them."""
 
-    def __init__(self, how: Resampling) -> None:
-        """`how` sure they are."""
-        self.how = how
-        per_cent = f"{100 * how.level:g} %"
-        self.name = f"{per_cent} range" if how.only_this_text else f"{per_cent} interval"
-        self.columns = (
-            "P",
-            "R",
-            "F1",
-            *((self.name,) if how.boot else ()),
-            "TP",
-            "FP",
-            "FN",
-            "support",
-        )
+    def __init__(self, resampling: Resampling, numbers: NumberFormat) -> None:
+        """Intervals are named by their level; those of a single document are called ranges."""
+        self.resampling = resampling
+        self.numbers = numbers
+        level = f"{100 * resampling.level:g} %"
+        self.interval_name = f"{level} range" if resampling.only_this_text else f"{level} CI"
+        intervals = (self.interval_name,) if resampling.boot else ()
+        self.ratio_columns = ("P", "R", "F1", *intervals)
+        self.columns = (*self.ratio_columns, "TP", "FP", "FN", "support")
+
+    def ratios(self, row: Row) -> tuple[str, ...]:
+        """Precision, recall, F1 and the interval of F1, where there are intervals."""
+        cells = [self.numbers.format(value) for value in (row.precision, row.recall, row.f1)]
+        if self.resampling.boot:
+            low, high, _ = row.interval("f1")
+            cells.append("–" if low is None else self.numbers.format_range(low, high))
+        return tuple(cells)
 
     def line(self, name: str, row: Row) -> tuple[str, ...]:
         """A row of a table."""
-        ratios = tuple(format_ratio(row, kind) for kind in ("precision", "recall", "f1"))
-        return (
-            name,
-            *ratios,
-            *self.interval(row),
-            *map(format_count, (row.tp, row.fp, row.fn, row.gold)),
+        counts = map(format_count, (row.tp, row.fp, row.fn, row.gold))
+        return (name, *self.ratios(row), *counts)
+
+    def table(
+        self, title: str, lines: Sequence[tuple[str, ...]], notes: Sequence[str], first: str
+    ) -> Table:
+        """A table with the first column `first`; a narrow terminal hides the intervals first."""
+        columns = (first, *self.columns)
+        return Table(
+            title, columns, tuple(lines), tuple(notes), (self.interval_name, "FP", "FN", "TP")
         )
 
-    def interval(self, row: Row) -> tuple[str, ...]:
-        """The cell of the interval of F1, where there are any."""
-        if not self.how.boot:
-            return ()
-        low, high, _ = row.interval("f1")
-        return ("–" if low is None else f"{low:.3f}–{high:.3f}",)
+    def missing_interval_notes(self, rows: Sequence[Row]) -> list[str]:
+        """Why rows of a table have no interval."""
+        if not self.resampling.boot:
+            return []
+        reasons: dict[str, None] = {}
+        for row in rows:
+            interval = row.interval("f1")
+            if interval not in (UNDEFINED_RATIO, NOT_ASKED) and interval.why_not:
+                reasons[interval.why_not] = None
+        name = self.interval_name.split()[-1]
+        return [f"–: no {name} ({'; '.join(reasons)})"] if reasons else []
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Why rows of a table have no interval, and Wilson's of precision and recall."""
-        if not self.how.boot:
-            return []
-        reasons = [
-            row.interval("f1").why_not
-            for row in rows
-            if row.interval("f1") not in (UNDEFINED_RATIO, NOT_ASKED)
-        ]
-        why = (
-            [
-                f"no {self.name.split()[-1]} (–):"
-                f" {'; '.join(dict.fromkeys(reason for reason in reasons if reason))}"
-            ]
-            if any(reasons)
-            else []
-        )
-        return [
-            *why,
-            *(note for row in rows if row.average == "micro" for note in self._wilson(row)),
-        ]
-
-    def _wilson(self, row: Row) -> list[str]:
-        ends = [(name, row.wilson(name)) for name in ("precision", "recall")]
-        told = [f"{name} {low:.3f}–{high:.3f}" for name, (low, high, _) in ends if low is not None]
-        return (
-            [
-                f"micro, if items were independent (Wilson, {100 * self.how.level:g} %):"
-                f" {', '.join(told)}"
-            ]
-            if told
-            else []
-        )
-
-    def of_one(self, signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-        """Which layers are annotated in one document of several: theirs are ranges, and no
-        confidence intervals.
+        """Why rows of a table have no interval, and Wilson's interval of micro precision and
+        recall.
         """
-        alone = dict.fromkeys(
-            metric.split("/")[0]
-            for metric, fields in signed.items()
-            if fields["docs"].startswith("1/")
-        )
-        if alone and not self.how.only_this_text and self.how.boot:
+        notes = self.missing_interval_notes(rows)
+        if not self.resampling.boot:
+            return notes
+        for row in rows:
+            if row.average != "micro":
+                continue
+            parts = []
+            for letter, name in (("P", "precision"), ("R", "recall")):
+                low, high, _ = row.wilson(name)
+                if low is not None:
+                    parts.append(f"{letter} {self.numbers.format_range(low, high)}")
+            if parts:
+                level = f"{100 * self.resampling.level:g} %"
+                notes.append(
+                    f"Wilson {level} CI of micro {', '.join(parts)} (assumes independent items)"
+                )
+        return notes
+
+    def single_document_lines(
+        self, signatures_of: Mapping[str, Mapping[str, str]]
+    ) -> Iterator[str]:
+        """Which layers are annotated in one document of several: their intervals are ranges."""
+        if self.resampling.only_this_text or not self.resampling.boot:
+            return
+        layers: dict[str, None] = {}
+        for metric, fields in signatures_of.items():
+            if fields["docs"].startswith("1/"):
+                layers[metric.split("/")[0]] = None
+        if layers:
             yield (
-                f"annotated in one document: {', '.join(alone)}; what is given for them is a"
-                " sentence-resampling range, that article only"
+                f"annotated in one document: {', '.join(layers)}; their intervals are"
+                " sentence-resampling ranges, that document only"
             )
 
-    def how_sure(self, drawn: Mapping[str, int]) -> Iterator[str]:
-        """What was drawn, how often, and what may be concluded."""
-        if not self.how.boot:
+    def interval_lines(self, unit_counts: Mapping[str, int]) -> Iterator[str]:
+        """How the intervals were made, and what they allow to conclude."""
+        resampling = self.resampling
+        if not resampling.boot:
             return
-        numbers: dict[int, list[str]] = {}
-        for metric, n in drawn.items():
-            numbers.setdefault(n, []).append(metric.split("/")[0])
-        unit = self.how.units.removesuffix("s")
-        told = ", ".join(
-            pluralize(n, unit)
-            + (f" ({', '.join(dict.fromkeys(layers))})" if len(numbers) > 1 else "")
-            for n, layers in numbers.items()
+        layers_of: dict[int, list[str]] = {}
+        for metric, count in unit_counts.items():
+            layers_of.setdefault(count, []).append(metric.split("/")[0])
+        parts = []
+        for count, layers in layers_of.items():
+            part = pluralize(count, resampling.units.removesuffix("s"))
+            if len(layers_of) > 1:
+                part += f" ({', '.join(dict.fromkeys(layers))})"
+            parts.append(part)
+        method = "percentile" if resampling.units == "documents" else "BCa"
+        how = (
+            f"{method} bootstrap, {pluralize(resampling.boot, 'replicate')} over"
+            f" {', '.join(parts)}, seed {resampling.seed}"
         )
-        way = (
-            f"{'percentile' if self.how.units == 'documents' else 'BCa'} bootstrap,"
-            f" {pluralize(self.how.boot, 'replicate')} over {told}, seed {self.how.seed}"
-        )
-        if self.how.only_this_text and self.how.units == "documents":
-            yield f"no {self.name}: the document is drawn as a whole, and there is one"
-        elif self.how.only_this_text:
+        if resampling.only_this_text and resampling.units == "documents":
+            yield f"no {self.interval_name}: documents are resampled, and there is one"
+        elif resampling.only_this_text:
             yield (
-                f"{self.name}: sentence-resampling range of F1, this article only ({way}); it is no"
-                " confidence interval"
+                f"{self.interval_name} of F1: sentence-resampling range, these documents only"
+                f" ({how})"
             )
-        elif self.how.units == "sentences":
+        elif resampling.units == "sentences":
             yield (
-                f"{self.name} of F1: {way}; conditional on these"
-                f" {pluralize(self.how.documents, 'document')}"
+                f"{self.interval_name} of F1: {how}; conditional on these"
+                f" {pluralize(resampling.documents, 'document')}"
             )
         else:
-            yield f"{self.name} of F1: {way}"
+            yield f"{self.interval_name} of F1: {how}"
 
 
 def _header_lines(about: Mapping[str, Any]) -> Iterator[str]:
@@ -237,134 +239,84 @@ def _header_lines(about: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {id}: {reason}" for id, reason in sorted(failures.items())[:5])
 
 
-def _by_label(
-    told: ReportBuilder,
-    rows: Sequence[Row],
-    metrics: Sequence[str],
-    layer: str,
-    *,
-    lines: Sequence[str],
+def _entity_tables(
+    builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
 ) -> Iterator[Table]:
-    """The strict table, with the micro average of the other schemes below it; a table each where
-    strict was not asked for.
+    """Strict by label, then a block with the micro average of each scheme; a table for each other
+    metric of entities.
     """
-    asked = [metric for metric in metrics if metric.split("/")[0] == layer]
-    strict = f"{layer}/strict"
-    if strict not in asked:
-        yield from (_table(told, rows, metric) for metric in asked)
+    entities = [metric for metric in metrics if metric.split("/")[0] == "entities"]
+    if "entities/strict" not in entities:
+        yield from (_table(builder, rows, metric) for metric in entities)
         return
-    others = [
-        _one(rows, f"{layer}/{scheme}", average="micro")
-        for scheme in lines
-        if f"{layer}/{scheme}" in asked
-    ]
-    yield _table(
-        told, rows, strict, more=tuple(told.line(row.metric.split("/")[1], row) for row in others)
-    )
-    yield from (
-        _table(told, rows, metric)
-        for metric in asked
-        if metric.split("/")[1] not in ("strict", *lines)
-    )
+    yield _table(builder, rows, "entities/strict")
+    schemes = [metric for metric in entities if metric.split("/")[1] in _SCHEME_NOTES]
+    if len(schemes) > 1:
+        lines = []
+        for metric in schemes:
+            row = _average_row(rows, metric, "micro")
+            lines.append(builder.line(metric.split("/")[1], row))
+        names = [metric.split("/")[1] for metric in schemes]
+        notes = [_SCHEME_NOTES[name] for name in names if _SCHEME_NOTES[name]]
+        yield builder.table("Entities by scheme (micro)", lines, ["; ".join(notes)], "scheme")
+    for metric in entities:
+        if metric not in schemes and metric != "entities/strict":
+            yield _table(builder, rows, metric)
 
 
-def _attributions(
-    told: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
+def _attribution_tables(
+    builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
 ) -> Iterator[Table]:
-    """One table: source, cue and content, and whole relations, a line each under each scheme that
-    was asked for.
-    """
-    asked = [metric for metric in metrics if metric.split("/")[0] in _ATTRIBUTIONS]
-    lines, mine = [], []
-    for metric in asked:
+    """One table: source, cue and content, and whole relations, a line each under each scheme."""
+    lines, shown = [], []
+    for metric in metrics:
         layer, scheme = metric.split("/")
+        if layer not in _ATTRIBUTIONS:
+            continue
         labels = [row for row in rows if row.metric == metric and row.label is not None]
-        mine += labels
-        lines += [told.line(f"{_ATTRIBUTIONS[layer]}{row.label}, {scheme}", row) for row in labels]
+        part = _ATTRIBUTIONS[layer]
+        lines += [builder.line(f"{part}{row.label}, {scheme}", row) for row in labels]
+        shown += labels
     if lines:
-        yield Table(
-            "Attributions",
-            ("label", *told.columns),
-            tuple(lines),
-            tuple(told.notes(mine)),
-            _DROPPABLE_COLUMNS,
-        )
+        yield builder.table("Attributions", lines, builder.notes(shown), "label")
 
 
-def _events(told: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]) -> Iterator[Table]:
-    asked = [metric for metric in _EVENT_ROWS if metric in metrics]
-    if not asked:
+def _event_tables(
+    builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
+) -> Iterator[Table]:
+    """The rows of TextEE, then each event type."""
+    shown = [metric for metric in _EVENT_ROWS if metric in metrics]
+    if not shown:
         return
-    mine = [_one(rows, metric, average="micro") for metric in asked]
-    lines = []
-    for row in mine:
-        ratios = tuple(format_ratio(row, name) for name in ("precision", "recall", "f1"))
-        lines.append(
-            (
-                _EVENT_ROWS[row.metric],
-                *ratios,
-                *told.interval(row),
-                *map(format_count, (row.tp, row.predicted, row.gold)),
-            )
-        )
-    columns = ("", *told.columns[:-4], "matched", "predicted", "gold")
-    yield Table(
-        "Events (micro)",
-        columns,
-        tuple(lines),
-        tuple(note for note in told.notes(mine) if "Wilson" not in note),
-    )
-    if "triggers/strict" in asked:
-        yield _table(told, rows, "triggers/strict")
+    averages = [_average_row(rows, metric, "micro") for metric in shown]
+    lines = [builder.line(_EVENT_ROWS[row.metric], row) for row in averages]
+    notes = builder.missing_interval_notes(averages)
+    yield builder.table("Events (micro)", lines, notes, "metric")
+    if "triggers/strict" in shown:
+        yield _table(builder, rows, "triggers/strict")
 
 
-def _table(
-    told: ReportBuilder, rows: Sequence[Row], metric: str, more: tuple[tuple[str, ...], ...] = ()
-) -> Table:
+def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     """The labels that gold or the prediction has, and the averages."""
-    mine = [row for row in rows if row.metric == metric]
-    labels = [row for row in mine if row.label is not None]
-    there = [row for row in labels if row.gold or row.predicted]
-    averages = [row for row in mine if row.average in ("micro", "macro", "weighted")]
-    lines = [
-        *(told.line(row.label, row) for row in there),
-        *(told.line(row.average, row) for row in averages),
-    ]
-    only_predicted = sum(not row.gold for row in there)
-    notes = f"macro over {pluralize(len(there), 'label')}"
+    rows_of_metric = [row for row in rows if row.metric == metric]
+    labels = [row for row in rows_of_metric if row.label is not None]
+    occurring = [row for row in labels if row.gold or row.predicted]
+    averages = [row for row in rows_of_metric if row.average in ("micro", "macro", "weighted")]
+    lines = [builder.line(row.label, row) for row in occurring]
+    lines += [builder.line(row.average, row) for row in averages]
+    note = f"macro: mean over {pluralize(len(occurring), 'label')}"
+    only_predicted = sum(not row.gold for row in occurring)
     if only_predicted:
-        notes += f", {only_predicted} of them only predicted (each counts 0)"
-    if len(labels) > len(there):
-        notes += f"; {len(labels) - len(there)} more are declared and count in no average"
+        note += f", {only_predicted} of them only predicted (F1 0)"
+    if len(labels) > len(occurring):
+        note += f"; {len(labels) - len(occurring)} more are declared and occur nowhere"
     layer, scheme = metric.split("/")
     title = f"{_LAYER_NAMES.get(layer, layer)}, {scheme}"
-    return Table(
-        title,
-        ("label", *told.columns),
-        (*lines, *more),
-        (notes, *told.notes([*there, *averages])),
-        _DROPPABLE_COLUMNS,
-    )
+    return builder.table(title, lines, [note, *builder.notes([*occurring, *averages])], "label")
 
 
-def _one(rows: Sequence[Row], metric: str, average: str) -> Row:
+def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
     return next(row for row in rows if row.metric == metric and row.average == average)
-
-
-def format_ratio(row: Row, name: str) -> str:
-    """Three digits; with the counts where there are fewer than ten items to count; – where
-    undefined.
-    """
-    value = getattr(row, name)
-    if value is None:
-        return "–"
-    text = f"{value:.3f}"
-    part, whole = {"precision": ("tp", "predicted"), "recall": ("found", "gold")}.get(
-        name, ("", "")
-    )
-    if part and getattr(row, whole) is not None and getattr(row, whole) < FEW_ITEMS:
-        return f"{text} {format_count(getattr(row, part))}/{format_count(getattr(row, whole))}"
-    return text
 
 
 def format_count(value: float | None) -> str:
@@ -385,41 +337,42 @@ def _set_aside_lines(
     yield from (f"  {n} × {reason}" for reason, n in list(about.get("unplaced", {}).items())[:3])
 
 
-def _ambiguity_lines(rows: Sequence[Row], about: Mapping[str, Any]) -> Iterator[str]:
-    """F1 for the worst and for the best choice of places, where a model's quotes stand several
-    times.
-    """
-    told: set[str] = set()
-    for metric, moved in about.get("ambiguity", {}).items():
-        layer, row = metric.split("/")[0], _one(rows, metric, average="micro")
-        if layer in told or row.f1 is None:
+def _ambiguity_lines(
+    builder: ReportBuilder, rows: Sequence[Row], about: Mapping[str, Any]
+) -> Iterator[str]:
+    """F1 for the worst and the best placement of quotes that occur several times."""
+    layers: set[str] = set()
+    for metric, change in about.get("ambiguity", {}).items():
+        layer, row = metric.split("/")[0], _average_row(rows, metric, "micro")
+        if layer in layers or row.f1 is None:
             continue
-        told.add(layer)
+        layers.add(layer)
         low, high = (
-            2 * (row.tp + moved[end]) / (row.predicted + row.gold) for end in ("worst", "best")
+            2 * (row.tp + change[end]) / (row.predicted + row.gold) for end in ("worst", "best")
         )
+        numbers = builder.numbers
         yield (
-            f"Ambiguous quotes: {pluralize(moved['annotations'], 'mark')} of {layer} may stand in"
-            f" several places; F1 of {metric} is {row.f1:.3f}, and {low:.3f} to {high:.3f} over all"
-            " choices"
+            f"Ambiguous quotes: {pluralize(change['annotations'], 'annotation')} of {layer} can"
+            f" stand in several places; F1 of {metric} is {numbers.format(row.f1)}, and"
+            f" {numbers.format(low)} to {numbers.format(high)} over all choices"
         )
 
 
 def warnings(about: Mapping[str, Any]) -> Iterator[str]:
-    """What a reader should know before believing the numbers."""
+    """Warnings about a result."""
     yield from read_lines(about.get("conversion", {}))
     for side, edges in about.get("span_edges", {}).items():
         yield from filter(None, [describe_edges(side, SpanEdges(**edges))])
     documents = about.get("corpus", {}).get("documents", 0)
     if documents == 1:
         yield (
-            "one document: these numbers describe this text, and rank no models; what they would be"
-            " on other texts cannot be concluded from them"
+            "one document: the scores describe this text only and say nothing about other texts; do"
+            " not rank models by them"
         )
     elif documents < FEW_DOCUMENTS:
-        yield f"{documents} documents: differences between models may well be chance"
-    if absent := about.get("missing_documents"):
-        yield f"{absent} documents are missing from the prediction and were taken as empty"
+        yield f"{documents} documents: differences between models may be due to chance"
+    if missing := about.get("missing_documents"):
+        yield f"{missing} documents without prediction were scored as empty"
 
 
 def read_lines(conversion: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Iterator[str]:
@@ -436,10 +389,10 @@ def read_lines(conversion: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Ite
             yield f"Read: {side}: {'; '.join(parts)}"
 
 
-def signatures(signed: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def signatures(signatures_of: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """One line for metrics whose signatures differ in nothing else."""
     alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for metric, fields in signed.items():
+    for metric, fields in signatures_of.items():
         alike.setdefault(
             tuple((name, "" if name == "metric" else value) for name, value in fields.items()), []
         ).append(metric)

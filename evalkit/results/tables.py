@@ -1,31 +1,68 @@
-"""How does a table look?
-
-Rows in; text, markdown, latex, csv or html out. Nothing here knows what the numbers mean.
-"""
+"""Renders reports: text, Markdown, LaTeX, CSV or HTML from tables of cells."""
 
 from __future__ import annotations
 
-import io
 import re
+import textwrap
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from evalkit.errors import escape_controls, shorten
+from evalkit.errors import InputError, escape_controls, quoted_repr, shorten, spell_option
 from evalkit.results.html_page import build_page, render_template
 
-WIDTH, NARROWEST = 112, 40
+NARROWEST = 40  # columns of a terminal
+SHORTEST_LABEL = 12  # characters that are left of a label in a narrow terminal
+COLUMN_GAP = "  "
 _WARNING, _SIGNATURE = "Warning: ", "evalkit:"  # how these lines of a report begin
 
 
 @dataclass(frozen=True)
+class NumberFormat:
+    """How ratios are written: as fractions of three digits, or in percent with one digit.
+
+    >>> NumberFormat().format(0.41859), NumberFormat(percent=True).format(0.41859)
+    ('0.419', '41.9')
+    >>> NumberFormat(digits=2, percent=True).format_range(0.39, 0.41859)
+    '39.00–41.86'
+    """
+
+    digits: int | None = None
+    percent: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a number of digits outside 0 to 15."""
+        if self.digits is None:
+            return
+        if type(self.digits) is not int or not 0 <= self.digits <= 15:
+            raise InputError(
+                f"{spell_option('digits')}: expected a whole number from 0 to 15, got"
+                f" {quoted_repr(self.digits)}"
+            )
+
+    def format(self, ratio: float | None) -> str:
+        """A ratio; – where it is undefined."""
+        if ratio is None:
+            return "–"
+        digits = self.digits
+        if digits is None:
+            digits = 1 if self.percent else 3
+        return f"{100 * ratio if self.percent else ratio:.{digits}f}"
+
+    def format_range(self, low: float, high: float) -> str:
+        """An interval."""
+        return f"{self.format(low)}–{self.format(high)}"
+
+
+DEFAULT_FORMAT = NumberFormat()
+
+
+@dataclass(frozen=True)
 class Table:
-    """A title, the names of the columns, and rows of cells that are ready to be shown.
+    """A title, the names of the columns, and rows of cells as they are shown.
 
-    The first column is to the left.
-
-    `less`: columns that a narrow terminal does without, the first of them first. `best`: the (row,
-    column) of cells that stand out.
+    less: columns that a narrow terminal hides, in this order. best: (row, column) of the cells that
+    are emphasized.
     """
 
     title: str
@@ -52,7 +89,7 @@ class Table:
             self.title,
             columns,
             rows,
-            (*self.notes, f"left out, for want of room: {', '.join(names)}"),
+            (*self.notes, f"hidden columns (narrow terminal): {', '.join(names)}"),
             (),
             best,
         )
@@ -68,10 +105,18 @@ class Table:
         return frozenset(columns)
 
     @property
+    def column_widths(self) -> list[int]:
+        """The characters that each column takes in a terminal."""
+        widths = []
+        for number, name in enumerate(self.columns):
+            cells = [_cell_text(self, at, number) for at in range(len(self.rows))]
+            widths.append(max(map(_text_width, [escape_controls(name), *cells])))
+        return widths
+
+    @property
     def width(self) -> int:
-        """How many characters it takes in a terminal."""
-        columns = [[name, *(row[n] for row in self.rows)] for n, name in enumerate(self.columns)]
-        return sum(max(map(len, column)) + 3 for column in columns)
+        """The characters that a line takes in a terminal."""
+        return sum(self.column_widths) + len(COLUMN_GAP) * (len(self.columns) - 1)
 
 
 @dataclass(frozen=True)
@@ -88,59 +133,90 @@ class Report:
         return replace(self, head=())
 
 
-def _text(report: Report, width: int | None = None) -> str:
-    # Imported where it is used: reading a corpus or a result needs no terminal.
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def _cell_text(table: Table, row: int, column: int) -> str:
+    """A cell as it is shown in a terminal: emphasized ones have an asterisk."""
+    text = escape_controls(table.rows[row][column])
+    return f"{text}*" if (row, column) in table.best else text
 
-    out = io.StringIO()
-    width = max(
-        width or max([WIDTH, *(table.width for table in report.tables)]), NARROWEST
-    )  # what is no terminal has room
-    console = Console(
-        file=out, width=width, color_system=None, emoji=False, markup=False, highlight=False
-    )
+
+def _text_width(text: str) -> int:
+    """The columns that a text takes in a terminal, where some characters take two."""
+    if text.isascii():
+        return len(text)
+    # Imported where it is used: reading a corpus or a result needs no terminal.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _text(report: Report, width: int | None = None) -> str:
+    """The report for a terminal of this width; without one, columns have room and no line is
+    wrapped.
+    """
+    if width is not None:
+        width = max(width, NARROWEST)
+    lines: list[str] = []
     for line in report.head:
-        console.print(escape_controls(line), soft_wrap=True)
-    for every in report.tables:
-        table = _fit_to_width(every, width)
-        rich = RichTable(
-            title=Text(escape_controls(table.title)),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            show_edge=False,
-        )
-        for n, name in enumerate(table.columns):
-            rich.add_column(
-                Text(escape_controls(name)), justify="right" if n else "left", overflow="fold"
-            )
-        for at, row in enumerate(table.rows):
-            rich.add_row(
-                *(
-                    Text(escape_controls(cell) + "*" * ((at, n) in table.best))
-                    for n, cell in enumerate(row)
-                )
-            )
-        console.print()
-        console.print(rich)
-        for note in table.notes:
-            console.print(escape_controls(note), soft_wrap=True)
+        lines += _wrap(line, width)
+    for table in report.tables:
+        fitted = table if width is None else _fit_to_width(table, width)
+        lines += ["", *_table_lines(fitted)]
+        for note in fitted.notes:
+            lines += _wrap(note, width)
     if report.foot:
-        console.print()
+        lines.append("")
     for line in report.foot:
-        console.print(escape_controls(line), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+        lines += [escape_controls(line)] if line.startswith(_SIGNATURE) else _wrap(line, width)
+    return "\n".join(line.rstrip() for line in lines).removeprefix("\n")
+
+
+def _wrap(line: str, width: int | None) -> list[str]:
+    """A line wrapped at words; further lines are indented as it is, and two more."""
+    text = escape_controls(line)
+    if width is None or len(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip())]
+    wrapped = textwrap.wrap(
+        text.lstrip(),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapped or [text]
+
+
+def _table_lines(table: Table) -> list[str]:
+    """Title, column names, a rule, rows; text to the left, numbers to the right."""
+    widths, left = table.column_widths, table.text_columns
+    header = [escape_controls(name) for name in table.columns]
+    rows = [
+        [_cell_text(table, at, number) for number in range(len(table.columns))]
+        for at in range(len(table.rows))
+    ]
+    lines = [escape_controls(table.title)]
+    for cells in (header, *rows):
+        padded = []
+        for number, cell in enumerate(cells):
+            padding = " " * (widths[number] - _text_width(cell))
+            padded.append(cell + padding if number in left else padding + cell)
+        lines.append(COLUMN_GAP.join(padded))
+    lines.insert(2, "─" * table.width)
+    return lines
 
 
 def _fit_to_width(table: Table, width: int) -> Table:
-    """The table with as many of its columns as there is room for."""
-    for n in range(len(table.less) + 1):
-        fitted = table.without(table.less[:n]) if n else table
-        if fitted.width <= width:
-            break
+    """The table with its first column shortened, and then as few columns hidden as needed."""
+    for hidden in range(len(table.less) + 1):
+        fitted = table.without(table.less[:hidden]) if hidden else table
+        excess = fitted.width - width
+        if excess <= 0:
+            return fitted
+        room = max(fitted.column_widths[0] - excess, SHORTEST_LABEL)
+        if fitted.column_widths[0] - room >= excess or hidden == len(table.less):
+            rows = tuple((shorten(escape_controls(row[0]), room), *row[1:]) for row in fitted.rows)
+            return replace(fitted, rows=rows)
     return fitted
 
 
