@@ -15,9 +15,11 @@ from evalkit import (
     Span,
     compare,
     load_corpus,
+    load_model,
     score,
     score_spans,
 )
+from evalkit.evaluation.pr_curves import curves
 
 TEXT = "Ann of Ohio <left> & said so"
 
@@ -148,6 +150,13 @@ def test_a_comparison_is_one_line():
     one, other = (score(corpus, corpus, "ner", boot=0) for _ in range(2))
 
     assert repr(compare(a=one, b=other)).startswith("<Comparison of a, b: 1 metric; ")
+
+
+def test_models_and_curves_are_one_line():
+    gold = Corpus([Document("d", TEXT, [Entity("PER", 0, 3, score=0.5)])], "mine")
+
+    assert repr(load_model("rules")) == "<Model rules>"
+    assert repr(curves(gold, gold)) == "<Curves entities/strict of mine on mine: 2 curves>"
 
 
 def test_a_confusion_matrix_is_a_dict_that_prints_as_a_matrix(scores):

@@ -72,3 +72,23 @@ def test_a_model_runs_on_a_list_of_examples():
 def test_what_is_no_corpus_is_refused_with_its_place(examples, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         score(examples, DICTS, "ner")
+
+
+def test_a_model_may_answer_with_a_dict_of_entities():
+    answer = {"entities": [(0, 3, "PER")]}
+
+    (document, _) = predict(lambda text: answer, PAIRS)
+
+    assert document.entities == (Entity("PER", 0, 3),)
+
+
+def test_a_model_may_answer_with_a_doc_of_spacy():
+    class Name:
+        start_char, end_char, label_ = 0, 3, "PER"
+
+    class Doc:
+        ents = (Name(),)
+
+    (document, _) = predict(lambda text: Doc(), PAIRS)
+
+    assert document.entities == (Entity("PER", 0, 3),)

@@ -70,7 +70,7 @@ class Curve(NamedTuple):
         return (0.0, *recall), (precision[0], *precision)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curves:
     """What `curves` returns: print it, draw it, or ask for its rows.
 
@@ -139,6 +139,11 @@ class Curves:
             *(f"Warning: {warning}" for warning in self.warnings),
         )
         return Report(head, (table,), foot, tuple(self.rows()))
+
+    def __repr__(self) -> str:
+        return escape_controls(
+            f"<Curves {self.metric} of {self.model} on {self.corpus}: {len(self.curves)} curves>"
+        )
 
     def __str__(self) -> str:
         return self.render()

@@ -1,9 +1,9 @@
 """Any Python callable, or any object with `.predict(documents)`.
 
 For a text a callable may return (start, end, label) triples, dicts as transformers gives them
-(start, end and label, entity_group or entity; a score if there is one), or a Document. What has no
-valid span in the text is kept as `Unplaced`, and a document on which the model raises is kept as a
-failure: neither leaves the score.
+(start, end and label, entity_group or entity; a score if there is one), a dict with such a list
+under "entities", a Doc of spaCy, or a Document. What has no valid span in the text is kept as
+`Unplaced`, and a document on which the model raises is kept as a failure: neither leaves the score.
 """
 
 from __future__ import annotations
@@ -195,6 +195,10 @@ def _placed(document: Document, answer: Any) -> Document:
         if answer.text != document.text:
             return msgspec.structs.replace(document, failure="the model returned another text")
         return msgspec.structs.replace(answer, id=document.id, zones=(), meta=None)
+    if isinstance(answer, Mapping) and "entities" in answer:
+        answer = answer["entities"]
+    elif hasattr(answer, "ents"):  # a Doc of spaCy
+        answer = [(span.start_char, span.end_char, span.label_) for span in answer.ents]
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
         problem = (
             f"the model returned {quoted_repr(answer)}: a list of (start, end, label), of dicts, or"

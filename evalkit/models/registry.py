@@ -33,6 +33,7 @@ from evalkit.errors import (
     ModelError,
     UnknownNameError,
     advise_extra,
+    escape_controls,
     quoted_repr,
 )
 from evalkit.redaction import is_secret
@@ -41,7 +42,7 @@ PLUGINS = "evalkit.models"
 RUN_METADATA_KEY = "evalkit:run"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A name for reports, and what answers a batch: as many documents as were asked, in their
     order.
@@ -66,6 +67,9 @@ class Model:
     made_of: tuple[str, Mapping[str, Any]] | None = None
     streams: bool = False
     secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Model {escape_controls(self.name)}>"
 
 
 @dataclass(frozen=True)
