@@ -383,3 +383,16 @@ def test_a_comparison_is_a_data_frame():
         comparison.differences[0].difference
     )
     assert comparison.to_markdown() == comparison.render("markdown")
+
+
+def test_digits_and_percent_change_tables_and_no_data():
+    gold, (a, b) = systems(30, 2, 3)
+    comparison = compare(a=a, b=b, gold=gold, metrics="ner")
+    (difference,) = comparison.differences
+
+    percent = comparison.render(percent=True, digits=2)
+
+    assert f"{100 * comparison.systems['a']['ner'].micro.f1:.2f}" in percent
+    assert f"{100 * difference.difference:+.2f}" in percent
+    assert f"{100 * difference.f1_a:.1f}" in comparison.to_latex(percent=True)
+    assert comparison.render("csv", percent=True) == comparison.render("csv")

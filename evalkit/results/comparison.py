@@ -41,7 +41,14 @@ from evalkit.errors import (
 from evalkit.results.confusion import import_pandas
 from evalkit.results.scores import Scores
 from evalkit.results.summary import pluralize, signatures
-from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
+from evalkit.results.tables import (
+    DEFAULT_FORMAT,
+    RENDERERS,
+    NumberFormat,
+    Report,
+    Table,
+    to_html_fragment,
+)
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import GOLD
 from evalkit.scoring.counts import Counts
@@ -123,8 +130,21 @@ class Comparison:
         """What can be said of the order of the systems, and what cannot."""
         return list(_verdicts(self))
 
-    def render(self, form: str = "table", *, width: int | None = None) -> str:
-        """The comparison as table, markdown, latex, csv, html or json."""
+    def render(
+        self,
+        form: str = "table",
+        *,
+        width: int | None = None,
+        digits: int | None = None,
+        percent: bool = False,
+    ) -> str:
+        """The comparison as table, markdown, latex, csv, html or json.
+
+        width: columns of the terminal, for the table. digits: decimals of F1 and differences
+        (default 3, in percent 1). percent: percent instead of fractions. csv and json always hold
+        the unrounded fractions.
+        """
+        numbers = NumberFormat(digits, percent)
         if form == "json":
             data = {
                 "systems": {name: scores.signed for name, scores in self.systems.items()},
@@ -136,20 +156,20 @@ class Comparison:
             )
         if form not in RENDERERS:
             raise UnknownNameError("format", form, ("json", *RENDERERS))
-        tables = _system_tables(self) if form == "latex" else ()
-        return RENDERERS[form](_report(self, tables), width)
+        tables = _system_tables(self, numbers) if form == "latex" else ()
+        return RENDERERS[form](_report(self, tables, numbers), width)
 
-    def to_markdown(self) -> str:
-        """The comparison as markdown tables."""
-        return self.render("markdown")
+    def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
+        """The comparison as markdown tables; see `render`."""
+        return self.render("markdown", digits=digits, percent=percent)
 
-    def to_latex(self) -> str:
+    def to_latex(self, *, digits: int | None = None, percent: bool = False) -> str:
         """The comparison in LaTeX, for the package booktabs.
 
         First a table for each metric with precision, recall and F1 of each system, the best in
         bold; then the tables of `render`. Each has a label, such as tab:systems-entities-strict.
         """
-        return self.render("latex")
+        return self.render("latex", digits=digits, percent=percent)
 
     def to_pandas(self) -> Any:
         """The differences as a pandas DataFrame with the index (metric, a, b)."""
@@ -457,7 +477,11 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _report(comparison: Comparison, first_tables: Sequence[Table] = ()) -> Report:
+def _report(
+    comparison: Comparison,
+    first_tables: Sequence[Table] = (),
+    numbers: NumberFormat = DEFAULT_FORMAT,
+) -> Report:
     """The report of a comparison; `first_tables` stand before those that it always has."""
     how, first = comparison.how, next(iter(comparison.systems.values()))
     foot = comparison.verdicts()
@@ -513,13 +537,13 @@ def _report(comparison: Comparison, first_tables: Sequence[Table] = ()) -> Repor
     )
     return Report(
         (head, *warnings),
-        (*first_tables, _scores(comparison), _table(comparison)),
+        (*first_tables, _scores(comparison, numbers), _table(comparison, numbers)),
         tuple(foot),
         tuple(comparison.rows()),
     )
 
 
-def _system_tables(comparison: Comparison) -> list[Table]:
+def _system_tables(comparison: Comparison, numbers: NumberFormat) -> list[Table]:
     """For each metric a table of systems with precision, recall and F1; the best of a column stands
     out.
     """
@@ -533,7 +557,7 @@ def _system_tables(comparison: Comparison) -> list[Table]:
         rows = []
         best = set()
         for index, (name, ratios) in enumerate(zip(comparison.systems, values)):
-            cells = ["–" if value is None else f"{value:.3f}" for value in ratios]
+            cells = [numbers.format(value) for value in ratios]
             rows.append((name, *cells))
             for column, value in enumerate(ratios):
                 known = [each[column] or 0.0 for each in values]
@@ -546,7 +570,7 @@ def _system_tables(comparison: Comparison) -> list[Table]:
     return tables
 
 
-def _scores(comparison: Comparison) -> Table:
+def _scores(comparison: Comparison, numbers: NumberFormat) -> Table:
     """F1 of each system under each metric; the best stands out, with a letter for each system that
     it is better than.
     """
@@ -568,7 +592,7 @@ def _scores(comparison: Comparison) -> Table:
                 for other in values
                 if _is_significantly_better(comparison, metric, name, other)
             )
-            cells.append("–" if value is None else f"{value:.3f}{f' {marks}' if marks else ''}")
+            cells.append(f"{numbers.format(value)} {marks}".strip())
             known = [other for other in values.values() if other is not None]
             if value is not None and value == max(known) > min(known):
                 best.add((at, n + 1))
@@ -603,7 +627,7 @@ def _is_significantly_better(comparison: Comparison, metric: str, one: str, othe
     return False
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(comparison: Comparison, numbers: NumberFormat) -> Table:
     columns = (
         "metric",
         "systems",
@@ -619,13 +643,13 @@ def _table(comparison: Comparison) -> Table:
         (
             d.metric,
             f"{d.a} – {d.b}",
-            "–" if d.difference is None else f"{d.difference:+.3f}",
-            "–" if d.low is None else f"{d.low:+.3f} to {d.high:+.3f}",
+            _signed(d.difference, numbers),
+            "–" if d.low is None else f"{_signed(d.low, numbers)} to {_signed(d.high, numbers)}",
             _p(d.p),
             _p(d.p_holm),
             _p(d.p_bootstrap),
             f"{d.wins}/{d.ties}/{d.losses}",
-            "–" if d.detectable is None else f"{d.detectable:.3f}",
+            numbers.format(d.detectable),
         )
         for d in comparison.differences
     )
@@ -634,6 +658,14 @@ def _table(comparison: Comparison) -> Table:
     return Table(
         "Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss", "p", "detectable")
     )
+
+
+def _signed(difference: float | None, numbers: NumberFormat) -> str:
+    """A difference with its sign; – where it is undefined."""
+    if difference is None:
+        return "–"
+    sign = "-" if difference < 0 else "+"
+    return sign + numbers.format(abs(difference))
 
 
 def _p(value: float | None) -> str:
