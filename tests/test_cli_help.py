@@ -1,8 +1,11 @@
 """Help: summaries, panels, former names of options, completion."""
 
+import json
+
 import pytest
 from helpers.cli import run_evalkit as evalkit
 
+from evalkit import Corpus, Document, Entity, evaluate, load_corpus, predict
 from evalkit.cli.entry_point import app
 
 COMMANDS = [command.name for command in app.registered_commands]
@@ -77,3 +80,77 @@ def test_the_shell_completes_commands():
     )
 
     assert run.stdout == "verify\n"
+
+
+def test_verify_says_by_how_much_f1_differs(tmp_path):
+    gold, other = tmp_path / "gold.jsonl", tmp_path / "other.jsonl"
+    spans = [Entity("A", 0, 1), Entity("A", 2, 3), Entity("B", 4, 5)]
+    Corpus([Document("d", "a b c", spans)]).save(gold)
+    Corpus([Document("d", "a b c", spans[1:])]).save(other)
+    saved = tmp_path / "r.json"
+    evalkit("score", gold, gold, "--metrics", "ner", "--save", saved)
+
+    assert evalkit("verify", saved, gold, gold).stdout == f"{saved}: the same\n"
+    run = evalkit("verify", saved, gold, other)
+
+    assert (run.returncode, run.stderr.splitlines()[:2]) == (
+        2,
+        [
+            f"evalkit: {saved}: entities/strict micro F1 1.000 → 0.800 (TP 3 → 2, FN 0 → 1)",
+            f"{saved}: entities/strict A F1 1.000 → 0.667 (TP 2 → 1, FN 0 → 1)",
+        ],
+    )
+    assert "cells" not in run.stderr
+
+
+def test_a_name_stands_in_headings_and_files(tmp_path):
+    corpus, saved = tmp_path / "gold.jsonl", tmp_path / "r.json"
+    Corpus([Document("d", "a b", [Entity("A", 0, 1)])]).save(corpus)
+
+    text = evalkit("score", corpus, corpus, "--name", "mine", "--save", saved).stdout
+    renamed = evalkit("report", saved, "--name", "yours").stdout
+    compared = evalkit("compare", saved, f"b={saved}", "--metrics", "ner").stdout
+
+    assert text.startswith("mine on gold")
+    assert json.loads(saved.read_text())["name"] == "mine"
+    assert evalkit("report", saved).stdout == text
+    assert renamed.startswith("yours on gold")
+    assert compared.startswith("mine and b on gold")
+    assert evalkit("verify", saved, corpus, corpus).returncode == 0
+
+
+def test_limit_uses_the_first_documents(tmp_path):
+    corpus = tmp_path / "gold.jsonl"
+    Corpus([Document(f"d{n}", "a b", [Entity("A", 0, 1)]) for n in range(5)]).save(corpus)
+
+    predicted = evalkit("predict", corpus, "--limit", "2").stdout.splitlines()
+    scored = evalkit("run", corpus, "--limit", "2", "--boot", "0").stdout
+
+    assert [json.loads(line)["id"] for line in predicted] == ["d0", "d1"]
+    assert scored.startswith("rules on gold (2 documents)")
+    assert evaluate("rules", corpus, limit=2, boot=0).about["corpus"]["documents"] == 2
+    assert predict("rules", corpus, limit=2).ids == ["d0", "d1"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "2"])
+def test_a_limit_is_a_whole_number_above_0(limit):
+    with pytest.raises(ValueError, match="limit=: expected a whole number above 0"):
+        predict("rules", load_corpus(), limit=limit)
+
+
+def test_a_folder_of_a_model_without_its_kind_is_answered_with_the_kind(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/config.json").write_text("{}")
+
+    run = evalkit("run", "-m", "tiny", cwd=tmp_path)
+
+    assert run.returncode == 2
+    assert "did you mean hf:tiny?" in run.stderr
+
+
+def test_an_unknown_argument_of_a_model_is_answered_with_the_known_ones():
+    run = evalkit("run", "-m", "spacy:en", "-a", "entites=x")
+
+    assert run.returncode == 2
+    assert "no argument 'entites' in 'spacy models'" in run.stderr
+    assert "triggers, batch_size, n_process; did you mean 'entities'?" in run.stderr

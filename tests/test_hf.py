@@ -461,7 +461,7 @@ def test_a_model_that_raises_fails_the_document():
         ({"stride": 256}, "stride=256: a whole number from 0 to 255, half of the window, would do"),
         ({"batch_size": 0}, "batch_size=0: a whole number from 1 on would do"),
         ({"device": "quantum"}, "hf:.*: Expected one of cpu.* device string: quantum$"),
-        ({"strid": 3}, "hf models: got an unexpected keyword argument 'strid'"),
+        ({"strid": 3}, "no argument 'strid' in 'hf models'"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments, message, tmp_path):

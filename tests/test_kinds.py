@@ -314,7 +314,7 @@ def test_a_kind_of_another_package_takes_its_arguments_and_no_others(folder):
     assert micro_f1(none) == {"entities/strict": 0.0}
     assert (unknown.returncode, unknown.stderr) == (
         2,
-        "evalkit: echo models: got an unexpected keyword argument 'speed'\n",
+        "evalkit: no argument 'speed' in 'echo models'; arguments: answer\n",
     )
 
 
@@ -348,7 +348,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
         (
             ["-m", "exec:cat", "-a", "speed=3"],
             2,
-            "evalkit: exec models: got an unexpected keyword argument 'speed'",
+            "evalkit: no argument 'speed' in 'exec models'; arguments: timeout",
         ),
     ],
 )

@@ -31,6 +31,18 @@ def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
+def parse_systems(systems: Iterable[str]) -> list[tuple[str | None, str]]:
+    """The name (None without one) and the path of each [NAME=]FILE; an existing file is a path."""
+    named: list[tuple[str | None, str]] = []
+    for system in systems:
+        name, equals, path = system.partition("=")
+        has_name = bool(equals) and not Path(system).exists() and not set(name) & set("/:?")
+        if has_name and not (name and path):
+            raise InputError(f"{system}: write NAME=FILE")
+        named.append((name, path) if has_name else (None, system))
+    return named
+
+
 def parse_zones(zones: str) -> str | list[str]:
     """primary, all, or a list of names."""
     return zones if zones in ("primary", "all") else zones.split(",")

@@ -237,6 +237,16 @@ Threshold = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help="Use the first N documents only.",
+        rich_help_panel=RUNNING,
+    ),
+]
 RunDir = Annotated[
     Path | None,
     typer.Option(
@@ -306,6 +316,15 @@ CurveOutput = Annotated[
         "--output",
         metavar="FILE",
         help="Write here instead of stdout; .png, .svg and .pdf plot the curves.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="Name of the system in headings and files.",
         rich_help_panel=OUTPUT,
     ),
 ]

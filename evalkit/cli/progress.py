@@ -209,7 +209,7 @@ def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iter
         yield document
         failures += document.failure is not None
         now = time.monotonic()
-        if now - said > UPDATE_INTERVAL_SECONDS and done > already:
+        if now - said > UPDATE_INTERVAL_SECONDS and already < done < total:
             said, rate = now, _rate(done - already, started)
             left = (total - done) / rate
             print(

@@ -28,11 +28,13 @@ from evalkit.cli.options import (
     LabelMapText,
     Labels,
     Level,
+    Limit,
     MaxFailures,
     Metrics,
     ModelArguments,
     ModelCardFile,
     ModelName,
+    Name,
     Output,
     OutputFormat,
     Percent,
@@ -64,7 +66,7 @@ from evalkit.evaluation.thresholds import (
 )
 from evalkit.formats.jsonl import to_json_dict, write
 from evalkit.inference.run_dir import run_files
-from evalkit.inference.runner import RunOptions
+from evalkit.inference.runner import RunOptions, take_documents
 from evalkit.stats.intervals import make_resampling
 
 
@@ -82,6 +84,7 @@ def run(
     seed: Seed = 12345,
     level: Level = 0.95,
     threshold: Threshold = None,
+    limit: Limit = None,
     run_dir: RunDir = None,
     retry_failed: RetryFailed = False,
     concurrency: Concurrency = 1,
@@ -91,6 +94,7 @@ def run(
     output: Output = None,
     digits: Digits = None,
     percent: Percent = False,
+    name: Name = None,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
@@ -103,7 +107,7 @@ def run(
         *run_files(run_dir),
     )
     validate_card_options(model_card, eval_results, hub_dataset)
-    gold = load_and_report_losses(corpus)
+    gold = take_documents(load_and_report_losses(corpus), limit)
     thresholds = None if threshold is None else parse_thresholds(threshold)
     output_format(form, output)
     label_options = read_label_options(gold, labels, label_map)
@@ -140,6 +144,7 @@ def run(
         boot=boot,
         seed=seed,
         level=level,
+        name=name,
     )
     print_report(
         scores,
@@ -157,6 +162,7 @@ def predict(
     model: ModelName = "rules",
     model_args: ModelArguments = None,
     threshold: Threshold = None,
+    limit: Limit = None,
     run_dir: RunDir = None,
     retry_failed: RetryFailed = False,
     concurrency: Concurrency = 1,
@@ -170,7 +176,7 @@ def predict(
     """
     check_writable(output, corpus, *run_files(run_dir))
     thresholds = None if threshold is None else parse_thresholds(threshold)
-    gold = load_and_report_losses(corpus)
+    gold = take_documents(load_and_report_losses(corpus), limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
     found: list[Document] = []
     try:

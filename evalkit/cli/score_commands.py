@@ -12,6 +12,7 @@ from evalkit.cli.option_values import (
     check_outputs,
     check_writable,
     output_format,
+    parse_systems,
     parse_zones,
     read_label_options,
     terminal_width,
@@ -34,6 +35,7 @@ from evalkit.cli.options import (
     Metrics,
     Missing,
     ModelCardFile,
+    Name,
     OptionalBoot,
     OptionalLevel,
     OptionalMissing,
@@ -51,8 +53,8 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.report_output import PARTIAL, ReportOutput, print_report, validate_card_options
-from evalkit.errors import InputError, print_line
-from evalkit.evaluation.corpus_scores import compare, score
+from evalkit.errors import InputError, escape_surrogates, print_line
+from evalkit.evaluation.corpus_scores import compare_named, score
 from evalkit.evaluation.pr_curves import IMAGE_SUFFIXES, curves
 from evalkit.evaluation.verify import MAX_REPORTED, find_differences
 from evalkit.results.scores import Scores
@@ -76,6 +78,7 @@ def score_command(
     output: Output = None,
     digits: Digits = None,
     percent: Percent = False,
+    name: Name = None,
     save: Save = None,
 ) -> None:
     """Score predictions against a gold corpus."""
@@ -95,6 +98,7 @@ def score_command(
         seed=seed,
         level=level,
         jobs=jobs,
+        name=name,
     )
     print_report(scores, ReportOutput(form, output, digits, percent), save)
 
@@ -111,6 +115,7 @@ def report_command(
     output: Output = None,
     digits: Digits = None,
     percent: Percent = False,
+    name: Name = None,
     save: Save = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
@@ -125,6 +130,8 @@ def report_command(
     output_format(form, output)
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
+    if name is not None:
+        scores.about["name"] = escape_surrogates(name)
     print_report(
         scores,
         ReportOutput(form, output, digits, percent),
@@ -137,7 +144,10 @@ def report_command(
 
 def compare_command(
     systems: Annotated[
-        list[str], typer.Argument(metavar="FILE…", help="Saved results (.json) or predictions.")
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]FILE", help="Saved results (.json) or predictions; NAME names a system."
+        ),
     ],
     gold: Gold = None,
     metrics: Metrics = None,
@@ -155,7 +165,8 @@ def compare_command(
     output: Output = None,
 ) -> None:
     """Compare systems: differences, intervals, p-values."""
-    check_writable(output, *systems, gold)
+    named = parse_systems(systems)
+    check_writable(output, *(path for _, path in named), gold)
     if gold is None and (labels is not None or label_map is not None):
         raise InputError(
             "--labels and --label-map are for predictions (name the corpus with --gold); the labels"
@@ -173,8 +184,8 @@ def compare_command(
     }
     options = {name: value for name, value in given_options.items() if value is not None}
     report_format = output_format(form, output)
-    comparison = compare(
-        *systems,
+    comparison = compare_named(
+        named,
         gold=gold,
         average=average,
         permutations=permutations,

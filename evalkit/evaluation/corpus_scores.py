@@ -7,7 +7,7 @@ Scores
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_stream import count_documents
 from evalkit.formats.reading_options import signature_field
 from evalkit.formats.registry import parse_location, validate_path
-from evalkit.inference.runner import predict
+from evalkit.inference.runner import predict, take_documents
 from evalkit.results.comparison import Comparison, compare_scores
 from evalkit.results.label_advice import flat_layer_of
 from evalkit.results.scores import Scores
@@ -67,16 +67,18 @@ def evaluate(
     jobs: int = 1,
     max_failures: int | None = None,
     retry_failed: bool = False,
+    limit: int | None = None,
     arguments: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Scores:
     """Run a model over a corpus (default: the bundled one) and score its predictions.
 
     - `run_dir`, `concurrency`, `jobs`, `max_failures`, `retry_failed`: see `predict`.
+    - `limit`: use the first documents only, so many.
     - `arguments`: those of the model.
     - `metrics` and all others: see `score`.
     """
-    gold = load_corpus() if corpus is None else to_corpus(corpus)
+    gold = take_documents(load_corpus() if corpus is None else to_corpus(corpus), limit)
     way: dict[str, Any] = {
         "run_dir": run_dir,
         "concurrency": concurrency,
@@ -101,6 +103,7 @@ def score(
     seed: int = 12345,
     level: float = 0.95,
     jobs: int = 1,
+    name: str | None = None,
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
@@ -120,6 +123,7 @@ def score(
     - `boot`, `seed`, `level`: bootstrap replicates (0 for no intervals), random seed, confidence
       level.
     - `jobs`: worker processes, where both sides are JSONL files in one order.
+    - `name`: the name of the system in headings and files. Default: the model's.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
     duplicates in gold.
@@ -163,6 +167,8 @@ def score(
     }
     if choices := _ambiguity(source, scores, mapping, again):
         scores.about["ambiguity"] = choices
+    if name is not None:
+        scores.about["name"] = escape_surrogates(name)
     return scores
 
 
@@ -248,24 +254,47 @@ def compare(
 
     Raises InputError for scores that were made with other options.
     """
-    everything = [*((None, system) for system in systems), *named_systems.items()]
-    if options and any(_is_result(system) for _, system in everything):
+    return compare_named(
+        [*((None, system) for system in systems), *named_systems.items()],
+        gold=gold,
+        average=average,
+        permutations=permutations,
+        metrics=metrics,
+        options=options,
+    )
+
+
+def compare_named(
+    systems: Sequence[tuple[str | None, Scores | CorpusSource]],
+    *,
+    gold: CorpusSource | None = None,
+    average: str = "micro",
+    permutations: int = 10_000,
+    metrics: str | Iterable[str | Metric] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """Compare systems that are given as pairs of name and system; see `compare`.
+
+    None stands for the name of the result, of its file, or of the model.
+    """
+    if options and any(_is_result(system) for _, system in systems):
         raise InputError(
             f"{', '.join(options)}: of saved results these are settled; give predictions and gold,"
             " or leave them out"
         )
     found: dict[str, Scores] = {}
-    for name, system in everything:
+    for name, system in systems:
         scores = _scored(system, gold, metrics, options or {})
         own = escape_surrogates(
             name
+            or scores.about.get("name")
             or (
                 Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"])
             )
         )
         if own in found:
             own = next(
-                f"{own}-{n}" for n in range(2, len(everything) + 2) if f"{own}-{n}" not in found
+                f"{own}-{n}" for n in range(2, len(systems) + 2) if f"{own}-{n}" not in found
             )
         found[own] = scores
     return compare_scores(

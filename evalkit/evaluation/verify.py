@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,58 @@ def find_differences(
         for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json())
     )
     rows = [data.pop("rows", None) for data in (one, two)]
-    # Rows follow from counts: where these differ, so do those, and say nothing more.
-    return list(_differing(one, two)) or list(_differing(rows[0], rows[1], "rows: "))
+    differences = list(_differing_rows(*rows))
+    # Rows follow from counts, and warnings and sums of items from both.
+    derived = {"counts", "units", "set_aside", "warnings"} if differences else set()
+    for key in derived:
+        one.pop(key, None)
+        two.pop(key, None)
+    return [*differences, *_differing(one, two)] or list(_differing(rows[0], rows[1], "rows: "))
+
+
+def _differing_rows(
+    written: Sequence[Mapping[str, Any]], scored: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Of each metric and each label with other counts: F1 in the result and now. The micro average
+    comes first.
+    """
+    sides = [_rows_by_key(rows) for rows in (written, scored)]
+    keys = [key for key in dict.fromkeys([*sides[0], *sides[1]]) if key[1] in ("micro", "")]
+    lines: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: key[1] != "micro"):
+        old, new = (side.get(key, {}) for side in sides)
+        changed = [name for name in ("tp", "fp", "fn") if old.get(name) != new.get(name)]
+        if not changed:
+            continue
+        metric, average, label = key
+        numbers = ", ".join(
+            f"{name.upper()} {_number(old.get(name))} → {_number(new.get(name))}"
+            for name in changed
+        )
+        f1 = f"F1 {_ratio(old.get('f1'))} → {_ratio(new.get('f1'))}"
+        lines.setdefault(metric, []).append(f"{metric} {average or label} {f1} ({numbers})")
+    for of_metric in lines.values():
+        yield from of_metric
+
+
+def _rows_by_key(
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[tuple[str, str, str], Mapping[str, Any]]:
+    """The rows by metric, average and label."""
+    return {(row["metric"], row["average"] or "", row["label"] or ""): row for row in rows}
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
 
 
 def _without_names(data: dict[str, Any]) -> dict[str, Any]:
     data["corpus"].pop("name")
+    data.pop("name", None)
     for name in IGNORED_KEYS:
         data.pop(name)
     for fields in data["signature"].values():

@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -83,6 +84,7 @@ def predict(
     jobs: int = 1,
     max_failures: int | None = None,
     retry_failed: bool = False,
+    limit: int | None = None,
     **arguments: Any,
 ) -> Corpus:
     """The corpus as the model annotates it: the same ids, texts, zones and schema.
@@ -94,16 +96,31 @@ def predict(
     - `jobs`: worker processes.
     - `max_failures`: how many documents may fail before the run ends.
     - `retry_failed`: ask again for the documents that failed in `run_dir`.
+    - `limit`: use the first documents only, so many.
     - `arguments`: those of the model.
 
     Raises InputError for what cannot be run, ModelError where the model can answer no document, and
     PartialRunError where too many documents failed.
     """
-    corpus = to_corpus(corpus)
+    corpus = take_documents(to_corpus(corpus), limit)
     way = RunOptions(concurrency, jobs, max_failures)
     loaded = load_for_corpus(model, corpus, concurrency=concurrency, **arguments)
     with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
         return in_corpus_order(iter_predictions(loaded, corpus, way, run), corpus, loaded.name)
+
+
+def take_documents(corpus: Corpus, limit: int | None) -> Corpus:
+    """The first documents of a corpus, `limit` of them; all for None.
+
+    Raises InputError for a limit that is not a whole number above 0.
+    """
+    if limit is None:
+        return corpus
+    if type(limit) is not int or limit < 1:
+        raise InputError(
+            f"{spell_option('limit')}: expected a whole number above 0, got {quoted_repr(limit)}"
+        )
+    return corpus.with_documents(islice(corpus, limit))
 
 
 def load_for_corpus(

@@ -15,6 +15,9 @@ the same predictions.
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,6 +156,7 @@ MODEL_KINDS = {
         "the same, in a module that can be imported",
     ),
 }
+_FILES_OF_KINDS = {"gliner_config.json": "gliner", "config.cfg": "spacy", "config.json": "hf"}
 _WITHOUT_NAME = (
     "file",
     "module",
@@ -180,10 +184,13 @@ def load_model(source: object, **arguments: Any) -> Model:
     try:
         model = load(what, **arguments)
     except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None or unknown[1] not in arguments:
             raise
         name = kind.name if isinstance(kind, EntryPoint) else kind
-        raise InputError(f"{name} models: {str(error).partition('() ')[2]}") from None
+        raise UnknownNameError(
+            "argument", unknown[1], _argument_names(load), within=f"{name} models"
+        ) from None
     if not isinstance(model, Model):
         # A kind of another package may give a function or an object; what it was asked for is its
         # name.
@@ -228,6 +235,7 @@ def _plugin(found: EntryPoint) -> Callable[..., Any]:
             f"{found.name}: {found.value} is {quoted_repr(load)}, and cannot be called"
         )
 
+    @functools.wraps(load)
     def loaded(what: str, **arguments: Any) -> Any:
         try:
             model = load(what, **arguments)
@@ -267,6 +275,13 @@ def _resolve_kind(source: object) -> tuple[str | EntryPoint, object]:
     )
 
 
+def _argument_names(load: Callable[..., Any]) -> list[str]:
+    """The names of the arguments of a kind's `load`."""
+    _, *parameters = inspect.signature(load).parameters.values()  # the first is the model
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [parameter.name for parameter in parameters if parameter.kind not in variadic]
+
+
 def _named(source: str) -> tuple[str | EntryPoint, object]:
     kind, _, what = source.partition(":")
     if kind.endswith(".py"):
@@ -279,6 +294,12 @@ def _named(source: str) -> tuple[str | EntryPoint, object]:
             return found, what
     if what and _is_module(kind):
         return "module", source
+    for file, kind_of_folder in _FILES_OF_KINDS.items():
+        if Path(source, file).is_file():
+            raise InputError(
+                f"no kind of model {quoted_repr(source)}; it is a folder with {file}; did you mean"
+                f" {kind_of_folder}:{source}?"
+            )
     known = [
         *(k.spelled for k in MODEL_KINDS.values()),
         *(f"{found.name}:NAME" for found in brought),

@@ -69,6 +69,7 @@ SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
 # What is read again
 METADATA_KEYS = (
+    "name",
     "model",
     "corpus",
     "options",
@@ -243,6 +244,7 @@ class ResultRead(msgspec.Struct):
     set_aside: dict[str, dict[str, int]]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
+    name: str | None = None
     conversion: dict[str, dict[str, dict[str, int]]] = {}
     span_edges: dict[str, SpanEdges] = {}
     ambiguity: dict[str, AmbiguityRead] = {}
@@ -280,7 +282,7 @@ def from_json(text: str) -> Result:
             {marks: int(total, 16) for marks, total in data.digests.documents.items()},
         )
     about = {name: msgspec.to_builtins(getattr(data, name)) for name in METADATA_KEYS}
-    for name in ("ambiguity", "conversion", "span_edges"):
+    for name in ("name", "ambiguity", "conversion", "span_edges"):
         if not about[name]:
             del about[name]
     return Result(counts, how, digests, about)
@@ -356,6 +358,7 @@ def merge_results(results: Sequence[Result]) -> Result:
     first = results[0]
     for name in ("model", "options"):
         _require_equal(name, [result.about[name] for result in results])
+    _require_equal("name", [result.about.get("name") for result in results])
     _require_equal("versions", [result.about["versions"].get("evalkit") for result in results])
     _check_disjoint(results)
     _require_equal("corpus", [result.about["corpus"]["name"] for result in results])

@@ -616,7 +616,7 @@ class Scores:
         return to_html_fragment(self._report())
 
     def __repr__(self) -> str:
-        model = self.about.get("model", "predictions")
+        model = self.about.get("name") or self.about.get("model", "predictions")
         corpus = self.about.get("corpus", {}).get("name", "corpus")
         first = next(iter(self._metrics.values()), None)
         headline = "" if first is None else f"; {first.metric} {_describe_micro(first)}"

@@ -227,10 +227,8 @@ class ReportBuilder:
 def _header_lines(about: Mapping[str, Any]) -> Iterator[str]:
     corpus = about.get("corpus", {})
     documents, failures = corpus.get("documents", 0), about.get("failures", {})
-    yield (
-        f"{about.get('model', 'predictions')} on {corpus.get('name', 'corpus')}"
-        f" ({pluralize(documents, 'document')})"
-    )
+    system = about.get("name") or about.get("model", "predictions")
+    yield f"{system} on {corpus.get('name', 'corpus')} ({pluralize(documents, 'document')})"
     if failures:
         yield (
             f"FAILED on {len(failures)} of {pluralize(documents, 'document')}; their gold items"
