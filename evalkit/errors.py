@@ -31,6 +31,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MAX_REPORTED_ERRORS = 20
+MANY_ALIKE = 5  # faults of one kind that are counted instead of listed
 MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -51,8 +52,9 @@ class LoadError(InputError):
     """A file that is not what it should be.
 
     `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says
-    once how to fix those of one kind. Advice with which several faults end stands once in the
-    message, below them.
+    once how to fix those of one kind. In the message, faults that differ only in their place, in
+    numbers and in quoted text are counted behind the first of them, and advice with which several
+    faults end stands once, below them.
     """
 
     def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
@@ -63,7 +65,7 @@ class LoadError(InputError):
         tail = [f"and {self.more} more"] if self.more else []
         self.advice = list(advice)
         problems, shared = _share_advice(self.faults)
-        lines = [*problems, *tail, *shared, *self.advice]
+        lines = [*_count_repeated(problems), *tail, *shared, *self.advice]
         super().__init__(
             "; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines)
         )
@@ -82,6 +84,24 @@ def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
         if ending:
             advice[f"to fix: {ending}"] = None
     return problems, list(advice)
+
+
+def _count_repeated(problems: list[str]) -> list[str]:
+    """The problems; of each kind that occurs often the first alone, with the number of the others
+    and the place of the last.
+    """
+    kinds: dict[str, list[str]] = {}
+    for problem in problems:
+        kinds.setdefault(re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "…", problem), []).append(problem)
+    lines = []
+    for alike in kinds.values():
+        if len(alike) < MANY_ALIKE:
+            lines += alike
+            continue
+        place = re.match(r"(.*?:\d+)(?=:)", alike[-1])
+        last = f", the last at {place[1]}" if place else ""
+        lines.append(f"{alike[0]} ({len(alike) - 1} more of this kind{last})")
+    return lines
 
 
 def _endings(fault: str) -> list[str]:

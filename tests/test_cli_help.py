@@ -154,3 +154,23 @@ def test_an_unknown_argument_of_a_model_is_answered_with_the_known_ones():
     assert run.returncode == 2
     assert "no argument 'entites' in 'spacy models'" in run.stderr
     assert "triggers, batch_size, n_process; did you mean 'entities'?" in run.stderr
+
+
+def test_faults_of_one_kind_are_counted(tmp_path):
+    lines = [f"w{n} {tag}\n\n" for n in range(7) for tag in ("I-A",)]
+    (tmp_path / "gold.conll").write_text("".join(lines))
+
+    run = evalkit("validate", tmp_path / "gold.conll")
+
+    first, *others = run.stderr.splitlines()
+    assert f"{tmp_path}/gold.conll:1: " in first
+    assert f"(6 more of this kind, the last at {tmp_path}/gold.conll:13)" in first
+    assert [line for line in others if "gold.conll:" in line] == []
+
+
+def test_a_few_faults_are_listed(tmp_path):
+    (tmp_path / "gold.conll").write_text("a I-A\n\nb I-A\n\nc I-A\n\n")
+
+    lines = evalkit("validate", tmp_path / "gold.conll").stderr.splitlines()
+
+    assert sum("gold.conll:" in line for line in lines) == 3

@@ -227,7 +227,10 @@ def test_advice_that_many_errors_share_stands_once(tmp_path):
         load_corpus(tmp_path / "f.conll")
 
     lines = str(refused.value).splitlines()
-    assert lines[0].endswith("f.conll:1: 'TAG0' is no IOB2 tag")
+    file = tmp_path / "f.conll"
+    assert lines[0] == (
+        f"{file}:1: 'TAG0' is no IOB2 tag (19 more of this kind, the last at {file}:20)"
+    )
     assert lines[-2:] == [
         "and 10 more",
         "to fix: O, B-LABEL, I-LABEL would do; no tagging fits all tags of the file",
