@@ -183,7 +183,7 @@ def test_macro_is_over_the_labels_that_either_side_has():
     scores = score_spans([spans(("PER", 0, 1))], [spans(("PER", 0, 1), ("MISC", 4, 5))])
 
     assert scores["ner"].macro.f1 == 0.5
-    assert "macro over 2 labels, 1 of them only predicted (each counts 0)" in str(scores)
+    assert "macro: mean over 2 labels, 1 of them only predicted (F1 0)" in str(scores)
 
 
 @pytest.mark.parametrize(

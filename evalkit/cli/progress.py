@@ -1,6 +1,6 @@
 """How does a run look from a terminal?
 
-Progress on stderr, Ctrl-C that finishes what is in flight, and what is said at the end.
+Progress on stderr, Ctrl-C that waits for pending answers, and the summary of a run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from evalkit.inference.runner import (
 )
 from evalkit.results.summary import pluralize
 
-FIRST_UPDATE_SECONDS = 1.0  # seconds before anything is said of how far it is
+FIRST_UPDATE_SECONDS = 1.0  # seconds before the first line of progress
 UPDATE_INTERVAL_SECONDS = (
     5.0  # seconds between lines of progress, where there is no terminal to renew one on
 )
@@ -69,7 +69,7 @@ def predict_with_progress(
 
 
 def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
-    """What is said of a folder that holds something already."""
+    """Notices about a run directory that holds answers already."""
     if run and run.torn:
         yield (
             f"{run.folder}: dropped a last line of {run.torn:,} bytes that was not written to"
@@ -88,12 +88,12 @@ def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
         )
     if run and run.done:
         failed = sum(document.failure is not None for document in run.done.values())
-        told = (
+        failures = (
             f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
         )
         yield (
             f"{run.folder}: goes on after {len(run.done):,} of"
-            f" {pluralize(len(gold), 'document')}{told}"
+            f" {pluralize(len(gold), 'document')}{failures}"
         )
 
 
@@ -204,13 +204,13 @@ def _with_bar(documents: Iterable[Document], total: int, already: int) -> Iterat
 
 def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
     started = time.monotonic()
-    said, failures = started - UPDATE_INTERVAL_SECONDS + FIRST_UPDATE_SECONDS, 0
+    updated, failures = started - UPDATE_INTERVAL_SECONDS + FIRST_UPDATE_SECONDS, 0
     for done, document in enumerate(documents, start=1):
         yield document
         failures += document.failure is not None
         now = time.monotonic()
-        if now - said > UPDATE_INTERVAL_SECONDS and already < done < total:
-            said, rate = now, _rate(done - already, started)
+        if now - updated > UPDATE_INTERVAL_SECONDS and already < done < total:
+            updated, rate = now, _rate(done - already, started)
             left = (total - done) / rate
             print(
                 f"{done:,} of {total:,} documents, {rate:.1f} a second, {left:,.0f} s"

@@ -13,7 +13,7 @@ from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.corpus_scores import score
 from evalkit.results.scores import Scores
 
-IGNORED_KEYS = ("model", "versions")  # may differ: what was scored is told by digests and counts
+IGNORED_KEYS = ("model", "versions")  # may differ: digests and counts identify what was scored
 MAX_REPORTED = 20
 
 
