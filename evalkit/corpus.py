@@ -96,14 +96,14 @@ class Corpus:
     def __getitem__(self, which: int | str) -> Document: ...
     @overload
     def __getitem__(self, which: slice) -> Corpus: ...
-    def __getitem__(self, which: int | str | slice) -> Document | Corpus:
-        if isinstance(which, slice):
-            return self.with_documents(self._documents[which])
-        if isinstance(which, str):
-            if which not in self._index:
-                raise UnknownNameError("document", which, list(self._index)[:20], within=self.name)
-            return self._documents[self._index[which]]
-        return self._documents[which]
+    def __getitem__(self, key: int | str | slice) -> Document | Corpus:
+        if isinstance(key, slice):
+            return self.with_documents(self._documents[key])
+        if isinstance(key, str):
+            if key not in self._index:
+                raise UnknownNameError("document", key, list(self._index)[:20], within=self.name)
+            return self._documents[self._index[key]]
+        return self._documents[key]
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -156,9 +156,9 @@ class Corpus:
         ]
         return cls(documents, name, schema, conversion)
 
-    def filter(self, keep: Callable[[Document], bool]) -> Corpus:
+    def filter(self, predicate: Callable[[Document], bool]) -> Corpus:
         """The documents for which `keep` holds."""
-        return self.with_documents(document for document in self if keep(document))
+        return self.with_documents(document for document in self if predicate(document))
 
     def with_documents(self, documents: Iterable[Document], name: str | None = None) -> Corpus:
         """A corpus of other documents that were made of these: with its schema, and what is known
@@ -388,9 +388,9 @@ def resolve_location(path: str | Path | None, **options: Any) -> CorpusLocation:
     place = parse_location(path, **options)
     if place.format != "hf" and not place.path.exists():
         raise InputError(f"{place.path}: no such file or folder")
-    if not place.on_the_hub and is_endless(place.path):
+    if not place.is_hub_dataset and is_endless(place.path):
         raise InputError(f"{place.path}: a device or a named pipe, and no file or folder")
-    if not place.on_the_hub:
+    if not place.is_hub_dataset:
         check_folder(place.path)
     return place
 
@@ -405,22 +405,24 @@ def with_offset_hints(error: LoadError, place: CorpusLocation) -> LoadError:
     told = [f"{place.path}: {cause}" for cause in diagnose_offsets(surfaces(place.path))]
     # What explains them all comes first, where it is read even if the list is cut.
     return (
-        LoadError([*told, *error.faults], more=error.more, advice=error.advice) if told else error
+        LoadError([*told, *error.errors], more=error.omitted, advice=error.advice)
+        if told
+        else error
     )
 
 
-def collect_documents(found: Iterable[Document | LoadError]) -> list[Document]:
+def collect_documents(results: Iterable[Document | LoadError]) -> list[Document]:
     """All documents, if nothing is wrong; else a LoadError with every fault that was found."""
     documents: list[Document] = []
     faults: list[str] = []
     advice: dict[str, None] = {}
     more = 0
-    for item in found:
+    for item in results:
         if isinstance(item, Document):
             documents.append(item)
         else:
-            faults += item.faults
-            more += item.more
+            faults += item.errors
+            more += item.omitted
             advice.update(dict.fromkeys(item.advice))
     if faults:
         raise LoadError(faults, more=more, advice=advice)
@@ -469,7 +471,7 @@ def iter_documents(
             conversion.repaired.add("spans whose offsets were converted", where, spans)
         repeated = list(find_duplicates(found)) if duplicates is not None else []
         if repeated and duplicates == "drop":
-            conversion.dropped.add("duplicates", f"{where}: {repeated[0].where}", len(repeated))
+            conversion.dropped.add("duplicates", f"{where}: {repeated[0].location}", len(repeated))
             found, repeated = drop_duplicates(found), []
         departures = list(schema_faults(found, schema)) if schema else []
         if (repeated or departures) and lines is None:

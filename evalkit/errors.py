@@ -60,14 +60,14 @@ class LoadError(InputError):
     def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
         """Keep the first twenty faults."""
         every = list(faults)
-        self.faults = every[:MAX_REPORTED_ERRORS]
-        self.more = more + len(every) - len(self.faults)
-        tail = [f"and {self.more} more"] if self.more else []
+        self.errors = every[:MAX_REPORTED_ERRORS]
+        self.omitted = more + len(every) - len(self.errors)
+        tail = [f"and {self.omitted} more"] if self.omitted else []
         self.advice = list(advice)
-        problems, shared = _share_advice(self.faults)
+        problems, shared = _share_advice(self.errors)
         lines = [*_count_repeated(problems), *tail, *shared, *self.advice]
         super().__init__(
-            "; ".join(lines) if len(self.faults) == 1 and not tail else "\n".join(lines)
+            "; ".join(lines) if len(self.errors) == 1 and not tail else "\n".join(lines)
         )
 
 
@@ -133,17 +133,17 @@ class DocumentError(InputError):
         field: str = "",
     ) -> None:
         """Say the problem, and where it is as far as that is known."""
-        self.problem, self.document, self.layer, self.index, self.field = (
+        self.message, self.document, self.layer, self.index, self.field = (
             problem,
             document,
             layer,
             index,
             field,
         )
-        super().__init__(f"{self.where}: {problem}" if self.where else problem)
+        super().__init__(f"{self.location}: {problem}" if self.location else problem)
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """For instance "document 'd1', entities[3].end"."""
         item = self.layer if self.index is None else f"{self.layer}[{self.index}]"
         path = ".".join(part for part in (item, self.field) if part)
@@ -223,16 +223,16 @@ class InterruptedRunError(EvalkitError):
     exit_code = 130
 
 
-def quoted_repr(value: object, most: int = 80) -> str:
+def quoted_repr(value: object, max_length: int = 80) -> str:
     """A value as it is quoted in messages: its repr, cut to 80 characters.
 
     >>> quoted_repr("a" * 100, most=10)
     "'aaaaaaaa…"
     """
     if isinstance(value, (str, bytes)):
-        value = value[: most + 1]  # what is cut anyway is not quoted first
+        value = value[: max_length + 1]  # what is cut anyway is not quoted first
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    return shorten(text, most)
+    return shorten(text, max_length)
 
 
 def shorten(text: str, most: int = 80) -> str:

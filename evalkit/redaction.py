@@ -50,22 +50,22 @@ class Redactor:
     def __hash__(self) -> int:
         return hash(tuple(self._forms))
 
-    def out_of(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """The text, with "[key]" wherever a secret stood."""
         for form in self._forms:
             text = text.replace(form, REDACTED_KEY)
         return text
 
-    def out_of_all(self, value: Any) -> Any:
+    def redact_json(self, value: Any) -> Any:
         """The same for every text in a JSON value; a lone surrogate, which no file could hold,
         becomes U+FFFD.
         """
         if isinstance(value, str):
-            return self.out_of(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+            return self.redact(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         if isinstance(value, list):
-            return [self.out_of_all(item) for item in value]
+            return [self.redact_json(item) for item in value]
         if isinstance(value, dict):
-            return {self.out_of_all(key): self.out_of_all(item) for key, item in value.items()}
+            return {self.redact_json(key): self.redact_json(item) for key, item in value.items()}
         return value
 
     def keep_out_of_logs(self) -> None:
@@ -88,9 +88,9 @@ class _Filter(logging.Filter):
         return hash(self.secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self.secrets.out_of(record.getMessage()), ()
+        record.msg, record.args = self.secrets.redact(record.getMessage()), ()
         if record.exc_info:
-            record.exc_text = self.secrets.out_of(
+            record.exc_text = self.secrets.redact(
                 logging.Formatter().formatException(record.exc_info)
             )
             record.exc_info = None
@@ -125,11 +125,11 @@ def is_secret(name: str) -> bool:
     return bool(_ARGUMENT.fullmatch(name)) and not _NOT_SECRET_NAMES.fullmatch(name)
 
 
-def environment_secrets(more: Iterable[str] = ()) -> list[str]:
+def environment_secrets(extra: Iterable[str] = ()) -> list[str]:
     """The secrets in the environment, and more of them, in every form in which they are sent, the
     longest first.
     """
-    every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *more]
+    every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *extra]
     return encoded_forms(every)
 
 

@@ -186,7 +186,7 @@ def refuse(*_):
 def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
     from evalkit.data.tags import TagReader
 
-    monkeypatch.setattr(TagReader, "_one_by_one", refuse)
+    monkeypatch.setattr(TagReader, "_encode_each", refuse)
     labels = [
         "A",
         "AB",
@@ -224,7 +224,7 @@ def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
 
     for row in rows:
         reader = TagReader("IOB2", "error")
-        where, code = reader._one_by_one([row], "gold")
+        where, code = reader._encode_each([row], "gold")
         assert where.tolist() == [n for n, tag in enumerate(row) if tag != "O"]
         assert [list(reader._codes)[n] for n in code] == [tag for tag in row if tag != "O"]
 

@@ -645,7 +645,7 @@ def test_a_part_that_is_still_to_be_filled_is_refused():
     with pytest.raises(LoadError) as error:
         parse_card_source(card_template("Tiny: a test"))
 
-    assert error.value.faults[:8] == [
+    assert error.value.errors[:8] == [
         "card.md: no language in the metadata",
         "card.md: no license in the metadata",
         "card.md: no annotations_creators in the metadata",

@@ -28,7 +28,7 @@ def said(*entities, choices):
 
 
 def choices_of(scores):
-    return scores.about.get("ambiguity", {})
+    return scores.metadata.get("ambiguity", {})
 
 
 def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
@@ -126,7 +126,7 @@ def test_a_file_of_predictions_tells_the_same_and_results_travel(tmp_path):
     again = Scores.from_json(scores.to_json())
 
     assert choices_of(scores)["entities/strict"] == {"annotations": 1, "worst": 0.0, "best": 1.0}
-    assert (again.about["ambiguity"], str(again)) == (scores.about["ambiguity"], str(scores))
+    assert (again.metadata["ambiguity"], str(again)) == (scores.metadata["ambiguity"], str(scores))
 
 
 def test_shards_add_up(tmp_path):

@@ -443,7 +443,7 @@ def test_verify_says_the_same_or_what_differs(results):
 
     assert (same.returncode, same.stdout) == (0, f"{results / 'said.json'}: the same\n")
     assert other.returncode == 2
-    assert "counts: entities/strict: cells" in other.stderr
+    assert "entities/strict micro F1" in other.stderr
     assert len(other.stderr.splitlines()) <= 21
 
 

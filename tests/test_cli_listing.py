@@ -46,7 +46,7 @@ def test_a_kind_of_models_is_shown_with_all_its_options(name):
     run = evalkit("models", name)
 
     assert shown_options(run.stdout) == set(model_options(name))
-    assert f"\n  evalkit run -m {MODEL_KINDS[name].spelled}" in run.stdout
+    assert f"\n  evalkit run -m {MODEL_KINDS[name].pattern}" in run.stdout
 
 
 def test_every_option_is_described_and_every_description_is_of_an_option():

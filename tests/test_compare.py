@@ -98,7 +98,7 @@ def test_p40_a_system_and_itself_do_not_differ(average):
         found.wins,
         found.losses,
     ) == (0.0, 1.0, 1.0, 1.0, 0, 0)
-    assert (found.low, found.why_not, found.detectable) == (None, "no variance", None)
+    assert (found.low, found.reason, found.detectable) == (None, "no variance", None)
 
 
 @pytest.mark.parametrize("n", [5, 40])
@@ -275,7 +275,7 @@ def test_without_replicates_there_are_p_values_and_no_intervals():
 
     (found,) = compare(a, b, gold=gold, metrics="ner", options={"boot": 0}).differences
 
-    assert (found.low, found.why_not, found.p_bootstrap) == (None, "not asked for", None)
+    assert (found.low, found.reason, found.p_bootstrap) == (None, "not asked for", None)
     assert 0 < found.p <= 1
 
 
@@ -284,7 +284,7 @@ def test_macro_of_schemes_without_labels_has_no_difference():
 
     (found,) = compare(a, b, gold=gold, metrics="entities/exact", average="macro").differences
 
-    assert (found.difference, found.p, found.why_not) == (None, None, "the value is undefined")
+    assert (found.difference, found.p, found.reason) == (None, None, "the value is undefined")
 
 
 def test_bare_scores_of_another_gold_are_refused():
@@ -309,7 +309,7 @@ def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates
 
     (found,) = compare(a, b, gold=gold, metrics="ner", average="macro").differences
 
-    assert (found.low, found.detectable, found.why_not) == (None, None, "undefined too often")
+    assert (found.low, found.detectable, found.reason) == (None, None, "undefined too often")
     assert found.p is not None
 
 

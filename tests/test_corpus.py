@@ -134,7 +134,7 @@ def test_a_name_with_surrogates_can_be_printed_and_saved(tmp_path):
 
     assert one.name == "caf\\udce9"
     assert str(scores).encode()
-    assert Scores.load(tmp_path / "s.json").signed == scores.signed
+    assert Scores.load(tmp_path / "s.json").signature_fields == scores.signature_fields
     assert str(compare(**{"\ud800": scores, "b": scores})).encode()
 
 

@@ -134,7 +134,7 @@ def drawn_areas(found, monkeypatch, path):
         "savefig",
         lambda self, *args, **options: (figures.append(self), savefig(self, *args, **options))[1],
     )
-    found.draw(path)
+    found.plot(path)
     areas = []
     for line in figures[0].axes[0].lines:
         x, y = STEP_LOOKUP_MAP[line.get_drawstyle()](line.get_xdata(), line.get_ydata())
@@ -250,8 +250,8 @@ def test_a_scheme_that_depends_on_other_predictions_is_refused():
 def test_curves_have_formats_and_pictures(tmp_path):
     found = curves(gold(("A", 0), ("$B", 9)), scored(("A", 0, 0.9), ("A", 5, 0.3), ("$B", 9, 0.5)))
 
-    found.draw(tmp_path / "c.png")
-    found.draw(tmp_path / "c.svg")
+    found.plot(tmp_path / "c.png")
+    found.plot(tmp_path / "c.svg")
 
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert (

@@ -114,7 +114,7 @@ def test_a_bare_document_shows_a_model_nothing_to_copy():
         "d1", TEXT, [Entity("PER", 0, 3)], zones=[Zone("body", 0, 10)], meta={"gold": "PER"}
     )
 
-    assert document.bare() == Document("d1", TEXT)
+    assert document.without_annotations() == Document("d1", TEXT)
 
 
 def test_nothing_can_be_changed():

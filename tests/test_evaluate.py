@@ -277,7 +277,7 @@ def test_a_layer_that_one_prediction_lacks_is_refused():
 def test_a_failed_document_misses_its_gold():
     scores = score(GOLD, said(GOLD[0], Document("d1", GOLD[1].text, failure="time out")))
 
-    assert (scores["ner"]["ORG"].fn, scores.about["failures"]) == (1, {"d1": "time out"})
+    assert (scores["ner"]["ORG"].fn, scores.metadata["failures"]) == (1, {"d1": "time out"})
 
 
 def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
@@ -430,7 +430,7 @@ def test_missing_documents_taken_as_empty_take_no_layer_along():
     assert (
         {metric.split("/")[0] for metric in scores},
         scores["ner"].micro.recall,
-        scores.about["failures"],
+        scores.metadata["failures"],
     ) == ({"entities"}, 0.5, {})
 
 

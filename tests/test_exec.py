@@ -117,7 +117,7 @@ def test_a_program_may_answer_in_any_order(code, model):
     scores = evaluate(model(code), PEOPLE)
 
     assert scores["entities/strict"].micro.f1 == 1
-    assert scores.about["failures"] == {}
+    assert scores.metadata["failures"] == {}
 
 
 def test_a_program_sees_ids_and_texts_alone(model, tmp_path):
@@ -148,7 +148,7 @@ def test_the_answer_to_a_document_is_there_before_the_next_is_answered(model, tm
     answers = model(
         'for d in documents:\n    say(id=d["id"], entities=per(d))\n    while not'
         f" os.path.exists({str(go)!r}): time.sleep(0.01)\n"
-    ).answer(list(PEOPLE))
+    ).predict(list(PEOPLE))
 
     first = next(answers)
     go.touch()
@@ -178,7 +178,7 @@ def test_more_than_the_pipes_hold_blocks_nobody(model):
 
 
 def test_no_documents_start_nothing(model):
-    assert list(model("raise SystemExit(1)").answer([])) == []
+    assert list(model("raise SystemExit(1)").predict([])) == []
 
 
 def test_what_is_invalid_in_an_answer_is_unplaced(model):
@@ -190,7 +190,7 @@ for d in documents:
     scores = evaluate(model(code), corpus("[Ada|PER] met"))
 
     assert (scores["entities/strict"].micro.tp, scores["entities/strict"].micro.predicted) == (1, 6)
-    assert sorted(scores.about["unplaced"]) == [
+    assert sorted(scores.metadata["unplaced"]) == [
         "7 is no object with start and end",
         "end: 99 runs past the end of the text, at 7",
         "label: None is no label: a text that is not empty would do",
@@ -442,7 +442,7 @@ def test_a_program_is_ended_when_its_answers_are_no_longer_wanted(model, tmp_pat
     answers = model(
         f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n   '
         ' say(id=d["id"])\n    time.sleep(600)\n'
-    ).answer(list(PEOPLE))
+    ).predict(list(PEOPLE))
 
     next(answers)
     answers.close()
@@ -830,7 +830,7 @@ def test_a_program_is_ended_when_evalkit_is_interrupted(model, tmp_path):
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     code = (
         f"{heed}; import evalkit; docs = [evalkit.Document('d0', 'a'), evalkit.Document('d1',"
-        f" 'b')]; [print(d.id, flush=True) for d in evalkit.load_model({command!r}).answer(docs)]"
+        f" 'b')]; [print(d.id, flush=True) for d in evalkit.load_model({command!r}).predict(docs)]"
     )
 
     with subprocess.Popen(

@@ -527,10 +527,11 @@ def test_an_offset_inside_a_character_is_told(folder):
     )
 
 
-def test_everything_wrong_in_a_file_is_told_the_first_twenty_of_it(told):
+def test_errors_of_one_kind_are_counted(told):
     messages = told("".join(f"T{n}\tX 0 3\tBo\n" for n in range(50)))
 
-    assert (len(messages), messages[-1]) == (21, "and 30 more")
+    assert (len(messages), messages[-1]) == (2, "and 30 more")
+    assert "(19 more of this kind" in messages[0]
 
 
 def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):

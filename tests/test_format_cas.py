@@ -694,14 +694,14 @@ def test_every_file_that_is_wrong_is_told(tmp_path):
     with pytest.raises(LoadError) as told:
         load_corpus(f"cas:{tmp_path}")
 
-    assert [Path(fault.split(":")[0]).name for fault in told.value.faults] == ["x.xmi", "y.json"]
+    assert [Path(fault.split(":")[0]).name for fault in told.value.errors] == ["x.xmi", "y.json"]
 
 
 def loaded_or_faults(path):
     try:
         return list(load_corpus(f"cas:{path}"))
     except LoadError as error:
-        return error.faults
+        return error.errors
 
 
 @pytest.mark.parametrize("form", ["xmi", "json"])

@@ -300,7 +300,7 @@ def test_twenty_faults_are_told_and_the_others_counted(read):
     with pytest.raises(LoadError) as error:
         read("a x\n\n" * 30)
 
-    assert len(error.value.faults) == 20
+    assert len(error.value.errors) == 20
 
 
 def test_what_fits_is_said_of_the_whole_file(read, tmp_path):

@@ -748,7 +748,7 @@ def loaded_or_faults(path):
     try:
         return list(load_corpus(path))
     except LoadError as error:
-        return error.faults
+        return error.errors
 
 
 @pytest.mark.slow

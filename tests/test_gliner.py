@@ -65,7 +65,7 @@ class Saying(StandIn):
 
 
 def answer(model, text, schema=NEWS):
-    return next(iter(model.suited(schema).answer([Document("d", text)])))
+    return next(iter(model.with_schema(schema).predict([Document("d", text)])))
 
 
 def found(model, text, schema=NEWS):
@@ -102,13 +102,13 @@ def test_labels_may_be_given_instead_of_a_schema():
     assert found(one, "Ada saw Tosca", schema=None) == [("Ada", "PERSON")]
     assert found(spelled, "Ada saw Tosca", NEWS) == [("Ada", "person")]
     assert found(mapped, "Rome, Italy") == [("Rome", "GPE"), ("Italy", "GPE")]
-    assert [document.entities for document in one.answer([Document("d", "Ada")])] == [
+    assert [document.entities for document in one.predict([Document("d", "Ada")])] == [
         (Entity("PERSON", 0, 3, score=0.9),)
     ]
 
 
 def test_what_it_is_asked_for_is_among_the_settings():
-    model = gliner.load(StandIn(), threshold=0.3).suited(NEWS)
+    model = gliner.load(StandIn(), threshold=0.3).with_schema(NEWS)
 
     assert model.name == "gliner:StandIn"
     assert model.settings == {
@@ -136,9 +136,9 @@ def test_without_labels_there_is_nothing_to_ask_for():
                 r' labels=\["PERSON"\] would do'
             ),
         ):
-            model.suited(schema)
+            model.with_schema(schema)
     with pytest.raises(InputError, match="nothing to ask for"):
-        list(model.answer([Document("d", "Ada")]))
+        list(model.predict([Document("d", "Ada")]))
 
 
 def test_two_labels_that_become_one_prompt_are_refused():
@@ -261,8 +261,8 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone():
 
     bad, good = (
         gliner.load(Failing())
-        .suited(NEWS)
-        .answer([Document("d0", "bad Ada"), Document("d1", "Ada")])
+        .with_schema(NEWS)
+        .predict([Document("d0", "bad Ada"), Document("d1", "Ada")])
     )
 
     assert bad == Document("d0", "bad Ada", failure="RuntimeError: out of memory")

@@ -173,7 +173,7 @@ def test_a_result_comes_back_as_it_was():
     scores = score(GOLD, SAID)
     again = Scores.from_json(scores.to_json())
 
-    assert again.about == scores.about
+    assert again.metadata == scores.metadata
     assert "entities/strict" in again
     assert "tokens/strict" not in again
     assert len(again) == 4
@@ -416,5 +416,5 @@ def test_signatures_of_tags_and_spans():
         "seed:12345",
     ]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
-    assert score_tags([["B-A"]], [["O"]]).about["corpus"] == {"name": "gold", "documents": 1}
-    assert score_spans([[(0, 1, "A")]], [[]]).about["model"] == "predictions"
+    assert score_tags([["B-A"]], [["O"]]).metadata["corpus"] == {"name": "gold", "documents": 1}
+    assert score_spans([[(0, 1, "A")]], [[]]).metadata["model"] == "predictions"

@@ -209,8 +209,12 @@ def test_what_stands_at_a_place_is_the_quote_in_the_form_of_its_step(drawn):
 
     found = ground_quotes(text, quotes)
 
-    assert [form(text[f.start : f.end], f.how) for f in found if f.how != "absent"] == [
-        form(q.text.strip(), f.how) for q, f in zip(quotes, found, strict=True) if f.how != "absent"
+    assert [
+        form(text[f.start : f.end], f.match_type) for f in found if f.match_type != "absent"
+    ] == [
+        form(q.text.strip(), f.match_type)
+        for q, f in zip(quotes, found, strict=True)
+        if f.match_type != "absent"
     ]
 
 
@@ -271,7 +275,7 @@ PLACES = [
 def test_a_quote_is_found_at_the_first_step_at_which_it_stands(text, quote, how, piece):
     (found,) = ground_quotes(text, [Quote(quote)])
 
-    assert (found.how, text[found.start : found.end], found.candidates, found.duplicate) == (
+    assert (found.match_type, text[found.start : found.end], found.candidates, found.duplicate) == (
         how,
         piece,
         (),

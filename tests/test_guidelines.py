@@ -112,7 +112,7 @@ def test_a_label_map_follows_the_crosswalk_for_types_and_roles(name):
         role: {
             of["roles"][role] for label, of in kept.items() if role in SCHEMA.events[label].roles
         }
-        for role in SCHEMA.declared("arguments")
+        for role in SCHEMA.labels_of("arguments")
     }
 
     assert maps["triggers"] == types
@@ -189,7 +189,7 @@ def move(*arguments):
 
 def problems(entities, *events):
     return [
-        f"{fault.layer}[{fault.index}].{fault.field}: {fault.problem}"
+        f"{fault.layer}[{fault.index}].{fault.field}: {fault.message}"
         for fault in schema_errors(Document("d", TEXT, entities, events), STRICT)
     ]
 

@@ -322,9 +322,9 @@ def test_a_documents_answer_depends_on_no_other(tmp_path):
     )
     documents = [Document(f"d{n}", TEXT[n:]) for n in range(5)]
 
-    together = list(model.answer(documents))
+    together = list(model.predict(documents))
 
-    assert together == [next(iter(model.answer([document]))) for document in documents]
+    assert together == [next(iter(model.predict([document]))) for document in documents]
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "\u3000"])

@@ -149,7 +149,7 @@ def test_sentences_are_drawn_where_there_are_fewer(seed):
                 0.95,
             )
             assert (low, high) == pytest.approx(expected, abs=1e-12)
-    assert scores.counts.scored == 30
+    assert scores.counts.resampling_unit_count == 30
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -204,7 +204,7 @@ def test_zones_that_are_not_scored_are_not_drawn_from():
 
     scores = score(Corpus(documents), Corpus(documents), "ner", zones=["body"])["ner"]
 
-    assert scores.counts.scored == 6
+    assert scores.counts.resampling_unit_count == 6
 
 
 @given(corpora(most_documents=6), st.sampled_from(["documents", "sentences"]))
@@ -368,7 +368,7 @@ def test_rows_without_intervals_cost_no_draws():
     scores = score(gold, said, "ner", boot=0)
 
     assert {row["f1_low"] for row in scores.rows()} == {None}
-    assert scores["ner"].micro.interval("f1").why_not == "not asked for"
+    assert scores["ner"].micro.interval("f1").reason == "not asked for"
     assert "boot:0" in scores["ner"].signature
     assert "interval" not in str(scores)
 
@@ -378,7 +378,7 @@ def test_a_label_has_no_f1_and_so_no_interval_where_labels_are_free():
 
     row = score(gold, said, "entities/exact")["entities/exact"]["A"]
 
-    assert (row.f1_low, row.f1_high, row.interval("f1").why_not) == (
+    assert (row.f1_low, row.f1_high, row.interval("f1").reason) == (
         None,
         None,
         "the value is undefined",
@@ -428,7 +428,7 @@ def test_every_layer_has_intervals_over_sentences():
     assert scores["entities/strict"].micro.f1_low is not None
     assert scores["arg-c+"].micro.f1_low is not None
     assert (
-        scores["attributions/strict"].micro.interval("f1").why_not
+        scores["attributions/strict"].micro.interval("f1").reason
         == "fewer than 10 items, or 8 sentences that hold any"
     )
 
@@ -527,7 +527,7 @@ def test_a_layer_of_one_document_has_a_range_of_that_article_only():
     scores = score(Corpus(more), Corpus(same), "ner,tri-c")
 
     assert (
-        scores["tri-c"].micro.interval("f1").why_not
+        scores["tri-c"].micro.interval("f1").reason
         == "fewer than 10 items, or 8 sentences that hold any"
     )
     assert (
@@ -550,7 +550,7 @@ def test_too_few_replicates_for_a_level_give_no_interval(boot, level, known):
     found = score(*perturbed(25, 1), "ner", boot=boot, level=level)["ner"].micro.interval("f1")
 
     assert (found.low is not None) is known
-    assert found.why_not in ("", "too few replicates for this level")
+    assert found.reason in ("", "too few replicates for this level")
 
 
 def test_one_document_as_a_whole_is_told_to_give_no_range():

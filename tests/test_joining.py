@@ -162,7 +162,7 @@ def test_missing_and_unknown_documents_are_refused_in_files_too(tmp_path):
     scores = score(tmp_path / "two.jsonl", tmp_path / "one.jsonl", missing="empty")
     assert (
         scores["ner"].micro.recall,
-        "1 documents are missing from the prediction and were taken as empty" in scores.warnings,
+        "1 documents without prediction were scored as empty" in scores.warnings,
     ) == (0.5, True)
 
 
@@ -324,7 +324,7 @@ def test_a_file_is_read_as_plain_again_after_a_few_lines_that_are_not(tmp_path):
     )
     reader = JsonlBatchReader(tmp_path / "mixed.jsonl")
 
-    found = [reader.read(lines=10).plain for _ in range(20)]
+    found = [reader.read(lines=10).contiguous_only for _ in range(20)]
     reader.close()
 
     assert found == [False, True] * 10

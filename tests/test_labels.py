@@ -203,10 +203,10 @@ def test_a_score_with_labels_can_be_verified(case):
 def test_options_of_a_result_say_what_was_asked_for():
     both = corpus("[Ada|PER]")
 
-    listed = score(both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0).about[
+    listed = score(both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0).metadata[
         "options"
     ]
-    plain = score(both, both, boot=0).about["options"]
+    plain = score(both, both, boot=0).metadata["options"]
 
     assert (listed["labels"], listed["label_map"]) == (
         ["A", "PER"],
@@ -221,7 +221,9 @@ def test_the_signature_names_short_lists_and_gives_digests_of_others():
     def fields(**options):
         return {
             name: value
-            for name, value in score(both, both, "ner", boot=0, **options)["ner"].signed.items()
+            for name, value in score(both, both, "ner", boot=0, **options)[
+                "ner"
+            ].signature_fields.items()
             if name in ("labels", "map")
         }
 
@@ -237,7 +239,9 @@ def test_the_signature_names_short_lists_and_gives_digests_of_others():
         == fields(label_map=({"A": "B"}, {"A": "B"}))
     )
     assert list(
-        score(both, both, "ner", boot=0, labels=["PER"], label_map={"A": "B"})["ner"].signed
+        score(both, both, "ner", boot=0, labels=["PER"], label_map={"A": "B"})[
+            "ner"
+        ].signature_fields
     )[4:9] == ["zones", "macro", "labels", "map", "duplicates"]
 
 
@@ -349,7 +353,7 @@ def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
     )
 
     for found in (scores, Scores.merge(shards), in_processes):
-        assert found.about["unused_labels"] == unused
+        assert found.metadata["unused_labels"] == unused
         assert any(
             "occur nowhere: " + ", ".join(unused) in warning for warning in found.warnings
         ) == bool(unused)

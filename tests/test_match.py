@@ -243,4 +243,4 @@ def test_what_a_layer_makes_equal_between_two_attributions_counts_once():
     ],
 )
 def test_other_scorers_names_of_a_metric_are_understood(alias, name):
-    assert str(Metric.of(alias)) == name
+    assert str(Metric.parse(alias)) == name

@@ -64,7 +64,7 @@ def test_a_value_carries_its_signature_corpus_digest_counts_and_interval():
 
     assert args == {
         "signature": scored.signature,
-        "corpus": scored.signed["corpus"],
+        "corpus": scored.signature_fields["corpus"],
         "gold": 32,
         "predicted": 32,
         "interval": {

@@ -133,7 +133,7 @@ def test_a_model_that_raises_fails_one_document_whose_gold_counts_as_missed():
 
     scores = evaluate(model, corpus("[Ada|PER]", "[Bo|PER]"))
 
-    assert scores.about["failures"] == {"d1": "ConnectionError: time out"}
+    assert scores.metadata["failures"] == {"d1": "ConnectionError: time out"}
     assert (scores["entities/strict"].micro.recall, scores["entities/strict"].micro.precision) == (
         0.5,
         1.0,
@@ -274,7 +274,7 @@ def test_a_saved_spacy_pipeline_scores_as_spacys_own_scorer_says(pipeline):
 
 
 def test_a_span_group_gives_triggers_or_entities(pipeline):
-    triggers = evaluate(f"spacy:{pipeline}", load_corpus()).about
+    triggers = evaluate(f"spacy:{pipeline}", load_corpus()).metadata
     scores = score(
         load_corpus(), predict(f"spacy:{pipeline}", load_corpus(), triggers="events"), ["tri-c"]
     )

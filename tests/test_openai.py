@@ -84,7 +84,7 @@ def loaded(url, **arguments):
 
 
 def asked(endpoint, text=TEXT, **arguments):
-    return next(loaded(endpoint.url, **arguments).answer([Document("d", text)]))
+    return next(loaded(endpoint.url, **arguments).predict([Document("d", text)]))
 
 
 # ---- what follows from what ----------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_a_host_that_does_not_exist_stops_the_run(monkeypatch):
     model = loaded("http://no-such-host.invalid/v1")
 
     with pytest.raises(ModelError, match="openai:test: "):
-        next(model.answer([Document("d", TEXT)]))
+        next(model.predict([Document("d", TEXT)]))
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -333,9 +333,9 @@ def test_nobody_at_the_port_stops_the_run_after_the_retries_of_the_first_documen
 def test_an_endpoint_that_goes_away_later_fails_the_document_and_no_other():
     with Endpoint() as endpoint:
         model = loaded(endpoint.url)
-        first = next(model.answer([Document("d0", TEXT)]))
+        first = next(model.predict([Document("d0", TEXT)]))
 
-    second = next(model.answer([Document("d1", TEXT)]))
+    second = next(model.predict([Document("d1", TEXT)]))
 
     assert first.failure is None
     assert second.failure.startswith("connection: ")
@@ -398,9 +398,9 @@ def test_the_command_says_that_the_endpoint_moved(tmp_path):
 def test_twenty_documents_that_fail_in_a_row_for_the_same_reason_stop_the_run():
     with Endpoint(d=[error(503)] * 100) as endpoint:
         model = loaded(endpoint.url, retries=0)
-        failures = [next(model.answer([Document(f"d{n}", TEXT)])).failure for n in range(19)]
+        failures = [next(model.predict([Document(f"d{n}", TEXT)])).failure for n in range(19)]
         with pytest.raises(ModelError, match="20 documents in a row failed: 503: no"):
-            next(model.answer([Document("d19", TEXT)]))
+            next(model.predict([Document("d19", TEXT)]))
 
     assert (failures, endpoint.total) == (["503: no"] * 19, 20)
 
@@ -409,7 +409,7 @@ def test_an_answer_in_between_begins_the_row_anew():
     with Endpoint(d=[error(503)] * 19, e=[said("no JSON")], f=[error(503)] * 19) as endpoint:
         model = loaded(endpoint.url, retries=0)
         texts = [*["DOC-d"] * 19, "DOC-e", *["DOC-f"] * 19]
-        answers = list(model.answer([Document(str(n), text) for n, text in enumerate(texts)]))
+        answers = list(model.predict([Document(str(n), text) for n, text in enumerate(texts)]))
 
     assert [answer.failure for answer in answers] == [
         *["503: no"] * 19,
@@ -434,7 +434,7 @@ def test_what_endpoints_wrap_around_json_is_read_through():
     ]
 
     with Endpoint(d=told) as endpoint:
-        answers = list(loaded(endpoint.url).answer([Document(str(n), TEXT) for n in range(7)]))
+        answers = list(loaded(endpoint.url).predict([Document(str(n), TEXT) for n in range(7)]))
 
     assert [answer.failure for answer in answers] == [None] * 7
     assert [len(answer.entities) for answer in answers] == [1, 1, 1, 1, 1, 0, 1]
@@ -483,7 +483,7 @@ def test_a_text_that_gives_orders_is_only_a_text():
 def test_a_known_response_format_is_remembered():
     with Endpoint(d=[error(400, "response_format")], e=[ADA]) as endpoint:
         model = loaded(endpoint.url)
-        answers = list(model.answer([Document("1", "DOC-d"), Document("2", "DOC-e")]))
+        answers = list(model.predict([Document("1", "DOC-d"), Document("2", "DOC-e")]))
 
     assert [body.get("response_format", {}).get("type") for body in endpoint.bodies] == [
         "json_schema",
@@ -521,7 +521,7 @@ def test_several_threads_may_ask_at_once():
     ) as endpoint:
         model = loaded(endpoint.url)
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda document: next(model.answer([document])), documents))
+            answers = list(pool.map(lambda document: next(model.predict([document])), documents))
 
     assert [(answer.id, answer.entities) for answer in answers] == [
         (str(n), (Entity("PER", 0, 3),)) for n in range(40)
@@ -695,9 +695,9 @@ def test_without_a_schema_and_labels_there_is_nothing_to_ask_for():
     model = load_model("openai:test", base_url="http://127.0.0.1:9/v1")
 
     with pytest.raises(InputError, match="neither a schema nor labels say what to ask for"):
-        model.suited(None)
+        model.with_schema(None)
     with pytest.raises(InputError, match="neither a schema nor labels"):
-        model.answer([Document("d", "Ada")])
+        model.predict([Document("d", "Ada")])
 
 
 def test_the_settings_are_what_answers_depend_on_and_hold_no_secret(monkeypatch):
@@ -716,7 +716,7 @@ def test_the_settings_are_what_answers_depend_on_and_hold_no_secret(monkeypatch)
         "max_tokens": None,
         "structure": "auto",
     }
-    assert (model.name, model.waits, model.batch_size, model.packages) == (
+    assert (model.name, model.is_io_bound, model.batch_size, model.packages) == (
         "openai:test",
         True,
         1,
@@ -787,8 +787,10 @@ def test_a_secret_is_taken_out_in_all_its_forms():
         "YStiL2MnZFxlPTAxMjM=",
     ]
 
-    assert [secrets.out_of(form) for form in told] == ["[key]", "[key]", "[key]", "[key]", "[key]"]
-    assert secrets.out_of_all({"x": ["a+b/c'd\\e=0123", 1, None], "a+b/c'd\\e=0123": "\ud800"}) == {
+    assert [secrets.redact(form) for form in told] == ["[key]", "[key]", "[key]", "[key]", "[key]"]
+    assert secrets.redact_json(
+        {"x": ["a+b/c'd\\e=0123", 1, None], "a+b/c'd\\e=0123": "\ud800"}
+    ) == {
         "x": ["[key]", 1, None],
         "[key]": "\ufffd",
     }
@@ -796,7 +798,7 @@ def test_a_secret_is_taken_out_in_all_its_forms():
 
 
 def test_a_short_word_is_no_secret():
-    assert Redactor(["EMPTY", ""]).out_of("EMPTY") == "EMPTY"
+    assert Redactor(["EMPTY", ""]).redact("EMPTY") == "EMPTY"
 
 
 def test_a_key_in_an_answer_is_taken_out():

@@ -27,7 +27,7 @@ def test_answers_keep_the_order_of_the_corpus_however_they_come():
         time.sleep(0.01 if documents[0].id == "d0" else 0)
         return map(empty, documents)
 
-    answers = predict(Model("m", answer, batch_size=1, waits=True), MANY, concurrency=4)
+    answers = predict(Model("m", answer, batch_size=1, is_io_bound=True), MANY, concurrency=4)
 
     assert answers.ids == MANY.ids
 
@@ -43,7 +43,7 @@ def test_no_more_is_asked_at_once_than_was_wished():
         at_once.pop()
         return map(empty, documents)
 
-    predict(Model("m", answer, batch_size=1, waits=True), MANY, concurrency=3)
+    predict(Model("m", answer, batch_size=1, is_io_bound=True), MANY, concurrency=3)
 
     assert 2 <= max(most) <= 3
 
@@ -73,7 +73,7 @@ def test_what_is_in_flight_when_a_model_gives_up_comes_back_first():
     with pytest.raises(ModelError, match="m: refused"):
         found.extend(
             iter_predictions(
-                Model("m", answer, batch_size=1, waits=True), MANY, RunOptions(concurrency=2)
+                Model("m", answer, batch_size=1, is_io_bound=True), MANY, RunOptions(concurrency=2)
             )
         )
 
@@ -84,7 +84,7 @@ def test_a_run_that_is_told_to_stop_finishes_its_batch():
     way = RunOptions()
 
     def answer(documents):
-        way.stop.set()
+        way.stop_event.set()
         return map(empty, documents)
 
     found = []
@@ -100,7 +100,7 @@ def test_a_model_that_was_given_everything_is_left_at_once():
     def answer(documents):
         try:
             for document in documents:
-                way.stop.set()
+                way.stop_event.set()
                 yield empty(document)
         finally:
             closed.append(True)

@@ -82,7 +82,7 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
         *schema.realis,
         *schema.attributions.parts,
         *schema.attributions.types,
-        *schema.declared("arguments"),
+        *schema.labels_of("arguments"),
     ]
     meanings = [
         *schema.labels.values(),

@@ -249,7 +249,7 @@ def test_advice_in_quoted_text_stays_where_it_is():
         "a:3: other",
         "to fix: write one",
     ]
-    assert error.faults[0] == "a:1: 'x; y' is no label; write one"
+    assert error.errors[0] == "a:1: 'x; y' is no label; write one"
 
 
 def test_texts_that_differ_in_more_than_white_space_get_no_advice_on_tokens():

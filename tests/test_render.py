@@ -290,7 +290,7 @@ def report_of(cells):
         columns=("name", b),
         rows=((c, "1"), (d, "2")),
         notes=(b,),
-        best=frozenset({(0, 0)}),
+        highlighted=frozenset({(0, 0)}),
     )
     return Report((a,), (table,), (d,), tuple({"label": cell, "f1": -0.5} for cell in cells))
 

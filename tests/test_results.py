@@ -104,7 +104,7 @@ def test_merging_keeps_what_was_set_aside_and_what_failed():
     ]
 
     assert Scores.merge(shards).to_json() == whole.to_json()
-    assert Scores.merge(shards).about["failures"] == {gold[0].id: "time out"}
+    assert Scores.merge(shards).metadata["failures"] == {gold[0].id: "time out"}
 
 
 def test_shards_that_were_not_scored_alike_are_refused_with_the_field():
@@ -119,7 +119,7 @@ def test_shards_that_were_not_scored_alike_are_refused_with_the_field():
         Scores.merge([one, seeded])
     with pytest.raises(InputError, match="no results to merge"):
         Scores.merge([])
-    assert Scores.merge([one, other]).how.documents == 8
+    assert Scores.merge([one, other]).resampling.documents == 8
 
 
 def test_neither_hash_seed_nor_order_nor_workers_move_a_byte(tmp_path):
@@ -361,10 +361,13 @@ def test_counts_of_sentences_become_counts_of_documents():
         for units in ("sentences", "documents")
     )
 
-    found = by_sentence.by_documents().in_order()
+    found = by_sentence.merge_sentences().sort_units()
 
-    expected = by_document.in_order()
-    assert (found.units, found.scored) == (expected.units, expected.scored)
+    expected = by_document.sort_units()
+    assert (found.units, found.resampling_unit_count) == (
+        expected.units,
+        expected.resampling_unit_count,
+    )
     assert (found.values == expected.values).all()
     assert (found.unit == expected.unit).all()
     assert (found.label == expected.label).all()
@@ -454,7 +457,7 @@ def test_numpy_versions_may_differ_between_shards():
 
     merged = Scores.merge([Scores.from_json(json.dumps(one)) for one in shards])
 
-    assert merged.about["versions"]["numpy"].startswith("1.26.0+")
+    assert merged.metadata["versions"]["numpy"].startswith("1.26.0+")
 
 
 def test_verifying_a_file_finds_rows_that_were_made_up(tmp_path):

@@ -284,7 +284,10 @@ def test_a_model_that_cannot_be_asked_at_all_ends_the_run_and_what_was_answered_
 
     with pytest.raises(ModelError, match="the key is refused"):
         predict(
-            Model("m", answer, batch_size=1, waits=True), THREE, run_dir=tmp_path, concurrency=2
+            Model("m", answer, batch_size=1, is_io_bound=True),
+            THREE,
+            run_dir=tmp_path,
+            concurrency=2,
         )
 
     assert [line["id"] for line in lines(tmp_path)] == ["d0", "d1"]
@@ -350,7 +353,7 @@ def test_the_command_line_says_what_it_finds_in_a_folder(slow):
     )
 
     assert again.returncode == 0
-    assert f"{slow}/run: dropped a last line of" in again.stderr
+    assert f"{slow}/run: dropped an incomplete last line of" in again.stderr
     assert f"{slow}/run: goes on after 59 of 60 documents" in again.stderr
     assert "slow.py:find on gold (60 documents)" in again.stdout
     assert len((slow / "asked").read_text().splitlines()) == 61

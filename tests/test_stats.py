@@ -174,7 +174,7 @@ def test_the_bca_interval_of_a_mean_is_near_scipys():
 
 def test_a_value_at_the_edge_of_all_replicates_has_no_bca_interval():
     assert (
-        stats.bca(np.arange(1.0, 100), 0.0, np.zeros(3), 0.95).why_not
+        stats.bca(np.arange(1.0, 100), 0.0, np.zeros(3), 0.95).reason
         == "all replicates lie on one side"
     )
 

@@ -105,16 +105,16 @@ def placed(draw):
 )
 def test_a_place_that_was_counted_otherwise_is_found_again(found, reading):
     text, places = found
-    offsets = reading.over(text)
+    offsets = reading.converter_for(text)
 
     assert [offsets.span(*recounted(text, start, end, reading)) for start, end in places] == places
 
 
 @FEW
-@given(texts(), readings.filter(lambda reading: not reading.plain), st.integers(-3, 80))
+@given(texts(), readings.filter(lambda reading: not reading.is_default), st.integers(-3, 80))
 def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
     with contextlib.suppress(DocumentError):
-        start, end = reading.over(text).span(offset, offset + 1)
+        start, end = reading.converter_for(text).span(offset, offset + 1)
 
         assert 0 <= start <= end <= len(text)
 
@@ -164,7 +164,7 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
 )
 def test_what_is_no_place_says_why(text, options, start, end, message):
     with pytest.raises(DocumentError) as error:
-        OffsetConvention(**options).over(text).span(start, end)
+        OffsetConvention(**options).converter_for(text).span(start, end)
 
     assert message in str(error.value)
 

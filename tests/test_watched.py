@@ -107,10 +107,10 @@ def test_the_counts_of_muc_are_made_when_they_are_asked_for():
         "ner"
     ]
 
-    assert scores.counts.muc is False
+    assert scores.counts.has_incorrect is False
     assert scores.counts.values[-2:].tolist() == [[0, 0, 0], [0, 0, 0]]
     assert scores.muc == (1, 1, 0, 0, 1)
-    assert scores.counts.muc is True
+    assert scores.counts.has_incorrect is True
     assert scores.counts.values[-2:].tolist() == [[1, 0, 0], [1, 0, 0]]
 
 
@@ -121,7 +121,7 @@ def test_tags_have_the_counts_of_muc_too():
 
 
 def test_what_was_run_says_the_versions_and_no_failures():
-    about = score_spans([[]], [[]]).about
+    about = score_spans([[]], [[]]).metadata
 
     assert sorted(about["versions"]) == ["evalkit", "numpy"]
     assert about["versions"]["numpy"] == np.__version__
@@ -229,7 +229,10 @@ def test_of_discontinuous_spans_that_are_equal_the_first_label_by_name_answers(l
 
     found = score(gold, entities(("C", 0, 9)), "entities/partial").pairs("entities/partial")
 
-    assert [(pair.kind, pair.gold.label) for pair in found] == [("missing", "B"), ("partial", "A")]
+    assert [(pair.kind, pair.gold.label) for pair in found] == [
+        ("missing", "B"),
+        ("partial", "A"),
+    ]
 
 
 def test_fragments_that_only_touch_do_not_overlap():
@@ -249,9 +252,9 @@ def test_what_a_scheme_leaves_over_is_matched_only_where_that_is_asked_for():
         columns((0, 0, 0, 0, 5, 0)), columns((0, 0, 0, 2, 7, 0)), np.arange(1), [()], [()]
     )
 
-    assert [len(pairs.gold) for pairs in matching.answers("strict", wrong=False)] == [0, 0, 0]
-    assert [len(pairs.gold) for pairs in matching.answers("strict", wrong=True)] == [0, 0, 1]
-    assert [len(pairs.gold) for pairs in matching.answers("strict")] == [0, 0, 1]
+    assert [len(pairs.gold) for pairs in matching.pairs_under("strict", wrong=False)] == [0, 0, 0]
+    assert [len(pairs.gold) for pairs in matching.pairs_under("strict", wrong=True)] == [0, 0, 1]
+    assert [len(pairs.gold) for pairs in matching.pairs_under("strict")] == [0, 0, 1]
 
 
 def test_heads_stay_apart_where_their_numbers_no_longer_fit():
@@ -264,7 +267,7 @@ def test_heads_stay_apart_where_their_numbers_no_longer_fit():
     ]
     matching = Matching(columns(*gold), columns((0, 0, head, 3, 4, 0)), np.arange(1), [()], [()])
 
-    assert [len(pairs.gold) for pairs in matching.answers("type", wrong=False)] == [0, 0, 0]
+    assert [len(pairs.gold) for pairs in matching.pairs_under("type", wrong=False)] == [0, 0, 0]
 
 
 def test_roles_are_told_apart_under_every_event_type():
@@ -574,7 +577,7 @@ def test_pairs_of_plain_files_have_their_words(files):
 
 def test_plain_documents_are_let_go_once_their_entities_are_numbers():
     chunk = DocumentBatch([marked("[Ada|PER] wrote", id="a"), marked("Bo", id="b")])
-    chunk.plain = True
+    chunk.contiguous_only = True
 
     builder = BlockBuilder(LAYERS["entities"], "entities", Vocabulary(), None, ({}, {}))
     builder.add(chunk, chunk)
@@ -598,8 +601,8 @@ def test_a_side_of_which_nothing_is_set_aside_has_no_copies_and_nothing_without_
     for side in (block.gold, block.predicted):
         assert side.unplaced.shape == (0, 3)
         assert side.unplaced.dtype == np.int64
-    assert (len(block.gold.copies), block.gold.copies_unit.tolist()) == (0, [])
-    assert (len(block.predicted.copies), block.predicted.copies_unit.tolist()) == (1, [0])
+    assert (len(block.gold.duplicates), block.gold.copies_unit.tolist()) == (0, [])
+    assert (len(block.predicted.duplicates), block.predicted.copies_unit.tolist()) == (1, [0])
 
 
 def test_a_gold_side_of_which_some_is_set_aside_has_nothing_without_a_place():
@@ -612,7 +615,7 @@ def test_a_gold_side_of_which_some_is_set_aside_has_nothing_without_a_place():
     block = builder.block()
 
     assert (block.gold.unplaced.shape, block.gold.unplaced.dtype) == ((0, 3), np.int64)
-    assert (len(block.gold.columns), len(block.gold.copies)) == (1, 0)
+    assert (len(block.gold.columns), len(block.gold.duplicates)) == (1, 0)
 
 
 def test_a_block_of_bare_columns_has_copies_on_the_predicted_side_alone():
@@ -630,13 +633,24 @@ def test_a_block_of_bare_columns_has_copies_on_the_predicted_side_alone():
         SharedEncoding(Vocabulary({"A": 0})),
     )
 
-    assert (dict(block.gold.aside), dict(block.predicted.aside)) == ({}, {"duplicate": 1})
-    assert (block.gold.copies.start.tolist(), block.gold.copies_unit.tolist()) == ([], [])
+    assert (dict(block.gold.set_aside), dict(block.predicted.set_aside)) == ({}, {"duplicate": 1})
+    assert (block.gold.duplicates.start.tolist(), block.gold.copies_unit.tolist()) == ([], [])
     assert [
         (side.unplaced.shape, side.unplaced.dtype) for side in (block.gold, block.predicted)
     ] == [((0, 3), np.int64)] * 2
-    assert block.cells("strict").tolist() == [[0], [0], [2], [2], [0], [0], [0], [0], [1], [1]]
-    assert block.cells("strict", wrong=False).tolist() == [
+    assert block.count_cells("strict").tolist() == [
+        [0],
+        [0],
+        [2],
+        [2],
+        [0],
+        [0],
+        [0],
+        [0],
+        [1],
+        [1],
+    ]
+    assert block.count_cells("strict", wrong=False).tolist() == [
         [0],
         [0],
         [2],

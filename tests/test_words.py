@@ -123,8 +123,12 @@ def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most,
 
 
 def test_windows_keep_to_what_units_cost_and_a_unit_that_costs_too_much_is_alone():
-    assert windows([2, 2, 2, 9, 1, 1], most=4, room=6, overlap=0) == [(0, 3), (3, 4), (4, 6)]
-    assert windows([2, 2, 2, 9, 1, 1], most=2, room=6, overlap=1) == [
+    assert windows([2, 2, 2, 9, 1, 1], max_units=4, max_cost=6, overlap=0) == [
+        (0, 3),
+        (3, 4),
+        (4, 6),
+    ]
+    assert windows([2, 2, 2, 9, 1, 1], max_units=2, max_cost=6, overlap=1) == [
         (0, 2),
         (1, 3),
         (2, 3),

@@ -225,7 +225,7 @@ def writers():
         "save_schema": lambda _, version: save_schema(
             Schema(name=f"s{version}"), Path("schema.json")
         ),
-        "Curves.draw": function(lambda gold, _: curves(gold, Corpus(documents(1))).draw("c.svg")),
+        "Curves.plot": function(lambda gold, _: curves(gold, Corpus(documents(1))).plot("c.svg")),
     }
     for name, target in targets().items():
         found[f"convert:{name}"] = command("convert", "IN/gold.jsonl", f"{name}:{target}")

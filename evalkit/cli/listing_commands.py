@@ -35,7 +35,7 @@ def formats(
     for known, corpus_format in FORMATS.items():
         suffixes = ", ".join(corpus_format.suffixes).replace("/", "a folder")
         needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
-        rows.append((known, suffixes, corpus_format.what + needs))
+        rows.append((known, suffixes, corpus_format.description + needs))
     _print_columns(rows)
 
 
@@ -52,7 +52,7 @@ def models(
     rows = []
     for known in MODEL_KINDS.values():
         needs = f"; needs {advise_extra(known.extra)}" if known.missing else ""
-        rows.append((known.spelled, known.gives, known.what + needs))
+        rows.append((known.pattern, known.layers, known.description + needs))
     for plugin in plugins():
         package = plugin.dist.name if plugin.dist else "another package"
         rows.append((f"{plugin.name}:NAME", "whatever it gives", f"from {package}: {plugin.value}"))
@@ -64,7 +64,7 @@ def _format_lines(name: str) -> Iterator[str]:
         raise UnknownNameError("format", name, FORMATS)
     known = FORMATS[name]
     module = import_module(f"evalkit.formats.{name}")
-    yield f"{name}: {known.what}"
+    yield f"{name}: {known.description}"
     if known.missing:
         yield f"needs {advise_extra(known.extra)}"
     suffixes = ", ".join(known.suffixes).replace("/", "a folder")
@@ -94,8 +94,8 @@ def _model_lines(name: str) -> Iterator[str]:
         raise UnknownNameError("kind of model", name, MODEL_KINDS)
     kind = MODEL_KINDS[name]
     module = import_module(f"evalkit.models.{kind.module}")
-    yield f"{kind.spelled}: {kind.what}"
-    yield f"Layers: {kind.gives}"
+    yield f"{kind.pattern}: {kind.description}"
+    yield f"Layers: {kind.layers}"
     if kind.missing:
         yield f"needs {advise_extra(kind.extra)}"
     options = _keyword_defaults(module.load)
@@ -110,7 +110,7 @@ def _model_lines(name: str) -> Iterator[str]:
         yield "No options."
     yield ""
     yield "Example:"
-    example = f"  evalkit run -m {kind.spelled}"
+    example = f"  evalkit run -m {kind.pattern}"
     if options:
         option, default = next(iter(options.items()))
         example += f" -a {option}={_example_value(default)}"

@@ -56,13 +56,13 @@ def predict_with_progress(
     ):  # what a model prints is not the result
         model = load_for_corpus(name, gold, concurrency=way.concurrency, **arguments)
         with (
-            graceful_interrupt(way.stop),
+            graceful_interrupt(way.stop_event),
             open_run_dir(run_dir, model, gold, retry_failed=retry_failed) as run,
         ):
             for line in resume_messages(run, gold):
                 print_notice(line)
             answers = iter_predictions(model, gold, way, run)
-            found.extend(with_progress(answers, len(gold), already=len(run.done) if run else 0))
+            found.extend(with_progress(answers, len(gold), already=len(run.answers) if run else 0))
         for line in run_summary(run):
             print_notice(line)
     return in_corpus_order(found, gold, model.name)
@@ -70,15 +70,12 @@ def predict_with_progress(
 
 def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
     """Notices about a run directory that holds answers already."""
-    if run and run.torn:
+    if run and run.truncated_bytes:
+        yield (f"{run.folder}: dropped an incomplete last line of {run.truncated_bytes:,} bytes")
+    if run and run.changed_versions:
         yield (
-            f"{run.folder}: dropped a last line of {run.torn:,} bytes that was not written to"
-            " its end"
-        )
-    if run and run.changed:
-        yield (
-            f"{run.folder}: other versions than before: {', '.join(run.changed)}; its answers come"
-            " from both"
+            f"{run.folder}: other versions than before: {', '.join(run.changed_versions)};"
+            " its answers come from both"
         )
     if run and run.moved:
         before, now = run.moved
@@ -86,13 +83,13 @@ def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
             f"{run.folder}: the endpoint was {before} and is now {now}: answers of both count as"
             " those of one model; name another folder if they are not"
         )
-    if run and run.done:
-        failed = sum(document.failure is not None for document in run.done.values())
+    if run and run.answers:
+        failed = sum(document.failure is not None for document in run.answers.values())
         failures = (
             f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
         )
         yield (
-            f"{run.folder}: goes on after {len(run.done):,} of"
+            f"{run.folder}: goes on after {len(run.answers):,} of"
             f" {pluralize(len(gold), 'document')}{failures}"
         )
 
@@ -101,7 +98,7 @@ def run_summary(run: RunDirectory | None) -> Iterator[str]:
     """What a run took, where a folder keeps it."""
     if run is None:
         return
-    spent = run.spent()
+    spent = run.usage()
     parts = [pluralize(spent["requests"], "request")] if spent.get("requests") else []
     parts += [f"{count} retried ({why})" for why, count in sorted(spent.get("retries", {}).items())]
     parts += [

@@ -81,5 +81,5 @@ def print_report(
     )
     write_output(text, output.path)
     write_model_card(scores, model_card, eval_results, hub_dataset)
-    if scores.about["failures"]:
+    if scores.metadata["failures"]:
         raise typer.Exit(PARTIAL)

@@ -131,7 +131,7 @@ def report_command(
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
     if name is not None:
-        scores.about["name"] = escape_surrogates(name)
+        scores.metadata["name"] = escape_surrogates(name)
     print_report(
         scores,
         ReportOutput(form, output, digits, percent),
@@ -193,7 +193,7 @@ def compare_command(
         options=options,
     )
     write_output(comparison.render(report_format, width=terminal_width(output)), output)
-    if any(scores.about["failures"] for scores in comparison.systems.values()):
+    if any(scores.metadata["failures"] for scores in comparison.systems.values()):
         raise typer.Exit(PARTIAL)
 
 
@@ -246,7 +246,7 @@ def curve_command(
         missing=missing,
     )
     if is_image and output:
-        found.draw(output)
+        found.plot(output)
     else:
         write_output(found.render(report_format, width=terminal_width(output)), output)
     if found.failures:

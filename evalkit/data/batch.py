@@ -37,7 +37,7 @@ class Vocabulary(dict[Any, int]):
         self[key] = code = len(self)
         return code
 
-    def ranks(self) -> Ints:
+    def sorted_positions(self) -> Ints:
         """`ranks[code]` is the place of its name in the order of names, which is the same whatever
         was seen first.
         """
@@ -57,7 +57,7 @@ class EntityArrays(NamedTuple):
     start: bytes
     end: bytes
     label: bytes
-    broken: list[tuple[int, Any]]
+    discontinuous: list[tuple[int, Any]]
 
 
 class DocumentBatch(list[Any]):
@@ -66,7 +66,7 @@ class DocumentBatch(list[Any]):
     `plain`: they hold contiguous entities, of which label and offsets are all.
     """
 
-    plain = False
+    contiguous_only = False
     without_surface = 0  # of plain chunks: entities that were read without their text
 
     @cached_property

@@ -202,7 +202,7 @@ class Document(Annotation, frozen=True):
             self._check()
         except DocumentError as fault:
             raise DocumentError(
-                fault.problem,
+                fault.message,
                 document=str(self.id),
                 layer=fault.layer,
                 index=fault.index,
@@ -215,7 +215,7 @@ class Document(Annotation, frozen=True):
     def _repr_html_(self) -> str:
         return document_to_html(self)
 
-    def bare(self) -> Document:
+    def without_annotations(self) -> Document:
         """The same text with nothing marked: all that a model may see."""
         return Document(self.id, self.text)
 

@@ -125,7 +125,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         title = " ".join(filter(None, ("Schema", self.name, self.version)))
         return f"<{escape_controls(title)}: {', '.join(parts) or 'empty'}>"
 
-    def declared(self, layer: str) -> tuple[str, ...]:
+    def labels_of(self, layer: str) -> tuple[str, ...]:
         """The labels that the schema declares for a layer of metrics, in its order."""
         roles = dict.fromkeys(role for event in self.events.values() for role in event.roles)
         by_layer: dict[str, Mapping[str, object]] = {
@@ -176,7 +176,7 @@ def schema_errors(document: Document, schema: Schema) -> Iterator[DocumentError]
     """
     for fault in _faults(document, schema):
         yield DocumentError(
-            fault.problem,
+            fault.message,
             document=document.id,
             layer=fault.layer,
             index=fault.index,

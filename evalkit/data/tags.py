@@ -110,13 +110,13 @@ class TagReader:
             np.zeros(0, np.int64),
         )
 
-    def read(self, sequences: Sequence[Sequence[str]], side: str) -> NonOutsideTags:
+    def read(self, sequences: Sequence[Sequence[str]], name: str) -> NonOutsideTags:
         """The tags that are not O, and where they stand. Raises InputError for what is no tag."""
         lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
         where, codes, before = [], [], 0
         for first in range(0, len(sequences), BATCH_SIZE):
             many = int(lengths[first : first + BATCH_SIZE].sum())
-            places, code = self._few(sequences[first : first + BATCH_SIZE], many, side)
+            places, code = self._encode_bytes(sequences[first : first + BATCH_SIZE], many, name)
             where.append(places + before)
             codes.append(code)
             before += many
@@ -130,26 +130,28 @@ class TagReader:
             lengths,
         )
 
-    def _few(self, sequences: Sequence[Sequence[str]], many: int, side: str) -> tuple[Ints, Ints]:
+    def _encode_bytes(
+        self, sequences: Sequence[Sequence[str]], many: int, side: str
+    ) -> tuple[Ints, Ints]:
         """Where the tags are that are not O, and the code of each: read from the bytes of all of
         them, several times faster than one by one.
         """
         try:
             joined = "\n".join(map("\n".join, filter(len, sequences))).encode()
         except (TypeError, UnicodeEncodeError):
-            return self._one_by_one(sequences, side)
+            return self._encode_each(sequences, side)
         raw = np.frombuffer(joined + b"\n" + bytes(WIDTH + 8), np.uint8)
         ends = np.flatnonzero(raw == _LINE_FEED)
         if (
             len(ends) != many or b"\0" in joined
         ):  # a tag holds a line feed or a zero, or there is none
-            return self._one_by_one(sequences, side)
+            return self._encode_each(sequences, side)
         starts = np.concatenate([[0], ends[:-1] + 1])
         where = np.flatnonzero((raw[starts] != _O) | (ends - starts != 1))
         code = self._coded(raw, starts[where], ends[where], side)
-        return self._one_by_one(sequences, side) if code is None else (where, code)
+        return self._encode_each(sequences, side) if code is None else (where, code)
 
-    def _one_by_one(self, sequences: Sequence[Sequence[str]], side: str) -> tuple[Ints, Ints]:
+    def _encode_each(self, sequences: Sequence[Sequence[str]], side: str) -> tuple[Ints, Ints]:
         flat = list(_require_strings(list(chain.from_iterable(sequences)), side))
         where = [n for n, tag in enumerate(flat) if tag != "O"]
         return np.array(where, np.int64), np.array(
@@ -179,7 +181,9 @@ class TagReader:
             self._keys[np.minimum(found, len(self._keys) - 1)] == key if len(self._keys) else False
         )
         if not known.all():
-            if not self._learn(raw, starts[~known], ends[~known], words[~known], key[~known], side):
+            if not self._add_tags(
+                raw, starts[~known], ends[~known], words[~known], key[~known], side
+            ):
                 return None
             return self._coded(raw, starts, ends, side)
         if (
@@ -189,7 +193,9 @@ class TagReader:
         codes: Ints = self._code_of[found]
         return codes
 
-    def _learn(self, raw: Any, starts: Ints, ends: Ints, words: Any, key: Any, side: str) -> bool:
+    def _add_tags(
+        self, raw: Any, starts: Ints, ends: Ints, words: Any, key: Any, side: str
+    ) -> bool:
         """Add the tags that are new. False where two of them have one key."""
         _, first = np.unique(words, axis=0, return_index=True)
         new = [
@@ -207,13 +213,13 @@ class TagReader:
 
     def _code(self, tag: str, side: str) -> int:
         if tag not in self._codes:
-            kind, label = self._meaning(tag, side)
+            kind, label = self._parse_tag(tag, side)
             self._codes[tag] = len(self._codes)
             self._kinds.append(kind)
             self._label_of.append(label)
         return self._codes[tag]
 
-    def _meaning(self, tag: str, side: str) -> tuple[int, int]:
+    def _parse_tag(self, tag: str, side: str) -> tuple[int, int]:
         prefix, dash, label = tag.partition("-")
         kind = _PREFIXES[self.tagging].get(prefix)
         if kind is None or not dash or not label:
@@ -228,7 +234,7 @@ class TagReader:
             )
         return kind, self.labels[label]
 
-    def spans(self, read: NonOutsideTags, side: str, shift: int = 0) -> TaggedSpans:
+    def spans(self, read: NonOutsideTags, side: str, first_sequence: int = 0) -> TaggedSpans:
         """The spans that the tags say.
 
         Raises InputError at the first improper tag unless a repair was named.
@@ -242,12 +248,14 @@ class TagReader:
             np.arange(len(read.lengths)), np.diff(np.searchsorted(read.where, borders))
         )
         neighbours = TagTransitions(read, sequence)
-        opens, closes = neighbours.cut()
-        improper = neighbours.improper(self.tagging)
+        opens, closes = neighbours.span_boundaries()
+        improper = neighbours.invalid_tags(self.tagging)
         if self.repair == "error" and improper.any():
             at = int(np.flatnonzero(improper)[0])
             raise InputError(
-                self._explain(read, at, int(sequence[at]), neighbours, borders, side, shift)
+                self._explain(
+                    read, at, int(sequence[at]), neighbours, borders, side, first_sequence
+                )
             )
         first, last = np.flatnonzero(opens), np.flatnonzero(closes)
         if self.repair == "discard":
@@ -276,7 +284,11 @@ class TagReader:
         names = list(self._codes)
         place = int(read.where[at] - borders[sequence])
         before = (
-            names[read.code[at - 1]] if neighbours.before[at] != OUTSIDE else "O" if place else None
+            names[read.code[at - 1]]
+            if neighbours.previous[at] != OUTSIDE
+            else "O"
+            if place
+            else None
         )
         after = None
         if place + 1 < read.lengths[sequence]:
@@ -360,29 +372,29 @@ class TagTransitions:
         self.kind = read.kind
         follows = np.zeros(len(read.where), bool)
         follows[1:] = (np.diff(read.where) == 1) & (sequence[1:] == sequence[:-1])
-        self.before = np.where(
+        self.previous = np.where(
             follows, np.concatenate([[OUTSIDE], self.kind[:-1]])[: len(follows)], OUTSIDE
         )
         self.same_before = follows
         self.same_before[1:] &= read.label[1:] == read.label[:-1]
 
-    def cut(self) -> tuple[Mask, Mask]:
+    def span_boundaries(self) -> tuple[Mask, Mask]:
         """Where spans open and where they close: a span goes on while it can, and every other tag
         begins one.
         """
-        opened = (self.before == BEGIN) | (self.before == INSIDE)
+        opened = (self.previous == BEGIN) | (self.previous == INSIDE)
         goes_on = ((self.kind == INSIDE) | (self.kind == END)) & self.same_before & opened
         closes = np.ones(len(goes_on), bool)
         closes[:-1] = ~goes_on[1:]
         return ~goes_on, closes
 
-    def improper(self, tagging: str) -> Mask:
+    def invalid_tags(self, tagging: str) -> Mask:
         """Which tags their neighbours do not allow."""
         if tagging == "IOB1":
             # I- may begin a span; B- may only where one of its label would otherwise go on.
             loose: Mask = (self.kind == BEGIN) & ~self.same_before
             return loose
-        opened = ((self.before == BEGIN) | (self.before == INSIDE)) & self.same_before
+        opened = ((self.previous == BEGIN) | (self.previous == INSIDE)) & self.same_before
         going_on = (self.kind == INSIDE) | (self.kind == END)
         improper: Mask = going_on & ~opened
         if tagging in ("BIOES", "BILOU"):

@@ -117,7 +117,7 @@ def best_and_worst_placements(
     golden = Counter(_places(gold, maps[0]))
     chosen = {(c.layer, c.nth, c.field) for c in choices}
     golden.subtract(
-        _places(predicted, maps[1], but=chosen)
+        _places(predicted, maps[1], exclude=chosen)
     )  # what a certain mark stands on is not to be had
     return _apply_placements(predicted, _worst(choices, golden, maps[1])), _apply_placements(
         predicted, _best(choices, golden, maps[1])
@@ -186,10 +186,14 @@ def _best(
 def _places(
     document: Document,
     maps: Mapping[str, Any],
-    but: AbstractSet[tuple[str, int, str]] = frozenset(),
+    exclude: AbstractSet[tuple[str, int, str]] = frozenset(),
 ) -> Iterator[LabelledSpan]:
     for layer, index, field, span in iter_spans(document):
-        if layer != "zones" and (layer, index, field) not in but and len(span_fragments(span)) == 1:
+        if (
+            layer != "zones"
+            and (layer, index, field) not in exclude
+            and len(span_fragments(span)) == 1
+        ):
             part = _part(field)
             yield (
                 part,

@@ -26,16 +26,16 @@ class Coverage:
     ids: set[str] = field(default_factory=set)
     in_gold: set[str] = field(default_factory=set)
     in_predicted: set[str] = field(default_factory=set)
-    unannotated: dict[str, str] = field(default_factory=dict)
+    missing_layers: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     zones: set[str] = field(default_factory=set)
     has_failures: bool = False
-    reasons: dict[str, int] = field(default_factory=dict)
+    unplaced_reasons: dict[str, int] = field(default_factory=dict)
     edges: dict[str, SpanEdges] = field(
         default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
     )
 
-    def take(self, joined: DocumentPairs) -> None:
+    def add(self, joined: DocumentPairs) -> None:
         """Note a block."""
         self.edges["gold"].take(joined.gold)
         self.edges["predicted"].take(joined.predicted)
@@ -64,8 +64,8 @@ class Coverage:
                 for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
                     if gold is not None and has is None and document.failure is None:
                         # The least of them, so that no order of the documents matters.
-                        self.unannotated[marks] = min(
-                            document.id, self.unannotated.get(marks, document.id)
+                        self.missing_layers[marks] = min(
+                            document.id, self.missing_layers.get(marks, document.id)
                         )
 
     def merge(self, other: Coverage) -> None:
@@ -74,15 +74,15 @@ class Coverage:
         self.ids |= other.ids
         self.in_gold |= other.in_gold
         self.in_predicted |= other.in_predicted
-        for marks, id in other.unannotated.items():
-            self.unannotated[marks] = min(id, self.unannotated.get(marks, id))
+        for marks, id in other.missing_layers.items():
+            self.missing_layers[marks] = min(id, self.missing_layers.get(marks, id))
         self.failures.update(other.failures)
         self.zones |= other.zones
         self.has_failures |= other.has_failures
         for side, edges in other.edges.items():
             self.edges[side].merge(edges)
-        for reason, number in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + number
+        for reason, number in other.unplaced_reasons.items():
+            self.unplaced_reasons[reason] = self.unplaced_reasons.get(reason, 0) + number
 
     def _note(self, document: Any) -> None:
         if document.failure is not None:
@@ -90,7 +90,7 @@ class Coverage:
             if document.failure != MISSING_AS_EMPTY:
                 self.failures[document.id] = document.failure
         for item in document.unplaced:
-            self.reasons[item.reason] = self.reasons.get(item.reason, 0) + 1
+            self.unplaced_reasons[item.reason] = self.unplaced_reasons.get(item.reason, 0) + 1
 
     def layers(self) -> dict[str, Any]:
         """The layers that each side annotates, those that a predicted document lacks (with its id),
@@ -99,7 +99,7 @@ class Coverage:
         return {
             "gold": sorted(self.in_gold),
             "predicted": sorted(self.in_predicted),
-            "missing_layers": dict(sorted(self.unannotated.items())),
+            "missing_layers": dict(sorted(self.missing_layers.items())),
             "has_failures": self.has_failures,
         }
 

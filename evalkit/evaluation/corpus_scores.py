@@ -150,7 +150,7 @@ def score(
     }
     run = ScoringRun(source, asked, mapping, scored, how, options)
     try:
-        scores = run.scores() if jobs == 1 else run.in_shards(jobs)
+        scores = run.scores() if jobs == 1 else run.scores_in_parallel(jobs)
     except InputError:
         # Errors of a file come before those of both together, and all of them are reported, as
         # load_corpus does.
@@ -166,14 +166,17 @@ def score(
         "boot": 0,
     }
     if choices := _ambiguity(source, scores, mapping, again):
-        scores.about["ambiguity"] = choices
+        scores.metadata["ambiguity"] = choices
     if name is not None:
-        scores.about["name"] = escape_surrogates(name)
+        scores.metadata["name"] = escape_surrogates(name)
     return scores
 
 
 def _ambiguity(
-    source: EvaluationInputs, scores: Scores, mapping: LabelMapping, again: Mapping[str, Any]
+    source: EvaluationInputs,
+    scores: Scores,
+    mapping: LabelMapping,
+    score_options: Mapping[str, Any],
 ) -> dict[str, dict[str, float]]:
     """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice
     of their places would move tp; see choices.py.
@@ -208,21 +211,25 @@ def _ambiguity(
     metrics = [
         metric
         for metric in scores
-        if Metric.of(metric).scheme == "strict"
-        and marks[Metric.of(metric).layer]
-        and any(getattr(d, LAYERS[Metric.of(metric).layer].marks) is not None for d in gold)
+        if Metric.parse(metric).scheme == "strict"
+        and marks[Metric.parse(metric).layer]
+        and any(
+            getattr(d, LAYERS[Metric.parse(metric).layer].document_layer) is not None for d in gold
+        )
     ]
     if not metrics:
         return {}
     chosen = (replace(document, meta=None) for document in unsure)
-    now, worst, best = (score(gold, Corpus(side), metrics, **again) for side in (chosen, *sides))
+    now, worst, best = (
+        score(gold, Corpus(side), metrics, **score_options) for side in (chosen, *sides)
+    )
     moved = {
         m: [_true_positives(found, m) - _true_positives(now, m) for found in (worst, best)]
         for m in metrics
     }
     return {
         m: {
-            "annotations": marks[Metric.of(m).layer],
+            "annotations": marks[Metric.parse(m).layer],
             "worst": min(0.0, *moved[m]),
             "best": max(0.0, *moved[m]),
         }
@@ -287,9 +294,11 @@ def compare_named(
         scores = _scored(system, gold, metrics, options or {})
         own = escape_surrogates(
             name
-            or scores.about.get("name")
+            or scores.metadata.get("name")
             or (
-                Path(system).stem if isinstance(system, (str, Path)) else str(scores.about["model"])
+                Path(system).stem
+                if isinstance(system, (str, Path))
+                else str(scores.metadata["model"])
             )
         )
         if own in found:

@@ -62,12 +62,12 @@ class EvaluationInputs:
     """
 
     name: str
-    model: str
+    prediction_name: str
     schema: Schema | None
     gold: Corpus | Path | FileRange
     predicted: Corpus | Path | FileRange
     missing: str
-    absent: int = field(default=0)
+    missing_count: int = field(default=0)
     conversion: dict[str, dict[str, dict[str, int]]] = field(
         default_factory=dict
     )  # of gold and predicted, as ConversionReport.to_json
@@ -76,7 +76,7 @@ class EvaluationInputs:
 
     def chunks(self) -> Iterator[DocumentPairs]:
         """Both sides, 64 documents at a time."""
-        self.absent = 0
+        self.missing_count = 0
         with (
             closing(
                 InMemoryPredictions(self.predicted)
@@ -87,7 +87,7 @@ class EvaluationInputs:
         ):
             for golden in chunks:
                 refuse_duplicates(golden, self.name)
-                found = answers.of(golden)
+                found = answers.for_documents(golden)
                 if None in found or [
                     True for gold, said in zip(golden, found, strict=True) if gold.text != said.text
                 ]:
@@ -96,10 +96,10 @@ class EvaluationInputs:
                         for document, answer in zip(golden, found, strict=True)
                     )
                 yield DocumentPairs(golden, found)
-            unknown = answers.unknown()
+            unknown = answers.unmatched_ids()
         if unknown:
             raise InputError(
-                f"{self.model}: {len(unknown)} documents are not in {self.name}, such as"
+                f"{self.prediction_name}: {len(unknown)} documents are not in {self.name}, such as"
                 f" {quoted_repr(unknown[0])}; score against the corpus they come from"
             )
 
@@ -107,17 +107,17 @@ class EvaluationInputs:
         if answer is None:
             if self.missing == "error":
                 raise InputError(
-                    f"{self.model}: lacks document {quoted_repr(document.id)} of {self.name};"
-                    " predict it, or count what is missing as empty with"
+                    f"{self.prediction_name}: lacks document {quoted_repr(document.id)} of"
+                    f" {self.name}; predict it, or count what is missing as empty with"
                     f" {spell_option('missing', 'empty')}"
                 )
-            self.absent += 1
+            self.missing_count += 1
             return Document(document.id, document.text, failure=MISSING_AS_EMPTY)
         if answer.text != document.text:
             difference = _first_difference(document.text, answer.text)
             raise InputError(
-                f"{self.model}: document {quoted_repr(document.id)} has another text than in"
-                f" {self.name}: {difference}{_advise_texts(document.text, answer.text)}"
+                f"{self.prediction_name}: document {quoted_repr(document.id)} has another text"
+                f" than in {self.name}: {difference}{_advise_texts(document.text, answer.text)}"
             )
         return answer
 
@@ -128,11 +128,11 @@ class InMemoryPredictions:
     def __init__(self, corpus: Corpus) -> None:
         self._left = {document.id: document for document in corpus}
 
-    def of(self, golden: DocumentBatch) -> DocumentBatch:
+    def for_documents(self, golden: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None where there is none."""
         return DocumentBatch([self._left.pop(document.id, None) for document in golden])
 
-    def unknown(self) -> list[str]:
+    def unmatched_ids(self) -> list[str]:
         """The ids that were never asked for, once all of gold was."""
         return list(self._left)
 
@@ -151,7 +151,7 @@ class FilePredictions:
         self._reader = blocks.JsonlBatchReader(*part)
         self._lines: dict[str, int] | None = None
 
-    def of(self, golden: DocumentBatch) -> DocumentBatch:
+    def for_documents(self, golden: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None where there is none."""
         ids = [document.id for document in golden]
         if (
@@ -201,7 +201,7 @@ class FilePredictions:
             lines[id] = at
         return {id: at for id, at in lines.items() if id not in self._ids}
 
-    def unknown(self) -> list[str]:
+    def unmatched_ids(self) -> list[str]:
         """The ids that were never asked for, once all of gold was."""
         while (
             self._lines is None
@@ -253,7 +253,7 @@ def _chunks(gold: Corpus | Path | FileRange) -> Generator[DocumentBatch, None, N
 
 def refuse_duplicates(gold: DocumentBatch, name: str) -> None:
     """Raise LoadError if gold documents have duplicates, in any layer."""
-    if gold.plain or all(
+    if gold.contiguous_only or all(
         document.events is None and document.attributions is None for document in gold
     ):
         suspects = gold if _may_have_duplicate_entities(gold) else []

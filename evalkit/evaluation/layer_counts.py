@@ -24,25 +24,25 @@ class LayerCounts:
     labels: Vocabulary = field(default_factory=Vocabulary)
     units: list[CountUnit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
-    slimmed: dict[str, tuple[list[int], Cells]] = field(default_factory=dict)
+    compacted: dict[str, tuple[list[int], Cells]] = field(default_factory=dict)
     merged: dict[str, list[tuple[list[int], Cells]]] = field(default_factory=dict)
     aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
     scored: int = 0
 
-    def take(self, block: Block, documents: int, *, muc: bool) -> None:
+    def add_block(self, block: Block, documents: int, *, muc: bool) -> None:
         """Add the counts of a block."""
         for metric in self.metrics:
-            cells = block.cells(metric.scheme, wrong=muc)
+            cells = block.count_cells(metric.scheme, wrong=muc)
             cells[0] += len(self.units)
             self.cells.setdefault(str(metric), []).append(cells)
-            under = block.under(metric.scheme)
+            under = block.for_scheme(metric.scheme)
             aside = self.aside.setdefault(str(metric), {})
-            for reason, number in {**under.gold.aside, **under.predicted.aside}.items():
+            for reason, number in {**under.gold.set_aside, **under.predicted.set_aside}.items():
                 aside[reason] = aside.get(reason, 0) + number
         self.units += block.layout.units
         self.documents += documents
-        self.scored += block.layout.drawn()
+        self.scored += block.layout.resampling_unit_count()
 
     def all_cells(self, metric: str) -> Cells:
         """The cells of a metric from all blocks and processes; they are given once."""
@@ -54,7 +54,7 @@ class LayerCounts:
             ALL_ROWS,
         )
 
-    def slim(self) -> None:
+    def compact(self) -> None:
         """Put the cells of each metric together, without counts that are 0 throughout: what is sent
         from one process to another.
         """
@@ -62,13 +62,13 @@ class LayerCounts:
             kept = [
                 n for n in range(2 + len(COUNTS)) if n < 2 or any(cell[n].any() for cell in cells)
             ]
-            self.slimmed[metric] = kept, _concat_cells([(ALL_ROWS, cell) for cell in cells], kept)
+            self.compacted[metric] = kept, _concat_cells([(ALL_ROWS, cell) for cell in cells], kept)
             cells.clear()
 
     def merge(self, other: LayerCounts) -> None:
         """Add what another process gathered and made slim."""
         codes = np.array([self.labels[label] for label in other.labels], np.int32)
-        for metric, (kept, slim) in other.slimmed.items():
+        for metric, (kept, slim) in other.compacted.items():
             slim[0] += len(self.units)
             slim[1] = codes[slim[1]]
             self.merged.setdefault(metric, []).append((kept, slim))

@@ -38,7 +38,7 @@ from evalkit.files import replace_file
 from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.pairs import Alignment
+from evalkit.scoring.pairs import ItemPair
 
 CURVE_OPTIONS = ("labels", "label_map", "zones", "missing")
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -151,7 +151,7 @@ class Curves:
     def _repr_html_(self) -> str:
         return to_html_fragment(self._report())
 
-    def draw(self, path: str | Path) -> None:
+    def plot(self, path: str | Path) -> None:
         """Write a picture of precision over recall: .png, .svg or .pdf. Needs the extra `plot`."""
         try:
             import matplotlib as mpl
@@ -209,13 +209,13 @@ def curves(
             raise UnknownNameError("option", name, CURVE_OPTIONS, within="curves")
     gold = to_corpus(gold)
     predicted = to_corpus(predicted, "predictions", predictions=True)
-    asked = Metric.of(metric)
+    asked = Metric.parse(metric)
     if asked.scheme != "strict":
         raise InputError(
             f"{asked}: under {asked.scheme}, what is right depends on what else is predicted;"
             f" {asked.layer}/strict would do"
         )
-    if LAYERS[asked.layer].attached:
+    if LAYERS[asked.layer].grouped_by_cue:
         raise InputError(
             f"{asked}: whose cue matches depends on what else is predicted; attributions/strict"
             " would do"
@@ -229,7 +229,7 @@ def curves(
                 f" {pair.predicted.start} was predicted without a score; curves need one for each"
                 " item"
             )
-    pairs_by_label: dict[str, list[Alignment]] = {}
+    pairs_by_label: dict[str, list[ItemPair]] = {}
     for pair in pairs:
         for label in {item.label for item in (pair.gold, pair.predicted) if item is not None}:
             pairs_by_label.setdefault(label, []).append(pair)
@@ -239,7 +239,7 @@ def curves(
         predicted.name,
         gold.name,
         (*found, _curve(None, pairs)),
-        scores.about["failures"],
+        scores.metadata["failures"],
         tuple(scores.label_warnings(command_line=True)),
     )
 
@@ -268,7 +268,7 @@ def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(sorted(marks, key=lambda mark: -mark.score if mark.score is not None else 0.0))
 
 
-def _curve(label: str | None, pairs: Sequence[Alignment]) -> Curve:
+def _curve(label: str | None, pairs: Sequence[ItemPair]) -> Curve:
     said = [
         pair
         for pair in pairs

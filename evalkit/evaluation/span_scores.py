@@ -37,7 +37,7 @@ from evalkit.scoring.columns import (
 from evalkit.scoring.counting import COUNTS, Block, block_from_arrays, has_duplicates
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
-from evalkit.scoring.pairs import Alignment, pairs_of_spans
+from evalkit.scoring.pairs import ItemPair, pairs_of_spans
 from evalkit.scoring.zones import CountUnit, document_layout
 from evalkit.stats.intervals import Resampling, make_resampling
 from evalkit.version import evalkit_version
@@ -304,21 +304,21 @@ def _scores(
     read: Vocabulary,
     mapping: LabelMapping,
     metrics: Any,
-    how: Resampling,
+    resampling: Resampling,
     aside: dict[str, int],
-    signed: dict[str, str],
+    signature_fields: dict[str, str],
 ) -> Scores:
     """Count each block under each metric."""
     wanted = parse_metrics(metrics)
     for metric in wanted:
-        _validate_metric(metric, from_tags=bool(signed))
+        _validate_metric(metric, from_tags=bool(signature_fields))
     labels = _map_labels(blocks, read, mapping)
-    units = tuple(CountUnit(str(at)) for at in range(how.documents))
+    units = tuple(CountUnit(str(at)) for at in range(resampling.documents))
     sure = {
-        "units": how.units,
-        "level": str(how.level),
-        "boot": str(how.boot),
-        "seed": str(how.seed),
+        "units": resampling.units,
+        "level": str(resampling.level),
+        "boot": str(resampling.boot),
+        "seed": str(resampling.seed),
     }
 
     def counts(*, muc: bool) -> list[Counts]:
@@ -334,24 +334,28 @@ def _scores(
                     units,
                     {**aside, **more},
                     mapping.signature_fields(),
-                    signed,
+                    signature_fields,
                     sure,
                     muc=muc,
                 )
                 for metric in of_layer
             ]
-        return sorted(found, key=lambda counts: wanted.index(Metric.of(counts.metric)))
+        return sorted(found, key=lambda counts: wanted.index(Metric.parse(counts.metric)))
 
-    def pairs(metric: Metric) -> Iterator[Alignment]:
-        _validate_metric(metric, from_tags=bool(signed))
+    def pairs(metric: Metric) -> Iterator[ItemPair]:
+        _validate_metric(metric, from_tags=bool(signature_fields))
         for first, (n, placed) in _numbered(blocks):
             block = _block(n, placed, labels, first, metric.layer)[0]
             yield from pairs_of_spans(block, metric, _reach(n, placed).tolist(), labels.compared)
 
     about = {
         "model": "predictions",
-        "corpus": {"name": "gold", "documents": how.documents},
-        "options": {"metrics": [str(metric) for metric in wanted], **mapping.options(), **signed},
+        "corpus": {"name": "gold", "documents": resampling.documents},
+        "options": {
+            "metrics": [str(metric) for metric in wanted],
+            **mapping.options(),
+            **signature_fields,
+        },
         "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
         "failures": {},
         "unplaced": {},
@@ -367,7 +371,7 @@ def _scores(
         "unused_labels": mapping.unused_labels(["entities"]),
     }
     return Scores(
-        counts(muc=False), how, about=about, pairs=pairs, recount=lambda: counts(muc=True)
+        counts(muc=False), resampling, about=about, pairs=pairs, recount=lambda: counts(muc=True)
     )
 
 
@@ -405,7 +409,7 @@ def _cells(
         block, more = _block(n, placed, labels, first, metrics[0].layer)
         aside.update(more)
         for metric in metrics:
-            cells[str(metric)].append(block.cells(metric.scheme, wrong=muc))
+            cells[str(metric)].append(block.count_cells(metric.scheme, wrong=muc))
             cells[str(metric)][-1][0] += first
     return cells, aside
 
@@ -418,12 +422,12 @@ def _counts(
     aside: dict[str, int],
     label_fields: dict[str, str],
     signed: dict[str, str],
-    sure: dict[str, str],
+    resampling_fields: dict[str, str],
     *,
     muc: bool,
 ) -> Counts:
     found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
-    ranks = labels.ranks()
+    ranks = labels.sorted_positions()
     label = ranks[found[1]] if len(ranks) else found[1]
     read_options = {
         name: value for name, value in signed.items() if value != DEFAULT_TAG_OPTIONS[name]
@@ -435,7 +439,7 @@ def _counts(
         "macro": "union",
         **label_fields,
         "duplicates": "error",
-        **sure,
+        **resampling_fields,
         **({"read": signature_field(read_options, read_options)} if read_options else {}),
     }
     return Counts(

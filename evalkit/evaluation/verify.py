@@ -28,12 +28,12 @@ def find_differences(
     """
     written = result.to_json() if isinstance(result, Scores) else None
     result = result if isinstance(result, Scores) else Scores.load(path := result)
-    options: Mapping[str, Any] = result.about["options"]
+    options: Mapping[str, Any] = result.metadata["options"]
     if result.digests() is None:
         raise InputError(
             "this result was made from tags or bare spans; only one of documents can be verified"
         )
-    how = result.how
+    how = result.resampling
     again = score(
         gold,
         predicted,

@@ -246,7 +246,7 @@ class BigBioReader:
         """
         self.record, self._place, self._losses, self._counted = record, place, losses, counted
         self.text, self._passages = join_passages(record.passages, counted)
-        self._offsets = counted.over(self.text)
+        self._offsets = counted.converter_for(self.text)
 
     def document(self) -> Document:
         """The document. Raises InputError naming the key and the item that is wrong."""
@@ -442,7 +442,7 @@ class BigBioWriter:
             id = (
                 ref
                 if ref is not None and self._triggers.get(ref) == span_fragments(argument)
-                else self._links.of(argument)
+                else self._links.reference_for(argument)
             )
             if argument.ref is None and public_id(id):
                 self._losses.add("arguments without a ref, which come back with one", where)

@@ -226,7 +226,7 @@ def _document(
     return (
         LoadError(said.faults)
         if said.faults
-        else BratDocument(said, terms).document(_document_id(pair), text, layers)
+        else BratDocument(said, terms).to_document(_document_id(pair), text, layers)
     )
 
 

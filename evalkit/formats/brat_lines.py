@@ -149,7 +149,7 @@ class BratParser:
         self.names: dict[str, str] = {}  # ids that brat cannot hold
         self.unnamed: list[tuple[str, int, int]] = []  # ids that are none: a letter, from, to
         self.faults: list[str] = []
-        self._text, self._reading, self._offsets = text, reading, reading.over(text)
+        self._text, self._reading, self._offsets = text, reading, reading.converter_for(text)
         self._read = {
             "T": self._bound,
             "E": self._frame,
@@ -184,11 +184,11 @@ class BratParser:
         """Note what is wrong with a line."""
         self.faults.append(f"{self.path}:{line}: {id}: {problem}")
 
-    def lost(self, what: str, line: int, count: int = 1) -> None:
+    def count_loss(self, what: str, line: int, count: int = 1) -> None:
         """Count what a document cannot hold."""
         self.losses.add(what, f"{self.path}:{line}", count)
 
-    def unnamed_id(self, id: str) -> bool:
+    def is_generated_id(self, id: str) -> bool:
         """Whether a mark has its id only because brat numbers everything."""
         number = int(id[1:]) if id[1:].isdecimal() and len(id) < 11 else -1
         return any(
@@ -252,14 +252,14 @@ class BratParser:
         try:
             counted = [self._offsets.span(start, end) for start, end in written]
         except DocumentError as fault:
-            self.fault(number, id, fault.problem)
+            self.fault(number, id, fault.message)
             return
         ranges = sorted(counted)
         if problem := range_error(ranges, len(self._text)) or self._misquoted(counted, surface):
             self.fault(number, id, problem)
             return
         if ranges != counted:
-            self.lost("orders of ranges", number)
+            self.count_loss("orders of ranges", number)
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
@@ -275,14 +275,14 @@ class BratParser:
             try:
                 check_surface(QuotedRange(*written[0], surface), self._text, field="")
             except DocumentError as fault:
-                return fault.problem
+                return fault.message
         offsets = ";".join(f"{start} {end}" for start, end in written)
         return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(stands)}"
 
     def _frame(self, number: int, id: str, rest: str) -> None:
         said, _, more = rest.partition("\t")
         if more.strip():
-            self.lost("comments", number)
+            self.count_loss("comments", number)
         parts = [part.rpartition(":") for part in said.split(" ") if part]
         if not parts or not all(name and target for name, _, target in parts):
             self.fault(number, id, f"{quoted_repr(said)} is no event; {_FORMS['E']} would do")
@@ -310,7 +310,7 @@ class BratParser:
     def _attribute(self, number: int, id: str, rest: str) -> None:
         said, _, more = rest.partition("\t")
         if more.strip():
-            self.lost("comments", number)
+            self.count_loss("comments", number)
         name, _, after = said.partition(" ")
         target, space, value = after.partition(" ")
         if not (name and target):
@@ -322,7 +322,7 @@ class BratParser:
         )
 
     def _relation(self, number: int, id: str, rest: str) -> None:
-        self.lost("relations", number)
+        self.count_loss("relations", number)
         kind, *arguments = rest.split("\t", maxsplit=1)[0].split(" ")
         targets = [argument.rpartition(":")[2] for argument in arguments if argument]
         if not kind or len(targets) < 2:
@@ -330,12 +330,12 @@ class BratParser:
         self._wanted += [(number, id, kind, target) for target in targets]
 
     def _equivalence(self, number: int, id: str, rest: str) -> None:
-        self.lost("equivalences", number)
+        self.count_loss("equivalences", number)
         kind, *targets = rest.split("\t", maxsplit=1)[0].split(" ")
         self._wanted += [(number, id, kind, target) for target in targets if target]
 
     def _normalization(self, number: int, id: str, rest: str) -> None:
-        self.lost("normalizations", number)
+        self.count_loss("normalizations", number)
         said = rest.split("\t", maxsplit=1)[0].split(" ")
         if len(said) < 3:
             self.fault(
@@ -356,7 +356,7 @@ class BratParser:
         elif kind == NOTE and (name := _name(note)):
             self.names[target] = name
         else:
-            self.lost("notes", number)
+            self.count_loss("notes", number)
 
 
 def lines_of(path: Path, data: bytes) -> list[str]:

@@ -54,7 +54,7 @@ class BratDocument:
         self._triggers = {frame.trigger for frame in said.frames.values()}
         self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
 
-    def document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
+    def to_document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
         """The document with these layers, or all that is wrong with it."""
         found = {
             "entities": tuple(self._entities()),
@@ -63,7 +63,7 @@ class BratDocument:
         }
         for target in self._attributes:
             if target not in self._said.frames and target not in self._entity_ids:
-                self._said.lost(
+                self._said.count_loss(
                     "attributes of what is no entity, event or attribution",
                     self._first[target],
                     len(self._attributes[target]),
@@ -120,7 +120,7 @@ class BratDocument:
         if target in self._entity_ids or (of and of.label != self._terms.attribution):
             return Argument(role, start, end, fragments, self._name(target))
         if of or target in self._triggers:
-            self._said.lost("references to triggers and attributions", frame.line)
+            self._said.count_loss("references to triggers and attributions", frame.line)
         return Argument(role, start, end, fragments)
 
     def _attributions(self) -> Iterator[Attribution]:
@@ -157,14 +157,14 @@ class BratDocument:
             elif role == PARENT and parent is None and of and of.label == self._terms.attribution:
                 parent = self._name(target)
             else:
-                self._said.lost("further roles of attributions", frame.line)
+                self._said.count_loss("further roles of attributions", frame.line)
         return parts, parent
 
     def _frames(self, *, attributions: bool) -> Iterator[BratEvent]:
         for frame in self._said.frames.values():
             if (frame.label == self._terms.attribution) == attributions:
                 if self._said.bounds[frame.trigger].label != frame.label:
-                    self._said.lost(
+                    self._said.count_loss(
                         "types of triggers that are not those of their events", frame.line
                     )
                 yield frame
@@ -176,7 +176,7 @@ class BratDocument:
             name, number = split_role_number(role) if self._terms.numbered else (role, 1)
             seen[name] = seen.get(name, 0) + 1
             if name != role and number != seen[name]:
-                self._said.lost("numbers of roles (?roles=exact keeps them)", frame.line)
+                self._said.count_loss("numbers of roles (?roles=exact keeps them)", frame.line)
             yield name, target
 
     def _name(self, id: str) -> str | None:
@@ -185,7 +185,7 @@ class BratDocument:
             return self._said.names[id]
         return (
             None
-            if self._said.unnamed and id not in self._targets and self._said.unnamed_id(id)
+            if self._said.unnamed and id not in self._targets and self._said.is_generated_id(id)
             else id
         )
 

@@ -73,8 +73,8 @@ class BratWriter:
         for (index, entity), id in zip(self._entities, self._entity_ids):
             where = self._at("entities", index)
             self._bound(id, entity.label, entity, where)
-            self._attach(id, entity.attributes, where)
-            self._scored(entity, where)
+            self._write_attributes(id, entity.attributes, where)
+            self._count_score_loss(entity, where)
         for (layer, index, mark), id in zip(self._frames, self._frame_ids):
             where = self._at(layer, index)
             self._lines.append(
@@ -82,14 +82,14 @@ class BratWriter:
                 if layer == "events"
                 else self._attribution(id, mark, where)
             )
-            self._attach(
+            self._write_attributes(
                 id,
                 mark.attributes,
                 where,
                 own=REALIS if layer == "events" else LABEL,
                 value=mark.realis if layer == "events" else mark.label,
             )
-            self._scored(mark, where)
+            self._count_score_loss(mark, where)
         self._aside()
         return "".join(
             f"{line}\n"
@@ -199,7 +199,7 @@ class BratWriter:
         line, seen = [f"{event.label}:{trigger}"], dict[str, int]()
         for n, argument in enumerate(event.arguments):
             place = f"{where}.arguments[{n}]"
-            self._scored(argument, place)
+            self._count_score_loss(argument, place)
             if self._new(("arguments", id, *self._identity(argument)), place) and (
                 target := self._target(argument, place)
             ):
@@ -264,7 +264,7 @@ class BratWriter:
             )
         return f"{id}\t{' '.join(line)}"
 
-    def _attach(
+    def _write_attributes(
         self,
         id: str,
         attributes: Mapping[str, Any] | None,
@@ -293,7 +293,7 @@ class BratWriter:
                 f"A{self._attributes}\t{name} {id}{'' if said is True else f' {text}'}"
             )
 
-    def _scored(self, mark: Any, where: str) -> None:
+    def _count_score_loss(self, mark: Any, where: str) -> None:
         if mark.score is not None:
             self._losses.add("scores", where)
 

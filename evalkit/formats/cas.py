@@ -270,7 +270,7 @@ def _checked(layer: str, index: int, make: Any, fs: Any) -> Any:
     try:
         return make(fs)
     except DocumentError as fault:
-        raise DocumentError(fault.problem, layer=layer, index=index, field=fault.field) from None
+        raise DocumentError(fault.message, layer=layer, index=index, field=fault.field) from None
 
 
 def _entity(fs: Any, feature: str | None) -> Entity:

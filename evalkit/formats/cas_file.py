@@ -177,7 +177,8 @@ def _from_xml(file: Path, data: bytes, system: Any) -> Any:
 
 def _said(error: Exception) -> str:
     return quoted_repr(
-        " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()), most=200
+        " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()),
+        max_length=200,
     )[1:-1]
 
 

@@ -73,7 +73,7 @@ class ConllDocument:
     faults: list[str] = field(default_factory=list)
     more: int = 0
 
-    def fault(self, fault: str) -> None:
+    def add_error(self, fault: str) -> None:
         """Keep what is wrong, as much of it as will be told."""
         if len(self.faults) < MAX_REPORTED_ERRORS:
             self.faults.append(fault)
@@ -212,7 +212,7 @@ class ConllParser:
 
     def _row(self, number: int, line: str) -> None:
         cells = self._split(line)
-        if len(cells) != self._width and not self._learnt(number, cells, line):
+        if len(cells) != self._width and not self._set_column_count(number, cells, line):
             return
         token, tag = cells[self._token], cells[self._tag]
         if self._token and RANGE.fullmatch(cells[0]):
@@ -239,7 +239,7 @@ class ConllParser:
         draft.tags.append(tag)
         draft.lines.append(number)
 
-    def _learnt(self, number: int, cells: list[str], line: str) -> bool:
+    def _set_column_count(self, number: int, cells: list[str], line: str) -> bool:
         """Whether these columns, the first of the file, are what they should be; how many there
         are, and which count, is kept.
         """
@@ -251,10 +251,10 @@ class ConllParser:
             self._fault(
                 number,
                 f"{many}, but {self._width} on line {self._first}: {quoted_repr(line)};"
-                f" {self._way_out(line)}",
+                f" {self._column_hint(line)}",
             )
         elif len(cells) < 2:
-            self._fault(number, f"{many}: {quoted_repr(line)}; {self._way_out(line)}")
+            self._fault(number, f"{many}: {quoted_repr(line)}; {self._column_hint(line)}")
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
             self._fault(
                 number,
@@ -272,7 +272,7 @@ class ConllParser:
             return True
         return False
 
-    def _way_out(self, line: str) -> str:
+    def _column_hint(self, line: str) -> str:
         if (line.startswith("#") or self._hashed) and not self._columns.comments:
             return (
                 f"{spell_option('comments', True, of='format')} would do if lines that begin with #"
@@ -286,7 +286,7 @@ class ConllParser:
         return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"
 
     def _fault(self, number: int, problem: str) -> None:
-        self._open(number).fault(f"{self._path}:{number}: {problem}")
+        self._open(number).add_error(f"{self._path}:{number}: {problem}")
 
 
 def _unquoted(id: str) -> str:

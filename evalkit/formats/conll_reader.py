@@ -42,7 +42,7 @@ class ConllReader:
         tagging: str,
         repair: str,
         texts: str | Path | None,
-        again: Callable[[], ConllParser],
+        reopen: Callable[[], ConllParser],
     ) -> None:
         """Raises UnknownName for a tagging or repair that is none. again: the rows of the file once
         more, for what is said of all of them.
@@ -52,7 +52,7 @@ class ConllReader:
             losses,
             tagging,
             repair,
-            again,
+            reopen,
         )
         self._texts = None if texts is None else Path(texts)
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
@@ -71,7 +71,7 @@ class ConllReader:
                     f"; {spell_option('comments', True, of='format')} would do if lines that begin"
                     " with # are comments"
                 )
-                draft.fault(self._no_tag(line, tag) + hint * token.startswith("#"))
+                draft.add_error(self._no_tag(line, tag) + hint * token.startswith("#"))
         if draft.faults:
             return LoadError(draft.faults, more=draft.more)
         try:
@@ -118,7 +118,7 @@ class ConllReader:
         read = self._tags.read(draft.sentences, "its")
         found = self._tags.spans(read, "its")
         if found.improper:
-            self._tell(draft, read)
+            self._count_invalid_tags(draft, read)
         text, starts, ends = self._laid(draft)
         labels = list(self._tags.labels)
         first = np.array(draft.starts, np.int64)[found.sequence]
@@ -133,14 +133,14 @@ class ConllReader:
             ),
         )
 
-    def _tell(self, draft: ConllDocument, read: NonOutsideTags) -> None:
+    def _count_invalid_tags(self, draft: ConllDocument, read: NonOutsideTags) -> None:
         """Count the improper tags.
 
         Raises LoadError, which names them, where no repair was named.
         """
         sequence = np.searchsorted(draft.borders, read.where, side="right") - 1
         places: list[int] = read.where[
-            TagTransitions(read, sequence).improper(self._tagging)
+            TagTransitions(read, sequence).invalid_tags(self._tagging)
         ].tolist()
         if self._repair == "error":
             borders = set(draft.borders)

@@ -272,7 +272,7 @@ def _error_text(fault: DocumentError) -> str:
     """A fault of one annotation, without the layer and index, which say nothing of a line of its
     own.
     """
-    return f"{fault.field}: {fault.problem}" if fault.field else fault.problem
+    return f"{fault.field}: {fault.message}" if fault.field else fault.message
 
 
 def _document(

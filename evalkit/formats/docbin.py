@@ -288,7 +288,7 @@ class Writer:
         """A document as spaCy's, with what evalkit alone reads in its user data."""
         from spacy.tokens import Doc
 
-        marks = [*_marks(document), *self._others(document)] if self._align == "cut" else []
+        marks = [*_marks(document), *self._spans_beside(document)] if self._align == "cut" else []
         words, spaces = words_and_spaces(
             document.text,
             token_edges(document.text, self._lang, (document.meta or {}).get("language")),
@@ -362,7 +362,7 @@ class Writer:
             )
         return span
 
-    def _others(self, document: Document) -> Iterator[Range]:
+    def _spans_beside(self, document: Document) -> Iterator[Range]:
         """The marks of the same document in the corpus beside."""
         other = self._beside.get(document.id)
         if other is not None and other.text != document.text:

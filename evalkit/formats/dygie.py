@@ -227,20 +227,20 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     """A document as DyGIE++ has it, with its text beside the tokens."""
     text, (tokens, held) = document.text, fit_to_tokens(document, losses)
     if text and not tokens.sentences:
-        tokens.lose("texts of white space alone", "text")
+        tokens.count_loss("texts of white space alone", "text")
     ends = [sentence[-1][1] for sentence in tokens.sentences]
     borders = [0, *ends[:-1], len(text)] if ends else []
     ner: list[list[Any]] = [[] for _ in tokens.sentences]
     events: list[list[Any]] = [[] for _ in tokens.sentences]
     for n, entity in enumerate(document.entities or ()):
-        if found := tokens.of(entity, "entities", f"entities[{n}]"):
+        if found := tokens.token_range(entity, "entities", f"entities[{n}]"):
             ner[tokens.sentence(found[0])].append([*found, entity.label])
     for one in held:
         if not (item := _written(one, tokens)):
             continue
         event, sentence = item
         if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
-            tokens.lose(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
+            tokens.count_loss(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
         else:
             events[sentence].append(event)
     return {
@@ -280,11 +280,11 @@ def fit_to_tokens(document: Document, losses: Losses) -> tuple[TokenIndex, list[
 
 def _held(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
     for n, event, arguments in events:
-        place = tokens.place(event.trigger)
+        place = tokens.find_token_range(event.trigger)
         if place is None:
-            tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger")
+            tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
         elif place[0] != place[1]:
-            tokens.lose("events whose trigger is several tokens", f"events[{n}].trigger")
+            tokens.count_loss("events whose trigger is several tokens", f"events[{n}].trigger")
         else:
             yield (
                 n,
@@ -297,11 +297,11 @@ def _same_sentence_arguments(
     n: int, arguments: tuple[tuple[int, Argument], ...], tokens: TokenIndex, sentence: int
 ) -> Iterator[tuple[int, Argument]]:
     for m, argument in arguments:
-        where, place = f"events[{n}].arguments[{m}]", tokens.place(argument)
+        where, place = f"events[{n}].arguments[{m}]", tokens.find_token_range(argument)
         if place is None:
-            tokens.of(argument, "arguments", where)
+            tokens.token_range(argument, "arguments", where)
         elif tokens.sentence(place[0]) != sentence:
-            tokens.lose("arguments in another sentence than their trigger", where)
+            tokens.count_loss("arguments in another sentence than their trigger", where)
         else:
             yield m, argument
 
@@ -309,11 +309,11 @@ def _same_sentence_arguments(
 def _written(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
     """An event as it is written, and its sentence."""
     n, event, arguments = held
-    trigger = tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger")
+    trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
     if trigger is None:
         return None
     places = [
-        (tokens.of(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role)
+        (tokens.token_range(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role)
         for m, argument in arguments
     ]
     return [

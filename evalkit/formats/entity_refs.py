@@ -75,7 +75,7 @@ class EntityReferences:
         self._made[letter] += 1
         return f"~{letter}{self._made[letter]}"
 
-    def of(self, argument: Any) -> str:
+    def reference_for(self, argument: Any) -> str:
         """The id that stands for an argument: the one that it names if that stands there, else one
         without an id of its own, else any; else a new one.
         """

@@ -43,7 +43,7 @@ def iter_records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[st
 
 
 def convert_record(
-    line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, deep: bool = True
+    line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, recursive: bool = True
 ) -> T | LoadError:
     """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
     are losses, too.
@@ -56,7 +56,7 @@ def convert_record(
         return LoadError(
             [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
         )
-    for path in _left(line, found, "", deep=deep):
+    for path in _left(line, found, "", deep=recursive):
         losses.add(f"values of the key {quoted_repr(path)}", place)
     return found
 

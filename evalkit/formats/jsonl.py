@@ -109,7 +109,9 @@ def read(
     Raises UnknownName for a value that an option does not have.
     """
     reading = OffsetConvention(offsets, ends, newlines, first, form)
-    for number, line in iter_lines(path, DocumentLine if reading.plain else UncheckedZonesLine):
+    for number, line in iter_lines(
+        path, DocumentLine if reading.is_default else UncheckedZonesLine
+    ):
         place = f"{path}:{number}"
         try:
             yield (
@@ -117,7 +119,7 @@ def read(
                 (
                     line
                     if isinstance(line, LoadError)
-                    else document_of(line if reading.plain else convert_offsets(line, reading))
+                    else document_of(line if reading.is_default else convert_offsets(line, reading))
                 ),
             )
         except DocumentError as fault:
@@ -140,14 +142,14 @@ def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
 
     Raises DocumentError.
     """
-    offsets = reading.over(line.text)
+    offsets = reading.converter_for(line.text)
     for layer, index, field, span in iter_spans(line):
         try:
             _recount(span, offsets)
         except DocumentError as fault:
             path = ".".join(part for part in (field, fault.field) if part)
             raise DocumentError(
-                fault.problem, document=line.id, layer=layer, index=index, field=path
+                fault.message, document=line.id, layer=layer, index=index, field=path
             ) from None
         surface = getattr(span, "text", None)
         if surface is not None and reading.same(surface, line.text[span.start : span.end]):
@@ -326,9 +328,9 @@ def _with_path(fault: DocumentError, message: str, document: str | None) -> Docu
     layer, index, rest = path.groups()
     field = ".".join(part for part in (rest, fault.field) if part)
     if index is None:  # a field of the thing itself, such as the trigger of an event
-        return DocumentError(fault.problem, document=document or "", layer=layer, field=field)
+        return DocumentError(fault.message, document=document or "", layer=layer, field=field)
     return DocumentError(
-        fault.problem, document=document or "", layer=layer, index=int(index), field=field
+        fault.message, document=document or "", layer=layer, index=int(index), field=field
     )
 
 

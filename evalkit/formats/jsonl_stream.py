@@ -213,7 +213,7 @@ def check_entities(chunk: DocumentBatch) -> bool:
         np.frombuffer(chunk.entities.start, np.int64),
         np.frombuffer(chunk.entities.end, np.int64),
     )
-    chunk.plain = True
+    chunk.contiguous_only = True
     return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
 
 
@@ -256,7 +256,7 @@ def _has_unique_ids(document: Any) -> bool:
 def _located_error(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
     faults = [
-        fault for _, found in read(path) if isinstance(found, LoadError) for fault in found.faults
+        fault for _, found in read(path) if isinstance(found, LoadError) for fault in found.errors
     ]
     return LoadError(faults or [f"{path}: {error}"])
 

@@ -95,13 +95,13 @@ class TaskSelection:
     annotator: str | None = None
     predictions: bool = False
     control: str | None = None
-    met: set[str] = field(default_factory=set)
+    annotators_seen: set[str] = field(default_factory=set)
 
-    def chosen(self, many: Iterable[Answer]) -> Answer | None:
+    def select(self, many: Iterable[Answer]) -> Answer | None:
         """The first, or the first by the annotator; None where there is none."""
         every = list(many)
         for one in every:
-            self.met |= one.who
+            self.annotators_seen |= one.who
         return next(
             (one for one in every if self.annotator is None or self.annotator in one.who), None
         )
@@ -124,8 +124,10 @@ def drafts(path: Path, losses: Losses, wanted: TaskSelection) -> Drafts:
             found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
         if found is not None:
             yield place, found
-    if wanted.annotator is not None and wanted.annotator not in wanted.met:
-        raise UnknownNameError("annotator", wanted.annotator, sorted(wanted.met), within=str(path))
+    if wanted.annotator is not None and wanted.annotator not in wanted.annotators_seen:
+        raise UnknownNameError(
+            "annotator", wanted.annotator, sorted(wanted.annotators_seen), within=str(path)
+        )
 
 
 def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
@@ -183,9 +185,13 @@ class TaskReader:
         """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen:
         the tasks that there were, there.
         """
-        return self._full(raw, otherwise) if "data" in raw else self._short(raw, otherwise, seen)
+        return (
+            self._read_task(raw, otherwise)
+            if "data" in raw
+            else self._read_json_min(raw, otherwise, seen)
+        )
 
-    def _full(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
+    def _read_task(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
         known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
         task = convert_record(known, Task, self._place, self._losses)
         if isinstance(task, LoadError):
@@ -218,7 +224,7 @@ class TaskReader:
         else:
             self._lose("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
-        answer = self._wanted.chosen(done)
+        answer = self._wanted.select(done)
         self._lose(
             "predictions by others" if name == "predictions" else "annotations by others",
             len(done) - (answer is not None),
@@ -229,7 +235,7 @@ class TaskReader:
         every = getattr(task, name)
         return f"{name}[{next(n for n, one in enumerate(every) if one is answer)}].result", answer
 
-    def _short(
+    def _read_json_min(
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
     ) -> RawDocument | LoadError | None:
         data = {key: value for key, value in raw.items() if key not in JSON_MIN_FIELDS}
@@ -243,7 +249,7 @@ class TaskReader:
             {name: value for name, value in data.items() if name not in marks}, raw
         )
         id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
-        answer = self._wanted.chosen([Answer(completed_by=raw.get("annotator"))])
+        answer = self._wanted.select([Answer(completed_by=raw.get("annotator"))])
         if id in seen or answer is None:
             self._lose("annotations by others", 1)
             return None

@@ -63,7 +63,7 @@ _LENGTH: dict[str, Callable[[str], int]] = {
 class OffsetConvention:
     """How offsets were counted. `Reading()` is how a Document counts them.
 
-    >>> OffsetConvention(offsets="utf-16").over("💩 Ada").span(3, 6)
+    >>> OffsetConvention(offsets="utf-16").converter_for("💩 Ada").span(3, 6)
     (2, 5)
     """
 
@@ -87,15 +87,15 @@ class OffsetConvention:
         return {name: str(value) for name, (value, default) in given.items() if value != default}
 
     @property
-    def plain(self) -> bool:
+    def is_default(self) -> bool:
         """Whether offsets are counted as in a Document."""
         return self == PLAIN
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """In words: "offsets are UTF-16 code units and ends are inclusive"."""
         return " and ".join(CHOICES[name][getattr(self, name)] for name in self.options())
 
-    def over(self, text: str) -> Offsets:
+    def converter_for(self, text: str) -> Offsets:
         """What turns offsets over a text into those of a Document."""
         return Offsets(text, self)
 
@@ -119,7 +119,7 @@ class Offsets:
     def __init__(self, text: str, reading: OffsetConvention) -> None:
         """Build the map, where one is needed."""
         self._text, self._reading = text, reading
-        widths = None if reading.plain else widths_of(text, reading)
+        widths = None if reading.is_default else widths_of(text, reading)
         self._before = None if widths is None else np.concatenate(([0], np.cumsum(widths)))
         self._all = len(text) if self._before is None else int(self._before[-1])
 
@@ -131,7 +131,7 @@ class Offsets:
         Plain offsets come back as they are, unchecked: a Document checks them.
         """
         reading = self._reading
-        if reading.plain:
+        if reading.is_default:
             return start, end
         return self._at(start, "start", 0), self._at(
             end, "end", 1 if reading.ends == "inclusive" else 0
@@ -262,7 +262,7 @@ class OffsetDiagnosis:
             if self.mismatches == 1
             else f"all {self.mismatches:,} mismatches vanish"
         )
-        return f"{vanish} if {self.reading.told()}; {self.query!r} behind the path reads it so"
+        return f"{vanish} if {self.reading.describe()}; {self.query!r} behind the path reads it so"
 
 
 def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
@@ -318,7 +318,7 @@ def _readings() -> Iterator[OffsetConvention]:
 def _check_surfaces(reading: OffsetConvention, marks: list[SurfaceCheck]) -> Iterator[bool]:
     """Of each mark of a text, whether it stands where it is said to."""
     text = marks[0][0]
-    offsets = reading.over(text)
+    offsets = reading.converter_for(text)
     for _, start, end, surface in marks:
         try:
             first, last = offsets.span(start, end)

@@ -123,7 +123,7 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawD
         Example,
         place,
         losses,
-        deep=False,
+        recursive=False,
     )
     if isinstance(example, LoadError):
         return example

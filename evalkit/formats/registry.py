@@ -41,7 +41,7 @@ class Format:
     """
 
     suffixes: tuple[str, ...]
-    what: str
+    description: str
     extra: str = ""
     package: str = ""
 
@@ -105,7 +105,7 @@ class CorpusLocation:
         )
 
     @property
-    def on_the_hub(self) -> bool:
+    def is_hub_dataset(self) -> bool:
         """Whether it is a name on the Hub, and no path."""
         return self.format == "hf" and str(self.path).startswith("//")
 

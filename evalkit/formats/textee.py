@@ -272,16 +272,18 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
 def line(document: Document, losses: Losses) -> dict[str, Any]:
     """A document as TextEE has it."""
     tokens = TokenIndex(document, losses)
-    links = EntityReferences(document, losses, tokens.place)
+    links = EntityReferences(document, losses, tokens.find_token_range)
     entities = [
         _mention(links.add(entity, "T", entity), entity.label, found, tokens)
         for n, entity in enumerate(document.entities or ())
-        if (found := tokens.of(entity, "entities", f"entities[{n}]"))
+        if (found := tokens.token_range(entity, "entities", f"entities[{n}]"))
     ]
     held = [
         (links.add(event, "E"), n, event, found)
         for n, event in enumerate(document.events or ())
-        if (found := tokens.of(event.trigger, "triggers of events", f"events[{n}].trigger"))
+        if (
+            found := tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
+        )
     ]
     events = [
         {
@@ -312,10 +314,10 @@ def _arguments(
 ) -> Iterator[dict[str, Any]]:
     for m, argument in enumerate(event.arguments):
         where = f"events[{n}].arguments[{m}]"
-        if found := tokens.of(argument, "arguments", where):
-            id, ref = links.of(argument), argument.ref
+        if found := tokens.token_range(argument, "arguments", where):
+            id, ref = links.reference_for(argument), argument.ref
             if ref is not None and (public_id(ref) is None or ref not in links.ids):
-                tokens.lose("refs to what is left out", where)
+                tokens.count_loss("refs to what is left out", where)
                 ref = None
             surface = _surface(found, tokens)["text"]
             yield {

@@ -63,7 +63,7 @@ class TokenIndex:
         self._last = {end: n for n, (_, end) in enumerate(self.tokens)}
         self._sentence = [n for n, sentence in enumerate(self.sentences) for _ in sentence]
 
-    def of(self, span: Any, what: str, where: str) -> Range | None:
+    def token_range(self, span: Any, what: str, where: str) -> Range | None:
         """The first and the last token of a mark; None, and a loss named after `what`, where tokens
         cannot hold it.
         """
@@ -79,7 +79,7 @@ class TokenIndex:
             self._losses.add(f"{what} with white space at an edge, written without it", place)
         return self._first[found[0]], self._last[found[1]]
 
-    def place(self, span: Any) -> Range | None:
+    def find_token_range(self, span: Any) -> Range | None:
         """The same, and nothing is counted."""
         found = None if span.fragments else self._layout.trimmed(span.start, span.end)
         return (self._first[found[0]], self._last[found[1]]) if found else None
@@ -88,7 +88,7 @@ class TokenIndex:
         """Which sentence a token is in."""
         return self._sentence[token]
 
-    def lose(self, what: str, where: str) -> None:
+    def count_loss(self, what: str, where: str) -> None:
         """Count something that is left out."""
         self._losses.add(what, f"document {quoted_repr(self.document.id)}, {where}")
 
@@ -154,18 +154,18 @@ class TokenLayout:
         if how not in TOKENIZERS:
             raise UnknownNameError("value of tokens", how, TOKENIZERS)
         self.text = text
-        self.runs = [run.span() for run in _RUN.finditer(text)]
+        self.words = [run.span() for run in _RUN.finditer(text)]
         self._run_starts, self._run_ends = (
-            [start for start, _ in self.runs],
-            [end for _, end in self.runs],
+            [start for start, _ in self.words],
+            [end for _, end in self.words],
         )
         self.edges = (
-            _words(text, self.runs)
+            _words(text, self.words)
             if how == "words"
-            else {edge for run in self.runs for edge in run}
+            else {edge for run in self.words for edge in run}
         )
         lines = (
-            after for (_, before), (after, _) in pairwise(self.runs) if "\n" in text[before:after]
+            after for (_, before), (after, _) in pairwise(self.words) if "\n" in text[before:after]
         )
         self._starts = [start for start, _ in sentences(text)] if how == "words" else list(lines)
 

@@ -77,7 +77,7 @@ def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
 
 
 def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
-    where, offsets = f"{place}: document {quoted_repr(draft.id)}", reading.over(draft.text)
+    where, offsets = f"{place}: document {quoted_repr(draft.id)}", reading.converter_for(draft.text)
     entities: list[Entity] = []
     faults: list[str] = []
     checks = len(draft.checks)
@@ -97,7 +97,7 @@ def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Docu
                     )
                 )
         except DocumentError as fault:
-            faults.append(f"{where}, {stretch.at}.{fault.field}: {fault.problem}")
+            faults.append(f"{where}, {stretch.at}.{fault.field}: {fault.message}")
             if len(faults) == MAX_REPORTED_ERRORS:
                 break
     try:

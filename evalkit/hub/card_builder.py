@@ -39,7 +39,7 @@ def card_for_path(
     path: str | Path | None = None,
     *,
     corpus: Corpus | None = None,
-    part: str | Path | None = None,
+    source: str | Path | None = None,
     with_text: bool = False,
     repo: str = REPO,
     scores: Scores | None = None,
@@ -54,7 +54,7 @@ def card_for_path(
     """
     known = corpus if corpus is not None else load_corpus(path)
     place = resolve_location(path).path
-    written = read_part(part or card_source_path(path))
+    written = read_part(source or card_source_path(path))
     if scores is None and known.name == BUNDLED:
         scores, command = evaluate("rules", known), COMMAND
     passes = agreement(place) if place.is_dir() else []

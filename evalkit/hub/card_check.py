@@ -77,7 +77,7 @@ def card_errors(
     try:
         data, body, line = split_card(text, name)
     except LoadError as error:
-        yield from error.faults
+        yield from error.errors
         return
     held = holds_text(data)
     if with_text is not None and held != with_text:
@@ -245,7 +245,7 @@ def _cells(line: str) -> list[str]:
 def _of_scores(found: list[Section], corpus: Corpus) -> Iterator[str]:
     """Scores whose signature is not of this corpus."""
     digest = DigestBuilder(LAYERS)
-    digest.take(list(corpus))
+    digest.add(list(corpus))
     digests = digest.with_schema(corpus.schema)
     own = {digests.of(layer)[:8] for layer in LAYERS}
     for section in found:

@@ -34,20 +34,22 @@ def render_baseline(scores: Scores, command: str) -> str:
         for metric in scores
         for of in [scores[metric].micro]
     ]
-    level = f"{100 * scores.how.level:g} % range"
+    level = f"{100 * scores.resampling.level:g} % range"
     said = (
-        f"Of the model {code_span(scores.about['model'])}"
+        f"Of the model {code_span(scores.metadata['model'])}"
         + (f", by {code_span(command)}" if command else "")
         + ": micro averages over the scored zones."
     )
     lines = [said, _table(("Metric", "Precision", "Recall", "F1", level), rows), _how_sure(scores)]
     lines += [f"Warning: {escape_markdown(warning)}." for warning in scores.warnings]
-    return "\n\n".join([*lines, "\n".join(["```", *signatures(scores.signed), "```"])])
+    return "\n\n".join([*lines, "\n".join(["```", *signatures(scores.signature_fields), "```"])])
 
 
 def render_agreement(pairs: Sequence[Scores], *, machine: bool) -> str:
     """The strict F1 of each two passes. machine: they were made by machines, which is said."""
-    names = [(str(scores.about["corpus"]["name"]), str(scores.about["model"])) for scores in pairs]
+    names = [
+        (str(scores.metadata["corpus"]["name"]), str(scores.metadata["model"])) for scores in pairs
+    ]
     rows = [
         (
             f"{escape_markdown(one)}, {escape_markdown(other)}",
@@ -78,7 +80,7 @@ def _strict(scores: Scores) -> Iterable[tuple[str, Row]]:
 
 
 def _how_sure(scores: Scores) -> str:
-    how, signed = scores.how, _first(scores).signed
+    how, signed = scores.resampling, _first(scores).signature_fields
     units = "sentences" if signed.get("units") == "sentences" else "documents"
     drawn = f"{how.boot:,} replicates over {units}, seed {how.seed}"
     if signed["docs"].startswith("1/"):

@@ -67,7 +67,7 @@ def model_index(
     *,
     model_name: str | None = None,
     dataset: HubDataset | None = None,
-    task: str = TASK,
+    task_type: str = TASK,
 ) -> str:
     """A front matter block with the model-index, to stand at the top of a README.md.
 
@@ -75,7 +75,11 @@ def model_index(
     without it the scores' corpus. task: the Hub's name of the task. Raises InputError where no
     value is defined, MissingPackage where huggingface_hub is missing or too old.
     """
-    block = {"model-index": _index(scores, model_name or str(scores.about["model"]), dataset, task)}
+    block = {
+        "model-index": _index(
+            scores, model_name or str(scores.metadata["model"]), dataset, task_type
+        )
+    }
     return f"---\n{_comments(undefined_ratio_notes(scores))}{dump_yaml(block)}---\n"
 
 
@@ -145,7 +149,7 @@ def update_card(
     model-index, and for a model that the model-index does not name.
     """
     card = _read_card(path)
-    name = _name(path, card.index, model_name, str(scores.about["model"]))
+    name = _name(path, card.index, model_name, str(scores.metadata["model"]))
     index = _merged(card.index, _index(scores, name, dataset, task)[0])
     write_atomically(path, card.with_index(index))
     return undefined_ratio_notes(scores)
@@ -211,7 +215,7 @@ def _hub() -> Any:
 def _index(
     scores: Scores, name: str, dataset: HubDataset | None, task: str
 ) -> list[dict[str, Any]]:
-    hub, where = _hub(), dataset or HubDataset(str(scores.about["corpus"]["name"]))
+    hub, where = _hub(), dataset or HubDataset(str(scores.metadata["corpus"]["name"]))
     results = [
         hub.EvalResult(
             task_type=task,
@@ -240,7 +244,9 @@ def _values(
 ) -> Iterator[tuple[str, float, dict[str, Any]]]:
     """The ratios that are defined, each with what a reader needs to judge it."""
     row = scored.micro
-    corpus = {"corpus": scored.signed["corpus"]} if "corpus" in scored.signed else {}
+    corpus = (
+        {"corpus": scored.signature_fields["corpus"]} if "corpus" in scored.signature_fields else {}
+    )
     for ratio in RATIOS:
         value = getattr(row, ratio)
         if value is not None:
@@ -260,17 +266,17 @@ def _interval(scored: MetricScores, ratio: str) -> dict[str, Any]:
     if found == NOT_ASKED:
         return {}
     if found.low is None or found.high is None:
-        return {"interval": {"none": found.why_not}}
+        return {"interval": {"none": found.reason}}
     kind = (
         "sentence-resampling range, this article only"
-        if scored.signed["docs"].startswith("1/")
+        if scored.signature_fields["docs"].startswith("1/")
         else "bootstrap interval"
     )
     return {
         "interval": {
             "low": float(found.low),
             "high": float(found.high),
-            "level": scored.how.level,
+            "level": scored.resampling.level,
             "kind": kind,
         }
     }

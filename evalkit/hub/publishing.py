@@ -111,7 +111,7 @@ def publish(
     hub = None if dry_run else DatasetRepo(repo, revision or "main")
     published = (
         hub.first_published(corpus.schema.version if corpus.schema else "")
-        if hub and hub.there()
+        if hub and hub.repo_info()
         else None
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -130,7 +130,7 @@ def publish(
                 f"; the tag would be {version}" if version else ""
             )
         else:
-            yield from hub.published(made, private=private, create_pr=create_pr, tag=version)
+            yield from hub.publish(made, private=private, create_pr=create_pr, tag=version)
 
 
 class DatasetRepo:
@@ -152,16 +152,16 @@ class DatasetRepo:
         self.done: list[str] = []
         self.commit = ""
 
-    def asked(self, doing: str, call: Callable[..., T], **options: Any) -> T:
+    def call(self, doing: str, call: Callable[..., T], **options: Any) -> T:
         """What the Hub answers.
 
         Raises HubError, on one line, with what was being done and what was done before.
         """
-        with self.told(doing):
+        with self.hub_errors(doing):
             return call(repo_id=self.repo, repo_type="dataset", **options)
 
     @contextmanager
-    def told(self, doing: str) -> Iterator[None]:
+    def hub_errors(self, doing: str) -> Iterator[None]:
         """Turn whatever goes wrong into one line."""
         try:
             yield
@@ -182,7 +182,7 @@ class DatasetRepo:
         )
 
         with (
-            self.told("asking what is there"),
+            self.hub_errors("asking what is there"),
             silence_hub_output(),
             tempfile.TemporaryDirectory() as folder,
         ):
@@ -206,11 +206,11 @@ class DatasetRepo:
             except (ValueError, KeyError, TypeError):
                 return None
 
-    def published(
+    def publish(
         self, made: DatasetFolder, *, private: bool, create_pr: bool, tag: str | None
     ) -> Iterator[str]:
         """Create what is not there, send the files, and tag them; a line for each."""
-        there = self.there()
+        there = self.repo_info()
         if there is None:
             yield self.created(private=private)
         elif private and not there.private:
@@ -218,15 +218,15 @@ class DatasetRepo:
                 f"{self.repo}: is there already, and public; make it private in its settings, or"
                 f" publish without {spell_option('private', True)}"
             )
-        at = self.tagged(made, tag) if there is not None and tag else None
-        if at and not self.differing(made, self.revision):
+        at = self.check_tag(made, tag) if there is not None and tag else None
+        if at and not self.changed_files(made, self.revision):
             yield (
                 f"{self.repo}: {self.revision} holds these files already, as {tag} ({at[:8]});"
                 " nothing was sent"
             )
             return
         if self.revision != "main":
-            self.asked(
+            self.call(
                 f"making the branch {self.revision}",
                 self.api.create_branch,
                 branch=self.revision,
@@ -234,23 +234,23 @@ class DatasetRepo:
             )
             self.done.append(f"made the branch {self.revision}")
         yield from self.warnings(made)
-        yield self.sent(made, create_pr=create_pr, tag=tag)
+        yield self.commit_files(made, create_pr=create_pr, tag=tag)
         if at:
             yield f"{self.repo}: {tag} stays where it is ({at[:8]}), with the same files"
         elif tag:
-            self.asked(f"making the tag {tag}", self.api.create_tag, tag=tag, revision=self.commit)
+            self.call(f"making the tag {tag}", self.api.create_tag, tag=tag, revision=self.commit)
             yield f"{self.repo}: tagged {tag}"
 
-    def did(self, what: str, more: str = "") -> str:
+    def record(self, what: str, more: str = "") -> str:
         """The line that says what was done, which is kept for what may fail later."""
         self.done.append(what)
         return f"{self.repo}: {what}{more and f': {more}'}"
 
-    def there(self) -> Any:
+    def repo_info(self) -> Any:
         """What the Hub says of the data set; None where there is none."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with self.told("asking what is there"):
+        with self.hub_errors("asking what is there"):
             try:
                 return self.api.repo_info(self.repo, repo_type="dataset")
             except RepositoryNotFoundError:
@@ -258,19 +258,19 @@ class DatasetRepo:
 
     def created(self, *, private: bool) -> str:
         """Create the data set; the line that says so."""
-        url = self.asked("creating it", self.api.create_repo, private=private, exist_ok=False)
-        return self.did(f"created{', private' * private}", str(url))
+        url = self.call("creating it", self.api.create_repo, private=private, exist_ok=False)
+        return self.record(f"created{', private' * private}", str(url))
 
-    def tagged(self, made: DatasetFolder, tag: str) -> str | None:
+    def check_tag(self, made: DatasetFolder, tag: str) -> str | None:
         """The commit that has this tag, if it holds just these files.
 
         Raises InputError where it holds others: a version never changes.
         """
-        refs = self.asked("asking for its tags", self.api.list_repo_refs)
+        refs = self.call("asking for its tags", self.api.list_repo_refs)
         at = next((of.target_commit for of in refs.tags if of.name == tag), None)
         if at is None:
             return None
-        differing = self.differing(made, tag)
+        differing = self.changed_files(made, tag)
         if differing:
             raise InputError(
                 f"{self.repo}: {tag} is there ({at[:8]}) with other files"
@@ -279,13 +279,13 @@ class DatasetRepo:
             )
         return str(at)
 
-    def differing(self, made: DatasetFolder, revision: str) -> list[str]:
+    def changed_files(self, made: DatasetFolder, revision: str) -> list[str]:
         """The files that a branch or tag lacks, or holds otherwise; all of them where there is no
         such branch.
         """
         from huggingface_hub.errors import RevisionNotFoundError
 
-        with self.told(f"asking for the files of {revision}"):
+        with self.hub_errors(f"asking for the files of {revision}"):
             try:
                 held = {
                     of.path: of
@@ -301,15 +301,15 @@ class DatasetRepo:
             if file.path not in held or not _same(made.folder / file.path, file, held[file.path])
         ]
 
-    def held(self) -> list[str]:
+    def list_files(self) -> list[str]:
         """The paths of the files on the branch."""
         return list(
-            self.asked("asking for its files", self.api.list_repo_files, revision=self.revision)
+            self.call("asking for its files", self.api.list_repo_files, revision=self.revision)
         )
 
     def warnings(self, made: DatasetFolder) -> Iterator[str]:
         """What remains of texts that were published before."""
-        if not made.with_text and any(path.startswith("texts/") for path in self.held()):
+        if not made.with_text and any(path.startswith("texts/") for path in self.list_files()):
             yield (
                 f"{self.repo}: an earlier version holds the texts: they are deleted from"
                 f" {self.revision}, but stay in its history and tags until the data set is deleted"
@@ -321,7 +321,9 @@ class DatasetRepo:
 
         paths = {file.path for file in made.files}
         left = [
-            path for path in self.held() if path.startswith(MANAGED_PATHS) and path not in paths
+            path
+            for path in self.list_files()
+            if path.startswith(MANAGED_PATHS) and path not in paths
         ]
         added = [
             CommitOperationAdd(path_in_repo=path, path_or_fileobj=made.folder / path)
@@ -329,16 +331,16 @@ class DatasetRepo:
         ]
         return [*added, *(CommitOperationDelete(path_in_repo=path) for path in left)]
 
-    def sent(self, made: DatasetFolder, *, create_pr: bool, tag: str | None) -> str:
+    def commit_files(self, made: DatasetFolder, *, create_pr: bool, tag: str | None) -> str:
         """Send the files in one commit; the line that says what came of it."""
-        before = self.asked("asking for its head", self.api.repo_info, revision=self.revision).sha
+        before = self.call("asking for its head", self.api.repo_info, revision=self.revision).sha
         message = (
             f"{tag or made.version or 'data'}, {'with' if made.with_text else 'without'} the texts"
         )
         with (
             silence_hub_output()
         ):  # upload_folder may make several commits, of which the last may fail
-            commit = self.asked(
+            commit = self.call(
                 "sending the files",
                 self.api.create_commit,
                 operations=self.changes(made),
@@ -348,10 +350,10 @@ class DatasetRepo:
             )
         self.commit = commit.oid
         if commit.oid == before:
-            return self.did(f"nothing changed, no commit was made ({commit.oid[:8]})")
+            return self.record(f"nothing changed, no commit was made ({commit.oid[:8]})")
         if create_pr:
-            return self.did(f"{pluralize(len(made.files), 'file')} proposed", str(commit.pr_url))
-        return self.did(
+            return self.record(f"{pluralize(len(made.files), 'file')} proposed", str(commit.pr_url))
+        return self.record(
             f"{pluralize(len(made.files), 'file')} sent ({commit.oid[:8]})", commit.commit_url
         )
 

@@ -62,13 +62,16 @@ class NgramIndex:
             for length in (MAX_SHARED_WORDS_DATA, MAX_SHARED_WORDS_PROSE)
         }
 
-    def first(self, value: str, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
+    def first_shared_ngram(self, value: str, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
         """The first words of a value that stand in a text in this order, so many in a row."""
         return next((run for run in ngrams(value, length) if hash(run) in self._runs[length]), None)
 
     def in_strings(self, value: Any, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
         """The same for all strings in a value of JSON, keys too."""
-        return next((found for text in strings(value) if (found := self.first(text, length))), None)
+        return next(
+            (found for text in strings(value) if (found := self.first_shared_ngram(text, length))),
+            None,
+        )
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -176,7 +179,9 @@ def _meta(
 def _leaks(value: str, quotes: NgramIndex, plain: str, least: int) -> bool:
     """Whether a value quotes, be it in so few words that all of it stands in the text."""
     found = tokenize_words(value)
-    return bool(quotes.first(value)) or (len(found) >= least and f" {' '.join(found)} " in plain)
+    return bool(quotes.first_shared_ngram(value)) or (
+        len(found) >= least and f" {' '.join(found)} " in plain
+    )
 
 
 def iter_leaks(folder: Path, paths: Iterable[str], quotes: NgramIndex) -> Iterator[str]:
@@ -190,6 +195,6 @@ def iter_leaks(folder: Path, paths: Iterable[str], quotes: NgramIndex) -> Iterat
         elif found := (
             quotes.in_strings(json.loads(text), MAX_SHARED_WORDS_PROSE)
             if path.endswith(".json")
-            else quotes.first(text, MAX_SHARED_WORDS_PROSE)
+            else quotes.first_shared_ngram(text, MAX_SHARED_WORDS_PROSE)
         ):
             yield f"{path}: quotes the text: {quoted_repr(found)}"

@@ -93,9 +93,9 @@ class RunDirectory:
         self._settings = {"model": redact(model.name), "settings": to_json_values(model.settings)}
         self._model, self._corpus = model, corpus
         self._started, self._synced = time.monotonic(), time.monotonic()
-        self.done: dict[str, Document] = {}
-        self.torn = 0
-        self.changed: list[str] = []
+        self.answers: dict[str, Document] = {}
+        self.truncated_bytes = 0
+        self.changed_versions: list[str] = []
         self.moved: tuple[str, str] | None = None
         self._refuse_others()
         with name_errors(self.folder, RESUME):
@@ -123,7 +123,7 @@ class RunDirectory:
             self.close(
                 state=(
                     "finished"
-                    if kind is None and len(self.done) >= len(self._corpus)
+                    if kind is None and len(self.answers) >= len(self._corpus)
                     else "stopped"
                 )
             )
@@ -141,7 +141,7 @@ class RunDirectory:
             },
         )
         self._sync()
-        self.done[document.id] = kept
+        self.answers[document.id] = kept
         return kept
 
     def add_unanswered(self, notes: Mapping[str, Any]) -> None:
@@ -159,7 +159,7 @@ class RunDirectory:
             for file in (self._predictions, self._log):
                 with self._name_errors(file.name), file:
                     os.fsync(file.fileno())
-            ordered = (self.done[id] for id in self._corpus.ids if id in self.done)
+            ordered = (self.answers[id] for id in self._corpus.ids if id in self.answers)
             with (
                 self._name_errors("predictions.jsonl"),
                 replace_file(self._path("predictions.jsonl")) as file,
@@ -230,7 +230,7 @@ class RunDirectory:
 
     def _begin(self) -> None:
         now, before = versions(self._model.packages), self._known.get("versions", {})
-        self.changed = [
+        self.changed_versions = [
             f"{name} {before[name]}, now {now[name]}"
             for name in now
             if name in before and before[name] != now[name]
@@ -259,16 +259,16 @@ class RunDirectory:
         path = self._path("predictions.jsonl")
         if not path.exists():
             return
-        self.torn = truncate_partial_line(path)
+        self.truncated_bytes = truncate_partial_line(path)
         truncate_partial_line(self._path("log.jsonl"))
         for place, found in read(path):
             if not isinstance(found, Document):
                 raise found if isinstance(found, LoadError) else LoadError([str(found)])
             self._check(place, found)
-            self.done[found.id] = found
+            self.answers[found.id] = found
         if retry_failed:
-            self.done = {
-                id: document for id, document in self.done.items() if document.failure is None
+            self.answers = {
+                id: document for id, document in self.answers.items() if document.failure is None
             }
 
     def _check(self, place: str, found: Document) -> None:
@@ -299,23 +299,23 @@ class RunDirectory:
     def _outcome(self, state: str) -> dict[str, Any]:
         sessions = list(self._known["sessions"])
         sessions[-1] = {**sessions[-1], "seconds": round(time.monotonic() - self._started, 3)}
-        failed = sum(document.failure is not None for document in self.done.values())
+        failed = sum(document.failure is not None for document in self.answers.values())
         return {
             "state": state,
             "sessions": sessions,
-            "answered": len(self.done) - failed,
+            "answered": len(self.answers) - failed,
             "failed": failed,
-            **self.spent(),
+            **self.usage(),
         }
 
-    def spent(self) -> dict[str, Any]:
+    def usage(self) -> dict[str, Any]:
         """Requests and retries, as the log has them, and tokens and cost, as the answers say."""
         requests, retries = 0, Counter[str]()
         for entry in _entries(self._path("log.jsonl")):
             requests += entry.requests
             retries.update(entry.retries)
         usage: dict[str, float] = {}
-        for document in self.done.values():
+        for document in self.answers.values():
             said: Any = (document.meta or {}).get("usage")
             for name in _COUNTED if isinstance(said, Mapping) else ():
                 if type(said.get(name)) in (int, float) and 0 < said[name] < MAX_USAGE:

@@ -54,7 +54,7 @@ class RunOptions:
     concurrency: int = 1
     jobs: int = 1
     max_failures: int | None = None
-    stop: Event = field(default_factory=Event)
+    stop_event: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "jobs"):
@@ -131,22 +131,22 @@ def load_for_corpus(
     Raises InputError where it holds documents that the corpus lacks.
     """
     loaded = load_model(model, **arguments)
-    if extra := [id for id in loaded.knows or () if id not in corpus]:
+    if extra := [id for id in loaded.document_ids or () if id not in corpus]:
         raise InputError(
             f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as"
             f" {quoted_repr(extra[0])}"
         )
-    if concurrency > 1 and not loaded.waits:
+    if concurrency > 1 and not loaded.is_io_bound:
         raise InputError(
             f"{loaded.name}: {spell_option('concurrency', concurrency)} is for a model that waits"
             f" for an endpoint; {spell_option('jobs', concurrency)} runs this one in processes"
         )
-    if loaded.suited is None:
+    if loaded.with_schema is None:
         return loaded
     # What a kind was loaded from, and what it must not tell, stay true of the model that knows the
     # schema.
     return dataclasses.replace(
-        loaded.suited(corpus.schema), made_of=loaded.made_of, secrets=loaded.secrets
+        loaded.with_schema(corpus.schema), load_spec=loaded.load_spec, secrets=loaded.secrets
     )
 
 
@@ -176,14 +176,14 @@ def iter_predictions(
     """The documents as the model marks them, as they are answered; first those that the run folder
     holds.
     """
-    done = run.done if run else {}
+    done = run.answers if run else {}
     failures = [document for document in done.values() if document.failure is not None]
     yield from list(done.values())
     rest = [document for document in corpus if document.id not in done]
     _check_max_failures(failures, way)
     left = len(rest)
     for answer in _log_stop(
-        refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop.is_set),
+        refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop_event.is_set),
         model,
         run,
     ):
@@ -192,7 +192,7 @@ def iter_predictions(
         if document.failure is not None:
             failures.append(document)
             if way.max_failures is not None and len(failures) > way.max_failures:
-                way.stop.set()
+                way.stop_event.set()
         left -= 1
     _check_max_failures(failures, way)
     if left:
@@ -265,7 +265,7 @@ def _answers(
     batches = (
         documents[first : first + size]
         for first in range(0, len(documents), size)
-        if not way.stop.is_set()
+        if not way.stop_event.is_set()
     )
     if way.jobs > 1:
         yield from predict_in_workers(
@@ -284,7 +284,7 @@ def _split_batches(documents: Sequence[Document], size: int, way: RunOptions) ->
     return (
         documents[first : first + size]
         for first in range(0, len(documents), size)
-        if not way.stop.is_set()
+        if not way.stop_event.is_set()
     )
 
 
@@ -296,7 +296,7 @@ def _one_batch(model: Model, batch: Batch, way: RunOptions) -> Iterator[Document
     answers = checked_answers(model, batch)
     for answer in answers:
         yield answer
-        if way.stop.is_set() and model.streams:
+        if way.stop_event.is_set() and model.streams:
             answers.close()
             return
 
@@ -351,7 +351,7 @@ def checked_answers(model: Model, batch: Batch) -> Any:
     Raises EvalkitError where there are more or fewer.
     """
     n = 0
-    for answer in model.answer([document.bare() for document in batch]):
+    for answer in model.predict([document.without_annotations() for document in batch]):
         if n == len(batch):
             raise EvalkitError(f"{model.name}: more than {n} answers to {n} documents")
         yield replace(answer, id=batch[n].id)

@@ -35,7 +35,7 @@ def predict_in_workers(
     def noted() -> Iterator[list[Document]]:
         for batch in batches:
             given.update((document.id, document) for document in batch)
-            yield [document.bare() for document in batch]
+            yield [document.without_annotations() for document in batch]
 
     rest = noted()
     while True:
@@ -58,7 +58,7 @@ def _parallel(
 ) -> Iterator[list[Document]]:
     from joblib import Parallel, delayed
 
-    sent: Any = model.made_of or model
+    sent: Any = model.load_spec or model
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*worker stopped while some jobs.*")
         warnings.filterwarnings(
@@ -77,9 +77,9 @@ def _parallel(
 
 def _retry_alone(model: Model, schema: Schema | None, document: Document) -> Document:
     try:
-        return next(iter(_parallel(model, schema, [[document.bare()]], 2)))[0]
+        return next(iter(_parallel(model, schema, [[document.without_annotations()]], 2)))[0]
     except _worker_died_error():
-        return replace(document.bare(), failure="the model ended its process")
+        return replace(document.without_annotations(), failure="the model ended its process")
 
 
 def _answer_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
@@ -90,7 +90,7 @@ def _answer_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[Do
     model = sent if isinstance(sent, Model) else _loaded(sent[0], sent[1], schema)
     answers = [
         replace(answer, id=document.id)
-        for document, answer in zip(batch, model.answer(batch), strict=True)
+        for document, answer in zip(batch, model.predict(batch), strict=True)
     ]
     if len(answers) != len(batch):
         raise EvalkitError(f"{model.name}: {len(answers)} answers to {len(batch)} documents")
@@ -102,7 +102,7 @@ def _loaded(name: str, arguments: Mapping[str, Any], schema: Schema | None) -> M
     key = repr((name, sorted(arguments.items()), schema))
     if key not in _LOADED:
         model = load_model(name, **arguments)
-        _LOADED[key] = model.suited(schema) if model.suited else model
+        _LOADED[key] = model.with_schema(schema) if model.with_schema else model
     return _LOADED[key]
 
 

@@ -148,7 +148,7 @@ def _answers(
         finally:
             program.end()
         yield from answers.ready()
-    answers.tell_rest()
+    answers.report_suppressed()
 
 
 def _read_answers(
@@ -167,7 +167,7 @@ def _read_answers(
         answers.close("did not end by itself", "")
         return
     how = program.ended()
-    words = program.last_words() if answers.open or how != "ended with exit status 0" else ""
+    words = program.stderr_tail() if answers.open or how != "ended with exit status 0" else ""
     answers.close(how, words)
 
 
@@ -239,7 +239,7 @@ class _AnswerQueue:
         for id in list(self.open):
             self.fail(id, reason)
 
-    def tell_rest(self) -> None:
+    def report_suppressed(self) -> None:
         """Say how much more there was of what is told."""
         for kind, number in self._told.items():
             if number > MAX_WARNINGS:

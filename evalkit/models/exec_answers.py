@@ -116,7 +116,7 @@ class _AnswerReader:
         attributions = self.layer(answer, "attributions", self.attribution)
         before = len(self.unplaced)
         for item in answer.get("unplaced") or ():
-            self.said_to_be_unplaced(item)
+            self.unplaced_item(item)
         self.has_misplaced |= len(self.unplaced) > before
         try:
             found = Document(
@@ -130,7 +130,7 @@ class _AnswerReader:
         except (
             DocumentError
         ) as fault:  # every place is valid by now: it is an id, a ref or a parent
-            self.left_out.append(f"{fault.where}: {fault.problem}; all ids, refs and parents")
+            self.left_out.append(f"{fault.location}: {fault.message}; all ids, refs and parents")
             layers = _without_ids(entities), _without_ids(events), _without_ids(attributions)
             found = Document(self.bare.id, self.text, *layers, unplaced=tuple(self.unplaced))
         found = msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
@@ -237,7 +237,7 @@ class _AnswerReader:
             return _span(said, self.text)
         except DocumentError as fault:
             raise type(fault)(
-                fault.problem, field=".".join(filter(None, (field, fault.field)))
+                fault.message, field=".".join(filter(None, (field, fault.field)))
             ) from None
 
     def details(
@@ -269,7 +269,7 @@ class _AnswerReader:
             Unplaced(layer, named, str(reason), quote=quote if isinstance(quote, str) else None)
         )
 
-    def said_to_be_unplaced(self, item: Any) -> None:
+    def unplaced_item(self, item: Any) -> None:
         try:
             self.unplaced.append(msgspec.convert(item, Unplaced))
         except msgspec.ValidationError as error:
@@ -304,7 +304,7 @@ def _span(said: Any, text: str) -> Span:
     try:
         check_surface(SpanLine(span.start, span.end, text=said.get("text")), text, field="")
     except DocumentError as fault:
-        raise _MisplacedError(fault.problem, field=fault.field) from None
+        raise _MisplacedError(fault.message, field=fault.field) from None
     return span
 
 

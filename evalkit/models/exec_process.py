@@ -124,7 +124,7 @@ class ModelProcess:
             f"was ended by {_signal(-status)}" if status < 0 else f"ended with exit status {status}"
         )
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The last line that it wrote to stderr, quoted; empty if there is none."""
         self._threads[1].join(POLL_INTERVAL)
         lines = self._tail.decode(errors="replace").split("\n")

@@ -141,13 +141,13 @@ def load(
             name,
             answer,
             settings=settings | more,
-            suited=suited,
+            with_schema=suited,
             packages=("gliner", "transformers", "torch"),
             streams=True,
         )
 
     return (
-        made(lambda documents: suited(None).answer(documents)) if labels is None else suited(None)
+        made(lambda documents: suited(None).predict(documents)) if labels is None else suited(None)
     )
 
 

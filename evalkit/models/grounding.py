@@ -89,7 +89,7 @@ class Grounding(NamedTuple):
     group have taken every place.
     """
 
-    how: str
+    match_type: str
     start: int = 0
     end: int = 0
     candidates: tuple[Range, ...] = ()
@@ -102,8 +102,8 @@ def ground_quotes(text: str, quotes: Sequence[Quote]) -> list[Grounding]:
     >>> quotes = [Quote('"why?"'), Quote("Doe", "Doe left")]
     >>> for found in ground_quotes("“Why?” asked Doe. Doe left.", quotes):
     ...     print(found)
-    Grounding(how='case-folded', start=0, end=6, candidates=(), duplicate=False)
-    Grounding(how='exact', start=18, end=21, candidates=(), duplicate=False)
+    Grounding(match_type='case-folded', start=0, end=6, candidates=(), duplicate=False)
+    Grounding(match_type='exact', start=18, end=21, candidates=(), duplicate=False)
     """
     found = [Grounding("absent")] * len(quotes)
     source, waiting = (
@@ -135,7 +135,7 @@ def count_outcomes(found: Iterable[Grounding]) -> dict[str, int]:
         ("exact", "normalised", "case-folded", "ambiguous", "absent", "duplicate"), 0
     )
     for one in found:
-        counts[one.how] += 1
+        counts[one.match_type] += 1
         counts["ambiguous"] += bool(one.candidates)
         counts["duplicate"] += one.duplicate
     return counts

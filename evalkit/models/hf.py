@@ -74,7 +74,7 @@ class Tagger:
     network: Any
     tags: Sequence[Tag]
     aggregation: str
-    room: int
+    max_tokens: int
     stride: int
     batch_size: int
 
@@ -296,7 +296,12 @@ def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
 def _probabilities(tagger: Tagger, encoded: Any, inside: Sequence[int]) -> Floats:
     """The probability of each tag for each token of the text: tokens × tags."""
     before, after = range(inside[0]), range(inside[-1] + 1, len(encoded["input_ids"]))
-    ranges = windows([1] * len(inside), most=tagger.room, room=tagger.room, overlap=tagger.stride)
+    ranges = windows(
+        [1] * len(inside),
+        max_units=tagger.max_tokens,
+        max_cost=tagger.max_tokens,
+        overlap=tagger.stride,
+    )
     asked = [[*before, *inside[start:end], *after] for start, end in ranges]
     answers = [
         answer

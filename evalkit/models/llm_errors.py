@@ -55,7 +55,7 @@ class RetryRequest(Exception):
         self, kind: str, said: str = "", after: float | None = None, *, stops: bool = False
     ) -> None:
         super().__init__(f"{kind}: {said}" if said else kind)
-        self.kind, self.after, self.stops = kind, after, stops
+        self.kind, self.after, self.fatal = kind, after, stops
 
 
 class DocumentFailed(Exception):

@@ -46,7 +46,7 @@ class GroundedQuote:
     @property
     def absent(self) -> bool:
         """Whether it is nowhere in the text."""
-        return self.found.how == "absent"
+        return self.found.match_type == "absent"
 
     @property
     def span(self) -> Span:
@@ -187,7 +187,7 @@ class _AnswerGrounder:
         mark = self._mark(item, ("entities", label, ""))
         problem = _problem(item, "label", label, mark, NO_QUOTE)
         if problem or not mark:
-            self._lost("entities", label, problem, item, malformed=True)
+            self._add_unplaced("entities", label, problem, item, malformed=True)
             return None
         return label, mark
 
@@ -205,8 +205,8 @@ class _AnswerGrounder:
         realis = self._realis(told.get("realis"))
         if problem or not mark:
             if realis is not None:
-                self._lost("realis", realis, UNPLACED_REASONS["trigger"], None)
-            self._lost("triggers", label, problem, told.get("trigger"), malformed=True)
+                self._add_unplaced("realis", realis, UNPLACED_REASONS["trigger"], None)
+            self._add_unplaced("triggers", label, problem, told.get("trigger"), malformed=True)
             return None
         return label, mark, realis, arguments
 
@@ -223,14 +223,14 @@ class _AnswerGrounder:
             UNPLACED_REASONS["trigger"] if lost else _problem(item, "role", role, quote, NO_QUOTE)
         )
         if problem or not quote:
-            self._lost("arguments", role, problem, item, malformed=not lost)
+            self._add_unplaced("arguments", role, problem, item, malformed=not lost)
             return None
         return role, quote
 
     def _realis(self, value: Any) -> str | None:
         if value is None or (isinstance(value, str) and value):
             return value
-        self._lost("realis", UNLABELLED, "its realis is no text", None, malformed=True)
+        self._add_unplaced("realis", UNLABELLED, "its realis is no text", None, malformed=True)
         return None
 
     def _attribution(self, n: int, item: Any) -> tuple[str | None, dict[str, GroundedQuote]] | None:
@@ -246,10 +246,10 @@ class _AnswerGrounder:
         if "content" not in parts:
             faults["content"] = _problem(item) or "no content"
         for part, fault in faults.items():
-            self._lost("attributions", part, fault, parts.get(part), malformed=True)
+            self._add_unplaced("attributions", part, fault, parts.get(part), malformed=True)
         whole = {part: said for part, said in parts.items() if part not in faults}
         if "content" in faults:
-            self._without_content({part: said["quote"] for part, said in whole.items()})
+            self._add_contentless({part: said["quote"] for part, said in whole.items()})
             return None
         kind = told.get("type")
         marks = {
@@ -260,7 +260,7 @@ class _AnswerGrounder:
             part: mark for part, mark in marks.items() if mark
         }
 
-    def _without_content(self, quotes: dict[str, str]) -> None:
+    def _add_contentless(self, quotes: dict[str, str]) -> None:
         self.unplaced += [
             Unplaced("attributions", part, UNPLACED_REASONS["content"], quote)
             for part, quote in quotes.items()
@@ -283,7 +283,7 @@ class _AnswerGrounder:
         )
         return self.marks[-1]
 
-    def _lost(
+    def _add_unplaced(
         self, layer: str, label: str, reason: str, item: Any, *, malformed: bool = False
     ) -> None:
         quote = _dict(item).get("quote")
@@ -353,7 +353,7 @@ class _AnswerGrounder:
                 if mark.absent:
                     self._absent("attributions", part, mark)
             if "content" not in there:
-                self._without_content({part: mark.quote.text for part, mark in there.items()})
+                self._add_contentless({part: mark.quote.text for part, mark in there.items()})
                 continue
             for part, mark in there.items():
                 if part != "cue" and "cue" in there:

@@ -161,8 +161,8 @@ def load(
             asker.answer,
             batch_size=1,
             settings=settings,
-            suited=suited,
-            waits=True,
+            with_schema=suited,
+            is_io_bound=True,
             packages=("openai",),
             streams=True,
         )
@@ -175,8 +175,8 @@ def load(
             _unsuited,
             1,
             settings={"model": what, "base_url": place.shown},
-            suited=suited,
-            waits=True,
+            with_schema=suited,
+            is_io_bound=True,
             packages=("openai",),
         )
     )
@@ -297,20 +297,20 @@ class OpenAIModel:
         except RunFailed as stop:
             raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
         except RetryRequest as again:
-            if again.stops:
+            if again.fatal:
                 raise ModelError(
                     f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]
                 ) from None
             return self._failed(document, asked, again, again.kind)
         except DocumentFailed as failed:
             return self._failed(document, asked, failed, failed.kind)
-        self._in_a_row("", "")
+        self._count_consecutive_failures("", "")
         try:
             return self._marked(document, said, asked)
         except (DocumentFailed, Unreadable) as failed:
             return msgspec.structs.replace(
                 document,
-                failure=one_line(self.manner.secrets.out_of(str(failed))),
+                failure=one_line(self.manner.secrets.redact(str(failed))),
                 meta=asked.noted(),
             )
 
@@ -320,7 +320,7 @@ class OpenAIModel:
         text, ended = content(said)
         asked.meta |= {"answer": text, "finish_reason": ended}
         try:
-            lists = self.manner.secrets.out_of_all(extract_layers(text, self.layers))
+            lists = self.manner.secrets.redact_json(extract_layers(text, self.layers))
         except Unreadable as error:
             raise DocumentFailed(
                 f"{error} (finish_reason {one_line(ended or 'none', 40)})"
@@ -337,15 +337,15 @@ class OpenAIModel:
         self, document: Document, asked: RequestLog, error: Exception, kind: str
     ) -> Document:
         tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
-        told = one_line(self.manner.secrets.out_of(str(error))) + tries
+        told = one_line(self.manner.secrets.redact(str(error))) + tries
         try:
-            self._in_a_row(kind, told)
+            self._count_consecutive_failures(kind, told)
         except ModelError as stop:
             stop.notes.append(asked.log_entry(document))
             raise
         return msgspec.structs.replace(document, failure=told, meta=asked.noted())
 
-    def _in_a_row(self, kind: str, told: str) -> None:
+    def _count_consecutive_failures(self, kind: str, told: str) -> None:
         """Count documents that fail for the same reason one after the other.
 
         Raises ModelError at the twentieth.
@@ -372,7 +372,7 @@ class OpenAIModel:
 
     def _told(self, error: Exception) -> str:
         return (
-            f"openai:{self.manner.model}: {one_line(self.manner.secrets.out_of(str(error)), 300)}"
+            f"openai:{self.manner.model}: {one_line(self.manner.secrets.redact(str(error)), 300)}"
         )
 
     def _completion(self, text: str, asked: RequestLog) -> dict[str, Any]:
@@ -380,7 +380,7 @@ class OpenAIModel:
         while True:
             level = self._level
             try:
-                said = self._persistently(lambda level=level: self._once(text, level, asked), asked)  # type: ignore[misc]
+                said = self._with_retries(lambda level=level: self._once(text, level, asked), asked)  # type: ignore[misc]
             except UnsupportedResponseFormat as error:
                 if level + 1 >= len(self.manner.structures):
                     raise DocumentFailed(str(error)) from None
@@ -391,7 +391,7 @@ class OpenAIModel:
                 asked.meta["structure"] = self.manner.structures[level]
                 return said
 
-    def _persistently(
+    def _with_retries(
         self, once: Callable[[], dict[str, Any]], asked: RequestLog
     ) -> dict[str, Any]:
         import tenacity
@@ -430,7 +430,7 @@ class OpenAIModel:
             if seconds < SHORTEST_ANNOUNCED or now < self._announced + ANNOUNCED_EVERY:
                 return
             self._announced = now
-        why = one_line(self.manner.secrets.out_of(str(error)), 100)
+        why = one_line(self.manner.secrets.redact(str(error)), 100)
         print_notice(
             f"openai:{self.manner.model}: {why}; waits {seconds:.0f} s, then sends request"
             f" {requests + 1} of at most {self.manner.retries + 1}"
@@ -451,12 +451,12 @@ class OpenAIModel:
         except EndpointError as broken:
             raise exception_for(broken, reached=self._reached) from None
         self._reached = True
-        body = secrets.out_of(answer.body.decode("utf-8", "surrogateescape")).encode(
+        body = secrets.redact(answer.body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"
         )
         return completion(
-            answer._replace(body=body, headers=secrets.out_of_all(dict(answer.headers))),
-            secrets.out_of_all,
+            answer._replace(body=body, headers=secrets.redact_json(dict(answer.headers))),
+            secrets.redact_json,
         )
 
     def _format(self, level: int) -> dict[str, Any]:

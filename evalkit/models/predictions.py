@@ -35,4 +35,6 @@ def load(file: str) -> Model:
 
     path = parse_location(file).path
     settings = {"file (sha256)": digest_of_file(path) if path.is_file() else digest_of_folder(path)}
-    return Model(f"predictions:{file}", answer, knows=saved.ids, settings=settings, streams=True)
+    return Model(
+        f"predictions:{file}", answer, document_ids=saved.ids, settings=settings, streams=True
+    )

@@ -53,21 +53,21 @@ class Model:
     `knows`: the ids of all documents that it can answer, where it can answer no others. `settings`:
     what its answers depend on beside its name; a run that goes on elsewhere must have the same.
     `suited`: the same model, told the schema of the corpus. `waits`: it spends its time waiting, so
-    that several batches may be asked at once. `packages`: whose versions matter. `made_of`: the
+    that several batches may be asked at once. `packages`: whose versions matter. `load_spec`: the
     name and the arguments that it was loaded from, so that another process can load it too. A
     `batch_size` of 0 asks for all documents at once. `streams`: answers come one by one, so that a
     batch may be left in its middle. `secrets`: what is never written.
     """
 
     name: str
-    answer: Callable[[Sequence[Document]], Iterator[Document]]
+    predict: Callable[[Sequence[Document]], Iterator[Document]]
     batch_size: int = 32
-    knows: Collection[str] | None = None
+    document_ids: Collection[str] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    suited: Callable[[Schema | None], Model] | None = None
-    waits: bool = False
+    with_schema: Callable[[Schema | None], Model] | None = None
+    is_io_bound: bool = False
     packages: tuple[str, ...] = ()
-    made_of: tuple[str, Mapping[str, Any]] | None = None
+    load_spec: tuple[str, Mapping[str, Any]] | None = None
     streams: bool = False
     secrets: tuple[str, ...] = ()
 
@@ -81,10 +81,10 @@ class ModelKind:
     and `package`, what that brings.
     """
 
-    spelled: str
-    gives: str
+    pattern: str
+    layers: str
     module: str
-    what: str
+    description: str
     extra: str = ""
     package: str = ""
 
@@ -195,7 +195,7 @@ def load_model(source: object, **arguments: Any) -> Model:
         # A kind of another package may give a function or an object; what it was asked for is its
         # name.
         model = replace(load_model(model), name=str(source))
-    made_of = (source, arguments) if isinstance(source, str) else None
+    load_spec = (source, arguments) if isinstance(source, str) else None
     hidden = tuple(
         value for name, value in arguments.items() if is_secret(name) and isinstance(value, str)
     )
@@ -204,7 +204,7 @@ def load_model(source: object, **arguments: Any) -> Model:
         if isinstance(kind, EntryPoint)
         else model.settings or arguments
     )
-    return replace(model, settings=settings, made_of=made_of, secrets=(*model.secrets, *hidden))
+    return replace(model, settings=settings, load_spec=load_spec, secrets=(*model.secrets, *hidden))
 
 
 def plugins() -> list[EntryPoint]:
@@ -301,7 +301,7 @@ def _named(source: str) -> tuple[str | EntryPoint, object]:
                 f" {kind_of_folder}:{source}?"
             )
     known = [
-        *(k.spelled for k in MODEL_KINDS.values()),
+        *(k.pattern for k in MODEL_KINDS.values()),
         *(f"{found.name}:NAME" for found in brought),
     ]
     raise UnknownNameError("kind of model", kind, known, within=source if what else "")

@@ -13,20 +13,24 @@ from itertools import pairwise
 Range = tuple[int, int]
 
 
-def windows(costs: Sequence[int], most: int, room: int, overlap: int) -> list[Range]:
+def windows(costs: Sequence[int], max_units: int, max_cost: int, overlap: int) -> list[Range]:
     """Ranges of units: at most `most` units each, and a cost of at most `room`, unless it is one
     unit.
 
     Neighbours share `overlap` units, or half of the first, if that is less.
 
-    >>> windows([1] * 9, most=5, room=5, overlap=2)
+    >>> windows([1] * 9, max_units=5, max_cost=5, overlap=2)
     [(0, 5), (3, 8), (6, 9)]
     """
     found: list[Range] = []
     first = last = 0
     while last < len(costs):
-        last, left = first, room
-        while last < len(costs) and last - first < most and (costs[last] <= left or last == first):
+        last, left = first, max_cost
+        while (
+            last < len(costs)
+            and last - first < max_units
+            and (costs[last] <= left or last == first)
+        ):
             left -= costs[last]
             last += 1
         found.append((first, last))

@@ -25,7 +25,7 @@ def build_comparison_page(comparison: Comparison, report: Report) -> str:
         lines=lines,
         verdicts=verdicts,
         notes=[line for line in lines.notes if line not in verdicts],
-        level=f"{100 * comparison.how.level:g} %",
+        level=f"{100 * comparison.resampling.level:g} %",
         systems=_system_scores(comparison),
         differences=differences,
         average=comparison.differences[0].average,

@@ -53,8 +53,8 @@ def build_scores_page(scores: Scores, report: Report) -> str:
     """The page of some scores as HTML; `report` has the lines above and below its tables."""
     metrics = [scores[name] for name in scores]
     lines = group_lines(report)
-    resampling = scores.how
-    kind = "range" if resampling.only_this_text else "CI"
+    resampling = scores.resampling
+    kind = "range" if resampling.is_single_document else "CI"
     body = render_template(
         "evalkit.report",
         "scores.html.j2",
@@ -96,7 +96,7 @@ def _interval_notes(rows: list[Row]) -> list[str]:
             and interval.low is None
             and interval not in (UNDEFINED_RATIO, NOT_ASKED)
         ):
-            reasons[interval.why_not] = None
+            reasons[interval.reason] = None
     return [f"no interval (–): {'; '.join(reasons)}"] if reasons else []
 
 
@@ -118,7 +118,7 @@ def _confusion_table(scores: Scores) -> Table | None:
     """The confusion matrix of entities; None without entities, or where only counts are kept."""
     if not any(name.startswith("entities/") for name in scores):
         return None
-    if scores.how.documents > MAX_MATCHED:
+    if scores.resampling.documents > MAX_MATCHED:
         return None
     try:
         confusion = scores.confusion()

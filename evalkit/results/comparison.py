@@ -97,7 +97,7 @@ class Difference(NamedTuple):
     difference: float | None
     low: float | None
     high: float | None
-    why_not: str
+    reason: str
     p: float | None
     p_bootstrap: float | None
     p_holm: float | None
@@ -114,8 +114,8 @@ class Comparison:
 
     systems: Mapping[str, Scores]
     differences: tuple[Difference, ...]
-    how: Resampling
-    trades: int
+    resampling: Resampling
+    permutations: int
 
     @property
     def metrics(self) -> list[str]:
@@ -147,7 +147,7 @@ class Comparison:
         numbers = NumberFormat(digits, percent)
         if form == "json":
             data = {
-                "systems": {name: scores.signed for name, scores in self.systems.items()},
+                "systems": {name: scores.signature_fields for name, scores in self.systems.items()},
                 "differences": self.rows(),
                 "verdicts": self.verdicts(),
             }
@@ -225,7 +225,7 @@ def compare_scores(
         )
     chosen = _chosen(systems, metrics)
     _refuse_unlike(systems, chosen)
-    how = next(iter(systems.values())).how
+    how = next(iter(systems.values())).resampling
     found = [
         _difference(
             a, b, systems[a][metric].counts, systems[b][metric].counts, how, average, permutations
@@ -257,8 +257,8 @@ def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> Non
     for name, other in others:
         for metric in metrics:
             one, two = (
-                _must_match_fields(scores[metric].signed),
-                _must_match_fields(other[metric].signed),
+                _must_match_fields(scores[metric].signature_fields),
+                _must_match_fields(other[metric].signature_fields),
             )
             for field in dict.fromkeys([*one, *two]):
                 if one.get(field) != two.get(field):
@@ -267,17 +267,17 @@ def _refuse_unlike(systems: Mapping[str, Scores], metrics: Sequence[str]) -> Non
                         f" {quoted_repr(two.get(field))} for {name}: only scores made alike can be"
                         " compared"
                     )
-            if "corpus" not in scores[metric].signed and not _same_gold(
+            if "corpus" not in scores[metric].signature_fields and not _same_gold(
                 scores[metric].counts, other[metric].counts
             ):
                 raise InputError(
                     f"{metric}: gold of {first} and of {name} is not the same: only scores made"
                     " alike can be compared"
                 )
-        if scores.how.level != other.how.level:
+        if scores.resampling.level != other.resampling.level:
             raise InputError(
-                f"level is {scores.how.level} for {first} and {other.how.level} for {name}: only"
-                " scores made alike can be compared"
+                f"level is {scores.resampling.level} for {first}"
+                f" and {other.resampling.level} for {name}: only scores made alike can be compared"
             )
 
 
@@ -314,7 +314,7 @@ def _difference(
     f1 = F1Statistic(
         average,
         len(labels),
-        comparable=average == "micro" or SCHEMES[Metric.of(of_a.metric).scheme].same_label,
+        comparable=average == "micro" or SCHEMES[Metric.parse(of_a.metric).scheme].same_label,
     )
     f1_a, f1_b = (float(f1.of(side.sum(axis=0))) for side in (one, two))
     found: dict[str, Any] = dict.fromkeys(Difference._fields)
@@ -324,7 +324,7 @@ def _difference(
         "a": a,
         "b": b,
         **wins,
-        "why_not": "the value is undefined",
+        "reason": "the value is undefined",
     }
     found |= {
         name: None if np.isnan(value) else value for name, value in (("f1_a", f1_a), ("f1_b", f1_b))
@@ -347,22 +347,22 @@ def _bootstrapped(
 ) -> dict[str, Any]:
     """What the paired bootstrap says of a difference."""
     if not how.boot:
-        return {"why_not": "not asked for"}
+        return {"reason": "not asked for"}
     if len(keys) < 2:
-        return {"why_not": "one unit"}
+        return {"reason": "one unit"}
     drawn = [bootstrap_totals(side, keys, how.boot, how.seed) for side in (one, two)]
     if any(
         f1.undefined(of, side.sum(axis=0)) > MAX_UNDEFINED_SHARE
         for of, side in zip(drawn, (one, two))
     ):
-        return {"why_not": UNDEFINED}
+        return {"reason": UNDEFINED}
     replicates = f1.of(drawn[0]) - f1.of(drawn[1])
-    low, high, why_not = percentile(replicates, how.level)
+    low, high, reason = percentile(replicates, how.level)
     smallest = None if low is None else minimum_detectable_difference(replicates)
     return {
         "low": low,
         "high": high,
-        "why_not": why_not,
+        "reason": reason,
         "p_bootstrap": bootstrap_p(replicates, observed),
         "detectable": smallest,
     }
@@ -381,7 +381,7 @@ def _aligned(a: Counts, b: Counts) -> tuple[Ints, Ints, UInt64s, list[str]]:
     for counts, at, columns in sides:
         table = np.zeros((len(place), len(labels), 4), np.int64)
         if columns:
-            table[np.ix_(at, columns)] = counts.credits(0, len(counts.labels))
+            table[np.ix_(at, columns)] = counts.credit_table(0, len(counts.labels))
         tables.append(table.reshape(len(place), -1))
     keys = resampling_keys([document for document, _ in place], [sentence for _, sentence in place])
     return tables[0], tables[1], keys, labels
@@ -462,7 +462,9 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
             better, worse = (d.a, d.b) if (d.difference or 0) > 0 else (d.b, d.a)
             p = _p(d.p_holm) if (d.p_holm or 0) < SMALLEST_P else f"= {_p(d.p_holm)}"
             relation = (
-                "does better on this article" if comparison.how.only_this_text else "is better"
+                "does better on this article"
+                if comparison.resampling.is_single_document
+                else "is better"
             )
             yield f"{metric}: {better} {relation} than {worse} (p {p} after Holm)"
         if len(apart) < len(mine):
@@ -483,15 +485,15 @@ def _report(
     numbers: NumberFormat = DEFAULT_FORMAT,
 ) -> Report:
     """The report of a comparison; `first_tables` stand before those that it always has."""
-    how, first = comparison.how, next(iter(comparison.systems.values()))
+    how, first = comparison.resampling, next(iter(comparison.systems.values()))
     foot = comparison.verdicts()
     for name, scores in comparison.systems.items():
-        if failures := scores.about["failures"]:
+        if failures := scores.metadata["failures"]:
             foot.append(
                 f"Warning: {name} failed on {len(failures)} of"
                 f" {pluralize(how.documents, 'document')}; their gold items count as missed"
             )
-    if how.only_this_text:
+    if how.is_single_document:
         foot.append(
             "descriptive: one document; intervals and p-values are over"
             f" {'its sentences' if how.units == 'sentences' else 'it alone'}, and say nothing about"
@@ -508,7 +510,7 @@ def _report(
         "all trades"
         if all(d.exact for d in comparison.differences)
         else (
-            f"{comparison.trades:,} random trades, or all where these are at most"
+            f"{comparison.permutations:,} random trades, or all where these are at most"
             f" {MAX_EXACT_PERMUTATIONS:,}"
         )
     )
@@ -523,12 +525,15 @@ def _report(
             " found with power .8 at level .05"
         )
     foot += signatures(
-        {metric: _must_match_fields(first[metric].signed) for metric in comparison.metrics}
+        {
+            metric: _must_match_fields(first[metric].signature_fields)
+            for metric in comparison.metrics
+        }
     )
     separator = " and " if len(comparison.systems) == 2 else ", "
     head = (
         f"{separator.join(comparison.systems)}"
-        f" on {first.about['corpus']['name']} ({pluralize(how.documents, 'document')})"
+        f" on {first.metadata['corpus']['name']} ({pluralize(how.documents, 'document')})"
     )
     warnings = (
         f"Warning: {name}: {warning}"
@@ -632,7 +637,7 @@ def _table(comparison: Comparison, numbers: NumberFormat) -> Table:
         "metric",
         "systems",
         "difference",
-        f"{100 * comparison.how.level:g} % interval",
+        f"{100 * comparison.resampling.level:g} % interval",
         "p",
         "p (Holm)",
         "p (boot)",
@@ -653,7 +658,7 @@ def _table(comparison: Comparison, numbers: NumberFormat) -> Table:
         )
         for d in comparison.differences
     )
-    reasons = dict.fromkeys(d.why_not for d in comparison.differences if d.why_not)
+    reasons = dict.fromkeys(d.reason for d in comparison.differences if d.reason)
     notes = (f"no interval (–): {'; '.join(reasons)}",) if reasons else ()
     return Table(
         "Differences of F1", columns, rows, notes, ("p (boot)", "win/tie/loss", "p", "detectable")

@@ -78,7 +78,7 @@ class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
             rows.append(tuple(cells))
         notes = (f"{NO_ITEM}: no item of the same span",)
         title = f"Confusion of {self.layer}"
-        return Table(title, columns, tuple(rows), notes, best=frozenset(diagonal))
+        return Table(title, columns, tuple(rows), notes, highlighted=frozenset(diagonal))
 
     def _report(self) -> Report:
         records = [

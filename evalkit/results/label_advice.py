@@ -70,7 +70,7 @@ def collect_label_sets(every: Iterable[Counts]) -> list[LabelSets]:
     """The label sets of each layer with labels of users; layers that share a map count once."""
     found: dict[str, LabelSets] = {}
     for counts in every:
-        maps = MAPS_OF_LAYERS.get(Metric.of(counts.metric).layer)
+        maps = MAPS_OF_LAYERS.get(Metric.parse(counts.metric).layer)
         if maps is None or maps[-1] in found:
             continue
         layer = maps[-1]
@@ -225,5 +225,7 @@ def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
     """The layer of a list of labels and of a flat map: event types where every metric that was
     asked for is of events, else entities.
     """
-    documents_layers = {LAYERS[Metric.of(metric).layer].marks for metric in metrics or ()}
+    documents_layers = {
+        LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics or ()
+    }
     return "triggers" if documents_layers == {"events"} else "entities"

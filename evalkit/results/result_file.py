@@ -91,9 +91,9 @@ class Result(NamedTuple):
     """What a file of a result says."""
 
     counts: list[Counts]
-    how: Resampling
+    resampling: Resampling
     digests: CorpusDigests | None
-    about: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def to_json(
@@ -105,7 +105,7 @@ def to_json(
     about: Mapping[str, Any],
 ) -> str:
     """A result as JSON, an entry of its longer lists on each line."""
-    ordered = [of.in_order() for of in counts]
+    ordered = [of.sort_units() for of in counts]
     data = {
         "schema_version": SCHEMA_VERSION,
         **{name: about[name] for name in (*METADATA_KEYS, "warnings") if name in about},
@@ -124,8 +124,8 @@ def to_json(
         "set_aside": {of.metric: dict(sorted(of.set_aside.items())) for of in ordered},
         "rows": list(rows),
         "units": {
-            Metric.of(of.metric).layer: {
-                "scored": of.scored,
+            Metric.parse(of.metric).layer: {
+                "scored": of.resampling_unit_count,
                 "units": [list(unit) for unit in of.units],
             }
             for of in ordered
@@ -274,7 +274,9 @@ def from_json(text: str) -> Result:
         )
     if not data.counts:
         raise InputError("not a result of evalkit: it has no counts")
-    counts = [_dense(str(Metric.of(metric)), cells, data) for metric, cells in data.counts.items()]
+    counts = [
+        _dense(str(Metric.parse(metric)), cells, data) for metric, cells in data.counts.items()
+    ]
     digests = None
     if data.digests is not None:
         digests = CorpusDigests(
@@ -294,7 +296,7 @@ def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
             f"{metric}: columns {quoted_repr(sparse.columns)}; this evalkit reads"
             f" {', '.join(COLUMNS)}"
         )
-    layer = Metric.of(metric).layer
+    layer = Metric.parse(metric).layer
     if metric not in data.signature or metric not in data.set_aside or layer not in data.units:
         raise InputError(
             f"{metric}: counts without a signature, without what was set aside, or without units"
@@ -320,9 +322,9 @@ def _dense(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
         np.ascontiguousarray(small[:, 2:].T),
         data.signature[metric],
         data.set_aside[metric],
-        scored=data.units[layer].scored,
+        resampling_unit_count=data.units[layer].scored,
     )
-    counts.refuse_impossible()
+    counts.validate()
     return counts
 
 
@@ -357,23 +359,23 @@ def merge_results(results: Sequence[Result]) -> Result:
         raise InputError("no results to merge")
     first = results[0]
     for name in ("model", "options"):
-        _require_equal(name, [result.about[name] for result in results])
-    _require_equal("name", [result.about.get("name") for result in results])
-    _require_equal("versions", [result.about["versions"].get("evalkit") for result in results])
+        _require_equal(name, [result.metadata[name] for result in results])
+    _require_equal("name", [result.metadata.get("name") for result in results])
+    _require_equal("versions", [result.metadata["versions"].get("evalkit") for result in results])
     _check_disjoint(results)
-    _require_equal("corpus", [result.about["corpus"]["name"] for result in results])
+    _require_equal("corpus", [result.metadata["corpus"]["name"] for result in results])
     _require_equal("schema", [result.digests and result.digests.schema for result in results])
     for name in ("requested_units", "boot", "seed", "level"):
-        _require_equal(name, [getattr(result.how, name) for result in results])
-    documents = sum(result.how.documents for result in results)
+        _require_equal(name, [getattr(result.resampling, name) for result in results])
+    documents = sum(result.resampling.documents for result in results)
     units = (
-        first.how.units
-        if first.how.requested_units != "auto"
+        first.resampling.units
+        if first.resampling.requested_units != "auto"
         else "sentences"
         if documents < FEW_DOCUMENTS
         else "documents"
     )
-    how = first.how._replace(units=units, documents=documents)
+    how = first.resampling._replace(units=units, documents=documents)
     counts = [
         _joined(
             [found for result in results for found in result.counts if found.metric == metric], how
@@ -396,7 +398,7 @@ def _check_disjoint(results: Sequence[Result]) -> None:
     seen: set[str] = set()
     for result in results:
         own = {unit.document for counts in result.counts for unit in counts.units}.union(
-            result.about["unscored_documents"]
+            result.metadata["unscored_documents"]
         )
         if twice := seen & own:
             raise InputError(
@@ -413,21 +415,21 @@ def _metrics(results: Sequence[Result]) -> list[str]:
     found = dict.fromkeys(counts.metric for result in results for counts in result.counts)
     layers = _layers(results)
     for metric in found:
-        check_layer_complete(LAYERS[Metric.of(metric).layer].marks, layers)
-    if results[0].about["options"].get("metrics") is not None:
+        check_layer_complete(LAYERS[Metric.parse(metric).layer].document_layer, layers)
+    if results[0].metadata["options"].get("metrics") is not None:
         return list(found)
     return sorted(
         (
             metric
             for metric in found
-            if layer_is_scorable(LAYERS[Metric.of(metric).layer].marks, layers)
+            if layer_is_scorable(LAYERS[Metric.parse(metric).layer].document_layer, layers)
         ),
         key=DEFAULT_METRICS.index,
     )
 
 
 def _layers(results: Sequence[Result]) -> dict[str, Any]:
-    every = [result.about["layers"] for result in results]
+    every = [result.metadata["layers"] for result in results]
     owed: dict[str, str] = {}
     for layers in every:
         for marks, document in layers["missing_layers"].items():
@@ -445,7 +447,7 @@ def _layers(results: Sequence[Result]) -> dict[str, Any]:
 
 def _joined(shards: Sequence[Counts], how: Resampling) -> Counts:
     if how.units == "documents":
-        shards = [shard.by_documents() for shard in shards]
+        shards = [shard.merge_sentences() for shard in shards]
     for name in shards[0].signature:
         if name not in ("docs", "corpus", "units"):
             _require_equal(
@@ -475,7 +477,7 @@ def _merge_digests(results: Sequence[Result]) -> CorpusDigests | None:
 
 
 def _merge_metadata(results: Sequence[Result], documents: int) -> dict[str, Any]:
-    abouts = [result.about for result in results]
+    abouts = [result.metadata for result in results]
     choices = _choices_together(abouts)
     conversion, edges = _add_conversions(abouts), _add_edges(abouts)
     reasons: dict[str, int] = {}

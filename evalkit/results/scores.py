@@ -57,7 +57,7 @@ from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import SCHEMES, Metric
-from evalkit.scoring.pairs import Alignment
+from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import (
     NOT_ASKED,
     RATIOS,
@@ -100,7 +100,7 @@ class Row:
     fn: float | None = None
     predicted: int | None = None
     gold: int | None = None
-    sure: Callable[[], Mapping[RowKey, Mapping[str, Interval]]] = field(
+    intervals: Callable[[], Mapping[RowKey, Mapping[str, Interval]]] = field(
         default=dict, repr=False, compare=False
     )
     level: float = field(default=0.95, repr=False, compare=False)
@@ -111,7 +111,7 @@ class Row:
             raise UnknownNameError("ratio", ratio, RATIOS)
         if getattr(self, ratio) is None:
             return UNDEFINED_RATIO
-        return self.sure().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
+        return self.intervals().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
 
     def wilson(self, ratio: str) -> Interval:
         """The Wilson interval of precision or recall, if items were independent: under strict,
@@ -124,7 +124,7 @@ class Row:
         if (
             part is None
             or whole is None
-            or Metric.of(self.metric).scheme not in WHOLE_CREDIT_SCHEMES
+            or Metric.parse(self.metric).scheme not in WHOLE_CREDIT_SCHEMES
         ):
             return Interval(
                 None,
@@ -227,9 +227,9 @@ class MetricScores:
         `recount` makes the counts with MUC's.
         """
         self.counts = counts
-        self.how = how
+        self.resampling = how
         self._recount = recount
-        self.metric = Metric.of(counts.metric)
+        self.metric = Metric.parse(counts.metric)
         self._digests = digests
 
     @property
@@ -282,36 +282,38 @@ class MetricScores:
     @property
     def signature(self) -> str:
         """One line that lets a stranger repeat the number."""
-        return escape_controls("|".join(f"{name}:{value}" for name, value in self.signed.items()))
+        return escape_controls(
+            "|".join(f"{name}:{value}" for name, value in self.signature_fields.items())
+        )
 
     @cached_property
-    def signed(self) -> dict[str, str]:
+    def signature_fields(self) -> dict[str, str]:
         """The fields of the signature."""
         fields = dict(self.counts.signature)
         if fields.get("corpus", "").endswith("@") and (digests := self._digests()) is not None:
-            fields["corpus"] += digests.of(LAYERS[self.metric.layer].marks)[:8]
+            fields["corpus"] += digests.of(LAYERS[self.metric.layer].document_layer)[:8]
         return fields
 
     @cached_property
     def _intervals(self) -> Mapping[RowKey, Mapping[str, Interval]]:
-        return compute_intervals(self.counts, self.how)
+        return compute_intervals(self.counts, self.resampling)
 
     def _sure(self) -> Mapping[RowKey, Mapping[str, Interval]]:
         return self._intervals
 
     @property
-    def full_counts(self) -> Counts:
+    def counts_with_muc(self) -> Counts:
         """The counts with those that only MUC's sums need; they are made when they are first asked
         for.
         """
-        if not self.counts.muc and self._recount is not None:
+        if not self.counts.has_incorrect and self._recount is not None:
             self.counts = self._recount(self.counts.metric)
         return self.counts
 
     @property
     def muc(self) -> Muc:
         """The counts of MUC, over all labels."""
-        total = self.full_counts.totals.sum(axis=0)
+        total = self.counts_with_muc.totals.sum(axis=0)
         correct, partial, wrong = int(total[FOUND]), int(total[FOUND_HALF]), int(total[WRONG_GOLD])
         answered = correct + partial + wrong
         return Muc(
@@ -354,11 +356,11 @@ class MetricScores:
         name = str(self.metric)
         return build_report(
             self.rows(),
-            {name: self.signed},
+            {name: self.signature_fields},
             {name: self.counts.set_aside},
-            {"corpus": {"documents": self.how.documents}},
-            self.how,
-            {name: self.counts.scored},
+            {"corpus": {"documents": self.resampling.documents}},
+            self.resampling,
+            {name: self.counts.resampling_unit_count},
         ).without_header()
 
     def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
@@ -396,7 +398,7 @@ class MetricScores:
             predicted,
             gold,
             sure or self._sure,
-            self.how.level,
+            self.resampling.level,
         )
 
     def _mean(self, average: str) -> Row:
@@ -427,8 +429,8 @@ class MetricScores:
             precision,
             recall,
             f1,
-            sure=self._sure,
-            level=self.how.level,
+            intervals=self._sure,
+            level=self.resampling.level,
         )
 
 
@@ -456,11 +458,11 @@ class Scores:
         *,
         about: Mapping[str, Any],
         digests: Callable[[], CorpusDigests | None] = lambda: None,
-        pairs: Callable[[Metric], Iterator[Alignment]] | None = None,
+        pairs: Callable[[Metric], Iterator[ItemPair]] | None = None,
         recount: Callable[[], Sequence[Counts]] | None = None,
     ) -> None:
         """Keep the counts of each metric; `about`: what was run on what, as results.py lists it."""
-        self.how, self.about = how, dict(about)
+        self.resampling, self.metadata = how, dict(about)
         self._recount, self._pairs, self._make_digests = recount, pairs, digests
         self._metrics = {c.metric: MetricScores(c, how, self.digests, self._full) for c in counts}
 
@@ -479,7 +481,7 @@ class Scores:
     def _full(self, metric: str) -> Counts:
         return self._recounted[metric]
 
-    def pairs(self, metric: str | Metric) -> list[Alignment]:
+    def pairs(self, metric: str | Metric) -> list[ItemPair]:
         """Who answers whom under a metric: (document, kind, gold item, predicted item), in the
         order of the text.
 
@@ -491,7 +493,7 @@ class Scores:
                 "pairs need the documents, and these scores hold only counts; score the corpora"
                 " again"
             )
-        return list(self._pairs(Metric.of(metric)))
+        return list(self._pairs(Metric.parse(metric)))
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:
         """How often gold said one label and the prediction another, of one span: (gold label,
@@ -501,8 +503,8 @@ class Scores:
         predicted ones, and the diagonal is what strict finds. Raises InputError where the documents
         are not at hand, and for layers that are sets.
         """
-        metric = Metric.of(f"{layer}/exact")
-        if LAYERS[metric.layer].as_set:
+        metric = Metric.parse(f"{layer}/exact")
+        if LAYERS[metric.layer].deduplicate:
             raise InputError(
                 f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens"
                 " and attributions can be confused"
@@ -518,7 +520,7 @@ class Scores:
         return ConfusionMatrix(found, metric.layer)
 
     def __getitem__(self, metric: str) -> MetricScores:
-        name = str(Metric.of(metric))
+        name = str(Metric.parse(metric))
         if name not in self._metrics:
             raise UnknownNameError("metric", metric, self._metrics, within="these scores")
         return self._metrics[name]
@@ -560,7 +562,7 @@ class Scores:
 
     def render(
         self,
-        form: str = "table",
+        format: str = "table",
         *,
         width: int | None = None,
         digits: int | None = None,
@@ -573,21 +575,21 @@ class Scores:
         fractions.
         """
         numbers = NumberFormat(digits, percent)
-        if form == "json":
+        if format == "json":
             return self.to_json()
-        if form not in RENDERERS:
-            raise UnknownNameError("format", form, ("json", *RENDERERS))
-        return RENDERERS[form](self._report(numbers), width)
+        if format not in RENDERERS:
+            raise UnknownNameError("format", format, ("json", *RENDERERS))
+        return RENDERERS[format](self._report(numbers), width)
 
     def to_json(self) -> str:
         """Everything: signatures, rows, counts, and what was run on what; see results.py."""
-        about = {**self.about, "warnings": self.warnings}
+        about = {**self.metadata, "warnings": self.warnings}
         return to_json(
-            [metric.full_counts for metric in self._metrics.values()],
+            [metric.counts_with_muc for metric in self._metrics.values()],
             self.rows(),
-            self.how,
+            self.resampling,
             self.digests(),
-            self.signed,
+            self.signature_fields,
             about,
         )
 
@@ -616,12 +618,12 @@ class Scores:
         return to_html_fragment(self._report())
 
     def __repr__(self) -> str:
-        model = self.about.get("name") or self.about.get("model", "predictions")
-        corpus = self.about.get("corpus", {}).get("name", "corpus")
+        model = self.metadata.get("name") or self.metadata.get("model", "predictions")
+        corpus = self.metadata.get("corpus", {}).get("name", "corpus")
         first = next(iter(self._metrics.values()), None)
         headline = "" if first is None else f"; {first.metric} {_describe_micro(first)}"
         return escape_controls(
-            f"<Scores of {model} on {corpus}: {pluralize(self.how.documents, 'document')},"
+            f"<Scores of {model} on {corpus}: {pluralize(self.resampling.documents, 'document')},"
             f" {pluralize(len(self), 'metric')}{headline}>"
         )
 
@@ -631,7 +633,7 @@ class Scores:
     @property
     def warnings(self) -> list[str]:
         """What a reader should know before believing the numbers."""
-        return [*self.label_warnings(), *warnings(self.about)]
+        return [*self.label_warnings(), *warnings(self.metadata)]
 
     def label_warnings(self, *, command_line: bool = False) -> list[str]:
         """The warnings that are about labels; `command_line`: name options as they are typed,
@@ -640,26 +642,28 @@ class Scores:
         return list(
             iter_label_warnings(
                 (metric.counts for metric in self._metrics.values()),
-                self.about,
+                self.metadata,
                 command_line=command_line,
             )
         )
 
     @property
-    def signed(self) -> dict[str, dict[str, str]]:
+    def signature_fields(self) -> dict[str, dict[str, str]]:
         """The fields of each metric's signature."""
-        return {name: metric.signed for name, metric in self._metrics.items()}
+        return {name: metric.signature_fields for name, metric in self._metrics.items()}
 
     def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
         rows = [row for metric in self._metrics.values() for row in metric.rows()]
         aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
-        drawn = {name: metric.counts.scored for name, metric in self._metrics.items()}
+        drawn = {
+            name: metric.counts.resampling_unit_count for name, metric in self._metrics.items()
+        }
         return build_report(
             rows,
-            self.signed,
+            self.signature_fields,
             aside,
-            self.about,
-            self.how,
+            self.metadata,
+            self.resampling,
             drawn,
             self.label_warnings(command_line=True),
             numbers,
@@ -715,4 +719,6 @@ class Scores:
 
     @classmethod
     def _of(cls, result: Any) -> Scores:
-        return cls(result.counts, result.how, about=result.about, digests=lambda: result.digests)
+        return cls(
+            result.counts, result.resampling, about=result.metadata, digests=lambda: result.digests
+        )

@@ -112,7 +112,7 @@ class ReportBuilder:
         self.resampling = resampling
         self.numbers = numbers
         level = f"{100 * resampling.level:g} %"
-        self.interval_name = f"{level} range" if resampling.only_this_text else f"{level} CI"
+        self.interval_name = f"{level} range" if resampling.is_single_document else f"{level} CI"
         intervals = (self.interval_name,) if resampling.boot else ()
         self.ratio_columns = ("P", "R", "F1", *intervals)
         self.columns = (*self.ratio_columns, "TP", "FP", "FN", "support")
@@ -146,8 +146,8 @@ class ReportBuilder:
         reasons: dict[str, None] = {}
         for row in rows:
             interval = row.interval("f1")
-            if interval not in (UNDEFINED_RATIO, NOT_ASKED) and interval.why_not:
-                reasons[interval.why_not] = None
+            if interval not in (UNDEFINED_RATIO, NOT_ASKED) and interval.reason:
+                reasons[interval.reason] = None
         name = self.interval_name.split()[-1]
         return [f"–: no {name} ({'; '.join(reasons)})"] if reasons else []
 
@@ -177,7 +177,7 @@ class ReportBuilder:
         self, signatures_of: Mapping[str, Mapping[str, str]]
     ) -> Iterator[str]:
         """Which layers are annotated in one document of several: their intervals are ranges."""
-        if self.resampling.only_this_text or not self.resampling.boot:
+        if self.resampling.is_single_document or not self.resampling.boot:
             return
         layers: dict[str, None] = {}
         for metric, fields in signatures_of.items():
@@ -208,9 +208,9 @@ class ReportBuilder:
             f"{method} bootstrap, {pluralize(resampling.boot, 'replicate')} over"
             f" {', '.join(parts)}, seed {resampling.seed}"
         )
-        if resampling.only_this_text and resampling.units == "documents":
+        if resampling.is_single_document and resampling.units == "documents":
             yield f"no {self.interval_name}: documents are resampled, and there is one"
-        elif resampling.only_this_text:
+        elif resampling.is_single_document:
             yield (
                 f"{self.interval_name} of F1: sentence-resampling range, these documents only"
                 f" ({how})"

@@ -69,22 +69,24 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
-    less: tuple[str, ...] = ()
-    best: frozenset[tuple[int, int]] = frozenset()
+    droppable_columns: tuple[str, ...] = ()
+    highlighted: frozenset[tuple[int, int]] = frozenset()
 
     def __post_init__(self) -> None:
         # A label of any length stays readable; rows for programs (csv, json) have it in full.
         object.__setattr__(self, "columns", tuple(map(shorten, self.columns)))
         object.__setattr__(self, "rows", tuple(tuple(map(shorten, row)) for row in self.rows))
 
-    def without(self, names: Sequence[str]) -> Table:
+    def drop_columns(self, names: Sequence[str]) -> Table:
         """The table without some columns."""
         kept = [n for n, name in enumerate(self.columns) if name not in names]
         columns, rows = (
             tuple(self.columns[n] for n in kept),
             tuple(tuple(row[n] for n in kept) for row in self.rows),
         )
-        best = frozenset((row, kept.index(column)) for row, column in self.best if column in kept)
+        best = frozenset(
+            (row, kept.index(column)) for row, column in self.highlighted if column in kept
+        )
         return Table(
             self.title,
             columns,
@@ -123,20 +125,20 @@ class Table:
 class Report:
     """What is shown: lines above, tables, lines below; and the same as rows for programs."""
 
-    head: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
-    foot: tuple[str, ...] = ()
+    footer: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
 
     def without_header(self) -> Report:
         """The same without the lines above the tables."""
-        return replace(self, head=())
+        return replace(self, header=())
 
 
 def _cell_text(table: Table, row: int, column: int) -> str:
     """A cell as it is shown in a terminal: emphasized ones have an asterisk."""
     text = escape_controls(table.rows[row][column])
-    return f"{text}*" if (row, column) in table.best else text
+    return f"{text}*" if (row, column) in table.highlighted else text
 
 
 def _text_width(text: str) -> int:
@@ -156,16 +158,16 @@ def _text(report: Report, width: int | None = None) -> str:
     if width is not None:
         width = max(width, NARROWEST)
     lines: list[str] = []
-    for line in report.head:
+    for line in report.header:
         lines += _wrap(line, width)
     for table in report.tables:
         fitted = table if width is None else _fit_to_width(table, width)
         lines += ["", *_table_lines(fitted)]
         for note in fitted.notes:
             lines += _wrap(note, width)
-    if report.foot:
+    if report.footer:
         lines.append("")
-    for line in report.foot:
+    for line in report.footer:
         lines += [escape_controls(line)] if line.startswith(_SIGNATURE) else _wrap(line, width)
     return "\n".join(line.rstrip() for line in lines).removeprefix("\n")
 
@@ -208,20 +210,20 @@ def _table_lines(table: Table) -> list[str]:
 
 def _fit_to_width(table: Table, width: int) -> Table:
     """The table with its first column shortened, and then as few columns hidden as needed."""
-    for hidden in range(len(table.less) + 1):
-        fitted = table.without(table.less[:hidden]) if hidden else table
+    for hidden in range(len(table.droppable_columns) + 1):
+        fitted = table.drop_columns(table.droppable_columns[:hidden]) if hidden else table
         excess = fitted.width - width
         if excess <= 0:
             return fitted
         room = max(fitted.column_widths[0] - excess, SHORTEST_LABEL)
-        if fitted.column_widths[0] - room >= excess or hidden == len(table.less):
+        if fitted.column_widths[0] - room >= excess or hidden == len(table.droppable_columns):
             rows = tuple((shorten(escape_controls(row[0]), room), *row[1:]) for row in fitted.rows)
             return replace(fitted, rows=rows)
     return fitted
 
 
 def _markdown(report: Report, _width: int | None = None) -> str:
-    blocks = ["  \n".join(map(_escaped, report.head))]
+    blocks = ["  \n".join(map(_escaped, report.header))]
     for table in report.tables:
         lines = [
             f"**{_escaped(table.title)}**",
@@ -230,12 +232,12 @@ def _markdown(report: Report, _width: int | None = None) -> str:
             "|---" + "|---:" * (len(table.columns) - 1) + "|",
         ]
         lines += [
-            _markdown_row(row, {n for at, n in table.best if at == place})
+            _markdown_row(row, {n for at, n in table.highlighted if at == place})
             for place, row in enumerate(table.rows)
         ]
         blocks.append("\n".join(lines))
         blocks += ["  \n".join(map(_escaped, table.notes))] if table.notes else []
-    blocks.append("\n".join(f"- {_escaped(line)}" for line in report.foot))
+    blocks.append("\n".join(f"- {_escaped(line)}" for line in report.footer))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -288,7 +290,7 @@ def _latex(report: Report, _width: int | None = None) -> str:
             r"\midrule",
         ]
         lines += [
-            _latex_row(row, {n for at, n in table.best if at == place})
+            _latex_row(row, {n for at, n in table.highlighted if at == place})
             for place, row in enumerate(table.rows)
         ]
         notes = "".join(f" {_tex(note)}." for note in table.notes)
@@ -300,7 +302,7 @@ def _latex(report: Report, _width: int | None = None) -> str:
             r"\end{table}",
         ]
         blocks.append("\n".join(lines))
-    comments = [f"% {escape_controls(line)}" for line in (*report.head, *report.foot)]
+    comments = [f"% {escape_controls(line)}" for line in (*report.header, *report.footer)]
     return "\n\n".join([*blocks, "\n".join(comments)])
 
 
@@ -370,12 +372,12 @@ class ReportLines(NamedTuple):
 def group_lines(report: Report) -> ReportLines:
     """The lines above and below the tables of a report: warnings and signatures by themselves."""
     lines = ReportLines([], [], [], [])
-    for line in report.head:
+    for line in report.header:
         if line.startswith(_WARNING):
             lines.warnings.append(line.removeprefix(_WARNING))
         else:
             lines.header.append(line)
-    for line in report.foot:
+    for line in report.footer:
         if line.startswith(_WARNING):
             lines.warnings.append(line.removeprefix(_WARNING))
         elif line.startswith(_SIGNATURE):
@@ -396,7 +398,7 @@ def to_html_fragment(report: Report) -> str:
 
 
 def _html(report: Report, _width: int | None = None) -> str:
-    title = report.head[0] if report.head else "evalkit"
+    title = report.header[0] if report.header else "evalkit"
     return build_page(title, to_html_fragment(report))
 
 

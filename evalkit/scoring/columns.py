@@ -42,10 +42,10 @@ class SharedEncoding:
 
     labels: Vocabulary
     heads: Vocabulary = field(default_factory=Vocabulary)
-    shapes: Vocabulary = field(default_factory=lambda: Vocabulary({((), ()): 0}))
+    fragment_ids: Vocabulary = field(default_factory=lambda: Vocabulary({((), ()): 0}))
 
     @cached_property
-    def known(self) -> dict[Any, int]:
+    def label_ids(self) -> dict[Any, int]:
         """The labels and no label, in a plain dict: it is looked up several times faster than one
         that can grow.
         """
@@ -54,19 +54,19 @@ class SharedEncoding:
     @property
     def pieces(self) -> list[Fragments]:
         """The ranges of each shape."""
-        return [pieces for pieces, _ in self.shapes]
+        return [pieces for pieces, _ in self.fragment_ids]
 
     @property
     def parts(self) -> list[Parts]:
         """The parts of each shape."""
-        return [parts for _, parts in self.shapes]
+        return [parts for _, parts in self.fragment_ids]
 
     def shape(self, span: Any, shift: int) -> int:
         """The code of a discontinuous span that is `shift` further on in the block."""
         parts = tuple(
             part if part is None else _moved(part, shift) for part in getattr(span, "parts", ())
         )
-        return self.shapes[_moved(span.fragments, shift), parts]
+        return self.fragment_ids[_moved(span.fragments, shift), parts]
 
 
 def _moved(pieces: Fragments, shift: int) -> Fragments:
@@ -112,7 +112,9 @@ class ItemArrayBuilder:
             [],
             [],
         )  # type: list[bytes], list[bytes], list[bytes], list[bytes]
-        self._broken: list[tuple[int, Any]] = []  # the discontinuous spans, and the row of each
+        self._discontinuous: list[
+            tuple[int, Any]
+        ] = []  # the discontinuous spans, and the row of each
         self._numbered = False  # whether labels are those of chunk.NUMBERS
         self._n = 0
 
@@ -123,10 +125,10 @@ class ItemArrayBuilder:
         self._start.append(pack_int64([span.start for span in spans]))
         self._end.append(pack_int64([span.end for span in spans]))
         self._label.append(pack_int64(_label_codes(items.labels, self._coding)))
-        if items.heads is not None:
+        if items.groups is not None:
             heads = self._coding.heads
-            self._head.append(pack_int64([heads[head] for head in items.heads]))
-        self._broken += [
+            self._head.append(pack_int64([heads[head] for head in items.groups]))
+        self._discontinuous += [
             (row, span) for row, span in enumerate(spans, start=self._n) if span.fragments
         ]
         self._n += len(spans)
@@ -139,7 +141,7 @@ class ItemArrayBuilder:
         self._start.append(placed.start)
         self._end.append(placed.end)
         self._label.append(placed.label)
-        self._broken += [(row + self._n, span) for row, span in placed.broken]
+        self._discontinuous += [(row + self._n, span) for row, span in placed.discontinuous]
         self._numbered = True
         self._n += len(placed.start) // 8
 
@@ -159,14 +161,14 @@ class ItemArrayBuilder:
             else np.zeros(self._n, np.int64)
         )
         fragments = np.zeros(self._n, np.int64)
-        for row, span in self._broken:
+        for row, span in self._discontinuous:
             fragments[row] = self._coding.shape(span, int(shift[row]))
         return ItemArrays(document, label, head, start + shift, end + shift, fragments)
 
 
 def _label_codes(labels: Sequence[Any], coding: SharedEncoding) -> list[int]:
     """The code of each label, DROPPED for none."""
-    known = coding.known
+    known = coding.label_ids
     try:
         return [known[label] for label in labels]
     except KeyError:

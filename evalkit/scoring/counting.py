@@ -71,10 +71,10 @@ class BlockSide:
 
     columns: ItemArrays
     unit: Ints
-    copies: ItemArrays
+    duplicates: ItemArrays
     copies_unit: Ints
     unplaced: Ints
-    aside: Mapping[str, int]
+    set_aside: Mapping[str, int]
     rows: Ints
     copies_rows: Ints
     merged: Ints
@@ -93,7 +93,7 @@ class Block:
     @cached_property
     def rank(self) -> Ints:
         """The place of each label's name in the order of names."""
-        return self.coding.labels.ranks()
+        return self.coding.labels.sorted_positions()
 
     @cached_property
     def matching(self) -> Matching:
@@ -112,10 +112,13 @@ class Block:
         for its label counts once.
         """
         return replace(
-            self, gold=self._once(self.gold), predicted=self._once(self.predicted), as_set=False
+            self,
+            gold=self._deduplicate(self.gold),
+            predicted=self._deduplicate(self.predicted),
+            as_set=False,
         )
 
-    def _once(self, side: BlockSide) -> BlockSide:
+    def _deduplicate(self, side: BlockSide) -> BlockSide:
         # The label whose name sorts first stays, whatever was read first.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
@@ -124,19 +127,19 @@ class Block:
             side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first]
         )
 
-    def under(self, scheme: str) -> Block:
+    def for_scheme(self, scheme: str) -> Block:
         """The block as a scheme sees it."""
         # A block that kept itself as its label-free one would be a cycle, and outlive its use.
         return self.label_free if self.as_set and not SCHEMES[scheme].same_label else self
 
-    def cells(self, scheme: str, *, wrong: bool = True) -> Cells:
+    def count_cells(self, scheme: str, *, wrong: bool = True) -> Cells:
         """A column for each unit and label that has any: unit, label, *COUNTS; without `wrong`, the
         last two counts stay 0.
         """
         if scheme == "characters":
             return _characters(self)
-        block = self.under(scheme)
-        return block.counted(block.matching.answers(scheme, wrong=wrong))
+        block = self.for_scheme(scheme)
+        return block.counted(block.matching.pairs_under(scheme, wrong=wrong))
 
     def counted(self, answers: Matches) -> Cells:
         """The counts that a scheme's pairs make."""
@@ -154,15 +157,15 @@ class Block:
             if len(pairs.gold):
                 total.add(found, golden[pairs.gold])
                 total.add(tp, said[pairs.predicted])
-        total.add(PREDICTED, predicted.copies_unit * width + predicted.copies.label)
+        total.add(PREDICTED, predicted.copies_unit * width + predicted.duplicates.label)
         total.add(PREDICTED, predicted.unplaced[:, 0] * width + predicted.unplaced[:, 1])
         return total.cells()
 
     def _units_of_predicted(self, answers: Matches) -> Ints:
-        if self.layout.plain:
+        if self.layout.one_segment_per_document:
             return self.predicted.unit
         unit = self.predicted.unit.copy()
-        for pairs in (answers.full, answers.half):
+        for pairs in (answers.correct, answers.partial):
             unit[pairs.predicted] = self.gold.unit[pairs.gold]
         return unit
 
@@ -266,7 +269,7 @@ class BlockBuilder:
             plain = (
                 isinstance(items, EntityArrays)
                 and isinstance(documents, DocumentBatch)
-                and documents.plain
+                and documents.contiguous_only
                 and not (self._whole or self._by_sentence)
             )
             self.documents[side].extend(
@@ -283,7 +286,7 @@ class BlockBuilder:
         offsets = document_offsets(self._lengths, len(golden))
         layout = build_layout(golden, offsets, self.zones, by_sentence=self._by_sentence)
         columns = tuple(rows.columns(offsets) for rows in self._rows)
-        distinct = [not has_duplicates(_keys(of, head=not layer.attached)) for of in columns]
+        distinct = [not has_duplicates(_keys(of, head=not layer.grouped_by_cue)) for of in columns]
         duplicates = [
             (
                 np.zeros(len(of), bool)
@@ -292,7 +295,7 @@ class BlockBuilder:
             )
             for side, of, is_distinct in zip(self.documents, columns, distinct)
         ]
-        if layer.attached:
+        if layer.grouped_by_cue:
             columns = _group_pairs(self.documents, columns, coding)
         one, other = (
             _side(
@@ -308,16 +311,20 @@ class BlockBuilder:
             )
         )
         gold_copies = (
-            any(map(_has_repeated_event, golden)) if layer.as_set else int(duplicates[0].sum())
+            any(map(_has_repeated_event, golden)) if layer.deduplicate else int(duplicates[0].sum())
         )
         one = replace(
             one,
-            aside={**one.aside, "gold_copies": int(gold_copies), "gold_dropped": self._dropped[0]},
+            set_aside={
+                **one.set_aside,
+                "gold_copies": int(gold_copies),
+                "gold_dropped": self._dropped[0],
+            },
         )
         unplaced = _unplaced(predicted, self.name, layout, coding, self.maps[1])
         aside = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
-        other = replace(other, unplaced=unplaced, aside={**other.aside, **aside})
-        return Block(one, other, layout, coding, layer.as_set)
+        other = replace(other, unplaced=unplaced, set_aside={**other.set_aside, **aside})
+        return Block(one, other, layout, coding, layer.deduplicate)
 
 
 def block_from_arrays(
@@ -378,13 +385,13 @@ def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: ItemA
     by annotation.
     """
     duplicate = np.zeros(len(columns), bool)
-    first = is_first_occurrence(_keys(columns, head=not layer.attached))
+    first = is_first_occurrence(_keys(columns, head=not layer.grouped_by_cue))
     for number in np.unique(columns.document[~first]):
         rows = np.flatnonzero(columns.document == number)
         if isinstance(documents[number], DocumentRef):  # its entities are no more than their keys
             duplicate[rows] = ~first[rows]
         elif layer.owners is not None:
-            repeats = repeated_annotations(getattr(documents[number], layer.marks) or ())
+            repeats = repeated_annotations(getattr(documents[number], layer.document_layer) or ())
             duplicate[rows] = [repeats[index] for index in layer.owners(documents[number])]
     return duplicate
 
@@ -453,7 +460,7 @@ def _side(
     """What is matched and what is set aside; `merge`: rows that are equal, but no duplicates, count
     once.
     """
-    scored, unit = layout.placed(columns, coding.pieces)
+    scored, unit = layout.assign_units(columns, coding.pieces)
     kept = columns.label != DROPPED_LABEL
     aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
     repeated = scored & kept & duplicates
@@ -550,7 +557,7 @@ def _characters(block: Block) -> Cells:
     ):
         for count in counts:
             total.add(count, unit * width + label, sign * length)
-    copies = _clipped(block.predicted.copies, block)
+    copies = _clipped(block.predicted.duplicates, block)
     total.add(PREDICTED, copies[0] * width + copies[1], copies[4] - copies[3])
     unplaced = block.predicted.unplaced
     total.add(PREDICTED, unplaced[:, 0] * width + unplaced[:, 1], unplaced[:, 2])
@@ -560,10 +567,10 @@ def _characters(block: Block) -> Cells:
 def _clipped(columns: ItemArrays, block: Block) -> tuple[Ints, ...]:
     """(unit, label, head, start, end) of every range of the rows, cut to the scored segments."""
     row, start, end = fragment_ranges(columns, block.coding.pieces)
-    if block.layout.plain:
+    if block.layout.one_segment_per_document:
         unit = columns.document[row]
     else:
-        row, start, end, unit = block.layout.clipped(row, start, end)
+        row, start, end, unit = block.layout.clip_to_scored(row, start, end)
     return unit, columns.label[row], columns.head[row], start, end
 
 

@@ -68,10 +68,10 @@ class Counts:
     values: Cells
     signature: Mapping[str, str]
     set_aside: Mapping[str, int] = field(default_factory=dict)
-    muc: bool = True
-    scored: int = 0
+    has_incorrect: bool = True
+    resampling_unit_count: int = 0
 
-    def refuse_impossible(self) -> None:
+    def validate(self) -> None:
         """Raise InputError for counts that no comparison could have made."""
         full, half = self.values[[FOUND, TP]], self.values[[FOUND_HALF, TP_HALF]]
         wrong = self.values[[WRONG_GOLD, WRONG_PREDICTED]]
@@ -107,7 +107,7 @@ class Counts:
             np.array(of, np.int64),
         )
 
-    def credits(self, first: int, last: int) -> Ints:
+    def credit_table(self, first: int, last: int) -> Ints:
         """The CREDITS of some labels in each unit that is drawn: units × labels × 4."""
         rows, (gold, predicted, found, found_half, tp, tp_half, *_) = self.resampled, self.values
         here = (self.label >= first) & (self.label < last)
@@ -117,7 +117,7 @@ class Counts:
             np.add.at(table[:, :, n], at, column[here])
         return table
 
-    def credits_in_all(self) -> Ints:
+    def total_credits(self) -> Ints:
         """The CREDITS of all labels and units together."""
         total = self.totals.sum(axis=0)
         return np.array(
@@ -140,7 +140,7 @@ class Counts:
         found, tp = 2 * total[:, FOUND] + total[:, FOUND_HALF], 2 * total[:, TP] + total[:, TP_HALF]
         return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
 
-    def by_documents(self) -> Counts:
+    def merge_sentences(self) -> Counts:
         """The same with whole documents as units, whose zones stay apart."""
         place: dict[CountUnit, int] = {}
         of = np.array(
@@ -148,10 +148,11 @@ class Counts:
             np.int64,
         )
         return replace(
-            _collapsed(self, tuple(place), of), scored=len({unit.document for unit in place})
+            _collapsed(self, tuple(place), of),
+            resampling_unit_count=len({unit.document for unit in place}),
         )
 
-    def in_order(self) -> Counts:
+    def sort_units(self) -> Counts:
         """The same, with units and cells in an order that depends on nothing but themselves."""
         order = sorted(
             range(len(self.units)),
@@ -219,6 +220,6 @@ def merge_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Coun
         np.concatenate(values, axis=1),
         signature,
         aside,
-        all(shard.muc for shard in shards),
-        sum(shard.scored for shard in shards),
+        all(shard.has_incorrect for shard in shards),
+        sum(shard.resampling_unit_count for shard in shards),
     )

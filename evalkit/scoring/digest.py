@@ -48,7 +48,7 @@ class DigestBuilder:
             name: [] for name in self.sums if name != "entities"
         }
 
-    def take(self, documents: Sequence[Any]) -> None:
+    def add(self, documents: Sequence[Any]) -> None:
         """Add a few gold documents."""
         self._documents += map(_document, documents)
         if "entities" in self.sums:
@@ -56,9 +56,9 @@ class DigestBuilder:
         for marks, own in self._others.items():
             own.extend(_annotation_digests(documents, marks))
         if len(self._documents) >= BLOCK:
-            self.settle()
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Sum up what was only collected so far."""
         own = {"entities": self._entities.sums(), **self._others}
         bare = [int.from_bytes(document, "little") for document in self._documents]
@@ -81,7 +81,7 @@ class DigestBuilder:
 
     def with_schema(self, schema: Schema | None) -> CorpusDigests:
         """What was summed up, and the schema."""
-        self.settle()
+        self.flush()
         return CorpusDigests(
             hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums
         )

@@ -40,7 +40,7 @@ class Items:
     counts: list[int]
     labels: list[Any]
     spans: list[Any]
-    heads: list[Hashable] | None = field(default=None)
+    groups: list[Hashable] | None = field(default=None)
     dropped: int = 0
 
 
@@ -257,11 +257,11 @@ def _attribution_of_each_part(document: Document) -> Iterable[int]:
 
 
 def _annotation_scores(
-    marks: str, many: Callable[[Any], int] = lambda _: 1
+    marks: str, items_per_annotation: Callable[[Any], int] = lambda _: 1
 ) -> Callable[[Document], Iterable[float | None]]:
     """The score of each item: of the annotation that it comes from, which makes so `many`."""
     return lambda document: chain.from_iterable(
-        [mark.score] * many(mark) for mark in getattr(document, marks) or ()
+        [mark.score] * items_per_annotation(mark) for mark in getattr(document, marks) or ()
     )
 
 
@@ -297,17 +297,17 @@ class Layer:
     duplicates, count each.
     """
 
-    marks: str
+    document_layer: str
     items: Callable[[Sequence[Document], Maps], Items | EntityArrays]
     owners: Callable[[Document], Iterable[int]] | None
     scores: Callable[[Document], Iterable[float | None]]
     schemes: tuple[str, ...] = ALL_SCHEMES
-    attached: bool = False
-    whole: bool = False
+    grouped_by_cue: bool = False
+    has_parts: bool = False
     keeps_equal_items: bool = False
 
     @property
-    def as_set(self) -> bool:
+    def deduplicate(self) -> bool:
         """Whether equal items count once, after the projection of the scheme."""
         return self.owners is None
 
@@ -340,7 +340,7 @@ LAYERS = {
         _attached_attributions,
         _attribution_of_each_part,
         _annotation_scores("attributions", _parts_of),
-        attached=True,
+        grouped_by_cue=True,
         keeps_equal_items=True,
     ),
     "attribution-relations": Layer(
@@ -349,7 +349,7 @@ LAYERS = {
         _attribution_of_each,
         _annotation_scores("attributions"),
         ("strict", "type"),
-        whole=True,
+        has_parts=True,
         keeps_equal_items=True,
     ),
     "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),

@@ -56,7 +56,7 @@ class Pairs(NamedTuple):
     gold: Ints
     predicted: Ints
 
-    def and_also(self, other: Pairs) -> Pairs:
+    def concat(self, other: Pairs) -> Pairs:
         """Both lists, one after the other."""
         return Pairs(
             np.concatenate([self.gold, other.gold]),
@@ -72,9 +72,9 @@ class Matches(NamedTuple):
     MUC's incorrect).
     """
 
-    full: Pairs
-    half: Pairs
-    wrong: Pairs
+    correct: Pairs
+    partial: Pairs
+    incorrect: Pairs
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class Matching:
     pieces: Sequence[Fragments]
     parts: Sequence[Parts]
 
-    def answers(self, scheme: str, *, wrong: bool = True) -> Matches:
+    def pairs_under(self, scheme: str, *, wrong: bool = True) -> Matches:
         """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
         if scheme == "partial":  # leaves nothing over that overlaps
-            return Matches(self._same_span, self._halves, NO_PAIRS)
+            return Matches(self._same_span, self._overlap_pairs, NO_PAIRS)
         full = {
             "strict": lambda: self._strict,
             "exact": lambda: self._same_span,
-            "type": lambda: self._typed,
+            "type": lambda: self._same_label_overlaps,
         }[scheme]()
         return Matches(full, NO_PAIRS, self._left_over(scheme, full) if wrong else NO_PAIRS)
 
@@ -109,14 +109,14 @@ class Matching:
         all that remains.
         """
         if scheme == "exact":
-            return self._halves
+            return self._overlap_pairs
         gold, predicted = (
             _unmatched(len(self.gold), full.gold),
             _unmatched(len(self.predicted), full.predicted),
         )
         more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         same_span = Pairs(gold[more.gold], predicted[more.predicted])
-        return same_span.and_also(self._overlaps_without(full.and_also(same_span)))
+        return same_span.concat(self._overlaps_without(full.concat(same_span)))
 
     @cached_property
     def _both(self) -> ItemArrays:
@@ -167,14 +167,14 @@ class Matching:
             _unmatched(len(self.predicted), self._strict.predicted),
         )
         more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
-        return self._strict.and_also(Pairs(gold[more.gold], predicted[more.predicted]))
+        return self._strict.concat(Pairs(gold[more.gold], predicted[more.predicted]))
 
     @cached_property
-    def _halves(self) -> Pairs:
+    def _overlap_pairs(self) -> Pairs:
         return self._overlaps_without(self._same_span)
 
     @cached_property
-    def _typed(self) -> Pairs:
+    def _same_label_overlaps(self) -> Pairs:
         return self._overlapping(self._both, len(self.gold), self._both.label, self._by_label)
 
     def _overlaps_without(self, taken: Pairs) -> Pairs:
@@ -220,13 +220,13 @@ class Matching:
         alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
         swept = (mixed & ~broken & ~alone)[component]
         rank = self.rank[both.label]
-        found = simple.and_also(_pair_single_sided(line, order, component, alone, n_gold, rank))
-        found = found.and_also(_sweep(line, order, swept, n_gold, rank))
+        found = simple.concat(_pair_single_sided(line, order, component, alone, n_gold, rank))
+        found = found.concat(_sweep(line, order, swept, n_gold, rank))
         for members in _members(component, mixed & broken):
-            found = found.and_also(self._broken(both, order[members], n_gold))
+            found = found.concat(self._match_discontinuous(both, order[members], n_gold))
         return found
 
-    def _broken(self, both: ItemArrays, rows: Ints, n_gold: int) -> Pairs:
+    def _match_discontinuous(self, both: ItemArrays, rows: Ints, n_gold: int) -> Pairs:
         """The largest matching of one component that holds discontinuous spans, or spans with
         parts.
         """

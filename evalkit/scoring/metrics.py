@@ -87,9 +87,9 @@ DEFAULT_METRICS = (
 class Metric:
     """A layer under a scheme.
 
-    >>> Metric.of("tri-c")
+    >>> Metric.parse("tri-c")
     Metric(layer='triggers', scheme='strict')
-    >>> str(Metric.of("entities"))
+    >>> str(Metric.parse("entities"))
     'entities/strict'
     """
 
@@ -97,7 +97,7 @@ class Metric:
     scheme: str = "strict"
 
     @classmethod
-    def of(cls, name: str | Metric) -> Metric:
+    def parse(cls, name: str | Metric) -> Metric:
         """The metric of that name or alias.
 
         Raises UnknownName with the known ones, InputError for a scheme that the layer does not
@@ -144,7 +144,7 @@ def parse_metrics(metrics: str | Iterable[str | Metric]) -> list[Metric]:
             f"{spell_option('metrics', metrics)}: names of metrics would do, such as"
             " entities/strict"
         )
-    found = list(dict.fromkeys(map(Metric.of, names)))
+    found = list(dict.fromkeys(map(Metric.parse, names)))
     if not found:
         raise InputError(f"no metric was named; metrics: {', '.join(map(str, all_metrics()))}")
     return found

@@ -38,7 +38,7 @@ class Item(NamedTuple):
     score: float | None = None
 
 
-class Alignment(NamedTuple):
+class ItemPair(NamedTuple):
     """A gold item and its predicted item; one of them is None where there is no match."""
 
     document: str
@@ -52,7 +52,7 @@ KINDS = ("correct", "partial", "incorrect")
 
 def pairs_of(
     block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Vocabulary
-) -> Iterator[Alignment]:
+) -> Iterator[ItemPair]:
     """The pairs of a block, in the order of the text."""
     scores = tuple(
         [score for document in side for score in LAYERS[metric.layer].scores(document)]
@@ -69,7 +69,7 @@ def pairs_of(
 
 def pairs_of_spans(
     block: Block, metric: Metric, lengths: Sequence[int], labels: Vocabulary
-) -> Iterator[Alignment]:
+) -> Iterator[ItemPair]:
     """The pairs of a block of tags or bare spans; items have no text and no score. lengths: how far
     the spans of each document reach.
     """
@@ -83,11 +83,11 @@ def pairs_of_spans(
 
 def _pairs_of_items(
     block: Block, metric: Metric, ids: Sequence[str], items: ItemView
-) -> Iterator[Alignment]:
+) -> Iterator[ItemPair]:
     if metric.scheme == "characters":
         raise InputError(f"{metric}: characters are compared as sets and make no pairs")
-    block = block.under(metric.scheme)
-    answers = block.matching.answers(metric.scheme)
+    block = block.for_scheme(metric.scheme)
+    answers = block.matching.pairs_under(metric.scheme)
     found: list[tuple[int, str, Item | None, Item | None]] = []
     for kind, pairs in zip(KINDS, answers):
         found += [
@@ -102,7 +102,7 @@ def _pairs_of_items(
     found += [
         (items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said
     ]
-    copies = block.predicted.copies
+    copies = block.predicted.duplicates
     found += [
         (int(copies.document[row]), "duplicate", None, items.copy(row))
         for row in range(len(copies))
@@ -118,7 +118,7 @@ def _pairs_of_items(
             )
         )
     for number, kind, gold, predicted in sorted(found, key=_text_order_key):
-        yield Alignment(ids[number], kind, gold, predicted)
+        yield ItemPair(ids[number], kind, gold, predicted)
 
 
 def _unmatched_rows(side: BlockSide, taken: Sequence[Ints]) -> list[int]:
@@ -150,7 +150,7 @@ class ItemView:
         `scores`: those of all items that were read, of gold and of the prediction; `texts`: of the
         documents. None where there are none.
         """
-        block = block.under(metric.scheme)
+        block = block.for_scheme(metric.scheme)
         self.labels, self._texts, self._block, self._scores = labels, texts, block, scores
         self._pieces = block.coding.pieces
         self._merged: dict[
@@ -183,7 +183,7 @@ class ItemView:
     def copy(self, row: int) -> Item:
         """A predicted copy as an item."""
         return self._item(
-            self._block.predicted.copies,
+            self._block.predicted.duplicates,
             row,
             self._scores[1][self._block.predicted.copies_rows[row]] if self._scores else None,
         )

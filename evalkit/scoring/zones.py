@@ -51,11 +51,11 @@ class SegmentLayout:
     unit: Ints
     scored: Mask
     first_scored: Ints
-    plain: bool
+    one_segment_per_document: bool
 
-    def drawn(self) -> int:
+    def resampling_unit_count(self) -> int:
         """How many documents, or sentences of scored segments, there are to draw from."""
-        if self.plain:
+        if self.one_segment_per_document:
             return len(self.units)
         scored = set(self.unit[self.scored].tolist())
         return len(
@@ -88,28 +88,28 @@ class SegmentLayout:
             added[document] = there
         return added
 
-    def placed(self, columns: ItemArrays, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
+    def assign_units(self, columns: ItemArrays, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
         """Which rows are scored, and the unit that each belongs to."""
-        if self.plain:
+        if self.one_segment_per_document:
             return np.ones(len(columns), bool), columns.document.copy()
         row, start, end = fragment_ranges(columns, pieces)
-        anchor = self.first_scored[self.at(start)]
-        touched = anchor <= self.at(end - 1)
+        anchor = self.first_scored[self.segment_at(start)]
+        touched = anchor <= self.segment_at(end - 1)
         first = np.full(len(columns), len(self.start), np.int64)
         np.minimum.at(first, row[touched], anchor[touched])
         scored = first < len(self.start)
-        where = np.where(scored, first, self.at(columns.start))
+        where = np.where(scored, first, self.segment_at(columns.start))
         return scored, self.unit[where]
 
-    def at(self, position: Ints) -> Ints:
+    def segment_at(self, position: Ints) -> Ints:
         """The segment that holds a position."""
         return np.searchsorted(self.start, position, side="right") - 1
 
-    def clipped(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    def clip_to_scored(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end,
         unit).
         """
-        first, last = self.at(start), self.at(end - 1)
+        first, last = self.segment_at(start), self.segment_at(end - 1)
         many = last - first + 1
         of = np.repeat(np.arange(len(row), dtype=np.int64), many)
         segment = np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + first[of]
@@ -128,7 +128,9 @@ def document_layout(ids: Sequence[str], offsets: Ints) -> SegmentLayout:
     units = [CountUnit(id) for id in ids]
     each = np.arange(len(ids), dtype=np.int64)
     ends = np.append(offsets[1:], np.iinfo(np.int64).max)[: len(ids)]
-    return SegmentLayout(units, offsets, ends, each, np.ones(len(ids), bool), each, plain=True)
+    return SegmentLayout(
+        units, offsets, ends, each, np.ones(len(ids), bool), each, one_segment_per_document=True
+    )
 
 
 def build_layout(
@@ -160,7 +162,9 @@ def build_layout(
     start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
     following = np.where(scored > 0, np.arange(len(start)), len(start))
     first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
-    return SegmentLayout(list(codes), start, end, unit, scored > 0, first_scored, plain=False)
+    return SegmentLayout(
+        list(codes), start, end, unit, scored > 0, first_scored, one_segment_per_document=False
+    )
 
 
 def _segments(

@@ -68,7 +68,7 @@ class Resampling(NamedTuple):
         return "percentile bootstrap" if self.units == "documents" else "BCa bootstrap"
 
     @property
-    def only_this_text(self) -> bool:
+    def is_single_document(self) -> bool:
         """Whether what comes out is a range of one document, and no confidence interval."""
         return self.documents == 1
 
@@ -111,13 +111,13 @@ def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mappin
         documents=len(set(rows.documents))
     )  # a layer may be annotated in fewer of them than there are
     keys = resampling_keys(rows.documents, rows.sentences)
-    comparable = SCHEMES[Metric.of(counts.metric).scheme].same_label
+    comparable = SCHEMES[Metric.parse(counts.metric).scheme].same_label
     means = {name: MacroAverage(how.boot, len(keys)) for name in ("macro", "weighted")}
     micro, left_out = np.zeros((how.boot, 4)), np.zeros((len(keys), 4))
     step = max(8, AT_ONCE // max(len(keys), 1))
     for first in range(0, len(counts.labels), step):
         last = min(first + step, len(counts.labels))
-        table = counts.credits(first, last)
+        table = counts.credit_table(first, last)
         totals = bootstrap_totals(table.reshape(len(table), -1), keys, how.boot, how.seed).reshape(
             how.boot, last - first, 4
         )
@@ -127,7 +127,7 @@ def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mappin
         for n in range(last - first):
             drawn = Replicates(
                 *(
-                    ratios_of(of[..., n, :], comparable=comparable)
+                    ratios_of(of[..., n, :], has_f1=comparable)
                     for of in (totals, table.sum(axis=0), without)
                 )
             )
@@ -144,7 +144,7 @@ def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mappin
                             for of in (totals, table.sum(axis=0), without)
                         ],
                     )
-    held, total = _item_and_unit_counts(counts, None), counts.credits_in_all()
+    held, total = _item_and_unit_counts(counts, None), counts.total_credits()
     yield (
         (None, "micro"),
         _row_intervals(
@@ -205,16 +205,12 @@ def _row_intervals(
     }
 
 
-def ratios_of(totals: Floats | Ints, *, comparable: bool = True) -> dict[str, Floats]:
+def ratios_of(totals: Floats | Ints, *, has_f1: bool = True) -> dict[str, Floats]:
     """Precision, recall and F1 of CREDITS in the last axis; NaN where undefined, as F1 is
     throughout where both sides are not comparable.
     """
     gold, predicted, found, tp = (totals[..., n] for n in range(4))
-    f1 = (
-        _ratio(tp + found, 2 * (gold + predicted))
-        if comparable
-        else np.full(np.shape(gold), np.nan)
-    )
+    f1 = _ratio(tp + found, 2 * (gold + predicted)) if has_f1 else np.full(np.shape(gold), np.nan)
     return {"precision": _ratio(tp, 2 * predicted), "recall": _ratio(found, 2 * gold), "f1": f1}
 
 

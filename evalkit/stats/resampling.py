@@ -175,11 +175,11 @@ class Interval(NamedTuple):
 
     low: float | None
     high: float | None
-    why_not: str = ""
+    reason: str = ""
 
     def __repr__(self) -> str:
         if self.low is None or self.high is None:
-            return f"<Interval: none, {self.why_not or 'not computed'}>"
+            return f"<Interval: none, {self.reason or 'not computed'}>"
         return f"<Interval {self.low:.3f} to {self.high:.3f}>"
 
 
@@ -204,7 +204,7 @@ def percentile(values: Floats, level: float) -> Interval:
     return Interval(float(defined[k - 1]), float(defined[len(defined) - k]))
 
 
-def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Interval:
+def bca(values: Floats, estimate: float, jackknife: Floats, level: float) -> Interval:
     """The BCa interval: `observed` is the value itself, `left_out` that of the data without each
     unit; NaN where one is undefined.
     """
@@ -213,13 +213,13 @@ def bca(values: Floats, observed: float, left_out: Floats, level: float) -> Inte
         return plain
     defined = np.sort(values[~np.isnan(values)])
     below = (
-        (np.sum(defined < observed - 1e-12) + np.sum(defined <= observed + 1e-12))
+        (np.sum(defined < estimate - 1e-12) + np.sum(defined <= estimate + 1e-12))
         / 2
         / len(defined)
     )
     if not 0 < below < 1:
         return Interval(None, None, ALL_ON_ONE_SIDE)
-    strays = observed - np.where(np.isnan(left_out), observed, left_out)
+    strays = estimate - np.where(np.isnan(jackknife), estimate, jackknife)
     spread = float(np.sum(strays**2))
     skew = float(np.sum(strays**3)) / (6 * spread**1.5) if spread else 0.0
     normal = NormalDist()
