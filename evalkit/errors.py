@@ -226,7 +226,7 @@ class InterruptedRunError(EvalkitError):
 def quoted_repr(value: object, max_length: int = 80) -> str:
     """A value as it is quoted in messages: its repr, cut to 80 characters.
 
-    >>> quoted_repr("a" * 100, most=10)
+    >>> quoted_repr("a" * 100, max_length=10)
     "'aaaaaaaa…"
     """
     if isinstance(value, (str, bytes)):
