@@ -5,7 +5,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from marked import corpus
+from helpers.marked import corpus
 
 from evalkit import (
     Argument,

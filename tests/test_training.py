@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import seqeval.metrics
 import spacy
-import tiny
-from marked import marked
+from helpers import tiny_models
+from helpers.marked import marked
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
@@ -373,8 +373,10 @@ def test_a_real_trainer_watches_what_score_tags_reports(tmp_path):
     from transformers import Trainer, TrainingArguments
 
     tags = ["O", "B-PER", "I-PER", "B-ORG"]
-    tokenizer = tiny.wordpiece(["Ada", "Bo", "met", "Acme"])
-    network = tiny.network(tokenizer, tags, {"Ada": "B-PER", "Acme": "B-ORG", "Bo": "I-PER"}.get)
+    tokenizer = tiny_models.wordpiece(["Ada", "Bo", "met", "Acme"])
+    network = tiny_models.network(
+        tokenizer, tags, {"Ada": "B-PER", "Acme": "B-ORG", "Bo": "I-PER"}.get
+    )
     words = [["Ada", "met", "Acme"], ["Bo", "met", "Ada"]]
     gold = [["B-PER", "O", "B-ORG"], ["B-PER", "O", "O"]]
     data = [

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-import writers
+from helpers import writers
 from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,0 +1,242 @@
+"""What is done with corpora, from the command line."""
+
+import pytest
+from helpers.cli import run_evalkit
+from helpers.hub_server import TOKEN, Hub
+
+from evalkit import Corpus, Document, Entity, load_corpus
+from evalkit.formats.conversion import Losses
+from evalkit.formats.registry import FORMATS
+from evalkit.hub.text_leaks import NgramIndex, drop_quoting_values
+
+
+def evalkit(*arguments, **environment):
+    return run_evalkit(*arguments, env=environment)
+
+
+def test_formats_lists_what_there_is():
+    listed = evalkit("formats").stdout.splitlines()
+
+    assert [line.split()[0] for line in listed] == list(FORMATS)
+    assert listed[2].split("  ")[-1] == "tokens and BIO tags in columns, as CoNLL-2003"
+
+
+def test_convert_says_what_is_left_out_and_where(tmp_path):
+    done = evalkit("convert", "evalkit-news", tmp_path / "news.conll")
+
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"{tmp_path}/news.conll: 1 document (read: 61 entities, 26 events, 5 attributions)\n",
+    )
+    told = done.stderr.splitlines()
+    assert any(
+        line.startswith(
+            f"{tmp_path}/news.conll: not written: 26 events (document '000_fd35b6397ccf6caa',"
+            " events[0]"
+        )
+        for line in told
+    )
+    assert any("5 attributions" in line for line in told)
+
+
+def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):
+    evalkit("convert", "evalkit-news", tmp_path / "news.txt", "--to", "conll")
+
+    done = evalkit("convert", tmp_path / "news.txt", tmp_path / "news.jsonl", "--from", "conll")
+
+    assert done.returncode == 0
+    assert len(load_corpus(tmp_path / "news.jsonl")[0].entities) == 61
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("evalkit-news", "out.xyz"),
+            "out.xyz: no format is known for '.xyz'; name it before a colon: jsonl:, directory:",
+        ),
+        (
+            ("evalkit-news", "connl:out"),
+            "no format 'connl' in 'connl:out'; formats: jsonl, directory, conll",
+        ),
+        (("nowhere.jsonl", "out.conll"), "nowhere.jsonl: no such file or folder"),
+        (("evalkit-news", "conll:out?repairs=begin"), "no option 'repairs' in 'conll'; options: "),
+        (
+            ("evalkit-news", "conll:out?begin"),
+            (
+                "conll:out?begin: 'begin': options behind a question mark are written KEY=VALUE,"
+                " with & between them"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(tmp_path, arguments, message):
+    done = evalkit("convert", *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"evalkit: {message}")
+
+
+def test_a_corpus_is_not_written_over_itself(tmp_path):
+    load_corpus().save(tmp_path / "news.jsonl")
+
+    done = evalkit("convert", tmp_path / "news.jsonl", tmp_path / "news.jsonl")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            f"evalkit: OUT {tmp_path}/news.jsonl: is read or written by this very command; name"
+            " another file\n"
+        ),
+    )
+
+
+def test_a_card_is_written_and_checked(tmp_path):
+    written = evalkit("card", "-o", tmp_path / "README.md")
+    checked = evalkit("card", "--check", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(
+        (tmp_path / "README.md")
+        .read_text(encoding="utf-8")
+        .replace("armed groups. | 19 |", "armed groups. | 18 |"),
+        encoding="utf-8",
+    )
+    wrong = evalkit("card", "--check", tmp_path / "README.md")
+
+    assert (written.returncode, checked.returncode, wrong.returncode) == (0, 0, 2)
+    assert (
+        checked.stdout
+        == f"{tmp_path}/README.md: every section is filled, and the counts are those of this"
+        " corpus\n"
+    )
+    assert wrong.stderr.endswith("'Entity labels': ORG: 18 stands there, and the corpus has 19\n")
+
+
+@pytest.mark.slow
+def test_a_card_that_departs_from_what_would_be_written_says_where(tmp_path):
+    evalkit("card", "-o", tmp_path / "README.md")
+    text = (
+        (tmp_path / "README.md")
+        .read_text(encoding="utf-8")
+        .replace("| 0.795 | 0.600–0.917 |", "| 0.999 | 0.600–0.917 |")
+    )
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
+
+    checked = evalkit("card", "--check", tmp_path / "README.md")
+
+    assert checked.returncode == 0
+    assert (
+        ": not as evalkit card writes it: '| entities/strict | 0.833 | 0.761 | 0.999"
+        in checked.stdout.splitlines()[1]
+    )
+
+
+@pytest.mark.slow
+def test_a_card_with_other_terms_is_not_published(tmp_path):
+    evalkit("card", "-o", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(
+        (tmp_path / "README.md")
+        .read_text(encoding="utf-8")
+        .replace("license: other", "license: mit"),
+        encoding="utf-8",
+    )
+
+    done = evalkit("publish", "me/news", "--card", tmp_path / "README.md", "--dry-run")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"evalkit: {tmp_path}/README.md: license: 'mit', and ")
+
+
+@pytest.mark.slow
+def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
+    with Hub() as hub:
+        there = {
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_DISABLE_XET": "1",
+        }
+        evalkit("publish", "me/news", "--revision", "draft", **there)
+        sent = evalkit("publish", "me/news", **there)
+
+    assert sent.returncode == 0
+    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.1.0 stays where it is (")
+    assert hub.files("me/news", "main") == hub.files("me/news", "draft")
+
+
+@pytest.mark.parametrize("repo", ["news", "me/..", "me/x--y", "me/-x", "me/x.git", "mé/news"])
+def test_a_name_that_the_hub_does_not_take_is_refused_before_anything_is_made(repo):
+    done = evalkit("publish", "--dry-run", "--", repo)
+
+    assert done.returncode == 2
+    assert "name the data set as OWNER/NAME" in done.stderr
+
+
+def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
+    text = "田中太郎は大阪で新しい病院の計画を発表した。"
+    Corpus(
+        [
+            Document(
+                "d0",
+                text,
+                (
+                    Entity(
+                        "PER",
+                        0,
+                        4,
+                        attributes={"name": "田中太郎", "why": "大阪で新しい病院の計画を発表"},
+                    ),
+                ),
+            )
+        ]
+    ).save(tmp_path / "news.jsonl")
+    losses = Losses()
+
+    kept = list(
+        drop_quoting_values(load_corpus(tmp_path / "news.jsonl"), NgramIndex([text]), None, losses)
+    )
+
+    assert kept[0].entities[0].attributes is None
+    assert losses.counts == {"attributes that quote the text": 2}
+
+
+@pytest.mark.slow
+def test_a_corpus_is_published_and_comes_back_with_its_text(tmp_path):
+    with Hub() as hub:
+        there = {
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_DISABLE_XET": "1",
+        }
+        shown = evalkit("publish", "me/news", "--dry-run", **there)
+        sent = evalkit("publish", "me/news", **there)
+        back = evalkit("validate", "hf://me/news", **there)
+
+    assert (
+        shown.stdout.splitlines()[-1]
+        == "me/news: nothing was sent (--dry-run); the tag would be v1.1.0"
+    )
+    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "me/news: tagged v1.1.0")
+    assert back.returncode == 2
+    assert back.stderr.startswith(
+        "evalkit: me/news was published without its text; FILE?texts=DIR puts it back, from a"
+        " folder that holds it"
+    )
+    assert load_corpus()[0].text[:20].encode() not in b"".join(hub.files("me/news").values())
+
+
+def test_scoring_reads_other_formats_and_says_what_they_lost(tmp_path):
+    load_corpus().save(tmp_path / "news.conll")
+
+    done = evalkit(
+        "score",
+        tmp_path / "news.conll",
+        tmp_path / "news.conll",
+        "--boot",
+        "0",
+        "--metrics",
+        "entities/strict",
+    )
+
+    assert done.returncode == 0
+    assert "micro" in done.stdout

@@ -1,0 +1,61 @@
+"""Marks that a format cannot tell apart are written once, so that gold can be read again; what is
+left out is counted.
+"""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from helpers.any_text import corpora
+from helpers.profiles import examples
+from hypothesis import HealthCheck, given, settings
+
+from evalkit import Argument, Corpus, Document, Entity, Event, Span, load_corpus
+
+TWICE = Document(
+    "d0",
+    "Ada met Bo. ",
+    (Entity("PER", 0, 3, id="T1", attributes={"sure": "no"}), Entity("PER", 0, 3, id="T2")),
+    (
+        Event(
+            "Meet",
+            Span(4, 7),
+            (Argument("Who", 0, 3, ref="T1"), Argument("Who", 0, 3, ref="T2")),
+            realis="ACTUAL",
+        ),
+        Event("Meet", Span(4, 7), (Argument("Who", 0, 3, ref="T2"),), realis="OTHER"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("format", "events"),
+    [("doccano", 0), ("labelstudio", 0), ("cas", 1), ("dygie", 1), ("textee", 1), ("bigbio", 1)],
+)
+def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format, events):
+    losses = Corpus([TWICE]).save(
+        f"{format}:{tmp_path}/news.{'xmi' if format == 'cas' else 'json'}"
+    )
+
+    back = load_corpus(f"{format}:{tmp_path}/news.{'xmi' if format == 'cas' else 'json'}")[0]
+
+    assert (len(back.entities), len(back.events or ())) == (1, events)
+    assert losses.counts["entities that equal another in what this format holds of them"] == 1
+    assert losses.counts["events that equal another in what this format holds of them"] == 1
+
+
+@pytest.mark.parametrize(
+    "format",
+    ["doccano", "labelstudio", "dygie", "textee", "bigbio", "brat", "conll", "prodigy", "docbin"],
+)
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@given(documents=corpora(layers=("entities", "events", "attributions"), broken=True, most=1))
+def test_whatever_is_written_can_be_read_again(format, documents):
+    with tempfile.TemporaryDirectory() as folder:
+        where = f"{format}:{Path(folder)}/news"
+        losses = Corpus(documents).save(where)
+
+        back = load_corpus(where)
+
+    assert back.ids == [document.id for document in documents]
+    assert losses or list(back) == documents

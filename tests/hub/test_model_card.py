@@ -1,0 +1,491 @@
+"""What a model's own page says of its scores is what the scores say, and what stood there before
+still stands there.
+"""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from helpers.marked import corpus
+from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+
+from evalkit import Corpus, Document, Entity, InputError, Scores, score, score_tags
+from evalkit.errors import MissingDependencyError, UnknownNameError
+from evalkit.hub.model_card import (
+    HubDataset,
+    eval_results,
+    model_index,
+    undefined_ratio_notes,
+    update_card,
+)
+
+GOLD = corpus(
+    *["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny"
+)
+SAID = corpus(
+    *["[Ada|PER] met [Bo|LOC] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="my-ner"
+)
+SILENT = corpus(*["Ada met Bo in Rome", "Rome slept", "nobody left"] * 8, name="my-ner")
+SCORES = score(GOLD, SAID, ["entities/strict", "entities/exact"], boot=50)
+HUB = HubDataset("me/tiny", "Tiny News", config="entities", split="test", revision="5503434")
+
+
+def front_matter(text):
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def results(text):
+    return front_matter(text)["model-index"][0]["results"]
+
+
+def test_the_model_index_holds_each_ratio_of_each_metric_unrounded():
+    strict, exact = SCORES["entities/strict"].micro, SCORES["entities/exact"].micro
+
+    (result,) = results(model_index(SCORES))
+
+    assert [(metric["name"], metric["type"], metric["value"]) for metric in result["metrics"]] == [
+        ("Precision (entities/strict)", "precision", strict.precision),
+        ("Recall (entities/strict)", "recall", strict.recall),
+        ("F1 (entities/strict)", "f1", strict.f1),
+        ("Precision (entities/exact)", "precision", exact.precision),
+        ("Recall (entities/exact)", "recall", exact.recall),
+        ("F1 (entities/exact)", "f1", exact.f1),
+    ]
+    assert strict.f1 == 0.75
+
+
+def test_a_value_carries_its_signature_corpus_digest_counts_and_interval():
+    scored = SCORES["entities/strict"]
+
+    args = results(model_index(SCORES))[0]["metrics"][2]["args"]
+
+    assert args == {
+        "signature": scored.signature,
+        "corpus": scored.signature_fields["corpus"],
+        "gold": 32,
+        "predicted": 32,
+        "interval": {
+            "low": scored.micro.f1_low,
+            "high": scored.micro.f1_high,
+            "level": 0.95,
+            "kind": "bootstrap interval",
+        },
+    }
+    assert args["corpus"].startswith("tiny@")
+
+
+def test_the_data_set_is_the_one_that_was_named_or_the_corpus():
+    named, own = results(model_index(SCORES, dataset=HUB))[0], results(model_index(SCORES))[0]
+
+    assert named["dataset"] == {
+        "type": "me/tiny",
+        "name": "Tiny News",
+        "config": "entities",
+        "split": "test",
+        "revision": "5503434",
+    }
+    assert own["dataset"] == {"type": "tiny", "name": "tiny"}
+    assert named["task"] == {"type": "token-classification"}
+
+
+def test_the_model_is_the_one_that_was_named_or_that_of_the_scores():
+    assert front_matter(model_index(SCORES))["model-index"][0]["name"] == "my-ner"
+    assert front_matter(model_index(SCORES, model_name="Mine"))["model-index"][0]["name"] == "Mine"
+
+
+def test_nothing_of_the_model_index_is_lost_on_its_way_through_the_library_of_the_hub():
+    block = model_index(SCORES, dataset=HUB)
+
+    name, found = model_index_to_eval_results(front_matter(block)["model-index"])
+
+    assert (
+        eval_results_to_model_index(name, found)
+        == front_matter(block)["model-index"]
+        == ModelCard(block).data.to_dict()["model-index"]
+    )
+
+
+def test_a_range_of_one_article_is_not_called_an_interval():
+    gold, said = (
+        corpus("[Ada|PER] met [Bo|PER]. " * 10),
+        corpus("[Ada|PER] met [Bo|PER]. " * 5 + "[Ada|PER] met Bo. " * 5),
+    )
+
+    args = results(model_index(score(gold, said, "ner", boot=50)))[0]["metrics"][2]["args"]
+
+    assert args["interval"]["kind"] == "sentence-resampling range, this article only"
+    assert args["interval"]["low"] < args["interval"]["high"]
+
+
+def test_why_there_is_no_interval_is_said_unless_none_was_asked_for():
+    one = corpus("[Ada|PER] met [Bo|PER].")
+
+    told, untold = (
+        results(model_index(score(one, one, "ner", boot=boot)))[0]["metrics"][0]["args"]
+        for boot in (50, 0)
+    )
+
+    assert told["interval"] == {"none": "fewer than 10 items, or 8 sentences that hold any"}
+    assert "interval" not in untold
+
+
+def test_scores_without_documents_have_no_digest():
+    args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["metrics"][0][
+        "args"
+    ]
+
+    assert "corpus" not in args
+    assert "|macro:union|" in args["signature"]
+
+
+def test_saved_scores_say_the_same(tmp_path):
+    SCORES.save(tmp_path / "result.json")
+
+    assert model_index(Scores.load(tmp_path / "result.json")) == model_index(SCORES)
+
+
+def test_what_is_undefined_is_left_out_and_said():
+    nothing_said = score(GOLD, SILENT, "ner", boot=0)
+
+    block = model_index(nothing_said)
+
+    assert undefined_ratio_notes(nothing_said) == [
+        "entities/strict: precision is undefined (nothing was predicted) and left out"
+    ]
+    assert block.startswith(
+        "---\n# entities/strict: precision is undefined (nothing was predicted) and left"
+        " out\nmodel-index:\n"
+    )
+    assert [(metric["type"], metric["value"]) for metric in results(block)[0]["metrics"]] == [
+        ("recall", 0.0),
+        ("f1", 0.0),
+    ]
+
+
+def test_what_a_reader_should_know_first_stands_with_the_numbers():
+    few = corpus("[Ada|PER] met Bo", "Bo")
+    scores = score(few, few, "ner", boot=0)
+
+    index, entries = results(model_index(scores)), yaml.safe_load(eval_results(scores, dataset=HUB))
+
+    assert (
+        index[0]["metrics"][0]["args"]["warnings"]
+        == scores.warnings
+        == ["2 documents: differences between models may be due to chance"]
+    )
+    assert f"; warning: {scores.warnings[0]}; " in entries[0]["notes"]
+
+
+def test_where_no_value_is_defined_nothing_is_written(tmp_path):
+    empty = score(corpus("Bo"), corpus("Bo"), "ner", boot=0)
+    (tmp_path / "README.md").write_text("# Mine\n")
+
+    with pytest.raises(
+        InputError, match="no value is defined, so that there is nothing to write down"
+    ):
+        model_index(empty)
+    with pytest.raises(InputError, match="no value is defined"):
+        eval_results(empty, dataset=HUB)
+    with pytest.raises(InputError, match="no value is defined"):
+        update_card(tmp_path / "README.md", empty)
+    assert (tmp_path / "README.md").read_text() == "# Mine\n"
+
+
+def test_eval_results_hold_the_f1_of_each_metric_and_all_else_in_words():
+    strict = SCORES["entities/strict"]
+
+    found = parse_eval_result_entries(
+        yaml.safe_load(
+            eval_results(
+                SCORES, dataset=HUB, date="2026-01-05", source_url="https://example.org/run"
+            )
+        )
+    )
+
+    notes = (
+        "F1 from 0 to 1, micro, entities/strict; precision 0.75; recall 0.75;"
+        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 %, bootstrap interval);"
+        f" {strict.signature}"
+    )
+    assert found[0] == EvalResultEntry(
+        "me/tiny",
+        "entities/strict",
+        0.75,
+        dataset_revision="5503434",
+        date="2026-01-05",
+        source_url="https://example.org/run",
+        notes=notes,
+    )
+    assert [(entry.task_id, entry.value) for entry in found] == [
+        ("entities/strict", 0.75),
+        ("entities/exact", 1.0),
+    ]
+
+
+def test_eval_results_go_to_the_tasks_that_the_benchmark_names():
+    found = yaml.safe_load(eval_results(SCORES, dataset=HUB, tasks={"entities/strict": "ner"}))
+
+    assert [entry["dataset"] for entry in found] == [
+        {"id": "me/tiny", "task_id": "ner", "revision": "5503434"}
+    ]
+    with pytest.raises(
+        UnknownNameError,
+        match=(
+            "no metric 'entities/type' in 'these scores'; metrics: entities/strict, entities/exact"
+        ),
+    ):
+        eval_results(SCORES, dataset=HUB, tasks={"entities/type": "ner"})
+
+
+def test_an_f1_that_is_undefined_is_left_out_of_eval_results_and_said():
+    text = "Ada met Bo"
+    gold = Corpus([Document("d", text, entities=(Entity("PER", 0, 3),), events=())])
+    said = Corpus([Document("d", text, entities=(), events=())])
+    scores = score(gold, said, ["entities/strict", "triggers/strict"], boot=0)
+
+    found = eval_results(scores, dataset=HUB)
+
+    assert found.startswith(
+        "# triggers/strict: f1 is undefined (neither side holds anything) and left out\n-"
+        " dataset:\n"
+    )
+    assert [(entry["dataset"]["task_id"], entry["value"]) for entry in yaml.safe_load(found)] == [
+        ("entities/strict", 0.0)
+    ]
+
+
+@pytest.mark.parametrize("id", ["", None])
+def test_a_data_set_has_an_id(id):
+    with pytest.raises(
+        InputError, match="data set: .* is no id: a name on the Hub would do, such as owner/name"
+    ):
+        HubDataset(id)
+
+
+CARD = """---
+# of the model
+license: mit   # ours
+model-index:
+- name: Mine
+  results:
+  - task: {type: token-classification, name: NER}
+    dataset: {type: tiny, name: tiny}
+    metrics:
+    - {type: f1, value: 0.5, name: F1 (entities/strict), verified: true, verifyToken: abc}
+    - {type: accuracy, value: .nan}
+    extra: kept
+# what follows
+
+tags: [ner,   "news"]
+---
+# Mine
+
+---
+model-index: this is prose
+"""
+
+
+@pytest.fixture
+def readme(tmp_path):
+    def written(text):
+        (tmp_path / "README.md").write_bytes(text.encode())
+        return tmp_path / "README.md"
+
+    return written
+
+
+def test_a_readme_gets_the_results_and_keeps_all_else(readme):
+    path = readme(CARD)
+
+    left_out = update_card(path, SCORES)
+
+    before, changed, after = (
+        "---\n# of the model\nlicense: mit   # ours\n",
+        path.read_bytes().decode(),
+        CARD[CARD.index("# what follows") :],
+    )
+    old, new = results(changed)
+    assert left_out == []
+    assert changed.startswith(before + "model-index:\n")
+    assert changed.endswith(after)
+    assert repr(old) == repr(yaml.safe_load(CARD.split("---\n")[1])["model-index"][0]["results"][0])
+    assert new == results(model_index(SCORES))[0]
+    assert front_matter(changed)["model-index"][0]["name"] == "Mine"
+
+
+def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_that_became_undefined(  # noqa: E501
+    readme,
+):
+    path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
+    update_card(path, score(GOLD, GOLD, "entities/type", boot=0))
+    worse = score(GOLD, SILENT, ["entities/strict", "entities/exact"], boot=50)
+
+    left_out = update_card(path, worse)
+
+    first, second, *more = results(path.read_text())
+    assert left_out == undefined_ratio_notes(worse)
+    assert more == []
+    assert [
+        (metric["name"], metric["value"]) for metric in first["metrics"] if metric["type"] == "f1"
+    ] == [("F1 (entities/strict)", 0.0), ("F1 (entities/exact)", 0.0)]
+    assert [metric["type"] for metric in first["metrics"]] == ["recall", "f1", "recall", "f1"]
+    assert [metric["value"] for metric in second["metrics"]] == [1.0, 1.0, 1.0]
+
+
+def test_the_same_scores_twice_change_nothing_more(readme):
+    path = readme(CARD)
+    update_card(path, SCORES)
+    once = path.read_bytes()
+
+    update_card(path, SCORES)
+
+    assert path.read_bytes() == once
+
+
+def test_results_on_another_split_stand_beside_each_other(readme):
+    path = readme("---\nlicense: mit\n---\n")
+
+    update_card(path, SCORES, dataset=HubDataset("me/tiny", split="dev"))
+    update_card(path, SCORES, dataset=HubDataset("me/tiny", split="test"))
+
+    assert [result["dataset"]["split"] for result in results(path.read_text())] == ["dev", "test"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Mine\n",
+        "---\n---\n# Mine\n",
+        "---\nlicense: mit\n---",
+        "---\nmodel-index:\n---\n",
+        "---\nmodel-index: []\n---\n# Mine\n",
+    ],
+)
+def test_a_readme_without_results_gets_a_model_index_that_the_hub_reads(readme, text):
+    path = readme(text)
+
+    update_card(path, SCORES, model_name="Mine")
+
+    card = ModelCard.load(path)
+    assert (
+        card.data.to_dict()["model-index"]
+        == front_matter(model_index(SCORES, model_name="Mine"))["model-index"]
+    )
+    assert path.read_text().endswith("# Mine\n") == text.endswith("# Mine\n")
+
+
+def test_a_byte_order_mark_stays_where_it_is(readme):
+    path = readme("\ufeff---\nlicense: mit\n---\n# Mine\n")
+
+    update_card(path, SCORES)
+
+    assert path.read_text(encoding="utf-8").startswith("\ufeff---\nlicense: mit\nmodel-index:\n")
+
+
+def test_line_ends_stay_what_they_are(readme):
+    path = readme("---\r\nlicense: mit\r\n---\r\n# Mine\r\n")
+
+    update_card(path, SCORES)
+
+    assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n") > 10
+
+
+def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
+    path = readme("---\nmodel-index:\n- name: A\n  results: []\n- name: B\n  results: []\n---\n")
+
+    update_card(path, SCORES, model_name="B")
+
+    assert [len(entry["results"]) for entry in front_matter(path.read_text())["model-index"]] == [
+        0,
+        1,
+    ]
+    with pytest.raises(
+        InputError,
+        match=r"README.md: the model-index is of 'A', 'B', and no name was given; name one of them",
+    ):
+        update_card(path, SCORES)
+    with pytest.raises(
+        InputError,
+        match=r"README.md: the model-index is of 'A', 'B', and not of 'C'; name one of them",
+    ):
+        update_card(path, SCORES, model_name="C")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("---\na: [\n---\n", "README.md: the front matter is no YAML: .*line 2"),
+        ("---\n- a\n---\n", r"README.md: the front matter is \['a'\]: names and values would do"),
+        (
+            "---\nmodel-index: {name: A}\n---\n",
+            "README.md: the model-index is not as the Hub has it",
+        ),
+        (
+            "---\nmodel-index:\n- name: A\n---\n",
+            (
+                r"README.md: the model-index is not as the Hub has it \(KeyError: 'results'\); mend"
+                r" or delete it"
+            ),
+        ),
+        (
+            "---\n{license: mit, model-index: []}\n---\n",
+            (
+                "README.md: the model-index cannot be changed without the rest of the front matter;"
+                " write it as a block of its own"
+            ),
+        ),
+        (
+            "---\nmodel-index: &here []\ntags: *here\n---\n",
+            "README.md: the model-index cannot be changed without the rest of the front matter",
+        ),
+        (
+            "---\nmodel-index: []\nmodel-index: null\n---\n",
+            "README.md: the model-index cannot be changed without the rest of the front matter",
+        ),
+    ],
+)
+def test_front_matter_that_cannot_be_changed_is_left_as_it_is(readme, text, message):
+    path = readme(text)
+
+    with pytest.raises(InputError, match=message):
+        update_card(path, SCORES)
+    assert path.read_text() == text
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+
+    with pytest.raises(InputError, match="none.md: No such file or directory"):
+        update_card(tmp_path / "none.md", SCORES)
+    with pytest.raises(InputError, match="latin.md: not UTF-8"):
+        update_card(tmp_path / "latin.md", SCORES)
+    with pytest.raises(InputError, match="Is a directory"):
+        update_card(Path(tmp_path), SCORES)
+
+
+def test_a_library_that_is_missing_or_too_old_is_named(monkeypatch):
+    old = ModuleType("huggingface_hub")
+    old.__version__ = "1.3.0"
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", old)
+    with pytest.raises(
+        MissingDependencyError,
+        match=(
+            "a model's page needs huggingface_hub 1.4 or later, and 1.3.0 is installed: pip install"
+            " -U 'huggingface_hub>=1.4'"
+        ),
+    ):
+        eval_results(SCORES, dataset=HUB)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(
+        MissingDependencyError,
+        match=(
+            "a model's page needs huggingface_hub, which is not installed: pip install"
+            " 'huggingface_hub>=1.4'"
+        ),
+    ):
+        model_index(SCORES)

@@ -1,0 +1,651 @@
+"""A transformers model: nothing after its length is lost, words stay whole, tags of every scheme
+are read, and scores are its own.
+"""
+
+import json
+import math
+import re
+import sys
+import warnings
+from collections import Counter
+
+import pytest
+from helpers import tiny_models
+from helpers.cli import run_evalkit
+from helpers.marked import marked
+
+from evalkit import Corpus, Document, InputError, evaluate, load_corpus, load_model, predict
+from evalkit.errors import MissingDependencyError, UnknownNameError
+from evalkit.models import hf
+
+pytestmark = pytest.mark.extra("hf")
+
+TEXT = "Mayor Jane Doe said Acme Corp, would close. " * 3 + "“We fought,” Doe said."
+BIO = ["O", "B-ORG", "I-ORG"]
+CAPITALISED = ["Mayor", "Jane", "Doe", "Acme", "Corp"] * 3 + ["We", "Doe"]
+PIECES = [
+    "May",
+    "##or",
+    "Jane",
+    "D",
+    "##o",
+    "##e",
+    "said",
+    "Ac",
+    "##me",
+    "Corp",
+    ",",
+    "would",
+    "close",
+    ".",
+    "“",
+    "We",
+    "fought",
+    "”",
+]
+METASPACE = [
+    "▁",
+    "▁May",
+    "or",
+    "▁Jane",
+    "▁D",
+    "oe",
+    "▁said",
+    "▁Ac",
+    "me",
+    "▁Corp",
+    ",",
+    "▁would",
+    "▁close",
+    ".",
+    "▁“",
+    "We",
+    "▁fought",
+    "”",
+]
+TOKENIZERS = {
+    "wordpiece": lambda length: tiny_models.wordpiece(PIECES, length),
+    "byte-level BPE": lambda length: tiny_models.bytewise(TEXT, length),
+    "unigram": lambda length: tiny_models.unigram(METASPACE, length),
+}
+
+
+def answer(model, text, **arguments):
+    return predict(model, Corpus([Document("d", text)]), **arguments)[0]
+
+
+def found(model, text, **arguments):
+    return [
+        (text[entity.start : entity.end], entity.label)
+        for entity in answer(model, text, **arguments).entities
+    ]
+
+
+def saying(folder, tags, **said):
+    """A model that knows words and says their tags; of others it says O."""
+    return "hf:" + tiny_models.tagger(
+        folder, tiny_models.wordpiece(said), tags, lambda piece: said.get(piece, "O")
+    )
+
+
+def pipeline(network, tokenizer, **arguments):
+    import transformers
+
+    return transformers.pipeline(
+        "token-classification", model=network, tokenizer=tokenizer, device="cpu", **arguments
+    )
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_nothing_after_the_models_length_is_lost_and_words_stay_whole(kind, tmp_path):
+    tokenizer = TOKENIZERS[kind](16)
+    folder = tiny_models.tagger(tmp_path, tokenizer, BIO, tiny_models.capitalised, positions=16)
+
+    entities = found(f"hf:{folder}", TEXT)
+
+    assert len(tokenizer(TEXT, verbose=False)["input_ids"]) > 2 * 16
+    assert entities == [(word, "ORG") for word in CAPITALISED]
+
+
+@pytest.mark.parametrize("window", range(3, 25))
+def test_the_answer_does_not_depend_on_where_windows_begin(window, tmp_path):
+    folder = tiny_models.tagger(
+        tmp_path, tiny_models.wordpiece(PIECES, 24), BIO, tiny_models.capitalised
+    )
+
+    for stride in {0, (window - 2) // 4, (window - 2) // 2}:
+        assert found(f"hf:{folder}", TEXT, window=window, stride=stride) == [
+            (word, "ORG") for word in CAPITALISED
+        ]
+
+
+def test_the_pipeline_reads_no_further_than_the_models_length():
+    theirs = pipeline(
+        tiny_models.network(
+            tokenizer := tiny_models.wordpiece(PIECES, 24), BIO, tiny_models.capitalised
+        ),
+        tokenizer,
+        aggregation_strategy="first",
+    )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert theirs(TEXT)[-1]["end"] < len(TEXT) / 2
+    assert answer(theirs, TEXT).entities[-1].end > len(TEXT) - 10
+
+
+def test_a_token_counts_from_the_window_in_which_it_has_more_around_it(tmp_path):
+    length, stride, text = 22, 8, "word " * 100
+    tokenizer = tiny_models.wordpiece(["word"], length)
+    edges = {
+        *range(1, 5),
+        *range(length - 5, length - 1),
+    }  # four at each end, between the two special tokens
+    folder = tiny_models.tagger(
+        tmp_path,
+        tokenizer,
+        ["O", "B-EDGE"],
+        lambda piece: "O",
+        at=lambda position: "B-EDGE" if position in edges else None,
+    )
+
+    entities = answer(f"hf:{folder}", text, stride=stride).entities
+
+    assert [entity.start // 5 for entity in entities] == [0, 1, 2, 3]
+
+
+def test_the_length_is_the_tokenizers_or_the_models_where_that_knows_none(tmp_path):
+    unbounded = tiny_models.wordpiece(PIECES, None)
+
+    folder = tiny_models.tagger(tmp_path, unbounded, BIO, tiny_models.capitalised, positions=30)
+
+    assert unbounded.model_max_length > 10**20
+    assert load_model(f"hf:{folder}").settings["window"] == 30
+    assert found(f"hf:{folder}", TEXT) == [(word, "ORG") for word in CAPITALISED]
+
+
+def test_positions_that_are_numbered_from_that_of_padding_are_not_all_there():
+    from transformers import RobertaConfig, RobertaForTokenClassification, pipelines
+
+    tokenizer = tiny_models.wordpiece(PIECES, None)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=24,
+        pad_token_id=1,
+        id2label=dict(enumerate(BIO)),
+        label2id={name: n for n, name in enumerate(BIO)},
+    )
+    model = load_model(
+        pipelines.TokenClassificationPipeline(
+            model=RobertaForTokenClassification(config), tokenizer=tokenizer
+        )
+    )
+
+    assert model.settings["window"] == 22
+    assert answer(model, TEXT).failure is None
+
+
+def test_a_model_with_relative_positions_alone_reads_512_tokens_at_a_time():
+    from transformers import XLNetConfig, XLNetForTokenClassification, pipelines
+
+    tokenizer = tiny_models.wordpiece(PIECES, None)
+    config = XLNetConfig(
+        vocab_size=len(tokenizer),
+        d_model=8,
+        n_layer=1,
+        n_head=2,
+        d_inner=8,
+        id2label=dict(enumerate(BIO)),
+        label2id={name: n for n, name in enumerate(BIO)},
+    )
+    model = load_model(
+        pipelines.TokenClassificationPipeline(
+            model=XLNetForTokenClassification(config), tokenizer=tokenizer
+        )
+    )
+
+    assert model.settings["window"] == 512
+    assert answer(model, TEXT * 10).failure is None
+
+
+def test_spaces_at_the_edges_of_a_token_are_no_part_of_an_entity():
+    tokenizer = tiny_models.bytewise(TEXT)
+    offsets = tokenizer(TEXT, return_offsets_mapping=True)["offset_mapping"]
+
+    ours = load_model(
+        pipeline(tiny_models.network(tokenizer, BIO, tiny_models.capitalised), tokenizer)
+    )
+
+    assert TEXT[slice(*offsets[2])] == " Jane"
+    assert found(ours, TEXT)[1] == ("Jane", "ORG")
+
+
+def test_what_the_first_token_of_a_word_says_holds_for_all_of_it(tmp_path):
+    folder = tiny_models.tagger(
+        tmp_path,
+        tiny_models.wordpiece(["Ac", "##me", "##s", "it"]),
+        [*BIO, "B-PER"],
+        lambda piece: {"Ac": "B-ORG", "##me": "B-PER"}.get(piece, "O"),
+    )
+
+    assert found(f"hf:{folder}", "it Acmes it") == [("Acmes", "ORG")]
+    assert found(f"hf:{folder}", "it it it Acmes it", window=6, stride=0) == [("Acmes", "ORG")]
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("O B-PER I-PER B-ORG", {"Ada": "B-PER", "King": "I-PER", "Acme": "B-ORG"}),
+        ("O I-PER I-ORG", {"Ada": "I-PER", "King": "I-PER", "Acme": "I-ORG"}),
+        ("O PER ORG", {"Ada": "PER", "King": "PER", "Acme": "ORG"}),
+        (
+            "O B-PER I-PER L-PER U-PER B-ORG U-ORG",
+            {"Ada": "B-PER", "King": "L-PER", "Acme": "U-ORG"},
+        ),
+        (
+            "O B-PER I-PER E-PER S-PER B-ORG S-ORG",
+            {"Ada": "B-PER", "King": "E-PER", "Acme": "S-ORG"},
+        ),
+    ],
+)
+def test_tags_of_every_scheme_are_read(tags, said, tmp_path):
+    gold = marked("[Ada King|PER] met [Acme|ORG]")
+
+    assert found(saying(tmp_path, tags.split(), met="O", **said), gold.text) == [
+        ("Ada King", "PER"),
+        ("Acme", "ORG"),
+    ]
+
+
+def test_neighbours_are_parted_where_the_tags_part_them(tmp_path):
+    model = saying(tmp_path, "O B-PER U-PER".split(), Ada="U-PER", Bo="U-PER")
+
+    assert found(model, "Ada Bo") == [("Ada", "PER"), ("Bo", "PER")]
+
+
+def sure(tags):
+    """How sure a model of tiny_models.py is of a tag: it gives one tag 1 and the others 0, in units
+    of their standard deviation, times 3.
+    """
+    others, spread = tags - 1, math.sqrt(tags - 1)
+    return math.exp(3 * spread) / (math.exp(3 * spread) + others * math.exp(-3 / spread))
+
+
+def test_scores_are_the_mean_probability_of_an_entitys_words(tmp_path):
+    said = {"Ada": "B-PER", "King": {"I-PER": 1, "O": 0.9}}
+    model = "hf:" + tiny_models.tagger(
+        tmp_path,
+        tiny_models.wordpiece(said),
+        ["O", "B-PER", "I-PER"],
+        lambda piece: said.get(piece, "O"),
+    )
+
+    one, both = answer(model, "Ada").entities[0].score, answer(model, "Ada King").entities[0].score
+
+    assert type(one) is float
+    assert one == pytest.approx(sure(3), abs=1e-4)
+    assert both < one
+
+
+@pytest.mark.parametrize("aggregation", ["first", "average", "max"])
+def test_words_and_scores_are_those_of_the_pipeline_where_it_is_right(aggregation):
+    said = {
+        "Ac": {"B-ORG": 1, "O": 0.8},
+        "##me": {"O": 1, "I-ORG": 0.5},
+        "Corp": "I-ORG",
+        "Jane": "B-ORG",
+        "D": "I-ORG",
+    }
+    said |= {"##o": {"O": 1, "B-ORG": 0.5}, "##e": {"O": 1, "B-ORG": 0.5}}
+    tokenizer = tiny_models.wordpiece(PIECES)
+    theirs = pipeline(
+        tiny_models.network(tokenizer, BIO, lambda piece: said.get(piece, "O")),
+        tokenizer,
+        aggregation_strategy=aggregation,
+    )
+
+    expected = [
+        (
+            one["start"],
+            one["end"],
+            one["entity_group"],
+            pytest.approx(float(one["score"]), abs=1e-6),
+        )
+        for one in theirs(TEXT)
+    ]
+
+    assert [
+        (e.start, e.end, e.label, e.score)
+        for e in answer(theirs, TEXT, aggregation=aggregation).entities
+    ] == expected
+    assert len(expected) >= 6
+
+
+def test_a_documents_answer_depends_on_no_other(tmp_path):
+    tokenizer = tiny_models.wordpiece(PIECES, 24)
+    model = load_model(
+        f"hf:{tiny_models.tagger(tmp_path, tokenizer, BIO, tiny_models.capitalised)}"
+    )
+    documents = [Document(f"d{n}", TEXT[n:]) for n in range(5)]
+
+    together = list(model.predict(documents))
+
+    assert together == [next(iter(model.predict([document]))) for document in documents]
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "\u3000"])
+def test_a_text_without_words_has_no_entities(text, tmp_path):
+    assert answer(saying(tmp_path, BIO, Ada="B-ORG"), text).entities == ()
+
+
+def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
+    said = {"Ada": "LABEL_1", "King": "LABEL_2"}
+    model = "hf:" + tiny_models.tagger(
+        tmp_path,
+        tiny_models.wordpiece([*said, "met"]),
+        ["LABEL_0", "LABEL_1", "LABEL_2"],
+        lambda piece: said.get(piece, "LABEL_0"),
+    )
+
+    with pytest.raises(
+        InputError,
+        match=(
+            r'its tags \(LABEL_0, LABEL_1, LABEL_2\) have no O: labels=\{"LABEL_0": "O"\} would say'
+            r" which it is"
+        ),
+    ):
+        load_model(model)
+    assert found(
+        model, "Ada King met", labels={"LABEL_0": "O", "LABEL_1": "B-PER", "LABEL_2": "I-PER"}
+    ) == [("Ada King", "PER")]
+    assert found(model, "Ada King met", labels=["O", "PER", "PER"]) == [("Ada King", "PER")]
+    with pytest.raises(
+        UnknownNameError, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"
+    ):
+        load_model(model, labels={"LABEL_9": "O"})
+    with pytest.raises(
+        InputError, match=r"labels=\['O'\]: a mapping of its tags, or a list of 3, would do"
+    ):
+        load_model(model, labels=["O"])
+
+
+def test_a_model_that_was_never_trained_to_tag_words_is_refused(tmp_path):
+    from transformers import BertModel
+
+    tokenizer = tiny_models.wordpiece(PIECES)
+    tokenizer.save_pretrained(tmp_path)
+    BertModel(tiny_models.network(tokenizer, BIO, tiny_models.capitalised).config).save_pretrained(
+        tmp_path
+    )
+
+    with pytest.raises(
+        InputError,
+        match=(
+            r"hf:.*: it is not trained to tag words: it has no weights for classifier.bias,"
+            r" classifier.weight$"
+        ),
+    ):
+        load_model(f"hf:{tmp_path}")
+
+
+def test_a_slow_tokenizer_is_refused():
+    from transformers import CanineTokenizer
+
+    network = tiny_models.network(tiny_models.wordpiece(PIECES), BIO, tiny_models.capitalised)
+
+    with pytest.raises(
+        InputError,
+        match=(
+            "its tokenizer is a slow one, which does not say where in the text a token stands; a"
+            " fast one would do"
+        ),
+    ):
+        load_model(pipeline(network, CanineTokenizer()))
+
+
+def test_a_pipeline_that_was_loaded_is_known_by_its_models_name(tmp_path):
+    folder = tiny_models.tagger(
+        tmp_path, tiny_models.wordpiece(PIECES), BIO, tiny_models.capitalised
+    )
+
+    model = load_model(pipeline(folder, folder))
+
+    assert (model.name, model.settings) == (f"hf:{folder}", load_model(f"hf:{folder}").settings)
+    assert found(model, TEXT) == [(word, "ORG") for word in CAPITALISED]
+    with pytest.raises(InputError, match='device="cpu": a pipeline is on a device already'):
+        load_model(pipeline(folder, folder), device="cpu")
+
+
+def test_a_pipeline_that_was_made_here_is_known_by_its_class():
+    tokenizer = tiny_models.wordpiece(PIECES)
+
+    model = load_model(
+        pipeline(tiny_models.network(tokenizer, BIO, tiny_models.capitalised), tokenizer)
+    )
+
+    assert (model.name, model.settings) == (
+        "hf:BertForTokenClassification",
+        {"aggregation": "first", "window": 512, "stride": 127, "labels": None},
+    )
+
+
+def test_a_pipeline_for_something_else_is_refused():
+    from transformers import BertForSequenceClassification, TextClassificationPipeline
+
+    tokenizer = tiny_models.wordpiece(PIECES)
+    network = BertForSequenceClassification(
+        tiny_models.network(tokenizer, BIO, tiny_models.capitalised).config
+    )
+
+    with pytest.raises(
+        InputError,
+        match=(
+            "hf: a TextClassificationPipeline marks no entities; one for token-classification"
+            " would do"
+        ),
+    ):
+        load_model(TextClassificationPipeline(model=network, tokenizer=tokenizer))
+
+
+def test_a_document_on_which_the_model_fails_is_that_document_alone(tmp_path):
+    said = {"bad": {"O": math.nan}, "Ada": "B-ORG"}
+    folder = tiny_models.tagger(
+        tmp_path, tiny_models.wordpiece(said), BIO, lambda piece: said.get(piece, "O")
+    )
+
+    bad, good = predict(f"hf:{folder}", Corpus([Document("d0", "bad Ada"), Document("d1", "Ada")]))
+
+    assert (bad.entities, bad.failure) == (None, "ValueError: the model's answer is not a number")
+    assert [entity.label for entity in good.entities] == ["ORG"]
+
+
+def test_a_model_that_raises_fails_the_document():
+    tokenizer = tiny_models.wordpiece(PIECES)
+    network = tiny_models.network(tokenizer, BIO, tiny_models.capitalised)
+    model = load_model(pipeline(network, tokenizer))
+    network.forward = lambda **inputs: 1 / 0
+
+    assert answer(model, "Jane").failure == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"aggregation": "simple"}, "no aggregation 'simple'; aggregations: first, average, max"),
+        ({"window": 2}, "window=2: a whole number from 3 to 512 would do"),
+        ({"window": 513}, "window=513: a whole number from 3 to 512 would do"),
+        ({"stride": 256}, "stride=256: a whole number from 0 to 255, half of the window, would do"),
+        ({"batch_size": 0}, "batch_size=0: a whole number from 1 on would do"),
+        ({"device": "quantum"}, "hf:.*: Expected one of cpu.* device string: quantum$"),
+        ({"strid": 3}, "no argument 'strid' in 'hf models'"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments, message, tmp_path):
+    model = saying(tmp_path, BIO, Ada="B-ORG")
+
+    with pytest.raises(InputError, match=message):
+        load_model(model, **arguments)
+
+
+def test_what_is_no_model_is_refused_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (tmp_path / "empty").mkdir()
+
+    for name, message in {
+        "": "hf: name a model after the colon, as in hf:dslim/bert-base-NER",
+        f"{tmp_path}/nowhere": (
+            f"hf:{tmp_path}/nowhere: no such folder; a name on the Hub looks like"
+            " dslim/bert-base-NER"
+        ),
+        f"{tmp_path}/empty": f"hf:{tmp_path}/empty: .+",
+        "no-one/no-such-model": "hf:no-one/no-such-model: .+",
+    }.items():
+        with pytest.raises(InputError, match=rf"^{message}$"):
+            load_model(f"hf:{name}")
+
+
+def test_pickled_weights_are_read_only_where_that_is_asked_for(tmp_path):
+    import torch
+
+    tokenizer = tiny_models.wordpiece(PIECES)
+    folder = tiny_models.tagger(tmp_path, tokenizer, BIO, tiny_models.capitalised)
+    torch.save(
+        tiny_models.network(tokenizer, BIO, tiny_models.capitalised).state_dict(),
+        tmp_path / "pytorch_model.bin",
+    )
+    (tmp_path / "model.safetensors").unlink()
+
+    with pytest.raises(InputError, match=r"no file named model\.safetensors"):
+        load_model(f"hf:{folder}")
+    assert found(f"hf:{folder}", "Jane", pickled=True) == [("Jane", "ORG")]
+
+
+def test_code_that_comes_with_a_model_is_not_run(tmp_path):
+    folder = tiny_models.tagger(
+        tmp_path / "model", tiny_models.wordpiece(PIECES), BIO, tiny_models.capitalised
+    )
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    config |= {
+        "model_type": "unheard-of",
+        "auto_map": {"AutoConfig": "evil.Config", "AutoModelForTokenClassification": "evil.Model"},
+    }
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+
+    with pytest.raises(InputError, match="trust_remote_code|custom code"):
+        load_model(f"hf:{folder}")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_model_in_the_same_folder_has_other_settings(tmp_path):
+    first = load_model(saying(tmp_path, BIO, Ada="B-ORG")).settings
+    again = load_model(saying(tmp_path, BIO, Ada="B-ORG")).settings
+    other = load_model(saying(tmp_path, BIO, Ada="O")).settings
+
+    assert first == again
+    assert {name for name in first if first[name] != other[name]} == {"sha256"}
+
+
+def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
+    model = saying(tmp_path, BIO, Ada="B-ORG")
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(
+        MissingDependencyError,
+        match=(
+            r"hf models need transformers and torch: .*torch.*: pip install '\.\[hf\]' in a"
+            r" checkout of evalkit"
+        ),
+    ):
+        hf.load(model.removeprefix("hf:"))
+
+
+def evalkit(*arguments):
+    return run_evalkit(*arguments)
+
+
+def told(text, tags):
+    """What a model says whose tags follow words, by a plain loop: label, and the places of its
+    first and last word.
+    """
+    entities = []
+    for word in re.finditer(r"\w+|[^\w\s]", text):
+        letter, _, label = tags.get(word[0], "O").partition("-")
+        if letter == "I" and entities and entities[-1][0] == label and entities[-1][3]:
+            entities[-1] = (label, entities[-1][1], word.end(), True)
+        elif letter != "O":
+            entities.append((label, *word.span(), True))
+        elif entities:
+            entities[-1] = (*entities[-1][:3], False)
+    return [entity[:3] for entity in entities]
+
+
+def test_a_model_on_the_bundled_corpus_says_what_its_weights_say(tmp_path):
+    gold = load_corpus()
+    article = gold[0]
+    tags = {}
+    for entity in article.entities:
+        for n, word in enumerate(
+            tiny_models.PIECES.findall(article.text[entity.start : entity.end])
+        ):
+            tags.setdefault(word, f"{'I' if n else 'B'}-{entity.label}")
+    names = ["O", *(f"{letter}-{label}" for label in gold.schema.labels for letter in "BI")]
+    tokenizer = tiny_models.wordpiece(tiny_models.pieces_of(article.text), 64)
+    folder = tiny_models.tagger(tmp_path, tokenizer, names, lambda piece: tags.get(piece, "O"))
+    expected = told(article.text, tags)
+    hits = Counter(expected) & Counter((e.label, e.start, e.end) for e in article.entities)
+
+    ran = evalkit(
+        "run",
+        "-m",
+        f"hf:{folder}",
+        "--metrics",
+        "entities/strict",
+        "--boot",
+        "0",
+        "--zones",
+        "all",
+        "--format",
+        "json",
+    )
+    predicted = evalkit("predict", "-m", f"hf:{folder}")
+
+    assert (ran.returncode, predicted.returncode) == (0, 0), ran.stderr
+    assert [
+        (e["label"], e["start"], e["end"]) for e in json.loads(predicted.stdout)["entities"]
+    ] == expected
+    micro = next(row for row in json.loads(ran.stdout)["rows"] if row["average"] == "micro")
+    assert (micro["tp"], micro["predicted"]) == (hits.total(), len(expected))
+    assert hits.total() > 30
+
+
+def test_gold_scores_1_through_a_model_that_knows_which_tag_stands_where(tmp_path):
+    gold = load_corpus()
+    article = gold[0]
+    tokenizer = tiny_models.wordpiece(tiny_models.pieces_of(article.text), 1000)
+    at = {}
+    for n, word in enumerate(
+        tiny_models.PIECES.finditer(article.text), start=1
+    ):  # position 0 is that of [CLS]
+        for entity in article.entities:
+            if entity.start <= word.start() < entity.end:
+                at[n] = f"{'B' if word.start() == entity.start else 'I'}-{entity.label}"
+    names = ["O", *(f"{letter}-{label}" for label in gold.schema.labels for letter in "BI")]
+    folder = tiny_models.tagger(
+        tmp_path, tokenizer, names, lambda piece: "O", at=at.get, positions=1000
+    )
+
+    scores = evaluate(f"hf:{folder}", gold, boot=0)
+    ran = evalkit("run", "-m", f"hf:{folder}", "--boot", "0", "--format", "json")
+
+    assert {name: scores[name].micro.f1 for name in scores} == dict.fromkeys(
+        ["entities/strict", "entities/exact", "entities/partial", "entities/type"], 1.0
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {row["f1"] for row in json.loads(ran.stdout)["rows"] if row["average"] == "micro"} == {
+        1.0
+    }
