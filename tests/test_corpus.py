@@ -26,7 +26,7 @@ from evalkit import (
     score_spans,
     score_tags,
 )
-from evalkit.corpus import bundled_path
+from evalkit.corpus import JsonlFile, bundled_path, open_corpus, resolve_location
 from evalkit.data.schema import schema_errors
 from evalkit.errors import UnknownNameError
 from evalkit.evaluation.pr_curves import curves
@@ -50,8 +50,41 @@ def test_documents_are_found_by_place_and_by_id():
         three["d9"]
 
 
+def test_a_jsonl_file_is_opened_without_loading_it(tmp_path):
+    schema = Schema(labels={"PER": "people"})
+    Corpus([Document("d", "Ada")], schema=schema).save(tmp_path / "gold.jsonl")
+
+    assert open_corpus(tmp_path / "gold.jsonl") == JsonlFile(
+        tmp_path / "gold.jsonl", "gold", schema
+    )
+
+
+def test_a_corpus_with_reading_options_or_of_another_format_is_loaded_when_opened(tmp_path):
+    Corpus([Document("d", "Ada")]).save(tmp_path / "gold.jsonl")
+    (tmp_path / "gold.conll").write_text("Ada B-PER\n", encoding="utf-8")
+
+    assert open_corpus(tmp_path / "gold.jsonl", duplicates="drop").ids == ["d"]
+    assert open_corpus(tmp_path / "gold.conll")[0].text == "Ada"
+    assert open_corpus().name == "evalkit-news"
+
+
+def test_a_corpus_without_text_is_refused_when_opened(tmp_path):
+    (tmp_path / "gold.conll").write_text("-DOCSTART- O\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="gold.conll: no text in any document"):
+        open_corpus(tmp_path / "gold.conll")
+
+
+def test_a_location_is_resolved_once(tmp_path):
+    Corpus([Document("d", "Ada")]).save(tmp_path / "gold.jsonl")
+    location = resolve_location(tmp_path / "gold.jsonl")
+
+    assert resolve_location(location) is location
+    assert load_corpus(location).ids == ["d"]
+
+
 def test_two_documents_with_one_id_are_refused():
-    with pytest.raises(InputError, match="corpus: two documents have the id 'd'"):
+    with pytest.raises(InputError, match="corpus: duplicate document id 'd'"):
         Corpus([Document("d", "x"), Document("d", "y")])
 
 

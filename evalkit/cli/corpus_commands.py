@@ -7,22 +7,21 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.inputs import load_and_report_losses, report_losses, warn_of_contents
+from evalkit.cli.inputs import report_losses, warn_of_contents
 from evalkit.cli.option_values import check_writable
 from evalkit.cli.options import CorpusPath
-from evalkit.corpus import (
+from evalkit.corpus import load_corpus, resolve_location
+from evalkit.data.document import LAYERS
+from evalkit.data.document_display import describe_contents
+from evalkit.errors import InputError, LoadError, print_line, print_notice
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.loading import (
     collect_documents,
-    describe_contents,
     iter_documents,
-    load_corpus,
     load_schema_for,
     refuse_unread,
-    resolve_location,
     with_offset_hints,
 )
-from evalkit.data.document import LAYERS
-from evalkit.errors import InputError, LoadError, print_line, print_notice
-from evalkit.formats.conversion import Losses
 from evalkit.formats.registry import parse_location
 from evalkit.hub.new_corpus import create_or_extend_corpus
 from evalkit.results.summary import pluralize
@@ -30,15 +29,15 @@ from evalkit.results.summary import pluralize
 
 def validate(corpus: CorpusPath = None) -> None:
     """Check offsets, texts, ids and the schema of a corpus."""
-    place, losses = resolve_location(corpus), Losses()
-    schema = load_schema_for(place)
+    location, conversion = resolve_location(corpus), ConversionReport()
+    schema = load_schema_for(location)
     try:
-        documents = collect_documents(iter_documents(place, losses, schema=schema))
+        documents = collect_documents(iter_documents(location, conversion, schema=schema))
     except LoadError as error:
-        raise with_offset_hints(error, place) from None
-    report_losses(losses, str(place.path))
-    refuse_unread(place, documents)
-    warn_of_contents(place, documents)
+        raise with_offset_hints(error, location) from None
+    report_losses(conversion, str(location.path))
+    refuse_unread(location, documents)
+    warn_of_contents(location, documents)
     counts = {
         layer: sum(len(getattr(d, layer) or ()) for d in documents)
         for layer in ("entities", "events", "attributions")
@@ -47,7 +46,7 @@ def validate(corpus: CorpusPath = None) -> None:
         ", labels, zones and rules of the schema" if schema else "; no schema.json"
     )
     print_line(
-        f"{place.path}: {pluralize(len(documents), 'document')},"
+        f"{location.path}: {pluralize(len(documents), 'document')},"
         f" {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})"
     )
     for line in describe_contents(documents):
@@ -82,11 +81,11 @@ def convert(
     Options of formats: FORMAT:PATH?KEY=VALUE; see evalkit formats FORMAT.
     """
     out = parse_location(f"{write_as}:{target}" if write_as else target)
-    check_writable(out.path, str(parse_location(source).path), option="OUT", folders=True)
-    corpus = load_and_report_losses(
-        f"{read_as}:{source}" if read_as else source, predictions=predictions
-    )
-    warn_of_contents(resolve_location(f"{read_as}:{source}" if read_as else source), list(corpus))
+    source_location = resolve_location(f"{read_as}:{source}" if read_as else source)
+    check_writable(out.path, str(source_location.path), option="OUT", folders=True)
+    corpus = load_corpus(source_location, predictions=predictions)
+    report_losses(corpus.conversion, f"{read_as}:{source}" if read_as else source)
+    warn_of_contents(source_location, list(corpus))
     report_losses(
         corpus.save(out.path if out.format is None else f"{out.format}:{out.path}", **out.options),
         target,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalkit.corpus import Corpus, load_corpus, refuse_empty_texts, resolve_location
+from evalkit.corpus import Corpus, is_streamable, load_corpus, resolve_location
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, print_notice
-from evalkit.evaluation.document_join import is_jsonl
-from evalkit.formats.conversion import Losses
-from evalkit.formats.registry import CorpusLocation, parse_location
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.loading import refuse_empty_texts
+from evalkit.formats.registry import CorpusLocation
 from evalkit.results.summary import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 
@@ -42,26 +42,32 @@ def warn_of_contents(place: CorpusLocation, documents: Sequence[Document]) -> No
         print_notice(f"warning: {sentence}")
 
 
-def report_losses(losses: Losses, where: str, what: str = "not read") -> None:
+def report_losses(conversion: ConversionReport, where: str, dropped: str = "not read") -> None:
     """Print on stderr what was dropped, repaired and skipped in reading or writing.
 
-    what: the words for dropped items.
+    dropped: the heading of what was dropped.
     """
-    for section, counts in losses.sections().items():
+    for section, counts in conversion.sections().items():
+        heading = dropped if section == "dropped" else section
         for line in counts.lines():
-            print_notice(f"{where}: {what if section == 'dropped' else section}: {line}")
+            print_notice(f"{where}: {heading}: {line}")
 
 
 def load_and_report_losses(path: str | Path | None, *, predictions: bool = False) -> Corpus:
     """The corpus at a path, with notices on stderr about what was not read."""
-    corpus = load_corpus(path, predictions=predictions)
-    report_losses(corpus.conversion, str(path))
-    refuse_empty_texts(corpus, resolve_location(path))
-    return corpus
+    return _load_and_report(resolve_location(path), str(path), predictions=predictions)
 
 
 def load_or_stream(path: str, *, predictions: bool = False) -> Corpus | str:
-    """The corpus at a path; for JSONL only the path, since it is scored block by block."""
-    place = parse_location(path)
-    streamed = place.format in (None, "jsonl") and not place.options and is_jsonl(place.path)
-    return path if streamed else load_and_report_losses(path, predictions=predictions)
+    """The corpus at a path; for JSONL only the path, since it is scored batch by batch."""
+    location = resolve_location(path)
+    if is_streamable(location):
+        return path
+    return _load_and_report(location, path, predictions=predictions)
+
+
+def _load_and_report(location: CorpusLocation, path: str, *, predictions: bool) -> Corpus:
+    corpus = load_corpus(location, predictions=predictions)
+    report_losses(corpus.conversion, path)
+    refuse_empty_texts(corpus, location)
+    return corpus

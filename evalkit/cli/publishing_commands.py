@@ -138,17 +138,19 @@ def publish(
 
     Sends the card, tables, schema, license and Croissant file, and sets a version tag.
     """
-    loaded = load_and_report_losses(corpus)
     location = resolve_location(corpus)
+    loaded = load_and_report_losses(corpus)
     card_text = (
         read_text(card_file).replace(REPO, repo)
         if card_file
         else card_for_path(corpus, corpus=loaded, with_text=with_text, repo=repo)
     )
     license_text = read_text(license_file) if license_file else read_license(location.path)
-    if card_file and card_source_path(corpus).is_file():
+    if card_file and card_source_path(location).is_file():
         check_license_fields(
-            split_card(card_text, str(card_file))[0], read_part(card_source_path(corpus)), card_file
+            split_card(card_text, str(card_file))[0],
+            read_part(card_source_path(location)),
+            card_file,
         )
     lines = publish_corpus(
         loaded,

@@ -6,6 +6,7 @@ color of the page around it, so that it can be read on a light and on a dark bac
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -17,6 +18,7 @@ MAX_CHARACTERS = 20_000  # of a text; a notebook that holds more of them becomes
 MAX_NESTING = 8  # highlights around one character
 MAX_DOCUMENTS = 10  # in the table of a corpus
 MAX_EXCERPT = 80
+MAX_LABELS = 30  # that `describe_contents` names for a layer
 LAYERS = ("entities", "events", "attributions")
 _KEPT = "\n\t\u00ad\u200c\u200d"  # line ends, and characters that shape words and emoji
 
@@ -56,6 +58,27 @@ def describe_document(document: Any) -> str:
     if document.failure is not None:
         parts.append(f"failed: {shorten(escape_controls(document.failure))}")
     return f"<Document {quoted_repr(document.id)}: {', '.join(parts)}>"
+
+
+def describe_contents(documents: Iterable[Any]) -> list[str]:
+    """Returns a line for each layer with annotations: the number of each label, the most frequent
+    first.
+    """
+    label_counts: dict[str, Counter[str]] = {layer: Counter() for layer in LAYERS}
+    for document in documents:
+        for layer, counts in label_counts.items():
+            for annotation in getattr(document, layer) or ():
+                counts[getattr(annotation, "label", None) or "unlabeled"] += 1
+    lines = []
+    for layer, counts in label_counts.items():
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        shown = [f"{label} {count:,}" for label, count in ordered[:MAX_LABELS]]
+        omitted = len(ordered) - len(shown)
+        if omitted:
+            shown.append(f"and {omitted} more labels")
+        if shown:
+            lines.append(f"{layer}: {', '.join(shown)}")
+    return lines
 
 
 def document_to_html(document: Any) -> str:
@@ -150,8 +173,8 @@ def highlight_text(text: str, highlights: Iterable[Highlight]) -> str:
     return "".join(pieces)
 
 
-def corpus_to_html(name: str, documents: Sequence[Any], contents: Iterable[str]) -> str:
-    """A corpus as HTML: how many documents, its labels (`contents`), and a table of the first."""
+def corpus_to_html(name: str, documents: Sequence[Any]) -> str:
+    """A corpus as HTML: how many documents, how many of each label, and a table of the first."""
     rows = []
     for document in documents[:MAX_DOCUMENTS]:
         cells = [f'<td class="text">{_escape(shorten(document.id))}</td>']
@@ -168,7 +191,7 @@ def corpus_to_html(name: str, documents: Sequence[Any], contents: Iterable[str])
     return (
         f'<div class="evalkit-corpus">{STYLE}<p><b>{_escape(name)}</b> · {len(documents):,}'
         f" {_noun('documents', len(documents))}</p>"
-        + "".join(f"<p>{_escape(line)}</p>" for line in contents)
+        + "".join(f"<p>{_escape(line)}</p>" for line in describe_contents(documents))
         + f'<table><thead><tr><th class="text">id</th>{header}<th class="text">text</th></tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table>"
         + (f"<p>and {more:,} more</p>" if more > 0 else "")

@@ -36,7 +36,7 @@ def is_there(path: Path) -> bool:
 def open_input(path: Path) -> BinaryIO:
     """The file, opened for bytes. Raises InputError if it cannot be, or is a pipe or device."""
     if is_endless(path):
-        raise InputError(f"{path}: a device or a named pipe, and no file")
+        raise InputError(f"{path}: a device or a named pipe: expected a file")
     try:
         return path.open("rb")
     except OSError as error:

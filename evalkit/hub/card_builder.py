@@ -24,6 +24,7 @@ from evalkit.corpus import BUNDLED, Corpus, load_corpus, resolve_location
 from evalkit.data.document import LAYERS
 from evalkit.errors import LoadError
 from evalkit.evaluation.corpus_scores import evaluate
+from evalkit.formats.registry import CorpusLocation
 from evalkit.hub.card_check import card_errors
 from evalkit.hub.card_metadata import metadata, to_yaml
 from evalkit.hub.card_scores import agreement, render_agreement, render_baseline
@@ -52,9 +53,10 @@ def card_for_path(
     elsewhere. scores: of a baseline, and the command that gives them; the bundled corpus has those
     of `rules`. The rest: see `build_card`.
     """
-    known = corpus if corpus is not None else load_corpus(path)
-    place = resolve_location(path).path
-    written = read_part(source or card_source_path(path))
+    location = resolve_location(path)
+    known = corpus if corpus is not None else load_corpus(location)
+    place = location.path
+    written = read_part(source or card_source_path(location))
     if scores is None and known.name == BUNDLED:
         scores, command = evaluate("rules", known), COMMAND
     passes = agreement(place) if place.is_dir() else []
@@ -123,7 +125,7 @@ def build_card(
     return text
 
 
-def card_source_path(path: str | Path | None = None) -> Path:
+def card_source_path(path: str | Path | CorpusLocation | None = None) -> Path:
     """Where the hand-written part of a corpus is looked for: corpus/card.md in a folder that has
     corpus/, else card.md in or beside it.
     """

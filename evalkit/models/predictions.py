@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from evalkit.corpus import load_corpus
+from evalkit.corpus import load_corpus, resolve_location
 from evalkit.data.document import Document
 from evalkit.errors import InputError, quoted_repr
-from evalkit.formats.registry import parse_location
 from evalkit.models.fingerprint import digest_of_file, digest_of_folder
 from evalkit.models.registry import Model
 
@@ -21,7 +20,8 @@ def load(file: str) -> Model:
     """
     if not file:
         raise InputError("predictions: name a file after the colon, as in predictions:out.jsonl")
-    saved = load_corpus(file, predictions=True)
+    location = resolve_location(file)
+    saved = load_corpus(location, predictions=True)
 
     def answer(documents: Sequence[Document]) -> Iterator[Document]:
         for document in documents:
@@ -33,7 +33,7 @@ def load(file: str) -> Model:
                 )
             yield msgspec.structs.replace(saved[document.id], zones=())
 
-    path = parse_location(file).path
+    path = location.path
     settings = {"file (sha256)": digest_of_file(path) if path.is_file() else digest_of_folder(path)}
     return Model(
         f"predictions:{file}", answer, document_ids=saved.ids, settings=settings, streams=True

@@ -276,7 +276,7 @@ BAD = [
     ),
     (
         "-DOCSTART- (a)\nAda B-PER\n-DOCSTART- (a)\nAda B-PER\n",
-        "f.conll:3: id: 'a' is taken by f.conll:1; ids name one document each",
+        "f.conll:3: id: duplicate document id 'a', first used at f.conll:1; expected unique ids",
     ),
 ]
 

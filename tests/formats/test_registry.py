@@ -70,7 +70,7 @@ BAD_LINES = [
         ),
         ":2: document 'd2', events[0].arguments[0].end: 3 is not after the start, 3",
     ),
-    (line, ":2: id: 'd1' is taken by "),
+    (line, ":2: id: duplicate document id 'd1', first used at "),
     (
         '{"id": "d2", "text": "Ada", "entities": [], "entities": []}',
         ":2: duplicate key 'entities' in one object; keep one of them",
@@ -283,7 +283,7 @@ def test_what_may_never_end_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
 
     for path in (tmp_path / "pipe.jsonl", "jsonl:/dev/zero"):
-        with pytest.raises(InputError, match="a device or a named pipe, and no file or folder"):
+        with pytest.raises(InputError, match="a device or a named pipe: expected a file or folder"):
             load_corpus(path)
 
 
@@ -293,10 +293,7 @@ def test_a_schema_beside_is_never_taken_for_another(tmp_path):
     for other in (Schema(labels={"ORG": "firms"}), None):
         with pytest.raises(
             InputError,
-            match=(
-                "schema.json belongs to another corpus, and would be taken for the schema of"
-                " b.jsonl"
-            ),
+            match="schema.json belongs to another corpus and would be used as the schema of b.jsonl",
         ):
             Corpus([EMPTY], schema=other).save(tmp_path / "b.jsonl")
 

@@ -479,7 +479,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ("[" * 100_000, "f.json:1: "),
         (
             lines({"text": "a", "id": 1}, {"text": "b", "id": "1"}),
-            "f.json:2: id: '1' is taken by f.json:1",
+            "f.json:2: id: duplicate document id '1', first used at f.json:1",
         ),
         (
             {
@@ -892,7 +892,7 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         ([{"id": 1, "data": {"n": 1}}], "f.json:1: data: no text; keys: n"),
         ([{"id": 1, "data": "Ada"}], "f.json:1: data: Expected 'object', got 'str': 'Ada'"),
         ([1], "f.json:1: Expected 'object', got 'int'"),
-        ([task(), task()], "f.json:1: id: '1' is taken by f.json:1; ids name one document each"),
+        ([task(), task()], "f.json:1: id: duplicate document id '1', first used at f.json:1"),
         (
             '[{"id": 1, "id": 2, "data": {"text": ""}}]',
             "f.json:1: duplicate key 'id' in one object",
