@@ -19,7 +19,6 @@ from typing import Any, overload
 from evalkit.data.document import Document
 from evalkit.data.document_display import corpus_to_html
 from evalkit.data.document_labels import map_document_labels
-from evalkit.data.input_files import is_endless
 from evalkit.data.label_maps import LabelMapper, maps_by_layer
 from evalkit.data.schema import LabelMap, Schema, encode_schema, load_schema
 from evalkit.errors import (
@@ -29,7 +28,7 @@ from evalkit.errors import (
     escape_surrogates,
     quoted_repr,
 )
-from evalkit.files import check_folder, is_stream, make_parents, stage_file
+from evalkit.files import check_folder, is_endless, is_stream, make_parents, stage_file
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.in_memory import EXPECTED, document_from_example

@@ -34,11 +34,10 @@ from evalkit.data.document import (
     iter_spans,
     span_fragments,
 )
-from evalkit.data.input_files import read_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import sentence_index_at, sentences, tokens
 from evalkit.errors import DocumentError, LoadError, UnknownNameError, escape_controls, quoted_repr
-from evalkit.files import write_atomically
+from evalkit.files import read_input, write_atomically
 
 LabelMap = Mapping[str, str | None]
 VALUE_LABELS = frozenset(("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"))

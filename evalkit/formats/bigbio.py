@@ -44,11 +44,10 @@ from evalkit.data.document import (
     Zone,
     span_fragments,
 )
-from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, quoted_repr
-from evalkit.files import replace_file
+from evalkit.files import open_input, replace_file
 from evalkit.formats import offsets as units
 from evalkit.formats.conversion import Losses, drop_indistinguishable
 from evalkit.formats.entity_refs import (

@@ -53,11 +53,10 @@ from typing import NamedTuple
 import msgspec
 
 from evalkit.data.document import LAYERS, Document
-from evalkit.data.input_files import list_inputs, read_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
-from evalkit.files import write_files, write_folder
+from evalkit.files import list_inputs, read_input, write_files, write_folder
 from evalkit.formats.brat_lines import BratParser, decoded, lines_of
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter

@@ -48,10 +48,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data.document import Argument, Document, Entity, Event, Span
-from evalkit.data.input_files import list_inputs
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, spell_option
-from evalkit.files import write_files, write_folder
+from evalkit.files import list_inputs, write_files, write_folder
 from evalkit.formats.cas_file import (
     ARRAY,
     NAMED,

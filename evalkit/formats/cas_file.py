@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.parsers import expat
 
-from evalkit.data.input_files import open_input
 from evalkit.errors import (
     InputError,
     LoadError,
@@ -27,6 +26,7 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
+from evalkit.files import open_input
 from evalkit.formats.conversion import Losses
 
 TYPESYSTEM = "TypeSystem.xml"

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.data.document import Document, Entity
-from evalkit.data.input_files import check_inside, read_input
 from evalkit.data.tags import (
     TAG_FORMATS,
     NonOutsideTags,
@@ -24,6 +23,7 @@ from evalkit.data.tags import (
     explain_invalid,
 )
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
+from evalkit.files import check_inside, read_input
 from evalkit.formats.conll_lines import ConllDocument, ConllParser
 from evalkit.formats.conversion import Losses
 

@@ -27,10 +27,9 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, iter_spans
-from evalkit.data.input_files import check_inside, is_there, read_input
 from evalkit.data.schema import Schema, encode_schema, load_schema
 from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, quoted_repr
-from evalkit.files import write_folder
+from evalkit.files import check_inside, is_there, read_input, write_folder
 from evalkit.formats.conversion import Losses
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.jsonl import (

@@ -25,9 +25,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from evalkit.data.input_files import open_input
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, MissingDependencyError, quoted_repr, spell_option
+from evalkit.files import open_input
 from evalkit.formats.conversion import Losses
 
 _LONG = re.compile(

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evalkit.data.input_files import list_inputs
 from evalkit.errors import InputError, quoted_repr, spell_option
+from evalkit.files import list_inputs
 from evalkit.formats.front_matter import parse_yaml, split_front_matter
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data.document import Document
-from evalkit.data.input_files import list_inputs
 from evalkit.errors import DocumentError, InputError, quoted_repr, spell_option
+from evalkit.files import list_inputs
 from evalkit.formats.hf_tables import table_rows
 
 Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id

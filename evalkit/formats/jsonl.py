@@ -29,10 +29,9 @@ from evalkit.data.document import (
     Zone,
     iter_spans,
 )
-from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import DocumentError, LoadError, quoted_repr
-from evalkit.files import replace_file
+from evalkit.files import open_input, replace_file
 from evalkit.formats.conversion import Losses
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
 from evalkit.formats.registry import DocumentResults

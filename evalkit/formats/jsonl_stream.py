@@ -16,9 +16,9 @@ import numpy as np
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.document import Document
-from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import count_quotes, has_all_strings
 from evalkit.errors import DocumentError, LoadError
+from evalkit.files import open_input
 from evalkit.formats.jsonl import (
     LINE_ERRORS,
     DocumentLine,

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.input_files import open_input
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
+from evalkit.files import open_input
 from evalkit.formats.conversion import Losses
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id

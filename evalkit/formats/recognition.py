@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.input_files import open_input
+from evalkit.files import open_input
 
 HEAD = 1_000_000  # bytes of a file in which its first record is looked for
 Record = Mapping[str, Any]

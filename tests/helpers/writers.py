@@ -31,9 +31,10 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit import files as evalkit_files
 from evalkit.data.schema import save_schema
 from evalkit.evaluation.pr_curves import curves
+from evalkit.files import system_calls, write_folder
+from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.conversion import Losses
 from evalkit.formats.registry import FORMATS, format_module
 from evalkit.hub.model_card import update_card
@@ -153,7 +154,7 @@ def write_folder_in_place(_inputs, version):
     """A folder that cannot be exchanged with another, since it is the working directory."""
     Path("folder/inner").mkdir(parents=True, exist_ok=True)
     os.chdir("folder")
-    evalkit_files.write_folder(
+    write_folder(
         ".",
         {
             "one": b"1" * 50 * version,
@@ -349,7 +350,7 @@ def kill_at(step):
     os.fsync, os.replace, os.rename, os.unlink = (
         counted(call) for call in (os.fsync, os.replace, os.rename, os.unlink)
     )
-    evalkit_files._exchange = counted(evalkit_files._exchange)
+    system_calls.exchange = counted(system_calls.exchange)
 
 
 def check_killed(name, write, inputs, root):
@@ -365,7 +366,7 @@ def check_killed(name, write, inputs, root):
         step += 1
         here = Path(shutil.copytree(place, root / "killed" / name.replace("/", "-") / str(step)))
         code, _ = run(write, inputs, 2, here, lambda step=step: kill_at(step))
-        committed = any(evalkit_files.COMMIT in path for path in content(here))
+        committed = any(COMMIT in path for path in content(here))
         if content(here, temporary=False) not in (old, new) and not committed:
             yield (
                 f"killed at step {step}: neither the old content nor the new:"

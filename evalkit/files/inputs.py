@@ -1,9 +1,7 @@
-"""How are files opened that others have written?
+"""Opening files that others have written.
 
-A pipe or a device may never end, and a symbolic link may lead anywhere.
-
-All readers open files by these functions. In a folder they read nothing that a link leads out of it
-for.
+All readers open files with these functions: a pipe or a device, which may never end, is refused,
+and so is a symbolic link that leads out of a folder.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell makes a
 
 
 def is_endless(path: Path) -> bool:
-    """Whether a path leads to what may never end: a device, or a pipe but for the shell's own."""
+    """Whether reading a path may never end: a device, or a pipe that the shell did not make."""
     if not path.exists() or str(path).startswith(SHELL_PIPES):
         return False
     mode = path.stat().st_mode
@@ -67,8 +65,7 @@ def check_inside(folder: Path, file: Path) -> None:
         raise LoadError(
             [
                 f"{file}: a symbolic link to {target}, which is outside {folder}; replace the"
-                " link by"
-                " the file"
+                " link by the file"
             ]
         )
     if not target.is_file():
