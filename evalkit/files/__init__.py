@@ -17,8 +17,8 @@ kept, and a symbolic link is followed. Devices, pipes and /dev/stdout are writte
 file that cannot be renamed over (its folder is read-only, or it is a mount point) is overwritten,
 and restored if that fails.
 
-A folder is written in full to a temporary folder and exchanged with the old one in one step (renameat2 on Linux,
-renamex_np on macOS). Where that is not possible (the working directory, a mount point, a parent
+A folder is written in full to a temporary folder and exchanged with the old one in one step
+(renameat2 on Linux, renamex_np on macOS). Where that is not possible (the working directory, a mount point, a parent
 that is read-only, another system), the complete new files wait in FOLDER/.evalkit-commit and are
 then renamed into place one by one. If the process is killed there, reading the folder raises
 InputError, and the next write finishes the change first.
