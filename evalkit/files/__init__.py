@@ -18,10 +18,10 @@ file that cannot be renamed over (its folder is read-only, or it is a mount poin
 and restored if that fails.
 
 A folder is written in full to a temporary folder and exchanged with the old one in one step
-(renameat2 on Linux, renamex_np on macOS). Where that is not possible (the working directory, a mount point, a parent
-that is read-only, another system), the complete new files wait in FOLDER/.evalkit-commit and are
-then renamed into place one by one. If the process is killed there, reading the folder raises
-InputError, and the next write finishes the change first.
+(renameat2 on Linux, renamex_np on macOS). Where that is not possible (the working directory, a
+mount point, a parent that is read-only, another system), the complete new files wait in
+FOLDER/.evalkit-commit and are then renamed into place one by one. If the process is killed there,
+reading the folder raises InputError, and the next write finishes the change first.
 
 A path that cannot be written to raises InputError; a disk that is full or fails raises WriteError.
 Both name the path of the call. Temporary names begin with .evalkit-; those that a killed
