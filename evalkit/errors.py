@@ -21,13 +21,16 @@ A message is one line a fault: where it is, what stands there, and what would do
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import re
 import shlex
 import sys
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 MAX_REPORTED_ERRORS = 20
@@ -158,24 +161,28 @@ class UnknownNameError(InputError, LookupError):
     """A name that is not known.
 
     >>> print(UnknownNameError("layer", "entity", ["entities", "triggers"]))
-    no layer 'entity'; layers: entities, triggers; did you mean 'entities'?
+    unknown layer 'entity'; expected one of: entities, triggers; did you mean 'entities'?
     """
 
     def __init__(self, kind: str, name: object, known: Iterable[str], *, within: str = "") -> None:
-        """Name what is known, and the nearest of them."""
+        """Make a message with the known names and the one that is most similar.
+
+        kind: what is named, such as "layer". within: where the name was given.
+        """
         names = list(known)
-        heads = {one.partition(":")[0]: one for one in names}  # "spcy" means "spacy:NAME"
-        near = difflib.get_close_matches(str(name), names, n=1) or [
-            heads[one] for one in difflib.get_close_matches(str(name), heads, n=1)
-        ]
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        head, of, rest = kind.partition(" of ")  # "kind of model" makes "kinds of model"
-        plural = f"{head}s{of}{rest}"
-        listed = [shorten(one) for one in names[:MAX_KNOWN_NAMES]]
+        similar = difflib.get_close_matches(str(name), names, n=1)
+        if not similar:
+            # "spcy" means "spacy:NAME"
+            prefixes = {known_name.partition(":")[0]: known_name for known_name in names}
+            matches = difflib.get_close_matches(str(name), prefixes, n=1)
+            similar = [prefixes[match] for match in matches]
+        listed = [shorten(known_name) for known_name in names[:MAX_KNOWN_NAMES]]
         if len(names) > MAX_KNOWN_NAMES:
             listed.append(f"and {len(names) - MAX_KNOWN_NAMES:,} more")
+        location = f" in {within!r}" if within else ""
+        hint = f"; did you mean {similar[0]!r}?" if similar else ""
         super().__init__(
-            f"no {kind} {quoted_repr(name)}{f' in {within!r}' if within else ''}; {plural}:"
+            f"unknown {kind} {quoted_repr(name)}{location}; expected one of:"
             f" {', '.join(listed) or 'none'}{hint}"
         )
 
@@ -307,6 +314,27 @@ def use_command_line_spelling(*, on: bool = True) -> None:
     """
     global _on_command_line  # noqa: PLW0603 - a process has one command line, or none
     _on_command_line = on
+    _print_deprecation.cache_clear()
+
+
+def warn_deprecated(message: str) -> None:
+    """Warn of a former name: one line on stderr on the command line, a DeprecationWarning at the
+    caller's line in Python.
+    """
+    if _on_command_line:
+        _print_deprecation(message)
+        return
+    stacklevel = 1
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].startswith("evalkit."):
+        frame = frame.f_back
+        stacklevel += 1
+    warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
+
+
+@cache
+def _print_deprecation(message: str) -> None:
+    print_notice(f"evalkit: {message}")
 
 
 def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -> str:

@@ -63,7 +63,7 @@ def missing(item):
         for extra in mark.args:
             if extra not in EXTRAS:
                 raise pytest.UsageError(
-                    f"{item.nodeid}: no extra {extra!r}; extras: {', '.join(EXTRAS)}"
+                    f"{item.nodeid}: unknown extra {extra!r}; expected one of: {', '.join(EXTRAS)}"
                 )
             if any(find_spec(package) is None for package in EXTRAS[extra]):
                 return extra

@@ -45,7 +45,7 @@ def test_documents_are_found_by_place_and_by_id():
     )
     assert three.filter(lambda document: document.text == "Bo").ids == ["d1"]
     with pytest.raises(
-        UnknownNameError, match="no document 'd9' in 'corpus'; documents: d0, d1, d2"
+        UnknownNameError, match="unknown document 'd9' in 'corpus'; expected one of: d0, d1, d2"
     ):
         three["d9"]
 
@@ -330,7 +330,7 @@ def test_a_label_map_is_found_by_name_in_the_schema():
 
     assert {e.label for e in labelled[0].entities} == {"PER", "ORG", "LOC", "MISC"}
     with pytest.raises(
-        UnknownNameError, match="no label map 'conll'; labels map|label maps: conll2003, ace2005"
+        UnknownNameError, match="unknown label map 'conll'; expected one of: conll2003, ace2005"
     ):
         load_corpus().map_labels("conll")
 
@@ -409,8 +409,8 @@ def test_a_rule_that_is_not_known_is_refused():
     with pytest.raises(
         UnknownNameError,
         match=(
-            "no rule 'argument'; rules: triggers, arguments, times, nesting, references,"
-            " coreference; did you mean 'arguments'"
+            "unknown rule 'argument'; expected one of: triggers, arguments, times, nesting,"
+            " references, coreference; did you mean 'arguments'"
         ),
     ):
         Schema(rules={"argument": "same-sentence"})

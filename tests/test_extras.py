@@ -86,4 +86,7 @@ def test_an_extra_that_is_none_is_an_error(folder):
     done = run(folder)
 
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "test_these.py::test_this: no extra 'glinr'; extras: hf, gliner, openai" in done.stderr
+    assert (
+        "test_these.py::test_this: unknown extra 'glinr'; expected one of: hf, gliner, openai"
+        in done.stderr
+    )

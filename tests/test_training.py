@@ -295,10 +295,10 @@ def test_labels_that_are_no_tags_are_refused_before_training(labels, message):
 def test_a_tagging_or_repair_that_is_none_is_refused_before_training():
     with pytest.raises(
         UnknownNameError,
-        match="no repair 'beginn'; repairs: error, discard, begin, conlleval; did you mean 'begin'",
+        match="unknown repair 'beginn'; expected one of: error, discard, begin, conlleval",
     ):
         compute_metrics(TAGS, repair="beginn")
-    with pytest.raises(UnknownNameError, match="no tagging 'BIO'"):
+    with pytest.raises(UnknownNameError, match="unknown tagging 'BIO'"):
         compute_metrics(TAGS, tagging="BIO")
 
 

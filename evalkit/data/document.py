@@ -372,8 +372,8 @@ def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
             raise TypeError
     except (TypeError, ValueError):
         raise DocumentError(
-            f"{quoted_repr(fragments)} are no fragments: (start, end) pairs of whole numbers"
-            " would do",
+            f"{quoted_repr(fragments)} are no fragments: (start, end) pairs of whole numbers would"
+            " do",
             field="fragments",
         ) from None
     return pairs

@@ -299,8 +299,8 @@ def _misnested_cues(document: Document) -> Iterator[DocumentError]:
             for start, end in span_fragments(attribution.cue)
         ):
             problem = (
-                f"lies outside the content of {attribution.parent!r}, the attribution it is"
-                " nested in"
+                f"lies outside the content of {attribution.parent!r}, the attribution it is nested"
+                " in"
             )
             yield DocumentError(problem, layer="attributions", index=index, field="cue")
 
@@ -333,8 +333,8 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
                 )
             elif not holders and argument.ref in ids:
                 problem = (
-                    f"{quoted} does not lie in the entity {quoted_repr(argument.ref)}; delete"
-                    " the ref"
+                    f"{quoted} does not lie in the entity {quoted_repr(argument.ref)}; delete the"
+                    " ref"
                 )
             if problem is not None:
                 yield DocumentError(

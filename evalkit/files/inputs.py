@@ -64,8 +64,8 @@ def check_inside(folder: Path, file: Path) -> None:
     if not inside:
         raise LoadError(
             [
-                f"{file}: a symbolic link to {target}, which is outside {folder}; replace the"
-                " link by the file"
+                f"{file}: a symbolic link to {target}, which is outside {folder}; replace the link"
+                " by the file"
             ]
         )
     if not target.is_file():

@@ -12,7 +12,8 @@ Offsets count code points of the document, the end exclusive; a discontinuous sp
 with spaces. A passage is read as a zone of its type; a single one of type "document" that is the
 whole text is none. Texts that differ from what is at their offsets are refused.
 
-**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
+**Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
+"Offsets in other units".
 
 Ids lose DOCUMENT_ID/ where they begin with it. An argument has the span of the entity or trigger
 that it names, which becomes its `ref`. Dropped: events without a trigger, coreferences, relations,
@@ -87,7 +88,7 @@ def join_passages(
     """
     pieces: list[str] = []
     places: list[Range] = []
-    at, past = int(counted.first), 0  # in the file's units, and in characters
+    at, past = int(counted.first_offset), 0  # in the file's units, and in characters
     for n, passage in enumerate(passages):
         if len(passage.text) != len(passage.offsets):
             raise InputError(
@@ -96,7 +97,7 @@ def join_passages(
             )
         begins = [past]
         for text, (start, last) in zip(passage.text, passage.offsets):
-            end = last + (counted.ends == "inclusive")
+            end = last + (counted.end_offset == "inclusive")
             _check(n, text, start, end, at, counted)
             begins.append(past + start - at)
             pieces += [" " * (start - at), text]
@@ -117,8 +118,8 @@ def _check(
     size = len(text) if widths is None else int(widths.sum())
     if end - start != size:
         raise InputError(
-            f"passages[{n}]: a text of {size} {units.UNITS[counted.offsets]} at {start} to {end}:"
-            " it is as long as its offsets say"
+            f"passages[{n}]: a text of {size} {units.UNITS[counted.offset_unit]} at {start} to"
+            f" {end}: it is as long as its offsets say"
         )
 
 
@@ -184,14 +185,14 @@ def read(
     path: Path,
     losses: Losses,
     *,
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document with its place, or what is wrong there."""
-    counted = units.OffsetConvention(offsets, ends, newlines, first, form)
+    counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for place, found in (
         array(path, losses) if path.suffix == ".json" else iter_records(path, Record, losses)
     ):
@@ -222,8 +223,7 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
             LoadError(
                 [
                     f"{path}: {said}; a file named .json holds an array of documents, one named"
-                    " .jsonl"
-                    " a document on each line"
+                    " .jsonl a document on each line"
                 ]
             ),
         )

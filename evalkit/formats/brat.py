@@ -24,7 +24,8 @@ annotated in all of them if the folder holds one, else in none.
 - `roles`: numbered removes the numbers by which brat tells equal roles apart (Theme, Theme2), and
   counts those that say more; exact keeps roles as they are, such as ARG2.
 - `attribution`, `argument`: the types that stand for attributions and for arguments.
-- `offsets`, `ends`, `newlines`, `first`, `form`: see "Offsets in other units".
+- `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
+units".
 
 Dropped in reading: relations, equivalences, normalizations, notes, and whatever has no field in a
 Document.
@@ -88,11 +89,11 @@ def read(
     argument: str = BratTypes().argument,
     roles: str = "numbered",
     layers: str | Iterable[str] = (),
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document, or a LoadError, with the file of its annotations. See the options above.
 
@@ -101,7 +102,7 @@ def read(
     """
     terms, reading, pairs = (
         _terms(attribution, argument, roles),
-        OffsetConvention(offsets, ends, newlines, first, form),
+        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
         _pairs(path),
     )
     annotated = frozenset({"entities", *_named(layers), *_layers(pairs, attribution)})
@@ -126,7 +127,7 @@ def _terms(attribution: str, argument: str, roles: str) -> BratTypes:
             f"argument: {quoted_repr(argument)} is what attributions are called, too; name another"
         )
     if roles not in ROLES:
-        raise UnknownNameError("value of roles", roles, ROLES)
+        raise UnknownNameError("value", roles, ROLES, within="roles")
     return BratTypes(attribution, argument, ROLES[roles])
 
 

@@ -376,9 +376,8 @@ def decoded(path: Path, data: bytes) -> str:
         at = error.start - (data.rfind(b"\n", 0, error.start) + 1)
         raise LoadError(
             [
-                f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the"
-                " file as"
-                " UTF-8"
+                f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the file"
+                " as UTF-8"
             ]
         ) from None
 

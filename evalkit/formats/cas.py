@@ -32,7 +32,7 @@ A file without NamedEntity has no entities; if types of a project's own are anno
 is an error, which lists them. Dropped: annotations of other types, of no characters or of unknown
 types, further views, arguments that point at nothing in the index.
 
-**Writing option**: `form` is xmi or json, for a folder ("cas:DIR"). A folder has ID.xmi and
+**Writing option**: `file_format` is xmi or json, for a folder ("cas:DIR"). A folder has ID.xmi and
 TypeSystem.xml, or ID.json; FILE.xmi and FILE.json hold the only document. NamedEntity and SemPred
 with SemArg are written in DKPro Core's types. Contiguous entities with the attribute `identifier`,
 event types, triggers, arguments with their roles, ids, texts and languages come back, annotations
@@ -72,7 +72,7 @@ from evalkit.formats.registry import DocumentResults
 
 INITIAL = "_InitialView"
 BUILTIN_TYPE_PREFIXES = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
-FORMS = ("xmi", "json")
+FILE_FORMATS = ("xmi", "json")
 
 
 def read(
@@ -287,21 +287,21 @@ def write(
     losses: Losses,
     schema: Schema | None = None,
     *,
-    form: str = "xmi",
+    file_format: str = "xmi",
 ) -> None:
     """The documents, a file each. See above what is held, and what is refused.
 
     schema: written as schema.json beside them.
 
-    Raises UnknownName for a form that is none, InputError for more than one document in a file, or
-    a folder with documents of others.
+    Raises UnknownNameError for an unknown file format, InputError for more than one document in a
+    file, or a folder with documents of others.
     """
-    if form not in FORMS:
-        raise UnknownNameError("form", form, FORMS)
-    alone = path.suffix.removeprefix(".") in FORMS
-    form = path.suffix.removeprefix(".") if alone else form
+    if file_format not in FILE_FORMATS:
+        raise UnknownNameError("file format", file_format, FILE_FORMATS)
+    alone = path.suffix.removeprefix(".") in FILE_FORMATS
+    file_format = path.suffix.removeprefix(".") if alone else file_format
     texts = {
-        document.id: to_bytes(document, form, losses)
+        document.id: to_bytes(document, file_format, losses)
         for document in drop_indistinguishable(documents, losses)
         if not skip_failed(document, losses)
     }
@@ -312,7 +312,8 @@ def write(
         )
     names = safe_names(list(texts), reserved=["schema"])  # schema.json is the schema's
     files = {
-        path.name if alone else f"{name}.{form}": text for name, text in zip(names, texts.values())
+        path.name if alone else f"{name}.{file_format}": text
+        for name, text in zip(names, texts.values())
     }
     folder = path.parent if alone else path
     if not alone and (
@@ -324,7 +325,7 @@ def write(
             f"{path}: holds other documents, such as {others[0]}, which would be read with these;"
             " name another folder"
         )
-    if form == "xmi":
+    if file_format == "xmi":
         files[TYPESYSTEM] = encode_system(folder / TYPESYSTEM)
     if schema is not None:
         files["schema.json"] = encode_schema(schema)

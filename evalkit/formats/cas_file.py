@@ -95,8 +95,7 @@ def load_cas(file: Path, system: Any, losses: Losses) -> Any:
             raise LoadError(
                 [
                     f"{file}: {warning.partition('[')[2].partition(']')[0]} is no offset into the"
-                    " text,"
-                    " in UTF-16 units"
+                    " text, in UTF-16 units"
                 ]
             )
         if warning.startswith("Type with name"):

@@ -43,7 +43,7 @@ def skip_failed(document: Document, losses: Losses) -> bool:
     return False
 
 
-def to_bytes(document: Document, form: str, losses: Losses) -> bytes:
+def to_bytes(document: Document, file_format: str, losses: Losses) -> bytes:
     """A document as a file holds it; what it does not hold is counted.
 
     Raises InputError for what cannot stand in XML.
@@ -80,7 +80,7 @@ def to_bytes(document: Document, form: str, losses: Losses) -> bytes:
                 category=event.label,
                 arguments=links(cas, event),
             )
-    if form == "json":
+    if file_format == "json":
         text: str = cas.to_json()
     else:
         check_xml(document)
@@ -188,6 +188,6 @@ def check_xml(document: Document) -> None:
         if found := _NOT_XML.search(said):
             raise InputError(
                 f"document {quoted_repr(document.id)}, {what}: {quoted_repr(found[0])} at"
-                f" {found.start()} cannot stand in XML; {spell_option('form', 'json', of='format')}"
-                " would do"
+                f" {found.start()} cannot stand in XML;"
+                f" {spell_option('file_format', 'json', of='format')} would do"
             )

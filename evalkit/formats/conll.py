@@ -22,7 +22,7 @@ nothing but white space between them, and offsets count its characters.
 - `tagging`: IOB2, IOB1, BIOES or BILOU. A file with I- tags alone ("IO") is read as IOB1. Nothing
   is guessed; the error names a tagging that would fit.
 - `repair`: how invalid tags are read: error, discard, begin, conlleval.
-- `token`, `tag`: numbers of the columns, from 0, or from the end with negative numbers.
+- `token_column`, `tag_column`: numbers of the columns, from 0, or from the end if negative.
 - `separator`: any, tab (each tab separates, and tokens may hold spaces) or space.
 - `comments`: true skips lines that begin with #, and counts them as dropped.
 - `texts`: a folder with ID.txt for each document, or the file of the only document.
@@ -32,17 +32,19 @@ Dropped in reading: further columns, comments, byte order marks. Repaired tags a
 **Writing options**
 
 - `tagging`, `separator` (tab, space): as for reading.
-- `text`: plain; inline adds the line `# doc_text`, which other readers may take for a token.
-- `tokens`: words (tokens and sentences of evalkit/data/text.py, with punctuation at the edges of
-  words as tokens of its own) or spaces (tokens are separated by white space, sentences are lines;
-  rebuilt texts come back as they were).
-- `cut`: true splits tokens where an entity begins or ends inside one; false drops such entities.
-- `beside`: another corpus of the same documents, such as gold, at whose entities tokens are split
+- `embed_text`: true adds the line `# doc_text`, which other readers may take for a token.
+- `tokenizer`: words (tokens and sentences of evalkit/data/text.py, with punctuation at the edges
+  of words as separate tokens) or whitespace (tokens are separated by white space, sentences are
+  lines; rebuilt texts come back as they were).
+- `split_tokens`: true splits tokens where an entity begins or ends inside one; false drops such
+  entities.
+- `align_with`: another corpus of the same documents, such as gold, at whose entities tokens are
+split
   too, so that both files have the same tokens.
 
 A sentence does not end inside an entity, and a `-DOCSTART-` in the text is split into two tokens.
 Of overlapping entities the longest is kept, of equally long ones the first. White space at the
-edges of an entity is dropped. With text=inline ids, texts and the entities that are not dropped
+edges of an entity is dropped. With embed_text=true ids, texts and the entities that are not dropped
 come back in the order of the text; without it, ids do, and texts that equal the rebuilt ones.
 Failed documents are dropped and counted. A document whose entities were not annotated is refused,
 since O would mean that it has none.
@@ -71,12 +73,11 @@ from evalkit.formats.conll_lines import (
 )
 from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
 from evalkit.formats.conversion import Losses
+from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
 
 SEPARATORS = {"tab": "\t", "space": " "}
-TEXTS = ("plain", "inline")
-_TRUTH = {"true": True, "false": False}
 
 
 def read(
@@ -85,8 +86,8 @@ def read(
     *,
     tagging: str = "IOB2",
     repair: str = "error",
-    token: int | str = 0,
-    tag: int | str = -1,
+    token_column: int | str = 0,
+    tag_column: int | str = -1,
     separator: str = "any",
     comments: bool | str = False,
     texts: str | Path | None = None,
@@ -97,10 +98,10 @@ def read(
     column.
     """
     columns = ConllColumns(
-        _column("token", token),
-        _column("tag", tag),
+        _column("token_column", token_column),
+        _column("tag_column", tag_column),
         separator,
-        comments=_parse_bool("comments", comments),
+        comments=parse_bool("comments", comments),
     )
     reader = ConllReader(
         path, losses, tagging, repair, texts, lambda: ConllParser(path, Losses(), columns)
@@ -115,7 +116,7 @@ def read(
             f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"
             " tokens"
         )
-        remedy = spell_option("token", columns.token + 1, of="format")
+        remedy = spell_option("token_column", columns.token + 1, of="format")
         yield (
             str(path),
             LoadError([f"{path}: {problem}; name the column of the tokens, such as {remedy}"]),
@@ -151,16 +152,9 @@ def _column(name: str, value: int | str) -> int:
     if re.fullmatch(r"-?[0-9]{1,4}", str(value)):
         return int(value)
     raise InputError(
-        f"{name}: {quoted_repr(value)} is no column; a whole number from 0, or back from -1,"
-        " would do"
+        f"{name}: {quoted_repr(value)} is no column; a whole number from 0, or back from -1, would"
+        " do"
     )
-
-
-def _parse_bool(name: str, value: bool | str) -> bool:  # noqa: FBT001  # the option's value itself
-    said = str(value).lower()
-    if said not in _TRUTH:
-        raise UnknownNameError(f"value of {name}", value, _TRUTH)
-    return _TRUTH[said]
 
 
 def write(
@@ -170,25 +164,25 @@ def write(
     *,
     tagging: str = "IOB2",
     separator: str = "tab",
-    text: str = "plain",
-    tokens: str = "words",
-    cut: bool | str = True,
-    beside: Any = None,
+    tokenizer: str = "words",
+    embed_text: bool | str = False,
+    split_tokens: bool | str = True,
+    align_with: Any = None,
 ) -> None:
-    """The entities of documents as tags of their tokens. See the options above, and what is lost.
+    """Writes the entities of documents as tags of their tokens. See the options above.
 
-    beside: a corpus, documents, or the path of a corpus. Raises UnknownName for a value that an
-    option does not have, InputError for a document whose entities were not annotated, or whose text
-    is another in `beside`.
+    align_with: a corpus, documents, or the path of a corpus. Raises UnknownNameError for an invalid
+    value of an option, InputError for a document whose entities were not annotated, or that has
+    another text in `align_with`.
     """
     writer = Writer(
         losses,
         tagging,
         separator,
-        text,
-        tokens,
-        cut=_parse_bool("cut", cut),
-        beside=iter_documents(beside),
+        tokenizer,
+        embed_text=parse_bool("embed_text", embed_text),
+        split_tokens=parse_bool("split_tokens", split_tokens),
+        align_with=iter_documents(align_with),
     )
     blocks = [writer.block(document) for document in documents]
     write_atomically(path, "".join(blocks))
@@ -202,24 +196,24 @@ class Writer:
         losses: Losses,
         tagging: str,
         separator: str,
-        text: str,
-        tokens: str,
+        tokenizer: str,
         *,
-        cut: bool,
-        beside: Iterable[Document],
+        embed_text: bool,
+        split_tokens: bool,
+        align_with: Iterable[Document],
     ) -> None:
-        """Raises UnknownName for a value that an option does not have."""
-        choices = {
-            "tagging": (tagging, TAG_LETTERS),
-            "separator": (separator, SEPARATORS),
-            "value of text": (text, TEXTS),
-        }
-        for kind, (said, known) in choices.items():
-            if said not in known:
-                raise UnknownNameError(kind, said, known)
-        self._losses, self._tagging, self._tokens, self._cut = losses, tagging, tokens, cut
-        self._between, self._inline = SEPARATORS[separator], text == "inline"
-        self._beside = {document.id: document for document in beside}
+        """Raises UnknownNameError for an invalid value of an option."""
+        if tagging not in TAG_LETTERS:
+            raise UnknownNameError("tagging", tagging, TAG_LETTERS)
+        if separator not in SEPARATORS:
+            raise UnknownNameError("separator", separator, SEPARATORS)
+        self._losses = losses
+        self._tagging = tagging
+        self._separator = SEPARATORS[separator]
+        self._tokenizer = tokenizer
+        self._embed_text = embed_text
+        self._split_tokens = split_tokens
+        self._align_with = {document.id: document for document in align_with}
 
     def block(self, document: Document) -> str:
         """The lines of a document, which end in an empty one; none for one that failed."""
@@ -235,16 +229,16 @@ class Writer:
         _count_unsupported(document, self._losses)
         sentences, entities = self._laid(document)
         if (
-            not self._inline
+            not self._embed_text
             and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences)
             != text
         ):
             self._losses.add(
-                "texts of which the tokens alone are written (?text=inline keeps them)", where
+                "texts of which the tokens alone are written (?embed_text=true keeps them)", where
             )
         tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
         rows = (
-            "".join(f"{text[a:b]}{self._between}{next(tags)}\n" for a, b in sentence)
+            "".join(f"{text[a:b]}{self._separator}{next(tags)}\n" for a, b in sentence)
             for sentence in sentences
         )
         return "\n".join([self._head(document), *rows, ""])
@@ -255,27 +249,30 @@ class Writer:
             if document.id.isprintable() and not document.id.startswith('"')
             else json.dumps(document.id)
         )
-        line = f"-DOCSTART- ({id}){self._between}O\n"
+        line = f"-DOCSTART- ({id}){self._separator}O\n"
         return (
             f"{line}{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
-            if self._inline
+            if self._embed_text
             else line
         )
 
     def _laid(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
         """The tokens, sentence by sentence, and the entities that they can hold."""
         text = document.text
-        layout = TokenLayout(text, self._tokens)
-        entities = flat_entities(document, layout, self._losses, cut=self._cut)
-        other = self._beside.get(document.id, document)
-        if other.text != text:
-            raise InputError(
-                f"document {quoted_repr(document.id)} has another text in the corpus beside it;"
-                " name the same documents, annotated by others"
-            )
-        theirs = [] if other is document else flat_entities(other, layout, Losses(), cut=self._cut)
-        markup = [found.start() + 1 for found in re.finditer(DOCSTART, text)]
-        return layout.sentences([*entities, *theirs], markup), entities
+        layout = TokenLayout(text, self._tokenizer)
+        split = self._split_tokens
+        entities = flat_entities(document, layout, self._losses, split_tokens=split)
+        aligned = list(entities)
+        other = self._align_with.get(document.id)
+        if other is not None:
+            if other.text != text:
+                raise InputError(
+                    f"document {quoted_repr(document.id)} has another text in the corpus of"
+                    " align_with: expected the same documents with other annotations"
+                )
+            aligned += flat_entities(other, layout, Losses(), split_tokens=split)
+        markup = [match.start() + 1 for match in re.finditer(DOCSTART, text)]
+        return layout.sentences(aligned, markup), entities
 
 
 def _count_unsupported(document: Document, losses: Losses) -> None:

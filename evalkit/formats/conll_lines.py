@@ -195,8 +195,8 @@ class ConllParser:
         except msgspec.MsgspecError:
             self._fault(
                 number,
-                f"{quoted_repr(line)}: no text in JSON; a string in double quotes on one line"
-                " would do",
+                f"{quoted_repr(line)}: no text in JSON; a string in double quotes on one line would"
+                " do",
             )
 
     def _comment(self, number: int, line: str) -> None:
@@ -259,8 +259,8 @@ class ConllParser:
             self._fault(
                 number,
                 f"{many}: {quoted_repr(line)}; there is no column {wrong[0]}:"
-                f" {spell_option('token', of='format')} and {spell_option('tag', of='format')}"
-                " count from 0, or back from -1",
+                f" {spell_option('token_column', of='format')} and"
+                f" {spell_option('tag_column', of='format')} count from 0, or back from -1",
             )
         else:
             self._width, self._first, self._hashed = len(cells), number, line.startswith("#")

@@ -183,9 +183,8 @@ class ConllReader:
         elif self._count > 1:
             raise LoadError(
                 [
-                    f"{where}: {texts} is the text of the first document; a folder with ID.txt"
-                    " for each"
-                    " would do"
+                    f"{where}: {texts} is the text of the first document; a folder with ID.txt for"
+                    " each would do"
                 ]
             )
         try:
@@ -196,8 +195,7 @@ class ConllReader:
             raise LoadError(
                 [
                     f"{where}: {file}: not UTF-8: {error.reason} at byte {error.start}; save the"
-                    " file"
-                    " as UTF-8"
+                    " file as UTF-8"
                 ]
             ) from None
         except InputError as error:
@@ -220,8 +218,7 @@ class ConllReader:
                     raise LoadError(
                         [
                             f"{self._path}:{line}: the token {quoted_repr(token)} is not what comes"
-                            " next in"
-                            f" the text, at {at}: {stands}"
+                            f" next in the text, at {at}: {stands}"
                         ]
                     )
                 at += 1
@@ -231,9 +228,7 @@ class ConllReader:
             raise LoadError(
                 [
                     f"{draft.place}: document {quoted_repr(draft.id)}: the text goes on after the"
-                    " last"
-                    " token,"
-                    f" at {at}, with {quoted_repr(rest[:40])}"
+                    f" last token, at {at}, with {quoted_repr(rest[:40])}"
                 ]
             )
         return starts

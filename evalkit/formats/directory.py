@@ -131,9 +131,7 @@ def read(path: Path, _losses: Losses | None = None) -> DocumentResults:  # noqa:
                 LoadError(
                     [
                         f"{file}: {UnknownNameError('layer', file.stem, LAYERS)}; rename the file"
-                        " or"
-                        " move it"
-                        " away"
+                        " or move it away"
                     ]
                 ),
             )
@@ -145,9 +143,7 @@ def read(path: Path, _losses: Losses | None = None) -> DocumentResults:  # noqa:
                     LoadError(
                         [
                             f"{where}: layers: {quoted_repr(layer)} was annotated, it says, but"
-                            " there"
-                            " is no"
-                            f" {annotations / layer}.jsonl"
+                            f" there is no {annotations / layer}.jsonl"
                         ]
                     ),
                 )
@@ -219,12 +215,8 @@ def _annotations(
         if isinstance(line, LoadError):
             yield line
         elif line.doc not in rows:
-            yield LoadError(
-                [
-                    f"{where}: doc: no document {quoted_repr(line.doc)}; documents:"
-                    f" {', '.join(list(rows)[:5])}"
-                ]
-            )
+            error = UnknownNameError("document", line.doc, list(rows)[:5])
+            yield LoadError([f"{where}: doc: {error}"])
         else:
             try:
                 yield _LocatedAnnotation(

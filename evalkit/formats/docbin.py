@@ -17,12 +17,13 @@ Entities and triggers that spaCy does not see, or sees elsewhere, are counted as
 
 **Writing options**
 
-- `align`: cut splits tokens as above; strict keeps spaCy's tokens and leaves what does not align
+- `alignment_mode`: split splits tokens as above; strict keeps spaCy's tokens and leaves what does
+not align
   out of ents and spans; expand and contract keep them too, and move what does not align outwards or
   inwards to the edges of tokens.
 - `lang`: whose tokenizer. Default: the document's meta["language"] if spaCy has it, else xx (all
   languages).
-- `beside`: another corpus of the same documents, such as gold, at whose annotations tokens are
+- `align_with`: another corpus of the same documents, such as gold, at whose annotations tokens are
   split too. Both then have the same tokens, and spaCy's Scorer, which leaves out what does not
   align to gold's, counts all that evalkit counts.
 
@@ -74,7 +75,7 @@ from evalkit.formats.docbin_file import (
 )
 from evalkit.formats.registry import DocumentResults, iter_documents
 
-ALIGN = ("cut", "strict", "expand", "contract")
+ALIGNMENT_MODES = ("split", "strict", "expand", "contract")
 RECORD = "evalkit"  # the key of what evalkit alone reads
 SPAN_GROUPS = ("entities", "triggers")  # span groups
 
@@ -253,15 +254,16 @@ def write(
     losses: Losses,
     *,
     lang: str | None = None,
-    align: str = "cut",
-    beside: Any = None,
+    alignment_mode: str = "split",
+    align_with: Any = None,
 ) -> None:
     """The documents as spaCy's. See the options above, and what spaCy does not see.
 
-    beside: a corpus, documents, or the path of a corpus. Raises UnknownName for a way to align that
-    is none, InputError for a language without tokenizer, or where a text is another in `beside`.
+    align_with: a corpus, documents, or the path of a corpus. Raises UnknownNameError for an unknown
+    alignment mode, InputError for a language without tokenizer, or for a document that has another
+    text in `align_with`.
     """
-    writer = Writer(losses, lang, align, iter_documents(beside))
+    writer = Writer(losses, lang, alignment_mode, iter_documents(align_with))
     from spacy.tokens import DocBin
 
     packed = DocBin(store_user_data=True)
@@ -274,21 +276,28 @@ class Writer:
     """Makes spaCy's documents."""
 
     def __init__(
-        self, losses: Losses, lang: str | None, align: str, beside: Iterable[Document]
+        self,
+        losses: Losses,
+        lang: str | None,
+        alignment_mode: str,
+        align_with: Iterable[Document],
     ) -> None:
         """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
-        if align not in ALIGN:
-            raise UnknownNameError("align", align, ALIGN)
-        self._losses, self._align, self._vocab = losses, align, vocabulary()
+        if alignment_mode not in ALIGNMENT_MODES:
+            raise UnknownNameError("alignment mode", alignment_mode, ALIGNMENT_MODES)
+        self._losses, self._alignment_mode, self._vocab = losses, alignment_mode, vocabulary()
         if lang is not None:
             tokenizer(lang)
-        self._lang, self._beside = lang, {document.id: document for document in beside}
+        self._lang = lang
+        self._align_with = {document.id: document for document in align_with}
 
     def doc(self, document: Document) -> Any:
         """A document as spaCy's, with what evalkit alone reads in its user data."""
         from spacy.tokens import Doc
 
-        marks = [*_marks(document), *self._spans_beside(document)] if self._align == "cut" else []
+        marks: list[Range] = []
+        if self._alignment_mode == "split":
+            marks = [*_marks(document), *self._spans_to_align_with(document)]
         words, spaces = words_and_spaces(
             document.text,
             token_edges(document.text, self._lang, (document.meta or {}).get("language")),
@@ -342,7 +351,7 @@ class Writer:
         if mark.fragments:
             self._losses.add(f"discontinuous {what}, in doc.ents and doc.spans", place)
             return None
-        mode = "strict" if self._align == "cut" else self._align
+        mode = "strict" if self._alignment_mode == "split" else self._alignment_mode
         said = getattr(mark, "attributes", None) or {}
         names = {
             to: said[of]
@@ -362,13 +371,13 @@ class Writer:
             )
         return span
 
-    def _spans_beside(self, document: Document) -> Iterator[Range]:
-        """The marks of the same document in the corpus beside."""
-        other = self._beside.get(document.id)
+    def _spans_to_align_with(self, document: Document) -> Iterator[Range]:
+        """The spans of the same document in the corpus of `align_with`."""
+        other = self._align_with.get(document.id)
         if other is not None and other.text != document.text:
             raise InputError(
-                f"document {quoted_repr(document.id)} has another text in the corpus beside it;"
-                " name the same documents, annotated by others"
+                f"document {quoted_repr(document.id)} has another text in the corpus of align_with:"
+                " expected the same documents with other annotations"
             )
         return _marks(other) if other else iter(())
 

@@ -263,8 +263,7 @@ class TokenTable:
             raise LoadError(
                 [
                     f"{path}: no DocBin: the documents are said to have {self.lengths.sum()}"
-                    " tokens,"
-                    f" and {tokens} are there"
+                    f" tokens, and {tokens} are there"
                 ]
             )
         if "ORTH" not in self._columns:

@@ -5,9 +5,10 @@
 
 `text` may be called `data`, `label` may be called `labels`. Offsets count code points, the end
 exclusive. The format repeats no surface forms, so nothing shows whether offsets were counted
-otherwise: early versions counted UTF-16 code units (doccano#99; offsets=utf-16).
+otherwise: early versions counted UTF-16 code units (doccano#99; offset_unit=utf-16).
 
-**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
+**Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
+"Offsets in other units".
 
 A missing id is "doc-N", the Nth of the file. A document without entities and without labels was not
 annotated. doccano spreads what was uploaded with a text over the keys of the export: all other keys
@@ -72,18 +73,19 @@ def read(
     path: Path,
     losses: Losses,
     *,
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document, or what is wrong with it, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
     return exported.documents(
-        iter_drafts(path, losses), OffsetConvention(offsets, ends, newlines, first, form)
+        iter_drafts(path, losses),
+        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
 
@@ -112,8 +114,7 @@ def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> RawDo
         return LoadError(
             [
                 f"{place}: annotations: labels are numbers here, which say nothing; export as"
-                " 'JSONL"
-                " (text label)'"
+                " 'JSONL (text label)'"
             ]
         )
     for name, many in (

@@ -15,8 +15,8 @@ and where both exist, takes text and offsets from them:
                to the end of the text
     _tokens    [start, end] of each token in the document, in code points
 
-**Reading option**: `predicted`: true reads predicted_ner and predicted_events, with their softmax
-scores.
+**Reading option**: `annotation_source`: gold, or predicted, which reads predicted_ner and
+predicted_events with their softmax scores.
 
 Dropped: relations, clusters and other keys. Without `ner` entities were not annotated, without
 `events` events were not.
@@ -38,14 +38,15 @@ import msgspec
 
 from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, quoted_repr
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats.conversion import INDISTINGUISHABLE, Losses, drop_indistinguishable
-from evalkit.formats.json_records import count_unsupported, iter_records, parse_bool, skip_failed
+from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.token_spans import TokenIndex, join_tokens
 
 HELD = {"entities", "events"}
+ANNOTATION_SOURCES = ("gold", "predicted")
 MAX_ITERATIONS = 20  # more than documents need whose marks do not hang on each other in a chain
 KeptEvent = tuple[
     int, Event, tuple[tuple[int, Argument], ...]
@@ -69,18 +70,20 @@ class Record(msgspec.Struct):
     own_sentence_start: Any = msgspec.field(default=None, name="_sentence_start")
 
 
-def read(path: Path, losses: Losses, *, predicted: str | bool = False) -> DocumentResults:
+def read(path: Path, losses: Losses, *, annotation_source: str = "gold") -> DocumentResults:
     """Each document with its file:line, or what is wrong there."""
-    said = parse_bool("predicted", predicted)
+    if annotation_source not in ANNOTATION_SOURCES:
+        raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
+    predicted = annotation_source == "predicted"
     for place, found in iter_records(path, Record, losses):
         if isinstance(found, LoadError):
             yield place, found
             continue
-        for name in ("ner", "events") if said else ("predicted_ner", "predicted_events"):
+        for name in ("ner", "events") if predicted else ("predicted_ner", "predicted_events"):
             if any(getattr(found, name) or ()):
                 losses.add(f"values of the key {name!r}", place)
         try:
-            yield place, Reading(found).document(predicted=said)
+            yield place, Reading(found).document(predicted=predicted)
         except InputError as fault:
             yield place, LoadError([f"{place}: {fault}"])
 

@@ -63,8 +63,7 @@ def parse_yaml(text: str, where: str, what: str) -> Any:
             raise LoadError(
                 [
                     f"{where}: the {what} has YAML aliases that stand for more than"
-                    f" {MAX_REPEATED:,}"
-                    " values; write the values out"
+                    f" {MAX_REPEATED:,} values; write the values out"
                 ]
             )
         return yaml.safe_load(text)

@@ -9,7 +9,7 @@ space, its id the row's `id`, else SPLIT-N.
 
 - `config`, `split`, `revision`: as in `load_dataset`. They are required where a data set has
   several configs or splits.
-- `tokens`, `tags`: the names of the columns.
+- `token_column`, `tag_column`: the names of the columns.
 - `tagging`, `repair`: how tags are read, as for conll.
 - `texts`: a folder with the texts of a data set that was published without them (hf_withheld.py).
 
@@ -136,8 +136,8 @@ def read(
     config: str | None = None,
     split: str | None = None,
     revision: str | None = None,
-    tokens: str = "tokens",
-    tags: str | None = None,
+    token_column: str = "tokens",  # noqa: S107 - no password
+    tag_column: str | None = None,
     tagging: str = "IOB2",
     repair: str = "error",
     texts: str | Path | None = None,
@@ -148,9 +148,9 @@ def read(
     if set(dataset.column_names) >= DOCUMENT_COLUMNS:
         yield from _documents(name, dataset, None if texts is None else text_lookup(texts))
     else:
-        yield from TokenTagDataset(name, dataset, losses, tokens=tokens, tags=tags).documents(
-            TagReader(tagging, repair), split
-        )
+        yield from TokenTagDataset(
+            name, dataset, losses, tokens=token_column, tags=tag_column
+        ).documents(TagReader(tagging, repair), split)
 
 
 def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
@@ -165,8 +165,7 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
         raise LoadError(
             [
                 f"{name}: not UTF-8: {fault.reason} at byte {fault.start} of a value; save its"
-                " files as"
-                " UTF-8"
+                " files as UTF-8"
             ]
         ) from None
     for number, row in enumerate(every):
@@ -191,7 +190,7 @@ class TokenTagDataset:
         """Find the columns. Raises InputError naming those that are there where one is missing."""
         self.name, self.dataset, self.losses = name, dataset, losses
         self.tokens, self.tags = tokens, tags or self._tags()
-        for option, column in (("tokens", self.tokens), ("tags", self.tags)):
+        for option, column in (("token_column", self.tokens), ("tag_column", self.tags)):
             if column not in dataset.column_names:
                 raise InputError(
                     f"{name}: no column {quoted_repr(column)}; name one with"
@@ -219,7 +218,7 @@ class TokenTagDataset:
         if found is None:
             raise InputError(
                 f"{self.name}: which column holds the tags? name it with"
-                f" {spell_option('tags', 'NAME', of='format')}:"
+                f" {spell_option('tag_column', 'NAME', of='format')}:"
                 f" {', '.join(labelled or self.dataset.column_names)}"
             )
         return found

@@ -56,7 +56,9 @@ def load_split(
             f" {spell_option('split', 'NAME', of='format')}"
         )
     if split is not None and split not in splits:
-        raise InputError(f"{name}: no split {quoted_repr(split)}; splits: {', '.join(splits)}")
+        raise InputError(
+            f"{name}: unknown split {quoted_repr(split)}; expected one of: {', '.join(splits)}"
+        )
     return found[split or splits[0]], split or splits[0]
 
 

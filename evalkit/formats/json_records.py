@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import LAYERS, Document
-from evalkit.errors import LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import LoadError, quoted_repr
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import Losses
 
@@ -128,10 +128,3 @@ def skip_failed(document: Document, losses: Losses) -> bool:
     if document.failure is not None:
         losses.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
     return document.failure is None
-
-
-def parse_bool(name: str, value: object) -> bool:
-    """An option that is true or false. Raises UnknownName for anything else."""
-    if value not in (True, False, "true", "false"):
-        raise UnknownNameError("value", value, ("true", "false"), within=name)
-    return value in (True, "true")

@@ -5,8 +5,8 @@ and is dropped once it has been checked. Lines end at \\n alone, blank ones are 
 order mark is dropped. Unknown keys are refused: what has no field of its own belongs in `meta` or
 `attributes`.
 
-**Reading options**, for files of other programs: `offsets`, `ends`, `newlines`, `first`, `form`;
-see "Offsets in other units".
+**Reading options**, for files of other programs: `offset_unit`, `first_offset`, `end_offset`,
+`newlines`, `unicode_form`; see "Offsets in other units".
 """
 
 from __future__ import annotations
@@ -97,17 +97,17 @@ def read(
     path: Path,
     _losses: Losses | None = None,
     *,
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document, or a LoadError, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
-    reading = OffsetConvention(offsets, ends, newlines, first, form)
+    reading = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for number, line in iter_lines(
         path, DocumentLine if reading.is_default else UncheckedZonesLine
     ):

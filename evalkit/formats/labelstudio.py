@@ -13,13 +13,14 @@ it.
 
 **Reading options**
 
-- `text`: the key of the data that holds the text, where there are several and none is called
+- `text_field`: the key of the data that holds the text, where there are several and none is called
   "text".
 - `annotator`: whose annotations are read (completed_by, as a number or an address). Default: each
   task's first annotation.
-- `answers`: annotations or predictions; with predictions, `annotator` is their model_version.
-- `control`: the from_name whose regions are read, where there are several.
-- `offsets`, `ends`, `newlines`, `first`, `form`: see "Offsets in other units".
+- `annotation_source`: annotations or predictions; with predictions, `annotator` is their
+model_version. - `control`: the from_name whose regions are read, where there are several. -
+`offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
+units".
 
 The id is `document_id` in the data, else that of the task, else "doc-N". A region with several
 labels is an entity for each, of which the first has the id. A task without an annotation was not
@@ -27,9 +28,10 @@ annotated (JSON-MIN leaves it out). The rest of the data is meta; in JSON-MIN th
 keys. Dropped: annotations of others, cancelled ones, results that are not labels (choices,
 relations), regions without a label, predictions, drafts, and how a task was made (times, project).
 
-**Writing**: full tasks, with from_name="label" and to_name="text". Option `answers`: predictions
-writes a model's output as such. Dropped: discontinuous entities, attributes, events, attributions,
-zones, failed documents. Everything else comes back: ids, order, scores, meta that holds something.
+**Writing**: full tasks, with from_name="label" and to_name="text". Option `annotation_source`:
+predictions writes a model's output as such. Dropped: discontinuous entities, attributes, events,
+attributions, zones, failed documents. Everything else comes back: ids, order, scores, meta that
+holds something.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from evalkit.formats.labelstudio_tasks import ID, TaskSelection, drafts
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
 
-ANSWERS = ("annotations", "predictions")
+ANNOTATION_SOURCES = ("annotations", "predictions")
 HELD = {"entities", "entities.id", "entities.score", "meta"}
 
 
@@ -57,15 +59,15 @@ def read(
     path: Path,
     losses: Losses,
     *,
-    text: str | None = None,
+    text_field: str | None = None,
     annotator: str | int | None = None,
-    answers: str = "annotations",
+    annotation_source: str = "annotations",
     control: str | None = None,
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document, or what is wrong with it, with the line on which its task begins.
 
@@ -75,20 +77,21 @@ def read(
     InputError where the file is no such list.
     """
     wanted = TaskSelection(
-        text,
+        text_field,
         None if annotator is None else str(annotator),
-        predictions=_known(answers) == "predictions",
+        predictions=_check_source(annotation_source) == "predictions",
         control=control,
     )
     return exported.documents(
-        drafts(path, losses, wanted), OffsetConvention(offsets, ends, newlines, first, form)
+        drafts(path, losses, wanted),
+        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
 
-def _known(answers: str) -> str:
-    if answers not in ANSWERS:
-        raise UnknownNameError("value of answers", answers, ANSWERS)
-    return answers
+def _check_source(source: str) -> str:
+    if source not in ANNOTATION_SOURCES:
+        raise UnknownNameError("annotation source", source, ANNOTATION_SOURCES)
+    return source
 
 
 def iter_surfaces(path: Path) -> Iterable[SurfaceCheck]:
@@ -97,10 +100,14 @@ def iter_surfaces(path: Path) -> Iterable[SurfaceCheck]:
 
 
 def write(
-    documents: Iterable[Document], path: Path, losses: Losses, *, answers: str = "annotations"
+    documents: Iterable[Document],
+    path: Path,
+    losses: Losses,
+    *,
+    annotation_source: str = "annotations",
 ) -> None:
     """One line a task. What cannot be written is said above."""
-    key = _known(answers)
+    key = _check_source(annotation_source)
     written = 0
     with replace_file(path) as file:
         for document in exported.supported_documents(

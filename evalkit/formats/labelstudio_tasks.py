@@ -91,7 +91,7 @@ class Task(msgspec.Struct):
 class TaskSelection:
     """Which text, whose annotations and which control's regions are read, and who else was met."""
 
-    text: str | None = None
+    text_field: str | None = None
     annotator: str | None = None
     predictions: bool = False
     control: str | None = None
@@ -220,7 +220,10 @@ class TaskReader:
         done = [one for one in getattr(task, name) or () if not one.was_cancelled]
         self._lose("annotations that were cancelled", len(getattr(task, name) or ()) - len(done))
         if not self._wanted.predictions:
-            self._lose("predictions (?answers=predictions reads them)", len(task.predictions or ()))
+            self._lose(
+                "predictions (?annotation_source=predictions reads them)",
+                len(task.predictions or ()),
+            )
         else:
             self._lose("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
@@ -315,10 +318,10 @@ class TaskReader:
         return chosen
 
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
-        wanted = self._wanted.text
+        wanted = self._wanted.text_field
         if wanted is not None and not isinstance(raw.get(wanted), str):
             raise UnknownNameError(
-                "text",
+                "text field",
                 wanted,
                 [key for key, value in data.items() if isinstance(value, str)],
                 within=f"{self._place}: data",
@@ -327,8 +330,8 @@ class TaskReader:
         key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
         if key is None:
             told = (
-                f"several texts: {', '.join(texts)}; {spell_option('text', 'KEY', of='format')}"
-                " names one"
+                f"several texts: {', '.join(texts)};"
+                f" {spell_option('text_field', 'KEY', of='format')} names one"
                 if texts
                 else f"no text; keys: {', '.join(data) or 'none'}"
             )

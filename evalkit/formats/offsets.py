@@ -1,14 +1,16 @@
 """Units of offsets: how start and end are converted to code points, and which unit explains a
 mismatch.
 
-- `offsets`: code-points (as in Document), utf-16 (code units, as in JavaScript and Java) or utf-8
+- `offset_unit`: code-points (as in Document), utf-16 (code units, as in JavaScript and Java) or
+utf-8
   (bytes).
-- `ends`: exclusive or inclusive.
+- `end_offset`: exclusive or inclusive.
 - `newlines`: as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where
   every \\r\\n of the text was one character.
-- `first`: the offset of the first character: 0; 1 where offsets count from 1, or a byte order mark
+- `first_offset`: the offset of the first character: 0; 1 where offsets count from 1, or a byte
+order mark
   was counted; 3 for a byte order mark in UTF-8 bytes.
-- `form`: as-is; NFC or NFD: counted on the text in this normal form.
+- `unicode_form`: as-is; NFC or NFD: counted on the text in this normal form.
 
 The text itself is never changed. An offset that falls inside a character, such as between the
 halves of a surrogate pair, is an error. The map from offsets to characters is built once for each
@@ -32,19 +34,19 @@ from evalkit.errors import DocumentError, UnknownNameError, quoted_repr
 SurfaceCheck = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
 Widths = npt.NDArray[np.int64]
 CHOICES: dict[str, dict[Any, str]] = {
-    "offsets": {
+    "offset_unit": {
         "code-points": "",
         "utf-16": "offsets are UTF-16 code units",
         "utf-8": "offsets are bytes of UTF-8",
     },
-    "ends": {"exclusive": "", "inclusive": "ends are inclusive"},
+    "end_offset": {"exclusive": "", "inclusive": "ends are inclusive"},
     "newlines": {"as-is": "", "crlf": "line ends were CRLF", "lf": "line ends were LF alone"},
-    "first": {
+    "first_offset": {
         0: "",
         1: "offsets count from 1 or a byte order mark was counted",
         3: "the bytes of a byte order mark were counted",
     },
-    "form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
+    "unicode_form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
 }
 UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
 MAX_OPTIONS = 2  # of a reading that is offered as a cause
@@ -63,23 +65,23 @@ _LENGTH: dict[str, Callable[[str], int]] = {
 class OffsetConvention:
     """How offsets were counted. `Reading()` is how a Document counts them.
 
-    >>> OffsetConvention(offsets="utf-16").converter_for("💩 Ada").span(3, 6)
+    >>> OffsetConvention(offset_unit="utf-16").converter_for("💩 Ada").span(3, 6)
     (2, 5)
     """
 
-    offsets: str = "code-points"
-    ends: str = "exclusive"
+    offset_unit: str = "code-points"
+    end_offset: str = "exclusive"
     newlines: str = "as-is"
-    first: int | str = 0
-    form: str = "as-is"
+    first_offset: int | str = 0
+    unicode_form: str = "as-is"
 
     def __post_init__(self) -> None:
         """Raises UnknownName for a value that an option does not have."""
-        if str(self.first) in ("0", "1", "3"):
-            object.__setattr__(self, "first", int(self.first))
+        if str(self.first_offset) in ("0", "1", "3"):
+            object.__setattr__(self, "first_offset", int(self.first_offset))
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise UnknownNameError(f"value of {name}", getattr(self, name), map(str, known))
+                raise UnknownNameError("value", getattr(self, name), map(str, known), within=name)
 
     def options(self) -> dict[str, str]:
         """The options that are not as in a Document."""
@@ -107,7 +109,7 @@ class OffsetConvention:
 
     def _spelled(self, text: str) -> str:
         text = text if self.newlines == "as-is" else text.replace("\r\n", "\n")
-        return text if self.form == "as-is" else _normal(text, self.form)
+        return text if self.unicode_form == "as-is" else _normal(text, self.unicode_form)
 
 
 PLAIN = OffsetConvention()
@@ -134,15 +136,15 @@ class Offsets:
         if reading.is_default:
             return start, end
         return self._at(start, "start", 0), self._at(
-            end, "end", 1 if reading.ends == "inclusive" else 0
+            end, "end", 1 if reading.end_offset == "inclusive" else 0
         )
 
     def _at(self, offset: int, field: str, more: int) -> int:
-        place = offset - int(self._reading.first) + more
-        unit = UNITS[self._reading.offsets]
+        place = offset - int(self._reading.first_offset) + more
+        unit = UNITS[self._reading.offset_unit]
         if place < 0:
             raise DocumentError(
-                f"{offset} is before the text: offsets count from {self._reading.first}",
+                f"{offset} is before the text: offsets count from {self._reading.first_offset}",
                 field=field,
             )
         if place > self._all:
@@ -170,7 +172,7 @@ def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     widths = np.ones(len(codes), np.int64)
     above = {"code-points": (), "utf-16": (0xFFFF,), "utf-8": (0x7F, 0x7FF, 0xFFFF)}[
-        reading.offsets
+        reading.offset_unit
     ]
     for last in above:
         widths += codes > last
@@ -180,10 +182,10 @@ def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
         widths[feeds & ~paired] += 1
     elif reading.newlines == "lf":
         widths[paired] = 0
-    if reading.form != "as-is":
-        for start, end, piece in _changed(text, reading.form):
+    if reading.unicode_form != "as-is":
+        for start, end, piece in _changed(text, reading.unicode_form):
             widths[start:end] = 0
-            widths[start] = _LENGTH[reading.offsets](piece)
+            widths[start] = _LENGTH[reading.offset_unit](piece)
     return widths
 
 
@@ -253,7 +255,7 @@ class OffsetDiagnosis:
 
     @property
     def query(self) -> str:
-        """What reads a file so, behind its path: "?offsets=utf-16&ends=inclusive"."""
+        """What reads a file so, behind its path: "?offset_unit=utf-16&end_offset=inclusive"."""
         return "?" + "&".join(f"{name}={value}" for name, value in self.reading.options().items())
 
     def __str__(self) -> str:
@@ -303,7 +305,7 @@ def _readings() -> Iterator[OffsetConvention]:
         reading
         for reading in every
         if 0 < len(reading.options()) <= MAX_OPTIONS
-        and (reading.first != 3 or reading.offsets == "utf-8")
+        and (reading.first_offset != 3 or reading.offset_unit == "utf-8")
     ]
     names = list(CHOICES)
     yield from sorted(

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 SHARED = {
     "duplicates": "Duplicate annotations: error, or drop (keep the first); holds for all formats.",
-    "offsets": "Unit of the offsets: code-points, utf-16 or utf-8.",
-    "ends": "End offsets: exclusive or inclusive.",
+    "offset_unit": "Unit of the offsets: code-points, utf-16 or utf-8.",
+    "end_offset": "End offsets: exclusive or inclusive.",
     "newlines": "Line ends as counted by the offsets: as-is, lf or crlf.",
-    "first": "Offset of the first character: 0, 1 or 3.",
-    "form": "Unicode normal form that the offsets were counted on: as-is, NFC or NFD.",
+    "first_offset": "Offset of the first character: 0, 1 or 3.",
+    "unicode_form": "Unicode normal form that the offsets were counted on: as-is, NFC or NFD.",
     "tagging": "Form of the tags: IOB2, IOB1, BIOES, BILOU, …",
     "repair": "Invalid tag sequences: error, discard, begin (start an entity) or conlleval.",
     "texts": "Folder or file with the texts, for data published without them.",
     "triggers": "Span group or type to read as event triggers.",
-    "beside": "Another corpus of the same documents, at whose annotations tokens are split, too.",
+    "align_with": "Corpus of the same documents; tokens are split at its annotations, too.",
 }
 OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "conll": {
-        "token": "Column of the token, from 0; negative from the end.",
-        "tag": "Column of the tag, from 0; negative from the end.",
+        "token_column": "Column of the token, from 0; negative from the end.",
+        "tag_column": "Column of the tag, from 0; negative from the end.",
         "separator": "Column separator: any (spaces and tabs), tab or space.",
         "comments": "Whether lines that begin with # are comments.",
-        "text": "plain, or inline: write the text in a comment line.",
-        "tokens": "Tokens to write: words, or spaces (split at white space).",
-        "cut": "Whether to split tokens where an entity begins or ends inside them.",
+        "embed_text": "Whether to write the text in a comment line.",
+        "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
+        "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
     },
     "brat": {
         "attribution": "Event type to read and write as attributions.",
@@ -37,12 +37,12 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "docbin": {
         "entities": "Read entities from ents or from this span group.",
         "lang": "Language code of the tokenizer; default: that of the document, or xx.",
-        "align": "Annotations inside a token: cut (split the token), strict, expand or contract.",
+        "alignment_mode": "Annotations inside a token: split (it), strict, expand or contract.",
     },
     "labelstudio": {
-        "text": "Key of the data that holds the text.",
+        "text_field": "Key of the data that holds the text.",
         "annotator": "Annotator to read: a number or an address; default: the first annotation.",
-        "answers": "annotations, or predictions.",
+        "annotation_source": "annotations, or predictions.",
         "control": "from_name of the labels to read, where there are several.",
     },
     "cas": {
@@ -50,10 +50,10 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "feature": "Feature that holds the label.",
         "typesystem": "File of the type system.",
         "view": "View to read.",
-        "form": "File format to write: xmi or json.",
+        "file_format": "File format to write: xmi or json.",
     },
     "dygie": {
-        "predicted": "Whether to read predicted_ner and predicted_events.",
+        "annotation_source": "gold, or predicted: read predicted_ner and predicted_events.",
         "dataset": "Name of the data set to write.",
     },
     "textee": {
@@ -64,8 +64,8 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "config": "Config to load.",
         "split": "Split to load.",
         "revision": "Branch, tag or commit.",
-        "tokens": "Column of the tokens.",
-        "tags": "Column of the tags.",
+        "token_column": "Column of the tokens.",
+        "tag_column": "Column of the tags.",
     },
 }
 

@@ -6,7 +6,8 @@
 Offsets count code points, the end exclusive. A token must be what is at its offsets, and a span
 must begin and end with the tokens that it names (token_start, token_end; inclusive).
 
-**Reading options**: `offsets`, `ends`, `newlines`, `first`, `form`; see "Offsets in other units".
+**Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
+"Offsets in other units".
 
 Examples whose answer is "accept", or that have none, are documents; the others are skipped and
 counted. The id is `id`, else that in `meta`, else "doc-N", the Nth example of the file. An example
@@ -84,18 +85,19 @@ def read(
     path: Path,
     losses: Losses,
     *,
-    offsets: str = "code-points",
-    ends: str = "exclusive",
+    offset_unit: str = "code-points",
+    first_offset: int | str = 0,
+    end_offset: str = "exclusive",
     newlines: str = "as-is",
-    first: int | str = 0,
-    form: str = "as-is",
+    unicode_form: str = "as-is",
 ) -> DocumentResults:
     """Each document, or what is wrong with it, with its file:line.
 
     Raises UnknownName for a value that an option does not have.
     """
     return exported.documents(
-        drafts(path, losses), OffsetConvention(offsets, ends, newlines, first, form)
+        drafts(path, losses),
+        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
 

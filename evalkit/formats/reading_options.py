@@ -1,36 +1,114 @@
-"""Which options of a reader can change a number, and which hold for all formats?
-
-They are written into the signature of a score.
+"""The options of formats: former names, values, and their fields in the signature of a score.
 
 `duplicates` is an option of all formats: "error" refuses annotations that are duplicates, "drop"
-keeps the first of them. Without it they are refused in gold and kept in predictions. The other
-options are those of the format's own reader.
+keeps the first of them. Without it they are refused in gold and kept in predictions. All other
+options are keyword parameters of the `read` and `write` functions of a format.
+
+OPTION_ALIASES has the former names. They are replaced in one place, when a CorpusLocation is made,
+so that readers, writers, signatures and help have the present names alone.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalkit.errors import InputError, UnknownNameError
+from evalkit.errors import InputError, UnknownNameError, spell_option, warn_deprecated
 
 DUPLICATES = ("error", "drop")
-ALIASES = {"repeats": "duplicates"}
-OFFSETS = (
-    "offsets",
-    "ends",
-    "newlines",
-    "first",
-    "form",
-)  # options of readers that convert offsets
+OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
+# Options of readers that convert offsets
+OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
 WITHOUT_EFFECT = ("texts",)  # options that say where texts are, and change no number
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 
+@dataclass(frozen=True)
+class OptionAlias:
+    """A former name of an option.
+
+    `formats`: those that had it; none: all formats. `is_permanent`: it stays and is accepted
+    silently. `values`: present values by former ones.
+    """
+
+    alias: str
+    name: str
+    formats: tuple[str, ...] = ()
+    is_permanent: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+OPTION_ALIASES = (
+    OptionAlias("repeats", "duplicates", is_permanent=True),
+    OptionAlias("offsets", "offset_unit", OFFSET_FORMATS, is_permanent=True),
+    OptionAlias("ends", "end_offset", OFFSET_FORMATS, is_permanent=True),
+    OptionAlias("first", "first_offset", OFFSET_FORMATS),
+    OptionAlias("form", "unicode_form", OFFSET_FORMATS),
+    OptionAlias("form", "file_format", ("cas",)),
+    OptionAlias("token", "token_column", ("conll", "hf"), is_permanent=True),
+    OptionAlias("tag", "tag_column", ("conll", "hf"), is_permanent=True),
+    OptionAlias("tokens", "token_column", ("hf",)),
+    OptionAlias("tags", "tag_column", ("hf",)),
+    OptionAlias("tokens", "tokenizer", ("conll",), values={"spaces": "whitespace"}),
+    OptionAlias("text", "embed_text", ("conll",), values={"inline": "true", "plain": "false"}),
+    OptionAlias("cut", "split_tokens", ("conll",)),
+    OptionAlias("align", "alignment_mode", ("docbin",), values={"cut": "split"}),
+    OptionAlias("beside", "align_with", ("conll", "docbin")),
+    OptionAlias("answers", "annotation_source", ("labelstudio",)),
+    OptionAlias(
+        "predicted", "annotation_source", ("dygie",), values={"true": "predicted", "false": "gold"}
+    ),
+    OptionAlias("text", "text_field", ("labelstudio",)),
+)
+
+
+def replace_option_aliases(format_name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of a format under their present names.
+
+    Warns of each former name that is not permanent. Raises InputError for an option that is given
+    under two names.
+    """
+    renamed: dict[str, Any] = {}
+    for given, value in options.items():
+        alias = _find_alias(format_name, given)
+        name = given if alias is None else alias.name
+        if name in renamed or (alias is not None and name in options):
+            raise InputError(
+                f"the option {name} is given twice, also under its former name"
+                f" {given if alias is not None else _other_name(format_name, name, options)}; give"
+                " one of them"
+            )
+        renamed[name] = value
+        if alias is not None:
+            renamed[name] = alias.values.get(_written(value), value)
+            if not alias.is_permanent:
+                warn_deprecated(
+                    f"the option {given} of {format_name} is deprecated: write"
+                    f" {spell_option(name, renamed[name], of='format')}"
+                )
+    return renamed
+
+
+def _find_alias(format_name: str, option: str) -> OptionAlias | None:
+    for alias in OPTION_ALIASES:
+        if alias.alias == option and (not alias.formats or format_name in alias.formats):
+            return alias
+    return None
+
+
+def _other_name(format_name: str, name: str, options: Mapping[str, Any]) -> str:
+    for option in options:
+        alias = _find_alias(format_name, option)
+        if alias is not None and alias.name == name:
+            return option
+    return name
+
+
 class SplitOptions(NamedTuple):
-    """The options of a location: the one that holds for all formats, and those of the format
+    """The options of a location: `duplicates`, which holds for all formats, and those of the format
     itself.
     """
 
@@ -39,17 +117,8 @@ class SplitOptions(NamedTuple):
 
 
 def split_options(options: Mapping[str, Any]) -> SplitOptions:
-    """Raises InputError for an option that is given under two names, UnknownName for a value that
-    `duplicates` does not have.
-    """
-    own: dict[str, Any] = {}
-    for name, value in options.items():
-        if ALIASES.get(name, name) in own or (name in ALIASES and ALIASES[name] in options):
-            raise InputError(
-                f"{name}: another name of {ALIASES.get(name, name)}, which is given, too; leave one"
-                " of them out"
-            )
-        own[ALIASES.get(name, name)] = value
+    """Raises UnknownNameError for an invalid value of `duplicates`."""
+    own = dict(options)
     duplicates = own.pop("duplicates", None)
     if duplicates is not None and duplicates not in DUPLICATES:
         raise UnknownNameError("value", duplicates, DUPLICATES, within="duplicates=")
@@ -66,14 +135,27 @@ def own_options(read: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
+def parse_bool(name: str, value: object) -> bool:
+    """The value of an option that is true or false, given as bool or string.
+
+    Raises UnknownNameError for anything else.
+    """
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise UnknownNameError("value", value, ("true", "false"), within=name)
+    return text == "true"
+
+
 def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """The options that differ from their defaults and can change a number, as they are written into
-    signatures, in order.
+    """The options that differ from their defaults and can change a number, as they are written in
+    signatures, sorted by name.
     """
     duplicates, own = split_options(options)
-    defaults = {name: _written(value) for name, value in own_options(read).items()}
-    changed = {name: _written(value) for name, value in own.items() if name not in WITHOUT_EFFECT}
-    changed = {name: value for name, value in changed.items() if value != defaults.get(name)}
+    defaults = own_options(read)
+    changed: dict[str, str] = {}
+    for name, value in own.items():
+        if name not in WITHOUT_EFFECT and _written(value) != _written(defaults.get(name)):
+            changed[name] = _written(value)
     if duplicates is not None:
         changed["duplicates"] = duplicates
     return dict(sorted(changed.items()))
@@ -83,17 +165,17 @@ def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> st
     """The field `read` of a signature, such as "gold=repair:begin+tagging:IOB1"; empty where both
     sides are read by default.
     """
-    sides = {"gold": gold, "predicted": predicted}
-    return ",".join(
-        f"{side}={'+'.join(f'{name}:{value}' for name, value in sorted(options.items()))}"
-        for side, options in sides.items()
-        if options
-    )
+    sides = []
+    for side, options in (("gold", gold), ("predicted", predicted)):
+        if options:
+            written = "+".join(f"{name}:{value}" for name, value in sorted(options.items()))
+            sides.append(f"{side}={written}")
+    return ",".join(sides)
 
 
 def _written(value: object) -> str:
-    """A value as it is written behind a path; of a path the last part; `true`, `false` and nothing
-    for values that Python has.
+    """A value as it is written behind a path: of a path the last part, `true` and `false` for bool,
+    nothing for None.
     """
     if value is None:
         return ""

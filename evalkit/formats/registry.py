@@ -32,6 +32,7 @@ from evalkit.errors import (
     quoted_repr,
 )
 from evalkit.formats.conversion import Losses
+from evalkit.formats.reading_options import replace_option_aliases
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class CorpusLocation:
     format: str | None
     path: Path
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.options:
+            format_name = self.format or _format_by_suffix(self.path) or ""
+            options = replace_option_aliases(format_name, self.options)
+            object.__setattr__(self, "options", options)
 
     @property
     def folder(self) -> Path:
@@ -183,22 +190,31 @@ def split_prefix(location: str | Path) -> tuple[str | None, Path]:
 
 
 def format_module(path: Path, name: str | None = None) -> ModuleType:
-    """The module of the format `name`, or of what `path` looks like."""
-    if name is None:
-        suffix = "/" if path.is_dir() or not path.suffix else path.suffix
-        fitting = [known for known, of in FORMATS.items() if suffix in of.suffixes]
-        if not fitting:
-            raise InputError(
-                f"{path}: no format is known for {suffix!r}; name it before a colon:"
-                f" {', '.join(f'{k}:' for k in FORMATS)}"
-            )
-        name = fitting[0]
-    elif name not in FORMATS:
-        raise UnknownNameError("format", name, FORMATS)
-    of = FORMATS[name]
-    if of.missing:
-        raise MissingDependencyError(
-            f"the format {name} needs {of.package}, which is not installed:"
-            f" {advise_extra(of.extra)}"
+    """Returns the module of the format `name`, or of the format that the suffix of `path` names.
+
+    Raises InputError for an unknown suffix, UnknownNameError for an unknown name,
+    MissingDependencyError if the format needs a package that is not installed.
+    """
+    format_name = name or _format_by_suffix(path)
+    if format_name is None:
+        prefixes = ", ".join(f"{known}:" for known in FORMATS)
+        raise InputError(
+            f"{path}: no format is known for {path.suffix!r}; name it before a colon: {prefixes}"
         )
-    return import_module(f"evalkit.formats.{name}")
+    if format_name not in FORMATS:
+        raise UnknownNameError("format", format_name, FORMATS)
+    format = FORMATS[format_name]
+    if format.missing:
+        raise MissingDependencyError(
+            f"the format {format_name} needs {format.package}, which is not installed:"
+            f" {advise_extra(format.extra)}"
+        )
+    return import_module(f"evalkit.formats.{format_name}")
+
+
+def _format_by_suffix(path: Path) -> str | None:
+    suffix = "/" if path.is_dir() or not path.suffix else path.suffix
+    for name, format in FORMATS.items():
+        if suffix in format.suffixes:
+            return name
+    return None

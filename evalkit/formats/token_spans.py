@@ -2,9 +2,10 @@
 
 Texts with entities in, sentences of tokens out: for formats whose marks are tokens.
 
-    words   tokens and sentences of evalkit/data/text.py; what stands at the edges of words, such as
+    words       tokens and sentences of evalkit/data/text.py; what stands at the edges of words,
+                such as
             punctuation, is a token for each run of one character
-    spaces  tokens are what stands between white space, sentences are lines
+    whitespace  tokens are what stands between white space, sentences are lines
 
 Together the tokens hold all of the text but its white space. They can be cut where entities begin
 and end.
@@ -139,7 +140,7 @@ def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
     return places
 
 
-TOKENIZERS = ("words", "spaces")
+TOKENIZERS = ("words", "whitespace")
 LabelledSpan = tuple[int, int, str]  # start, end, label
 _RUN = re.compile(r"\S+")
 
@@ -149,10 +150,10 @@ class TokenLayout:
     at.
     """
 
-    def __init__(self, text: str, how: str) -> None:
-        """Raises UnknownName for a way to make tokens that is none."""
-        if how not in TOKENIZERS:
-            raise UnknownNameError("value of tokens", how, TOKENIZERS)
+    def __init__(self, text: str, tokenizer: str) -> None:
+        """Raises UnknownNameError for an unknown tokenizer."""
+        if tokenizer not in TOKENIZERS:
+            raise UnknownNameError("tokenizer", tokenizer, TOKENIZERS)
         self.text = text
         self.words = [run.span() for run in _RUN.finditer(text)]
         self._run_starts, self._run_ends = (
@@ -161,13 +162,15 @@ class TokenLayout:
         )
         self.edges = (
             _words(text, self.words)
-            if how == "words"
+            if tokenizer == "words"
             else {edge for run in self.words for edge in run}
         )
         lines = (
             after for (_, before), (after, _) in pairwise(self.words) if "\n" in text[before:after]
         )
-        self._starts = [start for start, _ in sentences(text)] if how == "words" else list(lines)
+        self._starts = (
+            [start for start, _ in sentences(text)] if tokenizer == "words" else list(lines)
+        )
 
     def trimmed(self, start: int, end: int) -> Range | None:
         """A range without the white space at its edges; None where nothing is left."""
@@ -214,7 +217,7 @@ def _words(text: str, runs: Sequence[Range]) -> set[int]:
 
 
 def flat_entities(
-    document: Document, layout: TokenLayout, losses: Losses, *, cut: bool = True
+    document: Document, layout: TokenLayout, losses: Losses, *, split_tokens: bool = True
 ) -> list[LabelledSpan]:
     """The entities that tags of tokens can hold, in the order of the text; the others are counted
     as losses.
@@ -228,7 +231,7 @@ def flat_entities(
     for start, end, label, where in sorted(
         _trimmed(document, layout, losses), key=lambda one: (one[0] - one[1], one[0])
     ):
-        if not cut and not {start, end} <= layout.edges:
+        if not split_tokens and not {start, end} <= layout.edges:
             losses.add("entities with an edge inside a token", where)
         elif taken[start] or taken[end - 1]:
             losses.add("entities that overlap another", where)

@@ -114,11 +114,14 @@ def test_a_run_in_which_documents_failed_ends_with_4(files):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "-m", "rulz"], "evalkit: no kind of model 'rulz'"),
+        (["run", "-m", "rulz"], "evalkit: unknown kind of model 'rulz'"),
         (["run", "nowhere"], "evalkit: nowhere: no such file or folder"),
-        (["run", "--metrics", "entity/strict"], "evalkit: no layer 'entity' in 'entity/strict'"),
-        (["run", "--zones", "bodi"], "evalkit: no zone 'bodi'"),
-        (["run", "--label-map", "conll"], "evalkit: no label map 'conll'"),
+        (
+            ["run", "--metrics", "entity/strict"],
+            "evalkit: unknown layer 'entity' in 'entity/strict'",
+        ),
+        (["run", "--zones", "bodi"], "evalkit: unknown zone 'bodi'"),
+        (["run", "--label-map", "conll"], "evalkit: unknown label map 'conll'"),
         (
             ["run", "--labels", "conll"],
             (
@@ -226,8 +229,8 @@ def test_a_reader_that_closes_early_gets_no_complaint():
 def test_slow_runs_say_on_stderr_how_far_they_are(tmp_path):
     corpus("Ada", "Bo", "Cy").save(tmp_path / "gold.jsonl")
     (tmp_path / "mine.py").write_text(
-        "import time\nclass Model:\n    def predict(self, documents):\n        time.sleep(1.1)\n   "
-        "     return [[] for _ in documents]\nmodel = Model()\n"
+        "import time\nclass Model:\n    def predict(self, documents):\n        time.sleep(1.1)\n"
+        "        return [[] for _ in documents]\nmodel = Model()\n"
     )
 
     done = evalkit("predict", tmp_path / "gold.jsonl", "-m", f"{tmp_path}/mine.py:model")
@@ -284,15 +287,15 @@ SPOILED = [  # file, how it is spoiled, line, what is said
         "entities.jsonl",
         mended('"label": "ORG"', '"label": "ORGG"'),
         1,
-        "label: no label 'ORGG'; labels: PERSON, ",
+        "label: unknown label 'ORGG'; expected one of: PERSON, ",
     ),
     (
         "events.jsonl",
         mended('"role": "Deserter"', '"role": "Attacker"'),
         1,
         (
-            "arguments[0].role: no role of Personnel.Desertion 'Attacker'; roles of"
-            " Personnel.Desertion: Deserter, "
+            "arguments[0].role: unknown role of Personnel.Desertion 'Attacker'; expected one of:"
+            " Deserter, "
         ),
     ),
     ("entities.jsonl", mended('"id": "T2"', '"id": "T1"'), 2, "id: 'T1' is taken by entities[0]"),
@@ -327,7 +330,7 @@ SPOILED = [  # file, how it is spoiled, line, what is said
         "entities.jsonl",
         mended('"doc": "000_', '"doc": "001_'),
         1,
-        "doc: no document '001_fd35b6397ccf6caa'; documents: 000_fd35b6397ccf6caa",
+        "doc: unknown document '001_fd35b6397ccf6caa'; expected one of: 000_fd35b6397ccf6caa",
     ),
 ]
 

@@ -57,10 +57,13 @@ def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):
         ),
         (
             ("evalkit-news", "connl:out"),
-            "no format 'connl' in 'connl:out'; formats: jsonl, directory, conll",
+            "unknown format 'connl' in 'connl:out'; expected one of: jsonl, directory, conll",
         ),
         (("nowhere.jsonl", "out.conll"), "nowhere.jsonl: no such file or folder"),
-        (("evalkit-news", "conll:out?repairs=begin"), "no option 'repairs' in 'conll'; options: "),
+        (
+            ("evalkit-news", "conll:out?repairs=begin"),
+            "unknown option 'repairs' in 'conll'; expected one of: ",
+        ),
         (
             ("evalkit-news", "conll:out?begin"),
             (

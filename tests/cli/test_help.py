@@ -152,7 +152,7 @@ def test_an_unknown_argument_of_a_model_is_answered_with_the_known_ones():
     run = evalkit("run", "-m", "spacy:en", "-a", "entites=x")
 
     assert run.returncode == 2
-    assert "no argument 'entites' in 'spacy models'" in run.stderr
+    assert "unknown argument 'entites' in 'spacy models'" in run.stderr
     assert "triggers, batch_size, n_process; did you mean 'entities'?" in run.stderr
 
 

@@ -25,7 +25,10 @@ BAD = [
     (lambda: Event("X", Span(0, 3), [(0, 3)]), r"arguments\[0\]: \(0, 3\) is no Argument"),
     (lambda: Attribution(None, None), "content: None is no Span"),
     (lambda: Entity("a\ud83d", 0, 3), "label: .* is no label"),
-    (lambda: Unplaced("events", "X", "r"), "layer: no layer 'events'; layers: entities, triggers"),
+    (
+        lambda: Unplaced("events", "X", "r"),
+        "layer: unknown layer 'events'; expected one of: entities, triggers",
+    ),
     (
         lambda: Document("d1", TEXT, [(0, 3, "PER")]),
         r"document 'd1', entities\[0\]: \(0, 3, 'PER'\) is no Entity",

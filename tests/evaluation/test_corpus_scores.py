@@ -222,7 +222,7 @@ def test_zones_can_be_chosen(zones, gold, signed):
 def test_a_zone_that_is_nowhere_is_refused():
     with pytest.raises(
         InputError,
-        match="no zone 'bodi' in 'gold'; zones: primary, all, body, byline; did you mean 'body'",
+        match="unknown zone 'bodi' in 'gold'; expected one of: primary, all, body, byline",
     ):
         score(zoned(), zoned(), zones="bodi")
 
@@ -298,9 +298,12 @@ def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        ("entity/strict", "no layer 'entity' in 'entity/strict'; layers: entities, "),
-        ("entities/strikt", "no scheme 'strikt' in 'entities/strikt'; schemes: strict, exact"),
-        ("f2", "no metric 'f2'; metrics: entities/strict, "),
+        ("entity/strict", "unknown layer 'entity' in 'entity/strict'; expected one of: entities, "),
+        (
+            "entities/strikt",
+            "unknown scheme 'strikt' in 'entities/strikt'; expected one of: strict, exact",
+        ),
+        ("f2", "unknown metric 'f2'; expected one of: entities/strict, "),
         ("", "no metric was named; metrics: entities/strict, "),
     ],
 )
@@ -468,8 +471,8 @@ def test_a_repeated_argument_is_refused_in_gold():
         ),
         ({"zones": None}, "zones=None: primary, all, or names of zones"),
         ({"labels": 5}, "labels=5: expected a list of labels to keep"),
-        ({"labels": {"enttities": {"A": "B"}}}, "no layer 'enttities' in 'label_map'"),
-        ({"missing": "skip"}, "no value 'skip' in 'missing='; values: error, empty"),
+        ({"labels": {"enttities": {"A": "B"}}}, "unknown layer 'enttities' in 'label_map'"),
+        ({"missing": "skip"}, "unknown value 'skip' in 'missing='; expected one of: error, empty"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options, message):

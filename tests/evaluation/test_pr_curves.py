@@ -262,7 +262,7 @@ def test_curves_have_formats_and_pictures(tmp_path):
     assert "average\\_precision" in found.render("latex") or "average precision" in found.render(
         "latex"
     )
-    with pytest.raises(InputError, match="no format 'pdf'"):
+    with pytest.raises(InputError, match="unknown format 'pdf'"):
         found.render("pdf")
 
 

@@ -149,7 +149,8 @@ def test_what_was_repaired_is_counted_and_signed():
 )
 def test_what_is_no_tag_is_refused(tag, tagging):
     with pytest.raises(
-        InputError, match="is no .*tag|no tagging 'BIOES-'; taggings: IOB2, IOB1, BIOES, BILOU"
+        InputError,
+        match="is no .*tag|unknown tagging 'BIOES-'; expected one of: IOB2, IOB1, BIOES, BILOU",
     ):
         score_tags([["O"]], [[tag]], tagging=tagging)
 
@@ -245,13 +246,14 @@ def test_an_unknown_repair_or_tagging_is_answered_with_the_known_ones():
         score_tags([["O"]], [["O"]], repair="begn")
     assert (
         str(error.value)
-        == "no repair 'begn'; repairs: error, discard, begin, conlleval; did you mean 'begin'?"
+        == "unknown repair 'begn'; expected one of: error, discard, begin, conlleval; did you mean"
+        " 'begin'?"
     )
     with pytest.raises(InputError) as error:
         score_tags([["O"]], [["O"]], tagging="IOB")
     assert (
         str(error.value)
-        == "no tagging 'IOB'; taggings: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
+        == "unknown tagging 'IOB'; expected one of: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
     )
 
 

@@ -339,8 +339,8 @@ def test_folders_in_the_folder_are_read_too(folder, tmp_path):
     ("text", "line", "option"),
     [
         ("Oh\r\nAda.", "T1\tX 3 6\tAda", {"newlines": "lf"}),
-        ("🎉 Ada.", "T1\tX 3 6\tAda", {"offsets": "utf-16"}),
-        ("Oh Ada.", "T1\tX 3 5\tAda", {"ends": "inclusive"}),
+        ("🎉 Ada.", "T1\tX 3 6\tAda", {"offset_unit": "utf-16"}),
+        ("Oh Ada.", "T1\tX 3 5\tAda", {"end_offset": "inclusive"}),
     ],
 )
 def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, line, option):
@@ -520,7 +520,7 @@ def test_a_bad_line_is_told_with_its_place_and_a_way_out(told, lines, message):
 
 
 def test_an_offset_inside_a_character_is_told(folder):
-    ((_, error),) = brat.read(folder("T1\tX 1 2\t?", "🎉"), Losses(), offsets="utf-16")
+    ((_, error),) = brat.read(folder("T1\tX 1 2\t?", "🎉"), Losses(), offset_unit="utf-16")
 
     assert str(error).endswith(
         "in/d.ann:1: T1: 1 falls inside '🎉', which was counted as 2 UTF-16 code units"
@@ -543,8 +543,8 @@ def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):
 
     assert [line.rpartition("/")[2] for line in str(error.value).split("\n")] == [
         (
-            "in: the mismatch vanishes if offsets are UTF-16 code units; '?offsets=utf-16' behind"
-            " the path reads it so"
+            "in: the mismatch vanishes if offsets are UTF-16 code units; '?offset_unit=utf-16'"
+            " behind the path reads it so"
         ),
         "a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; save the file as UTF-8",
         "b.ann:2: T2: 'Ada' is not what stands at 6 to 9: 'da.'; these words stand at 5 to 8",
@@ -612,10 +612,10 @@ def test_names_that_are_not_utf_8_are_told(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"roles": "none"}, "no value of roles 'none'"),
-        ({"layers": "entity"}, "no layer 'entity' in 'layers'"),
-        ({"offsets": "words"}, "no value of offsets 'words'"),
-        ({"attributes": "x"}, "no option 'attributes'"),
+        ({"roles": "none"}, "unknown value 'none' in 'roles'"),
+        ({"layers": "entity"}, "unknown layer 'entity' in 'layers'"),
+        ({"offset_unit": "words"}, "unknown value 'words' in 'offset_unit'"),
+        ({"attributes": "x"}, "unknown option 'attributes'"),
         (
             {"attribution": "a b"},
             "attribution: 'a b' is no type; a name without spaces and colons would do",
@@ -1134,7 +1134,7 @@ def test_the_command_line_converts_and_says_what_is_lost(tmp_path):
     assert (tmp_path / "out" / "d.ann").read_text(
         encoding="utf-8"
     ) == "T1\tPER 0 3\tAda\n#1\tevalkit T1\tno id: T1-T1\n"
-    assert (wrong.returncode, "no value of roles 'none'" in wrong.stderr + wrong.stdout) == (
+    assert (wrong.returncode, "unknown value 'none' in 'roles'" in wrong.stderr + wrong.stdout) == (
         2,
         True,
     )

@@ -110,7 +110,7 @@ def without_realis(document):
 def test_every_corpus_that_can_be_held_comes_back(form, given, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cas")
 
-    losses = Corpus(given).save(f"cas:{folder}", form=form)
+    losses = Corpus(given).save(f"cas:{folder}", file_format=form)
 
     assert list(load_corpus(f"cas:{folder}", predictions=True)) == [
         sorted_marks(without_realis(document)) for document in given
@@ -228,14 +228,14 @@ def test_cassis_reads_what_was_written(tmp_path):
 def test_a_folder_holds_a_file_for_each_document_whatever_its_id(tmp_path):
     ids = ["a/b", "..", "A", "a", "schema", "東京 1", "x" * 300, "50%", 'q"\n']
 
-    Corpus([Document(id, "Ada", ()) for id in ids]).save(f"cas:{tmp_path}/out", form="json")
+    Corpus([Document(id, "Ada", ()) for id in ids]).save(f"cas:{tmp_path}/out", file_format="json")
 
     assert sorted(load_corpus(f"cas:{tmp_path}/out").ids) == sorted(ids)
     assert len(list((tmp_path / "out").iterdir())) == len(ids)
 
 
 def test_a_schema_beside_the_documents_is_no_document(tmp_path):
-    load_corpus().save(f"cas:{tmp_path}/out", form="json")
+    load_corpus().save(f"cas:{tmp_path}/out", file_format="json")
     assert load_corpus(f"cas:{tmp_path}/out").schema == load_corpus().schema
 
 
@@ -255,8 +255,8 @@ def test_the_suffix_makes_the_form_of_a_single_file(tmp_path):
 
 
 def test_a_form_that_is_none_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no form 'yaml'; forms: xmi, json"):
-        corpus("x").save(f"cas:{tmp_path}", form="yaml")
+    with pytest.raises(InputError, match="unknown file format 'yaml'; expected one of: xmi, json"):
+        corpus("x").save(f"cas:{tmp_path}", file_format="yaml")
 
 
 def test_a_folder_with_documents_of_others_is_left_alone(tmp_path):
@@ -294,7 +294,7 @@ def test_a_type_system_of_others_is_left_alone(tmp_path):
     [
         (
             Document("d", "A\x00da", ()),
-            r"document 'd', text: '\\x00' at 1 cannot stand in XML; form=.json. would do",
+            r"document 'd', text: '\\x00' at 1 cannot stand in XML; file_format=.json. would do",
         ),
         (Document("d", "Ada\ufffe", ()), r"document 'd', text: '\\ufffe' at 3 cannot stand in XML"),
         (Document("d\x0b", "Ada", ()), r"id: '\\x0b' at 1 cannot stand in XML"),
@@ -451,7 +451,9 @@ def test_no_entities_can_be_asked_for(put):
 
 
 def test_a_type_that_is_none_is_refused_with_those_that_are_annotated(put):
-    with pytest.raises(LoadError, match=r"a\.xmi: no type 'Mentoin'; types: custom\.Mention"):
+    with pytest.raises(
+        LoadError, match=r"a\.xmi: unknown type 'Mentoin'; expected one of: custom\.Mention"
+    ):
         load_corpus(put(MENTIONS, "5 6", types=TYPES), type="Mentoin")
 
 
@@ -472,7 +474,9 @@ def test_the_feature_with_the_label_must_be_clear(put):
         match=r"custom\.Two has the features a, b; name the one with the label, as in feature=.a.",
     ):
         load_corpus(path, type="Two")
-    with pytest.raises(LoadError, match=r"no feature 'c' in 'custom\.Two'; features: a, b"):
+    with pytest.raises(
+        LoadError, match=r"unknown feature 'c' in 'custom\.Two'; expected one of: a, b"
+    ):
         load_corpus(path, type="Two", feature="c")
     assert load_corpus(f"{path}?type=Two&feature=b")[0].entities == (
         Entity("y", 2, 5, attributes={"a": "x"}),
@@ -577,7 +581,9 @@ def test_the_first_view_is_read_or_the_one_that_is_named(tmp_path):
     assert load_corpus(path)[0].text == "first"
     assert load_corpus(path).conversion.counts == {"views": 1}
     assert load_corpus(path, view="other")[0].text == "second"
-    with pytest.raises(LoadError, match="no view 'third'; views: _InitialView, other"):
+    with pytest.raises(
+        LoadError, match="unknown view 'third'; expected one of: _InitialView, other"
+    ):
         load_corpus(path, view="third")
 
 

@@ -315,31 +315,34 @@ def test_what_fits_is_said_of_the_whole_file(read, tmp_path):
 
 
 BAD_OPTIONS = [
-    ({"tagging": "IO"}, "no tagging 'IO'; taggings: IOB2, IOB1, BIOES, BILOU"),
-    ({"repair": "fix"}, "no repair 'fix'; repairs: error, discard, begin, conlleval"),
-    ({"separator": ","}, "no separator ','; separators: any, tab, space"),
-    ({"comments": "maybe"}, "no value of comments 'maybe'; values of comments: true, false"),
-    ({"token": "x"}, "token: 'x' is no column; a whole number from 0, or back from -1, would do"),
-    ({"tag": "9" * 5000}, "tag: '999"),
+    ({"tagging": "IO"}, "unknown tagging 'IO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+    ({"repair": "fix"}, "unknown repair 'fix'; expected one of: error, discard, begin, conlleval"),
+    ({"separator": ","}, "unknown separator ','; expected one of: any, tab, space"),
+    ({"comments": "maybe"}, "unknown value 'maybe' in 'comments'; expected one of: true, false"),
     (
-        {"tag": 2},
+        {"token_column": "x"},
+        "token_column: 'x' is no column; a whole number from 0, or back from -1, would do",
+    ),
+    ({"tag_column": "9" * 5000}, "tag_column: '999"),
+    (
+        {"tag_column": 2},
         (
-            "f.conll:1: 2 columns: 'Ada B-PER'; there is no column 2: token= and tag= count from 0,"
-            " or back from -1"
+            "f.conll:1: 2 columns: 'Ada B-PER'; there is no column 2: token_column= and tag_column="
+            " count from 0, or back from -1"
         ),
     ),
     (
-        {"token": "-3"},
+        {"token_column": "-3"},
         (
-            "f.conll:1: 2 columns: 'Ada B-PER'; there is no column -3: token= and tag= count from"
-            " 0, or back from -1"
+            "f.conll:1: 2 columns: 'Ada B-PER'; there is no column -3: token_column= and"
+            " tag_column= count from 0, or back from -1"
         ),
     ),
     (
         {"columns": 2},
         (
-            "no option 'columns' in 'conll'; options: tagging, repair, token, tag, separator,"
-            " comments, texts"
+            "unknown option 'columns' in 'conll'; expected one of: tagging, repair, token_column,"
+            " tag_column, separator, comments, texts"
         ),
     ),
 ]
@@ -358,8 +361,12 @@ def test_a_bad_option_is_answered_with_what_it_may_be(tmp_path, options, message
 @pytest.mark.parametrize(
     ("content", "options", "entities"),
     [
-        ("1 Ada B-PER -\n2 L. I-PER -\n", {"token": 1, "tag": 2}, [("PER", "Ada L.")]),
-        ("B-PER x Ada\nO x met\n", {"token": "-1", "tag": "0"}, [("PER", "Ada")]),
+        (
+            "1 Ada B-PER -\n2 L. I-PER -\n",
+            {"token_column": 1, "tag_column": 2},
+            [("PER", "Ada L.")],
+        ),
+        ("B-PER x Ada\nO x met\n", {"token_column": "-1", "tag_column": "0"}, [("PER", "Ada")]),
         ("New York\tB-LOC\n", {"separator": "tab"}, [("LOC", "New York")]),
         ("New\tYork   B-LOC\n", {"separator": "space"}, [("LOC", "New\tYork")]),
         (
@@ -404,7 +411,7 @@ def test_an_empty_token_or_tag_between_tabs_is_named(read, tmp_path, content, me
 @pytest.mark.parametrize("range", ["1-2", "1.1"])
 def test_a_range_or_an_empty_node_of_conll_u_is_no_token(read, tmp_path, range):
     with pytest.raises(LoadError) as error:
-        read(f"1\ta\tO\n{range}\tau\t_\n", token=1)
+        read(f"1\ta\tO\n{range}\tau\t_\n", token_column=1)
 
     assert (
         told(error, tmp_path)
@@ -551,13 +558,13 @@ def test_a_document_is_written_with_its_id_and_an_empty_line_after_each_sentence
         " (d1)\tO\n\n“\tO\nAda\tB-PER\nLovelace\tI-PER\n”\tO\nleft\tO\nParis\tB-LOC\n.\tO\n\nBo\tO\ndid\tO\n.\tO\n\n"  # noqa: E501
     )
     assert losses.counts == {
-        "texts of which the tokens alone are written (?text=inline keeps them)": 1
+        "texts of which the tokens alone are written (?embed_text=true keeps them)": 1
     }
 
 
 def test_the_text_can_be_written_as_a_comment(written):
     text, losses = written(
-        [Document("d1", "Ada  é\n", entities=[])], text="inline", separator="space"
+        [Document("d1", "Ada  é\n", entities=[])], embed_text=True, separator="space"
     )
 
     assert text == '-DOCSTART- (d1) O\n# doc_text = "Ada  é\\n"\n\nAda O\né O\n\n'
@@ -586,7 +593,7 @@ def test_tokens_are_cut_where_an_entity_begins_or_ends(written):
 
 
 def test_where_tokens_are_not_to_be_cut_such_entities_are_left_out(written):
-    text, losses = written([marked("pro-[Kenya|LOC]n [Bo|PER]")], cut="false")
+    text, losses = written([marked("pro-[Kenya|LOC]n [Bo|PER]")], split_tokens="false")
 
     assert text.split("\n")[2:4] == ["pro-Kenyan\tO", "Bo\tB-PER"]
     assert list(losses.lines()) == [
@@ -595,7 +602,7 @@ def test_where_tokens_are_not_to_be_cut_such_entities_are_left_out(written):
 
 
 def test_no_sentence_ends_inside_an_entity(written):
-    text, _ = written([marked("He read [Ada. Bo|WORK]. Then he slept.")], text="inline")
+    text, _ = written([marked("He read [Ada. Bo|WORK]. Then he slept.")], embed_text=True)
 
     assert [block.count("\n") + 1 for block in text.strip().split("\n\n")[1:]] == [6, 4]
 
@@ -674,11 +681,17 @@ def test_a_document_whose_entities_were_not_annotated_is_refused_and_nothing_is_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tagging": "IO"}, "no tagging 'IO'; taggings: IOB2, IOB1, BIOES, BILOU"),
-        ({"separator": "any"}, "no separator 'any'; separators: tab, space"),
-        ({"text": "aside"}, "no value of text 'aside'; values of text: plain, inline"),
-        ({"tokens": "bytes"}, "no value of tokens 'bytes'; values of tokens: words, spaces"),
-        ({"cut": "no"}, "no value of cut 'no'; values of cut: true, false"),
+        ({"tagging": "IO"}, "unknown tagging 'IO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+        ({"separator": "any"}, "unknown separator 'any'; expected one of: tab, space"),
+        (
+            {"embed_text": "aside"},
+            "unknown value 'aside' in 'embed_text'; expected one of: true, false",
+        ),
+        ({"tokenizer": "bytes"}, "unknown tokenizer 'bytes'; expected one of: words, whitespace"),
+        (
+            {"split_tokens": "no"},
+            "unknown value 'no' in 'split_tokens'; expected one of: true, false",
+        ),
     ],
 )
 def test_a_bad_option_of_writing_is_answered_with_what_it_may_be(written, options, message):
@@ -730,11 +743,14 @@ MARKUP = [
 
 
 @pytest.mark.parametrize("text", MARKUP)
-@pytest.mark.parametrize("tokens", ["words", "spaces"])
+@pytest.mark.parametrize("tokenizer", ["words", "whitespace"])
 @pytest.mark.parametrize("separator", ["tab", "space"])
-def test_a_text_that_looks_like_markup_comes_back(written, read, text, tokens, separator):
+def test_a_text_that_looks_like_markup_comes_back(written, read, text, tokenizer, separator):
     lines, losses = written(
-        [Document("d", text, entities=[])], text="inline", tokens=tokens, separator=separator
+        [Document("d", text, entities=[])],
+        embed_text=True,
+        tokenizer=tokenizer,
+        separator=separator,
     )
 
     assert list(read(lines)) == [Document("d", text, entities=[])]
@@ -743,13 +759,15 @@ def test_a_text_that_looks_like_markup_comes_back(written, read, text, tokens, s
 
 @FEW
 @given(
-    any_text.corpora(flat=True), st.sampled_from(TAG_FORMATS), st.sampled_from(["words", "spaces"])
+    any_text.corpora(flat=True),
+    st.sampled_from(TAG_FORMATS),
+    st.sampled_from(["words", "whitespace"]),
 )
 def test_with_its_text_every_corpus_comes_back_but_for_white_space_at_edges_of_entities(
-    tmp_path_factory, documents, tagging, tokens
+    tmp_path_factory, documents, tagging, tokenizer
 ):
     path = tmp_path_factory.mktemp("conll") / "f.conll"
-    losses = Corpus(documents).save(path, text="inline", tagging=tagging, tokens=tokens)
+    losses = Corpus(documents).save(path, embed_text=True, tagging=tagging, tokenizer=tokenizer)
 
     again = load_corpus(path, tagging=tagging)
 
@@ -769,11 +787,15 @@ def test_with_its_text_every_corpus_comes_back_but_for_white_space_at_edges_of_e
     any_text.corpora(broken=True),
     st.sampled_from(TAG_FORMATS),
     st.sampled_from([True, False]),
-    st.sampled_from(["words", "spaces"]),
+    st.sampled_from(["words", "whitespace"]),
 )
-def test_all_entities_come_back_or_are_counted(tmp_path_factory, documents, tagging, cut, tokens):
+def test_all_entities_come_back_or_are_counted(
+    tmp_path_factory, documents, tagging, split_tokens, tokenizer
+):
     path = tmp_path_factory.mktemp("conll") / "f.conll"
-    losses = Corpus(documents).save(path, text="inline", tagging=tagging, cut=cut, tokens=tokens)
+    losses = Corpus(documents).save(
+        path, embed_text=True, tagging=tagging, split_tokens=split_tokens, tokenizer=tokenizer
+    )
 
     again = load_corpus(path, tagging=tagging)
 
@@ -781,7 +803,7 @@ def test_all_entities_come_back_or_are_counted(tmp_path_factory, documents, tagg
         count for name, count in losses.counts.items() if "written without it" not in name
     )
     assert sum(len(d.entities) for d in again) + left_out == sum(len(d.entities) for d in documents)
-    assert not Corpus(again).save(path, text="inline", tagging=tagging)
+    assert not Corpus(again).save(path, embed_text=True, tagging=tagging)
     assert load_corpus(path, tagging=tagging) == again
 
 
@@ -794,7 +816,7 @@ def test_without_its_text_a_corpus_comes_back_once_it_was_rebuilt(
     Corpus(documents).save(path, tagging=tagging)
     rebuilt = load_corpus(path, tagging=tagging)
 
-    losses = rebuilt.save(path, tagging=tagging, tokens="spaces")
+    losses = rebuilt.save(path, tagging=tagging, tokenizer="whitespace")
 
     assert load_corpus(path, tagging=tagging) == rebuilt
     assert not losses
@@ -804,7 +826,7 @@ def test_without_its_text_a_corpus_comes_back_once_it_was_rebuilt(
 @given(any_text.corpora(flat=True))
 def test_what_is_written_without_a_loss_comes_back_equal(tmp_path_factory, documents):
     path = tmp_path_factory.mktemp("conll") / "f.conll"
-    losses = Corpus(documents).save(path, tokens="spaces")
+    losses = Corpus(documents).save(path, tokenizer="whitespace")
 
     assert losses or list(load_corpus(path)) == documents
 
@@ -893,8 +915,8 @@ PAIRS = [
 
 @pytest.mark.parametrize(("gold", "said"), PAIRS)
 def test_seqeval_scores_what_was_written_as_evalkit_scores_what_was_given(tmp_path, gold, said):
-    gold.save(tmp_path / "gold.conll", beside=said)
-    said.save(tmp_path / "said.conll", beside=gold)
+    gold.save(tmp_path / "gold.conll", align_with=said)
+    said.save(tmp_path / "said.conll", align_with=gold)
 
     theirs = seqeval(tmp_path / "gold.conll", tmp_path / "said.conll")
 
@@ -910,21 +932,21 @@ def test_the_corpus_beside_it_may_lie_in_a_file_and_must_have_the_same_texts(tmp
     marked_one.save(tmp_path / "gold.jsonl")
     other.save(tmp_path / "other.jsonl")
 
-    corpus("pro-Kenyan").save(f"conll:{tmp_path}/said.conll?beside={tmp_path}/gold.jsonl")
+    corpus("pro-Kenyan").save(f"conll:{tmp_path}/said.conll?align_with={tmp_path}/gold.jsonl")
 
     assert columns(tmp_path / "said.conll") == [["O", "O", "O"]]
     with pytest.raises(
         InputError,
-        match="document 'd0' has another text in the corpus beside it; name the same documents",
+        match="document 'd0' has another text in the corpus of align_with: expected the same",
     ):
-        corpus("pro-Kenyan").save(tmp_path / "said.conll", beside=tmp_path / "other.jsonl")
+        corpus("pro-Kenyan").save(tmp_path / "said.conll", align_with=tmp_path / "other.jsonl")
 
 
 def test_a_file_beside_it_that_is_no_corpus_is_told(tmp_path):
     (tmp_path / "bad.conll").write_text("Ada x\n")
 
     with pytest.raises(LoadError, match=r"bad\.conll:1: 'x' is no IOB2 tag"):
-        corpus("Ada").save(tmp_path / "said.conll", beside=f"conll:{tmp_path}/bad.conll")
+        corpus("Ada").save(tmp_path / "said.conll", align_with=f"conll:{tmp_path}/bad.conll")
 
 
 def test_the_command_line_converts_and_says_what_is_lost(tmp_path):

@@ -239,7 +239,7 @@ def test_the_id_and_the_numbers_of_a_knowledge_base_stand_where_spacy_looks(tmp_
 
 
 @pytest.mark.parametrize(
-    ("align", "seen", "what"),
+    ("alignment_mode", "seen", "what"),
     [
         (
             "strict",
@@ -261,10 +261,12 @@ def test_the_id_and_the_numbers_of_a_knowledge_base_stand_where_spacy_looks(tmp_
         ),
     ],
 )
-def test_what_does_not_align_is_counted_where_tokens_are_not_cut(align, seen, what, tmp_path):
+def test_what_does_not_align_is_counted_where_tokens_are_not_split(
+    alignment_mode, seen, what, tmp_path
+):
     document = Document("d", "Ada met Bo", (Entity("PER", 1, 3), Entity("PER", 8, 10)))
 
-    losses = Corpus([document]).save(tmp_path / f"a.spacy?align={align}")
+    losses = Corpus([document]).save(tmp_path / f"a.spacy?alignment_mode={alignment_mode}")
 
     assert [place[:2] for place in spans(by_spacy(tmp_path / "a.spacy")[0].ents)] == seen
     assert list(losses.lines()) == [f"1 {what} (document 'd', entities[0])"]
@@ -273,7 +275,7 @@ def test_what_does_not_align_is_counted_where_tokens_are_not_cut(align, seen, wh
 
 def test_contracting_moves_a_mark_inwards(tmp_path):
     losses = Corpus([Document("d", "Ada met Bo", (Entity("X", 1, 10),))]).save(
-        tmp_path / "a.spacy", align="contract"
+        tmp_path / "a.spacy", alignment_mode="contract"
     )
 
     assert spans(by_spacy(tmp_path / "a.spacy")[0].ents) == [(4, 10, "X")]
@@ -314,15 +316,18 @@ def test_a_language_that_was_asked_for_must_have_a_tokenizer(lang, tmp_path):
 
 
 def test_a_way_to_align_that_is_none_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no align 'exact'; aligns: cut, strict, expand, contract"):
-        corpus("x").save(tmp_path / "a.spacy", align="exact")
+    with pytest.raises(
+        InputError,
+        match="unknown alignment mode 'exact'; expected one of: split, strict, expand, contract",
+    ):
+        corpus("x").save(tmp_path / "a.spacy", alignment_mode="exact")
 
 
 def test_the_corpus_beside_may_be_a_path(tmp_path):
     corpus("[Ada|X] met").save(tmp_path / "gold.jsonl")
 
     Corpus([Document("d0", "Ada met", (Entity("X", 0, 2),))]).save(
-        f"{tmp_path}/a.spacy?beside={tmp_path}/gold.jsonl"
+        f"{tmp_path}/a.spacy?align_with={tmp_path}/gold.jsonl"
     )
 
     assert [token.text for token in by_spacy(tmp_path / "a.spacy")[0]] == ["Ad", "a", "met"]
@@ -332,12 +337,14 @@ def test_the_corpus_beside_must_be_readable(tmp_path):
     (tmp_path / "gold.jsonl").write_text("{")
 
     with pytest.raises(LoadError, match=r"gold\.jsonl:1: not JSON"):
-        corpus("x").save(tmp_path / "a.spacy", beside=tmp_path / "gold.jsonl")
+        corpus("x").save(tmp_path / "a.spacy", align_with=tmp_path / "gold.jsonl")
 
 
 def test_the_corpus_beside_must_have_the_same_text(tmp_path):
-    with pytest.raises(InputError, match="document 'd0' has another text in the corpus beside it"):
-        corpus("x").save(tmp_path / "a.spacy", beside=corpus("y"))
+    with pytest.raises(
+        InputError, match="document 'd0' has another text in the corpus of align_with"
+    ):
+        corpus("x").save(tmp_path / "a.spacy", align_with=corpus("y"))
 
 
 def test_long_runs_without_a_space_take_no_longer_than_others(tmp_path):
@@ -351,8 +358,8 @@ def test_long_runs_without_a_space_take_no_longer_than_others(tmp_path):
 
 
 def assert_same_scores(gold, said, folder):
-    gold.save(folder / "gold.spacy", beside=said)
-    said.save(folder / "said.spacy", beside=gold)
+    gold.save(folder / "gold.spacy", align_with=said)
+    said.save(folder / "said.spacy", align_with=gold)
 
     theirs = Scorer.score_spans(
         spacy_examples(folder / "said.spacy", folder / "gold.spacy"), "ents"
@@ -506,7 +513,9 @@ def test_a_span_group_that_no_document_has_is_a_mistake_in_its_name(tmp_path, en
     doc = english("Ada")
     doc.spans["sc"] = []
 
-    with pytest.raises(LoadError, match=r"a\.spacy: no span group 'cs'; span groups: ents, sc"):
+    with pytest.raises(
+        LoadError, match=r"a\.spacy: unknown span group 'cs'; expected one of: ents, sc"
+    ):
         load_corpus(saved(tmp_path / "a.spacy", doc), entities="cs")
 
 

@@ -398,7 +398,7 @@ def test_predictions_of_dygie_are_read_with_their_scores(tmp_path):
     }
     (tmp_path / "a.jsonl").write_text(json.dumps(line), encoding="utf-8")
 
-    corpus = load_corpus(f"dygie:{tmp_path}/a.jsonl?predicted=true")
+    corpus = load_corpus(f"dygie:{tmp_path}/a.jsonl?annotation_source=predicted")
 
     events = [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3, score=0.25)], score=0.5)]
     assert list(corpus) == [Document("d1", "Ada met", [Entity("PER", 0, 3, score=0.75)], events)]
@@ -801,10 +801,16 @@ def test_an_array_that_is_none_gets_one_line(tmp_path, content):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("dygie:{}?predicted=maybe", "no value 'maybe' in 'predicted'; values: true, false"),
-        ("textee:{}?windows=all", "no value 'all' in 'windows'; values: joined, apart"),
-        ("textee:{}?text=new", "no value 'new' in 'text'; values: given, tokens"),
-        ("bigbio:{}?text=new", "no option 'text' in 'bigbio'"),
+        (
+            "dygie:{}?annotation_source=maybe",
+            "unknown annotation source 'maybe'; expected one of: gold, predicted",
+        ),
+        (
+            "textee:{}?windows=all",
+            "unknown value 'all' in 'windows'; expected one of: joined, apart",
+        ),
+        ("textee:{}?text=new", "unknown value 'new' in 'text'; expected one of: given, tokens"),
+        ("bigbio:{}?text=new", "unknown option 'text' in 'bigbio'"),
     ],
 )
 def test_options_are_checked(tmp_path, path, message):
@@ -835,11 +841,11 @@ def test_offsets_in_other_units_are_explained_for_bigbio_and_read_as_asked(tmp_p
         LoadError,
         match=(
             r"^.*/a.jsonl: all 4 mismatches vanish if offsets are UTF-16 code units;"
-            r" '\?offsets=utf-16' behind the path reads it so\n.*:1: passages\[0\]"
+            r" '\?offset_unit=utf-16' behind the path reads it so\n.*:1: passages\[0\]"
         ),
     ):
         load_corpus(f"bigbio:{path}")
-    assert list(load_corpus(f"bigbio:{path}?offsets=utf-16")) == [
+    assert list(load_corpus(f"bigbio:{path}?offset_unit=utf-16")) == [
         Document(
             "d1",
             "𝒜da met Bo Cy",
@@ -864,7 +870,7 @@ def test_inclusive_ends_are_read_as_asked(tmp_path):
         },
     )
 
-    corpus = load_corpus(f"bigbio:{path}?ends=inclusive&first=1")
+    corpus = load_corpus(f"bigbio:{path}?end_offset=inclusive&first_offset=1")
 
     assert list(corpus) == [
         Document(

@@ -367,7 +367,7 @@ def test_tokens_with_a_classlabel_are_read(tmp_path):
 
 def test_other_columns_are_losses_and_the_tags_can_be_named(tmp_path):
     corpus = load_corpus(
-        f"hf:{tagged(tmp_path / 'conll', fine=[['B-A', 'O', 'O'], ['O']])}?tags=fine"
+        f"hf:{tagged(tmp_path / 'conll', fine=[['B-A', 'O', 'O'], ['O']])}?tag_column=fine"
     )
 
     assert [document.entities for document in corpus] == [(Entity("A", 0, 3),), ()]
@@ -408,17 +408,17 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
         ),
         (
             {},
-            "{}?tags=pos",
-            "conll: no column 'pos'; name one with tags=\"NAME\": tokens, ner_tags",
+            "{}?tag_column=pos",
+            "conll: no column 'pos'; name one with tag_column=\"NAME\": tokens, ner_tags",
         ),
         (
             {},
-            "{}?tokens=words",
-            "conll: no column 'words'; name one with tokens=\"NAME\": tokens, ner_tags",
+            "{}?token_column=words",
+            "conll: no column 'words'; name one with token_column=\"NAME\": tokens, ner_tags",
         ),
-        ({}, "{}?split=dev", "conll: no split 'dev'; splits: test"),
-        ({}, "{}?tagging=BIO", "no tagging 'BIO'; taggings: IOB2, IOB1, BIOES, BILOU"),
-        ({}, "{}?streaming=true", "no option 'streaming' in 'hf'"),
+        ({}, "{}?split=dev", "conll: unknown split 'dev'; expected one of: test"),
+        ({}, "{}?tagging=BIO", "unknown tagging 'BIO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+        ({}, "{}?streaming=true", "unknown option 'streaming' in 'hf'"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path, made, path, message):

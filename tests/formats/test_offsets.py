@@ -38,18 +38,25 @@ def source(text, newlines="as-is", form="as-is"):
     return text if form == "as-is" else unicodedata.normalize(form, text)
 
 
-def counted(text, offsets="code-points", ends="exclusive", newlines="as-is", first=0, form="as-is"):
+def counted(
+    text,
+    offset_unit="code-points",
+    end_offset="exclusive",
+    newlines="as-is",
+    first_offset=0,
+    unicode_form="as-is",
+):
     """How long the text before a place is, counted otherwise: the specification of a reading, one
     place at a time.
     """
-    said = source(text, newlines, form)
+    said = source(text, newlines, unicode_form)
     return (
-        first
+        first_offset
         + {
             "code-points": len(said),
             "utf-16": len(said.encode("utf-16-le")) // 2,
             "utf-8": len(said.encode()),
-        }[offsets]
+        }[offset_unit]
     )
 
 
@@ -57,7 +64,7 @@ def recounted(text, start, end, reading):
     """Start and end as another would count them."""
     options = {name: getattr(reading, name) for name in CHOICES}
     return counted(text[:start], **options), counted(text[:end], **options) - (
-        reading.ends == "inclusive"
+        reading.end_offset == "inclusive"
     )
 
 
@@ -124,14 +131,14 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
     [
         (
             "💩 Ada",
-            {"offsets": "utf-16"},
+            {"offset_unit": "utf-16"},
             1,
             6,
             "start: 1 falls inside '💩', which was counted as 2 UTF-16 code units",
         ),
         (
             "né Ada",
-            {"offsets": "utf-8"},
+            {"offset_unit": "utf-8"},
             0,
             2,
             "end: 2 falls inside 'é', which was counted as 2 bytes of UTF-8",
@@ -143,23 +150,29 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
             4,
             "start: 2 falls inside '\\n', which was counted as 2 characters",
         ),
-        ("né", {"form": "NFD"}, 0, 2, "end: 2 falls inside 'é', which was counted as 2 characters"),
+        (
+            "né",
+            {"unicode_form": "NFD"},
+            0,
+            2,
+            "end: 2 falls inside 'é', which was counted as 2 characters",
+        ),
         (
             "💩 Ada",
-            {"offsets": "utf-16"},
+            {"offset_unit": "utf-16"},
             3,
             7,
             "end: 7 runs past the end of the text, which has 6 UTF-16 code units",
         ),
-        ("Ada", {"first": 1}, 0, 3, "start: 0 is before the text: offsets count from 1"),
+        ("Ada", {"first_offset": 1}, 0, 3, "start: 0 is before the text: offsets count from 1"),
         (
             "Ada",
-            {"ends": "inclusive"},
+            {"end_offset": "inclusive"},
             0,
             3,
             "end: 3 runs past the end of the text, which has 3 characters",
         ),
-        ("Ada", {"offsets": "utf-16"}, 0, 10**30, "runs past the end"),
+        ("Ada", {"offset_unit": "utf-16"}, 0, 10**30, "runs past the end"),
     ],
 )
 def test_what_is_no_place_says_why(text, options, start, end, message):
@@ -173,13 +186,13 @@ def test_a_value_that_an_option_does_not_have_is_refused_with_those_it_has():
     with pytest.raises(
         UnknownNameError,
         match=(
-            "no value of offsets 'utf16'; values of offsets: code-points, utf-16, utf-8; did you"
-            " mean 'utf-16'"
+            "unknown value 'utf16' in 'offset_unit'; expected one of: code-points, utf-16, utf-8;"
+            " did you mean 'utf-16'"
         ),
     ):
-        OffsetConvention(offsets="utf16")
-    with pytest.raises(UnknownNameError, match="no value of first '2'; values of first: 0, 1, 3"):
-        OffsetConvention(first="2")
+        OffsetConvention(offset_unit="utf16")
+    with pytest.raises(UnknownNameError, match="unknown value '2' in 'first_offset'"):
+        OffsetConvention(first_offset="2")
 
 
 SAID = "Ada 💩 met\nBo in Öst,\nnot Cy"
@@ -189,22 +202,22 @@ PLACES = [(0, 3), (10, 12), (16, 19), (25, 27)]
 @pytest.mark.parametrize(
     ("reading", "told"),
     [
-        (OffsetConvention(offsets="utf-16"), "offsets are UTF-16 code units"),
-        (OffsetConvention(offsets="utf-8"), "offsets are bytes of UTF-8"),
-        (OffsetConvention(ends="inclusive"), "ends are inclusive"),
+        (OffsetConvention(offset_unit="utf-16"), "offsets are UTF-16 code units"),
+        (OffsetConvention(offset_unit="utf-8"), "offsets are bytes of UTF-8"),
+        (OffsetConvention(end_offset="inclusive"), "ends are inclusive"),
         (OffsetConvention(newlines="crlf"), "line ends were CRLF"),
-        (OffsetConvention(first=1), "offsets count from 1 or a byte order mark was counted"),
-        (OffsetConvention(form="NFD"), "the text was in NFD"),
+        (OffsetConvention(first_offset=1), "offsets count from 1 or a byte order mark was counted"),
+        (OffsetConvention(unicode_form="NFD"), "the text was in NFD"),
         (
-            OffsetConvention(offsets="utf-8", first=3),
+            OffsetConvention(offset_unit="utf-8", first_offset=3),
             "offsets are bytes of UTF-8 and the bytes of a byte order mark were counted",
         ),
         (
-            OffsetConvention(offsets="utf-16", ends="inclusive"),
+            OffsetConvention(offset_unit="utf-16", end_offset="inclusive"),
             "offsets are UTF-16 code units and ends are inclusive",
         ),
         (
-            OffsetConvention(offsets="utf-8", newlines="crlf"),
+            OffsetConvention(offset_unit="utf-8", newlines="crlf"),
             "offsets are bytes of UTF-8 and line ends were CRLF",
         ),
     ],
@@ -231,7 +244,7 @@ def test_line_ends_that_were_line_feeds_and_a_composed_form_are_named_too():
     ] == [OffsetConvention(newlines="lf")]
     assert [
         cause.reading for cause in diagnose_offsets([(apart, 0, 3, "Öst"), (apart, 10, 12, "Bo")])
-    ] == [OffsetConvention(form="NFC")]
+    ] == [OffsetConvention(unicode_form="NFC")]
 
 
 def test_the_message_counts_what_was_wrong_and_says_how_to_read_it():
@@ -239,8 +252,8 @@ def test_the_message_counts_what_was_wrong_and_says_how_to_read_it():
 
     assert (
         str(diagnose_offsets(cases)[0])
-        == "all 31 mismatches vanish if offsets are UTF-16 code units; '?offsets=utf-16' behind the"
-        " path reads it so"
+        == "all 31 mismatches vanish if offsets are UTF-16 code units; '?offset_unit=utf-16' behind"
+        " the path reads it so"
     )
     assert str(diagnose_offsets([cases[3], ("Ada", 0, 3, "Ada")])[0]).startswith(
         "the mismatch vanishes if"
@@ -251,14 +264,14 @@ def test_what_is_right_as_it_is_must_stay_so():
     ada = ("😀 Ada", 3, 6, "Ada")
 
     assert [cause.reading.options() for cause in diagnose_offsets([ada])] == [
-        {"offsets": "utf-16"},
-        {"first": "1"},
+        {"offset_unit": "utf-16"},
+        {"first_offset": "1"},
     ]
     assert [cause.reading.options() for cause in diagnose_offsets([ada, ("Bo", 0, 2, "Bo")])] == [
-        {"offsets": "utf-16"}
+        {"offset_unit": "utf-16"}
     ]
     assert [cause.reading.options() for cause in diagnose_offsets([("Bo", 0, 2, "Bo"), ada])] == [
-        {"offsets": "utf-16"}
+        {"offset_unit": "utf-16"}
     ]
 
 
@@ -335,17 +348,17 @@ def test_surfaces_are_checked_under_the_reading_too(tmp_path):
             r" 'Ada'"
         ),
     ):
-        load_corpus(f"{path}?offsets=utf-16")
+        load_corpus(f"{path}?offset_unit=utf-16")
 
 
 def test_an_offset_inside_a_character_is_named_with_its_place(tmp_path):
     path = tmp_path / "f.jsonl"
-    path.write_text(foreign(RICH, OffsetConvention(offsets="utf-16")), encoding="utf-8")
+    path.write_text(foreign(RICH, OffsetConvention(offset_unit="utf-16")), encoding="utf-8")
 
     with pytest.raises(
         LoadError, match=r"f.jsonl:1: document 'd1', entities\[0\].start: 3 falls inside '💩'"
     ):
-        load_corpus(path, offsets="utf-8")
+        load_corpus(path, offset_unit="utf-8")
 
 
 def evalkit(*arguments):
@@ -355,18 +368,19 @@ def evalkit(*arguments):
 def test_validate_names_the_cause_and_reads_the_file_as_it_says(tmp_path):
     path = tmp_path / "f.jsonl"
     path.write_text(
-        foreign(RICH, OffsetConvention(offsets="utf-16", ends="inclusive")), encoding="utf-8"
+        foreign(RICH, OffsetConvention(offset_unit="utf-16", end_offset="inclusive")),
+        encoding="utf-8",
     )
 
     refused, read = (
         evalkit("validate", path),
-        evalkit("validate", f"{path}?offsets=utf-16&ends=inclusive"),
+        evalkit("validate", f"{path}?offset_unit=utf-16&end_offset=inclusive"),
     )
 
     assert refused.returncode == 2
     assert (
         f"{path}: all 7 mismatches vanish if offsets are UTF-16 code units and ends are inclusive;"
-        " '?offsets=utf-16&ends=inclusive' behind the path reads it so" in refused.stderr
+        " '?offset_unit=utf-16&end_offset=inclusive' behind the path reads it so" in refused.stderr
     )
     assert "Traceback" not in refused.stderr
     assert (

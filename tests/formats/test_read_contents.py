@@ -36,7 +36,7 @@ NOTHING_READ = {
     "word numbers as tokens": (
         "a.conll",
         "1\tAda\tB-PER\n2\tran\tO\n\n1\tBob\tB-PER\n",
-        "column 0 holds word numbers .* such as .*token=1",
+        "column 0 holds word numbers .* such as .*token_column=1",
     ),
     "word numbers of CoNLL-U with ranges": (
         "a.conll",

@@ -192,7 +192,7 @@ def test_predicted_duplicates_stay_unless_they_are_dropped_on_demand(tmp_path):
 def test_one_option_under_two_names_and_unknown_values_are_refused(tmp_path):
     Corpus([ONCE]).save(tmp_path / "a.jsonl")
 
-    with pytest.raises(InputError, match="repeats: another name of duplicates"):
+    with pytest.raises(InputError, match="the option duplicates is given twice"):
         load_corpus(tmp_path / "a.jsonl", duplicates="drop", repeats="drop")
     with pytest.raises(InputError, match="error, drop"):
         load_corpus(tmp_path / "a.jsonl", duplicates="keep")
@@ -260,15 +260,15 @@ def test_reports_of_shards_add_up(tmp_path):
 
 
 OTHER_VALUES = {
-    "offsets": "utf-16",
-    "ends": "inclusive",
+    "offset_unit": "utf-16",
+    "end_offset": "inclusive",
     "newlines": "lf",
-    "first": "1",
-    "form": "NFC",
+    "first_offset": "1",
+    "unicode_form": "NFC",
     "tagging": "IOB1",
     "repair": "conlleval",
-    "token": "1",
-    "tag": "2",
+    "token_column": "1",
+    "tag_column": "2",
     "separator": "tab",
     "comments": "true",
     "attribution": "Quote",
@@ -281,15 +281,13 @@ OTHER_VALUES = {
     "typesystem": "types.xml",
     "view": "other",
     "entities": "sc",
-    "predicted": "true",
     "config": "a",
     "split": "test",
     "revision": "main",
-    "tokens": "words",
-    "tags": "ner",
     "text": "tokens",
     "annotator": "3",
-    "answers": "predictions",
+    "annotation_source": "predictions",
+    "text_field": "body",
     "control": "label",
     "windows": "apart",
     "duplicates": "drop",

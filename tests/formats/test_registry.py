@@ -198,8 +198,8 @@ def test_the_first_twenty_errors_are_kept_and_shown_by_kind(tmp_path):
 
     assert len(error.value.errors) == 20
     assert str(error.value).splitlines() == [
-        f"{path}:1: not JSON: Input data was truncated"
-        f" (19 more of this kind, the last at {path}:20)",
+        f"{path}:1: not JSON: Input data was truncated (19 more of this kind, the last at"
+        f" {path}:20)",
         "and 5 more",
         "to fix: each document must stand on one line",
     ]
@@ -304,8 +304,8 @@ def test_a_schema_beside_is_never_taken_for_another(tmp_path):
         (
             lambda f: (f / "annotations" / "entites.jsonl").write_text(""),
             (
-                "entites.jsonl: no layer 'entites'; layers: entities, events, attributions; did you"
-                " mean 'entities'"
+                "entites.jsonl: unknown layer 'entites'; expected one of: entities, events,"
+                " attributions; did you mean 'entities'"
             ),
         ),
         (
@@ -342,7 +342,9 @@ def respell(folder, old, new):
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match="no format 'brut' in 'brut:x'; formats: jsonl, directory"):
+    with pytest.raises(
+        InputError, match="unknown format 'brut' in 'brut:x'; expected one of: jsonl, directory"
+    ):
         load_corpus("brut:x")
     (tmp_path / "x.doc").write_text("")
     with pytest.raises(

@@ -261,12 +261,12 @@ def test_an_old_export_of_label_studio_is_refused_and_the_message_says_how_to_re
 
     wrong, right = (
         evalkit("validate", f"labelstudio:{path}"),
-        evalkit("validate", f"labelstudio:{path}?offsets=utf-16"),
+        evalkit("validate", f"labelstudio:{path}?offset_unit=utf-16"),
     )
 
     assert wrong.returncode == 2
     assert (
-        "all 2 mismatches vanish if offsets are UTF-16 code units; '?offsets=utf-16' behind the"
+        "all 2 mismatches vanish if offsets are UTF-16 code units; '?offset_unit=utf-16' behind the"
         " path reads it so" in wrong.stderr
     )
     assert (
@@ -288,14 +288,14 @@ def test_offsets_are_read_as_the_option_says(read):
         "tokens": [{"start": 0, "end": 4, "text": "😀"}, {"start": 5, "end": 7, "text": "Bo"}],
     }
 
-    assert read("labelstudio", OLD, offsets="utf-16")[0].entities == (
+    assert read("labelstudio", OLD, offset_unit="utf-16")[0].entities == (
         Entity("PER", 2, 5, id="r1"),
         Entity("PER", 10, 12, id="r2"),
     )
-    assert read("doccano", bo, offsets="utf-16", ends="inclusive")[0].entities == (
+    assert read("doccano", bo, offset_unit="utf-16", end_offset="inclusive")[0].entities == (
         Entity("PER", 2, 4),
     )
-    assert read("prodigy", example, offsets="utf-8")[0].entities == (Entity("PER", 2, 4),)
+    assert read("prodigy", example, offset_unit="utf-8")[0].entities == (Entity("PER", 2, 4),)
 
 
 def test_tokens_of_prodigy_tell_how_offsets_were_counted(refused):
@@ -316,10 +316,10 @@ def test_tokens_of_prodigy_tell_how_offsets_were_counted(refused):
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_an_option_is_refused_with_those_there_are(refused, tool):
-    assert "no value of ends 'inc'; values of ends: exclusive, inclusive" in refused(
-        tool, [], ends="inc"
+    assert "unknown value 'inc' in 'end_offset'; expected one of: exclusive, inclusive" in refused(
+        tool, [], end_offset="inc"
     )
-    assert f"no option 'offset' in '{tool}'" in refused(tool, [], offset="utf-16")
+    assert f"unknown option 'offset' in '{tool}'" in refused(tool, [], offset="utf-16")
 
 
 # Prodigy
@@ -694,7 +694,7 @@ def test_what_is_no_entity_is_counted_by_name(read):
     assert told(corpus) == {
         "records of how a task was made, such as times and the project": 1,
         "drafts": 1,
-        "predictions (?answers=predictions reads them)": 1,
+        "predictions (?annotation_source=predictions reads them)": 1,
         "results of type 'choices'": 1,
         "results of type 'relation'": 1,
         "regions without a label": 1,
@@ -721,7 +721,7 @@ def test_an_annotator_is_named_by_number_or_address_and_who_is_not_there_is_refu
         (),
     ]
     with pytest.raises(
-        UnknownNameError, match="no annotator '5' in .*; annotators: 3, 4, bo@x.org"
+        UnknownNameError, match="unknown annotator '5' in .*; expected one of: 3, 4, bo@x.org"
     ):
         read("labelstudio", tasks, annotator=5)
 
@@ -739,7 +739,7 @@ def test_predictions_are_read_with_their_scores(read):
     corpus = read(
         "labelstudio",
         [task(by(3), predictions=[said, {"model_version": "m2", "result": []}])],
-        answers="predictions",
+        annotation_source="predictions",
     )
 
     assert corpus[0].entities == (Entity("PER", 0, 3, score=0.5), Entity("PER", 8, 10, score=0.25))
@@ -752,7 +752,7 @@ def test_predictions_are_read_with_their_scores(read):
         read(
             "labelstudio",
             [task(predictions=[said, {"model_version": "m2", "result": []}])],
-            answers="predictions",
+            annotation_source="predictions",
             annotator="m2",
         )[0].entities
         == ()
@@ -762,7 +762,7 @@ def test_predictions_are_read_with_their_scores(read):
 def test_predictions_are_written_as_such(back, tmp_path):
     document = Document("d1", "Ada", [Entity("PER", 0, 3, score=0.5)])
 
-    documents, losses = back("labelstudio", [document], answers="predictions")
+    documents, losses = back("labelstudio", [document], annotation_source="predictions")
 
     assert (documents, bool(losses)) == ([document], False)
     assert (
@@ -815,15 +815,15 @@ def test_a_text_is_named_where_there_are_several(read, refused):
         }
     ]
 
-    assert read("labelstudio", tasks, text="body")[0] == Document(
+    assert read("labelstudio", tasks, text_field="body")[0] == Document(
         "1", "Bo", [Entity("PER", 0, 2)], meta={"title": "Ada"}
     )
-    assert 'f.json:1: data: several texts: title, body; text="KEY" names one' in refused(
+    assert 'f.json:1: data: several texts: title, body; text_field="KEY" names one' in refused(
         "labelstudio", tasks
     )
     assert (
-        "no text 'boddy' in 'f.json:1: data'; texts: title, body; did you mean 'body'?"
-        in refused("labelstudio", tasks, text="boddy")
+        "unknown text field 'boddy' in 'f.json:1: data'; expected one of: title, body; did you mean"
+        " 'body'?" in refused("labelstudio", tasks, text_field="boddy")
     )
 
 

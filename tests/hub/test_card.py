@@ -596,7 +596,7 @@ def test_a_section_that_is_not_written_is_refused_by_name(title):
             "## Citation\n",
             "## Citations\n",
             (
-                r"card.md:\d+: no section 'Citations'; sections: .*; did you mean"
+                r"card.md:\d+: unknown section 'Citations'; expected one of: .*; did you mean"
                 r" 'Citation'\?\ncard.md: no section 'Citation'"
             ),
         ),

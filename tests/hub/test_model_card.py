@@ -234,7 +234,8 @@ def test_eval_results_go_to_the_tasks_that_the_benchmark_names():
     with pytest.raises(
         UnknownNameError,
         match=(
-            "no metric 'entities/type' in 'these scores'; metrics: entities/strict, entities/exact"
+            "unknown metric 'entities/type' in 'these scores'; expected one of: entities/strict,"
+            " entities/exact"
         ),
     ):
         eval_results(SCORES, dataset=HUB, tasks={"entities/type": "ner"})

@@ -223,7 +223,10 @@ def test_a_program_may_say_that_it_failed(model):
     ("answer", "reason"),
     [
         ('{"id": "d1", "text": "another"}', "the answer has another text: 'another'"),
-        ('{"id": "d1", "spans": []}', "no key 'spans'; keys: id, text, entities, .*"),
+        (
+            '{"id": "d1", "spans": []}',
+            "unknown key 'spans'; expected one of: id, text, entities, .*",
+        ),
         ('{"id": "d1", "entities": {}}', "entities: {} is no list"),
         (
             '{"id": "d1", "entities": [',
@@ -440,8 +443,8 @@ def test_what_a_program_leaves_behind_holds_nobody_up(model, tmp_path):
 
 def test_a_program_is_ended_when_its_answers_are_no_longer_wanted(model, tmp_path):
     answers = model(
-        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n   '
-        ' say(id=d["id"])\n    time.sleep(600)\n'
+        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n'
+        '    say(id=d["id"])\n    time.sleep(600)\n'
     ).predict(list(PEOPLE))
 
     next(answers)

@@ -364,7 +364,8 @@ def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
     ) == [("Ada King", "PER")]
     assert found(model, "Ada King met", labels=["O", "PER", "PER"]) == [("Ada King", "PER")]
     with pytest.raises(
-        UnknownNameError, match="no tag 'LABEL_9' in 'hf:.*'; tags: LABEL_0, LABEL_1, LABEL_2"
+        UnknownNameError,
+        match="unknown tag 'LABEL_9' in 'hf:.*'; expected one of: LABEL_0, LABEL_1, LABEL_2",
     ):
         load_model(model, labels={"LABEL_9": "O"})
     with pytest.raises(
@@ -444,8 +445,8 @@ def test_a_pipeline_for_something_else_is_refused():
     with pytest.raises(
         InputError,
         match=(
-            "hf: a TextClassificationPipeline marks no entities; one for token-classification"
-            " would do"
+            "hf: a TextClassificationPipeline marks no entities; one for token-classification would"
+            " do"
         ),
     ):
         load_model(TextClassificationPipeline(model=network, tokenizer=tokenizer))
@@ -475,13 +476,16 @@ def test_a_model_that_raises_fails_the_document():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"aggregation": "simple"}, "no aggregation 'simple'; aggregations: first, average, max"),
+        (
+            {"aggregation": "simple"},
+            "unknown aggregation 'simple'; expected one of: first, average, max",
+        ),
         ({"window": 2}, "window=2: a whole number from 3 to 512 would do"),
         ({"window": 513}, "window=513: a whole number from 3 to 512 would do"),
         ({"stride": 256}, "stride=256: a whole number from 0 to 255, half of the window, would do"),
         ({"batch_size": 0}, "batch_size=0: a whole number from 1 on would do"),
         ({"device": "quantum"}, "hf:.*: Expected one of cpu.* device string: quantum$"),
-        ({"strid": 3}, "no argument 'strid' in 'hf models'"),
+        ({"strid": 3}, "unknown argument 'strid' in 'hf models'"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments, message, tmp_path):

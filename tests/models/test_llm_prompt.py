@@ -62,8 +62,8 @@ def test_a_layer_that_is_not_declared_is_not_asked_for():
     with pytest.raises(
         UnknownNameError,
         match=(
-            "no layer 'event' in 'what the schema declares'; layers: entities, events,"
-            " attributions; did you mean 'events'"
+            "unknown layer 'event' in 'what the schema declares'; expected one of: entities,"
+            " events, attributions; did you mean 'events'"
         ),
     ):
         task_from_schema(SCHEMA, None, ["event"])

@@ -314,7 +314,7 @@ def test_a_kind_of_another_package_takes_its_arguments_and_no_others(folder):
     assert micro_f1(none) == {"entities/strict": 0.0}
     assert (unknown.returncode, unknown.stderr) == (
         2,
-        "evalkit: no argument 'speed' in 'echo models'; arguments: answer\n",
+        "evalkit: unknown argument 'speed' in 'echo models'; expected one of: answer\n",
     )
 
 
@@ -332,7 +332,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
     done = evalkit(folder, "run", "-m", model)
 
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert done.stderr.startswith(f"evalkit: no kind of model '{model.partition(':')[0]}'")
+    assert done.stderr.startswith(f"evalkit: unknown kind of model '{model.partition(':')[0]}'")
     assert done.stderr.endswith(f"did you mean '{nearest}'?\n")
 
 
@@ -348,7 +348,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
         (
             ["-m", "exec:cat", "-a", "speed=3"],
             2,
-            "evalkit: no argument 'speed' in 'exec models'; arguments: timeout",
+            "evalkit: unknown argument 'speed' in 'exec models'; expected one of: timeout",
         ),
     ],
 )

@@ -200,7 +200,7 @@ def test_saved_predictions(tmp_path):
     [
         (
             "rulz",
-            "no kind of model 'rulz'; kinds of model: rules, spacy:NAME, .*; did you mean 'rules'",
+            "unknown kind of model 'rulz'; expected one of: rules, .*; did you mean 'rules'",
         ),
         ("rules:fast", "rules:fast: the baseline has no variants"),
         (7, "7 is no model: a name, a callable, or an object with .predict"),
@@ -215,7 +215,9 @@ def test_what_is_no_model_is_refused_with_what_would_do(source, message):
 
 
 def test_an_argument_that_a_kind_does_not_know_is_refused():
-    with pytest.raises(InputError, match="no argument 'speed' in 'rules models'; arguments: none"):
+    with pytest.raises(
+        InputError, match="unknown argument 'speed' in 'rules models'; expected one of: none"
+    ):
         load_model("rules", speed=3)
 
 

@@ -658,13 +658,19 @@ def test_a_wait_is_announced_once_and_short_ones_are_not(monkeypatch, capsys):
         ({"retries": 1.5}, "retries=1.5: expected an integer >= 0"),
         ({"seed": "x"}, 'seed="x": expected an integer'),
         ({"temperature": True}, "temperature=True: expected a number >= 0"),
-        ({"structure": "yaml"}, "no structure 'yaml'; structures: auto, schema, object, text"),
+        (
+            {"structure": "yaml"},
+            "unknown structure 'yaml'; expected one of: auto, schema, object, text",
+        ),
         ({"labels": ""}, 'labels="": names with commas'),
         (
             {"labels": {"PER": 1}},
             "names with commas, a list of names, or names with what they mean would do",
         ),
-        ({"layers": "events"}, "no layer 'events' in 'what the schema declares'; layers: entities"),
+        (
+            {"layers": "events"},
+            "unknown layer 'events' in 'what the schema declares'; expected one of: entities",
+        ),
         ({"prompt": "/no/such/file"}, "no template can be read there: No such file"),
         ({"wait": 1}, "unexpected|wait"),
     ],

@@ -216,7 +216,7 @@ def test_what_cannot_be_compared_is_refused():
         compare(a, gold=gold)
     with pytest.raises(InputError, match="predictions are compared over gold; name it"):
         compare("a.jsonl", "b.jsonl")
-    with pytest.raises(InputError, match="no average 'mean'; averages: micro, macro"):
+    with pytest.raises(InputError, match="unknown average 'mean'; expected one of: micro, macro"):
         compare(a, b, gold=gold, average="mean")
     with pytest.raises(InputError, match="have no metric in common"):
         compare(score(gold, a, "ner"), score(gold, b, "entities/type"))
@@ -224,7 +224,7 @@ def test_what_cannot_be_compared_is_refused():
         InputError, match="permutations=0: a whole number from 1 to 10,000,000 would do"
     ):
         compare(a, b, gold=gold, permutations=0)
-    with pytest.raises(InputError, match="no metric 'triggers/strict' in 'these scores'"):
+    with pytest.raises(InputError, match="unknown metric 'triggers/strict' in 'these scores'"):
         compare(score(gold, a, "ner"), score(gold, b, "ner"), metrics="tri-c")
 
 
@@ -266,7 +266,7 @@ def test_a_comparison_has_all_formats():
     ]
     assert len(told["csv"].splitlines()) == 4
     assert found._repr_html_().startswith("<div")
-    with pytest.raises(InputError, match="no format 'pdf'"):
+    with pytest.raises(InputError, match="unknown format 'pdf'"):
         found.render("pdf")
 
 

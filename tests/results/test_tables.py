@@ -78,7 +78,8 @@ def test_csv_runs_no_formula(scores):
 
 def test_an_unknown_format_is_answered_with_the_known_ones(scores):
     with pytest.raises(
-        ValueError, match="no format 'text'; formats: json, table, markdown, latex, csv, html"
+        ValueError,
+        match="unknown format 'text'; expected one of: json, table, markdown, latex, csv, html",
     ):
         scores.render("text")
 
@@ -229,7 +230,7 @@ def test_an_unknown_label_is_answered_with_some_of_many():
 
     with pytest.raises(
         UnknownNameError,
-        match=r"no label 'x' in 'entities/strict'; labels: L0, L1, .*, and 900 more",
+        match=r"unknown label 'x' in 'entities/strict'; expected one of: L0, L1, .*, and 900 more",
     ):
         score_spans(spans, spans, boot=0)["ner"]["x"]
 

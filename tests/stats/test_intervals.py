@@ -242,8 +242,8 @@ def test_several_documents_are_told_to_be_all_that_is_claimed_of():
     told = str(score(gold, said, "ner"))
 
     assert (
-        "95 % CI of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345;"
-        " conditional on these 5 documents" in told
+        "95 % CI of F1: BCa bootstrap, 1,000 replicates over 15 sentences, seed 12345; conditional"
+        " on these 5 documents" in told
     )
 
 
@@ -410,7 +410,10 @@ def test_attached_parts_and_relations_have_intervals_too():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"units": "words"}, "no value 'words' in 'units='; values: auto, documents, sentences"),
+        (
+            {"units": "words"},
+            "unknown value 'words' in 'units='; expected one of: auto, documents, sentences",
+        ),
         ({"boot": -1}, "boot=-1: a whole number from 0 to 10,000,000 would do"),
         ({"boot": 2.5}, "boot=2.5: a whole number"),
         ({"seed": "x"}, 'seed="x": a whole number'),
@@ -426,7 +429,9 @@ def test_what_cannot_be_is_refused(options, message):
 
 
 def test_an_unknown_ratio_is_answered_with_the_known_ones():
-    with pytest.raises(InputError, match="no ratio 'accuracy'; ratios: precision, recall, f1"):
+    with pytest.raises(
+        InputError, match="unknown ratio 'accuracy'; expected one of: precision, recall, f1"
+    ):
         score(*perturbed(2, 1))["ner"].micro.interval("accuracy")
 
 
@@ -482,8 +487,8 @@ def test_a_layer_of_one_document_has_a_range_of_that_article_only():
         == "fewer than 10 items, or 8 sentences that hold any"
     )
     assert (
-        "annotated in one document: triggers; their intervals are sentence-resampling ranges,"
-        " that document only" in str(scores)
+        "annotated in one document: triggers; their intervals are sentence-resampling ranges, that"
+        " document only" in str(scores)
     )
 
 
