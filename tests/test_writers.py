@@ -466,7 +466,7 @@ def test_a_new_corpus_may_be_asked_for_twice(tmp_path):
     assert (first.returncode, second.returncode) == (0, 0)
     assert (
         second.stdout.splitlines()[0]
-        == f"{tmp_path}/c: 0 documents added, since the corpus holds these texts already"
+        == f"{tmp_path}/c: 0 documents added: the corpus has these texts already"
     )
 
 
@@ -560,7 +560,7 @@ def test_a_model_card_that_cannot_be_changed_is_refused_before_the_run(tmp_path,
 
     assert (
         done.returncode,
-        done.stderr.startswith(f"evalkit: {card}: the "),
+        done.stderr.startswith(f"evalkit: {card}: "),
         len(done.stderr.splitlines()),
     ) == (2, True, 1)
     assert card.read_bytes() == before

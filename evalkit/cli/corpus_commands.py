@@ -130,7 +130,7 @@ def new(
         Path, typer.Argument(metavar="DIR", help="A new folder, or a corpus to add texts to.")
     ],
     texts: Annotated[
-        list[Path] | None, typer.Argument(metavar="[TEXT]…", help="Text files, in UTF-8.")
+        list[Path] | None, typer.Argument(metavar="TEXT…", help="Text files, in UTF-8.")
     ] = None,
     *,
     text: Annotated[list[Path] | None, typer.Option("--text", hidden=True)] = None,

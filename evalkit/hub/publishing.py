@@ -25,10 +25,12 @@ from evalkit.errors import (
     EvalkitError,
     InputError,
     LoadError,
+    WriteError,
     quoted_repr,
     shorten,
     spell_option,
 )
+from evalkit.files import is_temporary, write_folder
 from evalkit.hub.card_check import card_errors
 from evalkit.hub.croissant import PublishedFile
 from evalkit.hub.dataset_files import DatasetFolder, build_dataset_folder
@@ -105,10 +107,10 @@ def publish(
     """Publish a corpus; yields a line for each file, then one for each step that was done.
 
     card, license: the texts of README.md and LICENSE. with_text: send the texts, too. dry_run: send
-    nothing, and make no request to the Hub. output: a new or empty folder for the files, which
-    stays. revision: a branch, instead of main. create_pr: propose the files as a pull request,
-    which gets no tag. tag: instead of that of the version. Raises InputError where the corpus or
-    its card cannot be published, HubError where the Hub refuses.
+    nothing, and make no request to the Hub. output: a folder for the files, which stays. revision:
+    a branch, instead of main. create_pr: propose the files as a pull request, which gets no tag.
+    tag: instead of that of the version. Raises InputError where the corpus or its card cannot be
+    published, HubError where the Hub refuses.
     """
     validate_repo_id(repo)
     if create_pr and (tag is not None or revision is not None):
@@ -124,16 +126,21 @@ def publish(
     published = None
     if hub and hub.repo_info():
         published = hub.first_published(corpus.schema.version if corpus.schema else "")
-    with _folder_for(output) as folder:
-        dataset = build_dataset_folder(
-            corpus,
-            folder,
-            repo=repo,
-            card=card,
-            license=license,
-            with_text=with_text,
-            published=published,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            dataset = build_dataset_folder(
+                corpus,
+                Path(folder),
+                repo=repo,
+                card=card,
+                license=license,
+                with_text=with_text,
+                published=published,
+            )
+        except WriteError as error:
+            raise WriteError(f"{output or repo}: writing its files failed: {error}") from None
+        if output is not None:
+            write_folder(output, _folder_contents(dataset, output))
         yield from dataset.lines()
         if hub is not None:
             yield from hub.publish(dataset, private=private, create_pr=create_pr, tag=version)
@@ -143,14 +150,22 @@ def publish(
         yield f"{repo}: nothing was sent (--dry-run){tag_note}{folder_note}"
 
 
-@contextmanager
-def _folder_for(output: Path | None) -> Iterator[Path]:
-    """The folder of the files: `output`, or a temporary one."""
-    if output is not None:
-        yield output
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+def _folder_contents(dataset: DatasetFolder, output: Path) -> dict[str, bytes | None]:
+    """The files of a data set by their path; None for those of an earlier version in the folder.
+
+    Raises InputError where the folder has other files.
+    """
+    contents: dict[str, bytes | None] = {
+        file.path: (dataset.folder / file.path).read_bytes() for file in dataset.files
+    }
+    for path in output.rglob("*") if output.is_dir() else ():
+        name = path.relative_to(output).as_posix()
+        if path.is_dir() or is_temporary(path) or name in contents:
+            continue
+        if not name.startswith(MANAGED_PATHS):
+            raise InputError(f"{output}: the folder has other files ({name}); name a new folder")
+        contents[name] = None
+    return contents
 
 
 class DatasetRepo:

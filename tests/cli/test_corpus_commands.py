@@ -247,6 +247,22 @@ def test_a_folder_for_the_files_needs_a_dry_run(letters, tmp_path):
     )
 
 
+def test_a_folder_of_files_is_replaced_and_one_with_other_files_is_left_alone(letters, tmp_path):
+    command = ("publish", "me/letters", letters, "--dry-run", "-o", tmp_path / "files")
+    evalkit(*command)
+
+    shorter = evalkit(*command, "--without-text")
+    (tmp_path / "files" / "mine.txt").write_text("mine")
+    refused = evalkit(*command)
+
+    assert shorter.returncode == 0
+    assert not (tmp_path / "files" / "texts" / "letter.txt").exists()
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"evalkit: {tmp_path}/files: the folder has other files (mine.txt); name a new folder\n",
+    )
+
+
 def test_labels_that_differ_by_case_or_one_letter_are_reported(tmp_path):
     text = "Ada Bo Cy Di"
     spans = ((0, 3, "PERSON"), (4, 6, "PERSON"), (7, 9, "PERSN"), (10, 12, "Person"))
