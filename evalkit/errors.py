@@ -252,6 +252,23 @@ def shorten(text: str, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def to_one_line(value: object, max_length: int | None = None) -> str:
+    r"""A text or an error as one line of printable characters, cut to `max_length`; for an error
+    without a message, the name of its type.
+
+    >>> to_one_line("no such\n  file"), to_one_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    text = str(value)
+    if max_length is not None:
+        text = text[: max_length * 10]  # what is cut anyway is not searched
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    if not line and isinstance(value, BaseException):
+        line = type(value).__name__
+    return line if max_length is None else shorten(line, max_length)
+
+
 def escape_surrogates(text: str) -> str:
     r"""The text with lone surrogates, which no file or terminal can encode, written as escapes.
 

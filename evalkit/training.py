@@ -1,8 +1,6 @@
-"""How is a model watched while it trains?
+"""Scores during training: strict entity scores, counted as `score` counts them.
 
-By the number that is reported: entities, strict, counted as `score` counts them.
-
-For transformers' Trainer `compute_metrics` makes a function of that name; spaCy finds
+For transformers' Trainer, `compute_metrics` returns a function of that name; spaCy finds
 `spacy_scorer` under the name evalkit.entities.v1:
 
     Trainer(..., compute_metrics=evalkit.training.compute_metrics(model.config.id2label))
@@ -10,14 +8,14 @@ For transformers' Trainer `compute_metrics` makes a function of that name; spaCy
     [components.ner.scorer]
     @scorers = "evalkit.entities.v1"
 
-What is undefined (the precision of a model that predicts nothing) is 0.0 here, as in seqeval and
-spaCy, although reports say so instead: a loop compares numbers. NaN is never exceeded, so that the
-first checkpoint would stay the best; a key that is missing ends a run of Trainer, and where spaCy
-once found None it gives a score no weight for the rest of the run.
+An undefined ratio (the precision of a model without predictions) is 0.0 here, as in seqeval and
+spaCy, although reports show it as undefined: a training loop compares numbers. NaN is never
+exceeded, so that the first checkpoint would stay the best; a missing key ends a run of Trainer; and
+after a None, spaCy gives a score no weight for the rest of the run.
 
-Departures: on valid gold tags the numbers are those of seqeval 1.2.2 in its default mode; it
-repairs invalid tags of gold, too, which are an error here. spaCy 3.8.18 leaves out predictions that
-do not align with gold's tokens, or that lie where gold is not annotated, and takes those that cover
+Differences: on valid gold tags the numbers are those of seqeval 1.2.2 in its default mode, which
+also repairs invalid gold tags; here these are an error. spaCy 3.8.18 ignores predictions that do
+not align with gold's tokens, or that lie where gold is not annotated, and treats those that cover
 the same gold tokens as equal. Here every prediction counts, by its characters.
 """
 
@@ -40,10 +38,9 @@ from evalkit.results.scores import MetricScores, Row
 from evalkit.stats.intervals import RATIOS
 
 METRIC = "entities/strict"
-IGNORE_INDEX = (
-    -100
-)  # the label id of what is not scored: special tokens, padding, all subwords of a word but one
-Tagged = list[list[str]]
+# The label id of tokens that are not scored: special tokens, padding, further subwords of a word
+IGNORE_INDEX = -100
+TagSequences = list[list[str]]
 
 
 def compute_metrics(
@@ -55,176 +52,190 @@ def compute_metrics(
     prefix: str = "",
     undefined: float | None = 0.0,
 ) -> Callable[[Any], dict[str, float]]:
-    """A function for Trainer: from an EvalPrediction to precision, recall, f1, accuracy (0 to 1)
+    """A function for Trainer, from an EvalPrediction to precision, recall, f1, accuracy (0 to 1)
     and predicted_repaired (a number of tags).
 
-    labels: id2label, or the tags in the order of their ids. tagging, repair: those of `score_tags`;
-    the repair is for predictions alone and begins a span at an improper tag, as conlleval and
-    seqeval's default mode do; where gold's tags are valid, the numbers are those of seqeval 1.2.2
-    in that mode. seqeval repairs invalid tags of gold, too; here they are an error. per_label: also
-    PER_precision, PER_recall, PER_f1 and PER_number (of gold) of each label that gold or the
-    prediction has. prefix: stands before the first four, as in "overall_". undefined: what stands
-    for a ratio of 0/0; None leaves its key out. accuracy: the share of labelled tokens with the
-    right tag.
+    - `labels`: id2label, or the tags in the order of their ids.
+    - `tagging`, `repair`: those of `score_tags`. Only predictions are repaired; the default begins
+      a span at an invalid tag, as conlleval and seqeval's default mode do. Invalid gold tags are an
+      error.
+    - `per_label`: also PER_precision, PER_recall, PER_f1 and PER_number (of gold) of each label in
+      gold or predictions.
+    - `prefix`: of the first four names, as in "overall_".
+    - `undefined`: the value of a ratio 0/0; None leaves its key out.
 
-    EvalPrediction, or a pair (predictions, label_ids): predictions are logits (sequences, tokens,
-    labels), ids (sequences, tokens), or a tuple that begins with either; label_ids are ids
-    (sequences, tokens), and where one is -100 both sides are dropped. Sequences and tokens of
-    messages count from 0, tokens only where they are labelled. Raises InputError for labels that
-    are no tags, arrays that do not go together, ids that are no labels, and improper tags in gold.
+    accuracy is the share of labeled tokens with the right tag. An EvalPrediction, or a pair
+    (predictions, label_ids): predictions are logits (sequences, tokens, labels), ids (sequences,
+    tokens), or a tuple that begins with either; label_ids are ids (sequences, tokens), and tokens
+    where they are -100 are dropped on both sides. Messages count sequences and tokens from 0,
+    tokens only where they are labeled. Raises InputError for labels that are not tags, arrays of
+    other shapes, ids without a label, and invalid gold tags.
     """
-    tags = _ordered_tags(labels)
+    tags = _tags_by_id(labels)
     TagReader(tagging, repair).read([tags], "label")
 
-    def computed(outcome: Any) -> dict[str, float]:
-        gold, said = _sequences(outcome, tags)
-        _refuse_improper(gold, tagging)
-        scores = score_tags(gold, said, tagging=tagging, repair=repair, boot=0)[METRIC]
-        found = {
-            **_named(scores.micro, prefix),
-            f"{prefix}accuracy": _accuracy(gold, said),
-            **(_per_label(scores) if per_label else {}),
+    def compute(prediction: Any) -> dict[str, float]:
+        gold, predicted = _tag_sequences(prediction, tags)
+        _refuse_invalid_gold(gold, tagging)
+        scores = score_tags(gold, predicted, tagging=tagging, repair=repair, boot=0)[METRIC]
+        ratios = {
+            **_ratios(scores.micro, prefix),
+            f"{prefix}accuracy": _accuracy(gold, predicted),
         }
-        known = {name: undefined if value is None else value for name, value in found.items()}
-        ratios = {name: value for name, value in known.items() if value is not None}
-        return {**ratios, "predicted_repaired": scores.counts.set_aside["predicted_repaired"]}
+        if per_label:
+            ratios |= _ratios_per_label(scores)
+        found: dict[str, float] = {}
+        for name, value in ratios.items():
+            number = undefined if value is None else value
+            if number is not None:
+                found[name] = number
+        found["predicted_repaired"] = scores.counts.set_aside["predicted_repaired"]
+        return found
 
-    return computed
+    return compute
 
 
-def _ordered_tags(labels: Mapping[Any, str] | Sequence[str]) -> list[str]:
+def _tags_by_id(labels: Mapping[Any, str] | Sequence[str]) -> list[str]:
     """The tags in the order of their ids."""
     if isinstance(labels, str) or not isinstance(labels, (Mapping, Sequence)):
-        raise InputError(f"labels: {quoted_repr(labels)}: id2label, or a list of tags would do")
+        raise InputError(
+            f"invalid labels {quoted_repr(labels)}: expected id2label, or a list of tags"
+        )
     if not isinstance(labels, Mapping):
         return list(labels)
-    by_id = {str(id): tag for id, tag in labels.items()}  # as JSON, a config has texts for ids
-    missing = [n for n in range(len(by_id)) if str(n) not in by_id]
-    if missing:
-        raise InputError(
-            f"labels: no label has the id {missing[0]}; ids from 0 to {len(by_id) - 1} would do"
-        )
-    return [by_id[str(n)] for n in range(len(by_id))]
-
-
-def _sequences(outcome: Any, tags: Sequence[str]) -> tuple[Tagged, Tagged]:
-    """The tags of gold and of the prediction, of the tokens that are labelled."""
-    predictions, label_ids = _predictions_and_labels(outcome)
-    truth, ids = _array("label_ids", label_ids), _ids(predictions, len(tags))
-    if truth.ndim != 2 or truth.shape != ids.shape:
-        raise InputError(
-            f"label_ids have the shape {truth.shape}, predictions {ids.shape}: (sequences, tokens)"
-            " of both would do"
-        )
-    labelled = truth != IGNORE_INDEX
-    for name, side in (("label_ids", truth), ("predictions", ids)):
-        for id in side[labelled & ((side < 0) | (side >= len(tags)))][:1]:
+    by_id = {str(id): tag for id, tag in labels.items()}  # a config read from JSON has string ids
+    for id in range(len(by_id)):
+        if str(id) not in by_id:
             raise InputError(
-                f"{name}: {id} is the id of no label; 0 to {len(tags) - 1} would do, and"
-                f" {IGNORE_INDEX} in label_ids for what is not scored"
+                f"labels: no label has the id {id}: expected ids from 0 to {len(by_id) - 1}"
             )
-    gold, said = (
-        [[tags[id] for id in row[there].tolist()] for row, there in zip(side, labelled)]
-        for side in (truth, ids)
-    )
-    return gold, said
+    return [by_id[str(id)] for id in range(len(by_id))]
 
 
-def _predictions_and_labels(outcome: Any) -> tuple[Any, Any]:
+def _tag_sequences(prediction: Any, tags: Sequence[str]) -> tuple[TagSequences, TagSequences]:
+    """The tags of gold and of the prediction, of the labeled tokens."""
+    predictions, label_ids = _predictions_and_labels(prediction)
+    gold_ids = _to_array("label_ids", label_ids)
+    predicted_ids = _predicted_ids(predictions, len(tags))
+    if gold_ids.ndim != 2 or gold_ids.shape != predicted_ids.shape:
+        raise InputError(
+            f"label_ids have the shape {gold_ids.shape}, predictions {predicted_ids.shape}:"
+            " expected (sequences, tokens) for both"
+        )
+    is_labeled = gold_ids != IGNORE_INDEX
+    sequences: list[TagSequences] = []
+    for name, ids in (("label_ids", gold_ids), ("predictions", predicted_ids)):
+        unknown = ids[is_labeled & ((ids < 0) | (ids >= len(tags)))]
+        if len(unknown):
+            raise InputError(
+                f"{name}: no label has the id {unknown[0]}: expected 0 to {len(tags) - 1}, or"
+                f" {IGNORE_INDEX} in label_ids for tokens that are not scored"
+            )
+        sequences.append(
+            [[tags[id] for id in row[kept].tolist()] for row, kept in zip(ids, is_labeled)]
+        )
+    gold, predicted = sequences
+    return gold, predicted
+
+
+def _predictions_and_labels(prediction: Any) -> tuple[Any, Any]:
     """Predictions and label ids of an EvalPrediction, or of a pair of them."""
-    if hasattr(outcome, "predictions") and hasattr(outcome, "label_ids"):
-        return outcome.predictions, outcome.label_ids
-    if isinstance(outcome, (tuple, list)) and len(outcome) == 2:
-        return outcome[0], outcome[1]
+    if hasattr(prediction, "predictions") and hasattr(prediction, "label_ids"):
+        return prediction.predictions, prediction.label_ids
+    if isinstance(prediction, (tuple, list)) and len(prediction) == 2:
+        return prediction[0], prediction[1]
     raise InputError(
         "expected an EvalPrediction or a pair (predictions, label_ids), got"
-        f" {type(outcome).__name__} {quoted_repr(outcome)}"
+        f" {type(prediction).__name__} {quoted_repr(prediction)}"
     )
 
 
-def _ids(predictions: Any, labels: int) -> Any:
-    found = _array(
-        "predictions",
-        predictions[0] if isinstance(predictions, tuple) and predictions else predictions,
-    )
-    if found.ndim == 3 and found.shape[2] == labels:
-        return found.argmax(axis=2)
-    if found.ndim == 2 and np.issubdtype(found.dtype, np.integer):
-        return found
+def _predicted_ids(predictions: Any, label_count: int) -> Any:
+    if isinstance(predictions, tuple) and predictions:
+        predictions = predictions[0]
+    array = _to_array("predictions", predictions)
+    if array.ndim == 3 and array.shape[2] == label_count:
+        return array.argmax(axis=2)
+    if array.ndim == 2 and np.issubdtype(array.dtype, np.integer):
+        return array
     raise InputError(
-        f"predictions: {found.dtype} of the shape {found.shape}: logits (sequences, tokens,"
-        f" {labels} labels) or ids (sequences, tokens) would do"
+        f"predictions: {array.dtype} of the shape {array.shape}: expected logits (sequences,"
+        f" tokens, {label_count} labels) or ids (sequences, tokens)"
     )
 
 
-def _array(name: str, values: Any) -> Any:
+def _to_array(name: str, values: Any) -> Any:
     try:
         return np.asarray(values)
     except ValueError:
         raise InputError(
-            f"{name}: arrays of several shapes: one for all batches would do"
+            f"{name}: arrays of several shapes: expected one array of all batches"
             " (eval_do_concat_batches)"
         ) from None
 
 
-def _refuse_improper(gold: Tagged, tagging: str) -> None:
+def _refuse_invalid_gold(gold: TagSequences, tagging: str) -> None:
     tags = TagReader(tagging, "error")
     try:
         tags.spans(tags.read(gold, "gold"), "gold")
     except InputError as error:
-        what = str(error).partition("; correct them")[0]
+        problem = str(error).partition("; correct them")[0]
         raise InputError(
-            f"{what}; the repair is for predictions alone: mend the labels (a window that opens"
-            " inside an entity begins it anew)"
+            f"{problem}; only predictions are repaired: correct the labels (a window that starts"
+            " inside an entity must begin it anew)"
         ) from None
 
 
-def _named(row: Row, prefix: str) -> dict[str, float | None]:
+def _ratios(row: Row, prefix: str) -> dict[str, float | None]:
     return {f"{prefix}{name}": getattr(row, name) for name in RATIOS}
 
 
-def _per_label(scores: MetricScores) -> dict[str, float | None]:
+def _ratios_per_label(scores: MetricScores) -> dict[str, float | None]:
     """The ratios of each label and the number of its gold entities."""
     found: dict[str, float | None] = {}
     for label in scores.labels:
         row = scores[label]
         if row.gold or row.predicted:
-            found |= {**_named(row, f"{label}_"), f"{label}_number": row.gold}
+            found |= {**_ratios(row, f"{label}_"), f"{label}_number": row.gold}
     return found
 
 
-def _accuracy(gold: Tagged, said: Tagged) -> float | None:
-    same = [
-        one == other for one, other in zip(chain.from_iterable(gold), chain.from_iterable(said))
-    ]
-    return sum(same) / len(same) if same else None
+def _accuracy(gold: TagSequences, predicted: TagSequences) -> float | None:
+    pairs = zip(chain.from_iterable(gold), chain.from_iterable(predicted))
+    is_equal = [gold_tag == predicted_tag for gold_tag, predicted_tag in pairs]
+    return sum(is_equal) / len(is_equal) if is_equal else None
 
 
 def spacy_scorer(spans_key: str | None = None) -> Callable[..., dict[str, Any]]:
     """A scorer for a spaCy component, in its config "evalkit.entities.v1": from examples to ents_p,
     ents_r, ents_f (0 to 1) and ents_per_type.
 
-    spans_key: score this span group instead of the entities; its keys are spans_KEY_p and so on. An
-    example whose reference is not annotated is set aside, as in spaCy, and counted as
-    ents_unannotated; all four are None where all are, or where there is nothing on either side. In
-    a reference that is annotated in part, what is not annotated counts as no entity. The scorer
-    raises InputError for two texts in one example, and for references that mark one thing twice.
+    - `spans_key`: score this span group instead of the entities; the keys are spans_KEY_p and so
+      on.
+
+    An example whose reference is not annotated is set aside, as in spaCy, and counted as
+    ents_unannotated; all four scores are None if all are, or if there is nothing on either side. In
+    a reference that is annotated in part, the rest counts as without entities. The scorer raises
+    InputError for an example with two texts, and for a reference with duplicate entities.
     """
     name = "ents" if spans_key is None else f"spans_{spans_key}"
 
-    def scored(examples: Iterable[Any], **_settings: Any) -> dict[str, Any]:
-        every = list(enumerate(examples))
-        annotated = [
-            (n, example) for n, example in every if _is_annotated(example.reference, spans_key)
-        ]
-        gold = Corpus([_gold(n, example, spans_key) for n, example in annotated], "reference")
-        said = Corpus(
-            [_predicted_document(n, example, spans_key) for n, example in annotated], "predicted"
-        )
-        found = score(gold, said, METRIC, boot=0)[METRIC] if annotated else None
-        return {**_spacy_keys(name, found), f"{name}_unannotated": len(every) - len(annotated)}
+    def score_examples(examples: Iterable[Any], **_settings: Any) -> dict[str, Any]:
+        count = 0
+        gold: list[Document] = []
+        predicted: list[Document] = []
+        for number, example in enumerate(examples):
+            count += 1
+            if _is_annotated(example.reference, spans_key):
+                gold.append(_gold_document(number, example, spans_key))
+                predicted.append(_predicted_document(number, example, spans_key))
+        scores = None
+        if gold:
+            sides = Corpus(gold, "reference"), Corpus(predicted, "predicted")
+            scores = score(*sides, METRIC, boot=0)[METRIC]
+        return {**_spacy_keys(name, scores), f"{name}_unannotated": count - len(gold)}
 
-    return scored
+    return score_examples
 
 
 def _is_annotated(doc: Any, key: str | None) -> bool:
@@ -238,37 +249,36 @@ def _spans(doc: Any, key: str | None) -> list[dict[str, Any]]:
     ]
 
 
-def _gold(n: int, example: Any, key: str | None) -> Document:
+def _gold_document(number: int, example: Any, key: str | None) -> Document:
     text = example.reference.text
     if example.predicted.text != text:
         raise InputError(
-            f"example {n}: predicted over {quoted_repr(example.predicted.text)}, but the reference"
-            f" is {quoted_repr(text)}: offsets need one text"
+            f"example {number}: the predicted text {quoted_repr(example.predicted.text)} differs"
+            f" from the reference's {quoted_repr(text)}: offsets need one text"
         )
     try:
-        return Document(
-            str(n), text, tuple(Entity(**span) for span in _spans(example.reference, key))
-        )
+        entities = tuple(Entity(**span) for span in _spans(example.reference, key))
+        return Document(str(number), text, entities)
     except DocumentError as error:
-        raise InputError(f"example {n}: reference: {error}") from None
+        raise InputError(f"example {number}: reference: {error}") from None
 
 
-def _predicted_document(n: int, example: Any, key: str | None) -> Document:
-    return document_with_entities(
-        Document(str(n), example.predicted.text), _spans(example.predicted, key)
-    )
+def _predicted_document(number: int, example: Any, key: str | None) -> Document:
+    document = Document(str(number), example.predicted.text)
+    return document_with_entities(document, _spans(example.predicted, key))
 
 
 def _spacy_keys(name: str, scores: MetricScores | None) -> dict[str, Any]:
     """The scores under spaCy's names."""
     if scores is None or not (scores.micro.gold or scores.micro.predicted):
         return dict.fromkeys((f"{name}_p", f"{name}_r", f"{name}_f", f"{name}_per_type"))
-    each = {label: _letters(scores[label]) for label in scores.labels}
-    return {
-        **{f"{name}_{letter}": value for letter, value in _letters(scores.micro).items()},
-        f"{name}_per_type": each,
+    found: dict[str, Any] = {
+        f"{name}_{letter}": value for letter, value in _prf(scores.micro).items()
     }
+    found[f"{name}_per_type"] = {label: _prf(scores[label]) for label in scores.labels}
+    return found
 
 
-def _letters(row: Row) -> dict[str, float]:
+def _prf(row: Row) -> dict[str, float]:
+    """p, r and f of a row."""
     return {name[0]: getattr(row, name) or 0.0 for name in RATIOS}

@@ -58,7 +58,7 @@ ON_THE_COMMAND_LINE = [
     ),
     (
         ["run", "g.jsonl", "-m", "exec:cat", "-a", "timeout=soon"],
-        "exec: -a timeout=soon: a number of seconds",
+        "exec: -a timeout=soon: expected a number of seconds",
     ),
     (
         ["run", "g.jsonl", "--concurrency", "2", "--jobs", "2"],
@@ -66,14 +66,11 @@ ON_THE_COMMAND_LINE = [
     ),
     (
         ["run", "g.jsonl", "--concurrency", "2"],
-        "--concurrency 2 is for a model that waits for an endpoint; --jobs 2 runs",
+        "--concurrency 2 is for models behind an endpoint; use --jobs 2",
     ),
     (
         ["run", "g.jsonl", "--retry-failed"],
-        (
-            "--retry-failed: there is no run folder whose failures could be asked for again; name"
-            " it with --run-dir DIR"
-        ),
+        ("--retry-failed: there is no run directory with failures: use --run-dir DIR"),
     ),
 ]
 

@@ -261,8 +261,8 @@ def test_improper_gold_is_an_error_whatever_the_repair():
         InputError,
         match=(
             r"gold tags: sequence 1, token 0: 'I-PER' begins the sentence, which is invalid IOB2:"
-            r" B-PER or I-PER is expected before it; the repair is for predictions alone: mend the"
-            r" labels"
+            r" B-PER or I-PER is expected before it; only predictions are repaired: correct"
+            r" the labels"
         ),
     ):
         compute_metrics(TAGS)(truth_begun_inside)
@@ -282,9 +282,9 @@ def test_other_taggings_are_read_as_such():
             {0: "LABEL_0", 1: "LABEL_1"},
             "label tags: 'LABEL_0' is no IOB2 tag; O, B-LABEL, I-LABEL would do",
         ),
-        ({0: "O", 2: "B-PER"}, "labels: no label has the id 1; ids from 0 to 1 would do"),
-        ("O B-PER", "labels: 'O B-PER': id2label, or a list of tags would do"),
-        (None, "labels: None: id2label, or a list of tags would do"),
+        ({0: "O", 2: "B-PER"}, "labels: no label has the id 1: expected ids from 0 to 1"),
+        ("O B-PER", "invalid labels 'O B-PER': expected id2label, or a list of tags"),
+        (None, "invalid labels None: expected id2label, or a list of tags"),
     ],
 )
 def test_labels_that_are_no_tags_are_refused_before_training(labels, message):
@@ -309,33 +309,37 @@ def test_a_tagging_or_repair_that_is_none_is_refused_before_training():
             np.zeros((1, 2, 3)),
             [[0, 0]],
             (
-                r"predictions: float64 of the shape \(1, 2, 3\): logits \(sequences, tokens, 5"
-                r" labels\) or ids"
+                r"predictions: float64 of the shape \(1, 2, 3\): expected logits \(sequences,"
+                r" tokens, 5 labels\) or ids"
             ),
         ),
-        (np.zeros((1, 2)), [[0, 0]], r"predictions: float64 of the shape \(1, 2\): logits"),
+        (
+            np.zeros((1, 2)),
+            [[0, 0]],
+            r"predictions: float64 of the shape \(1, 2\): expected logits",
+        ),
         (
             np.zeros((1, 3), int),
             [[0, 0]],
             (
-                r"label_ids have the shape \(1, 2\), predictions \(1, 3\): \(sequences, tokens\) of"
-                r" both would do"
+                r"label_ids have the shape \(1, 2\), predictions \(1, 3\): expected \(sequences,"
+                r" tokens\) for both"
             ),
         ),
         (
             np.zeros((1, 2), int),
             [[0, 5]],
             (
-                "label_ids: 5 is the id of no label; 0 to 4 would do, and -100 in label_ids for"
-                " what is not scored"
+                "label_ids: no label has the id 5: expected 0 to 4, or -100 in label_ids for"
+                " tokens that are not scored"
             ),
         ),
-        (np.full((1, 2), -100), [[0, -100]], "predictions: -100 is the id of no label"),
+        (np.full((1, 2), -100), [[0, -100]], "predictions: no label has the id -100"),
         (
             [np.zeros((1, 2), int), np.zeros((1, 3), int)],
             [[0, 0]],
             (
-                r"predictions: arrays of several shapes: one for all batches would do"
+                r"predictions: arrays of several shapes: expected one array of all batches"
                 r" \(eval_do_concat_batches\)"
             ),
         ),
@@ -542,8 +546,8 @@ def test_two_texts_in_one_example_are_refused():
     with pytest.raises(
         InputError,
         match=(
-            r"example 1: predicted over 'Bo  left', but the reference is 'Bo left': offsets need"
-            r" one text"
+            r"example 1: the predicted text 'Bo  left' differs from the reference's 'Bo left':"
+            r" offsets need one text"
         ),
     ):
         spacy_scorer()(two)

@@ -9,7 +9,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 from types import FrameType
@@ -43,18 +43,21 @@ def predict_with_progress(
     *,
     retry_failed: bool = False,
     found: list[Document] | None = None,
+    known_ids: Collection[str] | None = None,
 ) -> Corpus:
     """The model's predictions.
 
-    What came is also put into `found`, so that it is there where a run ends early (PartialRun,
-    ModelError).
+    They are also appended to `found`, which has them if the run ends early (PartialRunError,
+    ModelError). known_ids: the ids of all documents, if `gold` has only the first of them.
     """
     found = [] if found is None else found
     with (
         contextlib.redirect_stdout(sys.stderr),
         explain_interrupt(run_dir),
     ):  # what a model prints is not the result
-        model = load_for_corpus(name, gold, concurrency=way.concurrency, **arguments)
+        model = load_for_corpus(
+            name, gold, arguments, concurrency=way.concurrency, known_ids=known_ids
+        )
         with (
             graceful_interrupt(way.stop_event),
             open_run_dir(run_dir, model, gold, retry_failed=retry_failed) as run,
@@ -115,7 +118,7 @@ def explain_interrupt(run_dir: Path | None) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         kept = (
-            f"what was answered is in {run_dir}; run the same command again to go on"
+            f"what was answered is in {run_dir}; run the same command again to resume"
             if run_dir
             else "nothing is kept; --run-dir keeps answers as they come"
         )

@@ -107,7 +107,8 @@ def run(
         *run_files(run_dir),
     )
     validate_card_options(model_card, eval_results, hub_dataset)
-    gold = take_documents(load_and_report_losses(corpus), limit)
+    all_documents = load_and_report_losses(corpus)
+    gold = take_documents(all_documents, limit)
     thresholds = None if threshold is None else parse_thresholds(threshold)
     output_format(form, output)
     label_options = read_label_options(gold, labels, label_map)
@@ -130,6 +131,7 @@ def run(
             run_options,
             run_dir,
             retry_failed=retry_failed,
+            known_ids=all_documents.ids,
         ),
         threshold,
         thresholds,
@@ -176,7 +178,8 @@ def predict(
     """
     check_writable(output, corpus, *run_files(run_dir))
     thresholds = None if threshold is None else parse_thresholds(threshold)
-    gold = take_documents(load_and_report_losses(corpus), limit)
+    all_documents = load_and_report_losses(corpus)
+    gold = take_documents(all_documents, limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
     found: list[Document] = []
     try:
@@ -188,6 +191,7 @@ def predict(
             run_dir,
             retry_failed=retry_failed,
             found=found,
+            known_ids=all_documents.ids,
         )
     except (PartialRunError, ModelError):
         write_predictions(

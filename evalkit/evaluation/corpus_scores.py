@@ -29,6 +29,7 @@ from evalkit.data.label_maps import (
     LabelsOption,
     resolve_label_mapping,
 )
+from evalkit.data.option_aliases import resolve_option_aliases
 from evalkit.data.schema import Schema
 from evalkit.errors import (
     InputError,
@@ -68,25 +69,32 @@ def evaluate(
     max_failures: int | None = None,
     retry_failed: bool = False,
     limit: int | None = None,
-    arguments: Mapping[str, Any] | None = None,
+    model_args: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Scores:
     """Run a model over a corpus (default: the bundled one) and score its predictions.
 
     - `run_dir`, `concurrency`, `jobs`, `max_failures`, `retry_failed`: see `predict`.
     - `limit`: use the first documents only, so many.
-    - `arguments`: those of the model.
+    - `model_args`: the options of the model.
     - `metrics` and all others: see `score`.
     """
-    gold = take_documents(load_corpus() if corpus is None else to_corpus(corpus), limit)
-    way: dict[str, Any] = {
-        "run_dir": run_dir,
-        "concurrency": concurrency,
-        "jobs": jobs,
-        "max_failures": max_failures,
-        "retry_failed": retry_failed,
-    }
-    return score(gold, predict(model, gold, **way, **(arguments or {})), metrics, **options)
+    if model_args is not None:
+        options["model_args"] = model_args
+    options = resolve_option_aliases(options, {"arguments": "model_args"}, of="command")
+    all_documents = load_corpus() if corpus is None else to_corpus(corpus)
+    predicted = predict(
+        model,
+        all_documents,
+        run_dir=run_dir,
+        concurrency=concurrency,
+        jobs=jobs,
+        max_failures=max_failures,
+        retry_failed=retry_failed,
+        limit=limit,
+        model_args=options.pop("model_args", None),
+    )
+    return score(take_documents(all_documents, limit), predicted, metrics, **options)
 
 
 def score(

@@ -1,21 +1,23 @@
-"""What is kept of a run, so that it goes on where it stopped?
+"""The run directory: stores the answers of a run, so that the same command resumes it.
 
-A run folder holds
+It holds
 
-    run.json            which model with which settings over which corpus, under which versions;
-                        and, once it has ended, how it went
+    run.json            the model, its settings, the corpus and the versions; after the run, also
+                        its outcome
     predictions.jsonl   a line for each document, appended and flushed as soon as it is answered; it
-                        loads as any corpus does
-    log.jsonl           what asking for each document took: requests, retries and why, seconds
+                        can be loaded as a corpus
+    log.jsonl           for each document the requests, retries with their reasons, and seconds
 
 Each prediction carries a key, the digest of the model's name, its settings, and the document's id
-and text. Run again, the folder gives back what it holds, and only the rest is asked for. Another
-model or other settings are refused, and so is a corpus that lacks a document of the folder or has
-another text for it; new documents are simply asked for. An endpoint may have moved to another host
-or port, as a server does that is started again: its answers count as those of the model that is
-named, `moved` says so, and the session in run.json keeps the address. Another path or protocol is
-another endpoint. When a run ends, its predictions are put in the order of the corpus, so that they
-are the same bytes however often it was broken off.
+and text. When a run is resumed, the stored answers are used, and the model only gets the other
+documents. Another model or other settings are refused, and so is a corpus that lacks a document of
+the directory or has another text for it. Settings that an earlier version wrote under a former name
+are recognized (`Model.setting_aliases`).
+
+An endpoint may have another host or port than before, as after a restart of a server: its answers
+count as those of the model that is named, `moved` holds both addresses, and the session in run.json
+the new one. Another path or protocol is another endpoint. At the end of a run, its predictions are
+sorted in the order of the corpus, so that they are the same bytes however often it was interrupted.
 """
 
 from __future__ import annotations
@@ -46,18 +48,17 @@ from evalkit.redaction import redact
 from evalkit.version import evalkit_version
 
 KEY, ADDRESS = "key", "base_url"
-FIRST_FILES = (
-    ".lock",
-    ".run.json.new",
-)  # that a run has left which was killed before it had a run.json; the second of earlier versions
-RESUME = "; what was answered before is kept: make room, and run the same command again to resume"
-SYNC_INTERVAL = 1.0  # how much may be lost when the power fails; a killed process loses nothing
-_COUNTED = ("prompt_tokens", "completion_tokens", "cost")
-MAX_USAGE = 1e15  # of tokens or money in one answer: what is more is no number to be added
+# Left by a run that was killed before it wrote run.json; the second by earlier versions
+FIRST_FILES = (".lock", ".run.json.new")
+RESUME = "; stored answers are kept: make room, and run the same command again to resume"
+# Seconds of answers that may be lost in a power failure; a killed process loses none
+SYNC_INTERVAL = 1.0
+_USAGE_FIELDS = ("prompt_tokens", "completion_tokens", "cost")
+MAX_USAGE = 1e15  # of tokens or money in one answer: larger numbers are ignored
 
 
 class _Record(msgspec.Struct):
-    """What run.json must hold, so that it can be gone on with."""
+    """What run.json must contain to be resumed."""
 
     model: str
     settings: dict[str, Any]
@@ -66,28 +67,26 @@ class _Record(msgspec.Struct):
 
 
 def run_files(folder: str | Path | None) -> list[str]:
-    """The files of a run folder."""
-    return (
-        []
-        if folder is None
-        else [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
-    )
+    """The files of a run directory; none without one."""
+    if folder is None:
+        return []
+    return [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
 
 
 class RunDirectory:
-    """An open run folder.
+    """An open run directory.
 
-    `done`: the documents that are answered, by id; `torn`: the bytes of a half-written last line
-    that were dropped; `changed`: the packages whose versions are others than before; `moved`: the
-    addresses of an endpoint, before and now, if they differ.
+    `answers`: the stored answers, by document id; `truncated_bytes`: the length of an incomplete
+    last line that was dropped; `changed_versions`: the packages with another version than before;
+    `moved`: the former and the present address of an endpoint, if they differ.
     """
 
     def __init__(
         self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False
     ) -> None:
-        """Make the folder, or go on with it.
+        """Make the directory or resume the run in it.
 
-        Raises InputError where it holds another run, or is in use.
+        Raises InputError if it holds another run, or is in use.
         """
         self.folder = Path(folder)
         self._settings = {"model": redact(model.name), "settings": to_json_values(model.settings)}
@@ -97,14 +96,14 @@ class RunDirectory:
         self.truncated_bytes = 0
         self.changed_versions: list[str] = []
         self.moved: tuple[str, str] | None = None
-        self._refuse_others()
+        self._refuse_other_files()
         with name_errors(self.folder, RESUME):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _acquire_lock(self.folder)
         try:
-            self._known = self._record()
-            self._begin()
-            self._read(retry_failed=retry_failed)
+            self._record = self._read_record()
+            self._start_session()
+            self._read_answers(retry_failed=retry_failed)
             self._predictions = self._open_to_append("predictions.jsonl")
             self._log = self._open_to_append("log.jsonl")
         except BaseException:
@@ -114,47 +113,39 @@ class RunDirectory:
     def __enter__(self) -> RunDirectory:  # noqa: PYI034 - Self came with Python 3.11
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with (
-            contextlib.nullcontext()
-            if kind is None
-            else contextlib.suppress(InputError, WriteError)
-        ):  # the first error is the one to report
-            self.close(
-                state=(
-                    "finished"
-                    if kind is None and len(self.answers) >= len(self._corpus)
-                    else "stopped"
-                )
-            )
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None:
+            is_complete = len(self.answers) >= len(self._corpus)
+            self.close(state="finished" if is_complete else "stopped")
+            return
+        with contextlib.suppress(InputError, WriteError):  # the first error is the one to report
+            self.close(state="stopped")
 
     def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
-        """Write an answer down before anything else happens; `notes` say what asking took."""
-        kept = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
-        self._append(self._predictions, to_json_dict(kept))
-        self._append(
-            self._log,
-            {
-                "id": document.id,
-                **({"failure": document.failure} if document.failure else {}),
-                **(notes or {}),
-            },
-        )
+        """Store an answer, and return it with its key; `notes` (requests, retries, seconds) go to
+        the log.
+        """
+        stored = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
+        self._append(self._predictions, to_json_dict(stored))
+        entry: dict[str, Any] = {"id": document.id}
+        if document.failure:
+            entry["failure"] = document.failure
+        self._append(self._log, {**entry, **(notes or {})})
         self._sync()
-        self.answers[document.id] = kept
-        return kept
+        self.answers[document.id] = stored
+        return stored
 
     def add_unanswered(self, notes: Mapping[str, Any]) -> None:
-        """Write down what asking took for a document that stopped the run and has no answer."""
+        """Log the requests for a document that stopped the run and has no answer."""
         self._append(self._log, notes)
 
     def key(self, document: Document) -> str:
-        """What determines an answer, as a digest."""
+        """The digest of everything that determines an answer."""
         parts = [*self._settings.values(), document.id, document.text]
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
     def close(self, state: str) -> None:
-        """Put the predictions in order, say in run.json how it went, and let the folder go."""
+        """Sort the predictions, write the outcome to run.json, and release the directory."""
         try:
             for file in (self._predictions, self._log):
                 with self._name_errors(file.name), file:
@@ -167,14 +158,14 @@ class RunDirectory:
                 file.writelines(
                     msgspec.json.encode(to_json_dict(document)) + b"\n" for document in ordered
                 )
-            self._write({**self._known, **self._outcome(state)})
+            self._write_record({**self._record, **self._outcome(state)})
         finally:
             for file in (self._predictions, self._log):
                 file.close()
             self._lock.release()
 
-    def _refuse_others(self) -> None:
-        """Refuse a folder with files that are not those of a run.
+    def _refuse_other_files(self) -> None:
+        """Raise InputError for a folder with files that are not those of a run.
 
         A run that was killed at its first write has left its lock, or temporary files.
         """
@@ -182,67 +173,65 @@ class RunDirectory:
             return
         if self._path("predictions.jsonl").exists():
             raise InputError(
-                f"{self.folder}: holds predictions.jsonl but no run.json, so it cannot be told"
-                " whose they are; name a new folder"
+                f"{self.folder}: holds predictions.jsonl but no run.json, so their model is"
+                " unknown; use a new folder"
             )
-        if any(
-            path.name not in FIRST_FILES and not is_temporary(path)
-            for path in self.folder.iterdir()
-        ):
-            raise InputError(f"{self.folder}: holds other files, and no run; name a new folder")
+        for path in self.folder.iterdir():
+            if path.name not in FIRST_FILES and not is_temporary(path):
+                raise InputError(f"{self.folder}: holds other files, and no run; use a new folder")
 
     def _open_to_append(self, name: str) -> Any:
-        # Without a buffer: after a full disk nothing is left that would be written later.
+        # Without a buffer: after a full disk, nothing remains to be written later.
         with self._name_errors(name):
             return self._path(name).open("ab", buffering=0)
 
     def _name_errors(self, name: str) -> contextlib.AbstractContextManager[None]:
-        """Errors of writing a file of the folder name it, and say how to resume the run."""
+        """Add to errors of writing a file of the directory its name and how to resume the run."""
         return name_errors(self.folder / Path(name).name, RESUME)
 
     def _path(self, name: str) -> Path:
         return self.folder / name
 
-    def _record(self) -> dict[str, Any]:
-        """What run.json says, or what it will; a folder that holds another run is refused."""
+    def _read_record(self) -> dict[str, Any]:
+        """The content of run.json, empty for a new run. Raises InputError for another run."""
         path = self._path("run.json")
         if not path.exists():
             return {}
         try:
-            known: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-            msgspec.convert(known, _Record)
+            record: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+            msgspec.convert(record, _Record)
         except msgspec.MsgspecError as error:
             raise InputError(
-                f"{path}: is no record of a run: {error}; name another folder"
+                f"{path}: not the record of a run: {error}; use another folder"
             ) from None
-        now = self._settings["settings"]
-        before = known.get("settings") or {}
+        before = record["settings"]
+        # The settings stay as they were written, and with them the keys of all answers.
+        now = with_former_names(self._settings["settings"], before, self._model.setting_aliases)
         if is_moved(before.get(ADDRESS), now.get(ADDRESS)):
-            # The first address stays in the settings, and with it the keys of all answers.
             self.moved = (before[ADDRESS], now[ADDRESS])
-            self._settings = {**self._settings, "settings": {**now, ADDRESS: before[ADDRESS]}}
-        differing = list(settings_differences(known, self._settings))
-        if differing:
+            now = {**now, ADDRESS: before[ADDRESS]}
+        self._settings = {**self._settings, "settings": now}
+        differences = list(settings_differences(record, self._settings))
+        if differences:
             raise InputError(
-                f"{self.folder}: holds another run: {'; '.join(differing)}; name another folder"
+                f"{self.folder}: holds another run: {'; '.join(differences)}; use another folder"
             )
-        return known
+        return record
 
-    def _begin(self) -> None:
-        now, before = versions(self._model.packages), self._known.get("versions", {})
+    def _start_session(self) -> None:
+        now, before = versions(self._model.packages), self._record.get("versions", {})
         self.changed_versions = [
             f"{name} {before[name]}, now {now[name]}"
             for name in now
             if name in before and before[name] != now[name]
         ]
-        address = {ADDRESS: self.moved[1]} if self.moved else {}
         session = {
-            **address,
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "versions": now,
         }
-        sessions = [*self._known.get("sessions", ()), session]
-        self._known |= {
+        if self.moved:
+            session = {ADDRESS: self.moved[1], **session}
+        self._record |= {
             **self._settings,
             "corpus": {
                 "name": self._corpus.name,
@@ -251,36 +240,36 @@ class RunDirectory:
             },
             "versions": now,
             "state": "running",
-            "sessions": sessions,
+            "sessions": [*self._record.get("sessions", ()), session],
         }
-        self._write(self._known)
+        self._write_record(self._record)
 
-    def _read(self, *, retry_failed: bool) -> None:
+    def _read_answers(self, *, retry_failed: bool) -> None:
         path = self._path("predictions.jsonl")
         if not path.exists():
             return
         self.truncated_bytes = truncate_partial_line(path)
         truncate_partial_line(self._path("log.jsonl"))
-        for place, found in read(path):
-            if not isinstance(found, Document):
-                raise found if isinstance(found, LoadError) else LoadError([str(found)])
-            self._check(place, found)
-            self.answers[found.id] = found
+        for location, item in read(path):
+            if not isinstance(item, Document):
+                raise item if isinstance(item, LoadError) else LoadError([str(item)])
+            self._check_answer(location, item)
+            self.answers[item.id] = item
         if retry_failed:
             self.answers = {
                 id: document for id, document in self.answers.items() if document.failure is None
             }
 
-    def _check(self, place: str, found: Document) -> None:
-        if found.id not in self._corpus:
+    def _check_answer(self, location: str, answer: Document) -> None:
+        if answer.id not in self._corpus:
             raise InputError(
-                f"{place}: document {quoted_repr(found.id)} is not in {self._corpus.name}; name"
+                f"{location}: document {quoted_repr(answer.id)} is not in {self._corpus.name}; use"
                 " another folder for another corpus"
             )
-        if (found.meta or {}).get(KEY) != self.key(self._corpus[found.id]):
+        if (answer.meta or {}).get(KEY) != self.key(self._corpus[answer.id]):
             raise InputError(
-                f"{place}: document {quoted_repr(found.id)} was answered for another text, or by"
-                " another model; name another folder"
+                f"{location}: document {quoted_repr(answer.id)} was answered for another text, or"
+                " by another model; use another folder"
             )
 
     def _append(self, file: Any, item: Any) -> None:
@@ -297,7 +286,7 @@ class RunDirectory:
             self._synced = time.monotonic()
 
     def _outcome(self, state: str) -> dict[str, Any]:
-        sessions = list(self._known["sessions"])
+        sessions = list(self._record["sessions"])
         sessions[-1] = {**sessions[-1], "seconds": round(time.monotonic() - self._started, 3)}
         failed = sum(document.failure is not None for document in self.answers.values())
         return {
@@ -309,54 +298,74 @@ class RunDirectory:
         }
 
     def usage(self) -> dict[str, Any]:
-        """Requests and retries, as the log has them, and tokens and cost, as the answers say."""
+        """Requests and retries from the log, tokens and cost from the answers."""
         requests, retries = 0, Counter[str]()
-        for entry in _entries(self._path("log.jsonl")):
+        for entry in _log_entries(self._path("log.jsonl")):
             requests += entry.requests
             retries.update(entry.retries)
-        usage: dict[str, float] = {}
+        totals: dict[str, float] = {}
         for document in self.answers.values():
-            said: Any = (document.meta or {}).get("usage")
-            for name in _COUNTED if isinstance(said, Mapping) else ():
-                if type(said.get(name)) in (int, float) and 0 < said[name] < MAX_USAGE:
-                    usage[name] = usage.get(name, 0) + said[name]
-        asked = {"requests": requests, "retries": dict(retries)} if requests else {}
-        return {**asked, **({"usage": usage} if usage else {})}
+            usage: Any = (document.meta or {}).get("usage")
+            if not isinstance(usage, Mapping):
+                continue
+            for name in _USAGE_FIELDS:
+                value: Any = usage.get(name)
+                if type(value) in (int, float) and 0 < value < MAX_USAGE:
+                    totals[name] = totals.get(name, 0) + value
+        found: dict[str, Any] = {}
+        if requests:
+            found |= {"requests": requests, "retries": dict(retries)}
+        if totals:
+            found["usage"] = totals
+        return found
 
-    def _write(self, content: Mapping[str, Any]) -> None:
+    def _write_record(self, content: Mapping[str, Any]) -> None:
+        encoded = msgspec.json.encode(redact(dict(content)))
         with self._name_errors("run.json"):
-            write_atomically(
-                self._path("run.json"),
-                msgspec.json.format(msgspec.json.encode(redact(dict(content))), indent=1) + b"\n",
-            )
+            write_atomically(self._path("run.json"), msgspec.json.format(encoded, indent=1) + b"\n")
 
 
 class _LogEntry(msgspec.Struct):
-    """What is summed up of a line of log.jsonl."""
+    """The fields of a line of log.jsonl that are added up."""
 
     requests: int = 0
     retries: list[str] = []
 
 
-def _entries(path: Path) -> Iterator[_LogEntry]:
-    """The lines of a log; one that is none, as where somebody wrote into it, says nothing."""
+def _log_entries(path: Path) -> Iterator[_LogEntry]:
+    """The lines of a log, except for invalid ones."""
     for line in path.read_bytes().split(b"\n"):
         with contextlib.suppress(msgspec.MsgspecError):
             yield msgspec.json.decode(line, type=_LogEntry)
 
 
 def to_json_values(settings: Any) -> Any:
-    """Settings as they are written: plain values without secrets; objects by their class names."""
-    found = msgspec.to_builtins(
+    """Settings as they are written: JSON values without secrets; objects by their class names."""
+    values = msgspec.to_builtins(
         settings,
         enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}",
         str_keys=True,
     )
-    return redact(msgspec.json.decode(msgspec.json.encode(found)))
+    return redact(msgspec.json.decode(msgspec.json.encode(values)))
+
+
+def with_former_names(
+    settings: Mapping[str, Any], before: Mapping[str, Any], aliases: Mapping[str, str]
+) -> dict[str, Any]:
+    """The settings, under their former names where those are used in the settings `before`.
+
+    aliases: the present name of each former one.
+    """
+    former_names = {
+        present: former
+        for former, present in aliases.items()
+        if former in before and present not in before and former not in settings
+    }
+    return {former_names.get(name, name): value for name, value in settings.items()}
 
 
 def settings_differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
-    """What a run was made with and is no longer, field by field."""
+    """The differences between the settings of two runs, one for each field."""
     if known.get("model") != now["model"]:
         yield f"model: {quoted_repr(known.get('model'))}, now {quoted_repr(now['model'])}"
     before, after = known.get("settings") or {}, now["settings"]
@@ -366,7 +375,7 @@ def settings_differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> It
 
 
 def is_moved(before: object, now: object) -> bool:
-    """Whether two addresses differ in host and port alone.
+    """Whether two addresses differ in host and port only.
 
     >>> base = "http://127.0.0.1:8000/v1"
     >>> is_moved(base, "http://node7:8001/v1"), is_moved(base, "http://127.0.0.1:8000/v2")
@@ -374,14 +383,12 @@ def is_moved(before: object, now: object) -> bool:
     """
     if not isinstance(before, str) or not isinstance(now, str) or before == now:
         return False
-    one, other = urlsplit(before), urlsplit(now)
-    return bool(one.netloc and other.netloc) and one._replace(netloc="") == other._replace(
-        netloc=""
-    )
+    old, new = urlsplit(before), urlsplit(now)
+    return bool(old.netloc and new.netloc) and old._replace(netloc="") == new._replace(netloc="")
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions that a run depends on: Python, evalkit and the packages of the model."""
+    """The versions of Python, evalkit and the packages of the model."""
     found = {"python": platform.python_version(), "evalkit": evalkit_version()}
     for name in packages:
         try:
@@ -393,25 +400,25 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 def corpus_sha256(corpus: Corpus) -> str:
     """The digest of the ids and texts of a corpus, in order."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for document in corpus:
-        found.update(msgspec.json.encode([document.id, document.text]))
-    return found.hexdigest()
+        digest.update(msgspec.json.encode([document.id, document.text]))
+    return digest.hexdigest()
 
 
 def truncate_partial_line(path: Path) -> int:
-    """Cut off a last line that was not written to its end; says how many bytes that were."""
+    """Remove an incomplete last line; returns its length in bytes."""
     if not path.exists():
         return 0
     with path.open("rb+") as file:
         data = file.read()
-        whole = data.rfind(b"\n") + 1
-        file.truncate(whole)
-    return len(data) - whole
+        length = data.rfind(b"\n") + 1
+        file.truncate(length)
+    return len(data) - length
 
 
 def _acquire_lock(folder: Path) -> Any:
-    """The lock of a folder, which a process that is killed gives back."""
+    """The lock of a folder, which is released when the process ends or is killed."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")
@@ -419,6 +426,6 @@ def _acquire_lock(folder: Path) -> Any:
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(
-            f"{folder}: another run is writing to it; wait for it, or name another folder"
+            f"{folder}: another run is writing to it; wait for it, or use another folder"
         ) from None
     return lock

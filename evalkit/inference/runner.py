@@ -1,18 +1,15 @@
-"""How is a model run over a corpus?
+"""Running a model over a corpus, in batches of documents without annotations.
 
-In batches, over bare documents: the model never sees what is to be found.
-
-What is answered is written down at once where there is a run folder (runs.py), and given out as it
-comes. A document on which the model fails carries the reason, and the others go on. What ends a run
-early (too many failures, an endpoint that refuses, Ctrl-C) ends it after everything that is in
-flight has come back.
+Answers are stored in the run directory, if there is one, and yielded as soon as they are there. A
+document on which the model fails has a `failure`, and the run continues. If a run stops early (too
+many failures, an endpoint that refuses, Ctrl-C), the batches in flight are finished first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -39,16 +36,16 @@ from evalkit.models.registry import RUN_METADATA_KEY, Model, load_model
 from evalkit.redaction import redact, redact_values
 
 Batch = Sequence[Document]
-# Batches that each process gets at least: what is in flight is lost where all of them are killed
+# At least so many batches for each worker: those in flight are lost if all workers are killed.
 MIN_BATCHES_PER_WORKER = 16
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a model is run: batches asked at once of one that waits, processes for one that computes,
-    and how many documents may fail.
+    """The number of concurrent requests, of worker processes, and of documents that may fail.
 
-    `stop` may be set meanwhile: what is in flight is finished, and the run ends with PartialRun.
+    `stop_event` may be set during the run: the batches in flight are finished, and the run ends
+    with PartialRunError.
     """
 
     concurrency: int = 1
@@ -60,19 +57,15 @@ class RunOptions:
         for name in ("concurrency", "jobs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise InputError(f"{spell_option(name, value)}: a whole number from 1 on would do")
+                raise InputError(f"{spell_option(name, value)}: expected an integer >= 1")
         if self.concurrency > 1 and self.jobs > 1:
             raise InputError(
                 f"{spell_option('concurrency', self.concurrency)} and"
                 f" {spell_option('jobs', self.jobs)}: give one of them"
             )
-        if self.max_failures is not None and (
-            not isinstance(self.max_failures, int) or self.max_failures < 0
-        ):
-            raise InputError(
-                f"{spell_option('max_failures', self.max_failures)}: a whole number from 0 on"
-                " would do"
-            )
+        limit = self.max_failures
+        if limit is not None and (not isinstance(limit, int) or limit < 0):
+            raise InputError(f"{spell_option('max_failures', limit)}: expected an integer >= 0")
 
 
 def predict(
@@ -85,7 +78,8 @@ def predict(
     max_failures: int | None = None,
     retry_failed: bool = False,
     limit: int | None = None,
-    **arguments: Any,
+    model_args: Mapping[str, Any] | None = None,
+    **more_model_args: Any,
 ) -> Corpus:
     """The corpus as the model annotates it: the same ids, texts, zones and schema.
 
@@ -95,119 +89,134 @@ def predict(
     - `concurrency`: concurrent requests to a model behind an endpoint.
     - `jobs`: worker processes.
     - `max_failures`: how many documents may fail before the run ends.
-    - `retry_failed`: ask again for the documents that failed in `run_dir`.
+    - `retry_failed`: process the documents that failed in `run_dir` again.
     - `limit`: use the first documents only, so many.
-    - `arguments`: those of the model.
+    - `model_args`: the options of the model; they may also be given as keywords.
 
-    Raises InputError for what cannot be run, ModelError where the model can answer no document, and
-    PartialRunError where too many documents failed.
+    Raises InputError for what cannot be run, ModelError if no document can be annotated, and
+    PartialRunError if too many documents failed.
     """
-    corpus = take_documents(to_corpus(corpus), limit)
-    way = RunOptions(concurrency, jobs, max_failures)
-    loaded = load_for_corpus(model, corpus, concurrency=concurrency, **arguments)
+    all_documents = to_corpus(corpus)
+    corpus = take_documents(all_documents, limit)
+    options = RunOptions(concurrency, jobs, max_failures)
+    loaded = load_for_corpus(
+        model,
+        corpus,
+        _merge_model_args(model_args or {}, more_model_args),
+        concurrency=concurrency,
+        known_ids=all_documents.ids,
+    )
     with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
-        return in_corpus_order(iter_predictions(loaded, corpus, way, run), corpus, loaded.name)
+        return in_corpus_order(iter_predictions(loaded, corpus, options, run), corpus, loaded.name)
+
+
+def _merge_model_args(model_args: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    for name in keywords:
+        if name in model_args:
+            raise InputError(f"{name} is given as keyword and in model_args; give it once")
+    return {**model_args, **keywords}
 
 
 def take_documents(corpus: Corpus, limit: int | None) -> Corpus:
     """The first documents of a corpus, `limit` of them; all for None.
 
-    Raises InputError for a limit that is not a whole number above 0.
+    Raises InputError for a limit that is not an integer >= 1.
     """
     if limit is None:
         return corpus
     if type(limit) is not int or limit < 1:
-        raise InputError(
-            f"{spell_option('limit')}: expected a whole number above 0, got {quoted_repr(limit)}"
-        )
+        raise InputError(f"{spell_option('limit', limit)}: expected an integer >= 1")
     return corpus.with_documents(islice(corpus, limit))
 
 
 def load_for_corpus(
-    model: object, corpus: Corpus, *, concurrency: int = 1, **arguments: Any
+    model: object,
+    corpus: Corpus,
+    model_args: Mapping[str, Any] | None = None,
+    *,
+    concurrency: int = 1,
+    known_ids: Collection[str] | None = None,
 ) -> Model:
-    """The model, loaded and told what the corpus is marked for.
+    """The model, loaded and prepared for the schema of the corpus.
 
-    Raises InputError where it holds documents that the corpus lacks.
+    known_ids: the ids of all documents, if the corpus has only the first of them. Raises InputError
+    if the model has predictions of other documents.
     """
-    loaded = load_model(model, **arguments)
-    if extra := [id for id in loaded.document_ids or () if id not in corpus]:
+    loaded = load_model(model, **(model_args or {}))
+    known = set(corpus.ids if known_ids is None else known_ids)
+    extra = [id for id in loaded.document_ids or () if id not in known]
+    if extra:
+        count = "1 document is" if len(extra) == 1 else f"{len(extra)} documents are"
         raise InputError(
-            f"{loaded.name}: {len(extra)} documents are not in {corpus.name}, such as"
-            f" {quoted_repr(extra[0])}"
+            f"{loaded.name}: {count} not in {corpus.name}, such as {quoted_repr(extra[0])}"
         )
     if concurrency > 1 and not loaded.is_io_bound:
         raise InputError(
-            f"{loaded.name}: {spell_option('concurrency', concurrency)} is for a model that waits"
-            f" for an endpoint; {spell_option('jobs', concurrency)} runs this one in processes"
+            f"{loaded.name}: {spell_option('concurrency', concurrency)} is for models behind an"
+            f" endpoint; use {spell_option('jobs', concurrency)} for worker processes"
         )
     if loaded.with_schema is None:
         return loaded
-    # What a kind was loaded from, and what it must not tell, stay true of the model that knows the
-    # schema.
     return dataclasses.replace(
-        loaded.with_schema(corpus.schema), load_spec=loaded.load_spec, secrets=loaded.secrets
+        loaded.with_schema(corpus.schema),
+        load_spec=loaded.load_spec,
+        secrets=loaded.secrets,
+        setting_aliases=loaded.setting_aliases,
     )
 
 
 def open_run_dir(
     folder: str | Path | None, model: Model, corpus: Corpus, *, retry_failed: bool = False
 ) -> contextlib.AbstractContextManager[RunDirectory | None]:
-    """The run folder, opened for the model and the corpus; None where none was asked for."""
+    """The run directory, opened for the model and the corpus; None if there is none."""
     if folder is not None:
         return RunDirectory(folder, model, corpus, retry_failed=retry_failed)
     if retry_failed:
         raise InputError(
-            f"{spell_option('retry_failed', True)}: there is no run folder whose failures could be"
-            f" asked for again; name it with {spell_option('run_dir', 'DIR')}"
+            f"{spell_option('retry_failed', True)}: there is no run directory with failures: use"
+            f" {spell_option('run_dir', 'DIR')}"
         )
     return contextlib.nullcontext()
 
 
 def in_corpus_order(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
-    """The answers in the order of the corpus, however they came."""
-    found = {document.id: document for document in documents}
-    return Corpus((found[id] for id in corpus.ids), name=name, schema=corpus.schema)
+    """The answers in the order of the corpus."""
+    by_id = {document.id: document for document in documents}
+    return Corpus((by_id[id] for id in corpus.ids), name=name, schema=corpus.schema)
 
 
 def iter_predictions(
-    model: Model, corpus: Corpus, way: RunOptions, run: RunDirectory | None = None
+    model: Model, corpus: Corpus, options: RunOptions, run: RunDirectory | None = None
 ) -> Iterator[Document]:
-    """The documents as the model marks them, as they are answered; first those that the run folder
-    holds.
-    """
-    done = run.answers if run else {}
-    failures = [document for document in done.values() if document.failure is not None]
-    yield from list(done.values())
-    rest = [document for document in corpus if document.id not in done]
-    _check_max_failures(failures, way)
-    left = len(rest)
-    for answer in _log_stop(
-        refuse_malformed(_answers(model, rest, corpus, way), model.name, way.stop_event.is_set),
-        model,
-        run,
-    ):
+    """The annotated documents as they are answered; first those of the run directory."""
+    stored = dict(run.answers) if run else {}
+    failures = [document for document in stored.values() if document.failure is not None]
+    yield from stored.values()
+    remaining = [document for document in corpus if document.id not in stored]
+    _check_max_failures(failures, options)
+    left = len(remaining)
+    answers = _predict_all(model, remaining, corpus, options)
+    checked = refuse_malformed(answers, model.name, options.stop_event.is_set)
+    for answer in _log_stop(checked, model, run):
         document, notes = _redact_answer(answer, corpus, model.secrets)
         yield run.add(document, notes) if run else document
         if document.failure is not None:
             failures.append(document)
-            if way.max_failures is not None and len(failures) > way.max_failures:
-                way.stop_event.set()
+            if options.max_failures is not None and len(failures) > options.max_failures:
+                options.stop_event.set()
         left -= 1
-    _check_max_failures(failures, way)
+    _check_max_failures(failures, options)
     if left:
+        advice = "; run the same command again to resume" if run else ""
         raise PartialRunError(
-            f"stopped: {len(corpus) - left} of {len(corpus)} documents are"
-            f" answered{'; run the same command again to go on' if run else ''}"
+            f"stopped: {len(corpus) - left} of {len(corpus)} documents are answered{advice}"
         )
 
 
 def _log_stop(
     answers: Iterator[Document], model: Model, run: RunDirectory | None
 ) -> Iterator[Document]:
-    """The same answers; what asking took for the documents that stopped the run goes into the log
-    of its folder.
-    """
+    """The same answers; the requests for documents that stop the run are logged."""
     try:
         yield from answers
     except ModelError as error:
@@ -217,116 +226,99 @@ def _log_stop(
         raise
 
 
-def _check_max_failures(failures: Sequence[Document], way: RunOptions) -> None:
-    if way.max_failures is not None and len(failures) > way.max_failures:
-        one = failures[-1]
-        count = (
-            f"{len(failures)} document{'s' * (len(failures) != 1)} failed, more than"
-            f" {spell_option('max_failures', way.max_failures)}"
-        )
-        raise PartialRunError(
-            f"{count}, such as {quoted_repr(one.id)}: {one.failure}; mend the cause and ask for"
-            f" them again ({spell_option('retry_failed', True)}), or allow more"
-        )
+def _check_max_failures(failures: Sequence[Document], options: RunOptions) -> None:
+    if options.max_failures is None or len(failures) <= options.max_failures:
+        return
+    last = failures[-1]
+    count = "1 document" if len(failures) == 1 else f"{len(failures)} documents"
+    raise PartialRunError(
+        f"{count} failed, more than {spell_option('max_failures', options.max_failures)}, such as"
+        f" {quoted_repr(last.id)}: {last.failure}; fix the cause and use"
+        f" {spell_option('retry_failed', True)}, or allow more failures"
+    )
 
 
 def _redact_answer(
     answer: Document, corpus: Corpus, secrets: Sequence[str]
 ) -> tuple[Document, Mapping[str, Any] | None]:
-    """An answer with the zones of its document and no secrets, and what asking for it took."""
+    """An answer with the zones of its document and without secrets, and the notes for the log."""
     meta = dict(answer.meta or {})
     notes = meta.pop(RUN_METADATA_KEY, None)
-    failure = (
-        None
-        if answer.failure is None
-        else _single_line(redact_values(redact(answer.failure), secrets))
+    failure = answer.failure
+    if failure is not None:
+        failure = _to_single_line(redact_values(redact(failure), secrets))
+    document = replace(
+        answer,
+        zones=corpus[answer.id].zones,
+        meta=redact(meta, secrets) if meta else None,
+        failure=failure,
     )
-    told = redact(notes, secrets) if isinstance(notes, Mapping) else None
-    return (
-        replace(
-            answer,
-            zones=corpus[answer.id].zones,
-            meta=redact(meta, secrets) if meta else None,
-            failure=failure,
-        ),
-        told,
-    )
+    return document, redact(notes, secrets) if isinstance(notes, Mapping) else None
 
 
-def _single_line(text: str) -> str:
-    """A reason as it can be written down: on one line, and without halves of surrogate pairs."""
+def _to_single_line(text: str) -> str:
+    """A reason as it can be written: on one line, and without lone surrogates."""
     return " ".join(text.encode("utf-8", "backslashreplace").decode().split()) or "no reason given"
 
 
-def _answers(
-    model: Model, documents: Sequence[Document], corpus: Corpus, way: RunOptions
+def _predict_all(
+    model: Model, documents: Sequence[Document], corpus: Corpus, options: RunOptions
 ) -> Iterator[Document]:
     size = model.batch_size or max(1, len(documents))
+    if options.jobs > 1:
+        # Smaller batches, so that every worker gets some
+        size = max(1, min(size, len(documents) // (MIN_BATCHES_PER_WORKER * options.jobs)))
     batches = (
         documents[first : first + size]
         for first in range(0, len(documents), size)
-        if not way.stop_event.is_set()
+        if not options.stop_event.is_set()
     )
-    if way.jobs > 1:
-        yield from predict_in_workers(
-            model, corpus.schema, _split_batches(documents, size, way), way.jobs
-        )
-    elif way.concurrency > 1:
-        yield from _concurrently(model, batches, way)
+    if options.jobs > 1:
+        yield from predict_in_workers(model, corpus.schema, batches, options.jobs)
+    elif options.concurrency > 1:
+        yield from _predict_concurrently(model, batches, options)
     else:
         for batch in batches:
-            yield from _one_batch(model, batch, way)
+            yield from _predict_batch(model, batch, options)
 
 
-def _split_batches(documents: Sequence[Document], size: int, way: RunOptions) -> Iterator[Batch]:
-    """Batches of which every process gets some."""
-    size = max(1, min(size, len(documents) // (MIN_BATCHES_PER_WORKER * way.jobs)))
-    return (
-        documents[first : first + size]
-        for first in range(0, len(documents), size)
-        if not way.stop_event.is_set()
-    )
-
-
-def _one_batch(model: Model, batch: Batch, way: RunOptions) -> Iterator[Document]:
-    """The answers to a batch, as they come.
-
-    One whose answers are made one by one is left when the run is to stop.
-    """
+def _predict_batch(model: Model, batch: Batch, options: RunOptions) -> Iterator[Document]:
+    """The answers to a batch; if the model streams, only until the run is stopped."""
     answers = checked_answers(model, batch)
     for answer in answers:
         yield answer
-        if way.stop_event.is_set() and model.streams:
+        if options.stop_event.is_set() and model.streams:
             answers.close()
             return
 
 
-def _concurrently(model: Model, batches: Iterator[Batch], way: RunOptions) -> Iterator[Document]:
-    """The answers to several batches that are asked at once.
+def _predict_concurrently(
+    model: Model, batches: Iterator[Batch], options: RunOptions
+) -> Iterator[Document]:
+    """The answers to batches that are sent concurrently.
 
-    What one raises is raised when the others have come back.
+    An error of one batch is raised when the others are finished.
     """
-    waiting: set[Future[list[Document]]] = set()
+    pending: set[Future[list[Document]]] = set()
     errors: list[BaseException] = []
-    pool = ThreadPoolExecutor(way.concurrency)
+    pool = ThreadPoolExecutor(options.concurrency)
     try:
         for batch in batches:
-            waiting.add(pool.submit(_answer_batch, model, batch))
-            while len(waiting) >= way.concurrency:
-                waiting = yield from _collect_finished(waiting, errors)
+            pending.add(pool.submit(_answer_batch, model, batch))
+            while len(pending) >= options.concurrency:
+                pending = yield from _collect_finished(pending, errors)
             if errors:
                 break
-        while waiting:
-            waiting = yield from _collect_finished(waiting, errors)
+        while pending:
+            pending = yield from _collect_finished(pending, errors)
     finally:
-        # Nobody waits for what an interrupt has left behind.
+        # After an interrupt, requests in flight are not awaited.
         pool.shutdown(wait=False, cancel_futures=True)
     if errors:
         first, *others = errors
         if isinstance(first, ModelError):
-            first.notes += [
-                notes for error in others if isinstance(error, ModelError) for notes in error.notes
-            ]
+            for error in others:
+                first.notes += error.notes if isinstance(error, ModelError) else []
         raise first
 
 
@@ -334,27 +326,28 @@ def _answer_batch(model: Model, batch: Batch) -> list[Document]:
     return list(checked_answers(model, batch))
 
 
-def _collect_finished(waiting: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
-    done, left = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
+def _collect_finished(pending: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
+    """Yields the answers of finished batches; returns the batches that are not finished."""
+    finished, unfinished = wait(pending, return_when=FIRST_COMPLETED)
+    for future in finished:
         error = future.exception()
         if error is None:
             yield from future.result()
         else:
             errors.append(error)
-    return left
+    return unfinished
 
 
 def checked_answers(model: Model, batch: Batch) -> Any:
-    """The model's answers to a batch, each under the id that was asked.
+    """The model's answers to a batch, each with the id of its document.
 
-    Raises EvalkitError where there are more or fewer.
+    Raises EvalkitError if there are more or fewer.
     """
-    n = 0
+    count = 0
     for answer in model.predict([document.without_annotations() for document in batch]):
-        if n == len(batch):
-            raise EvalkitError(f"{model.name}: more than {n} answers to {n} documents")
-        yield replace(answer, id=batch[n].id)
-        n += 1
-    if n < len(batch):
-        raise EvalkitError(f"{model.name}: {n} answers to {len(batch)} documents")
+        if count == len(batch):
+            raise EvalkitError(f"{model.name}: more than {count} answers to {count} documents")
+        yield replace(answer, id=batch[count].id)
+        count += 1
+    if count < len(batch):
+        raise EvalkitError(f"{model.name}: {count} answers to {len(batch)} documents")

@@ -1,20 +1,20 @@
-"""A program in any language and any environment: documents as JSONL on its stdin, predictions as
-JSONL on its stdout.
+"""A program in any language and environment: documents as JSONL on its stdin, predictions as JSONL
+on its stdout.
 
-It is started once, without a shell, in the working folder. It reads bare documents, `{"id": …,
-"text": …}` on a line each, and answers with a line for each document in evalkit's own format, in
-any order; `text` may be left out, and `{"id": …, "failure": "reason"}` says that it failed. It may
-answer one by one, or all at the end. Its stderr is passed on.
+It is started once, without a shell, in the working folder. It reads documents without annotations,
+`{"id": …, "text": …}` on a line each, and writes a line for each document in evalkit's own format,
+in any order; `text` may be left out, and `{"id": …, "failure": "reason"}` reports a failure. It may
+answer one by one, or everything at the end. Its stderr is forwarded.
 
-What is invalid within an answer becomes `Unplaced` (see exec_answers.py). A line that is not an
-answer fails the document that it names, and is shown on stderr where it names none. A second answer
-for a document fails the document, or ends the run with ModelError if the first has been handed out.
+Invalid parts of an answer become `Unplaced` (see exec_answers.py). A line that is not an answer
+fails the document whose id it starts with, and is shown on stderr if it has none. A second answer
+for a document fails the document, or ends the run with ModelError if the first has been returned.
 Documents without an answer fail with the program's exit status as the reason.
 
-- `timeout`: seconds without any output after which the program is ended, with all processes that it
-  started. The document that was awaited has failed, and the program is started again for the
-  others. It holds for the first answer too, and so for what has to be loaded before it, and for all
-  the work of a program that answers at the end.
+- `timeout`: seconds without output after which the program is ended, with all processes that it
+  started. The document that was awaited fails, and the program is started again for the others. The
+  timeout includes loading before the first answer, and all the work of a program that answers at
+  the end.
 """
 
 from __future__ import annotations
@@ -34,36 +34,35 @@ import msgspec
 from evalkit.data.document import Document
 from evalkit.errors import InputError, ModelError, print_notice, quoted_repr, spell_option
 from evalkit.models.exec_answers import LEFT_OUT, decode_line, document_from_answer
-from evalkit.models.exec_process import EXIT_TIMEOUT, ModelProcess, ProcessTimeout
+from evalkit.models.exec_process import EXIT_TIMEOUT, ModelProcess, ProcessTimeoutError
 from evalkit.models.registry import Model
 from evalkit.redaction import redact, redact_values, secret_option_values
 
-MAX_WARNINGS = 3  # lines of a kind that are told one by one
-_SHELL = frozenset("| || & && ; > >> < 2>".split())
-_NAMES = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*")')
+MAX_WARNINGS = 3  # lines of a kind that are shown; the others are counted
+SUCCESS = "ended with exit status 0"
+_SHELL_OPERATORS = frozenset("| || & && ; > >> < 2>".split())
+_LEADING_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-def load(what: str, *, timeout: float | None = None) -> Model:
+def load(command: str, *, timeout: float | None = None) -> Model:
     """A model from a command.
 
-    Raises InputError for one that cannot be run, and for a timeout that is no number of seconds
-    above 0.
+    Raises InputError for a command that cannot be run, and for an invalid timeout.
     """
-    argv = _argv(what)
-    if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
-        raise InputError(
-            f"exec: {spell_option('timeout', timeout, of='model')}: a number of seconds above 0"
-            " would do"
-        )
+    argv = _parse_command(command)
+    is_valid = timeout is None or (type(timeout) in (int, float) and 0 < timeout < math.inf)
+    if not is_valid:
+        option = spell_option("timeout", timeout, of="model")
+        raise InputError(f"exec: {option}: expected a number of seconds > 0")
     secrets = tuple(secret_option_values(argv))
-    name = f"exec:{redact_values(what, secrets)}"
+    name = f"exec:{redact_values(command, secrets)}"
     settings = {
         "command": [redact_values(word, secrets) for word in argv],
-        "files (sha256)": _digests(argv),
+        "files (sha256)": _file_digests(argv),
     }
     return Model(
         name,
-        lambda documents: _answers(name, argv, documents, timeout),
+        lambda documents: _predict(name, argv, documents, timeout),
         batch_size=0,
         settings=settings,
         secrets=secrets,
@@ -71,7 +70,7 @@ def load(what: str, *, timeout: float | None = None) -> Model:
     )
 
 
-def _argv(command: str) -> list[str]:
+def _parse_command(command: str) -> list[str]:
     try:
         argv = shlex.split(command)
     except ValueError as error:
@@ -81,10 +80,11 @@ def _argv(command: str) -> list[str]:
             "exec: write a command after the colon, as in exec:./model.py or exec:'python model.py"
             " --fast'"
         )
-    if signs := _SHELL.intersection(argv):
+    operators = _SHELL_OPERATORS.intersection(argv)
+    if operators:
         raise InputError(
-            f"exec:{command}: {min(signs)} is for a shell, and none is used: exec:\"sh -c '…'\""
-            " would do"
+            f'exec:{command}: {min(operators)} needs a shell, and none is used: write exec:"sh -c'
+            " '…'\""
         )
     if shutil.which(argv[0]) is None:
         raise InputError(f"exec:{command}: {_command_error(argv[0])}")
@@ -92,204 +92,198 @@ def _argv(command: str) -> list[str]:
 
 
 def _command_error(program: str) -> str:
-    """Why a program cannot be run, and what would do."""
+    """Why a program cannot be run, and how to fix it."""
     if Path(program).is_dir():
         return f"{program} is a folder"
+    has_folder = "/" in program
     if not Path(program).is_file():
-        return f"no program {quoted_repr(program)} {'there' if '/' in program else 'on the PATH'}"
-    if "/" not in program:
+        return f"no program {quoted_repr(program)} {'there' if has_folder else 'on the PATH'}"
+    if not has_folder:
         return (
-            f"no program {quoted_repr(program)} on the PATH; for the file that is here, write"
-            f" ./{program}"
+            f"no program {quoted_repr(program)} on the PATH; for the file in the working folder,"
+            f" write ./{program}"
         )
     return (
-        f"{program} is not executable: chmod +x {program}, or name what runs it, as in python"
-        f" {program}"
+        f"{program} is not executable: use chmod +x {program}, or name its interpreter, as in"
+        f" python {program}"
     )
 
 
-def _digests(argv: Sequence[str]) -> dict[str, str]:
-    """What the program's own files say: the program, if it is named by its path, and the first file
-    that it is given, its script.
+def _file_digests(argv: Sequence[str]) -> dict[str, str]:
+    """The digests of the program's own files: the program, if its path is given, and the first file
+    among its arguments, its script.
     """
-    named = [argv[0]] if "/" in argv[0] else []
-    # What follows an option is its value: a log, say, that is another file at the next start.
-    scripts = (
-        word
-        for before, word in pairwise(argv)
-        if not before.startswith("--") and Path(word).is_file()
-    )
-    return {file: _digest(Path(file)) for file in [*named, *list(scripts)[:1]]}
+    files = [argv[0]] if "/" in argv[0] else []
+    for before, word in pairwise(argv):
+        # The value of an option may be a log, which is another file at the next start.
+        if not before.startswith("--") and Path(word).is_file():
+            files.append(word)
+            break
+    return {file: _digest(Path(file)) for file in files}
 
 
 def _digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # what may be run need not be readable
+    except OSError:  # an executable file need not be readable
         return "unreadable"
 
 
-def _answers(
+def _predict(
     name: str, argv: Sequence[str], documents: Sequence[Document], timeout: float | None
 ) -> Iterator[Document]:
-    """The documents as the program answers them, in the order of asking, each as soon as it can be
-    had.
-    """
+    """The documents as the program annotates them, in their order, each as soon as it is there."""
     answers = _AnswerQueue(name, documents)
-    while left := answers.unanswered():
-        program = ModelProcess(
-            argv,
-            (msgspec.json.encode({"id": document.id, "text": document.text}) for document in left),
+    while answers.open:
+        lines = (
+            msgspec.json.encode({"id": document.id, "text": document.text})
+            for document in list(answers.open.values())
         )
+        process = ModelProcess(argv, lines)
         try:
-            yield from _read_answers(program, answers, timeout)
-        except ProcessTimeout as stuck:
-            answers.fail_one(_leading_id(stuck.begun), str(stuck))
+            yield from _read_answers(process, answers, timeout)
+        except ProcessTimeoutError as error:
+            answers.fail_one(_parse_leading_id(error.partial_line), str(error))
         finally:
-            program.end()
-        yield from answers.ready()
+            process.end()
+        yield from answers.pop_ready()
     answers.report_suppressed()
 
 
 def _read_answers(
-    program: ModelProcess, answers: _AnswerQueue, timeout: float | None
+    process: ModelProcess, answers: _AnswerQueue, timeout: float | None
 ) -> Iterator[Document]:
-    """What the program answers until it ends; then all that it has not answered has failed."""
+    """The answers of a program until it ends; then all other documents have failed."""
     number = 0
     try:
-        while (line := program.line(timeout if answers.open else EXIT_TIMEOUT)) is not None:
+        while True:
+            line = process.read_line(timeout if answers.open else EXIT_TIMEOUT)
+            if line is None:
+                break
             number += 1
-            answers.take(number, line)
-            yield from answers.ready()
-    except ProcessTimeout:
+            answers.add_line(number, line)
+            yield from answers.pop_ready()
+    except ProcessTimeoutError:
         if answers.open:
             raise
-        answers.close("did not end by itself", "")
+        answers.close("did not exit", "")
         return
-    how = program.ended()
-    words = program.stderr_tail() if answers.open or how != "ended with exit status 0" else ""
-    answers.close(how, words)
+    outcome = process.wait_for_exit()
+    stderr = process.stderr_tail() if answers.open or outcome != SUCCESS else ""
+    answers.close(outcome, stderr)
 
 
 class _AnswerQueue:
-    """What was asked, what has been answered, and what has been handed out."""
+    """The documents that wait for an answer, and the answers that have not been returned."""
 
     def __init__(self, name: str, documents: Sequence[Document]) -> None:
         self.name = name
         self.open = {document.id: document for document in documents}
-        self._asked = frozenset(self.open)
+        self._ids = frozenset(self.open)
         self._order = deque(self.open)
-        self._given: dict[str, Document] = {}
-        self._stray = ""
-        self._told: dict[str, int] = {}
+        self._answers: dict[str, Document] = {}
+        self._first_stray_line = ""
+        self._warning_counts: dict[str, int] = {}
 
-    def unanswered(self) -> list[Document]:
-        return list(self.open.values())
+    def pop_ready(self) -> Iterator[Document]:
+        """The next documents in order, as far as they are answered."""
+        while self._order and self._order[0] in self._answers:
+            yield self._answers.pop(self._order.popleft())
 
-    def ready(self) -> Iterator[Document]:
-        """Hand out what is next in the order of asking, as far as it is there."""
-        while self._order and self._order[0] in self._given:
-            yield self._given.pop(self._order.popleft())
+    def add_line(self, number: int, line: bytes) -> None:
+        """Take a line of the program's output.
 
-    def take(self, number: int, line: bytes) -> None:
-        """A line that the program has said.
-
-        Raises ModelError where it answers a document again that has been handed out.
+        Raises ModelError for a second answer to a document that has been returned.
         """
         if not line.strip():
             return
         try:
             answer = decode_line(line.removeprefix(b"\xef\xbb\xbf"))
-        except InputError as fault:
-            self._unreadable(number, line, str(fault))
+        except InputError as error:
+            self._add_unreadable_line(number, line, str(error))
             return
         id = answer.get("id") if isinstance(answer, Mapping) else None
-        if not isinstance(id, str) or id not in self._asked:
-            self._pass_over(number, line, "names no document that was asked")
+        if not isinstance(id, str) or id not in self._ids:
+            self._warn_of_stray_line(number, line, "has no id of a document that was sent")
         elif id not in self.open:
-            self._again(id, number, line)
+            self._add_second_answer(id, number, line)
         else:
-            self._give(id, document_from_answer(self.open[id], answer))
+            self._add_answer(id, document_from_answer(self.open[id], answer))
 
     def fail(self, id: str, reason: str) -> None:
-        self._give(id, msgspec.structs.replace(self.open[id], failure=reason))
+        self._add_answer(id, msgspec.structs.replace(self.open[id], failure=reason))
 
     def fail_one(self, id: str, reason: str) -> None:
-        """Fail this document or, if it is not open, the one that is waited for: the first in the
-        order of asking.
-        """
-        self.fail(
-            id if id in self.open else next(id for id in self._order if id in self.open), reason
-        )
+        """Fail this document or, if it is not open, the first in order that is."""
+        if id not in self.open:
+            id = next(first for first in self._order if first in self.open)
+        self.fail(id, reason)
 
-    def close(self, how: str, words: str) -> None:
-        """Fail what is open: the program has ended.
-
-        What it says in dying is told where nothing is.
+    def close(self, outcome: str, stderr: str) -> None:
+        """Fail all open documents, since the program has ended. `outcome` says how; `stderr` is the
+        last line of its stderr.
         """
-        reason = "; ".join(
-            filter(
-                None, [f"no answer: the program {how}", self._stray, words and f"stderr: {words}"]
-            )
-        )
-        if not self.open and how != "ended with exit status 0":
-            self._tell(
-                "ending", f"the program {how} after its last answer{words and f'; stderr: {words}'}"
-            )
+        reasons = [f"no answer: the program {outcome}"]
+        if self._first_stray_line:
+            reasons.append(self._first_stray_line)
+        if stderr:
+            reasons.append(f"stderr: {stderr}")
+        if not self.open and outcome != SUCCESS:
+            suffix = f"; stderr: {stderr}" if stderr else ""
+            self._warn("exit status", f"the program {outcome} after its last answer{suffix}")
         for id in list(self.open):
-            self.fail(id, reason)
+            self.fail(id, "; ".join(reasons))
 
     def report_suppressed(self) -> None:
-        """Say how much more there was of what is told."""
-        for kind, number in self._told.items():
-            if number > MAX_WARNINGS:
-                print_notice(redact(f"{self.name}: {kind}: {number - MAX_WARNINGS} more"))
+        """Print the number of warnings of each kind that were not shown."""
+        for kind, count in self._warning_counts.items():
+            if count > MAX_WARNINGS:
+                print_notice(redact(f"{self.name}: {kind}: {count - MAX_WARNINGS} more"))
 
-    def _give(self, id: str, answer: Document) -> None:
+    def _add_answer(self, id: str, answer: Document) -> None:
         del self.open[id]
-        self._given[id] = answer
-        if left_out := (answer.meta or {}).get(LEFT_OUT):
-            self._tell(
-                "left out",
-                f"document {quoted_repr(id)}: left out:"
-                f" {left_out[0]}{f'; {len(left_out) - 1} more' * (len(left_out) > 1)}",
-            )
+        self._answers[id] = answer
+        left_out = (answer.meta or {}).get(LEFT_OUT)
+        if left_out:
+            more = f"; {len(left_out) - 1} more" if len(left_out) > 1 else ""
+            self._warn("left out", f"document {quoted_repr(id)}: left out: {left_out[0]}{more}")
 
-    def _again(self, id: str, number: int, line: bytes) -> None:
+    def _add_second_answer(self, id: str, number: int, line: bytes) -> None:
         problem = (
-            f"line {number} answers document {quoted_repr(id)} again: one line for a document"
-            " would do"
+            f"line {number} is a second answer for document {quoted_repr(id)}: expected one line"
+            " for each document"
         )
-        if id not in self._given:
-            raise ModelError(f"{self.name}: {problem}: {_quoted(line)}")
-        self._given[id] = Document(id, self._given[id].text, failure=problem)
+        if id not in self._answers:
+            raise ModelError(f"{self.name}: {problem}: {_quote(line)}")
+        self._answers[id] = Document(id, self._answers[id].text, failure=problem)
 
-    def _unreadable(self, number: int, line: bytes, fault: str) -> None:
-        id = _leading_id(line)
+    def _add_unreadable_line(self, number: int, line: bytes, problem: str) -> None:
+        id = _parse_leading_id(line)
         if id in self.open:
-            self.fail(id, f"line {number} is {fault}: {_quoted(line)}")
+            self.fail(id, f"line {number} is {problem}: {_quote(line)}")
         else:
-            self._pass_over(number, line, f"is {fault}")
+            self._warn_of_stray_line(number, line, f"is {problem}")
 
-    def _pass_over(self, number: int, line: bytes, why: str) -> None:
-        problem = f"line {number} {why}: {_quoted(line)}"
-        self._stray = self._stray or problem
-        self._tell("lines that are no answers", f"{problem}; what is no answer belongs on stderr")
+    def _warn_of_stray_line(self, number: int, line: bytes, problem: str) -> None:
+        message = f"line {number} {problem}: {_quote(line)}"
+        self._first_stray_line = self._first_stray_line or message
+        self._warn("lines that are not answers", f"{message}; write other output to stderr")
 
-    def _tell(self, kind: str, message: str) -> None:
-        self._told[kind] = self._told.get(kind, 0) + 1
-        if self._told[kind] <= MAX_WARNINGS:
+    def _warn(self, kind: str, message: str) -> None:
+        count = self._warning_counts.get(kind, 0) + 1
+        self._warning_counts[kind] = count
+        if count <= MAX_WARNINGS:
             print_notice(redact(f"{self.name}: {message}"))
 
 
-def _quoted(line: bytes) -> str:
+def _quote(line: bytes) -> str:
     return quoted_repr(line[:1000].decode(errors="replace").strip())
 
 
-def _leading_id(line: bytes) -> str:
-    """The id with which a line begins that may be cut or broken; empty if it begins otherwise."""
-    found = _NAMES.match(line[:1000])
+def _parse_leading_id(line: bytes) -> str:
+    """The id at the start of a line that may be cut or invalid; empty if there is none."""
+    match = _LEADING_ID.match(line[:1000])
     try:
-        return str(msgspec.json.decode(found[1])) if found else ""
+        return str(msgspec.json.decode(match[1])) if match else ""
     except msgspec.DecodeError:
         return ""

@@ -1,13 +1,11 @@
-"""What can be kept of an answer?
+"""Decoded JSON answers of a program, as documents.
 
-Decoded JSON in, a Document out: nothing is refused whole that can be kept in part.
-
-What an answer marks is kept where its span and its label are valid. A mark, an argument or a part
-of an attribution without a valid place becomes `Unplaced`, with the reason; with an event go its
-realis and its arguments, with the content of an attribution its other parts. Details that are not
-what they should be (an id, an attribute, a key that a mark does not have) are left out of their
-mark, and said in `meta` under LEFT_OUT. Only an answer that is none of the document's fails it:
-another text, a layer that is no list, a key that no document has.
+Each annotation with valid offsets and label is kept. An annotation, an argument or a part of an
+attribution with invalid ones becomes `Unplaced`, with the reason; so do the realis and arguments of
+such an event, and the other parts of an attribution whose content is invalid. Invalid details (an
+id, an attribute, a key that an annotation does not have) are left out of their annotation, and
+listed in `meta` under LEFT_OUT. An answer fails its document only as a whole: another text, a layer
+that is not a list, an unknown key.
 """
 
 from __future__ import annotations
@@ -33,13 +31,13 @@ from evalkit.data.json_keys import reject_duplicate_keys
 from evalkit.errors import DocumentError, InputError, UnknownNameError, quoted_repr
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.models.malformed_answers import note_malformed
-from evalkit.models.python_function import UNLABELLED
+from evalkit.models.python_function import UNLABELED, past_end_message
 
 T = TypeVar("T")
 LEFT_OUT = "left_out"
-MOST_TOLD = 20
+MAX_LEFT_OUT = 20
 EXPECTED = '{"label": "PER", "start": 0, "end": 3} with offsets of characters'
-_DETAILS: Mapping[str, Any] = {
+_DETAIL_TYPES: Mapping[str, Any] = {
     "id": str,
     "ref": str,
     "parent": str,
@@ -48,18 +46,17 @@ _DETAILS: Mapping[str, Any] = {
     "score": float,
     "attributes": Attributes,
 }
-_SPAN = ("start", "end", "fragments", "text")
+_SPAN_KEYS = ("start", "end", "fragments", "text")
 
 
 def decode_line(line: bytes) -> Any:
     """A line of JSON as plain values; numbers that JSON does not have (NaN, Infinity) are None.
 
-    Raises InputError, saying what is wrong.
+    Raises InputError.
     """
     try:
-        return msgspec.json.decode(
-            msgspec.json.encode(json.loads(line.decode(), object_pairs_hook=reject_duplicate_keys))
-        )
+        values = json.loads(line.decode(), object_pairs_hook=reject_duplicate_keys)
+        return msgspec.json.decode(msgspec.json.encode(values))
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: {error.reason}") from None
     except UnicodeEncodeError:
@@ -73,21 +70,20 @@ def decode_line(line: bytes) -> Any:
 
 
 def document_from_answer(document: Document, answer: Mapping[str, Any]) -> Document:
-    """The bare document with what its answer says, under the names of the document classes; a layer
+    """The document with the annotations of an answer, which has the keys of a JSONL line; a layer
     that the answer lacks is None.
     """
     if answer.get("failure") is not None:
         return _failed(document, str(answer["failure"]) or "the model gave no reason")
-    if unknown := [key for key in answer if key not in Document.__struct_fields__]:
-        return _failed(
-            document, str(UnknownNameError("key", unknown[0], Document.__struct_fields__))
-        )
+    for key in answer:
+        if key not in Document.__struct_fields__:
+            return _failed(document, str(UnknownNameError("key", key, Document.__struct_fields__)))
     if answer.get("text") not in (None, document.text):
         return _failed(document, f"the answer has another text: {quoted_repr(answer['text'], 40)}")
     for layer in ("entities", "events", "attributions", "unplaced"):
         if not isinstance(answer.get(layer), list | None):
-            return _failed(document, f"{layer}: {quoted_repr(answer[layer])} is no list")
-    return _AnswerReader(document).document(answer)
+            return _failed(document, f"{layer}: expected a list, got {quoted_repr(answer[layer])}")
+    return _AnswerReader(document).read(answer)
 
 
 def _failed(document: Document, reason: str) -> Document:
@@ -95,216 +91,214 @@ def _failed(document: Document, reason: str) -> Document:
 
 
 class _MisplacedError(DocumentError):
-    """A span that is well-formed, and not in the text."""
+    """A well-formed span that is not in the text."""
 
 
 class _AnswerReader:
-    """An answer while it is read: what has found no place, and what was left out."""
+    """Reads one answer; collects what is unplaced, malformed and left out."""
 
     def __init__(self, document: Document) -> None:
-        self.bare, self.text = document, document.text
+        self.document, self.text = document, document.text
         self.unplaced: list[Unplaced] = []
         self.malformed: list[tuple[Any, DocumentError]] = []
-        self.has_misplaced = (
-            False  # whether an item is well-formed, and its place is not in the text
-        )
+        self.has_misplaced = False  # whether a well-formed item is not in the text
         self.left_out: list[str] = []
 
-    def document(self, answer: Mapping[str, Any]) -> Document:
-        entities = self.layer(answer, "entities", self.entity)
-        events = self.layer(answer, "events", self.event)
-        attributions = self.layer(answer, "attributions", self.attribution)
-        before = len(self.unplaced)
+    def read(self, answer: Mapping[str, Any]) -> Document:
+        entities = self._read_layer(answer, "entities", self._entity)
+        events = self._read_layer(answer, "events", self._event)
+        attributions = self._read_layer(answer, "attributions", self._attribution)
         for item in answer.get("unplaced") or ():
-            self.unplaced_item(item)
-        self.has_misplaced |= len(self.unplaced) > before
+            self._add_unplaced_item(item)
+        layers: tuple[Any, ...] = (entities, events, attributions)
         try:
-            found = Document(
-                self.bare.id,
-                self.text,
-                entities,
-                events,
-                attributions,
-                unplaced=tuple(self.unplaced),
-            )
-        except (
-            DocumentError
-        ) as fault:  # every place is valid by now: it is an id, a ref or a parent
-            self.left_out.append(f"{fault.location}: {fault.message}; all ids, refs and parents")
-            layers = _without_ids(entities), _without_ids(events), _without_ids(attributions)
-            found = Document(self.bare.id, self.text, *layers, unplaced=tuple(self.unplaced))
-        found = msgspec.structs.replace(found, meta=self.meta(answer.get("meta")))
-        has_items = self.has_misplaced or entities or events or attributions
-        return (
-            note_malformed(found, *self.malformed[0], EXPECTED)
-            if self.malformed and not has_items
-            else found
+            found = self._build_document(*layers)
+        except DocumentError as error:  # all offsets are valid: it is an id, a ref or a parent
+            self.left_out.append(f"{error.location}: {error.message}; all ids, refs and parents")
+            found = self._build_document(*map(_without_ids, layers))
+        found = msgspec.structs.replace(found, meta=self._meta(answer.get("meta")))
+        if self.malformed and not self.has_misplaced and not any(layers):
+            return note_malformed(found, *self.malformed[0], EXPECTED)
+        return found
+
+    def _build_document(self, entities: Any, events: Any, attributions: Any) -> Document:
+        return Document(
+            self.document.id,
+            self.text,
+            entities,
+            events,
+            attributions,
+            unplaced=tuple(self.unplaced),
         )
 
-    def layer(
-        self, answer: Mapping[str, Any], name: str, read: Callable[[str, Any], T | None]
+    def _read_layer(
+        self, answer: Mapping[str, Any], name: str, read_item: Callable[[str, Any], T | None]
     ) -> tuple[T, ...] | None:
         if answer.get(name) is None:
             return None
-        marks = (read(f"{name}[{n}]", item) for n, item in enumerate(answer[name]))
-        return tuple(mark for mark in marks if mark is not None)
+        items = (read_item(f"{name}[{index}]", item) for index, item in enumerate(answer[name]))
+        return tuple(item for item in items if item is not None)
 
-    def entity(self, at: str, item: Any) -> Entity | None:
+    def _entity(self, path: str, item: Any) -> Entity | None:
         try:
-            span = self.span(item)
+            span = self._span(item)
             entity = Entity(item.get("label"), span.start, span.end, fragments=span.fragments)
-        except DocumentError as fault:
-            self.lost("entities", _get(item, "label"), fault, item)
+        except DocumentError as error:
+            self._add_unplaced("entities", _get(item, "label"), error, item)
             return None
-        return msgspec.structs.replace(
-            entity, **self.details(at, item, Entity, "id", "score", "attributes")
-        )
+        details = self._details(path, item, Entity, "id", "score", "attributes")
+        return msgspec.structs.replace(entity, **details)
 
-    def event(self, at: str, item: Any) -> Event | None:
+    def _event(self, path: str, item: Any) -> Event | None:
         try:
-            event = Event(_get(item, "label"), self.span(_get(item, "trigger"), "trigger"))
-        except DocumentError as fault:
-            self.lost_event(item, fault)
+            event = Event(_get(item, "label"), self._span(_get(item, "trigger"), "trigger"))
+        except DocumentError as error:
+            self._add_unplaced_event(item, error)
             return None
-        arguments = [
-            self.argument(f"{at}.arguments[{n}]", said)
-            for n, said in enumerate(_listed(item, "arguments"))
-        ]
+        arguments = []
+        for index, value in enumerate(_get_list(item, "arguments")):
+            argument = self._argument(f"{path}.arguments[{index}]", value)
+            if argument is not None:
+                arguments.append(argument)
         if not isinstance(item.get("realis"), str | None):
-            self.lost("realis", None, f"realis: {quoted_repr(item['realis'])} is no text")
+            self._add_unplaced(
+                "realis", None, f"realis: expected a string, got {quoted_repr(item['realis'])}"
+            )
             item = {key: value for key, value in item.items() if key != "realis"}
-        self.unknown(f"{at}.trigger", item["trigger"], _SPAN)
-        details = self.details(at, item, Event, "id", "realis", "score", "attributes")
-        return msgspec.structs.replace(
-            event, arguments=tuple(a for a in arguments if a is not None), **details
-        )
+        self._leave_out_unknown(f"{path}.trigger", item["trigger"], _SPAN_KEYS)
+        details = self._details(path, item, Event, "id", "realis", "score", "attributes")
+        return msgspec.structs.replace(event, arguments=tuple(arguments), **details)
 
-    def lost_event(self, item: Any, fault: DocumentError) -> None:
-        self.lost("triggers", _get(item, "label"), fault, _get(item, "trigger"))
+    def _add_unplaced_event(self, item: Any, error: DocumentError) -> None:
+        self._add_unplaced("triggers", _get(item, "label"), error, _get(item, "trigger"))
         if _get(item, "realis") is not None:
-            self.lost("realis", item["realis"], "its trigger has no place")
-        for argument in _listed(item, "arguments"):
-            self.lost("arguments", _get(argument, "role"), "its event has no place", argument)
+            self._add_unplaced("realis", item["realis"], "its trigger is unplaced")
+        for argument in _get_list(item, "arguments"):
+            self._add_unplaced(
+                "arguments", _get(argument, "role"), "its event is unplaced", argument
+            )
 
-    def argument(self, at: str, item: Any) -> Argument | None:
+    def _argument(self, path: str, item: Any) -> Argument | None:
         try:
-            span = self.span(item)
+            span = self._span(item)
             argument = Argument(item.get("role"), span.start, span.end, span.fragments)
-        except DocumentError as fault:
-            self.lost("arguments", _get(item, "role"), fault, item)
+        except DocumentError as error:
+            self._add_unplaced("arguments", _get(item, "role"), error, item)
             return None
-        return msgspec.structs.replace(argument, **self.details(at, item, Argument, "ref", "score"))
+        details = self._details(path, item, Argument, "ref", "score")
+        return msgspec.structs.replace(argument, **details)
 
-    def attribution(self, at: str, item: Any) -> Attribution | None:
-        parts = {name: self.part(at, item, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
+    def _attribution(self, path: str, item: Any) -> Attribution | None:
+        parts = {name: self._part(path, item, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
         content = parts["content"]
         if content is None:
-            self.lost("attribution-relations", "attribution", "its content has no place")
+            self._add_unplaced("attribution-relations", "attribution", "its content is unplaced")
             for name in ("source", "cue"):
                 if parts[name] is not None:
-                    self.lost(
-                        "attributions",
-                        name,
-                        "the content of its attribution has no place",
-                        item[name],
-                    )
+                    reason = "the content of its attribution is unplaced"
+                    self._add_unplaced("attributions", name, reason, item[name])
             return None
-        details = self.details(
-            at, item, Attribution, "label", "id", "parent", "score", "attributes"
+        details = self._details(
+            path, item, Attribution, "label", "id", "parent", "score", "attributes"
         )
         return Attribution(
             parts["cue"], content, parts["source"], source_name=parts["source_name"], **details
         )
 
-    def part(self, at: str, item: Any, name: str) -> Span | None:
-        said = _get(item, name)
-        if said is None and name != "content":
+    def _part(self, path: str, item: Any, name: str) -> Span | None:
+        value = _get(item, name)
+        if value is None and name != "content":
             return None
         try:
-            span = self.span(said, name)
-        except DocumentError as fault:
-            if name == "source_name":  # no layer is made of these, so that none may count it
-                self.left_out.append(f"{at}.{fault}")
+            span = self._span(value, name)
+        except DocumentError as error:
+            if name == "source_name":  # no layer scores source names
+                self.left_out.append(f"{path}.{error}")
             else:
-                self.lost("attributions", name, fault, said)
+                self._add_unplaced("attributions", name, error, value)
             return None
-        self.unknown(f"{at}.{name}", said, _SPAN)
+        self._leave_out_unknown(f"{path}.{name}", value, _SPAN_KEYS)
         return span
 
-    def span(self, said: Any, field: str = "") -> Span:
-        """The span that an object says. Raises DocumentError, with the field."""
+    def _span(self, value: Any, field: str = "") -> Span:
+        """The span of an object. Raises DocumentError, with the field."""
         try:
-            return _span(said, self.text)
-        except DocumentError as fault:
-            raise type(fault)(
-                fault.message, field=".".join(filter(None, (field, fault.field)))
-            ) from None
+            return _span_in(value, self.text)
+        except DocumentError as error:
+            path = ".".join(filter(None, (field, error.field)))
+            raise type(error)(error.message, field=path) from None
 
-    def details(
-        self, at: str, item: Mapping[str, Any], kind: type[msgspec.Struct], *names: str
+    def _details(
+        self, path: str, item: Mapping[str, Any], kind: type[msgspec.Struct], *names: str
     ) -> dict[str, Any]:
-        """Those of the named details that are what they should be."""
-        found = {}
+        """The valid ones of the named details."""
+        details = {}
         for name in names:
             try:
-                found[name] = msgspec.convert(item.get(name), _DETAILS[name] | None)
+                details[name] = msgspec.convert(item.get(name), _DETAIL_TYPES[name] | None)
             except msgspec.ValidationError:
-                self.left_out.append(f"{at}.{name}: {quoted_repr(item[name])}")
-        self.unknown(at, item, (*kind.__struct_fields__, "text"))
-        return found
+                self.left_out.append(f"{path}.{name}: {quoted_repr(item[name])}")
+        self._leave_out_unknown(path, item, (*kind.__struct_fields__, "text"))
+        return details
 
-    def unknown(self, at: str, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        self.left_out += [
-            f"{at}: no key {quoted_repr(key)} is known there" for key in item if key not in known
-        ]
+    def _leave_out_unknown(
+        self, path: str, item: Mapping[str, Any], known: tuple[str, ...]
+    ) -> None:
+        for key in item:
+            if key not in known:
+                self.left_out.append(f"{path}: unknown key {quoted_repr(key)}")
 
-    def lost(self, layer: str, label: object, reason: object, said: Any = None) -> None:
+    def _add_unplaced(self, layer: str, label: object, reason: object, item: Any = None) -> None:
         if isinstance(reason, _MisplacedError):
             self.has_misplaced = True
         elif isinstance(reason, DocumentError):
-            self.malformed.append((said, reason))
-        quote = _get(said, "text")
-        named = label if isinstance(label, str) and label else UNLABELLED
+            self.malformed.append((item, reason))
+        quote = _get(item, "text")
         self.unplaced.append(
-            Unplaced(layer, named, str(reason), quote=quote if isinstance(quote, str) else None)
+            Unplaced(
+                layer,
+                label if isinstance(label, str) and label else UNLABELED,
+                str(reason),
+                quote=quote if isinstance(quote, str) else None,
+            )
         )
 
-    def unplaced_item(self, item: Any) -> None:
+    def _add_unplaced_item(self, item: Any) -> None:
+        """Take an item of the answer's own `unplaced`."""
         try:
             self.unplaced.append(msgspec.convert(item, Unplaced))
+            self.has_misplaced = True
         except msgspec.ValidationError as error:
             self.left_out.append(f"unplaced: {quoted_repr(item)}: {error}")
 
-    def meta(self, said: Any) -> dict[str, Any] | None:
-        known: dict[str, Any] | None = said if isinstance(said, dict) else None
-        if known is not said:
-            self.left_out.append(f"meta: {quoted_repr(said)} is no object")
+    def _meta(self, value: Any) -> dict[str, Any] | None:
+        meta: dict[str, Any] | None = value if isinstance(value, dict) else None
+        if meta is not value:
+            self.left_out.append(f"meta: expected an object, got {quoted_repr(value)}")
         if not self.left_out:
-            return known
-        more = len(self.left_out) - MOST_TOLD
-        return {
-            **(known or {}),
-            LEFT_OUT: self.left_out[:MOST_TOLD] + [f"and {more} more"] * (more > 0),
-        }
+            return meta
+        listed = self.left_out[:MAX_LEFT_OUT]
+        if len(self.left_out) > MAX_LEFT_OUT:
+            listed.append(f"and {len(self.left_out) - MAX_LEFT_OUT} more")
+        return {**(meta or {}), LEFT_OUT: listed}
 
 
-def _span(said: Any, text: str) -> Span:
-    if not isinstance(said, Mapping):
-        raise DocumentError(f"{quoted_repr(said)} is no object with start and end")
+def _span_in(value: Any, text: str) -> Span:
+    """The span of an object. Raises DocumentError where it is malformed or not in the text."""
+    if not isinstance(value, Mapping):
+        raise DocumentError(f"expected an object with start and end, got {quoted_repr(value)}")
     for key in ("start", "end"):
-        if key not in said:
+        if key not in value:
             raise DocumentError("is missing", field=key)
-    span = Span(said["start"], said["end"], said.get("fragments") or ())
+    span = Span(value["start"], value["end"], value.get("fragments") or ())
     if span.end > len(text):
-        raise _MisplacedError(
-            f"{span.end} runs past the end of the text, at {len(text)}", field="end"
-        )
-    if not isinstance(said.get("text"), str | None):
-        raise DocumentError(f"{quoted_repr(said['text'])} is no text", field="text")
+        raise _MisplacedError(past_end_message(span.end, text), field="end")
+    if not isinstance(value.get("text"), str | None):
+        raise DocumentError(f"expected a string, got {quoted_repr(value['text'])}", field="text")
     try:
-        check_surface(SpanLine(span.start, span.end, text=said.get("text")), text, field="")
-    except DocumentError as fault:
-        raise _MisplacedError(fault.message, field=fault.field) from None
+        check_surface(SpanLine(span.start, span.end, text=value.get("text")), text, field="")
+    except DocumentError as error:
+        raise _MisplacedError(error.message, field=error.field) from None
     return span
 
 
@@ -312,23 +306,25 @@ def _get(item: Any, key: str) -> Any:
     return item.get(key) if isinstance(item, Mapping) else None
 
 
-def _listed(item: Any, key: str) -> list[Any]:
-    """What an object has under a key, as a list: what is none is one item, and no valid one."""
-    found = _get(item, key)
-    return [] if found is None else found if isinstance(found, list) else [found]
+def _get_list(item: Any, key: str) -> list[Any]:
+    """The list under a key. Another value is returned as a list of one, invalid item."""
+    value = _get(item, key)
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
-def _without_ids(marks: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    """The marks without ids, refs and parents."""
-    return None if marks is None else tuple(map(_unnamed, marks))
+def _without_ids(layer: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """The annotations of a layer without ids, refs and parents."""
+    return None if layer is None else tuple(map(_without_id, layer))
 
 
-def _unnamed(mark: Any) -> Any:
+def _without_id(annotation: Any) -> Any:
     changes: dict[str, Any] = {"id": None}
-    if isinstance(mark, Attribution):
+    if isinstance(annotation, Attribution):
         changes["parent"] = None
-    if isinstance(mark, Event):
+    if isinstance(annotation, Event):
         changes["arguments"] = tuple(
-            msgspec.structs.replace(argument, ref=None) for argument in mark.arguments
+            msgspec.structs.replace(argument, ref=None) for argument in annotation.arguments
         )
-    return msgspec.structs.replace(mark, **changes)
+    return msgspec.structs.replace(annotation, **changes)

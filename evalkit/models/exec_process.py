@@ -1,9 +1,9 @@
-"""What does a program say?
+"""A running program: lines are written to its stdin while others are read from its stdout, and it
+is ended with all processes that it started.
 
-Lines go in and lines come out, at the same time, and it is ended with all that it started.
-
-Three pipes would block for ever if they were served one after the other: one thread feeds stdin,
-one passes stderr on, and stdout is read where it is waited for. A program that is not read waits.
+Three pipes would block for ever if they were served one after the other: one thread writes to
+stdin, one forwards stderr, and stdout is read by the caller. A program whose output is not read
+waits.
 """
 
 from __future__ import annotations
@@ -22,147 +22,146 @@ from typing import IO, Any, cast
 
 from evalkit.errors import InputError, quoted_repr
 
-MOST_BYTES = 64_000_000  # in a line
-STDERR_TAIL_BYTES = 4_000  # bytes of stderr that are kept for messages
-EXIT_TIMEOUT = 10.0  # seconds that a program may take to end, once it has said everything
-TERMINATE_TIMEOUT = 3.0  # seconds between asking it to end and ending it
-POLL_INTERVAL = 0.5  # seconds between looks at whether it still runs
+MAX_LINE_BYTES = 64_000_000
+STDERR_TAIL_BYTES = 4_000  # of stderr, kept for messages
+EXIT_TIMEOUT = 10.0  # seconds to exit after the last answer
+TERMINATE_TIMEOUT = 3.0  # seconds between SIGTERM and SIGKILL
+POLL_INTERVAL = 0.5  # seconds between checks whether it still runs
 
 
-class ProcessTimeout(Exception):
-    """A program from which no further line is to be expected, and why.
+class ProcessTimeoutError(Exception):
+    """A program that wrote no complete line in time, or one that is too long.
 
-    `begun`: what it has said of one.
+    `partial_line`: the start of the incomplete line.
     """
 
-    def __init__(self, why: str, begun: bytes = b"") -> None:
-        self.begun = begun
-        super().__init__(why)
+    def __init__(self, message: str, partial_line: bytes = b"") -> None:
+        self.partial_line = partial_line
+        super().__init__(message)
 
 
 class ModelProcess:
     """A program that runs, from its start to `end`."""
 
     def __init__(self, argv: Sequence[str], lines: Iterable[bytes]) -> None:
-        """Start it, and begin to tell it the lines.
+        """Start it, and begin to write the lines to its stdin.
 
-        Raises InputError where it cannot be started.
+        Raises InputError if it cannot be started.
         """
         pipe = subprocess.PIPE
-        # Python holds back what it prints to a pipe, unless it is told not to.
+        # By default, Python buffers what it prints to a pipe.
         environment = {"PYTHONUNBUFFERED": "1", **os.environ}
         try:
-            # In a session of its own, so that all that it starts can be ended with it.
+            # In its own session, so that all processes that it starts can be ended with it.
             self._process = subprocess.Popen(  # noqa: S603
                 argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
             )
         except OSError as error:
             raise InputError(
-                f"{argv[0]}: cannot be started: {error.strerror}; does its first line name what"
-                " runs it, as in #!/usr/bin/env python3?"
+                f"{argv[0]}: cannot be started: {error.strerror}; does its first line name an"
+                " interpreter, as in #!/usr/bin/env python3?"
             ) from None
-        self._out = cast("IO[bytes]", self._process.stdout)
-        self._silent = False  # whether its output has come to its end
+        self._stdout = cast("IO[bytes]", self._process.stdout)
+        self._is_closed = False  # whether its stdout has ended
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._out, selectors.EVENT_READ)
-        self._read, self._searched, self._tail = bytearray(), 0, bytearray()
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        self._buffer, self._stderr = bytearray(), bytearray()
+        self._searched = 0  # bytes of the buffer without a line end
         self._threads = [
-            _started(_tell, self._process.stdin, lines),
-            _started(_forward_stderr, self._process.stderr, self._tail),
+            _start_thread(_write_lines, self._process.stdin, lines),
+            _start_thread(_forward_stderr, self._process.stderr, self._stderr),
         ]
 
-    def line(self, seconds: float | None) -> bytes | None:
+    def read_line(self, seconds: float | None) -> bytes | None:
         """Its next line, None at the end.
 
-        Raises Stuck after so many seconds of silence, and for a line that is too long.
+        Raises ProcessTimeoutError after so many seconds without output, and for a line that is too
+        long.
         """
-        while (end := self._read.find(b"\n", self._searched)) < 0:
-            self._searched = len(self._read)
-            if self._searched > MOST_BYTES:
-                raise ProcessTimeout(
-                    f"a line of more than {MOST_BYTES:,} bytes", bytes(self._read[:1000])
+        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._buffer)
+            if self._searched > MAX_LINE_BYTES:
+                raise ProcessTimeoutError(
+                    f"a line of more than {MAX_LINE_BYTES:,} bytes", bytes(self._buffer[:1000])
                 )
-            chunk = self._chunk(seconds)
-            self._read += chunk
+            chunk = self._read_chunk(seconds)
+            self._buffer += chunk
             if not chunk:
-                rest = bytes(self._read)
-                self._read.clear()
+                rest = bytes(self._buffer)
+                self._buffer.clear()
                 return rest or None
-        line = bytes(self._read[:end])
-        del self._read[: end + 1]
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         self._searched = 0
         return line
 
-    def _chunk(self, seconds: float | None) -> bytes:
-        """What it says next, empty at the end: it has closed its output, or is gone and what it
-        left behind says nothing.
+    def _read_chunk(self, seconds: float | None) -> bytes:
+        """Its next output; empty when stdout is closed, or the program has exited and the processes
+        that it left behind write nothing.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         while True:
-            gone = self._process.poll() is not None
-            left = (
-                POLL_INTERVAL
-                if seconds is None
-                else min(POLL_INTERVAL, began + seconds - time.monotonic())
-            )
-            if self._selector.select(max(left, 0)):
-                chunk = os.read(self._out.fileno(), 65_536)
-                self._silent = not chunk
+            has_exited = self._process.poll() is not None
+            timeout = POLL_INTERVAL
+            if seconds is not None:
+                timeout = min(POLL_INTERVAL, started + seconds - time.monotonic())
+            if self._selector.select(max(timeout, 0)):
+                chunk = os.read(self._stdout.fileno(), 65_536)
+                self._is_closed = not chunk
                 return chunk
-            if gone:
+            if has_exited:
                 return b""
-            if left <= 0:
-                raise ProcessTimeout(f"no answer within {seconds:g} s")
+            if timeout <= 0:
+                raise ProcessTimeoutError(f"no answer within {seconds:g} s")
 
-    def ended(self) -> str:
-        """How it ended, such as "ended with exit status 1"; waits a few seconds for it to."""
+    def wait_for_exit(self) -> str:
+        """How it ended, such as "ended with exit status 1"; waits some seconds for the exit."""
         try:
             status = self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
-            return "closed its output and ran on"
-        return (
-            f"was ended by {_signal(-status)}" if status < 0 else f"ended with exit status {status}"
-        )
+            return "closed its output and did not exit"
+        if status < 0:
+            return f"was ended by {_signal_name(-status)}"
+        return f"ended with exit status {status}"
 
     def stderr_tail(self) -> str:
-        """The last line that it wrote to stderr, quoted; empty if there is none."""
+        """The last line of its stderr, quoted; empty if there is none."""
         self._threads[1].join(POLL_INTERVAL)
-        lines = self._tail.decode(errors="replace").split("\n")
-        return next(
-            (quoted_repr(line.strip(), 300) for line in reversed(lines) if line.strip()), ""
-        )
+        lines = self._stderr.decode(errors="replace").split("\n")
+        for line in reversed(lines):
+            if line.strip():
+                return quoted_repr(line.strip(), 300)
+        return ""
 
     def end(self) -> None:
-        """End it, and what it has started: asked first, then not."""
-        if self._is_left():
-            for sign in (signal.SIGTERM, signal.SIGKILL):
+        """End it and all processes that it started, with SIGTERM and then SIGKILL."""
+        if self._is_running():
+            for signal_number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, sign)
+                    os.killpg(self._process.pid, signal_number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(TERMINATE_TIMEOUT)
         for thread in self._threads:
             thread.join(POLL_INTERVAL)
         self._selector.close()
-        self._out.close()
+        self._stdout.close()
 
-    def _is_left(self) -> bool:
-        """Whether it still runs, or something that it has started holds its output open."""
-        if self._process.poll() is None or not self._silent:
+    def _is_running(self) -> bool:
+        """Whether it runs, or a process that it started keeps stdout or stderr open."""
+        if self._process.poll() is None or not self._is_closed:
             return True
         self._threads[1].join(POLL_INTERVAL)
         return self._threads[1].is_alive()
 
 
-def _started(work: Any, *arguments: Any) -> threading.Thread:
-    thread = threading.Thread(target=work, args=arguments, daemon=True)
+def _start_thread(target: Any, *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
 
 
-def _tell(stdin: IO[bytes], lines: Iterable[bytes]) -> None:
-    """Tell a program the lines; one that stops to listen is told no more, and what it has not heard
-    it cannot answer.
-    """
+def _write_lines(stdin: IO[bytes], lines: Iterable[bytes]) -> None:
+    """Write the lines to a program's stdin, until it closes it."""
     with contextlib.suppress(OSError):
         for line in lines:
             stdin.write(line + b"\n")
@@ -172,20 +171,19 @@ def _tell(stdin: IO[bytes], lines: Iterable[bytes]) -> None:
 
 
 def _forward_stderr(stderr: IO[bytes], tail: bytearray) -> None:
-    """Pass on what a program says on stderr, and keep the last of it."""
+    """Forward a program's stderr to our own, and keep the end of it."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while chunk := os.read(stderr.fileno(), 65_536):
         tail += chunk
         del tail[:-STDERR_TAIL_BYTES]
-        with contextlib.suppress(
-            OSError, ValueError, AttributeError
-        ):  # our own stderr may be closed, or none
+        # Our own stderr may be closed or None.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.write(decoder.decode(chunk))
             sys.stderr.flush()
     stderr.close()
 
 
-def _signal(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,12 +1,9 @@
-"""Is it the same model as before?
+"""Digests of models, so that a run is not resumed with another model of the same name.
 
-A digest of what a model is made of, so that a run does not go on with another one under the same
-name.
-
-Of a function: its code, its defaults, and what it closes over; of an object: the code of its class,
-and its attributes that are texts, fractions, truth values or tuples of these. Whole numbers, lists
-and dicts of an object do not count: they are where objects keep what changes while they work. What
-a function calls elsewhere is not seen.
+The fingerprint of a function covers its code, its defaults, and its closure; that of an object
+covers the code of its class, and its attributes that are strings, floats, booleans or tuples of
+these. Integers, lists and dicts of an object do not count: in them objects keep state that changes
+with each call. Other functions that a function calls are not covered.
 """
 
 from __future__ import annotations
@@ -17,28 +14,25 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-MAX_DEPTH = 6  # objects within objects
+MAX_DEPTH = 6  # of objects within objects
+# Classes of these packages are identified by their name.
+_KNOWN_PACKAGES = ("builtins", "spacy", "torch", "numpy")
 
 
 def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
-    """The SHA-256 of the files of a folder, with their names; where suffixes are given, of files
-    with these alone.
+    """The SHA-256 of the files of a folder and their names; with `suffixes`, of files with these
+    only.
     """
-    of = hashlib.sha256()
-    for file in sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and (not suffixes or path.suffix in suffixes)
-    ):
-        of.update(
-            f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode(
-                "utf-8", "surrogateescape"
-            )
-        )
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or (suffixes and file.suffix not in suffixes):
+            continue
+        header = f"{file.relative_to(folder)}\0{file.stat().st_size}\0"
+        digest.update(header.encode("utf-8", "surrogateescape"))
         with file.open("rb") as opened:
             while chunk := opened.read(1 << 20):
-                of.update(chunk)
-    return of.hexdigest()
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def digest_of_file(path: Path) -> str:
@@ -46,12 +40,12 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def compute_fingerprint(made: Any) -> str:
-    """The SHA-256 of what a function or an object is made of."""
-    found = hashlib.sha256()
-    for part in _parts(made, 0):
-        found.update(part.encode("utf-8", "backslashreplace") + b"\0")
-    return found.hexdigest()
+def compute_fingerprint(model: Any) -> str:
+    """The SHA-256 of the code and settings of a function or an object."""
+    digest = hashlib.sha256()
+    for part in _parts(model, 0):
+        digest.update(part.encode("utf-8", "backslashreplace") + b"\0")
+    return digest.hexdigest()
 
 
 def _parts(value: Any, depth: int) -> Iterator[str]:
@@ -68,12 +62,8 @@ def _parts(value: Any, depth: int) -> Iterator[str]:
         yield from _parts(value.__func__, depth)
         yield from _parts(value.__self__, depth + 1)
     elif isinstance(value, types.FunctionType):
-        for part in (
-            value.__code__,
-            value.__defaults__,
-            value.__kwdefaults__,
-            [_content(cell) for cell in value.__closure__ or ()],
-        ):
+        closure = [_cell_content(cell) for cell in value.__closure__ or ()]
+        for part in (value.__code__, value.__defaults__, value.__kwdefaults__, closure):
             yield from _parts(part, depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield type(value).__name__
@@ -84,32 +74,33 @@ def _parts(value: Any, depth: int) -> Iterator[str]:
             yield repr(key)
             yield from _parts(value[key], depth + 1)
     else:
-        yield from _of_object(value, depth)
+        yield from _object_parts(value, depth)
 
 
-def _of_object(value: Any, depth: int) -> Iterator[str]:
-    kind = value if isinstance(value, type) else type(value)
-    yield f"{kind.__module__}.{kind.__qualname__}"
-    if kind.__module__.partition(".")[0] in ("builtins", "spacy", "torch", "numpy"):
+def _object_parts(value: Any, depth: int) -> Iterator[str]:
+    """The parts of a class or of an object of one."""
+    is_class = isinstance(value, type)
+    model_class = value if is_class else type(value)
+    yield f"{model_class.__module__}.{model_class.__qualname__}"
+    if model_class.__module__.partition(".")[0] in _KNOWN_PACKAGES:
         return
-    for name, of in sorted(vars(kind).items()):
-        if isinstance(of, types.FunctionType):
+    for name, member in sorted(vars(model_class).items()):
+        if isinstance(member, types.FunctionType):
             yield name
-            yield from _parts(of, depth + 1)
-    if not isinstance(value, type):
-        yield from _parts(
-            {name: of for name, of in getattr(value, "__dict__", {}).items() if _is_setting(of)},
-            depth + 1,
-        )
+            yield from _parts(member, depth + 1)
+    if not is_class:
+        attributes = getattr(value, "__dict__", {})
+        settings = {name: item for name, item in attributes.items() if _is_setting(item)}
+        yield from _parts(settings, depth + 1)
 
 
 def _is_setting(value: Any) -> bool:
-    return isinstance(value, (str, float, bool)) or (
-        isinstance(value, (tuple, frozenset)) and all(_is_setting(item) for item in value)
-    )
+    if isinstance(value, (tuple, frozenset)):
+        return all(_is_setting(item) for item in value)
+    return isinstance(value, (str, float, bool))
 
 
-def _content(cell: Any) -> Any:
+def _cell_content(cell: Any) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # not filled yet

@@ -1,24 +1,27 @@
 """A GLiNER model: a folder, a name on the Hub, or any object with GLiNER's `predict_entities`.
 
-It is asked for the labels of the corpus's schema, or for `labels`. GLiNER reads labels as words, so
-each becomes a prompt: PERSON "person", WORK_OF_ART "work of art", GPE "country, city or state"
-(PROMPTS). Answers get the label that the prompt was made from; an answer under a prompt that was
-not asked for keeps it as its label, and counts as wrong.
+The model is prompted with the labels of the corpus's schema, or with `labels`. GLiNER reads labels
+as words, so each becomes a prompt: PERSON "person", WORK_OF_ART "work of art", GPE "country, city
+or state" (PROMPTS). Predicted entities get the label of their prompt; an entity under any other
+prompt keeps it as its label, and counts as wrong.
 
-A text longer than the model is read in windows of words, which overlap. Where two windows answer
-about the same characters, the answer with more text around it counts, once. A document is processed
-alone, so that its answer depends on no other document.
+A text longer than the model is read in overlapping windows of words. Where two windows have
+entities at the same characters, those of the window with more context around them count, once. A
+document is processed alone, so that its answer depends on no other document.
 
 - `labels`: a list of labels, or prompts with their labels, as in {"city": "GPE", "country": "GPE"}.
   Default: the schema's.
-- `threshold`: the least score.
-- `flat`: whether no entity lies in another; `multi_label`: whether a span may have several labels.
-- `window`, `overlap`: numbers of words. Default: what the model reads, and a quarter of it.
-- `device`, `revision`: where the model runs; which version of it is loaded from the Hub.
+- `threshold`: minimum score of an entity.
+- `flat_ner`: no entity lies in another.
+- `multi_label`: a span may have several labels.
+- `window`, `overlap`: numbers of words. Default: the model's length, and a quarter of it.
+- `device`: where the model runs.
+- `revision`: the version that is loaded from the Hub.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +31,23 @@ import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, MissingDependencyError, advise_extra, spell_option
+from evalkit.errors import (
+    InputError,
+    MissingDependencyError,
+    advise_extra,
+    spell_option,
+    to_one_line,
+)
 from evalkit.models.malformed_answers import MALFORMED
-from evalkit.models.pretrained import model_version, one_line, quiet, validate_model_name
+from evalkit.models.pretrained import model_version, silence_transformers, validate_model_name
 from evalkit.models.python_function import document_with_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import Range, windows
+from evalkit.models.text_windows import Range, split_windows
 
-WINDOW = 384  # words, where a model does not say how many it reads
-UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30
-MIN_ROOM = 8  # tokens; labels that leave less of the model's length are too many
-PROMPTS = {  # what labels mean that are no words
+WINDOW = 384  # words, where the model does not name a length
+UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
+MIN_TEXT_TOKENS = 8  # tokens that the labels must leave for the text
+PROMPTS = {  # labels that are not words
     "PER": "person",
     "ORG": "organization",
     "LOC": "location",
@@ -50,34 +59,34 @@ PROMPTS = {  # what labels mean that are no words
     "WEA": "weapon",
 }
 _WORD = re.compile(r"\w+|[^\w\s]")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_PARTED = re.compile(r"[\s_.:/-]+")
+_CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SEPARATORS = re.compile(r"[\s_.:/-]+")
 
 
 class WindowEntity(NamedTuple):
-    """An entity of the whole text, the window that it comes from, and how many characters of that
-    lie around it.
+    """An entity of the whole text, its window, and the characters of the window on its shorter
+    side.
     """
 
     entity: Entity
     window: int
-    around: float
+    context: float
 
 
 @dataclass(frozen=True)
 class GlinerModel:
-    """A model that was loaded, and how it is asked: `labels` maps prompts to labels; `window` and
-    `overlap` count words, `room` tokens.
+    """A loaded model and its options: `labels` maps prompts to labels; `window` and `overlap` count
+    words, `max_tokens` tokens.
     """
 
     network: Any
     labels: Mapping[str, str]
     threshold: float
-    flat: bool
+    flat_ner: bool
     multi_label: bool
     window: int
     overlap: int
-    room: int | None
+    max_tokens: int | None
 
 
 def load(
@@ -85,73 +94,75 @@ def load(
     *,
     labels: Mapping[str, str] | Sequence[str] | None = None,
     threshold: float = 0.5,
-    flat: bool = True,
+    flat_ner: bool = True,
     multi_label: bool = False,
     window: int | None = None,
     overlap: int | None = None,
     device: str = "cpu",
     revision: str | None = None,
 ) -> Model:
-    """A model from its name or from an object with predict_entities.
+    """A model from its name or from an object with predict_entities; the module's docstring
+    describes the options.
 
-    `labels` lists labels, or maps prompts to them, as in {"city": "GPE", "country": "GPE"}; the
-    default is the schema's. `flat`: no entity lies in another; `multi_label`: one span may have
-    several. `window` and `overlap` count words (the default: what the model reads, and a quarter of
-    it). Raises InputError where there is no such model, or nothing to ask it for.
+    Raises InputError if there is no such model, or there are no labels to prompt for.
     """
-    network = _loaded(source, revision, device) if isinstance(source, str) else source
-    name = f"gliner:{source if isinstance(source, str) else type(source).__name__}"
+    if isinstance(source, str):
+        network = _load_pretrained(source, revision, device)
+        name = f"gliner:{source}"
+    else:
+        network = source
+        name = f"gliner:{type(source).__name__}"
     if not callable(getattr(network, "predict_entities", None)):
         raise InputError(
-            f"{name}: it has no predict_entities(text, labels, threshold=, flat_ner=, multi_label=)"
+            f"{name}: expected a method predict_entities(text, labels, threshold=, flat_ner=,"
+            " multi_label=)"
         )
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-        raise InputError(
-            f"{name}: {spell_option('threshold', threshold, of='model')}: a number from 0 to 1"
-            " would do"
-        )
-    window, overlap = _lengths(name, network, window, overlap)
+        option = spell_option("threshold", threshold, of="model")
+        raise InputError(f"{name}: {option}: expected a number from 0 to 1")
+    window, overlap = _window_and_overlap(name, network, window, overlap)
     settings = {
         "threshold": threshold,
-        "flat": flat,
+        "flat_ner": flat_ner,
         "multi_label": multi_label,
         "window": window,
         "overlap": overlap,
     }
-    settings |= model_version(source, revision) if isinstance(source, str) else {}
+    if isinstance(source, str):
+        settings |= model_version(source, revision)
+    build_model = functools.partial(
+        Model, name, packages=("gliner", "transformers", "torch"), streams=True
+    )
 
-    def suited(schema: Schema | None) -> Model:
-        prompts = _prompts(
-            name, labels if labels is not None else list(schema.labels if schema else ())
-        )
-        asker = GlinerModel(
+    def with_schema(schema: Schema | None) -> Model:
+        schema_labels = list(schema.labels) if schema else []
+        prompts = _label_prompts(name, schema_labels if labels is None else labels)
+        model = GlinerModel(
             network,
             prompts,
             threshold,
-            flat,
+            flat_ner,
             multi_label,
             window,
             overlap,
-            _room(name, network, prompts),
+            _max_text_tokens(name, network, prompts),
         )
-        return made(lambda documents: (_answered(asker, one) for one in documents), labels=prompts)
-
-    def made(answer: Any, **more: Any) -> Model:
-        return Model(
-            name,
-            answer,
-            settings=settings | more,
-            with_schema=suited,
-            packages=("gliner", "transformers", "torch"),
-            streams=True,
+        return build_model(
+            lambda documents: (_annotate(model, document) for document in documents),
+            settings={**settings, "labels": prompts},
+            with_schema=with_schema,
         )
 
-    return (
-        made(lambda documents: suited(None).predict(documents)) if labels is None else suited(None)
+    if labels is not None:
+        return with_schema(None)
+    return build_model(
+        lambda documents: with_schema(None).predict(documents),
+        settings=settings,
+        with_schema=with_schema,
     )
 
 
-def _loaded(name: str, revision: str | None, device: str) -> Any:
+def _load_pretrained(name: str, revision: str | None, device: str | None) -> Any:
     validate_model_name("gliner", name, "urchade/gliner_medium-v2.1")
     try:
         from gliner import GLiNER
@@ -160,198 +171,207 @@ def _loaded(name: str, revision: str | None, device: str) -> Any:
             f"gliner models need gliner: {error}: {advise_extra('gliner')}"
         ) from None
     try:
-        with quiet():
+        with silence_transformers():
             return GLiNER.from_pretrained(name, revision=revision, map_location=device)
-    except Exception as error:  # reading a model may raise anything
-        raise InputError(f"gliner:{name}: {one_line(error)}") from None
+    except Exception as error:  # loading a model may raise anything
+        raise InputError(f"gliner:{name}: {to_one_line(error)}") from None
 
 
-def _prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+def _label_prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     """The label of each prompt.
 
-    Raises InputError where there is none, or two labels make one prompt.
+    Raises InputError if there is none, or two labels make one prompt.
     """
     names = [*labels, *labels.values()] if isinstance(labels, Mapping) else list(labels)
-    if isinstance(labels, str) or not all(isinstance(one, str) and one for one in names):
+    is_valid = all(isinstance(name, str) and name for name in names)
+    if isinstance(labels, str) or not is_valid:
+        option = spell_option("labels", labels, of="model")
         raise InputError(
-            f'{model}: {spell_option("labels", labels, of="model")}: a list such as ["PERSON"], or'
-            " a mapping of prompts to labels, would do"
+            f'{model}: {option}: expected a list such as ["PERSON"], or a mapping of prompts to'
+            " labels"
         )
     if not labels:
+        option = spell_option("labels", ["PERSON"], of="model")
         raise InputError(
-            f"{model}: nothing to ask for: the corpus has no schema with labels;"
-            f" {spell_option('labels', ['PERSON'], of='model')} would do"
+            f"{model}: there are no labels to prompt for: use {option}, or a corpus with a schema"
         )
     if isinstance(labels, Mapping):
         return dict(labels)
     prompts: dict[str, str] = {}
     for label in labels:
-        other = prompts.setdefault(prompt(label), label)
+        prompt = prompt_for(label)
+        other = prompts.setdefault(prompt, label)
         if other != label:
             raise InputError(
-                f'{model}: {other} and {label} both become "{prompt(label)}": a mapping of prompts'
-                " to labels would do"
+                f'{model}: {other} and {label} both become "{prompt}": use a mapping of prompts to'
+                " labels"
             )
     return prompts
 
 
-def prompt(label: str) -> str:
+def prompt_for(label: str) -> str:
     """A label as words.
 
-    >>> [prompt(label) for label in ("WORK_OF_ART", "MedicalCondition", "PER", "person")]
+    >>> [prompt_for(label) for label in ("WORK_OF_ART", "MedicalCondition", "PER", "person")]
     ['work of art', 'medical condition', 'person', 'person']
     """
-    return PROMPTS.get(label) or _PARTED.sub(" ", _CAMEL.sub(" ", label)).strip().lower() or label
+    if label in PROMPTS:
+        return PROMPTS[label]
+    words = _SEPARATORS.sub(" ", _CAMEL_CASE.sub(" ", label)).strip().lower()
+    return words or label
 
 
-def _lengths(name: str, network: Any, window: int | None, overlap: int | None) -> tuple[int, int]:
-    """Window and overlap, as asked or by default."""
-    longest = getattr(getattr(network, "config", None), "max_len", None) or WINDOW
-    window = longest if window is None else window
-    if not isinstance(window, int) or not 1 <= window <= longest:
-        raise InputError(
-            f"{name}: {spell_option('window', window, of='model')}: a whole number from 1 to"
-            f" {longest} would do"
-        )
-    overlap = window // 4 if overlap is None else overlap
+def _window_and_overlap(
+    name: str, network: Any, window: int | None, overlap: int | None
+) -> tuple[int, int]:
+    """Both options, or their defaults. Raises InputError for values out of range."""
+    max_length = getattr(getattr(network, "config", None), "max_len", None) or WINDOW
+    if window is None:
+        window = max_length
+    if not isinstance(window, int) or not 1 <= window <= max_length:
+        option = spell_option("window", window, of="model")
+        raise InputError(f"{name}: {option}: expected an integer from 1 to {max_length}")
+    if overlap is None:
+        overlap = window // 4
     if not isinstance(overlap, int) or not 0 <= overlap <= window // 2:
+        option = spell_option("overlap", overlap, of="model")
         raise InputError(
-            f"{name}: {spell_option('overlap', overlap, of='model')}: a whole number from 0 to"
-            f" {window // 2}, half of the window, would do"
+            f"{name}: {option}: expected an integer from 0 to {window // 2}, half of the window"
         )
     return window, overlap
 
 
-def _answered(asker: GlinerModel, document: Document) -> Document:
+def _annotate(model: GlinerModel, document: Document) -> Document:
     try:
-        return _marked(asker, document)
-    except Exception as error:  # a model may raise anything, and none of it may end a run
+        return _predict_document(model, document)
+    except Exception as error:  # a model may raise anything, and must not end the run
         return msgspec.structs.replace(
-            document, failure=f"{type(error).__name__}: {one_line(error)}"
+            document, failure=f"{type(error).__name__}: {to_one_line(error)}"
         )
 
 
-def _marked(asker: GlinerModel, document: Document) -> Document:
+def _predict_document(model: GlinerModel, document: Document) -> Document:
     found: list[WindowEntity] = []
     unplaced: list[Unplaced] = []
-    notes: list[str | None] = []
-    ranges = list(_ranges(asker, document.text))
-    for n, (start, end) in enumerate(ranges):
-        answer = _predict_window(asker, document.text[start:end])
+    malformed_notes: list[str | None] = []  # of each window with answers
+    windows = list(_text_windows(model, document.text))
+    for index, (start, end) in enumerate(windows):
+        answer = _predict_window(model, document.text[start:end])
         unplaced += answer.unplaced
-        notes += [(answer.meta or {}).get(MALFORMED)] if answer.entities or answer.unplaced else []
+        if answer.entities or answer.unplaced:
+            malformed_notes.append((answer.meta or {}).get(MALFORMED))
         for entity in answer.entities or ():
-            shifted = msgspec.structs.replace(
+            placed = msgspec.structs.replace(
                 entity,
-                label=asker.labels.get(entity.label, entity.label),
-                start=entity.start + start,
-                end=entity.end + start,
+                label=model.labels.get(entity.label, entity.label),
+                start=start + entity.start,
+                end=start + entity.end,
             )
-            before = entity.start if n else float("inf")
-            after = end - shifted.end if n + 1 < len(ranges) else float("inf")
-            found.append(WindowEntity(shifted, n, min(before, after)))
-    meta = {MALFORMED: notes[0]} if notes and None not in notes else None
+            # The text ends before the first window and after the last: nothing is missing there.
+            before = float("inf") if index == 0 else entity.start
+            after = float("inf") if index == len(windows) - 1 else end - placed.end
+            found.append(WindowEntity(placed, index, min(before, after)))
+    is_malformed = bool(malformed_notes) and None not in malformed_notes
     return Document(
         document.id,
         document.text,
         entities=tuple(_merge_windows(found, len(document.text))),
         unplaced=tuple(unplaced),
-        meta=meta,
+        meta={MALFORMED: malformed_notes[0]} if is_malformed else None,
     )
 
 
-def _predict_window(asker: GlinerModel, text: str) -> Document:
-    """What the model says of one window; what it says that cannot be is unplaced."""
-    answer = asker.network.predict_entities(
+def _predict_window(model: GlinerModel, text: str) -> Document:
+    """The answer for one window; invalid entities are unplaced."""
+    entities = model.network.predict_entities(
         text,
-        list(asker.labels),
-        threshold=asker.threshold,
-        flat_ner=asker.flat,
-        multi_label=asker.multi_label,
+        list(model.labels),
+        threshold=model.threshold,
+        flat_ner=model.flat_ner,
+        multi_label=model.multi_label,
     )
-    labelled = document_with_entities(Document("window", text), answer)
-    return msgspec.structs.replace(
-        labelled,
-        unplaced=tuple(
-            msgspec.structs.replace(one, label=asker.labels.get(one.label, one.label))
-            for one in labelled.unplaced
-        ),
+    answer = document_with_entities(Document("window", text), entities)
+    unplaced = tuple(
+        msgspec.structs.replace(item, label=model.labels.get(item.label, item.label))
+        for item in answer.unplaced
     )
+    return msgspec.structs.replace(answer, unplaced=unplaced)
 
 
-def _merge_windows(found: Iterable[WindowEntity], length: int) -> Iterator[Entity]:
-    """The entities in the order of the text; those of a window with less text around them give way
-    to what another says there.
+def _merge_windows(found: Iterable[WindowEntity], text_length: int) -> list[Entity]:
+    """The entities in the order of the text. An entity is dropped where another window has one with
+    more context at the same characters.
     """
-    taken = [-1] * length  # the window that has spoken about each character
+    no_window = -1
+    window_of = [no_window] * text_length  # the window whose entities cover each character
     kept: dict[tuple[int, int, str], Entity] = {}
-    for entity, window, _ in sorted(found, key=lambda placed: -placed.around):
-        if set(taken[entity.start : entity.end]) <= {-1, window}:
-            taken[entity.start : entity.end] = [window] * (entity.end - entity.start)
-            key = entity.start, entity.end, entity.label
-            kept[key] = max(
-                kept.get(key, entity),
-                entity,
-                key=lambda one: -1.0 if one.score is None else one.score,
-            )
-    yield from (kept[key] for key in sorted(kept))
+    for entity, window, _ in sorted(found, key=lambda item: -item.context):
+        covered = slice(entity.start, entity.end)
+        if not set(window_of[covered]) <= {no_window, window}:
+            continue
+        window_of[covered] = [window] * (entity.end - entity.start)
+        key = entity.start, entity.end, entity.label
+        if key not in kept or _score(entity) > _score(kept[key]):
+            kept[key] = entity
+    return [kept[key] for key in sorted(kept)]
 
 
-def _ranges(asker: GlinerModel, text: str) -> Iterator[Range]:
-    """The windows of a text, in characters; none where it has no words."""
-    words = _words(asker.network, text)
-    unbounded = asker.room is None or not words
-    costs = (
-        [1] * len(words)
-        if unbounded
-        else _costs(asker.network, [text[start:end] for start, end in words])
-    )
-    for first, last in windows(
-        costs, asker.window, asker.window if asker.room is None else asker.room, asker.overlap
-    ):
+def _score(entity: Entity) -> float:
+    return -1.0 if entity.score is None else entity.score
+
+
+def _text_windows(model: GlinerModel, text: str) -> Iterator[Range]:
+    """The windows of a text, in characters; none for a text without words."""
+    words = _split_words(model.network, text)
+    if model.max_tokens is None or not words:
+        costs, max_cost = [1] * len(words), model.window
+    else:
+        costs = _count_tokens(model.network, [text[start:end] for start, end in words])
+        max_cost = model.max_tokens
+    for first, last in split_windows(costs, model.window, max_cost, model.overlap):
         yield words[first][0], words[last - 1][1]
 
 
-def _words(network: Any, text: str) -> list[Range]:
-    """The words as the model counts them; those of an object that does not say are runs of letters
-    and digits, and single marks.
+def _split_words(network: Any, text: str) -> list[Range]:
+    """The words as the model splits them; without a splitter, runs of letters and digits, and other
+    characters by themselves.
     """
     splitter = getattr(getattr(network, "data_processor", None), "words_splitter", None)
     if splitter is None:
-        return [found.span() for found in _WORD.finditer(text)]
+        return [match.span() for match in _WORD.finditer(text)]
     return [(start, end) for _, start, end in splitter(text)]
 
 
-def _room(name: str, network: Any, prompts: Iterable[str]) -> int | None:
-    """How many tokens of the model's encoder are left for words beside the prompts; None where it
-    has no length, and nothing is cut.
+def _max_text_tokens(name: str, network: Any, prompts: Iterable[str]) -> int | None:
+    """The tokens of the model's encoder that the prompts leave for the text; None for a model
+    without a length.
     """
     processor: Any = getattr(network, "data_processor", None)
     tokenizer = getattr(processor, "transformer_tokenizer", None)
-    longest = getattr(tokenizer, "model_max_length", None)
-    if tokenizer is None or not longest or longest > UNBOUNDED:
+    max_length = getattr(tokenizer, "model_max_length", None)
+    if tokenizer is None or not max_length or max_length > UNBOUNDED:
         return None
-    before = [part for prompt in prompts for part in (processor.ent_token, prompt)] + [
-        processor.sep_token
-    ]
-    room: int = longest - len(
-        tokenizer(before, is_split_into_words=True, verbose=False)["input_ids"]
-    )
-    if room < MIN_ROOM:
+    prefix = []
+    for prompt in prompts:
+        prefix += [processor.ent_token, prompt]
+    prefix.append(processor.sep_token)
+    prefix_ids = tokenizer(prefix, is_split_into_words=True, verbose=False)["input_ids"]
+    max_tokens: int = max_length - len(prefix_ids)
+    if max_tokens < MIN_TEXT_TOKENS:
         raise InputError(
-            f"{name}: its labels leave {max(room, 0)} of the {longest} tokens that it reads for the"
-            " text: fewer labels would do"
+            f"{name}: its labels leave {max(max_tokens, 0)} of the model's {max_length} tokens for"
+            " the text: use fewer labels"
         )
-    return room
+    return max_tokens
 
 
-def _costs(network: Any, words: Sequence[str]) -> list[int]:
-    """How many tokens of the model's encoder each word takes."""
+def _count_tokens(network: Any, words: Sequence[str]) -> list[int]:
+    """The number of tokens of each word in the model's encoder."""
     tokenizer = network.data_processor.transformer_tokenizer
-    split = tokenizer(
+    encoding = tokenizer(
         [[word] for word in words],
         is_split_into_words=True,
         add_special_tokens=False,
         verbose=False,
     )
-    return [len(ids) for ids in split["input_ids"]]
+    return [len(ids) for ids in encoding["input_ids"]]

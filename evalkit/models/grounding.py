@@ -1,28 +1,27 @@
-"""Where in the text is what the model quoted?
+"""Finds the quotes of a model in a text: offsets in code points, half-open, on the unchanged text.
 
-Quotes in, offsets out: code points, half-open, on the untouched text.
+A quote is searched in three **steps**, and the first in which it occurs decides: **exact**;
+**normalized** (Unicode NFKC; one kind of double quote, of single quote and of dash; a run of white
+space is one space; soft hyphens and characters without width are ignored); **case-folded** (the
+normalized form, case-folded). In the last two, combining sequences are compared, a character with
+its marks, so that composed and decomposed text match; an occurrence begins and ends with whole
+sequences ("s" is not half of ß).
 
-A quote is looked for in three **steps**, and the first at which it stands anywhere decides:
-**exact**; **normalised** (Unicode NFKC; one kind of double quote, of single quote and of dash; a
-run of white space is one space; soft hyphens and characters of no width are left out);
-**case-folded** (the normalised form, case-folded). The last two are compared by combining
-sequences, a character with its marks, so that composed and decomposed text meet; a place begins and
-ends on whole ones ("s" is no half of ß).
+**Occurrences.** If some are at word boundaries (no letter, digit or mark on both sides of an edge),
+only these count. Of overlapping occurrences, the first counts. The context, searched in the same
+steps, selects the occurrences inside it; it is ignored if it is not found or selects none.
 
-**Places.** Where some are at word boundaries (no letter, digit or mark on both sides of an edge),
-only those count. Of places that overlap, the first counts. The context, looked for in the same
-steps, leaves those that lie inside it; it is ignored where it is not found or leaves none.
-
-**Sharing.** Equal quotes of one group (equal in the form that decided) take the places from left to
-right, those with fewer left to choose from first. A quote is **ambiguous** where more places are
-open (left by its context, and not of a quote that is sure) than there are quotes with that same
-choice. It is a **duplicate** where all its places are taken: it then stands at the last.
+**Equal quotes.** Equal quotes of one group (equal in the form of the step) are assigned to the
+occurrences from left to right, those with the fewest to choose from first. A quote is **ambiguous**
+if more occurrences are open (selected by its context, and not assigned to a certain quote) than
+there are quotes with the same selection. It is a **duplicate** if all its occurrences are assigned:
+it then gets the last.
 
 Time is linear in the text for each quote: no pattern is built from text or answer, and each form of
-the text is made once, when a quote first needs it. Nothing is found by resemblance: a place that is
-nearly right would spoil strict scores in silence. Source of forms: Unicode Standard Annex 15 (NFKC;
-section 13 for sequences of more than 30 marks, which are cut), and The Unicode Standard, section
-3.13 (caseless matching: composed again after folding).
+the text is made once, when a quote first needs it. There is no approximate matching: an occurrence
+that is nearly right would lower strict scores without a trace. Sources: Unicode Standard Annex 15
+(NFKC; section 13 for sequences of more than 30 marks, which are split), and The Unicode Standard,
+section 3.13 (caseless matching: normalized again after folding).
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Range = tuple[int, int]
 
-MOST_CANDIDATES = 1000  # kept for each quote: the first ones, and always the chosen one
-MOST_MARKS = 30  # of one combining sequence: sorting marks takes quadratic time
+MAX_CANDIDATES = 1000  # of each quote: the first ones, and always the chosen one
+MAX_MARKS = 30  # of one combining sequence: sorting marks takes quadratic time
 
 _HIDDEN = {
     chr(code)
@@ -70,9 +69,9 @@ _PLAIN = str.maketrans(
 
 
 class Quote(NamedTuple):
-    """What the model quoted.
+    """A quote of the model.
 
-    Equal quotes of one group take successive places; `context`: words around it, if it gave any.
+    Equal quotes of one group are assigned to successive occurrences. `context`: words around it.
     """
 
     text: str
@@ -81,12 +80,12 @@ class Quote(NamedTuple):
 
 
 class Grounding(NamedTuple):
-    """Where a quote stands: `text[start:end]`; `how`: "exact", "normalised", "case-folded" or
-    "absent" (and then 0, 0).
+    """The offsets of a quote: `text[start:end]`; `match_type`: "exact", "normalized", "case-folded"
+    or "absent" (and then 0, 0).
 
-    `candidates`: the open places of an ambiguous quote, in order, the chosen one among them; at
-    most MOST_CANDIDATES. Of a quote that is not ambiguous, none. `duplicate`: equal quotes of its
-    group have taken every place.
+    `candidates`: the open occurrences of an ambiguous quote, in order, the chosen one among them;
+    at most MAX_CANDIDATES. Empty for a quote that is not ambiguous. `duplicate`: all occurrences
+    are assigned to equal quotes of its group.
     """
 
     match_type: str
@@ -97,7 +96,7 @@ class Grounding(NamedTuple):
 
 
 def ground_quotes(text: str, quotes: Sequence[Quote]) -> list[Grounding]:
-    """Where each quote stands, in their order.
+    """The offsets of each quote, in their order.
 
     >>> quotes = [Quote('"why?"'), Quote("Doe", "Doe left")]
     >>> for found in ground_quotes("“Why?” asked Doe. Doe left.", quotes):
@@ -105,57 +104,54 @@ def ground_quotes(text: str, quotes: Sequence[Quote]) -> list[Grounding]:
     Grounding(match_type='case-folded', start=0, end=6, candidates=(), duplicate=False)
     Grounding(match_type='exact', start=18, end=21, candidates=(), duplicate=False)
     """
-    found = [Grounding("absent")] * len(quotes)
-    source, waiting = (
-        _Source(text),
-        [(quote.text.strip(), number) for number, quote in enumerate(quotes)],
-    )
-    for how in _STEPS:
-        equal: dict[str, list[tuple[str, int]]] = {}
-        for quote, number in waiting:
-            equal.setdefault(_needle(quote, how), []).append((quote, number))
+    groundings = [Grounding("absent")] * len(quotes)
+    source = _Source(text)
+    waiting = list(range(len(quotes)))
+    for step in _STEPS:
+        indices_of: dict[str, list[int]] = {}
+        for index in waiting:
+            indices_of.setdefault(_needle(quotes[index].text, step), []).append(index)
         waiting = []
-        for needle, those in equal.items():
-            places = _drop_overlapping(*source.places(how, needle))
-            if not len(places.starts):
-                waiting += those
+        for needle, indices in indices_of.items():
+            occurrences = _drop_overlapping(*source.find_all(step, needle))
+            if not len(occurrences.starts):
+                waiting += indices
                 continue
-            for number, one in _assign_equal_quotes(
-                how, source, places, {number: quotes[number] for _, number in those}
-            ):
-                found[number] = one
-    return found
+            equal = {index: quotes[index] for index in indices}
+            for index, grounding in _assign_equal_quotes(step, source, occurrences, equal):
+                groundings[index] = grounding
+    return groundings
 
 
-def count_outcomes(found: Iterable[Grounding]) -> dict[str, int]:
-    """How many are exact, normalised, case-folded and absent; and, counted beside that, ambiguous
-    and duplicate.
+def count_outcomes(groundings: Iterable[Grounding]) -> dict[str, int]:
+    """The number of groundings of each match type; beside these, of ambiguous quotes and of
+    duplicates.
     """
     counts = dict.fromkeys(
-        ("exact", "normalised", "case-folded", "ambiguous", "absent", "duplicate"), 0
+        ("exact", "normalized", "case-folded", "ambiguous", "absent", "duplicate"), 0
     )
-    for one in found:
-        counts[one.match_type] += 1
-        counts["ambiguous"] += bool(one.candidates)
-        counts["duplicate"] += one.duplicate
+    for grounding in groundings:
+        counts[grounding.match_type] += 1
+        counts["ambiguous"] += bool(grounding.candidates)
+        counts["duplicate"] += grounding.duplicate
     return counts
 
 
-class _Places(NamedTuple):
-    """Where one needle stands in the untouched text, from left to right."""
+class _Occurrences(NamedTuple):
+    """Where a needle occurs in the unchanged text, from left to right."""
 
     starts: Ints
     ends: Ints
 
-    def take(self, which: Ints | Mask) -> _Places:
-        return _Places(self.starts[which], self.ends[which])
+    def take(self, selected: Ints | Mask) -> _Occurrences:
+        return _Occurrences(self.starts[selected], self.ends[selected])
 
 
 class _NormalizedText(NamedTuple):
-    """A text as it is compared.
+    """A text in the form of a step.
 
-    Of each character, where its sequence starts (ends) in the text; -1 if it is not its first
-    (last).
+    For each character, the start (end) of its combining sequence in the unchanged text; -1 if it is
+    not the first (last) of the sequence.
     """
 
     text: str
@@ -164,258 +160,260 @@ class _NormalizedText(NamedTuple):
 
 
 class _Source:
-    """The text, and each of its forms, made when first asked for."""
+    """The text and its forms, each made when it is first needed."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.forms: dict[str, _NormalizedText] = {}
 
-    def places(self, how: str, needle: str) -> _Places:
-        """All places, overlapping ones too; of those at word boundaries and others, only the
-        former.
-        """
-        if how not in self.forms:
-            self.forms[how] = _form(self.text, how)
-        form = self.forms[how]
-        at = _occurrences(form.text, needle)
-        found = _Places(form.starts[at], form.ends[at + len(needle) - 1])
+    def find_all(self, step: str, needle: str) -> _Occurrences:
+        """All occurrences, overlapping ones too; if some are at word boundaries, only these."""
+        if step not in self.forms:
+            self.forms[step] = _normalize_text(self.text, step)
+        form = self.forms[step]
+        positions = _find_all_starts(form.text, needle)
+        found = _Occurrences(form.starts[positions], form.ends[positions + len(needle) - 1])
         found = found.take((found.starts >= 0) & (found.ends >= 0))
         if not len(found.starts):
             return found
-        at_edges = ~(self._inside_words[found.starts] | self._inside_words[found.ends])
-        return found.take(at_edges) if at_edges.any() else found
+        at_boundaries = ~(self._inside_words[found.starts] | self._inside_words[found.ends])
+        return found.take(at_boundaries) if at_boundaries.any() else found
 
-    def around(self, context: str) -> _Places:
-        """The places of a context, overlapping ones too."""
-        found = _NO_PLACES
-        for how in _STEPS:
-            found = self.places(how, _needle(context.strip(), how))
+    def find_context(self, context: str) -> _Occurrences:
+        """The occurrences of a context, overlapping ones too."""
+        found = _NO_OCCURRENCES
+        for step in _STEPS:
+            found = self.find_all(step, _needle(context, step))
             if len(found.starts):
                 break
         return found
 
     @cached_property
     def _inside_words(self) -> Mask:
-        """Of each edge, from 0 to the length, whether it has a word on both sides; what has no
-        width is looked through.
+        """For each position from 0 to the length, whether there is a word on both sides; characters
+        without width are ignored.
         """
-        codes, letters = _codes(self.text), set(self.text)
-        shown = ~_is_in(codes, letters & _HIDDEN)
-        word = _is_in(codes[shown], {c for c in letters if c.isalnum() or category(c)[0] == "M"})
-        inside = np.zeros(len(word) + 1, bool)
-        inside[1:-1] = word[:-1] & word[1:]
-        edges: Mask = inside[np.append(0, np.cumsum(shown))]
-        return edges
+        codes, alphabet = _code_points(self.text), set(self.text)
+        is_visible = ~_is_in(codes, alphabet & _HIDDEN)
+        word_characters = {c for c in alphabet if c.isalnum() or category(c)[0] == "M"}
+        is_word = _is_in(codes[is_visible], word_characters)
+        inside = np.zeros(len(is_word) + 1, bool)
+        inside[1:-1] = is_word[:-1] & is_word[1:]
+        at_positions: Mask = inside[np.append(0, np.cumsum(is_visible))]
+        return at_positions
 
 
-_NOWHERE = np.zeros(0, np.int64)
-_NO_PLACES = _Places(_NOWHERE, _NOWHERE)
+_NO_POSITIONS = np.zeros(0, np.int64)
+_NO_OCCURRENCES = _Occurrences(_NO_POSITIONS, _NO_POSITIONS)
 
 
-def _normalised(sequence: str) -> str:
+def _normalize_sequence(sequence: str) -> str:
     if sequence.isspace():
         return " "
     plain = sequence.translate(_PLAIN)
     form = normalize("NFKC", plain)
-    # NFKC makes a space and a mark of an accent that stands alone, and the space would melt into
-    # others.
+    # NFKC decomposes a lone accent into a space and a mark, and the space would merge with others.
     return (normalize("NFC", plain) if form.startswith(" ") else form).translate(_PLAIN)
 
 
-def _folded(sequence: str) -> str:
-    return _normalised(_normalised(sequence).casefold())
+def _fold_sequence(sequence: str) -> str:
+    return _normalize_sequence(_normalize_sequence(sequence).casefold())
 
 
-_RULES = {"normalised": _normalised, "case-folded": _folded}
-_STEPS = ("exact", *_RULES)
+_NORMALIZERS = {"normalized": _normalize_sequence, "case-folded": _fold_sequence}
+_STEPS = ("exact", *_NORMALIZERS)
 
 
-def _needle(quote: str, how: str) -> str:
-    return _form(quote, how).text.strip()
+def _needle(quote: str, step: str) -> str:
+    return _normalize_text(quote.strip(), step).text.strip()
 
 
-def _form(text: str, how: str) -> _NormalizedText:
-    if how not in _RULES:
+def _normalize_text(text: str, step: str) -> _NormalizedText:
+    if step not in _NORMALIZERS:
         starts = np.arange(len(text))
         return _NormalizedText(text, starts, starts + 1)
-    codes, letters = _codes(text), set(text)
-    shown = np.flatnonzero(~_is_in(codes, letters & _HIDDEN))
-    visible = text.translate(_WITHOUT_HIDDEN) if len(shown) < len(text) else text
-    cuts = np.append(_sequences(codes[shown], letters), len(shown))
-    sequences = [visible[start:end] for start, end in pairwise(cuts.tolist())]
-    forms = {sequence: _RULES[how](sequence) for sequence in set(sequences)}
-    written = [forms[sequence] for sequence in sequences]
-    return _collapse_spaces(written, shown[cuts[:-1]], shown[cuts[1:] - 1] + 1)
+    codes, alphabet = _code_points(text), set(text)
+    visible = np.flatnonzero(~_is_in(codes, alphabet & _HIDDEN))
+    visible_text = text.translate(_WITHOUT_HIDDEN) if len(visible) < len(text) else text
+    edges = np.append(_sequence_starts(codes[visible], alphabet), len(visible))
+    sequences = [visible_text[start:end] for start, end in pairwise(edges.tolist())]
+    normalized = {sequence: _NORMALIZERS[step](sequence) for sequence in set(sequences)}
+    forms = [normalized[sequence] for sequence in sequences]
+    return _collapse_spaces(forms, visible[edges[:-1]], visible[edges[1:] - 1] + 1)
 
 
-def _collapse_spaces(written: Sequence[str], starts: Ints, ends: Ints) -> _NormalizedText:
-    """The forms of all sequences in one, with one space for each run of them."""
-    codes = _codes("".join(written))
-    last = np.cumsum(np.fromiter(map(len, written), np.int64, len(written))) - 1
-    first = np.append(0, last[:-1] + 1)[: len(last)]
-    begins, stops = np.full(len(codes), -1), np.full(len(codes), -1)
-    begins[first], stops[last] = starts, ends
-    space = codes == ord(" ")
-    kept = ~space
-    kept[:1] = True
-    kept[1:] |= ~space[:-1]
-    return _NormalizedText(
-        codes[kept].tobytes().decode("utf-32-le", "surrogatepass"), begins[kept], stops[kept]
-    )
-
-
-def _sequences(codes: NDArray[np.uint32], letters: Collection[str]) -> Ints:
-    """Where combining sequences start: anywhere but before what joins the character before it,
-    which is no white space.
+def _collapse_spaces(forms: Sequence[str], starts: Ints, ends: Ints) -> _NormalizedText:
+    """The joined forms of all sequences, with one space for each run of spaces. `starts` and `ends`
+    are those of the sequences in the unchanged text.
     """
-    opens = ~_is_in(codes, {c for c in letters if _is_combining(c)})
-    opens[:1] = True
-    opens[1:] |= _is_in(codes[:-1], {c for c in letters if c.isspace()})
-    at = np.arange(len(codes))
-    since = at - np.maximum.accumulate(np.where(opens, at, 0))
-    return np.flatnonzero(since % (MOST_MARKS + 1) == 0)
+    codes = _code_points("".join(forms))
+    lengths = np.fromiter(map(len, forms), np.int64, len(forms))
+    last = np.cumsum(lengths) - 1
+    first = np.append(0, last[:-1] + 1)[: len(last)]
+    text_starts, text_ends = np.full(len(codes), -1), np.full(len(codes), -1)
+    text_starts[first], text_ends[last] = starts, ends
+    is_space = codes == ord(" ")
+    is_kept = ~is_space
+    is_kept[:1] = True
+    is_kept[1:] |= ~is_space[:-1]
+    text = codes[is_kept].tobytes().decode("utf-32-le", "surrogatepass")
+    return _NormalizedText(text, text_starts[is_kept], text_ends[is_kept])
+
+
+def _sequence_starts(codes: NDArray[np.uint32], alphabet: Collection[str]) -> Ints:
+    """Where combining sequences start: at each character that does not combine with the one before,
+    and at each one after white space.
+    """
+    is_start = ~_is_in(codes, {c for c in alphabet if _is_combining(c)})
+    is_start[:1] = True
+    is_start[1:] |= _is_in(codes[:-1], {c for c in alphabet if c.isspace()})
+    positions = np.arange(len(codes))
+    offset = positions - np.maximum.accumulate(np.where(is_start, positions, 0))
+    return np.flatnonzero(offset % (MAX_MARKS + 1) == 0)
 
 
 def _is_combining(character: str) -> bool:
-    """Whether it is a mark or the vowel or end of a Korean syllable, by itself or once it is
-    normalised.
-    """
+    """Whether it is a mark or the vowel or end of a Korean syllable, as it is or normalized."""
     first = normalize("NFKD", character)[0]
     return category(first)[0] == "M" or "\u1160" <= first <= "\u11ff"
 
 
-def _codes(text: str) -> NDArray[np.uint32]:
+def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
 
 
-def _is_in(codes: NDArray[np.uint32], letters: Collection[str]) -> Mask:
+def _is_in(codes: NDArray[np.uint32], characters: Collection[str]) -> Mask:
     table = np.zeros(sys.maxunicode + 1, bool)
-    table[[ord(letter) for letter in letters]] = True
+    table[[ord(character) for character in characters]] = True
     return table[codes]
 
 
-def _occurrences(text: str, needle: str) -> Ints:
+def _find_all_starts(text: str, needle: str) -> Ints:
     """All starts, of overlapping occurrences too.
 
-    Two that overlap by half or more begin a run with the period of their distance: inside it they
-    stand one period apart, and the next can begin only in its last period (Fine and Wilf). So each
-    search moves on by half a needle, and the sum is linear.
+    Two occurrences that overlap by half or more begin a run with the period of their distance:
+    inside it occurrences are one period apart, and the next can begin only in its last period (Fine
+    and Wilf). So each search advances by half a needle, and the sum is linear.
     """
     if not needle:
-        return _NOWHERE
-    found: list[int] = []
+        return _NO_POSITIONS
+    singles: list[int] = []
     parts: list[Ints] = []
-    at = text.find(needle)
-    while at >= 0:
-        following = text.find(needle, at + 1)
-        period = following - at
+    position = text.find(needle)
+    while position >= 0:
+        following = text.find(needle, position + 1)
+        period = following - position
         if 0 < period <= len(needle) // 2:
             end = _run_end(text, following + len(needle), period)
-            parts += [np.array(found, np.int64), np.arange(at, end - len(needle) + 1, period)]
-            found, following = [], text.find(needle, end - period + 1)
+            run = np.arange(position, end - len(needle) + 1, period)
+            parts += [np.array(singles, np.int64), run]
+            singles = []
+            following = text.find(needle, end - period + 1)
         else:
-            found.append(at)
-        at = following
-    return np.concatenate([*parts, np.array(found, np.int64)])
+            singles.append(position)
+        position = following
+    return np.concatenate([*parts, np.array(singles, np.int64)])
 
 
 def _run_end(text: str, end: int, period: int) -> int:
-    """The first position from `end` on whose character is not the one a period before."""
+    """The first position from `end` on whose character differs from the one a period before."""
     size = 1
     while size:
-        if (
-            end + size <= len(text)
-            and text[end : end + size] == text[end - period : end - period + size]
-        ):
+        is_inside = end + size <= len(text)
+        if is_inside and text[end : end + size] == text[end - period : end - period + size]:
             end, size = end + size, 2 * size
         else:
             size //= 2
     return end
 
 
-def _drop_overlapping(starts: Ints, ends: Ints) -> _Places:
-    """Without those that overlap one that was kept, from left to right."""
-    places = _Places(starts, ends)
+def _drop_overlapping(starts: Ints, ends: Ints) -> _Occurrences:
+    """The occurrences that do not overlap a kept one before them."""
+    occurrences = _Occurrences(starts, ends)
     gaps, lengths = np.diff(starts), ends - starts
     if (gaps >= lengths[:-1]).all():
-        return places
+        return occurrences
     if (gaps == gaps[0]).all() and (lengths == lengths[0]).all():
-        return _Places(starts[:: -(-lengths[0] // gaps[0])], ends[:: -(-lengths[0] // gaps[0])])
-    return places.take(np.array([*_greedy(starts.tolist(), ends.tolist())]))
+        step = -(-lengths[0] // gaps[0])
+        return _Occurrences(starts[::step], ends[::step])
+    return occurrences.take(np.array([*_without_overlap(starts.tolist(), ends.tolist())]))
 
 
-def _greedy(starts: list[int], ends: list[int]) -> Iterator[int]:
-    at = 0
-    while at < len(starts):
-        yield at
-        at = bisect_left(starts, ends[at], at)
+def _without_overlap(starts: list[int], ends: list[int]) -> Iterator[int]:
+    index = 0
+    while index < len(starts):
+        yield index
+        index = bisect_left(starts, ends[index], index)
 
 
 def _assign_equal_quotes(
-    how: str, source: _Source, places: _Places, quotes: Mapping[int, Quote]
+    step: str, source: _Source, occurrences: _Occurrences, quotes: Mapping[int, Quote]
 ) -> Iterator[tuple[int, Grounding]]:
-    """What is found for each of some equal quotes, beside its number."""
-    choices = {
-        context: _choice(source, places, context, len(quotes))
-        for context in {quote.context for quote in quotes.values()}
+    """The groundings of equal quotes, each with the index of its quote."""
+    contexts = {quote.context for quote in quotes.values()}
+    selections = {
+        context: _select_by_context(source, occurrences, context, len(quotes))
+        for context in contexts
     }
     groups: dict[Hashable, list[int]] = {}
-    for number, quote in quotes.items():
-        groups.setdefault(quote.group, []).append(number)
-    for numbers in groups.values():
-        alike: dict[bytes, list[int]] = {}
-        for number in numbers:
-            alike.setdefault(
-                _first(choices[quotes[number].context], len(numbers)).tobytes(), []
-            ).append(number)
-        yield from _assign_group(how, places, alike)
+    for index, quote in quotes.items():
+        groups.setdefault(quote.group, []).append(index)
+    for indices in groups.values():
+        by_selection: dict[bytes, list[int]] = {}
+        for index in indices:
+            selection = _limit(selections[quotes[index].context], len(indices))
+            by_selection.setdefault(selection.tobytes(), []).append(index)
+        yield from _assign_group(step, occurrences, by_selection)
 
 
-def _choice(source: _Source, places: _Places, context: str, quotes: int) -> Ints:
-    """Which places a context leaves to as many equal quotes."""
-    every = np.arange(len(places.starts))
-    around = source.around(context) if len(every) > 1 else _NO_PLACES
-    if not len(around.starts):
-        return _first(every, quotes)
+def _select_by_context(
+    source: _Source, occurrences: _Occurrences, context: str, quote_count: int
+) -> Ints:
+    """The indices of the occurrences inside a context; all of them if it is not found or contains
+    none.
+    """
+    indices = np.arange(len(occurrences.starts))
+    contexts = source.find_context(context) if len(indices) > 1 else _NO_OCCURRENCES
+    if not len(contexts.starts):
+        return _limit(indices, quote_count)
     # Ends ascend as starts do: of the contexts that start in time, the last reaches farthest.
-    last = np.searchsorted(around.starts, places.starts, "right") - 1
-    within = np.flatnonzero((last >= 0) & (around.ends[last] >= places.ends))
-    return _first(within if len(within) else every, quotes)
+    last = np.searchsorted(contexts.starts, occurrences.starts, "right") - 1
+    inside = np.flatnonzero((last >= 0) & (contexts.ends[last] >= occurrences.ends))
+    return _limit(inside if len(inside) else indices, quote_count)
 
 
-def _first(choice: Ints, quotes: int) -> Ints:
-    """As many places as can matter: equal quotes can take that many, and more are not listed."""
-    return choice[: quotes + MOST_CANDIDATES].copy()  # a view would keep all of them
+def _limit(selection: Ints, quote_count: int) -> Ints:
+    """As many occurrences as equal quotes can be assigned to and candidates are listed."""
+    return selection[: quote_count + MAX_CANDIDATES].copy()  # a view would keep all of them
 
 
 def _assign_group(
-    how: str, places: _Places, alike: Mapping[bytes, Sequence[int]]
+    step: str, occurrences: _Occurrences, by_selection: Mapping[bytes, Sequence[int]]
 ) -> Iterator[tuple[int, Grounding]]:
-    """What is found for the equal quotes of a group, given the numbers of those that have one
-    choice of places.
+    """The groundings of the equal quotes of a group, whose indices are grouped by the occurrences
+    that their contexts select.
     """
-    sure: set[int] = set()
-    taken: set[int] = set()
-    for key in sorted(alike, key=len):
-        choice, numbers = np.frombuffer(key, np.int64).tolist(), alike[key]
-        left = [place for place in choice if place not in sure]
-        free = [place for place in left if place not in taken][: len(numbers)]
-        certain = len(numbers) >= len(left)
-        first = () if certain else tuple(_span(places, place) for place in left[:MOST_CANDIDATES])
-        for number, place in zip(numbers, free):
-            # Equal quotes share their candidates; of those beyond the most that are kept, each has
-            # its own place for the last.
-            candidates = (
-                first
-                if certain or place <= left[len(first) - 1]
-                else (*first[:-1], _span(places, place))
-            )
-            yield number, Grounding(how, *_span(places, place), candidates)
-        for number in numbers[len(free) :]:
-            yield number, Grounding(how, *_span(places, choice[-1]), duplicate=True)
-        taken.update(free)
-        sure.update(free if certain else ())
+    certain: set[int] = set()
+    assigned: set[int] = set()
+    for key in sorted(by_selection, key=len):
+        selection, indices = np.frombuffer(key, np.int64).tolist(), by_selection[key]
+        open_occurrences = [item for item in selection if item not in certain]
+        free = [item for item in open_occurrences if item not in assigned][: len(indices)]
+        is_certain = len(indices) >= len(open_occurrences)
+        listed = [] if is_certain else open_occurrences[:MAX_CANDIDATES]
+        spans = tuple(_range_of(occurrences, item) for item in listed)
+        for index, item in zip(indices, free):
+            span = _range_of(occurrences, item)
+            # Equal quotes share their candidates. A quote beyond those that are listed has its own
+            # occurrence in place of the last.
+            is_listed = is_certain or item <= listed[-1]
+            yield index, Grounding(step, *span, spans if is_listed else (*spans[:-1], span))
+        for index in indices[len(free) :]:
+            yield index, Grounding(step, *_range_of(occurrences, selection[-1]), duplicate=True)
+        assigned.update(free)
+        if is_certain:
+            certain.update(free)
 
 
-def _span(places: _Places, place: int) -> Range:
-    return int(places.starts[place]), int(places.ends[place])
+def _range_of(occurrences: _Occurrences, index: int) -> Range:
+    return int(occurrences.starts[index]), int(occurrences.ends[index])

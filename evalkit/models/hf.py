@@ -21,11 +21,12 @@ A document is processed alone, its windows `batch_size` at a time, so that its a
 other document: an interrupted and resumed run gives the same scores to the last bit. Code that
 comes with a model is never run.
 
-- `aggregation`: first, average or max; see "tag".
+- `aggregation_strategy`: first, average or max; see "tag".
 - `window`, `stride`: numbers of tokens. Default: the model's length, and a quarter of it.
-- `labels`: renames the model's tags, as in {"LABEL_0": "O"}, or lists them all.
-- `device`, `revision`: where the model runs; which version of it is loaded from the Hub.
-- `pickled`: true also reads weights that are pickled, which runs code.
+- `label_map`: renames the model's tags, as in {"LABEL_0": "O"}, or lists them all.
+- `device`: where the model runs.
+- `revision`: the version that is loaded from the Hub.
+- `allow_pickle`: also loads pickled weights, which can run code.
 """
 
 from __future__ import annotations
@@ -44,36 +45,37 @@ from evalkit.errors import (
     UnknownNameError,
     advise_extra,
     spell_option,
+    to_one_line,
 )
-from evalkit.models.pretrained import model_version, one_line, quiet, validate_model_name
+from evalkit.models.pretrained import model_version, silence_transformers, validate_model_name
 from evalkit.models.python_function import document_with_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import window_cores, windows
+from evalkit.models.text_windows import split_windows, window_cores
 from evalkit.models.word_tags import (
     AGGREGATION_STRATEGIES,
     Floats,
     Tag,
     aggregate,
+    find_entities,
     group_tokens,
-    spans,
-    tag,
+    parse_tag,
 )
 
-UNBOUNDED = 10**6  # tokens; a tokenizer that knows no length says 10**30
+UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
 # Tokens, where neither the tokenizer nor the model names a length, as for relative positions
 WINDOW = 512
 
 
 @dataclass(frozen=True)
 class Tagger:
-    """A model that was loaded, and how it is asked; `room` counts the tokens of text in a window,
-    without special ones.
+    """A loaded model and its options; `max_tokens` counts the tokens of text in a window, without
+    special ones.
     """
 
     tokenizer: Any
     network: Any
     tags: Sequence[Tag]
-    aggregation: str
+    aggregation_strategy: str
     max_tokens: int
     stride: int
     batch_size: int
@@ -82,62 +84,62 @@ class Tagger:
 def load(
     source: Any,
     *,
-    aggregation: str = "first",
+    aggregation_strategy: str = "first",
     window: int | None = None,
     stride: int | None = None,
     batch_size: int = 8,
     device: str | None = None,
-    labels: Mapping[str, str] | Sequence[str] | None = None,
+    label_map: Mapping[str, str] | Sequence[str] | None = None,
     revision: str | None = None,
-    pickled: bool = False,
+    allow_pickle: bool = False,
 ) -> Model:
-    """A model from a pipeline or its name.
+    """A model from a pipeline or its name; the module's docstring describes the options.
 
-    `window` and `stride` count tokens (the default: the model's length, and a quarter of it);
-    `labels` renames the model's tags, as in {"LABEL_0": "O"}, or lists them all. Raises InputError
-    where there is no such model, or it is none that tags words.
+    Raises InputError if there is no such model, or it does not classify tokens.
     """
-    _check(aggregation, batch_size)
-    tokenizer, network = (
-        _loaded(source, revision, device, pickled=pickled)
-        if isinstance(source, str)
-        else _of_pipeline(source, device)
-    )
-    name = source if isinstance(source, str) else network.name_or_path or type(network).__name__
+    if aggregation_strategy not in AGGREGATION_STRATEGIES:
+        raise UnknownNameError("aggregation_strategy", aggregation_strategy, AGGREGATION_STRATEGIES)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        option = spell_option("batch_size", batch_size, of="model")
+        raise InputError(f"hf: {option}: expected an integer >= 1")
+    if isinstance(source, str):
+        tokenizer, network = _load_pretrained(source, revision, device, allow_pickle=allow_pickle)
+        name = f"hf:{source}"
+    else:
+        tokenizer, network = _from_pipeline(source, device)
+        name = f"hf:{network.name_or_path or type(network).__name__}"
     if not tokenizer.is_fast:
         raise InputError(
-            f"{name}: its tokenizer is a slow one, which does not say where in the text a token"
-            " stands; a fast one would do"
+            f"{name}: its tokenizer does not report the offsets of tokens: expected a fast"
+            " tokenizer"
         )
-    tags = _tags(name, _names(name, network.config.id2label, labels))
-    special = tokenizer.num_special_tokens_to_add()
-    window, stride = _lengths(name, _longest(tokenizer, network), special, window, stride)
-    tagger = Tagger(tokenizer, network, tags, aggregation, window - special, stride, batch_size)
-    settings = {"aggregation": aggregation, "window": window, "stride": stride, "labels": labels}
+    tags = _parse_tags(name, _tag_names(name, network.config.id2label, label_map))
+    special_tokens = tokenizer.num_special_tokens_to_add()
+    max_length = _max_length(tokenizer, network)
+    window, stride = _window_and_stride(name, max_length, special_tokens, window, stride)
+    tagger = Tagger(
+        tokenizer, network, tags, aggregation_strategy, window - special_tokens, stride, batch_size
+    )
+    settings = {
+        "aggregation_strategy": aggregation_strategy,
+        "window": window,
+        "stride": stride,
+        "label_map": label_map,
+    }
     settings |= model_version(
         network.name_or_path, revision, getattr(network.config, "_commit_hash", None)
     )
     return Model(
         name,
-        lambda documents: (_answered(tagger, one) for one in documents),
+        lambda documents: (_annotate(tagger, document) for document in documents),
         settings=settings,
         packages=("transformers", "torch"),
         streams=True,
     )
 
 
-def _check(aggregation: str, batch_size: int) -> None:
-    if aggregation not in AGGREGATION_STRATEGIES:
-        raise UnknownNameError("aggregation", aggregation, AGGREGATION_STRATEGIES)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(
-            f"hf: {spell_option('batch_size', batch_size, of='model')}: a whole number from 1 on"
-            " would do"
-        )
-
-
-def _loaded(
-    name: str, revision: str | None, device: str | None, *, pickled: bool
+def _load_pretrained(
+    name: str, revision: str | None, device: str | None, *, allow_pickle: bool
 ) -> tuple[Any, Any]:
     """The tokenizer and the network of a folder or a name on the Hub."""
     validate_model_name("hf", name, "dslim/bert-base-NER")
@@ -149,194 +151,185 @@ def _loaded(
             f"hf models need transformers and torch: {error}: {advise_extra('hf')}"
         ) from None
     try:
-        with quiet():
+        with silence_transformers():
             tokenizer = AutoTokenizer.from_pretrained(
                 name, revision=revision, trust_remote_code=False
             )
-            network, how = AutoModelForTokenClassification.from_pretrained(
+            network, loading_info = AutoModelForTokenClassification.from_pretrained(
                 name,
                 revision=revision,
-                use_safetensors=not pickled or None,
+                use_safetensors=None if allow_pickle else True,
                 output_loading_info=True,
                 trust_remote_code=False,
             )
             network = network.to(device or "cpu").eval()
-    except Exception as error:  # reading a model may raise anything
-        raise InputError(f"hf:{name}: {one_line(error)}") from None
-    if missing := sorted(how["missing_keys"]):
+    except Exception as error:  # loading a model may raise anything
+        raise InputError(f"hf:{name}: {to_one_line(error)}") from None
+    missing = sorted(loading_info["missing_keys"])
+    if missing:
         raise InputError(
-            f"hf:{name}: it is not trained to tag words: it has no weights for"
+            f"hf:{name}: not trained for token classification: it has no weights for"
             f" {', '.join(missing[:3])}"
         )
     return tokenizer, network
 
 
-def _of_pipeline(pipeline: Any, device: str | None) -> tuple[Any, Any]:
-    """The tokenizer and the network of a pipeline, on the device where it is."""
-    kinds = [kind.__name__ for kind in type(pipeline).__mro__]
-    if "TokenClassificationPipeline" not in kinds:
-        raise InputError(
-            f"hf: a {kinds[0]} marks no entities; one for token-classification would do"
-        )
+def _from_pipeline(pipeline: Any, device: str | None) -> tuple[Any, Any]:
+    """The tokenizer and the network of a pipeline, on its device."""
+    classes = [base.__name__ for base in type(pipeline).__mro__]
+    if "TokenClassificationPipeline" not in classes:
+        raise InputError(f"hf: expected a pipeline for token-classification, got a {classes[0]}")
     if device is not None:
         raise InputError(
-            f"hf: {spell_option('device', device, of='model')}: a pipeline is on a device already"
+            f"hf: {spell_option('device', device, of='model')}: a pipeline has a device already"
         )
     return pipeline.tokenizer, pipeline.model.eval()
 
 
-def _names(
-    name: str, id2label: Mapping[Any, str], labels: Mapping[str, str] | Sequence[str] | None
+def _tag_names(
+    model: str, id2label: Mapping[Any, str], label_map: Mapping[str, str] | Sequence[str] | None
 ) -> list[str]:
-    """The name of each tag by its number, as the model or the user says."""
-    names = [str(id2label[n]) for n in sorted(id2label, key=int)]
-    if labels is None:
+    """The name of each tag in the order of their ids, renamed by `label_map`."""
+    names = [str(id2label[id]) for id in sorted(id2label, key=int)]
+    if label_map is None:
         return names
-    if isinstance(labels, Mapping):
-        for label in labels:
+    if isinstance(label_map, Mapping):
+        for label in label_map:
             if label not in names:
-                raise UnknownNameError("tag", label, names, within=name)
-        return [str(labels.get(one, one)) for one in names]
-    if isinstance(labels, str) or len(labels) != len(names):
+                raise UnknownNameError("tag", label, names, within=model)
+        return [str(label_map.get(name, name)) for name in names]
+    if isinstance(label_map, str) or len(label_map) != len(names):
         raise InputError(
-            f"{name}: {spell_option('labels', labels, of='model')}: a mapping of its tags, or a"
-            f" list of {len(names)}, would do"
+            f"{model}: {spell_option('label_map', label_map, of='model')}: expected a mapping of"
+            f" its tags, or a list of {len(names)}"
         )
-    return [str(label) for label in labels]
+    return [str(label) for label in label_map]
 
 
-def _tags(model: str, names: Sequence[str]) -> list[Tag]:
-    """What each tag means.
-
-    Raises InputError where none means that a word is outside of all entities.
-    """
+def _parse_tags(model: str, names: Sequence[str]) -> list[Tag]:
+    """The tags of these names. Raises InputError if there is no O."""
     if "O" not in names:
-        raise InputError(
-            f"{model}: its tags ({', '.join(names[:8])}{', …' if len(names) > 8 else ''}) have no"
-            f" O: {spell_option('labels', {names[0]: 'O'}, of='model')} would say which it is"
-        )
-    return [tag(name, names) for name in names]
+        shown = ", ".join(names[:8])
+        if len(names) > 8:
+            shown += ", …"
+        option = spell_option("label_map", {names[0]: "O"}, of="model")
+        raise InputError(f"{model}: its tags ({shown}) have no O: name it, as in {option}")
+    return [parse_tag(name, names) for name in names]
 
 
-def _longest(tokenizer: Any, network: Any) -> int:
-    """How many tokens the model can read at once, special ones included."""
+def _max_length(tokenizer: Any, network: Any) -> int:
+    """The tokens that the model reads at once, special ones included."""
     positions = getattr(network.config, "max_position_embeddings", None)
-    table = next(
-        (
-            part
-            for name, part in network.named_modules()
-            if name.endswith("position_embeddings") and hasattr(part, "num_embeddings")
-        ),
-        None,
-    )
-    if (
-        table is not None
-    ):  # models like RoBERTa number the positions from the one after that of padding
-        positions = table.num_embeddings - (
-            0 if table.padding_idx is None else table.padding_idx + 1
-        )
-    named = [
+    for name, part in network.named_modules():
+        if name.endswith("position_embeddings") and hasattr(part, "num_embeddings"):
+            # Models such as RoBERTa number positions from the one after that of padding.
+            first = 0 if part.padding_idx is None else part.padding_idx + 1
+            positions = part.num_embeddings - first
+            break
+    lengths = [
         int(length)
         for length in (tokenizer.model_max_length, positions)
         if length and 0 < length < UNBOUNDED
     ]
-    return min(named, default=WINDOW)
+    return min(lengths, default=WINDOW)
 
 
-def _lengths(
-    name: str, longest: int, special: int, window: int | None, stride: int | None
+def _window_and_stride(
+    name: str, max_length: int, special_tokens: int, window: int | None, stride: int | None
 ) -> tuple[int, int]:
-    """Window and stride, as asked or by default."""
-    window = longest if window is None else window
-    if not isinstance(window, int) or not special < window <= longest:
+    """Both options, or their defaults. Raises InputError for values out of range."""
+    if window is None:
+        window = max_length
+    if not isinstance(window, int) or not special_tokens < window <= max_length:
         raise InputError(
-            f"{name}: {spell_option('window', window, of='model')}: a whole number from"
-            f" {special + 1} to {longest} would do"
+            f"{name}: {spell_option('window', window, of='model')}: expected an integer from"
+            f" {special_tokens + 1} to {max_length}"
         )
-    room = window - special
-    stride = room // 4 if stride is None else stride
-    if not isinstance(stride, int) or not 0 <= stride <= room // 2:
+    max_tokens = window - special_tokens
+    if stride is None:
+        stride = max_tokens // 4
+    if not isinstance(stride, int) or not 0 <= stride <= max_tokens // 2:
         raise InputError(
-            f"{name}: {spell_option('stride', stride, of='model')}: a whole number from 0 to"
-            f" {room // 2}, half of the window, would do"
+            f"{name}: {spell_option('stride', stride, of='model')}: expected an integer from 0 to"
+            f" {max_tokens // 2}, half of the window"
         )
     return window, stride
 
 
-def _answered(tagger: Tagger, document: Document) -> Document:
+def _annotate(tagger: Tagger, document: Document) -> Document:
     try:
         return document_with_entities(document, _entities(tagger, document.text))
-    except Exception as error:  # a model may raise anything, and none of it may end a run
+    except Exception as error:  # a model may raise anything, and must not end the run
         return msgspec.structs.replace(
-            document, failure=f"{type(error).__name__}: {one_line(error)}"
+            document, failure=f"{type(error).__name__}: {to_one_line(error)}"
         )
 
 
 def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
-    encoded = tagger.tokenizer(text, return_offsets_mapping=True, truncation=False, verbose=False)
-    inside = [n for n, sequence in enumerate(encoded.sequence_ids(0)) if sequence is not None]
-    offsets = [encoded["offset_mapping"][n] for n in inside]
-    found = list(group_tokens(text, offsets))
-    if not found:
+    encoding = tagger.tokenizer(text, return_offsets_mapping=True, truncation=False, verbose=False)
+    sequences = encoding.sequence_ids(0)
+    text_tokens = [token for token, sequence in enumerate(sequences) if sequence is not None]
+    offsets = [encoding["offset_mapping"][token] for token in text_tokens]
+    words = list(group_tokens(text, offsets))
+    if not words:
         return
-    by_token = _probabilities(tagger, encoded, inside)
+    by_token = _probabilities(tagger, encoding, text_tokens)
     by_word = np.array(
-        [aggregate(by_token[word.first : word.last], tagger.aggregation) for word in found]
+        [aggregate(by_token[word.first : word.last], tagger.aggregation_strategy) for word in words]
     )
     scores = by_word.max(axis=1)
-    for label, first, last in spans(tagger.tags[n] for n in by_word.argmax(axis=1)):
+    tags = [tagger.tags[id] for id in by_word.argmax(axis=1)]
+    for label, first, last in find_entities(tags):
         yield {
-            "start": found[first].start,
-            "end": found[last - 1].end,
+            "start": words[first].start,
+            "end": words[last - 1].end,
             "label": label,
             "score": float(scores[first:last].mean()),
         }
 
 
-def _probabilities(tagger: Tagger, encoded: Any, inside: Sequence[int]) -> Floats:
+def _probabilities(tagger: Tagger, encoding: Any, text_tokens: Sequence[int]) -> Floats:
     """The probability of each tag for each token of the text: tokens × tags."""
-    before, after = range(inside[0]), range(inside[-1] + 1, len(encoded["input_ids"]))
-    ranges = windows(
-        [1] * len(inside),
+    prefix = range(text_tokens[0])
+    suffix = range(text_tokens[-1] + 1, len(encoding["input_ids"]))
+    ranges = split_windows(
+        [1] * len(text_tokens),
         max_units=tagger.max_tokens,
         max_cost=tagger.max_tokens,
         overlap=tagger.stride,
     )
-    asked = [[*before, *inside[start:end], *after] for start, end in ranges]
-    answers = [
-        answer
-        for n in range(0, len(asked), tagger.batch_size)
-        for answer in _asked(tagger, encoded, asked[n : n + tagger.batch_size])
-    ]
-    parts = [
-        answer[len(before) + first - start : len(before) + last - start]
-        for answer, (start, _), (first, last) in zip(
-            answers, ranges, window_cores(ranges), strict=True
-        )
-    ]
-    found = np.concatenate(parts)
-    if not np.isfinite(found).all():
-        raise ValueError("the model's answer is not a number")
-    return found
+    windows = [[*prefix, *text_tokens[start:end], *suffix] for start, end in ranges]
+    by_window: list[Floats] = []
+    for first in range(0, len(windows), tagger.batch_size):
+        batch = windows[first : first + tagger.batch_size]
+        by_window += _window_probabilities(tagger, encoding, batch)
+    cores = []
+    for probabilities, (start, _), (first, last) in zip(
+        by_window, ranges, window_cores(ranges), strict=True
+    ):
+        offset = len(prefix) - start
+        cores.append(probabilities[offset + first : offset + last])
+    joined = np.concatenate(cores)
+    if not np.isfinite(joined).all():
+        raise ValueError("the model returned values that are not finite numbers")
+    return joined
 
 
-def _asked(tagger: Tagger, encoded: Any, batch: Sequence[Sequence[int]]) -> list[Floats]:
-    """What the model says of some windows, each given by the numbers of its tokens."""
+def _window_probabilities(
+    tagger: Tagger, encoding: Any, windows: Sequence[Sequence[int]]
+) -> list[Floats]:
+    """The probabilities of tags in a batch of windows, each given by the indices of its tokens."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
-    padding = {"input_ids": tagger.tokenizer.pad_token_id or 0}
-    inputs = {
-        key: pad_sequence(
-            [torch.tensor([encoded[key][n] for n in window]) for window in batch],
-            batch_first=True,
-            padding_value=padding.get(key, 0),
-        )
-        for key in ("input_ids", "token_type_ids", "attention_mask")
-        if key in encoded
-    }
+    inputs = {}
+    for key in ("input_ids", "token_type_ids", "attention_mask"):
+        if key not in encoding:
+            continue
+        rows = [torch.tensor([encoding[key][token] for token in window]) for window in windows]
+        padding = (tagger.tokenizer.pad_token_id or 0) if key == "input_ids" else 0
+        padded = pad_sequence(rows, batch_first=True, padding_value=padding)
+        inputs[key] = padded.to(tagger.network.device)
     with torch.inference_mode():
-        logits = tagger.network(
-            **{key: value.to(tagger.network.device) for key, value in inputs.items()}
-        ).logits
+        logits = tagger.network(**inputs).logits
     return list(logits.double().softmax(-1).cpu().numpy())

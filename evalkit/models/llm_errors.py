@@ -1,15 +1,16 @@
-"""What follows from an answer of an endpoint: is it taken, asked for again, is this document lost,
-or is the run at its end?
+"""What follows from an answer of an endpoint: it is used, the request is repeated, the document
+fails, or the run stops.
 
-    asked for again   no connection, timeouts, 408, 409, 425, 429, 5xx; at 200: a body that is no
+    repeated          no connection, timeouts, 408, 409, 425, 429, 5xx; at 200: a body that is not
                       JSON, an `error` object
     document failed   400, 413, 422; more than 4 MB; at 200: no choices, no content, a refusal, a
                       content filter, a tool call
     run stopped       401, 402, 403, 404 and other 4xx, redirects, quota used up, an unknown host, a
                       bad certificate; no connection at the first document, after its retries
 
-An `error` object at 200 is what its code says. A web page at 200 is asked for again, and ends the
-run if it stays: it is a proxy's login page, or base_url lacks its /v1.
+An `error` object at 200 is treated as the status that its code stands for. A web page at 200 is
+requested again and stops the run if it stays: it is a proxy's login page, or base_url lacks its
+/v1.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
+from evalkit.errors import to_one_line
 from evalkit.models.llm_http import EndpointError, HttpAnswer
 
-LONGEST_WAIT = 60.0  # seconds
-CODES = {
+MAX_WAIT = 60.0  # seconds
+MAX_MESSAGE_LENGTH = 200  # characters of what an endpoint writes about an error
+STATUS_BY_CODE = {
     "insufficient_quota": 402,
     "billing_hard_limit_reached": 402,
     "rate_limit_exceeded": 429,
@@ -42,152 +45,143 @@ CODES = {
     "server_error": 500,
     "internal_error": 500,
 }
-_PAGE = "a web page instead of JSON: a login page, or base_url lacks its /v1"
+# Words in the message of an endpoint that does not support a response format
+_FORMAT_WORDS = (
+    "response_format",
+    "json_schema",
+    "json_object",
+    "guided_json",
+    "structured output",
+)
+_WEB_PAGE = "a web page instead of JSON: a login page, or base_url lacks its /v1"
 
 
-class RetryRequest(Exception):
-    """To be asked for again, after so many seconds if it says so.
+class RetryableError(Exception):
+    """The request may be repeated, `after` so many seconds if they are given.
 
-    If it stays, the document is lost, or (`stops`) the run ends.
+    If the error stays, the document fails or, where `is_fatal`, the run stops.
     """
 
     def __init__(
-        self, kind: str, said: str = "", after: float | None = None, *, stops: bool = False
+        self, kind: str, detail: str = "", after: float | None = None, *, is_fatal: bool = False
     ) -> None:
-        super().__init__(f"{kind}: {said}" if said else kind)
-        self.kind, self.after, self.fatal = kind, after, stops
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind, self.after, self.is_fatal = kind, after, is_fatal
 
 
-class DocumentFailed(Exception):
-    """The document is lost. `kind` is equal where it is lost for the same reason."""
+class DocumentFailedError(Exception):
+    """The document cannot be annotated. Documents that fail for one reason have one `kind`."""
 
-    def __init__(self, said: str, kind: str = "") -> None:
-        super().__init__(said)
-        self.kind = kind or said
-
-
-class RunFailed(Exception):
-    """No document will be answered."""
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind or message
 
 
-class UnsupportedResponseFormat(Exception):
-    """The endpoint does not know the response_format that was asked for."""
+class RunFailedError(Exception):
+    """No document can be annotated."""
+
+
+class UnsupportedResponseFormatError(Exception):
+    """The endpoint does not support the response_format of the request."""
 
 
 class Content(NamedTuple):
-    """What the model said, and why it ended."""
+    """The text of a completion, and why the model stopped."""
 
     text: str
     finish_reason: str | None
 
 
 def exception_for(
-    error: EndpointError, *, reached: bool = True
-) -> RetryRequest | DocumentFailed | RunFailed:
-    """What follows from an answer that did not come. reached: whether the endpoint has answered
-    before; if not, a refused connection ends the run.
+    error: EndpointError, *, is_reached: bool = True
+) -> RetryableError | DocumentFailedError | RunFailedError:
+    """The exception for a request without an answer.
+
+    is_reached: whether the endpoint has answered before; if not, a refused connection stops the
+    run.
     """
     if error.kind in ("size", "encoding"):
-        return DocumentFailed(str(error))
+        return DocumentFailedError(str(error))
     if error.kind in ("name", "certificate"):
-        return RunFailed(str(error))
-    return RetryRequest(
-        error.kind,
-        "" if str(error) == error.kind else str(error),
-        stops=error.unreachable and not reached,
-    )
+        return RunFailedError(str(error))
+    detail = "" if str(error) == error.kind else str(error)
+    return RetryableError(error.kind, detail, is_fatal=error.is_unreachable and not is_reached)
 
 
-def completion(answer: HttpAnswer, clean: Callable[[Any], Any]) -> dict[str, Any]:
-    """The completion in an answer; `clean` takes secrets out of a JSON value.
+def extract_completion(answer: HttpAnswer, redact: Callable[[Any], Any]) -> dict[str, Any]:
+    """The completion in an answer; `redact` removes secrets from a JSON value.
 
-    Raises Again, Failed, Stopped or Unknown.
+    Raises RetryableError, DocumentFailedError, RunFailedError or UnsupportedResponseFormatError.
     """
-    said = _json(answer.body, clean)
+    body = _decode_json(answer.body, redact)
     if answer.status != 200:
-        _refused(answer.status, said, answer)
-    if isinstance(said, dict) and said.get("error") and not said.get("choices"):
-        _refused(_code(said["error"]), said, answer)
-    if isinstance(said, dict):
-        return said
+        _raise_for_status(answer.status, body, answer)
+    if isinstance(body, dict) and body.get("error") and not body.get("choices"):
+        _raise_for_status(_status_of(body["error"]), body, answer)
+    if isinstance(body, dict):
+        return body
     if answer.body.lstrip()[:1] == b"<" or "html" in answer.headers.get("content-type", ""):
-        raise RetryRequest("web page", _PAGE, stops=True)
-    raise RetryRequest(
-        "no JSON",
-        "an empty body" if not answer.body.strip() else "a body that is cut or no JSON object",
-    )
+        raise RetryableError("web page", _WEB_PAGE, is_fatal=True)
+    if not answer.body.strip():
+        raise RetryableError("no JSON", "an empty body")
+    raise RetryableError("no JSON", "a body that is cut or not a JSON object")
 
 
-def _refused(status: int, said: Any, answer: HttpAnswer) -> NoReturn:
-    """Raise what a status means, with the words of the endpoint."""
-    words = f"{status}: {error_message(said, answer.body)}".rstrip(": ")
-    if status in (400, 422) and any(
-        word in words
-        for word in (
-            "response_format",
-            "json_schema",
-            "json_object",
-            "guided_json",
-            "structured output",
-        )
-    ):
-        raise UnsupportedResponseFormat(words)
+def _raise_for_status(status: int, body: Any, answer: HttpAnswer) -> NoReturn:
+    """Raise the exception for a status, with the message of the endpoint."""
+    message = f"{status}: {error_message(body, answer.body)}".rstrip(": ")
+    if status in (400, 422) and any(word in message for word in _FORMAT_WORDS):
+        raise UnsupportedResponseFormatError(message)
     if 300 <= status < 400:
-        raise RunFailed(
-            f"{status}: a redirect to {answer.headers.get('location', 'nowhere')[:200]}; give it as"
-            " base_url if you trust it"
+        location = answer.headers.get("location", "nowhere")[:200]
+        raise RunFailedError(
+            f"{status}: a redirect to {location}; use it as base_url if you trust it"
         )
     if status in (400, 413, 422):
-        raise DocumentFailed(words)
-    if _code(said.get("error") if isinstance(said, dict) else None) == 402:
-        raise RunFailed(words)
+        raise DocumentFailedError(message)
+    if isinstance(body, dict) and _status_of(body.get("error")) == 402:
+        raise RunFailedError(message)
     if status in (408, 409, 425, 429) or status >= 500 or status < 300:
-        _again(str(status), words, retry_after(answer.headers))
-    raise RunFailed(words)
+        _raise_retryable(str(status), message, retry_after(answer.headers))
+    raise RunFailedError(message)
 
 
-def _again(kind: str, words: str, after: float | None) -> NoReturn:
-    if after is not None and after > LONGEST_WAIT:
-        raise DocumentFailed(
-            f"{kind}: asks to wait for {after:,.0f} seconds, more than {LONGEST_WAIT:.0f}", kind
+def _raise_retryable(kind: str, message: str, after: float | None) -> NoReturn:
+    if after is not None and after > MAX_WAIT:
+        raise DocumentFailedError(
+            f"{kind}: asks to wait for {after:,.0f} seconds, more than {MAX_WAIT:.0f}", kind
         )
-    raise RetryRequest(kind, words.partition(": ")[2], after)
+    raise RetryableError(kind, message.partition(": ")[2], after)
 
 
-def _code(error: Any) -> int:
-    """The status that an error object means; 500 where it does not say."""
-    told = [error.get(key) for key in ("code", "type", "status")] if isinstance(error, dict) else []
-    for code in told:
-        if isinstance(code, str) and code in CODES:
-            return CODES[code]
-        if (
-            isinstance(code, (int, str))
-            and str(code).isdecimal()
-            and 400 <= int(str(code)[:4]) < 600
-        ):
+def _status_of(error: Any) -> int:
+    """The status that an error object stands for; 500 where it names none."""
+    if not isinstance(error, dict):
+        return 500
+    for key in ("code", "type", "status"):
+        code = error.get(key)
+        if isinstance(code, str) and code in STATUS_BY_CODE:
+            return STATUS_BY_CODE[code]
+        if not isinstance(code, (int, str)) or not str(code).isdecimal():
+            continue
+        if 400 <= int(str(code)[:4]) < 600:
             return int(code)
     return 500
 
 
-def error_message(said: Any, body: bytes) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    error = said.get("error", said) if isinstance(said, dict) else None
-    told = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    text = told if isinstance(told, str) else body[:2000].decode(errors="replace")
-    return one_line(text)
+def error_message(body: Any, raw_body: bytes) -> str:
+    """The message of an error, as one line of at most 200 characters."""
+    error = body.get("error", body) if isinstance(body, dict) else None
+    message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    if not isinstance(message, str):
+        message = raw_body[:2000].decode(errors="replace")
+    return to_one_line(message, MAX_MESSAGE_LENGTH)
 
 
-def one_line(text: str, most: int = 200) -> str:
-    """A text as one line of printable characters, cut to so many."""
-    line = " ".join(
-        "".join(sign if sign.isprintable() else " " for sign in text[: most * 10]).split()
-    )
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _json(body: bytes, clean: Callable[[Any], Any]) -> Any:
+def _decode_json(body: bytes, redact: Callable[[Any], Any]) -> Any:
+    """A JSON body without secrets; None where it is not JSON."""
     try:
-        return clean(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
+        return redact(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -195,8 +189,8 @@ def _json(body: bytes, clean: Callable[[Any], Any]) -> Any:
 def retry_after(
     headers: Mapping[str, str], now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 ) -> float | None:
-    """The seconds that an answer asks to wait, by retry-after-ms or Retry-After (seconds or a
-    date); None if it does not say.
+    """The seconds to wait by the headers retry-after-ms or Retry-After (seconds or a date); None
+    without these.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
@@ -211,61 +205,54 @@ def retry_after(
     return max((date.replace(tzinfo=date.tzinfo or timezone.utc) - now()).total_seconds(), 0.0)
 
 
-def content(said: Mapping[str, Any]) -> Content:
-    """What the model said in a completion. Raises Failed where it said nothing, or refused."""
-    choices = said.get("choices")
-    choice = (
-        choices[0]
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict)
-        else None
-    )
-    told = choice.get("message") if choice else None
-    if choice is None or not isinstance(told, dict):
-        raise DocumentFailed("no choices in the answer")
-    ended = choice.get("finish_reason")
-    text = told.get("content")
-    if isinstance(text, list):
-        text = "".join(
-            part["text"]
-            for part in text
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
-    if ended == "content_filter":
-        raise DocumentFailed("a content filter took the answer away")
-    if isinstance(told.get("refusal"), str) and told["refusal"]:
-        raise DocumentFailed(f"refused: {one_line(told['refusal'])}", "refused")
+def extract_content(completion: Mapping[str, Any]) -> Content:
+    """The text of a completion. Raises DocumentFailedError where there is none, or a refusal."""
+    choices = completion.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise DocumentFailedError("no choices in the answer")
+    finish_reason = choice.get("finish_reason")
+    if finish_reason == "content_filter":
+        raise DocumentFailedError("a content filter removed the answer")
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        reason = to_one_line(refusal, MAX_MESSAGE_LENGTH)
+        raise DocumentFailedError(f"refused: {reason}", "refused")
+    text = _join_parts(message.get("content"))
     if not isinstance(text, str) or not text.strip():
-        raise DocumentFailed(
-            "a tool call instead of an answer"
-            if told.get("tool_calls") or told.get("function_call")
-            else "no content in the answer"
-        )
-    return Content(text, ended if isinstance(ended, str) else None)
+        if message.get("tool_calls") or message.get("function_call"):
+            raise DocumentFailedError("a tool call instead of an answer")
+        raise DocumentFailedError("no content in the answer")
+    return Content(text, finish_reason if isinstance(finish_reason, str) else None)
+
+
+def _join_parts(content: Any) -> Any:
+    """The text of a content that is given in parts; any other content as it is."""
+    if not isinstance(content, list):
+        return content
+    texts = [part.get("text") for part in content if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def usage(
-    said: Mapping[str, Any], price_in: float | None, price_out: float | None
+    completion: Mapping[str, Any], input_price: float | None, output_price: float | None
 ) -> dict[str, int | float]:
-    """The tokens that a completion took, and its cost: what the endpoint says, else by the prices
-    for a million tokens.
+    """The tokens of a completion and its cost, as the endpoint reports it or by the prices of a
+    million tokens.
     """
-    told = said.get("usage")
-    told = told if isinstance(told, dict) else {}
-    found: dict[str, int | float] = {
-        name: told[name]
-        for name in ("prompt_tokens", "completion_tokens")
-        if type(told.get(name)) is int and told[name] >= 0
-    }
-    cost = told.get("cost")
-    if (
-        isinstance(cost, (int, float))
-        and not isinstance(cost, bool)
-        and math.isfinite(cost)
-        and cost >= 0
-    ):
+    reported = completion.get("usage")
+    if not isinstance(reported, dict):
+        return {}
+    found: dict[str, int | float] = {}
+    for name in ("prompt_tokens", "completion_tokens"):
+        if type(reported.get(name)) is int and reported[name] >= 0:
+            found[name] = reported[name]
+    cost: Any = reported.get("cost")
+    if type(cost) in (int, float) and 0 <= cost < math.inf:
         found["cost"] = cost
-    elif len(found) == 2 and price_in is not None and price_out is not None:
-        found["cost"] = (
-            found["prompt_tokens"] * price_in + found["completion_tokens"] * price_out
-        ) / 1_000_000
+    elif len(found) == 2 and input_price is not None and output_price is not None:
+        input_cost = found["prompt_tokens"] * input_price
+        output_cost = found["completion_tokens"] * output_price
+        found["cost"] = (input_cost + output_cost) / 1_000_000
     return found

@@ -1,21 +1,16 @@
-"""What did a language model say?
-
-The JSON of an answer in; the document with its marks, and how they were found, out.
+"""The answer of a language model as a document: annotations with offsets, from annotations with
+quotes.
 
 An item that is malformed, or whose quote is not in the text, becomes `Unplaced` with the reason and
-stays in the score as predicted:
+is scored as a wrong prediction:
 
     event            without trigger: one trigger, its realis and each of its arguments
     attribution      source or cue not in the text: that part; content not in the text: every part,
                      and the whole
 
-Where words stand several times and the context does not say which are meant, an argument takes the
-place nearest to its trigger, in the trigger's sentence if there is one, and a source or content
-does so by its cue. All places stay on record as `choices`.
-
-Which of several places is meant, where neither the quote nor its context says?
-
-The one nearest to what it belongs to.
+Where a quote occurs several times and its context does not distinguish them, an argument takes the
+occurrence nearest to its trigger, in the trigger's sentence if there is one, and a source or
+content the one nearest to its cue. All occurrences are stored as `choices`.
 """
 
 from __future__ import annotations
@@ -30,106 +25,102 @@ from evalkit.data.text import sentences
 from evalkit.models.grounding import Grounding, Quote, count_outcomes, ground_quotes
 from evalkit.models.llm_json import DuplicateKeys
 from evalkit.models.malformed_answers import note_malformed
-from evalkit.models.python_function import UNLABELLED
+from evalkit.models.python_function import UNLABELED
 
 Range = tuple[int, int]
+
+MAX_CHOICES = 200_000  # pairs of offsets that one document stores as `choices`
+NOT_IN_TEXT, NO_QUOTE = "not in the text", "its quote is not a string"
+TRIGGER_UNPLACED = "its trigger is not in the text"
+CONTENT_UNPLACED = "its content is not in the text"
+EXPECTED = (
+    '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
+)
 
 
 @dataclass(eq=False)
 class GroundedQuote:
-    """A quote of the answer, and where it was found."""
+    """A quote of the answer, and the range where it was found."""
 
     quote: Quote
-    found: Grounding = field(default_factory=lambda: Grounding("absent"))
-    at: Range = (0, 0)
+    grounding: Grounding = field(default_factory=lambda: Grounding("absent"))
+    range: Range = (0, 0)
 
     @property
-    def absent(self) -> bool:
+    def is_absent(self) -> bool:
         """Whether it is nowhere in the text."""
-        return self.found.match_type == "absent"
+        return self.grounding.match_type == "absent"
 
     @property
     def span(self) -> Span:
-        """Where it stands."""
-        return Span(*self.at)
+        """The span of the range."""
+        return Span(*self.range)
 
 
 class NearestPlacement:
-    """Moves marks of one text; equal marks of one group never to the same place, as long as there
-    are others.
+    """Moves ambiguous quotes of one text to the candidate nearest to an anchor; equal quotes of one
+    group to different ones, as long as there are enough.
     """
 
     def __init__(self, text: str) -> None:
-        """Split nothing yet: few answers need sentences."""
         self.text = text
-        self._sentences: list[Range] | None = None
+        self._sentences: list[Range] | None = None  # split when an answer needs them
         self._taken: dict[tuple[Any, str], set[Range]] = {}
 
-    def move(self, mark: GroundedQuote, anchor: Range) -> None:
-        """Move a mark that may stand in several places to the one nearest to its anchor that no
-        equal one has.
-        """
-        places = mark.found.candidates
-        if len(places) < 2:
+    def move(self, quote: GroundedQuote, anchor: Range) -> None:
+        """Move an ambiguous quote to the candidate nearest to its anchor that no equal one has."""
+        candidates = quote.grounding.candidates
+        if len(candidates) < 2:
             return
-        taken = self._taken.setdefault((mark.quote.group, mark.quote.text), set())
-        if len(taken) >= len(places):
+        taken = self._taken.setdefault((quote.quote.group, quote.quote.text), set())
+        if len(taken) >= len(candidates):
             return
-        first, last = self._sentence(anchor[0])
-        inside = places[bisect_left(places, (first, 0)) : bisect_left(places, (last, 0))]
-        for pool in (inside, places):
-            for place in _outwards(pool, anchor):
-                if place not in taken:
-                    taken.add(place)
-                    mark.at = place
+        first, last = self._sentence_at(anchor[0])
+        in_sentence = candidates[
+            bisect_left(candidates, (first, 0)) : bisect_left(candidates, (last, 0))
+        ]
+        for pool in (in_sentence, candidates):
+            for candidate in _nearest_first(pool, anchor):
+                if candidate not in taken:
+                    taken.add(candidate)
+                    quote.range = candidate
                     return
 
-    def _sentence(self, position: int) -> Range:
+    def _sentence_at(self, position: int) -> Range:
         if self._sentences is None:
             self._sentences = sentences(self.text)
-        at = bisect_right(self._sentences, (position, len(self.text)))
-        return self._sentences[at - 1] if at else (0, 0)
+        index = bisect_right(self._sentences, (position, len(self.text)))
+        return self._sentences[index - 1] if index else (0, 0)
 
 
-def _outwards(places: Sequence[Range], anchor: Range) -> Iterator[Range]:
-    """Places in order, the nearest to an anchor first; of two as near, the one before it."""
-    after = bisect_left(places, anchor)
+def _nearest_first(ranges: Sequence[Range], anchor: Range) -> Iterator[Range]:
+    """Sorted ranges, the nearest to an anchor first; at equal distance the one before it."""
+    after = bisect_left(ranges, anchor)
     before = after - 1
-    while before >= 0 or after < len(places):
-        left = anchor[0] - places[before][1] if before >= 0 else None
-        right = places[after][0] - anchor[1] if after < len(places) else None
+    while before >= 0 or after < len(ranges):
+        left = anchor[0] - ranges[before][1] if before >= 0 else None
+        right = ranges[after][0] - anchor[1] if after < len(ranges) else None
         if right is None or (left is not None and left <= right):
-            yield places[before]
+            yield ranges[before]
             before -= 1
         else:
-            yield places[after]
+            yield ranges[after]
             after += 1
 
 
-def limit_candidates(mark: GroundedQuote, most: int) -> Sequence[Range]:
-    """The places of a mark, at most so many, among them the one that it has."""
-    places = mark.found.candidates
-    if len(places) <= most:
-        return places
-    first = max(0, min(bisect_left(places, mark.at), len(places) - most))
-    return places[first : first + most]
-
-
-MOST_CHOICES = 200_000  # pairs of offsets that one document keeps as `choices`
-NOT_IN_TEXT, NO_QUOTE, NO_OBJECT = "not in the text", "its quote is no text", "not an object"
-EXPECTED = (
-    '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
-)
-UNPLACED_REASONS = {
-    "trigger": "its trigger has no place in the text",
-    "content": "its content has no place in the text",
-}
+def limit_candidates(quote: GroundedQuote, max_count: int) -> Sequence[Range]:
+    """The candidates of a quote, at most `max_count`, among them its own range."""
+    candidates = quote.grounding.candidates
+    if len(candidates) <= max_count:
+        return candidates
+    first = max(0, min(bisect_left(candidates, quote.range), len(candidates) - max_count))
+    return candidates[first : first + max_count]
 
 
 @dataclass(frozen=True)
 class GroundedAnswer:
-    """The document as it was answered, with a note if all items are malformed, and `grounding`: how
-    its quotes were found (JSON values alone).
+    """The annotated document, with a note if all items are malformed, and `grounding`: how its
+    quotes were found (JSON values only).
     """
 
     document: Document
@@ -137,34 +128,47 @@ class GroundedAnswer:
 
 
 def ground_answer(document: Document, lists: dict[str, list[Any]]) -> GroundedAnswer:
-    """The document with the marks of an answer. What has no place in the text is in `unplaced`."""
-    return _AnswerGrounder(document, lists).said()
+    """The document with the annotations of an answer, given as the list of each layer. Annotations
+    that are not in the text are in `unplaced`.
+    """
+    return _AnswerGrounder(document, lists).ground()
+
+
+@dataclass
+class _QuotedEvent:
+    """An event of the answer."""
+
+    label: str
+    trigger: GroundedQuote
+    realis: str | None
+    arguments: list[tuple[str, GroundedQuote]]
 
 
 class _AnswerGrounder:
-    """One answer on its way into one document: first all quotes are gathered, then found together,
-    then marks made of them.
+    """Grounds one answer: all quotes are collected, then found together, then made into
+    annotations.
     """
 
     def __init__(self, document: Document, lists: dict[str, list[Any]]) -> None:
         self.document, self.lists = document, lists
         self.unplaced: list[Unplaced] = []
-        self.unparsable = 0
         self.malformed: list[tuple[Any, str]] = []
-        self.marks: list[GroundedQuote] = []
+        self.quotes: list[GroundedQuote] = []
         self.choices: list[tuple[str, int, str, GroundedQuote]] = []
         self.nearest = NearestPlacement(document.text)
 
-    def said(self) -> GroundedAnswer:
-        entities = [self._entity(item) for item in self.lists.get("entities", ())]
-        events = [self._event(n, item) for n, item in enumerate(self.lists.get("events", ()))]
-        attributions = [
-            self._attribution(n, item) for n, item in enumerate(self.lists.get("attributions", ()))
+    def ground(self) -> GroundedAnswer:
+        entities = [self._read_entity(item) for item in self.lists.get("entities", ())]
+        events = [
+            self._read_event(index, item) for index, item in enumerate(self.lists.get("events", ()))
         ]
-        for mark, found in zip(
-            self.marks, ground_quotes(self.document.text, [mark.quote for mark in self.marks])
-        ):
-            mark.found, mark.at = found, (found.start, found.end)
+        attributions = [
+            self._read_attribution(index, item)
+            for index, item in enumerate(self.lists.get("attributions", ()))
+        ]
+        groundings = ground_quotes(self.document.text, [quote.quote for quote in self.quotes])
+        for quote, grounding in zip(self.quotes, groundings):
+            quote.grounding, quote.range = grounding, (grounding.start, grounding.end)
         layers: dict[str, Any] = {}
         if "entities" in self.lists:
             layers["entities"] = tuple(self._entities(filter(None, entities)))
@@ -172,231 +176,221 @@ class _AnswerGrounder:
             layers["events"] = tuple(self._events(filter(None, events)))
         if "attributions" in self.lists:
             layers["attributions"] = tuple(self._attributions(filter(None, attributions)))
-        answered = Document(
+        annotated = Document(
             self.document.id, self.document.text, **layers, unplaced=tuple(self.unplaced)
         )
-        if self.malformed and not self.marks:
-            answered = note_malformed(answered, *self.malformed[0], EXPECTED)
-        return GroundedAnswer(answered, self._grounding())
+        if self.malformed and not self.quotes:
+            annotated = note_malformed(annotated, *self.malformed[0], EXPECTED)
+        return GroundedAnswer(annotated, self._grounding())
 
-    # What an item says: its names and its quotes. What is malformed is noted, and nothing made of
-    # it.
+    # Reading the items: their labels and quotes. A malformed item is added to `unplaced`.
 
-    def _entity(self, item: Any) -> tuple[str, GroundedQuote] | None:
-        label = self._name(item, "label")
-        mark = self._mark(item, ("entities", label, ""))
-        problem = _problem(item, "label", label, mark, NO_QUOTE)
-        if problem or not mark:
-            self._add_unplaced("entities", label, problem, item, malformed=True)
+    def _read_entity(self, item: Any) -> tuple[str, GroundedQuote] | None:
+        label = _name(item, "label")
+        quote = self._add_quote(item, ("entities", label, ""))
+        if quote is None:
+            self._add_malformed("entities", label, _problem(item, "label", NO_QUOTE), item)
             return None
-        return label, mark
+        return label, quote
 
-    def _event(
-        self, n: int, item: Any
-    ) -> tuple[str, GroundedQuote, str | None, list[tuple[str, GroundedQuote]]] | None:
-        label, told = self._name(item, "type"), _dict(item)
-        mark = self._mark(told.get("trigger"), ("triggers", label, ""))
-        problem = _problem(item, "type", label, mark, "no trigger")
-        arguments = [
-            found
-            for each in self._list(told)
-            if (found := self._argument(n, each, lost=bool(problem)))
-        ]
-        realis = self._realis(told.get("realis"))
-        if problem or not mark:
+    def _read_event(self, index: int, item: Any) -> _QuotedEvent | None:
+        label, fields = _name(item, "type"), _as_dict(item)
+        trigger = self._add_quote(fields.get("trigger"), ("triggers", label, ""))
+        arguments = []
+        for argument in _as_list(fields.get("arguments")):
+            if trigger is None:
+                self._add_unplaced("arguments", _name(argument, "role"), TRIGGER_UNPLACED, argument)
+                continue
+            read = self._read_argument(index, argument)
+            if read is not None:
+                arguments.append(read)
+        realis = self._read_realis(fields.get("realis"))
+        if trigger is None:
             if realis is not None:
-                self._add_unplaced("realis", realis, UNPLACED_REASONS["trigger"], None)
-            self._add_unplaced("triggers", label, problem, told.get("trigger"), malformed=True)
+                self._add_unplaced("realis", realis, TRIGGER_UNPLACED, None)
+            problem = _problem(item, "type", "no trigger")
+            self._add_malformed("triggers", label, problem, fields.get("trigger"))
             return None
-        return label, mark, realis, arguments
+        return _QuotedEvent(label, trigger, realis, arguments)
 
-    def _list(self, told: dict[str, Any]) -> list[Any]:
-        arguments = told.get("arguments")
-        return (
-            arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
-        )
-
-    def _argument(self, n: int, item: Any, *, lost: bool) -> tuple[str, GroundedQuote] | None:
-        role = self._name(item, "role")
-        quote = None if lost else self._mark(item, ("arguments", role, n))
-        problem = (
-            UNPLACED_REASONS["trigger"] if lost else _problem(item, "role", role, quote, NO_QUOTE)
-        )
-        if problem or not quote:
-            self._add_unplaced("arguments", role, problem, item, malformed=not lost)
+    def _read_argument(self, event_index: int, item: Any) -> tuple[str, GroundedQuote] | None:
+        role = _name(item, "role")
+        quote = self._add_quote(item, ("arguments", role, event_index))
+        if quote is None:
+            self._add_malformed("arguments", role, _problem(item, "role", NO_QUOTE), item)
             return None
         return role, quote
 
-    def _realis(self, value: Any) -> str | None:
+    def _read_realis(self, value: Any) -> str | None:
         if value is None or (isinstance(value, str) and value):
             return value
-        self._add_unplaced("realis", UNLABELLED, "its realis is no text", None, malformed=True)
+        self._add_malformed("realis", UNLABELED, "its realis is not a string", None)
         return None
 
-    def _attribution(self, n: int, item: Any) -> tuple[str | None, dict[str, GroundedQuote]] | None:
-        told = _dict(item)
-        parts: dict[str, Any] = {
-            part: told[part] for part in ("source", "cue", "content") if told.get(part) is not None
-        }
-        faults = {
-            part: NO_QUOTE
-            for part, said in parts.items()
-            if not isinstance(_dict(said).get("quote"), str)
-        }
-        if "content" not in parts:
-            faults["content"] = _problem(item) or "no content"
-        for part, fault in faults.items():
-            self._add_unplaced("attributions", part, fault, parts.get(part), malformed=True)
-        whole = {part: said for part, said in parts.items() if part not in faults}
-        if "content" in faults:
-            self._add_contentless({part: said["quote"] for part, said in whole.items()})
+    def _read_attribution(
+        self, index: int, item: Any
+    ) -> tuple[str | None, dict[str, GroundedQuote]] | None:
+        fields = _as_dict(item)
+        parts: dict[str, Any] = {}
+        problems: dict[str, str] = {}
+        for part in ("source", "cue", "content"):
+            value = fields.get(part)
+            if value is None:
+                continue
+            if isinstance(_as_dict(value).get("quote"), str):
+                parts[part] = value
+            else:
+                problems[part] = NO_QUOTE
+        if fields.get("content") is None:
+            problems["content"] = _problem(item, "", "no content")
+        for part, problem in problems.items():
+            self._add_malformed("attributions", part, problem, fields.get(part))
+        if "content" in problems:
+            self._add_contentless({part: value["quote"] for part, value in parts.items()})
             return None
-        kind = told.get("type")
-        marks = {
-            part: self._mark(said, ("attributions", part, "" if part == "cue" else n))
-            for part, said in whole.items()
-        }
-        return kind if isinstance(kind, str) and kind else None, {
-            part: mark for part, mark in marks.items() if mark
-        }
+        quotes = {}
+        for part, value in parts.items():
+            # Equal cues take successive occurrences; a source or content may be shared.
+            group = ("attributions", part, "" if part == "cue" else index)
+            quote = self._add_quote(value, group)
+            if quote is not None:
+                quotes[part] = quote
+        label = fields.get("type")
+        return label if isinstance(label, str) and label else None, quotes
+
+    def _add_quote(self, item: Any, group: tuple[Any, ...]) -> GroundedQuote | None:
+        """The quote of an item; None for an item without quote or label."""
+        fields = _as_dict(item)
+        quote, context = fields.get("quote"), fields.get("context")
+        if not isinstance(quote, str) or group[1] == UNLABELED:
+            return None
+        context = context if isinstance(context, str) else ""
+        self.quotes.append(GroundedQuote(Quote(quote, context, group)))
+        return self.quotes[-1]
+
+    def _add_malformed(self, layer: str, label: str, reason: str, item: Any) -> None:
+        self.malformed.append((item, reason))
+        self._add_unplaced(layer, label, reason, item)
+
+    def _add_unplaced(self, layer: str, label: str, reason: str, item: Any) -> None:
+        quote = _as_dict(item).get("quote")
+        self.unplaced.append(
+            Unplaced(layer, label, reason, quote if isinstance(quote, str) else None)
+        )
 
     def _add_contentless(self, quotes: dict[str, str]) -> None:
-        self.unplaced += [
-            Unplaced("attributions", part, UNPLACED_REASONS["content"], quote)
-            for part, quote in quotes.items()
-        ]
-        self.unplaced.append(
-            Unplaced("attribution-relations", "attribution", UNPLACED_REASONS["content"])
-        )
+        """Add the parts of an attribution whose content is unplaced, and the attribution."""
+        for part, quote in quotes.items():
+            self.unplaced.append(Unplaced("attributions", part, CONTENT_UNPLACED, quote))
+        self.unplaced.append(Unplaced("attribution-relations", "attribution", CONTENT_UNPLACED))
 
-    def _name(self, item: Any, key: str) -> str:
-        name = _dict(item).get(key)
-        return name if isinstance(name, str) and name else UNLABELLED
+    # Annotations from the quotes that were found.
 
-    def _mark(self, item: Any, group: tuple[Any, ...]) -> GroundedQuote | None:
-        told = _dict(item)
-        quote, context = told.get("quote"), told.get("context")
-        if not isinstance(quote, str) or group[1] == UNLABELLED:
-            return None
-        self.marks.append(
-            GroundedQuote(Quote(quote, context if isinstance(context, str) else "", group))
-        )
-        return self.marks[-1]
-
-    def _add_unplaced(
-        self, layer: str, label: str, reason: str, item: Any, *, malformed: bool = False
-    ) -> None:
-        quote = _dict(item).get("quote")
-        self.unparsable += malformed
-        if malformed:
-            self.malformed.append((item, reason))
-        self.unplaced.append(
-            Unplaced(layer, label, reason or NOT_IN_TEXT, quote if isinstance(quote, str) else None)
-        )
-
-    # Marks, of what was found.
-
-    def _entities(self, each: Iterator[tuple[str, GroundedQuote]]) -> Iterator[Entity]:
+    def _entities(self, items: Iterator[tuple[str, GroundedQuote]]) -> Iterator[Entity]:
         index = 0
-        for label, mark in each:
-            if mark.absent:
-                self._absent("entities", label, mark)
+        for label, quote in items:
+            if quote.is_absent:
+                self._add_absent("entities", label, quote)
                 continue
-            self._note("entities", index, "", mark)
+            self._note_choices("entities", index, "", quote)
             index += 1
-            yield Entity(label, *mark.at)
+            yield Entity(label, *quote.range)
 
-    def _events(self, each: Iterator[Any]) -> Iterator[Event]:
+    def _events(self, events: Iterator[_QuotedEvent]) -> Iterator[Event]:
         index = 0
-        for label, trigger, realis, arguments in each:
-            if trigger.absent:
-                self._absent("triggers", label, trigger)
-                self.unplaced += (
-                    [Unplaced("realis", realis, UNPLACED_REASONS["trigger"])]
-                    if realis is not None
-                    else []
-                )
-                self.unplaced += [
-                    Unplaced("arguments", role, UNPLACED_REASONS["trigger"], mark.quote.text)
-                    for role, mark in arguments
-                ]
+        for event in events:
+            if event.trigger.is_absent:
+                self._add_absent_event(event)
                 continue
-            self._note("events", index, "trigger", trigger)
-            yield Event(
-                label,
-                trigger.span,
-                tuple(self._arguments(index, trigger, arguments)),
-                realis=realis,
-            )
+            self._note_choices("events", index, "trigger", event.trigger)
+            arguments = tuple(self._arguments(index, event))
+            yield Event(event.label, event.trigger.span, arguments, realis=event.realis)
             index += 1
 
-    def _arguments(
-        self, index: int, trigger: GroundedQuote, each: Sequence[tuple[str, GroundedQuote]]
-    ) -> Iterator[Argument]:
-        n = 0
-        for role, mark in each:
-            if mark.absent:
-                self._absent("arguments", role, mark)
+    def _arguments(self, event_index: int, event: _QuotedEvent) -> Iterator[Argument]:
+        index = 0
+        for role, quote in event.arguments:
+            if quote.is_absent:
+                self._add_absent("arguments", role, quote)
                 continue
-            self.nearest.move(mark, trigger.at)
-            self._note("events", index, f"arguments[{n}]", mark)
-            n += 1
-            yield Argument(role, *mark.at)
+            self.nearest.move(quote, event.trigger.range)
+            self._note_choices("events", event_index, f"arguments[{index}]", quote)
+            index += 1
+            yield Argument(role, *quote.range)
 
     def _attributions(
-        self, each: Iterator[tuple[str | None, dict[str, GroundedQuote]]]
+        self, attributions: Iterator[tuple[str | None, dict[str, GroundedQuote]]]
     ) -> Iterator[Attribution]:
         index = 0
-        for kind, marks in each:
-            there = {part: mark for part, mark in marks.items() if not mark.absent}
-            for part, mark in marks.items():
-                if mark.absent:
-                    self._absent("attributions", part, mark)
-            if "content" not in there:
-                self._add_contentless({part: mark.quote.text for part, mark in there.items()})
+        for label, quotes in attributions:
+            found = {}
+            for part, quote in quotes.items():
+                if quote.is_absent:
+                    self._add_absent("attributions", part, quote)
+                else:
+                    found[part] = quote
+            if "content" not in found:
+                self._add_contentless({part: quote.quote.text for part, quote in found.items()})
                 continue
-            for part, mark in there.items():
-                if part != "cue" and "cue" in there:
-                    self.nearest.move(mark, there["cue"].at)
-                self._note("attributions", index, part, mark)
+            for part, quote in found.items():
+                if part != "cue" and "cue" in found:
+                    self.nearest.move(quote, found["cue"].range)
+                self._note_choices("attributions", index, part, quote)
             index += 1
-            spans = {part: mark.span for part, mark in there.items()}
-            yield Attribution(spans.get("cue"), spans["content"], spans.get("source"), kind)
+            spans = {part: quote.span for part, quote in found.items()}
+            yield Attribution(spans.get("cue"), spans["content"], spans.get("source"), label)
 
-    def _absent(self, layer: str, label: str, mark: GroundedQuote) -> None:
-        self.unplaced.append(Unplaced(layer, label, NOT_IN_TEXT, mark.quote.text))
+    def _add_absent(self, layer: str, label: str, quote: GroundedQuote) -> None:
+        self.unplaced.append(Unplaced(layer, label, NOT_IN_TEXT, quote.quote.text))
 
-    # What is kept of how it was found.
+    def _add_absent_event(self, event: _QuotedEvent) -> None:
+        self._add_absent("triggers", event.label, event.trigger)
+        if event.realis is not None:
+            self.unplaced.append(Unplaced("realis", event.realis, TRIGGER_UNPLACED))
+        for role, quote in event.arguments:
+            self.unplaced.append(Unplaced("arguments", role, TRIGGER_UNPLACED, quote.quote.text))
 
-    def _note(self, layer: str, index: int, field: str, mark: GroundedQuote) -> None:
-        if len(mark.found.candidates) > 1:
-            self.choices.append((layer, index, field, mark))
+    def _note_choices(self, layer: str, index: int, field: str, quote: GroundedQuote) -> None:
+        if len(quote.grounding.candidates) > 1:
+            self.choices.append((layer, index, field, quote))
 
     def _grounding(self) -> dict[str, Any]:
-        each = max(2, MOST_CHOICES // max(len(self.choices), 1))
-        choices = [
-            [layer, index, field, [list(place) for place in limit_candidates(mark, each)]]
-            for layer, index, field, mark in self.choices
-        ]
+        """How the quotes were found, as JSON values."""
+        max_candidates = max(2, MAX_CHOICES // max(len(self.choices), 1))
+        choices = []
+        for layer, index, field_path, quote in self.choices:
+            ranges = [list(candidate) for candidate in limit_candidates(quote, max_candidates)]
+            choices.append([layer, index, field_path, ranges])
         return {
-            **count_outcomes(mark.found for mark in self.marks),
-            "unparsable": self.unparsable,
+            **count_outcomes(quote.grounding for quote in self.quotes),
+            "unparsable": len(self.malformed),
             "choices": choices,
         }
 
 
-def _dict(item: Any) -> dict[str, Any]:
+def _as_dict(item: Any) -> dict[str, Any]:
     return item if isinstance(item, dict) else {}
 
 
-def _problem(
-    item: Any, key: str = "", name: str = "", mark: GroundedQuote | None = None, quoteless: str = ""
-) -> str:
-    """What is wrong with an item; nothing, if it is well-formed."""
+def _as_list(value: Any) -> list[Any]:
+    """A list as it is; None as an empty one; another value as its only item."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _name(item: Any, key: str) -> str:
+    """The label, type or role of an item."""
+    name = _as_dict(item).get(key)
+    return name if isinstance(name, str) and name else UNLABELED
+
+
+def _problem(item: Any, name_key: str, otherwise: str) -> str:
+    """Why an item is malformed; `otherwise` for an object that has a name."""
     if isinstance(item, DuplicateKeys):
-        return "a key stands twice in it"
+        return "a duplicate key in it"
     if not isinstance(item, dict):
-        return NO_OBJECT
-    if name == UNLABELLED:
-        return f"no {key}"
-    return "" if mark else quoteless
+        return "not an object"
+    if name_key and _name(item, name_key) == UNLABELED:
+        return f"no {name_key}"
+    return otherwise

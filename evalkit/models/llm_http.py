@@ -1,11 +1,9 @@
-"""What does an endpoint answer to one request, where neither its size, nor its time, nor a redirect
-gets out of hand?
+"""One request to an endpoint, with bounds on size, time and redirects, and the address and key of
+the endpoint.
 
-The SDK of openai sends the request; it neither retries nor follows redirects here. What comes back
-is read as raw bytes: at most 4 MB of them after decompression, and all within one time, from the
-connection to the last byte, however slowly it drips.
-
-Where is an endpoint, and which key may it get?
+The SDK of openai sends the request; it neither retries nor follows redirects here. The answer is
+read as raw bytes: at most 4 MB after decompression, and within one timeout from the connection to
+the last byte, even if it arrives slowly.
 """
 
 from __future__ import annotations
@@ -32,61 +30,58 @@ OPENAI = "https://api.openai.com/v1"
 
 @dataclass(frozen=True)
 class EndpointAddress:
-    """Where the endpoint is. `shown`: its address without what might be a secret."""
+    """The address of an endpoint. `shown`: the address without possible secrets."""
 
     url: str
     shown: str
     query: Mapping[str, str]
     key: str = field(repr=False)
-    secrets: Redactor
-    local: bool
+    redactor: Redactor
+    is_local: bool
 
     def endpoint(self, timeout: float) -> Endpoint:
-        """A client for it. Raises MissingPackage."""
+        """A client for the endpoint. Raises MissingDependencyError."""
         try:
-            import openai  # noqa: F401 - asking.py and Asker need both
+            import openai  # noqa: F401 - Endpoint and OpenAIModel need both
             import tenacity  # noqa: F401
         except ImportError as error:
             raise MissingDependencyError(
                 f"openai models need {error.name}, which is not installed: {advise_extra('openai')}"
             ) from None
-        self.secrets.keep_out_of_logs()
-        return Endpoint(self.url, self.query, self.key, timeout, proxied=not self.local)
+        self.redactor.keep_out_of_logs()
+        return Endpoint(self.url, self.query, self.key, timeout, use_proxies=not self.is_local)
 
 
 def resolve_endpoint(base_url: str | None, key_env: str) -> EndpointAddress:
-    """The address and the key.
+    """The address of an endpoint with the key, read from the environment variable `key_env`.
 
-    Raises InputError for an address that is no http, or that would send a key in the clear.
+    Raises InputError for an address that is not HTTP, or to which a key would be sent unencrypted.
     """
     address = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
-    url = _split(address)
-    bare = (
-        url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="")
-        .geturl()
-        .rstrip("/")
-    )
-    local, key = _is_local(url.hostname or ""), os.environ.get(key_env, "").strip()
-    if not key and bare == OPENAI:
+    url = _parse_address(address)
+    host = url.netloc.rpartition("@")[2]
+    shown = url._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
+    is_local = _is_local(url.hostname or "")
+    key = os.environ.get(key_env, "").strip()
+    if not key and shown == OPENAI:
         raise InputError(
             f"openai: no key: set {key_env} in the environment, or name an endpoint that needs"
             f" none: {spell_option('base_url', 'URL', of='model')}"
         )
-    if key and url.scheme == "http" and not local:
+    if key and url.scheme == "http" and not is_local:
         raise InputError(
-            f"openai: {bare} would get the key of {key_env} in the clear: https would do, or unset"
+            f"openai: {shown} would get the key of {key_env} unencrypted: use https, or unset"
             f" {key_env}"
         )
     if not key.isascii() or not key.isprintable():
-        raise InputError(f"openai: {key_env} holds a character that no key can hold")
+        raise InputError(f"openai: {key_env}: expected printable ASCII characters")
     query = dict(parse_qsl(url.query))
-    secrets = Redactor([key, url.password or "", unquote(url.password or ""), *query.values()])
-    return EndpointAddress(
-        url._replace(query="", fragment="").geturl(), bare, query, key or NO_KEY, secrets, local
-    )
+    redactor = Redactor([key, url.password or "", unquote(url.password or ""), *query.values()])
+    full_address = url._replace(query="", fragment="").geturl()
+    return EndpointAddress(full_address, shown, query, key or NO_KEY, redactor, is_local)
 
 
-def _split(address: str) -> SplitResult:
+def _parse_address(address: str) -> SplitResult:
     try:
         url = urlsplit(address)
         usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
@@ -94,7 +89,7 @@ def _split(address: str) -> SplitResult:
         usable = False
     if not usable:
         raise InputError(
-            "openai: base_url is no address: http:// or https:// and a host would do, as in"
+            "openai: invalid base_url: expected http:// or https:// and a host, as in"
             f" {spell_option('base_url', 'http://127.0.0.1:8000/v1', of='model')}"
         )
     return url
@@ -107,12 +102,12 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
-MOST_BYTES = 4_000_000
-CONNECTING = 10.0  # seconds
+MAX_ANSWER_BYTES = 4_000_000
+CONNECT_TIMEOUT = 10.0  # seconds
 
 
 class HttpAnswer(NamedTuple):
-    """What came back: headers by their names in lower case, the body decompressed."""
+    """An answer: headers by their names in lower case, the body decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -120,19 +115,18 @@ class HttpAnswer(NamedTuple):
 
 
 class EndpointError(Exception):
-    """No answer came, or none to its end.
+    """There was no complete answer.
 
     `kind` is "timeout", "connection", "name", "certificate", "size" or "encoding".
-
-    `unreachable`: no connection was made at all.
+    `is_unreachable`: no connection was made at all.
     """
 
-    def __init__(self, kind: str, said: str = "", *, unreachable: bool = False) -> None:
-        super().__init__(said or kind)
-        self.kind, self.unreachable = kind, unreachable
+    def __init__(self, kind: str, message: str = "", *, is_unreachable: bool = False) -> None:
+        super().__init__(message or kind)
+        self.kind, self.is_unreachable = kind, is_unreachable
 
 
-class _Refused(Exception):
+class _StatusError(Exception):
     """An answer other than 200, raised before the SDK reads its body without bounds."""
 
     def __init__(self, answer: HttpAnswer) -> None:
@@ -141,26 +135,32 @@ class _Refused(Exception):
 
 
 class Endpoint:
-    """An OpenAI-compatible endpoint. Several threads may ask it at once."""
+    """An OpenAI-compatible endpoint. Several threads may send requests at once."""
 
     def __init__(
-        self, base_url: str, query: Mapping[str, str], key: str, timeout: float, *, proxied: bool
+        self,
+        base_url: str,
+        query: Mapping[str, str],
+        key: str,
+        timeout: float,
+        *,
+        use_proxies: bool,
     ) -> None:
-        """Make the client; nothing is sent. proxied: whether the proxies of the environment are
-        used.
+        """Make the client; nothing is sent. use_proxies: whether the proxies of the environment
+        are used.
         """
         import openai
 
         self._timeout = timeout
-        self._here = threading.local()
-        # Each request has a connection of its own: one that has lain idle may be gone, which would
-        # look like a failure.
+        self._thread_state = threading.local()
+        # Each request has its own connection: an idle one may have been closed, which would look
+        # like a failure.
         http = openai.DefaultHttpxClient(
             follow_redirects=False,
-            trust_env=proxied,
-            timeout=openai.Timeout(timeout, connect=min(timeout, CONNECTING)),
+            trust_env=use_proxies,
+            timeout=openai.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
             limits=_without_keepalive(),
-            event_hooks={"request": [self._watch], "response": [_only_200]},
+            event_hooks={"request": [self._trace_connection], "response": [_raise_unless_200]},
         )
         self._client = openai.OpenAI(
             base_url=base_url,
@@ -171,56 +171,57 @@ class Endpoint:
             timeout=timeout,
         )
 
-    def ask(self, **wish: Any) -> HttpAnswer:
-        """The answer to a chat completion. Raises Broken."""
-        with self._in_time() as line:
+    def request(self, **parameters: Any) -> HttpAnswer:
+        """The answer to a chat completion. Raises EndpointError."""
+        with self._time_limit() as connection:
             try:
                 create: Any = self._client.chat.completions.with_streaming_response.create
-                with create(**wish, extra_headers={"Accept-Encoding": "gzip"}) as response:
-                    return _read(response.http_response)
-            except (
-                Exception
-            ) as error:  # whatever the SDK and its transport raise is about this one request
-                return _classify_error(error, late=line.late)
+                with create(**parameters, extra_headers={"Accept-Encoding": "gzip"}) as response:
+                    return _read_answer(response.http_response)
+            # Whatever the SDK and its transport raise is about this one request.
+            except Exception as error:
+                return _answer_from_error(error, is_late=connection.is_late)
 
     @contextlib.contextmanager
-    def _in_time(self) -> Iterator[_Connection]:
-        line = self._here.line = _Connection()
-        timer = threading.Timer(self._timeout, line.cut)
+    def _time_limit(self) -> Iterator[_Connection]:
+        """Close the connection of the request after the timeout."""
+        connection = self._thread_state.connection = _Connection()
+        timer = threading.Timer(self._timeout, connection.close)
         timer.daemon = True
         timer.start()
         try:
-            yield line
+            yield connection
         finally:
             timer.cancel()
 
-    def _watch(self, request: Any) -> None:
-        request.extensions = {**request.extensions, "trace": self._here.line.trace}
+    def _trace_connection(self, request: Any) -> None:
+        trace = self._thread_state.connection.trace
+        request.extensions = {**request.extensions, "trace": trace}
 
 
 class _Connection:
-    """The connection of one request, which another thread may cut."""
+    """The connection of one request, which another thread may close."""
 
     def __init__(self) -> None:
-        self.late = False
+        self.is_late = False
         self._socket: socket.socket | None = None
 
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
         stream: Any = info.get("return_value")
         if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = stream.get_extra_info("socket")
-            if self.late:
-                self.cut()
+            if self.is_late:
+                self.close()
 
-    def cut(self) -> None:
-        self.late = True
+    def close(self) -> None:
+        self.is_late = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _without_keepalive() -> Any:
-    """Limits of the transport that the installed SDK uses: that is httpx2, or httpx."""
+    """Limits of the transport that the installed SDK uses: httpx2 or httpx."""
     import openai
 
     transport = next(
@@ -231,71 +232,72 @@ def _without_keepalive() -> Any:
     return sys.modules[transport].Limits(max_connections=None, max_keepalive_connections=0)
 
 
-def _only_200(response: Any) -> None:
+def _raise_unless_200(response: Any) -> None:
     if response.status_code == 200:
         return
     try:
-        answer = _read(response)
-    except Exception:  # what an error says is cut off, or too much; its status says enough
-        answer = HttpAnswer(response.status_code, _names(response.headers), b"")
-    raise _Refused(answer)
+        answer = _read_answer(response)
+    except Exception:  # a body that is cut or too long; the status is enough
+        answer = HttpAnswer(response.status_code, _lower_names(response.headers), b"")
+    raise _StatusError(answer)
 
 
-def _names(headers: Any) -> dict[str, str]:
+def _lower_names(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _read(response: Any) -> HttpAnswer:
-    headers = _names(response.headers)
+def _read_answer(response: Any) -> HttpAnswer:
+    headers = _lower_names(response.headers)
+    encoding = headers.get("content-encoding", "").strip().lower()
     body = bytearray()
-    for piece in _decompressed(
-        response.iter_raw(), headers.get("content-encoding", "").strip().lower()
-    ):
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise EndpointError("size", f"an answer of more than {MOST_BYTES:,} bytes")
+    for chunk in _decompress(response.iter_raw(), encoding):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise EndpointError("size", f"an answer of more than {MAX_ANSWER_BYTES:,} bytes")
     return HttpAnswer(response.status_code, headers, bytes(body))
 
 
-def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def _decompress(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     if encoding in ("", "identity"):
-        yield from pieces
+        yield from chunks
         return
     if encoding not in ("gzip", "x-gzip"):
         raise EndpointError(
-            "encoding", f"an answer in an encoding that was not asked for: {encoding[:40]}"
+            "encoding", f"an answer in an encoding that was not requested: {encoding[:40]}"
         )
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    for piece in pieces:
-        yield gzip.decompress(
-            piece, MOST_BYTES + 1
-        )  # no more is ever made of it: the cap ends the reading
+    for chunk in chunks:
+        # At most one byte over the limit is decompressed: then the reader stops.
+        yield gzip.decompress(chunk, MAX_ANSWER_BYTES + 1)
     if not gzip.eof:
         raise EndpointError("connection", "an answer that is cut off")
 
 
-def _classify_error(error: BaseException, *, late: bool) -> HttpAnswer:
-    """The answer that an exception carries; else raises what happened as Broken."""
-    chain = list(_chain(error))
-    for link in chain:
-        if isinstance(link, _Refused):
-            return link.answer
-        if isinstance(link, EndpointError):
-            raise link from None
-    unreachable = any(type(link).__name__ in ("ConnectError", "ConnectTimeout") for link in chain)
-    if late or any("Timeout" in type(link).__name__ for link in chain):
-        raise EndpointError("timeout", unreachable=unreachable) from None
-    if any(isinstance(link, socket.gaierror) and link.errno != socket.EAI_AGAIN for link in chain):
-        raise EndpointError("name", str(chain[-1])) from None
-    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        raise EndpointError("certificate", str(chain[-1])) from None
+def _answer_from_error(error: BaseException, *, is_late: bool) -> HttpAnswer:
+    """The answer that an exception carries. Raises EndpointError where it carries none."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, _StatusError):
+            return cause.answer
+        if isinstance(cause, EndpointError):
+            raise cause from None
+    names = [type(cause).__name__ for cause in chain]
+    is_unreachable = "ConnectError" in names or "ConnectTimeout" in names
+    if is_late or any("Timeout" in name for name in names):
+        raise EndpointError("timeout", is_unreachable=is_unreachable) from None
+    first = chain[-1]
+    for cause in chain:
+        if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+            raise EndpointError("name", str(first)) from None
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise EndpointError("certificate", str(first)) from None
     raise EndpointError(
-        "connection", f"{type(chain[-1]).__name__}: {chain[-1]}", unreachable=unreachable
+        "connection", f"{type(first).__name__}: {first}", is_unreachable=is_unreachable
     ) from None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what caused it, the first cause last."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and its causes, the first cause last."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)

@@ -1,8 +1,8 @@
-"""Which JSON object is in an answer, and which lists are in it?
+"""The JSON object in an answer, and the lists in it.
 
-An answer is read if it is one JSON object: bare, in a fence, with words around it, or after what a
-model thought aloud. Nothing is guessed: where there are two objects, or one that is cut off, nobody
-knows what was meant. Words after the object may hold braces.
+An answer is read if it holds one JSON object: bare, in a fence, with words around it, or after the
+reasoning of a model (<think>). Nothing is guessed: two objects, or one that is cut off, are an
+error. Words after the object may contain braces.
 """
 
 from __future__ import annotations
@@ -15,113 +15,121 @@ from typing import Any
 
 from evalkit.data.json_keys import find_duplicate_key
 
-MOST_ITEMS = 20_000
-DEEPEST = 64
-_SIGNS = re.compile(r'[{}\[\]"\\]')
-_OPENS = re.compile(r'\{\s*["}]')
+MAX_ITEMS = 20_000
+MAX_DEPTH = 64
+_DELIMITERS = re.compile(r'[{}\[\]"\\]')
+_OBJECT_START = re.compile(r'\{\s*["}]')
 
 
-class Unreadable(ValueError):
-    """An answer that cannot be read as one JSON object; the reason is one short line."""
+class UnreadableAnswerError(ValueError):
+    """An answer that is not one JSON object; the message is one short line."""
 
 
 class DuplicateKeys:
-    """An object in which a key stands twice, so that nobody knows what it says."""
+    """An object with a duplicate key, so that its values are ambiguous."""
 
 
 def extract_layers(content: str, layers: Sequence[str]) -> dict[str, list[Any]]:
-    """The lists of an answer, one a layer. Raises Unreadable. Takes time linear in the answer."""
+    """The list of each layer in an answer, in time linear in its length.
+
+    Raises UnreadableAnswerError.
+    """
     answer = _single_object(_without_thinking(content))
     if isinstance(answer, DuplicateKeys):
-        raise Unreadable("a key stands twice in the answer")
+        raise UnreadableAnswerError("a duplicate key in the answer")
     if not any(layer in answer for layer in layers):
-        raise Unreadable(f"the answer has none of the keys {', '.join(layers)}")
-    lists = {layer: [] if answer.get(layer) is None else answer[layer] for layer in layers}
-    for layer, items in lists.items():
-        if not isinstance(items, list):
-            raise Unreadable(f"{layer} is no list")
-    if (n := sum(map(_weight, (item for items in lists.values() for item in items)))) > MOST_ITEMS:
-        raise Unreadable(f"{n} items, more than {MOST_ITEMS}")
+        raise UnreadableAnswerError(f"the answer has none of the keys {', '.join(layers)}")
+    lists: dict[str, list[Any]] = {}
+    size = 0
+    for layer in layers:
+        items = answer.get(layer)
+        lists[layer] = [] if items is None else items
+        if not isinstance(lists[layer], list):
+            raise UnreadableAnswerError(f"{layer}: expected a list")
+        size += sum(map(_count_items, lists[layer]))
+    if size > MAX_ITEMS:
+        raise UnreadableAnswerError(f"{size} items, more than {MAX_ITEMS}")
     return lists
 
 
 def _single_object(text: str) -> Any:
-    """The one object in a text.
-
-    After it, what is no complete JSON object is prose, whatever braces it holds.
-    """
-    objects = _objects(text)
-    first = next(map(_decoded, objects), None)
+    """The only object in a text. What follows it and is not a complete JSON object is prose."""
+    objects = _iter_objects(text)
+    first = next(map(_decode, objects), None)
     if first is None:
-        raise Unreadable("no JSON object in the answer")
-    if _holds_object(objects):
-        raise Unreadable("more than one JSON object in the answer")
+        raise UnreadableAnswerError("no JSON object in the answer")
+    if _has_object(objects):
+        raise UnreadableAnswerError("more than one JSON object in the answer")
     return first
 
 
-def _holds_object(objects: Iterator[str]) -> bool:
+def _has_object(objects: Iterator[str]) -> bool:
     """Whether one of the remaining objects is JSON, or is cut off."""
     try:
         for text in objects:
-            with contextlib.suppress(Unreadable):
-                _decoded(text)
+            with contextlib.suppress(UnreadableAnswerError):
+                _decode(text)
                 return True
-    except Unreadable:
+    except UnreadableAnswerError:
         return True
     return False
 
 
 def _without_thinking(content: str) -> str:
-    """The answer without what a model thought before it."""
-    told = content.lstrip("\ufeff").lstrip()
-    return told.partition("</think>")[2] if told.startswith("<think>") else told
+    """The answer without the reasoning before it."""
+    text = content.lstrip("\ufeff").lstrip()
+    return text.partition("</think>")[2] if text.startswith("<think>") else text
 
 
-def _weight(item: Any) -> int:
+def _count_items(item: Any) -> int:
+    """An item and its arguments, counted."""
     arguments = item.get("arguments") if isinstance(item, dict) else None
     return 1 + (len(arguments) if isinstance(arguments, list) else 0)
 
 
-def _objects(text: str) -> Iterator[str]:
-    """The objects that stand in a text and not in another; a brace opens one if a quote or the
-    closing brace follows.
+def _iter_objects(text: str) -> Iterator[str]:
+    """The outermost objects in a text; a brace opens one if a quote or the closing brace follows.
 
-    Raises Unreadable where one is not closed, or nested too deep.
+    Raises UnreadableAnswerError where one is not closed, or nested too deeply.
     """
-    depth, start, quoted, skipped = 0, 0, False, -1
-    for sign in _SIGNS.finditer(text):
-        at, what = sign.start(), sign.group()
-        if at <= skipped or not (depth or _OPENS.match(text, at)):
+    depth, start, is_quoted, escaped = 0, 0, False, -1
+    for match in _DELIMITERS.finditer(text):
+        position, delimiter = match.start(), match.group()
+        if position <= escaped or not (depth or _OBJECT_START.match(text, position)):
             continue
-        if quoted:
-            skipped = at + 1 if what == "\\" else skipped
-            quoted = what != '"'
-        elif what in "{[":
-            start = start if depth else at
+        if is_quoted:
+            if delimiter == "\\":
+                escaped = position + 1
+            is_quoted = delimiter != '"'
+        elif delimiter in "{[":
+            if not depth:
+                start = position
             depth += 1
-            if depth > DEEPEST:
-                raise Unreadable(f"the answer is nested deeper than {DEEPEST}")
-        elif what in "}]":
+            if depth > MAX_DEPTH:
+                raise UnreadableAnswerError(f"the answer is nested more than {MAX_DEPTH} deep")
+        elif delimiter in "}]":
             depth -= 1
             if not depth:
-                yield text[start : at + 1]
+                yield text[start : position + 1]
         else:
-            quoted = what == '"'
+            is_quoted = delimiter == '"'
     if depth:
-        raise Unreadable("the JSON of the answer is cut off")
+        raise UnreadableAnswerError("the JSON of the answer is cut off")
 
 
-def _decoded(text: str) -> Any:
-    """The object in a text. Raises Unreadable."""
+def _decode(text: str) -> Any:
+    """The object in a text. Raises UnreadableAnswerError."""
     try:
-        return json.loads(text, strict=False, object_pairs_hook=_once, parse_constant=_no_number)
+        return json.loads(
+            text, strict=False, object_pairs_hook=_build_object, parse_constant=_reject_constant
+        )
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the answer is no JSON: {str(error)[:80]}") from None
+        raise UnreadableAnswerError(f"the answer is not JSON: {str(error)[:80]}") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> Any:
+def _build_object(pairs: list[tuple[str, Any]]) -> Any:
     return dict(pairs) if find_duplicate_key(pairs) is None else DuplicateKeys()
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")

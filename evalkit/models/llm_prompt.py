@@ -1,12 +1,12 @@
-"""What is a language model asked? A schema in; a prompt, and the JSON Schema of the answer, out.
+"""The prompt for a schema, and the JSON Schema of the answer.
 
-Models cannot count characters, so that they are asked for words: a verbatim `quote` of each
-mention, and a short `context` that tells it from others like it. models/grounding.py finds where
-these stand.
+Language models cannot count characters, so the model is prompted for quotes: a verbatim `quote` of
+each mention, and a short `context` that distinguishes it from equal ones. models/grounding.py finds
+them in the text.
 
-A template is a text with {{task}} (what to mark, with all definitions) and {{text}} (the document),
-each once. It is cut at these before anything is put in: braces in a definition or in a document
-mean nothing.
+A template is a text with {{task}} (what to annotate, with all definitions) and {{text}} (the
+document), each once. It is split at these before anything is filled in, so that braces in a
+definition or in a document have no meaning.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _QUOTED = {"quote": {"type": "string"}, "context": {"type": "string"}}
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be marked: for each layer that is asked for, names and what they mean.
+    """What to annotate: the names of each layer with their definitions.
 
-    An empty one is not asked for.
+    An empty layer is not requested.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Task:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers of documents that are asked for."""
-        asked = (bool(self.labels), bool(self.events), self.attributions is not None)
-        return tuple(layer for layer, wanted in zip(LAYERS, asked) if wanted)
+        """The requested layers of documents."""
+        is_requested = (bool(self.labels), bool(self.events), self.attributions is not None)
+        return tuple(layer for layer, requested in zip(LAYERS, is_requested) if requested)
 
 
 def task_from_schema(
@@ -68,137 +68,146 @@ def task_from_schema(
     labels: Mapping[str, str] | None = None,
     layers: Sequence[str] | None = None,
 ) -> Task:
-    """What a schema declares; `labels` instead of its entity labels, and of the layers only
-    `layers`.
+    """The task that a schema declares; `labels` replaces its entity labels, `layers` selects some
+    of its layers.
 
-    Raises InputError where nothing is left to ask for, UnknownName for a layer that is not
+    Raises InputError if nothing is left to request, UnknownNameError for a layer that is not
     declared.
     """
     schema = schema or Schema()
-    known = {
-        label: meaning or schema.labels.get(label, "")
-        for label, meaning in (labels or schema.labels).items()
+    definitions = {
+        label: definition or schema.labels.get(label, "")
+        for label, definition in (labels or schema.labels).items()
     }
-    said = schema.attributions
-    whole = Task(known, schema.events, schema.realis, said if said.parts or said.types else None)
+    attributions = schema.attributions
+    has_attributions = bool(attributions.parts or attributions.types)
+    declared = Task(
+        definitions, schema.events, schema.realis, attributions if has_attributions else None
+    )
     for layer in layers or ():
-        if layer not in whole.layers:
-            raise UnknownNameError("layer", layer, whole.layers, within="what the schema declares")
-    asked = whole.layers if layers is None else layers
-    if not asked:
+        if layer not in declared.layers:
+            raise UnknownNameError("layer", layer, declared.layers, within="the schema")
+    requested = declared.layers if layers is None else layers
+    if not requested:
         raise InputError(
-            "openai: neither a schema nor labels say what to ask for:"
-            f" {spell_option('labels', 'PERSON,ORG', of='model')} would do, or a corpus with a"
-            " schema"
+            "openai: there are no labels to prompt for: use"
+            f" {spell_option('labels', 'PERSON,ORG', of='model')}, or a corpus with a schema"
         )
     return Task(
-        whole.labels if "entities" in asked else {},
-        whole.events if "events" in asked else {},
-        whole.realis if "events" in asked else {},
-        whole.attributions if "attributions" in asked else None,
+        declared.labels if "entities" in requested else {},
+        declared.events if "events" in requested else {},
+        declared.realis if "events" in requested else {},
+        declared.attributions if "attributions" in requested else None,
     )
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What stands before a text and after it."""
+    """A prompt, split at the document's text."""
 
     before: str
     after: str
 
-    def of(self, text: str) -> list[dict[str, str]]:
-        """The messages that ask about a text; the text stands in them once, as it is."""
+    def messages_for(self, text: str) -> list[dict[str, str]]:
+        """The messages of a request; they contain the text once, unchanged."""
         return [{"role": "user", "content": self.before + text + self.after}]
 
     def sha256(self, answer: Mapping[str, Any]) -> str:
-        """A digest of all that is asked beside the text, and of the schema of the answer."""
+        """The digest of the prompt without the text, and of the schema of the answer."""
         return hashlib.sha256(msgspec.json.encode([self.before, self.after, answer])).hexdigest()
 
 
-def build_prompt(task: Task, template: str = TEMPLATE, where: str = "prompt") -> Prompt:
+def build_prompt(task: Task, template: str = TEMPLATE, location: str = "prompt") -> Prompt:
     """The prompt for a task.
 
-    Raises InputError for a template that lacks a place, or has it twice.
+    Raises InputError for a template without {{task}} or {{text}}, or with more than one.
     """
-    for place in (TASK, TEXT):
-        if (n := template.count(place)) != 1:
-            raise InputError(f"{where}: {place} stands in it {n} times: once would do")
+    for placeholder in (TASK, TEXT):
+        count = template.count(placeholder)
+        if count != 1:
+            raise InputError(f"{location}: expected {placeholder} once, found it {count} times")
     before, after = template.split(TEXT)
-    # Whichever half holds the place of the task: cut first, so that what is put in is never
-    # searched.
-    return Prompt(_filled(before, task), _filled(after, task))
+    # Both halves are split before the task is filled in, so that the task is never searched.
+    return Prompt(_fill_in(before, task), _fill_in(after, task))
 
 
 def load_template(path: str | Path) -> str:
-    """The template in a file. Raises InputError where it cannot be read."""
+    """The template in a file. Raises InputError if it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{quoted_repr(str(path))}: no template can be read there:"
+            f"{quoted_repr(str(path))}: cannot read the prompt template:"
             f" {getattr(error, 'strerror', None) or error}"
         ) from None
 
 
-def _filled(half: str, task: Task) -> str:
-    return "\n".join(_described(task)).join(half.split(TASK))
+def _fill_in(half: str, task: Task) -> str:
+    return half.replace(TASK, "\n".join(_task_lines(task)))
 
 
-def _described(task: Task) -> Iterator[str]:
+def _task_lines(task: Task) -> Iterator[str]:
     if task.labels:
         yield 'Entities ("entities"): every mention of these. Labels:'
-        yield from _defined(task.labels)
+        yield from _definition_lines(task.labels)
     if task.events:
         yield (
             'Events ("events"): every mention of these. "trigger" is the word that says it;'
             ' "arguments" are those who take part. Types:'
         )
         for name, event in task.events.items():
-            yield from _defined({name: event.definition})
-            yield from ("  " + line for line in _defined(event.roles))
+            yield from _definition_lines({name: event.definition})
+            yield from ("  " + line for line in _definition_lines(event.roles))
     if task.realis:
         yield '"realis" of an event is one of:'
-        yield from _defined(task.realis)
+        yield from _definition_lines(task.realis)
     if task.attributions is not None:
         yield (
             'Attributions ("attributions"): who says, thinks or knows what. "source" is null where'
             " nobody is named. Parts:"
         )
-        yield from _defined({"source": "", "cue": "", "content": "", **task.attributions.parts})
+        yield from _definition_lines(
+            {"source": "", "cue": "", "content": "", **task.attributions.parts}
+        )
         if task.attributions.types:
             yield '"type" of an attribution is one of:'
-            yield from _defined(task.attributions.types)
+            yield from _definition_lines(task.attributions.types)
 
 
-def _defined(names: Mapping[str, str]) -> Iterator[str]:
-    return (f"- {name}: {meaning}" if meaning else f"- {name}" for name, meaning in names.items())
+def _definition_lines(definitions: Mapping[str, str]) -> Iterator[str]:
+    for name, definition in definitions.items():
+        yield f"- {name}: {definition}" if definition else f"- {name}"
 
 
 def answer_schema(task: Task) -> dict[str, Any]:
-    """The JSON Schema of an answer, as strict as endpoints take it: everything required, nothing
-    else allowed.
+    """The JSON Schema of an answer, in the strict form of endpoints: every key is required, no
+    other is allowed.
     """
-    found: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     if task.labels:
-        found["entities"] = _list(_object(label=_one_of(task.labels), **_QUOTED))
+        layers["entities"] = _list(_object(label=_one_of(task.labels), **_QUOTED))
     if task.events:
-        found["events"] = _list(_event(task))
+        layers["events"] = _list(_event(task))
     if task.attributions is not None:
-        found["attributions"] = _list(_attribution(task.attributions))
-    return _object(**found)
+        layers["attributions"] = _list(_attribution(task.attributions))
+    return _object(**layers)
 
 
 def _event(task: Task) -> dict[str, Any]:
     roles = dict.fromkeys(role for event in task.events.values() for role in event.roles)
-    realis = {"realis": _one_of(task.realis)} if task.realis else {}
-    arguments = {"arguments": _list(_object(role=_one_of(roles), **_QUOTED))} if roles else {}
-    return _object(type=_one_of(task.events), trigger=_object(**_QUOTED), **realis, **arguments)
+    properties = {"type": _one_of(task.events), "trigger": _object(**_QUOTED)}
+    if task.realis:
+        properties["realis"] = _one_of(task.realis)
+    if roles:
+        properties["arguments"] = _list(_object(role=_one_of(roles), **_QUOTED))
+    return _object(**properties)
 
 
-def _attribution(said: AttributionSchema) -> dict[str, Any]:
+def _attribution(schema: AttributionSchema) -> dict[str, Any]:
     part = _object(**_QUOTED)
-    kind = {"type": _one_of(said.types)} if said.types else {}
-    return _object(**kind, source={"anyOf": [part, {"type": "null"}]}, cue=part, content=part)
+    properties = {"type": _one_of(schema.types)} if schema.types else {}
+    source = {"anyOf": [part, {"type": "null"}]}
+    return _object(**properties, source=source, cue=part, content=part)
 
 
 def _object(**properties: Any) -> dict[str, Any]:

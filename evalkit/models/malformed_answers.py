@@ -1,13 +1,14 @@
-"""Is every item of a model's answers malformed?
+"""Stops a run in which all items of the answers are malformed.
 
-Then its form is wrong, and a score of 0 would say nothing of the model.
+Then the form of the answers is wrong, and a score of 0 would say nothing about the model. An item
+is malformed if its type, its structure or a field is wrong: no span, no label, an offset that is
+not an integer, an end before its start. Offsets past the end of the text, and quotes that are not
+in it, are not malformed.
 
-An item is malformed where its type, its shape or a field is wrong: no span, no label, an offset
-that is no whole number, an end before its start. One that is well-formed and wrong is not: offsets
-past the end of the text, a quote that is not in it. Whoever reads answers notes a document whose
-items are all malformed in its `meta` (`note_malformed`); whoever runs a model stops where that is
-so for the first documents with items (`refuse_malformed`). A single well-formed item ends the
-check: malformed items are then counted, as ever.
+The reader of an answer notes a document whose items are all malformed in its `meta`
+(`note_malformed`). The runner stops if that is true of the first documents with items
+(`refuse_malformed`). A single well-formed item ends the check; malformed items are then scored as
+wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MAX_MALFORMED_DOCUMENTS = 5
 
 
 def note_malformed(document: Document, item: object, reason: object, expected: str) -> Document:
-    """The document with a note that all of its items are malformed, of which one is shown."""
+    """The document with a note that all of its items are malformed, with one as an example."""
     note = f"{quoted_repr(item)}: {reason}; expected {expected}"
     return msgspec.structs.replace(document, meta={**(document.meta or {}), MALFORMED: note})
 
@@ -36,41 +37,41 @@ def refuse_malformed(
 ) -> Generator[Document, None, None]:
     """The answers without notes.
 
-    Answers that are malformed are held back until one has a well-formed item.
+    Malformed answers are held back until one has a well-formed item.
 
-    is_stopped: whether the run was ended early, so that not all documents were asked for. Raises
-    ModelError where all items of the first five documents with items are malformed, or of all
+    is_stopped: whether the run was ended early, so that not all documents were sent. Raises
+    ModelError if all items of the first five documents with items are malformed, or of all
     documents if these are fewer.
     """
     held: list[Document] = []
-    note, checking = "", True
-    with contextlib.closing(answers):  # type: ignore[type-var]  # a generator, whose model is ended with it
-        for marked in answers:
-            found = (marked.meta or {}).get(MALFORMED)
-            answer = marked if found is None else _drop_note(marked)
-            if checking and found is not None:
-                note = note or str(found)
+    first_note, is_checking = "", True
+    # The answers are a generator, which ends the model with it.
+    with contextlib.closing(answers):  # type: ignore[type-var]
+        for annotated in answers:
+            note = (annotated.meta or {}).get(MALFORMED)
+            answer = annotated if note is None else _drop_note(annotated)
+            if is_checking and note is not None:
+                first_note = first_note or str(note)
                 held.append(answer)
                 if len(held) >= MAX_MALFORMED_DOCUMENTS:
                     break
                 continue
-            if checking and _has_items(answer):
-                checking = False
+            if is_checking and _has_items(answer):
+                is_checking = False
                 yield from held
             yield answer
-    if checking and held and is_stopped():
+    if not is_checking or not held:
+        return
+    if is_stopped():
         yield from held
-    elif checking and held:
-        documents = (
-            "the document with items"
-            if len(held) == 1
-            else f"the first {len(held)} documents with items"
-        )
-        notes = [
-            {"id": document.id, **(document.meta or {}).get(RUN_METADATA_KEY, {})}
-            for document in held
-        ]
-        raise ModelError(f"{name}: every item of {documents} is malformed, such as {note}", notes)
+        return
+    documents = "the document with items"
+    if len(held) > 1:
+        documents = f"the first {len(held)} documents with items"
+    notes = [
+        {"id": document.id, **(document.meta or {}).get(RUN_METADATA_KEY, {})} for document in held
+    ]
+    raise ModelError(f"{name}: every item of {documents} is malformed, such as {first_note}", notes)
 
 
 def _has_items(document: Document) -> bool:

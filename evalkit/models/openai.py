@@ -3,35 +3,36 @@ Studio, OpenRouter and others.
 
     -m openai:NAME -a base_url=http://127.0.0.1:8000/v1
 
-It is asked for quotes (llm_prompt.py), and evalkit finds where they are in the text
-(llm_grounding.py). llm_errors.py lists what follows from each kind of answer of the endpoint: it is
-taken, requested again with growing waits, the document failed, or the run stopped. Twenty documents
-that fail in a row for the same reason stop the run as well.
+The model is prompted for quotes (llm_prompt.py), and evalkit finds them in the text
+(llm_grounding.py). Depending on what the endpoint answers (llm_errors.py), the answer is used, the
+request is repeated after growing waits, the document fails, or the run stops. The run also stops
+after twenty documents in a row that failed for the same reason.
 
-The key is read from the environment alone (OPENAI_API_KEY, or what `api_key_env` names) and is
-written nowhere: where an endpoint echoes it, "[key]" is shown. Proxies are those of the
+The key is read from the environment only (OPENAI_API_KEY, or the variable that `api_key_env` names)
+and is never written: where an endpoint echoes it, "[key]" is shown. Proxies are those of the
 environment, except for an endpoint on this machine.
 
 - `base_url`: the address of the endpoint. Default: the environment's, else OpenAI's.
 - `labels`: entity labels, or labels with their definitions, instead of the schema's.
-- `layers`: which of the schema's layers are asked for.
+- `layers`: the layers of the schema to prompt for.
 - `timeout`: seconds for one request.
-- `retries`, `backoff`: the number of retries, and seconds before the first, doubled each time, up
-  to 60 s.
+- `max_retries`, `backoff`: the number of retries, and seconds before the first, doubled each time,
+  up to 60 s.
 - `temperature`, `seed`, `max_tokens`: sent where they are not None.
-- `price_in`, `price_out`: prices of a million tokens, for the cost of the run.
-- `structure`: how JSON is requested: schema (by a JSON Schema), object (as any object) or text (by
-  the prompt alone); auto takes the first that the endpoint supports.
-- `prompt`: a file with a template (llm_prompt.py).
-- `api_key_env`: the environment variable with the key. `api_key` itself is refused.
+- `input_price`, `output_price`: prices of a million tokens, for the cost of the run.
+- `response_format`: how JSON is requested: schema (by a JSON Schema), object (as any object) or
+  text (by the prompt alone); auto takes the first that the endpoint supports.
+- `prompt`: a file with a prompt template (llm_prompt.py).
+- `api_key_env`: the environment variable that holds the key.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,22 +40,29 @@ import msgspec
 
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, ModelError, UnknownNameError, print_notice, spell_option
+from evalkit.errors import (
+    InputError,
+    ModelError,
+    UnknownNameError,
+    print_notice,
+    spell_option,
+    to_one_line,
+)
 from evalkit.models.llm_errors import (
-    LONGEST_WAIT,
-    DocumentFailed,
-    RetryRequest,
-    RunFailed,
-    UnsupportedResponseFormat,
-    completion,
-    content,
+    MAX_MESSAGE_LENGTH,
+    MAX_WAIT,
+    DocumentFailedError,
+    RetryableError,
+    RunFailedError,
+    UnsupportedResponseFormatError,
     exception_for,
-    one_line,
+    extract_completion,
+    extract_content,
     usage,
 )
 from evalkit.models.llm_grounding import ground_answer
 from evalkit.models.llm_http import Endpoint, EndpointError, resolve_endpoint
-from evalkit.models.llm_json import Unreadable, extract_layers
+from evalkit.models.llm_json import UnreadableAnswerError, extract_layers
 from evalkit.models.llm_prompt import (
     TEMPLATE,
     Prompt,
@@ -67,196 +75,179 @@ from evalkit.models.registry import RUN_METADATA_KEY, Model
 from evalkit.redaction import Redactor
 
 MAX_CONSECUTIVE_FAILURES = 20
-SHORTEST_ANNOUNCED, ANNOUNCED_EVERY = (
-    1.0,
-    5.0,
-)  # seconds: waits that are said on stderr, and how often at most
+# Seconds: waits that are announced on stderr, and the time between two announcements
+MIN_ANNOUNCED_WAIT, ANNOUNCEMENT_INTERVAL = 1.0, 5.0
 RESPONSE_FORMATS = {
     "auto": ("schema", "object", "text"),
     "schema": ("schema",),
     "object": ("object",),
     "text": ("text",),
 }
+_INTEGERS = ("max_retries", "max_tokens", "seed")
+_REQUIRED = ("timeout", "max_retries", "backoff")
 
 
 def load(
-    what: str,
+    name: str,
     *,
     base_url: str | None = None,
     labels: str | Sequence[str] | Mapping[str, str] | None = None,
     layers: str | Sequence[str] | None = None,
     timeout: float = 120,
-    retries: int = 5,
+    max_retries: int = 5,
     backoff: float = 1.0,
     temperature: float | None = 0,
     seed: int | None = None,
     max_tokens: int | None = None,
-    price_in: float | None = None,
-    price_out: float | None = None,
-    structure: str = "auto",
+    input_price: float | None = None,
+    output_price: float | None = None,
+    response_format: str = "auto",
     prompt: str | None = None,
     api_key_env: str = "OPENAI_API_KEY",
-    api_key: object = None,
 ) -> Model:
-    """A model behind an endpoint; see the module for the options. Loading sends nothing.
+    """A model behind an endpoint; the module's docstring describes the options. Nothing is sent.
 
-    Raises InputError for what cannot be, MissingPackage where openai or tenacity is not installed.
+    Raises InputError for invalid options, MissingDependencyError where openai or tenacity is not
+    installed.
     """
-    if api_key is not None:
-        raise InputError(
-            "openai: a key is taken from the environment alone, so that it is written nowhere: set"
-            f" {api_key_env}"
-        )
-    if not what:
+    if not name:
         raise InputError("openai: name a model after the colon, as in openai:gpt-4.1-mini")
-    _check(
+    _validate_numbers(
         timeout=(timeout, 0.001),
-        retries=(retries, 0),
+        max_retries=(max_retries, 0),
         backoff=(backoff, 0),
         temperature=(temperature, 0),
         max_tokens=(max_tokens, 1),
-        price_in=(price_in, 0),
-        price_out=(price_out, 0),
+        input_price=(input_price, 0),
+        output_price=(output_price, 0),
         seed=(seed, -math.inf),
     )
-    if structure not in RESPONSE_FORMATS:
-        raise UnknownNameError("structure", structure, RESPONSE_FORMATS)
-    place = resolve_endpoint(base_url, api_key_env)
-    sent = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
-    manner = EndpointSettings(
-        what,
-        place.shown,
-        place.endpoint(timeout),
-        place.secrets,
-        {name: value for name, value in sent.items() if value is not None},
-        RESPONSE_FORMATS[structure],
-        retries,
-        backoff,
-        price_in,
-        price_out,
+    if response_format not in RESPONSE_FORMATS:
+        raise UnknownNameError("response_format", response_format, RESPONSE_FORMATS)
+    address = resolve_endpoint(base_url, api_key_env)
+    sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
+    endpoint_settings = EndpointSettings(
+        model=name,
+        address=address.shown,
+        endpoint=address.endpoint(timeout),
+        redactor=address.redactor,
+        sampling={option: value for option, value in sampling.items() if value is not None},
+        response_formats=RESPONSE_FORMATS[response_format],
+        max_retries=max_retries,
+        backoff=backoff,
+        input_price=input_price,
+        output_price=output_price,
     )
-    named = _named(labels)
-    asked = layers.split(",") if isinstance(layers, str) else layers
+    definitions = _label_definitions(labels)
+    requested_layers = layers.split(",") if isinstance(layers, str) else layers
     template = TEMPLATE if prompt is None else load_template(prompt)
+    build_model = functools.partial(
+        Model,
+        f"openai:{name}",
+        batch_size=1,
+        is_io_bound=True,
+        packages=("openai",),
+        streams=True,
+    )
 
-    def suited(schema: Schema | None) -> Model:
-        task = task_from_schema(schema, named, asked)
-        asker = OpenAIModel(
-            manner,
+    def with_schema(schema: Schema | None) -> Model:
+        task = task_from_schema(schema, definitions, requested_layers)
+        model = OpenAIModel(
+            endpoint_settings,
             build_prompt(task, template, prompt or "prompt"),
             answer_schema(task),
             task.layers,
         )
         settings = {
-            "model": what,
-            "base_url": place.shown,
-            "prompt_sha256": asker.prompt.sha256(asker.schema),
+            "model": name,
+            "base_url": address.shown,
+            "prompt_sha256": model.prompt.sha256(model.schema),
             "labels": list(task.labels),
             "layers": list(task.layers),
-            **sent,
-            "structure": structure,
+            **sampling,
+            "response_format": response_format,
         }
-        return Model(
-            f"openai:{what}",
-            asker.answer,
-            batch_size=1,
-            settings=settings,
-            with_schema=suited,
-            is_io_bound=True,
-            packages=("openai",),
-            streams=True,
-        )
+        return build_model(model.predict, settings=settings, with_schema=with_schema)
 
-    return (
-        suited(None)
-        if named
-        else Model(
-            f"openai:{what}",
-            _unsuited,
-            1,
-            settings={"model": what, "base_url": place.shown},
-            with_schema=suited,
-            is_io_bound=True,
-            packages=("openai",),
-        )
-    )
+    if definitions:
+        return with_schema(None)
+    settings = {"model": name, "base_url": address.shown}
+    return build_model(_refuse_without_schema, settings=settings, with_schema=with_schema)
 
 
-def _unsuited(_documents: Sequence[Document]) -> Iterator[Document]:
-    task_from_schema(None)  # says what is missing
+def _refuse_without_schema(_documents: Sequence[Document]) -> Iterator[Document]:
+    task_from_schema(None)  # raises InputError that names what is missing
     return iter(())
 
 
-def _check(**numbers: tuple[Any, float]) -> None:
-    for name, (value, least) in numbers.items():
-        optional = name not in ("timeout", "retries", "backoff")
-        whole = name in ("retries", "max_tokens", "seed")
-        if value is None and optional:
+def _validate_numbers(**numbers: tuple[Any, float]) -> None:
+    """Raise InputError for an option that is not a number, or below its minimum."""
+    for name, (value, minimum) in numbers.items():
+        if value is None and name not in _REQUIRED:
             continue
-        right = (
-            isinstance(value, int if whole else (int, float))
-            and not isinstance(value, bool)
-            and least <= value < math.inf
-        )
-        if not right:
-            number = "an integer" if whole else "a number"
-            bound = "" if math.isinf(least) else f" >= {least}"
-            option = spell_option(name, value, of="model")
-            raise InputError(f"openai: {option}: expected {number}{bound}")
+        number_type = int if name in _INTEGERS else (int, float)
+        is_number = isinstance(value, number_type) and not isinstance(value, bool)
+        if is_number and minimum <= value < math.inf:
+            continue
+        expected = "an integer" if name in _INTEGERS else "a number"
+        bound = "" if math.isinf(minimum) else f" >= {minimum}"
+        option = spell_option(name, value, of="model")
+        raise InputError(f"openai: {option}: expected {expected}{bound}")
 
 
-def _named(labels: Any) -> dict[str, str] | None:
-    """The labels and what they mean."""
+def _label_definitions(labels: Any) -> dict[str, str] | None:
+    """The definition of each label, which may be empty; None without labels."""
     if labels is None:
         return None
-    each = [name.strip() for name in labels.split(",")] if isinstance(labels, str) else labels
-    found = dict(each) if isinstance(each, Mapping) else dict.fromkeys(each, "")
-    if (
-        not found
-        or not all(isinstance(text, str) for pair in found.items() for text in pair)
-        or "" in found
-    ):
+    if isinstance(labels, Mapping):
+        definitions = dict(labels)
+    elif isinstance(labels, str):
+        definitions = dict.fromkeys((name.strip() for name in labels.split(",")), "")
+    else:
+        definitions = dict.fromkeys(labels, "")
+    texts = [*definitions, *definitions.values()]
+    if not definitions or "" in definitions or not all(isinstance(text, str) for text in texts):
         raise InputError(
-            f"openai: {spell_option('labels', labels, of='model')}: names with commas, a list of"
-            " names, or names with what they mean would do"
+            f"openai: {spell_option('labels', labels, of='model')}: expected names separated by"
+            " commas, a list of names, or a mapping of names to definitions"
         )
-    return found
+    return definitions
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """How an endpoint is asked, whatever is asked."""
+    """The endpoint, and how requests are sent to it."""
 
     model: str
     address: str
     endpoint: Endpoint
-    secrets: Redactor
-    sent: Mapping[str, Any]
-    structures: tuple[str, ...]
-    retries: int
+    redactor: Redactor
+    sampling: Mapping[str, Any]
+    response_formats: tuple[str, ...]
+    max_retries: int
     backoff: float
-    price_in: float | None
-    price_out: float | None
+    input_price: float | None
+    output_price: float | None
 
 
 @dataclass
 class RequestLog:
-    """What asking about one document took, and what came of it."""
+    """The requests for one document, and what is stored of the answer."""
 
     started: float = field(default_factory=time.monotonic)
     requests: int = 0
     retries: list[str] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
 
-    def noted(self) -> dict[str, Any]:
-        """All of it, as the meta of an answer."""
-        return {**self.meta, RUN_METADATA_KEY: self._notes()}
+    def to_meta(self) -> dict[str, Any]:
+        """Everything, as the `meta` of a predicted document."""
+        return {**self.meta, RUN_METADATA_KEY: self._counts()}
 
-    def log_entry(self, document: Document) -> dict[str, Any]:
-        """What asking took, for a document that has no answer."""
-        return {"id": document.id, **self._notes()}
+    def to_log_entry(self, document: Document) -> dict[str, Any]:
+        """The log entry of a document without an answer."""
+        return {"id": document.id, **self._counts()}
 
-    def _notes(self) -> dict[str, Any]:
+    def _counts(self) -> dict[str, Any]:
         return {
             "requests": self.requests,
             "retries": self.retries,
@@ -265,207 +256,212 @@ class RequestLog:
 
 
 class OpenAIModel:
-    """Asks about documents, from several threads at once; what these share is how JSON is asked
-    for, and how many failed in a row.
+    """Sends requests, from several threads at once. These share the response format that the
+    endpoint supports, and the count of consecutive failures.
     """
 
     def __init__(
         self,
-        manner: EndpointSettings,
+        settings: EndpointSettings,
         prompt: Prompt,
         schema: Mapping[str, Any],
         layers: tuple[str, ...],
     ) -> None:
-        self.manner, self.prompt, self.schema, self.layers = manner, prompt, schema, layers
+        self.settings, self.prompt, self.schema, self.layers = settings, prompt, schema, layers
         self._lock = threading.Lock()
-        self._level = 0  # in manner.structures
-        self._row: tuple[str, int] = ("", 0)
-        self._reached = False  # whether the endpoint has ever answered
-        self._announced = -math.inf  # when a wait was last announced
+        self._format_index = 0  # in settings.response_formats
+        self._failures: tuple[str, int] = ("", 0)  # the last kind, and how many in a row
+        self._is_reached = False  # whether the endpoint has ever answered
+        self._last_announcement = -math.inf
 
-    def answer(self, documents: Sequence[Document]) -> Iterator[Document]:
-        """Each document as the model marks it, or with its failure.
+    def predict(self, documents: Sequence[Document]) -> Iterator[Document]:
+        """Each document with the model's annotations or its failure.
 
-        Raises ModelError where no document will be answered.
+        Raises ModelError if no document can be annotated.
         """
-        return map(self._answered, documents)
+        return map(self._predict_one, documents)
 
-    def _answered(self, document: Document) -> Document:
-        asked = RequestLog()
+    def _predict_one(self, document: Document) -> Document:
+        log = RequestLog()
         try:
-            said = self._completion(document.text, asked)
-        except RunFailed as stop:
-            raise ModelError(self._told(stop), [asked.log_entry(document)]) from None
-        except RetryRequest as again:
-            if again.fatal:
-                raise ModelError(
-                    f"{self._told(again)}{self._at_address(asked)}", [asked.log_entry(document)]
-                ) from None
-            return self._failed(document, asked, again, again.kind)
-        except DocumentFailed as failed:
-            return self._failed(document, asked, failed, failed.kind)
+            completion = self._request_completion(document.text, log)
+        except RunFailedError as error:
+            raise ModelError(self._message(error), [log.to_log_entry(document)]) from None
+        except RetryableError as error:
+            if error.is_fatal:
+                message = self._message(error) + self._unreachable_hint(log)
+                raise ModelError(message, [log.to_log_entry(document)]) from None
+            return self._failed(document, log, error, error.kind)
+        except DocumentFailedError as error:
+            return self._failed(document, log, error, error.kind)
         self._count_consecutive_failures("", "")
         try:
-            return self._marked(document, said, asked)
-        except (DocumentFailed, Unreadable) as failed:
-            return msgspec.structs.replace(
-                document,
-                failure=one_line(self.manner.secrets.redact(str(failed))),
-                meta=asked.noted(),
-            )
+            return self._annotate(document, completion, log)
+        except (DocumentFailedError, UnreadableAnswerError) as error:
+            failure = to_one_line(self.settings.redactor.redact(str(error)), MAX_MESSAGE_LENGTH)
+            return msgspec.structs.replace(document, failure=failure, meta=log.to_meta())
 
-    def _marked(self, document: Document, said: Mapping[str, Any], asked: RequestLog) -> Document:
-        """The document with what a completion says. Raises Failed or Unreadable."""
-        asked.meta["usage"] = usage(said, self.manner.price_in, self.manner.price_out)
-        text, ended = content(said)
-        asked.meta |= {"answer": text, "finish_reason": ended}
-        try:
-            lists = self.manner.secrets.redact_json(extract_layers(text, self.layers))
-        except Unreadable as error:
-            raise DocumentFailed(
-                f"{error} (finish_reason {one_line(ended or 'none', 40)})"
-                if ended != "stop"
-                else str(error)
-            ) from None
-        found = ground_answer(document, lists)
-        asked.meta["grounding"] = found.grounding
-        return msgspec.structs.replace(
-            found.document, meta={**(found.document.meta or {}), **asked.noted()}
-        )
-
-    def _failed(
-        self, document: Document, asked: RequestLog, error: Exception, kind: str
+    def _annotate(
+        self, document: Document, completion: Mapping[str, Any], log: RequestLog
     ) -> Document:
-        tries = f" ({asked.requests} requests)" if asked.requests > 1 else ""
-        told = one_line(self.manner.secrets.redact(str(error))) + tries
-        try:
-            self._count_consecutive_failures(kind, told)
-        except ModelError as stop:
-            stop.notes.append(asked.log_entry(document))
-            raise
-        return msgspec.structs.replace(document, failure=told, meta=asked.noted())
+        """The document with the annotations of a completion.
 
-    def _count_consecutive_failures(self, kind: str, told: str) -> None:
-        """Count documents that fail for the same reason one after the other.
+        Raises DocumentFailedError or UnreadableAnswerError.
+        """
+        log.meta["usage"] = usage(completion, self.settings.input_price, self.settings.output_price)
+        text, finish_reason = extract_content(completion)
+        log.meta |= {"answer": text, "finish_reason": finish_reason}
+        try:
+            lists = self.settings.redactor.redact_json(extract_layers(text, self.layers))
+        except UnreadableAnswerError as error:
+            if finish_reason == "stop":
+                raise
+            reason = to_one_line(finish_reason or "none", 40)
+            raise DocumentFailedError(f"{error} (finish_reason {reason})") from None
+        grounded = ground_answer(document, lists)
+        log.meta["grounding"] = grounded.grounding
+        meta = {**(grounded.document.meta or {}), **log.to_meta()}
+        return msgspec.structs.replace(grounded.document, meta=meta)
+
+    def _failed(self, document: Document, log: RequestLog, error: Exception, kind: str) -> Document:
+        failure = to_one_line(self.settings.redactor.redact(str(error)), MAX_MESSAGE_LENGTH)
+        if log.requests > 1:
+            failure += f" ({log.requests} requests)"
+        try:
+            self._count_consecutive_failures(kind, failure)
+        except ModelError as stop:
+            stop.notes.append(log.to_log_entry(document))
+            raise
+        return msgspec.structs.replace(document, failure=failure, meta=log.to_meta())
+
+    def _count_consecutive_failures(self, kind: str, failure: str) -> None:
+        """Count documents that fail for the same reason one after the other; no kind is a success.
 
         Raises ModelError at the twentieth.
         """
         with self._lock:
-            self._row = (kind, self._row[1] + 1 if kind == self._row[0] else 1)
-            if kind and self._row[1] >= MAX_CONSECUTIVE_FAILURES:
+            last_kind, count = self._failures
+            count = count + 1 if kind == last_kind else 1
+            self._failures = (kind, count)
+            if kind and count >= MAX_CONSECUTIVE_FAILURES:
                 raise ModelError(
-                    f"openai:{self.manner.model}: {MAX_CONSECUTIVE_FAILURES} documents in a row"
-                    f" failed: {told}"
+                    f"openai:{self.settings.model}: {MAX_CONSECUTIVE_FAILURES} documents in a row"
+                    f" failed: {failure}"
                 )
 
-    def _at_address(self, asked: RequestLog) -> str:
-        """Which address gave no answer; empty if it has answered before."""
-        requests = f"{asked.requests} request{'s' * (asked.requests != 1)}"
+    def _unreachable_hint(self, log: RequestLog) -> str:
+        """The address, for a message; empty if it has answered before."""
+        if self._is_reached:
+            return ""
+        requests = "1 request" if log.requests == 1 else f"{log.requests} requests"
         return (
-            ""
-            if self._reached
-            else (
-                f" (no answer from {self.manner.address} to {requests}; is the server running, and"
-                " the address right?)"
-            )
+            f" (no answer from {self.settings.address} to {requests}; is the server running, and"
+            " the address right?)"
         )
 
-    def _told(self, error: Exception) -> str:
-        return (
-            f"openai:{self.manner.model}: {one_line(self.manner.secrets.redact(str(error)), 300)}"
-        )
+    def _message(self, error: Exception) -> str:
+        text = to_one_line(self.settings.redactor.redact(str(error)), 300)
+        return f"openai:{self.settings.model}: {text}"
 
-    def _completion(self, text: str, asked: RequestLog) -> dict[str, Any]:
-        """The completion about a text. Raises Again, Failed or Stopped."""
+    def _request_completion(self, text: str, log: RequestLog) -> dict[str, Any]:
+        """The completion for a text, in the first response format that the endpoint supports.
+
+        Raises RetryableError, DocumentFailedError or RunFailedError.
+        """
+        formats = self.settings.response_formats
         while True:
-            level = self._level
+            index = self._format_index
             try:
-                said = self._with_retries(lambda level=level: self._once(text, level, asked), asked)  # type: ignore[misc]
-            except UnsupportedResponseFormat as error:
-                if level + 1 >= len(self.manner.structures):
-                    raise DocumentFailed(str(error)) from None
-                asked.retries.append("response_format")
+                completion = self._request_with_retries(text, formats[index], log)
+            except UnsupportedResponseFormatError as error:
+                if index + 1 >= len(formats):
+                    raise DocumentFailedError(str(error)) from None
+                log.retries.append("response_format")
                 with self._lock:
-                    self._level = max(self._level, level + 1)
+                    self._format_index = max(self._format_index, index + 1)
             else:
-                asked.meta["structure"] = self.manner.structures[level]
-                return said
+                log.meta["response_format"] = formats[index]
+                return completion
 
-    def _with_retries(
-        self, once: Callable[[], dict[str, Any]], asked: RequestLog
+    def _request_with_retries(
+        self, text: str, response_format: str, log: RequestLog
     ) -> dict[str, Any]:
         import tenacity
 
-        jittered = tenacity.wait_exponential(
-            multiplier=self.manner.backoff, max=LONGEST_WAIT
-        ) + tenacity.wait_random(0, self.manner.backoff)
+        backoff = self.settings.backoff
+        growing_wait = tenacity.wait_exponential(
+            multiplier=backoff, max=MAX_WAIT
+        ) + tenacity.wait_random(0, backoff)
 
-        def seconds(state: tenacity.RetryCallState) -> float:
+        def wait_seconds(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            after = error.after if isinstance(error, RetryRequest) else None
-            return min(float(jittered(state)), LONGEST_WAIT) if after is None else after
+            if isinstance(error, RetryableError) and error.after is not None:
+                return error.after
+            return min(float(growing_wait(state)), MAX_WAIT)
 
-        def note(state: tenacity.RetryCallState) -> None:
+        def log_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            asked.retries.append(error.kind if isinstance(error, RetryRequest) else "")
-            self._announce(
-                error, state.next_action.sleep if state.next_action else 0.0, asked.requests
-            )
+            log.retries.append(error.kind if isinstance(error, RetryableError) else "")
+            seconds = state.next_action.sleep if state.next_action else 0.0
+            self._announce_wait(error, seconds, log.requests)
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(RetryRequest),
-            stop=tenacity.stop_after_attempt(self.manner.retries + 1),
-            wait=seconds,
-            before_sleep=note,
+            retry=tenacity.retry_if_exception_type(RetryableError),
+            stop=tenacity.stop_after_attempt(self.settings.max_retries + 1),
+            wait=wait_seconds,
+            before_sleep=log_retry,
             reraise=True,
         )
-        return retrying(once)
+        return retrying(self._request_once, text, response_format, log)
 
-    def _announce(self, error: BaseException | None, seconds: float, requests: int) -> None:
-        """Say on stderr that a request is waited with, how long and why; of waits that fall
-        together, say so once.
+    def _announce_wait(self, error: BaseException | None, seconds: float, requests: int) -> None:
+        """Print on stderr how long a request waits and why; waits at the same time are announced
+        once.
         """
         with self._lock:
             now = time.monotonic()
-            if seconds < SHORTEST_ANNOUNCED or now < self._announced + ANNOUNCED_EVERY:
+            is_recent = now < self._last_announcement + ANNOUNCEMENT_INTERVAL
+            if seconds < MIN_ANNOUNCED_WAIT or is_recent:
                 return
-            self._announced = now
-        why = one_line(self.manner.secrets.redact(str(error)), 100)
+            self._last_announcement = now
+        reason = to_one_line(self.settings.redactor.redact(str(error)), 100)
         print_notice(
-            f"openai:{self.manner.model}: {why}; waits {seconds:.0f} s, then sends request"
-            f" {requests + 1} of at most {self.manner.retries + 1}"
+            f"openai:{self.settings.model}: {reason}; waits {seconds:.0f} s, then sends request"
+            f" {requests + 1} of at most {self.settings.max_retries + 1}"
         )
 
-    def _once(self, text: str, level: int, asked: RequestLog) -> dict[str, Any]:
-        """One request. Raises Again, Failed, Stopped or Unknown."""
-        secrets = self.manner.secrets
-        asked.requests += 1
-        wish = {
-            "model": self.manner.model,
-            "messages": self.prompt.of(text),
-            **self.manner.sent,
-            **self._format(level),
+    def _request_once(self, text: str, response_format: str, log: RequestLog) -> dict[str, Any]:
+        """One request.
+
+        Raises RetryableError, DocumentFailedError, RunFailedError or
+        UnsupportedResponseFormatError.
+        """
+        redactor = self.settings.redactor
+        log.requests += 1
+        request = {
+            "model": self.settings.model,
+            "messages": self.prompt.messages_for(text),
+            **self.settings.sampling,
+            **self._format_parameter(response_format),
         }
         try:
-            answer = self.manner.endpoint.ask(**wish)
-        except EndpointError as broken:
-            raise exception_for(broken, reached=self._reached) from None
-        self._reached = True
-        body = secrets.redact(answer.body.decode("utf-8", "surrogateescape")).encode(
-            "utf-8", "surrogateescape"
+            answer = self.settings.endpoint.request(**request)
+        except EndpointError as error:
+            raise exception_for(error, is_reached=self._is_reached) from None
+        self._is_reached = True
+        # Undecodable bytes survive the way through a string.
+        body = redactor.redact(answer.body.decode("utf-8", "surrogateescape"))
+        redacted = answer._replace(
+            body=body.encode("utf-8", "surrogateescape"),
+            headers=redactor.redact_json(dict(answer.headers)),
         )
-        return completion(
-            answer._replace(body=body, headers=secrets.redact_json(dict(answer.headers))),
-            secrets.redact_json,
-        )
+        return extract_completion(redacted, redactor.redact_json)
 
-    def _format(self, level: int) -> dict[str, Any]:
-        structure = self.manner.structures[level]
-        if structure == "schema":
-            return {
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": "annotations", "strict": True, "schema": self.schema},
-                }
-            }
-        return {"response_format": {"type": "json_object"}} if structure == "object" else {}
+    def _format_parameter(self, response_format: str) -> dict[str, Any]:
+        """The parameter `response_format` of a request; none for "text"."""
+        if response_format == "schema":
+            json_schema = {"name": "annotations", "strict": True, "schema": self.schema}
+            return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
+        if response_format == "object":
+            return {"response_format": {"type": "json_object"}}
+        return {}

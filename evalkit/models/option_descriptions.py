@@ -17,41 +17,43 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "n_process": "Processes of nlp.pipe.",
     },
     "hf": {
-        "aggregation": "Tag of a word: first, average or max of its tokens.",
+        "aggregation_strategy": "Tag of a word: first, average or max of its tokens.",
         "window": "Tokens per window; default: the length of the model.",
         "stride": "Tokens that neighboring windows share; default: a quarter of the window.",
-        "labels": 'Names of the tags: a list, or a mapping such as {"LABEL_0": "O"}.',
-        "pickled": "Whether to load pickled weights, which can run code.",
+        "label_map": 'Names of the tags: a mapping such as {"LABEL_0": "O"}, or a list.',
+        "allow_pickle": "Whether to load pickled weights, which can run code.",
     },
     "gliner": {
-        "labels": "Labels to ask for, or a mapping of prompts to labels; default: the schema's.",
-        "threshold": "Least score of a prediction.",
-        "flat": "Whether entities must not be nested.",
+        "labels": "Labels to prompt for, or a mapping of prompts to labels; default: the schema's.",
+        "threshold": "Minimum score of an entity.",
+        "flat_ner": "Whether entities must not be nested.",
         "multi_label": "Whether a span may have several labels.",
         "window": "Words per window; default: the length of the model.",
         "overlap": "Words that neighboring windows share; default: a quarter of the window.",
     },
     "openai": {
         "base_url": "Address of the endpoint, such as http://127.0.0.1:8000/v1.",
-        "labels": "Entity labels to ask for, with or without definitions; default: the schema's.",
-        "layers": "Layers to ask for; default: those of the schema.",
+        "labels": "Entity labels, with or without definitions; default: the schema's.",
+        "layers": "Layers to prompt for; default: those of the schema.",
         "timeout": "Seconds per request.",
-        "retries": "Retries of a request.",
+        "max_retries": "Retries of a request.",
         "backoff": "Seconds before the first retry, doubled for each further one.",
         "temperature": "Sampling temperature.",
         "seed": "Seed, sent with each request.",
-        "max_tokens": "Most tokens of an answer.",
-        "price_in": "Price per million input tokens.",
-        "price_out": "Price per million output tokens.",
-        "structure": "JSON output by schema, object or text (prompt alone); auto: the first known.",
+        "max_tokens": "Maximum number of tokens of an answer.",
+        "input_price": "Price per million input tokens.",
+        "output_price": "Price per million output tokens.",
+        "response_format": (
+            "JSON output by schema, object or text (prompt alone); auto: the first that is"
+            " supported."
+        ),
         "prompt": "File with a prompt template.",
         "api_key_env": "Environment variable that holds the API key.",
-        "api_key": "Not accepted: the key is read from the environment.",
     },
     "exec": {"timeout": "Seconds without output after which the program is ended."},
 }
 
 
 def describe_option(kind: str, option: str) -> str:
-    """The sentence on an option of a kind of models; "" where there is none."""
+    """The sentence on an option of a kind of models; "" if there is none."""
     return OPTION_DESCRIPTIONS.get(kind, {}).get(option) or SHARED.get(option, "")

@@ -1,40 +1,63 @@
-"""Saved predictions: a JSONL file, or any other format, whose documents are found by id."""
+"""Saved predictions as a model: a file in any format of corpora, a Corpus, or a list of predicted
+documents. Documents are matched by id.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from evalkit.corpus import load_corpus, resolve_location
+from evalkit.corpus import Corpus, load_corpus, resolve_location, to_corpus
 from evalkit.data.document import Document
 from evalkit.errors import InputError, quoted_repr
+from evalkit.formats.jsonl import to_json_dict
 from evalkit.models.fingerprint import digest_of_file, digest_of_folder
 from evalkit.models.registry import Model
 
 
-def load(file: str) -> Model:
-    """A model that answers with what the file holds.
+def load(source: Any) -> Model:
+    """A model that returns saved predictions: of a file, a Corpus, or a list of documents.
 
-    Raises InputError for a document that it lacks or has another text for.
+    Raises InputError for an invalid list, and when a document is requested that the predictions
+    lack or that has another text.
     """
-    if not file:
+    if source == "":
         raise InputError("predictions: name a file after the colon, as in predictions:out.jsonl")
-    location = resolve_location(file)
-    saved = load_corpus(location, predictions=True)
+    if isinstance(source, str):
+        location = resolve_location(source)
+        corpus = load_corpus(location, predictions=True)
+        name = f"predictions:{source}"
+        path = location.path
+        digest = digest_of_file(path) if path.is_file() else digest_of_folder(path)
+        settings = {"file (sha256)": digest}
+    else:
+        corpus = to_corpus(source, "predictions")
+        name = corpus.name
+        settings = {"documents (sha256)": _digest_of_documents(corpus)}
 
-    def answer(documents: Sequence[Document]) -> Iterator[Document]:
+    def predict(documents: Sequence[Document]) -> Iterator[Document]:
         for document in documents:
-            if document.id not in saved:
-                raise InputError(f"{file}: lacks document {quoted_repr(document.id)}")
-            if saved[document.id].text != document.text:
-                raise InputError(
-                    f"{file}: document {quoted_repr(document.id)} has another text than the corpus"
-                )
-            yield msgspec.structs.replace(saved[document.id], zones=())
+            yield _find_prediction(name, corpus, document)
 
-    path = location.path
-    settings = {"file (sha256)": digest_of_file(path) if path.is_file() else digest_of_folder(path)}
-    return Model(
-        f"predictions:{file}", answer, document_ids=saved.ids, settings=settings, streams=True
-    )
+    return Model(name, predict, document_ids=corpus.ids, settings=settings, streams=True)
+
+
+def _find_prediction(name: str, corpus: Corpus, document: Document) -> Document:
+    if document.id not in corpus:
+        raise InputError(f"{name}: no prediction for document {quoted_repr(document.id)}")
+    predicted = corpus[document.id]
+    if predicted.text != document.text:
+        raise InputError(
+            f"{name}: document {quoted_repr(document.id)} has another text than in the corpus"
+        )
+    return msgspec.structs.replace(predicted, zones=())
+
+
+def _digest_of_documents(corpus: Corpus) -> str:
+    digest = hashlib.sha256()
+    for document in corpus:
+        digest.update(msgspec.json.encode(to_json_dict(document)))
+    return digest.hexdigest()

@@ -1,9 +1,9 @@
 """Any Python callable, or any object with `.predict(documents)`.
 
-For a text a callable may return (start, end, label) triples, dicts as transformers gives them
-(start, end and label, entity_group or entity; a score if there is one), a dict with such a list
-under "entities", a Doc of spaCy, or a Document. What has no valid span in the text is kept as
-`Unplaced`, and a document on which the model raises is kept as a failure: neither leaves the score.
+For a text, a callable may return (start, end, label) triples, dicts as transformers returns them
+(start, end and label, entity_group or entity; optionally a score), a dict with such a list under
+"entities", a Doc of spaCy, or a Document. An entity without a valid span becomes `Unplaced`, and a
+document on which the model raises has a `failure`: both stay in the score.
 """
 
 from __future__ import annotations
@@ -15,144 +15,149 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
-from evalkit.errors import DocumentError, InputError, quoted_repr
+from evalkit.errors import DocumentError, InputError, quoted_repr, to_one_line
 from evalkit.models.fingerprint import compute_fingerprint, digest_of_file
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.registry import Model
 
-UNLABELLED = "unlabelled"
-MOST_NAMES = 20
+UNLABELED = "unlabeled"  # the label of an item without one
+MAX_NAMES = 20  # of a module, in messages
 EXPECTED = (
     "(start, end, label) with offsets of characters, a dict with start, end and label, or a"
     " Document"
 )
+_LABEL_KEYS = ("label", "entity_group", "entity")
 
 
-def load(source: Any, **arguments: Any) -> Model:
+def load(source: Any, **model_args: Any) -> Model:
     """A model from a callable, an object with .predict, "file.py:name" or "package.module:name";
-    arguments are passed on with each call.
+    `model_args` are passed on with each call, or to a class when it is instantiated.
 
-    Of a file, what it says is part of the settings: a run does not go on with another model under
+    The settings include a digest of the code, so that a run is not resumed with another model of
     the same name.
     """
-    name = source if isinstance(source, str) else getattr(source, "__name__", type(source).__name__)
-    found, settings = (
-        _named(source)
-        if isinstance(source, str)
-        else (source, {"made of (sha256)": compute_fingerprint(source)})
-    )
-    settings |= arguments
-    if isinstance(found, type):
-        found, arguments = _instantiate(name, found, arguments), {}
-    predict = getattr(found, "predict", None)
-    _refuse_unknown(name, predict if callable(predict) else found, arguments)
+    if isinstance(source, str):
+        name = source
+        target, settings = _import_target(source)
+    else:
+        name = getattr(source, "__name__", type(source).__name__)
+        target, settings = source, {"made of (sha256)": compute_fingerprint(source)}
+    settings |= model_args
+    if isinstance(target, type):
+        target, model_args = _instantiate(name, target, model_args), {}
+    predict = getattr(target, "predict", None)
     if callable(predict):
+        _refuse_unknown_arguments(name, predict, model_args)
         return Model(
-            name, lambda documents: _batch(predict, documents, arguments), settings=settings
+            name,
+            lambda documents: _predict_batch(predict, documents, model_args),
+            settings=settings,
         )
-    if not callable(found):
+    if not callable(target):
         raise InputError(
-            f"{name}: {quoted_repr(found)} is neither a function nor an object with .predict"
+            f"{name}: expected a function or an object with .predict, got {quoted_repr(target)}"
         )
+    _refuse_unknown_arguments(name, target, model_args)
     return Model(
         name,
         lambda documents: (
-            _answer_one(found, document.text, document, arguments) for document in documents
+            _predict_one(target, document.text, document, model_args) for document in documents
         ),
         settings=settings,
         streams=True,
     )
 
 
-def _instantiate(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
+def _instantiate(name: str, model_class: type, arguments: Mapping[str, Any]) -> Any:
     """An object of a class, which takes the arguments."""
     try:
-        return found(**arguments)
-    except Exception as error:  # it is the user's code, and may raise anything
+        return model_class(**arguments)
+    except Exception as error:  # user code may raise anything
         raise InputError(
-            f"{name}: {type(error).__name__} while it was made: {' '.join(str(error).split())}"
+            f"{name}: {type(error).__name__} when it was instantiated: {to_one_line(error)}"
         ) from error
 
 
-def _named(source: str) -> tuple[Any, dict[str, Any]]:
-    """What a name means, and the digest of the file that it stands in."""
+def _import_target(source: str) -> tuple[Any, dict[str, Any]]:
+    """The function or object of a name, and the digest of its file."""
     if source.partition(":")[0].endswith(".py") or source.endswith(".py"):
-        return _from_file(source)
-    where, _, name = source.partition(":")
+        return _import_from_file(source)
+    module_name, _, name = source.partition(":")
     try:
-        module = importlib.import_module(where)
+        module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{where}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}"
-        ) from error
+        raise InputError(_import_error(module_name, error)) from error
     file = getattr(module, "__file__", None)
-    return _attribute(module, name, where), _digest(Path(file)) if file else {}
+    settings = {"file (sha256)": digest_of_file(Path(file))} if file else {}
+    return _get_attribute(module, name, module_name), settings
 
 
-def _digest(path: Path) -> dict[str, Any]:
-    return {"file (sha256)": digest_of_file(path)}
+def _import_error(location: str, error: BaseException) -> str:
+    return f"{location}: {type(error).__name__} when it was imported: {to_one_line(error)}"
 
 
-def _refuse_unknown(name: str, call: Any, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that the model does not take before it is asked anything."""
-    if not arguments or not callable(call):
+def _refuse_unknown_arguments(name: str, function: Any, arguments: Mapping[str, Any]) -> None:
+    """Raise InputError for arguments that the model does not have, before it is called."""
+    if not arguments:
         return
     try:
-        inspect.signature(call).bind(None, **arguments)
+        inspect.signature(function).bind(None, **arguments)
     except TypeError as error:
         raise InputError(f"{name}: {error}") from None
-    except ValueError:  # a builtin without a signature: it will say itself
+    except ValueError:  # a builtin without a signature raises when it is called
         return
 
 
-def _from_file(source: str) -> tuple[Any, dict[str, Any]]:
-    file, _, name = source.rpartition(":") if not source.endswith(".py") else (source, ":", "model")
+def _import_from_file(source: str) -> tuple[Any, dict[str, Any]]:
+    if source.endswith(".py"):
+        file, name = source, "model"
+    else:
+        file, _, name = source.rpartition(":")
     path = Path(file)
     if not path.is_file():
         raise InputError(f"{source}: no file {file}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    folder = str(path.resolve().parent)
     if spec is None or spec.loader is None:
-        raise InputError(f"{source}: {file} is no Python file")
+        raise InputError(f"{source}: {file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(
-        path.stem, module
-    )  # dataclasses and pickling look a module up by its name
+    # dataclasses and pickle look up a module by its name.
+    sys.modules.setdefault(path.stem, module)
+    folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.append(folder)  # so that it finds what lies beside it
+        # As for a script, modules in its folder can be imported, now and when it is called.
+        sys.path.append(folder)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{file}: {type(error).__name__} while it was imported: {' '.join(str(error).split())}"
-        ) from error
-    return _attribute(module, name, file), _digest(path)
+        raise InputError(_import_error(file, error)) from error
+    return _get_attribute(module, name, file), {"file (sha256)": digest_of_file(path)}
 
 
-def _attribute(module: Any, name: str, where: str) -> Any:
+def _get_attribute(module: ModuleType, name: str, location: str) -> Any:
     """A name in a module, which may have dots: `Class.method`."""
-    found = module
+    found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            names = [n for n in vars(module) if not n.startswith("_")]
-            raise InputError(
-                f"{where}: holds no {name!r}; it holds"
-                f" {', '.join(names[:MOST_NAMES]) or 'nothing'}{' …' * (len(names) > MOST_NAMES)}"
-            )
+            names = [known for known in vars(module) if not known.startswith("_")]
+            listed = ", ".join(names[:MAX_NAMES]) or "none"
+            if len(names) > MAX_NAMES:
+                listed += " …"
+            raise InputError(f"{location}: no name {name!r} in it; its names: {listed}")
         found = getattr(found, part)
     return found
 
 
-def _batch(
+def _predict_batch(
     predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]
 ) -> Iterator[Document]:
-    """One call for all; where it raises, or miscounts, one call for each, so that a bad document
-    takes no other with it.
+    """One call for all documents. If it raises or returns another number of answers, one call for
+    each, so that one document fails alone.
     """
     try:
         answers = list(predict(documents, **arguments))
@@ -162,35 +167,38 @@ def _batch(
         answers = []
     if len(answers) == len(documents):
         for document, answer in zip(documents, answers, strict=True):
-            yield _placed(document, answer)
+            yield _document_from_answer(document, answer)
         return
     for document in documents:
-        yield _answer_one(
-            lambda batch, **kw: _single(predict(batch, **kw)), [document], document, arguments
+        yield _predict_one(
+            lambda batch, **options: _single(predict(batch, **options)),
+            [document],
+            document,
+            arguments,
         )
 
 
 def _single(answers: Iterable[Any]) -> Any:
-    every = list(answers)
-    if len(every) != 1:
-        raise ValueError(f"{len(every)} answers to one document")
-    return every[0]
+    listed = list(answers)
+    if len(listed) != 1:
+        raise ValueError(f"{len(listed)} answers to one document")
+    return listed[0]
 
 
-def _answer_one(
-    call: Any, question: Any, document: Document, arguments: Mapping[str, Any]
+def _predict_one(
+    function: Any, model_input: Any, document: Document, arguments: Mapping[str, Any]
 ) -> Document:
     try:
-        return _placed(document, call(question, **arguments))
+        return _document_from_answer(document, function(model_input, **arguments))
     except (KeyboardInterrupt, GeneratorExit):
         raise
-    # A model may raise anything, even what is no Exception, and none of it may end a run
+    # A model may raise anything, even SystemExit, and must not end the run.
     except BaseException as error:
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
-def _placed(document: Document, answer: Any) -> Document:
-    """The document with the answer on it."""
+def _document_from_answer(document: Document, answer: Any) -> Document:
+    """The document with the annotations of an answer."""
     if isinstance(answer, Document):
         if answer.text != document.text:
             return msgspec.structs.replace(document, failure="the model returned another text")
@@ -201,96 +209,92 @@ def _placed(document: Document, answer: Any) -> Document:
         answer = [(span.start_char, span.end_char, span.label_) for span in answer.ents]
     if answer is None or isinstance(answer, (str, bytes, Mapping)):
         problem = (
-            f"the model returned {quoted_repr(answer)}: a list of (start, end, label), of dicts, or"
-            " a Document would do"
+            f"the model returned {quoted_repr(answer)}: expected a list of (start, end, label), a"
+            " list of dicts, or a Document"
         )
         return msgspec.structs.replace(document, failure=problem)
     return document_with_entities(document, answer)
 
 
 def document_with_entities(document: Document, answer: Iterable[Any]) -> Document:
-    """The document with entities from triples, dicts or Entities; what cannot be one becomes
-    Unplaced, with the reason.
+    """The document with entities from triples, dicts or Entities; an invalid one becomes Unplaced,
+    with the reason.
     """
     entities: list[Entity] = []
     unplaced: list[Unplaced] = []
     malformed: list[tuple[Any, str]] = []
     for item in answer:
-        placed = _entity(item)
-        if isinstance(placed, Unplaced):
-            malformed.append((item, placed.reason))
-        elif placed.end > len(document.text):
-            placed = Unplaced(
-                "entities",
-                placed.label,
-                f"end: {placed.end} runs past the end of the text, at {len(document.text)}",
-                _word(item),
-            )
-        if isinstance(placed, Unplaced):
-            unplaced.append(placed)
+        entity = _parse_entity(item)
+        if isinstance(entity, Unplaced):
+            malformed.append((item, entity.reason))
+            unplaced.append(entity)
+        elif entity.end > len(document.text):
+            reason = f"end: {past_end_message(entity.end, document.text)}"
+            unplaced.append(Unplaced("entities", entity.label, reason, _quote(item)))
         else:
-            entities.append(placed)
+            entities.append(entity)
     found = Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
-    return (
-        note_malformed(found, *malformed[0], EXPECTED)
-        if malformed and len(malformed) == len(unplaced) and not entities
-        else found
-    )
+    if malformed and len(malformed) == len(unplaced) and not entities:
+        return note_malformed(found, *malformed[0], EXPECTED)
+    return found
 
 
-def _entity(item: Any) -> Entity | Unplaced:
-    found = _fields(item)
-    if found is None:
+def past_end_message(end: int, text: str) -> str:
+    """What is wrong with an end after that of the text."""
+    return f"{end} runs past the end of the text, at {len(text)}"
+
+
+def _parse_entity(item: Any) -> Entity | Unplaced:
+    fields = _item_fields(item)
+    if fields is None:
         return Unplaced(
             "entities",
-            UNLABELLED,
-            f"{quoted_repr(item)} is neither (start, end, label) nor a dict with these",
+            UNLABELED,
+            f"expected (start, end, label) or a dict with these, got {quoted_repr(item)}",
         )
-    said = next(
-        (
-            found[key]
-            for key in ("label", "entity_group", "entity")
-            if found.get(key) not in (None, "")
-        ),
-        UNLABELLED,
-    )
-    if not isinstance(said, (str, int)) or not str(said).isprintable():
+    label = UNLABELED
+    for key in _LABEL_KEYS:
+        if fields.get(key) not in (None, ""):
+            label = fields[key]
+            break
+    if not isinstance(label, (str, int)) or not str(label).isprintable():
         return Unplaced(
             "entities",
-            UNLABELLED,
-            f"label: {quoted_repr(said)} is no label: a text that can be printed would do",
+            UNLABELED,
+            f"label: invalid label {quoted_repr(label)}: expected printable characters",
         )
-    label = str(said)
     try:
         return Entity(
-            label,
-            found["start"],
-            found["end"],
-            fragments=found.get("fragments") or (),
-            score=_finite(found.get("score")),
+            str(label),
+            fields["start"],
+            fields["end"],
+            fragments=fields.get("fragments") or (),
+            score=_parse_score(fields.get("score")),
         )
     except (DocumentError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        return Unplaced("entities", label, reason, quote=_word(item))
+        return Unplaced("entities", str(label), reason, quote=_quote(item))
 
 
-def _word(item: Any) -> str | None:
-    """The words of an item, where it is a dict that says them, as those of transformers do."""
+def _quote(item: Any) -> str | None:
+    """The surface form of an item, where it is a dict with a `word`, as those of transformers."""
     word = item.get("word") if isinstance(item, Mapping) else None
     return str(word) if word else None
 
 
-def _finite(score: Any) -> float | None:
-    """A score as a number; None where it is none: a wrong score makes no answer wrong."""
+def _parse_score(score: Any) -> float | None:
+    """A score as a finite number; None for anything else: an invalid score is no error."""
+    if isinstance(score, str):
+        return None
     try:
         number = float(score)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and not isinstance(score, str) else None
+    return number if math.isfinite(number) else None
 
 
-def _fields(item: Any) -> Mapping[str, Any] | None:
-    """An item of an answer as a dict; None for what is no item."""
+def _item_fields(item: Any) -> Mapping[str, Any] | None:
+    """The fields of an item of an answer; None for a value of another type."""
     if isinstance(item, Entity):
         return msgspec.structs.asdict(item)
     if isinstance(item, Mapping):

@@ -1,16 +1,15 @@
-"""What can be evaluated? A model takes bare documents and gives them back with its marks.
+"""The kinds of models, and how a model is loaded.
 
-`load_model` makes one of whatever you have: a name such as "spacy:en_core_web_sm", a function from
-a text, an object with `.predict(documents)`, a spaCy pipeline, or a transformers pipeline. A kind
-is one module with `load(what, **arguments)`, named in KINDS; kinds of other packages come in by the
-entry-point group `evalkit.models`, each a `load` that may return anything which `load_model` takes.
+`load_model` accepts a name such as "spacy:en_core_web_sm", a function from a text, an object with
+`.predict(documents)`, a spaCy or transformers pipeline, or predicted documents. A kind is one
+module with `load(source, **options)`, named in MODEL_KINDS. Other packages register a kind in the
+entry-point group `evalkit.models`; their `load` may return anything that `load_model` accepts.
 
-**How a model answers.** `Model.answer` gets bare documents and yields one for each, in their order,
-as soon as it has it. What is invalid in an answer becomes `Unplaced`; a document that cannot be
-answered comes back with its `failure`; ModelError says that no other document could be answered
-either. What an answer carries in `meta` is kept with it; under RUN_NOTES it may say what asking
-took (requests, retries, seconds), which goes to the record of the run alone, so that two runs give
-the same predictions.
+`Model.predict` gets documents without annotations and yields an annotated one for each, in the same
+order, as soon as it is there. Invalid parts of an answer become `Unplaced`. A document that could
+not be annotated has a `failure`. ModelError means that no other document can be annotated either.
+The `meta` of an answer is kept. Under RUN_METADATA_KEY it may hold what the request took (requests,
+retries, seconds); this goes to the log of the run only, so that two runs give equal predictions.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
 from evalkit.errors import (
@@ -38,7 +38,9 @@ from evalkit.errors import (
     advise_extra,
     escape_controls,
     quoted_repr,
+    to_one_line,
 )
+from evalkit.models.option_names import MODEL_OPTION_ALIASES, resolve_model_options
 from evalkit.redaction import is_secret
 
 PLUGINS = "evalkit.models"
@@ -47,16 +49,20 @@ RUN_METADATA_KEY = "evalkit:run"
 
 @dataclass(frozen=True, repr=False)
 class Model:
-    """A name for reports, and what answers a batch: as many documents as were asked, in their
-    order.
+    """A loaded model: its name, and a function that annotates a batch of documents.
 
-    `knows`: the ids of all documents that it can answer, where it can answer no others. `settings`:
-    what its answers depend on beside its name; a run that goes on elsewhere must have the same.
-    `suited`: the same model, told the schema of the corpus. `waits`: it spends its time waiting, so
-    that several batches may be asked at once. `packages`: whose versions matter. `load_spec`: the
-    name and the arguments that it was loaded from, so that another process can load it too. A
-    `batch_size` of 0 asks for all documents at once. `streams`: answers come one by one, so that a
-    batch may be left in its middle. `secrets`: what is never written.
+    - `name`: stands in reports.
+    - `predict`: yields as many documents as it is given, in the same order.
+    - `batch_size`: documents per call; 0 for all documents in one call.
+    - `document_ids`: the ids of all documents that it has answers for, if these are known.
+    - `settings`: what its answers depend on beside its name; a resumed run must have the same.
+    - `with_schema`: returns this model, prepared for the schema of a corpus.
+    - `is_io_bound`: it mostly waits for an endpoint, so that batches may be sent concurrently.
+    - `packages`: the packages whose versions its answers depend on.
+    - `load_spec`: name and options that it was loaded from, to load it in another process.
+    - `streams`: it yields answers one by one, so that a run can stop in the middle of a batch.
+    - `secrets`: texts that are never written.
+    - `setting_aliases`: the present name of each setting that had another one in earlier versions.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Model:
     load_spec: tuple[str, Mapping[str, Any]] | None = None
     streams: bool = False
     secrets: tuple[str, ...] = ()
+    setting_aliases: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Model {escape_controls(self.name)}>"
@@ -78,7 +85,7 @@ class Model:
 @dataclass(frozen=True)
 class ModelKind:
     """A kind of model as `evalkit models` lists it; `extra`: the extra of evalkit that it needs,
-    and `package`, what that brings.
+    `package`: the package that this extra installs.
     """
 
     pattern: str
@@ -119,7 +126,7 @@ MODEL_KINDS = {
         "gliner:NAME",
         "entities",
         "gliner",
-        "a GLiNER model, asked for the labels of the schema",
+        "a GLiNER model, prompted with the labels of the schema",
         "gliner",
         "gliner",
     ),
@@ -127,7 +134,7 @@ MODEL_KINDS = {
         "openai:NAME",
         "entities, events, attributions",
         "openai",
-        "a language model behind any OpenAI-compatible endpoint, asked for quotes",
+        "a language model behind any OpenAI-compatible endpoint, prompted for quotes",
         "openai",
         "openai",
     ),
@@ -141,7 +148,7 @@ MODEL_KINDS = {
         "predictions:FILE",
         "whatever the file holds",
         "predictions",
-        "predictions that were saved as JSONL",
+        "saved predictions in any format of corpora",
     ),
     "file": ModelKind(
         "FILE.py:FUNCTION",
@@ -153,113 +160,136 @@ MODEL_KINDS = {
         "PACKAGE.MODULE:FUNCTION",
         "whatever it returns",
         "python_function",
-        "the same, in a module that can be imported",
+        "the same, in an importable module",
     ),
 }
-_FILES_OF_KINDS = {"gliner_config.json": "gliner", "config.cfg": "spacy", "config.json": "hf"}
-_WITHOUT_NAME = (
-    "file",
-    "module",
-)  # kinds that are told by what is named, not by a word before the colon
+_KIND_BY_FILE = {"gliner_config.json": "gliner", "config.cfg": "spacy", "config.json": "hf"}
+# Kinds recognized by the form of the name, not by a word before the colon
+_WITHOUT_PREFIX = ("file", "module")
 
 
-def load_model(source: object, **arguments: Any) -> Model:
-    """A model from a name such as "spacy:en_core_web_sm", or from any object that can be a model.
+def load_model(source: object, **model_args: Any) -> Model:
+    """Load a model from a name such as "spacy:en_core_web_sm", or wrap any object that can serve as
+    a model: a function from a text, an object with `.predict(documents)`, a spaCy or transformers
+    pipeline, a Corpus or a list of predicted documents.
 
-    `arguments` are those of the kind of model. Raises UnknownNameError for an unknown kind,
-    InputError for what cannot be a model, MissingDependencyError where an extra is needed.
+    `model_args` are the options of the kind of model. Raises UnknownNameError for an unknown kind
+    or option, InputError for what cannot be a model, MissingDependencyError where an extra of
+    evalkit is needed.
     """
     if isinstance(source, Model):
-        if arguments:
+        if model_args:
             raise InputError(
-                f"{source.name} is loaded already; give {', '.join(arguments)} where it is loaded"
+                f"{source.name} is already loaded: give {', '.join(model_args)} to load_model"
             )
         return source
-    kind, what = _resolve_kind(source)
-    load = (
-        _plugin(kind)
-        if isinstance(kind, EntryPoint)
-        else _built_in(kind, named=isinstance(source, str))
+    kind, location = _resolve_kind(source)
+    if isinstance(kind, EntryPoint):
+        return _load_plugin(kind, location, source, model_args)
+    options = resolve_model_options(kind, model_args)
+    load = _built_in_loader(kind, is_name=isinstance(source, str))
+    model: Model = _call_loader(load, kind, location, options)
+    return replace(
+        model,
+        settings=model.settings or options,
+        load_spec=(source, options) if isinstance(source, str) else None,
+        secrets=(*model.secrets, *_secret_values(options)),
+        setting_aliases=MODEL_OPTION_ALIASES.get(kind, {}),
     )
-    try:
-        model = load(what, **arguments)
-    except TypeError as error:
-        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        if unknown is None or unknown[1] not in arguments:
-            raise
-        name = kind.name if isinstance(kind, EntryPoint) else kind
-        raise UnknownNameError(
-            "argument", unknown[1], _argument_names(load), within=f"{name} models"
-        ) from None
-    if not isinstance(model, Model):
-        # A kind of another package may give a function or an object; what it was asked for is its
-        # name.
-        model = replace(load_model(model), name=str(source))
-    load_spec = (source, arguments) if isinstance(source, str) else None
-    hidden = tuple(
-        value for name, value in arguments.items() if is_secret(name) and isinstance(value, str)
-    )
-    settings = (
-        {**arguments, **model.settings}
-        if isinstance(kind, EntryPoint)
-        else model.settings or arguments
-    )
-    return replace(model, settings=settings, load_spec=load_spec, secrets=(*model.secrets, *hidden))
 
 
 def plugins() -> list[EntryPoint]:
-    """The kinds of model that other packages bring; those of evalkit's own win over their names."""
-    return [found for found in entry_points(group=PLUGINS) if found.name not in MODEL_KINDS]
+    """The kinds of models of other packages, except for names that evalkit itself uses."""
+    return [plugin for plugin in entry_points(group=PLUGINS) if plugin.name not in MODEL_KINDS]
 
 
-def _built_in(kind: str, *, named: bool) -> Callable[..., Any]:
-    of = MODEL_KINDS[kind]
-    if named and of.missing:
+def _load_plugin(
+    plugin: EntryPoint, location: object, source: object, options: Mapping[str, Any]
+) -> Model:
+    found: object = _call_loader(_plugin_loader(plugin), plugin.name, location, options)
+    # A function or an object gets the name that was given.
+    model = found if isinstance(found, Model) else replace(load_model(found), name=str(source))
+    return replace(
+        model,
+        settings={**options, **model.settings},
+        load_spec=(source, options) if isinstance(source, str) else None,
+        secrets=(*model.secrets, *_secret_values(options)),
+    )
+
+
+def _call_loader(
+    load: Callable[..., Any], kind: str, location: object, options: Mapping[str, Any]
+) -> Any:
+    """What `load` returns. Raises UnknownNameError for an option that it does not have."""
+    try:
+        return load(location, **options)
+    except TypeError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None or unknown[1] not in options:
+            raise
+        raise UnknownNameError(
+            "argument", unknown[1], _option_names(load), within=f"{kind} models"
+        ) from None
+
+
+def _secret_values(options: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        value for name, value in options.items() if is_secret(name) and isinstance(value, str)
+    )
+
+
+def _built_in_loader(name: str, *, is_name: bool) -> Callable[..., Any]:
+    kind = MODEL_KINDS[name]
+    if is_name and kind.missing:
         raise MissingDependencyError(
-            f"{kind} models need {of.package}, which is not installed: {advise_extra(of.extra)}"
+            f"{name} models need {kind.package}, which is not installed: {advise_extra(kind.extra)}"
         )
-    load: Callable[..., Any] = import_module(f"evalkit.models.{of.module}").load
+    load: Callable[..., Any] = import_module(f"evalkit.models.{kind.module}").load
     return load
 
 
-def _plugin(found: EntryPoint) -> Callable[..., Any]:
-    """What another package brings. Raises ModelError where it cannot be had."""
+def _plugin_loader(plugin: EntryPoint) -> Callable[..., Any]:
+    """The `load` of another package, whose errors become ModelError.
+
+    Raises ModelError if it cannot be imported.
+    """
     try:
-        load = found.load()
-    except Exception as error:  # it is code, and may raise anything
+        load = plugin.load()
+    except Exception as error:  # importing foreign code may raise anything
         raise ModelError(
-            f"{found.name}: {found.value} cannot be loaded: {type(error).__name__}: {error}"
+            f"{plugin.name}: {plugin.value} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not callable(load):
         raise ModelError(
-            f"{found.name}: {found.value} is {quoted_repr(load)}, and cannot be called"
+            f"{plugin.name}: {plugin.value} is {quoted_repr(load)}: expected a function"
         )
 
     @functools.wraps(load)
-    def loaded(what: str, **arguments: Any) -> Any:
+    def load_checked(location: str, **options: Any) -> Any:
         try:
-            model = load(what, **arguments)
+            model = load(location, **options)
         except (EvalkitError, KeyboardInterrupt):
             raise
         except BaseException as error:
             if isinstance(error, TypeError) and "unexpected keyword argument" in str(error):
                 raise
             raise ModelError(
-                f"{found.name}:{what}: {type(error).__name__}: {' '.join(str(error).split())}"
+                f"{plugin.name}:{location}: {type(error).__name__}: {to_one_line(error)}"
             ) from error
         if isinstance(model, str):
             raise ModelError(
-                f"{found.name}:{what}: {found.value} gave {quoted_repr(model)}: a Model, a function"
-                " or an object with .predict would do"
+                f"{plugin.name}:{location}: {plugin.value} returned {quoted_repr(model)}: expected"
+                " a Model, a function, or an object with .predict"
             )
         return model
 
-    return loaded
+    return load_checked
 
 
 def _resolve_kind(source: object) -> tuple[str | EntryPoint, object]:
+    """The kind of a model, and what its `load` is given."""
     if isinstance(source, str):
-        return _named(source)
+        return _resolve_name(source)
     bases = {(base.__module__.partition(".")[0], base.__name__) for base in type(source).__mro__}
     if ("spacy", "Language") in bases:
         return "spacy", source
@@ -269,50 +299,61 @@ def _resolve_kind(source: object) -> tuple[str | EntryPoint, object]:
         return "gliner", source
     if callable(source) or callable(getattr(source, "predict", None)):
         return "file", source
+    if isinstance(source, (Corpus, list, tuple)):
+        return "predictions", source
     raise InputError(
-        f"{quoted_repr(source)} is no model: a name, a callable, or an object with"
-        " .predict(documents) would do"
+        f"invalid model {quoted_repr(source)}: expected a name such as 'spacy:en_core_web_sm', a"
+        " function, an object with .predict(documents), or a list of predicted documents"
     )
 
 
-def _argument_names(load: Callable[..., Any]) -> list[str]:
-    """The names of the arguments of a kind's `load`."""
+def _option_names(load: Callable[..., Any]) -> list[str]:
+    """The names of the options of a kind's `load`."""
     _, *parameters = inspect.signature(load).parameters.values()  # the first is the model
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [parameter.name for parameter in parameters if parameter.kind not in variadic]
 
 
-def _named(source: str) -> tuple[str | EntryPoint, object]:
-    kind, _, what = source.partition(":")
-    if kind.endswith(".py"):
+def _resolve_name(source: str) -> tuple[str | EntryPoint, object]:
+    prefix, _, rest = source.partition(":")
+    if prefix.endswith(".py"):
         return "file", source
-    if kind in MODEL_KINDS and kind not in _WITHOUT_NAME:
-        return kind, what
-    brought = plugins()
-    for found in brought:
-        if found.name == kind:
-            return found, what
-    if what and _is_module(kind):
+    if prefix in MODEL_KINDS and prefix not in _WITHOUT_PREFIX:
+        return prefix, rest
+    known_plugins = plugins()
+    for plugin in known_plugins:
+        if plugin.name == prefix:
+            return plugin, rest
+    if rest and _is_importable(prefix):
         return "module", source
-    for file, kind_of_folder in _FILES_OF_KINDS.items():
+    for file, kind in _KIND_BY_FILE.items():
         if Path(source, file).is_file():
             raise InputError(
-                f"no kind of model {quoted_repr(source)}; it is a folder with {file}; did you mean"
-                f" {kind_of_folder}:{source}?"
+                f"unknown kind of model {quoted_repr(source)}: it is a folder with {file}; did you"
+                f" mean {kind}:{source}?"
             )
-    known = [
-        *(k.pattern for k in MODEL_KINDS.values()),
-        *(f"{found.name}:NAME" for found in brought),
-    ]
-    raise UnknownNameError("kind of model", kind, known, within=source if what else "")
+    patterns = [kind.pattern for kind in MODEL_KINDS.values()]
+    patterns += [f"{plugin.name}:NAME" for plugin in known_plugins]
+    raise UnknownNameError("kind of model", prefix, patterns, within=source if rest else "")
 
 
-def _is_module(name: str) -> bool:
-    """Whether a dotted name can be imported, here or from the working folder."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+def _is_importable(name: str) -> bool:
+    """Whether a dotted name is that of a module, here or in the working folder.
+
+    Where it is, the working folder stays on `sys.path`, since the module may import others later.
+    """
+    folder = str(Path.cwd())
+    is_added = folder not in sys.path
+    if is_added:
+        sys.path.append(folder)
+    is_found = all(part.isidentifier() for part in name.split(".")) and _has_spec(name)
+    if is_added and not is_found:
+        sys.path.remove(folder)
+    return is_found
+
+
+def _has_spec(name: str) -> bool:
     try:
-        return all(part.isidentifier() for part in name.split(".")) and find_spec(name) is not None
+        return find_spec(name) is not None
     except (ImportError, ValueError, AttributeError):
         return False

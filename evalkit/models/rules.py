@@ -1,4 +1,4 @@
-"""The rule-based baseline: word lists and patterns, without weights; a floor for real models.
+"""The rule-based baseline: word lists and patterns, without weights; a lower bound for real models.
 
 Entities come from word shape and the lists in rules_lexicon.py, triggers from its event words,
 arguments from the nearest words that fit the role, attributions from "according to X" and from
@@ -78,107 +78,106 @@ class Word(NamedTuple):
     text: str
 
 
-def load(what: str = "") -> Model:
-    """The baseline; it has no variants, so `what` is empty."""
-    if what:
-        raise InputError(f"rules:{what}: the baseline has no variants; write rules")
+def load(variant: str = "") -> Model:
+    """The baseline; it has no variants, so `variant` must be empty."""
+    if variant:
+        raise InputError(f"rules:{variant}: the baseline has no variants: write rules")
     return Model(
         "rules",
-        lambda documents: map(annotated, documents),
+        lambda documents: map(annotate, documents),
         settings={"evalkit": evalkit_version()},
         streams=True,
     )
 
 
-def annotated(document: Document) -> Document:
-    """The document with all three layers filled in."""
+def annotate(document: Document) -> Document:
+    """The document with entities, events and attributions."""
     text = document.text
     entities: list[Entity] = []
     events: list[Event] = []
     attributions: list[Attribution] = []
     for start, end in sentences(text):
-        here = sorted(_entities(text, start, end), key=lambda entity: entity.start)
-        line = [Word(a, b, text[a:b]) for a, b in tokens(text, start, end)]
-        entities += here
-        events += _events(line, here)
-        attributions += _attributions(text, (start, end), line)
+        found = sorted(_entities(text, start, end), key=lambda entity: entity.start)
+        words_of_sentence = [Word(a, b, text[a:b]) for a, b in tokens(text, start, end)]
+        entities += found
+        events += _events(words_of_sentence, found)
+        attributions += _attributions(text, (start, end), words_of_sentence)
     return Document(document.id, text, tuple(entities), tuple(events), tuple(attributions))
 
 
 def _entities(text: str, start: int, end: int) -> Iterator[Entity]:
     taken: list[Range] = []
 
-    def free(a: int, b: int) -> bool:
-        return all(b <= first or last <= a for first, last in taken)
+    def is_free(start: int, end: int) -> bool:
+        return all(end <= first or last <= start for first, last in taken)
 
     for label in ("MONEY", "PERCENT", "QUANTITY", "TIME", "DATE", "ORDINAL", "CARDINAL"):
-        for found in _VALUES[label].finditer(text, start, end):
-            if free(*found.span()):
-                taken.append(found.span())
-                yield Entity(label, *found.span())
+        for match in _VALUES[label].finditer(text, start, end):
+            if is_free(*match.span()):
+                taken.append(match.span())
+                yield Entity(label, *match.span())
     title_case = _is_title_case(text, start, end)
-    for found in _NAME.finditer(text, start, end):
-        for a, b in _pieces(text, found.start(), found.end(), first=start):
-            named = _name_label(text, a, b, alone=a == start or title_case)
-            if named and free(a, b):
-                taken.append((a, b))
-                yield Entity(named, a, b)
+    for match in _NAME.finditer(text, start, end):
+        for first, last in _split_name(text, match.start(), match.end(), sentence_start=start):
+            is_uncertain = first == start or title_case
+            name_label = _name_label(text, first, last, is_capital_uncertain=is_uncertain)
+            if name_label and is_free(first, last):
+                taken.append((first, last))
+                yield Entity(name_label, first, last)
 
 
 def _is_title_case(text: str, start: int, end: int) -> bool:
-    """Whether capitals prove nothing here: most of the longer words have one."""
-    long = [text[a:b] for a, b in tokens(text, start, end) if b - a > 3]
-    return len(long) > 3 and sum(word[0].isupper() for word in long) > 0.7 * len(long)
+    """Whether most of the longer words are capitalized, so that a capital is no sign of a name."""
+    long_words = [text[a:b] for a, b in tokens(text, start, end) if b - a > 3]
+    capitalized = sum(word[0].isupper() for word in long_words)
+    return len(long_words) > 3 and capitalized > 0.7 * len(long_words)
 
 
-def _pieces(text: str, start: int, end: int, *, first: int) -> Iterator[Range]:
-    """A run of capitalised words, cut where a nationality, a country, a title or a function word
-    ends or begins a name.
+def _split_name(text: str, start: int, end: int, *, sentence_start: int) -> Iterator[Range]:
+    """The names in a run of capitalized words: it is split where a nationality, a country, a title
+    or a function word ends or begins a name.
     """
     run: list[Range] = []
-    for found in re.finditer(r"\S+", text[start:end]):
-        a, b = start + found.start(), start + found.end()
-        if text.endswith(("'s", "’s"), a, b):
-            b -= 2
-        word = text[a:b]
-        two = text[a:end].split(" ")[:2]
-        if (
-            word in words.NATIONALITIES
-            or word.rstrip("s") in words.NATIONALITIES
-            or word in words.TITLES
-            or _is_filler(word, opens=a == first)
-        ):
-            yield from _as_range(run)
-            run = []
-            if word not in words.TITLES and not _is_filler(word, opens=a == first):
-                yield a, b
-        elif (
+    for match in re.finditer(r"\S+", text[start:end]):
+        word_start, word_end = start + match.start(), start + match.end()
+        if text.endswith(("'s", "’s"), word_start, word_end):
+            word_end -= 2
+        word = text[word_start:word_end]
+        is_nationality = word in words.NATIONALITIES or word.rstrip("s") in words.NATIONALITIES
+        is_title = word in words.TITLES
+        is_filler = _is_filler(word, opens_sentence=word_start == sentence_start)
+        two_words = " ".join(text[word_start:end].split(" ")[:2])
+        is_country = (
             word in words.COUNTRIES
-            and " ".join(two) not in words.COUNTRIES
-            and not (run and text[run[0][0] : b] in words.COUNTRIES)
-        ):
-            yield from _as_range(run)
+            and two_words not in words.COUNTRIES
+            and not (run and text[run[0][0] : word_end] in words.COUNTRIES)
+        )
+        if is_nationality or is_title or is_filler or is_country:
+            yield from _join_run(run)
             run = []
-            yield a, b
+            if not is_title and not is_filler:
+                yield word_start, word_end
         else:
-            run.append((a, b))
-    yield from _as_range(run)
+            run.append((word_start, word_end))
+    yield from _join_run(run)
 
 
-def _is_filler(word: str, *, opens: bool) -> bool:
-    return word in _FUNCTION_WORDS or (opens and word.lower() in words.AGENT_NOUNS)
+def _is_filler(word: str, *, opens_sentence: bool) -> bool:
+    return word in _FUNCTION_WORDS or (opens_sentence and word.lower() in words.AGENT_NOUNS)
 
 
-def _as_range(run: list[Range]) -> Iterator[Range]:
+def _join_run(run: list[Range]) -> Iterator[Range]:
     if run:
         yield run[0][0], run[-1][1]
 
 
 # One rule, one return
-def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None:  # noqa: PLR0911
-    """What a capitalised name is; None where nothing tells that it is one.
+def _name_label(  # noqa: PLR0911
+    text: str, start: int, end: int, *, is_capital_uncertain: bool
+) -> str | None:
+    """The label of a capitalized name; None if there is no sign that it is one.
 
-    `alone`: its capital proves nothing.
+    is_capital_uncertain: its capital may come from its position in the sentence or from title case.
     """
     name = text[start:end]
     parts = name.split()
@@ -187,16 +186,18 @@ def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None: 
         return "GPE"
     if name in words.NATIONALITIES or (len(parts) == 1 and name.rstrip("s") in words.NATIONALITIES):
         return "NORP"
-    if any(part in words.ORGANISATION_WORDS for part in parts[-1:] + parts[:1]) and len(parts) > 1:
+    if len(parts) > 1 and words.ORGANIZATION_WORDS & {parts[0], parts[-1]}:
         return "ORG"
     if name.isupper() and 2 <= len(name) <= 6 and name.isalpha():
         return "ORG"
-    if alone:
+    if is_capital_uncertain:
         return None
-    if after and after[0].strip(",.;:") in words.PLACE_NOUNS:
-        return words.PLACE_NOUNS[after[0].strip(",.;:")]
-    if len(before) > 1 and before[-1] == "of" and before[-2].rstrip("s") in words.PLACE_NOUNS:
-        return words.PLACE_NOUNS[before[-2].rstrip("s")]
+    next_word = after[0].strip(",.;:") if after else ""
+    if next_word in words.PLACE_NOUNS:
+        return words.PLACE_NOUNS[next_word]
+    place_noun = before[-2].rstrip("s") if len(before) > 1 and before[-1] == "of" else ""
+    if place_noun in words.PLACE_NOUNS:
+        return words.PLACE_NOUNS[place_noun]
     if before and before[-1].strip(".") in words.TITLES:
         return "PERSON"
     if before and before[-1] in ("in", "near", "from", "at", "of"):
@@ -204,34 +205,37 @@ def _name_label(text: str, start: int, end: int, *, alone: bool) -> str | None: 
     return "PERSON" if 2 <= len(parts) <= 4 else None
 
 
+# Label, agent's role and patient's role of each event word
 _TYPES = {
-    word: (kind, agent, patient)
-    for kind, (forms, agent, patient) in words.EVENTS.items()
+    word: (label, agent, patient)
+    for label, (forms, agent, patient) in words.EVENTS.items()
     for word in forms.split()
 }
 
 
-def _events(line: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
-    for n, word in enumerate(line):
-        found = _TYPES.get(word.text.lower())
-        if found is None:
+def _events(sentence: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
+    for index, word in enumerate(sentence):
+        if word.text.lower() not in _TYPES:
             continue
-        kind, agent, patient = found
-        hedged = any(other.text.lower() in words.MODALS for other in line[max(0, n - 3) : n])
+        label, agent, patient = _TYPES[word.text.lower()]
+        preceding = sentence[max(0, index - 3) : index]
+        is_hedged = any(other.text.lower() in words.MODALS for other in preceding)
         arguments = [
-            *_actor(agent, reversed(line[:n]), entities),
-            *_actor(patient, iter(line[n + 1 :]), entities),
+            *_participant(agent, reversed(sentence[:index]), entities),
+            *_participant(patient, iter(sentence[index + 1 :]), entities),
             *_circumstances(word, entities),
         ]
-        realis = "OTHER" if hedged else "ACTUAL"
-        yield Event(kind, Span(word.start, word.end), tuple(arguments), realis=realis)
+        realis = "OTHER" if is_hedged else "ACTUAL"
+        yield Event(label, Span(word.start, word.end), tuple(arguments), realis=realis)
 
 
-def _actor(role: str, line: Iterator[Word], entities: Sequence[Entity]) -> Iterator[Argument]:
-    """The nearest word that could act or be acted on, within eight tokens: a named party, or a noun
-    for people.
+def _participant(
+    role: str, nearby_words: Iterator[Word], entities: Sequence[Entity]
+) -> Iterator[Argument]:
+    """The first participant among the next eight words: an organization, a person, or a noun for
+    people.
     """
-    for word, _ in zip(line, range(8), strict=False):
+    for word, _ in zip(nearby_words, range(8), strict=False):
         if word.text.lower() in words.AGENT_NOUNS:
             yield Argument(role, word.start, word.end)
             return
@@ -253,36 +257,44 @@ def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argume
     yield from (Argument("Time", date.start, date.end) for date in dates[:1])
 
 
-def _attributions(text: str, sentence: Range, line: Sequence[Word]) -> Iterator[Attribution]:
-    start, end = sentence
+def _attributions(
+    text: str, sentence_range: Range, sentence: Sequence[Word]
+) -> Iterator[Attribution]:
+    start, end = sentence_range
     while end > start and text[end - 1] in ".!?":
         end -= 1
-    found = _ACCORDING.search(text, start, end)
-    if found:
-        yield from _according_to(text, start, end, found)
+    match = _ACCORDING.search(text, start, end)
+    if match:
+        yield from _according_to(text, start, end, match)
         return
-    for n, word in enumerate(line):
-        if word.text in words.CUES and n:
-            yield from _reported(text, start, end, word)
+    for index, word in enumerate(sentence):
+        if word.text in words.CUES and index:
+            yield from _reported_speech(text, start, end, word)
             return
 
 
-def _according_to(text: str, start: int, end: int, found: re.Match[str]) -> Iterator[Attribution]:
+def _according_to(text: str, start: int, end: int, match: re.Match[str]) -> Iterator[Attribution]:
     """According to X, content; or: content, according to X."""
-    content = (found.end(), end) if found.start() == start else (start, found.start())
-    a, b = _trimmed(text, *content)
-    if a < b:
-        source = Span(*_trimmed(text, *found.span(2)))
-        yield Attribution(Span(*found.span(1)), Span(a, b), source, label="assertion")
+    opens_sentence = match.start() == start
+    content = (match.end(), end) if opens_sentence else (start, match.start())
+    content_start, content_end = _strip(text, *content)
+    if content_start < content_end:
+        yield Attribution(
+            Span(*match.span(1)),
+            Span(content_start, content_end),
+            Span(*_strip(text, *match.span(2))),
+            label="assertion",
+        )
 
 
-def _reported(text: str, start: int, end: int, cue: Word) -> Iterator[Attribution]:
-    """X said that content; or “content,” X said; or “content,” said X."""
+def _reported_speech(text: str, start: int, end: int, cue: Word) -> Iterator[Attribution]:
+    """X says that content; or “content,” X says; or “content,” says X."""
     quote = re.compile('[“"][^“”"]+[”"]').search(text, start, end)
-    before, after = _trimmed(text, start, cue.start), _trimmed(text, cue.end, end)
+    before, after = _strip(text, start, cue.start), _strip(text, cue.end, end)
     if quote and quote.end() <= cue.start:
-        source = _trimmed(text, quote.end(), cue.start)
-        source = source if source[0] < source[1] else after
+        source = _strip(text, quote.end(), cue.start)
+        if source[0] >= source[1]:
+            source = after
         content = quote.span()
     else:
         source, content = before, after
@@ -292,7 +304,7 @@ def _reported(text: str, start: int, end: int, cue: Word) -> Iterator[Attributio
         )
 
 
-def _trimmed(text: str, start: int, end: int) -> Range:
+def _strip(text: str, start: int, end: int) -> Range:
     while start < end and text[start] in " ,;:\t\u00a0":
         start += 1
     while start < end and text[end - 1] in " ,;:\t\u00a0":

@@ -1,6 +1,5 @@
-"""Which words does the baseline know?
-
-General lists of news English: countries, nationalities, titles, event words, cues.
+"""Word lists of the baseline: countries, nationalities, titles, event words, cues of general news
+English.
 
 The lists hold no names but those of countries, nationalities, faiths and a few large cities.
 Nothing shows that they were written without regard to the bundled article: each event form that
@@ -54,7 +53,7 @@ NATIONALITIES = frozenset(
     Shi'ite Shi’ite Islamist Republican Democrat Communist Socialist Conservative""".split()
 )
 
-ORGANISATION_WORDS = frozenset(
+ORGANIZATION_WORDS = frozenset(
     """Agency Airlines Alliance Army Assembly Association Authority Bank Board Brigade Bureau
     Cabinet Center Centre Coalition College Command Commission Committee Company Congress Corp
     Corporation Council Court Department Federation Force Forces Foundation Front Guard Group Inc
@@ -71,7 +70,7 @@ TITLES = frozenset(
     president""".split()
 )
 
-PLACE_NOUNS = {  # what a name beside one of these is
+PLACE_NOUNS = {  # labels of a name beside one of these
     **dict.fromkeys(
         "city town village province state region country county capital municipality governorate"
         " prefecture".split(),
@@ -100,8 +99,7 @@ AGENT_NOUNS = frozenset(
     crowd activists separatists""".split()
 )
 
-# Words that tell of an event, by the schema's types. The roles are those of who acts and of what is
-# acted on.
+# For each event type of the schema: its event words, the agent's role, the patient's role
 EVENTS: dict[str, tuple[str, str, str]] = {
     "Personnel.Desertion": (
         (
@@ -176,7 +174,7 @@ MODALS = frozenset(
     " threatened".split()
 )
 
-CUES = {  # verbs of reporting, and the type of attribution that they make
+CUES = {  # verbs of reporting, and the types of their attributions
     **dict.fromkeys(
         "said says say told tells announced reported reports added stated claimed claims argued"
         " warned insisted explained noted wrote revealed confirmed denied".split(),

@@ -2,10 +2,9 @@
 
 Loading a pipeline runs its code. spaCy's offsets are code points already.
 
-- `entities`: where the entities are: ents, or the name of a span group.
-- `triggers`: the name of the span group whose spans are event triggers, labeled with the event
-  type.
-- `batch_size`, `n_process`: as in `Language.pipe`.
+- `entities`: the source of entities: ents, or the name of a span group.
+- `triggers`: the span group whose spans are event triggers, labeled with the event type.
+- `batch_size`, `n_process`: those of `Language.pipe`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,13 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Event, Span, Unplaced
-from evalkit.errors import InputError, MissingDependencyError, spell_option
+from evalkit.errors import InputError, MissingDependencyError, spell_option, to_one_line
 from evalkit.models.fingerprint import digest_of_folder
-from evalkit.models.python_function import UNLABELLED, document_with_entities
+from evalkit.models.python_function import UNLABELED, document_with_entities
 from evalkit.models.registry import Model
 
-# Batches that each process gets before the next are sent: starting processes costs more than a
-# batch
-CHUNKS = 16
+# Batches for each process per call: starting the processes costs more than a batch
+BATCHES_PER_PROCESS = 16
 
 
 def load(
@@ -36,64 +34,64 @@ def load(
     batch_size: int = 32,
     n_process: int = 1,
 ) -> Model:
-    """A model from a pipeline or its name.
+    """A model from a pipeline or its name; the module's docstring describes the options.
 
-    Raises InputError where no such pipeline is installed or saved.
-
-    batch_size, n_process: those of spaCy's `nlp.pipe`.
+    Raises InputError if no such pipeline is installed or saved.
     """
     if source == "":
         raise InputError("spacy: name a pipeline after the colon, as in spacy:en_core_web_sm")
-    for name, key in {"entities": entities, "triggers": triggers}.items():
-        if not isinstance(key, str) and not (name == "triggers" and key is None):
-            raise InputError(
-                f"spacy: {spell_option(name, key, of='model')}: the name of a span group would"
-                f" do{', or ents' if name == 'entities' else ''}"
-            )
-    for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
-        if not isinstance(value, int) or value < 1:
-            raise InputError(
-                f"spacy: {spell_option(name, value, of='model')}: a whole number from 1 on would do"
-            )
-    nlp = _pipeline(source) if isinstance(source, str) else source
-    name = (
-        f"spacy:{source}"
-        if isinstance(source, str)
-        else f"spacy:{nlp.meta['lang']}_{nlp.meta['name']}"
-    )
+    _validate_options(entities, triggers, batch_size, n_process)
+    if isinstance(source, str):
+        nlp, name = _load_pipeline(source), f"spacy:{source}"
+    else:
+        nlp, name = source, f"spacy:{source.meta['lang']}_{source.meta['name']}"
 
-    seen: set[str | None] = {"ents", None}  # the span groups that some document had
+    known_groups: set[str | None] = {"ents", None}  # the span groups of some document
 
-    def answer(documents: Sequence[Document]) -> Iterator[Document]:
-        docs = _answers(nlp, documents, batch_size, n_process)
-        for key in {entities, triggers} - seen:
-            _refuse_unknown(key, [doc for doc in docs if not isinstance(doc, Document)])
-        seen.update(*(doc.spans for doc in docs if not isinstance(doc, Document)))
-        for document, doc in zip(documents, docs, strict=True):
-            yield doc if isinstance(doc, Document) else _placed(document, doc, entities, triggers)
+    def predict(documents: Sequence[Document]) -> Iterator[Document]:
+        answers = _process(nlp, documents, batch_size, n_process)
+        docs = [doc for doc in answers if not isinstance(doc, Document)]
+        for key in {entities, triggers} - known_groups:
+            _refuse_unknown_group(key, docs)
+        known_groups.update(*(doc.spans for doc in docs))
+        for document, doc in zip(documents, answers, strict=True):
+            is_failed = isinstance(doc, Document)
+            yield doc if is_failed else _annotate(document, doc, entities, triggers)
 
     settings = {
         "entities": entities,
         "triggers": triggers,
         "version": nlp.meta["version"],
-        **_origin(source, nlp),
+        **_pipeline_digest(source, nlp),
     }
-    size = batch_size if n_process == 1 else batch_size * n_process * CHUNKS
-    return Model(name, answer, batch_size=size, settings=settings, packages=("spacy",))
+    size = batch_size if n_process == 1 else batch_size * n_process * BATCHES_PER_PROCESS
+    return Model(name, predict, batch_size=size, settings=settings, packages=("spacy",))
 
 
-def _origin(source: Any, nlp: Any) -> dict[str, str]:
-    """What tells one pipeline from another of the same name and version: what its folder holds, or
-    its configuration.
+def _validate_options(entities: Any, triggers: Any, batch_size: Any, n_process: Any) -> None:
+    if not isinstance(entities, str):
+        option = spell_option("entities", entities, of="model")
+        raise InputError(f"spacy: {option}: expected ents or the name of a span group")
+    if not isinstance(triggers, str | None):
+        option = spell_option("triggers", triggers, of="model")
+        raise InputError(f"spacy: {option}: expected the name of a span group")
+    for name, value in {"batch_size": batch_size, "n_process": n_process}.items():
+        if not isinstance(value, int) or value < 1:
+            option = spell_option(name, value, of="model")
+            raise InputError(f"spacy: {option}: expected an integer >= 1")
+
+
+def _pipeline_digest(source: Any, nlp: Any) -> dict[str, str]:
+    """What distinguishes pipelines of one name and version: the digest of the folder, or of the
+    configuration.
     """
     if isinstance(source, str) and Path(source).is_dir():
         return {"folder (sha256)": digest_of_folder(Path(source))}
-    return {
-        "config (sha256)": hashlib.sha256(nlp.config.to_str(interpolate=False).encode()).hexdigest()
-    }
+    config = nlp.config.to_str(interpolate=False)
+    return {"config (sha256)": hashlib.sha256(config.encode()).hexdigest()}
 
 
-def _pipeline(name: str) -> Any:
+def _load_pipeline(name: str) -> Any:
     try:
         import spacy
     except ImportError as error:
@@ -101,60 +99,54 @@ def _pipeline(name: str) -> Any:
     try:
         return spacy.load(name)
     except Exception as error:  # a pipeline is code, and may raise anything while it is loaded
-        raise InputError(f"spacy:{name}: {' '.join(str(error).split())}") from None
+        raise InputError(f"spacy:{name}: {to_one_line(error)}") from None
 
 
-def _answers(nlp: Any, documents: Sequence[Document], batch_size: int, n_process: int) -> list[Any]:
-    """What the pipeline makes of each text; where the batch raises, each alone, so that one fault
-    stays one document's.
+def _process(nlp: Any, documents: Sequence[Document], batch_size: int, n_process: int) -> list[Any]:
+    """The Doc of each text, or the document with its failure. If the batch raises, each text is
+    processed alone, so that one error fails one document.
     """
+    texts = [document.text for document in documents]
     try:
-        return list(
-            nlp.pipe(
-                [document.text for document in documents],
-                batch_size=batch_size,
-                n_process=n_process,
-            )
-        )
+        return list(nlp.pipe(texts, batch_size=batch_size, n_process=n_process))
     except Exception:
-        return [_alone(nlp, document) for document in documents]
+        return [_process_one(nlp, document) for document in documents]
 
 
-def _alone(nlp: Any, document: Document) -> Any:
+def _process_one(nlp: Any, document: Document) -> Any:
     try:
         return nlp(document.text)
     except Exception as error:
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
-def _placed(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
-    named = doc.ents if entities == "ents" else doc.spans.get(entities, ())
-    answer = document_with_entities(
-        document, [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in named]
-    )
+def _annotate(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
+    """The document with the spans of a Doc."""
+    entity_spans = doc.ents if entities == "ents" else doc.spans.get(entities, ())
+    answer = document_with_entities(document, [_to_dict(span) for span in entity_spans])
     if triggers is None:
         return answer
-    # A span of no characters has no place in the text.
-    groups = doc.spans.get(triggers, ())
-    empty = tuple(
-        Unplaced("triggers", s.label_ or UNLABELLED, "an empty span")
-        for s in groups
-        if s.start_char == s.end_char
-    )
-    events = tuple(
-        Event(s.label_ or UNLABELLED, Span(s.start_char, s.end_char))
-        for s in groups
-        if s.start_char < s.end_char
-    )
-    return msgspec.structs.replace(answer, events=events, unplaced=answer.unplaced + empty)
+    events = []
+    unplaced = list(answer.unplaced)
+    for span in doc.spans.get(triggers, ()):
+        label = span.label_ or UNLABELED
+        if span.start_char == span.end_char:
+            unplaced.append(Unplaced("triggers", label, "an empty span"))
+        else:
+            events.append(Event(label, Span(span.start_char, span.end_char)))
+    return msgspec.structs.replace(answer, events=tuple(events), unplaced=tuple(unplaced))
 
 
-def _refuse_unknown(key: str | None, docs: Sequence[Any]) -> None:
-    """A group that no document had yet, while some have others, is a mistake in its name; one that
-    documents lack is empty there.
+def _to_dict(span: Any) -> dict[str, Any]:
+    return {"start": span.start_char, "end": span.end_char, "label": span.label_}
+
+
+def _refuse_unknown_group(key: str | None, docs: Sequence[Any]) -> None:
+    """Raise InputError for a span group that no document has had, if some have others.
+
+    A group that is missing in some documents is empty there.
     """
     groups = dict.fromkeys(name for doc in docs for name in doc.spans)
     if groups and key not in groups:
-        raise InputError(
-            f"spacy: no span group {key!r}; span groups: {', '.join(groups) or 'none'}, and ents"
-        )
+        known = ", ".join(["ents", *groups])
+        raise InputError(f"spacy: no span group {key!r}; expected one of: {known}")

@@ -1,8 +1,8 @@
-"""How is a long text asked about in pieces, so that nothing is lost where a model's length ends?
+"""Windows over a text that is longer than a model reads.
 
-A window is a range of units: tokens, or words. Windows overlap, and what lies in an overlap counts
-from the window in which it has more text around it, so that what a model says at a cut is replaced
-by what it says with both sides before it.
+A window is a range of units: tokens, or words. Windows overlap, and a unit in an overlap counts
+from the window in which it has more context, so that answers at the edge of one window are replaced
+by those of the next.
 """
 
 from __future__ import annotations
@@ -13,37 +13,39 @@ from itertools import pairwise
 Range = tuple[int, int]
 
 
-def windows(costs: Sequence[int], max_units: int, max_cost: int, overlap: int) -> list[Range]:
-    """Ranges of units: at most `most` units each, and a cost of at most `room`, unless it is one
-    unit.
+def split_windows(costs: Sequence[int], max_units: int, max_cost: int, overlap: int) -> list[Range]:
+    """Ranges of at most `max_units` units and a cost of at most `max_cost`; a single unit may cost
+    more.
 
-    Neighbours share `overlap` units, or half of the first, if that is less.
+    Neighbors share `overlap` units, or half of the first window if that is less.
 
-    >>> windows([1] * 9, max_units=5, max_cost=5, overlap=2)
+    >>> split_windows([1] * 9, max_units=5, max_cost=5, overlap=2)
     [(0, 5), (3, 8), (6, 9)]
     """
-    found: list[Range] = []
+    ranges: list[Range] = []
     first = last = 0
     while last < len(costs):
-        last, left = first, max_cost
-        while (
-            last < len(costs)
-            and last - first < max_units
-            and (costs[last] <= left or last == first)
-        ):
-            left -= costs[last]
+        last, budget = first, max_cost
+        while last < len(costs) and last - first < max_units:
+            is_affordable = costs[last] <= budget or last == first
+            if not is_affordable:
+                break
+            budget -= costs[last]
             last += 1
-        found.append((first, last))
+        ranges.append((first, last))
         first = last - min(overlap, (last - first) // 2)
-    return found
+    return ranges
 
 
 def window_cores(windows: Sequence[Range]) -> list[Range]:
-    """The part of each window that counts, in units of the whole: overlaps are cut in their middle.
+    """The part of each window that counts: overlaps are split in the middle.
 
     >>> window_cores([(0, 5), (3, 8), (6, 9)])
     [(0, 4), (4, 7), (7, 9)]
     """
+    if not windows:
+        return []
     cuts = [end - (end - start) // 2 for (_, end), (start, _) in pairwise(windows)]
-    ends = [*cuts, *(end for _, end in windows[-1:])]
-    return list(zip([0, *cuts], ends, strict=False))
+    starts = [0, *cuts]
+    ends = [*cuts, windows[-1][1]]
+    return list(zip(starts, ends, strict=True))

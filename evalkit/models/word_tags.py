@@ -1,13 +1,12 @@
-"""Which words does a text have where a model reads tokens, and which entities do the tags of words
-say?
+"""Words of a text and their tags, for models that read tokens.
 
 A **word** is a run of letters and digits, and any other character by itself, whatever the
 tokenizer. Where writing has no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each token is
 a word.
 
-A **tag** is O, or B- (begins), I- or M- (goes on), E- or L- (ends), S- or U- (is alone) before a
-label. What goes on or ends without a beginning begins an entity. A label without such a letter goes
-on: neighbours of one label are one entity.
+A **tag** is O, or B- (begin), I- or M- (inside), E- or L- (end), S- or U- (single) before a label.
+An inside or end tag without a beginning begins an entity. A label without a prefix counts as
+inside: neighbors of one label are one entity.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ AGGREGATION_STRATEGIES = ("first", "average", "max")
 Floats = npt.NDArray[np.float64]
 
 _KINDS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
-_UNSPACED = (  # the first and the last character of the blocks of these scripts
+# The first and the last character of blocks of scripts without spaces
+_UNSPACED_BLOCKS = (
     (0x0E00, 0x0EFF),
     (0x1000, 0x109F),
     (0x1780, 0x17FF),
@@ -35,14 +35,14 @@ _UNSPACED = (  # the first and the last character of the blocks of these scripts
 
 
 class Tag(NamedTuple):
-    """What a model says of a word: B, I, E or S with a label, or O."""
+    """A tag: B, I, E or S with a label, or O."""
 
     kind: str
     label: str
 
 
 class Word(NamedTuple):
-    """A word's place in the text, and its tokens: the first, and one past the last."""
+    """The offsets of a word, and its tokens: the first, and one past the last."""
 
     start: int
     end: int
@@ -58,59 +58,61 @@ def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word
     ['Ali', 'Smith', '-', 'Jones']
     """
     word = None
-    for n, (first, last) in enumerate(offsets):
-        piece = text[first:last]
-        start, end = last - len(piece.lstrip()), first + len(piece.rstrip())
+    for token, (token_start, token_end) in enumerate(offsets):
+        surface = text[token_start:token_end]
+        start = token_end - len(surface.lstrip())
+        end = token_start + len(surface.rstrip())
         if start >= end:
             continue
-        if word is not None and _goes_on(text, word.end, start):
-            word = word._replace(end=max(end, word.end), last=n + 1)
+        if word is not None and _is_continued(text, word.end, start):
+            word = word._replace(end=max(end, word.end), last=token + 1)
             continue
         if word is not None:
             yield word
-        word = Word(
-            start,
-            end,
-            n - 1 if start == first and n and _leads(text, offsets[n - 1], start) else n,
-            n + 1,
-        )
+        is_preceded = token > 0 and start == token_start
+        has_space = is_preceded and _is_leading_space(text, offsets[token - 1], start)
+        word = Word(start, end, token - 1 if has_space else token, token + 1)
     if word is not None:
         yield word
 
 
-def _leads(text: str, token: tuple[int, int], start: int) -> bool:
-    """Whether a token is the bare space before a word that starts here: the word's first token,
-    where a tokenizer knows no piece for both.
+def _is_leading_space(text: str, token: tuple[int, int], start: int) -> bool:
+    """Whether a token is the bare space before a word that starts here. It is then the word's first
+    token, in tokenizers that have no piece for both.
     """
     return token[1] == start and text[slice(*token)] in ("", " ")
 
 
-def _goes_on(text: str, end: int, start: int) -> bool:
-    """Whether a token that starts here goes on with a word that reaches there: inside a character,
-    or between letters and digits.
+def _is_continued(text: str, end: int, start: int) -> bool:
+    """Whether a word that ends at `end` includes a token that starts at `start`: inside a
+    character, or between letters and digits.
     """
-    return start < end or (start == end and _joins(text[start - 1]) and _joins(text[start]))
+    if start < end:
+        return True
+    return start == end and _is_word_character(text[start - 1]) and _is_word_character(text[start])
 
 
-def _joins(character: str) -> bool:
-    spaced = not any(first <= ord(character) <= last for first, last in _UNSPACED)
-    return spaced and (character.isalnum() or unicodedata.category(character)[0] == "M")
+def _is_word_character(character: str) -> bool:
+    is_unspaced = any(first <= ord(character) <= last for first, last in _UNSPACED_BLOCKS)
+    is_letter = character.isalnum() or unicodedata.category(character)[0] == "M"
+    return is_letter and not is_unspaced
 
 
-def aggregate(rows: Floats, aggregation: str) -> Floats:
-    """The probabilities of a word's tags, from those of its tokens: of the first, their mean, or of
-    the surest.
+def aggregate(rows: Floats, strategy: str) -> Floats:
+    """The probabilities of a word's tags from those of its tokens: of the first token, their mean,
+    or of the token with the most probable tag.
     """
-    if aggregation == "average":
+    if strategy == "average":
         return np.asarray(rows.mean(axis=0), np.float64)
-    return np.asarray(rows[0 if aggregation == "first" else rows.max(axis=1).argmax()], np.float64)
+    row = 0 if strategy == "first" else rows.max(axis=1).argmax()
+    return np.asarray(rows[row], np.float64)
 
 
-def tag(name: str, names: Collection[str]) -> Tag:
-    """What a tag means among all tags of a model: E-MAIL ends a MAIL only where there is a B-MAIL
-    or an I-MAIL.
+def parse_tag(name: str, names: Collection[str]) -> Tag:
+    """The tag of a name; `names` are those of all tags of the model. E-MAIL ends a MAIL only if
+    there is a B-MAIL or an I-MAIL.
 
-    >>> tag("E-MAIL", ["O", "B-MAIL", "E-MAIL"]), tag("E-MAIL", ["O", "E-MAIL"])
+    >>> parse_tag("E-MAIL", ["O", "B-MAIL", "E-MAIL"]), parse_tag("E-MAIL", ["O", "E-MAIL"])
     (Tag(kind='E', label='MAIL'), Tag(kind='I', label='E-MAIL'))
     """
     letter, _, label = name.partition("-")
@@ -121,14 +123,14 @@ def tag(name: str, names: Collection[str]) -> Tag:
     return Tag("I", name)
 
 
-def spans(tags: Iterable[Tag]) -> list[tuple[str, int, int]]:
-    """The entities that a sequence of tags says: label, first word, one past the last."""
-    found: list[tuple[str, int, int]] = []
-    going = False
-    for n, (kind, label) in enumerate(tags):
-        if going and kind in "IE" and found[-1][0] == label:
-            found[-1] = (label, found[-1][1], n + 1)
+def find_entities(tags: Iterable[Tag]) -> list[tuple[str, int, int]]:
+    """The entities in a sequence of tags: label, first word, one past the last."""
+    entities: list[tuple[str, int, int]] = []
+    is_open = False
+    for position, (kind, label) in enumerate(tags):
+        if is_open and kind in "IE" and entities[-1][0] == label:
+            entities[-1] = (label, entities[-1][1], position + 1)
         elif kind != "O":
-            found.append((label, n, n + 1))
-        going = kind in "BI"
-    return found
+            entities.append((label, position, position + 1))
+        is_open = kind in "BI"
+    return entities

@@ -71,7 +71,7 @@ def of_kind(kind, item, endpoint):
     if kind == "exec":
         return of_program([item])
     endpoint.answer = lambda text: {"entities": [item]}
-    return load_model("openai:test", base_url=endpoint.url, labels="PER", backoff=0, retries=0)
+    return load_model("openai:test", base_url=endpoint.url, labels="PER", backoff=0, max_retries=0)
 
 
 @pytest.mark.parametrize("kind", ["function", "object", "gliner", "exec", "openai"])

@@ -104,7 +104,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_stopped(tmp_path):
         PartialRunError,
         match=(
             r"1 document failed, more than max_failures=0, such as 'd0': ValueError: no Ada wrote;"
-            r" mend"
+            r" fix"
         ),
     ):
         predict(one_by_one(first), THREE, run_dir=tmp_path, max_failures=0)
@@ -152,12 +152,12 @@ def test_a_line_that_is_broken_in_the_middle_is_refused_and_stays(tmp_path):
         (
             Asked(name="other"),
             {"threshold": 0.5},
-            "holds another run: model: 'asked', now 'other'; .*name another folder",
+            "holds another run: model: 'asked', now 'other'; .*use another folder",
         ),
         (
             Asked(),
             {"threshold": 0.7},
-            "holds another run: threshold: 0.5, now 0.7; name another folder",
+            "holds another run: threshold: 0.5, now 0.7; use another folder",
         ),
         (Asked(), {"threshold": 0.5, "seed": 1}, "holds another run: seed: None, now 1"),
     ],
@@ -216,7 +216,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "run.json").write_text(
         '{"model": "asked", "settings": {}, "versions": {}, "sessions": 5}'
     )
-    with pytest.raises(InputError, match=r"run.json: is no record of a run"):
+    with pytest.raises(InputError, match=r"run.json: not the record of a run"):
         predict(Asked(), THREE, run_dir=tmp_path)
 
 
@@ -386,7 +386,7 @@ def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
     assert "finishing what is in flight; once more to stop at once" in said
     assert (
         f"evalkit: stopped: {done} of 60 documents are answered; run the same command again to"
-        " go on" in said
+        " resume" in said
     )
     assert len(lines(slow, "out.jsonl")) == done < 60
     assert len((slow / "asked").read_text().splitlines()) == done
@@ -567,7 +567,7 @@ def test_a_line_in_the_log_that_is_none_says_nothing(tmp_path):
 def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
 
-    with pytest.raises(InputError, match="holds other files, and no run; name a new folder"):
+    with pytest.raises(InputError, match="holds other files, and no run; use a new folder"):
         predict(Asked(), THREE, run_dir=tmp_path)
 
 
@@ -637,7 +637,7 @@ def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
         said += process.stderr.read()
 
     assert process.returncode == 4
-    assert "documents are answered; run the same command again to go on" in said
+    assert "documents are answered; run the same command again to resume" in said
     assert len(lines(slow / "run")) == len((slow / "asked").read_text().splitlines())
 
 
@@ -668,5 +668,5 @@ def test_a_second_ctrl_c_ends_a_run_at_once_and_says_what_is_kept(slow):
     assert (
         said.splitlines()[-1]
         == f"evalkit: interrupted: what was answered is in {slow}/run; run the same command again"
-        " to go on"
+        " to resume"
     )

@@ -52,8 +52,7 @@ def test_a_model_that_does_not_wait_is_not_asked_at_once():
     with pytest.raises(
         InputError,
         match=(
-            "rules: concurrency=4 is for a model that waits for an endpoint; jobs=4 runs this one"
-            " in processes"
+            "rules: concurrency=4 is for models behind an endpoint; use jobs=4 for worker processes"
         ),
     ):
         predict("rules", MANY, concurrency=4)
@@ -119,7 +118,7 @@ def test_too_many_failures_end_a_run_and_name_one():
         PartialRunError,
         match=(
             r"3 documents failed, more than max_failures=2, such as 'd2': TimeoutError: too slow;"
-            r" mend"
+            r" fix"
         ),
     ):
         predict(model, MANY, max_failures=2)
@@ -156,8 +155,8 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
     with pytest.raises(
         InputError,
         match=(
-            r"model: cannot be sent to another process \(.*\); name it, as in file.py:function, or"
-            r" leave out jobs="
+            r"model: cannot be sent to another process \(.*\); load it by name, as in"
+            r" file.py:function, or leave out jobs="
         ),
     ):
         predict(model, MANY, jobs=2)
@@ -166,16 +165,13 @@ def test_what_cannot_be_sent_to_another_process_is_refused():
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({"concurrency": 0}, "concurrency=0: a whole number from 1 on would do"),
-        ({"jobs": "two"}, 'jobs="two": a whole number from 1 on would do'),
+        ({"concurrency": 0}, "concurrency=0: expected an integer >= 1"),
+        ({"jobs": "two"}, 'jobs="two": expected an integer >= 1'),
         ({"concurrency": 2, "jobs": 2}, "concurrency=2 and jobs=2: give one of them"),
-        ({"max_failures": -1}, "max_failures=-1: a whole number from 0 on would do"),
+        ({"max_failures": -1}, "max_failures=-1: expected an integer >= 0"),
         (
             {"retry_failed": True},
-            (
-                "retry_failed=True: there is no run folder whose failures could be asked for again;"
-                " name it with run_dir="
-            ),
+            ("retry_failed=True: there is no run directory with failures: use run_dir="),
         ),
     ],
 )

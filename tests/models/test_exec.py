@@ -69,13 +69,13 @@ def hangs(tmp_path, monkeypatch):
             self.ahead += 3600 * file.exists()
             return time.monotonic() + self.ahead
 
-    class Stuck(running.ProcessTimeout):
+    class Stuck(running.ProcessTimeoutError):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             file.unlink(missing_ok=True)
 
     monkeypatch.setattr(running, "time", Clock())
-    monkeypatch.setattr(running, "ProcessTimeout", Stuck)
+    monkeypatch.setattr(running, "ProcessTimeoutError", Stuck)
     return file
 
 
@@ -191,8 +191,8 @@ for d in documents:
 
     assert (scores["entities/strict"].micro.tp, scores["entities/strict"].micro.predicted) == (1, 6)
     assert sorted(scores.metadata["unplaced"]) == [
-        "7 is no object with start and end",
         "end: 99 runs past the end of the text, at 7",
+        "expected an object with start and end, got 7",
         "label: None is no label: a text that is not empty would do",
         "start: '0' is no offset: a whole number would do",
         "text: 'Bob' is not what stands at 0 to 3: 'Ada'; these words stand nowhere in the text",
@@ -227,7 +227,7 @@ def test_a_program_may_say_that_it_failed(model):
             '{"id": "d1", "spans": []}',
             "unknown key 'spans'; expected one of: id, text, entities, .*",
         ),
-        ('{"id": "d1", "entities": {}}', "entities: {} is no list"),
+        ('{"id": "d1", "entities": {}}', "entities: expected a list, got {}"),
         (
             '{"id": "d1", "entities": [',
             'line 2 is not JSON: Expecting value.*: \'{"id": "d1", "entities": \\[\'',
@@ -282,15 +282,15 @@ def test_a_line_that_is_no_answer_is_told_and_harms_nothing(model, capfd):
     told = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
     assert told == [
         (
-            "line 1 is not JSON: Expecting value: line 1 column 1 (char 0): 'Loading…'; what is no"
-            " answer belongs on stderr"
+            "line 1 is not JSON: Expecting value: line 1 column 1 (char 0): 'Loading…'; write"
+            " other output to stderr"
         ),
         (
-            'line 5 names no document that was asked: \'{"id": "d9"}\'; what is no answer belongs'
-            " on stderr"
+            'line 5 has no id of a document that was sent: \'{"id": "d9"}\'; write other output to'
+            " stderr"
         ),
-        "line 6 names no document that was asked: '7'; what is no answer belongs on stderr",
-        "lines that are no answers: 2 more",
+        "line 6 has no id of a document that was sent: '7'; write other output to stderr",
+        "lines that are not answers: 2 more",
     ]
 
 
@@ -298,8 +298,8 @@ def test_documents_without_an_answer_say_what_came_instead(model, capfd):
     predicted = predict(model('for d in documents: say(id="doc-" + d["id"])\n'), PEOPLE)
 
     assert set(failures(predicted)) == {
-        "no answer: the program ended with exit status 0; line 1 names no document that was asked:"
-        ' \'{"id": "doc-d0"}\''
+        "no answer: the program ended with exit status 0; line 1 has no id of a document that was"
+        ' sent: \'{"id": "doc-d0"}\''
     }
 
 
@@ -314,7 +314,8 @@ def test_a_second_answer_fails_a_document_that_waits_for_its_turn(model):
     assert failures(predicted) == [
         None,
         *(
-            f"line {n} answers document 'd{n - 2}' again: one line for a document would do"
+            f"line {n} is a second answer for document 'd{n - 2}': expected one line for each"
+            " document"
             for n in (3, 4)
         ),
     ]
@@ -324,8 +325,8 @@ def test_a_second_answer_to_a_document_that_is_handed_out_ends_the_run(model):
     with pytest.raises(
         ModelError,
         match=(
-            r"line 2 answers document 'd0' again: one line for a document would do: '\{\"id\":"
-            r" \"d0\""
+            r"line 2 is a second answer for document 'd0': expected one line for each document: '\{"
+            r"\"id\": \"d0\""
         ),
     ):
         predict(model('for d in documents:\n    say(id=d["id"])\n    say(id=d["id"])\n'), PEOPLE)
@@ -413,7 +414,7 @@ def test_a_program_that_runs_on_after_its_last_answer_is_ended_and_told(model, m
     predicted = predict(model(ANSWER + "time.sleep(600)\n"), PEOPLE)
 
     assert failures(predicted) == [None] * 3
-    assert "the program did not end by itself after its last answer" in capfd.readouterr().err
+    assert "the program did not exit after its last answer" in capfd.readouterr().err
 
 
 def test_a_program_that_closes_its_output_and_runs_on_has_failed(model, monkeypatch):
@@ -425,7 +426,7 @@ def test_a_program_that_closes_its_output_and_runs_on_has_failed(model, monkeypa
 
     assert failures(predicted) == [
         None,
-        *["no answer: the program closed its output and ran on"] * 2,
+        *["no answer: the program closed its output and did not exit"] * 2,
     ]
 
 
@@ -443,8 +444,8 @@ def test_what_a_program_leaves_behind_holds_nobody_up(model, tmp_path):
 
 def test_a_program_is_ended_when_its_answers_are_no_longer_wanted(model, tmp_path):
     answers = model(
-        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n'
-        '    say(id=d["id"])\n    time.sleep(600)\n'
+        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n   '
+        ' say(id=d["id"])\n    time.sleep(600)\n'
     ).predict(list(PEOPLE))
 
     next(answers)
@@ -454,7 +455,7 @@ def test_a_program_is_ended_when_its_answers_are_no_longer_wanted(model, tmp_pat
 
 
 def test_a_line_without_end_fails_its_document_alone(model, monkeypatch):
-    monkeypatch.setattr(running, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(running, "MAX_LINE_BYTES", 200_000)
     code = """
 for d in documents:
     while d["id"] == "d1": sys.stdout.write('{"id": "d1", "meta": {"much": "' + "x" * 100_000)
@@ -470,7 +471,7 @@ for d in documents:
 def test_a_line_without_end_that_names_what_was_answered_fails_what_is_waited_for(
     model, monkeypatch
 ):
-    monkeypatch.setattr(running, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(running, "MAX_LINE_BYTES", 200_000)
 
     predicted = predict(
         model('next(documents)\nwhile True: sys.stdout.write(\'{"id": "d9\' + "x" * 100_000)\n'),
@@ -519,18 +520,18 @@ def here(tmp_path, monkeypatch):
         ("no-such-program --fast", "no program 'no-such-program' on the PATH"),
         (
             "plain.py",
-            "no program 'plain.py' on the PATH; for the file that is here, write ./plain.py",
+            "no program 'plain.py' on the PATH; for the file in the working folder, write ./plain",
         ),
         (
             "./plain.py",
             (
-                "./plain.py is not executable: chmod \\+x ./plain.py, or name what runs it, as in"
-                " python ./plain.py"
+                "./plain.py is not executable: use chmod \\+x ./plain.py, or name its interpreter,"
+                " as in python ./plain.py"
             ),
         ),
         ("./folder", "./folder is a folder"),
         ("sh 'x", "No closing quotation"),
-        ("cat | sort", r"\| is for a shell, and none is used"),
+        ("cat | sort", r"\| needs a shell, and none is used"),
     ],
 )
 def test_a_command_that_cannot_be_run_is_refused(command, message, here):
@@ -542,8 +543,8 @@ def test_a_program_that_cannot_be_started_is_said_before_anything_is_asked(here)
     with pytest.raises(
         InputError,
         match=(
-            "./lost.py: cannot be started: No such file or directory; does its first line name what"
-            " runs it"
+            "./lost.py: cannot be started: No such file or directory; does its first line name an"
+            " interpreter"
         ),
     ):
         predict("exec:./lost.py", PEOPLE)
@@ -551,7 +552,7 @@ def test_a_program_that_cannot_be_started_is_said_before_anything_is_asked(here)
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", True, float("inf"), float("nan")])
 def test_a_timeout_is_a_number_of_seconds(timeout, model):
-    with pytest.raises(InputError, match="exec: timeout=.*: a number of seconds above 0 would do"):
+    with pytest.raises(InputError, match="exec: timeout=.*: expected a number of seconds > 0"):
         model(ANSWER, timeout=timeout)
 
 
@@ -656,16 +657,16 @@ def test_a_discontinuous_span_is_kept():
             [("triggers", "Hit"), ("arguments", "Agent")],
         ),
         ("events", {"label": "Hit"}, [("triggers", "Hit")]),
-        ("events", {**EVENT, "label": ""}, [("triggers", "unlabelled"), ("arguments", "Agent")]),
-        ("events", "hit", [("triggers", "unlabelled")]),
+        ("events", {**EVENT, "label": ""}, [("triggers", "unlabeled"), ("arguments", "Agent")]),
+        ("events", "hit", [("triggers", "unlabeled")]),
         (
             "events",
             {**EVENT, "arguments": [{"role": "Agent", "start": 3, "end": 3}]},
             [("arguments", "Agent")],
         ),
-        ("events", {**EVENT, "arguments": [{"start": 0, "end": 3}]}, [("arguments", "unlabelled")]),
-        ("events", {**EVENT, "arguments": "Ada"}, [("arguments", "unlabelled")]),
-        ("events", {**EVENT, "realis": 5}, [("realis", "unlabelled")]),
+        ("events", {**EVENT, "arguments": [{"start": 0, "end": 3}]}, [("arguments", "unlabeled")]),
+        ("events", {**EVENT, "arguments": "Ada"}, [("arguments", "unlabeled")]),
+        ("events", {**EVENT, "realis": 5}, [("realis", "unlabeled")]),
         ("attributions", {**SAYS, "source": {"start": -1, "end": 3}}, [("attributions", "source")]),
         ("attributions", {**SAYS, "cue": "hit"}, [("attributions", "cue")]),
         (
@@ -737,12 +738,12 @@ def test_an_event_keeps_the_arguments_that_are_valid():
         (
             "entities",
             {"label": "PER", "start": 0, "end": 3, "word": "Ada"},
-            "entities[0]: no key 'word' is known there",
+            "entities[0]: unknown key 'word'",
         ),
         (
             "events",
             {**EVENT, "trigger": {"start": 4, "end": 7, "pos": "V"}},
-            "events[0].trigger: no key 'pos' is known there",
+            "events[0].trigger: unknown key 'pos'",
         ),
         (
             "events",
@@ -763,7 +764,7 @@ def test_an_event_keeps_the_arguments_that_are_valid():
         (
             "attributions",
             {**SAYS, "source_name": 5},
-            "attributions[0].source_name: 5 is no object with start and end",
+            "attributions[0].source_name: expected an object with start and end, got 5",
         ),
         (
             "unplaced",
@@ -790,10 +791,7 @@ def test_what_was_left_out_is_told_on_stderr(model, capfd):
 
     told = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
     assert told == [
-        *(
-            f"document 'd{n}': left out: entities[0]: no key 'word' is known there; 1 more"
-            for n in range(3)
-        ),
+        *(f"document 'd{n}': left out: entities[0]: unknown key 'word'; 1 more" for n in range(3)),
         "left out: 2 more",
     ]
 
@@ -805,7 +803,7 @@ def test_no_more_than_twenty_are_named_of_what_was_left_out():
 
 
 def test_meta_that_is_no_object_is_left_out():
-    assert answered(TEXT, meta=[1]).meta == {LEFT_OUT: ["meta: [1] is no object"]}
+    assert answered(TEXT, meta=[1]).meta == {LEFT_OUT: ["meta: expected an object, got [1]"]}
 
 
 def test_a_failure_without_a_reason_is_a_failure():

@@ -113,7 +113,7 @@ def test_what_it_is_asked_for_is_among_the_settings():
     assert model.name == "gliner:StandIn"
     assert model.settings == {
         "threshold": 0.3,
-        "flat": True,
+        "flat_ner": True,
         "multi_label": False,
         "window": 384,
         "overlap": 96,
@@ -132,19 +132,19 @@ def test_without_labels_there_is_nothing_to_ask_for():
         with pytest.raises(
             InputError,
             match=(
-                r"gliner:StandIn: nothing to ask for: the corpus has no schema with labels;"
-                r' labels=\["PERSON"\] would do'
+                r'gliner:StandIn: there are no labels to prompt for: use labels=\["PERSON"\], or a'
+                r" corpus with a schema"
             ),
         ):
             model.with_schema(schema)
-    with pytest.raises(InputError, match="nothing to ask for"):
+    with pytest.raises(InputError, match="there are no labels to prompt for"):
         list(model.predict([Document("d", "Ada")]))
 
 
 def test_two_labels_that_become_one_prompt_are_refused():
     with pytest.raises(
         InputError,
-        match='LOC and LOCATION both become "location": a mapping of prompts to labels would do',
+        match='LOC and LOCATION both become "location": use a mapping of prompts to labels',
     ):
         gliner.load(StandIn(), labels=["LOC", "LOCATION"])
 
@@ -175,7 +175,7 @@ def test_what_has_no_place_is_kept_with_its_reason():
     assert [(one.label, one.reason) for one in said.unplaced] == [
         ("PERSON", "end: 99 runs past the end of the text, at 3"),
         ("PERSON", "no 'start'"),
-        ("unlabelled", "'Ada' is neither (start, end, label) nor a dict with these"),
+        ("unlabeled", "expected (start, end, label) or a dict with these, got 'Ada'"),
     ]
 
 
@@ -235,7 +235,7 @@ def test_entities_in_one_another_are_kept_and_two_prompts_of_one_label_count_onc
         {"start": 0, "end": 4, "label": "country", "score": 0.6},
     )
 
-    assert found(gliner.load(nested, flat=False), "Leo van Rome") == [
+    assert found(gliner.load(nested, flat_ner=False), "Leo van Rome") == [
         ("Leo van Rome", "PERSON"),
         ("Rome", "GPE"),
     ]
@@ -275,18 +275,18 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone():
         (
             {"labels": "person"},
             (
-                r'labels="person": a list such as \["PERSON"\], or a mapping of prompts to labels,'
-                r" would do"
+                r'labels="person": expected a list such as \["PERSON"\], or a mapping of prompts to'
+                r" labels"
             ),
         ),
-        ({"labels": [""]}, "labels=.*: a list such as"),
-        ({"labels": {"person": 3}}, "labels=.*: a list such as"),
-        ({"threshold": 2}, "threshold=2: a number from 0 to 1 would do"),
-        ({"threshold": "high"}, 'threshold="high": a number from 0 to 1 would do'),
-        ({"window": 0}, "window=0: a whole number from 1 to 384 would do"),
+        ({"labels": [""]}, "labels=.*: expected a list such as"),
+        ({"labels": {"person": 3}}, "labels=.*: expected a list such as"),
+        ({"threshold": 2}, "threshold=2: expected a number from 0 to 1"),
+        ({"threshold": "high"}, 'threshold="high": expected a number from 0 to 1'),
+        ({"window": 0}, "window=0: expected an integer from 1 to 384"),
         (
             {"window": 10, "overlap": 6},
-            "overlap=6: a whole number from 0 to 5, half of the window, would do",
+            "overlap=6: expected an integer from 0 to 5, half of the window",
         ),
     ],
 )
@@ -299,7 +299,7 @@ def test_an_object_without_gliners_interface_is_refused():
     with pytest.raises(
         InputError,
         match=(
-            r"gliner:int: it has no predict_entities\(text, labels, threshold=, flat_ner=,"
+            r"gliner:int: expected a method predict_entities\(text, labels, threshold=, flat_ner=,"
             r" multi_label=\)"
         ),
     ):
@@ -401,8 +401,8 @@ def test_windows_keep_to_the_tokens_that_the_labels_leave(folder, monkeypatch):
     with pytest.raises(
         InputError,
         match=(
-            "gliner:UniEncoderSpanGLiNER: its labels leave 0 of the 24 tokens that it reads for the"
-            " text: fewer labels would do"
+            "gliner:UniEncoderSpanGLiNER: its labels leave 0 of the model's 24 tokens for the"
+            " text: use fewer labels"
         ),
     ):
         gliner.load(model, labels=[f"label {n}" for n in range(20)])
@@ -456,7 +456,7 @@ def test_a_real_model_runs_on_the_bundled_corpus(folder):
 @needs_gliner
 @loads
 def test_labels_come_from_the_schema_of_the_corpus(folder):
-    with pytest.raises(InputError, match="nothing to ask for"):
+    with pytest.raises(InputError, match="there are no labels to prompt for"):
         predict(f"gliner:{folder}", Corpus([Document("d", "Ada")]))
     assert {
         entity.label

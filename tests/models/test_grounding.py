@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.models.grounding import (
-    MOST_CANDIDATES,
+    MAX_CANDIDATES,
     Grounding,
     Quote,
     count_outcomes,
     ground_quotes,
 )
 
-STEPS = ["exact", "normalised", "case-folded"]
+STEPS = ["exact", "normalized", "case-folded"]
 HIDDEN = "\u200b\u00ad\ufe0f"
 MARKS = "\u0301\u0307\u0323\u0345\u1161"
 LETTERS = [
@@ -46,7 +46,7 @@ def form(text, how):
     if how == "exact":
         return text.strip()
     shown = plain("".join(c for c in text if c not in HIDDEN))
-    return " ".join((shown if how == "normalised" else plain(shown.casefold())).split())
+    return " ".join((shown if how == "normalized" else plain(shown.casefold())).split())
 
 
 def neighbours(text, at):
@@ -232,20 +232,20 @@ def test_any_text_and_any_answer_have_places_within_the_text(text, quotes):
 PLACES = [
     # each step, and what it makes equal
     ("Ada met Bo", "Bo", "exact", "Bo"),
-    ("“Why?” she asked", '"Why?"', "normalised", "“Why?”"),
-    ("the council’s plan", "council's", "normalised", "council’s"),
-    ("1939–1945", "1939-1945", "normalised", "1939–1945"),
-    ("on Monday\r\n  the plant", "Monday the", "normalised", "Monday\r\n  the"),
-    ("10\u00a0000 people", "10 000 people", "normalised", "10\u00a0000 people"),
-    ("a co\u00adop\u200beration", "cooperation", "normalised", "co\u00adop\u200beration"),
-    ("a cooperation", "co\u00adoperation", "normalised", "cooperation"),
-    ("well… yes", "well... yes", "normalised", "well… yes"),
-    ("well... yes", "well… yes", "normalised", "well... yes"),
-    ("a ﬁne day", "fine", "normalised", "ﬁne"),
-    ("𝐀da 😀 met", "Ada 😀", "normalised", "𝐀da 😀"),
+    ("“Why?” she asked", '"Why?"', "normalized", "“Why?”"),
+    ("the council’s plan", "council's", "normalized", "council’s"),
+    ("1939–1945", "1939-1945", "normalized", "1939–1945"),
+    ("on Monday\r\n  the plant", "Monday the", "normalized", "Monday\r\n  the"),
+    ("10\u00a0000 people", "10 000 people", "normalized", "10\u00a0000 people"),
+    ("a co\u00adop\u200beration", "cooperation", "normalized", "co\u00adop\u200beration"),
+    ("a cooperation", "co\u00adoperation", "normalized", "cooperation"),
+    ("well… yes", "well... yes", "normalized", "well… yes"),
+    ("well... yes", "well… yes", "normalized", "well... yes"),
+    ("a ﬁne day", "fine", "normalized", "ﬁne"),
+    ("𝐀da 😀 met", "Ada 😀", "normalized", "𝐀da 😀"),
     ("😀 Ada", "Ada", "exact", "Ada"),
-    ("ＮＡＴＯ met", "NATO", "normalised", "ＮＡＴＯ"),
-    ("I ❤️ it", "I ❤ it", "normalised", "I ❤️ it"),
+    ("ＮＡＴＯ met", "NATO", "normalized", "ＮＡＴＯ"),
+    ("I ❤️ it", "I ❤ it", "normalized", "I ❤️ it"),
     ("Ada met Bo", "ADA MET", "case-folded", "Ada met"),
     ("“Why?” she", '"WHY?"', "case-folded", "“Why?”"),
     ("the Straße here", "STRASSE", "case-folded", "Straße"),
@@ -254,15 +254,15 @@ PLACES = [
     ("a ﬁne day", "FINE", "case-folded", "ﬁne"),
     ("ΟΔΥΣΣΕΥΣ", "Οδυσσευς", "case-folded", "ΟΔΥΣΣΕΥΣ"),
     # composed and decomposed text meet, and what follows keeps its place
-    ("the cafe\u0301 Ada", "café Ada", "normalised", "cafe\u0301 Ada"),
-    ("the café Ada", "cafe\u0301 Ada", "normalised", "café Ada"),
-    ("a\u0323\u0301 b", "a\u0301\u0323 b", "normalised", "a\u0323\u0301 b"),
-    ("각 here", "\u1100\u1161\u11a8", "normalised", "각"),
+    ("the cafe\u0301 Ada", "café Ada", "normalized", "cafe\u0301 Ada"),
+    ("the café Ada", "cafe\u0301 Ada", "normalized", "café Ada"),
+    ("a\u0323\u0301 b", "a\u0301\u0323 b", "normalized", "a\u0323\u0301 b"),
+    ("각 here", "\u1100\u1161\u11a8", "normalized", "각"),
     ("ΐ", "Ϊ\u0301", "case-folded", "ΐ"),
     # white space at the ends of a quote is not part of it
     ("Ada met Bo", " \n Bo\t", "exact", "Bo"),
     ("x ´ y", "x ´", "exact", "x ´"),
-    ("a “¨b” c", '"¨b"', "normalised", "“¨b”"),
+    ("a “¨b” c", '"¨b"', "normalized", "“¨b”"),
     # whole words win
     ("Canada and Ada", "Ada", "exact", "Ada"),
     ("heart of art", "art", "exact", "art"),
@@ -377,7 +377,7 @@ def test_equal_quotes_of_two_groups_do_not_compete():
 def test_quotes_are_equal_when_they_are_in_the_form_that_decided():
     found = ground_quotes("“Yes” and “Yes”", [Quote('"Yes"'), Quote("‟Yes‟")])
 
-    assert found == [Grounding("normalised", 0, 5), Grounding("normalised", 10, 15)]
+    assert found == [Grounding("normalized", 0, 5), Grounding("normalized", 10, 15)]
 
 
 def test_a_context_says_which():
@@ -452,7 +452,7 @@ def test_the_ledger_counts_what_is_ambiguous_or_duplicate_beside_how_it_was_foun
 
     assert counts == {
         "exact": 3,
-        "normalised": 1,
+        "normalized": 1,
         "case-folded": 1,
         "ambiguous": 1,
         "absent": 1,
@@ -463,7 +463,7 @@ def test_the_ledger_counts_what_is_ambiguous_or_duplicate_beside_how_it_was_foun
 def test_an_empty_ledger_has_all_counts():
     assert count_outcomes([]) == {
         "exact": 0,
-        "normalised": 0,
+        "normalized": 0,
         "case-folded": 0,
         "ambiguous": 0,
         "absent": 0,
@@ -474,7 +474,7 @@ def test_an_empty_ledger_has_all_counts():
 def test_candidates_are_bounded_and_hold_the_chosen_place():
     found = ground_quotes("ab " * 5000, [Quote("ab")] * 1500)
 
-    assert {len(one.candidates) for one in found} == {MOST_CANDIDATES}
+    assert {len(one.candidates) for one in found} == {MAX_CANDIDATES}
     assert all((one.start, one.end) in one.candidates for one in found)
     assert [one.start for one in found] == [*range(0, 4500, 3)]
 
@@ -484,7 +484,7 @@ def test_equal_quotes_beyond_what_is_kept_are_certain_where_there_are_as_many_pl
 
     assert count_outcomes(found) == {
         "exact": 5001,
-        "normalised": 0,
+        "normalized": 0,
         "case-folded": 0,
         "ambiguous": 0,
         "absent": 0,
@@ -501,7 +501,7 @@ def test_repetitions_and_near_misses_of_a_long_text_do_not_take_for_ever():
 
     assert count_outcomes(found) == {
         "exact": 1100,
-        "normalised": 0,
+        "normalized": 0,
         "case-folded": 0,
         "ambiguous": 1100,
         "absent": 100,

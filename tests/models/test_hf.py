@@ -320,7 +320,7 @@ def test_words_and_scores_are_those_of_the_pipeline_where_it_is_right(aggregatio
 
     assert [
         (e.start, e.end, e.label, e.score)
-        for e in answer(theirs, TEXT, aggregation=aggregation).entities
+        for e in answer(theirs, TEXT, aggregation_strategy=aggregation).entities
     ] == expected
     assert len(expected) >= 6
 
@@ -354,24 +354,24 @@ def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r'its tags \(LABEL_0, LABEL_1, LABEL_2\) have no O: labels=\{"LABEL_0": "O"\} would say'
-            r" which it is"
+            r"its tags \(LABEL_0, LABEL_1, LABEL_2\) have no O: name it, as in"
+            r' label_map=\{"LABEL_0": "O"\}'
         ),
     ):
         load_model(model)
     assert found(
-        model, "Ada King met", labels={"LABEL_0": "O", "LABEL_1": "B-PER", "LABEL_2": "I-PER"}
+        model, "Ada King met", label_map={"LABEL_0": "O", "LABEL_1": "B-PER", "LABEL_2": "I-PER"}
     ) == [("Ada King", "PER")]
-    assert found(model, "Ada King met", labels=["O", "PER", "PER"]) == [("Ada King", "PER")]
+    assert found(model, "Ada King met", label_map=["O", "PER", "PER"]) == [("Ada King", "PER")]
     with pytest.raises(
         UnknownNameError,
         match="unknown tag 'LABEL_9' in 'hf:.*'; expected one of: LABEL_0, LABEL_1, LABEL_2",
     ):
-        load_model(model, labels={"LABEL_9": "O"})
+        load_model(model, label_map={"LABEL_9": "O"})
     with pytest.raises(
-        InputError, match=r"labels=\['O'\]: a mapping of its tags, or a list of 3, would do"
+        InputError, match=r"label_map=\['O'\]: expected a mapping of its tags, or a list of 3"
     ):
-        load_model(model, labels=["O"])
+        load_model(model, label_map=["O"])
 
 
 def test_a_model_that_was_never_trained_to_tag_words_is_refused(tmp_path):
@@ -386,7 +386,7 @@ def test_a_model_that_was_never_trained_to_tag_words_is_refused(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"hf:.*: it is not trained to tag words: it has no weights for classifier.bias,"
+            r"hf:.*: not trained for token classification: it has no weights for classifier.bias,"
             r" classifier.weight$"
         ),
     ):
@@ -400,10 +400,7 @@ def test_a_slow_tokenizer_is_refused():
 
     with pytest.raises(
         InputError,
-        match=(
-            "its tokenizer is a slow one, which does not say where in the text a token stands; a"
-            " fast one would do"
-        ),
+        match=("its tokenizer does not report the offsets of tokens: expected a fast tokenizer"),
     ):
         load_model(pipeline(network, CanineTokenizer()))
 
@@ -430,7 +427,7 @@ def test_a_pipeline_that_was_made_here_is_known_by_its_class():
 
     assert (model.name, model.settings) == (
         "hf:BertForTokenClassification",
-        {"aggregation": "first", "window": 512, "stride": 127, "labels": None},
+        {"aggregation_strategy": "first", "window": 512, "stride": 127, "label_map": None},
     )
 
 
@@ -445,8 +442,7 @@ def test_a_pipeline_for_something_else_is_refused():
     with pytest.raises(
         InputError,
         match=(
-            "hf: a TextClassificationPipeline marks no entities; one for token-classification would"
-            " do"
+            "hf: expected a pipeline for token-classification, got a TextClassificationPipeline"
         ),
     ):
         load_model(TextClassificationPipeline(model=network, tokenizer=tokenizer))
@@ -460,7 +456,10 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone(tmp_path):
 
     bad, good = predict(f"hf:{folder}", Corpus([Document("d0", "bad Ada"), Document("d1", "Ada")]))
 
-    assert (bad.entities, bad.failure) == (None, "ValueError: the model's answer is not a number")
+    assert (bad.entities, bad.failure) == (
+        None,
+        "ValueError: the model returned values that are not finite numbers",
+    )
     assert [entity.label for entity in good.entities] == ["ORG"]
 
 
@@ -477,13 +476,13 @@ def test_a_model_that_raises_fails_the_document():
     ("arguments", "message"),
     [
         (
-            {"aggregation": "simple"},
-            "unknown aggregation 'simple'; expected one of: first, average, max",
+            {"aggregation_strategy": "simple"},
+            "unknown aggregation_strategy 'simple'; expected one of: first, average, max",
         ),
-        ({"window": 2}, "window=2: a whole number from 3 to 512 would do"),
-        ({"window": 513}, "window=513: a whole number from 3 to 512 would do"),
-        ({"stride": 256}, "stride=256: a whole number from 0 to 255, half of the window, would do"),
-        ({"batch_size": 0}, "batch_size=0: a whole number from 1 on would do"),
+        ({"window": 2}, "window=2: expected an integer from 3 to 512"),
+        ({"window": 513}, "window=513: expected an integer from 3 to 512"),
+        ({"stride": 256}, "stride=256: expected an integer from 0 to 255, half of the window"),
+        ({"batch_size": 0}, "batch_size=0: expected an integer >= 1"),
         ({"device": "quantum"}, "hf:.*: Expected one of cpu.* device string: quantum$"),
         ({"strid": 3}, "unknown argument 'strid' in 'hf models'"),
     ],
@@ -525,7 +524,7 @@ def test_pickled_weights_are_read_only_where_that_is_asked_for(tmp_path):
 
     with pytest.raises(InputError, match=r"no file named model\.safetensors"):
         load_model(f"hf:{folder}")
-    assert found(f"hf:{folder}", "Jane", pickled=True) == [("Jane", "ORG")]
+    assert found(f"hf:{folder}", "Jane", allow_pickle=True) == [("Jane", "ORG")]
 
 
 def test_code_that_comes_with_a_model_is_not_run(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit import Argument, Attribution, Corpus, Document, Entity, Event, Span, Unplaced, score
 from evalkit.models.llm_grounding import ground_answer
-from evalkit.models.llm_json import Unreadable, extract_layers
+from evalkit.models.llm_json import UnreadableAnswerError, extract_layers
 
 TEXT = "Bo said Ann hit Bo. Later, Bo said Cy hit Ann."
 #       0       8       16         27 30   35 38  42
@@ -73,19 +73,19 @@ def test_a_line_break_in_a_quote_is_read():
     [
         ("", "no JSON object in the answer"),
         ("{so} what", "no JSON object"),
-        ('{"entities": [}]', "the answer is no JSON: Expecting value"),
+        ('{"entities": [}]', "the answer is not JSON: Expecting value"),
         ("{'entities': []}", "no JSON object"),
         ('{"entities": [', "the JSON of the answer is cut off"),
         ('{"entities": []} {"entities": [', "more than one JSON object"),
         ('{"entities": []} {"entities": []}', "more than one JSON object"),
-        ('{"entities": [], "n": Infinity}', "Infinity is no number of JSON"),
-        ('{"entities": [' + "9" * 5000 + "]}", "the answer is no JSON"),
-        ('{"a": ' * 65 + "1" + "}" * 65, "nested deeper than 64"),
-        ('{"entities": [], "entities": []}', "a key stands twice"),
+        ('{"entities": [], "n": Infinity}', "Infinity is not a JSON number"),
+        ('{"entities": [' + "9" * 5000 + "]}", "the answer is not JSON"),
+        ('{"a": ' * 65 + "1" + "}" * 65, "nested more than 64 deep"),
+        ('{"entities": [], "entities": []}', "a duplicate key"),
     ],
 )
 def test_what_cannot_be_read_says_why(content, reason):
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(UnreadableAnswerError, match=reason):
         extract_layers(content, ("entities",))
 
 
@@ -94,7 +94,7 @@ def test_reading_takes_time_linear_in_the_answer(unit):
     content = unit * (500_000 // len(unit))
     started = time.process_time()
 
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswerError):
         extract_layers(content, ("entities",))
 
     assert time.process_time() - started < 10
@@ -141,7 +141,7 @@ def test_a_key_that_stands_twice_in_an_item_makes_it_malformed():
     )
 
     assert ground_answer(Document("d", TEXT), lists).document.unplaced == (
-        Unplaced("entities", "unlabelled", "a key stands twice in it"),
+        Unplaced("entities", "unlabeled", "a duplicate key in it"),
     )
 
 
@@ -205,7 +205,7 @@ def test_an_event_whose_trigger_is_absent_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its trigger has no place in the text"
+    reason = "its trigger is not in the text"
     assert found.document.events == ()
     assert found.document.unplaced == (
         Unplaced("triggers", "Hit", "not in the text", "kicked"),
@@ -229,14 +229,14 @@ def test_an_event_that_is_malformed_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its trigger has no place in the text"
+    reason = "its trigger is not in the text"
     assert found.document.unplaced == (
         Unplaced("arguments", "Victim", reason, "Ann"),
-        Unplaced("arguments", "unlabelled", reason),
+        Unplaced("arguments", "unlabeled", reason),
         Unplaced("realis", "ACTUAL", reason),
         Unplaced("triggers", "Hit", "no trigger"),
-        Unplaced("triggers", "unlabelled", "no type", "hit"),
-        Unplaced("triggers", "unlabelled", "not an object"),
+        Unplaced("triggers", "unlabeled", "no type", "hit"),
+        Unplaced("triggers", "unlabeled", "not an object"),
         Unplaced("triggers", "Hit", "no trigger"),
     )
 
@@ -259,9 +259,9 @@ def test_an_argument_that_is_malformed_leaves_its_event():
 
     assert found.document.events == (Event("Hit", Span(12, 15)),)
     assert found.document.unplaced == (
-        Unplaced("arguments", "unlabelled", "no role", "Ann"),
-        Unplaced("arguments", "Victim", "its quote is no text"),
-        Unplaced("realis", "unlabelled", "its realis is no text"),
+        Unplaced("arguments", "unlabeled", "no role", "Ann"),
+        Unplaced("arguments", "Victim", "its quote is not a string"),
+        Unplaced("realis", "unlabeled", "its realis is not a string"),
         Unplaced("arguments", "Victim", "not in the text", "Zed"),
     )
 
@@ -271,7 +271,7 @@ def test_arguments_that_are_no_list_count_as_one():
         events=[{"type": "Hit", "trigger": said("hit", "Ann hit"), "arguments": "Ann"}]
     )
 
-    assert found.document.unplaced == (Unplaced("arguments", "unlabelled", "not an object"),)
+    assert found.document.unplaced == (Unplaced("arguments", "unlabeled", "not an object"),)
 
 
 def test_what_is_unplaced_is_counted_in_every_layer_that_it_is_part_of():
@@ -342,15 +342,15 @@ def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its content has no place in the text"
+    reason = "its content is not in the text"
     whole = Unplaced("attribution-relations", "attribution", reason)
     assert found.document.attributions == ()
     assert found.document.unplaced == (
         Unplaced("attributions", "content", "no content"),
         Unplaced("attributions", "source", reason, "Cy"),
         whole,
-        Unplaced("attributions", "source", "its quote is no text"),
-        Unplaced("attributions", "content", "its quote is no text"),
+        Unplaced("attributions", "source", "its quote is not a string"),
+        Unplaced("attributions", "content", "its quote is not a string"),
         whole,
         Unplaced("attributions", "content", "not an object"),
         whole,

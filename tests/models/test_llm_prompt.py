@@ -62,15 +62,15 @@ def test_a_layer_that_is_not_declared_is_not_asked_for():
     with pytest.raises(
         UnknownNameError,
         match=(
-            "unknown layer 'event' in 'what the schema declares'; expected one of: entities,"
-            " events, attributions; did you mean 'events'"
+            "unknown layer 'event' in 'the schema'; expected one of: entities, events,"
+            " attributions; did you mean 'events'"
         ),
     ):
         task_from_schema(SCHEMA, None, ["event"])
 
 
 def test_nothing_to_ask_for_is_said():
-    with pytest.raises(InputError, match="neither a schema nor labels"):
+    with pytest.raises(InputError, match="there are no labels to prompt for"):
         task_from_schema(Schema())
 
 
@@ -98,7 +98,7 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
 def test_the_text_stands_in_the_prompt_once_and_as_it_is():
     text = "{{text}} {{task}} {0} {labels} $x %s \\1 \x00 “q” </text>\r\n"
 
-    content = build_prompt(Task({"{{text}}": "{{task}}"})).of(text)[0]["content"]
+    content = build_prompt(Task({"{{text}}": "{{task}}"})).messages_for(text)[0]["content"]
 
     assert content.count(text) == 1
     assert content.count("- {{text}}: {{task}}") == 1
@@ -110,7 +110,7 @@ def test_a_template_of_ones_own(tmp_path):
     prompt = build_prompt(Task({"PER": "people"}), load_template(tmp_path / "prompt.txt"))
 
     assert (
-        prompt.of("Ada")[0]["content"]
+        prompt.messages_for("Ada")[0]["content"]
         == 'Read Ada\nMark\nEntities ("entities"): every mention of these. Labels:\n- PER: people\n'
     )
 
@@ -118,13 +118,13 @@ def test_a_template_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("template", "place"),
     [
-        ("{{task}}", "{{text}} stands in it 0 times"),
-        ("{{task}} {{text}} {{text}}", "{{text}} stands in it 2 times"),
-        ("{{text}}", "{{task}} stands in it 0 times"),
+        ("{{task}}", "expected {{text}} once, found it 0 times"),
+        ("{{task}} {{text}} {{text}}", "expected {{text}} once, found it 2 times"),
+        ("{{text}}", "expected {{task}} once, found it 0 times"),
     ],
 )
 def test_a_template_has_each_place_once(template, place):
-    with pytest.raises(InputError, match=f"mine.txt: {place}: once would do".replace("{", r"\{")):
+    with pytest.raises(InputError, match=f"mine.txt: {place}".replace("{", r"\{")):
         build_prompt(Task({"PER": ""}), template, "mine.txt")
 
 

@@ -284,7 +284,7 @@ def test_a_kind_of_another_package_cannot_take_the_name_of_one_of_evalkits_own(f
                 " 'echo_kind' has no attribute 'nothing'"
             ),
         ),
-        ("seven:x", "evalkit: seven: echo_kind:not_callable is 7, and cannot be called"),
+        ("seven:x", "evalkit: seven: echo_kind:not_callable is 7: expected a function"),
     ],
 )
 def test_a_kind_that_is_broken_is_named(model, message, folder):
@@ -343,7 +343,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
         (
             ["-m", "exec:cat", "-a", "timeout=soon"],
             2,
-            "evalkit: exec: -a timeout=soon: a number of seconds above 0 would do",
+            "evalkit: exec: -a timeout=soon: expected a number of seconds > 0",
         ),
         (
             ["-m", "exec:cat", "-a", "speed=3"],

@@ -76,7 +76,7 @@ def loaded(url, **arguments):
             "base_url": url,
             "labels": "PER,ORG",
             "backoff": 0,
-            "retries": 2,
+            "max_retries": 2,
             "timeout": 60,
             **arguments,
         },
@@ -195,7 +195,7 @@ FAILED = {
     ),
     "a content filter": (
         [said("{", finish="content_filter")],
-        "a content filter took the answer away",
+        "a content filter removed the answer",
     ),
     "cut at the limit of tokens": (
         [said('{"entities": [{"label": "PE', finish="length")],
@@ -209,18 +209,18 @@ FAILED = {
         [said('{"entities": [{"label": "PER", "quote": "Ada')],
         "the JSON of the answer is cut off",
     ),
-    "NaN": ([said('{"entities": [], "score": NaN}')], "NaN is no number of JSON"),
-    "nested 50,000 deep": ([deep(50_000)], "the answer is nested deeper than 64"),
+    "NaN": ([said('{"entities": [], "score": NaN}')], "NaN is not a JSON number"),
+    "nested 50,000 deep": ([deep(50_000)], "the answer is nested more than 64 deep"),
     "a list instead of an object": ([said('[1, "Ada"]')], "no JSON object in the answer"),
     "other keys": ([said('{"persons": ["Ada"]}')], "the answer has none of the keys entities"),
-    "no list": ([said('{"entities": {"PER": "Ada"}}')], "entities is no list"),
+    "no list": ([said('{"entities": {"PER": "Ada"}}')], "entities: expected a list"),
     "two objects": (
         [said('{"entities": []} or {"entities": []}')],
         "more than one JSON object in the answer",
     ),
     "a key twice": (
         [said('{"entities": [1], "entities": []}')],
-        "a key stands twice in the answer",
+        "a duplicate key in the answer",
     ),
     "100,000 items": (
         [said('{"entities": [' + "0," * 99_999 + "0]}")],
@@ -230,7 +230,7 @@ FAILED = {
     "a gzip bomb": ([bomb()], "an answer of more than 4,000,000 bytes"),
     "an encoding that was not asked for": (
         [reply(200, b"x", Content_Encoding="gzip, gzip")],
-        "an encoding that was not asked for: gzip, gzip",
+        "an encoding that was not requested: gzip, gzip",
     ),
 }
 
@@ -275,7 +275,7 @@ STOPPED = {
     ),
     "a redirect": (
         [redirect("https://elsewhere.example/v1")],
-        "307: a redirect to https://elsewhere.example/v1; give it as base_url if you trust it",
+        "307: a redirect to https://elsewhere.example/v1; use it as base_url if you trust it",
     ),
     "a web page that stays": (
         [page(200)] * 3,
@@ -397,7 +397,7 @@ def test_the_command_says_that_the_endpoint_moved(tmp_path):
 
 def test_twenty_documents_that_fail_in_a_row_for_the_same_reason_stop_the_run():
     with Endpoint(d=[error(503)] * 100) as endpoint:
-        model = loaded(endpoint.url, retries=0)
+        model = loaded(endpoint.url, max_retries=0)
         failures = [next(model.predict([Document(f"d{n}", TEXT)])).failure for n in range(19)]
         with pytest.raises(ModelError, match="20 documents in a row failed: 503: no"):
             next(model.predict([Document("d19", TEXT)]))
@@ -407,7 +407,7 @@ def test_twenty_documents_that_fail_in_a_row_for_the_same_reason_stop_the_run():
 
 def test_an_answer_in_between_begins_the_row_anew():
     with Endpoint(d=[error(503)] * 19, e=[said("no JSON")], f=[error(503)] * 19) as endpoint:
-        model = loaded(endpoint.url, retries=0)
+        model = loaded(endpoint.url, max_retries=0)
         texts = [*["DOC-d"] * 19, "DOC-e", *["DOC-f"] * 19]
         answers = list(model.predict([Document(str(n), text) for n, text in enumerate(texts)]))
 
@@ -457,10 +457,10 @@ def test_what_is_wrong_with_one_item_leaves_the_others():
 
     assert document.entities == (Entity("PER", 0, 3), Entity("ALIEN", 8, 12))
     assert document.unplaced == (
-        Unplaced("entities", "PER", "its quote is no text"),
-        Unplaced("entities", "unlabelled", "no label", "Ada"),
-        Unplaced("entities", "unlabelled", "not an object"),
-        Unplaced("entities", "unlabelled", "no label", "Ada"),
+        Unplaced("entities", "PER", "its quote is not a string"),
+        Unplaced("entities", "unlabeled", "no label", "Ada"),
+        Unplaced("entities", "unlabeled", "not an object"),
+        Unplaced("entities", "unlabeled", "no label", "Ada"),
         Unplaced("entities", "PER", "not in the text", "Bob"),
         Unplaced("entities", "PER", "not in the text", "\ufffd"),
     )
@@ -490,19 +490,19 @@ def test_a_known_response_format_is_remembered():
         "json_object",
         "json_object",
     ]
-    assert [answer.meta["structure"] for answer in answers] == ["object", "object"]
+    assert [answer.meta["response_format"] for answer in answers] == ["object", "object"]
 
 
 def test_a_structure_that_was_asked_for_is_not_left():
     with Endpoint(d=[error(400, "response_format: unknown")]) as endpoint:
-        document = asked(endpoint, structure="schema")
+        document = asked(endpoint, response_format="schema")
 
     assert (document.failure, endpoint.total) == ("400: response_format: unknown", 1)
 
 
 def test_what_is_sent_is_what_was_asked_for():
     with Endpoint(d=[ADA], e=[ADA]) as endpoint:
-        asked(endpoint, temperature=0.5, seed=7, max_tokens=99, structure="text")
+        asked(endpoint, temperature=0.5, seed=7, max_tokens=99, response_format="text")
         asked(endpoint, "DOC-e", temperature=None)
 
     assert [
@@ -535,7 +535,7 @@ def test_several_threads_may_ask_at_once():
 
 def test_an_answer_is_kept_with_what_it_took():
     with Endpoint(d=[ADA]) as endpoint:
-        document = asked(endpoint, price_in=1.0, price_out=2.0)
+        document = asked(endpoint, input_price=1.0, output_price=2.0)
 
     assert document.meta["answer"].startswith('{"entities"')
     assert (document.meta["finish_reason"], document.meta["usage"]) == (
@@ -544,7 +544,7 @@ def test_an_answer_is_kept_with_what_it_took():
     )
     assert document.meta["grounding"] == {
         "exact": 1,
-        "normalised": 0,
+        "normalized": 0,
         "case-folded": 0,
         "ambiguous": 1,
         "absent": 0,
@@ -601,7 +601,7 @@ def test_waits_double_up_to_a_minute_and_none_is_like_another(monkeypatch):
     monkeypatch.setattr("time.sleep", waits.append)
 
     with Endpoint(d=[error(500)] * 8) as endpoint:
-        asked(endpoint, backoff=1.0, retries=8)
+        asked(endpoint, backoff=1.0, max_retries=8)
 
     assert [
         low <= seconds <= low + 1
@@ -627,7 +627,7 @@ def test_a_wait_is_announced_once_and_short_ones_are_not(monkeypatch, capsys):
     with Endpoint(
         d=[too_many(Retry_After="0"), too_many(Retry_After="7"), too_many(Retry_After="9")]
     ) as endpoint:
-        asked(endpoint, backoff=1.0, retries=4)
+        asked(endpoint, backoff=1.0, max_retries=4)
 
     assert (
         capsys.readouterr().err
@@ -644,34 +644,31 @@ def test_a_wait_is_announced_once_and_short_ones_are_not(monkeypatch, capsys):
         (
             {"api_key": "sk-1"},
             (
-                "a key is taken from the environment alone, so that it is written nowhere: set"
-                " OPENAI_API_KEY"
+                "api_key is not accepted, so that the key is stored nowhere: set the environment"
+                " variable OPENAI_API_KEY"
             ),
         ),
-        ({"base_url": "file:///etc/passwd"}, "base_url is no address"),
-        ({"base_url": "127.0.0.1:8000"}, "base_url is no address"),
+        ({"base_url": "file:///etc/passwd"}, "invalid base_url: expected http"),
+        ({"base_url": "127.0.0.1:8000"}, "invalid base_url: expected http"),
         (
             {"base_url": "http://example.org/v1"},
-            "http://example.org/v1 would get the key of OPENAI_API_KEY in the clear",
+            "http://example.org/v1 would get the key of OPENAI_API_KEY unencrypted",
         ),
         ({"timeout": 0}, "timeout=0: expected a number >= 0.001"),
-        ({"retries": 1.5}, "retries=1.5: expected an integer >= 0"),
+        ({"max_retries": 1.5}, "max_retries=1.5: expected an integer >= 0"),
         ({"seed": "x"}, 'seed="x": expected an integer'),
         ({"temperature": True}, "temperature=True: expected a number >= 0"),
         (
-            {"structure": "yaml"},
-            "unknown structure 'yaml'; expected one of: auto, schema, object, text",
+            {"response_format": "yaml"},
+            "unknown response_format 'yaml'; expected one of: auto, schema, object, text",
         ),
-        ({"labels": ""}, 'labels="": names with commas'),
+        ({"labels": ""}, 'labels="": expected names'),
         (
             {"labels": {"PER": 1}},
-            "names with commas, a list of names, or names with what they mean would do",
+            "expected names separated by commas, a list of names, or a mapping",
         ),
-        (
-            {"layers": "events"},
-            "unknown layer 'events' in 'what the schema declares'; expected one of: entities",
-        ),
-        ({"prompt": "/no/such/file"}, "no template can be read there: No such file"),
+        ({"layers": "events"}, "unknown layer 'events' in 'the schema'; expected one of: entities"),
+        ({"prompt": "/no/such/file"}, "cannot read the prompt template: No such file"),
         ({"wait": 1}, "unexpected|wait"),
     ],
 )
@@ -700,9 +697,9 @@ def test_a_model_needs_a_name_and_a_key_or_an_endpoint(monkeypatch):
 def test_without_a_schema_and_labels_there_is_nothing_to_ask_for():
     model = load_model("openai:test", base_url="http://127.0.0.1:9/v1")
 
-    with pytest.raises(InputError, match="neither a schema nor labels say what to ask for"):
+    with pytest.raises(InputError, match="there are no labels to prompt for"):
         model.with_schema(None)
-    with pytest.raises(InputError, match="neither a schema nor labels"):
+    with pytest.raises(InputError, match="there are no labels"):
         model.predict([Document("d", "Ada")])
 
 
@@ -720,7 +717,7 @@ def test_the_settings_are_what_answers_depend_on_and_hold_no_secret(monkeypatch)
         "temperature": 0,
         "seed": 3,
         "max_tokens": None,
-        "structure": "auto",
+        "response_format": "auto",
     }
     assert (model.name, model.is_io_bound, model.batch_size, model.packages) == (
         "openai:test",
@@ -872,7 +869,7 @@ def run(folder, endpoint, *arguments):
         "-a",
         "backoff=0",
         "-a",
-        "retries=1",
+        "max_retries=1",
         "-a",
         "timeout=2",
     ]

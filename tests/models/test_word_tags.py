@@ -5,8 +5,8 @@ it is tested everywhere.
 import numpy as np
 import pytest
 
-from evalkit.models.text_windows import window_cores, windows
-from evalkit.models.word_tags import aggregate, group_tokens, spans, tag
+from evalkit.models.text_windows import split_windows, window_cores
+from evalkit.models.word_tags import aggregate, find_entities, group_tokens, parse_tag
 
 
 def places(text, *pieces):
@@ -74,7 +74,7 @@ def entities(line):
     every = {*names, "O", "B-PER", "B-ORG", "I-PER", "I-ORG"}
     return [
         f"{label} {first}-{last}"
-        for label, first, last in spans(tag(name, every) for name in names)
+        for label, first, last in find_entities(parse_tag(name, every) for name in names)
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_words_probabilities_are_those_of_its_first_token_the_mean_or_the_sure
 @pytest.mark.parametrize("units", [0, 1, 5, 6, 29, 30, 31])
 @pytest.mark.parametrize(("most", "overlap"), [(1, 0), (5, 0), (5, 1), (5, 2), (6, 3)])
 def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most, overlap):
-    found = windows([1] * units, most, most, overlap)
+    found = split_windows([1] * units, most, most, overlap)
     parts = window_cores(found)
 
     assert [n for first, last in parts for n in range(first, last)] == list(range(units))
@@ -123,12 +123,12 @@ def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most,
 
 
 def test_windows_keep_to_what_units_cost_and_a_unit_that_costs_too_much_is_alone():
-    assert windows([2, 2, 2, 9, 1, 1], max_units=4, max_cost=6, overlap=0) == [
+    assert split_windows([2, 2, 2, 9, 1, 1], max_units=4, max_cost=6, overlap=0) == [
         (0, 3),
         (3, 4),
         (4, 6),
     ]
-    assert windows([2, 2, 2, 9, 1, 1], max_units=2, max_cost=6, overlap=1) == [
+    assert split_windows([2, 2, 2, 9, 1, 1], max_units=2, max_cost=6, overlap=1) == [
         (0, 2),
         (1, 3),
         (2, 3),
