@@ -27,7 +27,7 @@ from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.front_matter import parse_yaml
 from evalkit.formats.registry import FORMATS
-from evalkit.hub.card_source import read_part
+from evalkit.hub.card_source import load_card_source
 from evalkit.hub.model_card import update_card
 from evalkit.hub.new_corpus import create_or_extend_corpus
 from evalkit.models.registry import Model
@@ -466,7 +466,7 @@ def test_a_new_corpus_may_be_asked_for_twice(tmp_path):
     assert (first.returncode, second.returncode) == (0, 0)
     assert (
         second.stdout.splitlines()[0]
-        == f"{tmp_path}/c: 0 documents added, since the corpus holds these texts already"
+        == f"{tmp_path}/c: 0 documents added: the corpus has these texts already"
     )
 
 
@@ -560,7 +560,7 @@ def test_a_model_card_that_cannot_be_changed_is_refused_before_the_run(tmp_path,
 
     assert (
         done.returncode,
-        done.stderr.startswith(f"evalkit: {card}: the "),
+        done.stderr.startswith(f"evalkit: {card}: "),
         len(done.stderr.splitlines()),
     ) == (2, True, 1)
     assert card.read_bytes() == before
@@ -606,7 +606,7 @@ def test_yaml_that_expands_without_bounds_is_refused_wherever_it_is_read(tmp_pat
 
     for read in (
         lambda: update_card(tmp_path / "README.md", scores),
-        lambda: read_part(tmp_path / "README.md"),
+        lambda: load_card_source(tmp_path / "README.md"),
         lambda: load_corpus(f"hf:{tmp_path}"),
     ):
         with pytest.raises(

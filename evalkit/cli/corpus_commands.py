@@ -12,8 +12,10 @@ from evalkit.cli.option_values import check_writable
 from evalkit.cli.options import CorpusPath
 from evalkit.corpus import load_corpus, resolve_location
 from evalkit.data.document import LAYERS
-from evalkit.data.document_display import describe_contents
-from evalkit.errors import InputError, LoadError, print_line, print_notice
+from evalkit.data.document_display import count_labels, describe_contents
+from evalkit.data.schema import Schema
+from evalkit.data.similar_labels import find_similar_labels
+from evalkit.errors import InputError, LoadError, print_line, print_notice, quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import (
     collect_documents,
@@ -23,8 +25,10 @@ from evalkit.formats.loading import (
     with_offset_hints,
 )
 from evalkit.formats.registry import parse_location
-from evalkit.hub.new_corpus import create_or_extend_corpus
+from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
 from evalkit.results.summary import pluralize
+
+MAX_LISTED_IDS = 5
 
 
 def validate(corpus: CorpusPath = None) -> None:
@@ -38,19 +42,39 @@ def validate(corpus: CorpusPath = None) -> None:
     report_losses(conversion, str(location.path))
     refuse_unread(location, documents)
     warn_of_contents(location, documents)
-    counts = {
-        layer: sum(len(getattr(d, layer) or ()) for d in documents)
+    for layer, labels in count_labels(documents).items():
+        declared = schema.labels_of("triggers" if layer == "events" else layer) if schema else ()
+        for rarer, label in find_similar_labels(labels, declared):
+            print_notice(
+                f"{location.path}: warning: {layer}: label {quoted_repr(rarer)}"
+                f" ({labels[rarer]:,}) resembles {quoted_repr(label)} ({labels[label]:,}); if they"
+                " are one, rename it"
+            )
+    counts = [
+        f"{sum(len(getattr(document, layer) or ()) for document in documents)} {layer}"
         for layer in ("entities", "events", "attributions")
-    }
-    checked = "offsets, texts and ids" + (
-        ", labels, zones and rules of the schema" if schema else "; no schema.json"
-    )
+    ]
     print_line(
-        f"{location.path}: {pluralize(len(documents), 'document')},"
-        f" {', '.join(f'{n} {layer}' for layer, n in counts.items())}: valid ({checked})"
+        f"{location.path}: {pluralize(len(documents), 'document')}, {', '.join(counts)}: valid"
+        f" ({_list_checks(schema)})"
     )
     for line in describe_contents(documents):
         print_line(f"  {line}")
+
+
+def _list_checks(schema: Schema | None) -> str:
+    """What `validate` has checked, in words."""
+    if schema is None:
+        return "offsets, texts and ids; no schema.json"
+    checks = {
+        "labels": declares_labels(schema),
+        "zones": bool(schema.zones),
+        "rules": bool(schema.rules),
+    }
+    checked = ", ".join(name for name, is_declared in checks.items() if is_declared)
+    if not checked:
+        return "offsets, texts and ids; schema.json declares no labels"
+    return f"offsets, texts and ids; {checked} of schema.json"
 
 
 def convert(
@@ -106,7 +130,7 @@ def new(
         Path, typer.Argument(metavar="DIR", help="A new folder, or a corpus to add texts to.")
     ],
     texts: Annotated[
-        list[Path] | None, typer.Argument(metavar="TEXT", help="Text files, in UTF-8.")
+        list[Path] | None, typer.Argument(metavar="TEXT…", help="Text files, in UTF-8.")
     ] = None,
     *,
     text: Annotated[list[Path] | None, typer.Option("--text", hidden=True)] = None,
@@ -115,7 +139,10 @@ def new(
         typer.Option(
             "--schema-from",
             metavar="CORPUS",
-            help="Copy the schema of this corpus, such as evalkit-news.",
+            help=(
+                "Copy the schema of this corpus; if it declares no labels, list those of its"
+                " annotations."
+            ),
         ),
     ] = None,
     language: Annotated[
@@ -126,7 +153,12 @@ def new(
         str | None, typer.Option("--provenance", metavar="TEXT", help="Source of the texts.")
     ] = None,
     rights: Annotated[
-        str | None, typer.Option("--rights", metavar="TEXT", help="Rights in the texts.")
+        str | None,
+        typer.Option(
+            "--rights",
+            metavar="TEXT",
+            help="Rights in the texts; 'cleared' means that they may be published.",
+        ),
     ] = None,
 ) -> None:
     """Create a corpus from text files, or add texts to one.
@@ -136,30 +168,45 @@ def new(
     if text:
         print_notice("evalkit: --text is deprecated: write evalkit new DIR a.txt b.txt")
     files = [*(text or ()), *(texts or ())]
-    if not files:
-        raise InputError("new: no texts given; write evalkit new DIR a.txt b.txt")
+    schema = None if schema_from is None else load_or_derive_schema(schema_from)
     added = create_or_extend_corpus(
         folder,
         files,
-        schema=load_corpus(schema_from).schema if schema_from else None,
+        schema=schema,
         language=language,
         provenance=provenance,
         rights=rights,
     )
-    named = (
-        f": {', '.join(added[:5])}{' …' * (len(added) > 5)}"
-        if added
-        else ", since the corpus holds these texts already"
-    )
-    print_line(f"{folder}: {pluralize(len(added), 'document')} added{named}")
+    summary = f"{folder}: {pluralize(len(added), 'document')} added"
+    if added:
+        more = " …" if len(added) > MAX_LISTED_IDS else ""
+        summary += f": {', '.join(added[:MAX_LISTED_IDS])}{more}"
+    elif files:
+        summary += ": the corpus has these texts already"
+    print_line(summary)
     print_line(
-        f"next: rules in {folder}/annotations/GUIDELINES.md, which says how annotations are written"
-        f" down, and labels in schema.json beside it; evalkit validate {folder}"
+        f"next: write the guidelines ({folder}/annotations/GUIDELINES.md, with the format of"
+        f" annotations) and the labels ({folder}/annotations/schema.json), annotate, and check with"
+        f" evalkit validate {folder}"
     )
     print_line(
-        f"to publish it: the words of its card in {folder}/corpus/card.md, and who may do what in"
-        f" {folder}/corpus/LICENSE"
+        f"to publish: fill {folder}/corpus/card.md; evalkit card {folder} --draft lists what is"
+        " missing"
     )
+
+
+def load_or_derive_schema(path: str) -> Schema:
+    """The schema of a corpus, or one of the labels that occur in it.
+
+    Raises InputError where it has neither.
+    """
+    corpus = load_corpus(path)
+    if corpus.schema is not None and declares_labels(corpus.schema):
+        return corpus.schema
+    derived = derive_schema(corpus)
+    if not declares_labels(derived):
+        raise InputError(f"--schema-from {path}: the corpus has no schema and no annotations")
+    return derived
 
 
 COMMANDS = {"validate": validate, "convert": convert, "new": new}

@@ -13,16 +13,28 @@ import typer
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import check_writable, write_output
 from evalkit.cli.options import CorpusPath, Output
-from evalkit.corpus import resolve_location
-from evalkit.errors import InputError, LoadError, print_line, quoted_repr
-from evalkit.hub.card_builder import REPO, card_for_path, card_source_path
+from evalkit.corpus import load_corpus, resolve_location
+from evalkit.errors import InputError, LoadError, print_line, print_notice, quoted_repr
+from evalkit.hub.card_builder import REPO, card_for_path, card_source_path, read_card_source
 from evalkit.hub.card_check import card_errors
-from evalkit.hub.card_source import CardSource, read_part, split_card
-from evalkit.hub.dataset_files import read_license
+from evalkit.hub.card_source import CardSource, split_card
+from evalkit.hub.licenses import load_license
 from evalkit.hub.publishing import publish as publish_corpus
+from evalkit.hub.publishing import validate_repo_id
+from evalkit.hub.text_rights import decide_texts
 from evalkit.results.scores import Scores
+from evalkit.results.summary import pluralize
 
 MAX_SHOWN_DIFFERENCES = 5  # places where a card differs from the generated one
+
+WithText = Annotated[
+    bool | None,
+    typer.Option(
+        "--with-text/--without-text",
+        help="Publish the texts, or not. Default: if the corpus declares their rights as cleared.",
+        show_default=False,
+    ),
+]
 
 
 def card(
@@ -37,9 +49,15 @@ def card(
             help="Check a card against the corpus instead of writing one.",
         ),
     ] = None,
-    with_text: Annotated[
-        bool, typer.Option("--with-text", metavar="", help="Card of a publication with texts.")
+    draft: Annotated[
+        bool,
+        typer.Option(
+            "--draft",
+            metavar="",
+            help="Write a card with placeholders, and list on stderr what is to be filled.",
+        ),
     ] = False,
+    with_text: WithText = None,
     hub_dataset: Annotated[
         str,
         typer.Option(
@@ -64,25 +82,21 @@ def card(
     It is built from the schema, the counts and corpus/card.md.
     """
     if check:
-        wrong = list(card_errors(read_text(check), load_and_report_losses(corpus), name=str(check)))
-        if wrong:
-            raise LoadError(wrong)
-        print_line(f"{check}: every section is filled, and the counts are those of this corpus")
-        for line in card_differences(read_text(check), corpus, with_text=with_text):
-            print_line(f"{check}:{line}")
+        check_card(check, corpus, with_text=with_text)
         return
     check_writable(output, corpus)
     scores = Scores.load(baseline) if baseline else None
-    write_output(
-        card_for_path(
-            corpus,
-            with_text=with_text,
-            repo=hub_dataset,
-            scores=scores,
-            command=baseline_command,
-        ).removesuffix("\n"),
-        output,
+    text = card_for_path(
+        corpus,
+        with_text=with_text,
+        draft=draft,
+        repo=hub_dataset,
+        scores=scores,
+        command=baseline_command,
     )
+    if draft:
+        report_unfilled(text, corpus, str(output or "README.md"))
+    write_output(text.removesuffix("\n"), output)
 
 
 def publish(
@@ -94,14 +108,16 @@ def publish(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Show what would be sent; send nothing.")
     ] = False,
-    with_text: Annotated[
-        bool,
+    output: Annotated[
+        Path | None,
         typer.Option(
-            "--with-text",
-            metavar="",
-            help="Send the texts too; without, offsets and digests only.",
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="With --dry-run: write the files into this folder.",
         ),
-    ] = False,
+    ] = None,
+    with_text: WithText = None,
     revision: Annotated[
         str | None,
         typer.Option("--revision", metavar="BRANCH", help="Branch on the Hub (its default: main)."),
@@ -127,10 +143,15 @@ def publish(
             help="The card to send. Default: the one that evalkit card writes.",
         ),
     ] = None,
-    license_file: Annotated[
-        Path | None,
+    license_name: Annotated[
+        str | None,
         typer.Option(
-            "--license", metavar="FILE", help="The license. Default: LICENSE of the corpus."
+            "--license",
+            metavar="FILE|ID",
+            help=(
+                "A license file, or an SPDX identifier such as CC-BY-4.0. Default: LICENSE of the"
+                " corpus, or the license of its card."
+            ),
         ),
     ] = None,
 ) -> None:
@@ -138,27 +159,38 @@ def publish(
 
     Sends the card, tables, schema, license and Croissant file, and sets a version tag.
     """
+    validate_repo_id(repo)
+    if output and not dry_run:
+        raise InputError(f"-o {output}: is for --dry-run")
     location = resolve_location(corpus)
     loaded = load_and_report_losses(corpus)
-    card_text = (
-        read_text(card_file).replace(REPO, repo)
-        if card_file
-        else card_for_path(corpus, corpus=loaded, with_text=with_text, repo=repo)
+    if card_file:
+        card_text = read_text(card_file).replace(REPO, repo)
+        metadata = split_card(card_text, str(card_file))[0]
+        if card_source_path(location).is_file():
+            source = read_card_source(location, loaded)
+            check_license_fields(metadata, source, card_file)
+    else:
+        metadata = dict(read_card_source(location, loaded).metadata)
+    texts = decide_texts(loaded, metadata.get("license"), requested=with_text)
+    if not card_file:
+        card_text = card_for_path(corpus, corpus=loaded, with_text=texts.with_text, repo=repo)
+    license_text = load_license(
+        location.path,
+        metadata.get("license"),
+        str(metadata.get("pretty_name", loaded.name)),
+        requested=license_name,
+        with_text=texts.with_text,
     )
-    license_text = read_text(license_file) if license_file else read_license(location.path)
-    if card_file and card_source_path(location).is_file():
-        check_license_fields(
-            split_card(card_text, str(card_file))[0],
-            read_part(card_source_path(location)),
-            card_file,
-        )
+    print_line(texts.reason)
     lines = publish_corpus(
         loaded,
         repo,
         card=card_text,
-        licence=license_text,
-        with_text=with_text,
+        license=license_text,
+        with_text=texts.with_text,
         dry_run=dry_run,
+        output=output,
         revision=revision,
         private=private,
         create_pr=create_pr,
@@ -168,34 +200,54 @@ def publish(
         print_line(line)
 
 
-def card_differences(text: str, corpus: str | None, *, with_text: bool) -> Iterator[str]:
+def check_card(path: Path, corpus: str | None, *, with_text: bool | None) -> None:
+    """Print that a card is complete, and where it differs from the generated one.
+
+    Raises LoadError with its errors.
+    """
+    loaded = load_and_report_losses(corpus)
+    text = read_text(path)
+    errors = list(card_errors(text, loaded, with_text=with_text, name=str(path)))
+    if errors:
+        raise LoadError(errors)
+    print_line(f"{path}: every section is filled, and the counts are those of this corpus")
+    for line in card_differences(text, corpus, with_text=with_text):
+        print_line(f"{path}:{line}")
+
+
+def report_unfilled(text: str, corpus: str | None, name: str) -> None:
+    """Print on stderr what is to be filled in a draft of a card, or wrong in it."""
+    errors = list(card_errors(text, load_corpus(corpus), name=name))
+    source = card_source_path(corpus)
+    print_notice(f"{name}: {pluralize(len(errors), 'place')} to fill, here or in {source}:")
+    for error in errors:
+        print_notice(f"  {error}")
+
+
+def card_differences(
+    text: str, corpus: str | None, *, with_text: bool | None = None
+) -> Iterator[str]:
     """The places where a card differs from the generated one."""
-    found = re.search(r'load_dataset\("([^"]+)"', text)
-    wanted = card_for_path(
-        corpus, with_text=with_text, repo=found[1] if found else REPO
-    ).splitlines()
+    loading = re.search(r'load_dataset\("([^"]+)"', text)
+    repo = loading[1] if loading else REPO
+    expected = card_for_path(corpus, with_text=with_text, repo=repo).splitlines()
     lines = text.splitlines()
-    changed = [
-        tag
-        for tag in SequenceMatcher(None, wanted, lines, autojunk=False).get_opcodes()
-        if tag[0] != "equal"
-    ]
+    matcher = SequenceMatcher(None, expected, lines, autojunk=False)
+    changed = [opcode for opcode in matcher.get_opcodes() if opcode[0] != "equal"]
     for _, _, _, start, end in changed[:MAX_SHOWN_DIFFERENCES]:
-        yield (
-            f"{start + 1}: not as evalkit card writes it:"
-            f" {quoted_repr(' '.join(lines[start:end]) or 'lines are missing')}"
-        )
+        content = " ".join(lines[start:end]) or "lines are missing"
+        yield f"{start + 1}: differs from what evalkit card writes: {quoted_repr(content)}"
     if len(changed) > MAX_SHOWN_DIFFERENCES:
         yield f" and {len(changed) - MAX_SHOWN_DIFFERENCES} more places"
 
 
-def check_license_fields(metadata: Mapping[str, Any], part: CardSource, where: Path) -> None:
+def check_license_fields(metadata: Mapping[str, Any], source: CardSource, card_path: Path) -> None:
     """Raise InputError if the license or language of a card differs from that of the corpus."""
     for name in ("license", "license_name", "license_link", "language", "annotations_creators"):
-        if metadata.get(name) != part.metadata.get(name):
+        if metadata.get(name) != source.metadata.get(name):
             raise InputError(
-                f"{where}: {name}: {quoted_repr(metadata.get(name))}, and {part.where} says"
-                f" {quoted_repr(part.metadata.get(name))}; change one of them"
+                f"{card_path}: {name} is {quoted_repr(metadata.get(name))}, and in {source.where}"
+                f" {quoted_repr(source.metadata.get(name))}; change one of them"
             )
 
 
@@ -203,8 +255,10 @@ def read_text(path: Path) -> str:
     """A text file. Raises InputError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
 
 
 COMMANDS = {"card": card, "publish": publish}

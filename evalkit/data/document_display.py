@@ -60,17 +60,22 @@ def describe_document(document: Any) -> str:
     return f"<Document {quoted_repr(document.id)}: {', '.join(parts)}>"
 
 
-def describe_contents(documents: Iterable[Any]) -> list[str]:
-    """Returns a line for each layer with annotations: the number of each label, the most frequent
-    first.
-    """
+def count_labels(documents: Iterable[Any]) -> dict[str, Counter[str]]:
+    """The number of annotations of each label, by layer."""
     label_counts: dict[str, Counter[str]] = {layer: Counter() for layer in LAYERS}
     for document in documents:
         for layer, counts in label_counts.items():
             for annotation in getattr(document, layer) or ():
                 counts[getattr(annotation, "label", None) or "unlabeled"] += 1
+    return label_counts
+
+
+def describe_contents(documents: Iterable[Any]) -> list[str]:
+    """Returns a line for each layer with annotations: the number of each label, the most frequent
+    first.
+    """
     lines = []
-    for layer, counts in label_counts.items():
+    for layer, counts in count_labels(documents).items():
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         shown = [f"{label} {count:,}" for label, count in ordered[:MAX_LABELS]]
         omitted = len(ordered) - len(shown)

@@ -1,7 +1,4 @@
-"""What do the Hub and `load_dataset` read of a card?
-
-A corpus and what a person wrote in; the YAML block out.
-"""
+"""The YAML metadata of a dataset card: what its author wrote, and what the corpus determines."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from evalkit.hub.card_source import CardSource
 from evalkit.results.tables import dump_yaml
 
 
-def metadata(corpus: Corpus, part: CardSource, *, with_text: bool) -> dict[str, Any]:
-    """The metadata, as plain values: what the part says, then what the corpus says.
+def build_metadata(corpus: Corpus, source: CardSource, *, with_text: bool) -> dict[str, Any]:
+    """The metadata as plain values: those of the hand-written part, then those of the corpus.
 
-    No sizes in bytes: where they were wrong, the data would not load.
+    Sizes in bytes are left out: a wrong one would keep the data from loading.
     """
     return {
-        **part.metadata,
+        **source.metadata,
         "size_categories": [size_category(len(corpus))],
         **card_data(corpus, with_text=with_text),
     }
@@ -33,21 +30,20 @@ def to_yaml(data: dict[str, Any]) -> str:
 
     metadata: Any = DatasetCardData(**data)
     text = str(metadata.to_yaml())
-    # Not from the text: YAML takes some control characters in it for line breaks.
-    return (
-        dump_yaml(metadata.to_dict()) if escape_controls(text, keep="\n") != text else text + "\n"
-    )
+    if escape_controls(text, keep="\n") == text:
+        return text + "\n"
+    # Dumped again rather than escaped: YAML takes some control characters for line breaks.
+    return dump_yaml(metadata.to_dict())
 
 
 def holds_text(data: dict[str, Any]) -> bool:
     """Whether a card's metadata declares a column with the texts."""
     infos = data.get("dataset_info")
-    every = [of for of in infos if isinstance(of, dict)] if isinstance(infos, list) else []
-    features = next(
-        (of.get("features") for of in every if of.get("config_name") == CONFIGS[0]), None
-    )
-    return any(
-        isinstance(of, dict) and of.get("name") == "text"
-        for of in features or ()
-        if isinstance(features, list)
-    )
+    for info in infos if isinstance(infos, list) else ():
+        if not isinstance(info, dict) or info.get("config_name") != CONFIGS[0]:
+            continue
+        features = info.get("features")
+        for feature in features if isinstance(features, list) else ():
+            if isinstance(feature, dict) and feature.get("name") == "text":
+                return True
+    return False

@@ -1,27 +1,29 @@
-"""How many of each are there, and what does each mean? A corpus in, the tables of its card out.
+"""The tables of a card: counts and definitions of labels, types, roles, attributes and zones.
 
 A table has keys (what is counted, in its first columns), a definition where the schema gives one,
-and counts in its last columns; the checker compares those with the corpus. Labels may hold
-anything, and are escaped.
+and counts in its last columns; card_check.py compares those with the corpus. Labels may contain
+any character, and are escaped.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document
+from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document, Event
 from evalkit.data.schema import Schema
 from evalkit.errors import escape_controls
 from evalkit.formats.hf_tables import CONFIGS
 
 NONE = "*none*"  # no label can look like this, since the stars of labels are escaped
+NOT_DECLARED = "not declared in the schema"
+Key = tuple[Any, ...]  # what a row counts: a label, or a type and a role
 ROW_MEANING = {
-    "documents": "a document, with all its marks",
+    "documents": "a document, with all its annotations",
     "entities": "an entity",
     "events": "an event",
     "event_arguments": "an argument of an event",
@@ -32,8 +34,10 @@ _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&#!{}]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])
 
 @dataclass(frozen=True)
 class CardTable:
-    """A table under its own heading; `keys` and `counts` say how many of the first and of the last
-    columns are which.
+    """A table under its own heading.
+
+    keys: how many of the first columns say what is counted. counts: how many of the last columns
+    are counts.
     """
 
     title: str
@@ -44,9 +48,7 @@ class CardTable:
 
     @property
     def markdown(self) -> str:
-        """The table as Markdown; where it has no rows, a sentence that says so."""
-        if not self.rows:
-            return "None is declared and none was found."
+        """The table as Markdown."""
         sides = [":---"] * (len(self.columns) - self.counts) + ["---:"] * self.counts
         return "\n".join(f"| {' | '.join(row)} |" for row in (self.columns, sides, *self.rows))
 
@@ -56,15 +58,15 @@ class CardTable:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text that Markdown shows as it is, on one line: its signs are escaped, and what cannot be
-    seen is written as in JSON.
+    r"""Text that Markdown shows literally, on one line: its syntax is escaped, and characters that
+    are not printable are written as in JSON.
 
     >>> print(escape_markdown("A|B\n<b>`x`"), escape_markdown("WORK_OF_ART"))
     A\|B\\n\<b\>\`x\` WORK_OF_ART
     """
-    seen = "".join(_visible(c) for c in text)
-    edge = re.sub(r"^ | $", r"\\u0020", seen)
-    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", edge)
+    printable = "".join(_escape_unprintable(character) for character in text)
+    with_edges = re.sub(r"^ | $", r"\\u0020", printable)
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", with_edges)
 
 
 def code_span(text: str) -> str:
@@ -79,195 +81,181 @@ def code_span(text: str) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
-def _visible(c: str) -> str:
-    if c == "\\":
+def _escape_unprintable(character: str) -> str:
+    if character == "\\":
         return "\\\\"
-    if c.isprintable():
-        return c
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c, f"\\u{ord(c):04x}")
+    if character.isprintable():
+        return character
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character, f"\\u{ord(character):04x}")
 
 
 def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
-    """All tables of a card, in order.
+    """The tables of a card, in order; of layers that the corpus has, and the schema declares.
 
-    Without text no definition of a zone is shown: they may name words of the page.
+    Without the texts no definition of a zone is shown: it may quote words of the page.
     """
-    schema = corpus.schema or Schema()
+    every = [
+        _config_table(corpus),
+        _size_table(corpus),
+        *_label_tables(corpus, corpus.schema or Schema()),
+        _attribute_table(corpus, corpus.schema or Schema()),
+        _zone_table(corpus, corpus.schema or Schema(), with_text=with_text),
+    ]
+    return [table for table in every if table.rows]
+
+
+def _config_table(corpus: Corpus) -> CardTable:
+    layers = dict(zip(CONFIGS, (None, "entities", "events", "events", "attributions"), strict=True))
+    rows = []
+    for config in CONFIGS:
+        layer = layers[config]
+        annotated = [
+            document for document in corpus if layer is None or getattr(document, layer) is not None
+        ]
+        size = sum(_count_rows(config, document) for document in annotated)
+        rows.append((config, ROW_MEANING[config], str(len(annotated)), str(size)))
+    columns = ("Config", "A row is", "Documents annotated", "Rows")
+    return CardTable("Configs", columns, tuple(rows), counts=2)
+
+
+def _count_rows(config: str, document: Document) -> int:
+    """The rows of a document in a config."""
+    if config == "documents":
+        return 1
+    if config == "event_arguments":
+        return sum(len(event.arguments) for event in document.events or ())
+    return len(getattr(document, config) or ())
+
+
+def _size_table(corpus: Corpus) -> CardTable:
+    characters = sum(len(document.text) for document in corpus)
+    rows = (("documents", str(len(corpus))), ("characters (code points)", str(characters)))
+    return CardTable("Texts", ("What", "Count"), rows)
+
+
+def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
+    """A table for each kind of label: entity labels, event types, roles, realis, attributions."""
+    entities = [entity for document in corpus for entity in document.entities or ()]
     events = [event for document in corpus for event in document.events or ()]
     attributions = [
         attribution for document in corpus for attribution in document.attributions or ()
     ]
-    return [
-        _configs(corpus),
-        CardTable(
-            "Texts",
-            ("What", "Count"),
-            (
-                ("documents", str(len(corpus))),
-                ("characters (code points)", str(sum(len(d.text) for d in corpus))),
-            ),
-        ),
-        _counted(
-            "Entity labels",
-            ("Label",),
-            _named(schema.labels),
-            _count_names(e.label for d in corpus for e in d.entities or ()),
-        ),
-        _counted(
-            "Event types",
-            ("Type",),
-            _named({name: of.definition for name, of in schema.events.items()}),
-            _count_names(e.label for e in events),
-        ),
-        _counted(
-            "Roles of arguments",
-            ("Type", "Role"),
-            {
-                (name, role): said
-                for name, of in schema.events.items()
-                for role, said in of.roles.items()
-            },
-            Counter((e.label, a.role) for e in events for a in e.arguments),
-        ),
-        _counted(
-            "Realis of events",
-            ("Realis",),
-            _named(schema.realis),
-            _count_names(e.realis for e in events),
-        ),
-        _counted(
-            "Attribution types",
-            ("Type",),
-            _named(schema.attributions.types),
-            _count_names(a.label for a in attributions),
-        ),
-        _counted(
-            "Parts of attributions",
-            ("Part",),
-            _named(dict.fromkeys(ATTRIBUTION_PARTS, "") | schema.attributions.parts),
-            _count_names(
-                p for a in attributions for p in ATTRIBUTION_PARTS if getattr(a, p) is not None
-            ),
-        ),
-        _attributes(corpus, schema),
-        _zones(corpus, schema, with_text=with_text),
-    ]
-
-
-def _configs(corpus: Corpus) -> CardTable:
-    counted: dict[str, Callable[[Document], int]] = {
-        "documents": lambda _: 1,
-        "entities": lambda d: len(d.entities or ()),
-        "events": lambda d: len(d.events or ()),
-        "event_arguments": lambda d: sum(len(e.arguments) for e in d.events or ()),
-        "attributions": lambda d: len(d.attributions or ()),
-    }
-    layers = dict(zip(CONFIGS, (None, "entities", "events", "events", "attributions"), strict=True))
-    annotated = {
-        config: sum(layer is None or getattr(d, layer) is not None for d in corpus)
-        for config, layer in layers.items()
-    }
-    rows = tuple(
-        (
-            config,
-            ROW_MEANING[config],
-            str(annotated[config]),
-            str(sum(map(counted[config], corpus))),
+    entity_labels = _count_names(entity.label for entity in entities)
+    yield _count_table("Entity labels", ("Label",), _by_name(schema.labels), entity_labels)
+    definitions = {name: event_type.definition for name, event_type in schema.events.items()}
+    types = _count_names(event.label for event in events)
+    yield _count_table("Event types", ("Type",), _by_name(definitions), types)
+    yield _role_table(events, schema)
+    realis = _count_names(event.realis for event in events)
+    if schema.realis or set(realis) - {(None,)}:
+        yield _count_table("Realis of events", ("Realis",), _by_name(schema.realis), realis)
+    attribution_types = _by_name(schema.attributions.types)
+    kinds = _count_names(attribution.label for attribution in attributions)
+    yield _count_table("Attribution types", ("Type",), attribution_types, kinds)
+    if attributions or schema.attributions.parts:
+        parts = _count_names(
+            part
+            for attribution in attributions
+            for part in ATTRIBUTION_PARTS
+            if getattr(attribution, part) is not None
         )
-        for config in CONFIGS
-    )
-    return CardTable(
-        "Configs", ("Config", "A row is", "Documents annotated", "Rows"), rows, counts=2
-    )
+        declared_parts = dict.fromkeys(ATTRIBUTION_PARTS, "") | schema.attributions.parts
+        yield _count_table("Parts of attributions", ("Part",), _by_name(declared_parts), parts)
 
 
-def _counted(
+def _role_table(events: Iterable[Event], schema: Schema) -> CardTable:
+    declared: dict[Key, str | None] = {}
+    for name, event_type in schema.events.items():
+        for role, definition in event_type.roles.items():
+            declared[name, role] = definition
+    counts = Counter[Key](
+        (event.label, argument.role) for event in events for argument in event.arguments
+    )
+    return _count_table("Roles of arguments", ("Type", "Role"), declared, counts)
+
+
+def _count_table(
     title: str,
-    names: tuple[str, ...],
-    declared: Mapping[tuple[Any, ...], str | None],
-    found: Mapping[tuple[Any, ...], int],
+    key_columns: tuple[str, ...],
+    declared: Mapping[Key, str | None],
+    counts: Mapping[Key, int],
 ) -> CardTable:
-    """What is declared in its order, then what is only found; the column of definitions is left out
-    where there are none.
+    """A table of counts: declared keys in the order of the schema, then the others, sorted.
+
+    The column of definitions is left out where there are none.
     """
-    others = sorted(found.keys() - declared.keys(), key=lambda key: tuple(str(of) for of in key))
-    defined = any(declared.values())
-    rows = tuple(
-        (
-            *(NONE if of is None else escape_markdown(str(of)) for of in key),
-            *([_definition(declared.get(key, "not declared in the schema"))] if defined else []),
-            str(found.get(key, 0)),
-        )
-        for key in (*declared, *others)
-    )
-    return CardTable(
-        title, (*names, *(["Definition"] if defined else []), "Count"), rows, keys=len(names)
-    )
+    has_definitions = any(declared.values())
+    others = sorted(counts.keys() - declared.keys(), key=lambda key: [str(part) for part in key])
+    rows = []
+    for key in (*declared, *others):
+        cells = [NONE if part is None else escape_markdown(str(part)) for part in key]
+        if has_definitions:
+            cells.append(_definition(declared.get(key, NOT_DECLARED)))
+        cells.append(str(counts.get(key, 0)))
+        rows.append(tuple(cells))
+    columns = [*key_columns, "Definition", "Count"] if has_definitions else [*key_columns, "Count"]
+    return CardTable(title, tuple(columns), tuple(rows), keys=len(key_columns))
 
 
-def _definition(said: str | None) -> str:
-    return escape_markdown(said) if said else "–"
+def _definition(text: str | None) -> str:
+    return escape_markdown(text) if text else "–"
 
 
-def _named(of: Mapping[str, str]) -> dict[tuple[Any, ...], str | None]:
-    return {(name,): said for name, said in of.items()}
+def _by_name(definitions: Mapping[str, str]) -> dict[Key, str | None]:
+    return {(name,): definition for name, definition in definitions.items()}
 
 
-def _count_names(of: Iterable[Hashable]) -> Counter[tuple[Any, ...]]:
-    return Counter((name,) for name in of)
+def _count_names(names: Iterable[Hashable]) -> Counter[Key]:
+    return Counter((name,) for name in names)
 
 
-def _attributes(corpus: Corpus, schema: Schema) -> CardTable:
-    """The attributes that the schema declares: a definition is that of the value True, a dict has
-    one for each value.
+def _attribute_table(corpus: Corpus, schema: Schema) -> CardTable:
+    """The attributes of annotations.
+
+    In the schema, a text is the definition of the value True, a dict has one for each value. Values
+    that are not declared are counted by the name of the attribute: they may quote the text.
     """
-    declared = {
-        (name, value): said
-        for name, of in schema.attributes.items()
-        for value, said in (of.items() if isinstance(of, dict) else [("true", str(of))])
-    }
-    every = Counter(
-        (name, "true" if value is True else value) for name, value in _iter_attributes(corpus)
-    )
-    found = Counter({key: count for key, count in every.items() if key in declared})
-    for (name, _), count in ((key, count) for key, count in every.items() if key not in declared):
-        found[name, "any"] += (
-            # Values that are not declared may be anything, and quote: they are counted by name
-            count
-        )
-    return _counted("Attributes of marks", ("Attribute", "Value"), declared, found)
+    declared: dict[Key, str | None] = {}
+    for name, definition in schema.attributes.items():
+        if isinstance(definition, dict):
+            declared |= {(name, value): text for value, text in definition.items()}
+        else:
+            declared[name, "true"] = str(definition)
+    counts = Counter[Key]()
+    for name, value in _iter_attributes(corpus):
+        key = (name, "true" if value is True else value)
+        counts[key if _is_key(key, declared) else (name, "any")] += 1
+    return _count_table("Attributes of annotations", ("Attribute", "Value"), declared, counts)
+
+
+def _is_key(key: Key, declared: Mapping[Key, object]) -> bool:
+    """Whether an attribute and its value are declared; a list or a mapping never is."""
+    return isinstance(key[1], Hashable) and key in declared
 
 
 def _iter_attributes(corpus: Corpus) -> Iterator[tuple[str, Any]]:
     for document in corpus:
         for layer in LAYERS:
-            for mark in getattr(document, layer) or ():
-                yield from (mark.attributes or {}).items()
+            for annotation in getattr(document, layer) or ():
+                yield from (annotation.attributes or {}).items()
 
 
-def _zones(corpus: Corpus, schema: Schema, *, with_text: bool) -> CardTable:
-    every = [zone for document in corpus for zone in document.zones]
-    regions, size = Counter(z.label for z in every), Counter[str]()
-    for zone in every:
-        size[zone.label] += zone.end - zone.start
+def _zone_table(corpus: Corpus, schema: Schema, *, with_text: bool) -> CardTable:
+    regions, sizes = Counter[str](), Counter[str]()
+    for document in corpus:
+        for zone in document.zones:
+            regions[zone.label] += 1
+            sizes[zone.label] += zone.end - zone.start
     rows = []
     for name in (*schema.zones, *sorted(regions.keys() - schema.zones.keys())):
         rule = schema.zones.get(name)
-        said = (
-            [_definition(rule.definition if rule else "not declared in the schema")]
-            if with_text
-            else []
-        )
-        layers = (
-            [", ".join(of) or "–" for of in (rule.annotated, rule.primary)] if rule else ["–", "–"]
-        )
-        rows.append((escape_markdown(name), *said, *layers, str(regions[name]), str(size[name])))
-    columns = (
-        "Zone",
-        *(["Definition"] if with_text else []),
-        "Annotated",
-        "Scored",
-        "Regions",
-        "Characters",
-    )
-    return CardTable("Zones", columns, tuple(rows), counts=2)
+        cells = [escape_markdown(name)]
+        if with_text:
+            cells.append(_definition(rule.definition if rule else NOT_DECLARED))
+        annotated, primary = (rule.annotated, rule.primary) if rule else ((), ())
+        cells += [", ".join(annotated) or "–", ", ".join(primary) or "–"]
+        rows.append((*cells, str(regions[name]), str(sizes[name])))
+    columns = ["Zone", "Annotated", "Scored", "Regions", "Characters"]
+    if with_text:
+        columns.insert(1, "Definition")
+    return CardTable("Zones", tuple(columns), tuple(rows), counts=2)

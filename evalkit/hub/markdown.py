@@ -1,8 +1,6 @@
-"""Where does a Markdown text have its sections?
+"""The sections of a Markdown text: title, level, line and text of each.
 
-Headings in; out each section's title, line and words.
-
-A heading inside a fenced block of code is none. Comments (<!-- -->) are not words.
+A heading inside a fenced block of code is none. Comments (<!-- -->) are not part of the text.
 """
 
 from __future__ import annotations
@@ -18,9 +16,9 @@ _OPTIONAL = re.compile(r"\s*\[optional\]$")
 
 
 class Section(NamedTuple):
-    """A heading and what stands below it, up to the next heading of any level.
+    """A heading and the text below it, up to the next heading of any level.
 
-    The words before the first one have no title.
+    The text before the first heading is a section without title.
     """
 
     title: str
@@ -35,9 +33,9 @@ class Section(NamedTuple):
 
 
 def sections(text: str, *, first_line: int = 1) -> list[Section]:
-    """The sections of a text, in order; the first holds what stands before the first heading.
+    """The sections of a text, in order; the first is the text before the first heading.
 
-    `first_line`: the number of its first line.
+    first_line: the number of its first line.
     """
     found = [Section("", 0, first_line, "")]
     bodies: list[list[str]] = [[]]
@@ -55,7 +53,7 @@ def sections(text: str, *, first_line: int = 1) -> list[Section]:
 
 def without_comments(text: str) -> str:
     """A text whose comments are blank; its lines keep their numbers."""
-    return _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    return _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
 
 
 def _lines(text: str, first_line: int) -> Iterator[tuple[int, str, bool]]:

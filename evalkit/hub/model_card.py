@@ -1,21 +1,18 @@
-"""What does a model's own page say of its scores?
+"""Scores for the page of a model on the Hugging Face Hub, as YAML.
 
-Scores in; out the YAML that the Hugging Face Hub reads.
+    model-index      in the front matter of a model's README.md: an entry for each metric, whose
+                     value is the micro F1, from 0 to 1
+    .eval_results    a file in a model's repository: the same F1 for each task of a benchmark
 
-    model-index      in the front matter of a model's README.md: precision, recall and F1 of each
-                     metric, micro, from 0 to 1
-    .eval_results    a file in a model's repository: F1 of each metric, for each the task of a
-                     benchmark that it answers
-
-Values are not rounded. In model-index each carries its signature, counts, interval and warnings
-under `args`, which huggingface_hub keeps as they are; .eval_results has one field for words,
-`notes`, where they stand. What is undefined is left out, and a comment says so. Nothing is sent
-anywhere.
+Values are not rounded. In the model-index, precision, recall, counts and the interval of a metric
+are its `args`; signatures, warnings and the kind of the intervals are given once, as `args` of the
+data set. huggingface_hub keeps both as they are. In .eval_results they are in the field `notes`. An
+undefined F1 is left out, with a comment. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +21,12 @@ from evalkit.errors import InputError, MissingDependencyError, escape_controls, 
 from evalkit.files import write_atomically
 from evalkit.formats.front_matter import FrontMatter, parse_mapping, split_front_matter
 from evalkit.results.scores import MetricScores, Scores
+from evalkit.results.summary import signatures
 from evalkit.results.tables import dump_yaml
-from evalkit.stats.intervals import NOT_ASKED, RATIOS
+from evalkit.stats.intervals import NOT_ASKED
 
 TASK = "token-classification"  # the Hub has no name for events or attributions
-NAMES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
-WHY_UNDEFINED = {
-    "precision": "nothing was predicted",
-    "recall": "gold holds nothing",
-    "f1": "neither side holds anything",
-}
+F1_UNDEFINED = "F1 is undefined (neither side has an item) and left out"
 REQUIRED_HUB_NAMES = (
     "ModelCardData",
     "EvalResult",
@@ -57,7 +50,7 @@ class HubDataset:
     def __post_init__(self) -> None:
         if not self.id or not isinstance(self.id, str):
             raise InputError(
-                f"data set: {quoted_repr(self.id)} is no id: a name on the Hub would do, such as"
+                f"invalid data set id {quoted_repr(self.id)}: expected a name on the Hub, such as"
                 " owner/name"
             )
 
@@ -72,15 +65,12 @@ def model_index(
     """A front matter block with the model-index, to stand at the top of a README.md.
 
     model_name: what the page calls the model; without it the name of the scores' model. dataset:
-    without it the scores' corpus. task: the Hub's name of the task. Raises InputError where no
-    value is defined, MissingPackage where huggingface_hub is missing or too old.
+    without it the scores' corpus. task_type: the Hub's name of the task. Raises InputError where no
+    F1 is defined, MissingDependencyError where huggingface_hub is missing or too old.
     """
-    block = {
-        "model-index": _index(
-            scores, model_name or str(scores.metadata["model"]), dataset, task_type
-        )
-    }
-    return f"---\n{_comments(undefined_ratio_notes(scores))}{dump_yaml(block)}---\n"
+    name = model_name or str(scores.metadata["model"])
+    block = {"model-index": [{"name": name, "results": [_result(scores, dataset, task_type)]}]}
+    return f"---\n{_comments(undefined_score_notes(scores))}{dump_yaml(block)}---\n"
 
 
 def eval_results(
@@ -95,8 +85,9 @@ def eval_results(
 
     dataset: the benchmark. tasks: a metric to the id of its task, as the benchmark's eval.yaml has
     it; others are not written. Without it, all metrics under their own names. date: of the
-    evaluation, ISO 8601. source_url: where more is told. Raises InputError where no value is
-    defined, UnknownName for a metric that the scores lack, MissingPackage as above.
+    evaluation, ISO 8601. source_url: a page about the evaluation. Raises InputError where no F1 is
+    defined, UnknownNameError for a metric that the scores lack, MissingDependencyError where
+    huggingface_hub is missing or too old.
     """
     hub = _hub()
     named = dict(tasks) if tasks is not None else {metric: metric for metric in scores}
@@ -114,19 +105,14 @@ def eval_results(
         for metric, f1 in known.items()
         if f1 is not None
     ]
-    _refuse_none(entries)
-    left_out = [f"{metric}: {_undefined('f1')}" for metric, f1 in known.items() if f1 is None]
+    _require_values(entries)
+    left_out = [f"{metric}: {F1_UNDEFINED}" for metric, f1 in known.items() if f1 is None]
     return _comments(left_out) + dump_yaml(hub.eval_result_entries_to_yaml(entries))
 
 
-def undefined_ratio_notes(scores: Scores) -> list[str]:
-    """A line for each ratio that is undefined, and is left out therefore."""
-    return [
-        f"{metric}: {_undefined(ratio)}"
-        for metric in scores
-        for ratio in RATIOS
-        if getattr(scores[metric].micro, ratio) is None
-    ]
+def undefined_score_notes(scores: Scores) -> list[str]:
+    """A line for each metric whose F1 is undefined, and is left out therefore."""
+    return [f"{metric}: {F1_UNDEFINED}" for metric in scores if scores[metric].micro.f1 is None]
 
 
 def update_card(
@@ -137,62 +123,62 @@ def update_card(
     dataset: HubDataset | None = None,
     task: str = TASK,
 ) -> list[str]:
-    """Put the scores into the model-index of a README.md, where all else stays as it is to the
-    byte.
+    """Write the scores into the model-index of a README.md, and return the lines of
+    `undefined_score_notes`.
 
-    The lines of `undefined_ratio_notes` come back.
-
-    Other results stay; those of the same task, data set and signature are replaced, unless the Hub
-    verified them. The signature has the metric, the corpus's digest, the model and evalkit's
-    version. model_name: without it the one that the model-index has, or that of the scores. Raises
-    InputError for a file that cannot be read or written, for front matter that is no YAML or no
-    model-index, and for a model that the model-index does not name.
+    All else stays the same, to the byte. Other results stay; those of the same task, data set and
+    signature are replaced, unless the Hub verified them. The signature has the metric, the digest
+    of the corpus, the model and evalkit's version. model_name: without it the one that the
+    model-index has, or that of the scores. Raises InputError for a file that cannot be read or
+    written, for front matter that is no YAML or no model-index, and for a model that the
+    model-index does not name.
     """
     card = _read_card(path)
-    name = _name(path, card.index, model_name, str(scores.metadata["model"]))
-    index = _merged(card.index, _index(scores, name, dataset, task)[0])
-    write_atomically(path, card.with_index(index))
-    return undefined_ratio_notes(scores)
+    name = _model_name(path, card.index, model_name, str(scores.metadata["model"]))
+    new = _result(scores, dataset, task)
+    write_atomically(path, card.with_index(_merge_index(card.index, name, new, list(scores))))
+    return undefined_score_notes(scores)
 
 
 def check_card(path: str | Path, *, model_name: str | None = None) -> None:
-    """Refuse a card that `update_card` could not change, before there are scores.
+    """Check that `update_card` can change a card, before there are scores.
 
-    Raises InputError, or MissingPackage as above.
+    Raises InputError, or MissingDependencyError where huggingface_hub is missing or too old.
     """
     _hub()
     card = _read_card(path)
-    name = _name(path, card.index, model_name, "model")
-    card.with_index(_merged(card.index, {"name": name, "results": []}))
+    name = _model_name(path, card.index, model_name, "model")
+    card.with_index(_merge_index(card.index, name, None, []))
 
 
 @dataclass(frozen=True)
 class _Card:
-    """A model's card: its front matter, the metadata, the model-index, and how lines end."""
+    """A model's card: its front matter, the metadata, the model-index, and the line end."""
 
     path: str | Path
     front: FrontMatter
     data: dict[str, Any]
     index: list[dict[str, Any]]
-    line: str
+    line_end: str
 
     def with_index(self, index: list[dict[str, Any]]) -> str:
         """The text of the card with another model-index.
 
         Raises InputError where it cannot be put in.
         """
-        changed = _replaced(
-            self.path, self.front.block, {**self.data, "model-index": index}, self.line
-        )
+        data = {**self.data, "model-index": index}
+        changed = _replace_model_index(self.path, self.front.block, data, self.line_end)
         return f"{self.front.opening}{changed}{self.front.closing}{self.front.body}"
 
 
 def _read_card(path: str | Path) -> _Card:
     text = _read(path)
-    line = "\r\n" if "\r\n" in text else "\n"
-    front = split_front_matter(text) or FrontMatter(f"---{line}", "", f"---{line}", text)
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    empty = FrontMatter(f"---{line_end}", "", f"---{line_end}", text)
+    front = split_front_matter(text) or empty
     data = parse_mapping(front.block, str(path), "front matter")
-    return _Card(path, front, data, _checked(path, data.get("model-index") or []), line)
+    index = _validate_index(path, data.get("model-index") or [])
+    return _Card(path, front, data, index, line_end)
 
 
 def _hub() -> Any:
@@ -212,112 +198,95 @@ def _hub() -> Any:
     return huggingface_hub
 
 
-def _index(
-    scores: Scores, name: str, dataset: HubDataset | None, task: str
-) -> list[dict[str, Any]]:
-    hub, where = _hub(), dataset or HubDataset(str(scores.metadata["corpus"]["name"]))
-    results = [
-        hub.EvalResult(
-            task_type=task,
-            dataset_type=where.id,
-            dataset_name=where.name or where.id,
-            dataset_config=where.config,
-            dataset_split=where.split,
-            dataset_revision=where.revision,
-            metric_type=ratio,
-            metric_value=value,
-            metric_name=f"{NAMES[ratio]} ({metric})",
-            metric_args=args,
-        )
-        for metric in scores
-        for ratio, value, args in _values(scores[metric], scores.warnings)
-    ]
-    _refuse_none(results)
-    index: list[dict[str, Any]] = hub.ModelCardData(
-        model_name=name, eval_results=results
-    ).to_dict()["model-index"]
-    return index
-
-
-def _values(
-    scored: MetricScores, warnings: list[str]
-) -> Iterator[tuple[str, float, dict[str, Any]]]:
-    """The ratios that are defined, each with what a reader needs to judge it."""
-    row = scored.micro
-    corpus = (
-        {"corpus": scored.signature_fields["corpus"]} if "corpus" in scored.signature_fields else {}
-    )
-    for ratio in RATIOS:
-        value = getattr(row, ratio)
-        if value is not None:
-            told = {
-                "signature": scored.signature,
-                **corpus,
-                "gold": row.gold,
-                "predicted": row.predicted,
-                **_interval(scored, ratio),
-            }
-            yield ratio, float(value), {**told, "warnings": list(warnings)} if warnings else told
-
-
-def _interval(scored: MetricScores, ratio: str) -> dict[str, Any]:
-    """The interval of a ratio, or why there is none; nothing where none was asked for."""
-    found = scored.micro.interval(ratio)
-    if found == NOT_ASKED:
-        return {}
-    if found.low is None or found.high is None:
-        return {"interval": {"none": found.reason}}
-    kind = (
-        "sentence-resampling range, this article only"
-        if scored.signature_fields["docs"].startswith("1/")
-        else "bootstrap interval"
-    )
-    return {
-        "interval": {
-            "low": float(found.low),
-            "high": float(found.high),
-            "level": scored.resampling.level,
-            "kind": kind,
-        }
+def _result(scores: Scores, dataset: HubDataset | None, task: str) -> dict[str, Any]:
+    """The entry of the model-index for the scores: the F1 of each metric where it is defined."""
+    hub = _hub()
+    hub_dataset = dataset or HubDataset(str(scores.metadata["corpus"]["name"]))
+    shared = {
+        "signatures": list(signatures(scores.signature_fields)),
+        **_interval_kind(scores),
+        **({"warnings": list(scores.warnings)} if scores.warnings else {}),
     }
+    values = []
+    for metric in scores:
+        f1 = scores[metric].micro.f1
+        if f1 is None:
+            continue
+        value = hub.EvalResult(
+            task_type=task,
+            dataset_type=hub_dataset.id,
+            dataset_name=hub_dataset.name or hub_dataset.id,
+            dataset_config=hub_dataset.config,
+            dataset_split=hub_dataset.split,
+            dataset_revision=hub_dataset.revision,
+            dataset_args=shared,
+            metric_type="f1",
+            metric_value=float(f1),
+            metric_name=_metric_name(metric),
+            metric_args=_metric_args(scores[metric]),
+        )
+        values.append(value)
+    _require_values(values)
+    card = hub.ModelCardData(model_name="model", eval_results=values)
+    result: dict[str, Any] = card.to_dict()["model-index"][0]["results"][0]
+    return result
+
+
+def _metric_name(metric: str) -> str:
+    return f"F1 ({metric})"
+
+
+def _metric_args(scored: MetricScores) -> dict[str, Any]:
+    """Precision, recall, counts and the interval of F1, or the reason why there is none."""
+    row = scored.micro
+    args: dict[str, Any] = {}
+    if row.precision is not None:
+        args["precision"] = float(row.precision)
+    if row.recall is not None:
+        args["recall"] = float(row.recall)
+    args |= {"gold": row.gold, "predicted": row.predicted}
+    interval = row.interval("f1")
+    if interval == NOT_ASKED:
+        return args
+    if interval.low is None or interval.high is None:
+        return {**args, "interval": {"none": interval.reason}}
+    return {**args, "interval": {"low": float(interval.low), "high": float(interval.high)}}
+
+
+def _interval_kind(scores: Scores) -> dict[str, str]:
+    """What the intervals are; empty where there are none."""
+    if not scores.resampling.boot:
+        return {}
+    scored = scores[next(iter(scores))]
+    return {"intervals": f"{100 * scores.resampling.level:g} % {_kind_of_interval(scored)}"}
+
+
+def _kind_of_interval(scored: MetricScores) -> str:
+    if scored.signature_fields.get("docs", "").startswith("1/"):
+        return "sentence-resampling range, these documents only"
+    return "bootstrap interval"
 
 
 def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
     """What there is to say of an F1, in one line."""
-    row, interval = scored.micro, _interval(scored, "f1").get("interval", {})
-    ratios = [
-        f"{name} {value}"
-        for name in ("precision", "recall")
-        if (value := getattr(row, name)) is not None
-    ]
-    sure = (
-        [
-            f"{interval['low']} to {interval['high']} ({100 * interval['level']:g} %,"
-            f" {interval['kind']})"
-        ]
-        if "low" in interval
-        else []
-    )
-    return "; ".join(
-        [
-            f"F1 from 0 to 1, micro, {scored.metric}",
-            *ratios,
-            *sure,
-            *(f"warning: {warning}" for warning in warnings),
-            scored.signature,
-        ]
-    )
+    row = scored.micro
+    notes = [f"F1 from 0 to 1, micro, {scored.metric}"]
+    if row.precision is not None:
+        notes.append(f"precision {row.precision}")
+    if row.recall is not None:
+        notes.append(f"recall {row.recall}")
+    if row.f1_low is not None and row.f1_high is not None:
+        kind = f"{100 * scored.resampling.level:g} %, {_kind_of_interval(scored)}"
+        notes.append(f"{float(row.f1_low)} to {float(row.f1_high)} ({kind})")
+    notes += [f"warning: {warning}" for warning in warnings]
+    return "; ".join([*notes, scored.signature])
 
 
-def _undefined(ratio: str) -> str:
-    return f"{ratio} is undefined ({WHY_UNDEFINED[ratio]}) and left out"
-
-
-def _refuse_none(results: list[Any]) -> None:
+def _require_values(results: list[Any]) -> None:
     if not results:
         raise InputError(
-            "no value is defined, so that there is nothing to write down: neither gold nor the"
-            " prediction holds what was scored"
+            "no F1 is defined: neither gold nor the prediction has an item of the scored metrics;"
+            " nothing was written"
         )
 
 
@@ -325,8 +294,8 @@ def _comments(lines: list[str]) -> str:
     return "".join(f"# {escape_controls(line)}\n" for line in lines)
 
 
-def _checked(path: str | Path, index: Any) -> list[dict[str, Any]]:
-    """The model-index that is there already. Raises InputError where the Hub could not read it."""
+def _validate_index(path: str | Path, index: Any) -> list[dict[str, Any]]:
+    """The model-index of a card. Raises InputError where the Hub could not read it."""
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
     try:
@@ -334,83 +303,116 @@ def _checked(path: str | Path, index: Any) -> list[dict[str, Any]]:
             model_index_to_eval_results(index)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
-            f"{path}: the model-index is not as the Hub has it ({type(error).__name__}: {error});"
-            " mend or delete it"
+            f"{path}: invalid model-index ({type(error).__name__}: {error}); fix or delete it"
         ) from None
     return list(index)
 
 
-def _name(path: str | Path, index: list[dict[str, Any]], asked: str | None, own: str) -> str:
+def _model_name(
+    path: str | Path, index: list[dict[str, Any]], requested: str | None, default: str
+) -> str:
+    """The name of the model whose results are written.
+
+    Raises InputError where the model-index is of other models, or of several and none is named.
+    """
     names = [str(entry["name"]) for entry in index]
-    if asked is None and len(names) < 2:
-        return names[0] if names else own
-    if not names or asked in names:
-        return str(asked)
+    if requested is None and len(names) < 2:
+        return names[0] if names else default
+    if not names or requested in names:
+        return str(requested)
+    problem = "no name was given" if requested is None else f"not of {requested!r}"
     raise InputError(
-        f"{path}: the model-index is of {', '.join(map(repr, names))}, and"
-        f" {'no name was given' if asked is None else f'not of {asked!r}'}; name one of them"
+        f"{path}: the model-index is of {', '.join(map(repr, names))}, and {problem}; name one of"
+        " them"
     )
 
 
-def _merged(index: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
-    """The model-index with new results in the place of those that they supersede, else last."""
-    if all(str(entry["name"]) != new["name"] for entry in index):
-        return [*index, new]
-    return [
-        (
-            {**entry, "results": _replace_results(entry["results"], new["results"])}
-            if str(entry["name"]) == new["name"]
-            else entry
-        )
-        for entry in index
-    ]
+def _merge_index(
+    index: list[dict[str, Any]], name: str, new: dict[str, Any] | None, metrics: list[str]
+) -> list[dict[str, Any]]:
+    """The model-index with a new result of a model, and without those that it supersedes.
 
-
-def _replace_results(results: list[Any], new: list[Any]) -> list[Any]:
-    superseded = {_result_key(result, metric) for result in new for metric in result["metrics"]}
-    kept: list[Any] = []
-    place = None
-    for result in results:
-        metrics = [
-            metric
-            for metric in result["metrics"]
-            if metric.get("verified") or _result_key(result, metric) not in superseded
-        ]
-        if len(metrics) < len(result["metrics"]) and place is None:
-            place = len(kept)
-        if metrics or not result["metrics"]:
-            kept.append({**result, "metrics": metrics})
-    place = len(kept) if place is None else place
-    return kept[:place] + new + kept[place:]
-
-
-def _result_key(result: Mapping[str, Any], metric: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """What two values must share for one to supersede the other; None for those that are not
-    evalkit's, and have no signature.
-
-    The ratio is not part of it: what has become undefined must not stay as it was.
+    metrics: that were scored, those with an undefined F1 included.
     """
-    args, dataset = metric.get("args"), result["dataset"]
-    signature = args.get("signature") if isinstance(args, dict) else None
-    return signature and (
+    if all(str(entry["name"]) != name for entry in index):
+        return [*index, {"name": name, "results": [] if new is None else [new]}]
+    merged = []
+    for entry in index:
+        if str(entry["name"]) == name and new is not None:
+            merged.append({**entry, "results": _replace_results(entry["results"], new, metrics)})
+        else:
+            merged.append(entry)
+    return merged
+
+
+def _replace_results(results: list[Any], new: dict[str, Any], metrics: list[str]) -> list[Any]:
+    """The results with the new one in the position of the first that it supersedes, else last."""
+    fields_of = _parse_signatures(new)
+    superseded = {_value_key(new, metric, fields_of.get(metric)) for metric in metrics}
+    kept: list[Any] = []
+    position = None
+    for result in results:
+        remaining = _without_superseded(result, superseded)
+        if remaining != result and position is None:
+            position = len(kept)
+        if remaining["metrics"] or not result["metrics"]:
+            kept.append(remaining)
+    if position is None:
+        position = len(kept)
+    return [*kept[:position], new, *kept[position:]]
+
+
+def _without_superseded(result: dict[str, Any], superseded: set[Any]) -> dict[str, Any]:
+    """A result without the values that a new one supersedes; its signatures name the others."""
+    remaining_fields = dict(_parse_signatures(result))
+    metrics = list(result["metrics"])
+    for metric, fields in _parse_signatures(result).items():
+        if _value_key(result, metric, fields) not in superseded:
+            continue
+        named = [value for value in metrics if value.get("name") == _metric_name(metric)]
+        if not any(value.get("verified") for value in named):
+            metrics = [value for value in metrics if value not in named]
+            del remaining_fields[metric]
+    if len(metrics) == len(result["metrics"]):
+        return result
+    args = {**result["dataset"]["args"], "signatures": list(signatures(remaining_fields))}
+    return {**result, "dataset": {**result["dataset"], "args": args}, "metrics": metrics}
+
+
+def _parse_signatures(result: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The fields of the signature of each metric of a result; empty where it is not evalkit's."""
+    args = result["dataset"].get("args")
+    lines = args.get("signatures") if isinstance(args, dict) else None
+    fields_of: dict[str, dict[str, str]] = {}
+    for line in lines if isinstance(lines, list) else ():
+        pairs = (field.partition(":") for field in str(line).split("|"))
+        fields = {name: value for name, _, value in pairs}
+        for metric in fields.get("metric", "").split("+"):
+            fields_of[metric] = {**fields, "metric": metric}
+    return fields_of
+
+
+def _value_key(
+    result: Mapping[str, Any], metric: str, fields: Mapping[str, str] | None
+) -> tuple[Any, ...]:
+    """What two values must share for one to supersede the other."""
+    dataset = result["dataset"]
+    return (
         result["task"]["type"],
         *(dataset.get(key) for key in ("type", "config", "split", "revision")),
-        signature,
+        metric,
+        tuple((fields or {}).items()),
     )
 
 
-def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -> str:
-    """The front matter with the wanted model-index, and nothing else changed."""
+def _replace_model_index(path: str | Path, block: str, data: dict[str, Any], line_end: str) -> str:
+    """The front matter with the model-index of `data`, and nothing else changed."""
     start, end = _model_index_span(block)
-    changed = (
-        block[:start]
-        + dump_yaml({"model-index": wanted["model-index"]}).replace("\n", line)
-        + block[end:]
-    )
+    index = dump_yaml({"model-index": data["model-index"]}).replace("\n", line_end)
+    changed = block[:start] + index + block[end:]
     try:
-        same = repr(parse_mapping(changed, str(path), "front matter")) == repr(
-            wanted
-        )  # as text, since NaN equals nothing
+        # compared as text, since NaN equals nothing
+        same = repr(parse_mapping(changed, str(path), "front matter")) == repr(data)
     except InputError:
         same = False
     if not same:
@@ -422,8 +424,8 @@ def _replaced(path: str | Path, block: str, wanted: dict[str, Any], line: str) -
 
 
 def _model_index_span(block: str) -> tuple[int, int]:
-    """Where the model-index stands, without the comments and blank lines that follow it; the end
-    where there is none.
+    """The start and end of the model-index, without the comments and blank lines that follow it;
+    the end of the block where there is none.
     """
     import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
 

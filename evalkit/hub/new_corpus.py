@@ -1,22 +1,28 @@
-"""How does a corpus begin?
+"""Creates a corpus folder from text files, or adds texts to one.
 
-Texts are put into a folder, byte for byte, beside guidelines and a schema to fill: the same layout
-as the bundled one.
-
-What is there already stays as it is: a corpus grows by the same road on which it began. A new text
-is said to be annotated in no layer (`"layers": []` in its line of corpus.jsonl), so that nobody
-takes it for one in which nothing was found.
+The folder has the layout of the bundled corpus: texts byte for byte, guidelines, a schema and a
+hand-written part of the card, to be filled. Existing files stay as they are. A new text is marked
+as annotated in no layer (`"layers": []` in its line of corpus.jsonl), so that it does not count as
+a text without entities.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from evalkit.data.schema import Schema, encode_schema
+from evalkit.corpus import Corpus
+from evalkit.data.schema import (
+    AttributionSchema,
+    EventType,
+    Schema,
+    encode_schema,
+    load_schema,
+)
 from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import finish_folder, name_errors, write_folder
 from evalkit.formats.directory import CorpusRow, name_files
@@ -25,8 +31,8 @@ from evalkit.hub.card_source import card_template
 
 GUIDELINES = """# Annotation guidelines: {name}
 
-What is annotated, by which rules. Annotators read this and nothing else; readers of the scores find
-here what they mean.
+What is annotated, by which rules. Annotators work from this document; readers of the scores look up
+here what is scored.
 
 ## What is a span
 Offsets count Unicode code points from 0, the end exclusive. State here where a span begins and
@@ -38,7 +44,7 @@ One section for each label of schema.json: what it is, what it is not, two examp
 ## Hard cases
 Each question that came up, and how it was decided.
 
-## How it is written down
+## File format
 One annotation a line in entities.jsonl, events.jsonl and attributions.jsonl beside this file, with
 the text's id under `doc`:
 
@@ -62,49 +68,84 @@ def create_or_extend_corpus(
     provenance: str | None = None,
     rights: str | None = None,
 ) -> list[str]:
-    """Put texts into a corpus folder, which is laid out where there is none.
+    """Add texts to a corpus folder, which is created if needed; returns the ids of new documents.
 
-    The ids of the new documents come back.
-
-    An id is the name of the file without its suffix. schema: of a new corpus; without one it has no
-    labels yet. A text that the corpus holds already under the same id is left out, so that a
-    command whose end was not seen can be repeated. Raises InputError for a text that cannot be one,
-    or whose id or content the corpus has, before anything is written; WriteError where writing
-    fails, and then the folder is as it was.
+    An id is the name of the file without its suffix. schema: of a new corpus, or of one whose
+    schema declares nothing yet; without it the schema has no labels. A text that the corpus has
+    under the same id is left out, so that an interrupted command can be repeated. Raises InputError
+    for a text that cannot be read, or whose id or content the corpus has, before anything is
+    written; WriteError where writing fails, and then the folder is unchanged.
     """
     with name_errors(folder):
         finish_folder(folder)
-    known = list(_read_rows(folder))
-    new = list(_find_new(texts, known))
-    if known and schema is not None and (new or not texts):
-        raise InputError(f"{folder}: has a schema of its own; another is for a new corpus")
+    existing = list(_existing_rows(folder))
+    new_texts = list(_new_texts(texts, existing))
     corpus = folder / "corpus"
-    files = name_files(
-        corpus,
-        [*(row.id for row in known), *(path.stem for path, _ in new)],
-        {row.id: row.file for row in known},
-    )
-    rows = [
-        CorpusRow(
+    ids = [*(row.id for row in existing), *(path.stem for path, _ in new_texts)]
+    files = name_files(corpus, ids, {row.id: row.file for row in existing})
+    rows = []
+    contents: dict[str, bytes | None] = {}
+    for path, raw in new_texts:
+        row = CorpusRow(
             path.stem, files[path.stem], digest_of(raw), language, provenance, rights, layers=()
         )
-        for path, raw in new
-    ]
-    contents: dict[str, bytes | None] = {
-        f"corpus/{row.file}": raw for row, (_, raw) in zip(rows, new)
-    }
-    if rows:
-        contents["corpus/corpus.jsonl"] = _append_lines(
-            corpus / "corpus.jsonl", (msgspec.json.encode(row) for row in rows)
-        )
-    contents |= {
-        name: data
-        for name, data in _build_templates(folder, schema)
-        if not (folder / name).exists()
-    }
+        rows.append(row)
+        contents[f"corpus/{row.file}"] = raw
+    if rows or not (corpus / "corpus.jsonl").exists():
+        lines = (msgspec.json.encode(row) for row in rows)
+        contents["corpus/corpus.jsonl"] = _append_lines(corpus / "corpus.jsonl", lines)
+    name = folder.resolve().name
+    templates = _build_templates(name, language)
+    contents |= {path: text for path, text in templates.items() if not (folder / path).exists()}
+    contents |= _schema_file(folder, schema, repeated=bool(texts) and not new_texts)
     if contents:
         write_folder(folder, contents)
     return [row.id for row in rows]
+
+
+def derive_schema(corpus: Corpus) -> Schema:
+    """A schema of the labels, event types, roles, realis values and attribution types that occur in
+    a corpus, each without definition, the most frequent first.
+    """
+    labels, realis, types = Counter[str](), Counter[str](), Counter[str]()
+    event_types = Counter[str]()
+    roles: dict[str, Counter[str]] = {}
+    for document in corpus:
+        labels.update(entity.label for entity in document.entities or ())
+        for event in document.events or ():
+            event_types[event.label] += 1
+            roles.setdefault(event.label, Counter()).update(
+                argument.role for argument in event.arguments
+            )
+            if event.realis is not None:
+                realis[event.realis] += 1
+        for attribution in document.attributions or ():
+            if attribution.label is not None:
+                types[attribution.label] += 1
+    events = {name: EventType(roles=_empty(roles[name])) for name in _by_frequency(event_types)}
+    derived = Schema(labels=_empty(labels), events=events, realis=_empty(realis))
+    if not types:
+        return derived
+    attributions = AttributionSchema(types=_empty(types))
+    return msgspec.structs.replace(derived, attributions=attributions)
+
+
+def declares_labels(schema: Schema | None) -> bool:
+    """Whether a schema declares labels, types or anything else that is annotated."""
+    if schema is None:
+        return False
+    attributions = schema.attributions
+    declared = (schema.labels, schema.events, schema.realis, schema.attributes, schema.zones)
+    return any((*declared, attributions.types, attributions.parts))
+
+
+def _by_frequency(counts: Counter[str]) -> list[str]:
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def _empty(counts: Counter[str]) -> dict[str, str]:
+    """Names with empty definitions."""
+    return dict.fromkeys(_by_frequency(counts), "")
 
 
 def _append_lines(path: Path, lines: Iterable[bytes]) -> bytes:
@@ -114,13 +155,13 @@ def _append_lines(path: Path, lines: Iterable[bytes]) -> bytes:
     return ended + b"".join(line + b"\n" for line in lines)
 
 
-def _read_rows(folder: Path) -> Iterator[CorpusRow]:
-    """The texts that the corpus holds already."""
+def _existing_rows(folder: Path) -> Iterator[CorpusRow]:
+    """The lines of corpus.jsonl of a corpus folder; none where there is no folder yet."""
     path = folder / "corpus" / "corpus.jsonl"
     if not path.exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(
-                f"{folder}: is there and holds no corpus; name a new folder, or one with"
+                f"{folder}: exists and is not a corpus folder; name a new folder, or one with"
                 " corpus/corpus.jsonl"
             )
         return
@@ -130,29 +171,33 @@ def _read_rows(folder: Path) -> Iterator[CorpusRow]:
         yield row
 
 
-def _find_new(texts: Sequence[Path], known: Sequence[CorpusRow]) -> Iterator[tuple[Path, bytes]]:
-    """The texts that the corpus does not hold, with their bytes.
+def _new_texts(
+    texts: Sequence[Path], existing: Sequence[CorpusRow]
+) -> Iterator[tuple[Path, bytes]]:
+    """The texts that the corpus does not have, with their bytes.
 
     Raises InputError for one that cannot be added.
     """
-    held = {(row.id, row.sha256) for row in known}
-    digests = dict(held)
-    ids = {row.sha256: row.id for row in known}
+    unchanged = {(row.id, row.sha256) for row in existing}
+    ids = {row.id for row in existing}
+    id_by_digest = {row.sha256: row.id for row in existing}
     for path in texts:
         raw = _read(path)
         digest = digest_of(raw)
-        if (path.stem, digest) in held:
+        if (path.stem, digest) in unchanged:
             continue
-        if path.stem in digests:
+        if path.stem in ids:
             raise InputError(
                 f"{path}: the corpus has a document {quoted_repr(path.stem)} already; rename the"
                 " file"
             )
-        if digest in ids:
+        if digest in id_by_digest:
             raise InputError(
-                f"{path}: the same text, byte for byte, as document {quoted_repr(ids[digest])}"
+                f"{path}: the same text, byte for byte, as document"
+                f" {quoted_repr(id_by_digest[digest])}"
             )
-        digests[path.stem], ids[digest] = digest, path.stem
+        ids.add(path.stem)
+        id_by_digest[digest] = path.stem
         yield path, raw
 
 
@@ -170,25 +215,42 @@ def _read(path: Path) -> bytes:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     if not text.strip():
-        raise InputError(f"{path}: holds no text")
+        raise InputError(f"{path}: the file has no text")
     if text.startswith("\ufeff"):
         raise InputError(
-            f"{path}: begins with a byte order mark, which would count as its first character; save"
-            " it as UTF-8 without one"
+            f"{path}: begins with a byte order mark, which counts as its first character; save it"
+            " as UTF-8 without one"
         )
     return raw
 
 
-def _build_templates(folder: Path, schema: Schema | None) -> Iterator[tuple[str, bytes]]:
-    """Guidelines, a schema and the words of a card to fill, with their names in the folder."""
-    name = folder.resolve().name
-    yield "corpus/card.md", card_template(name).encode()
-    yield "annotations/GUIDELINES.md", GUIDELINES.replace("{name}", name).encode()
-    yield (
-        "annotations/schema.json",
-        encode_schema(
-            msgspec.structs.replace(
-                schema or Schema(), name=name, version="0.1.0", guidelines="GUIDELINES.md"
-            )
-        ),
+def _build_templates(name: str, language: str | None) -> dict[str, bytes]:
+    """Guidelines and the hand-written part of a card, to be filled, by their paths."""
+    return {
+        "corpus/card.md": card_template(name, language).encode(),
+        "annotations/GUIDELINES.md": GUIDELINES.replace("{name}", name).encode(),
+    }
+
+
+def _schema_file(folder: Path, schema: Schema | None, *, repeated: bool) -> dict[str, bytes]:
+    """The schema.json to write, by its path; none where there is one already.
+
+    repeated: whether the corpus has all texts already, so that a schema is the same once more.
+    Raises InputError for a second schema.
+    """
+    path = folder / "annotations" / "schema.json"
+    own = load_schema(path) if path.exists() else None
+    if own is not None and (schema is None or (repeated and declares_labels(own))):
+        return {}
+    if declares_labels(own):
+        raise InputError(f"{path}: declares labels already; --schema-from is for a new corpus")
+    head = own or Schema(name=folder.resolve().name, version="0.1.0", guidelines="GUIDELINES.md")
+    named = msgspec.structs.replace(
+        schema or Schema(), name=head.name, version=head.version, guidelines=head.guidelines
     )
+    if named.labels or named.events or named.attributions.types:
+        return {"annotations/schema.json": encode_schema(named)}
+    # encode_schema leaves out what is empty; here it shows where labels are to be declared.
+    to_fill = {**msgspec.to_builtins(named), "labels": {}}
+    encoded = msgspec.json.format(msgspec.json.encode(to_fill), indent=1) + b"\n"
+    return {"annotations/schema.json": encoded}

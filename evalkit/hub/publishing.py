@@ -1,10 +1,8 @@
-"""How does a corpus become a data set on the Hugging Face Hub?
+"""Publishes a corpus as a data set on the Hugging Face Hub.
 
-Its folder (see assembling.py) is sent, and tagged as a version.
-
-A version is a tag, v1.0.0 for version 1.0.0 of the schema, and never moves: other files under the
-same version are refused. What is there already makes no commit. What was done before something
-failed is said.
+The files (see dataset_files.py) are sent in one commit, and tagged as a version: v1.0.0 for version
+1.0.0 of the schema. A tag never moves: other files under the same version are refused. If all files
+are on the Hub already, no commit is made. An error message lists the steps that were done before.
 
 The token comes from HF_TOKEN or from `hf auth login`, the address of the Hub from HF_ENDPOINT.
 """
@@ -23,7 +21,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evalkit.corpus import Corpus
-from evalkit.errors import EvalkitError, InputError, LoadError, quoted_repr, spell_option
+from evalkit.errors import (
+    EvalkitError,
+    InputError,
+    LoadError,
+    WriteError,
+    quoted_repr,
+    shorten,
+    spell_option,
+)
+from evalkit.files import is_temporary, write_folder
 from evalkit.hub.card_check import card_errors
 from evalkit.hub.croissant import PublishedFile
 from evalkit.hub.dataset_files import DatasetFolder, build_dataset_folder
@@ -31,40 +38,56 @@ from evalkit.redaction import redact
 from evalkit.results.summary import pluralize
 
 T = TypeVar("T")
-MANAGED_PATHS = (
-    "data/",
-    "texts/",
-    "schema.json",
-)  # what an earlier version may have left on the Hub
-_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+MAX_MESSAGE = 300  # characters of the Hub's answer in a message
+MANAGED_PATHS = ("data/", "texts/", "schema.json")  # deleted if a new version has no such file
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][\w.+-]+)?")
 
 
 class HubError(EvalkitError):
-    """The Hub that refuses, fails or cannot be reached."""
+    """The Hub refused a request, failed, or cannot be reached."""
 
     exit_code = 3
 
 
 def version_tag(corpus: Corpus, tag: str | None = None) -> str:
-    """The tag of a version: as asked, or v and the version of the schema.
+    """The tag of a version: `tag`, or v and the version of the schema.
 
     Raises InputError where there is none.
     """
     if tag is not None:
         if not _TAG.fullmatch(tag) or ".." in tag or tag.endswith((".", ".lock", "/")):
             raise InputError(
-                f"{spell_option('tag', tag)}: letters, digits, and . _ - between them would do"
+                f"invalid tag {spell_option('tag', tag)}: expected letters and digits, with . _ -"
+                " between them"
             )
         return tag
     version = corpus.schema.version if corpus.schema else ""
     if not _VERSION.fullmatch(version):
         raise InputError(
-            f"schema.json: version: {quoted_repr(version)} makes no tag: a version such as 1.0.0"
-            f" would do, or {spell_option('tag', 'NAME')}"
+            f"schema.json: version: {quoted_repr(version)} cannot be a tag; write a version such as"
+            f" 1.0.0, or give {spell_option('tag', 'NAME')}"
         )
     return f"v{version}"
+
+
+def validate_repo_id(repo: str) -> None:
+    """Raise InputError for a name that the Hub does not accept for a data set."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, not in __all__
+        validate_repo_id as validate_on_hub,
+    )
+
+    try:
+        validate_on_hub(repo)
+        valid = "/" in repo
+    except HFValidationError:
+        valid = False
+    if not valid:
+        raise InputError(
+            f"invalid name {quoted_repr(repo)}: expected OWNER/NAME, in letters and digits, with"
+            " single . _ - between them"
+        )
 
 
 def publish(
@@ -72,75 +95,87 @@ def publish(
     repo: str,
     *,
     card: str,
-    licence: str,
+    license: str,
     with_text: bool = False,
     dry_run: bool = False,
+    output: Path | None = None,
     revision: str | None = None,
     private: bool = False,
     create_pr: bool = False,
     tag: str | None = None,
 ) -> Iterator[str]:
-    """Publish a corpus: a line for each thing that would be sent, then one for each thing that was
-    done.
+    """Publish a corpus; yields a line for each file, then one for each step that was done.
 
-    revision: a branch, instead of main. create_pr: propose the files as a pull request, which gets
-    no tag. tag: instead of that of the version. dry_run: send nothing, and ask the Hub nothing.
-    Raises InputError where the corpus or its card is not fit to be published, HubError where the
-    Hub does not do as asked.
+    card, license: the texts of README.md and LICENSE. with_text: send the texts, too. dry_run: send
+    nothing, and make no request to the Hub. output: a folder for the files, which stays. revision:
+    a branch, instead of main. create_pr: propose the files as a pull request, which gets no tag.
+    tag: instead of that of the version. Raises InputError where the corpus or its card cannot be
+    published, HubError where the Hub refuses.
     """
-    if (
-        not _REPO.fullmatch(repo)
-        or any(sign in repo for sign in ("--", ".."))
-        or repo.endswith((".git", "-", "."))
-        or "-/" in repo
-        or "./" in repo
-    ):
-        raise InputError(
-            f"{quoted_repr(repo)}: name the data set as OWNER/NAME, in letters, digits, and single"
-            " . _ - between them"
-        )
+    validate_repo_id(repo)
     if create_pr and (tag is not None or revision is not None):
         raise InputError(
             f"{spell_option('create_pr', True)}: a pull request goes to main and gets no tag;"
             " publish without it to tag a version or change a branch"
         )
-    wrong = list(card_errors(card, corpus, with_text=with_text))
-    if wrong:
-        raise LoadError(wrong)
+    errors = list(card_errors(card, corpus, with_text=with_text))
+    if errors:
+        raise LoadError(errors)
     version = None if create_pr else version_tag(corpus, tag)
     hub = None if dry_run else DatasetRepo(repo, revision or "main")
-    published = (
-        hub.first_published(corpus.schema.version if corpus.schema else "")
-        if hub and hub.repo_info()
-        else None
-    )
+    published = None
+    if hub and hub.repo_info():
+        published = hub.first_published(corpus.schema.version if corpus.schema else "")
     with tempfile.TemporaryDirectory() as folder:
-        made = build_dataset_folder(
-            corpus,
-            Path(folder),
-            repo=repo,
-            card=card,
-            licence=licence,
-            with_text=with_text,
-            published=published,
-        )
-        yield from made.lines()
-        if hub is None:
-            yield f"{repo}: nothing was sent (--dry-run)" + (
-                f"; the tag would be {version}" if version else ""
+        try:
+            dataset = build_dataset_folder(
+                corpus,
+                Path(folder),
+                repo=repo,
+                card=card,
+                license=license,
+                with_text=with_text,
+                published=published,
             )
-        else:
-            yield from hub.publish(made, private=private, create_pr=create_pr, tag=version)
+        except WriteError as error:
+            raise WriteError(f"{output or repo}: writing its files failed: {error}") from None
+        if output is not None:
+            write_folder(output, _folder_contents(dataset, output))
+        yield from dataset.lines()
+        if hub is not None:
+            yield from hub.publish(dataset, private=private, create_pr=create_pr, tag=version)
+            return
+        tag_note = f"; the tag would be {version}" if version else ""
+        folder_note = f"; the files are in {output}" if output else ""
+        yield f"{repo}: nothing was sent (--dry-run){tag_note}{folder_note}"
+
+
+def _folder_contents(dataset: DatasetFolder, output: Path) -> dict[str, bytes | None]:
+    """The files of a data set by their path; None for those of an earlier version in the folder.
+
+    Raises InputError where the folder has other files.
+    """
+    contents: dict[str, bytes | None] = {
+        file.path: (dataset.folder / file.path).read_bytes() for file in dataset.files
+    }
+    for path in output.rglob("*") if output.is_dir() else ():
+        name = path.relative_to(output).as_posix()
+        if path.is_dir() or is_temporary(path) or name in contents:
+            continue
+        if not name.startswith(MANAGED_PATHS):
+            raise InputError(f"{output}: the folder has other files ({name}); name a new folder")
+        contents[name] = None
+    return contents
 
 
 class DatasetRepo:
-    """A data set on the Hub, and what is done to it.
+    """A data set on the Hub, and the requests to it.
 
-    What was done so far is told with whatever fails.
+    Every HubError lists the steps that were done before.
     """
 
     def __init__(self, repo: str, revision: str) -> None:
-        """Ask nothing yet. Raises HubError where there is no token."""
+        """Make no request yet. Raises HubError where there is no token."""
         from huggingface_hub import HfApi, get_token
 
         if not get_token():
@@ -149,31 +184,33 @@ class DatasetRepo:
             )
         self.api = HfApi(library_name="evalkit")
         self.repo, self.revision = repo, revision
-        self.done: list[str] = []
+        self.steps: list[str] = []
         self.commit = ""
 
-    def call(self, doing: str, call: Callable[..., T], **options: Any) -> T:
-        """What the Hub answers.
+    def call(self, step: str, method: Callable[..., T], **options: Any) -> T:
+        """The answer of the Hub to a method of HfApi.
 
-        Raises HubError, on one line, with what was being done and what was done before.
+        step: its name in messages. Raises HubError, on one line.
         """
-        with self.hub_errors(doing):
-            return call(repo_id=self.repo, repo_type="dataset", **options)
+        with self.hub_errors(step):
+            return method(repo_id=self.repo, repo_type="dataset", **options)
 
     @contextmanager
-    def hub_errors(self, doing: str) -> Iterator[None]:
-        """Turn whatever goes wrong into one line."""
+    def hub_errors(self, step: str) -> Iterator[None]:
+        """Turn any exception of a step into a HubError, on one line."""
         try:
             yield
         except EvalkitError:
             raise
         except Exception as error:
-            done = f"; {' and '.join(self.done)} before that" if self.done else "; nothing was sent"
-            raise HubError(redact(f"{self.repo}: {doing}: {error_message(error)}{done}")) from None
+            before = f"{' and '.join(self.steps)} before that" if self.steps else "nothing was sent"
+            message = f"{self.repo}: {step}: {error_message(error)}; {before}"
+            raise HubError(redact(message)) from None
 
     def first_published(self, version: str) -> date | None:
-        """The day that the croissant.json on the Hub tells for this version, so that what did not
-        change stays the same to the byte.
+        """The date of publication in the croissant.json on the Hub, if it is of this version.
+
+        With it, files that did not change stay the same to the byte.
         """
         from huggingface_hub.errors import (
             EntryNotFoundError,
@@ -182,7 +219,7 @@ class DatasetRepo:
         )
 
         with (
-            self.hub_errors("asking what is there"),
+            self.hub_errors("reading the published version"),
             silence_hub_output(),
             tempfile.TemporaryDirectory() as folder,
         ):
@@ -196,200 +233,196 @@ class DatasetRepo:
                 )
             except (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError):
                 return None
-            try:
-                there = json.loads(Path(path).read_bytes())
-                return (
-                    date.fromisoformat(there["datePublished"])
-                    if there["version"] == version
-                    else None
-                )
-            except (ValueError, KeyError, TypeError):
-                return None
+            return _published_date(Path(path).read_bytes(), version)
 
     def publish(
-        self, made: DatasetFolder, *, private: bool, create_pr: bool, tag: str | None
+        self, dataset: DatasetFolder, *, private: bool, create_pr: bool, tag: str | None
     ) -> Iterator[str]:
-        """Create what is not there, send the files, and tag them; a line for each."""
-        there = self.repo_info()
-        if there is None:
-            yield self.created(private=private)
-        elif private and not there.private:
+        """Create the data set if needed, send the files, and tag them; yields a line for each."""
+        info = self.repo_info()
+        if info is None:
+            yield self.create(private=private)
+        elif private and not info.private:
             raise InputError(
-                f"{self.repo}: is there already, and public; make it private in its settings, or"
-                f" publish without {spell_option('private', True)}"
+                f"{self.repo}: the data set exists and is public; make it private in its settings,"
+                f" or publish without {spell_option('private', True)}"
             )
-        at = self.check_tag(made, tag) if there is not None and tag else None
-        if at and not self.changed_files(made, self.revision):
+        tagged = self.check_tag(dataset, tag) if info is not None and tag else None
+        if tagged and not self.changed_files(dataset, self.revision):
             yield (
-                f"{self.repo}: {self.revision} holds these files already, as {tag} ({at[:8]});"
+                f"{self.repo}: {self.revision} has these files already, as {tag} ({tagged[:8]});"
                 " nothing was sent"
             )
             return
         if self.revision != "main":
             self.call(
-                f"making the branch {self.revision}",
+                f"creating the branch {self.revision}",
                 self.api.create_branch,
                 branch=self.revision,
                 exist_ok=True,
             )
-            self.done.append(f"made the branch {self.revision}")
-        yield from self.warnings(made)
-        yield self.commit_files(made, create_pr=create_pr, tag=tag)
-        if at:
-            yield f"{self.repo}: {tag} stays where it is ({at[:8]}), with the same files"
+            self.steps.append(f"created the branch {self.revision}")
+        yield from self.warnings(dataset)
+        yield self.commit_files(dataset, create_pr=create_pr, tag=tag)
+        if tagged:
+            yield f"{self.repo}: {tag} stays at {tagged[:8]}, with the same files"
         elif tag:
-            self.call(f"making the tag {tag}", self.api.create_tag, tag=tag, revision=self.commit)
+            self.call(f"creating the tag {tag}", self.api.create_tag, tag=tag, revision=self.commit)
             yield f"{self.repo}: tagged {tag}"
 
-    def record(self, what: str, more: str = "") -> str:
-        """The line that says what was done, which is kept for what may fail later."""
-        self.done.append(what)
-        return f"{self.repo}: {what}{more and f': {more}'}"
+    def record(self, step: str, address: str = "") -> str:
+        """The line for a step that was done, which is kept for the message of a later error."""
+        self.steps.append(step)
+        return f"{self.repo}: {step}: {address}" if address else f"{self.repo}: {step}"
 
     def repo_info(self) -> Any:
-        """What the Hub says of the data set; None where there is none."""
+        """The Hub's information about the data set; None where it does not exist."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with self.hub_errors("asking what is there"):
+        with self.hub_errors("looking for the data set"):
             try:
                 return self.api.repo_info(self.repo, repo_type="dataset")
             except RepositoryNotFoundError:
                 return None
 
-    def created(self, *, private: bool) -> str:
-        """Create the data set; the line that says so."""
+    def create(self, *, private: bool) -> str:
+        """Create the data set; returns the line for it."""
         url = self.call("creating it", self.api.create_repo, private=private, exist_ok=False)
-        return self.record(f"created{', private' * private}", str(url))
+        return self.record("created, private" if private else "created", str(url))
 
-    def check_tag(self, made: DatasetFolder, tag: str) -> str | None:
-        """The commit that has this tag, if it holds just these files.
+    def check_tag(self, dataset: DatasetFolder, tag: str) -> str | None:
+        """The commit that has this tag, if it has the same files.
 
-        Raises InputError where it holds others: a version never changes.
+        Raises InputError where it has others: a version never changes.
         """
-        refs = self.call("asking for its tags", self.api.list_repo_refs)
-        at = next((of.target_commit for of in refs.tags if of.name == tag), None)
-        if at is None:
+        refs = self.call("listing its tags", self.api.list_repo_refs)
+        commits = {ref.name: str(ref.target_commit) for ref in refs.tags}
+        if tag not in commits:
             return None
-        differing = self.changed_files(made, tag)
+        differing = self.changed_files(dataset, tag)
         if differing:
             raise InputError(
-                f"{self.repo}: {tag} is there ({at[:8]}) with other files"
-                f" ({', '.join(differing[:3])}); raise the version in schema.json, or name one with"
+                f"{self.repo}: the tag {tag} exists ({commits[tag][:8]}) with other files"
+                f" ({', '.join(differing[:3])}); raise the version in schema.json, or give"
                 f" {spell_option('tag', 'NAME')}"
             )
-        return str(at)
+        return commits[tag]
 
-    def changed_files(self, made: DatasetFolder, revision: str) -> list[str]:
-        """The files that a branch or tag lacks, or holds otherwise; all of them where there is no
-        such branch.
+    def changed_files(self, dataset: DatasetFolder, revision: str) -> list[str]:
+        """The files that are missing or different in a branch or tag; all of them where it does not
+        exist.
         """
         from huggingface_hub.errors import RevisionNotFoundError
 
-        with self.hub_errors(f"asking for the files of {revision}"):
+        with self.hub_errors(f"listing the files of {revision}"):
             try:
-                held = {
-                    of.path: of
-                    for of in self.api.list_repo_tree(
-                        self.repo, repo_type="dataset", revision=revision, recursive=True
-                    )
-                }
+                tree = self.api.list_repo_tree(
+                    self.repo, repo_type="dataset", revision=revision, recursive=True
+                )
+                on_hub = {file.path: file for file in tree}
             except RevisionNotFoundError:
-                held = {}
-        return [
-            file.path
-            for file in made.files
-            if file.path not in held or not _same(made.folder / file.path, file, held[file.path])
-        ]
+                on_hub = {}
+        changed = []
+        for file in dataset.files:
+            published = on_hub.get(file.path)
+            if published is None or not _is_same(dataset.folder / file.path, file, published):
+                changed.append(file.path)
+        return changed
 
     def list_files(self) -> list[str]:
         """The paths of the files on the branch."""
-        return list(
-            self.call("asking for its files", self.api.list_repo_files, revision=self.revision)
-        )
+        files = self.call("listing its files", self.api.list_repo_files, revision=self.revision)
+        return list(files)
 
-    def warnings(self, made: DatasetFolder) -> Iterator[str]:
-        """What remains of texts that were published before."""
-        if not made.with_text and any(path.startswith("texts/") for path in self.list_files()):
+    def warnings(self, dataset: DatasetFolder) -> Iterator[str]:
+        """A line if texts that were published before remain in the history."""
+        if not dataset.with_text and any(path.startswith("texts/") for path in self.list_files()):
             yield (
-                f"{self.repo}: an earlier version holds the texts: they are deleted from"
-                f" {self.revision}, but stay in its history and tags until the data set is deleted"
+                f"{self.repo}: an earlier version has the texts: they are deleted from"
+                f" {self.revision}, but remain in its history and tags until the data set is"
+                " deleted"
             )
 
-    def changes(self, made: DatasetFolder) -> list[Any]:
-        """Every file, and what an earlier version left that is none of them."""
+    def changes(self, dataset: DatasetFolder) -> list[Any]:
+        """The operations of a commit: add every file, delete those of an earlier version."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        paths = {file.path for file in made.files}
-        left = [
-            path
+        paths = {file.path for file in dataset.files}
+        operations: list[Any] = [
+            CommitOperationAdd(path_in_repo=path, path_or_fileobj=dataset.folder / path)
+            for path in sorted(paths)
+        ]
+        operations += [
+            CommitOperationDelete(path_in_repo=path)
             for path in self.list_files()
             if path.startswith(MANAGED_PATHS) and path not in paths
         ]
-        added = [
-            CommitOperationAdd(path_in_repo=path, path_or_fileobj=made.folder / path)
-            for path in sorted(paths)
-        ]
-        return [*added, *(CommitOperationDelete(path_in_repo=path) for path in left)]
+        return operations
 
-    def commit_files(self, made: DatasetFolder, *, create_pr: bool, tag: str | None) -> str:
-        """Send the files in one commit; the line that says what came of it."""
-        before = self.call("asking for its head", self.api.repo_info, revision=self.revision).sha
-        message = (
-            f"{tag or made.version or 'data'}, {'with' if made.with_text else 'without'} the texts"
-        )
-        with (
-            silence_hub_output()
-        ):  # upload_folder may make several commits, of which the last may fail
+    def commit_files(self, dataset: DatasetFolder, *, create_pr: bool, tag: str | None) -> str:
+        """Send the files in one commit; returns the line for it."""
+        head = self.call("reading its head", self.api.repo_info, revision=self.revision).sha
+        texts = "with the texts" if dataset.with_text else "without the texts"
+        # create_commit, since upload_folder may make several commits, of which the last may fail
+        with silence_hub_output():
             commit = self.call(
                 "sending the files",
                 self.api.create_commit,
-                operations=self.changes(made),
-                commit_message=message,
+                operations=self.changes(dataset),
+                commit_message=f"{tag or dataset.version or 'data'}, {texts}",
                 revision=self.revision,
                 create_pr=create_pr,
             )
         self.commit = commit.oid
-        if commit.oid == before:
+        if commit.oid == head:
             return self.record(f"nothing changed, no commit was made ({commit.oid[:8]})")
+        files = pluralize(len(dataset.files), "file")
         if create_pr:
-            return self.record(f"{pluralize(len(made.files), 'file')} proposed", str(commit.pr_url))
-        return self.record(
-            f"{pluralize(len(made.files), 'file')} sent ({commit.oid[:8]})", commit.commit_url
-        )
+            return self.record(f"{files} proposed", str(commit.pr_url))
+        return self.record(f"{files} sent ({commit.oid[:8]})", commit.commit_url)
 
 
-def _same(path: Path, file: PublishedFile, held: Any) -> bool:
-    """Whether a file is the one on the Hub, which tells the sha256 of large files and git's digest
-    of the others.
+def _published_date(croissant: bytes, version: str) -> date | None:
+    try:
+        metadata = json.loads(croissant)
+        if metadata["version"] == version:
+            return date.fromisoformat(metadata["datePublished"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _is_same(path: Path, file: PublishedFile, on_hub: Any) -> bool:
+    """Whether a file is equal to the one on the Hub, which gives the SHA-256 of large files and
+    git's digest of the others.
     """
-    if getattr(held, "lfs", None):
-        return bool(held.lfs.sha256 == file.sha256)
+    if getattr(on_hub, "lfs", None):
+        return bool(on_hub.lfs.sha256 == file.sha256)
     data = path.read_bytes()
-    return bool(
-        hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        == getattr(held, "blob_id", None)
-    )
+    blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
+    return bool(blob.hexdigest() == getattr(on_hub, "blob_id", None))
 
 
 def error_message(error: Exception) -> str:
-    """What went wrong with the Hub, on one line."""
+    """The message of an error of the Hub, on one line."""
     response = getattr(error, "response", None)
     if response is None:
-        return f"{' '.join(str(error).split())[:300] or type(error).__name__} (of {endpoint()})"
-    said = " ".join(str(getattr(error, "server_message", None) or error).split())[:300]
+        message = shorten(" ".join(str(error).split()), MAX_MESSAGE)
+        return f"{message or type(error).__name__} (of {endpoint()})"
+    answer = str(getattr(error, "server_message", None) or error)
     hints = {
-        401: "; is the token right? HF_TOKEN, or `hf auth login`",
-        403: "; may the token write there?",
+        401: "; check the token: HF_TOKEN, or `hf auth login`",
+        403: "; check that the token may write there",
     }
+    reason = getattr(response, "reason_phrase", None) or getattr(response, "reason", "")
     return (
-        f"{response.status_code}"
-        f" {response.reason_phrase if hasattr(response, 'reason_phrase') else response.reason}:"
-        f" {said}{hints.get(response.status_code, '')}"
+        f"{response.status_code} {reason}: {shorten(' '.join(answer.split()), MAX_MESSAGE)}"
+        f"{hints.get(response.status_code, '')}"
     )
 
 
 def endpoint() -> str:
-    """The address of the Hub that is asked."""
+    """The address of the Hub."""
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT)
@@ -397,7 +430,7 @@ def endpoint() -> str:
 
 @contextmanager
 def silence_hub_output() -> Iterator[None]:
-    """No progress bars and no log lines of huggingface_hub: what happened is said in our words."""
+    """Hide progress bars and log lines of huggingface_hub: evalkit prints its own lines."""
     from huggingface_hub.utils.logging import get_verbosity, set_verbosity
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
@@ -405,12 +438,12 @@ def silence_hub_output() -> Iterator[None]:
         enable_progress_bars,
     )
 
-    shows, level = not are_progress_bars_disabled(), get_verbosity()
+    had_bars, level = not are_progress_bars_disabled(), get_verbosity()
     disable_progress_bars()
     set_verbosity(logging.ERROR)
     try:
         yield
     finally:
         set_verbosity(level)
-        if shows:
+        if had_bars:
             enable_progress_bars()

@@ -1,13 +1,13 @@
-"""What of the texts would go out with a data set that is published without them?
+"""Finds words of the texts in a data set that is published without them.
 
 A word is a run of letters and digits, whatever its case; in scripts without spaces each character
-is one. A value quotes where it shares QUOTED words in a row with any text of the corpus, or where
-all of it stands in its own document's text, word for word; a value that the schema declares does
-not quote. What people wrote for all to read (the card, the licence, the schema) quotes from PROSE
-words in a row: fewer are shared by chance.
+is one. A value quotes a text if it shares MAX_SHARED_WORDS_DATA words in a row with any text of the
+corpus, or if all of it occurs in its own document's text, word for word; a value that the schema
+declares does not quote. For prose (the card, the license, the schema) the limit is
+MAX_SHARED_WORDS_PROSE: fewer words are shared by chance.
 
-Attributes and entries of `meta` that quote are left out, and counted. Ids and labels cannot be, and
-are refused; an id quotes as soon as it is two words or more that stand in its text.
+Attributes and entries of `meta` that quote are left out, and counted. Ids and labels that quote are
+refused; an id quotes if it is two words or more that occur in its text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, quoted_repr, spell_option
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 MAX_SHARED_WORDS_DATA = 4
 MAX_SHARED_WORDS_PROSE = 8
@@ -45,50 +45,56 @@ def tokenize_words(value: str) -> list[str]:
 
 
 def ngrams(value: str, length: int) -> Iterator[str]:
-    """Every so many words in a row."""
-    found = tokenize_words(value)
-    for start in range(len(found) - length + 1):
-        yield " ".join(found[start : start + length])
+    """All runs of `length` words of a text, each joined by spaces."""
+    words = tokenize_words(value)
+    for start in range(len(words) - length + 1):
+        yield " ".join(words[start : start + length])
 
 
 class NgramIndex:
-    """Finds what is quoted from texts."""
+    """The runs of words of texts, in which quotes are looked up."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        """Keep the runs of words of the texts."""
-        every = list(texts)
-        self._runs = {
-            length: {hash(run) for text in every for run in ngrams(text, length)}
-            for length in (MAX_SHARED_WORDS_DATA, MAX_SHARED_WORDS_PROSE)
-        }
+        """Index the runs of words of the texts, by their hashes."""
+        lengths = (MAX_SHARED_WORDS_DATA, MAX_SHARED_WORDS_PROSE)
+        self._hashes: dict[int, set[int]] = {length: set() for length in lengths}
+        for text in texts:
+            for length in lengths:
+                self._hashes[length].update(hash(ngram) for ngram in ngrams(text, length))
 
     def first_shared_ngram(self, value: str, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
-        """The first words of a value that stand in a text in this order, so many in a row."""
-        return next((run for run in ngrams(value, length) if hash(run) in self._runs[length]), None)
+        """The first `length` words in a row of a value that also occur in a text."""
+        for ngram in ngrams(value, length):
+            if hash(ngram) in self._hashes[length]:
+                return ngram
+        return None
 
-    def in_strings(self, value: Any, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
-        """The same for all strings in a value of JSON, keys too."""
-        return next(
-            (found for text in strings(value) if (found := self.first_shared_ngram(text, length))),
-            None,
-        )
+    def first_quote_in(self, value: Any, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
+        """The same for all strings in a JSON value, keys included."""
+        for text in iter_strings(value):
+            if quote := self.first_shared_ngram(text, length):
+                return quote
+        return None
 
 
-def strings(value: Any) -> Iterator[str]:
-    """All strings in a value of JSON; where a string is JSON itself, those in it."""
+def iter_strings(value: Any) -> Iterator[str]:
+    """All strings in a JSON value; of a string that is JSON itself, those in it."""
     if isinstance(value, str):
-        nested = _nested(value)
-        yield from [value] if nested is None else strings(nested)
+        nested = _parse_nested_json(value)
+        if nested is None:
+            yield value
+        else:
+            yield from iter_strings(nested)
     elif isinstance(value, Mapping):
-        for name, of in value.items():
+        for name, item in value.items():
             yield str(name)
-            yield from strings(of)
+            yield from iter_strings(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from strings(item)
+            yield from iter_strings(item)
 
 
-def _nested(value: str) -> Any:
+def _parse_nested_json(value: str) -> Any:
     if not value.startswith(("{", "[")):
         return None
     try:
@@ -98,103 +104,114 @@ def _nested(value: str) -> Any:
 
 
 def drop_quoting_values(
-    documents: Iterable[Document], quotes: NgramIndex, schema: Schema | None, losses: Losses
+    documents: Iterable[Document],
+    texts: NgramIndex,
+    schema: Schema | None,
+    conversion: ConversionReport,
 ) -> Iterator[Document]:
-    """The documents without the attributes and the entries of `meta` that quote."""
+    """The documents without the attributes and the entries of `meta` that quote a text.
+
+    Raises InputError for an id that quotes.
+    """
     declared = schema.attributes if schema else {}
     for document in documents:
-        plain = f" {' '.join(tokenize_words(document.text))} "
-        _refuse_quoting_ids(document, plain)
-        changed: dict[str, Any] = {
-            layer: tuple(_marks(document, layer, quotes, plain, declared, losses))
-            for layer in LAYERS
-            if getattr(document, layer)
-        }
+        own_words = f" {' '.join(tokenize_words(document.text))} "
+        _check_ids(document, own_words)
+        changed: dict[str, Any] = {}
+        for layer in LAYERS:
+            if getattr(document, layer):
+                annotations = _drop_attributes(
+                    document, layer, texts, own_words, declared, conversion
+                )
+                changed[layer] = tuple(annotations)
         if document.meta:
-            changed["meta"] = _meta(document, quotes, plain, losses)
+            changed["meta"] = _drop_meta_entries(document, texts, own_words, conversion)
         yield msgspec.structs.replace(document, **changed)
 
 
-def _refuse_quoting_ids(document: Document, plain: str) -> None:
+def _check_ids(document: Document, own_words: str) -> None:
     for layer in LAYERS:
-        for index, mark in enumerate(getattr(document, layer) or ()):
-            found = tokenize_words(mark.id or "")
-            if len(found) > 1 and f" {' '.join(found)} " in plain:
+        for index, annotation in enumerate(getattr(document, layer) or ()):
+            words = tokenize_words(annotation.id or "")
+            if len(words) > 1 and f" {' '.join(words)} " in own_words:
                 raise InputError(
                     f"document {quoted_repr(document.id)}, {layer}[{index}].id:"
-                    f" {quoted_repr(mark.id)} stands in the text; another id would do, or"
-                    f" publishing with the texts ({spell_option('with_text', True)})"
+                    f" {quoted_repr(annotation.id)} occurs in the text; use another id, or publish"
+                    f" the texts, too ({spell_option('with_text', True)})"
                 )
 
 
-def _marks(
+def _drop_attributes(
     document: Document,
     layer: str,
-    quotes: NgramIndex,
-    plain: str,
+    texts: NgramIndex,
+    own_words: str,
     declared: Mapping[str, Any],
-    losses: Losses,
+    conversion: ConversionReport,
 ) -> Iterator[Any]:
-    for index, mark in enumerate(getattr(document, layer)):
-        left_out = [
-            name
-            for name, value in (mark.attributes or {}).items()
-            if _leaks(name, quotes, plain, 2)
-            or (
+    """The annotations of a layer without the attributes that quote."""
+    for index, annotation in enumerate(getattr(document, layer)):
+        kept = {}
+        for name, value in (annotation.attributes or {}).items():
+            name_quotes = _quotes(name, texts, own_words, min_words=2)
+            is_declared = value in iter_strings(declared.get(name))
+            value_quotes = (
                 isinstance(value, str)
-                and value not in strings(declared.get(name))
-                and _leaks(value, quotes, plain, 1)
+                and not is_declared
+                and _quotes(value, texts, own_words, min_words=1)
             )
-        ]
-        if left_out:
-            losses.add(
-                "attributes that quote the text",
-                f"document {quoted_repr(document.id)}, {layer}[{index}]",
-                len(left_out),
-            )
-            kept = {name: value for name, value in mark.attributes.items() if name not in left_out}
-            mark = msgspec.structs.replace(mark, attributes=kept or None)  # noqa: PLW2901  the same mark, with fewer attributes
-        yield mark
+            if not (name_quotes or value_quotes):
+                kept[name] = value
+        dropped = len(annotation.attributes or {}) - len(kept)
+        if not dropped:
+            yield annotation
+            continue
+        where = f"document {quoted_repr(document.id)}, {layer}[{index}]"
+        conversion.add("attributes that quote the text", where, dropped)
+        yield msgspec.structs.replace(annotation, attributes=kept or None)
 
 
-def _meta(
-    document: Document, quotes: NgramIndex, plain: str, losses: Losses
+def _drop_meta_entries(
+    document: Document, texts: NgramIndex, own_words: str, conversion: ConversionReport
 ) -> dict[str, Any] | None:
+    """The metadata of a document without the entries that quote."""
     meta = document.meta or {}
-    left_out = [
-        name
-        for name, of in meta.items()
-        if any(_leaks(text, quotes, plain, 2) for text in strings({name: of}))
-    ]
-    if not left_out:
+    dropped = []
+    for name, value in meta.items():
+        strings = iter_strings({name: value})
+        if any(_quotes(string, texts, own_words, min_words=2) for string in strings):
+            dropped.append(name)
+    if not dropped:
         return document.meta
-    losses.add(
-        "entries of meta that quote the text",
-        f"document {quoted_repr(document.id)}: {', '.join(left_out)}",
-        len(left_out),
-    )
-    return {name: of for name, of in meta.items() if name not in left_out} or None
+    where = f"document {quoted_repr(document.id)}: {', '.join(dropped)}"
+    conversion.add("entries of meta that quote the text", where, len(dropped))
+    return {name: value for name, value in meta.items() if name not in dropped} or None
 
 
-def _leaks(value: str, quotes: NgramIndex, plain: str, least: int) -> bool:
-    """Whether a value quotes, be it in so few words that all of it stands in the text."""
-    found = tokenize_words(value)
-    return bool(quotes.first_shared_ngram(value)) or (
-        len(found) >= least and f" {' '.join(found)} " in plain
-    )
+def _quotes(value: str, texts: NgramIndex, own_words: str, *, min_words: int) -> bool:
+    """Whether a value quotes a text, or is `min_words` or more words of its own document."""
+    if texts.first_shared_ngram(value):
+        return True
+    words = tokenize_words(value)
+    return len(words) >= min_words and f" {' '.join(words)} " in own_words
 
 
-def iter_leaks(folder: Path, paths: Iterable[str], quotes: NgramIndex) -> Iterator[str]:
-    """A line for each file or row of a folder that quotes: where, and what."""
+def iter_leaks(folder: Path, paths: Iterable[str], texts: NgramIndex) -> Iterator[str]:
+    """A line for each file or row of a folder that quotes a text: where, and which words."""
     for path in paths:
-        text = (folder / path).read_text(encoding="utf-8")
-        if path.endswith(".jsonl"):
-            for number, line in enumerate(text.split("\n"), 1):
-                if line and (found := quotes.in_strings(json.loads(line))):
-                    yield f"{path}:{number}: quotes the text: {quoted_repr(found)}"
-        elif found := (
-            quotes.in_strings(json.loads(text), MAX_SHARED_WORDS_PROSE)
-            if path.endswith(".json")
-            else quotes.first_shared_ngram(text, MAX_SHARED_WORDS_PROSE)
-        ):
-            yield f"{path}: quotes the text: {quoted_repr(found)}"
+        content = (folder / path).read_text(encoding="utf-8")
+        for where, quote in _find_quotes(path, content, texts):
+            if quote:
+                yield f"{where}: quotes the text: {quoted_repr(quote)}"
+
+
+def _find_quotes(path: str, content: str, texts: NgramIndex) -> Iterator[tuple[str, str | None]]:
+    """The parts of a file by their location, each with the words that it quotes, if any."""
+    if path.endswith(".jsonl"):
+        for number, line in enumerate(content.split("\n"), 1):
+            if line:
+                yield f"{path}:{number}", texts.first_quote_in(json.loads(line))
+    elif path.endswith(".json"):
+        yield path, texts.first_quote_in(json.loads(content), MAX_SHARED_WORDS_PROSE)
+    else:
+        yield path, texts.first_shared_ngram(content, MAX_SHARED_WORDS_PROSE)

@@ -5,8 +5,9 @@ from helpers.cli import run_evalkit
 from helpers.hub_server import TOKEN, Hub
 
 from evalkit import Corpus, Document, Entity, load_corpus
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import FORMATS
+from evalkit.hub.card_source import REQUIRED_SECTIONS
 from evalkit.hub.text_leaks import NgramIndex, drop_quoting_values
 
 
@@ -111,7 +112,7 @@ def test_a_card_is_written_and_checked(tmp_path):
         == f"{tmp_path}/README.md: every section is filled, and the counts are those of this"
         " corpus\n"
     )
-    assert wrong.stderr.endswith("'Entity labels': ORG: 18 stands there, and the corpus has 19\n")
+    assert wrong.stderr.endswith("'Entity labels': ORG: the card has 18, the corpus 19\n")
 
 
 @pytest.mark.slow
@@ -128,7 +129,7 @@ def test_a_card_that_departs_from_what_would_be_written_says_where(tmp_path):
 
     assert checked.returncode == 0
     assert (
-        ": not as evalkit card writes it: '| entities/strict | 0.833 | 0.761 | 0.999"
+        ": differs from what evalkit card writes: '| entities/strict | 0.833 | 0.761 | 0.999"
         in checked.stdout.splitlines()[1]
     )
 
@@ -146,7 +147,7 @@ def test_a_card_with_other_terms_is_not_published(tmp_path):
     done = evalkit("publish", "me/news", "--card", tmp_path / "README.md", "--dry-run")
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"evalkit: {tmp_path}/README.md: license: 'mit', and ")
+    assert done.stderr.startswith(f"evalkit: {tmp_path}/README.md: license is 'mit', and in ")
 
 
 @pytest.mark.slow
@@ -166,12 +167,124 @@ def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
     assert hub.files("me/news", "main") == hub.files("me/news", "draft")
 
 
+def test_the_texts_of_the_bundled_article_are_not_published_and_the_first_line_says_so():
+    done = evalkit("publish", "me/news", "--dry-run")
+
+    assert (
+        done.stdout.splitlines()[0]
+        == "texts: not sent; their rights are not declared as cleared in 1 of 1 document, such as"
+        " '000_fd35b6397ccf6caa' (see rights in corpus.jsonl)"
+    )
+    assert "texts/" not in done.stdout.partition("\n")[2]
+
+
+CARD_SOURCE = """---
+pretty_name: Letters
+language: en
+license: cc-by-4.0
+---
+
+Two letters.
+""" + "".join(f"\n## {title}\n\nInvented.\n" for title in REQUIRED_SECTIONS)
+
+
+@pytest.fixture
+def letters(tmp_path):
+    """A corpus of one letter whose rights are cleared, with a card."""
+    (tmp_path / "letter.txt").write_text("Ada wrote to Bo.")
+    evalkit("new", tmp_path / "letters", tmp_path / "letter.txt", "--rights", "cleared")
+    (tmp_path / "letters" / "corpus" / "card.md").write_text(CARD_SOURCE)
+    return tmp_path / "letters"
+
+
+def test_texts_whose_rights_are_cleared_are_published_under_the_license_of_the_card(
+    letters, tmp_path
+):
+    done = evalkit("publish", "me/letters", letters, "--dry-run", "-o", tmp_path / "files")
+
+    assert done.returncode == 0
+    assert (
+        done.stdout.splitlines()[0]
+        == "texts: sent; their rights are declared as cleared, under the license cc-by-4.0"
+    )
+    assert (tmp_path / "files" / "texts" / "letter.txt").read_text() == "Ada wrote to Bo."
+    assert (
+        (tmp_path / "files" / "LICENSE").read_text()
+        == "The annotations and the texts of Letters are licensed under Creative Commons"
+        " Attribution 4.0 International.\n\nSPDX-License-Identifier: CC-BY-4.0\nText of the"
+        " license: https://creativecommons.org/licenses/by/4.0/legalcode\n"
+    )
+
+
+def test_texts_can_be_left_out_though_their_rights_are_cleared(letters, tmp_path):
+    done = evalkit(
+        "publish", "me/letters", letters, "--dry-run", "-o", tmp_path / "files", "--without-text"
+    )
+
+    assert done.stdout.splitlines()[0] == "texts: not sent, as requested (--without-text)"
+    assert not (tmp_path / "files" / "texts").exists()
+    assert "The annotations of Letters are" in (tmp_path / "files" / "LICENSE").read_text()
+
+
+def test_a_license_that_contradicts_the_card_is_refused(letters):
+    done = evalkit("publish", "me/letters", letters, "--dry-run", "--license", "MIT")
+    unknown = evalkit("publish", "me/letters", letters, "--dry-run", "--license", "MTI")
+
+    assert (done.returncode, unknown.returncode) == (2, 2)
+    assert (
+        done.stderr
+        == "evalkit: --license MIT: the card names the license 'cc-by-4.0'; change one of them\n"
+    )
+    assert "did you mean 'MIT'?" in unknown.stderr
+
+
+def test_a_folder_for_the_files_needs_a_dry_run(letters, tmp_path):
+    done = evalkit("publish", "me/letters", letters, "-o", tmp_path / "files")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"evalkit: -o {tmp_path}/files: is for --dry-run\n",
+    )
+
+
+def test_a_folder_of_files_is_replaced_and_one_with_other_files_is_left_alone(letters, tmp_path):
+    command = ("publish", "me/letters", letters, "--dry-run", "-o", tmp_path / "files")
+    evalkit(*command)
+
+    shorter = evalkit(*command, "--without-text")
+    (tmp_path / "files" / "mine.txt").write_text("mine")
+    refused = evalkit(*command)
+
+    assert shorter.returncode == 0
+    assert not (tmp_path / "files" / "texts" / "letter.txt").exists()
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"evalkit: {tmp_path}/files: the folder has other files (mine.txt); name a new folder\n",
+    )
+
+
+def test_labels_that_differ_by_case_or_one_letter_are_reported(tmp_path):
+    text = "Ada Bo Cy Di"
+    spans = ((0, 3, "PERSON"), (4, 6, "PERSON"), (7, 9, "PERSN"), (10, 12, "Person"))
+    entities = tuple(Entity(label, start, end) for start, end, label in spans)
+    Corpus([Document("d", text, entities)]).save(tmp_path / "gold.jsonl")
+
+    done = evalkit("validate", tmp_path / "gold.jsonl")
+
+    assert done.returncode == 0
+    assert [line.partition("warning: ")[2] for line in done.stderr.splitlines()] == [
+        "entities: label 'PERSN' (1) resembles 'PERSON' (2); if they are one, rename it",
+        "entities: label 'Person' (1) resembles 'PERSON' (2); if they are one, rename it",
+    ]
+    assert "entities: PERSON 2, PERSN 1, Person 1" in done.stdout
+
+
 @pytest.mark.parametrize("repo", ["news", "me/..", "me/x--y", "me/-x", "me/x.git", "mé/news"])
 def test_a_name_that_the_hub_does_not_take_is_refused_before_anything_is_made(repo):
     done = evalkit("publish", "--dry-run", "--", repo)
 
     assert done.returncode == 2
-    assert "name the data set as OWNER/NAME" in done.stderr
+    assert "expected OWNER/NAME" in done.stderr
 
 
 def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
@@ -192,14 +305,16 @@ def test_words_of_a_text_without_spaces_do_not_go_out(tmp_path):
             )
         ]
     ).save(tmp_path / "news.jsonl")
-    losses = Losses()
+    conversion = ConversionReport()
 
     kept = list(
-        drop_quoting_values(load_corpus(tmp_path / "news.jsonl"), NgramIndex([text]), None, losses)
+        drop_quoting_values(
+            load_corpus(tmp_path / "news.jsonl"), NgramIndex([text]), None, conversion
+        )
     )
 
     assert kept[0].entities[0].attributes is None
-    assert losses.counts == {"attributes that quote the text": 2}
+    assert conversion.counts == {"attributes that quote the text": 2}
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ from evalkit.files import system_calls, write_folder
 from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.conversion import Losses
 from evalkit.formats.registry import FORMATS, format_module
+from evalkit.hub.card_source import REQUIRED_SECTIONS
 from evalkit.hub.model_card import update_card
 
 FILES = {
@@ -57,6 +58,14 @@ FULL_BY_DEFAULT = (
 )
 LIMITS = (0, 40, 700)  # bytes a file
 CARD = "---\nlicense: mit\n---\n# A model\n\nWords of a person.\n"
+CARD_SOURCE = """---
+pretty_name: News
+language: en
+license: mit
+---
+
+Two texts.
+""" + "".join(f"\n## {title}\n\nInvented.\n" for title in REQUIRED_SECTIONS)
 HEAVY = (
     "evalkit.cli",
     "spacy",
@@ -109,6 +118,7 @@ def prepare(inputs):
         corpus.save(folder / "gold.jsonl")
         score(corpus, Corpus(documents(1), name="model"), boot=0).save(folder / "result.json")
         (folder / f"text{version}.txt").write_text(f"Text {version} of two.\n")
+        (folder / "card.md").write_text(CARD_SOURCE)
     Corpus(documents(1), name="model").save(inputs / "predicted.jsonl")
 
 
@@ -219,6 +229,9 @@ def writers():
         ),
         "curve picture": command("curve", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "c.png"),
         "card --output": write_card,
+        "publish --output": command(
+            "publish", "me/news", "IN/gold.jsonl", "--dry-run", "--tag", "v1", "-o", "files"
+        ),
         "new": write_new,
         "folder in place": write_folder_in_place,
         "Scores.save": function(lambda _, scores: scores.save("r.json")),

@@ -30,14 +30,15 @@ from evalkit.corpus import bundled_path
 from evalkit.data.schema import EventType
 from evalkit.hub.allowed_values import load_allowed_values, size_category
 from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
-from evalkit.hub.card_check import TEMPLATE, card_errors
+from evalkit.hub.card_check import OPTIONAL, TEMPLATE, card_errors
 from evalkit.hub.card_metadata import to_yaml
 from evalkit.hub.card_source import (
+    OPTIONAL_SECTIONS,
     PLACEHOLDER,
-    SECTIONS,
+    REQUIRED_SECTIONS,
     card_template,
+    load_card_source,
     parse_card_source,
-    read_part,
 )
 from evalkit.hub.card_tables import escape_markdown
 
@@ -87,8 +88,8 @@ def test_a_card_says_which_version_it_is_of():
     assert "**This version holds the texts.**" in WITH_TEXT
     assert (
         only_fault(CARD, with_text=True)
-        == "README.md: the card is of the version without the texts, and the one with the texts is"
-        " wanted; write it anew"
+        == "README.md: the card is of the data set without the texts, expected one with the texts;"
+        " write it again (with_text=True)"
     )
 
 
@@ -120,7 +121,7 @@ def test_the_baseline_has_its_range_its_command_and_its_signature():
         f" {strict.f1_low:.3f}–{strict.f1_high:.3f} |" in CARD
     )
     assert "by `evalkit run`" in CARD
-    assert "it is no confidence interval" in CARD
+    assert "Sentence-resampling range of F1, these documents only (1,000 replicates" in CARD
     assert "|metric:entities/strict+" in CARD
 
 
@@ -180,18 +181,22 @@ def test_the_metadata_declares_the_features_that_the_rows_have():
             "- machine-generated",
             "- robots",
             (
-                "annotations_creators: 'robots' is not in the Hub's list; values: crowdsourced,"
-                " expert-generated, found, machine-generated, no-annotation, other"
+                "annotations_creators: 'robots' is not in the Hub's list; expected one of:"
+                " crowdsourced, expert-generated, found, machine-generated, no-annotation, other"
             ),
         ),
         ("language:\n- en", "language:\n- english", "language: 'english' is not in the Hub's list"),
-        ("language:\n- en", "language:\n- no", "language: False is no text; put it in quotes"),
+        (
+            "language:\n- en",
+            "language:\n- no",
+            "language: invalid value False: expected a string in quotes",
+        ),
         (
             "license: other",
             "license: cc-by-4",
             (
-                "license: 'cc-by-4' is not in the Hub's list; did you mean 'cc-by-4.0'?; a newer"
-                " licence goes as 'other', with license_name and license_link"
+                "license: 'cc-by-4' is not in the Hub's list; did you mean 'cc-by-4.0'?; write"
+                " a newer license as 'other', with license_name and license_link"
             ),
         ),
         ("license_link: LICENSE\n", "", "license: 'other' needs license_link"),
@@ -209,22 +214,22 @@ def test_the_metadata_declares_the_features_that_the_rows_have():
             "- monolingual",
             "- mono",
             (
-                "multilinguality: 'mono' is not in the Hub's list; values: monolingual,"
+                "multilinguality: 'mono' is not in the Hub's list; expected one of: monolingual,"
                 " multilingual, other, translation"
             ),
         ),
         (
             "- n<1K",
             "- 1K<n<10K",
-            "size_categories: ['1K<n<10K'] stands there, and 'n<1K' is the corpus's",
+            "size_categories: the card has ['1K<n<10K'], the corpus 'n<1K'",
         ),
-        ("task_categories:\n- token-classification\n", "", "no task_categories in the metadata"),
+        ("license: other\n", "", "no license in the metadata"),
         (
             "data/events.jsonl",
             "events.jsonl",
             (
-                "configs: not those that are published: documents, entities, events,"
-                " event_arguments, attributions, split test, data/CONFIG.jsonl"
+                "configs: expected documents, entities, events, event_arguments, attributions,"
+                " split test, data/CONFIG.jsonl"
             ),
         ),
         (
@@ -249,7 +254,7 @@ def test_a_size_that_is_no_size_is_named():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("# Card\n", "README.md:1: no metadata: a line ---, YAML and a line --- would do"),
+        ("# Card\n", "README.md:1: no metadata: expected a line ---, YAML and a line ---"),
         (
             "---\nlanguage: [en\n---\n",
             "README.md: the metadata is no YAML: while parsing a flow sequence",
@@ -290,7 +295,7 @@ def test_a_missing_datasets_is_said_so(monkeypatch):
     with pytest.raises(
         ImportError,
         match=(
-            r"^a card is checked against lists of datasets, which is not installed: pip install"
+            r"^checking a card needs the package datasets, which is not installed: pip install"
             r" 'datasets>=4'$"
         ),
     ):
@@ -316,13 +321,34 @@ def test_the_template_is_the_one_of_the_installed_huggingface_hub():
     ]
 
 
-@pytest.mark.parametrize("title", TEMPLATE)
-def test_a_section_of_the_template_that_is_missing_is_named(title):
+def test_the_sections_that_the_template_marks_as_optional_are_optional():
+    template = (Path(hub_file).parent / "templates" / "datasetcard_template.md").read_text(
+        encoding="utf-8"
+    )
+
+    assert re.findall(r"^#+ (.*) \[optional\]$", template, re.MULTILINE) == list(OPTIONAL)
+    assert set(REQUIRED_SECTIONS) <= set(TEMPLATE) - set(OPTIONAL)
+
+
+@pytest.mark.parametrize("title", sorted(set(TEMPLATE) - set(OPTIONAL)))
+def test_a_required_section_that_is_missing_is_named(title):
     text = re.sub(rf"^#+ {re.escape(title)}$", "", CARD, flags=re.MULTILINE)
 
-    assert f"README.md: no section {title!r}, which the Hub's template has" in list(
+    assert f"README.md: no section {title!r}, which the Hub's template requires" in list(
         card_errors(text, NEWS)
     )
+
+
+def test_a_card_without_the_optional_sections_is_complete():
+    text = PART
+    for title in OPTIONAL_SECTIONS:
+        text = re.sub(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
+
+    card = build_card(NEWS, parse_card_source(text))
+
+    assert list(card_errors(card, NEWS)) == []
+    assert not any(f"# {title}\n" in card for title in OPTIONAL_SECTIONS)
+    assert "\n\n\n" not in card
 
 
 def test_an_unfilled_section_is_named_with_its_line():
@@ -330,7 +356,8 @@ def test_an_unfilled_section_is_named_with_its_line():
     line = text[: text.index(PLACEHOLDER)].count("\n") + 1
 
     assert (
-        only_fault(text) == f"README.md:{line}: '[More Information Needed]' stands there; fill it"
+        only_fault(text)
+        == f"README.md:{line}: section 'Citation': replace '[More Information Needed]'"
     )
 
 
@@ -341,9 +368,12 @@ def test_a_section_with_nothing_but_a_comment_is_empty():
 
 
 def test_a_heading_in_a_block_of_code_is_no_section():
-    text = CARD.replace("## Glossary\n", "```\n## Glossary\n```\n")
+    text = CARD.replace("### Recommendations\n", "```\n### Recommendations\n```\n")
 
-    assert only_fault(text) == "README.md: no section 'Glossary', which the Hub's template has"
+    assert (
+        only_fault(text)
+        == "README.md: no section 'Recommendations', which the Hub's template requires"
+    )
 
 
 def test_the_title_is_the_pretty_name():
@@ -370,17 +400,17 @@ def test_line_ends_do_not_matter():
         (
             "parties and armed groups. | 19 |",
             "parties and armed groups. | 18 |",
-            "'Entity labels': ORG: 18 stands there, and the corpus has 19",
+            "'Entity labels': ORG: the card has 18, the corpus 19",
         ),
         (
             "| entities | an entity | 1 | 61 |",
             "| entities | an entity | 1 | 60 |",
-            "'Configs': entities: 1 | 60 stands there, and the corpus has 1 | 61",
+            "'Configs': entities: the card has 1 | 60, the corpus 1 | 61",
         ),
         (
             "| Conflict.Siege | Target | Besieged place. | 1 |",
             "| Conflict.Siege | Target | Besieged place. | 7 |",
-            "'Roles of arguments': Conflict.Siege | Target: 7 stands there, and the corpus has 1",
+            "'Roles of arguments': Conflict.Siege | Target: the card has 7, the corpus 1",
         ),
         (
             "| FAC | Named",
@@ -390,7 +420,7 @@ def test_line_ends_do_not_matter():
         (
             "| byline | entities | – | 1 | 22 |",
             "| byline | entities | – | 22 |",
-            "'Zones': byline: a row of other columns stands there, and the corpus has 1 | 22",
+            "'Zones': byline: the card has a row of other columns, the corpus 1 | 22",
         ),
         ("#### Zones", "#### Regions", "no section 'Zones', with its counts"),
     ],
@@ -417,7 +447,7 @@ def test_scores_of_another_corpus_are_refused():
         LoadError,
         match=(
             r"'Baseline Scores': scores of corpus @\w{8}, and this one is @\w{8}, @[^;]*\nto fix:"
-            r" score it anew$"
+            r" score it again$"
         ),
     ):
         build_card(TINY, parse_card_source(PART), scores=evaluate("rules", NEWS))
@@ -429,8 +459,8 @@ def test_a_withheld_text_that_is_quoted_is_named():
     fault = only_fault(CARD.replace("There is no paper.", f"There is no paper. {quoted}"))
 
     assert re.fullmatch(
-        r"README\.md: '(\w+ ){7}\w+' stands in document '000_fd35b6397ccf6caa', whose text is"
-        r" withheld; say it in other words",
+        r"README\.md: '(\w+ ){7}\w+' is quoted from document '000_fd35b6397ccf6caa', whose text is"
+        r" not published; write it in other words",
         fault,
     )
     assert (
@@ -505,7 +535,8 @@ def test_layers_that_nobody_annotated_have_no_config_and_no_rows():
 
     assert [of["config_name"] for of in front_matter(text)["configs"]] == ["documents", "entities"]
     assert "| events | an event | 0 | 0 |" in text
-    assert "#### Event types\n\nNone is declared and none was found." in text
+    assert "#### Entity labels" in text
+    assert "#### Event types" not in text
     assert "all 2 documents." in text
 
 
@@ -581,7 +612,7 @@ def test_the_hand_written_part_lies_in_the_corpus_folder_or_beside_the_file(tmp_
     assert card_source_path(tmp_path / "d.jsonl") == tmp_path / "card.md"
 
 
-@pytest.mark.parametrize("title", SECTIONS)
+@pytest.mark.parametrize("title", REQUIRED_SECTIONS)
 def test_a_section_that_is_not_written_is_refused_by_name(title):
     text = re.sub(rf"## {re.escape(title)}\n.*?(?=\n## |\Z)", "", PART, flags=re.DOTALL)
 
@@ -597,21 +628,21 @@ def test_a_section_that_is_not_written_is_refused_by_name(title):
             "## Citations\n",
             (
                 r"card.md:\d+: unknown section 'Citations'; expected one of: .*; did you mean"
-                r" 'Citation'\?\ncard.md: no section 'Citation'"
+                r" 'Citation'\?$"
             ),
         ),
         (
             "## Glossary\n",
             "## Citation\n",
-            (
-                r"card.md:\d+: a second section 'Citation'; join the two\ncard.md: no section"
-                r" 'Glossary'"
-            ),
+            (r"card.md:\d+: a second section 'Citation'; join the two$"),
         ),
         (
             "## Glossary\n",
             "## Glossary\n\n## Glossary\n",
-            r"card.md:\d+: section 'Glossary' is empty",
+            (
+                r"card.md:\d+: a second section 'Glossary'; join the two\ncard.md:\d+: section"
+                r" 'Glossary' is empty$"
+            ),
         ),
         ("pretty_name: evalkit-news\n", "", "card.md: no pretty_name in the metadata"),
         (
@@ -620,9 +651,9 @@ def test_a_section_that_is_not_written_is_refused_by_name(title):
             "card.md: size_categories is written from the corpus; delete it",
         ),
         (
-            "**Speech Situation.**",
-            "**Situation.**",
-            r"card.md:\d+: 'Data Statement': no '\*\*Speech Situation\.\*\*'",
+            "task_categories:\n- token-classification\n",
+            "task_categories: []\n",
+            "card.md: task_categories in the metadata is empty; fill or delete it",
         ),
         ("---\npretty", "pretty", "card.md:1: no metadata"),
     ],
@@ -645,16 +676,27 @@ def test_a_part_that_is_still_to_be_filled_is_refused():
     with pytest.raises(LoadError) as error:
         parse_card_source(card_template("Tiny: a test"))
 
-    assert error.value.errors[:8] == [
+    assert error.value.errors[:4] == [
         "card.md: no language in the metadata",
         "card.md: no license in the metadata",
-        "card.md: no annotations_creators in the metadata",
-        "card.md: no language_creators in the metadata",
-        "card.md: no multilinguality in the metadata",
-        "card.md: no source_datasets in the metadata",
-        "card.md: no task_categories in the metadata",
-        "card.md:12: '[More Information Needed]' stands there; fill it",
+        "card.md:10: the summary: replace '[More Information Needed]'",
+        "card.md:16: section 'Dataset Description': replace '[More Information Needed]'",
     ]
+
+
+def test_a_draft_has_placeholders_for_all_that_is_required():
+    source = parse_card_source("---\npretty_name: Tiny\n---\n", draft=True)
+
+    text = build_card(TINY, source, draft=True)
+
+    assert "# Dataset Card for Tiny\n\n[More Information Needed]\n" in text
+    assert "| PER | 2 |" in text
+    errors = list(card_errors(text, TINY))
+    assert errors[:2] == [
+        "README.md: no language in the metadata",
+        "README.md: no license in the metadata",
+    ]
+    assert len(errors) == 3 + len(REQUIRED_SECTIONS)
 
 
 def test_a_part_that_is_not_there_or_not_utf_8_is_said_so(tmp_path):
@@ -663,15 +705,15 @@ def test_a_part_that_is_not_there_or_not_utf_8_is_said_so(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"none\.md: no such file; it holds the words of a card that no program can write, under"
-            r" the headings Dataset Description, "
+            r"none\.md: no such file; it holds the hand-written sections of a card: Dataset"
+            r" Description, .*; write a first version of the card with evalkit card --draft"
         ),
     ):
-        read_part(tmp_path / "none.md")
+        load_card_source(tmp_path / "none.md")
     with pytest.raises(InputError, match=r"card\.md: not UTF-8 at byte 4; save it as UTF-8$"):
-        read_part(tmp_path / "card.md")
+        load_card_source(tmp_path / "card.md")
     with pytest.raises(InputError, match=r": Is a directory$"):
-        read_part(tmp_path)
+        load_card_source(tmp_path)
 
 
 def test_a_pretty_name_that_is_markdown_is_shown_as_it_is():

@@ -12,13 +12,24 @@ from helpers.marked import corpus
 from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from evalkit import Corpus, Document, Entity, InputError, Scores, score, score_tags
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    InputError,
+    Scores,
+    Span,
+    evaluate,
+    score,
+    score_tags,
+)
 from evalkit.errors import MissingDependencyError, UnknownNameError
 from evalkit.hub.model_card import (
     HubDataset,
     eval_results,
     model_index,
-    undefined_ratio_notes,
+    undefined_score_notes,
     update_card,
 )
 
@@ -41,40 +52,48 @@ def results(text):
     return front_matter(text)["model-index"][0]["results"]
 
 
-def test_the_model_index_holds_each_ratio_of_each_metric_unrounded():
+def test_the_model_index_holds_the_f1_of_each_metric_unrounded():
     strict, exact = SCORES["entities/strict"].micro, SCORES["entities/exact"].micro
 
     (result,) = results(model_index(SCORES))
 
     assert [(metric["name"], metric["type"], metric["value"]) for metric in result["metrics"]] == [
-        ("Precision (entities/strict)", "precision", strict.precision),
-        ("Recall (entities/strict)", "recall", strict.recall),
         ("F1 (entities/strict)", "f1", strict.f1),
-        ("Precision (entities/exact)", "precision", exact.precision),
-        ("Recall (entities/exact)", "recall", exact.recall),
         ("F1 (entities/exact)", "f1", exact.f1),
     ]
     assert strict.f1 == 0.75
 
 
-def test_a_value_carries_its_signature_corpus_digest_counts_and_interval():
+def test_a_value_has_precision_recall_counts_and_interval():
     scored = SCORES["entities/strict"]
 
-    args = results(model_index(SCORES))[0]["metrics"][2]["args"]
+    args = results(model_index(SCORES))[0]["metrics"][0]["args"]
 
     assert args == {
-        "signature": scored.signature,
-        "corpus": scored.signature_fields["corpus"],
+        "precision": 0.75,
+        "recall": 0.75,
         "gold": 32,
         "predicted": 32,
-        "interval": {
-            "low": scored.micro.f1_low,
-            "high": scored.micro.f1_high,
-            "level": 0.95,
-            "kind": "bootstrap interval",
-        },
+        "interval": {"low": scored.micro.f1_low, "high": scored.micro.f1_high},
     }
-    assert args["corpus"].startswith("tiny@")
+
+
+def test_signature_and_kind_of_interval_are_given_once():
+    args = results(model_index(SCORES))[0]["dataset"]["args"]
+
+    own = SCORES["entities/strict"].signature
+    both = own.replace("metric:entities/strict", "metric:entities/strict+entities/exact")
+    assert args == {"signatures": [both], "intervals": "95 % bootstrap interval"}
+    assert "|corpus:tiny@" in both
+
+
+def test_an_entry_of_the_default_run_is_short():
+    scores = evaluate("rules", boot=50)
+
+    lines = model_index(scores).splitlines()
+
+    assert len(lines) < 13 * len(scores)
+    assert sum("signature" in line for line in lines) == 1
 
 
 def test_the_data_set_is_the_one_that_was_named_or_the_corpus():
@@ -86,8 +105,9 @@ def test_the_data_set_is_the_one_that_was_named_or_the_corpus():
         "config": "entities",
         "split": "test",
         "revision": "5503434",
+        "args": own["dataset"]["args"],
     }
-    assert own["dataset"] == {"type": "tiny", "name": "tiny"}
+    assert (own["dataset"]["type"], own["dataset"]["name"]) == ("tiny", "tiny")
     assert named["task"] == {"type": "token-classification"}
 
 
@@ -109,36 +129,40 @@ def test_nothing_of_the_model_index_is_lost_on_its_way_through_the_library_of_th
 
 
 def test_a_range_of_one_article_is_not_called_an_interval():
-    gold, said = (
+    gold, predicted = (
         corpus("[Ada|PER] met [Bo|PER]. " * 10),
         corpus("[Ada|PER] met [Bo|PER]. " * 5 + "[Ada|PER] met Bo. " * 5),
     )
 
-    args = results(model_index(score(gold, said, "ner", boot=50)))[0]["metrics"][2]["args"]
+    (result,) = results(model_index(score(gold, predicted, "ner", boot=50)))
 
-    assert args["interval"]["kind"] == "sentence-resampling range, this article only"
-    assert args["interval"]["low"] < args["interval"]["high"]
-
-
-def test_why_there_is_no_interval_is_said_unless_none_was_asked_for():
-    one = corpus("[Ada|PER] met [Bo|PER].")
-
-    told, untold = (
-        results(model_index(score(one, one, "ner", boot=boot)))[0]["metrics"][0]["args"]
-        for boot in (50, 0)
+    interval = result["metrics"][0]["args"]["interval"]
+    assert interval["low"] < interval["high"]
+    assert (
+        result["dataset"]["args"]["intervals"]
+        == "95 % sentence-resampling range, these documents only"
     )
 
-    assert told["interval"] == {"none": "fewer than 10 items, or 8 sentences that hold any"}
-    assert "interval" not in untold
+
+def test_why_there_is_no_interval_is_given_unless_none_was_requested():
+    one = corpus("[Ada|PER] met [Bo|PER].")
+
+    with_intervals, without = (
+        results(model_index(score(one, one, "ner", boot=boot)))[0] for boot in (50, 0)
+    )
+
+    assert with_intervals["metrics"][0]["args"]["interval"] == {
+        "none": "fewer than 10 items, or 8 sentences that hold any"
+    }
+    assert "interval" not in without["metrics"][0]["args"]
+    assert "intervals" not in without["dataset"]["args"]
 
 
 def test_scores_without_documents_have_no_digest():
-    args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["metrics"][0][
-        "args"
-    ]
+    args = results(model_index(score_tags([["B-PER"]], [["B-PER"]], boot=0)))[0]["dataset"]["args"]
 
-    assert "corpus" not in args
-    assert "|macro:union|" in args["signature"]
+    assert "|corpus:" not in args["signatures"][0]
+    assert "|macro:union|" in args["signatures"][0]
 
 
 def test_saved_scores_say_the_same(tmp_path):
@@ -147,22 +171,20 @@ def test_saved_scores_say_the_same(tmp_path):
     assert model_index(Scores.load(tmp_path / "result.json")) == model_index(SCORES)
 
 
-def test_what_is_undefined_is_left_out_and_said():
-    nothing_said = score(GOLD, SILENT, "ner", boot=0)
+def test_an_undefined_f1_is_left_out_with_a_comment():
+    text = "Ada met Bo"
+    gold = Corpus([Document("d", text, entities=(Entity("PER", 0, 3),), events=())])
+    silent = Corpus([Document("d", text, entities=(), events=())])
+    scores = score(gold, silent, ["entities/strict", "triggers/strict"], boot=0)
 
-    block = model_index(nothing_said)
+    block = model_index(scores)
 
-    assert undefined_ratio_notes(nothing_said) == [
-        "entities/strict: precision is undefined (nothing was predicted) and left out"
-    ]
-    assert block.startswith(
-        "---\n# entities/strict: precision is undefined (nothing was predicted) and left"
-        " out\nmodel-index:\n"
-    )
-    assert [(metric["type"], metric["value"]) for metric in results(block)[0]["metrics"]] == [
-        ("recall", 0.0),
-        ("f1", 0.0),
-    ]
+    note = "triggers/strict: F1 is undefined (neither side has an item) and left out"
+    assert undefined_score_notes(scores) == [note]
+    assert block.startswith(f"---\n# {note}\nmodel-index:\n")
+    (metric,) = results(block)[0]["metrics"]
+    assert (metric["name"], metric["value"]) == ("F1 (entities/strict)", 0.0)
+    assert metric["args"] == {"recall": 0.0, "gold": 1, "predicted": 0}
 
 
 def test_what_a_reader_should_know_first_stands_with_the_numbers():
@@ -172,7 +194,7 @@ def test_what_a_reader_should_know_first_stands_with_the_numbers():
     index, entries = results(model_index(scores)), yaml.safe_load(eval_results(scores, dataset=HUB))
 
     assert (
-        index[0]["metrics"][0]["args"]["warnings"]
+        index[0]["dataset"]["args"]["warnings"]
         == scores.warnings
         == ["2 documents: differences between models may be due to chance"]
     )
@@ -184,12 +206,12 @@ def test_where_no_value_is_defined_nothing_is_written(tmp_path):
     (tmp_path / "README.md").write_text("# Mine\n")
 
     with pytest.raises(
-        InputError, match="no value is defined, so that there is nothing to write down"
+        InputError, match="no F1 is defined: neither gold nor the prediction has an item"
     ):
         model_index(empty)
-    with pytest.raises(InputError, match="no value is defined"):
+    with pytest.raises(InputError, match="no F1 is defined"):
         eval_results(empty, dataset=HUB)
-    with pytest.raises(InputError, match="no value is defined"):
+    with pytest.raises(InputError, match="no F1 is defined"):
         update_card(tmp_path / "README.md", empty)
     assert (tmp_path / "README.md").read_text() == "# Mine\n"
 
@@ -250,8 +272,7 @@ def test_an_f1_that_is_undefined_is_left_out_of_eval_results_and_said():
     found = eval_results(scores, dataset=HUB)
 
     assert found.startswith(
-        "# triggers/strict: f1 is undefined (neither side holds anything) and left out\n-"
-        " dataset:\n"
+        "# triggers/strict: F1 is undefined (neither side has an item) and left out\n- dataset:\n"
     )
     assert [(entry["dataset"]["task_id"], entry["value"]) for entry in yaml.safe_load(found)] == [
         ("entities/strict", 0.0)
@@ -261,7 +282,7 @@ def test_an_f1_that_is_undefined_is_left_out_of_eval_results_and_said():
 @pytest.mark.parametrize("id", ["", None])
 def test_a_data_set_has_an_id(id):
     with pytest.raises(
-        InputError, match="data set: .* is no id: a name on the Hub would do, such as owner/name"
+        InputError, match="invalid data set id .*: expected a name on the Hub, such as owner/name"
     ):
         HubDataset(id)
 
@@ -317,23 +338,47 @@ def test_a_readme_gets_the_results_and_keeps_all_else(readme):
     assert front_matter(changed)["model-index"][0]["name"] == "Mine"
 
 
-def test_results_of_the_same_signature_are_replaced_where_they_stand_with_those_that_became_undefined(  # noqa: E501
-    readme,
-):
+def test_results_of_the_same_signature_are_replaced_where_they_are(readme):
     path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
     update_card(path, score(GOLD, GOLD, "entities/type", boot=0))
     worse = score(GOLD, SILENT, ["entities/strict", "entities/exact"], boot=50)
 
-    left_out = update_card(path, worse)
+    update_card(path, worse)
 
-    first, second, *more = results(path.read_text())
-    assert left_out == undefined_ratio_notes(worse)
-    assert more == []
-    assert [
-        (metric["name"], metric["value"]) for metric in first["metrics"] if metric["type"] == "f1"
-    ] == [("F1 (entities/strict)", 0.0), ("F1 (entities/exact)", 0.0)]
-    assert [metric["type"] for metric in first["metrics"]] == ["recall", "f1", "recall", "f1"]
-    assert [metric["value"] for metric in second["metrics"]] == [1.0, 1.0, 1.0]
+    first, second = results(path.read_text())
+    assert [(metric["name"], metric["value"]) for metric in first["metrics"]] == [
+        ("F1 (entities/strict)", 0.0),
+        ("F1 (entities/exact)", 0.0),
+    ]
+    assert [metric["value"] for metric in second["metrics"]] == [1.0]
+
+
+def test_a_metric_that_was_scored_alone_replaces_its_value_in_an_older_result(readme):
+    path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
+
+    update_card(path, score(GOLD, SILENT, ["entities/strict"], boot=50))
+
+    new, old = results(path.read_text())
+    assert [(metric["name"], metric["value"]) for metric in (*new["metrics"], *old["metrics"])] == [
+        ("F1 (entities/strict)", 0.0),
+        ("F1 (entities/exact)", 1.0),
+    ]
+    assert old["dataset"]["args"]["signatures"] == [SCORES["entities/exact"].signature]
+
+
+def test_a_value_that_became_undefined_is_removed(readme):
+    event = Event("Meet", trigger=Span(4, 7))
+    gold = Document("d", "Ada met Bo", entities=(), events=(event,))
+    wrong = Document("d", "Ada met Bo", entities=(Entity("PER", 0, 3),), events=(event,))
+    path = readme("# Mine\n")
+    metrics = ["entities/strict", "triggers/strict"]
+
+    for predicted in (wrong, gold):
+        sides = (Corpus([gold], name="tiny"), Corpus([predicted], name="my-ner"))
+        update_card(path, score(*sides, metrics, boot=0))
+
+    (result,) = results(path.read_text())
+    assert [metric["name"] for metric in result["metrics"]] == ["F1 (triggers/strict)"]
 
 
 def test_the_same_scores_twice_change_nothing_more(readme):
@@ -423,14 +468,11 @@ def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
         ("---\n- a\n---\n", r"README.md: the front matter is \['a'\]: names and values would do"),
         (
             "---\nmodel-index: {name: A}\n---\n",
-            "README.md: the model-index is not as the Hub has it",
+            "README.md: invalid model-index",
         ),
         (
             "---\nmodel-index:\n- name: A\n---\n",
-            (
-                r"README.md: the model-index is not as the Hub has it \(KeyError: 'results'\); mend"
-                r" or delete it"
-            ),
+            (r"README.md: invalid model-index \(KeyError: 'results'\); fix or delete it"),
         ),
         (
             "---\n{license: mit, model-index: []}\n---\n",

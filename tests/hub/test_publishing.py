@@ -33,8 +33,9 @@ from evalkit.corpus import bundled_path
 from evalkit.formats.hf_tables import CONFIGS, table_rows
 from evalkit.formats.hf_withheld import digest, digest_errors, text_lookup
 from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
-from evalkit.hub.card_source import read_part
-from evalkit.hub.dataset_files import build_dataset_folder, read_license
+from evalkit.hub.card_source import load_card_source
+from evalkit.hub.dataset_files import build_dataset_folder
+from evalkit.hub.licenses import load_license
 from evalkit.hub.publishing import HubError, publish, version_tag
 from evalkit.hub.text_leaks import ngrams
 
@@ -50,28 +51,29 @@ warnings.simplefilter("ignore")
 import datasets
 from huggingface_hub import DatasetCard, HfApi
 from evalkit import Corpus, Document, Entity, Schema, load_corpus
-from evalkit.hub.dataset_files import build_dataset_folder, read_license
+from evalkit.hub.dataset_files import build_dataset_folder
+from evalkit.hub.licenses import load_license
 from evalkit.hub.card_builder import build_card, card_for_path, card_source_path
-from evalkit.hub.card_source import read_part
+from evalkit.hub.card_source import load_card_source
 from evalkit.corpus import bundled_path
 from evalkit.hub.publishing import publish
 
 datasets.disable_progress_bars()
-corpus, licence, told = load_corpus(), read_license(bundled_path()), {}
+corpus, license, told = load_corpus(), load_license(bundled_path(), "other", "news", with_text=False), {}
 bare, full = (card_for_path(corpus=corpus, with_text=held, repo="me/news") for held in (False, True))
-told["first"] = list(publish(corpus, "me/news", card=bare, licence=licence))
-told["again"] = list(publish(corpus, "me/news", card=bare, licence=licence))
+told["first"] = list(publish(corpus, "me/news", card=bare, license=license))
+told["again"] = list(publish(corpus, "me/news", card=bare, license=license))
 told["by name"] = {name: list(datasets.load_dataset("me/news", name, split="test")) for name in datasets.get_dataset_config_names("me/news")}
 told["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.1.0"))
 told["pretty name"] = DatasetCard.load("me/news").data.pretty_name
 folder = Path(sys.argv[1]) / "with text"
-build_dataset_folder(corpus, folder, repo="me/news", card=full, licence=licence, with_text=True)
+build_dataset_folder(corpus, folder, repo="me/news", card=full, license=license, with_text=True)
 told["from disk"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in datasets.get_dataset_config_names(str(folder))}
 dates = Corpus([Document("2026-01-05", "2026-01-05", (Entity("DATE", 0, 10),), meta={"day": "2026-01-05"})], schema=Schema(version="1.0.0"))
 for held in (False, True):
     folder = Path(sys.argv[1]) / f"dates {held}"
-    words = build_card(dates, read_part(card_source_path()), with_text=held)
-    build_dataset_folder(dates, folder, repo="me/dates", card=words, licence=licence, with_text=held)
+    words = build_card(dates, load_card_source(card_source_path()), with_text=held)
+    build_dataset_folder(dates, folder, repo="me/dates", card=words, license=license, with_text=held)
     told[f"dates {held}"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in ("documents", "entities")}
 print(json.dumps(told))
 """  # noqa: E501
@@ -151,7 +153,7 @@ def test_a_corpus_is_created_on_the_hub_and_tagged(flow, hub):
 
 def test_the_same_again_makes_no_commit(flow, hub):
     assert (
-        flow["again"][-1] == "me/news: main holds these files already, as v1.1.0"
+        flow["again"][-1] == "me/news: main has these files already, as v1.1.0"
         f" ({hub.repos['me/news'].branches['main'][:8]}); nothing was sent"
     )
     assert hub.repos["me/news"].messages == ["initial commit", "v1.1.0, without the texts"]
@@ -210,8 +212,8 @@ def folder_of(corpus, folder, **options):
         corpus,
         folder / "new",
         repo="me/news",
-        card=build_card(corpus, read_part(card_source_path()), **options),
-        licence="free",
+        card=build_card(corpus, load_card_source(card_source_path()), **options),
+        license="free",
         published=date(2026, 1, 1),
         **options,
     )
@@ -226,7 +228,7 @@ def test_no_four_words_of_the_article_stand_in_a_row_in_anything_that_is_publish
         tmp_path / "new",
         repo="me/news",
         card=card_for_path(corpus=corpus, repo="me/news"),
-        licence=read_license(bundled_path()),
+        license=load_license(bundled_path(), "other", "news", with_text=False),
     )
 
     assert {
@@ -234,7 +236,7 @@ def test_no_four_words_of_the_article_stand_in_a_row_in_anything_that_is_publish
         for file in made.files
     } == {file.path: set() for file in made.files}
     assert [file.path for file in made.files if file.holds_text] == []
-    assert made.losses.counts == {}
+    assert made.conversion.counts == {}
 
 
 def test_the_ids_of_referents_are_published_and_no_table_holds_a_name(tmp_path):
@@ -250,7 +252,7 @@ def test_the_ids_of_referents_are_published_and_no_table_holds_a_name(tmp_path):
         tmp_path / "new",
         repo="me/news",
         card=card_for_path(corpus=corpus, repo="me/news"),
-        licence=read_license(bundled_path()),
+        license=load_license(bundled_path(), "other", "news", with_text=False),
     )
 
     tables = {
@@ -302,7 +304,7 @@ def test_attributes_and_meta_that_quote_are_left_out_and_counted(tmp_path):
         '{"weekday": "Monday", "grain": "day"}',
     ]
     assert row["meta"] == '{"language": "en"}'
-    assert list(made.losses.lines()) == [
+    assert list(made.conversion.lines()) == [
         "2 attributes that quote the text (document 'd1', entities[0], …)",
         "1 entries of meta that quote the text (document 'd1': title)",
     ]
@@ -318,18 +320,18 @@ def test_an_id_that_quotes_the_text_is_refused_with_its_place(tmp_path):
         LoadError,
         match=(
             "data/documents.jsonl:1: quotes the text: 'board closes the old'; change it, or publish"
-            " with the texts"
+            " the texts, too"
         ),
     ):
         folder_of(corpus, tmp_path)
 
 
-def test_a_licence_that_quotes_the_text_is_refused(tmp_path):
+def test_a_license_that_quotes_the_text_is_refused(tmp_path):
     corpus = Corpus(
         [marked("He said that nobody had seen the ship leave the harbour.")],
         schema=Schema(version="1.0.0"),
     )
-    told = build_card(corpus, read_part(card_source_path()))
+    told = build_card(corpus, load_card_source(card_source_path()))
 
     with pytest.raises(
         LoadError, match="LICENSE: quotes the text: 'nobody had seen the ship leave the harbour'"
@@ -339,7 +341,7 @@ def test_a_licence_that_quotes_the_text_is_refused(tmp_path):
             tmp_path,
             repo="me/news",
             card=told,
-            licence="For: nobody had seen the ship leave the harbour",
+            license="For: nobody had seen the ship leave the harbour",
         )
 
 
@@ -451,11 +453,11 @@ def small(text="[Ada|PER] met Bo", version="1.0.0"):
 def published(corpus, **options):
     told = build_card(
         corpus,
-        read_part(card_source_path()),
+        load_card_source(card_source_path()),
         with_text=options.get("with_text", False),
         repo="me/news",
     )
-    return list(publish(corpus, "me/news", card=told, licence="free", **options))
+    return list(publish(corpus, "me/news", card=told, license="free", **options))
 
 
 def test_a_dry_run_shows_paths_bytes_digests_and_asks_nothing(other):
@@ -471,7 +473,15 @@ def test_a_dry_run_shows_paths_bytes_digests_and_asks_nothing(other):
     assert other.requests == []
 
 
-def test_the_texts_go_out_only_when_asked_for_and_are_told(other):
+def test_a_dry_run_leaves_the_files_in_a_folder(tmp_path):
+    lines = published(small(), dry_run=True, output=tmp_path / "files")
+
+    assert lines[-1].endswith(f"; the files are in {tmp_path}/files")
+    assert (tmp_path / "files" / "LICENSE").read_text() == "free"
+    assert (tmp_path / "files" / "data" / "entities.jsonl").exists()
+
+
+def test_texts_are_sent_on_request_and_listed(other):
     lines = published(small(), with_text=True)
 
     assert other.files("me/news")["texts/d0.txt"] == b"Ada met Bo"
@@ -502,8 +512,8 @@ def test_a_version_that_is_there_with_other_files_is_refused(other):
     with pytest.raises(
         InputError,
         match=(
-            r"me/news: v1.0.0 is there \(\w{8}\) with other files \(README.md, croissant.json,"
-            r" data/documents.jsonl\); raise the version in schema.json"
+            r"me/news: the tag v1.0.0 exists \(\w{8}\) with other files \(README.md,"
+            r" croissant.json, data/documents.jsonl\); raise the version in schema.json"
         ),
     ):
         published(small("[Ada|PER] met [Bo|PER]"))
@@ -520,12 +530,12 @@ def test_the_next_version_replaces_the_files_and_keeps_the_tag_of_the_last(other
     assert "data/entities.jsonl" not in other.files("me/news")
 
 
-def test_texts_that_an_earlier_version_held_are_deleted_and_their_history_is_told(other):
+def test_texts_of_an_earlier_version_are_deleted_with_a_warning_about_the_history(other):
     published(small(), with_text=True)
     lines = published(small(version="1.1.0"))
 
     assert (
-        "me/news: an earlier version holds the texts: they are deleted from main, but stay in its"
+        "me/news: an earlier version has the texts: they are deleted from main, but remain in its"
         " history and tags until the data set is deleted" in lines
     )
     assert "texts/d0.txt" not in other.files("me/news")
@@ -572,7 +582,8 @@ def test_a_private_data_set_is_created_so_and_a_public_one_is_not_taken_for_one(
     assert other.repos["me/news"].private
     other.repos["me/news"].private = False
     with pytest.raises(
-        InputError, match="me/news: is there already, and public; make it private in its settings"
+        InputError,
+        match="me/news: the data set exists and is public; make it private in its settings",
     ):
         published(small(version="1.1.0"), private=True)
     assert len(other.repos["me/news"].messages) == 2
@@ -596,14 +607,14 @@ def test_a_token_that_is_refused_is_one_line(other, monkeypatch):
 
     assert (
         str(refused.value)
-        == "me/news: asking what is there: 401 Unauthorized: Invalid credentials in Authorization"
-        " header; is the token right? HF_TOKEN, or `hf auth login`; nothing was sent"
+        == "me/news: looking for the data set: 401 Unauthorized: Invalid credentials in"
+        " Authorization header; check the token: HF_TOKEN, or `hf auth login`; nothing was sent"
     )
     assert refused.value.exit_code == 3
     assert other.repos == {}
 
 
-def test_no_token_is_told_before_anything_is_asked(other, monkeypatch):
+def test_a_missing_token_is_reported_before_any_request(other, monkeypatch):
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
 
     with pytest.raises(
@@ -623,8 +634,8 @@ def test_a_hub_that_lets_nobody_write_is_one_line(other):
     with pytest.raises(
         HubError,
         match=(
-            r"^me/news: creating it: 403 Forbidden: You don't have the rights[^\n]*; may the token"
-            r" write there\?; nothing was sent$"
+            r"^me/news: creating it: 403 Forbidden: You don't have the rights[^\n]*; check that"
+            r" the token may write there; nothing was sent$"
         ),
     ):
         published(small())
@@ -663,7 +674,7 @@ def test_a_tag_that_failed_is_made_up_for_by_the_next_run(other):
     with pytest.raises(
         HubError,
         match=(
-            r"^me/news: making the tag v1.0.0: 500 Internal Server Error: internal; created and 6"
+            r"^me/news: creating the tag v1.0.0: 500 Internal Server Error: internal; created and 6"
             r" files sent \(\w{8}\) before that$"
         ),
     ):
@@ -683,16 +694,19 @@ def test_a_hub_that_is_down_is_one_line(other, monkeypatch):
 
     with pytest.raises(
         HubError,
-        match=r"^me/news: asking what is there: [^\n]*\(of http://127.0.0.1:9\); nothing was sent$",
+        match=(
+            r"^me/news: looking for the data set: [^\n]*\(of http://127.0.0.1:9\); nothing was"
+            r" sent$"
+        ),
     ):
         published(small())
 
 
 def test_a_card_that_is_not_the_corpus_s_is_refused_before_anything_is_asked(other):
-    told = build_card(small(), read_part(card_source_path()))
+    told = build_card(small(), load_card_source(card_source_path()))
 
     with pytest.raises(LoadError, match="README.md"):
-        list(publish(small("[Ada|PER] met [Bo|ORG]"), "me/news", card=told, licence="free"))
+        list(publish(small("[Ada|PER] met [Bo|ORG]"), "me/news", card=told, license="free"))
 
     assert other.requests == []
 
@@ -700,47 +714,48 @@ def test_a_card_that_is_not_the_corpus_s_is_refused_before_anything_is_asked(oth
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"repo": "news"}, "'news': name the data set as OWNER/NAME"),
+        ({"repo": "news"}, "invalid name 'news': expected OWNER/NAME"),
         ({"create_pr": True, "tag": "v2"}, "a pull request goes to main and gets no tag"),
     ],
 )
 def test_what_cannot_be_done_is_refused(options, message):
     with pytest.raises(InputError, match=message):
-        list(publish(small(), options.pop("repo", "me/news"), card="", licence="", **options))
+        list(publish(small(), options.pop("repo", "me/news"), card="", license="", **options))
 
 
 def test_a_corpus_without_a_version_needs_a_tag():
     assert version_tag(small(), "first") == "first"
     with pytest.raises(
         InputError,
-        match="version: '' makes no tag: a version such as 1.0.0 would do, or tag=.NAME.",
+        match="version: '' cannot be a tag; write a version such as 1.0.0, or give tag=.NAME.",
     ):
         version_tag(small(version=""))
 
 
 def test_answers_of_a_model_are_no_data_set(tmp_path):
     with pytest.raises(
-        InputError, match="document 'd1': an answer of a model, with what failed or has no place"
+        InputError,
+        match="document 'd1': a prediction with a failure or unplaced quotes; expected gold",
     ):
         build_dataset_folder(
             Corpus([Document("d1", "Ada", failure="timeout")]),
             tmp_path,
             repo="me/news",
             card="",
-            licence="",
+            license="",
         )
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
 
-    with pytest.raises(InputError, match="not empty; a new folder would do"):
-        build_dataset_folder(small(), tmp_path, repo="me/news", card="", licence="")
+    with pytest.raises(InputError, match="the folder is not empty; name a new one"):
+        build_dataset_folder(small(), tmp_path, repo="me/news", card="", license="")
 
 
-def test_a_corpus_without_a_licence_is_told_what_is_missing(tmp_path):
-    with pytest.raises(InputError, match="no LICENSE; write one that says who may do what"):
-        read_license(tmp_path)
+def test_a_corpus_without_a_license_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no LICENSE; write one that says who may use"):
+        load_license(tmp_path, "other", "news", with_text=False)
 
 
 def test_texts_with_ids_that_name_no_file_are_numbered(tmp_path):
