@@ -377,7 +377,10 @@ def resolve_location(
 
 
 def _corpus_name(location: CorpusLocation) -> str:
+    """The name in headings and signatures: of two annotators in one file, "tasks[2]" and so on."""
     path = location.path
     if path == bundled_path():
         return BUNDLED
-    return path.resolve().name if path.is_dir() else path.stem
+    name = path.resolve().name if path.is_dir() else path.stem
+    annotator = location.options.get("annotator")
+    return name if annotator is None else f"{name}[{annotator}]"

@@ -357,6 +357,15 @@ Save = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Also write the full report here: a page for readers (.html), or .md.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ModelCardFile = Annotated[
     Path | None,
     typer.Option(

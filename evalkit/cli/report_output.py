@@ -13,9 +13,11 @@ from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
+from evalkit.results.comparison import Comparison
 from evalkit.results.scores import Scores
 
 PARTIAL = 4
+REPORT_SUFFIXES = (".html", ".md")
 
 
 def validate_card_options(
@@ -54,12 +56,32 @@ def write_model_card(
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """Where and how a report is written."""
+    """Where and how a report is printed, and the file for the full one."""
 
     form: Format | None = None
     path: Path | None = None
     digits: int | None = None
     percent: bool = False
+    report: Path | None = None
+
+
+def check_report(report: Path | None) -> None:
+    """Raise InputError for a report whose suffix is neither .html nor .md."""
+    if report is not None and report.suffix not in REPORT_SUFFIXES:
+        raise InputError(
+            f"--report {report}: expected a name that ends in {' or '.join(REPORT_SUFFIXES)}"
+        )
+
+
+def write_report(result: Scores | Comparison, output: ReportOutput) -> None:
+    """Write the full report of scores or of a comparison, if there is a file for it."""
+    if output.report is None:
+        return
+    if output.report.suffix == ".html":
+        text = result.to_html()
+    else:
+        text = result.render("markdown", digits=output.digits, percent=output.percent) + "\n"
+    write_atomically(output.report, text)
 
 
 def print_report(
@@ -80,6 +102,7 @@ def print_report(
         percent=output.percent,
     )
     write_output(text, output.path)
+    write_report(scores, output)
     write_model_card(scores, model_card, eval_results, hub_dataset)
     if scores.metadata["failures"]:
         raise typer.Exit(PARTIAL)

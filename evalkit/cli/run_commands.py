@@ -38,6 +38,7 @@ from evalkit.cli.options import (
     Output,
     OutputFormat,
     Percent,
+    ReportFile,
     RetryFailed,
     RunDir,
     Save,
@@ -47,7 +48,13 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.progress import predict_with_progress, sort_by_corpus
-from evalkit.cli.report_output import PARTIAL, ReportOutput, print_report, validate_card_options
+from evalkit.cli.report_output import (
+    PARTIAL,
+    ReportOutput,
+    check_report,
+    print_report,
+    validate_card_options,
+)
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
@@ -96,16 +103,19 @@ def run(
     percent: Percent = False,
     name: Name = None,
     save: Save = None,
+    report: ReportFile = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
     hub_dataset: HubDatasetId = None,
 ) -> None:
     """Run a model over a corpus and score its predictions."""
+    outputs = {"-o": output, "--save": save, "--report": report}
     check_outputs(
-        {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
+        {**outputs, "--model-card": model_card, "--eval-results": eval_results},
         corpus,
         *run_files(run_dir),
     )
+    check_report(report)
     validate_card_options(model_card, eval_results, hub_dataset)
     all_documents = load_and_report_losses(corpus)
     gold = take_documents(all_documents, limit)
@@ -150,7 +160,7 @@ def run(
     )
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent),
+        ReportOutput(form, output, digits, percent, report),
         save,
         model_card,
         eval_results,

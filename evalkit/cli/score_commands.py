@@ -47,12 +47,20 @@ from evalkit.cli.options import (
     Percent,
     Permutations,
     PredictedPath,
+    ReportFile,
     Save,
     Seed,
     Units,
     Zones,
 )
-from evalkit.cli.report_output import PARTIAL, ReportOutput, print_report, validate_card_options
+from evalkit.cli.report_output import (
+    PARTIAL,
+    ReportOutput,
+    check_report,
+    print_report,
+    validate_card_options,
+    write_report,
+)
 from evalkit.errors import InputError, escape_surrogates, print_line
 from evalkit.evaluation.corpus_scores import compare_named, score
 from evalkit.evaluation.pr_curves import IMAGE_SUFFIXES, curves
@@ -80,9 +88,11 @@ def score_command(
     percent: Percent = False,
     name: Name = None,
     save: Save = None,
+    report: ReportFile = None,
 ) -> None:
     """Score predictions against a gold corpus."""
-    check_outputs({"-o": output, "--save": save}, gold, predicted)
+    check_outputs({"-o": output, "--save": save, "--report": report}, gold, predicted)
+    check_report(report)
     output_format(form, output)
     gold_corpus = load_or_stream(gold)
     label_options = read_label_options(gold_corpus, labels, label_map)
@@ -100,7 +110,7 @@ def score_command(
         jobs=jobs,
         name=name,
     )
-    print_report(scores, ReportOutput(form, output, digits, percent), save)
+    print_report(scores, ReportOutput(form, output, digits, percent, report), save)
 
 
 def report_command(
@@ -149,6 +159,7 @@ def compare_command(
             metavar="[NAME=]FILE", help="Saved results (.json) or predictions; NAME names a system."
         ),
     ],
+    *,
     gold: Gold = None,
     metrics: Metrics = None,
     average: Average = "micro",
@@ -163,10 +174,14 @@ def compare_command(
     level: OptionalLevel = None,
     form: OutputFormat = None,
     output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
+    report: ReportFile = None,
 ) -> None:
     """Compare systems: differences, intervals, p-values."""
     named = parse_systems(systems)
-    check_writable(output, *(path for _, path in named), gold)
+    check_outputs({"-o": output, "--report": report}, *(path for _, path in named), gold)
+    check_report(report)
     if gold is None and (labels is not None or label_map is not None):
         raise InputError(
             "--labels and --label-map are for predictions (name the corpus with --gold); the labels"
@@ -192,7 +207,11 @@ def compare_command(
         metrics=metrics,
         options=options,
     )
-    write_output(comparison.render(report_format, width=terminal_width(output)), output)
+    text = comparison.render(
+        report_format, width=terminal_width(output), digits=digits, percent=percent
+    )
+    write_output(text, output)
+    write_report(comparison, ReportOutput(form, output, digits, percent, report))
     if any(scores.metadata["failures"] for scores in comparison.systems.values()):
         raise typer.Exit(PARTIAL)
 
@@ -220,6 +239,7 @@ def verify(
 def curve_command(
     gold: GoldPath,
     predicted: PredictedPath,
+    *,
     metric: CurveMetric = "entities/strict",
     labels: Labels = None,
     label_map: LabelMapText = None,

@@ -305,7 +305,7 @@ def compare_named(
             or scores.metadata.get("name")
             or (
                 Path(system).stem
-                if isinstance(system, (str, Path))
+                if isinstance(system, (str, Path)) and _is_result(system)
                 else str(scores.metadata["model"])
             )
         )

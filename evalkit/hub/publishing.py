@@ -62,7 +62,11 @@ def version_tag(corpus: Corpus, tag: str | None = None) -> str:
                 " between them"
             )
         return tag
-    version = corpus.schema.version if corpus.schema else ""
+    if corpus.schema is None:
+        raise InputError(
+            f"the corpus has no schema.json with a version; give {spell_option('tag', 'NAME')}"
+        )
+    version = corpus.schema.version
     if not _VERSION.fullmatch(version):
         raise InputError(
             f"schema.json: version: {quoted_repr(version)} cannot be a tag; write a version such as"

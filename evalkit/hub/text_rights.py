@@ -45,8 +45,8 @@ def decide_texts(corpus: Corpus, license: object, *, requested: bool | None = No
         return TextDecision(
             False,
             f"texts: not sent; their rights are not declared as cleared in {len(uncleared):,} of"
-            f" {pluralize(len(corpus), 'document')}, such as {quoted_repr(uncleared[0])} (see"
-            " rights in corpus.jsonl)",
+            f" {pluralize(len(corpus), 'document')}, such as {quoted_repr(uncleared[0])} (rights"
+            " in corpus.jsonl, meta.rights in JSONL)",
         )
     if not is_filled(license) or license in ("unknown", ["unknown"]):
         return TextDecision(False, "texts: not sent; the card names no license")

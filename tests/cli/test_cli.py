@@ -416,6 +416,63 @@ def test_a_saved_result_is_reported_again_without_the_model(results):
         assert evalkit("report", results / "said.json", "--format", form).stdout.startswith(start)
 
 
+def test_the_full_report_is_a_page_or_markdown(files):
+    sides = (files / "gold.jsonl", files / "said.jsonl", "--boot", "0")
+    page, text = files / "report.html", files / "report.md"
+
+    scored = evalkit("score", *sides, "--report", page)
+    as_markdown = evalkit("score", *sides, "--report", text, "--percent")
+    refused = evalkit("score", *sides, "--report", files / "report.csv")
+
+    assert (scored.returncode, as_markdown.returncode, refused.returncode) == (0, 0, 2)
+    assert scored.stdout.startswith("said on gold (1 document)\n")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "| PER | 100.0 | 50.0 | 66.7 |" in text.read_text(encoding="utf-8")
+    assert (
+        refused.stderr
+        == f"evalkit: --report {files}/report.csv: expected a name that ends in .html or .md\n"
+    )
+
+
+def test_run_and_compare_write_full_reports_and_compare_takes_digits(files):
+    ran = evalkit("run", "--boot", "0", "--report", files / "run.html")
+    compared = evalkit(
+        "compare",
+        "--gold",
+        files / "gold.jsonl",
+        f"best={files / 'gold.jsonl'}",
+        f"worst={files / 'said.jsonl'}",
+        "--percent",
+        "--digits",
+        "2",
+        "--report",
+        files / "comparison.html",
+    )
+
+    assert (ran.returncode, compared.returncode) == (0, 0)
+    assert "rules on evalkit-news" in (files / "run.html").read_text(encoding="utf-8")
+    assert "66.67" in compared.stdout
+    assert "worst" in (files / "comparison.html").read_text(encoding="utf-8")
+
+
+def test_two_annotators_of_one_file_have_names_of_their_own(tmp_path):
+    span = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
+    result = {"from_name": "label", "to_name": "text", "type": "labels", "value": span}
+    annotations = [{"completed_by": number, "result": [result]} for number in (1, 2)]
+    task = {"id": 1, "data": {"text": "Ada wrote."}, "annotations": annotations}
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    one, two = (f"labelstudio:{tmp_path}/tasks.json?annotator={number}" for number in (1, 2))
+
+    done = evalkit("score", one, two, "--boot", "0")
+
+    compared = evalkit("compare", one, two, "--gold", one, "--boot", "1")
+
+    assert compared.stdout.startswith("tasks[1] and tasks[2] on tasks[1] (1 document)\n")
+    assert done.stdout.startswith("tasks[2] on tasks[1] (1 document)\n")
+    assert "|corpus:tasks[1]@" in done.stdout
+    assert "|model:tasks[2]" in done.stdout
+
+
 def test_results_of_shards_are_reported_as_one(results):
     lines = {
         name: (results / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)

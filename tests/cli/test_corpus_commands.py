@@ -173,7 +173,7 @@ def test_the_texts_of_the_bundled_article_are_not_published_and_the_first_line_s
     assert (
         done.stdout.splitlines()[0]
         == "texts: not sent; their rights are not declared as cleared in 1 of 1 document, such as"
-        " '000_fd35b6397ccf6caa' (see rights in corpus.jsonl)"
+        " '000_fd35b6397ccf6caa' (rights in corpus.jsonl, meta.rights in JSONL)"
     )
     assert "texts/" not in done.stdout.partition("\n")[2]
 

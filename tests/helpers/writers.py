@@ -199,6 +199,8 @@ def writers():
     page = ("--hub-dataset", "me/news")
     found = {
         "run --output": command(*running, "-o", "r.json"),
+        "run --report": command(*running, "--report", "r.html"),
+        "score --report": command("score", *scoring, "--report", "r.md"),
         "run --save": command(*running, "--save", "r.json"),
         "run --model-card": command(*running, "--model-card", "README.md"),
         "run --eval-results": command(*running, "--eval-results", "r.yaml", *page),
@@ -223,6 +225,17 @@ def writers():
             "0",
             "-o",
             "c.md",
+        ),
+        "compare --report": command(
+            "compare",
+            "--gold",
+            "IN/gold.jsonl",
+            "INPUTS/predicted.jsonl",
+            "INPUTS/1/gold.jsonl",
+            "--boot",
+            "0",
+            "--report",
+            "c.html",
         ),
         "curve --output": command(
             "curve", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "c.json"

@@ -732,6 +732,11 @@ def test_a_corpus_without_a_version_needs_a_tag():
         version_tag(small(version=""))
 
 
+def test_a_corpus_without_a_schema_needs_a_tag():
+    with pytest.raises(InputError, match="no schema.json with a version; give tag=.NAME."):
+        version_tag(Corpus([marked("Ada met Bo")]))
+
+
 def test_answers_of_a_model_are_no_data_set(tmp_path):
     with pytest.raises(
         InputError,
