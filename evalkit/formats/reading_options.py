@@ -22,7 +22,8 @@ DUPLICATES = ("error", "drop")
 OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
-WITHOUT_EFFECT = ("texts",)  # options that say where texts are, and change no number
+# Options that are not in the signature: where texts are, and an annotator, who is in the name
+WITHOUT_EFFECT = ("texts", "annotator")
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 
