@@ -1,4 +1,4 @@
-"""What can go wrong, and how is it said?
+"""Exceptions, and how messages are written.
 
     EvalkitError           everything that evalkit raises on purpose
       InputError           a file, a value or a wish that cannot be used            exit code 2
@@ -15,7 +15,7 @@
       PartialRun           a run that ended before its last document                exit code 4
       Interrupted          a run that was ended at once                             exit code 130
 
-A message is one line a fault: where it is, what stands there, and what would do.
+A message has a line for each error: where it is, what is wrong, and how to fix it.
 """
 
 from __future__ import annotations
@@ -228,6 +228,29 @@ class InterruptedRunError(EvalkitError):
     """A run that was interrupted before what was in flight came back."""
 
     exit_code = 130
+
+
+def duplicate_id_problem(id: str, first_use: str) -> str:
+    """The message about an id that occurs twice. first_use: what has the id already.
+
+    >>> duplicate_id_problem("T1", "entities[0]")
+    "duplicate id 'T1': already used by entities[0]; expected unique ids"
+    """
+    return f"duplicate id {quoted_repr(id)}: already used by {first_use}; expected unique ids"
+
+
+def past_end_problem(offset: int, length: int, unit: str = "") -> str:
+    """The message about an offset past the end of a text.
+
+    >>> past_end_problem(99, 10)
+    '99 is past the end of the text (length 10)'
+    """
+    return f"{offset} is past the end of the text (length {length}{f' {unit}' if unit else ''})"
+
+
+def one_line(error: object) -> str:
+    """The message of an error of another library in one line."""
+    return " ".join(str(error).split())
 
 
 def quoted_repr(value: object, max_length: int = 80) -> str:

@@ -238,9 +238,12 @@ def test_examples_of_spacy_make_a_corpus():
         ),
         (
             [("Ann", {"entities": [(0, 9, "PER")]})],
-            r"^examples\[0\]: .*entities\[0\].end: 9 runs past the end",
+            r"^examples\[0\]: .*entities\[0\].end: 9 is past the end",
         ),
-        ([("Ann", {"entities": [(0, 3, 7)]})], r"^examples\[0\]: entities\[0\]: label: 7"),
+        (
+            [("Ann", {"entities": [(0, 3, 7)]})],
+            r"^examples\[0\]: entities\[0\]: label: invalid label 7",
+        ),
     ],
 )
 def test_an_example_of_another_form_is_refused_with_its_place(examples, message):

@@ -280,7 +280,7 @@ def test_other_taggings_are_read_as_such():
     [
         (
             {0: "LABEL_0", 1: "LABEL_1"},
-            "label tags: 'LABEL_0' is no IOB2 tag; O, B-LABEL, I-LABEL would do",
+            "label tags: invalid IOB2 tag 'LABEL_0': expected O, B-LABEL or I-LABEL",
         ),
         ({0: "O", 2: "B-PER"}, "labels: no label has the id 1: expected ids from 0 to 1"),
         ("O B-PER", "invalid labels 'O B-PER': expected id2label, or a list of tags"),
@@ -554,7 +554,7 @@ def test_two_texts_in_one_example_are_refused():
 
 
 def test_a_reference_span_without_a_label_is_refused():
-    with pytest.raises(InputError, match="example 0: reference: .*'' is no label"):
+    with pytest.raises(InputError, match="example 0: reference: .*invalid label ''"):
         spacy_scorer(spans_key="sc")([Example(group("Bo left"), group("Bo left", (0, 1, "")))])
 
 

@@ -1,13 +1,13 @@
 """What can be marked in a text?
 
-A `Document` is a text with the marks that a person or a model put on it, in three layers: entities,
-events (with their arguments) and attributions. A layer that is None was not annotated; an empty one
-was, and nothing was found; a document with a `failure` is one that a model could not answer. The
-three are never mixed up.
+A `Document` is a text with the annotations that a person or a model put on it, in three layers:
+entities, events (with their arguments) and attributions. A layer that is None was not annotated; an
+empty one was, and nothing was found; a document with a `failure` is one that a model could not
+answer. The three are never mixed up.
 
 Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and
-checked when it is made: a mark alone for its own offsets, a document for all its marks. Nothing
-downstream checks again.
+checked when it is made: an annotation alone for its own offsets, a document for all its
+annotations. Nothing downstream checks again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from evalkit.data.document_display import describe_document, document_to_html
-from evalkit.errors import DocumentError, UnknownNameError, escape_surrogates, quoted_repr
+from evalkit.errors import (
+    DocumentError,
+    UnknownNameError,
+    duplicate_id_problem,
+    escape_surrogates,
+    past_end_problem,
+    quoted_repr,
+)
 
 LAYERS = ("entities", "events", "attributions")
 ATTRIBUTION_PARTS = ("source", "cue", "content")
@@ -38,7 +45,7 @@ Attributes = dict[str, str | int | float | bool | None]
 
 
 class Annotation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all marks share: they are made once, and checked when they are.
+    """What all annotations share: they are made once, and checked when they are.
 
     Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage
     collector nothing.
@@ -155,8 +162,8 @@ class Zone(Annotation, frozen=True, gc=False):
 
 
 class Unplaced(Annotation, frozen=True, gc=False):
-    """Something that a model said and that has no valid place in the text: counted as predicted,
-    never as correct.
+    """A prediction without offsets, such as a quote that is not found in the text: counted as
+    predicted, never as correct.
 
     `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution"
     for a whole one.
@@ -181,8 +188,8 @@ class Unplaced(Annotation, frozen=True, gc=False):
 class Document(Annotation, frozen=True):
     """A text, and what is marked in it.
 
-    Raises DocumentError, naming the document and the field, where a mark runs past the end of the
-    text, an id is used twice, or a `ref` or `parent` names nothing.
+    Raises DocumentError, naming the document and the field, where an annotation runs past the end
+    of the text, an id is used twice, or a `ref` or `parent` names nothing.
     """
 
     id: str
@@ -222,7 +229,7 @@ class Document(Annotation, frozen=True):
     def _check(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DocumentError(
-                f"{quoted_repr(self.id)} is no id: a text that is not empty would do", field="id"
+                f"invalid id {quoted_repr(self.id)}: expected a non-empty string", field="id"
             )
         if _find_lone_surrogate(self.id) is not None:
             raise DocumentError(
@@ -235,7 +242,7 @@ class Document(Annotation, frozen=True):
         _check_text(self.text)
         for name, index, field, span in iter_spans(self):
             if span.end > len(self.text):
-                problem = f"{span.end} runs past the end of the text, at {len(self.text)}"
+                problem = past_end_problem(span.end, len(self.text))
                 raise DocumentError(
                     problem, layer=name, index=index, field=f"{field}.end" if field else "end"
                 )
@@ -314,11 +321,11 @@ def span_fragments(span: Any) -> Fragments:
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
-def validate_offsets(mark: Any) -> None:
+def validate_offsets(annotation: Any) -> None:
     """Make the offsets plain integers, and refuse those that no text could have."""
-    start, end = mark.start, mark.end
+    start, end = annotation.start, annotation.end
     if type(start) is not int or type(end) is not int:
-        start, end = _as_int(mark, "start"), _as_int(mark, "end")
+        start, end = _as_int(annotation, "start"), _as_int(annotation, "end")
     if not 0 <= start < end:
         if start < 0:
             raise DocumentError(f"{start} is before the text: offsets count from 0", field="start")
@@ -327,21 +334,21 @@ def validate_offsets(mark: Any) -> None:
             " character"
         )
         raise DocumentError(problem, field="end")
-    if fragments := getattr(mark, "fragments", ()):
-        force_setattr(mark, "fragments", _merge_adjacent(fragments, start, end))
+    if fragments := getattr(annotation, "fragments", ()):
+        force_setattr(annotation, "fragments", _merge_adjacent(fragments, start, end))
 
 
-def _as_int(mark: Any, field: str) -> int:
-    value = getattr(mark, field)
+def _as_int(annotation: Any, field: str) -> int:
+    value = getattr(annotation, field)
     try:
         if isinstance(value, bool):
             raise TypeError
         number = operator.index(value)
     except TypeError:
         raise DocumentError(
-            f"{quoted_repr(value)} is no offset: a whole number would do", field=field
+            f"invalid offset {quoted_repr(value)}: expected a whole number", field=field
         ) from None
-    force_setattr(mark, field, number)
+    force_setattr(annotation, field, number)
     return number
 
 
@@ -372,26 +379,29 @@ def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
             raise TypeError
     except (TypeError, ValueError):
         raise DocumentError(
-            f"{quoted_repr(fragments)} are no fragments: (start, end) pairs of whole numbers would"
-            " do",
+            f"invalid fragments {quoted_repr(fragments)}: expected (start, end) pairs of whole"
+            " numbers",
             field="fragments",
         ) from None
     return pairs
 
 
-def _check_label(field: str, label: object, mark: Any) -> None:
+def _check_label(field: str, label: object, annotation: Any) -> None:
     if type(label) is str and label and label.isascii():
         return
-    if not isinstance(label, str) or not label or _find_lone_surrogate(label) is not None:
-        raise DocumentError(
-            f"{quoted_repr(label)} is no {field}: a text that is not empty would do", field=field
-        )
-    force_setattr(mark, field, str(label))
+    problem = ""
+    if not isinstance(label, str) or not label:
+        problem = "expected a non-empty string"
+    elif _find_lone_surrogate(label) is not None:
+        problem = "it holds a lone surrogate, which no file can store"
+    if problem:
+        raise DocumentError(f"invalid {field} {quoted_repr(label)}: {problem}", field=field)
+    force_setattr(annotation, field, str(label))
 
 
 def _require_type(field: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
-        raise DocumentError(f"{quoted_repr(value)} is no {kind.__name__}", field=field)
+        raise DocumentError(f"expected {kind.__name__}, got {quoted_repr(value)}", field=field)
 
 
 def _find_lone_surrogate(text: str) -> int | None:
@@ -402,33 +412,38 @@ def _find_lone_surrogate(text: str) -> int | None:
     return None
 
 
-def _check_score(mark: Any) -> None:
-    if mark.score is None or (type(mark.score) is float and math.isfinite(mark.score)):
+def _check_score(annotation: Any) -> None:
+    if annotation.score is None or (
+        type(annotation.score) is float and math.isfinite(annotation.score)
+    ):
         return
     try:
-        score = float(mark.score)
+        score = float(annotation.score)
     except (TypeError, ValueError, OverflowError):
         score = math.nan
     if not math.isfinite(score):
         raise DocumentError(
-            f"{quoted_repr(mark.score)} is no score: a finite number would do", field="score"
+            f"invalid score {quoted_repr(annotation.score)}: expected a finite number",
+            field="score",
         )
-    force_setattr(mark, "score", score)
+    force_setattr(annotation, "score", score)
 
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        raise DocumentError(f"{quoted_repr(text)} is no text", field="text")
+        raise DocumentError(f"invalid text {quoted_repr(text)}: expected a string", field="text")
     if (at := _find_lone_surrogate(text)) is not None:
-        raise DocumentError(f"a lone surrogate at {at}: the text was decoded wrongly", field="text")
+        raise DocumentError(
+            f"a lone surrogate at {at}: the text was decoded incorrectly", field="text"
+        )
 
 
-def _coerce_tuple(mark: Any, field: str, kind: type) -> None:
-    """Make a list of marks a tuple, and refuse what is no such mark.
+def _coerce_tuple(annotation: Any, field: str, kind: type) -> None:
+    """Make a list of annotations a tuple, and refuse what is no such annotation.
 
     None stays None in a layer, elsewhere it is empty.
     """
-    value = getattr(mark, field)
+    value = getattr(annotation, field)
     if value is None and field in LAYERS:
         return
     if type(value) is not tuple:
@@ -437,12 +452,12 @@ def _coerce_tuple(mark: Any, field: str, kind: type) -> None:
                 raise TypeError
             value = () if value is None else tuple(value)
         except TypeError:
-            raise DocumentError(f"{quoted_repr(value)} is no list", field=field) from None
-        force_setattr(mark, field, value)
+            raise DocumentError(f"expected a list, got {quoted_repr(value)}", field=field) from None
+        force_setattr(annotation, field, value)
     for index, item in enumerate(value):
         if type(item) is not kind:
             raise DocumentError(
-                f"{quoted_repr(item)} is no {kind.__name__}", field=f"{field}[{index}]"
+                f"expected {kind.__name__}, got {quoted_repr(item)}", field=f"{field}[{index}]"
             )
 
 
@@ -452,21 +467,23 @@ def _check_references(document: Document) -> None:
     """
     seen: dict[str, str] = {}
     for layer in LAYERS:
-        for index, mark in enumerate(getattr(document, layer) or ()):
-            if mark.id is not None and mark.id in seen:
+        for index, annotation in enumerate(getattr(document, layer) or ()):
+            if annotation.id is not None and annotation.id in seen:
                 raise DocumentError(
-                    f"{quoted_repr(mark.id)} is taken by {seen[mark.id]}",
+                    duplicate_id_problem(annotation.id, seen[annotation.id]),
                     layer=layer,
                     index=index,
                     field="id",
                 )
-            seen[mark.id] = f"{layer}[{index}]"
+            seen[annotation.id] = f"{layer}[{index}]"
     for index, event in enumerate(document.events or ()):
         for n, argument in enumerate(event.arguments):
             if argument.ref is not None and not seen.get(argument.ref, "").startswith(
                 ("entities", "events")
             ):
-                problem = f"{quoted_repr(argument.ref)} is no entity or event of this document"
+                problem = (
+                    f"no entity or event of this document has the id {quoted_repr(argument.ref)}"
+                )
                 raise DocumentError(
                     problem, layer="events", index=index, field=f"arguments[{n}].ref"
                 )
@@ -482,7 +499,7 @@ def _check_parents(document: Document) -> None:
                 problem = (
                     "is nested in itself"
                     if parent in parents
-                    else f"{quoted_repr(parent)} is no attribution of this document"
+                    else f"no attribution of this document has the id {quoted_repr(parent)}"
                 )
                 raise DocumentError(problem, layer="attributions", index=index, field="parent")
             parent, steps = parents[parent], steps + 1

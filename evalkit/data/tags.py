@@ -223,10 +223,7 @@ class TagReader:
         prefix, dash, label = tag.partition("-")
         kind = _PREFIXES[self.tagging].get(prefix)
         if kind is None or not dash or not label:
-            wanted = ", ".join(f"{letter}-LABEL" for letter in _PREFIXES[self.tagging])
-            raise InputError(
-                f"{side} tags: {quoted_repr(tag)} is no {self.tagging} tag; O, {wanted} would do"
-            )
+            raise InputError(f"{side} tags: {unknown_tag_problem(tag, self.tagging)}")
         if escape_surrogates(label) != label:
             raise InputError(
                 f"{side} tags: invalid label {quoted_repr(label)}: it holds a lone surrogate, which"
@@ -344,6 +341,16 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     )
 
 
+def unknown_tag_problem(tag: str, tagging: str) -> str:
+    """The message about a string that is not a tag of a tagging.
+
+    >>> unknown_tag_problem("X-PER", "IOB2")
+    "invalid IOB2 tag 'X-PER': expected O, B-LABEL or I-LABEL"
+    """
+    *others, last = ["O", *(f"{letter}-LABEL" for letter in _PREFIXES[tagging])]
+    return f"invalid {tagging} tag {quoted_repr(tag)}: expected {', '.join(others)} or {last}"
+
+
 def advise_repair() -> str:
     """What can be done about invalid tags."""
     repairs = [repair for repair in REPAIRS if repair != "error"]
@@ -357,7 +364,8 @@ def _require_strings(tags: Sequence[Any], side: str) -> Sequence[str]:
     for tag in tags:
         if not isinstance(tag, str):
             raise InputError(
-                f"{side} tags: {quoted_repr(tag)} is no tag: a text such as 'B-PER' or 'O' would do"
+                f"{side} tags: invalid tag {quoted_repr(tag)}: expected a string such as 'B-PER' or"
+                " 'O'"
             )
     return tags
 

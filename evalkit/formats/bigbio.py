@@ -50,7 +50,7 @@ from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
 from evalkit.formats import offsets as units
-from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.entity_refs import (
     ARGUMENT,
     EntityReferences,
@@ -183,7 +183,7 @@ class Record(msgspec.Struct):
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
@@ -194,18 +194,20 @@ def read(
     """Each document with its place, or what is wrong there."""
     counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for place, found in (
-        array(path, losses) if path.suffix == ".json" else iter_records(path, Record, losses)
+        array(path, conversion)
+        if path.suffix == ".json"
+        else iter_records(path, Record, conversion)
     ):
         if isinstance(found, LoadError):
             yield place, found
             continue
         try:
-            yield place, BigBioReader(found, place, losses, counted).document()
+            yield place, BigBioReader(found, place, conversion, counted).document()
         except InputError as fault:
             yield place, LoadError([f"{place}: {fault}"])
 
 
-def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]]:
+def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
     """The documents of a file that holds a JSON array."""
     try:
         with open_input(path) as file:
@@ -213,7 +215,7 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
         found = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        said = (
+        problem = (
             "nested too deeply"
             if isinstance(error, RecursionError)
             else str(error).replace("`", "'")
@@ -222,28 +224,37 @@ def array(path: Path, losses: Losses) -> Iterator[tuple[str, Record | LoadError]
             str(path),
             LoadError(
                 [
-                    f"{path}: {said}; a file named .json holds an array of documents, one named"
+                    f"{path}: {problem}; a file named .json holds an array of documents, one named"
                     " .jsonl a document on each line"
                 ]
             ),
         )
         return
     for n, item in enumerate(found):
-        yield f"{path}:[{n}]", convert_record(item, Record, f"{path}:[{n}]", losses)
+        yield f"{path}:[{n}]", convert_record(item, Record, f"{path}:[{n}]", conversion)
 
 
 class BigBioReader:
     """A record, and the text of its passages."""
 
     def __init__(
-        self, record: Record, place: str, losses: Losses, counted: units.OffsetConvention
+        self,
+        record: Record,
+        place: str,
+        conversion: ConversionReport,
+        counted: units.OffsetConvention,
     ) -> None:
         """Put the text together.
 
         Raises InputError where passages overlap, or their texts are not as long as their offsets
         say.
         """
-        self.record, self._place, self._losses, self._counted = record, place, losses, counted
+        self.record, self._place, self._conversion, self._counted = (
+            record,
+            place,
+            conversion,
+            counted,
+        )
         self.text, self._passages = join_passages(record.passages, counted)
         self._offsets = counted.converter_for(self.text)
 
@@ -289,7 +300,7 @@ class BigBioReader:
     def _entities(self, entities: list[BigBioEntity], spans: dict[str, Span]) -> Iterator[Entity]:
         for n, entity in enumerate(entities):
             if entity.normalized:
-                self._losses.add(
+                self._conversion.add(
                     "normalizations", f"{self._place}: entities[{n}]", len(entity.normalized)
                 )
             if not is_generated_argument(self._bare(entity.id)):
@@ -304,7 +315,7 @@ class BigBioReader:
 
     def _has_trigger(self, event: BigBioEvent, n: int) -> bool:
         if not event.trigger.offsets:
-            self._losses.add("events without a trigger", f"{self._place}: events[{n}]")
+            self._conversion.add("events without a trigger", f"{self._place}: events[{n}]")
         return bool(event.trigger.offsets)
 
     def _arguments(self, event: BigBioEvent, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
@@ -319,16 +330,18 @@ class BigBioReader:
                 part.role, span.start, span.end, span.fragments, ref=self._own(part.ref_id)
             )
 
-    def _span(self, mark: BigBioEntity | Trigger, where: str) -> Span:
-        """The place of a mark, which must be where its texts stand."""
-        if not mark.offsets:
-            raise InputError(f"{where}.offsets: empty: a mark has at least one [start, end]")
-        if len(mark.text) != len(mark.offsets):
+    def _span(self, annotation: BigBioEntity | Trigger, where: str) -> Span:
+        """The place of an annotation, which must be where its texts stand."""
+        if not annotation.offsets:
+            raise InputError(f"{where}.offsets: empty: an annotation has at least one [start, end]")
+        if len(annotation.text) != len(annotation.offsets):
             raise InputError(
-                f"{where}: {len(mark.text)} texts at {len(mark.offsets)} offsets; each has one"
+                f"{where}: {len(annotation.text)} texts at {len(annotation.offsets)} offsets; each"
+                " has one"
             )
         pieces = sorted(
-            self._piece(text, *pair, where) for text, pair in zip(mark.text, mark.offsets)
+            self._piece(text, *pair, where)
+            for text, pair in zip(annotation.text, annotation.offsets)
         )
         return Span(
             pieces[0][0], max(end for _, end in pieces), tuple(pieces) if len(pieces) > 1 else ()
@@ -356,7 +369,7 @@ class BigBioReader:
         return tuple(found)
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
+def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
     """One line a document; an array in a file named .json."""
     begin, between, end = (
         (b"[\n", b",\n", b"\n]\n") if path.suffix == ".json" else (b"", b"\n", b"\n")
@@ -364,12 +377,12 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
     with replace_file(path) as file:
         file.write(begin)
         written = 0
-        for document in drop_indistinguishable(documents, losses):
-            if skip_failed(document, losses):
-                count_unsupported(document, losses, SUPPORTED_FIELDS)
+        for document in drop_indistinguishable(documents, conversion):
+            if skip_failed(document, conversion):
+                count_unsupported(document, conversion, SUPPORTED_FIELDS)
                 file.write(
                     (between if written else b"")
-                    + msgspec.json.encode(BigBioWriter(document, losses).line())
+                    + msgspec.json.encode(BigBioWriter(document, conversion).line())
                 )
                 written += 1
         file.write(end if written or begin else b"")
@@ -378,10 +391,10 @@ def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
 class BigBioWriter:
     """A document on its way into a record."""
 
-    def __init__(self, document: Document, losses: Losses) -> None:
+    def __init__(self, document: Document, conversion: ConversionReport) -> None:
         """Give every entity and event an id."""
-        self.document, self._losses = document, losses
-        self._links = EntityReferences(document, losses)
+        self.document, self._conversion = document, conversion
+        self._links = EntityReferences(document, conversion)
         self._entities = [
             (self._links.add(entity, "T", entity), entity) for entity in document.entities or ()
         ]
@@ -417,7 +430,7 @@ class BigBioWriter:
                     "type": zone.label,
                     **self._surface(span_fragments(zone)),
                 }
-                for n, zone in enumerate(_passages(document, self._losses), 1)
+                for n, zone in enumerate(_passages(document, self._conversion), 1)
             ],
             **({} if document.entities is None and not entities else {"entities": entities}),
             **({} if document.events is None else {"events": events}),
@@ -444,16 +457,16 @@ class BigBioWriter:
                 else self._links.reference_for(argument)
             )
             if argument.ref is None and public_id(id):
-                self._losses.add("arguments without a ref, which come back with one", where)
+                self._conversion.add("arguments without a ref, which come back with one", where)
             elif public_id(id) != argument.ref:
-                self._losses.add("refs to what stands elsewhere", where)
+                self._conversion.add("refs to what stands elsewhere", where)
             yield {"role": argument.role, "ref_id": self._id(id)}
 
 
-def _passages(document: Document, losses: Losses) -> Iterator[Zone]:
+def _passages(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
     """Zones in order, and what lies between them."""
     at, size = 0, len(document.text)
-    for zone in _kept(document, losses):
+    for zone in _kept(document, conversion):
         if at < zone.start:
             yield Zone(BETWEEN, at, zone.start)
         yield zone
@@ -462,34 +475,37 @@ def _passages(document: Document, losses: Losses) -> Iterator[Zone]:
         yield Zone(BETWEEN if at else WHOLE, at, size)
 
 
-def _kept(document: Document, losses: Losses) -> Iterator[Zone]:
+def _kept(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
     at = 0
     for n, zone in sorted(enumerate(document.zones), key=lambda item: (item[1].start, item[1].end)):
         where = f"document {quoted_repr(document.id)}, zones[{n}]"
         if zone.start < at:
-            losses.add("zones that overlap another", where)
+            conversion.add("zones that overlap another", where)
         elif zone.label == BETWEEN or zone == Zone(WHOLE, 0, len(document.text)):
-            losses.add("zones whose label means none", where)
+            conversion.add("zones whose label means none", where)
         else:
             yield zone
             at = zone.end
 
 
 def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
-    """Each passage and mark as it is written: its document's text, its offsets, and what it says
-    that it covers.
+    """Each passage and annotation as it is written: its document's text, its offsets, and what it
+    says that it covers.
     """
     for _, found in (
-        array(path, Losses()) if path.suffix == ".json" else iter_records(path, Record, Losses())
+        array(path, ConversionReport())
+        if path.suffix == ".json"
+        else iter_records(path, Record, ConversionReport())
     ):
         if isinstance(found, LoadError):
             continue
         text = join_unchecked(found.passages)
-        for mark in [
+        for annotation in [
             *found.passages,
             *(found.entities or ()),
             *(event.trigger for event in found.events or ()),
         ]:
             yield from (
-                (text, start, end, said) for (start, end), said in zip(mark.offsets, mark.text)
+                (text, start, end, surface)
+                for (start, end), surface in zip(annotation.offsets, annotation.text)
             )

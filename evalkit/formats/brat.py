@@ -61,7 +61,7 @@ from evalkit.files import list_inputs, read_input, write_files, write_folder
 from evalkit.formats.brat_lines import BratParser, decoded, lines_of
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
@@ -83,7 +83,7 @@ class BratFiles(NamedTuple):
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     attribution: str = BratTypes().attribution,
     argument: str = BratTypes().argument,
@@ -110,21 +110,22 @@ def read(
         try:
             yield (
                 str(pair.annotations or pair.text),
-                _document(pair, losses, terms, reading, annotated),
+                _document(pair, conversion, terms, reading, annotated),
             )
         except LoadError as error:
             yield str(pair.annotations or pair.text), error
 
 
 def _terms(attribution: str, argument: str, roles: str) -> BratTypes:
-    for name, said in (("attribution", attribution), ("argument", argument)):
-        if not said or ":" in said or any(character.isspace() for character in said):
+    for name, type_name in (("attribution", attribution), ("argument", argument)):
+        if not type_name or ":" in type_name or any(map(str.isspace, type_name)):
             raise InputError(
-                f"{name}: {quoted_repr(said)} is no type; a name without spaces and colons would do"
+                f"invalid {name} {quoted_repr(type_name)}: expected a type without spaces and"
+                " colons"
             )
     if attribution == argument:
         raise InputError(
-            f"argument: {quoted_repr(argument)} is what attributions are called, too; name another"
+            f"argument: {quoted_repr(argument)} is the type of attributions, too; use another type"
         )
     if roles not in ROLES:
         raise UnknownNameError("value", roles, ROLES, within="roles")
@@ -192,7 +193,7 @@ def _ids(path: Path) -> dict[str, str]:
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError, OSError) as error:
         raise LoadError(
-            [f'{path}: {error}; {{"NAME": "ID"}} with the id of the document in NAME.txt would do']
+            [f'{path}: {error}; expected {{"NAME": "ID"}} with the id of the document in NAME.txt']
         ) from None
     return ids
 
@@ -207,13 +208,13 @@ def _layers(pairs: Iterable[BratFiles], attribution: str) -> set[str]:
 
 
 def _layers_in(data: bytes, attribution: str) -> set[str]:
-    types = {said.rpartition(b":")[0] for said in _FRAME.findall(data)}
+    types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
     return {"attributions" if of == attribution.encode() else "events" for of in types}
 
 
 def _document(
     pair: BratFiles,
-    losses: Losses,
+    conversion: ConversionReport,
     terms: BratTypes,
     reading: OffsetConvention,
     layers: frozenset[str],
@@ -221,13 +222,11 @@ def _document(
     text = decoded(pair.text, _bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
         return Document(_document_id(pair), text)
-    said = BratParser(pair.annotations, text, losses, reading)
-    said.read(_bytes(pair.annotations))
-    return (
-        LoadError(said.faults)
-        if said.faults
-        else BratDocument(said, terms).to_document(_document_id(pair), text, layers)
-    )
+    parser = BratParser(pair.annotations, text, conversion, reading)
+    parser.read(_bytes(pair.annotations))
+    if parser.errors:
+        return LoadError(parser.errors)
+    return BratDocument(parser, terms).to_document(_document_id(pair), text, layers)
 
 
 def _bytes(path: Path, before: str = "") -> bytes:
@@ -258,7 +257,7 @@ def _document_id(pair: BratFiles) -> str:
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
-    """What marks in one range say that stands there: the text, start, end, and that.
+    """What annotations in one range say that stands there: the text, start, end, and that.
 
     What cannot be read is left out.
     """
@@ -282,7 +281,7 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 def write(
     documents: Iterable[Document],
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     schema: Schema | None = None,
     *,
     attribution: str = BratTypes().attribution,
@@ -302,7 +301,7 @@ def write(
         if document.failure is None:
             every.append(document)
         else:
-            losses.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
+            conversion.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
     folder, names = (
         (path.parent, _single_file_name(path, every))
         if path.suffix in SUFFIXES and not path.is_dir()
@@ -312,12 +311,12 @@ def write(
         _check_folder_is_ours(path, names)
     written = []
     for document in every:
-        lines = BratWriter(
-            document, losses, terms
-        ).text()  # what is beside the marks is counted of documents that are not annotated too
+        lines = (
+            BratWriter(document, conversion, terms).text()
+        )  # what is beside the annotations is counted of documents that are not annotated too
         written.append(lines.encode() if _annotated(document) else None)
     _count_layers(
-        every, set().union(*(_layers_in(data, attribution) for data in written if data)), losses
+        every, set().union(*(_layers_in(data, attribution) for data in written if data)), conversion
     )
     files: dict[str, bytes | None] = (
         {} if schema is None else {"schema.json": encode_schema(schema)}
@@ -358,14 +357,14 @@ def _check_folder_is_ours(folder: Path, names: list[str]) -> None:
         )
 
 
-def _count_layers(documents: list[Document], found: set[str], losses: Losses) -> None:
+def _count_layers(documents: list[Document], found: set[str], conversion: ConversionReport) -> None:
     """Count layers that are read as empty and were not annotated, or the other way round."""
     for document in filter(_annotated, documents):
         for layer in LAYERS:
             given, where = getattr(document, layer), f"document {quoted_repr(document.id)}"
             if given is None and layer in {"entities", *found}:
-                losses.add(f"layers of {layer} that were not annotated", where)
+                conversion.add(f"layers of {layer} that were not annotated", where)
             elif given is not None and layer not in {"entities", *found}:
-                losses.add(
+                conversion.add(
                     f"empty layers of {layer} (?layers={layer} in reading keeps them)", where
                 )

@@ -1,21 +1,22 @@
 """What do the lines of a brat file say?
 
-Bytes and a text in; marks by their ids out, each with its line and checked against the text.
+Bytes and a text in; annotations by their ids out, each with its line and checked against the text.
 
 A line is an id, a tab and what it says; lines end at \n or \r\n, empty ones are skipped.
 
-    T1  PER 0 3         Ada           a text-bound mark: type, ranges (`0 4;14 17`), and after a
-        second tab what stands there
-    E1  Attack:T1 Agent:T2            an event: type and trigger, then roles with marks or events
+    T1  PER 0 3         Ada           a text-bound annotation: type, ranges (`0 4;14 17`), and after
+        a second tab what stands there
+    E1  Attack:T1 Agent:T2            an event: type and trigger, then roles with annotations or
+        events
     A1  Negated E1, M1 …              an attribute, with a value or without
     R1, *, N1, #1                     relations, equivalences, normalizations and notes: counted,
                                       all but the notes of numbered.py
 
 What stands there is quoted with a space between ranges, and with a space for each line end. Ranges
-that are parted by white space with a line end in it are one: brat cuts marks at line ends, and what
-it cut is joined.
+that are parted by white space with a line end in it are one: brat cuts annotations at line ends,
+and what it cut is joined.
 
-What becomes of a mark at the end of a line, where its file has a line for each mark?
+What becomes of an annotation at the end of a line, where its file has a line for each annotation?
 
 It is cut there, and joined when it is read.
 """
@@ -29,8 +30,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.data.document import Fragments
-from evalkit.errors import MAX_REPORTED_ERRORS, DocumentError, LoadError, quoted_repr
-from evalkit.formats.conversion import Losses
+from evalkit.errors import (
+    MAX_REPORTED_ERRORS,
+    DocumentError,
+    LoadError,
+    duplicate_id_problem,
+    past_end_problem,
+    quoted_repr,
+)
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl import check_surface
 from evalkit.formats.offsets import OffsetConvention
 
@@ -64,7 +72,7 @@ def merge_across_line_ends(text: str, ranges: Fragments | list[tuple[int, int]])
 
 
 def range_error(ranges: list[tuple[int, int]], length: int) -> str:
-    """What is wrong with ranges in order; nothing if they could be those of a mark."""
+    """What is wrong with ranges in order; "" if they are valid."""
     for start, end in ranges:
         if start >= end:
             return (
@@ -73,18 +81,15 @@ def range_error(ranges: list[tuple[int, int]], length: int) -> str:
             )
     if any(end > start for (_, end), (start, _) in pairwise(ranges)):
         return (
-            f"{quoted_repr(';'.join(f'{start} {end}' for start, end in ranges))} overlap; ranges"
-            " that share no character would do"
+            f"ranges overlap: {quoted_repr(';'.join(f'{start} {end}' for start, end in ranges))}:"
+            " expected ranges that share no character"
         )
-    return (
-        f"{ranges[-1][1]} runs past the end of the text, at {length}"
-        if ranges[-1][1] > length
-        else ""
-    )
+    last = ranges[-1][1]
+    return past_end_problem(last, length) if last > length else ""
 
 
 BOM = b"\xef\xbb\xbf"
-NOTE = "evalkit"  # the type of notes that say which id a mark has
+NOTE = "evalkit"  # the type of notes that say which id an annotation has
 _ID = re.compile(r"[TEAMRN][0-9]\S{0,99}")
 _OFFSETS = re.compile(r"([0-9]{1,15}) ([0-9]{1,15})")
 _UNNAMED = re.compile(r"no id:((?: [TE][0-9]{1,9}-[TE][0-9]{1,9}){1,2})")
@@ -101,7 +106,7 @@ _FORMS["M"] = _FORMS["A"]
 
 
 class TextBound(NamedTuple):
-    """A text-bound mark; its ranges are in order, joined across line ends."""
+    """A text-bound annotation; its ranges are in order, joined across line ends."""
 
     line: int
     id: str
@@ -120,7 +125,7 @@ class BratEvent(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """An attribute of a mark; without a value it is True."""
+    """An attribute of an annotation; without a value it is True."""
 
     line: int
     id: str
@@ -138,17 +143,19 @@ class QuotedRange(NamedTuple):
 
 
 class BratParser:
-    """What a file says, by id and in its order. `faults` are messages for what is wrong in it."""
+    """What a file says, by id and in its order. `errors` are messages for what is wrong in it."""
 
-    def __init__(self, path: Path, text: str, losses: Losses, reading: OffsetConvention) -> None:
+    def __init__(
+        self, path: Path, text: str, conversion: ConversionReport, reading: OffsetConvention
+    ) -> None:
         """Say nothing yet. path: as messages name it."""
-        self.path, self.losses = path, losses
+        self.path, self.conversion = path, conversion
         self.bounds: dict[str, TextBound] = {}
         self.frames: dict[str, BratEvent] = {}
         self.attributes: list[Attribute] = []
         self.names: dict[str, str] = {}  # ids that brat cannot hold
         self.unnamed: list[tuple[str, int, int]] = []  # ids that are none: a letter, from, to
-        self.faults: list[str] = []
+        self.errors: list[str] = []
         self._text, self._reading, self._offsets = text, reading, reading.converter_for(text)
         self._read = {
             "T": self._bound,
@@ -160,36 +167,36 @@ class BratParser:
             "N": self._normalization,
         }
         self._lines: dict[str, int] = {}
-        self._wanted: list[
+        self._references: list[
             tuple[int, str, str, str]
-        ] = []  # line, id, what is said, the id that it names
+        ] = []  # line, id, role or type, referenced id
 
     def read(self, data: bytes) -> None:
         """Read all lines. Raises LoadError where they are not UTF-8."""
         if data.startswith(BOM):
-            self.losses.add("byte order marks", str(self.path))
+            self.conversion.add("byte order marks", str(self.path))
         for number, line in enumerate(lines_of(self.path, data.removeprefix(BOM)), start=1):
             if line.strip():
                 self._line(number, line)
-        for number, id, what, target in self._wanted:
+        for number, id, what, target in self._references:
             if target not in self._lines:
-                self.fault(
+                self.add_error(
                     number,
                     id,
                     f"{what}: {quoted_repr(target)} is nothing of this file; name what is there, or"
                     " delete the line",
                 )
 
-    def fault(self, line: int, id: str, problem: str) -> None:
+    def add_error(self, line: int, id: str, problem: str) -> None:
         """Note what is wrong with a line."""
-        self.faults.append(f"{self.path}:{line}: {id}: {problem}")
+        self.errors.append(f"{self.path}:{line}: {id}: {problem}")
 
-    def count_loss(self, what: str, line: int, count: int = 1) -> None:
+    def count_dropped(self, what: str, line: int, count: int = 1) -> None:
         """Count what a document cannot hold."""
-        self.losses.add(what, f"{self.path}:{line}", count)
+        self.conversion.add(what, f"{self.path}:{line}", count)
 
     def is_generated_id(self, id: str) -> bool:
-        """Whether a mark has its id only because brat numbers everything."""
+        """Whether an annotation has its id only because brat numbers everything."""
         number = int(id[1:]) if id[1:].isdecimal() and len(id) < 11 else -1
         return any(
             letter == id[0] and first <= number <= last for letter, first, last in self.unnamed
@@ -199,25 +206,23 @@ class BratParser:
         id, tab, rest = line.partition("\t")
         kind = line[0]
         if kind not in _FORMS:
-            self.faults.append(
-                f"{self.path}:{number}: {quoted_repr(line)} is no line of brat; one that begins"
-                f" with {', '.join(_FORMS)} would do"
+            self.errors.append(
+                f"{self.path}:{number}: invalid line {quoted_repr(line)}: expected one that begins"
+                f" with {', '.join(_FORMS)}"
             )
         elif kind == "#":
             self._note(number, rest)
         elif not tab:
-            self.faults.append(
-                f"{self.path}:{number}: {quoted_repr(line)} has no tab after its id; {_FORMS[kind]}"
-                " would do"
+            self.errors.append(
+                f"{self.path}:{number}: {quoted_repr(line)} has no tab after its id: expected"
+                f" {_FORMS[kind]}"
             )
         elif kind != "*" and not _ID.fullmatch(id):
-            self.faults.append(
-                f"{self.path}:{number}: {quoted_repr(id)} is no id; {kind} and a number would do"
+            self.errors.append(
+                f"{self.path}:{number}: invalid id {quoted_repr(id)}: expected {kind} and a number"
             )
         elif id in self._lines:
-            self.fault(
-                number, id, f"the id is taken by line {self._lines[id]}; ids name one line each"
-            )
+            self.add_error(number, id, duplicate_id_problem(id, f"line {self._lines[id]}"))
         else:
             if kind != "*":
                 self._lines[id] = number
@@ -228,38 +233,38 @@ class BratParser:
         label, space, offsets = head.partition(" ")
         found = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
         if not (tab and label and space):
-            self.fault(
+            self.add_error(
                 number,
                 id,
-                f"{quoted_repr(rest)} is too little, or has no tab; {_FORMS['T']} would do",
+                f"{quoted_repr(rest)} is incomplete, or has no tab: expected {_FORMS['T']}",
             )
         elif not all(found):
-            self.fault(
+            self.add_error(
                 number,
                 id,
-                f"{quoted_repr(offsets)} are no offsets; START END would do, with ; between several"
-                " ranges",
+                f"invalid offsets {quoted_repr(offsets)}: expected START END, with ; between"
+                " several ranges",
             )
         else:
-            self._placed(
+            self._add_text_bound(
                 number, id, label, [(int(one[1]), int(one[2])) for one in found if one], surface
             )
 
-    def _placed(
+    def _add_text_bound(
         self, number: int, id: str, label: str, written: list[tuple[int, int]], surface: str
     ) -> None:
-        """Keep a mark, unless its offsets are wrong."""
+        """Keep an annotation, unless its offsets are wrong."""
         try:
             counted = [self._offsets.span(start, end) for start, end in written]
         except DocumentError as fault:
-            self.fault(number, id, fault.message)
+            self.add_error(number, id, fault.message)
             return
         ranges = sorted(counted)
         if problem := range_error(ranges, len(self._text)) or self._misquoted(counted, surface):
-            self.fault(number, id, problem)
+            self.add_error(number, id, problem)
             return
         if ranges != counted:
-            self.count_loss("orders of ranges", number)
+            self.count_dropped("orders of ranges", number)
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
@@ -270,7 +275,7 @@ class BratParser:
         ) or self._reading.same(surface, stands):
             return ""
         if (
-            len(written) == 1 and len(self.faults) < MAX_REPORTED_ERRORS
+            len(written) == 1 and len(self.errors) < MAX_REPORTED_ERRORS
         ):  # searching the text for the words takes time, and no more are shown
             try:
                 check_surface(QuotedRange(*written[0], surface), self._text, field="")
@@ -280,72 +285,78 @@ class BratParser:
         return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(stands)}"
 
     def _frame(self, number: int, id: str, rest: str) -> None:
-        said, _, more = rest.partition("\t")
-        if more.strip():
-            self.count_loss("comments", number)
-        parts = [part.rpartition(":") for part in said.split(" ") if part]
+        event, _, comment = rest.partition("\t")
+        if comment.strip():
+            self.count_dropped("comments", number)
+        parts = [part.rpartition(":") for part in event.split(" ") if part]
         if not parts or not all(name and target for name, _, target in parts):
-            self.fault(number, id, f"{quoted_repr(said)} is no event; {_FORMS['E']} would do")
+            self.add_error(
+                number, id, f"invalid event {quoted_repr(event)}: expected {_FORMS['E']}"
+            )
             return
         (label, _, trigger), *arguments = parts
         self.frames[id] = BratEvent(
             number, id, label, trigger, tuple((role, target) for role, _, target in arguments)
         )
-        self._wanted += [(number, id, name, target) for name, _, target in parts]
+        self._references += [(number, id, name, target) for name, _, target in parts]
         if not trigger.startswith("T"):
-            self.fault(
+            self.add_error(
                 number,
                 id,
-                f"{quoted_repr(trigger)} is no trigger; a line that begins with T would do",
+                f"invalid trigger {quoted_repr(trigger)}: expected the id of a T line",
             )
         for role, _, target in arguments:
             if target[0] not in "TE":
-                self.fault(
+                self.add_error(
                     number,
                     id,
-                    f"{role}: {quoted_repr(target)} is no mark and no event; a line that begins"
-                    " with T or E would do",
+                    f"{role}: invalid target {quoted_repr(target)}: expected the id of a T or E"
+                    " line",
                 )
 
     def _attribute(self, number: int, id: str, rest: str) -> None:
-        said, _, more = rest.partition("\t")
-        if more.strip():
-            self.count_loss("comments", number)
-        name, _, after = said.partition(" ")
+        attribute, _, comment = rest.partition("\t")
+        if comment.strip():
+            self.count_dropped("comments", number)
+        name, _, after = attribute.partition(" ")
         target, space, value = after.partition(" ")
         if not (name and target):
-            self.fault(number, id, f"{quoted_repr(said)} is no attribute; {_FORMS['A']} would do")
+            self.add_error(
+                number, id, f"invalid attribute {quoted_repr(attribute)}: expected {_FORMS['A']}"
+            )
             return
-        self._wanted.append((number, id, name, target))
+        self._references.append((number, id, name, target))
         self.attributes.append(
             Attribute(number, id, name, target, value if space and value else True)
         )
 
     def _relation(self, number: int, id: str, rest: str) -> None:
-        self.count_loss("relations", number)
+        self.count_dropped("relations", number)
         kind, *arguments = rest.split("\t", maxsplit=1)[0].split(" ")
         targets = [argument.rpartition(":")[2] for argument in arguments if argument]
         if not kind or len(targets) < 2:
-            self.fault(number, id, f"{quoted_repr(rest)} is no relation; {_FORMS['R']} would do")
-        self._wanted += [(number, id, kind, target) for target in targets]
+            self.add_error(
+                number, id, f"invalid relation {quoted_repr(rest)}: expected {_FORMS['R']}"
+            )
+        self._references += [(number, id, kind, target) for target in targets]
 
     def _equivalence(self, number: int, id: str, rest: str) -> None:
-        self.count_loss("equivalences", number)
+        self.count_dropped("equivalences", number)
         kind, *targets = rest.split("\t", maxsplit=1)[0].split(" ")
-        self._wanted += [(number, id, kind, target) for target in targets if target]
+        self._references += [(number, id, kind, target) for target in targets if target]
 
     def _normalization(self, number: int, id: str, rest: str) -> None:
-        self.count_loss("normalizations", number)
-        said = rest.split("\t", maxsplit=1)[0].split(" ")
-        if len(said) < 3:
-            self.fault(
-                number, id, f"{quoted_repr(rest)} is no normalization; {_FORMS['N']} would do"
+        self.count_dropped("normalizations", number)
+        parts = rest.split("\t", maxsplit=1)[0].split(" ")
+        if len(parts) < 3:
+            self.add_error(
+                number, id, f"invalid normalization {quoted_repr(rest)}: expected {_FORMS['N']}"
             )
         else:
-            self._wanted.append((number, id, said[0], said[1]))
+            self._references.append((number, id, parts[0], parts[1]))
 
     def _note(self, number: int, rest: str) -> None:
-        """A note is counted as a loss, but for those that say which ids marks have."""
+        """A note is counted as a loss, but for those that say which ids annotations have."""
         head, _, note = rest.partition("\t")
         kind, _, target = head.partition(" ")
         if kind == NOTE and (ranges := _UNNAMED.fullmatch(note)):
@@ -356,7 +367,7 @@ class BratParser:
         elif kind == NOTE and (name := _name(note)):
             self.names[target] = name
         else:
-            self.count_loss("notes", number)
+            self.count_dropped("notes", number)
 
 
 def lines_of(path: Path, data: bytes) -> list[str]:

@@ -1,6 +1,6 @@
-"""Which document do the lines of a brat file make?
+"""The document that the lines of a brat file make.
 
-What standoff.py read in, a document out. brat.py says by which rules.
+brat_lines.py parses the lines; brat.py describes the rules.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ PARTS = {
     "Source": "source",
     "Content": "content",
     "SourceName": "source_name",
-}  # roles of attributions, and the types of their marks
+}  # roles of attributions, and the types of their annotations
 PARENT, LABEL, REALIS = "Parent", "Label", "Realis"
 
 
 class BratTypes(NamedTuple):
-    """The types of events that are attributions, and of marks that are arguments and no entities;
-    whether roles are numbered.
+    """The types of events that are attributions, and of annotations that are arguments and no
+    entities; whether roles are numbered.
     """
 
     attribution: str = "Attribution"
@@ -48,10 +48,10 @@ def split_role_number(role: str) -> tuple[str, int]:
 class BratDocument:
     """The document that annotations make, layer by layer."""
 
-    def __init__(self, said: BratParser, terms: BratTypes) -> None:
-        """Nothing is checked yet; `said` must be without faults."""
-        self._said, self._terms = said, terms
-        self._triggers = {frame.trigger for frame in said.frames.values()}
+    def __init__(self, parser: BratParser, terms: BratTypes) -> None:
+        """The parser must be without errors."""
+        self._parser, self._terms = parser, terms
+        self._triggers = {frame.trigger for frame in parser.frames.values()}
         self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
 
     def to_document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
@@ -62,17 +62,17 @@ class BratDocument:
             "attributions": tuple(self._attributions()),
         }
         for target in self._attributes:
-            if target not in self._said.frames and target not in self._entity_ids:
-                self._said.count_loss(
+            if target not in self._parser.frames and target not in self._entity_ids:
+                self._parser.count_dropped(
                     "attributes of what is no entity, event or attribution",
                     self._first[target],
                     len(self._attributes[target]),
                 )
-        if self._said.faults:
-            return LoadError(self._said.faults)
+        if self._parser.errors:
+            return LoadError(self._parser.errors)
         try:
             given: dict[str, Any] = {
-                layer: marks for layer, marks in found.items() if layer in layers
+                layer: annotations for layer, annotations in found.items() if layer in layers
             }
             return Document(id, text, **given)
         except DocumentError as fault:
@@ -81,13 +81,13 @@ class BratDocument:
                 if fault.layer in self._lines and fault.index is not None
                 else 1
             )
-            return LoadError([f"{self._said.path}:{line}: {fault}"])
+            return LoadError([f"{self._parser.path}:{line}: {fault}"])
 
     def _entities(self) -> Iterator[Entity]:
-        for bound in self._said.bounds.values():
+        for bound in self._parser.bounds.values():
             if bound.id in self._entity_ids:
                 self._lines["entities"].append(bound.line)
-                start, end, fragments = _placed(bound.ranges)
+                start, end, fragments = _edges_and_fragments(bound.ranges)
                 yield Entity(
                     bound.label,
                     start,
@@ -115,23 +115,23 @@ class BratDocument:
             )
 
     def _argument(self, frame: BratEvent, role: str, target: str) -> Argument:
-        start, end, fragments = _placed(self._bound(target).ranges)
-        of = self._said.frames.get(target)
+        start, end, fragments = _edges_and_fragments(self._bound(target).ranges)
+        of = self._parser.frames.get(target)
         if target in self._entity_ids or (of and of.label != self._terms.attribution):
             return Argument(role, start, end, fragments, self._name(target))
         if of or target in self._triggers:
-            self._said.count_loss("references to triggers and attributions", frame.line)
+            self._parser.count_dropped("references to triggers and attributions", frame.line)
         return Argument(role, start, end, fragments)
 
     def _attributions(self) -> Iterator[Attribution]:
         for frame in self._frames(attributions=True):
             parts, parent = self._parts(frame)
             if "content" not in parts:
-                self._said.fault(
+                self._parser.add_error(
                     frame.line,
                     frame.id,
-                    "has no Content; a role Content:ID after"
-                    f" {quoted_repr(f'{frame.label}:{frame.trigger}')} would do",
+                    "has no Content: expected a role Content:ID after"
+                    f" {quoted_repr(f'{frame.label}:{frame.trigger}')}",
                 )
                 continue
             self._lines["attributions"].append(frame.line)
@@ -151,20 +151,20 @@ class BratDocument:
         parts: dict[str, Span] = {}
         parent = None
         for role, target in self._roles(frame):
-            of = self._said.frames.get(target)
+            of = self._parser.frames.get(target)
             if role in PARTS and PARTS[role] not in parts:
                 parts[PARTS[role]] = self._span(target)
             elif role == PARENT and parent is None and of and of.label == self._terms.attribution:
                 parent = self._name(target)
             else:
-                self._said.count_loss("further roles of attributions", frame.line)
+                self._parser.count_dropped("further roles of attributions", frame.line)
         return parts, parent
 
     def _frames(self, *, attributions: bool) -> Iterator[BratEvent]:
-        for frame in self._said.frames.values():
+        for frame in self._parser.frames.values():
             if (frame.label == self._terms.attribution) == attributions:
-                if self._said.bounds[frame.trigger].label != frame.label:
-                    self._said.count_loss(
+                if self._parser.bounds[frame.trigger].label != frame.label:
+                    self._parser.count_dropped(
                         "types of triggers that are not those of their events", frame.line
                     )
                 yield frame
@@ -176,30 +176,30 @@ class BratDocument:
             name, number = split_role_number(role) if self._terms.numbered else (role, 1)
             seen[name] = seen.get(name, 0) + 1
             if name != role and number != seen[name]:
-                self._said.count_loss("numbers of roles (?roles=exact keeps them)", frame.line)
+                self._parser.count_dropped("numbers of roles (?roles=exact keeps them)", frame.line)
             yield name, target
 
     def _name(self, id: str) -> str | None:
-        """The id of a mark; none where the mark had none, and nothing needs it."""
-        if id in self._said.names:
-            return self._said.names[id]
+        """The id of an annotation; none where the annotation had none, and nothing needs it."""
+        if id in self._parser.names:
+            return self._parser.names[id]
         return (
             None
-            if self._said.unnamed and id not in self._targets and self._said.is_generated_id(id)
+            if self._parser.unnamed and id not in self._targets and self._parser.is_generated_id(id)
             else id
         )
 
     def _bound(self, id: str) -> TextBound:
-        """The mark with an id, or the trigger of the event with it."""
-        frame = self._said.frames.get(id)
-        return self._said.bounds[frame.trigger if frame else id]
+        """The annotation with an id, or the trigger of the event with it."""
+        frame = self._parser.frames.get(id)
+        return self._parser.bounds[frame.trigger if frame else id]
 
     def _span(self, id: str) -> Span:
-        return Span(*_placed(self._bound(id).ranges))
+        return Span(*_edges_and_fragments(self._bound(id).ranges))
 
     @cached_property
     def _targets(self) -> set[str]:
-        return {target for frame in self._said.frames.values() for _, target in frame.arguments}
+        return {target for frame in self._parser.frames.values() for _, target in frame.arguments}
 
     @cached_property
     def _entity_ids(self) -> set[str]:
@@ -207,31 +207,31 @@ class BratDocument:
         attribution alone.
         """
         parts: set[str] = set()
-        for frame in self._said.frames.values():
+        for frame in self._parser.frames.values():
             types = set(PARTS) if frame.label == self._terms.attribution else {self._terms.argument}
             parts.update(
                 target
                 for _, target in frame.arguments
-                if target in self._said.bounds and self._said.bounds[target].label in types
+                if target in self._parser.bounds and self._parser.bounds[target].label in types
             )
-        return self._said.bounds.keys() - self._triggers - parts
+        return self._parser.bounds.keys() - self._triggers - parts
 
     @cached_property
     def _first(self) -> dict[str, int]:
-        """The line of the first attribute of each mark."""
-        return {attribute.target: attribute.line for attribute in reversed(self._said.attributes)}
+        """The line of the first attribute of each annotation."""
+        return {attribute.target: attribute.line for attribute in reversed(self._parser.attributes)}
 
     @cached_property
     def _attributes(self) -> dict[str, dict[str, Any]]:
-        """The attributes of each mark. A second one of a name is a fault."""
+        """The attributes of each annotation. A second one of a name is a fault."""
         found: dict[str, dict[str, Any]] = {}
-        for line, id, name, target, value in self._said.attributes:
+        for line, id, name, target, value in self._parser.attributes:
             of = found.setdefault(target, {})
             if name in of:
-                self._said.fault(line, id, f"{target} has a {name} already; delete one")
+                self._parser.add_error(line, id, f"{target} has a {name} already; delete one")
             of[name] = value
         return found
 
 
-def _placed(ranges: Fragments) -> tuple[int, int, Fragments]:
+def _edges_and_fragments(ranges: Fragments) -> tuple[int, int, Fragments]:
     return ranges[0][0], ranges[-1][1], ranges if len(ranges) > 1 else ()

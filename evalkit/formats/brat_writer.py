@@ -3,8 +3,8 @@
 A document in, its lines out; standoff.py says how they look.
 
 An id that could be brat's own, T or E and a number without leading zeros, is one. Other ids are
-numbered after the greatest, and a note says what they were; marks without an id are numbered, too,
-and one note says which they are:
+numbered after the greatest, and a note says what they were; annotations without an id are numbered,
+too, and one note says which they are:
 
     #1  evalkit T7  id: "Ada"
     #2  evalkit T1  no id: T1-T6 E1-E4
@@ -21,7 +21,7 @@ from evalkit.data.document import Argument, Attribution, Document, Event, span_f
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.brat_lines import NOTE, merge_across_line_ends, split_at_line_ends
 from evalkit.formats.brat_reader import LABEL, PARENT, PARTS, REALIS, BratTypes, split_role_number
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 _OWN = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
 
@@ -29,18 +29,18 @@ _OWN = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
 class BratWriter:
     """The lines of a document. What they cannot hold is counted."""
 
-    def __init__(self, document: Document, losses: Losses, terms: BratTypes) -> None:
-        """Choose the ids of all marks that lines can hold."""
-        self._document, self._losses, self._terms = document, losses, terms
+    def __init__(self, document: Document, conversion: ConversionReport, terms: BratTypes) -> None:
+        """Choose the ids of all annotations that lines can hold."""
+        self._document, self._conversion, self._terms = document, conversion, terms
         self._where = f"document {quoted_repr(document.id)}"
         self._lines: list[str] = []
         self._attributes = 0
         self._seen: set[Any] = set()
         held = {
             layer: [
-                (n, mark)
-                for n, mark in enumerate(getattr(document, layer) or ())
-                if self._holds(layer, n, mark)
+                (n, annotation)
+                for n, annotation in enumerate(getattr(document, layer) or ())
+                if self._holds(layer, n, annotation)
             ]
             for layer in ("entities", "events", "attributions")
         }
@@ -50,46 +50,50 @@ class BratWriter:
             + [("attributions", *one) for one in held["attributions"]],
         )
         self._ids: list[tuple[str, str | None]] = []  # in brat, and what it was
-        self._spans = _IdAllocator("T", [mark.id for _, mark in self._entities])
-        self._events = _IdAllocator("E", [mark.id for _, _, mark in self._frames])
-        self._entity_ids = [self._numbered(self._spans, mark.id) for _, mark in self._entities]
-        self._frame_ids = [self._numbered(self._events, mark.id) for _, _, mark in self._frames]
+        self._spans = _IdAllocator("T", [annotation.id for _, annotation in self._entities])
+        self._events = _IdAllocator("E", [annotation.id for _, _, annotation in self._frames])
+        self._entity_ids = [
+            self._numbered(self._spans, annotation.id) for _, annotation in self._entities
+        ]
+        self._frame_ids = [
+            self._numbered(self._events, annotation.id) for _, _, annotation in self._frames
+        ]
         self._refs: dict[str, tuple[str, Any]] = {
-            mark.id: (id, mark)
-            for (_, mark), id in zip(self._entities, self._entity_ids)
-            if mark.id is not None
+            annotation.id: (id, annotation)
+            for (_, annotation), id in zip(self._entities, self._entity_ids)
+            if annotation.id is not None
         }
         self._refs |= {
-            mark.id: (id, mark)
-            for (_, _, mark), id in zip(self._frames, self._frame_ids)
-            if mark.id is not None
+            annotation.id: (id, annotation)
+            for (_, _, annotation), id in zip(self._frames, self._frame_ids)
+            if annotation.id is not None
         }
 
     def text(self) -> str:
         """All lines.
 
-        Raises InputError, naming the mark, where one would be read as something else.
+        Raises InputError, naming the annotation, where one would be read as something else.
         """
         for (index, entity), id in zip(self._entities, self._entity_ids):
             where = self._at("entities", index)
             self._bound(id, entity.label, entity, where)
             self._write_attributes(id, entity.attributes, where)
             self._count_score_loss(entity, where)
-        for (layer, index, mark), id in zip(self._frames, self._frame_ids):
+        for (layer, index, annotation), id in zip(self._frames, self._frame_ids):
             where = self._at(layer, index)
             self._lines.append(
-                self._event(id, mark, where)
+                self._event(id, annotation, where)
                 if layer == "events"
-                else self._attribution(id, mark, where)
+                else self._attribution(id, annotation, where)
             )
             self._write_attributes(
                 id,
-                mark.attributes,
+                annotation.attributes,
                 where,
-                own=REALIS if layer == "events" else LABEL,
-                value=mark.realis if layer == "events" else mark.label,
+                own_name=REALIS if layer == "events" else LABEL,
+                own_value=annotation.realis if layer == "events" else annotation.label,
             )
-            self._count_score_loss(mark, where)
+            self._count_score_loss(annotation, where)
         self._aside()
         return "".join(
             f"{line}\n"
@@ -121,40 +125,45 @@ class BratWriter:
     def _at(self, layer: str, index: int) -> str:
         return f"{self._where}, {layer}[{index}]"
 
-    def _holds(self, layer: str, index: int, mark: Any) -> bool:
-        """Whether there are lines for a mark."""
+    def _holds(self, layer: str, index: int, annotation: Any) -> bool:
+        """Whether there are lines for an annotation."""
         needed = {
-            "entities": [mark],
-            "events": [getattr(mark, "trigger", None)],
-            "attributions": [getattr(mark, "cue", None), getattr(mark, "content", None)],
+            "entities": [annotation],
+            "events": [getattr(annotation, "trigger", None)],
+            "attributions": [
+                getattr(annotation, "cue", None),
+                getattr(annotation, "content", None),
+            ],
         }[layer]
         if None in needed:
-            self._losses.add("attributions without a cue", self._at(layer, index))
+            self._conversion.add("attributions without a cue", self._at(layer, index))
             return False
         return all(self._quotable(span, self._at(layer, index)) for span in needed) and self._new(
-            (layer, *self._identity(mark)), self._at(layer, index)
+            (layer, *self._identity(annotation)), self._at(layer, index)
         )
 
     def _new(self, key: Any, where: str) -> bool:
-        """Whether no mark before is the same once it is cut at line ends: two that are cannot be
-        told apart, and would be refused when they are read.
+        """Whether no annotation before is the same once it is cut at line ends: two that are cannot
+        be distinguished, and would be refused when they are read.
         """
         if key in self._seen:
-            self._losses.add("marks that equal another without the line ends at their edges", where)
+            self._conversion.add(
+                "annotations that equal another without the line ends at their edges", where
+            )
             return False
         self._seen.add(key)
         return True
 
-    def _identity(self, mark: Any) -> Iterator[Any]:
-        """What a mark is when it is read again."""
+    def _identity(self, annotation: Any) -> Iterator[Any]:
+        """What an annotation is when it is read again."""
         for name in ("label", "role", "realis", "parent", "ref"):
-            yield getattr(mark, name, None)
-        yield json.dumps(getattr(mark, "attributes", None), sort_keys=True, default=str)
+            yield getattr(annotation, name, None)
+        yield json.dumps(getattr(annotation, "attributes", None), sort_keys=True, default=str)
         parts = [
-            getattr(mark, name, None)
+            getattr(annotation, name, None)
             for name in ("trigger", "cue", "content", "source", "source_name")
         ]
-        for span in parts if any(parts) else [mark]:
+        for span in parts if any(parts) else [annotation]:
             yield (
                 None
                 if span is None
@@ -165,21 +174,24 @@ class BratWriter:
             )
         yield tuple(
             sorted(
-                str(tuple(self._identity(argument))) for argument in getattr(mark, "arguments", ())
+                str(tuple(self._identity(argument)))
+                for argument in getattr(annotation, "arguments", ())
             )
         )
 
     def _quotable(self, span: Any, where: str) -> bool:
         if any(True for _ in _pieces(self._document.text, span)):
             return True
-        self._losses.add("marks of nothing but line ends", where)
+        self._conversion.add("annotations of nothing but line ends", where)
         return False
 
     def _bound(self, id: str, label: str, span: Any, where: str) -> str:
-        """Write a text-bound mark."""
+        """Write a text-bound annotation."""
         text, found = self._document.text, tuple(_pieces(self._document.text, span))
         if merge_across_line_ends(text, found) != span_fragments(span):
-            self._losses.add("line ends at which a mark begins, ends or is interrupted", where)
+            self._conversion.add(
+                "line ends at which an annotation begins, ends or is interrupted", where
+            )
         offsets = ";".join(f"{start} {end}" for start, end in found)
         self._lines.append(
             f"{id}\t{_typed(label, where)}"
@@ -216,30 +228,30 @@ class BratWriter:
         if split_role_number(written) != (role, number):
             raise InputError(
                 f"{where}.role: {quoted_repr(written)} would be read as a"
-                f" {split_role_number(written)[0]}, since brat numbers roles;"
-                f" {spell_option('roles', 'exact', of='format')} would do"
+                f" {split_role_number(written)[0]}, since brat numbers roles; use"
+                f" {spell_option('roles', 'exact', of='format')}"
             )
         return written
 
     def _target(self, argument: Argument, where: str) -> str:
         """What an argument points at: the entity or event that it is, if it stands there, else a
-        mark of its own.
+        annotation of its own.
         """
         if argument.ref is not None:
-            id, mark = self._refs.get(argument.ref, ("", None))
-            if mark is not None and span_fragments(
-                mark.trigger if isinstance(mark, Event) else mark
+            id, annotation = self._refs.get(argument.ref, ("", None))
+            if annotation is not None and span_fragments(
+                annotation.trigger if isinstance(annotation, Event) else annotation
             ) == span_fragments(argument):
-                if getattr(mark, "label", None) == self._terms.argument and not isinstance(
-                    mark, Event
+                if getattr(annotation, "label", None) == self._terms.argument and not isinstance(
+                    annotation, Event
                 ):
                     raise InputError(
-                        f"{where}.ref: {quoted_repr(mark.label)} is what arguments that are no"
-                        " entity are called in brat;"
+                        f"{where}.ref: {quoted_repr(annotation.label)} is what arguments that are"
+                        " no entity are called in brat;"
                         f" {spell_option('argument', 'NAME', of='format')} calls them otherwise"
                     )
                 return id
-            self._losses.add("references to what stands elsewhere, or is left out", where)
+            self._conversion.add("references to what stands elsewhere, or is left out", where)
         return (
             self._bound(self._spans.next(), self._terms.argument, argument, where)
             if self._quotable(argument, where)
@@ -259,7 +271,7 @@ class BratWriter:
         if attribution.parent in self._refs:
             line.append(f"{PARENT}:{self._refs[attribution.parent][0]}")
         elif attribution.parent is not None:
-            self._losses.add(
+            self._conversion.add(
                 "references to what stands elsewhere, or is left out", f"{where}.parent"
             )
         return f"{id}\t{' '.join(line)}"
@@ -269,44 +281,49 @@ class BratWriter:
         id: str,
         attributes: Mapping[str, Any] | None,
         where: str,
-        own: str = "",
-        value: str | None = None,
+        own_name: str = "",
+        own_value: str | None = None,
     ) -> None:
-        """Write the attributes of a mark, and its realis or label, which is one in brat."""
+        """Write the attributes of an annotation, and its realis or label, which is one in brat."""
         if attributes == {}:
-            self._losses.add("empty attributes", where)
-        named = [(name, said, name != own) for name, said in (attributes or {}).items()]
-        for name, said, apart in [*([(own, value, True)] if value is not None else []), *named]:
-            text = said if isinstance(said, str) else json.dumps(said, default=str)
-            if not (apart and _plain(name, " ") and _plain(text)):
-                self._losses.add(
-                    "attributes that brat cannot hold",
-                    f"{where}.{name}" if name.isidentifier() else where,
-                )
-                continue
-            if not isinstance(said, str) and said is not True:
-                self._losses.add(
-                    "attributes that are no text, and are written as such", f"{where}.{name}"
-                )
-            self._attributes += 1
-            self._lines.append(
-                f"A{self._attributes}\t{name} {id}{'' if said is True else f' {text}'}"
-            )
+            self._conversion.add("empty attributes", where)
+        if own_value is not None:
+            self._write_attribute(id, own_name, own_value, where)
+        for name, value in (attributes or {}).items():
+            if name == own_name:
+                self._count_unsupported_attribute(name, where)
+            else:
+                self._write_attribute(id, name, value, where)
 
-    def _count_score_loss(self, mark: Any, where: str) -> None:
-        if mark.score is not None:
-            self._losses.add("scores", where)
+    def _write_attribute(self, id: str, name: str, value: Any, where: str) -> None:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        if not _plain(name, " ") or not _plain(text):
+            self._count_unsupported_attribute(name, where)
+            return
+        if not isinstance(value, str) and value is not True:
+            self._conversion.add("attributes that are not text, written as text", f"{where}.{name}")
+        self._attributes += 1
+        line = f"A{self._attributes}\t{name} {id}"
+        self._lines.append(line if value is True else f"{line} {text}")
+
+    def _count_unsupported_attribute(self, name: str, where: str) -> None:
+        location = f"{where}.{name}" if name.isidentifier() else where
+        self._conversion.add("attributes that brat cannot hold", location)
+
+    def _count_score_loss(self, annotation: Any, where: str) -> None:
+        if annotation.score is not None:
+            self._conversion.add("scores", where)
 
     def _aside(self) -> None:
-        """Count what a document holds beside its marks."""
+        """Count what a document holds beside its annotations."""
         for name, many in (
             ("zones", self._document.zones),
             ("unplaced items", self._document.unplaced),
         ):
             for index in range(len(many)):
-                self._losses.add(name, f"{self._where}, {name.removesuffix(' items')}[{index}]")
+                self._conversion.add(name, f"{self._where}, {name.removesuffix(' items')}[{index}]")
         if self._document.meta is not None:
-            self._losses.add("meta", self._where)
+            self._conversion.add("meta", self._where)
 
 
 class _IdAllocator:

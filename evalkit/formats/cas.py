@@ -66,7 +66,7 @@ from evalkit.formats.cas_file import (
     type_system_loader,
 )
 from evalkit.formats.cas_writer import skip_failed, to_bytes
-from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.registry import DocumentResults
 
@@ -77,7 +77,7 @@ FILE_FORMATS = ("xmi", "json")
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     type: str | None = None,
     feature: str | None = None,
@@ -91,10 +91,10 @@ def read(
     """
     for file in files(path):
         try:
-            cas = load_cas(file, type_system_loader(file, path, typesystem), losses)
+            cas = load_cas(file, type_system_loader(file, path, typesystem), conversion)
             yield (
                 str(file),
-                Reader(file, select_view(cas, view, file, losses), losses).document(
+                Reader(file, select_view(cas, view, file, conversion), conversion).document(
                     type, feature, triggers
                 ),
             )
@@ -121,7 +121,7 @@ def find_files(folder: Path) -> list[Path]:
     return list_inputs(folder, (".xmi", ".json"), ignore=("schema.json",))
 
 
-def select_view(cas: Any, name: str | None, file: Path, losses: Losses) -> Any:
+def select_view(cas: Any, name: str | None, file: Path, conversion: ConversionReport) -> Any:
     """The view of a CAS that has the text. Raises InputError where none has."""
     names = [view.sofa.sofaID for view in cas.views if view.sofa.sofaString is not None]
     if name is not None and name not in names:
@@ -129,15 +129,15 @@ def select_view(cas: Any, name: str | None, file: Path, losses: Losses) -> Any:
     if not names:
         raise InputError("no view has a text; only texts can be read")
     if len(names) > 1:
-        losses.add("views", str(file), len(names) - 1)
+        conversion.add("views", str(file), len(names) - 1)
     return cas.get_view(name or (INITIAL if INITIAL in names else names[0]))
 
 
 class Reader:
     """Makes a document of a CAS."""
 
-    def __init__(self, file: Path, cas: Any, losses: Losses) -> None:
-        self._file, self._cas, self._losses = str(file), cas, losses
+    def __init__(self, file: Path, cas: Any, conversion: ConversionReport) -> None:
+        self._file, self._cas, self._conversion = str(file), cas, conversion
         self._annotations = cas.select_all_annotations()
         self._indexed = {id(one) for one in self._annotations}
         self._about = [
@@ -155,14 +155,14 @@ class Reader:
         entities, events = self._entities(type, feature), self._events(triggers)
         for fs in self._annotations:
             if id(fs) not in self._read:
-                self._losses.add(
+                self._conversion.add(
                     f"annotations of the type {short_type_name(fs.type.name)}", self._file
                 )
-        languages = [
-            said
-            for fs in self._about
-            if (said := getattr(fs, "language", None)) not in (None, "", "x-unspecified")
-        ]
+        languages = []
+        for fs in self._about:
+            language = getattr(fs, "language", None)
+            if language not in (None, "", "x-unspecified"):
+                languages.append(language)
         return Document(
             self._id(),
             self._cas.sofa_string,
@@ -172,12 +172,12 @@ class Reader:
         )
 
     def _id(self) -> str:
-        said = (
-            getattr(fs, name, None)
-            for name in ("documentTitle", "documentId")
-            for fs in self._about
-        )
-        return next(filter(None, said), Path(self._file).stem)
+        for name in ("documentTitle", "documentId"):
+            for fs in self._about:
+                id: str | None = getattr(fs, name, None)
+                if id:
+                    return id
+        return Path(self._file).stem
 
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
         found = self._placed(self._type(type) if type else NAMED)
@@ -192,7 +192,7 @@ class Reader:
                 f" {spell_option('type', 'NAME', of='format')}, or give"
                 f" {spell_option('type', 'NamedEntity', of='format')} if there are no entities"
             )
-        if not found and not type and UNKNOWN in self._losses.counts:
+        if not found and not type and UNKNOWN in self._conversion.counts:
             raise InputError(
                 "no NamedEntity, but annotations of types that no type system declares: put its"
                 " TypeSystem.xml beside it, or name it with"
@@ -226,7 +226,7 @@ class Reader:
                 self._read.add(id(target))
                 yield Argument(getattr(link, "role", None) or name, target.begin, target.end)
             else:
-                self._losses.add("arguments that point at nothing in the index", self._file)
+                self._conversion.add("arguments that point at nothing in the index", self._file)
 
     def _type(self, name: str) -> str:
         """The type of a name, in full or its last part, that is annotated or at least known."""
@@ -260,12 +260,12 @@ class Reader:
         if any(not hasattr(fs, "begin") for fs in found):
             raise InputError(f"{name} is no type of annotations: it has no place in the text")
         if empty := sum(fs.begin == fs.end for fs in found):
-            self._losses.add("annotations of no characters", self._file, empty)
+            self._conversion.add("annotations of no characters", self._file, empty)
         return [fs for fs in found if fs.begin != fs.end]
 
 
 def _checked(layer: str, index: int, make: Any, fs: Any) -> Any:
-    """A mark made of an annotation. Raises DocumentError with its place."""
+    """An annotation made of an annotation. Raises DocumentError with its place."""
     try:
         return make(fs)
     except DocumentError as fault:
@@ -284,7 +284,7 @@ def _entity(fs: Any, feature: str | None) -> Entity:
 def write(
     documents: Iterable[Document],
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     schema: Schema | None = None,
     *,
     file_format: str = "xmi",
@@ -301,9 +301,9 @@ def write(
     alone = path.suffix.removeprefix(".") in FILE_FORMATS
     file_format = path.suffix.removeprefix(".") if alone else file_format
     texts = {
-        document.id: to_bytes(document, file_format, losses)
-        for document in drop_indistinguishable(documents, losses)
-        if not skip_failed(document, losses)
+        document.id: to_bytes(document, file_format, conversion)
+        for document in drop_indistinguishable(documents, conversion)
+        if not skip_failed(document, conversion)
     }
     if alone and len(texts) != 1:
         raise InputError(

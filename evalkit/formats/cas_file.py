@@ -27,7 +27,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.files import open_input
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 TYPESYSTEM = "TypeSystem.xml"
 CORE = "de.tudarmstadt.ukp.dkpro.core.api."
@@ -77,20 +77,20 @@ def cassis() -> Any:
 UNKNOWN = "annotations of types that the type system does not know"
 
 
-def load_cas(file: Path, system: Any, losses: Losses) -> Any:
+def load_cas(file: Path, system: Any, conversion: ConversionReport) -> Any:
     """The CAS in a file, its offsets in code points.
 
     Raises LoadError where there is none, or an offset is none of its text.
     """
     data = read_limited(file)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = (
             _from_json(file, data, system)
             if data.lstrip()[:1] == b"{"
             else _from_xml(file, data, system)
         )
-    for warning in map(str, (one.message for one in said)):
+    for warning in map(str, (warning.message for warning in caught)):
         if warning.startswith("Not mapping"):
             raise LoadError(
                 [
@@ -99,7 +99,7 @@ def load_cas(file: Path, system: Any, losses: Losses) -> Any:
                 ]
             )
         if warning.startswith("Type with name"):
-            losses.add(UNKNOWN, str(file))
+            conversion.add(UNKNOWN, str(file))
     return found
 
 
@@ -130,7 +130,7 @@ def _from_json(file: Path, data: bytes, system: Any) -> Any:
             [f"{file}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"]
         ) from None
     except (RecursionError, ValueError) as error:  # numbers of too many digits
-        raise LoadError([f"{file}: no CAS: {_said(error)}"]) from None
+        raise LoadError([f"{file}: no CAS: {_error_text(error)}"]) from None
     try:
         own = parts.get("%TYPES") is not None
         text = (
@@ -144,21 +144,19 @@ def _from_json(file: Path, data: bytes, system: Any) -> Any:
     except InputError:  # of the type system
         raise
     except Exception as error:  # cassis raises whatever it comes upon
-        raise LoadError([f"{file}: no CAS in JSON: {_said(error)}"]) from None
+        raise LoadError([f"{file}: no CAS in JSON: {_error_text(error)}"]) from None
 
 
 def _fill_empty_arrays(structures: Any) -> bool:
-    """Whether there were arrays without elements, which cassis writes and does not read; now they
-    have none said.
+    """Give arrays without elements an empty list of elements, since cassis writes such arrays and
+    cannot read them. Returns whether there were any.
     """
-    found = [
-        fs
-        for fs in (structures.values() if isinstance(structures, dict) else structures)
-        if fs["%TYPE"] == ARRAY and "%ELEMENTS" not in fs
-    ]
-    for fs in found:
-        fs["%ELEMENTS"] = []
-    return bool(found)
+    filled = False
+    for fs in structures.values() if isinstance(structures, dict) else structures:
+        if fs["%TYPE"] == ARRAY and "%ELEMENTS" not in fs:
+            fs["%ELEMENTS"] = []
+            filled = True
+    return filled
 
 
 def _from_xml(file: Path, data: bytes, system: Any) -> Any:
@@ -171,10 +169,10 @@ def _from_xml(file: Path, data: bytes, system: Any) -> Any:
     except InputError:  # of the type system
         raise
     except Exception as error:
-        raise LoadError([f"{file}{_line(error)}: no CAS in XMI: {_said(error)}"]) from None
+        raise LoadError([f"{file}{_line(error)}: no CAS in XMI: {_error_text(error)}"]) from None
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return quoted_repr(
         " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()),
         max_length=200,
@@ -264,7 +262,7 @@ def _system(path: Path, _changed: int) -> Any:
     try:
         return cassis().load_typesystem(BytesIO(data))
     except Exception as error:
-        raise LoadError([f"{path}{_line(error)}: no type system: {_said(error)}"]) from None
+        raise LoadError([f"{path}{_line(error)}: no type system: {_error_text(error)}"]) from None
 
 
 def short_type_name(name: str) -> str:
@@ -292,7 +290,7 @@ def features(kind: Any) -> Iterator[tuple[str, str]]:
 
 
 def label_feature(kind: Any, asked: str | None = None) -> str | None:
-    """The feature of a type that holds the label; None where the type itself is all that is said.
+    """The feature of a type that holds the label; None where the type is the label.
 
     Raises InputError where it is not clear.
     """

@@ -21,29 +21,29 @@ from evalkit.formats.cas_file import (
     cassis,
     output_type_system,
 )
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def skip_failed(document: Document, losses: Losses) -> bool:
+def skip_failed(document: Document, conversion: ConversionReport) -> bool:
     """Whether a document is left out.
 
     Raises InputError for one that would be read as what it is not.
     """
     where = f"document {quoted_repr(document.id)}"
     if document.failure is not None:
-        losses.skipped.add("documents that failed", where)
+        conversion.skipped.add("documents that failed", where)
         return True
     if document.entities is None:
         raise InputError(
             f"{where}: its entities were not annotated, and a CAS without NamedEntity says that"
-            " there are none; entities=[] would do if there are"
+            " there are none; set entities=[] if there are none"
         )
     return False
 
 
-def to_bytes(document: Document, file_format: str, losses: Losses) -> bytes:
+def to_bytes(document: Document, file_format: str, conversion: ConversionReport) -> bytes:
     """A document as a file holds it; what it does not hold is counted.
 
     Raises InputError for what cannot stand in XML.
@@ -51,7 +51,7 @@ def to_bytes(document: Document, file_format: str, losses: Losses) -> bytes:
     cas = cassis().Cas(
         typesystem=output_type_system(), sofa_string=document.text, sofa_mime="text/plain"
     )
-    count_unsupported(document, losses)
+    count_unsupported(document, conversion)
     about = {
         "documentTitle": document.id,
         "documentId": document.id,
@@ -109,17 +109,17 @@ def links(cas: Any, event: Event) -> Any:
 
 def language(document: Document) -> str | None:
     """The language that a document says it is in."""
-    said = (document.meta or {}).get("language")
-    return said if isinstance(said, str) and said not in ("", "x-unspecified") else None
+    value = (document.meta or {}).get("language")
+    return value if isinstance(value, str) and value not in ("", "x-unspecified") else None
 
 
 def identifier(entity: Entity) -> str | None:
     """The attribute that a NamedEntity has a feature for."""
-    said = (entity.attributes or {}).get("identifier")
-    return said if isinstance(said, str) else None
+    value = (entity.attributes or {}).get("identifier")
+    return value if isinstance(value, str) else None
 
 
-def count_unsupported(document: Document, losses: Losses) -> None:
+def count_unsupported(document: Document, conversion: ConversionReport) -> None:
     """Count what a document holds and a CAS does not."""
     where = f"document {quoted_repr(document.id)}"
     for name, many in (
@@ -128,37 +128,37 @@ def count_unsupported(document: Document, losses: Losses) -> None:
         ("unplaced items", document.unplaced),
     ):
         for index in range(len(many or ())):
-            losses.add(name, f"{where}, {name}[{index}]")
+            conversion.add(name, f"{where}, {name}[{index}]")
     for name in ("events", "attributions"):
         if getattr(document, name) == ():
-            losses.add(f"empty layers of {name}", where)
+            conversion.add(f"empty layers of {name}", where)
     if document.meta is not None and document.meta != {"language": language(document)}:
-        losses.add("meta but for the language", where)
+        conversion.add("meta but for the language", where)
     for layer in ("entities", "events"):
-        for index, mark in enumerate(getattr(document, layer) or ()):
-            for lost in unsupported_fields(mark):
-                losses.add(lost, f"{where}, {layer}[{index}]")
+        for index, annotation in enumerate(getattr(document, layer) or ()):
+            for lost in unsupported_fields(annotation):
+                conversion.add(lost, f"{where}, {layer}[{index}]")
 
 
-def unsupported_fields(mark: Entity | Event) -> Iterator[str]:
+def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
     """What of an entity or event is left out, a name for each."""
-    what = "entities" if isinstance(mark, Entity) else "events"
-    if (mark if isinstance(mark, Entity) else mark.trigger).fragments:
+    what = "entities" if isinstance(annotation, Entity) else "events"
+    if (annotation if isinstance(annotation, Entity) else annotation.trigger).fragments:
         yield (
             "discontinuous entities"
-            if isinstance(mark, Entity)
+            if isinstance(annotation, Entity)
             else "events with discontinuous triggers"
         )
         return
     yield from (
         f"{name.rstrip('s')}s of {what}"
         for name in ("id", "score", "realis")
-        if getattr(mark, name, None) is not None
+        if getattr(annotation, name, None) is not None
     )
-    held = {"identifier": identifier(mark)} if isinstance(mark, Entity) else {}
-    if mark.attributes is not None and mark.attributes != held:
+    held = {"identifier": identifier(annotation)} if isinstance(annotation, Entity) else {}
+    if annotation.attributes is not None and annotation.attributes != held:
         yield f"attributes of {what}"
-    for argument in mark.arguments if isinstance(mark, Event) else ():
+    for argument in annotation.arguments if isinstance(annotation, Event) else ():
         if argument.fragments:
             yield "discontinuous arguments"
             continue
@@ -180,14 +180,14 @@ def check_xml(document: Document) -> None:
         language(document) or "",
         *(identifier(entity) or "" for entity in document.entities or ()),
     ]
-    for what, said in (
+    for what, text in (
         ("text", document.text),
         ("id", document.id),
         *(("label", one) for one in (*labels, *roles, *others)),
     ):
-        if found := _NOT_XML.search(said):
+        if found := _NOT_XML.search(text):
             raise InputError(
                 f"document {quoted_repr(document.id)}, {what}: {quoted_repr(found[0])} at"
-                f" {found.start()} cannot stand in XML;"
-                f" {spell_option('file_format', 'json', of='format')} would do"
+                f" {found.start()} cannot be written as XML; use"
+                f" {spell_option('file_format', 'json', of='format')}"
             )

@@ -72,7 +72,7 @@ from evalkit.formats.conll_lines import (
     ConllParser,
 )
 from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
@@ -82,7 +82,7 @@ SEPARATORS = {"tab": "\t", "space": " "}
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     tagging: str = "IOB2",
     repair: str = "error",
@@ -104,9 +104,14 @@ def read(
         comments=parse_bool("comments", comments),
     )
     reader = ConllReader(
-        path, losses, tagging, repair, texts, lambda: ConllParser(path, Losses(), columns)
+        path,
+        conversion,
+        tagging,
+        repair,
+        texts,
+        lambda: ConllParser(path, ConversionReport(), columns),
     )
-    rows = ConllParser(path, losses, columns)
+    rows = ConllParser(path, conversion, columns)
     numbers = WordNumbers()
     for draft in rows.drafts():
         numbers.take(draft)
@@ -152,15 +157,15 @@ def _column(name: str, value: int | str) -> int:
     if re.fullmatch(r"-?[0-9]{1,4}", str(value)):
         return int(value)
     raise InputError(
-        f"{name}: {quoted_repr(value)} is no column; a whole number from 0, or back from -1, would"
-        " do"
+        f"invalid {name} {quoted_repr(value)}: expected a number from 0, or a negative number to"
+        " count from the end"
     )
 
 
 def write(
     documents: Iterable[Document],
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     tagging: str = "IOB2",
     separator: str = "tab",
@@ -176,7 +181,7 @@ def write(
     another text in `align_with`.
     """
     writer = Writer(
-        losses,
+        conversion,
         tagging,
         separator,
         tokenizer,
@@ -193,7 +198,7 @@ class Writer:
 
     def __init__(
         self,
-        losses: Losses,
+        conversion: ConversionReport,
         tagging: str,
         separator: str,
         tokenizer: str,
@@ -207,7 +212,7 @@ class Writer:
             raise UnknownNameError("tagging", tagging, TAG_LETTERS)
         if separator not in SEPARATORS:
             raise UnknownNameError("separator", separator, SEPARATORS)
-        self._losses = losses
+        self._conversion = conversion
         self._tagging = tagging
         self._separator = SEPARATORS[separator]
         self._tokenizer = tokenizer
@@ -219,21 +224,21 @@ class Writer:
         """The lines of a document, which end in an empty one; none for one that failed."""
         where, text = f"document {quoted_repr(document.id)}", document.text
         if document.failure is not None:
-            self._losses.skipped.add("documents that failed", where)
+            self._conversion.skipped.add("documents that failed", where)
             return ""
         if document.entities is None:
             raise InputError(
                 f"{where}: its entities were not annotated, and tags of O would say that there are"
                 " none; give it entities=[] if that is so"
             )
-        _count_unsupported(document, self._losses)
+        _count_unsupported(document, self._conversion)
         sentences, entities = self._laid(document)
         if (
             not self._embed_text
             and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences)
             != text
         ):
-            self._losses.add(
+            self._conversion.add(
                 "texts of which the tokens alone are written (?embed_text=true keeps them)", where
             )
         tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
@@ -261,7 +266,7 @@ class Writer:
         text = document.text
         layout = TokenLayout(text, self._tokenizer)
         split = self._split_tokens
-        entities = flat_entities(document, layout, self._losses, split_tokens=split)
+        entities = flat_entities(document, layout, self._conversion, split_tokens=split)
         aligned = list(entities)
         other = self._align_with.get(document.id)
         if other is not None:
@@ -270,28 +275,28 @@ class Writer:
                     f"document {quoted_repr(document.id)} has another text in the corpus of"
                     " align_with: expected the same documents with other annotations"
                 )
-            aligned += flat_entities(other, layout, Losses(), split_tokens=split)
+            aligned += flat_entities(other, layout, ConversionReport(), split_tokens=split)
         markup = [match.start() + 1 for match in re.finditer(DOCSTART, text)]
         return layout.sentences(aligned, markup), entities
 
 
-def _count_unsupported(document: Document, losses: Losses) -> None:
+def _count_unsupported(document: Document, conversion: ConversionReport) -> None:
     """Count what a document holds and tags cannot."""
     where = f"document {quoted_repr(document.id)}"
     for name in ("events", "attributions", "zones", "unplaced"):
         many = getattr(document, name)
         for index in range(len(many or ())):
-            losses.add(
+            conversion.add(
                 "unplaced items" if name == "unplaced" else name, f"{where}, {name}[{index}]"
             )
         if many == () and name in LAYERS:
-            losses.add(f"empty layers of {name}", where)
+            conversion.add(f"empty layers of {name}", where)
     if document.meta is not None:
-        losses.add("meta", where)
+        conversion.add("meta", where)
     for index, entity in enumerate(document.entities or ()):
         for name in ("id", "score", "attributes"):
             if getattr(entity, name) is not None:
-                losses.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
+                conversion.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
 
 
 def _tags(sentences: list[list[Range]], entities: list[LabelledSpan], letters: str) -> list[str]:
@@ -308,6 +313,8 @@ def _tags(sentences: list[list[Range]], entities: list[LabelledSpan], letters: s
         begin, inside, close, single = tuple(letters)
         if letters == TAG_LETTERS["IOB1"] and start not in begins and tags[first - 1][2:] == label:
             begin = single = "B"
-        said = begin + inside * (last - first - 1) + close if last > first else single
-        tags[first : last + 1] = [f"{letter}-{label}" for letter in said]
+        letters_of_entity = single
+        if last > first:
+            letters_of_entity = begin + inside * (last - first - 1) + close
+        tags[first : last + 1] = [f"{letter}-{label}" for letter in letters_of_entity]
     return tags

@@ -19,7 +19,7 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 DOCSTART = "-DOCSTART-"
 DOC_TEXT_PREFIX = "# doc_text = "
@@ -29,14 +29,15 @@ _SPLIT: dict[str, Callable[[str], list[str]]] = {
     "space": re.compile("[^ ]+").findall,
 }
 _BETWEEN = {
-    "any": "spaces and tabs alone separate columns",
-    "tab": "tabs alone separate columns",
-    "space": "spaces alone separate columns",
+    "any": "only spaces and tabs separate columns",
+    "tab": "only tabs separate columns",
+    "space": "only spaces separate columns",
 }
 _DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
 _BEGIN = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
 _NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
 _NO_ID = ("O", "_", "-", "-X-", DOCSTART)
+COMMENTS_HINT = "if lines that begin with # are comments, use {}"
 RANGE = re.compile(r"\d+[-.]\d+")
 
 
@@ -74,7 +75,7 @@ class ConllDocument:
     more: int = 0
 
     def add_error(self, fault: str) -> None:
-        """Keep what is wrong, as much of it as will be told."""
+        """Keep an error; of many only as many as are reported."""
         if len(self.faults) < MAX_REPORTED_ERRORS:
             self.faults.append(fault)
         else:
@@ -94,10 +95,10 @@ class ConllDocument:
 class ConllParser:
     """Reads the lines of a file into drafts of documents."""
 
-    def __init__(self, path: Path, losses: Losses, columns: ConllColumns) -> None:
-        self._path, self._losses, self._columns, self._split = (
+    def __init__(self, path: Path, conversion: ConversionReport, columns: ConllColumns) -> None:
+        self._path, self._conversion, self._columns, self._split = (
             path,
-            losses,
+            conversion,
             columns,
             _SPLIT[columns.separator],
         )
@@ -142,7 +143,7 @@ class ConllParser:
 
     def _line(self, number: int, raw: bytes) -> str | None:
         if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-            self._losses.add("byte order marks", f"{self._path}:1")
+            self._conversion.add("byte order marks", f"{self._path}:1")
             raw = raw[3:]
         try:
             line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
@@ -195,14 +196,14 @@ class ConllParser:
         except msgspec.MsgspecError:
             self._fault(
                 number,
-                f"{quoted_repr(line)}: no text in JSON; a string in double quotes on one line would"
-                " do",
+                f"invalid text {quoted_repr(line)}: expected a JSON string in double quotes on one"
+                " line",
             )
 
     def _comment(self, number: int, line: str) -> None:
         found = _NEWDOC.fullmatch(line)
         if found is None:
-            self._losses.add("comments", f"{self._path}:{number}")
+            self._conversion.add("comments", f"{self._path}:{number}")
             return
         draft, id = self._draft, found[1] or found[2]
         if draft is None or draft.tokens or draft.named or not id:
@@ -243,10 +244,8 @@ class ConllParser:
         """Whether these columns, the first of the file, are what they should be; how many there
         are, and which count, is kept.
         """
-        many, columns = (
-            f"{len(cells)} column{'s' * (len(cells) != 1)}",
-            (self._columns.token, self._columns.tag),
-        )
+        many = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+        columns = (self._columns.token, self._columns.tag)
         if self._width:
             self._fault(
                 number,
@@ -266,7 +265,7 @@ class ConllParser:
             self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
             self._token, self._tag = (column % len(cells) for column in columns)
             if further := len(cells) - len({self._token, self._tag}):
-                self._losses.add(
+                self._conversion.add(
                     "columns that are neither token nor tag", f"{self._path}:{number}", further
                 )
             return True
@@ -274,16 +273,12 @@ class ConllParser:
 
     def _column_hint(self, line: str) -> str:
         if (line.startswith("#") or self._hashed) and not self._columns.comments:
-            return (
-                f"{spell_option('comments', True, of='format')} would do if lines that begin with #"
-                " are comments"
-            )
-        tabs = (
-            f"; {spell_option('separator', 'tab', of='format')} would do if tokens hold spaces"
-            if "\t" in line and self._columns.separator == "any"
-            else ""
-        )
-        return f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}{tabs}"
+            return COMMENTS_HINT.format(spell_option("comments", True, of="format"))
+        hint = f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}"
+        if "\t" in line and self._columns.separator == "any":
+            option = spell_option("separator", "tab", of="format")
+            hint += f"; if tokens contain spaces, use {option}"
+        return hint
 
     def _fault(self, number: int, problem: str) -> None:
         self._open(number).add_error(f"{self._path}:{number}: {problem}")

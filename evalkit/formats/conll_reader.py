@@ -21,11 +21,12 @@ from evalkit.data.tags import (
     TagTransitions,
     advise_repair,
     explain_invalid,
+    unknown_tag_problem,
 )
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import check_inside, read_input
-from evalkit.formats.conll_lines import ConllDocument, ConllParser
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument, ConllParser
+from evalkit.formats.conversion import ConversionReport
 
 # The first of several tokens, one between, the last, and the only one; IOB1 has B for the first
 # right after another of its label.
@@ -38,18 +39,18 @@ class ConllReader:
     def __init__(
         self,
         path: Path,
-        losses: Losses,
+        conversion: ConversionReport,
         tagging: str,
         repair: str,
         texts: str | Path | None,
         reopen: Callable[[], ConllParser],
     ) -> None:
-        """Raises UnknownName for a tagging or repair that is none. again: the rows of the file once
-        more, for what is said of all of them.
+        """Raises UnknownNameError for a tagging or repair. reopen: returns a new parser of the
+        file, for hints that need all of its tags.
         """
-        self._path, self._losses, self._tagging, self._repair, self._again = (
+        self._path, self._conversion, self._tagging, self._repair, self._reopen = (
             path,
-            losses,
+            conversion,
             tagging,
             repair,
             reopen,
@@ -67,11 +68,12 @@ class ConllReader:
         self._count += 1
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._known and not self._is_tag(tag):
-                hint = (
-                    f"; {spell_option('comments', True, of='format')} would do if lines that begin"
-                    " with # are comments"
-                )
-                draft.add_error(self._no_tag(line, tag) + hint * token.startswith("#"))
+                problem = self._no_tag(line, tag)
+                if token.startswith("#"):
+                    problem += (
+                        f"; {COMMENTS_HINT.format(spell_option('comments', True, of='format'))}"
+                    )
+                draft.add_error(problem)
         if draft.faults:
             return LoadError(draft.faults, more=draft.more)
         try:
@@ -89,11 +91,7 @@ class ConllReader:
         prefix, dash, label = tag.partition("-")
         upper = prefix.upper() + dash + label
         meant = f"; did you mean {upper!r}?" if self._is_tag(upper) else self._fits
-        wanted = ", ".join(f"{letter}-LABEL" for letter in self._letters)
-        return (
-            f"{self._path}:{line}: {quoted_repr(tag)} is no {self._tagging} tag; O, {wanted} would"
-            f" do{meant}"
-        )
+        return f"{self._path}:{line}: {unknown_tag_problem(tag, self._tagging)}{meant}"
 
     @cached_property
     def _fits(self) -> str:
@@ -103,7 +101,7 @@ class ConllReader:
         if not self._path.is_file():
             return ""
         fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}
-        for draft in self._again().drafts():
+        for draft in self._reopen().drafts():
             for tagging, tags in list(fitting.items()):
                 if not _proper(tags, draft.sentences):
                     del fitting[tagging]
@@ -149,8 +147,8 @@ class ConllReader:
             ]
             raise LoadError(faults, more=len(places) - len(faults))
         for at in places:
-            self._losses.repaired.add(
-                f"improper tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
+            self._conversion.repaired.add(
+                f"invalid tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
             )
 
     def _improper(self, draft: ConllDocument, at: int, borders: set[int]) -> str:
@@ -175,16 +173,16 @@ class ConllReader:
             if re.search(r"[/\\\0]", draft.id):
                 raise LoadError(
                     [
-                        f"{where}: this id is no name of a file in {texts}; an id without slashes"
-                        " would do"
+                        f"{where}: an id with a slash cannot be the name of a file in {texts};"
+                        " change the id"
                     ]
                 )
             file = texts / f"{draft.id}.txt"
         elif self._count > 1:
             raise LoadError(
                 [
-                    f"{where}: {texts} is the text of the first document; a folder with ID.txt for"
-                    " each would do"
+                    f"{where}: {texts} is the text of the first document; expected a folder with"
+                    " ID.txt for each document"
                 ]
             )
         try:
@@ -201,7 +199,7 @@ class ConllReader:
         except InputError as error:
             raise LoadError([f"{where}: {error}"]) from None
         if text.startswith("\ufeff"):
-            self._losses.add("byte order marks", str(file))
+            self._conversion.add("byte order marks", str(file))
         return text.removeprefix("\ufeff")
 
     def _aligned(self, draft: ConllDocument, text: str) -> list[int]:

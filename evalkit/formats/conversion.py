@@ -6,7 +6,7 @@ dropped: what the format holds and documents do not, or documents hold and the f
 duplicates that were dropped. repaired: what was changed in order to be read: invalid tags, offsets
 that were converted. skipped: documents that were not read or written.
 
-Which marks are the same in a format that does not hold all of them?
+Which annotations are the same in a format that does not hold all of them?
 
 Gold in which two are cannot be read again: one of them is left out, and counted.
 """
@@ -25,29 +25,29 @@ INDISTINGUISHABLE = "that equal another in what this format holds of them"
 
 
 def drop_indistinguishable(
-    documents: Iterable[Document], losses: Losses, *, trimmed: bool = False
+    documents: Iterable[Document], conversion: ConversionReport, *, trimmed: bool = False
 ) -> Iterator[Document]:
     """The documents without entities, events and arguments of which the format holds label or role
     and place alone, and an earlier one has these.
 
-    trimmed: the format drops white space at the edges of marks. What repeats another altogether
-    stays: predictions may, and gold does not.
+    trimmed: the format drops white space at the edges of annotations. What repeats another
+    altogether stays: predictions may, and gold does not.
     """
     for document in documents:
-        yield IndistinguishableFilter(document, losses, trimmed=trimmed).document()
+        yield IndistinguishableFilter(document, conversion, trimmed=trimmed).document()
 
 
 class IndistinguishableFilter:
     """A document as it is left."""
 
-    def __init__(self, document: Document, losses: Losses, *, trimmed: bool) -> None:
-        self._document, self._losses, self._trimmed = document, losses, trimmed
+    def __init__(self, document: Document, conversion: ConversionReport, *, trimmed: bool) -> None:
+        self._document, self._conversion, self._trimmed = document, conversion, trimmed
         self._instead: dict[
             str, str | None
-        ] = {}  # ids of marks that are left out, and that of the mark which stays
+        ] = {}  # ids of annotations that are left out, and that of the annotation which stays
 
     def document(self) -> Document:
-        """The document without what cannot be told apart."""
+        """The document without indistinguishable annotations."""
         changed: dict[str, Any] = {}
         if self._document.entities:
             changed["entities"] = self._kept(self._document.entities, "entities", "entities")
@@ -74,36 +74,38 @@ class IndistinguishableFilter:
             else argument
         )
 
-    def _kept(self, marks: Iterable[Any], what: str, where: str) -> tuple[Any, ...]:
+    def _kept(self, annotations: Iterable[Any], what: str, where: str) -> tuple[Any, ...]:
         seen: dict[Any, Any] = {}
         kept = []
-        for n, mark in enumerate(marks):
-            key = self._key(mark)
-            if key in seen and _bare(seen[key]) != _bare(mark):
-                if getattr(mark, "id", None) is not None:
-                    self._instead[mark.id] = seen[key].id
-                self._losses.add(
+        for n, annotation in enumerate(annotations):
+            key = self._key(annotation)
+            if key in seen and _bare(seen[key]) != _bare(annotation):
+                if getattr(annotation, "id", None) is not None:
+                    self._instead[annotation.id] = seen[key].id
+                self._conversion.add(
                     f"{what} {INDISTINGUISHABLE}",
                     f"document {quoted_repr(self._document.id)}, {where}[{n}]",
                 )
                 continue
-            seen.setdefault(key, mark)
-            kept.append(mark)
+            seen.setdefault(key, annotation)
+            kept.append(annotation)
         return tuple(kept)
 
-    def _key(self, mark: Any) -> Any:
-        if isinstance(mark, Event):
+    def _key(self, annotation: Any) -> Any:
+        if isinstance(annotation, Event):
             return (
-                mark.label,
-                self._place(mark.trigger),
+                annotation.label,
+                self._place(annotation.trigger),
                 frozenset(
-                    self._key(argument) for argument in mark.arguments if not self._empty(argument)
+                    self._key(argument)
+                    for argument in annotation.arguments
+                    if not self._empty(argument)
                 ),
             )
-        return getattr(mark, "label", None) or mark.role, self._place(mark)
+        return getattr(annotation, "label", None) or annotation.role, self._place(annotation)
 
     def _empty(self, span: Any) -> bool:
-        """Whether nothing is left of a mark."""
+        """Whether nothing is left of an annotation."""
         return (
             self._trimmed
             and not span.fragments
@@ -118,9 +120,11 @@ class IndistinguishableFilter:
         return ((start, start + len(text.strip())),)
 
 
-def _bare(mark: Any) -> Any:
-    """A mark without id and score, which do not tell two apart."""
-    return replace(mark, **{name: None for name in ("id", "score") if hasattr(mark, name)})
+def _bare(annotation: Any) -> Any:
+    """An annotation without id and score, which the format does not keep."""
+    return replace(
+        annotation, **{name: None for name in ("id", "score") if hasattr(annotation, name)}
+    )
 
 
 MAX_EXAMPLES = 3  # places that are named for each

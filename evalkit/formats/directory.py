@@ -19,18 +19,27 @@ corpus/ and the schema.json above it.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import msgspec
 
 from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, iter_spans
 from evalkit.data.schema import Schema, encode_schema, load_schema
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    LoadError,
+    UnknownNameError,
+    duplicate_id_problem,
+    past_end_problem,
+    quoted_repr,
+)
 from evalkit.files import check_inside, is_there, read_input, write_folder
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.jsonl import (
     AttributionLine,
@@ -44,6 +53,7 @@ from evalkit.formats.jsonl import (
 from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"
+ABOUT = ("language", "provenance", "rights")  # fields of CorpusRow that are keys of meta
 
 
 class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -60,13 +70,20 @@ class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     zones: tuple[Zone, ...] = ()
 
 
-class _LocatedAnnotation:
-    """One annotation with where it was read, until its document is made."""
+class _LocatedText(NamedTuple):
+    """A line of corpus.jsonl with its file:line and its text."""
 
-    __slots__ = ("line", "mark", "where")
+    position: str
+    row: CorpusRow
+    text: str
 
-    def __init__(self, where: str, line: Any, mark: Any) -> None:
-        self.where, self.line, self.mark = where, line, mark
+
+class _LocatedAnnotation(NamedTuple):
+    """An annotation with its file:line and the id of its document."""
+
+    position: str
+    document_id: str
+    annotation: Any
 
 
 _LINES: dict[str, tuple[type[Any], type[Any]]] = {
@@ -108,71 +125,68 @@ def schema_of(path: Path) -> Schema | None:
     return None
 
 
-# One kind of fault, one branch
-def read(path: Path, _losses: Losses | None = None) -> DocumentResults:  # noqa: PLR0912
-    """Each document, or a LoadError with file:line for each thing that is wrong, with its place."""
-    texts, annotations = folders(path)
-    check_inside(texts, texts / "corpus.jsonl")
-    rows: dict[str, tuple[str, CorpusRow, str]] = {}
-    for number, row in iter_lines(texts / "corpus.jsonl", CorpusRow):
-        where = f"{texts / 'corpus.jsonl'}:{number}"
-        try:
-            known = _row(row, where, texts, rows)
-        except LoadError as error:
-            yield where, error
+def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentResults:
+    """Yields each document with its file:line, or a LoadError for each thing that is wrong."""
+    texts_folder, folder = folders(path)
+    texts: dict[str, _LocatedText] = {}
+    for position, result in _read_texts(texts_folder):
+        if isinstance(result, LoadError):
+            yield position, result
+        elif result.row.id in texts:
+            first_use = texts[result.row.id].position
+            problem = duplicate_id_problem(result.row.id, first_use)
+            yield position, LoadError([f"{position}: id: {problem}"])
         else:
-            rows[known[1].id] = known
-    marks: dict[str, dict[str, list[_LocatedAnnotation]]] = defaultdict(lambda: defaultdict(list))
-    layers = [layer for layer in LAYERS if is_there(annotations / f"{layer}.jsonl")]
-    for file in sorted(annotations.glob("*.jsonl")):
+            texts[result.row.id] = result
+    layers = [layer for layer in LAYERS if is_there(folder / f"{layer}.jsonl")]
+    yield from _unknown_layers(folder, layers, texts.values())
+    annotations: dict[str, dict[str, list[_LocatedAnnotation]]] = {}
+    for layer in layers:
+        file = folder / f"{layer}.jsonl"
+        check_inside(folder, file)
+        for found in _read_annotations(file, layer, texts):
+            if isinstance(found, LoadError):
+                yield str(file), found
+            else:
+                by_layer = annotations.setdefault(found.document_id, {})
+                by_layer.setdefault(layer, []).append(found)
+    for id, located in texts.items():
+        yield located.position, _build_document(located, layers, annotations.get(id, {}))
+
+
+def _read_texts(folder: Path) -> Iterator[tuple[str, _LocatedText | LoadError]]:
+    """Yields each line of corpus.jsonl with its text."""
+    file = folder / "corpus.jsonl"
+    check_inside(folder, file)
+    for number, row in iter_lines(file, CorpusRow):
+        position = f"{file}:{number}"
+        if isinstance(row, LoadError):
+            yield position, row
+        elif not _within(folder, row.file):
+            problem = f"file: {quoted_repr(row.file)} is not in {folder}"
+            yield position, LoadError([f"{position}: {problem}"])
+        else:
+            try:
+                text = read_text(folder / row.file, row.sha256, position)
+            except LoadError as error:
+                yield position, error
+            else:
+                yield position, _LocatedText(position, row, text)
+
+
+def _unknown_layers(
+    folder: Path, layers: Sequence[str], texts: Iterable[_LocatedText]
+) -> Iterator[tuple[str, LoadError]]:
+    """Yields an error for each file of an unknown layer, and each listed layer without a file."""
+    for file in sorted(folder.glob("*.jsonl")):
         if file.stem not in LAYERS and file.name != DECISIONS:
-            yield (
-                str(file),
-                LoadError(
-                    [
-                        f"{file}: {UnknownNameError('layer', file.stem, LAYERS)}; rename the file"
-                        " or move it away"
-                    ]
-                ),
-            )
-    for where, row, _ in rows.values():
+            unknown = UnknownNameError("layer", file.stem, LAYERS)
+            yield str(file), LoadError([f"{file}: {unknown}; rename the file or move it away"])
+    for position, row, _ in texts:
         for layer in row.layers or ():
             if layer not in layers:
-                yield (
-                    where,
-                    LoadError(
-                        [
-                            f"{where}: layers: {quoted_repr(layer)} was annotated, it says, but"
-                            f" there is no {annotations / layer}.jsonl"
-                        ]
-                    ),
-                )
-    for layer in layers:
-        check_inside(annotations, annotations / f"{layer}.jsonl")
-        for found in _annotations(annotations / f"{layer}.jsonl", layer, rows):
-            if isinstance(found, LoadError):
-                yield str(annotations / f"{layer}.jsonl"), found
-            else:
-                marks[found.line.doc][layer].append(found)
-    for where, row, text in rows.values():
-        yield where, _document(where, row, text, layers, marks[row.id])
-
-
-def _row(
-    row: CorpusRow | LoadError, where: str, texts: Path, known: dict[str, Any]
-) -> tuple[str, CorpusRow, str]:
-    if isinstance(row, LoadError):
-        raise row
-    if row.id in known:
-        raise LoadError([f"{where}: id: {quoted_repr(row.id)} is taken by {known[row.id][0]}"])
-    if not _within(texts, row.file):
-        raise LoadError(
-            [
-                f"{where}: file: {quoted_repr(row.file)} is not in {texts}; name a file in that"
-                " folder"
-            ]
-        )
-    return where, row, read_text(texts / row.file, row.sha256, where)
+                problem = f"{quoted_repr(layer)} is listed, but {folder / layer}.jsonl is missing"
+                yield position, LoadError([f"{position}: layers: {problem}"])
 
 
 def _within(folder: Path, file: str) -> bool:
@@ -206,196 +220,165 @@ def read_text(path: Path, sha256: str, where: str) -> str:
         raise LoadError([f"{path}: not UTF-8 at byte {error.start}"]) from None
 
 
-def _annotations(
-    path: Path, layer: str, rows: dict[str, tuple[str, CorpusRow, str]]
+def _read_annotations(
+    path: Path, layer: str, texts: Mapping[str, _LocatedText]
 ) -> Iterator[_LocatedAnnotation | LoadError]:
-    kind, made = _LINES[layer]
-    for number, line in iter_lines(path, kind):
-        where = f"{path}:{number}"
+    line_class, annotation_class = _LINES[layer]
+    for number, line in iter_lines(path, line_class):
+        position = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield line
-        elif line.doc not in rows:
-            error = UnknownNameError("document", line.doc, list(rows)[:5])
-            yield LoadError([f"{where}: doc: {error}"])
+        elif line.doc not in texts:
+            error = UnknownNameError("document", line.doc, list(texts)[:5])
+            yield LoadError([f"{position}: doc: {error}"])
         else:
             try:
-                yield _LocatedAnnotation(
-                    where, line, _checked(line, made, layer, rows[line.doc][2])
-                )
-            except DocumentError as fault:
-                yield LoadError(
-                    [f"{where}: document {quoted_repr(line.doc)}, {_error_text(fault)}"]
-                )
+                annotation = _check_annotation(line, annotation_class, layer, texts[line.doc].text)
+            except DocumentError as error:
+                location = f"{position}: document {quoted_repr(line.doc)}"
+                yield LoadError([f"{location}, {_error_text(error)}"])
+            else:
+                yield _LocatedAnnotation(position, line.doc, annotation)
 
 
-def _checked(line: Any, kind: type[Any], layer: str, text: str) -> Any:
-    """The public annotation: its offsets within the text, its surfaces those that stand there."""
-    mark = public(line, kind)
-    alone = msgspec.structs.replace(mark, parent=None) if isinstance(mark, Attribution) else mark
-    if isinstance(alone, Event):
-        alone = msgspec.structs.replace(
-            alone, arguments=tuple(msgspec.structs.replace(a, ref=None) for a in alone.arguments)
-        )
-    # A Document of it would check the whole text once more for each mark; what it would find beyond
-    # that is a mark past the end.
-    for _, _, field, span in iter_spans(SingleAnnotation(layer, alone)):  # type: ignore[arg-type]
+def _check_annotation(line: Any, kind: type[Any], layer: str, text: str) -> Any:
+    """Returns the public annotation of a line, once its offsets and surfaces are checked.
+
+    A Document of it would check the whole text again for each annotation.
+    """
+    annotation = public(line, kind)
+    for _, _, field, span in iter_spans(_single_annotation(layer, annotation)):
         if span.end > len(text):
             raise DocumentError(
-                f"{span.end} runs past the end of the text, at {len(text)}",
+                past_end_problem(span.end, len(text)),
                 layer=layer,
                 field=f"{field}.end" if field else "end",
             )
-    for _, _, field, span in iter_spans(SingleAnnotation(layer, line)):  # type: ignore[arg-type]
+    for _, _, field, span in iter_spans(_single_annotation(layer, line)):
         check_surface(span, text, layer="", field=field)
-    return mark
+    return annotation
 
 
-class SingleAnnotation:
-    """What `placed` needs of a document, holding one line."""
-
-    def __init__(self, layer: str, line: Any) -> None:
-        self.entities = self.events = self.attributions = ()
-        self.zones: tuple[Zone, ...] = ()
-        setattr(self, layer, (line,))
+def _single_annotation(layer: str, annotation: Any) -> Any:
+    """Returns an object with the layers of a document, which holds one annotation."""
+    layers: dict[str, Any] = dict.fromkeys((*LAYERS, "zones"), ())
+    layers[layer] = (annotation,)
+    return SimpleNamespace(**layers)
 
 
-def _error_text(fault: DocumentError) -> str:
-    """A fault of one annotation, without the layer and index, which say nothing of a line of its
-    own.
-    """
-    return f"{fault.field}: {fault.message}" if fault.field else fault.message
+def _error_text(error: DocumentError) -> str:
+    """The message without layer and index, since the annotation has a line of its own."""
+    return f"{error.field}: {error.message}" if error.field else error.message
 
 
-def _document(
-    where: str,
-    row: CorpusRow,
-    text: str,
-    layers: list[str],
-    marks: dict[str, list[_LocatedAnnotation]],
+def _build_document(
+    located: _LocatedText,
+    layers: Sequence[str],
+    annotations: Mapping[str, Sequence[_LocatedAnnotation]],
 ) -> Document | InputError:
-    unlisted = [
-        layer
-        for layer in layers
-        if row.layers is not None and layer not in row.layers and marks.get(layer)
-    ]
-    if unlisted:
-        return LoadError(
-            [
-                f"{marks[unlisted[0]][0].where}: doc: document {quoted_repr(row.id)} has"
-                f" {unlisted[0]},"
-                " which"
-                ' its line in corpus.jsonl does not list; add them to its "layers" once they are'
-                " all"
-                " there"
-            ]
-        )
-    annotated: Any = (
-        layers if row.layers is None else [layer for layer in layers if layer in row.layers]
-    )
-    about = {
-        name: getattr(row, name)
-        for name in ("language", "provenance", "rights")
-        if getattr(row, name) is not None
-    }
-    every: dict[str, Any] = {
-        layer: tuple(found.mark for found in marks[layer]) for layer in annotated
-    }
-    try:
-        return Document(
-            row.id,
-            text,
-            zones=row.zones,
-            meta=about | (row.meta or {}) or None,
-            **every,
-        )
-    except DocumentError as fault:
-        if fault.layer in marks and fault.index is not None:
+    position, row, text = located
+    annotated = [layer for layer in layers if row.layers is None or layer in row.layers]
+    for layer in layers:
+        if layer not in annotated and annotations.get(layer):
+            first = annotations[layer][0].position
             return LoadError(
                 [
-                    f"{marks[fault.layer][fault.index].where}: document {quoted_repr(row.id)},"
-                    f" {_error_text(fault)}"
+                    f"{first}: doc: document {quoted_repr(row.id)} has {layer}, which its line in"
+                    ' corpus.jsonl does not list; add them to its "layers" once they are complete'
                 ]
             )
-        return LoadError([f"{where}: {fault}"])
+    meta = {}
+    for name in ABOUT:
+        if getattr(row, name) is not None:
+            meta[name] = getattr(row, name)
+    meta |= row.meta or {}
+    values: dict[str, Any] = {}
+    for layer in annotated:
+        values[layer] = tuple(found.annotation for found in annotations.get(layer, ()))
+    try:
+        return Document(row.id, text, zones=row.zones, meta=meta or None, **values)
+    except DocumentError as error:
+        if error.layer in annotations and error.index is not None:
+            line = annotations[error.layer][error.index].position
+            document = f"document {quoted_repr(row.id)}"
+            return LoadError([f"{line}: {document}, {_error_text(error)}"])
+        return LoadError([f"{position}: {error}"])
 
 
 def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
     """The line of each annotation of a corpus folder: (document, layer, index) to "file:line"."""
-    _, annotations = folders(path)
-    found: dict[tuple[str, str, int], str] = {}
+    _, folder = folders(path)
+    lines: dict[tuple[str, str, int], str] = {}
     for layer in LAYERS:
-        if not (file := annotations / f"{layer}.jsonl").exists():
+        file = folder / f"{layer}.jsonl"
+        if not file.exists():
             continue
-        seen: dict[str, int] = defaultdict(int)
+        counts: Counter[str] = Counter()
         for number, line in iter_lines(file, _LINES[layer][0]):
             if not isinstance(line, LoadError):
-                found[line.doc, layer, seen[line.doc]] = f"{file}:{number}"
-                seen[line.doc] += 1
-    return found
+                lines[line.doc, layer, counts[line.doc]] = f"{file}:{number}"
+                counts[line.doc] += 1
+    return lines
 
 
 def write(
     documents: Iterable[Document],
     path: Path,
-    _losses: Losses | None = None,
+    _conversion: ConversionReport | None = None,
     schema: Schema | None = None,
 ) -> None:
-    """Lay out a corpus folder.
+    """Writes a corpus folder.
 
-    Refuses predictions that failed or have no place: they belong in a JSONL file.
+    Raises InputError for predictions that failed or are unplaced: they belong in a JSONL file.
     """
     texts = path / "corpus"
-    every = list(documents)
-    for document in every:
+    written = list(documents)
+    for document in written:
         if document.failure is not None or document.unplaced:
             raise InputError(
-                f"document {quoted_repr(document.id)} carries a failure or unplaced items, which a"
+                f"document {quoted_repr(document.id)} has a failure or unplaced items, which a"
                 " folder cannot hold: save as .jsonl"
             )
-    names = name_files(
-        texts,
-        [document.id for document in every],
-        _find_files(texts, {document.id for document in every}),
-    )
-    layers = [
-        layer for layer in LAYERS if any(getattr(document, layer) is not None for document in every)
-    ]
-    contents: dict[str, bytes | None] = {
-        f"corpus/{names[document.id]}": document.text.encode("utf-8") for document in every
-    }
-    contents["corpus/corpus.jsonl"] = _encode_lines(
-        _text_row(document, names[document.id], layers) for document in every
-    )
+    ids = [document.id for document in written]
+    names = name_files(texts, ids, _find_files(texts, set(ids)))
+    layers = [layer for layer in LAYERS if _is_annotated(written, layer)]
+    contents: dict[str, bytes | None] = {}
+    rows = []
+    for document in written:
+        contents[f"corpus/{names[document.id]}"] = document.text.encode("utf-8")
+        rows.append(_text_row(document, names[document.id], layers))
+    contents["corpus/corpus.jsonl"] = _encode_lines(rows)
     for layer in LAYERS:
-        items = _encode_lines(
-            {"doc": document.id} | item
-            for document in every
-            for item in to_json_dict(document).get(layer) or ()
-        )
-        contents[f"annotations/{layer}.jsonl"] = items if layer in layers else None
+        lines = []
+        for document in written:
+            items = to_json_dict(document).get(layer) or ()
+            lines += [{"doc": document.id} | item for item in items]
+        contents[f"annotations/{layer}.jsonl"] = _encode_lines(lines) if layer in layers else None
     contents["annotations/schema.json"] = None if schema is None else encode_schema(schema)
     write_folder(path, contents)
 
 
-def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
-    """The names of the texts that the folder holds already, by id.
+def _is_annotated(documents: Iterable[Document], layer: str) -> bool:
+    return any(getattr(document, layer) is not None for document in documents)
 
-    People edit a folder by hand: it is written over with the same documents alone. Raises
-    InputError where it holds others.
+
+def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
+    """Returns the names of the texts that the folder has, by id.
+
+    People edit a folder by hand, so it is overwritten with the same documents only. Raises
+    InputError if it holds others.
     """
     files: dict[str, str] = {}
-    for _, row in (
-        iter_lines(texts / "corpus.jsonl", CorpusRow) if (texts / "corpus.jsonl").exists() else ()
-    ):
+    if not (texts / "corpus.jsonl").exists():
+        return files
+    for _, row in iter_lines(texts / "corpus.jsonl", CorpusRow):
         if not isinstance(row, CorpusRow) or row.id not in ids:
-            named = (
-                f"document {quoted_repr(row.id)}"
-                if isinstance(row, CorpusRow)
-                else "what cannot be read"
-            )
+            content = "an invalid line"
+            if isinstance(row, CorpusRow):
+                content = f"document {quoted_repr(row.id)}"
             raise InputError(
-                f"{texts.parent}: holds another corpus, with {named}, which would be lost; name"
-                " another folder"
+                f"{texts.parent}: holds another corpus, with {content}, which would be overwritten;"
+                " name another folder"
             )
         if row.file not in files.values() and _within(texts, row.file):
             files[row.id] = row.file
@@ -403,19 +386,17 @@ def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
 
 
 def name_files(texts: Path, ids: Sequence[str], files: Mapping[str, str]) -> dict[str, str]:
-    """The name of each text in the folder `texts`: the one that it has already, by id in `files`,
-    else one that no file there has.
+    """Returns the name of each text in the folder `texts`, by id: the one that it has already
+    (`files`), else a new name.
     """
-    others = (
-        [file.stem for file in texts.iterdir() if file.suffix.lower() == ".txt"]
-        if texts.is_dir()
-        else []
-    )
-    new = [id for id in ids if id not in files]
-    return {
-        **files,
-        **{id: f"{name}.txt" for id, name in zip(new, safe_names(new, reserved=others))},
-    }
+    reserved = []
+    if texts.is_dir():
+        reserved = [file.stem for file in texts.iterdir() if file.suffix.lower() == ".txt"]
+    new_ids = [id for id in ids if id not in files]
+    names = dict(files)
+    for id, name in zip(new_ids, safe_names(new_ids, reserved=reserved)):
+        names[id] = f"{name}.txt"
+    return names
 
 
 def _encode_lines(items: Iterable[object]) -> bytes:
@@ -426,11 +407,7 @@ def _text_row(document: Document, name: str, layers: list[str]) -> CorpusRow:
     """A document's line of corpus.jsonl."""
     raw = document.text.encode("utf-8")
     meta = dict(document.meta or {})
-    about = {
-        key: meta.pop(key)
-        for key in ("language", "provenance", "rights")
-        if isinstance(meta.get(key), str)
-    }
+    about = {key: meta.pop(key) for key in ABOUT if isinstance(meta.get(key), str)}
     annotated = tuple(layer for layer in layers if getattr(document, layer) is not None)
     return CorpusRow(
         document.id,

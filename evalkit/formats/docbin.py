@@ -64,7 +64,7 @@ from evalkit.errors import (
 )
 from evalkit.files import write_atomically
 from evalkit.formats import jsonl
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.docbin_file import (
     DocBinEntry,
     docs,
@@ -81,15 +81,19 @@ SPAN_GROUPS = ("entities", "triggers")  # span groups
 
 
 def read(
-    path: Path, losses: Losses, *, entities: str | None = None, triggers: str | None = None
+    path: Path,
+    conversion: ConversionReport,
+    *,
+    entities: str | None = None,
+    triggers: str | None = None,
 ) -> DocumentResults:
     """Each document, or a LoadError, with FILE:N.
 
     See the options above. Raises LoadError for a file that is no DocBin.
     """
-    reader = Reader(losses, entities, triggers)
+    reader = Reader(conversion, entities, triggers)
     count = 0
-    for count, found in enumerate(docs(path, losses), 1):
+    for count, found in enumerate(docs(path, conversion), 1):
         yield (
             f"{path}:{count}",
             found if isinstance(found, LoadError) else reader.document(found, count),
@@ -101,8 +105,10 @@ def read(
 class Reader:
     """Makes documents of spaCy's."""
 
-    def __init__(self, losses: Losses, entities: str | None, triggers: str | None) -> None:
-        self._losses, self._entities, self._triggers = losses, entities or "ents", triggers
+    def __init__(
+        self, conversion: ConversionReport, entities: str | None, triggers: str | None
+    ) -> None:
+        self._conversion, self._entities, self._triggers = conversion, entities or "ents", triggers
         self._asked = entities is not None or triggers is not None
         self._groups: dict[str, None] = {}  # that some document has
 
@@ -133,9 +139,11 @@ class Reader:
                 record.document.get(name)
                 for name in ("entities", "events", "attributions", "zones", "unplaced")
             )
-            marks = sum(len(layer) for layer in layers if isinstance(layer, list))
-            self._losses.add(
-                "marks of evalkit's record, for which the spans stand", found.place, max(marks, 1)
+            annotations = sum(len(layer) for layer in layers if isinstance(layer, list))
+            self._conversion.add(
+                "annotations of evalkit's record, for which the spans stand",
+                found.place,
+                max(annotations, 1),
             )
         own = record.document if record else found.data
         id = own.get("id") if isinstance(own.get("id"), str) else None
@@ -158,7 +166,7 @@ class Reader:
         if len(doc) and not doc.has_annotation("ENT_IOB"):
             return None
         if missing := sum(token.ent_iob == 0 for token in doc):
-            self._losses.add(
+            self._conversion.add(
                 "tokens whose entities are missing, read as outside", found.place, missing
             )
         return tuple(_entity(span) for span in doc.ents)
@@ -174,23 +182,25 @@ class Reader:
     def _placed(self, found: DocBinEntry, name: str) -> list[Any]:
         spans = [span for span in found.doc.spans[name] if span.start < span.end]
         if empty := len(found.doc.spans[name]) - len(spans):
-            self._losses.add("spans of no tokens", found.place, empty)
+            self._conversion.add("spans of no tokens", found.place, empty)
         return spans
 
     def _count(self, found: DocBinEntry, read: Sequence[str]) -> None:
         """What no document can hold, or was not asked for."""
         for name, group in found.doc.spans.items():
             if name not in read and len(group):
-                self._losses.add(f"spans of the group {quoted_repr(name)}", found.place, len(group))
+                self._conversion.add(
+                    f"spans of the group {quoted_repr(name)}", found.place, len(group)
+                )
         if further := len(found.data.keys() - {RECORD, "id"}):
-            self._losses.add("items of user data", found.place, further)
+            self._conversion.add("items of user data", found.place, further)
 
 
 def _entity(span: Any) -> Entity:
     attributes: dict[str, Any] = {
-        name: said
-        for name, said in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id")))
-        if said
+        name: text
+        for name, text in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id")))
+        if text
     }
     label = _string(span, "label")
     return Entity(label, span.start_char, span.end_char, attributes=attributes or None)
@@ -251,7 +261,7 @@ def spans_digest(doc: Any) -> str:
 def write(
     documents: Iterable[Document],
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     lang: str | None = None,
     alignment_mode: str = "split",
@@ -263,7 +273,7 @@ def write(
     alignment mode, InputError for a language without tokenizer, or for a document that has another
     text in `align_with`.
     """
-    writer = Writer(losses, lang, alignment_mode, iter_documents(align_with))
+    writer = Writer(conversion, lang, alignment_mode, iter_documents(align_with))
     from spacy.tokens import DocBin
 
     packed = DocBin(store_user_data=True)
@@ -277,7 +287,7 @@ class Writer:
 
     def __init__(
         self,
-        losses: Losses,
+        conversion: ConversionReport,
         lang: str | None,
         alignment_mode: str,
         align_with: Iterable[Document],
@@ -285,7 +295,11 @@ class Writer:
         """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
         if alignment_mode not in ALIGNMENT_MODES:
             raise UnknownNameError("alignment mode", alignment_mode, ALIGNMENT_MODES)
-        self._losses, self._alignment_mode, self._vocab = losses, alignment_mode, vocabulary()
+        self._conversion, self._alignment_mode, self._vocab = (
+            conversion,
+            alignment_mode,
+            vocabulary(),
+        )
         if lang is not None:
             tokenizer(lang)
         self._lang = lang
@@ -295,13 +309,13 @@ class Writer:
         """A document as spaCy's, with what evalkit alone reads in its user data."""
         from spacy.tokens import Doc
 
-        marks: list[Range] = []
+        annotations: list[Range] = []
         if self._alignment_mode == "split":
-            marks = [*_marks(document), *self._spans_to_align_with(document)]
+            annotations = [*_annotations(document), *self._spans_to_align_with(document)]
         words, spaces = words_and_spaces(
             document.text,
             token_edges(document.text, self._lang, (document.meta or {}).get("language")),
-            marks,
+            annotations,
         )
         doc = Doc(self._vocab, words=words, spaces=spaces)
         self._add_entities(doc, document)
@@ -344,27 +358,27 @@ class Writer:
         kept = {id(span) for span in flat}
         for span, place in zip(found, places):
             if span is not None and id(span) not in kept:
-                self._losses.add("entities that overlap another, in doc.ents", place)
+                self._conversion.add("entities that overlap another, in doc.ents", place)
 
-    def _span(self, doc: Any, mark: Entity | Span, label: str, place: str, what: str) -> Any:
-        """A mark as a span of tokens; None, and a loss, where there is none."""
-        if mark.fragments:
-            self._losses.add(f"discontinuous {what}, in doc.ents and doc.spans", place)
+    def _span(self, doc: Any, annotation: Entity | Span, label: str, place: str, what: str) -> Any:
+        """An annotation as a span of tokens; None, and a loss, where there is none."""
+        if annotation.fragments:
+            self._conversion.add(f"discontinuous {what}, in doc.ents and doc.spans", place)
             return None
         mode = "strict" if self._alignment_mode == "split" else self._alignment_mode
-        said = getattr(mark, "attributes", None) or {}
+        attributes = getattr(annotation, "attributes", None) or {}
         names = {
-            to: said[of]
+            to: attributes[of]
             for to, of in (("kb_id", "kb_id"), ("span_id", "ent_id"))
-            if isinstance(said.get(of), str)
+            if isinstance(attributes.get(of), str)
         }
-        span = doc.char_span(mark.start, mark.end, label, alignment_mode=mode, **names)
+        span = doc.char_span(annotation.start, annotation.end, label, alignment_mode=mode, **names)
         if span is None:
-            self._losses.add(
+            self._conversion.add(
                 f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place
             )
-        elif (span.start_char, span.end_char) != (mark.start, mark.end):
-            self._losses.add(
+        elif (span.start_char, span.end_char) != (annotation.start, annotation.end):
+            self._conversion.add(
                 f"own offsets of {what} that do not align to spaCy's tokens, in doc.ents and"
                 " doc.spans",
                 place,
@@ -379,10 +393,10 @@ class Writer:
                 f"document {quoted_repr(document.id)} has another text in the corpus of align_with:"
                 " expected the same documents with other annotations"
             )
-        return _marks(other) if other else iter(())
+        return _annotations(other) if other else iter(())
 
 
-def _marks(document: Document) -> Iterator[Range]:
+def _annotations(document: Document) -> Iterator[Range]:
     """What is to be a span of tokens."""
     spans: list[Any] = [
         *(document.entities or ()),

@@ -8,7 +8,7 @@ span groups.
 
 Which tokens has one of spaCy's documents?
 
-Text and marks in, words and spaces out: together they are the text, to the character.
+Text and annotations in, words and spaces out: together they are the text, to the character.
 """
 
 from __future__ import annotations
@@ -26,20 +26,31 @@ import msgspec
 import numpy as np
 
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, MissingDependencyError, quoted_repr, spell_option
+from evalkit.errors import (
+    InputError,
+    LoadError,
+    MissingDependencyError,
+    one_line,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.files import open_input
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 _LONG = re.compile(
     r"\S{1000}(?=\S)"
 )  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
 
 
-def token_edges(text: str, lang: str | None, said: object) -> set[int]:
-    """Where spaCy's own tokens begin and end, of the language `lang`, else of that which is said
-    where spaCy knows it, else of all languages.
+def token_edges(text: str, lang: str | None, document_language: object) -> set[int]:
+    """Where spaCy's own tokens begin and end, by the tokenizer of the language `lang`, else of the
+    document's language if spaCy has it, else of the multi-language one.
     """
-    make = tokenizer(lang) if lang is not None else _tokenizer_or_none(said) or tokenizer("xx")
+    make = (
+        tokenizer(lang)
+        if lang is not None
+        else _tokenizer_or_none(document_language) or tokenizer("xx")
+    )
     cuts = [0, *(found.end() for found in _LONG.finditer(text)), len(text)]
     return {
         at + edge
@@ -50,13 +61,13 @@ def token_edges(text: str, lang: str | None, said: object) -> set[int]:
 
 
 def words_and_spaces(
-    text: str, edges: set[int], marks: Iterable[Range]
+    text: str, edges: set[int], annotations: Iterable[Range]
 ) -> tuple[list[str], list[bool]]:
-    """The words, cut at the edges of marks, too, and whether a space follows each.
+    """The words, cut at the edges of annotations, too, and whether a space follows each.
 
-    A space at which a mark begins or ends is a word.
+    A space at which an annotation begins or ends is a word.
     """
-    within = list(marks)
+    within = list(annotations)
     starts, ends = {start for start, _ in within}, {end for _, end in within}
     words: list[str] = []
     spaces: list[bool] = []
@@ -85,15 +96,15 @@ def tokenizer(lang: str) -> Any:
 
     try:
         if not re.fullmatch("[a-z]{2,3}", lang):
-            raise ImportError("a code such as en would do")
+            raise ImportError("expected a code such as en")
         made = spacy.blank(lang).tokenizer
         made("a")
     except (
         Exception
     ) as error:  # tokenizers of some languages are packages of others, and may raise anything
         raise InputError(
-            f"lang: {quoted_repr(lang)}: spaCy has no tokenizer for it here"
-            f" ({' '.join(str(error).split())}); {spell_option('lang', 'xx', of='format')} would do"
+            f"lang: {quoted_repr(lang)}: spaCy has no tokenizer for this language"
+            f" ({one_line(error)}); use {spell_option('lang', 'xx', of='format')}"
         ) from None
     return made
 
@@ -148,7 +159,7 @@ class DocBinEntry:
     data: dict[Any, Any]
 
 
-def docs(path: Path, losses: Losses) -> Iterator[DocBinEntry | LoadError]:
+def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | LoadError]:
     """Each document of a file.
 
     Raises InputError where there is none to be read, LoadError where it is no DocBin.
@@ -158,14 +169,12 @@ def docs(path: Path, losses: Losses) -> Iterator[DocBinEntry | LoadError]:
     for index in range(len(table.lengths)):
         place = f"{path}:{index + 1}"
         try:
-            yield table.found(index, place, losses)
+            yield table.found(index, place, conversion)
         except Exception as error:  # spaCy may raise anything over bytes that are damaged
-            said = (
-                str(error)
-                if isinstance(error, InputError)
-                else f"spaCy cannot make it: {type(error).__name__}: {error}"
-            )
-            yield LoadError([f"{place}: damaged: {' '.join(said.split())}"])
+            problem = str(error)
+            if not isinstance(error, InputError):
+                problem = f"spaCy cannot read it: {type(error).__name__}: {error}"
+            yield LoadError([f"{place}: damaged: {one_line(problem)}"])
 
 
 def vocabulary() -> Any:
@@ -186,8 +195,10 @@ def decoded(path: Path) -> Message:
     try:
         return msgspec.msgpack.decode(data, type=Message)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).replace("`", "'").split())
-        raise LoadError([f"{path}: no DocBin: {said}; spaCy's DocBin.to_disk writes one"]) from None
+        problem = one_line(error).replace("`", "'")
+        raise LoadError(
+            [f"{path}: not a DocBin: {problem}; spaCy's DocBin.to_disk writes one"]
+        ) from None
 
 
 def decompress(path: Path) -> bytes:
@@ -200,8 +211,8 @@ def decompress(path: Path) -> bytes:
     except zlib.error as error:
         raise LoadError(
             [
-                f"{path}: no DocBin: it begins {quoted_repr(packed[:12])}, and cannot be unpacked:"
-                f" {error}"
+                f"{path}: not a DocBin: it begins {quoted_repr(packed[:12])}, and cannot be"
+                f" unpacked: {error}"
             ]
         ) from None
     if unpacker.unconsumed_tail:
@@ -211,7 +222,7 @@ def decompress(path: Path) -> bytes:
         )
     elif not unpacker.eof:
         problem = (
-            "truncated: it ends before what it holds does" if packed else "empty, and no DocBin"
+            "truncated: it ends before what it holds does" if packed else "empty, not a DocBin"
         )
     else:
         problem = (
@@ -241,7 +252,7 @@ class TokenTable:
             self._rows = tokens.reshape(len(spaces), len(message.attrs))
         except ValueError as error:
             raise LoadError(
-                [f"{path}: no DocBin: the tokens do not go together: {error}"]
+                [f"{path}: not a DocBin: the tokens do not go together: {error}"]
             ) from None
         self._spaces = spaces.astype(bool)
         self._ends = np.cumsum(self.lengths)
@@ -262,20 +273,20 @@ class TokenTable:
         if (self.lengths < 0).any() or self.lengths.sum() != tokens:
             raise LoadError(
                 [
-                    f"{path}: no DocBin: the documents are said to have {self.lengths.sum()}"
-                    f" tokens, and {tokens} are there"
+                    f"{path}: not a DocBin: the documents have {self.lengths.sum()} tokens, and"
+                    f" {tokens} are there"
                 ]
             )
         if "ORTH" not in self._columns:
-            raise LoadError([f"{path}: no DocBin: the tokens have no words (ORTH)"])
+            raise LoadError([f"{path}: not a DocBin: the tokens have no words (ORTH)"])
         for name in ("cats", "flags", "span_groups", "user_data"):
             found = getattr(message, name)
             if found is not None and len(found) != many:
                 raise LoadError(
-                    [f"{path}: no DocBin: {many} documents, but {name} for {len(found)}"]
+                    [f"{path}: not a DocBin: {many} documents, but {name} for {len(found)}"]
                 )
 
-    def found(self, index: int, place: str, losses: Losses) -> DocBinEntry:
+    def found(self, index: int, place: str, conversion: ConversionReport) -> DocBinEntry:
         """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
         from spacy.tokens import Doc
 
@@ -292,10 +303,10 @@ class TokenTable:
             doc.spans.from_bytes(self._message.span_groups[index])
         _check_spans(doc)
         if unknown and len(doc) > 1:
-            losses.add(
+            conversion.add(
                 "spaces between words that are not known, read as one each", place, len(doc) - 1
             )
-        self._count(index, rows, place, losses)
+        self._count(index, rows, place, conversion)
         return DocBinEntry(place, doc, self._data(index))
 
     def _annotated(self, doc: Any, rows: Any) -> None:
@@ -304,23 +315,23 @@ class TokenTable:
             return
         values = np.ascontiguousarray(rows[:, [self._columns[name] for name in names]])
         if (worst := values[:, 0].max()) > 3:
-            raise InputError(f"{worst} is no ENT_IOB; 0 to 3 would do")
+            raise InputError(f"invalid ENT_IOB {worst}: expected 0 to 3")
         doc.from_array(names, values)
         for span in doc.ents:
             self._vocab.strings[span.label]
 
-    def _count(self, index: int, rows: Any, place: str, losses: Losses) -> None:
+    def _count(self, index: int, rows: Any, place: str, conversion: ConversionReport) -> None:
         for name, what in IGNORED_ATTRIBUTES.items():
             column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
-            said = (
+            annotated = (
                 column[1:] == 1
                 if name == "SENT_START"
                 else (column != 0) & (column != self._no_features)
             )  # the first token starts one in any case
-            if many := int(np.count_nonzero(said)):
-                losses.add(what, place, many)
+            if many := int(np.count_nonzero(annotated)):
+                conversion.add(what, place, many)
         if cats := self._message.cats[index]:
-            losses.add("text categories", place, len(cats))
+            conversion.add("text categories", place, len(cats))
 
     def _data(self, index: int) -> dict[Any, Any]:
         packed = self._message.user_data[index] if self._message.user_data else None

@@ -32,7 +32,7 @@ from evalkit.errors import LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
-from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.offsets import OffsetConvention
 from evalkit.formats.registry import DocumentResults
@@ -71,7 +71,7 @@ KEYS = {field.name for field in msgspec.structs.fields(Line)}
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
@@ -84,21 +84,26 @@ def read(
     Raises UnknownName for a value that an option does not have.
     """
     return exported.documents(
-        iter_drafts(path, losses),
+        iter_drafts(path, conversion),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
 
-def iter_drafts(path: Path, losses: Losses) -> Drafts:
+def iter_drafts(path: Path, conversion: ConversionReport) -> Drafts:
     """Each document, unchecked."""
     for count, (number, found) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         place = f"{path}:{number}"
-        yield place, found if isinstance(found, LoadError) else _draft(found, place, count, losses)
+        yield (
+            place,
+            found if isinstance(found, LoadError) else _draft(found, place, count, conversion),
+        )
 
 
-def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> RawDocument | LoadError:
+def _draft(
+    raw: dict[str, Any], place: str, count: int, conversion: ConversionReport
+) -> RawDocument | LoadError:
     line = convert_record(
-        {key: value for key, value in raw.items() if key in KEYS}, Line, place, losses
+        {key: value for key, value in raw.items() if key in KEYS}, Line, place, conversion
     )
     if isinstance(line, LoadError):
         return line
@@ -106,15 +111,15 @@ def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> RawDo
     if text is None:
         return LoadError(
             [
-                f"{place}: no text: the key 'text' or 'data' would do; keys:"
+                f"{place}: no text: expected the key 'text' or 'data'; keys:"
                 f" {', '.join(raw) or 'none'}"
             ]
         )
     if "annotations" in raw:
         return LoadError(
             [
-                f"{place}: annotations: labels are numbers here, which say nothing; export as"
-                " 'JSONL (text label)'"
+                f"{place}: annotations: labels are numbers without names; export as 'JSONL (text"
+                " label)'"
             ]
         )
     for name, many in (
@@ -124,17 +129,17 @@ def _draft(raw: dict[str, Any], place: str, count: int, losses: Losses) -> RawDo
         ("labels of whole documents", line.cats),
     ):
         if many:
-            losses.add(name, place, len(many))
+            conversion.add(name, place, len(many))
     given = [found for found in (line.entities, line.label, line.labels) if found is not None]
     return RawDocument(
         document_id(line.id, f"doc-{count}"),
         text,
-        list(_stretches(line, place, losses)) if given else None,
-        meta=_meta(line, raw, place, losses),
+        list(_stretches(line, place, conversion)) if given else None,
+        meta=_meta(line, raw, place, conversion),
     )
 
 
-def _stretches(line: Line, place: str, losses: Losses) -> Iterator[RawSpan]:
+def _stretches(line: Line, place: str, conversion: ConversionReport) -> Iterator[RawSpan]:
     for n, named in enumerate(line.entities or ()):
         yield RawSpan(
             f"entities[{n}]",
@@ -144,30 +149,32 @@ def _stretches(line: Line, place: str, losses: Losses) -> Iterator[RawSpan]:
             id=None if named.id is None else str(named.id),
         )
     for key in ("label", "labels"):
-        for n, said in enumerate(getattr(line, key) or ()):
-            if isinstance(said, str):
-                losses.add("labels of whole documents", place)
+        for n, item in enumerate(getattr(line, key) or ()):
+            if isinstance(item, str):
+                conversion.add("labels of whole documents", place)
             else:
-                yield RawSpan(f"{key}[{n}]", *said)
+                yield RawSpan(f"{key}[{n}]", *item)
 
 
-def _meta(line: Line, raw: dict[str, Any], place: str, losses: Losses) -> dict[str, Any] | None:
+def _meta(
+    line: Line, raw: dict[str, Any], place: str, conversion: ConversionReport
+) -> dict[str, Any] | None:
     others = {
         key: value
         for key, value in raw.items()
         if key not in KEYS or (key == "data" and line.text is not None)
     }
     for key in sorted(others.keys() & (line.meta or {}).keys()):
-        losses.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", place)
+        conversion.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", place)
     return {**others, **(line.meta or {})} if others or line.meta is not None else None
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
-    """One line a document. What cannot be written is said above."""
+def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
+    """Writes one line a document. The module docstring lists what is dropped."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in exported.supported_documents(
-            drop_indistinguishable(documents, losses), losses, HELD, unannotated=True
+            drop_indistinguishable(documents, conversion), conversion, HELD, unannotated=True
         ):
             line: dict[str, Any] = {"id": document.id, "text": document.text}
             if document.entities is not None:

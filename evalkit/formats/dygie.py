@@ -40,14 +40,16 @@ from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import replace_file
-from evalkit.formats.conversion import INDISTINGUISHABLE, Losses, drop_indistinguishable
+from evalkit.formats.conversion import INDISTINGUISHABLE, ConversionReport, drop_indistinguishable
 from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.token_spans import TokenIndex, join_tokens
 
 HELD = {"entities", "events"}
 ANNOTATION_SOURCES = ("gold", "predicted")
-MAX_ITERATIONS = 20  # more than documents need whose marks do not hang on each other in a chain
+MAX_ITERATIONS = (
+    20  # more than documents need whose annotations do not hang on each other in a chain
+)
 KeptEvent = tuple[
     int, Event, tuple[tuple[int, Argument], ...]
 ]  # an event and its arguments, each with its index
@@ -70,18 +72,20 @@ class Record(msgspec.Struct):
     own_sentence_start: Any = msgspec.field(default=None, name="_sentence_start")
 
 
-def read(path: Path, losses: Losses, *, annotation_source: str = "gold") -> DocumentResults:
+def read(
+    path: Path, conversion: ConversionReport, *, annotation_source: str = "gold"
+) -> DocumentResults:
     """Each document with its file:line, or what is wrong there."""
     if annotation_source not in ANNOTATION_SOURCES:
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
-    for place, found in iter_records(path, Record, losses):
+    for place, found in iter_records(path, Record, conversion):
         if isinstance(found, LoadError):
             yield place, found
             continue
         for name in ("ner", "events") if predicted else ("predicted_ner", "predicted_events"):
             if any(getattr(found, name) or ()):
-                losses.add(f"values of the key {name!r}", place)
+                conversion.add(f"values of the key {name!r}", place)
         try:
             yield place, Reading(found).document(predicted=predicted)
         except InputError as fault:
@@ -216,21 +220,25 @@ def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
 
 
 def write(
-    documents: Iterable[Document], path: Path, losses: Losses, *, dataset: str = "evalkit"
+    documents: Iterable[Document],
+    path: Path,
+    conversion: ConversionReport,
+    *,
+    dataset: str = "evalkit",
 ) -> None:
     """One line a document."""
     with replace_file(path) as file:
-        for document in drop_indistinguishable(documents, losses, trimmed=True):
-            if skip_failed(document, losses):
-                count_unsupported(document, losses, HELD)
-                file.write(msgspec.json.encode(line(document, losses, dataset)) + b"\n")
+        for document in drop_indistinguishable(documents, conversion, trimmed=True):
+            if skip_failed(document, conversion):
+                count_unsupported(document, conversion, HELD)
+                file.write(msgspec.json.encode(line(document, conversion, dataset)) + b"\n")
 
 
-def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
+def line(document: Document, conversion: ConversionReport, dataset: str) -> dict[str, Any]:
     """A document as DyGIE++ has it, with its text beside the tokens."""
-    text, (tokens, held) = document.text, fit_to_tokens(document, losses)
+    text, (tokens, held) = document.text, fit_to_tokens(document, conversion)
     if text and not tokens.sentences:
-        tokens.count_loss("texts of white space alone", "text")
+        tokens.count_dropped("texts of white space alone", "text")
     ends = [sentence[-1][1] for sentence in tokens.sentences]
     borders = [0, *ends[:-1], len(text)] if ends else []
     ner: list[list[Any]] = [[] for _ in tokens.sentences]
@@ -243,7 +251,7 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
             continue
         event, sentence = item
         if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
-            tokens.count_loss(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
+            tokens.count_dropped(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
         else:
             events[sentence].append(event)
     return {
@@ -259,9 +267,11 @@ def line(document: Document, losses: Losses, dataset: str) -> dict[str, Any]:
     }
 
 
-def fit_to_tokens(document: Document, losses: Losses) -> tuple[TokenIndex, list[KeptEvent]]:
+def fit_to_tokens(
+    document: Document, conversion: ConversionReport
+) -> tuple[TokenIndex, list[KeptEvent]]:
     """The tokens, laid out for what they can hold, and the events and arguments that they do; the
-    others are counted as losses.
+    others are counted as conversion.
 
     What is left out must not cut tokens or join sentences for what is not, so they are laid out
     again until nothing more is left out.
@@ -271,10 +281,10 @@ def fit_to_tokens(document: Document, losses: Losses) -> tuple[TokenIndex, list[
         for n, event in enumerate(document.events or ())
     ]
     for _ in range(MAX_ITERATIONS):
-        marks = [event.trigger for _, event, _ in held] + [
+        annotations = [event.trigger for _, event, _ in held] + [
             argument for _, _, arguments in held for _, argument in arguments
         ]
-        tokens = TokenIndex(document, losses, [*(document.entities or ()), *marks])
+        tokens = TokenIndex(document, conversion, [*(document.entities or ()), *annotations])
         before, held = held, list(_held(held, tokens))
         if held == before:
             break
@@ -287,7 +297,7 @@ def _held(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
         if place is None:
             tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
         elif place[0] != place[1]:
-            tokens.count_loss("events whose trigger is several tokens", f"events[{n}].trigger")
+            tokens.count_dropped("events whose trigger is several tokens", f"events[{n}].trigger")
         else:
             yield (
                 n,
@@ -304,7 +314,7 @@ def _same_sentence_arguments(
         if place is None:
             tokens.token_range(argument, "arguments", where)
         elif tokens.sentence(place[0]) != sentence:
-            tokens.count_loss("arguments in another sentence than their trigger", where)
+            tokens.count_dropped("arguments in another sentence than their trigger", where)
         else:
             yield m, argument
 

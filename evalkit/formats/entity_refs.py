@@ -17,12 +17,12 @@ from typing import Any
 
 from evalkit.data.document import Document, span_fragments
 from evalkit.errors import quoted_repr
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 _MADE = re.compile(r"~[TEAN]\d+")
 _HELPER = re.compile(r"~[AN]\d+")
 ARGUMENT = "Argument"  # the type of an entity that is written only because an argument needs one
-Place = Any  # what tells whether two marks stand at one place: ranges, or indices of tokens
+Place = Any  # what tells whether two annotations stand at one place: ranges, or indices of tokens
 
 
 def public_id(id: str | None) -> str | None:
@@ -44,14 +44,17 @@ class EntityReferences:
     """The ids of what is written of a document, and the entity for each argument."""
 
     def __init__(
-        self, document: Document, losses: Losses, place: Callable[[Any], Place] = span_fragments
+        self,
+        document: Document,
+        conversion: ConversionReport,
+        place: Callable[[Any], Place] = span_fragments,
     ) -> None:
         """Nothing is written yet. An id that would be taken for one that was made up is a loss."""
         self._place, self._letter = place, "N" if document.entities is None else "A"
         for layer in ("entities", "events"):
-            for n, mark in enumerate(getattr(document, layer) or ()):
-                if mark.id is not None and public_id(mark.id) is None:
-                    losses.add(
+            for n, annotation in enumerate(getattr(document, layer) or ()):
+                if annotation.id is not None and public_id(annotation.id) is None:
+                    conversion.add(
                         "ids that look made up",
                         f"document {quoted_repr(document.id)}, {layer}[{n}]",
                     )
@@ -60,12 +63,12 @@ class EntityReferences:
         self.ids: set[str] = set()
         self.helpers: dict[Place, str] = {}
 
-    def add(self, mark: Any, letter: str, at: Any = None) -> str:
+    def add(self, annotation: Any, letter: str, at: Any = None) -> str:
         """The id under which an entity ("T") or event ("E") is written.
 
         `at`: the span of it that an argument may name.
         """
-        id = public_id(mark.id) or self._next(letter)
+        id = public_id(annotation.id) or self._next(letter)
         self.ids.add(id)
         if at is not None:
             self._at.setdefault(self._place(at), []).append(id)

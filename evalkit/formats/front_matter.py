@@ -43,7 +43,7 @@ def parse_mapping(block: str, where: str, what: str) -> dict[str, Any]:
     """
     data = parse_yaml(block, where, what)
     if data is not None and not isinstance(data, dict):
-        raise LoadError([f"{where}: the {what} is {quoted_repr(data)}: names and values would do"])
+        raise LoadError([f"{where}: invalid {what} {quoted_repr(data)}: expected names and values"])
     return data or {}
 
 
@@ -71,7 +71,7 @@ def parse_yaml(text: str, where: str, what: str) -> Any:
         if isinstance(error, LoadError):
             raise
         raise LoadError(
-            [f"{where}: the {what} is no YAML: {' '.join(str(error).split())}"]
+            [f"{where}: the {what} is not YAML: {' '.join(str(error).split())}"]
         ) from None
     except RecursionError:
         raise LoadError([f"{where}: the {what} is nested too deeply"]) from None

@@ -39,7 +39,7 @@ from evalkit.data.tags import TagReader
 from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import write_folder
 from evalkit.formats import jsonl
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.hf_load import is_remote, load_split, name_of, quiet
 from evalkit.formats.hf_tables import (
     card_data,
@@ -131,7 +131,7 @@ def _plain(value: Any) -> Any:
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     config: str | None = None,
     split: str | None = None,
@@ -149,7 +149,7 @@ def read(
         yield from _documents(name, dataset, None if texts is None else text_lookup(texts))
     else:
         yield from TokenTagDataset(
-            name, dataset, losses, tokens=token_column, tags=tag_column
+            name, dataset, conversion, tokens=token_column, tags=tag_column
         ).documents(TagReader(tagging, repair), split)
 
 
@@ -185,10 +185,16 @@ class TokenTagDataset:
     """A data set of tokens and tags: which columns it has, and the documents that they say."""
 
     def __init__(
-        self, name: str, dataset: Any, losses: Losses, *, tokens: str, tags: str | None
+        self,
+        name: str,
+        dataset: Any,
+        conversion: ConversionReport,
+        *,
+        tokens: str,
+        tags: str | None,
     ) -> None:
         """Find the columns. Raises InputError naming those that are there where one is missing."""
-        self.name, self.dataset, self.losses = name, dataset, losses
+        self.name, self.dataset, self.conversion = name, dataset, conversion
         self.tokens, self.tags = tokens, tags or self._tags()
         for option, column in (("token_column", self.tokens), ("tag_column", self.tags)):
             if column not in dataset.column_names:
@@ -227,7 +233,7 @@ class TokenTagDataset:
         """A document a row."""
         for column in self.dataset.column_names:
             if column not in (self.tokens, self.tags, "id"):
-                self.losses.add("columns", f"{self.name}: {column}")
+                self.conversion.add("columns", f"{self.name}: {column}")
         self.check()
         every = [self.strings(row) for row in self.dataset[self.tags]]
         try:
@@ -235,8 +241,8 @@ class TokenTagDataset:
         except InputError as fault:
             raise LoadError([f"{self.name}: {fault}"]) from None
         if spans.improper:
-            self.losses.repaired.add(
-                f"improper tags, repaired as {tags.repair}",
+            self.conversion.repaired.add(
+                f"invalid tags, repaired as {tags.repair}",
                 f"{self.name}: {self.tags}",
                 spans.improper,
             )
@@ -265,8 +271,8 @@ class TokenTagDataset:
                 if not isinstance(row, list) or not all(isinstance(item, kinds) for item in row):
                     raise LoadError(
                         [
-                            f"{self.name}: row {number}: {column}: {quoted_repr(row)}: a list of"
-                            f" {'texts' if kinds is str else 'tags'} would do"
+                            f"{self.name}: row {number}: {column}: {quoted_repr(row)}: expected a"
+                            f" list of {'strings' if kinds is str else 'tags'}"
                         ]
                     )
 
@@ -330,7 +336,10 @@ def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
 
 
 def write(
-    documents: Iterable[Document], path: Path, losses: Losses, schema: Schema | None = None
+    documents: Iterable[Document],
+    path: Path,
+    conversion: ConversionReport,
+    schema: Schema | None = None,
 ) -> None:
     """A folder that `datasets` loads, with a file for each config, and a schema.json.
 
@@ -363,7 +372,7 @@ def write(
             f"{path / 'README.md'} belongs to something else, and would be replaced; save into"
             " another folder"
         )
-    count_rounded_scores(every, losses)
+    count_rounded_scores(every, conversion)
     configs = {of["config_name"] for of in card["configs"]}
     files: dict[str, bytes | None] = (
         {} if schema is None else {"schema.json": encode_schema(schema)}
@@ -374,16 +383,16 @@ def write(
     write_folder(path, {**files, "README.md": readme.encode()})
 
 
-def count_rounded_scores(documents: Sequence[Document], losses: Losses) -> None:
+def count_rounded_scores(documents: Sequence[Document], conversion: ConversionReport) -> None:
     """Count the scores that lose digits, where a column holds nothing but dates (see table.py)."""
     for document in documents if any(date_like_columns(documents).values()) else ():
         for layer in LAYERS:
-            for index, mark in enumerate(getattr(document, layer) or ()):
+            for index, annotation in enumerate(getattr(document, layer) or ()):
                 scores = [
-                    mark.score,
-                    *(argument.score for argument in getattr(mark, "arguments", ())),
+                    annotation.score,
+                    *(argument.score for argument in getattr(annotation, "arguments", ())),
                 ]
                 if any(score is not None and round(score, 10) != score for score in scores):
-                    losses.add(
+                    conversion.add(
                         "digits of scores", f"document {quoted_repr(document.id)}, {layer}[{index}]"
                     )

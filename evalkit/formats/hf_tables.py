@@ -2,8 +2,8 @@
 
 Documents in, rows of plain JSON values out, as they are published for the package `datasets`.
 
-    documents         a row a document, its marks nested: the whole corpus, and all that is read
-                      back
+    documents         a row a document, its annotations nested: the whole corpus, and all that is
+                      read back
     entities          a row an entity, with the id of its document and its place in the layer
     events            a row an event, its trigger under start, end and text
     event_arguments   a row an argument, with the place, id and label of its event
@@ -12,9 +12,9 @@ Documents in, rows of plain JSON values out, as they are published for the packa
 Every row has every key, and no list is null: `layers` names the layers that were annotated, since a
 list alone would not tell an empty layer from one that nobody annotated. `meta` and `attributes` are
 JSON in a string, since their keys differ from row to row. Offsets are code points, half-open,
-int64; `fragments` is empty where a mark is in one piece; `text` repeats what stands there, and is
-checked when it is read. Where the text is withheld, `digest` stands in its place, and `sha256` in
-the documents tells which text it was.
+int64; `fragments` is empty where an annotation is in one piece; `text` repeats what stands there,
+and is checked when it is read. Where the text is withheld, `digest` stands in its place, and
+`sha256` in the documents tells which text it was.
 
 The JSON loader of `datasets` rewrites a column of strings that all look like dates ("2026-01-05"
 becomes "2026-01-05 00:00:00"), whatever features are declared. Given the documents, `features` and
@@ -43,11 +43,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 def column_types(*, with_text: bool = True) -> dict[str, Row]:
     """The columns of each config: the name of a type, a dict of columns, or a list of either."""
-    said = "text" if with_text else "digest"
+    surface = "text" if with_text else "digest"
     span = {
         "start": "int64",
         "end": "int64",
-        said: "string",
+        surface: "string",
         "fragments": [{"start": "int64", "end": "int64"}],
     }
     known = {"score": "float64", "attributes": "string"}
@@ -112,7 +112,7 @@ def table_rows(
 
 
 class _Rows:
-    """Writes marks as rows, with their surfaces or with digests of them."""
+    """Writes annotations as rows, with their surfaces or with digests of them."""
 
     def __init__(self, *, with_text: bool, digest: Digest | None) -> None:
         self.with_text, self.digest = with_text, digest
@@ -220,13 +220,13 @@ def _event_fields(event: Any) -> Row:
     return {"id": event.id, "label": event.label, "realis": event.realis}
 
 
-def _common_fields(mark: Any) -> Row:
-    return {"score": mark.score, "attributes": _json(mark.attributes)}
+def _common_fields(annotation: Any) -> Row:
+    return {"score": annotation.score, "attributes": _json(annotation.attributes)}
 
 
 def _json(value: Any) -> str | None:
-    """JSON that is never null inside a string: a mark without attributes has none, not those of
-    "null".
+    """JSON that is never null inside a string: an annotation without attributes has none, not those
+    of "null".
     """
     return None if value is None else json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
 

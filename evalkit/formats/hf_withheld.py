@@ -50,8 +50,8 @@ def sha256(text: str) -> str:
 
 def digest(document: Document, span: Any) -> str:
     """What stands for the surface of a span where the text is withheld: 32 hexadecimal digits."""
-    said = f"{span.start}:{span.end}:{document.text[span.start : span.end]}"
-    return hmac.new(_key(document.text), said.encode(), "sha256").hexdigest()[:DIGEST]
+    covered = f"{span.start}:{span.end}:{document.text[span.start : span.end]}"
+    return hmac.new(_key(document.text), covered.encode(), "sha256").hexdigest()[:DIGEST]
 
 
 @lru_cache(maxsize=8)
@@ -69,8 +69,8 @@ def text_lookup(folder: str | Path) -> Texts:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"{spell_option('texts', str(folder), of='format')}: no such folder; one with the"
-            " texts, a file each, would do"
+            f"{spell_option('texts', str(folder), of='format')}: no such folder: expected one with"
+            " a file for each text"
         )
     files = list_inputs(folder)
     by_digest: dict[str, Path] = {}
@@ -100,8 +100,8 @@ def _text(path: Path) -> str:
 
 
 def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
-    """Why no file is the text: the one with the document's name, or the only one, is told with its
-    digest.
+    """The message that no file is the text. It gives the digest of the file with the document's
+    name, or of the only file.
     """
     named = [path for path in files if id in (path.stem, path.name)] or (
         files if len(files) == 1 else []
@@ -130,13 +130,13 @@ def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
 
 
 def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
-    """Where the digests of a row of `documents` are not those of what its marks cover in the
+    """Where the digests of a row of `documents` are not those of what its annotations cover in the
     document made of it.
     """
     made = next(table_rows([document], with_text=False, digest=digest)["documents"])
     for layer in ("entities", "events", "attributions"):
-        for index, (said, true) in enumerate(zip(row.get(layer) or (), made[layer])):
-            for field in _differing(said, true, ""):
+        for index, (published, true) in enumerate(zip(row.get(layer) or (), made[layer])):
+            for field in _differing(published, true, ""):
                 problem = (
                     "not the digest of what stands there: offsets or digest were changed after the"
                     " text was withheld"
@@ -146,12 +146,14 @@ def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[Docume
                 )
 
 
-def _differing(said: Any, true: Any, path: str) -> Iterator[str]:
-    if isinstance(true, list) and isinstance(said, list):
-        for index, pair in enumerate(zip(said, true)):
+def _differing(published: Any, true: Any, path: str) -> Iterator[str]:
+    if isinstance(true, list) and isinstance(published, list):
+        for index, pair in enumerate(zip(published, true)):
             yield from _differing(*pair, f"{path}[{index}]")
-    elif isinstance(true, dict) and isinstance(said, Mapping):
+    elif isinstance(true, dict) and isinstance(published, Mapping):
         for name in true:
-            yield from _differing(said.get(name), true[name], f"{path}.{name}" if path else name)
-    elif path.rpartition(".")[2] == "digest" and said is not None and said != true:
+            yield from _differing(
+                published.get(name), true[name], f"{path}.{name}" if path else name
+            )
+    elif path.rpartition(".")[2] == "digest" and published is not None and published != true:
         yield path

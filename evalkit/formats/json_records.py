@@ -1,6 +1,6 @@
 """What does a JSON record hold besides what is read of it, and what of a document can it not hold?
 
-Both are counted as losses.
+Both are counted as conversion.
 
 The formats of JSON lines share this: a record is read as a class of its own, whose fields are the
 keys that are known.
@@ -18,7 +18,7 @@ import msgspec
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import LoadError, quoted_repr
 from evalkit.formats import jsonl
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 T = TypeVar("T", bound=msgspec.Struct)
 OPTIONAL_FIELDS = {
@@ -29,24 +29,31 @@ OPTIONAL_FIELDS = {
 _PLURAL = {"attributes": "attributes", "realis": "realis values"}
 
 
-def iter_records(path: Path, kind: type[T], losses: Losses) -> Iterator[tuple[str, T | LoadError]]:
+def iter_records(
+    path: Path, kind: type[T], conversion: ConversionReport
+) -> Iterator[tuple[str, T | LoadError]]:
     """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not.
 
-    Other keys are losses.
+    Other keys are conversion.
     """
     for number, line in jsonl.iter_lines(path, dict[str, Any]):
         place = f"{path}:{number}"
         yield (
             place,
-            line if isinstance(line, LoadError) else convert_record(line, kind, place, losses),
+            line if isinstance(line, LoadError) else convert_record(line, kind, place, conversion),
         )
 
 
 def convert_record(
-    line: dict[str, Any], kind: type[T], place: str, losses: Losses, *, recursive: bool = True
+    line: dict[str, Any],
+    kind: type[T],
+    place: str,
+    conversion: ConversionReport,
+    *,
+    recursive: bool = True,
 ) -> T | LoadError:
     """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
-    are losses, too.
+    are conversion, too.
     """
     try:
         found = msgspec.convert(line, kind)
@@ -57,7 +64,7 @@ def convert_record(
             [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
         )
     for path in _left(line, found, "", deep=recursive):
-        losses.add(f"values of the key {quoted_repr(path)}", place)
+        conversion.add(f"values of the key {quoted_repr(path)}", place)
     return found
 
 
@@ -86,45 +93,49 @@ def _value(found: Any, steps: list[str]) -> str:
     return f": {quoted_repr(found)}" if steps else ""
 
 
-def count_unsupported(document: Document, losses: Losses, held: Collection[str]) -> None:
+def count_unsupported(
+    document: Document, conversion: ConversionReport, held: Collection[str]
+) -> None:
     """Count what a format does not hold. held: names such as "entities", "entities.id",
     "arguments.ref", "zones", "meta".
     """
     where = f"document {quoted_repr(document.id)}"
     if document.meta and "meta" not in held:
-        losses.add("fields of meta", where, len(document.meta))
+        conversion.add("fields of meta", where, len(document.meta))
     for name, what in (
         ("zones", "zones"),
         ("unplaced", "unplaced items"),
         *((layer, layer) for layer in LAYERS),
     ):
-        marks = getattr(document, name) or ()
+        annotations = getattr(document, name) or ()
         if name not in held:
-            for index in range(len(marks)):
-                losses.add(what, f"{where}, {name}[{index}]")
+            for index in range(len(annotations)):
+                conversion.add(what, f"{where}, {name}[{index}]")
         elif name in OPTIONAL_FIELDS:
-            for index, mark in enumerate(marks):
-                _count_fields(mark, name, f"{where}, {name}[{index}]", losses, held)
+            for index, annotation in enumerate(annotations):
+                _count_fields(annotation, name, f"{where}, {name}[{index}]", conversion, held)
     if (
         document.attributions is not None
         and not document.attributions
         and "attributions" not in held
     ):
-        losses.add("layers that were annotated and are empty", f"{where}, attributions")
+        conversion.add("layers that were annotated and are empty", f"{where}, attributions")
 
 
-def _count_fields(mark: Any, layer: str, where: str, losses: Losses, held: Collection[str]) -> None:
+def _count_fields(
+    annotation: Any, layer: str, where: str, conversion: ConversionReport, held: Collection[str]
+) -> None:
     for field in OPTIONAL_FIELDS[layer]:
-        if getattr(mark, field) is not None and f"{layer}.{field}" not in held:
-            losses.add(f"{_PLURAL.get(field, f'{field}s')} of {layer}", where)
-    for n, argument in enumerate(getattr(mark, "arguments", ())):
-        _count_fields(argument, "arguments", f"{where}.arguments[{n}]", losses, held)
+        if getattr(annotation, field) is not None and f"{layer}.{field}" not in held:
+            conversion.add(f"{_PLURAL.get(field, f'{field}s')} of {layer}", where)
+    for n, argument in enumerate(getattr(annotation, "arguments", ())):
+        _count_fields(argument, "arguments", f"{where}.arguments[{n}]", conversion, held)
 
 
-def skip_failed(document: Document, losses: Losses) -> bool:
+def skip_failed(document: Document, conversion: ConversionReport) -> bool:
     """Whether a document was answered; one that failed is left out, since a file without its
     failure would say that nothing is there.
     """
     if document.failure is not None:
-        losses.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
+        conversion.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
     return document.failure is None

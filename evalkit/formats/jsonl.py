@@ -32,7 +32,7 @@ from evalkit.data.document import (
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import DocumentError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
 
@@ -95,7 +95,7 @@ UncheckedZonesLine: type[Any] = msgspec.defstruct(
 
 def read(
     path: Path,
-    _losses: Losses | None = None,
+    _conversion: ConversionReport | None = None,
     *,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
@@ -201,18 +201,17 @@ def check_surface(span: Any, text: str, **where: Any) -> None:
 
 
 def _nearest(text: str, surface: str, start: int) -> str:
-    """Where the quoted words do stand, nearest to where they were said to: the way out of most
-    wrong offsets.
+    """The end of a message about a wrong surface form: where the words are in the text, nearest to
+    the given start.
     """
-    after, before = (
-        text.find(surface, max(start, 0)),
-        text.rfind(surface, 0, max(start, 0) + len(surface)),
-    )
-    found = [at for at in (before, after) if at >= 0 and surface]
-    if not found:
-        return "; these words stand nowhere in the text"
-    at = min(found, key=lambda position: abs(position - start))
-    return f"; these words stand at {at} to {at + len(surface)}"
+    start = max(start, 0)
+    before = text.rfind(surface, 0, start + len(surface))
+    after = text.find(surface, start)
+    positions = [position for position in (before, after) if position >= 0 and surface]
+    if not positions:
+        return "; these words are not in the text"
+    nearest = min(positions, key=lambda position: abs(position - start))
+    return f"; these words are at {nearest} to {nearest + len(surface)}"
 
 
 def iter_lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
@@ -295,7 +294,9 @@ def is_one_document(path: Path, line: bytes) -> bool:
     return True
 
 
-def write(documents: Iterable[Document], path: Path, _losses: Losses | None = None) -> None:
+def write(
+    documents: Iterable[Document], path: Path, _conversion: ConversionReport | None = None
+) -> None:
     """One line a document, every span with its text."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
@@ -313,7 +314,9 @@ def to_json_dict(document: Document) -> dict[str, Any]:
 
 
 def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
-    """The part of a mark that a path such as "trigger" or "arguments[2]" names; the mark for ""."""
+    """The part of an annotation that a path such as "trigger" or "arguments[2]" names; the
+    annotation for "".
+    """
     name, _, index = field.partition("[")
     found: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
     return found

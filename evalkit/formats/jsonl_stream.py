@@ -321,7 +321,7 @@ def count_documents(path: Path, most: int) -> int:
 
 
 def document_at(path: Path, at: int) -> Document:
-    """The document whose line begins at a place that `index_lines` told."""
+    """The document whose line begins at a position of `index_lines`."""
     with path.open("rb") as file:
         file.seek(at)
         line = file.readline()

@@ -46,7 +46,7 @@ from evalkit.data.document import Document, Entity
 from evalkit.errors import UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import tool_exports as exported
-from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.labelstudio_tasks import ID, TaskSelection, drafts
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
@@ -57,7 +57,7 @@ HELD = {"entities", "entities.id", "entities.score", "meta"}
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     text_field: str | None = None,
     annotator: str | int | None = None,
@@ -83,7 +83,7 @@ def read(
         control=control,
     )
     return exported.documents(
-        drafts(path, losses, wanted),
+        drafts(path, conversion, wanted),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
@@ -96,26 +96,26 @@ def _check_source(source: str) -> str:
 
 def iter_surfaces(path: Path) -> Iterable[SurfaceCheck]:
     """What regions that have a text say to stand where."""
-    return exported.cases(drafts(path, Losses(), TaskSelection()))
+    return exported.cases(drafts(path, ConversionReport(), TaskSelection()))
 
 
 def write(
     documents: Iterable[Document],
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     annotation_source: str = "annotations",
 ) -> None:
-    """One line a task. What cannot be written is said above."""
+    """Writes one line a task. The module docstring lists what is dropped."""
     key = _check_source(annotation_source)
     written = 0
     with replace_file(path) as file:
         for document in exported.supported_documents(
-            drop_indistinguishable(documents, losses), losses, HELD, unannotated=True
+            drop_indistinguishable(documents, conversion), conversion, HELD, unannotated=True
         ):
             task = {
                 "id": written + 1,
-                "data": _data(document, losses),
+                "data": _data(document, conversion),
                 key: [] if document.entities is None else [_annotation(document, key)],
             }
             file.write((b",\n" if written else b"[\n") + msgspec.json.encode(task))
@@ -123,10 +123,12 @@ def write(
         file.write(b"\n]\n" if written else b"[]\n")
 
 
-def _data(document: Document, losses: Losses) -> dict[str, Any]:
+def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     own = {"text": document.text, ID: document.id}
     for key in sorted(own.keys() & (document.meta or {}).keys()):
-        losses.add(f"fields of meta under the key {key!r}", f"document {quoted_repr(document.id)}")
+        conversion.add(
+            f"fields of meta under the key {key!r}", f"document {quoted_repr(document.id)}"
+        )
     return {**(document.meta or {}), **own}
 
 

@@ -17,7 +17,7 @@ import msgspec
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import open_input
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
@@ -33,13 +33,13 @@ JSON_MIN_FIELDS = {
     "agreement",
     "id",
 }  # keys of JSON-MIN that are no data
-LIST = "a list of tasks would do, as Label Studio exports it under JSON or JSON-MIN"
+LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
 BOM = b"\xef\xbb\xbf"
 Result = list[dict[str, Any]]
 
 
 class Value(msgspec.Struct):
-    """Where a region is, and what is said of it."""
+    """The range and labels of a region."""
 
     start: int
     end: int
@@ -107,7 +107,7 @@ class TaskSelection:
         )
 
 
-def drafts(path: Path, losses: Losses, wanted: TaskSelection) -> Drafts:
+def drafts(path: Path, conversion: ConversionReport, wanted: TaskSelection) -> Drafts:
     """Each task with the line it begins on, unchecked.
 
     Raises UnknownName for an annotator who was not met.
@@ -118,7 +118,7 @@ def drafts(path: Path, losses: Losses, wanted: TaskSelection) -> Drafts:
             found = (
                 raw
                 if isinstance(raw, LoadError)
-                else TaskReader(place, losses, wanted).draft(raw, f"doc-{count}", seen)
+                else TaskReader(place, conversion, wanted).draft(raw, f"doc-{count}", seen)
             )
         except InputError as fault:
             found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
@@ -176,8 +176,8 @@ def _why(error: Exception) -> str:
 class TaskReader:
     """Makes the draft of a task."""
 
-    def __init__(self, place: str, losses: Losses, wanted: TaskSelection) -> None:
-        self._place, self._losses, self._wanted = place, losses, wanted
+    def __init__(self, place: str, conversion: ConversionReport, wanted: TaskSelection) -> None:
+        self._place, self._conversion, self._wanted = place, conversion, wanted
 
     def draft(
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
@@ -193,7 +193,7 @@ class TaskReader:
 
     def _read_task(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
         known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
-        task = convert_record(known, Task, self._place, self._losses)
+        task = convert_record(known, Task, self._place, self._conversion)
         if isinstance(task, LoadError):
             return task
         self._lose(
@@ -242,14 +242,14 @@ class TaskReader:
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
     ) -> RawDocument | LoadError | None:
         data = {key: value for key, value in raw.items() if key not in JSON_MIN_FIELDS}
-        marks = [key for key, value in data.items() if _are_regions(value)]
-        if not marks and not raw.keys() & JSON_MIN_FIELDS:
+        annotations = [key for key, value in data.items() if _are_regions(value)]
+        if not annotations and not raw.keys() & JSON_MIN_FIELDS:
             raise InputError(
                 "no task of Label Studio: neither the key 'data' nor regions; keys:"
                 f" {', '.join(raw) or 'none'}; {LIST}"
             )
         key = self._text_key(
-            {name: value for name, value in data.items() if name not in marks}, raw
+            {name: value for name, value in data.items() if name not in annotations}, raw
         )
         id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
         answer = self._wanted.select([Answer(completed_by=raw.get("annotator"))])
@@ -262,14 +262,16 @@ class TaskReader:
             bool(raw.keys() & JSON_MIN_FIELDS - {"id"}),
         )
         found: list[RawSpan] = []
-        for name in self._controlled(marks, {name: len(raw[name]) for name in marks}):
+        for name in self._controlled(annotations, {name: len(raw[name]) for name in annotations}):
             result = [{"type": "labels", "value": value} for value in raw[name]]
             found += self._regions(result, name, _Spelling(raw[key]))
         return RawDocument(
             id,
             raw[key],
             found,
-            meta={name: value for name, value in data.items() if name not in (key, ID, *marks)}
+            meta={
+                name: value for name, value in data.items() if name not in (key, ID, *annotations)
+            }
             or None,
         )
 
@@ -329,25 +331,27 @@ class TaskReader:
         texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
         key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
         if key is None:
-            told = (
+            problem = (
                 f"several texts: {', '.join(texts)};"
                 f" {spell_option('text_field', 'KEY', of='format')} names one"
                 if texts
                 else f"no text; keys: {', '.join(data) or 'none'}"
             )
-            raise InputError(f"data: {told}")
+            raise InputError(f"data: {problem}")
         return key
 
     def _lose(self, what: str, count: int) -> None:
         if count:
-            self._losses.add(what, self._place, int(count))
+            self._conversion.add(what, self._place, int(count))
 
 
 def _region(item: dict[str, Any], place: str) -> Region:
     """A result as a region. Raises LoadError."""
     with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(item, Region)
-    found = convert_record(item, Region, place, Losses())  # slower, and says what is wrong
+    found = convert_record(
+        item, Region, place, ConversionReport()
+    )  # slower, and says what is wrong
     if isinstance(found, LoadError):
         raise found
     return found
@@ -363,16 +367,16 @@ class _Spelling:
 
     def of(self, value: Value) -> str | None:
         """What the region says to stand at its place; None where it says nothing."""
-        said = value.text
-        if said is None or "\\n" not in said:
-            return said
-        if 0 < value.end - value.start <= 2 * len(said):
+        surface = value.text
+        if surface is None or "\\n" not in surface:
+            return surface
+        if 0 < value.end - value.start <= 2 * len(surface):
             stands = self._text[max(value.start, 0) : max(value.end, 0)]
-            if said == stands.replace("\r\n", "\n").replace("\n", "\\n"):
+            if surface == stands.replace("\r\n", "\n").replace("\n", "\\n"):
                 return stands
-        # At other offsets it cannot be told apart from a backslash and an n that stand in the text,
-        # such as in LaTeX.
-        return said.replace("\\n", "\r\n" if self._crlf else "\n") if self._escaped else said
+        # At other offsets it cannot be distinguished from a backslash and an n that stand in the
+        # text, such as in LaTeX.
+        return surface.replace("\\n", "\r\n" if self._crlf else "\n") if self._escaped else surface
 
 
 def _are_regions(value: Any) -> bool:

@@ -14,7 +14,14 @@ from typing import Any
 from evalkit.data.document import LAYERS, Document, iter_spans
 from evalkit.data.duplicates import advise_dropping, drop_duplicates, find_duplicates
 from evalkit.data.schema import Schema, load_schema, schema_errors
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    LoadError,
+    UnknownNameError,
+    duplicate_id_problem,
+    quoted_repr,
+)
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.offsets import diagnose_offsets
@@ -56,8 +63,8 @@ def iter_documents(
         if document.id in first_positions:
             yield LoadError(
                 [
-                    f"{position}: id: duplicate document id {quoted_repr(document.id)}, first used"
-                    f" at {first_positions[document.id]}; expected unique ids"
+                    f"{position}: id: "
+                    + duplicate_id_problem(document.id, first_positions[document.id])
                 ]
             )
         first_positions.setdefault(document.id, position)

@@ -29,9 +29,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.errors import DocumentError, UnknownNameError, quoted_repr
+from evalkit.errors import DocumentError, UnknownNameError, past_end_problem, quoted_repr
 
-SurfaceCheck = tuple[str, int, int, str]  # text, start, end, and what is said to stand there
+SurfaceCheck = tuple[str, int, int, str]  # text, start, end, surface form in the file
 Widths = npt.NDArray[np.int64]
 CHOICES: dict[str, dict[Any, str]] = {
     "offset_unit": {
@@ -102,8 +102,8 @@ class OffsetConvention:
         return Offsets(text, self)
 
     def same(self, surface: str, stands: str) -> bool:
-        """Whether what is said to stand somewhere is what stands there, apart from the line ends
-        and the form that this reading is about.
+        """Whether a surface form equals the characters at its offsets, apart from the line ends and
+        the normal form that this convention is about.
         """
         return surface == stands or self._spelled(surface) == self._spelled(stands)
 
@@ -148,13 +148,11 @@ class Offsets:
                 field=field,
             )
         if place > self._all:
-            raise DocumentError(
-                f"{offset} runs past the end of the text, which has {self._all} {unit}", field=field
-            )
+            raise DocumentError(past_end_problem(offset, self._all, unit), field=field)
         if self._before is None:
             return place
-        # A character that was one with those before it has no width: a mark does not begin or end
-        # between them, but behind them all.
+        # A character that was one with those before it has no width: an annotation does not begin
+        # or end between them, but behind them all.
         at = int(self._before.searchsorted(place, side="right")) - 1
         if self._before[at] != place:
             raise DocumentError(
@@ -271,24 +269,26 @@ def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
     """The readings under which every surface is what stands at its place, the simplest first, at
     most three; none if nothing is wrong.
 
-    cases: text, start, end, and the surface that is said to stand there; those of one text one
+    cases: text, start, end, and the surface form in the file; those of one text one
     after the other.
     """
     alive, right, wrong = list(_readings()), list[list[SurfaceCheck]](), 0
     for _, together in groupby(cases, key=lambda case: case[0]):
-        marks = list(together)
-        here = sum(not ok for ok in _check_surfaces(PLAIN, marks))
+        annotations = list(together)
+        here = sum(not ok for ok in _check_surfaces(PLAIN, annotations))
         if not here:
-            right.append(marks)  # tried last, on the few readings that are left
+            right.append(annotations)  # tried last, on the few readings that are left
             continue
         wrong += here
-        alive = [reading for reading in alive if all(_check_surfaces(reading, marks))]
+        alive = [reading for reading in alive if all(_check_surfaces(reading, annotations))]
         if not alive:
             return []
     if not wrong:
         return []
     left = [
-        reading for reading in alive if all(all(_check_surfaces(reading, marks)) for marks in right)
+        reading
+        for reading in alive
+        if all(all(_check_surfaces(reading, annotations)) for annotations in right)
     ]
     simplest = [
         one for one in left if not any(_is_part(other.options(), one.options()) for other in left)
@@ -317,11 +317,11 @@ def _readings() -> Iterator[OffsetConvention]:
     )
 
 
-def _check_surfaces(reading: OffsetConvention, marks: list[SurfaceCheck]) -> Iterator[bool]:
-    """Of each mark of a text, whether it stands where it is said to."""
-    text = marks[0][0]
+def _check_surfaces(reading: OffsetConvention, annotations: list[SurfaceCheck]) -> Iterator[bool]:
+    """Yields for each annotation of a text whether its surface form is at its offsets."""
+    text = annotations[0][0]
     offsets = reading.converter_for(text)
-    for _, start, end, surface in marks:
+    for _, start, end, surface in annotations:
         try:
             first, last = offsets.span(start, end)
         except DocumentError:

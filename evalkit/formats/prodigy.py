@@ -34,7 +34,7 @@ from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
@@ -83,7 +83,7 @@ SPAN_FIELDS = {field.name for field in msgspec.structs.fields(ProdigySpan)}
 
 def read(
     path: Path,
-    losses: Losses,
+    conversion: ConversionReport,
     *,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
@@ -96,35 +96,37 @@ def read(
     Raises UnknownName for a value that an option does not have.
     """
     return exported.documents(
-        drafts(path, losses),
+        drafts(path, conversion),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """What tokens, and spans that have a text, say to stand where."""
-    return exported.cases(drafts(path, Losses()))
+    return exported.cases(drafts(path, ConversionReport()))
 
 
-def drafts(path: Path, losses: Losses) -> Drafts:
+def drafts(path: Path, conversion: ConversionReport) -> Drafts:
     """Each example that was accepted, unchecked."""
     for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         place = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield place, line
         elif line.get("answer") in ANSWERS[1:]:
-            losses.skipped.add(f"examples answered {line['answer']}", place)
+            conversion.skipped.add(f"examples answered {line['answer']}", place)
         else:
-            yield place, _draft(line, place, count, losses)
+            yield place, _draft(line, place, count, conversion)
 
 
-def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawDocument | LoadError:
+def _draft(
+    line: dict[str, Any], place: str, count: int, conversion: ConversionReport
+) -> RawDocument | LoadError:
     private = [key for key in line if key.startswith("_")]
     example = convert_record(
         {key: value for key, value in line.items() if not key.startswith("_")},
         Example,
         place,
-        losses,
+        conversion,
         recursive=False,
     )
     if isinstance(example, LoadError):
@@ -132,7 +134,7 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawD
     if example.answer not in (None, ANSWERS[0]):
         return LoadError(
             [
-                f"{place}: answer: {quoted_repr(example.answer)} is no answer; answers:"
+                f"{place}: answer: unknown answer {quoted_repr(example.answer)}; expected one of:"
                 f" {', '.join(ANSWERS)}"
             ]
         )
@@ -142,12 +144,12 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawD
         ("tokens", example.tokens),
     ):
         if many:
-            losses.add(name, place, len(many))
+            conversion.add(name, place, len(many))
     try:
         for n, span in enumerate(example.spans or ()):
             _check_tokens(span, n, example.tokens)
         stretches = [
-            _stretch(span, line["spans"][n], n, place, losses)
+            _stretch(span, line["spans"][n], n, place, conversion)
             for n, span in enumerate(example.spans or ())
         ]
     except InputError as fault:
@@ -163,9 +165,10 @@ def _draft(line: dict[str, Any], place: str, count: int, losses: Losses) -> RawD
 
 
 def _id(example: Example, count: int) -> str:
-    said = (example.meta or {}).get("id")
+    meta_id = (example.meta or {}).get("id")
     return document_id(
-        example.id, document_id(said if isinstance(said, (str, int)) else None, f"doc-{count}")
+        example.id,
+        document_id(meta_id if isinstance(meta_id, (str, int)) else None, f"doc-{count}"),
     )
 
 
@@ -188,20 +191,22 @@ def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None
         if index is None or tokens is None:
             continue
         if not 0 <= index < len(tokens):
-            raise InputError(f"spans[{n}].{name}: {index} is no token; there are {len(tokens)}")
-        offset, said = getattr(span, edge), getattr(tokens[index], edge)
-        if offset != said:
+            raise InputError(f"spans[{n}].{name}: {index} is not a token; there are {len(tokens)}")
+        offset, token_offset = getattr(span, edge), getattr(tokens[index], edge)
+        if offset != token_offset:
             raise InputError(
                 f"spans[{n}].{edge}: {offset}, but tokens[{index}], its {name}, has the {edge}"
-                f" {said}; mend either, or delete {name}"
+                f" {token_offset}; correct either, or delete {name}"
             )
 
 
-def _stretch(span: ProdigySpan, raw: dict[str, Any], n: int, place: str, losses: Losses) -> RawSpan:
+def _stretch(
+    span: ProdigySpan, raw: dict[str, Any], n: int, place: str, conversion: ConversionReport
+) -> RawSpan:
     attributes = {}
     for key, value in raw.items():
         if key not in SPAN_FIELDS and isinstance(value, (list, dict)):
-            losses.add(f"values of the key {quoted_repr(key)} of spans", f"{place}: spans[{n}]")
+            conversion.add(f"values of the key {quoted_repr(key)} of spans", f"{place}: spans[{n}]")
         elif key not in SPAN_FIELDS:
             attributes[key] = value
     id = None if span.id is None else str(span.id)
@@ -217,29 +222,29 @@ def _stretch(span: ProdigySpan, raw: dict[str, Any], n: int, place: str, losses:
     )
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
-    """One line a document. What cannot be written is said above."""
+def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
+    """Writes one line a document. The module docstring lists what is dropped."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.supported_documents(documents, losses, HELD, unannotated=True):
-            writer.write(_line(document, losses))
+        for document in exported.supported_documents(documents, conversion, HELD, unannotated=True):
+            writer.write(_line(document, conversion))
 
 
-def _line(document: Document, losses: Losses) -> dict[str, Any]:
+def _line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     line: dict[str, Any] = {"text": document.text, "id": document.id}
     if document.entities is not None:
         line["spans"] = [
-            _span(entity, f"document {quoted_repr(document.id)}, entities[{n}]", losses)
+            _span(entity, f"document {quoted_repr(document.id)}, entities[{n}]", conversion)
             for n, entity in enumerate(document.entities)
         ]
         line["answer"] = ANSWERS[0]
     return line if document.meta is None else {**line, "meta": document.meta}
 
 
-def _span(entity: Entity, where: str, losses: Losses) -> dict[str, Any]:
+def _span(entity: Entity, where: str, conversion: ConversionReport) -> dict[str, Any]:
     taken = SPAN_FIELDS.intersection(entity.attributes or ())
     for key in sorted(taken):
-        losses.add(f"attributes under the key {key!r}", where)
+        conversion.add(f"attributes under the key {key!r}", where)
     own = {
         "start": entity.start,
         "end": entity.end,

@@ -1,9 +1,8 @@
-"""Which format is a file in, by its content?
+"""Recognizing the format of a file by its content.
 
-Asked when a reader found no annotations, in order to name the format that fits.
+Used when a reader found no annotations, to name the format of the file.
 
-Only the first record is looked at. Formats that evalkit does not read are recognized, too, and said
-to be such.
+Only the first record is looked at. Some formats that evalkit does not read are recognized, too.
 """
 
 from __future__ import annotations

@@ -2,13 +2,15 @@
 
 One module a format, named in FORMATS; each has the same functions.
 
-    read(path, losses, **options)                every document with the place it was read from, or
+    read(path, conversion, **options)                every document with the place it was read from,
+                                                     or
                                                  what is wrong there as a LoadError
-    write(documents, path, losses, **options)    the documents, so that reading them gives them back
+    write(documents, path, conversion, **options)    the documents, so that reading them gives them
+                                                     back
 
-What a format cannot hold is counted in `losses`, by name and with its place. A format is chosen by
-its name before a colon ("conll:FILE"), else by the suffix of the path, else by what lies there; its
-options stand behind a question mark ("conll:FILE?repair=begin&tagging=IOB1"), or are given as
+What a format cannot hold is counted in `conversion`, by name and with its place. A format is chosen
+by its name before a colon ("conll:FILE"), else by the suffix of the path, else by what lies there;
+its options stand behind a question mark ("conll:FILE?repair=begin&tagging=IOB1"), or are given as
 keywords.
 """
 
@@ -31,7 +33,7 @@ from evalkit.errors import (
     advise_extra,
     quoted_repr,
 )
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import replace_option_aliases
 
 
@@ -147,10 +149,10 @@ def parse_location(location: str | Path, **options: Any) -> CorpusLocation:
     CorpusLocation(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
     """
     validate_path(location)
-    said, _, query = str(location).partition("?")
+    without_query, _, query = str(location).partition("?")
     if not query or Path(location).exists():
-        said, query = str(location), ""
-    name, path = split_prefix(said)
+        without_query, query = str(location), ""
+    name, path = split_prefix(without_query)
     given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=False))
     if query and "=" not in query:
         raise InputError(
@@ -169,7 +171,7 @@ def iter_documents(corpus: Any) -> Iterator[Document]:
         yield from corpus or ()
         return
     place = parse_location(corpus)
-    for _, found in place.module.read(place.path, Losses(), **place.options):
+    for _, found in place.module.read(place.path, ConversionReport(), **place.options):
         if not isinstance(found, Document):
             raise found
         yield found

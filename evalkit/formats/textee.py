@@ -36,7 +36,7 @@ from evalkit.data.document import Argument, Document, Entity, Event, Span
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import replace_file
-from evalkit.formats.conversion import Losses, drop_indistinguishable
+from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, is_generated_argument, public_id
 from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
 from evalkit.formats.registry import DocumentResults
@@ -103,18 +103,18 @@ class Window(msgspec.Struct):
 
 
 def read(
-    path: Path, losses: Losses, *, windows: str = "joined", text: str = "given"
+    path: Path, conversion: ConversionReport, *, windows: str = "joined", text: str = "given"
 ) -> DocumentResults:
     """Each document with the file:line of its first window, or what is wrong there."""
     for option, value, known in (("windows", windows, WINDOWS), ("text", text, TEXTS)):
         if value not in known:
             raise UnknownNameError("value", value, known, within=option)
     waiting: list[WindowReader] = []
-    for place, found in iter_records(path, Window, losses):
+    for place, found in iter_records(path, Window, conversion):
         one = (
             found
             if isinstance(found, LoadError)
-            else _reading(place, found, losses, rebuild=text == "tokens")
+            else _reading(place, found, conversion, rebuild=text == "tokens")
         )
         if waiting and (
             isinstance(one, LoadError)
@@ -132,11 +132,11 @@ def read(
 
 
 def _reading(
-    place: str, found: Window, losses: Losses, *, rebuild: bool
+    place: str, found: Window, conversion: ConversionReport, *, rebuild: bool
 ) -> WindowReader | LoadError:
     for n, mention in enumerate(found.entity_mentions or ()):
         if mention.mention_type not in (None, "", "UNK"):
-            losses.add("mention types", f"{place}: entity_mentions[{n}]")
+            conversion.add("mention types", f"{place}: entity_mentions[{n}]")
     try:
         return WindowReader(place, found, rebuild=rebuild)
     except InputError as fault:
@@ -146,18 +146,18 @@ def _reading(
 def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Document | InputError]:
     """The document of some windows, with the place of the first."""
     first, shift = readings[0], 0
-    marks: dict[str, Any] = {}
+    annotations: dict[str, Any] = {}
     try:
         for one in readings:
-            for layer, found in one.marks(shift).items():
-                marks.setdefault(layer, []).extend(found)
+            for layer, found in one.annotations(shift).items():
+                annotations.setdefault(layer, []).extend(found)
             shift += len(one.text) + 1
         id = (
             first.window.doc_id
             if windows == "joined"
             else first.window.wnd_id or first.window.sent_id or first.window.doc_id
         )
-        return first.place, Document(id, "\n".join(one.text for one in readings), **marks)
+        return first.place, Document(id, "\n".join(one.text for one in readings), **annotations)
     except InputError as fault:
         hint = (
             f"; {len(readings)} windows make this document:"
@@ -186,9 +186,9 @@ class WindowReader:
                 " tokens"
             ) from None
 
-    def marks(self, shift: int) -> dict[str, list[Any]]:
-        """The marks of each layer that was annotated, with offsets from so many characters before
-        the window.
+    def annotations(self, shift: int) -> dict[str, list[Any]]:
+        """The annotations of each layer that was annotated, with offsets from so many characters
+        before the window.
         """
         window = self.window
         there = {
@@ -212,8 +212,8 @@ class WindowReader:
             for n, event in enumerate(window.event_mentions or ())
         ]
         return {
-            layer: marks
-            for layer, marks in (("entities", entities), ("events", events))
+            layer: annotations
+            for layer, annotations in (("entities", entities), ("events", events))
             if layer in layers
         }
 
@@ -242,37 +242,39 @@ class WindowReader:
             id=public_id(event.id),
         )
 
-    def _range(self, mark: Mention | Trigger, where: str, shift: int) -> Range:
-        """The characters of some tokens, which must be those that the mark says."""
+    def _range(self, annotation: Mention | Trigger, where: str, shift: int) -> Range:
+        """The characters of some tokens, which must be those that the annotation says."""
         tokens = self.window.tokens
-        if not 0 <= mark.start < mark.end <= len(tokens):
+        if not 0 <= annotation.start < annotation.end <= len(tokens):
             raise InputError(
-                f"{where}: tokens {mark.start} to {mark.end} of {len(tokens)}: they count from 0,"
-                " the end is one past the last"
+                f"{where}: tokens {annotation.start} to {annotation.end} of {len(tokens)}: they"
+                " count from 0, the end is one past the last"
             )
-        said = "".join(tokens[mark.start : mark.end])
-        if mark.text is not None and "".join(mark.text.split()) != "".join(said.split()):
-            surface = quoted_repr(" ".join(tokens[mark.start : mark.end]))
+        token_text = "".join(tokens[annotation.start : annotation.end])
+        if annotation.text is not None and "".join(annotation.text.split()) != "".join(
+            token_text.split()
+        ):
+            surface = quoted_repr(" ".join(tokens[annotation.start : annotation.end]))
             raise InputError(
-                f"{where}.text: {quoted_repr(mark.text)} is not what the tokens {mark.start} to"
-                f" {mark.end} say: {surface}"
+                f"{where}.text: {quoted_repr(annotation.text)} is not what the tokens"
+                f" {annotation.start} to {annotation.end} say: {surface}"
             )
-        return self.places[mark.start][0] + shift, self.places[mark.end - 1][1] + shift
+        return self.places[annotation.start][0] + shift, self.places[annotation.end - 1][1] + shift
 
 
-def write(documents: Iterable[Document], path: Path, losses: Losses) -> None:
+def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
     """One line a document."""
     with replace_file(path) as file:
-        for document in drop_indistinguishable(documents, losses, trimmed=True):
-            if skip_failed(document, losses):
-                count_unsupported(document, losses, HELD)
-                file.write(msgspec.json.encode(line(document, losses)) + b"\n")
+        for document in drop_indistinguishable(documents, conversion, trimmed=True):
+            if skip_failed(document, conversion):
+                count_unsupported(document, conversion, HELD)
+                file.write(msgspec.json.encode(line(document, conversion)) + b"\n")
 
 
-def line(document: Document, losses: Losses) -> dict[str, Any]:
+def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     """A document as TextEE has it."""
-    tokens = TokenIndex(document, losses)
-    links = EntityReferences(document, losses, tokens.find_token_range)
+    tokens = TokenIndex(document, conversion)
+    links = EntityReferences(document, conversion, tokens.find_token_range)
     entities = [
         _mention(links.add(entity, "T", entity), entity.label, found, tokens)
         for n, entity in enumerate(document.entities or ())
@@ -317,7 +319,7 @@ def _arguments(
         if found := tokens.token_range(argument, "arguments", where):
             id, ref = links.reference_for(argument), argument.ref
             if ref is not None and (public_id(ref) is None or ref not in links.ids):
-                tokens.count_loss("refs to what is left out", where)
+                tokens.count_dropped("refs to what is left out", where)
                 ref = None
             surface = _surface(found, tokens)["text"]
             yield {
@@ -333,7 +335,7 @@ def _mention(id: str, label: str, found: Range, tokens: TokenIndex) -> dict[str,
 
 
 def _surface(found: Range, tokens: TokenIndex) -> dict[str, Any]:
-    """The tokens of a mark, the end past the last, and their text."""
+    """The tokens of an annotation, the end past the last, and their text."""
     first, last = found
     return {
         "text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]],

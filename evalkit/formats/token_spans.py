@@ -1,6 +1,6 @@
 """At which tokens do entities begin and end?
 
-Texts with entities in, sentences of tokens out: for formats whose marks are tokens.
+Texts with entities in, sentences of tokens out: for formats whose annotations are tokens.
 
     words       tokens and sentences of evalkit/data/text.py; what stands at the edges of words,
                 such as
@@ -10,14 +10,14 @@ Texts with entities in, sentences of tokens out: for formats whose marks are tok
 Together the tokens hold all of the text but its white space. They can be cut where entities begin
 and end.
 
-Which tokens does a mark cover?
+Which tokens does an annotation cover?
 
 For formats that count tokens: offsets to indices when they are written, and back when they are
 read.
 
-When written, tokens and sentences are those of data/text.py, punctuation apart, cut where a mark
-begins or ends inside one; a sentence does not end inside a mark (tokens.py). White space at the
-edge of a mark is left out, and counted.
+When written, tokens and sentences are those of data/text.py, punctuation apart, cut where a
+annotation begins or ends inside one; a sentence does not end inside an annotation (tokens.py).
+White space at the edge of an annotation is left out, and counted.
 """
 
 from __future__ import annotations
@@ -31,24 +31,27 @@ from typing import Any
 from evalkit.data.document import Document, Entity
 from evalkit.data.text import Range, sentences, tokens
 from evalkit.errors import InputError, UnknownNameError, quoted_repr
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 
 class TokenIndex:
-    """A document's tokens by sentence, and where its marks lie among them.
+    """A document's tokens by sentence, and where its annotations lie among them.
 
     What no run of tokens can hold is counted as a loss.
     """
 
     def __init__(
-        self, document: Document, losses: Losses, marks: Iterable[Any] | None = None
+        self,
+        document: Document,
+        conversion: ConversionReport,
+        annotations: Iterable[Any] | None = None,
     ) -> None:
-        """Lay out the tokens so that they hold these marks, as far as each is in one piece; without
-        any, all entities and events.
+        """Lay out the tokens so that they hold these annotations, as far as each is in one piece;
+        without any, all entities and events.
         """
-        self.document, self._losses = document, losses
+        self.document, self._conversion = document, conversion
         self._layout = TokenLayout(document.text, "words")
-        spans = _spans(document) if marks is None else marks
+        spans = _spans(document) if annotations is None else annotations
         places = [
             found
             for span in spans
@@ -65,19 +68,19 @@ class TokenIndex:
         self._sentence = [n for n, sentence in enumerate(self.sentences) for _ in sentence]
 
     def token_range(self, span: Any, what: str, where: str) -> Range | None:
-        """The first and the last token of a mark; None, and a loss named after `what`, where tokens
-        cannot hold it.
+        """The first and the last token of an annotation; None, and a loss named after `what`, where
+        tokens cannot hold it.
         """
         place = f"document {quoted_repr(self.document.id)}, {where}"
         if span.fragments:
-            self._losses.add(f"discontinuous {what}", place)
+            self._conversion.add(f"discontinuous {what}", place)
             return None
         found = self._layout.trimmed(span.start, span.end)
         if found is None:
-            self._losses.add(f"{what} of white space alone", place)
+            self._conversion.add(f"{what} of white space alone", place)
             return None
         if found != (span.start, span.end):
-            self._losses.add(f"{what} with white space at an edge, written without it", place)
+            self._conversion.add(f"{what} with white space at an edge, written without it", place)
         return self._first[found[0]], self._last[found[1]]
 
     def find_token_range(self, span: Any) -> Range | None:
@@ -89,9 +92,9 @@ class TokenIndex:
         """Which sentence a token is in."""
         return self._sentence[token]
 
-    def count_loss(self, what: str, where: str) -> None:
+    def count_dropped(self, what: str, where: str) -> None:
         """Count something that is left out."""
-        self._losses.add(what, f"document {quoted_repr(self.document.id)}, {where}")
+        self._conversion.add(what, f"document {quoted_repr(self.document.id)}, {where}")
 
 
 def _spans(document: Document) -> Iterator[Any]:
@@ -217,10 +220,14 @@ def _words(text: str, runs: Sequence[Range]) -> set[int]:
 
 
 def flat_entities(
-    document: Document, layout: TokenLayout, losses: Losses, *, split_tokens: bool = True
+    document: Document,
+    layout: TokenLayout,
+    conversion: ConversionReport,
+    *,
+    split_tokens: bool = True,
 ) -> list[LabelledSpan]:
     """The entities that tags of tokens can hold, in the order of the text; the others are counted
-    as losses.
+    as conversion.
 
     Of entities that overlap the longest stays, of equally long ones the first. cut: whether tokens
     can be cut.
@@ -229,12 +236,12 @@ def flat_entities(
     taken = bytearray(len(document.text))
     # None is longer than those before it, so it overlaps one of them only if one of its ends does.
     for start, end, label, where in sorted(
-        _trimmed(document, layout, losses), key=lambda one: (one[0] - one[1], one[0])
+        _trimmed(document, layout, conversion), key=lambda one: (one[0] - one[1], one[0])
     ):
         if not split_tokens and not {start, end} <= layout.edges:
-            losses.add("entities with an edge inside a token", where)
+            conversion.add("entities with an edge inside a token", where)
         elif taken[start] or taken[end - 1]:
-            losses.add("entities that overlap another", where)
+            conversion.add("entities that overlap another", where)
         else:
             taken[start:end] = b"\1" * (end - start)
             found.append((start, end, label))
@@ -242,16 +249,16 @@ def flat_entities(
 
 
 def _trimmed(
-    document: Document, layout: TokenLayout, losses: Losses
+    document: Document, layout: TokenLayout, conversion: ConversionReport
 ) -> Iterator[tuple[int, int, str, str]]:
     for index, entity in enumerate(document.entities or ()):
         where = f"document {quoted_repr(document.id)}, entities[{index}]"
         span = layout.trimmed(entity.start, entity.end)
         if problem := _unheld(entity, span):
-            losses.add(problem, where)
+            conversion.add(problem, where)
         elif span is not None:
             if span != (entity.start, entity.end):
-                losses.add("entities with white space at an edge, written without it", where)
+                conversion.add("entities with white space at an edge, written without it", where)
             yield *span, entity.label, where
 
 

@@ -15,23 +15,30 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Attributes, Document, Entity, validate_offsets
-from evalkit.errors import MAX_REPORTED_ERRORS, DocumentError, InputError, LoadError, quoted_repr
-from evalkit.formats.conversion import Losses
+from evalkit.errors import (
+    MAX_REPORTED_ERRORS,
+    DocumentError,
+    InputError,
+    LoadError,
+    past_end_problem,
+    quoted_repr,
+)
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import count_unsupported, skip_failed
 from evalkit.formats.jsonl import check_surface
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
 
 NOT_ANNOTATED = (
-    "its entities were not annotated, and the file would say that there are none; entities=[] would"
-    " do if there are"
+    "its entities were not annotated, and the file would say that there are none; set entities=[]"
+    " if there are none"
 )
 
 
 class RawSpan(msgspec.Struct):
     """A stretch of text as a file has it.
 
-    `at` is its path in the file, such as "spans[3]"; `text` what is said to stand there.
+    `at` is its path in the file, such as "spans[3]"; `text` its surface form as the file has it.
     """
 
     at: str
@@ -123,9 +130,7 @@ def _check(stretch: RawSpan, text: str, offsets: Offsets, reading: OffsetConvent
     stretch.start, stretch.end = offsets.span(stretch.start, stretch.end)
     validate_offsets(stretch)
     if stretch.end > len(text):
-        raise DocumentError(
-            f"{stretch.end} runs past the end of the text, at {len(text)}", field="end"
-        )
+        raise DocumentError(past_end_problem(stretch.end, len(text)), field="end")
     if stretch.text is not None and not reading.same(
         stretch.text, text[stretch.start : stretch.end]
     ):
@@ -138,31 +143,35 @@ def document_id(id: str | int | None, otherwise: str) -> str:
 
 
 def supported_documents(
-    documents: Iterable[Document], losses: Losses, held: Collection[str], *, unannotated: bool
+    documents: Iterable[Document],
+    conversion: ConversionReport,
+    held: Collection[str],
+    *,
+    unannotated: bool,
 ) -> Iterator[Document]:
     """The documents without what a tool cannot hold, which is counted. held: as in records.py.
 
     Documents that failed are left out. Raises InputError for one whose entities were not annotated,
-    unless `unannotated` ones can be told.
+    unless the format can represent `unannotated` ones.
     """
     for document in documents:
-        if not skip_failed(document, losses):
+        if not skip_failed(document, conversion):
             continue
         if document.entities is None and not unannotated:
             raise InputError(f"document {quoted_repr(document.id)}: {NOT_ANNOTATED}")
-        count_unsupported(document, losses, held)
+        count_unsupported(document, conversion, held)
         if document.events == ():
-            losses.add(
+            conversion.add(
                 "layers that were annotated and are empty",
                 f"document {quoted_repr(document.id)}, events",
             )
-        yield Document(document.id, document.text, _whole(document, losses), meta=document.meta)
+        yield Document(document.id, document.text, _whole(document, conversion), meta=document.meta)
 
 
-def _whole(document: Document, losses: Losses) -> tuple[Entity, ...] | None:
+def _whole(document: Document, conversion: ConversionReport) -> tuple[Entity, ...] | None:
     for index, entity in enumerate(document.entities or ()):
         if entity.fragments:
-            losses.add(
+            conversion.add(
                 "discontinuous entities", f"document {quoted_repr(document.id)}, entities[{index}]"
             )
     return (

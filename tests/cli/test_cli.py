@@ -272,14 +272,14 @@ SPOILED = [  # file, how it is spoiled, line, what is said
         "entities.jsonl",
         mended('"end": 13', '"end": 9999'),
         1,
-        "end: 9999 runs past the end of the text, at 2696",
+        "end: 9999 is past the end of the text (length 2696)",
     ),
     (
         "entities.jsonl",
         mended('"text": "Islamic State"', '"text": "Islamic Stat"'),
         1,
         (
-            "text: 'Islamic Stat' is not what stands at 0 to 13: 'Islamic State'; these words stand"
+            "text: 'Islamic Stat' is not what stands at 0 to 13: 'Islamic State'; these words are"
             " at 0 to 12"
         ),
     ),
@@ -298,7 +298,12 @@ SPOILED = [  # file, how it is spoiled, line, what is said
             " Deserter, "
         ),
     ),
-    ("entities.jsonl", mended('"id": "T2"', '"id": "T1"'), 2, "id: 'T1' is taken by entities[0]"),
+    (
+        "entities.jsonl",
+        mended('"id": "T2"', '"id": "T1"'),
+        2,
+        "id: duplicate id 'T1': already used by entities[0]; expected unique ids",
+    ),
     (
         "entities.jsonl",
         lambda text: text + text.splitlines()[0].replace('"T1"', '"T99"') + "\n",

@@ -444,7 +444,7 @@ def test_a_model_that_failed_everywhere_misses_everything():
 
 
 def test_gold_that_failed_is_refused():
-    with pytest.raises(InputError, match="document 'd': gold carries a failure or unplaced items"):
+    with pytest.raises(InputError, match="document 'd': gold has a failure or unplaced items"):
         score(said(Document("d", "x", [], failure="boom")), said(Document("d", "x", [])))
 
 

@@ -147,7 +147,7 @@ def test_documents_with_one_id_are_refused_on_either_side(tmp_path):
     (tmp_path / "twice.jsonl").write_text(one * 2)
 
     for sides in (("once", "twice"), ("twice", "once")):
-        with pytest.raises(LoadError, match=r"twice.jsonl:2: id: duplicate .* at .*twice.jsonl:1"):
+        with pytest.raises(LoadError, match=r"twice.jsonl:2: id: duplicate .* by .*twice.jsonl:1"):
             score(*(tmp_path / f"{side}.jsonl" for side in sides))
 
 
@@ -256,10 +256,10 @@ def test_plain_files_score_as_the_corpora_in_memory_do(tmp_path, text):
 
 WRONG = [
     ('"start": 0, "end": 3, "text": "Adb"', "'Adb' is not what stands at 0 to 3: 'Ada'"),
-    ('"start": 0, "end": 99', "99 runs past the end of the text, at 9"),
+    ('"start": 0, "end": 99', "99 is past the end of the text (length 9)"),
     ('"start": 3, "end": 3', "3 is not after the start, 3"),
     ('"start": -1, "end": 3', "-1 is before the text"),
-    ('"start": 0, "end": 99999999999999999999', "runs past the end of the text"),
+    ('"start": 0, "end": 99999999999999999999', "is past the end of the text"),
     ('"start": 0, "end": 3, "text": "Ad"', "'Ad' is not what stands at 0 to 3: 'Ada'"),
     ('"start": 0, "end": 3, "txt": "Ada"', "unknown field 'txt'"),
 ]
@@ -313,7 +313,7 @@ def test_an_id_that_stands_twice_is_found_however_far_apart(tmp_path, jobs):
         b"".join(msgspec.json.encode(to_json_dict(document)) + b"\n" for document in documents)
     )
 
-    with pytest.raises(LoadError, match=r"gold.jsonl:400: id: duplicate .* at .*gold.jsonl:1"):
+    with pytest.raises(LoadError, match=r"gold.jsonl:400: id: duplicate .* by .*gold.jsonl:1"):
         score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl", jobs=jobs)
 
 

@@ -150,7 +150,7 @@ def test_what_was_repaired_is_counted_and_signed():
 def test_what_is_no_tag_is_refused(tag, tagging):
     with pytest.raises(
         InputError,
-        match="is no .*tag|unknown tagging 'BIOES-'; expected one of: IOB2, IOB1, BIOES, BILOU",
+        match="invalid .*tag|unknown tagging 'BIOES-'; expected one of: IOB2, IOB1, BIOES, BILOU",
     ):
         score_tags([["O"]], [[tag]], tagging=tagging)
 

@@ -29,7 +29,7 @@ from evalkit import (
 )
 from evalkit.data.document import span_fragments
 from evalkit.formats import brat
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 FEW = settings(max_examples=examples(60), deadline=None)
 ALL = ("entities", "events", "attributions")
@@ -115,7 +115,7 @@ def written(tmp_path):
 def told(folder):
     def told(annotations, text=TEXT):
         place = folder(annotations, text)
-        ((_, error),) = brat.read(place, Losses())
+        ((_, error),) = brat.read(place, ConversionReport())
         return str(error).replace(f"{place}/", "").split("\n")
 
     return told
@@ -359,20 +359,20 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
     [
         (
             "T1\tPER 0 3\tBo\n",
-            "d.ann:1: T1: 'Bo' is not what stands at 0 to 3: 'Ada'; these words stand at 8 to 10",
+            "d.ann:1: T1: 'Bo' is not what stands at 0 to 3: 'Ada'; these words are at 8 to 10",
         ),
         (
             "T1\tPER 0 3\tada\r\n",
             (
-                "d.ann:1: T1: 'ada' is not what stands at 0 to 3: 'Ada'; these words stand nowhere"
-                " in the text"
+                "d.ann:1: T1: 'ada' is not what stands at 0 to 3: 'Ada'; these words are not in the"
+                " text"
             ),
         ),
         (
             "T1\tPER 0 3;8 10\tAda  Bo",
             "d.ann:1: T1: 'Ada  Bo' is not what stands at 0 3;8 10: 'Ada Bo'",
         ),
-        ("T1\tPER 17 99\tleft", "d.ann:1: T1: 99 runs past the end of the text, at 22"),
+        ("T1\tPER 17 99\tleft", "d.ann:1: T1: 99 is past the end of the text (length 22)"),
         (
             "T1\tPER 3 3\t",
             (
@@ -382,49 +382,50 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             "T1\tPER 0 3;2 7\tAda a met",
-            "d.ann:1: T1: '0 3;2 7' overlap; ranges that share no character would do",
+            "d.ann:1: T1: ranges overlap: '0 3;2 7': expected ranges that share no character",
         ),
         (
             "T1\tPER -1 3\tAda",
-            "d.ann:1: T1: '-1 3' are no offsets; START END would do, with ; between several ranges",
+            "d.ann:1: T1: invalid offsets '-1 3': expected START END, with ; between several"
+            " ranges",
         ),
         (
             f"T1\tPER 0 {'9' * 5000}\tAda",
             (
-                f"d.ann:1: T1: '0 {'9' * 76}… are no offsets; START END would do, with ; between"
+                f"d.ann:1: T1: invalid offsets '0 {'9' * 76}…: expected START END, with ; between"
                 " several ranges"
             ),
         ),
         (
             "T1\tPER 0 3",
             (
-                "d.ann:1: T1: 'PER 0 3' is too little, or has no tab; ID, tab, TYPE START END, tab,"
-                " the text that stands there would do"
+                "d.ann:1: T1: 'PER 0 3' is incomplete, or has no tab: expected ID, tab, TYPE START"
+                " END, tab, the text that stands there"
             ),
         ),
         (
             "T1\t 0 3\tAda",
             (
-                "d.ann:1: T1: ' 0 3\\tAda' is too little, or has no tab; ID, tab, TYPE START END,"
-                " tab, the text that stands there would do"
+                "d.ann:1: T1: ' 0 3\\tAda' is incomplete, or has no tab: expected ID, tab, TYPE"
+                " START END, tab, the text that stands there"
             ),
         ),
         (
             "T1 PER 0 3 Ada",
             (
-                "d.ann:1: 'T1 PER 0 3 Ada' has no tab after its id; ID, tab, TYPE START END, tab,"
-                " the text that stands there would do"
+                "d.ann:1: 'T1 PER 0 3 Ada' has no tab after its id: expected ID, tab, TYPE START"
+                " END, tab, the text that stands there"
             ),
         ),
         (
             "\n\nX1\tPER 0 3\tAda",
             (
-                "d.ann:3: 'X1\\tPER 0 3\\tAda' is no line of brat; one that begins with T, E, A, R,"
-                " N, *, #, M would do"
+                "d.ann:3: invalid line 'X1\\tPER 0 3\\tAda': expected one that begins with T, E, A,"
+                " R, N, *, #, M"
             ),
         ),
-        ("Tom\tPER 0 3\tAda", "d.ann:1: 'Tom' is no id; T and a number would do"),
-        (ADA + ADA, "d.ann:2: T1: the id is taken by line 1; ids name one line each"),
+        ("Tom\tPER 0 3\tAda", "d.ann:1: invalid id 'Tom': expected T and a number"),
+        (ADA + ADA, "d.ann:2: T1: duplicate id 'T1': already used by line 1; expected unique ids"),
         (
             MET + "E1\tMeet:T2 Who:T9",
             (
@@ -442,20 +443,17 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (
             MET + "E1\tMeet",
             (
-                "d.ann:2: E1: 'Meet' is no event; ID, tab, TYPE:TRIGGER, and ROLE:ID after spaces"
-                " would do"
+                "d.ann:2: E1: invalid event 'Meet': expected ID, tab, TYPE:TRIGGER, and ROLE:ID"
+                " after spaces"
             ),
         ),
         (
             MET + "E1\tMeet:T2\nE2\tMeet:E1",
-            "d.ann:3: E2: 'E1' is no trigger; a line that begins with T would do",
+            "d.ann:3: E2: invalid trigger 'E1': expected the id of a T line",
         ),
         (
             MET + "E1\tMeet:T2\nA1\tX E1\nE2\tMeet:T2 Who:A1",
-            (
-                "d.ann:4: E2: Who: 'A1' is no mark and no event; a line that begins with T or E"
-                " would do"
-            ),
+            ("d.ann:4: E2: Who: invalid target 'A1': expected the id of a T or E line"),
         ),
         (
             ADA + "R1\tMeets Arg1:T1 Arg2:T9",
@@ -466,20 +464,20 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             ADA + "R1\tMeets Arg1:T1",
-            "d.ann:2: R1: 'Meets Arg1:T1' is no relation; ID, tab, TYPE ROLE:ID ROLE:ID would do",
+            "d.ann:2: R1: invalid relation 'Meets Arg1:T1': expected ID, tab, TYPE ROLE:ID ROLE:ID",
         ),
         (
             ADA + "N1\tReference T1",
             (
-                "d.ann:2: N1: 'Reference T1' is no normalization; ID, tab, TYPE ID RESOURCE:ENTRY"
-                " would do"
+                "d.ann:2: N1: invalid normalization 'Reference T1': expected ID, tab, TYPE ID"
+                " RESOURCE:ENTRY"
             ),
         ),
         (
             ADA + "A1\tNegated",
             (
-                "d.ann:2: A1: 'Negated' is no attribute; ID, tab, NAME ID, and a value after a"
-                " space would do"
+                "d.ann:2: A1: invalid attribute 'Negated': expected ID, tab, NAME ID, and a value"
+                " after a space"
             ),
         ),
         (
@@ -492,7 +490,7 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (ADA + "A1\tX T1 a\nA2\tX T1 b", "d.ann:3: A2: T1 has a X already; delete one"),
         (
             "T1\tAttribution 4 7\tmet\nE1\tAttribution:T1",
-            "d.ann:2: E1: has no Content; a role Content:ID after 'Attribution:T1' would do",
+            "d.ann:2: E1: has no Content: expected a role Content:ID after 'Attribution:T1'",
         ),
         (
             (
@@ -503,7 +501,8 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             ADA + BO + '#1\tevalkit T3\tid: "T1"',
-            "d.ann:2: document 'd', entities[1].id: 'T1' is taken by entities[0]",
+            "d.ann:2: document 'd', entities[1].id: duplicate id 'T1': already used by entities[0];"
+            " expected unique ids",
         ),
         (
             b"T1\tPER 0 3\tAda\nT2\tPER 0 \xff",
@@ -520,7 +519,9 @@ def test_a_bad_line_is_told_with_its_place_and_a_way_out(told, lines, message):
 
 
 def test_an_offset_inside_a_character_is_told(folder):
-    ((_, error),) = brat.read(folder("T1\tX 1 2\t?", "🎉"), Losses(), offset_unit="utf-16")
+    ((_, error),) = brat.read(
+        folder("T1\tX 1 2\t?", "🎉"), ConversionReport(), offset_unit="utf-16"
+    )
 
     assert str(error).endswith(
         "in/d.ann:1: T1: 1 falls inside '🎉', which was counted as 2 UTF-16 code units"
@@ -547,7 +548,7 @@ def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):
             " behind the path reads it so"
         ),
         "a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; save the file as UTF-8",
-        "b.ann:2: T2: 'Ada' is not what stands at 6 to 9: 'da.'; these words stand at 5 to 8",
+        "b.ann:2: T2: 'Ada' is not what stands at 6 to 9: 'da.'; these words are at 5 to 8",
     ]
 
 
@@ -618,11 +619,11 @@ def test_names_that_are_not_utf_8_are_told(folder):
         ({"attributes": "x"}, "unknown option 'attributes'"),
         (
             {"attribution": "a b"},
-            "attribution: 'a b' is no type; a name without spaces and colons would do",
+            "invalid attribution 'a b': expected a type without spaces and colons",
         ),
         (
             {"argument": "Attribution"},
-            "argument: 'Attribution' is what attributions are called, too; name another",
+            "argument: 'Attribution' is the type of attributions, too; use another type",
         ),
     ],
 )
@@ -698,9 +699,9 @@ def test_what_is_not_counted_comes_back(tmp_path_factory, documents):
 
     assume(
         {
-            "marks of nothing but line ends",
-            "line ends at which a mark begins, ends or is interrupted",
-            "marks that equal another without the line ends at their edges",
+            "annotations of nothing but line ends",
+            "line ends at which an annotation begins, ends or is interrupted",
+            "annotations that equal another without the line ends at their edges",
         }.isdisjoint(losses.counts)
     )
     assert returned == documents
@@ -738,7 +739,7 @@ def test_no_bytes_are_a_traceback(tmp_path_factory, data):
     (place / "d.txt").write_bytes(TEXT.encode())
     (place / "d.ann").write_bytes(data)
 
-    ((_, found),) = brat.read(place, Losses())
+    ((_, found),) = brat.read(place, ConversionReport())
 
     assert isinstance(found, (Document, LoadError))
 
@@ -786,11 +787,11 @@ def test_what_brat_cannot_hold_is_counted(written):
     )
 
     assert losses.counts == {
-        "marks of nothing but line ends": 4,
+        "annotations of nothing but line ends": 4,
         "attributions without a cue": 1,
-        "line ends at which a mark begins, ends or is interrupted": 2,
+        "line ends at which an annotation begins, ends or is interrupted": 2,
         "scores": 2,
-        "attributes that are no text, and are written as such": 1,
+        "attributes that are not text, written as text": 1,
         "attributes that brat cannot hold": 6,
         "empty attributes": 1,
         "zones": 1,
@@ -851,7 +852,7 @@ def test_layers_that_the_files_cannot_tell_are_counted(written):
         ),
         (
             Document("d", TEXT, events=[Event("a", Span(0, 3), [Argument("ARG2", 0, 3)])]),
-            "'ARG2' would be read as a ARG, since brat numbers roles; roles=.exact. would do$",
+            "'ARG2' would be read as a ARG, since brat numbers roles; use roles=.exact.$",
         ),
         (
             Document(
@@ -952,10 +953,7 @@ def test_a_file_of_ids_that_is_none_is_told(folder, content):
 
     with pytest.raises(
         LoadError,
-        match=(
-            r'evalkit-ids\.json: .*; \{"NAME": "ID"\} with the id of the document in NAME\.txt'
-            r" would do$"
-        ),
+        match=r'evalkit-ids\.json: .*; expected \{"NAME": "ID"\} with the id of the document',
     ):
         load_corpus(f"brat:{place}")
 
@@ -1158,7 +1156,7 @@ def test_marks_that_are_the_same_without_their_line_ends_are_written_once_and_co
 
     losses = Corpus([document]).save(f"brat:{tmp_path}/b")
 
-    assert losses.counts["marks that equal another without the line ends at their edges"] == 2
+    assert losses.counts["annotations that equal another without the line ends at their edges"] == 2
     assert [
         len(one.entities) + len(one.events[0].arguments)
         for one in load_corpus(f"brat:{tmp_path}/b")

@@ -294,13 +294,16 @@ def test_a_type_system_of_others_is_left_alone(tmp_path):
     [
         (
             Document("d", "A\x00da", ()),
-            r"document 'd', text: '\\x00' at 1 cannot stand in XML; file_format=.json. would do",
+            r"document 'd', text: '\\x00' at 1 cannot be written as XML; use file_format=.json.",
         ),
-        (Document("d", "Ada\ufffe", ()), r"document 'd', text: '\\ufffe' at 3 cannot stand in XML"),
-        (Document("d\x0b", "Ada", ()), r"id: '\\x0b' at 1 cannot stand in XML"),
+        (
+            Document("d", "Ada\ufffe", ()),
+            r"document 'd', text: '\\ufffe' at 3 cannot be written as XML",
+        ),
+        (Document("d\x0b", "Ada", ()), r"id: '\\x0b' at 1 cannot be written as XML"),
         (
             Document("d", "Ada", (Entity("P\x01", 0, 1),)),
-            r"label: '\\x01' at 1 cannot stand in XML",
+            r"label: '\\x01' at 1 cannot be written as XML",
         ),
         (Document("d", "Ada"), "document 'd': its entities were not annotated"),
     ],
@@ -492,7 +495,7 @@ def test_a_type_without_features_is_the_label(put):
 def test_an_entity_without_a_label_is_refused(put):
     with pytest.raises(
         LoadError,
-        match=r"a\.xmi: entities\[0\]\.label: None is no label: a text that is not empty would do",
+        match=r"a\.xmi: entities\[0\]\.label: invalid label None: expected a non-empty string",
     ):
         load_corpus(put('<ner:NamedEntity xmi:id="5" sofa="1" begin="3" end="6"/>', "5"))
 

@@ -30,14 +30,14 @@ from evalkit.data.tags import REPAIRS, TAG_FORMATS, TagReader
 from evalkit.errors import UnknownNameError
 from evalkit.formats.conll_lines import DOC_TEXT_PREFIX
 from evalkit.formats.conll_reader import TAG_LETTERS
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 FEW = settings(max_examples=examples(80), deadline=None)
 NOT_EVERY = "; no tagging fits all tags of the file"
 REPAIR = 'correct them, or choose a tag repair: repair="discard", begin or conlleval'
 WANTED = "every line needs a token and a tag"
-ANY = f"{WANTED}, and spaces and tabs alone separate columns"
-TABS = f'{ANY}; separator="tab" would do if tokens hold spaces'
+ANY = f"{WANTED}, and only spaces and tabs separate columns"
+TABS = f'{ANY}; if tokens contain spaces, use separator="tab"'
 
 
 @pytest.fixture
@@ -181,8 +181,8 @@ BAD = [
     (
         "Ada B-PER\n# text = it is\n",
         (
-            "f.conll:2: 5 columns, but 2 on line 1: '# text = it is'; comments=True would do if"
-            " lines that begin with # are comments"
+            "f.conll:2: 5 columns, but 2 on line 1: '# text = it is'; if lines that begin with #"
+            " are comments, use comments=True"
         ),
     ),
     (
@@ -208,39 +208,40 @@ BAD = [
     ),
     (
         "Ada B-PER\nmet X-PER\n",
-        f"f.conll:2: 'X-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}",
+        f"f.conll:2: invalid IOB2 tag 'X-PER': expected O, B-LABEL or I-LABEL{NOT_EVERY}",
     ),
     (
         "Ada U-PER\nmet O\n",
         (
-            "f.conll:1: 'U-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=\"BILOU\""
+            "f.conll:1: invalid IOB2 tag 'U-PER': expected O, B-LABEL or I-LABEL; tagging=\"BILOU\""
             " fits all tags of the file"
         ),
     ),
     (
         "Ada S-PER\n",
         (
-            "f.conll:1: 'S-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; tagging=\"BIOES\""
+            "f.conll:1: invalid IOB2 tag 'S-PER': expected O, B-LABEL or I-LABEL; tagging=\"BIOES\""
             " fits all tags of the file"
         ),
     ),
     (
         "Ada U-PER\nBo S-PER\n",
         (
-            "f.conll:1: 'U-PER' is no IOB2 tag\nf.conll:2: 'S-PER' is no IOB2 tag\nto fix: O,"
-            f" B-LABEL, I-LABEL would do{NOT_EVERY}"
+            "f.conll:1: invalid IOB2 tag 'U-PER': expected O, B-LABEL or I-LABEL\nf.conll:2:"
+            f" invalid IOB2 tag 'S-PER': expected O, B-LABEL or I-LABEL\nto fix: {NOT_EVERY[2:]}"
         ),
     ),
     (
         "Ada B-PER\nmet o\n",
-        "f.conll:2: 'o' is no IOB2 tag; O, B-LABEL, I-LABEL would do; did you mean 'O'?",
+        "f.conll:2: invalid IOB2 tag 'o': expected O, B-LABEL or I-LABEL; did you mean 'O'?",
     ),
     (
         "Ada b-PER\n",
-        "f.conll:1: 'b-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; did you mean 'B-PER'?",
+        "f.conll:1: invalid IOB2 tag 'b-PER': expected O, B-LABEL or I-LABEL; did you mean"
+        " 'B-PER'?",
     ),
-    ("Ada B-\n", f"f.conll:1: 'B-' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}"),
-    ("Ada PER\n", f"f.conll:1: 'PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do{NOT_EVERY}"),
+    ("Ada B-\n", f"f.conll:1: invalid IOB2 tag 'B-': expected O, B-LABEL or I-LABEL{NOT_EVERY}"),
+    ("Ada PER\n", f"f.conll:1: invalid IOB2 tag 'PER': expected O, B-LABEL or I-LABEL{NOT_EVERY}"),
     (
         "Ada B-PER\rmet O\r",
         (
@@ -258,8 +259,8 @@ BAD = [
     (
         '# doc_text = "Ada\nAda B-PER\n',
         (
-            "f.conll:1: '# doc_text = \"Ada': no text in JSON; a string in double quotes on one"
-            " line would do"
+            "f.conll:1: invalid text '# doc_text = \"Ada': expected a JSON string in double quotes"
+            " on one line"
         ),
     ),
     (
@@ -276,7 +277,7 @@ BAD = [
     ),
     (
         "-DOCSTART- (a)\nAda B-PER\n-DOCSTART- (a)\nAda B-PER\n",
-        "f.conll:3: id: duplicate document id 'a', first used at f.conll:1; expected unique ids",
+        "f.conll:3: id: duplicate id 'a': already used by f.conll:1; expected unique ids",
     ),
 ]
 
@@ -309,8 +310,8 @@ def test_what_fits_is_said_of_the_whole_file(read, tmp_path):
 
     assert (
         told(error, tmp_path)
-        == "f.conll:8: 'E-PER' is no IOB2 tag; O, B-LABEL, I-LABEL would do; no tagging fits all"
-        " tags of the file"
+        == "f.conll:8: invalid IOB2 tag 'E-PER': expected O, B-LABEL or I-LABEL; no tagging fits"
+        " all tags of the file"
     )
 
 
@@ -321,9 +322,9 @@ BAD_OPTIONS = [
     ({"comments": "maybe"}, "unknown value 'maybe' in 'comments'; expected one of: true, false"),
     (
         {"token_column": "x"},
-        "token_column: 'x' is no column; a whole number from 0, or back from -1, would do",
+        "invalid token_column 'x': expected a number from 0, or a negative",
     ),
-    ({"tag_column": "9" * 5000}, "tag_column: '999"),
+    ({"tag_column": "9" * 5000}, "invalid tag_column '999"),
     (
         {"tag_column": 2},
         (
@@ -398,7 +399,7 @@ def test_columns_separators_and_taggings_are_chosen_by_options(read, content, op
             "f.conll:2: '\\tO': the token is empty; every line needs a token and a tag",
         ),
         ("a\tO\nb\t\n", "f.conll:2: 'b\\t': the tag is empty; every line needs a token and a tag"),
-        ("a O\n", f"f.conll:1: 1 column: 'a O'; {WANTED}, and tabs alone separate columns"),
+        ("a O\n", f"f.conll:1: 1 column: 'a O'; {WANTED}, and only tabs separate columns"),
     ],
 )
 def test_an_empty_token_or_tag_between_tabs_is_named(read, tmp_path, content, message):
@@ -433,7 +434,7 @@ def test_improper_tags_are_repaired_as_named_and_counted(read, tmp_path, repair,
 
     assert found(documents[0]) == entities
     assert list(documents.conversion.lines()) == [
-        f"2 improper tags, repaired as {repair} ({tmp_path}/f.conll:2, {tmp_path}/f.conll:4)"
+        f"2 invalid tags, repaired as {repair} ({tmp_path}/f.conll:2, {tmp_path}/f.conll:4)"
     ]
 
 
@@ -516,8 +517,8 @@ def test_the_text_of_the_only_document_may_be_a_file_with_a_byte_order_mark(read
             "../d1",
             "",
             (
-                "f.conll:1: document '../d1': this id is no name of a file in DIR; an id without"
-                " slashes would do"
+                "f.conll:1: document '../d1': an id with a slash cannot be the name of a file in"
+                " DIR; change the id"
             ),
         ),
         (
@@ -532,8 +533,8 @@ def test_the_text_of_the_only_document_may_be_a_file_with_a_byte_order_mark(read
             "d1",
             "d1.txt",
             (
-                "f.conll:3: document 'x': d1.txt is the text of the first document; a folder with"
-                " ID.txt for each would do"
+                "f.conll:3: document 'x': d1.txt is the text of the first document; expected a"
+                " folder with ID.txt for each document"
             ),
         ),
         ("d1", "no.txt", "f.conll:1: document 'd1': no.txt: No such file or directory"),
@@ -853,7 +854,7 @@ def test_no_bytes_end_in_anything_but_documents_or_an_error_with_its_line(
 def parsed(path):
     from evalkit.formats import conll
 
-    return conll.read(path, Losses(), comments=True)
+    return conll.read(path, ConversionReport(), comments=True)
 
 
 def columns(path):
@@ -945,7 +946,7 @@ def test_the_corpus_beside_it_may_lie_in_a_file_and_must_have_the_same_texts(tmp
 def test_a_file_beside_it_that_is_no_corpus_is_told(tmp_path):
     (tmp_path / "bad.conll").write_text("Ada x\n")
 
-    with pytest.raises(LoadError, match=r"bad\.conll:1: 'x' is no IOB2 tag"):
+    with pytest.raises(LoadError, match=r"bad\.conll:1: invalid IOB2 tag 'x'"):
         corpus("Ada").save(tmp_path / "said.conll", align_with=f"conll:{tmp_path}/bad.conll")
 
 

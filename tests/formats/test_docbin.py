@@ -310,7 +310,7 @@ def test_a_language_that_spacy_does_not_know_is_no_reason_to_refuse_what_a_docum
 def test_a_language_that_was_asked_for_must_have_a_tokenizer(lang, tmp_path):
     with pytest.raises(
         InputError,
-        match=r"^lang: '.*': spaCy has no tokenizer for it here \(.*\); lang=.xx. would do$",
+        match=r"^lang: '.*': spaCy has no tokenizer for this language \(.*\); use lang=.xx.$",
     ):
         corpus("x").save(tmp_path / "a.spacy", lang=lang)
 
@@ -571,7 +571,7 @@ def test_an_entity_without_a_label_is_refused(tmp_path, english):
     doc.spans["sc"] = [Span(doc, 0, 1)]
 
     with pytest.raises(
-        LoadError, match=r"a\.spacy:1: label: '' is no label: a text that is not empty would do"
+        LoadError, match=r"a\.spacy:1: label: invalid label '': expected a non-empty string"
     ):
         load_corpus(saved(tmp_path / "a.spacy", doc), entities="sc")
 
@@ -592,7 +592,9 @@ def test_a_pipeline_that_sets_other_entities_is_believed_and_the_record_is_not(t
         None,
         None,
     )
-    assert found.conversion.counts["marks of evalkit's record, for which the spans stand"] > 90
+    assert (
+        found.conversion.counts["annotations of evalkit's record, for which the spans stand"] > 90
+    )
 
 
 def test_a_record_on_another_text_is_not_believed(tmp_path, english):
@@ -603,7 +605,9 @@ def test_a_record_on_another_text_is_not_believed(tmp_path, english):
     found = load_corpus(saved(tmp_path / "b.spacy", doc))
 
     assert list(found) == [Document("d0", "Something else")]
-    assert found.conversion.counts == {"marks of evalkit's record, for which the spans stand": 3}
+    assert found.conversion.counts == {
+        "annotations of evalkit's record, for which the spans stand": 3
+    }
 
 
 def test_spans_can_be_asked_for_where_there_is_a_record(tmp_path):
@@ -640,7 +644,7 @@ def test_a_record_that_was_changed_by_hand_is_checked(tmp_path):
     with pytest.raises(
         LoadError,
         match=(
-            r"a\.spacy:1: user_data\['evalkit'\]: document 'd0', entities\[0\]\.end: 99 runs past"
+            r"a\.spacy:1: user_data\['evalkit'\]: document 'd0', entities\[0\]\.end: 99 is past"
             r" the end .*; entities=.ents. reads the spans alone"
         ),
     ):
@@ -657,18 +661,18 @@ def unpacked(path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "empty, and no DocBin"),
-        (b"\x80\x04\x95pickle", r"no DocBin: it begins b'\\x80.*', and cannot be unpacked"),
-        (b"PK\x03\x04", "no DocBin: it begins b'PK.*', and cannot be unpacked"),
+        (b"", "empty, not a DocBin"),
+        (b"\x80\x04\x95pickle", r"not a DocBin: it begins b'\\x80.*', and cannot be unpacked"),
+        (b"PK\x03\x04", "not a DocBin: it begins b'PK.*', and cannot be unpacked"),
         (zlib.compress(b"x" * 1000)[:10], "truncated: it ends before what it holds does"),
         (zlib.compress(b"\x80") + b"more", "4 bytes stand behind the end of the DocBin"),
         (
             zlib.compress(b""),
-            "no DocBin: Input data was truncated; spaCy's DocBin.to_disk writes one",
+            "not a DocBin: Input data was truncated; spaCy's DocBin.to_disk writes one",
         ),
-        (zlib.compress(b"\x80"), "no DocBin: Object missing required field 'attrs'"),
-        (zlib.compress(b"\x07"), "no DocBin: Expected 'object', got 'int'"),
-        (zlib.compress(b"\x91" * 100_000), "no DocBin: Expected 'object', got 'array'"),
+        (zlib.compress(b"\x80"), "not a DocBin: Object missing required field 'attrs'"),
+        (zlib.compress(b"\x07"), "not a DocBin: Expected 'object', got 'int'"),
+        (zlib.compress(b"\x91" * 100_000), "not a DocBin: Expected 'object', got 'array'"),
         (
             zlib.compress(bytes(70_000_000)),
             "unpacks to more than 64 MB, from 6.,... bytes: damaged, or made to fill the memory",
@@ -697,26 +701,26 @@ def test_what_is_no_docbin_is_refused_in_one_line(data, message, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"attrs": []}, r"a\.spacy: no DocBin: the tokens do not go together"),
-        ({"tokens": b"1234567"}, r"a\.spacy: no DocBin: the tokens do not go together"),
+        ({"attrs": []}, r"a\.spacy: not a DocBin: the tokens do not go together"),
+        ({"tokens": b"1234567"}, r"a\.spacy: not a DocBin: the tokens do not go together"),
         (
             {"lengths": b"\xff\xff\xff\xff"},
-            r"a\.spacy: no DocBin: the documents are said to have -1 tokens, and 5 are there",
+            r"a\.spacy: not a DocBin: the documents have -1 tokens, and 5 are there",
         ),
         (
             {"lengths": b"\x09\x00\x00\x00"},
-            r"a\.spacy: no DocBin: the documents are said to have 9 tokens, and 5 are there",
+            r"a\.spacy: not a DocBin: the documents have 9 tokens, and 5 are there",
         ),
-        ({"cats": []}, r"a\.spacy: no DocBin: 1 documents, but cats for 0"),
+        ({"cats": []}, r"a\.spacy: not a DocBin: 1 documents, but cats for 0"),
         (
             {"strings": ["Ada"]},
             (
-                r"a\.spacy:1: damaged: spaCy cannot make it: KeyError: .*Can't retrieve string for"
+                r"a\.spacy:1: damaged: spaCy cannot read it: KeyError: .*Can't retrieve string for"
                 r" hash"
             ),
         ),
-        ({"span_groups": [b"\x81"]}, r"a\.spacy:1: damaged: spaCy cannot make it"),
-        ({"user_data": [b"\xc1"]}, r"a\.spacy:1: damaged: spaCy cannot make it"),
+        ({"span_groups": [b"\x81"]}, r"a\.spacy:1: damaged: spaCy cannot read it"),
+        ({"user_data": [b"\xc1"]}, r"a\.spacy:1: damaged: spaCy cannot read it"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -734,7 +738,7 @@ def test_parts_that_do_not_go_together_are_refused(changed, message, tmp_path):
 @pytest.mark.parametrize(
     ("at", "message"),
     [
-        (24, "spaCy cannot make it: IndexError: .* start 77 and end 1 for Doc of length 5"),
+        (24, "spaCy cannot read it: IndexError: .* start 77 and end 1 for Doc of length 5"),
         (32, r"spans\['entities'\]\[0\]: characters 77 to 3, but its tokens stand elsewhere"),
     ],
     ids=["tokens", "characters"],
@@ -822,5 +826,5 @@ def test_the_command_line_says_what_is_damaged_and_ends_with_2(tmp_path):
     done = run("validate", "a.spacy", folder=tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "a.spacy: no DocBin: it begins b'no', and cannot be unpacked" in done.stderr
+    assert "a.spacy: not a DocBin: it begins b'no', and cannot be unpacked" in done.stderr
     assert "Traceback" not in done.stderr

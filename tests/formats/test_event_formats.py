@@ -555,7 +555,7 @@ BAD = [
     ("dygie", {"doc_key": "d1"}, "the line: Object missing required field 'sentences'"),
     ("dygie", with_(DYGIE, doc_key=1), "doc_key: Expected 'str', got 'int': 1"),
     ("dygie", with_(DYGIE, sentences=[["a", 1]]), "sentences[0][1]: Expected 'str', got 'int': 1"),
-    ("dygie", with_(DYGIE, doc_key=""), "id: '' is no id: a text that is not empty would do"),
+    ("dygie", with_(DYGIE, doc_key=""), "id: invalid id '': expected a non-empty string"),
     ("dygie", with_(DYGIE, ner=[[]]), "ner: 1 lists for 2 sentences; there is one for each"),
     (
         "dygie",
@@ -594,7 +594,7 @@ BAD = [
     (
         "dygie",
         with_(DYGIE, ner=[[[0, 0, ""]], []]),
-        "label: '' is no label: a text that is not empty would do",
+        "label: invalid label '': expected a non-empty string",
     ),
     (
         "dygie",
@@ -681,7 +681,8 @@ BAD = [
     (
         "textee",
         with_(WINDOW, entity_mentions=WINDOW["entity_mentions"] * 2),
-        "document 'd1', entities[1].id: 'd1-E1' is taken by entities[0]",
+        "document 'd1', entities[1].id: duplicate id 'd1-E1': already used by entities[0]; expected"
+        " unique ids",
     ),
     (
         "bigbio",
@@ -712,7 +713,7 @@ BAD = [
     (
         "bigbio",
         with_(BIGBIO, entities=[{"id": "1", "type": "X", "text": ["Ada"], "offsets": []}]),
-        "entities[0].offsets: empty: a mark has at least one [start, end]",
+        "entities[0].offsets: empty: an annotation has at least one [start, end]",
     ),
     (
         "bigbio",

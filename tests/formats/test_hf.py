@@ -23,7 +23,7 @@ from evalkit import (
     Unplaced,
     load_corpus,
 )
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.hf import documents_of, to_datasets, write
 from evalkit.formats.hf_tables import (
     CONFIGS,
@@ -200,7 +200,7 @@ def test_nothing_is_written_to_the_hub():
             r" say hf:DIR$"
         ),
     ):
-        write(CORPUS, Path("//me/news"), Losses())
+        write(CORPUS, Path("//me/news"), ConversionReport())
 
 
 def test_a_surface_that_is_not_in_the_text_is_named_with_its_row(tmp_path):
@@ -389,7 +389,7 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
     corpus = load_corpus(f"hf:{folder}?repair=begin")
     assert corpus[0].entities == (Entity("PER", 4, 12),)
     assert list(corpus.conversion.lines()) == [
-        f"1 improper tags, repaired as begin ({folder}: ner_tags)"
+        f"1 invalid tags, repaired as begin ({folder}: ner_tags)"
     ]
 
 
@@ -524,7 +524,7 @@ def test_tokens_that_are_no_texts_are_refused_with_their_row(tmp_path, tokens):
         encoding="utf-8",
     )
 
-    with pytest.raises(InputError, match=r"news: row 0: tokens: .*: a list of texts would do"):
+    with pytest.raises(InputError, match=r"news: row 0: tokens: .*: expected a list of strings"):
         load_corpus(f"hf:{tmp_path}/news")
 
 

@@ -162,7 +162,7 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
             {"offset_unit": "utf-16"},
             3,
             7,
-            "end: 7 runs past the end of the text, which has 6 UTF-16 code units",
+            "end: 7 is past the end of the text (length 6 UTF-16 code units)",
         ),
         ("Ada", {"first_offset": 1}, 0, 3, "start: 0 is before the text: offsets count from 1"),
         (
@@ -170,9 +170,9 @@ def test_an_offset_is_a_place_in_the_text_or_an_error(text, reading, offset):
             {"end_offset": "inclusive"},
             0,
             3,
-            "end: 3 runs past the end of the text, which has 3 characters",
+            "end: 3 is past the end of the text (length 3 characters)",
         ),
-        ("Ada", {"offset_unit": "utf-16"}, 0, 10**30, "runs past the end"),
+        ("Ada", {"offset_unit": "utf-16"}, 0, 10**30, "is past the end"),
     ],
 )
 def test_what_is_no_place_says_why(text, options, start, end, message):

@@ -208,9 +208,9 @@ def test_what_a_reader_did_reaches_python_result_report_and_stderr(tmp_path):
     path.write_text(IMPROPER)
     gold = load_corpus(path, repair="begin")
 
-    assert gold.conversion.repaired == {"improper tags, repaired as begin": 2}
+    assert gold.conversion.repaired == {"invalid tags, repaired as begin": 2}
     assert gold.conversion.repaired.examples == {
-        "improper tags, repaired as begin": (f"{path}:1", f"{path}:4")
+        "invalid tags, repaired as begin": (f"{path}:1", f"{path}:4")
     }
     for corpus in (
         gold,
@@ -220,13 +220,13 @@ def test_what_a_reader_did_reaches_python_result_report_and_stderr(tmp_path):
     ):
         assert (corpus.conversion, corpus.read_options) == (gold.conversion, {"repair": "begin"})
     scores = score(f"{path}?repair=begin", f"{path}?repair=begin")
-    assert "Read: gold: repaired 2 improper tags, repaired as begin" in scores.warnings
-    assert "Read: predicted: repaired 2 improper tags, repaired as begin" in scores.warnings
+    assert "Read: gold: repaired 2 invalid tags, repaired as begin" in scores.warnings
+    assert "Read: predicted: repaired 2 invalid tags, repaired as begin" in scores.warnings
     assert "read:gold=repair:begin,predicted=repair:begin" in scores["entities/strict"].signature
     printed = evalkit("score", f"{path}?repair=begin", f"{path}?repair=begin", "--save", result)
-    assert "repaired: 2 improper tags" in printed.stderr
+    assert "repaired: 2 invalid tags" in printed.stderr
     assert json.loads(result.read_text())["conversion"]["predicted"]["repaired"] == {
-        "improper tags, repaired as begin": 2
+        "invalid tags, repaired as begin": 2
     }
 
 
@@ -255,7 +255,7 @@ def test_reports_of_shards_add_up(tmp_path):
         parts.append(score(corpus, corpus, "entities/strict", boot=0))
 
     assert Scores.merge(parts).metadata["conversion"]["gold"]["repaired"] == {
-        "improper tags, repaired as begin": 4
+        "invalid tags, repaired as begin": 4
     }
 
 

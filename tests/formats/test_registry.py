@@ -47,7 +47,7 @@ BAD_LINES = [
     ),
     (
         '{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": 0, "end": 4}]}',
-        ":2: document 'd2', entities[0].end: 4 runs past the end of the text, at 3",
+        ":2: document 'd2', entities[0].end: 4 is past the end of the text (length 3)",
     ),
     (
         '{"id": "d2", "text": "Ada", "entities": [{"label": "PER", "start": -3, "end": 3}]}',
@@ -60,7 +60,7 @@ BAD_LINES = [
         ),
         (
             ":2: document 'd2', entities[0].text: 'Ada' is not what stands at 0 to 3: 'Oh '; these"
-            " words stand at 3 to 6"
+            " words are at 3 to 6"
         ),
     ),
     (
@@ -70,7 +70,7 @@ BAD_LINES = [
         ),
         ":2: document 'd2', events[0].arguments[0].end: 3 is not after the start, 3",
     ),
-    (line, ":2: id: duplicate document id 'd1', first used at "),
+    (line, ":2: id: duplicate id 'd1': already used by "),
     (
         '{"id": "d2", "text": "Ada", "entities": [], "entities": []}',
         ":2: duplicate key 'entities' in one object; keep one of them",
@@ -116,7 +116,7 @@ def test_predictions_come_back_with_failures_and_what_has_no_place(tmp_path):
 
 
 def test_a_folder_refuses_a_failure_that_it_cannot_hold(tmp_path):
-    with pytest.raises(InputError, match="document 'd3' carries a failure or unplaced items"):
+    with pytest.raises(InputError, match="document 'd3' has a failure or unplaced items"):
         Corpus([FAILED]).save(tmp_path / "folder")
 
 
@@ -255,8 +255,8 @@ def test_a_folder_is_not_written_over_with_other_documents(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            f"folder: holds another corpus, with document '{EVERYTHING.id}', which would be lost;"
-            " name another folder"
+            f"folder: holds another corpus, with document '{EVERYTHING.id}', which would be"
+            " overwritten; name another folder"
         ),
     ):
         Corpus([EMPTY]).save(tmp_path / "folder")
@@ -316,7 +316,7 @@ def test_a_schema_beside_is_never_taken_for_another(tmp_path):
         (lambda f: respell(f, '"file":"d1.txt"', '"file":"lost.txt"'), "lost.txt: No such file"),
         (
             lambda f: respell(f, '"zones"', '"layers":["entitiez"],"zones"'),
-            "layers: 'entitiez' was annotated, it says, but there is no ",
+            "layers: 'entitiez' is listed, but ",
         ),
         (
             lambda f: respell(f, '"zones"', '"layers":["events","attributions"],"zones"'),

@@ -23,7 +23,7 @@ from evalkit import (
     load_corpus,
 )
 from evalkit.errors import UnknownNameError
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 
 FEW = settings(max_examples=examples(80), deadline=None)
 TOOLS = ["prodigy", "doccano", "labelstudio"]
@@ -95,7 +95,7 @@ def test_what_a_tool_cannot_hold_is_counted_and_the_rest_comes_back(
     tool, tmp_path_factory, documents
 ):
     path = f"{tool}:{tmp_path_factory.mktemp('losses')}/f.json"
-    losses = Losses()
+    losses = ConversionReport()
 
     written = Corpus(documents).save(path).counts
 
@@ -271,7 +271,7 @@ def test_an_old_export_of_label_studio_is_refused_and_the_message_says_how_to_re
     )
     assert (
         "f.json:1: document '4', annotations[0].result[0].value.text: 'Ada' is not what stands at 3"
-        " to 6: 'da '; these words stand at 2 to 5" in wrong.stderr
+        " to 6: 'da '; these words are at 2 to 5" in wrong.stderr
     )
     assert "Traceback" not in wrong.stderr
     assert (right.returncode, right.stderr) == (
@@ -420,7 +420,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
     [
         (
             {"text": "Ada", "spans": [{"start": 0, "end": 9, "label": "PER"}]},
-            "f.json:1: document 'doc-1', spans[0].end: 9 runs past the end of the text, at 3",
+            "f.json:1: document 'doc-1', spans[0].end: 9 is past the end of the text (length 3)",
         ),
         (
             {"text": "Ada", "spans": [{"start": -1, "end": 2, "label": "PER"}]},
@@ -432,7 +432,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ),
         (
             {"text": "Ada", "spans": [{"start": 0, "end": 3, "label": ""}]},
-            "spans[0].label: '' is no label",
+            "spans[0].label: invalid label ''",
         ),
         (
             {"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "PER", "text": "Eve"}]},
@@ -464,11 +464,11 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
                 "spans": [{"start": 0, "end": 3, "label": "PER", "token_start": 4}],
                 "tokens": TOKENS,
             },
-            "f.json:1: spans[0].token_start: 4 is no token; there are 1",
+            "f.json:1: spans[0].token_start: 4 is not a token; there are 1",
         ),
         (
             {"text": "Ada", "answer": "yes"},
-            "f.json:1: answer: 'yes' is no answer; answers: accept, reject, ignore",
+            "f.json:1: answer: unknown answer 'yes'; expected one of: accept, reject, ignore",
         ),
         ({"image": "a.png"}, "f.json:1: the line: Object missing required field 'text'"),
         ([1], "f.json:1: the line: Expected 'object', got 'array'"),
@@ -479,7 +479,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ("[" * 100_000, "f.json:1: "),
         (
             lines({"text": "a", "id": 1}, {"text": "b", "id": "1"}),
-            "f.json:2: id: duplicate document id '1', first used at f.json:1",
+            "f.json:2: id: duplicate id '1': already used by f.json:1",
         ),
         (
             {
@@ -490,7 +490,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
                     {"start": 0, "end": 1, "label": "A", "id": 1},
                 ],
             },
-            "entities[1].id: '1' is taken by entities[0]",
+            "entities[1].id: duplicate id '1': already used by entities[0]; expected unique ids",
         ),
         (
             {"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "A"}] * 2},
@@ -512,8 +512,8 @@ def test_all_that_is_wrong_with_an_example_is_told(refused):
     )
 
     assert message == (
-        "f.json:1: document 'doc-1', spans[0].end: 9 runs past the end of the text, at 3 (19 more"
-        " of this kind, the last at f.json:1)"
+        "f.json:1: document 'doc-1', spans[0].end: 9 is past the end of the text (length 3) (19"
+        " more of this kind, the last at f.json:1)"
     )
 
 
@@ -567,7 +567,7 @@ def test_both_ways_of_doccano_are_read(read):
     [
         (
             {"text": "Ada", "label": [[0, 9, "PER"]]},
-            "f.json:1: document 'doc-1', label[0].end: 9 runs past the end of the text, at 3",
+            "f.json:1: document 'doc-1', label[0].end: 9 is past the end of the text (length 3)",
         ),
         (
             {"text": "Ada", "entities": [{"label": "PER", "start_offset": -2, "end_offset": 3}]},
@@ -581,13 +581,13 @@ def test_both_ways_of_doccano_are_read(read):
         (
             {"text": "Ada", "annotations": [{"label": 1, "start_offset": 0, "end_offset": 3}]},
             (
-                "f.json:1: annotations: labels are numbers here, which say nothing; export as"
-                " 'JSONL (text label)'"
+                "f.json:1: annotations: labels are numbers without names; export as 'JSONL (text"
+                " label)'"
             ),
         ),
         (
             {"id": 1, "label": []},
-            "f.json:1: no text: the key 'text' or 'data' would do; keys: id, label",
+            "f.json:1: no text: expected the key 'text' or 'data'; keys: id, label",
         ),
         ("[]", "f.json:1: the line: Expected 'object', got 'array'"),
         (b'\xef\xbb\xbf{"text": "a"', "f.json:1: not JSON"),
@@ -858,7 +858,7 @@ def test_wrong_offsets_of_regions_that_cross_lines_are_explained_too(refused):
 
 def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
     assert read("labelstudio", task(by(1, region(0, 3)))).ids == ["1"]
-    assert "f.json:3: document '2', annotations[0].result[0].value.end: 99 runs past" in refused(
+    assert "f.json:3: document '2', annotations[0].result[0].value.end: 99 is past" in refused(
         "labelstudio",
         "[\n"
         + ",\n".join([json.dumps(task(by(1))), json.dumps(task(by(1, region(0, 99)), id=2))])
@@ -873,12 +873,12 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
             [task(by(1, region(0, 3, "Eve")))],
             (
                 "f.json:1: document '1', annotations[0].result[0].value.text: 'Eve' is not what"
-                " stands at 0 to 3: 'Ada'; these words stand nowhere in the text"
+                " stands at 0 to 3: 'Ada'; these words are not in the text"
             ),
         ),
         (
             [task({"was_cancelled": True}, by(1, region(0, 99)))],
-            "annotations[1].result[0].value.end: 99 runs past the end of the text, at 10",
+            "annotations[1].result[0].value.end: 99 is past the end of the text (length 10)",
         ),
         (
             [task(by(1, region("/p[1]", 3)))],
@@ -892,7 +892,7 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         ([{"id": 1, "data": {"n": 1}}], "f.json:1: data: no text; keys: n"),
         ([{"id": 1, "data": "Ada"}], "f.json:1: data: Expected 'object', got 'str': 'Ada'"),
         ([1], "f.json:1: Expected 'object', got 'int'"),
-        ([task(), task()], "f.json:1: id: duplicate document id '1', first used at f.json:1"),
+        ([task(), task()], "f.json:1: id: duplicate id '1': already used by f.json:1"),
         (
             '[{"id": 1, "id": 2, "data": {"text": ""}}]',
             "f.json:1: duplicate key 'id' in one object",
@@ -900,13 +900,13 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         (
             "",
             (
-                "f.json: not JSON: Input data was truncated; a list of tasks would do, as Label"
-                " Studio exports it under JSON or JSON-MIN"
+                "f.json: not JSON: Input data was truncated; expected a list of tasks, as Label"
+                " Studio exports it as JSON or JSON-MIN"
             ),
         ),
         ('[{"id": 1}', "f.json: not JSON"),
         ('{"id": 1}\n{"id": 2}', "f.json: not JSON"),
-        ('"Ada"', "f.json: Expected 'array', got 'str'; a list of tasks would do"),
+        ('"Ada"', "f.json: Expected 'array', got 'str'; expected a list of tasks"),
         (
             b'[{"data": {"text": "\xff"}}]',
             "f.json:1: not UTF-8: invalid start byte at byte 0 of a string",

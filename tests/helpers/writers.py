@@ -35,7 +35,7 @@ from evalkit.data.schema import save_schema
 from evalkit.evaluation.pr_curves import curves
 from evalkit.files import system_calls, write_folder
 from evalkit.files.folder_writing import COMMIT
-from evalkit.formats.conversion import Losses
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import FORMATS, format_module
 from evalkit.hub.card_source import REQUIRED_SECTIONS
 from evalkit.hub.model_card import update_card
@@ -258,7 +258,7 @@ def writers():
         found[f"convert:{name}"] = command("convert", "IN/gold.jsonl", f"{name}:{target}")
         found[f"write:{name}"] = function(
             lambda gold, _, name=name, target=target: format_module(Path(target), name).write(
-                gold, Path(target), Losses()
+                gold, Path(target), ConversionReport()
             )
         )
     for name, target in (("brat", "a.ann"), ("cas", "a.xmi"), ("cas", "a.json")):

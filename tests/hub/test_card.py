@@ -257,9 +257,9 @@ def test_a_size_that_is_no_size_is_named():
         ("# Card\n", "README.md:1: no metadata: expected a line ---, YAML and a line ---"),
         (
             "---\nlanguage: [en\n---\n",
-            "README.md: the metadata is no YAML: while parsing a flow sequence",
+            "README.md: the metadata is not YAML: while parsing a flow sequence",
         ),
-        ("---\n- en\n---\n", "README.md: the metadata is ['en']: names and values would do"),
+        ("---\n- en\n---\n", "README.md: invalid metadata ['en']: expected names and values"),
     ],
 )
 def test_metadata_that_does_not_load_is_said_so(text, fault):

@@ -464,8 +464,8 @@ def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("---\na: [\n---\n", "README.md: the front matter is no YAML: .*line 2"),
-        ("---\n- a\n---\n", r"README.md: the front matter is \['a'\]: names and values would do"),
+        ("---\na: [\n---\n", "README.md: the front matter is not YAML: .*line 2"),
+        ("---\n- a\n---\n", r"README.md: invalid front matter \['a'\]: expected names and values"),
         (
             "---\nmodel-index: {name: A}\n---\n",
             "README.md: invalid model-index",

@@ -402,9 +402,7 @@ def test_a_folder_without_the_text_is_told(tmp_path):
         match=f"none of its 2 files is the text of document 'd1', whose sha256 is {'0' * 64}",
     ):
         text_lookup(tmp_path)("0" * 64, "d1")
-    with pytest.raises(
-        InputError, match="no such folder; one with the texts, a file each, would do"
-    ):
+    with pytest.raises(InputError, match="no such folder: expected one with a file for each text"):
         text_lookup(tmp_path / "none")
 
 

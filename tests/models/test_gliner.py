@@ -173,7 +173,7 @@ def test_what_has_no_place_is_kept_with_its_reason():
 
     assert said.entities == ()
     assert [(one.label, one.reason) for one in said.unplaced] == [
-        ("PERSON", "end: 99 runs past the end of the text, at 3"),
+        ("PERSON", "end: 99 is past the end of the text (length 3)"),
         ("PERSON", "no 'start'"),
         ("unlabeled", "expected (start, end, label) or a dict with these, got 'Ada'"),
     ]

@@ -67,7 +67,7 @@ def test_what_has_no_place_is_kept_and_counts_as_wrong():
     predicted = predict(lambda text: [(0, 3, "PER"), (5, 99, "ORG"), (7, 7, "ORG")], ADA)
 
     assert [u.reason for u in predicted[0].unplaced] == [
-        "end: 99 runs past the end of the text, at 12",
+        "end: 99 is past the end of the text (length 12)",
         "end: 7 is not after the start, 7: a span is half-open and holds at least one character",
     ]
     micro = score(ADA, predicted)["entities/strict"].micro
@@ -120,7 +120,7 @@ def test_a_model_that_wants_to_leave_fails_its_document(exit):
 
 
 def test_the_reasons_of_what_has_no_place_are_told():
-    assert "  2 × end: 99 runs past the end of the text, at 12" in str(
+    assert "  2 × end: 99 is past the end of the text (length 12)" in str(
         evaluate(lambda text: [(0, 99, "PER"), (1, 99, "PER")], ADA)
     )
 

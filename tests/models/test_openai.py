@@ -916,7 +916,7 @@ def quoted(text, span):
 
 
 def spoken(document):
-    """The gold marks of a document as a language model would say them."""
+    """The gold annotations of a document as a language model would say them."""
     text = document.text
     return {
         "entities": [

@@ -316,19 +316,19 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         ),
         (
             lambda: score_tags([[None]], [["O"]]),
-            "gold tags: None is no tag: a text such as 'B-PER' or 'O' would do",
+            "gold tags: invalid tag None: expected a string such as 'B-PER' or 'O'",
         ),
         (
             lambda: score_tags([["O"]], [[7]]),
-            "predicted tags: 7 is no tag: a text such as 'B-PER' or 'O' would do",
+            "predicted tags: invalid tag 7: expected a string such as 'B-PER' or 'O'",
         ),
         (
             lambda: score_tags([["O"]], [["X\n"]]),
-            "predicted tags: 'X\\n' is no IOB2 tag; O, B-LABEL, I-LABEL would do",
+            "predicted tags: invalid IOB2 tag 'X\\n': expected O, B-LABEL or I-LABEL",
         ),
         (
             lambda: score_tags([["S"]], [["O"]], tagging="BIOES"),
-            "gold tags: 'S' is no BIOES tag; O, B-LABEL, I-LABEL, E-LABEL, S-LABEL would do",
+            "gold tags: invalid BIOES tag 'S': expected O, B-LABEL, I-LABEL, E-LABEL or S-LABEL",
         ),
         (
             lambda: score_tags([["O", "I-A"]], [["O", "O"]]),
