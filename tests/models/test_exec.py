@@ -749,8 +749,8 @@ def test_an_event_keeps_the_arguments_that_are_valid():
             "events",
             {**EVENT, "arguments": [{"role": "Agent", "start": 0, "end": 3, "ref": "T9"}]},
             (
-                "document 'd', events[0].arguments[0].ref: 'T9' is no entity or event of this"
-                " document; all ids, refs and parents"
+                "document 'd', events[0].arguments[0].ref: no entity or event of this document has"
+                " the id 'T9'; all ids, refs and parents"
             ),
         ),
         (
