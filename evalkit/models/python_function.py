@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
-from evalkit.errors import DocumentError, InputError, quoted_repr, to_one_line
+from evalkit.errors import DocumentError, InputError, past_end_problem, quoted_repr, to_one_line
 from evalkit.models.fingerprint import compute_fingerprint, digest_of_file
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.registry import Model
@@ -241,7 +241,7 @@ def document_with_entities(document: Document, answer: Iterable[Any]) -> Documen
 
 def past_end_message(end: int, text: str) -> str:
     """What is wrong with an end after that of the text."""
-    return f"{end} runs past the end of the text, at {len(text)}"
+    return past_end_problem(end, len(text))
 
 
 def _parse_entity(item: Any) -> Entity | Unplaced:

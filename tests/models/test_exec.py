@@ -191,11 +191,11 @@ for d in documents:
 
     assert (scores["entities/strict"].micro.tp, scores["entities/strict"].micro.predicted) == (1, 6)
     assert sorted(scores.metadata["unplaced"]) == [
-        "end: 99 runs past the end of the text, at 7",
+        "end: 99 is past the end of the text (length 7)",
         "expected an object with start and end, got 7",
-        "label: None is no label: a text that is not empty would do",
-        "start: '0' is no offset: a whole number would do",
-        "text: 'Bob' is not what stands at 0 to 3: 'Ada'; these words stand nowhere in the text",
+        "label: invalid label None: expected a non-empty string",
+        "start: invalid offset '0': expected a whole number",
+        "text: 'Bob' is not what stands at 0 to 3: 'Ada'; these words are not in the text",
     ]
 
 
@@ -282,8 +282,8 @@ def test_a_line_that_is_no_answer_is_told_and_harms_nothing(model, capfd):
     told = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
     assert told == [
         (
-            "line 1 is not JSON: Expecting value: line 1 column 1 (char 0): 'Loading…'; write"
-            " other output to stderr"
+            "line 1 is not JSON: Expecting value: line 1 column 1 (char 0): 'Loading…'; write other"
+            " output to stderr"
         ),
         (
             'line 5 has no id of a document that was sent: \'{"id": "d9"}\'; write other output to'
@@ -444,8 +444,8 @@ def test_what_a_program_leaves_behind_holds_nobody_up(model, tmp_path):
 
 def test_a_program_is_ended_when_its_answers_are_no_longer_wanted(model, tmp_path):
     answers = model(
-        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n   '
-        ' say(id=d["id"])\n    time.sleep(600)\n'
+        f'open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))\nfor d in documents:\n'
+        '    say(id=d["id"])\n    time.sleep(600)\n'
     ).predict(list(PEOPLE))
 
     next(answers)
@@ -716,7 +716,7 @@ def test_an_event_keeps_the_arguments_that_are_valid():
     assert found.events == (Event("Hit", Span(4, 7), (Argument("Agent", 0, 3),)),)
     assert found.unplaced == (
         Unplaced(
-            "arguments", "Patient", "end: 99 runs past the end of the text, at 10", quote="Boris"
+            "arguments", "Patient", "end: 99 is past the end of the text (length 10)", quote="Boris"
         ),
     )
 
@@ -757,8 +757,8 @@ def test_an_event_keeps_the_arguments_that_are_valid():
             "attributions",
             {**SAYS, "parent": "A9"},
             (
-                "document 'd', attributions[0].parent: 'A9' is no attribution of this document; all"
-                " ids, refs and parents"
+                "document 'd', attributions[0].parent: no attribution of this document has the id"
+                " 'A9'; all ids, refs and parents"
             ),
         ),
         (
