@@ -131,9 +131,10 @@ def _tag_sequences(prediction: Any, tags: Sequence[str]) -> tuple[TagSequences, 
                 f"{name}: no label has the id {unknown[0]}: expected 0 to {len(tags) - 1}, or"
                 f" {IGNORE_INDEX} in label_ids for tokens that are not scored"
             )
-        sequences.append(
-            [[tags[id] for id in row[kept].tolist()] for row, kept in zip(ids, is_labeled)]
-        )
+        tag_rows: TagSequences = []
+        for row, kept in zip(ids, is_labeled):
+            tag_rows.append([tags[id] for id in row[kept].tolist()])
+        sequences.append(tag_rows)
     gold, predicted = sequences
     return gold, predicted
 

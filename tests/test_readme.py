@@ -105,7 +105,7 @@ def test_the_counts_in_the_docs_are_those_of_the_corpus():
 
 def test_the_docs_say_how_many_event_words_of_the_baseline_are_triggers_of_the_article():
     article = load_corpus()[0]
-    labels = {form: label for label, (forms, _, _) in EVENTS.items() for form in forms.split()}
+    labels = {form: label for label, event in EVENTS.items() for form in event.words}
     triggers = {(event.trigger.start, event.trigger.end): event.label for event in article.events}
     occurrences = [
         (word.span(), word[0].casefold())

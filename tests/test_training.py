@@ -28,8 +28,8 @@ Outcome = namedtuple("Outcome", "predictions label_ids")  # noqa: PYI024
 RATIOS = ("precision", "recall", "f1", "accuracy")
 
 
-def outcome(said, truth):
-    return Outcome(np.array(said), np.array(truth))
+def outcome(predicted_tags, truth):
+    return Outcome(np.array(predicted_tags), np.array(truth))
 
 
 def logits(ids):
@@ -47,13 +47,13 @@ def proper_tags(draw):
     return found
 
 
-def in_subwords(draw, truth, said):
+def in_subwords(draw, truth, predicted_tags):
     """Ids of gold and of the prediction, 24 of each: some tokens have a second piece, which is not
     labelled, and the rest is padding.
     """
     pieces = [
         piece
-        for gold, other in zip(truth, said)
+        for gold, other in zip(truth, predicted_tags)
         for piece in [(gold, other), (-100, draw.randrange(5))][: draw.randint(1, 2)]
     ]
     return list(zip(*(pieces + [(-100, OUT)] * (24 - len(pieces)))))
@@ -65,12 +65,14 @@ def random_outcome(seed):
     """
     draw = random.Random(seed)
     truth = [proper_tags(draw) for _ in range(20)]
-    said = [[tag if draw.random() < 0.7 else draw.randrange(5) for tag in tags] for tags in truth]
-    rows = [in_subwords(draw, *sides) for sides in zip(truth, said)]
+    predicted_tags = [
+        [tag if draw.random() < 0.7 else draw.randrange(5) for tag in tags] for tags in truth
+    ]
+    rows = [in_subwords(draw, *sides) for sides in zip(truth, predicted_tags)]
     return (
         outcome([other for _, other in rows], [gold for gold, _ in rows]),
         named(truth),
-        named(said),
+        named(predicted_tags),
     )
 
 
@@ -97,9 +99,9 @@ def test_what_is_no_outcome_is_refused(wrong):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_numbers_are_those_of_seqeval(seed):
-    watched, truth, said = random_outcome(seed)
+    watched, truth, predicted_tags = random_outcome(seed)
     expected = {
-        name: getattr(seqeval.metrics, f"{name}_score")(truth, said)
+        name: getattr(seqeval.metrics, f"{name}_score")(truth, predicted_tags)
         for name in ("precision", "recall", "f1", "accuracy")
     }
 
@@ -110,8 +112,10 @@ def test_the_numbers_are_those_of_seqeval(seed):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_numbers_of_each_label_are_those_of_seqeval(seed):
-    watched, truth, said = random_outcome(seed)
-    report = seqeval.metrics.classification_report(truth, said, output_dict=True, zero_division=0)
+    watched, truth, predicted_tags = random_outcome(seed)
+    report = seqeval.metrics.classification_report(
+        truth, predicted_tags, output_dict=True, zero_division=0
+    )
     names = {"precision": "precision", "recall": "recall", "f1": "f1-score", "number": "support"}
     expected = {
         f"{label}_{name}": report[label][key]
@@ -125,8 +129,8 @@ def test_the_numbers_of_each_label_are_those_of_seqeval(seed):
 
 
 def test_the_numbers_are_those_of_score_tags():
-    watched, truth, said = random_outcome(0)
-    reported = score_tags(truth, said, repair="begin", boot=0)["ner"]
+    watched, truth, predicted_tags = random_outcome(0)
+    reported = score_tags(truth, predicted_tags, repair="begin", boot=0)["ner"]
 
     found = compute_metrics(TAGS)(watched)
 
@@ -399,8 +403,8 @@ def test_a_real_trainer_watches_what_score_tags_reports(tmp_path):
 
     watched = trainer.evaluate(eval_dataset=data)
 
-    said = [["B-PER", "O", "B-ORG"], ["I-PER", "O", "B-PER"]]
-    micro = score_tags(gold, said, repair="begin")["entities/strict"].micro
+    predicted_tags = [["B-PER", "O", "B-ORG"], ["I-PER", "O", "B-PER"]]
+    micro = score_tags(gold, predicted_tags, repair="begin")["entities/strict"].micro
     assert (
         (watched["eval_precision"], watched["eval_recall"], watched["eval_f1"])
         == (micro.precision, micro.recall, micro.f1)

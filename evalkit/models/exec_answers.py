@@ -28,10 +28,16 @@ from evalkit.data.document import (
     Unplaced,
 )
 from evalkit.data.json_keys import reject_duplicate_keys
-from evalkit.errors import DocumentError, InputError, UnknownNameError, quoted_repr
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    UnknownNameError,
+    past_end_problem,
+    quoted_repr,
+)
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.models.malformed_answers import note_malformed
-from evalkit.models.python_function import UNLABELED, past_end_message
+from evalkit.models.python_function import UNLABELED
 
 T = TypeVar("T")
 LEFT_OUT = "left_out"
@@ -292,7 +298,7 @@ def _span_in(value: Any, text: str) -> Span:
             raise DocumentError("is missing", field=key)
     span = Span(value["start"], value["end"], value.get("fragments") or ())
     if span.end > len(text):
-        raise _MisplacedError(past_end_message(span.end, text), field="end")
+        raise _MisplacedError(past_end_problem(span.end, len(text)), field="end")
     if not isinstance(value.get("text"), str | None):
         raise DocumentError(f"expected a string, got {quoted_repr(value['text'])}", field="text")
     try:

@@ -326,7 +326,8 @@ def _window_probabilities(
     for key in ("input_ids", "token_type_ids", "attention_mask"):
         if key not in encoding:
             continue
-        rows = [torch.tensor([encoding[key][token] for token in window]) for window in windows]
+        values = np.asarray(encoding[key])
+        rows = [torch.tensor(values[window]) for window in windows]
         padding = (tagger.tokenizer.pad_token_id or 0) if key == "input_ids" else 0
         padded = pad_sequence(rows, batch_first=True, padding_value=padding)
         inputs[key] = padded.to(tagger.network.device)

@@ -229,7 +229,7 @@ def document_with_entities(document: Document, answer: Iterable[Any]) -> Documen
             malformed.append((item, entity.reason))
             unplaced.append(entity)
         elif entity.end > len(document.text):
-            reason = f"end: {past_end_message(entity.end, document.text)}"
+            reason = f"end: {past_end_problem(entity.end, len(document.text))}"
             unplaced.append(Unplaced("entities", entity.label, reason, _quote(item)))
         else:
             entities.append(entity)
@@ -237,11 +237,6 @@ def document_with_entities(document: Document, answer: Iterable[Any]) -> Documen
     if malformed and len(malformed) == len(unplaced) and not entities:
         return note_malformed(found, *malformed[0], EXPECTED)
     return found
-
-
-def past_end_message(end: int, text: str) -> str:
-    """What is wrong with an end after that of the text."""
-    return past_end_problem(end, len(text))
 
 
 def _parse_entity(item: Any) -> Entity | Unplaced:

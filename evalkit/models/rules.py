@@ -1,6 +1,6 @@
 """The rule-based baseline: word lists and patterns, without weights; a lower bound for real models.
 
-Entities come from word shape and the lists in rules_lexicon.py, triggers from its event words,
+Entities come from word shape and the lists in rules_lexicon.json, triggers from its event words,
 arguments from the nearest words that fit the role, attributions from "according to X" and from
 verbs of reporting. It reads one sentence at a time.
 """
@@ -206,11 +206,9 @@ def _name_label(  # noqa: PLR0911
 
 
 # Label, agent's role and patient's role of each event word
-_TYPES = {
-    word: (label, agent, patient)
-    for label, (forms, agent, patient) in words.EVENTS.items()
-    for word in forms.split()
-}
+_TYPES: dict[str, tuple[str, str, str]] = {}
+for _label, _event in words.EVENTS.items():
+    _TYPES.update(dict.fromkeys(_event.words, (_label, _event.agent, _event.patient)))
 
 
 def _events(sentence: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
@@ -253,8 +251,10 @@ def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argume
         if entity.label in ("GPE", "LOC") and entity.start > trigger.end
     ]
     dates = [entity for entity in entities if entity.label == "DATE"]
-    yield from (Argument("Place", place.start, place.end) for place in places[:1])
-    yield from (Argument("Time", date.start, date.end) for date in dates[:1])
+    if places:
+        yield Argument("Place", places[0].start, places[0].end)
+    if dates:
+        yield Argument("Time", dates[0].start, dates[0].end)
 
 
 def _attributions(

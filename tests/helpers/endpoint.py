@@ -1,7 +1,7 @@
-"""A loopback endpoint that answers chat completions, and misbehaves as it is told: for each
+"""A loopback endpoint that answers chat completions, and misbehaves as a test requires: for each
 document, so many behaviours in turn.
 
-A document is known by its marker, "DOC-" and a word, in its text. What is not told is answered
+A document is known by its marker, "DOC-" and a word, in its text. Other requests are answered
 well. `requests` counts them by marker.
 """
 
@@ -20,12 +20,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Endpoint:
     """Serves while it is entered.
 
-    `answer(text)`: what is said to a text where nothing else is told.
+    `answer(text)`: the answer to a text without replies.
     """
 
     def __init__(self, answer=None, **behaviours):
         self.answer = answer or (lambda text: {"entities": []})
-        self.told = {marker: list(each) for marker, each in behaviours.items()}
+        self.replies = {marker: list(each) for marker, each in behaviours.items()}
         self.requests, self.bodies, self.headers = Counter(), [], []
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -54,15 +54,15 @@ class Endpoint:
         return sum(self.requests.values())
 
     def behaviour(self, body, headers):
-        """What is done about a request: the next that is told for its document."""
+        """The next reply for the document of a request."""
         text = body["messages"][-1]["content"]
         marker = (re.findall(r"DOC-(\w+)", text) or [""])[-1]
         with self._lock:
             self.requests[marker] += 1
             self.bodies.append(body)
             self.headers.append(headers)
-            told = self.told.get(marker)
-            return told.pop(0) if told else said(json.dumps(self.answer(text)))
+            replies = self.replies.get(marker)
+            return replies.pop(0) if replies else completion(json.dumps(self.answer(text)))
 
     def _handler(self):
         endpoint = self
@@ -113,7 +113,7 @@ def reply(status, body=b"", kind="application/json", length=None, **headers):
     return behave
 
 
-def said(content, finish="stop", usage=None, **message):
+def completion(content, finish="stop", usage=None, **message):
     """A completion that says so."""
     choice = {
         "index": 0,
@@ -128,7 +128,7 @@ def said(content, finish="stop", usage=None, **message):
 
 def found(*entities, **layers):
     """A completion with entities, each (label, quote), and other layers."""
-    return said(
+    return completion(
         json.dumps(
             {
                 "entities": [
@@ -192,7 +192,7 @@ def cut(handler):
 
 
 def reset(handler):
-    """The connection is reset before anything is said."""
+    """The connection is reset before any answer."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
     handler.rfile = handler.wfile = _Closed()
@@ -261,4 +261,4 @@ def redirect(to):
 
 
 def deep(n):
-    return said('{"entities": ' + "[" * n + "]" * n + "}")
+    return completion('{"entities": ' + "[" * n + "]" * n + "}")

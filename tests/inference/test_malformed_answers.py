@@ -220,9 +220,9 @@ def test_the_command_ends_with_exit_code_3_and_no_table(jobs, tmp_path, monkeypa
     with pytest.raises(SystemExit) as stopped:
         main()
 
-    told = capsys.readouterr()
-    assert (stopped.value.code, told.out) == (3, "")
-    assert told.err.splitlines()[-1].startswith(
+    captured = capsys.readouterr()
+    assert (stopped.value.code, captured.out) == (3, "")
+    assert captured.err.splitlines()[-1].startswith(
         "evalkit: forms.py:find: every item of the first 5 documents with items is malformed, such"
         " as ('PER', 0, 3): start: invalid offset 'PER'"
     )

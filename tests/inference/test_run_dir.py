@@ -53,17 +53,23 @@ def record(folder):
 def test_a_folder_keeps_the_predictions_and_what_they_were_made_with(tmp_path):
     predict(Asked("Bo read"), THREE, run_dir=tmp_path / "run", threshold=0.5)
 
-    told = record(tmp_path / "run")
-    assert told["settings"].pop("made of (sha256)")
-    assert (told["model"], told["settings"], told["state"], told["answered"], told["failed"]) == (
+    content = record(tmp_path / "run")
+    assert content["settings"].pop("made of (sha256)")
+    assert (
+        content["model"],
+        content["settings"],
+        content["state"],
+        content["answered"],
+        content["failed"],
+    ) == (
         "asked",
         {"threshold": 0.5},
         "finished",
         2,
         1,
     )
-    assert told["corpus"]["documents"] == 3
-    assert set(told["versions"]) == {"python", "evalkit"}
+    assert content["corpus"]["documents"] == 3
+    assert set(content["versions"]) == {"python", "evalkit"}
     assert [line["id"] for line in lines(tmp_path / "run")] == ["d0", "d1", "d2"]
     assert [line.get("failure") for line in lines(tmp_path / "run", "log.jsonl")] == [
         None,
@@ -246,9 +252,9 @@ def test_what_asking_took_is_in_the_log_and_not_in_the_predictions(tmp_path):
 
     predict(Model("m", answer), THREE, run_dir=tmp_path)
 
-    told = record(tmp_path)
-    assert (told["requests"], told["retries"]) == (6, {"429": 3})
-    assert told["usage"] == {"prompt_tokens": 30, "completion_tokens": 6, "cost": 1.5}
+    content = record(tmp_path)
+    assert (content["requests"], content["retries"]) == (6, {"429": 3})
+    assert content["usage"] == {"prompt_tokens": 30, "completion_tokens": 6, "cost": 1.5}
     assert [set(line["meta"]) for line in lines(tmp_path)] == [{"usage", "key"}] * 3
 
 
@@ -307,12 +313,12 @@ def wait_for(process, happened):
 
 def read_until(process, text):
     """What a process says on stderr, up to the line with a text."""
-    said = ""
-    while text not in said:
+    notices = ""
+    while text not in notices:
         line = process.stderr.readline()
-        assert line, said
-        said += line
-    return said
+        assert line, notices
+        notices += line
+    return notices
 
 
 @pytest.fixture
@@ -377,16 +383,16 @@ def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(process, lambda: any(slow.glob("pid*")))
         process.send_signal(signal.SIGINT)
-        said = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "finishing what is in flight")
         (slow / "hold").unlink()
-        said += process.stderr.read()
+        notices += process.stderr.read()
 
     done = len(lines(slow / "run"))
     assert process.returncode == 4
-    assert "finishing what is in flight; once more to stop at once" in said
+    assert "finishing what is in flight; once more to stop at once" in notices
     assert (
         f"evalkit: stopped: {done} of 60 documents are answered; run the same command again to"
-        " resume" in said
+        " resume" in notices
     )
     assert len(lines(slow, "out.jsonl")) == done < 60
     assert len((slow / "asked").read_text().splitlines()) == done
@@ -484,12 +490,12 @@ def test_another_pipeline_in_the_same_folder_is_another_model(tmp_path):
 
 
 def test_predictions_that_were_edited_are_another_model(tmp_path):
-    predict(Asked(), THREE).save(tmp_path / "said.jsonl")
-    predict(f"predictions:{tmp_path}/said.jsonl", THREE, run_dir=tmp_path / "run")
-    predict(lambda text: [], THREE).save(tmp_path / "said.jsonl")
+    predict(Asked(), THREE).save(tmp_path / "out.jsonl")
+    predict(f"predictions:{tmp_path}/out.jsonl", THREE, run_dir=tmp_path / "run")
+    predict(lambda text: [], THREE).save(tmp_path / "out.jsonl")
 
     with pytest.raises(InputError, match=r"holds another run: file \(sha256\)"):
-        predict(f"predictions:{tmp_path}/said.jsonl", THREE, run_dir=tmp_path / "run")
+        predict(f"predictions:{tmp_path}/out.jsonl", THREE, run_dir=tmp_path / "run")
 
 
 def test_other_versions_are_told_and_kept_with_each_session(tmp_path):
@@ -503,9 +509,9 @@ def test_other_versions_are_told_and_kept_with_each_session(tmp_path):
         tmp_path / "out.jsonl",
     ]
     evalkit(*command)
-    told = record(tmp_path / "run")
-    told["versions"]["python"] = "2.7.18"
-    (tmp_path / "run/run.json").write_text(json.dumps(told))
+    content = record(tmp_path / "run")
+    content["versions"]["python"] = "2.7.18"
+    (tmp_path / "run/run.json").write_text(json.dumps(content))
 
     again = evalkit(*command)
 
@@ -632,12 +638,12 @@ def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
     ) as process:
         wait_for(process, lambda: len(list(slow.glob("pid*"))) == 2)
         os.killpg(process.pid, signal.SIGINT)
-        said = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "finishing what is in flight")
         (slow / "hold").unlink()
-        said += process.stderr.read()
+        notices += process.stderr.read()
 
     assert process.returncode == 4
-    assert "documents are answered; run the same command again to resume" in said
+    assert "documents are answered; run the same command again to resume" in notices
     assert len(lines(slow / "run")) == len((slow / "asked").read_text().splitlines())
 
 
@@ -660,13 +666,13 @@ def test_a_second_ctrl_c_ends_a_run_at_once_and_says_what_is_kept(slow):
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(process, (slow / "begun").exists)
         process.send_signal(signal.SIGINT)
-        said = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "finishing what is in flight")
         process.send_signal(signal.SIGINT)
-        said += process.stderr.read()
+        notices += process.stderr.read()
 
     assert process.returncode == 130
     assert (
-        said.splitlines()[-1]
+        notices.splitlines()[-1]
         == f"evalkit: interrupted: what was answered is in {slow}/run; run the same command again"
         " to resume"
     )

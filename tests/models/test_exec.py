@@ -279,8 +279,8 @@ def test_a_line_that_is_no_answer_is_told_and_harms_nothing(model, capfd):
     )
 
     assert failures(predicted) == [None] * 3
-    told = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
-    assert told == [
+    messages = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
+    assert messages == [
         (
             "line 1 is not JSON: Expecting value: line 1 column 1 (char 0): 'Loading…'; write other"
             " output to stderr"
@@ -603,14 +603,14 @@ def test_a_good_answer_is_kept_as_it_is():
         "realis": "ACTUAL",
         "arguments": [{"role": "Agent", "start": 0, "end": 3, "ref": "T1", "score": 0.5}],
     }
-    said = {**SAYS, "label": "assertion", "source_name": {"start": 0, "end": 3}}
+    attribution = {**SAYS, "label": "assertion", "source_name": {"start": 0, "end": 3}}
     unplaced = {"layer": "entities", "label": "PER", "reason": "nowhere"}
 
     assert answered(
         TEXT,
         entities=[entity],
         events=[event],
-        attributions=[said],
+        attributions=[attribution],
         unplaced=[unplaced],
         zones=[],
         meta={"seconds": 1},
@@ -789,8 +789,8 @@ def test_what_was_left_out_is_told_on_stderr(model, capfd):
         corpus(*["[Ada|PER] met"] * 5),
     )
 
-    told = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
-    assert told == [
+    messages = [line.partition(".py: ")[2] for line in capfd.readouterr().err.splitlines()]
+    assert messages == [
         *(f"document 'd{n}': left out: entities[0]: unknown key 'word'; 1 more" for n in range(3)),
         "left out: 2 more",
     ]
@@ -840,9 +840,9 @@ def test_a_program_is_ended_when_evalkit_is_interrupted(model, tmp_path):
         first = run.stdout.readline()
         run.send_signal(signal.SIGINT)
         try:
-            said = run.communicate(timeout=120)[1]
+            output = run.communicate(timeout=120)[1]
         finally:
             run.kill()
 
-    assert (first, said.splitlines()[-1]) == ("d0\n", "KeyboardInterrupt")
+    assert (first, output.splitlines()[-1]) == ("d0\n", "KeyboardInterrupt")
     assert gone(tmp_path / "pid")

@@ -56,12 +56,12 @@ class StandIn:
 class Saying(StandIn):
     """It says the same of every text."""
 
-    def __init__(self, *said):
+    def __init__(self, *predicted):
         super().__init__()
-        self.said = said
+        self.predicted = predicted
 
     def predict_entities(self, text, labels, **how):
-        return list(self.said)
+        return list(self.predicted)
 
 
 def answer(model, text, schema=NEWS):
@@ -169,10 +169,10 @@ def test_what_has_no_place_is_kept_with_its_reason():
         )
     )
 
-    said = answer(model, "Ada")
+    predicted = answer(model, "Ada")
 
-    assert said.entities == ()
-    assert [(one.label, one.reason) for one in said.unplaced] == [
+    assert predicted.entities == ()
+    assert [(one.label, one.reason) for one in predicted.unplaced] == [
         ("PERSON", "end: 99 is past the end of the text (length 3)"),
         ("PERSON", "no 'start'"),
         ("unlabeled", "expected (start, end, label) or a dict with these, got 'Ada'"),
@@ -344,8 +344,10 @@ def raw(folder, text, labels):
     """What GLiNER itself says of a text."""
     from gliner import GLiNER
 
-    said = GLiNER.from_pretrained(folder).predict_entities(text, labels, threshold=0.0)
-    return [(one["start"], one["end"], one["label"], pytest.approx(one["score"])) for one in said]
+    predicted = GLiNER.from_pretrained(folder).predict_entities(text, labels, threshold=0.0)
+    return [
+        (one["start"], one["end"], one["label"], pytest.approx(one["score"])) for one in predicted
+    ]
 
 
 @needs_gliner
@@ -353,13 +355,13 @@ def raw(folder, text, labels):
 def test_a_real_model_says_what_it_says_without_us(folder):
     text = "Ada met Bo in Rome"
 
-    said = answer(load_model(f"gliner:{folder}", labels=["person", "city"], threshold=0), text)
+    predicted = answer(load_model(f"gliner:{folder}", labels=["person", "city"], threshold=0), text)
 
-    assert (said.failure, said.unplaced) == (None, ())
-    assert [(e.start, e.end, e.label, e.score) for e in said.entities] == raw(
+    assert (predicted.failure, predicted.unplaced) == (None, ())
+    assert [(e.start, e.end, e.label, e.score) for e in predicted.entities] == raw(
         folder, text, ["person", "city"]
     )
-    assert len(said.entities) > 1
+    assert len(predicted.entities) > 1
 
 
 @needs_gliner
@@ -370,14 +372,14 @@ def test_a_real_model_reads_a_long_text_to_its_end_and_has_nothing_to_warn_of(fo
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        said = answer(model, text)
+        predicted = answer(model, text)
 
-    assert said.failure is None
+    assert predicted.failure is None
     assert model.settings["window"] == 12
     assert max(end for _, end, *_ in raw(folder, text, ["person", "city"])) < 50
-    assert said.entities[-1].end > len(text) - 8
-    assert len({(entity.start, entity.end, entity.label) for entity in said.entities}) == len(
-        said.entities
+    assert predicted.entities[-1].end > len(text) - 8
+    assert len({(entity.start, entity.end, entity.label) for entity in predicted.entities}) == len(
+        predicted.entities
     )
 
 

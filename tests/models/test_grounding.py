@@ -148,7 +148,7 @@ def written(letters, most):
     return st.lists(st.sampled_from(letters), max_size=most).map("".join)
 
 
-def said(piece):
+def quote_variants(piece):
     """A piece of the text as a model may give it back."""
     ways = [
         piece,
@@ -170,12 +170,12 @@ def texts_and_quotes(draw, letters):
     cut = (
         st.tuples(st.integers(0, len(text)), st.integers(1, 4))
         .map(lambda at: text[at[0] : sum(at)])
-        .flatmap(said)
+        .flatmap(quote_variants)
     )
     wide = (
         st.tuples(st.integers(0, len(text)), st.integers(2, 8))
         .map(lambda at: text[at[0] : sum(at)])
-        .flatmap(said)
+        .flatmap(quote_variants)
     )
     quote = st.builds(
         Quote, cut | written(letters, 3), st.just("") | wide, st.sampled_from([None, 1])

@@ -81,10 +81,10 @@ def found(model, text, **arguments):
     ]
 
 
-def saying(folder, tags, **said):
+def saying(folder, tags, **tag_of):
     """A model that knows words and says their tags; of others it says O."""
     return "hf:" + tiny_models.tagger(
-        folder, tiny_models.wordpiece(said), tags, lambda piece: said.get(piece, "O")
+        folder, tiny_models.wordpiece(tag_of), tags, lambda piece: tag_of.get(piece, "O")
     )
 
 
@@ -237,7 +237,7 @@ def test_what_the_first_token_of_a_word_says_holds_for_all_of_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "tag_of"),
     [
         ("O B-PER I-PER B-ORG", {"Ada": "B-PER", "King": "I-PER", "Acme": "B-ORG"}),
         ("O I-PER I-ORG", {"Ada": "I-PER", "King": "I-PER", "Acme": "I-ORG"}),
@@ -252,10 +252,10 @@ def test_what_the_first_token_of_a_word_says_holds_for_all_of_it(tmp_path):
         ),
     ],
 )
-def test_tags_of_every_scheme_are_read(tags, said, tmp_path):
+def test_tags_of_every_scheme_are_read(tags, tag_of, tmp_path):
     gold = marked("[Ada King|PER] met [Acme|ORG]")
 
-    assert found(saying(tmp_path, tags.split(), met="O", **said), gold.text) == [
+    assert found(saying(tmp_path, tags.split(), met="O", **tag_of), gold.text) == [
         ("Ada King", "PER"),
         ("Acme", "ORG"),
     ]
@@ -276,12 +276,12 @@ def sure(tags):
 
 
 def test_scores_are_the_mean_probability_of_an_entitys_words(tmp_path):
-    said = {"Ada": "B-PER", "King": {"I-PER": 1, "O": 0.9}}
+    tag_of = {"Ada": "B-PER", "King": {"I-PER": 1, "O": 0.9}}
     model = "hf:" + tiny_models.tagger(
         tmp_path,
-        tiny_models.wordpiece(said),
+        tiny_models.wordpiece(tag_of),
         ["O", "B-PER", "I-PER"],
-        lambda piece: said.get(piece, "O"),
+        lambda piece: tag_of.get(piece, "O"),
     )
 
     one, both = answer(model, "Ada").entities[0].score, answer(model, "Ada King").entities[0].score
@@ -293,17 +293,17 @@ def test_scores_are_the_mean_probability_of_an_entitys_words(tmp_path):
 
 @pytest.mark.parametrize("aggregation", ["first", "average", "max"])
 def test_words_and_scores_are_those_of_the_pipeline_where_it_is_right(aggregation):
-    said = {
+    tag_of = {
         "Ac": {"B-ORG": 1, "O": 0.8},
         "##me": {"O": 1, "I-ORG": 0.5},
         "Corp": "I-ORG",
         "Jane": "B-ORG",
         "D": "I-ORG",
     }
-    said |= {"##o": {"O": 1, "B-ORG": 0.5}, "##e": {"O": 1, "B-ORG": 0.5}}
+    tag_of |= {"##o": {"O": 1, "B-ORG": 0.5}, "##e": {"O": 1, "B-ORG": 0.5}}
     tokenizer = tiny_models.wordpiece(PIECES)
     theirs = pipeline(
-        tiny_models.network(tokenizer, BIO, lambda piece: said.get(piece, "O")),
+        tiny_models.network(tokenizer, BIO, lambda piece: tag_of.get(piece, "O")),
         tokenizer,
         aggregation_strategy=aggregation,
     )
@@ -343,12 +343,12 @@ def test_a_text_without_words_has_no_entities(text, tmp_path):
 
 
 def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
-    said = {"Ada": "LABEL_1", "King": "LABEL_2"}
+    tag_of = {"Ada": "LABEL_1", "King": "LABEL_2"}
     model = "hf:" + tiny_models.tagger(
         tmp_path,
-        tiny_models.wordpiece([*said, "met"]),
+        tiny_models.wordpiece([*tag_of, "met"]),
         ["LABEL_0", "LABEL_1", "LABEL_2"],
-        lambda piece: said.get(piece, "LABEL_0"),
+        lambda piece: tag_of.get(piece, "LABEL_0"),
     )
 
     with pytest.raises(
@@ -369,7 +369,7 @@ def test_a_model_whose_tags_have_no_names_needs_them(tmp_path):
     ):
         load_model(model, label_map={"LABEL_9": "O"})
     with pytest.raises(
-        InputError, match=r"label_map=\['O'\]: expected a mapping of its tags, or a list of 3"
+        InputError, match=r"label_map=\[.O.\]: expected a mapping of its tags, or a list of 3"
     ):
         load_model(model, label_map=["O"])
 
@@ -414,7 +414,7 @@ def test_a_pipeline_that_was_loaded_is_known_by_its_models_name(tmp_path):
 
     assert (model.name, model.settings) == (f"hf:{folder}", load_model(f"hf:{folder}").settings)
     assert found(model, TEXT) == [(word, "ORG") for word in CAPITALISED]
-    with pytest.raises(InputError, match='device="cpu": a pipeline is on a device already'):
+    with pytest.raises(InputError, match='device="cpu": a pipeline has a device already'):
         load_model(pipeline(folder, folder), device="cpu")
 
 
@@ -449,9 +449,9 @@ def test_a_pipeline_for_something_else_is_refused():
 
 
 def test_a_document_on_which_the_model_fails_is_that_document_alone(tmp_path):
-    said = {"bad": {"O": math.nan}, "Ada": "B-ORG"}
+    tag_of = {"bad": {"O": math.nan}, "Ada": "B-ORG"}
     folder = tiny_models.tagger(
-        tmp_path, tiny_models.wordpiece(said), BIO, lambda piece: said.get(piece, "O")
+        tmp_path, tiny_models.wordpiece(tag_of), BIO, lambda piece: tag_of.get(piece, "O")
     )
 
     bad, good = predict(f"hf:{folder}", Corpus([Document("d0", "bad Ada"), Document("d1", "Ada")]))
@@ -571,7 +571,7 @@ def evalkit(*arguments):
     return run_evalkit(*arguments)
 
 
-def told(text, tags):
+def expected_entities(text, tags):
     """What a model says whose tags follow words, by a plain loop: label, and the places of its
     first and last word.
     """
@@ -599,7 +599,7 @@ def test_a_model_on_the_bundled_corpus_says_what_its_weights_say(tmp_path):
     names = ["O", *(f"{letter}-{label}" for label in gold.schema.labels for letter in "BI")]
     tokenizer = tiny_models.wordpiece(tiny_models.pieces_of(article.text), 64)
     folder = tiny_models.tagger(tmp_path, tokenizer, names, lambda piece: tags.get(piece, "O"))
-    expected = told(article.text, tags)
+    expected = expected_entities(article.text, tags)
     hits = Counter(expected) & Counter((e.label, e.start, e.end) for e in article.entities)
 
     ran = evalkit(

@@ -1,4 +1,4 @@
-"""Whatever a model says is placed, or counts as wrong: nothing that it said disappears."""
+"""Every annotation of a language model is placed in the text or counts as wrong."""
 
 import json
 import time
@@ -21,7 +21,7 @@ def entity(quote, label="PER", context=""):
     return {"label": label, "quote": quote, "context": context}
 
 
-def said(quote, context=""):
+def make_quote(quote, context=""):
     return {"quote": quote, "context": context}
 
 
@@ -152,12 +152,12 @@ def test_an_argument_takes_the_place_nearest_to_its_trigger():
     found = answered(
         events=[
             event(
-                said("hit", "Cy hit Ann"),
-                ("Victim", said("Ann")),
-                ("Witness", said("Bo")),
+                make_quote("hit", "Cy hit Ann"),
+                ("Victim", make_quote("Ann")),
+                ("Witness", make_quote("Bo")),
                 realis="ACTUAL",
             ),
-            event(said("hit", "hit Bo"), ("Attacker", said("Ann"))),
+            event(make_quote("hit", "hit Bo"), ("Attacker", make_quote("Ann"))),
         ]
     )
 
@@ -180,14 +180,20 @@ def test_an_argument_takes_the_place_nearest_to_its_trigger():
 def test_the_sentence_of_the_trigger_comes_before_what_is_nearer():
     text = "Bo left. Hit, in the long and dark night, was Bo."
 
-    found = answered(text, events=[event(said("Hit"), ("Victim", said("Bo")))])
+    found = answered(text, events=[event(make_quote("Hit"), ("Victim", make_quote("Bo")))])
 
     assert found.document.events[0].arguments == (Argument("Victim", 46, 48),)
 
 
 def test_equal_arguments_of_one_event_take_different_places():
     found = answered(
-        events=[event(said("hit", "Cy hit Ann"), ("Witness", said("Bo")), ("Witness", said("Bo")))]
+        events=[
+            event(
+                make_quote("hit", "Cy hit Ann"),
+                ("Witness", make_quote("Bo")),
+                ("Witness", make_quote("Bo")),
+            )
+        ]
     )
 
     assert found.document.events[0].arguments == (
@@ -200,7 +206,10 @@ def test_an_event_whose_trigger_is_absent_counts_with_all_its_parts():
     found = answered(
         events=[
             event(
-                said("kicked"), ("Victim", said("Ann")), ("Attacker", said("Zed")), realis="ACTUAL"
+                make_quote("kicked"),
+                ("Victim", make_quote("Ann")),
+                ("Attacker", make_quote("Zed")),
+                realis="ACTUAL",
             )
         ]
     )
@@ -223,7 +232,7 @@ def test_an_event_that_is_malformed_counts_with_all_its_parts():
                 "arguments": [{"role": "Victim", "quote": "Ann"}, 7],
                 "realis": "ACTUAL",
             },
-            {"trigger": said("hit")},
+            {"trigger": make_quote("hit")},
             "hit",
             event("hit"),
         ]
@@ -246,7 +255,7 @@ def test_an_argument_that_is_malformed_leaves_its_event():
         events=[
             {
                 "type": "Hit",
-                "trigger": said("hit", "Ann hit"),
+                "trigger": make_quote("hit", "Ann hit"),
                 "realis": 7,
                 "arguments": [
                     {"quote": "Ann"},
@@ -268,7 +277,7 @@ def test_an_argument_that_is_malformed_leaves_its_event():
 
 def test_arguments_that_are_no_list_count_as_one():
     found = answered(
-        events=[{"type": "Hit", "trigger": said("hit", "Ann hit"), "arguments": "Ann"}]
+        events=[{"type": "Hit", "trigger": make_quote("hit", "Ann hit"), "arguments": "Ann"}]
     )
 
     assert found.document.unplaced == (Unplaced("arguments", "unlabeled", "not an object"),)
@@ -286,7 +295,9 @@ def test_what_is_unplaced_is_counted_in_every_layer_that_it_is_part_of():
             )
         ]
     )
-    found = answered(events=[event(said("kicked"), ("Victim", said("Bo")), realis="ACTUAL")])
+    found = answered(
+        events=[event(make_quote("kicked"), ("Victim", make_quote("Bo")), realis="ACTUAL")]
+    )
 
     scores = score(
         gold,
@@ -309,8 +320,10 @@ def attribution(source, cue, content, type="belief"):
 def test_a_source_takes_the_place_nearest_to_its_cue():
     found = answered(
         attributions=[
-            attribution(said("Bo"), said("said", "Bo said Cy"), said("Cy hit Ann")),
-            attribution(None, said("said", "said Ann"), said("Ann hit Bo")),
+            attribution(
+                make_quote("Bo"), make_quote("said", "Bo said Cy"), make_quote("Cy hit Ann")
+            ),
+            attribution(None, make_quote("said", "said Ann"), make_quote("Ann hit Bo")),
         ]
     )
 
@@ -324,7 +337,7 @@ def test_a_source_takes_the_place_nearest_to_its_cue():
 
 
 def test_a_part_that_is_absent_leaves_the_others():
-    found = answered(attributions=[attribution(said("Zed"), None, said("Ann hit Bo"))])
+    found = answered(attributions=[attribution(make_quote("Zed"), None, make_quote("Ann hit Bo"))])
 
     assert found.document.attributions == (Attribution(None, Span(8, 18), None, "belief"),)
     assert found.document.unplaced == (
@@ -335,8 +348,10 @@ def test_a_part_that_is_absent_leaves_the_others():
 def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
     found = answered(
         attributions=[
-            attribution(said("Cy"), said("said", "Bo said Cy"), said("Nobody hit Bo")),
-            attribution(said("Cy"), None, None),
+            attribution(
+                make_quote("Cy"), make_quote("said", "Bo said Cy"), make_quote("Nobody hit Bo")
+            ),
+            attribution(make_quote("Cy"), None, None),
             attribution(5, None, 7),
             None,
         ]
@@ -368,7 +383,9 @@ def test_many_quotes_with_many_places_stay_within_bounds():
     text = "ab " * 5_000 + "hit"
     started = time.process_time()
 
-    found = answered(text, events=[event(said("hit"), *[("Victim", said("ab"))] * 4_000)])
+    found = answered(
+        text, events=[event(make_quote("hit"), *[("Victim", make_quote("ab"))] * 4_000)]
+    )
 
     assert len(found.document.events[0].arguments) == 4_000
     assert sum(len(places) for *_, places in found.grounding["choices"]) <= 200_000

@@ -17,6 +17,7 @@ import pytest
 from helpers.endpoint import (
     Endpoint,
     bomb,
+    completion,
     cut,
     deep,
     dripping,
@@ -34,7 +35,6 @@ from helpers.endpoint import (
     redirect,
     reply,
     reset,
-    said,
     too_many,
     zipped,
 )
@@ -133,9 +133,9 @@ RETRIED = {
 
 @pytest.mark.parametrize("case", RETRIED)
 def test_what_may_pass_is_asked_for_again(case, caplog):
-    told, retries = RETRIED[case]
+    replies, retries = RETRIED[case]
 
-    with Endpoint(d=[*told, ADA]) as endpoint:
+    with Endpoint(d=[*replies, ADA]) as endpoint:
         document = asked(endpoint)
 
     assert (document.failure, document.entities) == (None, (Entity("PER", 0, 3),))
@@ -182,48 +182,51 @@ FAILED = {
         [reply(200, {"choices": [{"finish_reason": "stop"}]})],
         "no choices in the answer",
     ),
-    "null content": ([said(None)], "no content in the answer"),
-    "blank content": ([said("  ")], "no content in the answer"),
-    "a number for content": ([said(7)], "no content in the answer"),
+    "null content": ([completion(None)], "no content in the answer"),
+    "blank content": ([completion("  ")], "no content in the answer"),
+    "a number for content": ([completion(7)], "no content in the answer"),
     "a refusal": (
-        [said(None, refusal="I can't\nhelp with that.")],
+        [completion(None, refusal="I can't\nhelp with that.")],
         "refused: I can't help with that.",
     ),
     "a refusal in words": (
-        [said("I'm sorry, but I can't help with that.")],
+        [completion("I'm sorry, but I can't help with that.")],
         "no JSON object in the answer",
     ),
     "a content filter": (
-        [said("{", finish="content_filter")],
+        [completion("{", finish="content_filter")],
         "a content filter removed the answer",
     ),
     "cut at the limit of tokens": (
-        [said('{"entities": [{"label": "PE', finish="length")],
+        [completion('{"entities": [{"label": "PE', finish="length")],
         r"the JSON of the answer is cut off \(finish_reason length\)",
     ),
     "a tool call": (
-        [said(None, tool_calls=[{"id": "1", "function": {"name": "f", "arguments": "{}"}}])],
+        [completion(None, tool_calls=[{"id": "1", "function": {"name": "f", "arguments": "{}"}}])],
         "a tool call instead of an answer",
     ),
     "cut JSON": (
-        [said('{"entities": [{"label": "PER", "quote": "Ada')],
+        [completion('{"entities": [{"label": "PER", "quote": "Ada')],
         "the JSON of the answer is cut off",
     ),
-    "NaN": ([said('{"entities": [], "score": NaN}')], "NaN is not a JSON number"),
+    "NaN": ([completion('{"entities": [], "score": NaN}')], "NaN is not a JSON number"),
     "nested 50,000 deep": ([deep(50_000)], "the answer is nested more than 64 deep"),
-    "a list instead of an object": ([said('[1, "Ada"]')], "no JSON object in the answer"),
-    "other keys": ([said('{"persons": ["Ada"]}')], "the answer has none of the keys entities"),
-    "no list": ([said('{"entities": {"PER": "Ada"}}')], "entities: expected a list"),
+    "a list instead of an object": ([completion('[1, "Ada"]')], "no JSON object in the answer"),
+    "other keys": (
+        [completion('{"persons": ["Ada"]}')],
+        "the answer has none of the keys entities",
+    ),
+    "no list": ([completion('{"entities": {"PER": "Ada"}}')], "entities: expected a list"),
     "two objects": (
-        [said('{"entities": []} or {"entities": []}')],
+        [completion('{"entities": []} or {"entities": []}')],
         "more than one JSON object in the answer",
     ),
     "a key twice": (
-        [said('{"entities": [1], "entities": []}')],
+        [completion('{"entities": [1], "entities": []}')],
         "a duplicate key in the answer",
     ),
     "100,000 items": (
-        [said('{"entities": [' + "0," * 99_999 + "0]}")],
+        [completion('{"entities": [' + "0," * 99_999 + "0]}")],
         "100000 items, more than 20000",
     ),
     "8 MB": ([reply(200, b" " * 8_000_000)], "an answer of more than 4,000,000 bytes"),
@@ -237,9 +240,9 @@ FAILED = {
 
 @pytest.mark.parametrize("case", FAILED)
 def test_what_is_wrong_with_one_document_fails_that_document(case, caplog):
-    told, failure = FAILED[case]
+    replies, failure = FAILED[case]
 
-    with Endpoint(d=told) as endpoint:
+    with Endpoint(d=replies) as endpoint:
         document = asked(endpoint)
 
     assert re.search(failure, document.failure)
@@ -253,7 +256,7 @@ def test_what_is_wrong_with_one_document_fails_that_document(case, caplog):
         endpoint.total
         == document.meta[RUN_METADATA_KEY]["requests"]
         == 1 + len(document.meta[RUN_METADATA_KEY]["retries"])
-        == len(told)
+        == len(replies)
     )
     assert CANARY not in caplog.text + repr(document)
 
@@ -286,12 +289,12 @@ STOPPED = {
 
 @pytest.mark.parametrize("case", STOPPED)
 def test_what_no_document_will_pass_stops_the_run(case, caplog):
-    told, message = STOPPED[case]
+    replies, message = STOPPED[case]
 
-    with Endpoint(d=told) as endpoint, pytest.raises(ModelError, match=message) as stopped:
+    with Endpoint(d=replies) as endpoint, pytest.raises(ModelError, match=message) as stopped:
         asked(endpoint)
 
-    assert endpoint.total == len(told)
+    assert endpoint.total == len(replies)
     assert CANARY[:12] not in caplog.text + str(stopped.value) + repr(stopped.value)
 
 
@@ -406,7 +409,7 @@ def test_twenty_documents_that_fail_in_a_row_for_the_same_reason_stop_the_run():
 
 
 def test_an_answer_in_between_begins_the_row_anew():
-    with Endpoint(d=[error(503)] * 19, e=[said("no JSON")], f=[error(503)] * 19) as endpoint:
+    with Endpoint(d=[error(503)] * 19, e=[completion("no JSON")], f=[error(503)] * 19) as endpoint:
         model = loaded(endpoint.url, max_retries=0)
         texts = [*["DOC-d"] * 19, "DOC-e", *["DOC-f"] * 19]
         answers = list(model.predict([Document(str(n), text) for n, text in enumerate(texts)]))
@@ -420,12 +423,12 @@ def test_an_answer_in_between_begins_the_row_anew():
 
 def test_what_endpoints_wrap_around_json_is_read_through():
     spoken = '{"entities": [{"label": "PER", "quote": "Ada", "context": ""}]}'
-    told = [
-        said(f"```json\n{spoken}\n```"),
-        said(f"Here {{it}} is:\n{spoken}\nAnything else?"),
-        said(f"\ufeff{spoken}"),
-        said(f"<think>{{}} {spoken}</think>{spoken}"),
-        said([{"type": "text", "text": spoken[:9]}, {"type": "text", "text": spoken[9:]}]),
+    replies = [
+        completion(f"```json\n{spoken}\n```"),
+        completion(f"Here {{it}} is:\n{spoken}\nAnything else?"),
+        completion(f"\ufeff{spoken}"),
+        completion(f"<think>{{}} {spoken}</think>{spoken}"),
+        completion([{"type": "text", "text": spoken[:9]}, {"type": "text", "text": spoken[9:]}]),
         zipped,
         reply(
             200,
@@ -433,7 +436,7 @@ def test_what_endpoints_wrap_around_json_is_read_through():
         ),
     ]
 
-    with Endpoint(d=told) as endpoint:
+    with Endpoint(d=replies) as endpoint:
         answers = list(loaded(endpoint.url).predict([Document(str(n), TEXT) for n in range(7)]))
 
     assert [answer.failure for answer in answers] == [None] * 7
@@ -452,7 +455,7 @@ def test_what_is_wrong_with_one_item_leaves_the_others():
         {"label": "", "quote": "Ada"},
     ]
 
-    with Endpoint(d=[said(json.dumps({"entities": spoken}))]) as endpoint:
+    with Endpoint(d=[completion(json.dumps({"entities": spoken}))]) as endpoint:
         document = asked(endpoint)
 
     assert document.entities == (Entity("PER", 0, 3), Entity("ALIEN", 8, 12))
@@ -567,7 +570,7 @@ def test_the_cost_is_what_the_endpoint_says():
 
 
 def test_a_failed_answer_keeps_what_is_known_of_it():
-    with Endpoint(d=[too_many(), said("no", finish="length")]) as endpoint:
+    with Endpoint(d=[too_many(), completion("no", finish="length")]) as endpoint:
         document = asked(endpoint)
 
     assert document.meta["usage"] == {"prompt_tokens": 10, "completion_tokens": 5}
@@ -578,7 +581,7 @@ def test_a_failed_answer_keeps_what_is_known_of_it():
 def test_a_wait_is_read_in_all_its_forms():
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
-    told = [
+    replies = [
         retry_after(headers, lambda: now)
         for headers in (
             {"retry-after": "7"},
@@ -593,7 +596,7 @@ def test_a_wait_is_read_in_all_its_forms():
         )
     ]
 
-    assert told == [7.0, 0.5, 1.5, 9.0, 0.0, 0.0, None, None, None]
+    assert replies == [7.0, 0.5, 1.5, 9.0, 0.0, 0.0, None, None, None]
 
 
 def test_waits_double_up_to_a_minute_and_none_is_like_another(monkeypatch):
@@ -782,7 +785,7 @@ def test_a_missing_package_is_named(monkeypatch):
 def test_a_secret_is_taken_out_in_all_its_forms():
     secrets = Redactor(["a+b/c'd\\e=0123"])
 
-    told = [
+    replies = [
         "a+b/c'd\\e=0123",
         "a%2Bb/c%27d%5Ce%3D0123",
         "a%2Bb%2Fc%27d%5Ce%3D0123",
@@ -790,7 +793,13 @@ def test_a_secret_is_taken_out_in_all_its_forms():
         "YStiL2MnZFxlPTAxMjM=",
     ]
 
-    assert [secrets.redact(form) for form in told] == ["[key]", "[key]", "[key]", "[key]", "[key]"]
+    assert [secrets.redact(form) for form in replies] == [
+        "[key]",
+        "[key]",
+        "[key]",
+        "[key]",
+        "[key]",
+    ]
     assert secrets.redact_json(
         {"x": ["a+b/c'd\\e=0123", 1, None], "a+b/c'd\\e=0123": "\ud800"}
     ) == {
@@ -815,11 +824,11 @@ def test_a_key_in_an_answer_is_taken_out():
 
 @pytest.mark.slow
 def test_the_key_is_in_nothing_that_a_run_with_failures_writes_at_debug_level(tmp_path):
-    told = [each for each, _ in [*RETRIED.values(), *FAILED.values()]]
+    replies = [each for each, _ in [*RETRIED.values(), *FAILED.values()]]
     behaviours = {
         f"n{n}": each
         for n, each in enumerate(
-            [*told, [hanging], [dripping], [echo(500)] * 2, [echo(400)], [echo_in_answer]]
+            [*replies, [hanging], [dripping], [echo(500)] * 2, [echo(400)], [echo_in_answer]]
         )
     }
     write(
@@ -985,7 +994,7 @@ def test_gold_that_an_endpoint_says_in_quotes_scores_one_on_the_command_line():
 
 def test_a_run_that_is_stopped_says_why_in_one_line():
     with Endpoint(lambda _: {}) as endpoint:
-        endpoint.told[""] = [echo(401)]
+        endpoint.replies[""] = [echo(401)]
         command = [
             sys.executable,
             "-m",

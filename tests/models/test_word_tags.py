@@ -21,7 +21,7 @@ def places(text, *pieces):
     return found
 
 
-def said(text, *pieces):
+def entity_surfaces(text, *pieces):
     return [text[word.start : word.end] for word in group_tokens(text, places(text, *pieces))]
 
 
@@ -45,7 +45,7 @@ def said(text, *pieces):
 def test_a_word_is_a_run_of_letters_and_digits_unless_the_script_has_no_spaces(
     text, pieces, expected
 ):
-    assert said(text, *pieces) == expected
+    assert entity_surfaces(text, *pieces) == expected
 
 
 def test_pieces_of_one_character_are_one_word():
