@@ -34,7 +34,8 @@ from evalkit.errors import DocumentError, InputError, quoted_repr
 from evalkit.evaluation.corpus_scores import score
 from evalkit.evaluation.span_scores import score_tags
 from evalkit.models.python_function import document_with_entities
-from evalkit.results.scores import MetricScores, Row
+from evalkit.results.metric_scores import MetricScores
+from evalkit.results.rows import Row
 from evalkit.stats.intervals import RATIOS
 
 METRIC = "entities/strict"

@@ -6,6 +6,8 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from helpers.perturbed import perturbed
+
 import evalkit
 
 PACKAGE = Path(evalkit.__file__).parent
@@ -106,6 +108,61 @@ def test_no_module_has_the_name_of_a_public_function_of_its_folder():
 
 def test_few_modules_lie_at_the_top():
     assert len(list(PACKAGE.glob("*.py"))) <= 7
+
+
+def test_no_module_is_long():
+    lines = {
+        str(file): (PACKAGE / file).read_text(encoding="utf-8").count("\n") for file, _ in modules()
+    }
+
+    assert {file: number for file, number in lines.items() if number > 500} == {}
+
+
+def calls_between_modules(function):
+    """The modules of evalkit that run in a call, and the pairs (calling, called) of them."""
+    names, calls = set(), set()
+
+    def module_of(frame):
+        file = Path(frame.f_code.co_filename)
+        if not file.is_relative_to(PACKAGE):
+            return None
+        return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+
+    def note_call(frame, event, _argument):
+        called = module_of(frame)
+        if event != "call" or called is None:
+            return
+        names.add(called)
+        caller = frame.f_back
+        while caller is not None and module_of(caller) is None:  # numpy, msgspec, the library
+            caller = caller.f_back
+        if caller is not None and module_of(caller) != called:
+            calls.add((module_of(caller), called))
+
+    before = sys.getprofile()
+    sys.setprofile(note_call)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return names, calls
+
+
+def test_scoring_two_files_is_one_way(tmp_path):
+    gold, predicted = perturbed(30, 1)
+    gold.save(tmp_path / "gold.jsonl")
+    predicted.save(tmp_path / "predicted.jsonl")
+
+    def score():
+        return evalkit.score(tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl", boot=20)
+
+    score().render()  # so that what is imported on first use is there
+    names, calls = calls_between_modules(score)
+    _, calls_of_report = calls_between_modules(lambda: score().render())
+
+    assert [pair for pair in calls | calls_of_report if pair[::-1] in calls | calls_of_report] == []
+    assert len({name.partition(".")[0] for name in names if "." in name}) <= 7
+    assert len(names) <= 33, sorted(names)
 
 
 def test_every_module_opens_with_what_it_is():

@@ -104,5 +104,5 @@ def print_report(
     write_output(text, output.path)
     write_report(scores, output)
     write_model_card(scores, model_card, eval_results, hub_dataset)
-    if scores.metadata["failures"]:
+    if scores.metadata.failures:
         raise typer.Exit(PARTIAL)

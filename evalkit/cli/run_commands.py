@@ -124,7 +124,7 @@ def run(
     label_options = read_label_options(gold, labels, label_map)
     # Errors in the options are reported before the model runs.
     checked = score(gold, gold, metrics, **label_options, zones=parse_zones(zones), boot=0)
-    if set(label_options.get("labels", ["*"])) <= set(checked.metadata["unused_labels"]):
+    if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
         maps = (
             f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}"
             if gold.schema and gold.schema.label_maps

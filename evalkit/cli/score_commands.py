@@ -141,7 +141,7 @@ def report_command(
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
     if name is not None:
-        scores.metadata["name"] = escape_surrogates(name)
+        scores.metadata.name = escape_surrogates(name)
     print_report(
         scores,
         ReportOutput(form, output, digits, percent),
@@ -212,7 +212,7 @@ def compare_command(
     )
     write_output(text, output)
     write_report(comparison, ReportOutput(form, output, digits, percent, report))
-    if any(scores.metadata["failures"] for scores in comparison.systems.values()):
+    if any(scores.metadata.failures for scores in comparison.systems.values()):
         raise typer.Exit(PARTIAL)
 
 

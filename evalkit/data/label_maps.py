@@ -115,12 +115,6 @@ class LabelMapping:
             "label_map": encode_label_map(self.label_map),
         }
 
-    def merge(self, other: LabelMapping) -> None:
-        """Add the labels that another process looked up."""
-        for mine, theirs in ((self.gold, other.gold), (self.predicted, other.predicted)):
-            for layer, mapper in mine.items():
-                mapper.update(theirs[layer])
-
     def unused_labels(self, layers: Iterable[str]) -> list[str]:
         """The labels that were named and that occur nowhere where they were named; `layers` are the
         scored layers of metrics.

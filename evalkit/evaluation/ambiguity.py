@@ -1,25 +1,27 @@
-"""What if an ambiguous quote stands elsewhere?
+"""How much could F1 change if ambiguous quotes stood elsewhere?
 
-Predictions in which every such mark stands where it scores best, and worst.
+A model that quotes words which occur several times in the text, without saying which occurrence it
+means, is given one of the places (see models/grounding.py). The other places are kept in `meta` of
+the prediction: {"grounding": {"choices": [[layer, index, field, ranges], …]}}, where layer, index
+and field name a span as `iter_spans` does. From these a report gives F1 for the best and the worst
+placement of all ambiguous annotations.
 
-A model that quotes words which the text has several times, with nothing that says which are meant,
-is given one of the places (grounding.py), and the others are kept beside the answer, in `meta`:
-{"grounding": {"choices": [[layer, index, field, ranges], …]}}, a mark as `document.placed` names
-it. From these the report tells F1 for the best and for the worst choice.
+best    as many annotations as possible stand on a gold span of their own with their label (a
+        maximum bipartite matching)
+worst   each stands where gold has no span with its label, if there is such a place
 
-Best, as many marks as can be stand each on a gold span of its own under its label (a maximum
-matching); worst, each stands where gold has nothing under its label, if there is such a place. That
-is what the scheme `strict` rewards, and it is told for strict metrics alone: what is best under an
-overlap is another choice. Where there is one, a place in the zone of the chosen one is taken, so
-that no choice moves a mark out of what is scored.
+Both are defined by the scheme `strict` and reported for strict metrics only: what is best under an
+overlap is another placement. Only places in the zone of the chosen place are considered, so that no
+placement moves an annotation out of what is scored.
 """
 
 from __future__ import annotations
 
 import mmap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +29,16 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from evalkit.corpus import Corpus, load_corpus
 from evalkit.data.document import Document, iter_spans, span_fragments
+from evalkit.evaluation.document_counter import Comparison, DocumentCounter
+from evalkit.results.metadata import Ambiguity
+from evalkit.scoring.cells import TP
+from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.metrics import Metric
 
-LabelledSpan = tuple[str, str, int, int]  # what is marked, under which label, from where to where
+LabeledSpan = tuple[str, str, int, int]  # field, label, start, end
+PlacedSpan = tuple[str, int, str, tuple[tuple[int, int], ...]]  # layer, index, field, ranges
 _LAYERS = {
     "entities": ("entities",),
     "trigger": ("triggers",),
@@ -40,13 +49,16 @@ _MARKER = b'"choices":[['
 
 
 class _Grounding(msgspec.Struct):
-    """What is read of a prediction's `meta`."""
+    """The part of a prediction's `meta` that is read."""
 
-    choices: list[tuple[str, int, str, tuple[tuple[int, int], ...]]] = []
+    choices: list[PlacedSpan] = []
 
 
 class AmbiguousSpan(NamedTuple):
-    """A mark that may stand in several places."""
+    """A span of a prediction that may stand in several places.
+
+    key: the field without indices, and the label. ranges: the places.
+    """
 
     layer: str
     nth: int
@@ -56,8 +68,83 @@ class AmbiguousSpan(NamedTuple):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers of metrics in which the mark is an item."""
+        """The layers of metrics in which the span is an item."""
         return _LAYERS[self.layer if self.layer != "events" else self.key[0]]
+
+
+def measure_ambiguity(comparison: Comparison, scored: Iterable[str]) -> dict[str, Ambiguity]:
+    """For each strict metric with ambiguous annotations: how many there are, and by how much the
+    worst and the best placement change tp.
+
+    scored: the metrics of the result. Empty if no annotation is ambiguous.
+    """
+    predicted = _load_ambiguous_predictions(comparison.inputs.predicted)
+    if predicted is None:
+        return {}
+    annotations: Counter[str] = Counter()
+    for document in predicted:
+        for span in ambiguous_spans(document):
+            annotations.update(span.layers)
+    gold = _select_gold(comparison, predicted)
+    metrics = []
+    for metric in map(Metric.parse, scored):
+        layer = LAYERS[metric.layer].document_layer
+        is_annotated = any(getattr(document, layer) is not None for document in gold)
+        if metric.scheme == "strict" and annotations[metric.layer] and is_annotated:
+            metrics.append(metric)
+    if not metrics:
+        return {}
+    maps = (comparison.mapping.gold, comparison.mapping.predicted)
+    chosen, worst, best = [], [], []
+    for document in predicted:
+        worst_placed, best_placed = best_and_worst_placements(gold[document.id], document, maps)
+        chosen.append(replace(document, meta=None))
+        worst.append(worst_placed)
+        best.append(best_placed)
+    tp = _true_positives(comparison, metrics, gold, chosen)
+    tp_worst = _true_positives(comparison, metrics, gold, worst)
+    tp_best = _true_positives(comparison, metrics, gold, best)
+    ambiguity = {}
+    for name in map(str, metrics):
+        changes = (tp_worst[name] - tp[name], tp_best[name] - tp[name])
+        ambiguity[name] = Ambiguity(
+            annotations=annotations[Metric.parse(name).layer],
+            worst=min(0.0, *changes),
+            best=max(0.0, *changes),
+        )
+    return ambiguity
+
+
+def _load_ambiguous_predictions(predicted: Corpus | Path | Any) -> Corpus | None:
+    """The predictions with ambiguous annotations; None if there are none."""
+    if isinstance(predicted, Path) and may_be_ambiguous(predicted):
+        predicted = load_corpus(predicted, predictions=True)
+    if not isinstance(predicted, Corpus):
+        return None
+    ambiguous = predicted.filter(lambda document: bool(ambiguous_spans(document)))
+    return ambiguous if len(ambiguous) else None
+
+
+def _select_gold(comparison: Comparison, predicted: Corpus) -> Corpus:
+    """The gold documents of some predictions, in their order."""
+    gold = comparison.inputs.gold
+    if not isinstance(gold, Corpus):
+        gold = load_corpus(str(gold))
+    documents = [gold[document.id] for document in predicted]
+    return Corpus(documents, gold.name, comparison.inputs.schema)
+
+
+def _true_positives(
+    comparison: Comparison, metrics: Sequence[Metric], gold: Corpus, predicted: list[Document]
+) -> dict[str, float]:
+    """The tp of each metric over all labels."""
+    inputs = replace_fields(
+        comparison.inputs, gold=gold, predicted=Corpus(predicted), missing="empty"
+    )
+    options = replace_fields(comparison.options, metrics=tuple(metrics))
+    part = replace_fields(comparison, inputs=inputs, options=options)
+    counts = DocumentCounter(part).count().counts
+    return {each.metric: float(each.totals[:, TP].sum()) for each in counts}
 
 
 def may_be_ambiguous(path: Path) -> bool:
@@ -69,40 +156,31 @@ def may_be_ambiguous(path: Path) -> bool:
 
 
 def ambiguous_spans(document: Document) -> list[AmbiguousSpan]:
-    """The ambiguous marks of a prediction; what its `meta` says of marks that are not there is
-    passed over.
+    """The ambiguous spans of a prediction, as its `meta` lists them. An entry of `meta` that fits
+    no annotation is ignored.
     """
-    told = _told(document.meta)
-    if not told:
+    choices = _choices_in(document.meta)
+    if not choices:
         return []
-    there = {(layer, index, field): span for layer, index, field, span in iter_spans(document)}
-    found = []
-    for layer, index, field, places in told:
-        span = there.get((layer, index, field))
-        if span is not None and (span.start, span.end) in places:
-            found.append(
-                AmbiguousSpan(
-                    layer,
-                    index,
-                    field,
-                    (_part(field), _label(document, layer, index, field)),
-                    places,
-                )
-            )
-    return found
+    span_of = {(layer, index, field): span for layer, index, field, span in iter_spans(document)}
+    spans = []
+    for layer, index, field, ranges in choices:
+        span = span_of.get((layer, index, field))
+        if span is not None and (span.start, span.end) in ranges:
+            key = (_part(field), _label(document, layer, index, field))
+            spans.append(AmbiguousSpan(layer, index, field, key, ranges))
+    return spans
 
 
-def _told(
-    meta: Mapping[str, Any] | None,
-) -> list[tuple[str, int, str, tuple[tuple[int, int], ...]]]:
-    """What `meta` says of ambiguous marks; what is not written as grounding writes it is another
-    thing, and says nothing of them.
+def _choices_in(meta: Mapping[str, Any] | None) -> list[PlacedSpan]:
+    """The ambiguous spans that `meta` lists. `grounding` of another form is a user's own, and lists
+    none.
     """
     grounding = (meta or {}).get("grounding")
+    if not isinstance(grounding, Mapping):
+        return []
     try:
-        return (
-            msgspec.convert(grounding, _Grounding).choices if isinstance(grounding, Mapping) else []
-        )
+        return msgspec.convert(grounding, _Grounding).choices
     except msgspec.ValidationError:
         return []
 
@@ -110,84 +188,88 @@ def _told(
 def best_and_worst_placements(
     gold: Document, predicted: Document, maps: Sequence[Mapping[str, Any]] = ({}, {})
 ) -> tuple[Document, Document]:
-    """The prediction with its ambiguous marks where they score worst, and where they score best.
+    """The prediction with its ambiguous spans where they score worst, and where they score best.
     maps: the label maps of both sides.
     """
-    choices = _by_zone(ambiguous_spans(predicted), gold, predicted)
-    golden = Counter(_places(gold, maps[0]))
-    chosen = {(c.layer, c.nth, c.field) for c in choices}
-    golden.subtract(
-        _places(predicted, maps[1], exclude=chosen)
-    )  # what a certain mark stands on is not to be had
-    return _apply_placements(predicted, _worst(choices, golden, maps[1])), _apply_placements(
-        predicted, _best(choices, golden, maps[1])
-    )
+    choices = _keep_zone(ambiguous_spans(predicted), gold, predicted)
+    free_gold = Counter(_iter_labeled_spans(gold, maps[0]))
+    ambiguous = {(choice.layer, choice.nth, choice.field) for choice in choices}
+    # A gold span that an unambiguous annotation stands on is not free.
+    free_gold.subtract(_iter_labeled_spans(predicted, maps[1], exclude=ambiguous))
+    worst = _apply_placements(predicted, _worst_placement(choices, free_gold, maps[1]))
+    best = _apply_placements(predicted, _best_placement(choices, free_gold, maps[1]))
+    return worst, best
 
 
-def _worst(
-    choices: Sequence[AmbiguousSpan], golden: Mapping[LabelledSpan, int], maps: Mapping[str, Any]
+def _worst_placement(
+    choices: Sequence[AmbiguousSpan], free_gold: Mapping[LabeledSpan, int], maps: Mapping[str, Any]
 ) -> dict[AmbiguousSpan, tuple[int, int]]:
-    return {
-        c: next(
-            (place for place in c.ranges if golden.get(_at(c, place, maps), 0) <= 0), c.ranges[-1]
-        )
-        for c in choices
-    }
+    placement = {}
+    for choice in choices:
+        placement[choice] = choice.ranges[-1]
+        for place in choice.ranges:
+            if free_gold.get(_labeled_span(choice, place, maps), 0) <= 0:
+                placement[choice] = place
+                break
+    return placement
 
 
-def _by_zone(
+def _keep_zone(
     choices: Sequence[AmbiguousSpan], gold: Document, predicted: Document
 ) -> list[AmbiguousSpan]:
-    """The choices, each with the places in the zone of the chosen one alone; all of its places
-    where it lies in none.
-    """
+    """The choices, each with the places that lie in the same zones as the chosen place."""
     if not gold.zones:
         return list(choices)
-    there = {(layer, index, field): span for layer, index, field, span in iter_spans(predicted)}
-    return [
-        c._replace(ranges=_in_zone(c.ranges, there[c.layer, c.nth, c.field], gold)) for c in choices
-    ]
+    span_of = {(layer, index, field): span for layer, index, field, span in iter_spans(predicted)}
+    kept = []
+    for choice in choices:
+        chosen = span_of[choice.layer, choice.nth, choice.field]
+        zones = _zones_at(chosen.start, chosen.end, gold)
+        ranges = tuple(place for place in choice.ranges if _zones_at(*place, gold) == zones)
+        kept.append(choice._replace(ranges=ranges))
+    return kept
 
 
-def _in_zone(
-    places: tuple[tuple[int, int], ...], chosen: Any, gold: Document
-) -> tuple[tuple[int, int], ...]:
-    def zone(start: int, end: int) -> set[str]:
-        return {z.label for z in gold.zones if z.start < end and start < z.end}
-
-    own = zone(chosen.start, chosen.end)
-    return tuple(place for place in places if zone(*place) == own)
+def _zones_at(start: int, end: int, document: Document) -> set[str]:
+    return {zone.label for zone in document.zones if zone.start < end and start < zone.end}
 
 
-def _best(
-    choices: Sequence[AmbiguousSpan], golden: Mapping[LabelledSpan, int], maps: Mapping[str, Any]
+def _best_placement(
+    choices: Sequence[AmbiguousSpan], free_gold: Mapping[LabeledSpan, int], maps: Mapping[str, Any]
 ) -> dict[AmbiguousSpan, tuple[int, int]]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
-    spots = [place for place, number in golden.items() for _ in range(number)]
-    columns: dict[LabelledSpan, list[int]] = {}
-    for n, place in enumerate(spots):
-        columns.setdefault(place, []).append(n)
-    edges = [
-        (row, n, place)
-        for row, c in enumerate(choices)
-        for place in c.ranges
-        for n in columns.get(_at(c, place, maps), ())
-    ]
-    if not edges:
+    columns_of: dict[LabeledSpan, list[int]] = {}
+    column_count = 0
+    for span, count in free_gold.items():
+        if count > 0:
+            columns_of[span] = list(range(column_count, column_count + count))
+            column_count += count
+    place_at: dict[tuple[int, int], tuple[int, int]] = {}  # (row, column) to a place
+    for row, choice in enumerate(choices):
+        for place in choice.ranges:
+            for column in columns_of.get(_labeled_span(choice, place, maps), ()):
+                place_at[row, column] = place
+    if not place_at:
         return {}
-    rows, to, _ = zip(*edges, strict=True)
-    graph = csr_array((np.ones(len(edges), np.int8), (rows, to)), shape=(len(choices), len(spots)))
-    matched = maximum_bipartite_matching(graph, perm_type="column")
-    return {choices[row]: place for row, n, place in edges if matched[row] == n}
+    rows, columns = zip(*place_at, strict=True)
+    graph = csr_array(
+        (np.ones(len(place_at), np.int8), (rows, columns)), shape=(len(choices), column_count)
+    )
+    column_of_row = maximum_bipartite_matching(graph, perm_type="column")
+    return {
+        choices[row]: place
+        for (row, column), place in place_at.items()
+        if column_of_row[row] == column
+    }
 
 
-def _places(
+def _iter_labeled_spans(
     document: Document,
     maps: Mapping[str, Any],
     exclude: AbstractSet[tuple[str, int, str]] = frozenset(),
-) -> Iterator[LabelledSpan]:
+) -> Iterator[LabeledSpan]:
     for layer, index, field, span in iter_spans(document):
         if (
             layer != "zones"
@@ -203,7 +285,9 @@ def _places(
             )
 
 
-def _at(choice: AmbiguousSpan, place: tuple[int, int], maps: Mapping[str, Any]) -> LabelledSpan:
+def _labeled_span(
+    choice: AmbiguousSpan, place: tuple[int, int], maps: Mapping[str, Any]
+) -> LabeledSpan:
     part, label = choice.key
     return part, _mapped(choice.layer, part, label, maps), *place
 
@@ -230,7 +314,7 @@ def _mapped(layer: str, part: str, label: str, maps: Mapping[str, Any]) -> str:
 
 
 def _apply_placements(document: Document, to: Mapping[AmbiguousSpan, tuple[int, int]]) -> Document:
-    """The document with marks moved to other places."""
+    """The document with ambiguous spans at other places."""
     layers = {
         layer: list(getattr(document, layer) or ()) for layer in {choice.layer for choice in to}
     }

@@ -1,7 +1,4 @@
-"""What do gold and the prediction hold?
-
-Noted block by block, for the checks that need all of them.
-"""
+"""The layers, zones, failures and span edges of gold and predictions, noted batch by batch."""
 
 from __future__ import annotations
 
@@ -9,17 +6,22 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from evalkit.data.document import LAYERS as MARKS
+from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
+from evalkit.data.document import Document
 from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
-from evalkit.results.result_file import layer_is_scorable
+from evalkit.results.metadata import LayerPresence
 from evalkit.scoring.span_edges import SpanEdges
 
 
 @dataclass
-class Coverage:
-    """What all blocks together hold: for the checks that need them all, the report and the digest
-    of gold.
+class AnnotatedLayers:
+    """What all documents so far have.
+
+    in_gold, in_predicted: the layers that each side annotates in any document. missing_layers: a
+    layer to the first document, in order of ids, whose prediction lacks it while gold has it.
+    unplaced_reasons: a reason to the number of predicted items without offsets. edges: entities of
+    each side with white space or punctuation at an edge.
     """
 
     documents: int = 0
@@ -35,16 +37,16 @@ class Coverage:
         default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
     )
 
-    def add(self, joined: DocumentPairs) -> None:
-        """Note a block."""
-        self.edges["gold"].take(joined.gold)
-        self.edges["predicted"].take(joined.predicted)
-        self.documents += len(joined.gold)
-        self.ids.update([document.id for document in joined.gold])
-        for document in joined.predicted:
+    def add(self, pairs: DocumentPairs) -> None:
+        """Add a batch. Raises InputError for gold with a failure or with unplaced items."""
+        self.edges["gold"].take(pairs.gold)
+        self.edges["predicted"].take(pairs.predicted)
+        self.documents += len(pairs.gold)
+        self.ids.update([document.id for document in pairs.gold])
+        for document in pairs.predicted:
             if document.failure is not None or document.unplaced:
-                self._note(document)
-        for document in joined.gold:
+                self._add_failure_and_unplaced(document)
+        for document in pairs.gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(
                     f"document {quoted_repr(document.id)}: gold carries a failure or unplaced"
@@ -52,59 +54,40 @@ class Coverage:
                 )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
-        for marks in MARKS:
-            of = attrgetter(marks)
-            said, annotated = list(map(of, joined.predicted)), list(map(of, joined.gold))
-            unsaid, unannotated = said.count(None), annotated.count(None)
-            if unsaid < len(said):
-                self.in_predicted.add(marks)
-            if unannotated < len(annotated):
-                self.in_gold.add(marks)
-            if unsaid and unannotated < len(annotated):
-                for document, has, gold in zip(joined.predicted, said, annotated, strict=True):
-                    if gold is not None and has is None and document.failure is None:
-                        # The least of them, so that no order of the documents matters.
-                        self.missing_layers[marks] = min(
-                            document.id, self.missing_layers.get(marks, document.id)
-                        )
+        for layer in DOCUMENT_LAYERS:
+            self._add_layer(layer, pairs)
 
-    def merge(self, other: Coverage) -> None:
-        """Add what another process has seen."""
-        self.documents += other.documents
-        self.ids |= other.ids
-        self.in_gold |= other.in_gold
-        self.in_predicted |= other.in_predicted
-        for marks, id in other.missing_layers.items():
-            self.missing_layers[marks] = min(id, self.missing_layers.get(marks, id))
-        self.failures.update(other.failures)
-        self.zones |= other.zones
-        self.has_failures |= other.has_failures
-        for side, edges in other.edges.items():
-            self.edges[side].merge(edges)
-        for reason, number in other.unplaced_reasons.items():
-            self.unplaced_reasons[reason] = self.unplaced_reasons.get(reason, 0) + number
+    def _add_layer(self, layer: str, pairs: DocumentPairs) -> None:
+        get_layer = attrgetter(layer)
+        gold: list[Any] = list(map(get_layer, pairs.gold))
+        predicted: list[Any] = list(map(get_layer, pairs.predicted))
+        gold_missing, predicted_missing = gold.count(None), predicted.count(None)
+        if gold_missing < len(gold):
+            self.in_gold.add(layer)
+        if predicted_missing < len(predicted):
+            self.in_predicted.add(layer)
+        if not predicted_missing or gold_missing == len(gold):
+            return
+        for document, expected, given in zip(pairs.predicted, gold, predicted, strict=True):
+            if expected is not None and given is None and document.failure is None:
+                # The smallest id, so that the order of documents does not matter.
+                first = self.missing_layers.get(layer, document.id)
+                self.missing_layers[layer] = min(document.id, first)
 
-    def _note(self, document: Any) -> None:
+    def _add_failure_and_unplaced(self, document: Document) -> None:
         if document.failure is not None:
             self.has_failures = True
             if document.failure != MISSING_AS_EMPTY:
                 self.failures[document.id] = document.failure
         for item in document.unplaced:
-            self.unplaced_reasons[item.reason] = self.unplaced_reasons.get(item.reason, 0) + 1
+            count = self.unplaced_reasons.get(item.reason, 0)
+            self.unplaced_reasons[item.reason] = count + 1
 
-    def layers(self) -> dict[str, Any]:
-        """The layers that each side annotates, those that a predicted document lacks (with its id),
-        and whether any prediction failed.
-        """
-        return {
-            "gold": sorted(self.in_gold),
-            "predicted": sorted(self.in_predicted),
-            "missing_layers": dict(sorted(self.missing_layers.items())),
-            "has_failures": self.has_failures,
-        }
-
-    def has(self, marks: str) -> bool:
-        """Whether gold has the layer and the prediction gives it, or might have where it failed on
-        everything.
-        """
-        return layer_is_scorable(marks, self.layers())
+    def presence(self) -> LayerPresence:
+        """The layers of both sides, as a result keeps them."""
+        return LayerPresence(
+            gold=sorted(self.in_gold),
+            predicted=sorted(self.in_predicted),
+            missing_layers=dict(sorted(self.missing_layers.items())),
+            has_failures=self.has_failures,
+        )

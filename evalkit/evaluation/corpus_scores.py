@@ -1,61 +1,39 @@
-"""The whole library on one page: predict, join, take the items, pair them, count.
+"""`evaluate`, `score` and `compare`: from corpora to scores.
 
-corpus → predict → documents of both sides, chunk by chunk → layer → columns → match → counts →
-Scores
+predict → join the documents of both sides → count the items of each layer → scores
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from msgspec.structs import replace
 
 from evalkit.corpus import (
     Corpus,
     CorpusSource,
+    JsonlFile,
     load_corpus,
-    load_schema_for,
-    refuse_empty_texts,
+    open_corpus,
     refuse_invalid,
     to_corpus,
 )
-from evalkit.data.document import Document
-from evalkit.data.label_maps import (
-    LabelMapOption,
-    LabelMapping,
-    LabelsOption,
-    resolve_label_mapping,
-)
+from evalkit.data.label_maps import LabelMapOption, LabelsOption
 from evalkit.data.option_aliases import resolve_option_aliases
-from evalkit.data.schema import Schema
-from evalkit.errors import (
-    InputError,
-    UnknownNameError,
-    escape_surrogates,
-    quoted_repr,
-    spell_option,
-)
-from evalkit.evaluation.ambiguity import (
-    ambiguous_spans,
-    best_and_worst_placements,
-    may_be_ambiguous,
-)
-from evalkit.evaluation.document_join import EvaluationInputs, FileRange, is_jsonl
+from evalkit.errors import InputError, escape_surrogates, quoted_repr, spell_option
+from evalkit.evaluation.ambiguity import measure_ambiguity
+from evalkit.evaluation.document_join import EvaluationInputs, FileRange
+from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_stream import count_documents
 from evalkit.formats.reading_options import signature_field
-from evalkit.formats.registry import parse_location, validate_path
+from evalkit.formats.registry import validate_path
 from evalkit.inference.runner import predict, take_documents
 from evalkit.results.comparison import Comparison, compare_scores
-from evalkit.results.label_advice import flat_layer_of
 from evalkit.results.scores import Scores
-from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric, parse_metrics
-from evalkit.stats.intervals import FEW_DOCUMENTS, make_resampling
+from evalkit.stats.intervals import FEW_DOCUMENTS
 
 
 def evaluate(
@@ -136,117 +114,34 @@ def score(
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
     duplicates in gold.
     """
-    if missing == "refuse":
-        missing = "error"
-    if missing not in ("error", "empty"):
-        raise UnknownNameError("value", missing, ("error", "empty"), within=spell_option("missing"))
-    source = _open_inputs(gold, predicted, missing)
-    asked = None if metrics is None else parse_metrics(metrics)
-    mapping, scored = (
-        resolve_label_mapping(labels, label_map, source.schema, flat_layer_of(asked)),
-        _zones(zones),
+    options = ScoreOptions.create(
+        metrics,
+        labels=labels,
+        label_map=label_map,
+        zones=zones,
+        missing=missing,
+        units=units,
+        boot=boot,
+        seed=seed,
+        level=level,
     )
-    how = make_resampling(
-        _count_documents_up_to(source.gold, FEW_DOCUMENTS), units, boot, seed, level
-    )
-    options = {
-        "metrics": None if asked is None else [str(metric) for metric in asked],
-        **mapping.options(),
-        "zones": scored if isinstance(scored, str) else sorted(scored),
-        "missing": missing,
-        "units": units,
-    }
-    run = ScoringRun(source, asked, mapping, scored, how, options)
+    inputs = _open_inputs(gold, predicted, options.missing)
+    run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, FEW_DOCUMENTS))
     try:
-        scores = run.scores() if jobs == 1 else run.scores_in_parallel(jobs)
+        result = run.count(jobs)
     except InputError:
         # Errors of a file come before those of both together, and all of them are reported, as
         # load_corpus does.
-        for side, of_predictions in ((source.gold, False), (source.predicted, True)):
+        for side, is_prediction in ((inputs.gold, False), (inputs.predicted, True)):
             if isinstance(side, Path):
-                refuse_invalid(side, predictions=of_predictions)
+                refuse_invalid(side, predictions=is_prediction)
         raise
-    again = {
-        "label_map": mapping.applied,
-        "zones": zones,
-        "missing": "empty",
-        "units": "documents",
-        "boot": 0,
-    }
-    if choices := _ambiguity(source, scores, mapping, again):
-        scores.metadata["ambiguity"] = choices
-    if name is not None:
-        scores.metadata["name"] = escape_surrogates(name)
-    return scores
-
-
-def _ambiguity(
-    source: EvaluationInputs,
-    scores: Scores,
-    mapping: LabelMapping,
-    score_options: Mapping[str, Any],
-) -> dict[str, dict[str, float]]:
-    """Of each metric: how many marks are ambiguous, and by how much the worst and the best choice
-    of their places would move tp; see choices.py.
-    """
-    said = source.predicted
-    if isinstance(said, Path) and may_be_ambiguous(said):
-        said = load_corpus(said, predictions=True)
-    unsure = (
-        said.filter(lambda document: bool(ambiguous_spans(document)))
-        if isinstance(said, Corpus)
-        else ()
+    metadata = result.metadata
+    metadata.name = None if name is None else escape_surrogates(name)
+    metadata.ambiguity = measure_ambiguity(
+        run.comparison, [counts.metric for counts in result.counts]
     )
-    if not unsure:
-        return {}
-    every = source.gold if isinstance(source.gold, Corpus) else load_corpus(str(source.gold))
-    gold = Corpus((every[document.id] for document in unsure), every.name, source.schema)
-    sides: Iterable[tuple[Document, ...]] = zip(
-        *(
-            best_and_worst_placements(
-                gold[document.id], document, (mapping.gold, mapping.predicted)
-            )
-            for document in unsure
-        ),
-        strict=True,
-    )
-    marks = Counter(
-        layer
-        for document in unsure
-        for choice in ambiguous_spans(document)
-        for layer in choice.layers
-    )
-    metrics = [
-        metric
-        for metric in scores
-        if Metric.parse(metric).scheme == "strict"
-        and marks[Metric.parse(metric).layer]
-        and any(
-            getattr(d, LAYERS[Metric.parse(metric).layer].document_layer) is not None for d in gold
-        )
-    ]
-    if not metrics:
-        return {}
-    chosen = (replace(document, meta=None) for document in unsure)
-    now, worst, best = (
-        score(gold, Corpus(side), metrics, **score_options) for side in (chosen, *sides)
-    )
-    moved = {
-        m: [_true_positives(found, m) - _true_positives(now, m) for found in (worst, best)]
-        for m in metrics
-    }
-    return {
-        m: {
-            "annotations": marks[Metric.parse(m).layer],
-            "worst": min(0.0, *moved[m]),
-            "best": max(0.0, *moved[m]),
-        }
-        for m in metrics
-    }
-
-
-def _true_positives(scores: Scores, metric: str) -> float:
-    return float(scores[metric].micro.tp or 0)
+    return Scores.from_result(result, run)
 
 
 def compare(
@@ -294,36 +189,43 @@ def compare_named(
     """
     if options and any(_is_result(system) for _, system in systems):
         raise InputError(
-            f"{', '.join(options)}: of saved results these are settled; give predictions and gold,"
-            " or leave them out"
+            f"{', '.join(options)}: a saved result has its options already; give predictions and"
+            " gold, or leave these options out"
         )
-    found: dict[str, Scores] = {}
+    scores_of: dict[str, Scores] = {}
     for name, system in systems:
-        scores = _scored(system, gold, metrics, options or {})
-        own = escape_surrogates(
-            name
-            or scores.metadata.get("name")
-            or (
-                Path(system).stem
-                if isinstance(system, (str, Path)) and _is_result(system)
-                else str(scores.metadata["model"])
-            )
-        )
-        if own in found:
-            own = next(
-                f"{own}-{n}" for n in range(2, len(systems) + 2) if f"{own}-{n}" not in found
-            )
-        found[own] = scores
+        scores = _load_or_score(system, gold, metrics, options or {})
+        unescaped = name or _system_name(system, scores)
+        scores_of[_unique_name(escape_surrogates(unescaped), scores_of)] = scores
     return compare_scores(
-        found,
+        scores_of,
         None if metrics is None else parse_metrics(metrics),
         average=average,
         permutations=permutations,
     )
 
 
+def _system_name(system: Scores | CorpusSource, scores: Scores) -> str:
+    """The name in a result; else that of its file, or of the model."""
+    if scores.metadata.name:
+        return scores.metadata.name
+    if isinstance(system, (str, Path)) and _is_result(system):
+        return Path(system).stem
+    return scores.metadata.model
+
+
+def _unique_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    unique = name
+    number = 2
+    while unique in taken:
+        unique = f"{name}-{number}"
+        number += 1
+    return unique
+
+
 def _is_result(system: object) -> bool:
-    """Whether a system is scores, or a file of them: by its name, or by how it begins."""
+    """Whether a system is scores or a result file, which its suffix or first bytes show."""
     if not isinstance(system, (str, Path)):
         return isinstance(system, Scores)
     validate_path(system)
@@ -334,12 +236,13 @@ def _is_result(system: object) -> bool:
         return b'"schema_version"' in file.read(100)
 
 
-def _scored(
+def _load_or_score(
     system: Scores | CorpusSource,
     gold: CorpusSource | None,
-    metrics: Any,
+    metrics: str | Iterable[str | Metric] | None,
     options: Mapping[str, Any],
 ) -> Scores:
+    """The scores of a system, which is scores, the path of a result, or predictions."""
     if isinstance(system, Scores):
         return system
     if isinstance(system, (str, Path)) and _is_result(system):
@@ -353,72 +256,38 @@ def _scored(
 
 
 def _open_inputs(gold: CorpusSource, predicted: CorpusSource, missing: str) -> EvaluationInputs:
-    golden, schema, name = _open_corpus(gold, predictions=False)
-    said, _, model = _open_corpus(predicted, predictions=True)
-    sides = {"gold": golden, "predicted": said}
-    conversion = {
-        side: (corpus.conversion if isinstance(corpus, Corpus) else ConversionReport()).to_json()
-        for side, corpus in sides.items()
-    }
-    duplicates = (
-        golden.read_options.get("duplicates", "error") if isinstance(golden, Corpus) else "error"
-    )
-    read = signature_field(
-        *(corpus.read_options if isinstance(corpus, Corpus) else {} for corpus in sides.values())
-    )
+    """Both sides of an evaluation; JSONL files are not loaded."""
+    gold_corpus = _open_side(gold, "gold", predictions=False)
+    predicted_corpus = _open_side(predicted, "predictions", predictions=True)
+    conversion = {"gold": ConversionReport(), "predicted": ConversionReport()}
+    read_options: dict[str, Mapping[str, str]] = {"gold": {}, "predicted": {}}
+    for side, corpus in (("gold", gold_corpus), ("predicted", predicted_corpus)):
+        if isinstance(corpus, Corpus):
+            conversion[side] = corpus.conversion
+            read_options[side] = corpus.read_options
     return EvaluationInputs(
-        name,
-        model,
-        schema,
-        golden,
-        said,
-        missing,
-        conversion=conversion,
-        duplicates=duplicates,
-        read=read,
+        name=gold_corpus.name,
+        prediction_name=predicted_corpus.name,
+        schema=gold_corpus.schema,
+        gold=gold_corpus.path if isinstance(gold_corpus, JsonlFile) else gold_corpus,
+        predicted=(
+            predicted_corpus.path if isinstance(predicted_corpus, JsonlFile) else predicted_corpus
+        ),
+        missing=missing,
+        conversion={side: report.to_json() for side, report in conversion.items()},
+        duplicates=read_options["gold"].get("duplicates", "error"),
+        read=signature_field(read_options["gold"], read_options["predicted"]),
     )
 
 
-def _open_corpus(
-    corpus: CorpusSource, *, predictions: bool
-) -> tuple[Corpus | Path, Schema | None, str]:
-    """A corpus, or the path of a file that is read block by block; with its schema and its name."""
-    if isinstance(corpus, (str, Path)):
-        place = parse_location(corpus)
-        if place.format in (None, "jsonl") and not place.options and is_jsonl(place.path):
-            return (
-                place.path,
-                load_schema_for(place),
-                place.path.stem.encode("utf-8", "backslashreplace").decode(),
-            )
-        corpus = load_corpus(corpus, predictions=predictions)
-        refuse_empty_texts(corpus, place)
-    corpus = to_corpus(corpus, "predictions" if predictions else "gold")
-    return corpus, corpus.schema, corpus.name
+def _open_side(source: CorpusSource, name: str, *, predictions: bool) -> Corpus | JsonlFile:
+    if isinstance(source, (str, Path)):
+        return open_corpus(source, predictions=predictions)
+    return to_corpus(source, name)
 
 
-def _count_documents_up_to(gold: Corpus | Path | FileRange, most: int) -> int:
-    """How many documents there are; of a file no more are counted than are asked for."""
-    return (
-        len(gold)
-        if isinstance(gold, Corpus)
-        else count_documents(gold if isinstance(gold, Path) else gold.path, most)
-    )
-
-
-def _zones(zones: str | Iterable[str]) -> str | frozenset[str]:
-    if zones in ("primary", "all"):
-        return str(zones)
-    names = (
-        [zones]
-        if isinstance(zones, str)
-        else list(zones)
-        if isinstance(zones, Iterable)
-        else [zones]
-    )
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(
-            f"{spell_option('zones', zones)}: primary, all, or names of zones would do"
-        )
-    chosen = frozenset(str(name).strip() for name in names)
-    return next(iter(chosen)) if chosen in ({"primary"}, {"all"}) else chosen
+def _count_documents_up_to(gold: Corpus | Path | FileRange, limit: int) -> int:
+    """The number of documents; those of a file are counted up to a limit."""
+    if isinstance(gold, Corpus):
+        return len(gold)
+    return count_documents(gold if isinstance(gold, Path) else gold.path, limit)

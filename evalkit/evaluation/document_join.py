@@ -74,8 +74,8 @@ class EvaluationInputs:
     duplicates: str = "error"  # of gold: whether they were refused or dropped
     read: str = ""  # the signature's field: reading options that differ from their defaults
 
-    def chunks(self) -> Iterator[DocumentPairs]:
-        """Both sides, 64 documents at a time."""
+    def iter_batches(self) -> Iterator[DocumentPairs]:
+        """The documents of both sides, 64 at a time."""
         self.missing_count = 0
         with (
             closing(
@@ -331,8 +331,3 @@ def gc_disabled() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def is_jsonl(path: Path) -> bool:
-    """Whether a path is a file of the native format, which is read in blocks."""
-    return path.is_file() and path.suffix in (".jsonl", ".ndjson")

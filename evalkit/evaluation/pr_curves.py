@@ -1,14 +1,12 @@
-"""Where should the threshold be?
+"""Precision and recall of scored predictions over all thresholds, and the best threshold.
 
-Predictions that carry scores in; precision and recall over all thresholds out.
-
-An item that is predicted is right if it is in gold under the strict scheme, whatever else is
-predicted, so one comparison serves all thresholds. Of annotations that are equal the one of the
-highest score is the item, the others are copies; of items that a layer makes equal the highest
-score counts. Precision and recall at a threshold count the items of at least that score; recall is
-of all gold items, those that were never predicted among them. Average precision is the sum of
-precisions weighed by the steps of recall (scikit-learn, `average_precision_score`; no
-interpolation). The best threshold is that of the largest F1; of equal ones, the highest.
+Under the strict scheme a predicted item is correct if gold has it, whatever else is predicted, so
+that one comparison serves all thresholds. Of equal annotations the one with the highest score is
+the item and the others are duplicates; of items that a layer makes equal the highest score counts.
+Precision and recall at a threshold count the items with at least that score; recall is of all gold
+items, also those that were never predicted. Average precision is the sum of precisions weighted by
+the steps of recall, without interpolation (scikit-learn, `average_precision_score`). The best
+threshold is the one with the largest F1; of several, the highest.
 """
 
 from __future__ import annotations
@@ -35,10 +33,17 @@ from evalkit.errors import (
 )
 from evalkit.evaluation.corpus_scores import score
 from evalkit.files import replace_file
-from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
+from evalkit.results.tables import (
+    DEFAULT_FORMAT,
+    RENDERERS,
+    NumberFormat,
+    Report,
+    Table,
+    to_html_fragment,
+)
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.pairs import ItemPair
+from evalkit.scoring.pairs import Item, ItemPair
 
 CURVE_OPTIONS = ("labels", "label_map", "zones", "missing")
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -72,9 +77,9 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Curves:
-    """What `curves` returns: print it, draw it, or ask for its rows.
+    """Precision-recall curves of a model: print or plot them, or get their rows.
 
-    All labels together come last.
+    The curve of all labels together comes last.
     """
 
     metric: str
@@ -91,9 +96,22 @@ class Curves:
             for curve in self.curves
         ]
 
-    def render(self, form: str = "table", *, width: int | None = None) -> str:
-        """The table as text, markdown, latex, csv or html; json holds the curves too."""
-        if form == "json":
+    def render(
+        self,
+        format: str = "table",
+        *,
+        width: int | None = None,
+        digits: int | None = None,
+        percent: bool = False,
+    ) -> str:
+        """The curves as table, markdown, latex, csv, html or json; only json has all their points.
+
+        width: columns of the terminal, for the table. digits: decimals of ratios (default 3, in
+        percent 1). percent: percent instead of fractions, but for the threshold. csv and json
+        always hold the unrounded fractions.
+        """
+        numbers = NumberFormat(digits, percent)
+        if format == "json":
             data = {
                 "metric": self.metric,
                 "model": self.model,
@@ -103,15 +121,18 @@ class Curves:
             return escape_controls_in_json(
                 json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             )
-        if form not in RENDERERS:
-            raise UnknownNameError("format", form, ("json", *RENDERERS))
-        return RENDERERS[form](self._report(), width)
+        if format not in RENDERERS:
+            raise UnknownNameError("format", format, ("json", *RENDERERS))
+        return RENDERERS[format](self._report(numbers), width)
 
-    def _report(self) -> Report:
+    def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
+        thresholds = NumberFormat(numbers.digits)  # scores of a model are no ratios
         lines = [
             (
                 curve.label or "micro",
-                *("–" if value is None else f"{value:.3f}" for value in curve[4:7]),
+                numbers.format(curve.average_precision),
+                thresholds.format(curve.best_threshold),
+                numbers.format(curve.best_f1),
                 str(curve.predicted),
                 str(curve.gold),
             )
@@ -124,8 +145,8 @@ class Curves:
         )
         foot = (
             (
-                "a threshold that was chosen on the data it is measured on flatters the model:"
-                " choose on one corpus, measure on another"
+                "a threshold that is chosen on the corpus it is measured on overestimates F1:"
+                " choose it on another corpus"
             ),
         )
         failed = (
@@ -209,19 +230,19 @@ def curves(
             raise UnknownNameError("option", name, CURVE_OPTIONS, within="curves")
     gold = to_corpus(gold)
     predicted = to_corpus(predicted, "predictions", predictions=True)
-    asked = Metric.parse(metric)
-    if asked.scheme != "strict":
+    parsed = Metric.parse(metric)
+    if parsed.scheme != "strict":
         raise InputError(
-            f"{asked}: under {asked.scheme}, what is right depends on what else is predicted;"
-            f" {asked.layer}/strict would do"
+            f"{parsed}: under {parsed.scheme}, a match depends on the other predictions; use"
+            f" {parsed.layer}/strict"
         )
-    if LAYERS[asked.layer].grouped_by_cue:
+    if LAYERS[parsed.layer].grouped_by_cue:
         raise InputError(
-            f"{asked}: whose cue matches depends on what else is predicted; attributions/strict"
-            " would do"
+            f"{parsed}: whether cues match depends on the other predictions; use"
+            " attributions/strict"
         )
-    scores = score(gold, sort_by_score(predicted), [asked], boot=0, **options)
-    pairs = scores.pairs(asked)
+    scores = score(gold, sort_by_score(predicted), [parsed], boot=0, **options)
+    pairs = scores.pairs(parsed)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
             raise InputError(
@@ -233,13 +254,13 @@ def curves(
     for pair in pairs:
         for label in {item.label for item in (pair.gold, pair.predicted) if item is not None}:
             pairs_by_label.setdefault(label, []).append(pair)
-    found = [_curve(label, pairs_by_label[label]) for label in sorted(pairs_by_label)]
+    curves_by_label = [_curve(label, pairs_by_label[label]) for label in sorted(pairs_by_label)]
     return Curves(
-        str(asked),
+        str(parsed),
         predicted.name,
         gold.name,
-        (*found, _curve(None, pairs)),
-        scores.metadata["failures"],
+        (*curves_by_label, _curve(None, pairs)),
+        scores.metadata.failures,
         tuple(scores.label_warnings(command_line=True)),
     )
 
@@ -251,55 +272,42 @@ def sort_by_score(predicted: Corpus) -> Corpus:
     documents = [
         msgspec.structs.replace(
             document,
-            entities=document.entities and _sorted(document.entities),
+            entities=document.entities and _by_falling_score(document.entities),
             events=document.events
             and tuple(
-                msgspec.structs.replace(e, arguments=_sorted(e.arguments))
-                for e in _sorted(document.events)
+                msgspec.structs.replace(e, arguments=_by_falling_score(e.arguments))
+                for e in _by_falling_score(document.events)
             ),
-            attributions=document.attributions and _sorted(document.attributions),
+            attributions=document.attributions and _by_falling_score(document.attributions),
         )
         for document in predicted
     ]
     return predicted.with_documents(documents)
 
 
-def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(marks, key=lambda mark: -mark.score if mark.score is not None else 0.0))
+def _by_falling_score(annotations: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(annotations, key=lambda each: 0.0 if each.score is None else -each.score))
 
 
 def _curve(label: str | None, pairs: Sequence[ItemPair]) -> Curve:
-    said = [
-        pair
-        for pair in pairs
-        if pair.predicted is not None and label in (None, pair.predicted.label)
+    """The curve of a label; of all labels together for None."""
+    gold = sum(pair.gold is not None and _has_label(pair.gold, label) for pair in pairs)
+    predictions = [
+        pair for pair in pairs if pair.predicted is not None and _has_label(pair.predicted, label)
     ]
-    gold = sum(1 for pair in pairs if pair.gold is not None and label in (None, pair.gold.label))
-    right = np.array([pair.kind == "correct" for pair in said])
-    known = [
-        pair.predicted.score
-        for pair in said
-        if pair.predicted is not None and pair.predicted.score is not None
-    ]
-    # What has no place in the text has no score, and is wrong at every threshold.
-    value = np.array(
-        [
-            (
-                max(known, default=1.0)
-                if pair.predicted is None or pair.predicted.score is None
-                else pair.predicted.score
-            )
-            for pair in said
-        ]
-    )
-    if not gold or not right.any():
-        return Curve(label, (), (), (), None if not gold else 0.0, None, None, gold, len(said))
+    is_correct = np.array([pair.kind == "correct" for pair in predictions])
+    scores = [pair.predicted and pair.predicted.score for pair in predictions]
+    known = [score for score in scores if score is not None]
+    # Unplaced items have no score, and are wrong at every threshold.
+    value = np.array([max(known, default=1.0) if score is None else score for score in scores])
+    if not gold or not is_correct.any():
+        return Curve(label, (), (), (), None if not gold else 0.0, None, None, gold, len(value))
     from sklearn.metrics import precision_recall_curve
 
-    precision, recall, thresholds = precision_recall_curve(right, value)
-    recall = recall * (right.sum() / gold)
+    precision, recall, thresholds = precision_recall_curve(is_correct, value)
+    recall = recall * (is_correct.sum() / gold)
     average = float(-np.sum(np.diff(recall) * precision[:-1]))
-    # F1 = 2 tp / (gold + predicted), of whole numbers: tp = recall · gold, predicted = tp /
+    # F1 = 2 tp / (gold + predicted), from whole numbers: tp = recall · gold, predicted = tp /
     # precision.
     tp = recall[:-1] * gold
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -314,5 +322,9 @@ def _curve(label: str | None, pairs: Sequence[ItemPair]) -> Curve:
         float(thresholds[best]),
         float(f1[best]),
         gold,
-        len(said),
+        len(value),
     )
+
+
+def _has_label(item: Item, label: str | None) -> bool:
+    return label is None or item.label == label

@@ -1,31 +1,40 @@
-"""What if there are no documents? Scores from sequences of tags, and from bare spans.
+"""Scores of tag sequences and of bare spans, which have no documents.
 
-A sequence, or a list of spans, stands for a document; offsets count tokens, or whatever the caller
+Each sequence, or list of spans, counts as a document. Offsets count tokens, or whatever the caller
 counts.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.data.batch import Vocabulary, pack_int64
+from evalkit.data.batch import Vocabulary
 from evalkit.data.label_maps import (
     LabelMapOption,
     LabelMapping,
     LabelsOption,
     resolve_label_mapping,
 )
-from evalkit.data.tags import TaggedSpans, TagReader
-from evalkit.errors import InputError, escape_surrogates, quoted_repr
+from evalkit.data.tags import TagReader
+from evalkit.errors import InputError, quoted_repr
+from evalkit.evaluation.span_arrays import (
+    BareSpan,
+    SpanArrays,
+    build_span_arrays,
+    check_equal_length,
+    check_equal_tag_counts,
+    tagged_span_arrays,
+)
 from evalkit.formats.reading_options import signature_field
+from evalkit.results.metadata import CorpusInfo, LayerPresence, ResultMetadata, ScoredOptions
+from evalkit.results.result_file import Result
 from evalkit.results.scores import Scores
+from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import (
     DROPPED_LABEL,
     Cells,
@@ -34,7 +43,7 @@ from evalkit.scoring.columns import (
     SharedEncoding,
     combine_keys,
 )
-from evalkit.scoring.counting import COUNTS, Block, block_from_arrays, has_duplicates
+from evalkit.scoring.counting import Block, block_from_arrays, has_duplicates
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
 from evalkit.scoring.pairs import ItemPair, pairs_of_spans
@@ -42,13 +51,8 @@ from evalkit.scoring.zones import CountUnit, document_layout
 from evalkit.stats.intervals import Resampling, make_resampling
 from evalkit.version import evalkit_version
 
-BLOCK = 1024
-MAX_OFFSET = (
-    2**62
-)  # where offsets end: what is reckoned from them must still be a number of 64 bits
-Triple = tuple[int, int, str]
+BLOCK_DOCUMENTS = 1024  # documents that are compared at once
 DEFAULT_TAG_OPTIONS = {"tagging": "IOB2", "repair": "error"}
-BareSpan = Triple | Mapping[str, Any]
 
 
 def score_tags(
@@ -80,27 +84,37 @@ def score_tags(
     >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
     0.0
     """
-    _check_equal_length(gold_tags, predicted_tags, "sequences")
-    tags = TagReader(tagging, repair)
-    blocks, improper = [], [0, 0]
-    for first in range(0, len(gold_tags), BLOCK):
-        here = slice(first, first + BLOCK)
-        golden, said = (
-            tags.read(gold_tags[here], "gold"),
-            tags.read(predicted_tags[here], "predicted"),
+    check_equal_length(gold_tags, predicted_tags, "sequences")
+    reader = TagReader(tagging, repair)
+    blocks: list[SpanBlock] = []
+    repaired = {"gold_repaired": 0, "predicted_repaired": 0}
+    for first in range(0, len(gold_tags), BLOCK_DOCUMENTS):
+        rows = slice(first, first + BLOCK_DOCUMENTS)
+        gold = reader.read(gold_tags[rows], "gold")
+        predicted = reader.read(predicted_tags[rows], "predicted")
+        check_equal_tag_counts(gold.lengths, predicted.lengths, first)
+        gold_spans = reader.spans(gold, "gold", first)
+        predicted_spans = reader.spans(predicted, "predicted", first)
+        repaired["gold_repaired"] += gold_spans.improper
+        repaired["predicted_repaired"] += predicted_spans.improper
+        blocks.append(
+            SpanBlock(
+                first,
+                len(gold.lengths),
+                tagged_span_arrays(gold_spans),
+                tagged_span_arrays(predicted_spans),
+            )
         )
-        _refuse_lengths(golden.lengths, said.lengths, first)
-        sides = [
-            tags.spans(read, side, first) for read, side in ((golden, "gold"), (said, "predicted"))
-        ]
-        improper = [before + side.improper for before, side in zip(improper, sides)]
-        blocks.append((len(golden.lengths), [_tagged(side) for side in sides]))
-    aside = {"gold_repaired": improper[0], "predicted_repaired": improper[1]}
-    how = make_resampling(len(gold_tags), "documents", boot, seed, level)
-    mapping = resolve_label_mapping(labels, label_map, None)
-    return _scores(
-        blocks, tags.labels, mapping, metrics, how, aside, {"tagging": tagging, "repair": repair}
+    run = SpanScoringRun(
+        blocks,
+        reader.labels,
+        resolve_label_mapping(labels, label_map, None),
+        parse_metrics(metrics),
+        make_resampling(len(gold_tags), "documents", boot, seed, level),
+        repaired,
+        {"tagging": tagging, "repair": repair},
     )
+    return Scores.from_result(run.count(), run)
 
 
 def score_spans(
@@ -131,413 +145,286 @@ def score_spans(
     >>> scores["entities/strict"].micro.precision
     0.5
     """
-    _check_equal_length(gold, predicted, "lists of spans")
-    mapping, read = resolve_label_mapping(labels, label_map, None), Vocabulary()
-    blocks = [
-        (
-            len(gold[first : first + BLOCK]),
-            [
-                _spans(side[first : first + BLOCK], read, name, first)
-                for side, name in ((gold, "gold"), (predicted, "predicted"))
-            ],
+    check_equal_length(gold, predicted, "lists of spans")
+    mapping = resolve_label_mapping(labels, label_map, None)
+    vocabulary = Vocabulary()
+    blocks: list[SpanBlock] = []
+    for first in range(0, len(gold), BLOCK_DOCUMENTS):
+        rows = slice(first, first + BLOCK_DOCUMENTS)
+        blocks.append(
+            SpanBlock(
+                first,
+                len(gold[rows]),
+                build_span_arrays(gold[rows], vocabulary, "gold", first),
+                build_span_arrays(predicted[rows], vocabulary, "predicted", first),
+            )
         )
-        for first in range(0, len(gold), BLOCK)
-    ]
-    return _scores(
+    run = SpanScoringRun(
         blocks,
-        read,
+        vocabulary,
         mapping,
-        metrics,
+        parse_metrics(metrics),
         make_resampling(len(gold), "documents", boot, seed, level),
         {},
         {},
     )
+    return Scores.from_result(run.count(), run)
 
 
-def _check_equal_length(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
-    for side in (gold, predicted):
-        if (
-            isinstance(side, (str, bytes))
-            or not hasattr(side, "__len__")
-            or (len(side) and isinstance(side[0], str))
-        ):
-            raise InputError(
-                f"{quoted_repr(side)}: a list of {what} would do, one for each document"
-            )
-    if len(gold) != len(predicted):
-        raise InputError(
-            f"{len(gold)} {what} of gold, {len(predicted)} predicted: each must have its"
-            " counterpart"
-        )
+class SpanBlock(NamedTuple):
+    """The spans of some documents of both sides. first: the number of the first document."""
 
-
-def _refuse_lengths(gold: Ints, predicted: Ints, first: int) -> None:
-    for at in np.flatnonzero(gold != predicted)[:1]:
-        raise InputError(
-            f"sequence {first + at}: {gold[at]} tags of gold, {predicted[at]} predicted; both sides"
-            " need one tag for each token: tokenize them alike, or align the tokens and compare"
-            " spans of characters with score_spans"
-        )
-
-
-SpanArrays = tuple[Ints, Ints, Ints, Ints]  # document, start, end, label
-
-
-def _tagged(side: TaggedSpans) -> SpanArrays:
-    return side.sequence, side.start, side.end, side.label
-
-
-def _spans(
-    documents: Sequence[Sequence[BareSpan]], labels: Vocabulary, name: str, first: int
-) -> SpanArrays:
-    flat: list[Any] = list(chain.from_iterable(documents))
-    if any(isinstance(span, Mapping) for span in flat):
-        flat = [_triple_of(span) if isinstance(span, Mapping) else span for span in flat]
-    document = np.repeat(
-        np.arange(len(documents), dtype=np.int64),
-        np.fromiter(map(len, documents), np.int64, len(documents)),
-    )
-    try:
-        start, end, label = _read(flat, labels)
-        proper = (start >= 0) & (start < end) & (end < MAX_OFFSET)
-    except (TypeError, ValueError, struct.error):
-        proper = np.array([_is_span(span) for span in flat], bool)
-    if not proper.all():
-        at = int(np.flatnonzero(~proper)[0])
-        raise InputError(
-            f"{name}, document {first + document[at]}: {quoted_repr(flat[at])} is no span: (start,"
-            " end, label) with 0 <= start < end < 2**62 would do"
-        )
-    return document, start, end, label
-
-
-def _read(flat: Sequence[Triple], labels: Vocabulary) -> tuple[Ints, Ints, Ints]:
-    """Starts, ends and codes of labels.
-
-    Raises TypeError, ValueError or struct.error where one is no span of whole numbers.
-    """
-    starts, ends, codes = [], [], []  # type: list[int], list[int], list[int]
-    known = dict(labels)
-    for start, end, name in flat:
-        starts.append(start)
-        ends.append(end)
-        try:
-            codes.append(known[name])
-        except KeyError:
-            known[name] = code = labels[_require_str(name)]
-            codes.append(code)
-    columns: Any = tuple(
-        np.frombuffer(pack_int64(values), np.int64) for values in (starts, ends, codes)
-    )
-    return columns  # type: ignore[no-any-return]
-
-
-def _triple_of(span: Mapping[str, Any]) -> Any:
-    """A span that is given as a dict; the dict itself where it has no start, end and label."""
-    label = span.get("label", span.get("entity_group"))
-    return (
-        (span["start"], span["end"], label)
-        if label is not None and "start" in span and "end" in span
-        else span
-    )
-
-
-def _is_span(span: Any) -> bool:
-    if not isinstance(span, Sequence) or isinstance(span, (str, bytes)) or len(span) != 3:
-        return False
-    start, end, label = span
-    whole = all(
-        isinstance(offset, (int, np.integer)) and not isinstance(offset, bool)
-        for offset in (start, end)
-    )
-    return (
-        whole
-        and 0 <= start < end < MAX_OFFSET
-        and isinstance(label, str)
-        and escape_surrogates(label) == label
-    )
-
-
-def _require_str(label: Any) -> str:
-    if not isinstance(label, str):
-        raise TypeError
-    # Raises UnicodeEncodeError, a ValueError, for a lone surrogate: no result could be saved under
-    # it
-    label.encode()
-    return label
-
-
-Blocks = Sequence[tuple[int, list[SpanArrays]]]
+    first: int
+    documents: int
+    gold: SpanArrays
+    predicted: SpanArrays
 
 
 @dataclass(frozen=True)
 class SpanLabels:
     """The labels that were read, and those that are compared.
 
-    `codes`: of gold and of the prediction, the compared code of each label that was read; DROPPED
-    where a map or a list drops it.
+    gold_codes, predicted_codes: the compared code of each label that was read; DROPPED_LABEL where
+    a map or a list drops it.
     """
 
     read: Vocabulary
     compared: Vocabulary
-    codes: tuple[Ints, Ints]
+    gold_codes: Ints
+    predicted_codes: Ints
 
 
-def _map_labels(blocks: Blocks, read: Vocabulary, mapping: LabelMapping) -> SpanLabels:
-    """Apply the label maps to the labels that each side has."""
-    compared, codes = Vocabulary(), []
-    names = list(read)
-    for side, maps in enumerate((mapping.gold, mapping.predicted)):
-        code_of = np.full(len(names), DROPPED_LABEL, np.int64)
-        found = [np.unique(placed[side][3]) for _, placed in blocks]
-        for code in np.unique(np.concatenate([*found, np.zeros(0, np.int64)])).tolist():
-            label = names[code]
-            new = maps["entities"].get(label) if "entities" in maps else label
-            if new is not None:
-                code_of[code] = compared[new]
-        codes.append(code_of)
-    return SpanLabels(read, compared, (codes[0], codes[1]))
+class SpanScoringRun:
+    """Spans of both sides and how they are compared; the source of their scores (see
+    `ScoringSource`).
 
-
-def _scores(
-    blocks: Blocks,
-    read: Vocabulary,
-    mapping: LabelMapping,
-    metrics: Any,
-    resampling: Resampling,
-    aside: dict[str, int],
-    signature_fields: dict[str, str],
-) -> Scores:
-    """Count each block under each metric."""
-    wanted = parse_metrics(metrics)
-    for metric in wanted:
-        _validate_metric(metric, from_tags=bool(signature_fields))
-    labels = _map_labels(blocks, read, mapping)
-    units = tuple(CountUnit(str(at)) for at in range(resampling.documents))
-    sure = {
-        "units": resampling.units,
-        "level": str(resampling.level),
-        "boot": str(resampling.boot),
-        "seed": str(resampling.seed),
-    }
-
-    def counts(*, muc: bool) -> list[Counts]:
-        found: list[Counts] = []
-        for layer in dict.fromkeys(metric.layer for metric in wanted):
-            of_layer = [metric for metric in wanted if metric.layer == layer]
-            cells, more = _cells(blocks, labels, of_layer, muc=muc)
-            found += [
-                _counts(
-                    metric,
-                    cells[str(metric)],
-                    labels.compared,
-                    units,
-                    {**aside, **more},
-                    mapping.signature_fields(),
-                    signature_fields,
-                    sure,
-                    muc=muc,
-                )
-                for metric in of_layer
-            ]
-        return sorted(found, key=lambda counts: wanted.index(Metric.parse(counts.metric)))
-
-    def pairs(metric: Metric) -> Iterator[ItemPair]:
-        _validate_metric(metric, from_tags=bool(signature_fields))
-        for first, (n, placed) in _numbered(blocks):
-            block = _block(n, placed, labels, first, metric.layer)[0]
-            yield from pairs_of_spans(block, metric, _reach(n, placed).tolist(), labels.compared)
-
-    about = {
-        "model": "predictions",
-        "corpus": {"name": "gold", "documents": resampling.documents},
-        "options": {
-            "metrics": [str(metric) for metric in wanted],
-            **mapping.options(),
-            **signature_fields,
-        },
-        "versions": {"evalkit": evalkit_version(), "numpy": np.__version__},
-        "failures": {},
-        "unplaced": {},
-        "layers": {
-            "gold": ["entities"],
-            "predicted": ["entities"],
-            "missing_layers": {},
-            "has_failures": False,
-        },
-        "unscored_documents": [],
-        "missing_documents": 0,
-        "unmapped_labels": mapping.unmapped_labels(),
-        "unused_labels": mapping.unused_labels(["entities"]),
-    }
-    return Scores(
-        counts(muc=False), resampling, about=about, pairs=pairs, recount=lambda: counts(muc=True)
-    )
-
-
-def _validate_metric(metric: Metric, *, from_tags: bool) -> None:
-    """Raise InputError for a metric that tags, or bare spans, do not have."""
-    if from_tags and (metric.layer not in ("entities", "tokens") or metric.scheme == "characters"):
-        raise InputError(
-            f"{metric}: tags are entities and tokens, and have no characters; entities/strict,"
-            " exact, partial or type, or tokens/strict or exact would do"
-        )
-    if not from_tags and metric.layer != "entities":
-        raise InputError(
-            f"{metric}: bare spans are entities; entities/strict, exact, partial, type or"
-            " characters would do"
-        )
-
-
-def _numbered(blocks: Blocks) -> Iterator[tuple[int, tuple[int, list[SpanArrays]]]]:
-    """Each block with the number of its first document."""
-    first = 0
-    for block in blocks:
-        yield first, block
-        first += block[0]
-
-
-def _cells(
-    blocks: Blocks, labels: SpanLabels, metrics: Sequence[Metric], *, muc: bool
-) -> tuple[dict[str, list[Cells]], Counter[str]]:
-    """The cells of all blocks under each metric of one layer, and how many spans are copies, or
-    dropped.
+    set_aside: the number of repairs of each side. tag_options: tagging and repair; empty for bare
+    spans.
     """
-    cells: dict[str, list[Cells]] = {str(metric): [] for metric in metrics}
-    aside: Counter[str] = Counter({"duplicate": 0})
-    for first, (n, placed) in _numbered(blocks):
-        block, more = _block(n, placed, labels, first, metrics[0].layer)
-        aside.update(more)
+
+    def __init__(
+        self,
+        blocks: Sequence[SpanBlock],
+        labels: Vocabulary,
+        mapping: LabelMapping,
+        metrics: Sequence[Metric],
+        resampling: Resampling,
+        set_aside: Mapping[str, int],
+        tag_options: Mapping[str, str],
+    ) -> None:
+        """Raises InputError for a metric that tags, or bare spans, do not have."""
+        self._blocks = blocks
+        self._mapping = mapping
+        self._metrics = metrics
+        self._resampling = resampling
+        self._set_aside = set_aside
+        self._tag_options = tag_options
         for metric in metrics:
-            cells[str(metric)].append(block.count_cells(metric.scheme, wrong=muc))
-            cells[str(metric)][-1][0] += first
-    return cells, aside
+            self._validate_metric(metric)
+        self._labels = _map_labels(blocks, labels, mapping)
+
+    def count(self) -> Result:
+        """The counts of all blocks, and what belongs to them."""
+        metadata = ResultMetadata(
+            corpus=CorpusInfo("gold", self._resampling.documents),
+            options=ScoredOptions(
+                metrics=[str(metric) for metric in self._metrics],
+                **self._mapping.options(),
+                **dict[str, Any](self._tag_options),
+            ),
+            versions={"evalkit": evalkit_version(), "numpy": np.__version__},
+            layers=LayerPresence(["entities"], ["entities"]),
+            unmapped_labels=self._mapping.unmapped_labels(),
+            unused_labels=self._mapping.unused_labels(["entities"]),
+        )
+        return Result(self._count_metrics(with_muc=False), self._resampling, None, metadata)
+
+    def counts_with_muc(self) -> Sequence[Counts]:
+        """The counts of each metric, with those that only MUC's sums need."""
+        return self._count_metrics(with_muc=True)
+
+    def digests(self) -> None:
+        """No digests: there are no documents."""
+
+    def pairs(self, metric: Metric) -> Iterator[ItemPair]:
+        """The matched spans of a metric, in order. Raises InputError as `score_spans` does."""
+        self._validate_metric(metric)
+        for block in self._blocks:
+            arrays, _ = _build_block(block, self._labels, metric.layer)
+            lengths = _document_lengths(block).tolist()
+            yield from pairs_of_spans(arrays, metric, lengths, self._labels.compared)
+
+    def _validate_metric(self, metric: Metric) -> None:
+        """Raise InputError for a metric that tags, or bare spans, do not have."""
+        if not self._tag_options:
+            if metric.layer != "entities":
+                raise InputError(
+                    f"{metric}: bare spans are scored as entities; expected entities/strict,"
+                    " exact, partial, type or characters"
+                )
+        elif metric.layer not in ("entities", "tokens") or metric.scheme == "characters":
+            raise InputError(
+                f"{metric}: tags are scored as entities and tokens, and have no characters;"
+                " expected entities/strict, exact, partial or type, or tokens/strict or exact"
+            )
+
+    def _count_metrics(self, *, with_muc: bool) -> list[Counts]:
+        counts: dict[Metric, Counts] = {}
+        for layer in dict.fromkeys(metric.layer for metric in self._metrics):
+            metrics = [metric for metric in self._metrics if metric.layer == layer]
+            cells: dict[Metric, list[Cells]] = {metric: [] for metric in metrics}
+            set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
+            for block in self._blocks:
+                arrays, reasons = _build_block(block, self._labels, layer)
+                set_aside.update(reasons)
+                for metric in metrics:
+                    block_cells = arrays.count_cells(metric.scheme, wrong=with_muc)
+                    block_cells[0] += block.first
+                    cells[metric].append(block_cells)
+            for metric in metrics:
+                counts[metric] = self._counts(metric, cells[metric], set_aside, with_muc=with_muc)
+        return [counts[metric] for metric in self._metrics]
+
+    def _counts(
+        self, metric: Metric, cells: list[Cells], set_aside: Mapping[str, int], *, with_muc: bool
+    ) -> Counts:
+        no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
+        unit, label, *values = np.concatenate([*cells, no_cells], axis=1)
+        ranks = self._labels.compared.sorted_positions()
+        units = tuple(CountUnit(str(n)) for n in range(self._resampling.documents))
+        return Counts(
+            metric=str(metric),
+            labels=tuple(sorted(self._labels.compared)),
+            units=units,
+            unit=unit,
+            label=ranks[label] if len(ranks) else label,
+            values=np.stack(values),
+            signature=self._signature(metric),
+            set_aside=dict(set_aside),
+            has_incorrect=with_muc,
+            resampling_unit_count=len(units),
+        )
+
+    def _signature(self, metric: Metric) -> dict[str, str]:
+        resampling = self._resampling
+        fields = {
+            "evalkit": evalkit_version(),
+            "docs": f"{resampling.documents}/{resampling.documents}",
+            "metric": str(metric),
+            "macro": "union",
+            **self._mapping.signature_fields(),
+            "duplicates": "error",
+            "units": resampling.units,
+            "level": str(resampling.level),
+            "boot": str(resampling.boot),
+            "seed": str(resampling.seed),
+        }
+        read_options = {
+            name: value
+            for name, value in self._tag_options.items()
+            if value != DEFAULT_TAG_OPTIONS[name]
+        }
+        if read_options:
+            fields["read"] = signature_field(read_options, read_options)
+        return fields
 
 
-def _counts(
-    metric: Metric,
-    cells: list[Cells],
-    labels: Vocabulary,
-    units: tuple[CountUnit, ...],
-    aside: dict[str, int],
-    label_fields: dict[str, str],
-    signed: dict[str, str],
-    resampling_fields: dict[str, str],
-    *,
-    muc: bool,
-) -> Counts:
-    found = np.concatenate([*cells, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
-    ranks = labels.sorted_positions()
-    label = ranks[found[1]] if len(ranks) else found[1]
-    read_options = {
-        name: value for name, value in signed.items() if value != DEFAULT_TAG_OPTIONS[name]
-    }
-    fields = {
-        "evalkit": evalkit_version(),
-        "docs": f"{len(units)}/{len(units)}",
-        "metric": str(metric),
-        "macro": "union",
-        **label_fields,
-        "duplicates": "error",
-        **resampling_fields,
-        **({"read": signature_field(read_options, read_options)} if read_options else {}),
-    }
-    return Counts(
-        str(metric),
-        tuple(sorted(labels)),
-        units,
-        found[0],
-        label,
-        found[2:],
-        fields,
-        aside,
-        muc,
-        len(units),
-    )
+def _map_labels(
+    blocks: Sequence[SpanBlock], labels: Vocabulary, mapping: LabelMapping
+) -> SpanLabels:
+    """Apply the label maps to the labels that each side has."""
+    compared = Vocabulary()
+    names = list(labels)
+    codes = []
+    for maps, side in ((mapping.gold, "gold"), (mapping.predicted, "predicted")):
+        code_of = np.full(len(names), DROPPED_LABEL, np.int64)
+        occurring: set[int] = set()
+        for block in blocks:
+            occurring.update(np.unique(getattr(block, side)[3]).tolist())
+        for code in sorted(occurring):
+            label = names[code]
+            mapped = maps["entities"].get(label) if "entities" in maps else label
+            if mapped is not None:
+                code_of[code] = compared[mapped]
+        codes.append(code_of)
+    return SpanLabels(labels, compared, *codes)
 
 
-def _reach(n: int, placed: Sequence[SpanArrays]) -> Ints:
-    """How far the spans of each document reach."""
-    lengths = np.zeros(n, np.int64)
-    for document, _, end, _ in placed:
+def _document_lengths(block: SpanBlock) -> Ints:
+    """The largest end of a span in each document."""
+    lengths = np.zeros(block.documents, np.int64)
+    for document, _, end, _ in (block.gold, block.predicted):
         np.maximum.at(lengths, document, end)
     return lengths
 
 
-def _block(
-    n: int, placed: Sequence[SpanArrays], labels: SpanLabels, first: int, layer: str
-) -> tuple[Block, dict[str, int]]:
-    """A block of a layer, and how many spans are copies or dropped.
+def _build_block(block: SpanBlock, labels: SpanLabels, layer: str) -> tuple[Block, dict[str, int]]:
+    """The items of a layer, and the number of spans that are duplicates or dropped.
 
-    What is a copy is decided before labels are mapped.
+    Duplicates are found before labels are mapped. Raises InputError for duplicates in gold.
     """
-    lengths = _reach(n, placed)
-    offsets = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]).astype(np.int64) if n else lengths
-    golden, said = (_columns(side, offsets) for side in placed)
-    for at in _duplicate_rows(golden)[:1]:
-        number, label = int(golden.document[at]), list(labels.read)[golden.label[at]]
-        begins, ends = (int(column[at] - offsets[number]) for column in (golden.start, golden.end))
+    lengths = _document_lengths(block)
+    starts = np.concatenate([[0], np.cumsum(lengths + 1)]).astype(np.int64)[:-1]
+    gold = _to_items(block.gold, starts)
+    predicted = _to_items(block.predicted, starts)
+    for row in _duplicate_rows(gold)[:1]:
+        document, label = int(gold.document[row]), list(labels.read)[gold.label[row]]
+        start, end = (int(column[row] - starts[document]) for column in (gold.start, gold.end))
         raise InputError(
-            f"gold, document {first + number}: ({begins}, {ends}, {quoted_repr(label)}) stands"
-            " twice; delete one"
+            f"gold, document {block.first + document}: duplicate span ({start}, {end},"
+            f" {quoted_repr(label)}); delete one of the two"
         )
-    repeated = _duplicate_rows(said)
-    kept = np.ones(len(said), bool)
-    kept[repeated] = False
-    own = said.take(kept) if len(repeated) else said
-    gold_codes, said_codes = labels.codes
+    duplicates = _duplicate_rows(predicted)
+    is_first = np.ones(len(predicted), bool)
+    is_first[duplicates] = False
     sides = [
-        _relabel(side, codes)
-        for side, codes in (
-            (golden, gold_codes),
-            (own, said_codes),
-            (said.take(repeated), said_codes),
-        )
+        _relabel(gold, labels.gold_codes),
+        _relabel(predicted.take(is_first), labels.predicted_codes),
+        _relabel(predicted.take(duplicates), labels.predicted_codes),
     ]
     if layer == "tokens":
         sides = [_split_into_tokens(side) for side in sides]
-    layout = document_layout([str(first + at) for at in range(n)], offsets)
-    aside = {"duplicate": len(sides[2])}
-    if any((codes == DROPPED_LABEL).any() for codes in labels.codes):
-        aside |= {
-            "gold_dropped": int((gold_codes[golden.label] == DROPPED_LABEL).sum()),
-            "predicted_dropped": int((said_codes[said.label] == DROPPED_LABEL).sum()),
-        }
-    return (
-        block_from_arrays(sides[0], sides[1], sides[2], layout, SharedEncoding(labels.compared)),
-        aside,
-    )
+    set_aside = {"duplicate": len(sides[2])}
+    gold_dropped = labels.gold_codes[gold.label] == DROPPED_LABEL
+    predicted_dropped = labels.predicted_codes[predicted.label] == DROPPED_LABEL
+    if any((codes == DROPPED_LABEL).any() for codes in (labels.gold_codes, labels.predicted_codes)):
+        set_aside["gold_dropped"] = int(gold_dropped.sum())
+        set_aside["predicted_dropped"] = int(predicted_dropped.sum())
+    layout = document_layout([str(block.first + n) for n in range(block.documents)], starts)
+    encoding = SharedEncoding(labels.compared)
+    return block_from_arrays(sides[0], sides[1], sides[2], layout, encoding), set_aside
 
 
-def _relabel(columns: ItemArrays, codes: Ints) -> ItemArrays:
-    """The rows under the labels that are compared, without those that are dropped."""
-    label = codes[columns.label]
-    kept = label != DROPPED_LABEL
-    return (
-        replace(columns, label=label)
-        if kept.all()
-        else replace(columns.take(kept), label=label[kept])
-    )
+def _relabel(items: ItemArrays, codes: Ints) -> ItemArrays:
+    """The items under the labels that are compared, without those that are dropped."""
+    label = codes[items.label]
+    is_kept = label != DROPPED_LABEL
+    if is_kept.all():
+        return replace(items, label=label)
+    return replace(items.take(is_kept), label=label[is_kept])
 
 
-def _split_into_tokens(columns: ItemArrays) -> ItemArrays:
-    """A row for each token of a span of tokens."""
-    lengths = columns.end - columns.start
-    rows = np.repeat(np.arange(len(columns), dtype=np.int64), lengths)
-    nth = np.arange(len(rows), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    split = columns.take(rows)
-    return replace(split, start=split.start + nth, end=split.start + nth + 1)
+def _split_into_tokens(items: ItemArrays) -> ItemArrays:
+    """An item for each token of a span of tokens."""
+    lengths = items.end - items.start
+    rows = np.repeat(np.arange(len(items), dtype=np.int64), lengths)
+    first_rows = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    position = np.arange(len(rows), dtype=np.int64) - first_rows
+    split = items.take(rows)
+    return replace(split, start=split.start + position, end=split.start + position + 1)
 
 
-def _columns(side: SpanArrays, offsets: Ints) -> ItemArrays:
+def _to_items(side: SpanArrays, document_starts: Ints) -> ItemArrays:
+    """The spans with offsets from the start of the block."""
     document, start, end, label = side
-    shift, none = offsets[document], np.zeros(len(document), np.int64)
-    return ItemArrays(document, label, none, start + shift, end + shift, none)
+    shift = document_starts[document]
+    zeros = np.zeros(len(document), np.int64)
+    return ItemArrays(document, label, zeros, start + shift, end + shift, zeros)
 
 
-def _duplicate_rows(columns: ItemArrays) -> Ints:
-    """The rows that repeat an earlier one."""
-    packed = combine_keys(columns.start, columns.end, columns.label)
+def _duplicate_rows(items: ItemArrays) -> Ints:
+    """The rows that equal an earlier one."""
+    packed = combine_keys(items.start, items.end, items.label)
     if not has_duplicates(packed):
         return np.zeros(0, np.int64)
     order = packed.order()

@@ -1,7 +1,4 @@
-"""Which of a model's answers count?
-
-Those whose score is at least a threshold, one for all labels or one for each.
-"""
+"""Drops predictions whose score is below a threshold: one for all labels, or one for each."""
 
 from __future__ import annotations
 
@@ -12,84 +9,82 @@ from typing import Any
 import msgspec
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import Document, remove_references
+from evalkit.data.document import Attribution, Document, Event, remove_references
 from evalkit.errors import InputError, quoted_repr
 
-Thresholds = (
-    float | Mapping[str, float]
-)  # for all labels, or a label (event type, role) to its threshold; others have none
+# One threshold for all labels, or a label, event type or role to its threshold; others have none.
+Thresholds = float | Mapping[str, float]
 
 
 def parse_thresholds(text: str) -> Thresholds:
-    """What a text such as 0.5, or PER=0.7,ORG=0.4, says. Raises InputError where it says none."""
-    wrong = InputError(
-        f"--threshold {quoted_repr(text)}: a number would do, or LABEL=NUMBER,LABEL=NUMBER, each"
-        " label once"
+    """The thresholds in a string such as 0.5, or PER=0.7,ORG=0.4. Raises InputError for others."""
+    error = InputError(
+        f"invalid --threshold {quoted_repr(text)}: expected a number, or LABEL=NUMBER,LABEL=NUMBER"
+        " with each label once"
     )
-    found: dict[str, float] = {}
-    for part in text.split(","):
+    thresholds: dict[str, float] = {}
+    parts = text.split(",")
+    for part in parts:
         label, equals, value = part.rpartition("=")
         label = label.strip()
         try:
             number = float(value)
         except ValueError:
-            raise wrong from None
-        if (
-            not math.isfinite(number)
-            or label in found
-            or bool(label) != bool(equals)
-            or (found and "" in {label, *found})
-        ):
-            raise wrong
-        found[label] = number
-    return found.get("", found)
+            raise error from None
+        has_label = bool(label)
+        is_alone = len(parts) == 1
+        if not math.isfinite(number) or label in thresholds or has_label != bool(equals):
+            raise error
+        if not has_label and not is_alone:
+            raise error
+        thresholds[label] = number
+    return thresholds.get("", thresholds)
 
 
-def threshold_messages(predicted: Corpus, least: Thresholds) -> Iterator[str]:
-    """What a threshold does to predictions: how many it leaves out, how many have no score, and
-    labels of it that none has.
+def threshold_messages(predicted: Corpus, thresholds: Thresholds) -> Iterator[str]:
+    """What thresholds do to predictions: the number of dropped annotations, of annotations without
+    a score, and the labels with a threshold that no prediction has.
     """
-    yield f"{count_filtered(predicted, least)} annotations of a lower score are left out"
-    marks = [
-        (mark.score, getattr(mark, "label", None) or "attribution")
-        for document in predicted
-        for mark in _marks(document)
-    ]
-    marks += [
-        (a.score, a.role)
-        for document in predicted
-        for event in document.events or ()
-        for a in event.arguments
-    ]
-    if without := sum(score is None for score, _ in marks):
-        yield f"{without} annotations have no score, and stay"
-    if isinstance(least, Mapping) and (
-        nowhere := sorted(set(least) - {label for _, label in marks})
-    ):
-        yield f"no annotation is labelled {', '.join(nowhere)}"
+    yield f"{count_filtered(predicted, thresholds)} annotations with a lower score are dropped"
+    scores: list[float | None] = []
+    labels: set[str] = set()
+    for document in predicted:
+        for annotation in _iter_annotations(document):
+            scores.append(annotation.score)
+            labels.add(annotation.label or "attribution")
+        for event in document.events or ():
+            for argument in event.arguments:
+                scores.append(argument.score)
+                labels.add(argument.role)
+    if None in scores:
+        yield f"{scores.count(None)} annotations have no score, and are kept"
+    if isinstance(thresholds, Mapping):
+        unused = sorted(set(thresholds) - labels)
+        if unused:
+            yield f"no annotation has the label {', '.join(unused)}"
 
 
-def filter_by_score(predicted: Corpus, least: Thresholds) -> Corpus:
-    """The predictions without those of a lower score; what has no score stays.
+def filter_by_score(predicted: Corpus, thresholds: Thresholds) -> Corpus:
+    """The predictions without annotations below their threshold; those without a score are kept.
 
-    An event takes its arguments with it.
+    The arguments of a dropped event are dropped with it.
     """
     documents = [
-        msgspec.structs.replace(document, **_kept(document, least)) for document in predicted
+        msgspec.structs.replace(document, **_kept_annotations(document, thresholds))
+        for document in predicted
     ]
-    told = (
-        "+".join(f"{label}={value:g}" for label, value in sorted(least.items()))
-        if isinstance(least, Mapping)
-        else f"{least:g}"
-    )
-    return predicted.with_documents(documents, name=f"{predicted.name}>={told}")
+    if isinstance(thresholds, Mapping):
+        items = sorted(thresholds.items())
+        description = "+".join(f"{label}={value:g}" for label, value in items)
+    else:
+        description = f"{thresholds:g}"
+    return predicted.with_documents(documents, name=f"{predicted.name}>={description}")
 
 
-def count_filtered(predicted: Corpus, least: Thresholds) -> int:
-    """How many annotations a threshold leaves out, arguments of events that stay among them."""
-    return sum(_count_annotations(document) for document in predicted) - sum(
-        _count_annotations(document) for document in filter_by_score(predicted, least)
-    )
+def count_filtered(predicted: Corpus, thresholds: Thresholds) -> int:
+    """The number of annotations that are below their threshold, arguments of events included."""
+    kept = filter_by_score(predicted, thresholds)
+    return sum(map(_count_annotations, predicted)) - sum(map(_count_annotations, kept))
 
 
 def _count_annotations(document: Document) -> int:
@@ -102,47 +97,60 @@ def _count_annotations(document: Document) -> int:
     )
 
 
-def _kept(document: Document, least: Thresholds) -> dict[str, Any]:
+def _kept_annotations(document: Document, thresholds: Thresholds) -> dict[str, Any]:
+    """The annotated layers of a document without what is below its threshold."""
     kept: dict[str, Any] = {}
-    gone = {
-        mark.id
-        for mark in _marks(document)
-        if mark.id and not _passes(mark.score, mark.label or "attribution", least)
-    }
+    dropped_ids: set[str] = set()
+    for annotation in _iter_annotations(document):
+        label = annotation.label or "attribution"
+        if annotation.id and not _is_kept(annotation.score, label, thresholds):
+            dropped_ids.add(annotation.id)
     if document.entities is not None:
-        kept["entities"] = tuple(e for e in document.entities if _passes(e.score, e.label, least))
+        kept["entities"] = tuple(
+            entity
+            for entity in document.entities
+            if _is_kept(entity.score, entity.label, thresholds)
+        )
     if document.events is not None:
         kept["events"] = tuple(
-            _event(e, least, gone) for e in document.events if _passes(e.score, e.label, least)
+            _filter_arguments(event, thresholds, dropped_ids)
+            for event in document.events
+            if _is_kept(event.score, event.label, thresholds)
         )
     if document.attributions is not None:
         kept["attributions"] = tuple(
-            _drop_missing_parent(a, gone)
-            for a in document.attributions
-            if _passes(a.score, a.label or "attribution", least)
+            _drop_missing_parent(attribution, dropped_ids)
+            for attribution in document.attributions
+            if _is_kept(attribution.score, attribution.label or "attribution", thresholds)
         )
     return kept
 
 
-def _marks(document: Document) -> Iterator[Any]:
+def _iter_annotations(document: Document) -> Iterator[Any]:
+    """The entities, events and attributions of a document."""
     yield from document.entities or ()
     yield from document.events or ()
     yield from document.attributions or ()
 
 
-def _event(event: Any, least: Thresholds, gone: set[str]) -> Any:
-    arguments = tuple(a for a in event.arguments if _passes(a.score, a.role, least))
-    return remove_references(msgspec.structs.replace(event, arguments=arguments), gone)
-
-
-def _drop_missing_parent(attribution: Any, gone: set[str]) -> Any:
-    return (
-        msgspec.structs.replace(attribution, parent=None)
-        if attribution.parent in gone
-        else attribution
+def _filter_arguments(event: Event, thresholds: Thresholds, dropped_ids: set[str]) -> Event:
+    arguments = tuple(
+        argument
+        for argument in event.arguments
+        if _is_kept(argument.score, argument.role, thresholds)
     )
+    filtered: Event = remove_references(
+        msgspec.structs.replace(event, arguments=arguments), dropped_ids
+    )
+    return filtered
 
 
-def _passes(score: float | None, label: str, least: Thresholds) -> bool:
-    bound = least.get(label) if isinstance(least, Mapping) else least
-    return score is None or bound is None or score >= bound
+def _drop_missing_parent(attribution: Attribution, dropped_ids: set[str]) -> Attribution:
+    if attribution.parent not in dropped_ids:
+        return attribution
+    return msgspec.structs.replace(attribution, parent=None)
+
+
+def _is_kept(score: float | None, label: str, thresholds: Thresholds) -> bool:
+    threshold = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+    return score is None or threshold is None or score >= threshold

@@ -28,7 +28,7 @@ def find_differences(
     """
     written = result.to_json() if isinstance(result, Scores) else None
     result = result if isinstance(result, Scores) else Scores.load(path := result)
-    options: Mapping[str, Any] = result.metadata["options"]
+    options = result.metadata.options
     if result.digests() is None:
         raise InputError(
             "this result was made from tags or bare spans; only one of documents can be verified"
@@ -37,12 +37,12 @@ def find_differences(
     again = score(
         gold,
         predicted,
-        options["metrics"],
-        labels=options["labels"],
-        label_map=decode_label_map(options["label_map"]),
-        zones=options["zones"],
-        missing=options["missing"],
-        units=options["units"],
+        options.metrics,
+        labels=options.labels,
+        label_map=decode_label_map(options.label_map),
+        zones=options.zones or "primary",
+        missing=options.missing or "error",
+        units=options.units or "auto",
         boot=how.boot,
         seed=how.seed,
         level=how.level,

@@ -9,7 +9,8 @@ from pathlib import Path
 from evalkit.corpus import load_corpus
 from evalkit.evaluation.corpus_scores import score
 from evalkit.hub.card_tables import code_span, escape_markdown
-from evalkit.results.scores import Row, Scores
+from evalkit.results.rows import Row
+from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 
 PASSES = "annotations/passes"  # of a corpus folder: a folder for each independent pass
@@ -31,7 +32,7 @@ def render_baseline(scores: Scores, command: str) -> str:
         row = scores[metric].micro
         ratios = (_ratio(row.precision), _ratio(row.recall), _ratio(row.f1))
         rows.append((metric, *ratios, _interval(row)))
-    model = f"Of the model {code_span(scores.metadata['model'])}"
+    model = f"Of the model {code_span(scores.metadata.model)}"
     if command:
         model += f", by {code_span(command)}"
     header = ("Metric", "Precision", "Recall", "F1", f"{100 * scores.resampling.level:g} % range")
@@ -50,7 +51,7 @@ def render_agreement(pairs: Sequence[Scores], *, machine: bool) -> str:
     rows = []
     commands = []
     for scores in pairs:
-        one, other = str(scores.metadata["corpus"]["name"]), str(scores.metadata["model"])
+        one, other = scores.metadata.corpus.name, scores.metadata.model
         commands.append(code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} --zones all"))
         passes = f"{escape_markdown(one)}, {escape_markdown(other)}"
         for metric in scores:

@@ -20,7 +20,8 @@ from typing import Any
 from evalkit.errors import InputError, MissingDependencyError, escape_controls, quoted_repr
 from evalkit.files import write_atomically
 from evalkit.formats.front_matter import FrontMatter, parse_mapping, split_front_matter
-from evalkit.results.scores import MetricScores, Scores
+from evalkit.results.metric_scores import MetricScores
+from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 from evalkit.results.tables import dump_yaml
 from evalkit.stats.intervals import NOT_ASKED
@@ -68,7 +69,7 @@ def model_index(
     without it the scores' corpus. task_type: the Hub's name of the task. Raises InputError where no
     F1 is defined, MissingDependencyError where huggingface_hub is missing or too old.
     """
-    name = model_name or str(scores.metadata["model"])
+    name = model_name or scores.metadata.model
     block = {"model-index": [{"name": name, "results": [_result(scores, dataset, task_type)]}]}
     return f"---\n{_comments(undefined_score_notes(scores))}{dump_yaml(block)}---\n"
 
@@ -134,7 +135,7 @@ def update_card(
     model-index does not name.
     """
     card = _read_card(path)
-    name = _model_name(path, card.index, model_name, str(scores.metadata["model"]))
+    name = _model_name(path, card.index, model_name, scores.metadata.model)
     new = _result(scores, dataset, task)
     write_atomically(path, card.with_index(_merge_index(card.index, name, new, list(scores))))
     return undefined_score_notes(scores)
@@ -201,7 +202,7 @@ def _hub() -> Any:
 def _result(scores: Scores, dataset: HubDataset | None, task: str) -> dict[str, Any]:
     """The entry of the model-index for the scores: the F1 of each metric where it is defined."""
     hub = _hub()
-    hub_dataset = dataset or HubDataset(str(scores.metadata["corpus"]["name"]))
+    hub_dataset = dataset or HubDataset(scores.metadata.corpus.name)
     shared = {
         "signatures": list(signatures(scores.signature_fields)),
         **_interval_kind(scores),

@@ -5,7 +5,8 @@ intervals as bars.
 from __future__ import annotations
 
 from evalkit.report.interval_bars import difference_bar, score_bar
-from evalkit.results.comparison import Comparison, Difference
+from evalkit.results.comparison import Comparison
+from evalkit.results.differences import Difference
 from evalkit.results.html_page import build_page, mark_safe, render_template
 from evalkit.results.tables import Report, group_lines
 

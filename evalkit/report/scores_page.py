@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from evalkit.errors import InputError
 from evalkit.report.interval_bars import score_bar
 from evalkit.results.html_page import build_page, mark_safe, render_template
-from evalkit.results.scores import MetricScores, Row, Scores
+from evalkit.results.metric_scores import MetricScores
+from evalkit.results.rows import Row
+from evalkit.results.scores import Scores
 from evalkit.results.summary import pluralize
 from evalkit.results.tables import Report, Table, group_lines
 from evalkit.stats.intervals import NOT_ASKED, UNDEFINED_RATIO

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from evalkit.data.label_maps import MAPS_OF_LAYERS, format_label_map, list_labels
 from evalkit.errors import spell_option
-from evalkit.scoring.counting import GOLD, PREDICTED
+from evalkit.results.metadata import ResultMetadata
+from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import Metric
+from evalkit.scoring.metrics import Metric, flat_layer_of
 
 SYNONYMS = (
     "per pers person persons people human personname",
@@ -66,10 +66,10 @@ class LabelSets(NamedTuple):
     predicted_dropped: int
 
 
-def collect_label_sets(every: Iterable[Counts]) -> list[LabelSets]:
+def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
     """The label sets of each layer with labels of users; layers that share a map count once."""
     found: dict[str, LabelSets] = {}
-    for counts in every:
+    for counts in all_counts:
         maps = MAPS_OF_LAYERS.get(Metric.parse(counts.metric).layer)
         if maps is None or maps[-1] in found:
             continue
@@ -114,25 +114,24 @@ def _form(label: str) -> str:
 
 
 def iter_label_warnings(
-    every: Iterable[Counts], about: Mapping[str, Any], *, command_line: bool
+    counts: Sequence[Counts], metadata: ResultMetadata, *, command_line: bool
 ) -> Iterator[str]:
-    """What a report warns of: labels that both sides do not share, labels that were named and occur
-    nowhere, labels that a map leaves.
+    """Warnings about labels: of layers whose sides share no label, labels that were named and occur
+    nowhere, and labels that the label map does not name.
 
-    `about`: what was run on what, as results.py lists it. `command_line`: name options as they are
-    typed, else parameters as they are called.
+    command_line: name options as they are typed, instead of parameters as they are called.
     """
-    options = about["options"]
+    options = metadata.options
     yield from _iter_mismatches(
-        collect_label_sets(every),
-        flat_layer_of(options.get("metrics")),
-        has_label_map=options.get("label_map") is not None,
+        collect_label_sets(counts),
+        flat_layer_of(options.metrics),
+        has_label_map=options.label_map is not None,
         command_line=command_line,
     )
     names = "--labels or --label-map" if command_line else "labels or label_map"
-    if unused := about.get("unused_labels"):
-        yield f"labels named in {names} that occur nowhere: {list_labels(unused)}"
-    for layer, labels in about.get("unmapped_labels", {}).items():
+    if metadata.unused_labels:
+        yield f"labels named in {names} that occur nowhere: {list_labels(metadata.unused_labels)}"
+    for layer, labels in metadata.unmapped_labels.items():
         yield f"{layer}: labels that the label map does not name were kept: {list_labels(labels)}"
 
 
@@ -219,13 +218,3 @@ def _format_proposal(
         "a label map that would fit: --label-map FILE.json, with"
         f" {json.dumps(label_map, ensure_ascii=False)} in the file"
     )
-
-
-def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
-    """The layer of a list of labels and of a flat map: event types where every metric that was
-    asked for is of events, else entities.
-    """
-    documents_layers = {
-        LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics or ()
-    }
-    return "triggers" if documents_layers == {"events"} else "entities"

@@ -1,36 +1,11 @@
-"""What is the number?
-
-Counts of what was there, what was said and what agreed, and the ratios of them.
-
-Precision, recall and F1 are worked out of the counts when they are asked for, their intervals when
-those are.
-
-    tp      credit on the predicted side: predicted items that answer a gold item, a half for each
-            half credit
-    found   credit on the gold side: gold items that are answered
-    fp = predicted - tp, fn = gold - found
-    precision = tp / predicted, recall = found / gold, F1 = 2 tp / (gold + predicted); 0/0 is None
-
-Under a label-free scheme (exact, partial) a label's recall counts gold items of that label, its
-precision predicted ones, and only micro and per-document have an F1. `micro` sums the labels.
-`macro` is the unweighted mean over the labels that have a gold or predicted item (duplicates and
-items without offsets included), an undefined ratio counting as 0; `weighted` weights the same
-labels by their gold items. Both equal seqeval 1.2.2's and scikit-learn's, the latter with `labels`
-= these labels and `zero_division=0`. `per_document` is the unweighted mean of the documents'
-ratios, over documents that have an item on either side.
-"""
+"""The scores of a system under several metrics: reports, exports and result files."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from evalkit.errors import (
     InputError,
@@ -42,7 +17,16 @@ from evalkit.errors import (
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, import_pandas
 from evalkit.results.label_advice import iter_label_warnings
-from evalkit.results.result_file import from_json, merge_results, to_json
+from evalkit.results.merging import merge_results
+from evalkit.results.metadata import ResultMetadata
+from evalkit.results.metric_scores import (
+    CountsOnly,
+    MetricScores,
+    ScoringSource,
+    describe_micro,
+)
+from evalkit.results.result_file import Result, from_json, to_json
+from evalkit.results.rows import COUNTS
 from evalkit.results.summary import build_report, pluralize, warnings
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
@@ -51,457 +35,58 @@ from evalkit.results.tables import (
     Report,
     to_html_fragment,
 )
-from evalkit.scoring.columns import Ints
-from evalkit.scoring.counting import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF, WRONG_GOLD
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
-from evalkit.stats.intervals import (
-    NOT_ASKED,
-    RATIOS,
-    UNDEFINED_RATIO,
-    Resampling,
-    RowKey,
-    compute_intervals,
-    ratios_of,
-)
-from evalkit.stats.resampling import Interval, wilson
-
-COUNTS = ("tp", "found", "fp", "fn", "predicted", "gold")
-AVERAGES = ("micro", "macro", "weighted", "per-document")
-WHOLE_CREDIT_SCHEMES = (
-    "strict",
-    "exact",
-    "type",
-)  # schemes of whole credits, for which a share of items is a share
-
-
-@dataclass(frozen=True, repr=False)
-class Row:
-    """A line of a report.
-
-    A label's row has no average, an average's row no label; only micro has counts.
-
-    `f1_low`, `f1_high` and those of the other ratios are the ends of the interval, None where there
-    is none; `interval("f1")` says why. They are worked out when the first of them is asked for.
-    """
-
-    metric: str
-    label: str | None
-    average: str | None
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    tp: float | None = None
-    found: float | None = None
-    fp: float | None = None
-    fn: float | None = None
-    predicted: int | None = None
-    gold: int | None = None
-    intervals: Callable[[], Mapping[RowKey, Mapping[str, Interval]]] = field(
-        default=dict, repr=False, compare=False
-    )
-    level: float = field(default=0.95, repr=False, compare=False)
-
-    def interval(self, ratio: str) -> Interval:
-        """The interval of precision, recall or f1: low, high and, where there is none, why not."""
-        if ratio not in RATIOS:
-            raise UnknownNameError("ratio", ratio, RATIOS)
-        if getattr(self, ratio) is None:
-            return UNDEFINED_RATIO
-        return self.intervals().get((self.label, self.average), {}).get(ratio, NOT_ASKED)
-
-    def wilson(self, ratio: str) -> Interval:
-        """The Wilson interval of precision or recall, if items were independent: under strict,
-        exact and type alone.
-        """
-        part, whole = {
-            "precision": (self.tp, self.predicted),
-            "recall": (self.found, self.gold),
-        }.get(ratio, (None, None))
-        if (
-            part is None
-            or whole is None
-            or Metric.parse(self.metric).scheme not in WHOLE_CREDIT_SCHEMES
-        ):
-            return Interval(
-                None,
-                None,
-                "only precision and recall under strict, exact and type are shares of items",
-            )
-        return wilson(part, whole, self.level)
-
-    @property
-    def precision_low(self) -> float | None:
-        """The lower end of precision."""
-        return self.interval("precision").low
-
-    @property
-    def precision_high(self) -> float | None:
-        """The upper end of precision."""
-        return self.interval("precision").high
-
-    @property
-    def recall_low(self) -> float | None:
-        """The lower end of recall."""
-        return self.interval("recall").low
-
-    @property
-    def recall_high(self) -> float | None:
-        """The upper end of recall."""
-        return self.interval("recall").high
-
-    @property
-    def f1_low(self) -> float | None:
-        """The lower end of F1."""
-        return self.interval("f1").low
-
-    @property
-    def f1_high(self) -> float | None:
-        """The upper end of F1."""
-        return self.interval("f1").high
-
-    @property
-    def support(self) -> int | None:
-        """The number of gold items; None for an average other than micro."""
-        return self.gold
-
-    def __repr__(self) -> str:
-        parts = [self.metric, self.label or self.average or ""]
-        for name in RATIOS:
-            value = getattr(self, name)
-            parts.append(f"{name}={'None' if value is None else f'{value:.3f}'}")
-        for name in ("tp", "fp", "fn", "support"):
-            value = getattr(self, name)
-            if value is not None:
-                parts.append(f"{name}={value:g}")
-        return f"<Row {' '.join(map(escape_controls, parts))}>"
-
-    def as_dict(self) -> dict[str, Any]:
-        """All fields by name; beside each ratio the ends of its interval, or the reason why there
-        is none.
-        """
-        found: dict[str, Any] = {
-            "metric": self.metric,
-            "label": self.label,
-            "average": self.average,
-        }
-        for name in RATIOS:
-            low, high, reason = self.interval(name)
-            found |= {
-                name: getattr(self, name),
-                f"{name}_low": low,
-                f"{name}_high": high,
-                f"{name}_reason": reason or None,
-            }
-        return found | {name: getattr(self, name) for name in COUNTS}
-
-
-class Muc(NamedTuple):
-    """The counts of SemEval-2013 task 9.1: of gold items correct + partial + incorrect + missing,
-    of predicted ones … + spurious.
-    """
-
-    correct: int
-    incorrect: int
-    partial: int
-    missing: int
-    spurious: int
-
-
-class MetricScores:
-    """The scores under one metric: `scores["entities/strict"]["ORG"].f1`, `.micro`, `.macro`,
-    `.weighted`, `.signature`.
-    """
-
-    def __init__(
-        self,
-        counts: Counts,
-        how: Resampling,
-        digests: Callable[[], CorpusDigests | None],
-        recount: Callable[[str], Counts] | None = None,
-    ) -> None:
-        """Keep the counts; `digests` are those of gold, made when the signature is first asked for,
-        `recount` makes the counts with MUC's.
-        """
-        self.counts = counts
-        self.resampling = how
-        self._recount = recount
-        self.metric = Metric.parse(counts.metric)
-        self._digests = digests
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels of gold, prediction and schema, sorted."""
-        return self.counts.labels
-
-    @cached_property
-    def _label_index(self) -> dict[str, int]:
-        """Each label's row in the totals."""
-        return {label: index for index, label in enumerate(self.counts.labels)}
-
-    def __getitem__(self, label: str) -> Row:
-        if label not in self._label_index:
-            raise UnknownNameError("label", label, self.counts.labels, within=self.counts.metric)
-        return self._row(self.counts.totals[self._label_index[label]], label=label)
-
-    @property
-    def micro(self) -> Row:
-        """All labels taken together."""
-        return self._row(self.counts.totals.sum(axis=0), average="micro")
-
-    @property
-    def macro(self) -> Row:
-        """The unweighted mean over the labels that have a gold or predicted item; an undefined
-        ratio counts as 0.
-        """
-        return self._mean("macro")
-
-    @property
-    def weighted(self) -> Row:
-        """The mean over the same labels as `macro`, weighted by their gold items."""
-        return self._mean("weighted")
-
-    @property
-    def per_document(self) -> Row:
-        """The unweighted mean of the documents' ratios, over documents that have an item on either
-        side; an undefined ratio counts as 0.
-        """
-        means: dict[str, float | None] = {}
-        credits = self.counts.credits_by_document()
-        there = credits[(credits[:, 0] > 0) | (credits[:, 1] > 0)]
-        for name, ratios in ratios_of(there).items():
-            # A sum that is rounded only once does not depend on the order of the documents.
-            means[name] = (
-                math.fsum(np.nan_to_num(ratios).tolist()) / len(there) if len(there) else None
-            )
-        return self._average_row("per-document", means)
-
-    @property
-    def signature(self) -> str:
-        """One line that lets a stranger repeat the number."""
-        return escape_controls(
-            "|".join(f"{name}:{value}" for name, value in self.signature_fields.items())
-        )
-
-    @cached_property
-    def signature_fields(self) -> dict[str, str]:
-        """The fields of the signature."""
-        fields = dict(self.counts.signature)
-        if fields.get("corpus", "").endswith("@") and (digests := self._digests()) is not None:
-            fields["corpus"] += digests.of(LAYERS[self.metric.layer].document_layer)[:8]
-        return fields
-
-    @cached_property
-    def _intervals(self) -> Mapping[RowKey, Mapping[str, Interval]]:
-        return compute_intervals(self.counts, self.resampling)
-
-    def _sure(self) -> Mapping[RowKey, Mapping[str, Interval]]:
-        return self._intervals
-
-    @property
-    def counts_with_muc(self) -> Counts:
-        """The counts with those that only MUC's sums need; they are made when they are first asked
-        for.
-        """
-        if not self.counts.has_incorrect and self._recount is not None:
-            self.counts = self._recount(self.counts.metric)
-        return self.counts
-
-    @property
-    def muc(self) -> Muc:
-        """The counts of MUC, over all labels."""
-        total = self.counts_with_muc.totals.sum(axis=0)
-        correct, partial, wrong = int(total[FOUND]), int(total[FOUND_HALF]), int(total[WRONG_GOLD])
-        answered = correct + partial + wrong
-        return Muc(
-            correct, wrong, partial, int(total[GOLD]) - answered, int(total[PREDICTED]) - answered
-        )
-
-    def rows(self) -> list[Row]:
-        """A row for each label, then the averages."""
-        return [
-            *(self[label] for label in self.labels),
-            self.micro,
-            self.macro,
-            self.weighted,
-            self.per_document,
-        ]
-
-    def by_document(self) -> list[tuple[str, Row]]:
-        """The micro average of each document, in the order of gold (of a result that was read from
-        a file, by id).
-        """
-        return list(self._by([unit.document for unit in self.counts.units]))
-
-    def by_zone(self) -> list[tuple[str, Row]]:
-        """The micro average of each zone label; "" for documents without zones."""
-        return list(self._by([unit.zone or "" for unit in self.counts.units]))
-
-    def __repr__(self) -> str:
-        labels = len(self.labels)
-        noun = "label" if labels == 1 else "labels"
-        return f"<MetricScores {self.metric}: {labels} {noun}, {_describe_micro(self)}>"
-
-    def __str__(self) -> str:
-        return RENDERERS["table"](self._report(), None)
-
-    def _repr_html_(self) -> str:
-        return to_html_fragment(self._report())
-
-    def _report(self) -> Report:
-        """The table of this metric alone."""
-        name = str(self.metric)
-        return build_report(
-            self.rows(),
-            {name: self.signature_fields},
-            {name: self.counts.set_aside},
-            {"corpus": {"documents": self.resampling.documents}},
-            self.resampling,
-            {name: self.counts.resampling_unit_count},
-        ).without_header()
-
-    def _by(self, names: Sequence[str]) -> Iterator[tuple[str, Row]]:
-        place = {name: n for n, name in enumerate(dict.fromkeys(names))}
-        groups = np.fromiter((place[name] for name in names), np.int64, len(names))
-        for name, counts in zip(place, self.counts.summed(groups[self.counts.unit], len(place))):
-            yield name, self._row(counts, average="micro", sure=dict)
-
-    def _row(
-        self,
-        counts: Ints,
-        *,
-        label: str | None = None,
-        average: str | None = None,
-        sure: Callable[[], Any] | None = None,
-    ) -> Row:
-        gold, predicted = int(counts[GOLD]), int(counts[PREDICTED])
-        # Twice the credit, so that halves stay whole numbers until the one division.
-        found, tp = (
-            2 * int(counts[FOUND]) + int(counts[FOUND_HALF]),
-            2 * int(counts[TP]) + int(counts[TP_HALF]),
-        )
-        comparable = average == "micro" or SCHEMES[self.metric.scheme].same_label
-        f1 = _ratio(2 * tp, 2 * (gold + predicted)) if comparable else None
-        ratios = _ratio(tp, 2 * predicted), _ratio(found, 2 * gold), f1
-        missed = _halve(2 * predicted - tp), _halve(2 * gold - found)
-        return Row(
-            str(self.metric),
-            label,
-            average,
-            *ratios,
-            _halve(tp),
-            _halve(found),
-            *missed,
-            predicted,
-            gold,
-            sure or self._sure,
-            self.resampling.level,
-        )
-
-    def _mean(self, average: str) -> Row:
-        """The mean over the labels that have an item on either side, 0 without gold to weight by;
-        an undefined ratio counts as 0.
-        """
-        rows = [row for row in map(self.__getitem__, self.labels) if row.gold or row.predicted]
-        weights = [(row.gold or 0) if average == "weighted" else 1 for row in rows]
-        means: dict[str, float | None] = {}
-        for name in RATIOS:
-            if not rows or (name == "f1" and not SCHEMES[self.metric.scheme].same_label):
-                means[name] = None
-            elif not sum(weights):
-                means[name] = 0.0
-            else:
-                means[name] = sum(
-                    (getattr(row, name) or 0) * weight
-                    for row, weight in zip(rows, weights, strict=True)
-                ) / sum(weights)
-        return self._average_row(average, means)
-
-    def _average_row(self, average: str, means: Mapping[str, float | None]) -> Row:
-        precision, recall, f1 = (means[name] for name in RATIOS)
-        return Row(
-            str(self.metric),
-            None,
-            average,
-            precision,
-            recall,
-            f1,
-            intervals=self._sure,
-            level=self.resampling.level,
-        )
-
-
-def _describe_micro(scores: MetricScores) -> str:
-    """F1 of all labels together, for a line that describes the scores."""
-    f1 = scores.micro.f1
-    return f"micro F1 {'undefined' if f1 is None else f'{f1:.3f}'}"
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _halve(twice: int) -> float:
-    return twice / 2 if twice % 2 else twice // 2
+from evalkit.stats.intervals import Resampling
 
 
 class Scores:
-    """What `evaluate` and `score` return: print it, index it by metric, or ask for its rows."""
+    """The scores of a system: print them, index them by metric, or get their rows."""
 
     def __init__(
         self,
         counts: Sequence[Counts],
-        how: Resampling,
-        *,
-        about: Mapping[str, Any],
-        digests: Callable[[], CorpusDigests | None] = lambda: None,
-        pairs: Callable[[Metric], Iterator[ItemPair]] | None = None,
-        recount: Callable[[], Sequence[Counts]] | None = None,
+        resampling: Resampling,
+        metadata: ResultMetadata,
+        source: ScoringSource,
     ) -> None:
-        """Keep the counts of each metric; `about`: what was run on what, as results.py lists it."""
-        self.resampling, self.metadata = how, dict(about)
-        self._recount, self._pairs, self._make_digests = recount, pairs, digests
-        self._metrics = {c.metric: MetricScores(c, how, self.digests, self._full) for c in counts}
+        """Keep the counts of each metric. `source` computes pairs, digests and MUC's counts."""
+        self.resampling = resampling
+        self.metadata = metadata
+        self._source = source
+        self._metrics = {each.metric: MetricScores(each, resampling, source) for each in counts}
+
+    @classmethod
+    def from_result(cls, result: Result, source: ScoringSource | None = None) -> Scores:
+        """The scores of a result; without a source, only what its counts give."""
+        return cls(
+            result.counts,
+            result.resampling,
+            result.metadata,
+            source or CountsOnly(result.digests),
+        )
 
     def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
-        return self._digests
-
-    @cached_property
-    def _digests(self) -> CorpusDigests | None:
-        return self._make_digests()
-
-    @cached_property
-    def _recounted(self) -> dict[str, Counts]:
-        return {counts.metric: counts for counts in self._recount()} if self._recount else {}
-
-    def _full(self, metric: str) -> Counts:
-        return self._recounted[metric]
+        return self._source.digests()
 
     def pairs(self, metric: str | Metric) -> list[ItemPair]:
-        """Who answers whom under a metric: (document, kind, gold item, predicted item), in the
-        order of the text.
+        """The matched items of a metric: (document, kind, gold item, predicted item), in the order
+        of the text.
 
-        Raises InputError where the documents are not at hand: for scores read from a file, or made
-        from tags or bare spans.
+        Raises InputError if the documents are not available: for scores read from a file.
         """
-        if self._pairs is None:
-            raise InputError(
-                "pairs need the documents, and these scores hold only counts; score the corpora"
-                " again"
-            )
-        return list(self._pairs(Metric.parse(metric)))
+        return list(self._source.pairs(Metric.parse(metric)))
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:
-        """How often gold said one label and the prediction another, of one span: (gold label,
-        predicted label) to a number.
+        """The number of spans with each pair of gold label and predicted label.
 
-        None stands for no item of the same span. Rows sum up to gold's items, columns to the
-        predicted ones, and the diagonal is what strict finds. Raises InputError where the documents
-        are not at hand, and for layers that are sets.
+        None stands for no item of the same span. Rows sum up to the gold items, columns to the
+        predicted items, and the diagonal is tp of strict. Raises InputError if the documents are
+        not available, and for layers that are sets.
         """
         metric = Metric.parse(f"{layer}/exact")
         if LAYERS[metric.layer].deduplicate:
@@ -509,15 +94,18 @@ class Scores:
                 f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens"
                 " and attributions can be confused"
             )
-        found: Counter[tuple[str | None, str | None]] = Counter()
+        counts: Counter[tuple[str | None, str | None]] = Counter()
         for _, kind, gold, predicted in self.pairs(metric):
-            sides = gold and gold.label, predicted and predicted.label
-            found.update(
-                [sides]
-                if kind == "correct"
-                else [side for side in ((sides[0], None), (None, sides[1])) if side != (None, None)]
-            )
-        return ConfusionMatrix(found, metric.layer)
+            gold_label = None if gold is None else gold.label
+            predicted_label = None if predicted is None else predicted.label
+            if kind == "correct":
+                counts[gold_label, predicted_label] += 1
+                continue
+            if gold_label is not None:
+                counts[gold_label, None] += 1
+            if predicted_label is not None:
+                counts[None, predicted_label] += 1
+        return ConfusionMatrix(counts, metric.layer)
 
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.parse(metric))
@@ -535,7 +123,7 @@ class Scores:
         return metric in self._metrics
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict for each metric and label, and for each average: the columns of a data frame."""
+        """A dict for each label and average of each metric."""
         return [row.as_dict() for metric in self._metrics.values() for row in metric.rows()]
 
     def to_pandas(self) -> Any:
@@ -582,16 +170,10 @@ class Scores:
         return RENDERERS[format](self._report(numbers), width)
 
     def to_json(self) -> str:
-        """Everything: signatures, rows, counts, and what was run on what; see results.py."""
-        about = {**self.metadata, "warnings": self.warnings}
-        return to_json(
-            [metric.counts_with_muc for metric in self._metrics.values()],
-            self.rows(),
-            self.resampling,
-            self.digests(),
-            self.signature_fields,
-            about,
-        )
+        """The text of a result file: options, signatures, rows, counts; see `result_file`."""
+        counts = [metric.counts_with_muc for metric in self._metrics.values()]
+        result = Result(counts, self.resampling, self.digests(), self.metadata)
+        return to_json(result, self.rows(), self.signature_fields, self.warnings)
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
         """The report as markdown tables; see `render`."""
@@ -618,12 +200,11 @@ class Scores:
         return to_html_fragment(self._report())
 
     def __repr__(self) -> str:
-        model = self.metadata.get("name") or self.metadata.get("model", "predictions")
-        corpus = self.metadata.get("corpus", {}).get("name", "corpus")
+        system, corpus = self.metadata.system_name, self.metadata.corpus.name
         first = next(iter(self._metrics.values()), None)
-        headline = "" if first is None else f"; {first.metric} {_describe_micro(first)}"
+        headline = "" if first is None else f"; {first.metric} {describe_micro(first)}"
         return escape_controls(
-            f"<Scores of {model} on {corpus}: {pluralize(self.resampling.documents, 'document')},"
+            f"<Scores of {system} on {corpus}: {pluralize(self.resampling.documents, 'document')},"
             f" {pluralize(len(self), 'metric')}{headline}>"
         )
 
@@ -632,16 +213,16 @@ class Scores:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader should know before believing the numbers."""
+        """Warnings about the numbers: labels that do not fit, few documents, repairs."""
         return [*self.label_warnings(), *warnings(self.metadata)]
 
     def label_warnings(self, *, command_line: bool = False) -> list[str]:
-        """The warnings that are about labels; `command_line`: name options as they are typed,
-        instead of parameters as they are called.
+        """The warnings about labels. command_line: name options as they are typed, instead of
+        parameters as they are called.
         """
         return list(
             iter_label_warnings(
-                (metric.counts for metric in self._metrics.values()),
+                [metric.counts for metric in self._metrics.values()],
                 self.metadata,
                 command_line=command_line,
             )
@@ -653,39 +234,34 @@ class Scores:
         return {name: metric.signature_fields for name, metric in self._metrics.items()}
 
     def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
-        rows = [row for metric in self._metrics.values() for row in metric.rows()]
-        aside = {name: metric.counts.set_aside for name, metric in self._metrics.items()}
-        drawn = {
-            name: metric.counts.resampling_unit_count for name, metric in self._metrics.items()
-        }
+        metrics = self._metrics.items()
         return build_report(
-            rows,
+            [row for _, metric in metrics for row in metric.rows()],
             self.signature_fields,
-            aside,
+            {name: metric.counts.set_aside for name, metric in metrics},
             self.metadata,
             self.resampling,
-            drawn,
+            {name: metric.counts.resampling_unit_count for name, metric in metrics},
             self.label_warnings(command_line=True),
             numbers,
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the result to a file: all that reports and comparisons need, and no text of the
-        corpus.
+        """Write the result to a file, which holds no text of the corpus.
 
-        Raises InputError for a path that cannot be written to, WriteError where writing fails; then
-        an old file is as it was.
+        Raises InputError for a path that cannot be written to, WriteError if writing fails; then an
+        existing file is unchanged.
         """
         write_atomically(path, self.to_json() + "\n")
 
     @classmethod
     def from_json(cls, text: str) -> Scores:
-        """The scores that `to_json` wrote. Raises InputError where the text is none."""
-        return cls._of(from_json(text))
+        """The scores that `to_json` wrote. Raises InputError for any other text."""
+        return cls.from_result(from_json(text))
 
     @classmethod
     def load(cls, path: str | Path) -> Scores:
-        """The scores that `save` wrote. Raises InputError where the file is none."""
+        """The scores that `save` wrote. Raises InputError for any other file."""
         if not isinstance(path, (str, Path)):
             raise InputError(
                 f"expected the path of a saved result, got {type(path).__name__}"
@@ -704,21 +280,15 @@ class Scores:
 
     @classmethod
     def merge(cls, shards: Sequence[Scores]) -> Scores:
-        """The scores of a corpus that was scored in shards: to the byte those of the whole, in
-        whatever order they come.
+        """The scores of a corpus that was scored in shards, in any order; equal to the scores of
+        the whole.
 
-        Raises InputError, naming the field, for shards that were not scored alike, and for a
-        document that is in two.
+        Raises InputError, naming the field, for shards that were scored with other options, and for
+        a document that is in two shards.
         """
         for shard in shards:
             if not isinstance(shard, Scores):
                 raise InputError(
                     f"expected Scores to merge, got {type(shard).__name__} {quoted_repr(shard)}"
                 )
-        return cls._of(merge_results([from_json(shard.to_json()) for shard in shards]))
-
-    @classmethod
-    def _of(cls, result: Any) -> Scores:
-        return cls(
-            result.counts, result.resampling, about=result.metadata, digests=lambda: result.digests
-        )
+        return cls.from_result(merge_results([from_json(shard.to_json()) for shard in shards]))

@@ -9,13 +9,13 @@ stand what was set aside, how the intervals were made, and the signatures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from evalkit.results.metadata import ConversionCounts, ResultMetadata
+from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
-from evalkit.scoring.span_edges import SpanEdges, describe_edges
+from evalkit.scoring.metrics import Metric
+from evalkit.scoring.span_edges import describe_edges
 from evalkit.stats.intervals import FEW_DOCUMENTS, NOT_ASKED, UNDEFINED_RATIO, Resampling
-
-Row = Any  # scores.Row, which imports this module
 
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I",
@@ -68,7 +68,7 @@ def build_report(
     rows: Sequence[Row],
     signatures_of: Mapping[str, Mapping[str, str]],
     set_aside: Mapping[str, Mapping[str, int]],
-    about: Mapping[str, Any],
+    metadata: ResultMetadata,
     resampling: Resampling,
     unit_counts: Mapping[str, int],
     label_warnings: Sequence[str] = (),
@@ -81,27 +81,40 @@ def build_report(
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
     builder = ReportBuilder(resampling, numbers)
-    tables = [
-        *_entity_tables(builder, rows, metrics),
-        *_event_tables(builder, rows, metrics),
-        *_attribution_tables(builder, rows, metrics),
-    ]
-    for metric in metrics:
-        layer = metric.split("/")[0]
-        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in _EVENT_ROWS:
-            tables.append(_table(builder, rows, metric))
     head = (
-        *_header_lines(about),
-        *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(about))),
+        *_header_lines(metadata),
+        *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(metadata))),
     )
     foot = (
-        *_set_aside_lines(set_aside, about),
-        *_ambiguity_lines(builder, rows, about),
+        *_set_aside_lines(set_aside),
+        *_unplaced_lines(metadata),
+        *_ambiguity_lines(builder, rows, metadata),
         *builder.interval_lines(unit_counts),
         *builder.single_document_lines(signatures_of),
         *signatures(signatures_of),
     )
-    return Report(head, tuple(tables), foot, tuple(row.as_dict() for row in rows))
+    tables = _metric_tables(builder, rows, metrics)
+    return Report(head, tables, foot, tuple(row.as_dict() for row in rows))
+
+
+def build_metric_report(
+    rows: Sequence[Row],
+    signature_fields: Mapping[str, str],
+    set_aside: Mapping[str, int],
+    resampling: Resampling,
+    unit_count: int,
+) -> Report:
+    """The table of one metric and its footnotes, without heading and warnings."""
+    metric = rows[0].metric
+    builder = ReportBuilder(resampling, DEFAULT_FORMAT)
+    foot = (
+        *_set_aside_lines({metric: set_aside}),
+        *builder.interval_lines({metric: unit_count}),
+        *builder.single_document_lines({metric: signature_fields}),
+        *signatures({metric: signature_fields}),
+    )
+    tables = _metric_tables(builder, rows, [metric])
+    return Report((), tables, foot, tuple(row.as_dict() for row in rows))
 
 
 class ReportBuilder:
@@ -122,7 +135,7 @@ class ReportBuilder:
         cells = [self.numbers.format(value) for value in (row.precision, row.recall, row.f1)]
         if self.resampling.boot:
             low, high, _ = row.interval("f1")
-            cells.append("–" if low is None else self.numbers.format_range(low, high))
+            cells.append(self.numbers.format_range(low, high))
         return tuple(cells)
 
     def line(self, name: str, row: Row) -> tuple[str, ...]:
@@ -131,12 +144,21 @@ class ReportBuilder:
         return (name, *self.ratios(row), *counts)
 
     def table(
-        self, title: str, lines: Sequence[tuple[str, ...]], notes: Sequence[str], first: str
+        self,
+        title: str,
+        lines: Sequence[tuple[str, ...]],
+        notes: Sequence[str],
+        first_column: str,
+        first_average: int | None = None,
     ) -> Table:
-        """A table with the first column `first`; a narrow terminal hides the intervals first."""
-        columns = (first, *self.columns)
+        """A table; a narrow terminal hides the intervals first."""
         return Table(
-            title, columns, tuple(lines), tuple(notes), (self.interval_name, "FP", "FN", "TP")
+            title,
+            (first_column, *self.columns),
+            tuple(lines),
+            tuple(notes),
+            (self.interval_name, "FP", "FN", "TP"),
+            first_average=first_average,
         )
 
     def missing_interval_notes(self, rows: Sequence[Row]) -> list[str]:
@@ -182,7 +204,7 @@ class ReportBuilder:
         layers: dict[str, None] = {}
         for metric, fields in signatures_of.items():
             if fields["docs"].startswith("1/"):
-                layers[metric.split("/")[0]] = None
+                layers[_layer(metric)] = None
         if layers:
             yield (
                 f"annotated in one document: {', '.join(layers)}; their intervals are"
@@ -196,7 +218,7 @@ class ReportBuilder:
             return
         layers_of: dict[int, list[str]] = {}
         for metric, count in unit_counts.items():
-            layers_of.setdefault(count, []).append(metric.split("/")[0])
+            layers_of.setdefault(count, []).append(_layer(metric))
         parts = []
         for count, layers in layers_of.items():
             part = pluralize(count, resampling.units.removesuffix("s"))
@@ -224,17 +246,35 @@ class ReportBuilder:
             yield f"{self.interval_name} of F1: {how}"
 
 
-def _header_lines(about: Mapping[str, Any]) -> Iterator[str]:
-    corpus = about.get("corpus", {})
-    documents, failures = corpus.get("documents", 0), about.get("failures", {})
-    system = about.get("name") or about.get("model", "predictions")
-    yield f"{system} on {corpus.get('name', 'corpus')} ({pluralize(documents, 'document')})"
-    if failures:
+def _layer(metric: str) -> str:
+    return Metric.parse(metric).layer
+
+
+def _header_lines(metadata: ResultMetadata) -> Iterator[str]:
+    documents = pluralize(metadata.corpus.documents, "document")
+    yield f"{metadata.system_name} on {metadata.corpus.name} ({documents})"
+    if metadata.failures:
         yield (
-            f"FAILED on {len(failures)} of {pluralize(documents, 'document')}; their gold items"
-            " count as missed:"
+            f"FAILED on {len(metadata.failures)} of {documents}; their gold items count as missed:"
         )
-        yield from (f"  {id}: {reason}" for id, reason in sorted(failures.items())[:5])
+        for id, reason in sorted(metadata.failures.items())[:5]:
+            yield f"  {id}: {reason}"
+
+
+def _metric_tables(
+    builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
+) -> tuple[Table, ...]:
+    """The tables of entities, events and attributions, then one for each other metric."""
+    tables = [
+        *_entity_tables(builder, rows, metrics),
+        *_event_tables(builder, rows, metrics),
+        *_attribution_tables(builder, rows, metrics),
+    ]
+    for metric in metrics:
+        layer = _layer(metric)
+        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in _EVENT_ROWS:
+            tables.append(_table(builder, rows, metric))
+    return tuple(tables)
 
 
 def _entity_tables(
@@ -243,18 +283,18 @@ def _entity_tables(
     """Strict by label, then a block with the micro average of each scheme; a table for each other
     metric of entities.
     """
-    entities = [metric for metric in metrics if metric.split("/")[0] == "entities"]
+    entities = [metric for metric in metrics if _layer(metric) == "entities"]
     if "entities/strict" not in entities:
         yield from (_table(builder, rows, metric) for metric in entities)
         return
     yield _table(builder, rows, "entities/strict")
-    schemes = [metric for metric in entities if metric.split("/")[1] in _SCHEME_NOTES]
+    schemes = [metric for metric in entities if Metric.parse(metric).scheme in _SCHEME_NOTES]
     if len(schemes) > 1:
         lines = []
         for metric in schemes:
             row = _average_row(rows, metric, "micro")
-            lines.append(builder.line(metric.split("/")[1], row))
-        names = [metric.split("/")[1] for metric in schemes]
+            lines.append(builder.line(Metric.parse(metric).scheme, row))
+        names = [Metric.parse(metric).scheme for metric in schemes]
         notes = [_SCHEME_NOTES[name] for name in names if _SCHEME_NOTES[name]]
         yield builder.table("Entities by scheme (micro)", lines, ["; ".join(notes)], "scheme")
     for metric in entities:
@@ -268,12 +308,12 @@ def _attribution_tables(
     """One table: source, cue and content, and whole relations, a line each under each scheme."""
     lines, shown = [], []
     for metric in metrics:
-        layer, scheme = metric.split("/")
-        if layer not in _ATTRIBUTIONS:
+        parsed = Metric.parse(metric)
+        if parsed.layer not in _ATTRIBUTIONS:
             continue
         labels = [row for row in rows if row.metric == metric and row.label is not None]
-        part = _ATTRIBUTIONS[layer]
-        lines += [builder.line(f"{part}{row.label}, {scheme}", row) for row in labels]
+        part = _ATTRIBUTIONS[parsed.layer]
+        lines += [builder.line(f"{part}{row.label}, {parsed.scheme}", row) for row in labels]
         shown += labels
     if lines:
         yield builder.table("Attributions", lines, builder.notes(shown), "label")
@@ -300,17 +340,17 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     labels = [row for row in rows_of_metric if row.label is not None]
     occurring = [row for row in labels if row.gold or row.predicted]
     averages = [row for row in rows_of_metric if row.average in ("micro", "macro", "weighted")]
-    lines = [builder.line(row.label, row) for row in occurring]
-    lines += [builder.line(row.average, row) for row in averages]
+    lines = [builder.line(row.label or row.average or "", row) for row in [*occurring, *averages]]
     note = f"macro: mean over {pluralize(len(occurring), 'label')}"
     only_predicted = sum(not row.gold for row in occurring)
     if only_predicted:
         note += f", {only_predicted} of them only predicted (F1 0)"
     if len(labels) > len(occurring):
         note += f"; {len(labels) - len(occurring)} more are declared and occur nowhere"
-    layer, scheme = metric.split("/")
-    title = f"{_LAYER_NAMES.get(layer, layer)}, {scheme}"
-    return builder.table(title, lines, [note, *builder.notes([*occurring, *averages])], "label")
+    parsed = Metric.parse(metric)
+    title = f"{_LAYER_NAMES.get(parsed.layer, parsed.layer)}, {parsed.scheme}"
+    notes = [note, *builder.notes([*occurring, *averages])]
+    return builder.table(title, lines, notes, "label", first_average=len(occurring))
 
 
 def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
@@ -319,7 +359,9 @@ def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
 
 def format_count(value: float | None) -> str:
     """A count; nothing for None."""
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -327,41 +369,47 @@ def pluralize(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _set_aside_lines(
-    set_aside: Mapping[str, Mapping[str, int]], about: Mapping[str, Any]
-) -> Iterator[str]:
-    yield from _by_reason(set_aside, _REASONS, "Set aside")
-    yield from _by_reason(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
-    yield from (f"  {n} × {reason}" for reason, n in list(about.get("unplaced", {}).items())[:3])
+def _set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    yield from _count_lines(set_aside, _REASONS, "Set aside")
+    yield from _count_lines(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
+
+
+def _unplaced_lines(metadata: ResultMetadata) -> Iterator[str]:
+    """The most frequent reasons for which predictions are unplaced."""
+    for reason, count in list(metadata.unplaced.items())[:3]:
+        yield f"  {count} × {reason}"
 
 
 def _ambiguity_lines(
-    builder: ReportBuilder, rows: Sequence[Row], about: Mapping[str, Any]
+    builder: ReportBuilder, rows: Sequence[Row], metadata: ResultMetadata
 ) -> Iterator[str]:
     """F1 for the worst and the best placement of quotes that occur several times."""
     layers: set[str] = set()
-    for metric, change in about.get("ambiguity", {}).items():
-        layer, row = metric.split("/")[0], _average_row(rows, metric, "micro")
+    for metric, change in metadata.ambiguity.items():
+        layer = _layer(metric)
+        row = _average_row(rows, metric, "micro")
         if layer in layers or row.f1 is None:
             continue
         layers.add(layer)
-        low, high = (
-            2 * (row.tp + change[end]) / (row.predicted + row.gold) for end in ("worst", "best")
-        )
+        tp, items = row.tp or 0, (row.predicted or 0) + (row.gold or 0)
+        low = 2 * (tp + change.worst) / items
+        high = 2 * (tp + change.best) / items
         numbers = builder.numbers
         yield (
-            f"Ambiguous quotes: {pluralize(change['annotations'], 'annotation')} of {layer} can"
+            f"Ambiguous quotes: {pluralize(change.annotations, 'annotation')} of {layer} can"
             f" stand in several places; F1 of {metric} is {numbers.format(row.f1)}, and"
             f" {numbers.format(low)} to {numbers.format(high)} over all choices"
         )
 
 
-def warnings(about: Mapping[str, Any]) -> Iterator[str]:
+def warnings(metadata: ResultMetadata) -> Iterator[str]:
     """Warnings about a result."""
-    yield from read_lines(about.get("conversion", {}))
-    for side, edges in about.get("span_edges", {}).items():
-        yield from filter(None, [describe_edges(side, SpanEdges(**edges))])
-    documents = about.get("corpus", {}).get("documents", 0)
+    yield from read_lines(metadata.conversion)
+    for side, edges in metadata.span_edges.items():
+        description = describe_edges(side, edges)
+        if description:
+            yield description
+    documents = metadata.corpus.documents
     if documents == 1:
         yield (
             "one document: the scores describe this text only and say nothing about other texts; do"
@@ -369,11 +417,11 @@ def warnings(about: Mapping[str, Any]) -> Iterator[str]:
         )
     elif documents < FEW_DOCUMENTS:
         yield f"{documents} documents: differences between models may be due to chance"
-    if missing := about.get("missing_documents"):
-        yield f"{missing} documents without prediction were scored as empty"
+    if metadata.missing_documents:
+        yield f"{metadata.missing_documents} documents without prediction were scored as empty"
 
 
-def read_lines(conversion: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Iterator[str]:
+def read_lines(conversion: ConversionCounts) -> Iterator[str]:
     """What the readers of gold and prediction dropped, repaired and skipped: a line for each side
     with anything of it.
     """
@@ -400,14 +448,14 @@ def signatures(signatures_of: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
         )
 
 
-def _by_reason(
-    set_aside: Mapping[str, Mapping[str, int]], known: Mapping[str, str], title: str
+def _count_lines(
+    set_aside: Mapping[str, Mapping[str, int]], descriptions: Mapping[str, str], title: str
 ) -> Iterator[str]:
-    """What was set aside for the known reasons, each once with the layers that it holds for."""
-    lines: dict[tuple[str, int], list[str]] = {}
+    """A line for each reason and number of items, with the layers that it holds for."""
+    layers_of: dict[tuple[str, int], list[str]] = {}
     for metric, reasons in set_aside.items():
-        for reason, number in reasons.items():
-            if number and reason in known:
-                lines.setdefault((reason, number), []).append(metric.split("/")[0])
-    for (reason, number), layers in lines.items():
-        yield f"{title}: {number} {known[reason]} ({', '.join(dict.fromkeys(layers))})"
+        for reason, count in reasons.items():
+            if count and reason in descriptions:
+                layers_of.setdefault((reason, count), []).append(_layer(metric))
+    for (reason, count), layers in layers_of.items():
+        yield f"{title}: {count} {descriptions[reason]} ({', '.join(dict.fromkeys(layers))})"

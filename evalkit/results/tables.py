@@ -49,8 +49,10 @@ class NumberFormat:
             digits = 1 if self.percent else 3
         return f"{100 * ratio if self.percent else ratio:.{digits}f}"
 
-    def format_range(self, low: float, high: float) -> str:
-        """An interval."""
+    def format_range(self, low: float | None, high: float | None) -> str:
+        """An interval; – where there is none."""
+        if low is None or high is None:
+            return "–"
         return f"{self.format(low)}–{self.format(high)}"
 
 
@@ -61,8 +63,9 @@ DEFAULT_FORMAT = NumberFormat()
 class Table:
     """A title, the names of the columns, and rows of cells as they are shown.
 
-    less: columns that a narrow terminal hides, in this order. best: (row, column) of the cells that
-    are emphasized.
+    droppable_columns: columns that a narrow terminal hides, in this order. highlighted: (row,
+    column) of the cells that are emphasized. first_average: the row before which a rule separates
+    averages from labels, if there are averages.
     """
 
     title: str
@@ -71,6 +74,7 @@ class Table:
     notes: tuple[str, ...] = ()
     droppable_columns: tuple[str, ...] = ()
     highlighted: frozenset[tuple[int, int]] = frozenset()
+    first_average: int | None = None
 
     def __post_init__(self) -> None:
         # A label of any length stays readable; rows for programs (csv, json) have it in full.
@@ -94,6 +98,7 @@ class Table:
             (*self.notes, f"hidden columns (narrow terminal): {', '.join(names)}"),
             (),
             best,
+            self.first_average,
         )
 
     @property
@@ -129,10 +134,6 @@ class Report:
     tables: tuple[Table, ...] = ()
     footer: tuple[str, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
-
-    def without_header(self) -> Report:
-        """The same without the lines above the tables."""
-        return replace(self, header=())
 
 
 def _cell_text(table: Table, row: int, column: int) -> str:
@@ -204,7 +205,11 @@ def _table_lines(table: Table) -> list[str]:
             padding = " " * (widths[number] - _text_width(cell))
             padded.append(cell + padding if number in left else padding + cell)
         lines.append(COLUMN_GAP.join(padded))
-    lines.insert(2, "─" * table.width)
+    rule = "─" * table.width
+    header_lines = 2  # title and column names
+    if table.first_average:
+        lines.insert(header_lines + table.first_average, rule)
+    lines.insert(header_lines, rule)
     return lines
 
 
@@ -223,35 +228,32 @@ def _fit_to_width(table: Table, width: int) -> Table:
 
 
 def _markdown(report: Report, _width: int | None = None) -> str:
-    blocks = ["  \n".join(map(_escaped, report.header))]
+    blocks = ["  \n".join(map(_escape_markdown, report.header))]
     for table in report.tables:
         lines = [
-            f"**{_escaped(table.title)}**",
+            f"**{_escape_markdown(table.title)}**",
             "",
             _markdown_row(table.columns),
             "|---" + "|---:" * (len(table.columns) - 1) + "|",
         ]
-        lines += [
-            _markdown_row(row, {n for at, n in table.highlighted if at == place})
-            for place, row in enumerate(table.rows)
-        ]
+        for number, row in enumerate(table.rows):
+            bold = {column for at, column in table.highlighted if at == number}
+            lines.append(_markdown_row(row, bold))
         blocks.append("\n".join(lines))
-        blocks += ["  \n".join(map(_escaped, table.notes))] if table.notes else []
-    blocks.append("\n".join(f"- {_escaped(line)}" for line in report.footer))
+        blocks += ["  \n".join(map(_escape_markdown, table.notes))] if table.notes else []
+    blocks.append("\n".join(f"- {_escape_markdown(line)}" for line in report.footer))
     return "\n\n".join(block for block in blocks if block)
 
 
 def _markdown_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
-    return (
-        "| "
-        + " | ".join(
-            f"**{_escaped(cell)}**" if n in bold else _escaped(cell) for n, cell in enumerate(cells)
-        )
-        + " |"
-    )
+    escaped = []
+    for column, cell in enumerate(cells):
+        text = _escape_markdown(cell)
+        escaped.append(f"**{text}**" if column in bold else text)
+    return f"| {' | '.join(escaped)} |"
 
 
-def _escaped(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     return "".join("\\" + c if c in "\\|`*_<>[]!#$~&" else c for c in escape_controls(text))
 
 
@@ -289,15 +291,16 @@ def _latex(report: Report, _width: int | None = None) -> str:
             _latex_row(table.columns),
             r"\midrule",
         ]
-        lines += [
-            _latex_row(row, {n for at, n in table.highlighted if at == place})
-            for place, row in enumerate(table.rows)
-        ]
-        notes = "".join(f" {_tex(note)}." for note in table.notes)
+        for number, row in enumerate(table.rows):
+            if number and number == table.first_average:
+                lines.append(r"\midrule")
+            bold = {column for at, column in table.highlighted if at == number}
+            lines.append(_latex_row(row, bold))
+        notes = "".join(f" {_escape_latex(note)}." for note in table.notes)
         lines += [
             r"\bottomrule",
             r"\end{tabular}",
-            rf"\caption{{{_tex(table.title)}.{notes}}}",
+            rf"\caption{{{_escape_latex(table.title)}.{notes}}}",
             rf"\label{{{_latex_label(table.title)}}}",
             r"\end{table}",
         ]
@@ -313,15 +316,14 @@ def _latex_label(title: str) -> str:
 
 
 def _latex_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
-    return (
-        " & ".join(
-            rf"\textbf{{{_tex(cell)}}}" if n in bold else _tex(cell) for n, cell in enumerate(cells)
-        )
-        + r" \\"
-    )
+    escaped = []
+    for column, cell in enumerate(cells):
+        text = _escape_latex(cell)
+        escaped.append(rf"\textbf{{{text}}}" if column in bold else text)
+    return " & ".join(escaped) + r" \\"
 
 
-def _tex(text: str) -> str:
+def _escape_latex(text: str) -> str:
     return "".join(_LATEX.get(c, c) for c in escape_controls(text))
 
 

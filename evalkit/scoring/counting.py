@@ -1,14 +1,8 @@
-"""How many agree? A block of documents of both sides in, counts for each unit and label out.
+"""Compares a block of documents of both sides in one layer, and counts its items.
 
-    gold, predicted             the items that are scored
-    found, found_half           gold items that are answered: with credit 1, with credit ½
-    tp, tp_half                 predicted items that answer: the same on the other side
-    wrong_gold, wrong_predicted items without credit that overlap each other one to one, under one
-    head (MUC's incorrect)
-
-A predicted item that answers a gold item with credit counts under the gold item's unit, any other
-where it lies. A predicted duplicate, and an item without offsets, counts as predicted and answers
-nothing.
+A predicted item that matches a gold item with credit counts in the unit of the gold item, any other
+in its own. A predicted duplicate, and an item without offsets, counts as predicted and matches
+nothing. `cells` has the counts.
 """
 
 from __future__ import annotations
@@ -24,6 +18,18 @@ from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabul
 from evalkit.data.document import Document, duplicate_key
 from evalkit.errors import InputError, quoted_repr
 from evalkit.scoring.attribution_pairing import pair_attributions
+from evalkit.scoring.cells import (
+    FOUND,
+    FOUND_HALF,
+    GOLD,
+    PREDICTED,
+    TP,
+    TP_HALF,
+    WRONG_GOLD,
+    WRONG_PREDICTED,
+    CellCounter,
+)
+from evalkit.scoring.characters import count_characters
 from evalkit.scoring.columns import (
     DROPPED_LABEL,
     Cells,
@@ -35,7 +41,6 @@ from evalkit.scoring.columns import (
     SortKey,
     combine_keys,
     document_offsets,
-    fragment_ranges,
     is_first_occurrence,
 )
 from evalkit.scoring.layers import Layer, Maps
@@ -43,30 +48,27 @@ from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import SCHEMES
 from evalkit.scoring.zones import SegmentLayout, build_layout
 
-COUNTS = (
-    "gold",
-    "predicted",
-    "found",
-    "found_half",
-    "tp",
-    "tp_half",
-    "wrong_gold",
-    "wrong_predicted",
-)
-MAX_CELLS_PER_ITEM = (
-    16  # of units × labels: beyond it, cells are looked up instead of kept in an array of that size
-)
-GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
+NO_ROWS: Ints = np.zeros(0, np.int64)
+NO_UNPLACED: Ints = np.zeros((0, 3), np.int64)
+NO_MERGED: Ints = np.zeros((0, 2), np.int64)
+
+# An unplaced item is unplaced in every layer that is made of such items.
+UNPLACED_DERIVED_LAYERS = {
+    "entities": ("tokens",),
+    "arguments": ("attached-arguments",),
+    "attributions": ("attached-attributions",),
+}
 
 
 @dataclass(frozen=True)
 class BlockSide:
-    """One side of a block under a layer.
+    """One side of a block in a layer.
 
-    `columns`: the rows that are matched; `unit`: that of each; `rows`: its place among all that
-    were read. `copies`, `copies_unit`, `copies_rows`: those that repeat an annotation; `merged`:
-    (row, place) of those that the layer makes equal to a row that is matched, which are not.
-    `unplaced`: (unit, label, characters) of each item without a place. `aside`: counts, by reason.
+    columns: the items that are matched. unit: the unit of each. rows: its row among all items that
+    were read. duplicates, copies_unit, copies_rows: the items of annotations that are duplicates.
+    merged: (matched item, row) of the items that the layer makes equal to a matched item, which are
+    not matched themselves. unplaced: (unit, label, characters) of each item without offsets.
+    set_aside: counts by reason.
     """
 
     columns: ItemArrays
@@ -82,7 +84,7 @@ class BlockSide:
 
 @dataclass(frozen=True)
 class Block:
-    """Both sides of a block under one layer, ready to be matched under any of its schemes."""
+    """Both sides of a block in one layer, to be matched under any of its schemes."""
 
     gold: BlockSide
     predicted: BlockSide
@@ -92,12 +94,12 @@ class Block:
 
     @cached_property
     def rank(self) -> Ints:
-        """The place of each label's name in the order of names."""
+        """The position of the name of each label in the sorted names."""
         return self.coding.labels.sorted_positions()
 
     @cached_property
     def matching(self) -> Matching:
-        """The pairs between both sides."""
+        """The matched pairs of both sides."""
         return Matching(
             self.gold.columns,
             self.predicted.columns,
@@ -108,8 +110,8 @@ class Block:
 
     @cached_property
     def label_free(self) -> Block:
-        """The block for schemes that compare no labels, of a layer that is a set: what is equal but
-        for its label counts once.
+        """The block for schemes that ignore labels, of a layer that is a set: items that are equal
+        but for their labels count once.
         """
         return replace(
             self,
@@ -119,114 +121,76 @@ class Block:
         )
 
     def _deduplicate(self, side: BlockSide) -> BlockSide:
-        # The label whose name sorts first stays, whatever was read first.
+        # The label whose name sorts first stays, so that the order of the input does not matter.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
-        first = is_first_occurrence(_keys(columns, label=False))
+        first = is_first_occurrence(_span_keys(columns, label=False))
         return replace(
             side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first]
         )
 
     def for_scheme(self, scheme: str) -> Block:
-        """The block as a scheme sees it."""
-        # A block that kept itself as its label-free one would be a cycle, and outlive its use.
-        return self.label_free if self.as_set and not SCHEMES[scheme].same_label else self
+        """The block as a scheme compares it: for a scheme that ignores labels, items of a set that
+        differ only by label are merged.
+        """
+        # A block that kept itself as its label-free one would be a reference cycle, and stay in
+        # memory after its use.
+        if self.as_set and not SCHEMES[scheme].same_label:
+            return self.label_free
+        return self
 
     def count_cells(self, scheme: str, *, wrong: bool = True) -> Cells:
-        """A column for each unit and label that has any: unit, label, *COUNTS; without `wrong`, the
-        last two counts stay 0.
+        """A column for each unit and label that has items: unit, label, *COUNTS. Without `wrong`,
+        the last two counts stay 0.
         """
         if scheme == "characters":
-            return _characters(self)
+            return count_characters(
+                self.gold.columns,
+                self.predicted.columns,
+                self.predicted.duplicates,
+                self.predicted.unplaced,
+                self.layout,
+                self.coding.pieces,
+                len(self.coding.labels),
+            )
         block = self.for_scheme(scheme)
-        return block.counted(block.matching.pairs_under(scheme, wrong=wrong))
+        return block.count_matches(block.matching.pairs_under(scheme, wrong=wrong))
 
-    def counted(self, answers: Matches) -> Cells:
-        """The counts that a scheme's pairs make."""
+    def count_matches(self, matches: Matches) -> Cells:
+        """The counts of matched pairs, a column for each unit and label that has items."""
         gold, predicted = self.gold, self.predicted
         width = max(len(self.coding.labels), 1)
-        unit = self._units_of_predicted(answers)
-        golden = gold.unit * width + gold.columns.label
-        said = unit * width + predicted.columns.label
-        total = CellCounter(len(self.layout.units), width)
-        total.add(GOLD, golden)
-        total.add(PREDICTED, said)
-        for (found, tp), pairs in zip(
-            ((FOUND, TP), (FOUND_HALF, TP_HALF), (WRONG_GOLD, WRONG_PREDICTED)), answers
+        gold_cells = gold.unit * width + gold.columns.label
+        predicted_cells = self._units_of_predicted(matches) * width + predicted.columns.label
+        counter = CellCounter(len(self.layout.units), width)
+        counter.add(GOLD, gold_cells)
+        counter.add(PREDICTED, predicted_cells)
+        for gold_count, predicted_count, pairs in (
+            (FOUND, TP, matches.correct),
+            (FOUND_HALF, TP_HALF, matches.partial),
+            (WRONG_GOLD, WRONG_PREDICTED, matches.incorrect),
         ):
             if len(pairs.gold):
-                total.add(found, golden[pairs.gold])
-                total.add(tp, said[pairs.predicted])
-        total.add(PREDICTED, predicted.copies_unit * width + predicted.duplicates.label)
-        total.add(PREDICTED, predicted.unplaced[:, 0] * width + predicted.unplaced[:, 1])
-        return total.cells()
+                counter.add(gold_count, gold_cells[pairs.gold])
+                counter.add(predicted_count, predicted_cells[pairs.predicted])
+        counter.add(PREDICTED, predicted.copies_unit * width + predicted.duplicates.label)
+        counter.add(PREDICTED, predicted.unplaced[:, 0] * width + predicted.unplaced[:, 1])
+        return counter.cells()
 
-    def _units_of_predicted(self, answers: Matches) -> Ints:
+    def _units_of_predicted(self, matches: Matches) -> Ints:
         if self.layout.one_segment_per_document:
             return self.predicted.unit
         unit = self.predicted.unit.copy()
-        for pairs in (answers.correct, answers.partial):
+        for pairs in (matches.correct, matches.partial):
             unit[pairs.predicted] = self.gold.unit[pairs.gold]
         return unit
 
 
-class CellCounter:
-    """Sums of the COUNTS in each cell of a block, a cell being a unit and a label (unit × labels +
-    label).
-    """
-
-    def __init__(self, units: int, labels: int) -> None:
-        """Without any items."""
-        self.labels, self.size = labels, units * labels
-        self._added: list[tuple[int, Ints, Ints | None]] = []
-
-    def add(self, count: int, cell: Ints, weights: Ints | None = None) -> None:
-        """Add 1, or its weight, to one of the COUNTS in the cell of each item."""
-        if len(cell):
-            self._added.append((count, cell, weights))
-
-    def cells(self) -> Cells:
-        """A column for each cell that has gold or predicted items: unit, label, *COUNTS."""
-        n_items = sum(len(cell) for _, cell, _ in self._added)
-        if self.size <= MAX_CELLS_PER_ITEM * n_items:
-            cells = None  # every cell of the block
-            sums = self._sum([cell for _, cell, _ in self._added], self.size)
-        else:  # many labels and few items: only the cells that something was added to
-            cells = np.unique(
-                np.concatenate([cell for _, cell, _ in self._added] or [np.zeros(0, np.int64)])
-            )
-            sums = self._sum(
-                [np.searchsorted(cells, cell) for _, cell, _ in self._added], len(cells)
-            )
-        counted = [sums[count] for count in (GOLD, PREDICTED) if count in sums]
-        there = np.flatnonzero(sum(counted[1:], counted[0])) if counted else np.zeros(0, np.int64)
-        number = there if cells is None else cells[there]
-        table = np.zeros((2 + len(COUNTS), len(there)), np.int32)
-        table[0], table[1] = number // self.labels, number % self.labels
-        for count, values in sums.items():
-            table[2 + count] = values[there]
-        return table
-
-    def _sum(self, positions: Sequence[Ints], size: int) -> dict[int, Ints]:
-        """The sum of what was added to each of the COUNTS, at the position of each item; counts
-        that nothing was added to are left out.
-        """
-        sums: dict[int, Ints] = {}
-        for (count, _, weights), position in zip(self._added, positions):
-            values = np.bincount(position, weights, minlength=size)
-            if weights is not None:
-                values = values.astype(
-                    np.int64
-                )  # sums of doubles are exact up to 2**53, far beyond any count
-            sums[count] = sums[count] + values if count in sums else values
-        return sums
-
-
 class BlockBuilder:
-    """Makes a block of documents under a layer out of small chunks.
+    """Builds a block of documents in a layer from small batches.
 
-    The items of a chunk become rows while its documents are still in the processor's cache; what
-    all rows together decide (which count, which repeat another) is decided at the end.
+    The items of a batch become arrays while its documents are still in the processor's cache. What
+    depends on all items, such as duplicates, is decided when the block is built.
     """
 
     def __init__(
@@ -242,162 +206,167 @@ class BlockBuilder:
     ) -> None:
         """Start with no documents.
 
-        `name`: that of the layer; `zones`: the scored ones; `maps`: the label maps of gold and of
-        the prediction; `whole`: keep all documents; `by_sentence`: a unit for each sentence.
+        name: that of the layer. zones: the scored ones; None for all. maps: the label maps of gold
+        and predictions. whole: keep all documents, not only their ids. by_sentence: each sentence
+        is a unit.
         """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
         self.documents: tuple[list[Any], list[Any]] = ([], [])
-        self._rows = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
+        self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
         self._lengths: list[int] = []
 
     def __len__(self) -> int:
         return len(self.documents[0])
 
-    def add(self, golden: Sequence[Any], predicted: Sequence[Any]) -> None:
-        """Add the documents of a chunk."""
-        self._lengths += [len(document.text) for document in golden]
-        for side, documents in enumerate((golden, predicted)):
+    def add(self, gold: Sequence[Any], predicted: Sequence[Any]) -> None:
+        """Add the documents of a batch."""
+        self._lengths += [len(document.text) for document in gold]
+        for side, documents in enumerate((gold, predicted)):
             items = self.layer.items(documents, self.maps[side])
             if isinstance(items, EntityArrays):
-                self._rows[side].add_placed(items)
+                self._items[side].add_placed(items)
             else:
-                self._rows[side].add(items)
+                self._items[side].add(items)
                 self._dropped[side] += items.dropped
-            plain = (
-                isinstance(items, EntityArrays)
-                and isinstance(documents, DocumentBatch)
-                and documents.contiguous_only
-                and not (self._whole or self._by_sentence)
-            )
-            self.documents[side].extend(
-                [DocumentRef(document.id) for document in documents] if plain else documents
-            )
+            if isinstance(items, EntityArrays) and self._needs_ids_only(documents):
+                self.documents[side].extend([DocumentRef(document.id) for document in documents])
+            else:
+                self.documents[side].extend(documents)
+
+    def _needs_ids_only(self, documents: Sequence[Any]) -> bool:
+        """Whether nothing but the ids of a batch is needed once its items are read."""
+        if self._whole or self._by_sentence:
+            return False
+        return isinstance(documents, DocumentBatch) and documents.contiguous_only
 
     def block(self) -> Block:
         """The block of all documents that were added.
 
-        `gold.aside["gold_copies"]` counts gold's duplicates, which the caller must refuse.
+        `gold.set_aside["gold_copies"]` counts duplicates in gold, which the caller must refuse.
         """
-        golden, predicted = self.documents
-        layer, coding = self.layer, self.coding
-        offsets = document_offsets(self._lengths, len(golden))
-        layout = build_layout(golden, offsets, self.zones, by_sentence=self._by_sentence)
-        columns = tuple(rows.columns(offsets) for rows in self._rows)
-        distinct = [not has_duplicates(_keys(of, head=not layer.grouped_by_cue)) for of in columns]
-        duplicates = [
-            (
-                np.zeros(len(of), bool)
-                if is_distinct or layer.owners is None
-                else _find_duplicates(layer, side, of)
-            )
-            for side, of, is_distinct in zip(self.documents, columns, distinct)
-        ]
+        gold_documents, predicted_documents = self.documents
+        layer = self.layer
+        offsets = document_offsets(self._lengths, len(gold_documents))
+        layout = build_layout(gold_documents, offsets, self.zones, by_sentence=self._by_sentence)
+        gold, predicted = (items.columns(offsets) for items in self._items)
+        gold_merge = self._has_equal_items(gold)
+        predicted_merge = self._has_equal_items(predicted)
+        gold_duplicates = self._find_duplicates(gold_documents, gold, has_equal_items=gold_merge)
+        predicted_duplicates = self._find_duplicates(
+            predicted_documents, predicted, has_equal_items=predicted_merge
+        )
         if layer.grouped_by_cue:
-            columns = _group_pairs(self.documents, columns, coding)
-        one, other = (
-            _side(
-                of,
-                repeated,
-                layout,
-                coding,
-                which,
-                merge=not (is_distinct or layer.keeps_equal_items),
-            )
-            for of, repeated, which, is_distinct in zip(
-                columns, duplicates, ("gold", "predicted"), distinct
-            )
+            predicted = _join_groups(gold_documents, predicted_documents, predicted, self.coding)
+        if layer.keeps_equal_items:
+            gold_merge = predicted_merge = False
+        gold_side = _build_side(
+            gold, gold_duplicates, layout, self.coding, "gold", merge=gold_merge
         )
-        gold_copies = (
-            any(map(_has_repeated_event, golden)) if layer.deduplicate else int(duplicates[0].sum())
+        predicted_side = _build_side(
+            predicted, predicted_duplicates, layout, self.coding, "predicted", merge=predicted_merge
         )
-        one = replace(
-            one,
-            set_aside={
-                **one.set_aside,
-                "gold_copies": int(gold_copies),
-                "gold_dropped": self._dropped[0],
-            },
+        if layer.deduplicate:
+            gold_copies = int(any(map(_has_duplicate_event, gold_documents)))
+        else:
+            gold_copies = int(gold_duplicates.sum())
+        unplaced = _find_unplaced(predicted_documents, self.name, layout, self.coding, self.maps[1])
+        gold_reasons = {"gold_copies": gold_copies, "gold_dropped": self._dropped[0]}
+        predicted_reasons = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
+        return Block(
+            replace(gold_side, set_aside={**gold_side.set_aside, **gold_reasons}),
+            replace(
+                predicted_side,
+                unplaced=unplaced,
+                set_aside={**predicted_side.set_aside, **predicted_reasons},
+            ),
+            layout,
+            self.coding,
+            layer.deduplicate,
         )
-        unplaced = _unplaced(predicted, self.name, layout, coding, self.maps[1])
-        aside = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
-        other = replace(other, unplaced=unplaced, set_aside={**other.set_aside, **aside})
-        return Block(one, other, layout, coding, layer.deduplicate)
+
+    def _has_equal_items(self, items: ItemArrays) -> bool:
+        return has_duplicates(_span_keys(items, group=not self.layer.grouped_by_cue))
+
+    def _find_duplicates(
+        self, documents: Sequence[Document], items: ItemArrays, *, has_equal_items: bool
+    ) -> Mask:
+        """Which items come from an annotation that is a duplicate; none for a layer that is a
+        set.
+        """
+        if not has_equal_items or self.layer.owners is None:
+            return np.zeros(len(items), bool)
+        return _items_of_duplicates(self.layer, documents, items)
 
 
 def block_from_arrays(
     gold: ItemArrays,
     predicted: ItemArrays,
-    copies: ItemArrays,
+    duplicates: ItemArrays,
     layout: SegmentLayout,
     coding: SharedEncoding,
 ) -> Block:
-    """A block of items that have no documents: of tags, or of bare spans."""
-    none = np.zeros((0, 3), np.int64)
-    return Block(
-        BlockSide(
-            gold,
-            gold.document,
-            gold.take(none[:, 0]),
-            none[:, 0],
-            none,
-            {},
-            none[:, 0],
-            none[:, 0],
-            none[:, :2],
-        ),
-        BlockSide(
-            predicted,
-            predicted.document,
-            copies,
-            copies.document,
-            none,
-            {"duplicate": len(copies)},
-            none[:, 0],
-            none[:, 0],
-            none[:, :2],
-        ),
-        layout,
-        coding,
+    """A block of items without documents: of tags, or of bare spans. duplicates: predicted ones."""
+    gold_side = BlockSide(
+        columns=gold,
+        unit=gold.document,
+        duplicates=gold.take(NO_ROWS),
+        copies_unit=NO_ROWS,
+        unplaced=NO_UNPLACED,
+        set_aside={},
+        rows=NO_ROWS,
+        copies_rows=NO_ROWS,
+        merged=NO_MERGED,
     )
+    predicted_side = replace(
+        gold_side,
+        columns=predicted,
+        unit=predicted.document,
+        duplicates=duplicates,
+        copies_unit=duplicates.document,
+        set_aside={"duplicate": len(duplicates)},
+    )
+    return Block(gold_side, predicted_side, layout, coding)
 
 
-def _keys(columns: ItemArrays, *, head: bool = True, label: bool = True) -> SortKey:
-    length = columns.end - columns.start
-    heads = (columns.head,) if head else ()
-    labels = (columns.label + 1,) if label else ()  # DROPPED is -1
-    return combine_keys(*heads, columns.start, length, columns.fragments, *labels)
+def _span_keys(items: ItemArrays, *, group: bool = True, label: bool = True) -> SortKey:
+    """A key for each item, equal where group, span and label are."""
+    groups = (items.head,) if group else ()
+    labels = (items.label + 1,) if label else ()  # DROPPED_LABEL is -1, and keys are not negative
+    length = items.end - items.start
+    return combine_keys(*groups, items.start, length, items.fragments, *labels)
 
 
 def has_duplicates(packed: SortKey) -> bool:
-    """Whether two rows have one key."""
+    """Whether two rows have the same key."""
     ordered = np.sort(packed.key)
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _find_duplicates(layer: Layer, documents: Sequence[Document], columns: ItemArrays) -> Mask:
-    """Which rows come from an annotation that is a duplicate of an earlier one (see
+def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: ItemArrays) -> Mask:
+    """Which items come from an annotation that is a duplicate of an earlier one (see
     document.duplicate_key).
 
-    Only documents in which two rows are equal can hold any, so only those are looked at annotation
-    by annotation.
+    Only documents in which two items are equal can have duplicates, so only their annotations are
+    compared.
     """
-    duplicate = np.zeros(len(columns), bool)
-    first = is_first_occurrence(_keys(columns, head=not layer.grouped_by_cue))
-    for number in np.unique(columns.document[~first]):
-        rows = np.flatnonzero(columns.document == number)
-        if isinstance(documents[number], DocumentRef):  # its entities are no more than their keys
-            duplicate[rows] = ~first[rows]
+    is_duplicate = np.zeros(len(items), bool)
+    first = is_first_occurrence(_span_keys(items, group=not layer.grouped_by_cue))
+    for number in np.unique(items.document[~first]):
+        rows = np.flatnonzero(items.document == number)
+        if isinstance(documents[number], DocumentRef):  # contiguous entities: label and offsets
+            is_duplicate[rows] = ~first[rows]
         elif layer.owners is not None:
-            repeats = repeated_annotations(getattr(documents[number], layer.document_layer) or ())
-            duplicate[rows] = [repeats[index] for index in layer.owners(documents[number])]
-    return duplicate
+            annotations = getattr(documents[number], layer.document_layer) or ()
+            duplicates = repeated_annotations(annotations)
+            is_duplicate[rows] = [duplicates[index] for index in layer.owners(documents[number])]
+    return is_duplicate
 
 
 def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
-    """Of each annotation of a layer, whether it is a duplicate of an earlier one."""
+    """For each annotation of a layer, whether it is a duplicate of an earlier one."""
     seen: set[Hashable] = set()
     repeats = []
     for annotation in annotations:
@@ -407,49 +376,49 @@ def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
     return repeats
 
 
-def _has_repeated_event(document: Document) -> bool:
-    """Whether an event is a duplicate of an earlier one, or an argument one of an earlier argument
-    of its event.
+def _has_duplicate_event(document: Document) -> bool:
+    """Whether an event is a duplicate of an earlier one, or an argument of an earlier argument of
+    its event.
     """
     events = document.events or ()
-    if len({(event.label, event.trigger.start, event.trigger.end) for event in events}) < len(
-        events
-    ) and any(repeated_annotations(events)):
+    triggers = {(event.label, event.trigger.start, event.trigger.end) for event in events}
+    if len(triggers) < len(events) and any(repeated_annotations(events)):
         return True
     return any(
         len(event.arguments) > 1 and any(repeated_annotations(event.arguments)) for event in events
     )
 
 
-def _group_pairs(
-    documents: Sequence[Sequence[Document]], columns: Sequence[ItemArrays], coding: SharedEncoding
-) -> tuple[ItemArrays, ItemArrays]:
-    """Both sides with the items of paired attributions in one group; every other attribution is a
-    group of its own.
-
-    Duplicates take no part in the pairing.
+def _join_groups(
+    gold_documents: Sequence[Document],
+    predicted_documents: Sequence[Document],
+    predicted: ItemArrays,
+    coding: SharedEncoding,
+) -> ItemArrays:
+    """The predicted items of paired attributions in the group of the gold attribution; every other
+    attribution is a group of its own. Duplicates are not paired.
     """
     codes = coding.heads
-    gold_columns, predicted_columns = columns
     group_of_predicted = np.arange(len(codes), 2 * len(codes), dtype=np.int64)
-    for gold, predicted in zip(*documents):
-        if not gold.attributions or not predicted.attributions:
+    for gold, document in zip(gold_documents, predicted_documents):
+        if not gold.attributions or not document.attributions:
             continue
-        repeats = repeated_annotations(predicted.attributions)
+        repeats = repeated_annotations(document.attributions)
         candidates = [index for index, is_repeat in enumerate(repeats) if not is_repeat]
         try:
             pairs = pair_attributions(
-                gold.attributions, [predicted.attributions[index] for index in candidates]
+                gold.attributions, [document.attributions[index] for index in candidates]
             )
         except InputError as error:
             raise InputError(f"document {quoted_repr(gold.id)}: {error}") from None
-        for g, p in pairs:
-            group_of_predicted[codes[gold.id, candidates[p]]] = codes[gold.id, g]
-    return gold_columns, replace(predicted_columns, head=group_of_predicted[predicted_columns.head])
+        for gold_index, candidate in pairs:
+            code = codes[gold.id, candidates[candidate]]
+            group_of_predicted[code] = codes[gold.id, gold_index]
+    return replace(predicted, head=group_of_predicted[predicted.head])
 
 
-def _side(
-    columns: ItemArrays,
+def _build_side(
+    items: ItemArrays,
     duplicates: Mask,
     layout: SegmentLayout,
     coding: SharedEncoding,
@@ -457,61 +426,54 @@ def _side(
     *,
     merge: bool,
 ) -> BlockSide:
-    """What is matched and what is set aside; `merge`: rows that are equal, but no duplicates, count
-    once.
+    """The items that are matched, and those set aside. merge: items that are equal, but do not come
+    from duplicates, count once.
     """
-    scored, unit = layout.assign_units(columns, coding.pieces)
-    kept = columns.label != DROPPED_LABEL
-    aside = {f"{name}_outside_zones": int((~scored & kept).sum())}
-    repeated = scored & kept & duplicates
-    rows = np.flatnonzero(scored & kept & ~duplicates)
-    once, merged = rows, np.zeros((0, 2), np.int64)
-    if len(rows) and merge and has_duplicates(packed := _keys(columns.take(rows))):
-        first = is_first_occurrence(packed)
-        once = rows[first]
-        place = dict(zip(packed.key[first].tolist(), range(len(once))))
-        merged = np.array(
-            [
-                (place[key], row)
-                for key, row in zip(packed.key[~first].tolist(), rows[~first].tolist())
-            ],
-            np.int64,
-        )
-    aside[f"{name}_merged"] = len(rows) - len(once)
+    is_scored, unit = layout.assign_units(items, coding.pieces)
+    is_kept = items.label != DROPPED_LABEL
+    copied = np.flatnonzero(is_scored & is_kept & duplicates)
+    candidates = np.flatnonzero(is_scored & is_kept & ~duplicates)
+    matched, merged = candidates, NO_MERGED
+    if merge:
+        matched, merged = _merge_equal(items, candidates)
+    set_aside = {
+        f"{name}_outside_zones": int((~is_scored & is_kept).sum()),
+        f"{name}_merged": len(candidates) - len(matched),
+    }
     if name == "predicted":
-        aside["duplicate"] = int(repeated.sum())
-    if len(once) == len(columns):
-        return BlockSide(
-            columns,
-            unit,
-            columns.take(once[:0]),
-            unit[:0],
-            np.zeros((0, 3), np.int64),
-            aside,
-            once,
-            once[:0],
-            merged,
-        )
-    copied = np.flatnonzero(repeated)
+        set_aside["duplicate"] = len(copied)
+    is_whole = len(matched) == len(items)  # then the arrays need not be copied
     return BlockSide(
-        columns.take(once),
-        unit[once],
-        columns.take(copied),
-        unit[copied],
-        np.zeros((0, 3), np.int64),
-        aside,
-        once,
-        copied,
-        merged,
+        columns=items if is_whole else items.take(matched),
+        unit=unit if is_whole else unit[matched],
+        duplicates=items.take(copied),
+        copies_unit=unit[copied],
+        unplaced=NO_UNPLACED,
+        set_aside=set_aside,
+        rows=matched,
+        copies_rows=copied,
+        merged=merged,
     )
 
 
-def _unplaced(
+def _merge_equal(items: ItemArrays, rows: Ints) -> tuple[Ints, Ints]:
+    """The first of each group of equal rows, and (position among these, row) of all others."""
+    keys = _span_keys(items.take(rows))
+    if not has_duplicates(keys):
+        return rows, NO_MERGED
+    is_first = is_first_occurrence(keys)
+    position_of = {key: n for n, key in enumerate(keys.key[is_first].tolist())}
+    others = zip(keys.key[~is_first].tolist(), rows[~is_first].tolist())
+    merged = np.array([(position_of[key], row) for key, row in others], np.int64)
+    return rows[is_first], merged
+
+
+def _find_unplaced(
     documents: Sequence[Any], name: str, layout: SegmentLayout, coding: SharedEncoding, maps: Maps
 ) -> Ints:
-    """(unit, label, characters) of each item that has no offsets.
+    """(unit, label, characters) of each item of a layer that has no offsets.
 
-    It belongs to no zone; its unit is added to the layout.
+    Such items are in no zone: their units are added to the layout.
     """
     units = layout.add_units_without_zone(
         [document.id for document in documents if document.unplaced]
@@ -519,83 +481,12 @@ def _unplaced(
     rows = []
     for document in documents:
         for item in document.unplaced:
-            if item.layer == name or (name in UNPLACED_DERIVED_LAYERS.get(item.layer, ())):
-                label = (
-                    maps[item.layer].get(item.label, item.label)
-                    if item.layer in maps
-                    else item.label
-                )
-                if label is not None:
-                    rows.append(
-                        (units[document.id], coding.labels[label], max(len(item.quote or ""), 1))
-                    )
+            if item.layer != name and name not in UNPLACED_DERIVED_LAYERS.get(item.layer, ()):
+                continue
+            label = item.label
+            if item.layer in maps:
+                label = maps[item.layer].get(label, label)
+            if label is not None:
+                characters = max(len(item.quote or ""), 1)
+                rows.append((units[document.id], coding.labels[label], characters))
     return np.array(rows, np.int64).reshape(-1, 3)
-
-
-# An item without a place is one item without a place in every layer that is made of such items.
-UNPLACED_DERIVED_LAYERS = {
-    "entities": ("tokens",),
-    "arguments": ("attached-arguments",),
-    "attributions": ("attached-attributions",),
-}
-
-
-def _characters(block: Block) -> Cells:
-    """The characters under each label and head, on both sides and in common.
-
-    Where a span has no place, those of its quote count.
-    """
-    gold, predicted = (_clipped(side.columns, block) for side in (block.gold, block.predicted))
-    width = max(len(block.coding.labels), 1)
-    total = CellCounter(len(block.layout.units), width)
-    here = [_lengths(*side) for side in (gold, predicted)]
-    both = _lengths(*(np.concatenate(pair) for pair in zip(gold, predicted)))
-    for counts, sign, (unit, label, length) in (
-        ((GOLD, FOUND, TP), 1, here[0]),
-        ((PREDICTED, FOUND, TP), 1, here[1]),
-        ((FOUND, TP), -1, both),
-    ):
-        for count in counts:
-            total.add(count, unit * width + label, sign * length)
-    copies = _clipped(block.predicted.duplicates, block)
-    total.add(PREDICTED, copies[0] * width + copies[1], copies[4] - copies[3])
-    unplaced = block.predicted.unplaced
-    total.add(PREDICTED, unplaced[:, 0] * width + unplaced[:, 1], unplaced[:, 2])
-    return total.cells()
-
-
-def _clipped(columns: ItemArrays, block: Block) -> tuple[Ints, ...]:
-    """(unit, label, head, start, end) of every range of the rows, cut to the scored segments."""
-    row, start, end = fragment_ranges(columns, block.coding.pieces)
-    if block.layout.one_segment_per_document:
-        unit = columns.document[row]
-    else:
-        row, start, end, unit = block.layout.clip_to_scored(row, start, end)
-    return unit, columns.label[row], columns.head[row], start, end
-
-
-def _lengths(
-    unit: Ints, label: Ints, head: Ints, start: Ints, end: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """(unit, label, how many characters it adds) of each range: a character counts once under a
-    unit, label and head.
-    """
-    order = combine_keys(unit, label, head, start).order()
-    group = combine_keys(unit, label, head).key[order]
-    start, end = start[order], end[order]
-    if not len(order):
-        return unit, label, start
-    new = np.ones(len(order), bool)
-    np.not_equal(group[1:], group[:-1], out=new[1:])
-    nth = np.cumsum(new) - 1
-    before = np.where(new, start, np.concatenate([[0], _running_max_end(start, end, nth)[:-1]]))
-    return unit[order], label[order], np.maximum(end - np.maximum(start, before), 0)
-
-
-def _running_max_end(start: Ints, end: Ints, group: Ints) -> Ints:
-    """The furthest end so far within the group of each range."""
-    low, span = int(start.min()), int(end.max()) - int(start.min()) + 1
-    if (int(group[-1]) + 1) * span < 1 << 62:
-        return np.maximum.accumulate(end - low + group * span) - group * span + low
-    pieces = np.split(end, np.flatnonzero(np.diff(group)) + 1)
-    return np.concatenate([np.maximum.accumulate(piece) for piece in pieces])

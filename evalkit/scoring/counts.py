@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.errors import InputError
-from evalkit.scoring.columns import Cells, Ints
-from evalkit.scoring.counting import (
+from evalkit.scoring.cells import (
     COUNTS,
     FOUND,
     FOUND_HALF,
@@ -28,6 +27,7 @@ from evalkit.scoring.counting import (
     WRONG_GOLD,
     WRONG_PREDICTED,
 )
+from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.zones import CountUnit
 
 RATIO_COUNTS = (

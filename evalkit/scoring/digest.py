@@ -37,7 +37,7 @@ class DigestBuilder:
     """The digest of a corpus that is seen block by block."""
 
     def __init__(self, marks: Sequence[str]) -> None:
-        """`marks`: the layers of documents to be told apart."""
+        """marks: the layers of documents that get a digest."""
         self.sums: dict[str, int] = dict.fromkeys(marks, 0)
         self._start()
 
@@ -73,11 +73,6 @@ class DigestBuilder:
             )
             self.sums[marks] = (self.sums[marks] + sum(found)) % 2**256
         self._start()
-
-    def merge(self, other: DigestBuilder) -> None:
-        """Add the documents of another, which has settled."""
-        for marks, sum_ in other.sums.items():
-            self.sums[marks] = (self.sums[marks] + sum_) % 2**256
 
     def with_schema(self, schema: Schema | None) -> CorpusDigests:
         """What was summed up, and the schema."""

@@ -121,7 +121,7 @@ def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
 
 
 def _realis(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each trigger whose realis is said, labelled with it; a dropped event type takes its realis
+    """Each trigger that has a realis, labeled with it; a dropped event type takes its realis
     with it.
     """
     return _build_items(

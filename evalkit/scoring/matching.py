@@ -1,24 +1,24 @@
-"""Which predicted item answers which gold item? Columns in, pairs of rows out.
+"""Matches gold and predicted items: rows of both sides in, pairs of rows out.
 
-The score of a scheme is the largest total credit that one-to-one pairs can have; see metrics.py for
-what may be a pair.
+The score of a scheme is the largest total credit of one-to-one pairs; `metrics` defines which pairs
+are allowed.
 
-* **strict**, **exact**: same-span pairs. Under one span the largest number is the smaller of the
-two counts; nothing is searched. * **type**: the largest matching of overlapping items under one
-label. * **partial**: same-span pairs first, then the largest matching of overlapping items among
-the rest (fixing the same-span
-  pairs loses nothing, since 1 ≥ ½ + ½).
+* strict, exact: pairs of equal spans. Under one span the number of pairs is the smaller of the two
+  counts, so nothing is searched.
+* type: the largest matching of overlapping items with one label.
+* partial: pairs of equal spans first, then the largest matching of overlapping items among the
+  rest. Fixing the pairs of equal spans loses nothing, since 1 ≥ ½ + ½.
 
-A largest matching of contiguous spans is found by a sweep: go through both sides by (end, start,
-label); each free item takes the first free overlapping item of the other side in that order. No
-item that came before can still be free and overlap, so every candidate holds the last character of
-the item at hand, and the one that ends first is the one whose loss hurts least. Time is n log n,
-and no list of overlaps is ever made. Items whose overlaps involve a discontinuous span go through
-scipy's Hopcroft–Karp, one connected component at a time.
+The largest matching of contiguous spans is found by a sweep: both sides are gone through by (end,
+start, label), and each free item takes the first free overlapping item of the other side in that
+order. No earlier item can still be free and overlap, so every candidate covers the last character
+of the current item, and the one that ends first is the one least needed later. Time is n log n, and
+no list of overlaps is built. Items whose overlaps involve a discontinuous span are matched by
+scipy's Hopcroft-Karp, one connected component at a time.
 
-Departures: nervaluate 1.2.1 and others take the first match in the order of the input, so that
-their counts depend on it and may be lower; eval4ner lets one item answer many. The pairs are
-deterministic, and the same when gold and prediction change places or the input is in another order.
+Other tools differ: nervaluate 1.2.1 and others take the first match in the order of the input, so
+that their counts depend on it and may be lower; eval4ner lets one item match many. Here the pairs
+are the same when gold and predictions are swapped, and for any order of the input.
 """
 
 from __future__ import annotations
@@ -45,13 +45,12 @@ from evalkit.scoring.columns import (
     group_starts,
 )
 
-MAX_OVERLAPS = (
-    20_000_000  # between discontinuous spans of one block; beyond it the answer would take minutes
-)
+# Between discontinuous spans of one block: more would take minutes.
+MAX_OVERLAPS = 20_000_000
 
 
 class Pairs(NamedTuple):
-    """Rows of gold and of the prediction that answer each other, side by side."""
+    """Matched rows of gold and predictions, side by side."""
 
     gold: Ints
     predicted: Ints
@@ -68,9 +67,7 @@ NO_PAIRS = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 class Matches(NamedTuple):
-    """The pairs of a scheme by what they are worth: 1, ½, and nothing (an overlap that is wrong:
-    MUC's incorrect).
-    """
+    """The pairs of a scheme by credit: 1, ½, and 0 (overlaps that are wrong: MUC's incorrect)."""
 
     correct: Pairs
     partial: Pairs
@@ -79,12 +76,11 @@ class Matches(NamedTuple):
 
 @dataclass(frozen=True)
 class Matching:
-    """Two sides of a block, and the pairs between them; each list is found when it is first asked
-    for.
+    """The pairs between two sides of a block. Each list of pairs is computed on first use.
 
-    `rank[label]` is the place of a label's name in the order of names; `pieces[code]` are the
-    ranges of a discontinuous span. Rows of a side may be equal: two annotations whose labels a
-    label map makes the same.
+    rank: the position of the name of each label in the sorted names. pieces: the fragments of each
+    code of a discontinuous span. Rows of a side may be equal, as two annotations whose labels a
+    label map makes equal.
     """
 
     gold: ItemArrays
@@ -94,29 +90,36 @@ class Matching:
     parts: Sequence[Parts]
 
     def pairs_under(self, scheme: str, *, wrong: bool = True) -> Matches:
-        """The pairs of a scheme; with `wrong`, what is left over is matched by overlap too."""
-        if scheme == "partial":  # leaves nothing over that overlaps
+        """The pairs of a scheme. wrong: also match what remains by overlap, without credit."""
+        if scheme == "partial":  # no overlap remains
             return Matches(self._same_span, self._overlap_pairs, NO_PAIRS)
-        full = {
-            "strict": lambda: self._strict,
-            "exact": lambda: self._same_span,
-            "type": lambda: self._same_label_overlaps,
-        }[scheme]()
-        return Matches(full, NO_PAIRS, self._left_over(scheme, full) if wrong else NO_PAIRS)
+        if scheme == "strict":
+            correct = self._strict
+        elif scheme == "exact":
+            correct = self._same_span
+        else:
+            correct = self._same_label_overlaps
+        if not wrong:
+            return Matches(correct, NO_PAIRS, NO_PAIRS)
+        return Matches(correct, NO_PAIRS, self._match_remaining(scheme, correct))
 
-    def _left_over(self, scheme: str, full: Pairs) -> Pairs:
-        """MUC's incorrect pairs: same-span pairs first, then the largest matching by overlap among
-        all that remains.
+    def _match_remaining(self, scheme: str, correct: Pairs) -> Pairs:
+        """MUC's incorrect pairs: pairs of equal spans first, then the largest matching by overlap
+        of what remains.
         """
         if scheme == "exact":
             return self._overlap_pairs
-        gold, predicted = (
-            _unmatched(len(self.gold), full.gold),
-            _unmatched(len(self.predicted), full.predicted),
+        same_span = self._pair_equal_spans(correct)
+        return same_span.concat(self._overlaps_without(correct.concat(same_span)))
+
+    def _pair_equal_spans(self, matched: Pairs) -> Pairs:
+        """Pairs of equal spans among the rows that are not matched, in the order of label names."""
+        gold = _unmatched_rows(len(self.gold), matched.gold)
+        predicted = _unmatched_rows(len(self.predicted), matched.predicted)
+        pairs = _pair_in_label_order(
+            self.gold.take(gold), self.predicted.take(predicted), self.rank
         )
-        more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
-        same_span = Pairs(gold[more.gold], predicted[more.predicted])
-        return same_span.concat(self._overlaps_without(full.concat(same_span)))
+        return Pairs(gold[pairs.gold], predicted[pairs.predicted])
 
     @cached_property
     def _both(self) -> ItemArrays:
@@ -146,7 +149,7 @@ class Matching:
         order = self._by_label
         ordered = self._keys.key[order]
         if self._has_equal_rows:
-            return _nth_with_nth_of_key(ordered, order, len(self.gold))
+            return _pair_equal_ranks(ordered, order, len(self.gold))
         first = np.flatnonzero(ordered[1:] == ordered[:-1])
         # Rows with one key stand in their own order, so gold's comes before the prediction's.
         return Pairs(order[first], order[first + 1] - len(self.gold))
@@ -162,12 +165,7 @@ class Matching:
     @cached_property
     def _same_span(self) -> Pairs:
         """The strict pairs, then the rest of each span paired in the order of the label names."""
-        gold, predicted = (
-            _unmatched(len(self.gold), self._strict.gold),
-            _unmatched(len(self.predicted), self._strict.predicted),
-        )
-        more = _pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
-        return self._strict.concat(Pairs(gold[more.gold], predicted[more.predicted]))
+        return self._strict.concat(self._pair_equal_spans(self._strict))
 
     @cached_property
     def _overlap_pairs(self) -> Pairs:
@@ -179,20 +177,14 @@ class Matching:
 
     def _overlaps_without(self, taken: Pairs) -> Pairs:
         """The largest matching by overlap, whatever the labels, of the rows that are in no pair."""
-        gold, predicted = (
-            _unmatched(len(self.gold), taken.gold),
-            _unmatched(len(self.predicted), taken.predicted),
-        )
+        gold = _unmatched_rows(len(self.gold), taken.gold)
+        predicted = _unmatched_rows(len(self.predicted), taken.predicted)
         if not len(gold) or not len(predicted):
             return NO_PAIRS
         rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
-        found = self._overlapping(
-            rest,
-            len(gold),
-            None,
-            combine_keys(rest.head, rest.start, rest.end - rest.start).order(),
-        )
-        return Pairs(gold[found.gold], predicted[found.predicted])
+        order = combine_keys(rest.head, rest.start, rest.end - rest.start).order()
+        pairs = self._overlapping(rest, len(gold), None, order)
+        return Pairs(gold[pairs.gold], predicted[pairs.predicted])
 
     def _overlapping(self, both: ItemArrays, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
         """The largest matching of overlapping rows under one head (and label); `order` has them by
@@ -250,45 +242,49 @@ class FlatIntervals(NamedTuple):
     end: Ints
 
 
-def _unmatched(n: int, taken: Ints) -> Ints:
-    free = np.ones(n, bool)
-    free[taken] = False
-    return np.flatnonzero(free)
+def _unmatched_rows(n: int, matched: Ints) -> Ints:
+    """The rows of n that are not matched."""
+    is_free = np.ones(n, bool)
+    is_free[matched] = False
+    return np.flatnonzero(is_free)
 
 
 def _pair_in_label_order(gold: ItemArrays, predicted: ItemArrays, rank: Ints) -> Pairs:
-    """Rows with one span and head: the first label by name of the one side with the first of the
-    other, and so on.
+    """Pairs of rows with equal span and group: in each, the first gold label by name with the first
+    predicted label, and so on.
     """
     if not len(gold) or not len(predicted):
         return NO_PAIRS
-    both = {
-        name: concat_sides(gold, predicted, name) for name in ("head", "start", "end", "fragments")
-    }
-    span = combine_keys(both["head"], both["start"], both["end"] - both["start"], both["fragments"])
-    side = np.repeat(np.array([0, 1], np.int64), [len(gold), len(predicted)])
-    order = combine_keys(span.key, side, rank[concat_sides(gold, predicted, "label")]).order()
-    new = group_starts(span.key[order]) | group_starts(side[order])
-    nth = np.arange(len(order)) - np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    pair = combine_keys(span.key[order], nth)
-    again = pair.order()
-    same = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
-    return Pairs(order[again[same]], order[again[same + 1]] - len(gold))
+    group, start, end, fragments, label = (
+        concat_sides(gold, predicted, name)
+        for name in ("head", "start", "end", "fragments", "label")
+    )
+    span = combine_keys(group, start, end - start, fragments).key
+    is_predicted = np.repeat(np.array([0, 1], np.int64), [len(gold), len(predicted)])
+    order = combine_keys(span, is_predicted, rank[label]).order()
+    return _pair_equal_ranks(span[order], order, len(gold))
 
 
-def _nth_with_nth_of_key(ordered: Ints, order: Ints, n_gold: int) -> Pairs:
-    """Of the rows with one key the first of gold with the first of the prediction, and so on.
+def _pair_equal_ranks(sorted_keys: Ints, order: Ints, n_gold: int) -> Pairs:
+    """Pairs of rows with equal key: the n-th gold row of a key with its n-th predicted row.
 
-    `ordered`: the keys in the order of `order`.
+    order: the rows by key, gold before predicted. sorted_keys: the keys in this order.
     """
-    side = (order >= n_gold).astype(np.int64)
-    new = group_starts(ordered) | group_starts(side)
-    positions = np.arange(len(order))
-    nth = positions - np.maximum.accumulate(np.where(new, positions, 0))
-    pair = combine_keys(dense_rank(ordered), nth)
-    again = pair.order()  # rows with one key stand in their own order, so gold's comes first
-    first = np.flatnonzero(pair.key[again][1:] == pair.key[again][:-1])
-    return Pairs(order[again[first]], order[again[first + 1]] - n_gold)
+    is_predicted = (order >= n_gold).astype(np.int64)
+    rank = _rank_in_group(group_starts(sorted_keys) | group_starts(is_predicted))
+    pair = combine_keys(sorted_keys, rank)
+    by_pair = pair.order()  # keeps the order of equal keys, so gold comes first
+    key = pair.key[by_pair]
+    first = np.flatnonzero(key[1:] == key[:-1])
+    return Pairs(order[by_pair[first]], order[by_pair[first + 1]] - n_gold)
+
+
+def _rank_in_group(is_start: Mask) -> Ints:
+    """The position of each row in its group, from 0 on. is_start: where a group begins."""
+    positions = np.arange(len(is_start))
+    start = np.maximum.accumulate(np.where(is_start, positions, 0))
+    rank: Ints = positions - start
+    return rank
 
 
 def _flatten_groups(both: ItemArrays, label: Ints | None, order: Ints) -> FlatIntervals:

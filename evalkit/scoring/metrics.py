@@ -1,6 +1,4 @@
-"""When is it right?
-
-A scheme says so; a metric is a layer under a scheme, and its name is the same everywhere.
+"""Schemes define when a predicted item matches a gold item; a metric is a layer under a scheme.
 
 The schemes are those of SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013, section 4), with credit
 given to one-to-one pairs:
@@ -28,7 +26,7 @@ from evalkit.scoring.layers import LAYERS
 
 @dataclass(frozen=True)
 class Scheme:
-    """Whether a pair must have one label; where it need not, a label's row has no F1."""
+    """same_label: whether matched items must have the same label. If not, labels have no F1."""
 
     same_label: bool
 
@@ -64,7 +62,7 @@ SCHEME_ALIASES = {
     "overlap": "type",
 }  # alone they stand for entities under the scheme
 
-# What is printed where nothing was asked for, as far as gold and prediction have it
+# Computed if no metrics are requested, as far as gold and predictions have the layers.
 DEFAULT_METRICS = (
     "entities/strict",
     "entities/exact",
@@ -100,14 +98,14 @@ class Metric:
     def parse(cls, name: str | Metric) -> Metric:
         """The metric of that name or alias.
 
-        Raises UnknownName with the known ones, InputError for a scheme that the layer does not
+        Raises UnknownNameError with the known ones, InputError for a scheme that the layer does not
         offer.
         """
         if isinstance(name, Metric):
             return name
         if not isinstance(name, str):
             raise InputError(
-                f"{quoted_repr(name)} is no metric: a name would do, such as entities/strict"
+                f"invalid metric {quoted_repr(name)}: expected a name such as entities/strict"
             )
         lowered = name.lower()
         alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
@@ -132,19 +130,31 @@ class Metric:
 
 
 def all_metrics() -> list[Metric]:
-    """All that are offered, in the order of LAYERS."""
+    """All metrics, in the order of LAYERS."""
     return [Metric(layer, scheme) for layer, known in LAYERS.items() for scheme in known.schemes]
 
 
 def parse_metrics(metrics: str | Iterable[str | Metric]) -> list[Metric]:
-    """The metrics of a list, or of a text with commas; each once."""
-    names = metrics.replace(",", " ").split() if isinstance(metrics, str) else metrics
-    if not isinstance(names, Iterable):
+    """The metrics of a list, or of a string with commas; each once."""
+    given = metrics.replace(",", " ").split() if isinstance(metrics, str) else metrics
+    if not isinstance(given, Iterable):
         raise InputError(
-            f"{spell_option('metrics', metrics)}: names of metrics would do, such as"
+            f"invalid {spell_option('metrics', metrics)}: expected names of metrics such as"
             " entities/strict"
         )
-    found = list(dict.fromkeys(map(Metric.parse, names)))
-    if not found:
-        raise InputError(f"no metric was named; metrics: {', '.join(map(str, all_metrics()))}")
-    return found
+    parsed = list(dict.fromkeys(map(Metric.parse, given)))
+    if not parsed:
+        raise InputError(
+            f"no metric was given; expected some of: {', '.join(map(str, all_metrics()))}"
+        )
+    return parsed
+
+
+def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
+    """The layer that a list of labels and a flat label map are about: event types if all requested
+    metrics are of events, else entities.
+    """
+    document_layers = {
+        LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics or ()
+    }
+    return "triggers" if document_layers == {"events"} else "entities"

@@ -1,14 +1,12 @@
-"""Who answers whom?
+"""Pairs of gold and predicted items under a metric, for error analysis.
 
-The pairs of a block under a metric, item by item, for error analysis and explanation.
-
-    correct, partial   answered, with credit 1 or ½
+    correct, partial   matched, with credit 1 or ½
     incorrect          a gold and a predicted item that overlap, without credit
-    missing, spurious  a gold item without an answer, a predicted item that answers none
-    duplicate          a predicted copy of a whole annotation
-    unplaced           a predicted item without a place in the text
+    missing, spurious  a gold item without a match, a predicted item without a match
+    duplicate          a predicted item of an annotation that repeats another in full
+    unplaced           a predicted item without offsets, not found in the text
 
-The order is that of the text; the list is the same whatever the order of the input.
+The order is that of the text, whatever the order of the input.
 """
 
 from __future__ import annotations
@@ -87,37 +85,27 @@ def _pairs_of_items(
     if metric.scheme == "characters":
         raise InputError(f"{metric}: characters are compared as sets and make no pairs")
     block = block.for_scheme(metric.scheme)
-    answers = block.matching.pairs_under(metric.scheme)
-    found: list[tuple[int, str, Item | None, Item | None]] = []
-    for kind, pairs in zip(KINDS, answers):
-        found += [
-            (items.document(block.gold, g), kind, items.gold(g), items.predicted(p))
-            for g, p in zip(*pairs)
-        ]
-    found += [
-        (items.document(block.gold, g), "missing", items.gold(g), None)
-        for g in _unmatched_rows(block.gold, [pairs.gold for pairs in answers])
-    ]
-    said = _unmatched_rows(block.predicted, [pairs.predicted for pairs in answers])
-    found += [
-        (items.document(block.predicted, p), "spurious", None, items.predicted(p)) for p in said
-    ]
-    copies = block.predicted.duplicates
-    found += [
-        (int(copies.document[row]), "duplicate", None, items.copy(row))
-        for row in range(len(copies))
-    ]
-    places = {id: n for n, id in enumerate(ids)}
-    for unit, label, _ in block.predicted.unplaced:
-        found.append(
-            (
-                places[block.layout.units[unit].document],
-                "unplaced",
-                None,
-                Item(items.labels[label], -1, -1, (), ""),
-            )
+    matches = block.matching.pairs_under(metric.scheme)
+    entries: list[tuple[int, str, Item | None, Item | None]] = []  # document index, kind, items
+    for kind, pairs in zip(KINDS, matches):
+        for gold_row, predicted_row in zip(*pairs):
+            document = items.document(block.gold, gold_row)
+            entries.append((document, kind, items.gold(gold_row), items.predicted(predicted_row)))
+    for row in _unmatched_rows(block.gold, [pairs.gold for pairs in matches]):
+        entries.append((items.document(block.gold, row), "missing", items.gold(row), None))
+    for row in _unmatched_rows(block.predicted, [pairs.predicted for pairs in matches]):
+        entries.append(
+            (items.document(block.predicted, row), "spurious", None, items.predicted(row))
         )
-    for number, kind, gold, predicted in sorted(found, key=_text_order_key):
+    duplicates = block.predicted.duplicates
+    for row in range(len(duplicates)):
+        entries.append((int(duplicates.document[row]), "duplicate", None, items.copy(row)))
+    index_of_id = {id: n for n, id in enumerate(ids)}
+    for unit, label, _ in block.predicted.unplaced:
+        document = index_of_id[block.layout.units[unit].document]
+        item = Item(items.labels[label], -1, -1, (), "")
+        entries.append((document, "unplaced", None, item))
+    for number, kind, gold, predicted in sorted(entries, key=_text_order_key):
         yield ItemPair(ids[number], kind, gold, predicted)
 
 

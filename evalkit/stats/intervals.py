@@ -1,26 +1,25 @@
-"""How sure is a score?
+"""Bootstrap intervals of precision, recall and F1, or the reason why a row has none.
 
-Counts in, an interval for each ratio of each row out, or the reason why there is none.
-
-What is drawn are documents or, where these are few, sentences; see stats.py for how. The interval
-is the percentile one where documents are drawn and BCa where sentences are: `scripts/coverage`
-finds them alike for 100 documents, and BCa nearer to 95 % for few sentences. A row of one document
-has a range only if it has ten items and eight sentences that hold some: "sentence-resampling range,
-this article only", never a confidence interval. The macro average of a replicate is that of the
-labels that have an item in it; if a label has none in more than 5 % of the replicates, there is no
-interval. There is none for the mean over documents yet.
+The resampling units are documents or, if there are few documents, sentences; see `resampling`. The
+interval is the percentile interval for documents and BCa for sentences: `scripts/coverage` finds
+both equally close to their level for 100 documents, and BCa closer for few sentences. A row of a
+single document has a range only if it has ten items, and eight sentences with items. It is called a
+sentence-resampling range of these documents only, never a confidence interval. The macro average of
+a replicate is that of the labels that have an item in it; if a label has none in more than 5 % of
+the replicates, there is no interval. The mean over documents has no interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.errors import InputError, UnknownNameError, spell_option
+from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.columns import Ints
-from evalkit.scoring.counting import GOLD, PREDICTED
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
 from evalkit.stats.resampling import (
@@ -35,9 +34,9 @@ from evalkit.stats.resampling import (
 
 UNITS = ("auto", "documents", "sentences")
 RATIOS = ("precision", "recall", "f1")
-FEW_DOCUMENTS = 20  # below, sentences are drawn
-FEW_ITEMS, FEW_SENTENCES = 10, 8  # below, one document gives no range
-MOST_REPLICATES = 10_000_000  # beyond it the answer would take hours, or all memory
+FEW_DOCUMENTS = 20  # with fewer, sentences are resampled
+FEW_ITEMS, FEW_SENTENCES = 10, 8  # with fewer, a single document has no range
+MOST_REPLICATES = 10_000_000  # more would take hours, or all memory
 AT_ONCE = 4_000_000  # counts that are resampled together
 NOT_ASKED = Interval(None, None, "not asked for")
 UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
@@ -69,14 +68,14 @@ class Resampling(NamedTuple):
 
     @property
     def is_single_document(self) -> bool:
-        """Whether what comes out is a range of one document, and no confidence interval."""
+        """Whether intervals are ranges of a single document, and no confidence intervals."""
         return self.documents == 1
 
 
 def make_resampling(documents: int, units: str, boot: int, seed: int, level: float) -> Resampling:
-    """How sure we are to be, for so many documents.
+    """How intervals are computed for a corpus of so many documents.
 
-    Raises InputError for numbers that cannot be, UnknownName for an unknown unit.
+    Raises InputError for numbers out of range, UnknownNameError for an unknown unit.
     """
     if units not in UNITS:
         raise UnknownNameError("value", units, UNITS, within=spell_option("units"))
@@ -86,7 +85,8 @@ def make_resampling(documents: int, units: str, boot: int, seed: int, level: flo
     ):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise InputError(
-                f"{spell_option(name, value)}: a whole number from {least} to {most:,} would do"
+                f"invalid {spell_option(name, value)}: expected a whole number from {least} to"
+                f" {most:,}"
             )
     if (
         isinstance(level, bool)
@@ -94,10 +94,36 @@ def make_resampling(documents: int, units: str, boot: int, seed: int, level: flo
         or not 0 < level < (1 + level) / 2 < 1
     ):
         raise InputError(
-            f"{spell_option('level', level)}: a number between 0 and 1 would do, such as 0.95"
+            f"invalid {spell_option('level', level)}: expected a number between 0 and 1, such as"
+            " 0.95"
         )
-    drawn = units if units != "auto" else "sentences" if documents < FEW_DOCUMENTS else "documents"
-    return Resampling(drawn, units, boot, seed, float(level), documents)
+    return Resampling(choose_units(units, documents), units, boot, seed, float(level), documents)
+
+
+def choose_units(requested: str, documents: int) -> str:
+    """The resampling units of a corpus of so many documents: those requested, or for "auto"
+    sentences if there are few documents.
+    """
+    if requested != "auto":
+        return requested
+    return "sentences" if documents < FEW_DOCUMENTS else "documents"
+
+
+class IntervalTable:
+    """The intervals of the rows of one metric. They are computed when the first is asked for."""
+
+    def __init__(self, counts: Counts, resampling: Resampling) -> None:
+        """Keep the counts; nothing is computed yet."""
+        self._counts = counts
+        self._resampling = resampling
+
+    def of_row(self, label: str | None, average: str | None) -> Mapping[str, Interval]:
+        """The interval of each ratio of a row; empty if the row has none."""
+        return self._intervals.get((label, average), {})
+
+    @cached_property
+    def _intervals(self) -> Mapping[RowKey, Mapping[str, Interval]]:
+        return compute_intervals(self._counts, self._resampling)
 
 
 def compute_intervals(counts: Counts, how: Resampling) -> Mapping[RowKey, Mapping[str, Interval]]:

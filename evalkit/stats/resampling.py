@@ -20,7 +20,7 @@ Efron & Tibshirani 1993, section 14.3): the same at shares that are corrected fo
 replicates below the value, half of those equal to it) and for acceleration, sum d**3 / (6 (sum
 d**2)**1.5), where d is the value less that of the data without a unit. **Wilson interval** (Wilson
 1927, eq. 1; Brown et al. 2001), for a share of n independent items. **Paired approximate
-randomisation** (Noreen 1989, chapter 2; Yeh 2000): two systems trade their counts of each unit with
+randomization** (Noreen 1989, chapter 2; Yeh 2000): two systems trade their counts of each unit with
 probability ½; p is (1 + how often the absolute difference is at least the observed one) / (1 +
 replicates), or the exact share over all 2**n trades. **Paired bootstrap p** (Efron & Tibshirani
 1993, section 16.4; Berg-Kirkpatrick et al. 2012): (1 + how often the replicate's difference lies at

@@ -555,8 +555,8 @@ def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            "evalkit: entities/strict: seed is '12345' for said and '7' for other: only scores made"
-            " alike can be compared\n"
+            "evalkit: entities/strict: seed is '12345' for said and '7' for other: only scores"
+            " of the same gold with the same options can be compared\n"
         ),
     )
 
@@ -581,7 +581,7 @@ def test_a_threshold_leaves_out_what_scores_lower_and_says_so(tmp_path):
     )
 
     data = json.loads(done.stdout)
-    assert done.stderr == "--threshold 0.5: 1 annotations of a lower score are left out\n"
+    assert done.stderr == "--threshold 0.5: 1 annotations with a lower score are dropped\n"
     assert (data["model"].endswith(":find>=0.5"), data["rows"][0]["precision"]) == (True, 1.0)
     assert evalkit("run", "--threshold", "x").returncode == 2
 
@@ -618,7 +618,7 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
     assert "|units:documents|level:0.8|boot:50|" in done.stdout
     assert (refused.returncode, refused.stderr) == (
         2,
-        "evalkit: --level 80.0: a number between 0 and 1 would do, such as 0.95\n",
+        "evalkit: invalid --level 80.0: expected a number between 0 and 1, such as 0.95\n",
     )
 
 
@@ -666,7 +666,7 @@ def test_options_that_saved_results_have_settled_are_refused(results):
 
     assert (
         done.returncode,
-        done.stderr.startswith("evalkit: boot, level: of saved results these are settled"),
+        done.stderr.startswith("evalkit: boot, level: a saved result has its options already"),
     ) == (2, True)
 
 

@@ -128,7 +128,7 @@ def test_limit_uses_the_first_documents(tmp_path):
 
     assert [json.loads(line)["id"] for line in predicted] == ["d0", "d1"]
     assert scored.startswith("rules on gold (2 documents)")
-    assert evaluate("rules", corpus, limit=2, boot=0).metadata["corpus"]["documents"] == 2
+    assert evaluate("rules", corpus, limit=2, boot=0).metadata.corpus.documents == 2
     assert predict("rules", corpus, limit=2).ids == ["d0", "d1"]
 
 

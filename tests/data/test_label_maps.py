@@ -203,16 +203,16 @@ def test_a_score_with_labels_can_be_verified(case):
 def test_options_of_a_result_say_what_was_asked_for():
     both = corpus("[Ada|PER]")
 
-    listed = score(both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0).metadata[
-        "options"
-    ]
-    plain = score(both, both, boot=0).metadata["options"]
+    listed = score(
+        both, both, labels=["PER", "A"], label_map=({"x": "y"}, None), boot=0
+    ).metadata.options
+    plain = score(both, both, boot=0).metadata.options
 
-    assert (listed["labels"], listed["label_map"]) == (
+    assert (listed.labels, listed.label_map) == (
         ["A", "PER"],
         {"kind": "pair", "value": [{"kind": "map", "value": {"x": "y"}}, None]},
     )
-    assert (plain["labels"], plain["label_map"]) == (None, None)
+    assert (plain.labels, plain.label_map) == (None, None)
 
 
 def test_the_signature_names_short_lists_and_gives_digests_of_others():
@@ -353,7 +353,7 @@ def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
     )
 
     for found in (scores, Scores.merge(shards), in_processes):
-        assert found.metadata["unused_labels"] == unused
+        assert found.metadata.unused_labels == unused
         assert any(
             "occur nowhere: " + ", ".join(unused) in warning for warning in found.warnings
         ) == bool(unused)

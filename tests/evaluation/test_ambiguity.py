@@ -2,6 +2,8 @@
 them.
 """
 
+import msgspec
+
 from evalkit import (
     Argument,
     Attribution,
@@ -28,7 +30,7 @@ def said(*entities, choices):
 
 
 def choices_of(scores):
-    return scores.metadata.get("ambiguity", {})
+    return msgspec.to_builtins(scores.metadata.ambiguity)
 
 
 def test_an_ambiguous_mark_gives_the_f1_of_its_best_and_worst_place():
@@ -126,7 +128,7 @@ def test_a_file_of_predictions_tells_the_same_and_results_travel(tmp_path):
     again = Scores.from_json(scores.to_json())
 
     assert choices_of(scores)["entities/strict"] == {"annotations": 1, "worst": 0.0, "best": 1.0}
-    assert (again.metadata["ambiguity"], str(again)) == (scores.metadata["ambiguity"], str(scores))
+    assert (again.metadata.ambiguity, str(again)) == (scores.metadata.ambiguity, str(scores))
 
 
 def test_shards_add_up(tmp_path):

@@ -277,7 +277,7 @@ def test_a_layer_that_one_prediction_lacks_is_refused():
 def test_a_failed_document_misses_its_gold():
     scores = score(GOLD, said(GOLD[0], Document("d1", GOLD[1].text, failure="time out")))
 
-    assert (scores["ner"]["ORG"].fn, scores.metadata["failures"]) == (1, {"d1": "time out"})
+    assert (scores["ner"]["ORG"].fn, scores.metadata.failures) == (1, {"d1": "time out"})
 
 
 def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
@@ -304,7 +304,7 @@ def test_layers_that_no_prediction_gives_are_not_scored_unless_asked_for():
             "unknown scheme 'strikt' in 'entities/strikt'; expected one of: strict, exact",
         ),
         ("f2", "unknown metric 'f2'; expected one of: entities/strict, "),
-        ("", "no metric was named; metrics: entities/strict, "),
+        ("", "no metric was given; expected some of: entities/strict, "),
     ],
 )
 def test_an_unknown_metric_is_answered_with_the_known_ones(metric, message):
@@ -433,7 +433,7 @@ def test_missing_documents_taken_as_empty_take_no_layer_along():
     assert (
         {metric.split("/")[0] for metric in scores},
         scores["ner"].micro.recall,
-        scores.metadata["failures"],
+        scores.metadata.failures,
     ) == ({"entities"}, 0.5, {})
 
 
@@ -462,14 +462,14 @@ def test_a_repeated_argument_is_refused_in_gold():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metrics": 5}, "metrics=5: names of metrics would do"),
-        ({"metrics": [None]}, "None is no metric: a name would do"),
+        ({"metrics": 5}, "invalid metrics=5: expected names of metrics"),
+        ({"metrics": [None]}, "invalid metric None: expected a name"),
         ({"labels": {"PER": 3}}, "label_map: 'PER': 3: expected a label, or None to drop it"),
         (
             {"labels": {"entities": {"PER": 3}}},
             "label_map: entities: 'PER': 3: expected a label, or None to drop it",
         ),
-        ({"zones": None}, "zones=None: primary, all, or names of zones"),
+        ({"zones": None}, "invalid zones=None: expected primary, all, or names of zones"),
         ({"labels": 5}, "labels=5: expected a list of labels to keep"),
         ({"labels": {"enttities": {"A": "B"}}}, "unknown layer 'enttities' in 'label_map'"),
         ({"missing": "skip"}, "unknown value 'skip' in 'missing='; expected one of: error, empty"),

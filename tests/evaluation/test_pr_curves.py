@@ -240,8 +240,8 @@ def test_a_scheme_that_depends_on_other_predictions_is_refused():
     with pytest.raises(
         InputError,
         match=(
-            "entities/type: under type, what is right depends on what else is predicted;"
-            " entities/strict would do"
+            "entities/type: under type, a match depends on the other predictions; use"
+            " entities/strict"
         ),
     ):
         curves(gold(("A", 0)), scored(("A", 0, 0.5)), "entities/type")
@@ -284,7 +284,7 @@ def test_thresholds_are_read(text, expected):
     ["", "high", "PER=", "nan", "0.5,PER=0.3", "PER=inf", "0.5,0.6", "PER=0.5,PER=0.9", "=0.5"],
 )
 def test_what_is_no_threshold_is_refused(text):
-    with pytest.raises(InputError, match="a number would do, or LABEL=NUMBER,LABEL=NUMBER"):
+    with pytest.raises(InputError, match="expected a number, or LABEL=NUMBER,LABEL=NUMBER"):
         parse_thresholds(text)
 
 
@@ -361,7 +361,7 @@ def test_of_items_that_a_layer_makes_equal_the_highest_score_counts(scores, metr
 def test_attached_parts_have_no_curve():
     with pytest.raises(
         InputError,
-        match="attached-attributions/strict: whose cue matches depends on what else is predicted",
+        match="attached-attributions/strict: whether cues match depends on the other predictions",
     ):
         curves(gold(("A", 0)), scored(("A", 0, 0.5)), "attached-attributions/strict")
 
@@ -370,7 +370,7 @@ def test_what_a_threshold_does_is_told():
     said = scored(("A", 0, 0.9), ("B", 5, 0.2), ("C", 9, None))
 
     assert list(threshold_messages(said, {"B": 0.5, "NOPE": 0.1})) == [
-        "1 annotations of a lower score are left out",
-        "1 annotations have no score, and stay",
-        "no annotation is labelled NOPE",
+        "1 annotations with a lower score are dropped",
+        "1 annotations have no score, and are kept",
+        "no annotation has the label NOPE",
     ]

@@ -215,7 +215,7 @@ def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
     for sides in ((gold, said), (tmp_path / "gold.jsonl", tmp_path / "said.jsonl")):
         scores = score(*sides, "entities/strict", boot=0)
         assert message in scores.warnings
-        assert scores.metadata["span_edges"] == {
+        assert scores.metadata.span_edges == {
             "gold": {"entities": 140, "with_edges": 70, "example": ("d0", 0, 4)},
             "predicted": {"entities": 140, "with_edges": 0, "example": None},
         }

@@ -157,7 +157,7 @@ def test_dropped_duplicates_count_once_and_are_reported_everywhere(tmp_path, opt
     for corpus in (gold, f"{path}?{option}=drop"):
         scores = score(corpus, Corpus([ONCE]), "entities/strict")
         assert scores["entities/strict"].micro.gold == 2
-        assert scores.metadata["conversion"]["gold"] == {
+        assert scores.metadata.conversion["gold"] == {
             "dropped": {"duplicates": 4},
             "repaired": {},
             "skipped": {},
@@ -165,7 +165,7 @@ def test_dropped_duplicates_count_once_and_are_reported_everywhere(tmp_path, opt
         assert "Read: gold: dropped 4 duplicates" in scores.warnings
         assert "read:gold=duplicates:drop" in scores["entities/strict"].signature
         scores.save(result)
-        assert Scores.load(result).metadata["conversion"] == scores.metadata["conversion"]
+        assert Scores.load(result).metadata.conversion == scores.metadata.conversion
         assert json.loads(result.read_text())["conversion"]["gold"]["dropped"] == {"duplicates": 4}
     printed = evalkit("validate", f"{path}?{option}=drop")
     assert (printed.returncode, "not read: 4 duplicates" in printed.stderr) == (0, True)
@@ -254,7 +254,7 @@ def test_reports_of_shards_add_up(tmp_path):
         corpus.name = "gold"
         parts.append(score(corpus, corpus, "entities/strict", boot=0))
 
-    assert Scores.merge(parts).metadata["conversion"]["gold"]["repaired"] == {
+    assert Scores.merge(parts).metadata.conversion["gold"]["repaired"] == {
         "invalid tags, repaired as begin": 4
     }
 

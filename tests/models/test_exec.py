@@ -117,7 +117,7 @@ def test_a_program_may_answer_in_any_order(code, model):
     scores = evaluate(model(code), PEOPLE)
 
     assert scores["entities/strict"].micro.f1 == 1
-    assert scores.metadata["failures"] == {}
+    assert scores.metadata.failures == {}
 
 
 def test_a_program_sees_ids_and_texts_alone(model, tmp_path):
@@ -190,7 +190,7 @@ for d in documents:
     scores = evaluate(model(code), corpus("[Ada|PER] met"))
 
     assert (scores["entities/strict"].micro.tp, scores["entities/strict"].micro.predicted) == (1, 6)
-    assert sorted(scores.metadata["unplaced"]) == [
+    assert sorted(scores.metadata.unplaced) == [
         "end: 99 is past the end of the text (length 7)",
         "expected an object with start and end, got 7",
         "label: invalid label None: expected a non-empty string",

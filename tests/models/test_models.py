@@ -133,7 +133,7 @@ def test_a_model_that_raises_fails_one_document_whose_gold_counts_as_missed():
 
     scores = evaluate(model, corpus("[Ada|PER]", "[Bo|PER]"))
 
-    assert scores.metadata["failures"] == {"d1": "ConnectionError: time out"}
+    assert scores.metadata.failures == {"d1": "ConnectionError: time out"}
     assert (scores["entities/strict"].micro.recall, scores["entities/strict"].micro.precision) == (
         0.5,
         1.0,
@@ -284,7 +284,7 @@ def test_a_span_group_gives_triggers_or_entities(pipeline):
         load_corpus(), predict(f"spacy:{pipeline}", load_corpus(), triggers="events"), ["tri-c"]
     )
 
-    assert triggers["model"] == f"spacy:{pipeline}"
+    assert triggers.model == f"spacy:{pipeline}"
     assert scores["tri-c"]["Personnel.Desertion"].tp == 6
     assert {
         e.label for e in predict(f"spacy:{pipeline}", load_corpus(), entities="events")[0].entities

@@ -71,7 +71,9 @@ def test_differences_are_those_of_plain_loops(n):
     )
     if not found.exact:
         assert found.p == (1 + sum(abs(d) >= abs(observed) - 1e-12 for d in traded)) / 301
-    assert found.detectable == pytest.approx((1.959964 + 0.841621) * np.std(drawn), rel=1e-5)
+    assert found.minimum_detectable_difference == pytest.approx(
+        (1.959964 + 0.841621) * np.std(drawn), rel=1e-5
+    )
     each = [
         round((ratio("f1", *one) or 0) - (ratio("f1", *other) or 0), 12)
         for one, other in zip(*rows, strict=True)
@@ -98,7 +100,11 @@ def test_p40_a_system_and_itself_do_not_differ(average):
         found.wins,
         found.losses,
     ) == (0.0, 1.0, 1.0, 1.0, 0, 0)
-    assert (found.low, found.reason, found.detectable) == (None, "no variance", None)
+    assert (found.low, found.reason, found.minimum_detectable_difference) == (
+        None,
+        "no variance",
+        None,
+    )
 
 
 @pytest.mark.parametrize("n", [5, 40])
@@ -113,11 +119,11 @@ def test_p40_swapping_flips_signs_and_keeps_p(n, average):
 
     assert (one.difference, one.low, one.high) == (-other.difference, -other.high, -other.low)
     assert (one.p, one.p_bootstrap, one.p_holm) == (other.p, other.p_bootstrap, other.p_holm)
-    assert (one.wins, one.ties, one.losses, one.detectable) == (
+    assert (one.wins, one.ties, one.losses, one.minimum_detectable_difference) == (
         other.losses,
         other.ties,
         other.wins,
-        other.detectable,
+        other.minimum_detectable_difference,
     )
 
 
@@ -183,7 +189,7 @@ def test_scores_that_were_not_made_alike_are_refused_with_the_field(options, fie
 
     with pytest.raises(
         InputError,
-        match=rf"{field} is .* for a and .* for b: only scores made alike can be compared",
+        match=rf"{field} is .* for a and .* for b: only scores of the same gold",
     ):
         compare(a=score(gold, a, "ner"), b=score(gold, b, "ner", **options))
 
@@ -212,7 +218,7 @@ def test_the_corpus_may_have_another_name():
 def test_what_cannot_be_compared_is_refused():
     gold, (a, b) = systems(3, 2, 3)
 
-    with pytest.raises(InputError, match="1 system to compare: two or more would do"):
+    with pytest.raises(InputError, match="1 system to compare: expected two or more"):
         compare(a, gold=gold)
     with pytest.raises(InputError, match="predictions are compared over gold; name it"):
         compare("a.jsonl", "b.jsonl")
@@ -221,7 +227,7 @@ def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="have no metric in common"):
         compare(score(gold, a, "ner"), score(gold, b, "entities/type"))
     with pytest.raises(
-        InputError, match="permutations=0: a whole number from 1 to 10,000,000 would do"
+        InputError, match="invalid permutations=0: expected a whole number from 1 to 10,000,000"
     ):
         compare(a, b, gold=gold, permutations=0)
     with pytest.raises(InputError, match="unknown metric 'triggers/strict' in 'these scores'"):
@@ -309,7 +315,11 @@ def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates
 
     (found,) = compare(a, b, gold=gold, metrics="ner", average="macro").differences
 
-    assert (found.low, found.detectable, found.reason) == (None, None, "undefined too often")
+    assert (found.low, found.minimum_detectable_difference, found.reason) == (
+        None,
+        None,
+        "undefined too often",
+    )
     assert found.p is not None
 
 
@@ -343,7 +353,7 @@ def test_failures_and_few_documents_are_told():
 def test_options_for_saved_results_are_refused():
     gold, (a, b) = systems(5, 2, 3)
 
-    with pytest.raises(InputError, match="boot, units: of saved results these are settled"):
+    with pytest.raises(InputError, match="boot, units: a saved result has its options already"):
         compare(score(gold, a), b, gold=gold, options={"boot": 7, "units": "documents"})
 
 

@@ -16,6 +16,7 @@ from evalkit import (
     score_spans,
     score_tags,
 )
+from evalkit.results.metadata import CorpusInfo
 from evalkit.scoring.columns import hash_columns, splitmix64
 from evalkit.scoring.metrics import all_metrics
 
@@ -282,8 +283,8 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
 
         assert (
             str(error.value)
-            == f"{side}, document 1: {first} is no span: (start, end, label) with 0 <= start < end"
-            " < 2**62 would do"
+            == f"{side}, document 1: invalid span {first}: expected (start, end, label) with 0 <="
+            " start < end < 2**62"
         )
 
 
@@ -300,11 +301,11 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         ),
         (
             lambda: score_spans("ab", [[]]),
-            "'ab': a list of lists of spans would do, one for each document",
+            "invalid value 'ab': expected a list of lists of spans, one for each document",
         ),
         (
             lambda: score_tags(["O"], [["O"]]),
-            "['O']: a list of sequences would do, one for each document",
+            "invalid value ['O']: expected a list of sequences, one for each document",
         ),
         (
             lambda: score_tags([["O", "O"]], [["O"]]),
@@ -356,13 +357,13 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
         ),
         (
             lambda: score_spans([[], [(1, 2, "A"), (3, 4, "B"), (3, 4, "B")]], [[], []]),
-            "gold, document 1: (3, 4, 'B') stands twice; delete one",
+            "gold, document 1: duplicate span (3, 4, 'B'); delete one of the two",
         ),
         (
             lambda: score_tags([[]], [[]], metrics="tri-c"),
             (
-                "triggers/strict: tags are entities and tokens, and have no characters;"
-                " entities/strict, exact, partial or type, or tokens/strict or exact would do"
+                "triggers/strict: tags are scored as entities and tokens, and have no characters;"
+                " expected entities/strict, exact, partial or type, or tokens/strict or exact"
             ),
         ),
     ],
@@ -386,7 +387,7 @@ def test_a_mistake_far_down_is_told_with_its_place():
         score_spans([[]] * 3000, [[]] * 2500 + [[(3, 3, "A")]] + [[]] * 499)
     with pytest.raises(InputError, match="sequence 2500: 1 tags of gold, 2 predicted"):
         score_tags(gold, [*gold[:2500], ["O", "O"], *gold[2501:]])
-    with pytest.raises(InputError, match=r"gold, document 2500: \(1, 2, 'A'\) stands twice"):
+    with pytest.raises(InputError, match=r"gold, document 2500: duplicate span \(1, 2, 'A'\)"):
         score_spans([[(0, 1, "A")]] * 2500 + [[(1, 2, "A"), (1, 2, "A")]], [[]] * 2501)
 
 
@@ -416,5 +417,5 @@ def test_signatures_of_tags_and_spans():
         "seed:12345",
     ]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
-    assert score_tags([["B-A"]], [["O"]]).metadata["corpus"] == {"name": "gold", "documents": 1}
-    assert score_spans([[(0, 1, "A")]], [[]]).metadata["model"] == "predictions"
+    assert score_tags([["B-A"]], [["O"]]).metadata.corpus == CorpusInfo("gold", 1)
+    assert score_spans([[(0, 1, "A")]], [[]]).metadata.model == "predictions"

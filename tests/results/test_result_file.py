@@ -104,7 +104,7 @@ def test_merging_keeps_what_was_set_aside_and_what_failed():
     ]
 
     assert Scores.merge(shards).to_json() == whole.to_json()
-    assert Scores.merge(shards).metadata["failures"] == {gold[0].id: "time out"}
+    assert Scores.merge(shards).metadata.failures == {gold[0].id: "time out"}
 
 
 def test_shards_that_were_not_scored_alike_are_refused_with_the_field():
@@ -272,15 +272,15 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
         ),
         (
             lambda d: d["signature"]["entities/strict"].update(docs="x"),
-            "signature: docs: 'x': such as 3/5 would do",
+            "signature: docs: invalid value 'x': expected two numbers such as 3/5",
         ),
         (
             lambda d: d["set_aside"].pop("entities/strict"),
-            "counts without a signature, without what was set aside, or without units",
+            "the result has counts of this metric, but no signature, set_aside or units",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][0].append(1),
-            "cells: a list of 10 numbers each would do",
+            "cells: expected lists of 10 numbers",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 0.5),
@@ -457,7 +457,7 @@ def test_numpy_versions_may_differ_between_shards():
 
     merged = Scores.merge([Scores.from_json(json.dumps(one)) for one in shards])
 
-    assert merged.metadata["versions"]["numpy"].startswith("1.26.0+")
+    assert merged.metadata.versions["numpy"].startswith("1.26.0+")
 
 
 def test_verifying_a_file_finds_rows_that_were_made_up(tmp_path):

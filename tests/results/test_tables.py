@@ -155,8 +155,9 @@ def test_schemes_stand_in_a_block_of_their_own():
     text = str(score(corpus, corpus))
 
     by_label, by_scheme = text.split("\n\n")[1:3]
-    assert [line.split()[0] for line in by_label.splitlines()[3:7]] == [
+    assert [line.split()[0] for line in by_label.splitlines()[3:8]] == [
         "type",
+        "─" * len(by_label.splitlines()[2]),
         "micro",
         "macro",
         "weighted",

@@ -30,9 +30,9 @@ from evalkit import (
 )
 from evalkit.data.batch import DocumentBatch, DocumentRef, Vocabulary, entity_arrays
 from evalkit.data.schema import ZoneSchema
-from evalkit.evaluation.span_scores import SpanLabels, _block
+from evalkit.scoring.cells import PREDICTED, CellCounter
 from evalkit.scoring.columns import ItemArrayBuilder, ItemArrays, SharedEncoding, combine_keys
-from evalkit.scoring.counting import PREDICTED, BlockBuilder, CellCounter, block_from_arrays
+from evalkit.scoring.counting import BlockBuilder, block_from_arrays
 from evalkit.scoring.layers import LAYERS, Items, SyntheticSpan
 from evalkit.scoring.matching import Matching, _flatten_groups
 from evalkit.scoring.zones import document_layout
@@ -80,23 +80,23 @@ def columns(*rows):
 
 @pytest.mark.parametrize("side", ["", b"O", b"", iter([["O"]]), 7, None])
 def test_what_is_no_list_of_sequences_is_refused(side):
-    with pytest.raises(InputError, match=r": a list of sequences would do, one for each document$"):
+    with pytest.raises(InputError, match=r": expected a list of sequences, one for each document$"):
         score_tags(side, [])
-    with pytest.raises(InputError, match=r": a list of sequences would do, one for each document$"):
+    with pytest.raises(InputError, match=r": expected a list of sequences, one for each document$"):
         score_tags([], side)
     with pytest.raises(
-        InputError, match=r": a list of lists of spans would do, one for each document$"
+        InputError, match=r": expected a list of lists of spans, one for each document$"
     ):
         score_spans(side, [])
 
 
-def test_spans_end_before_the_last_number_that_can_be_reckoned_with():
+def test_offsets_whose_sums_would_not_fit_into_64_bits_are_refused():
     assert score_spans([[(0, FAR, "A")]], [[(0, FAR, "A")]])["ner"].micro.tp == 1
     with pytest.raises(
         InputError,
         match=(
-            r"^gold, document 0: \(0, 4611686018427387904, 'A'\) is no span: \(start, end, label\)"
-            r" with 0 <= start < end < 2\*\*62 would do$"
+            r"^gold, document 0: invalid span \(0, 4611686018427387904, 'A'\): expected"
+            r" \(start, end, label\) with 0 <= start < end < 2\*\*62$"
         ),
     ):
         score_spans([[(0, FAR + 1, "A")]], [[]])
@@ -121,11 +121,11 @@ def test_tags_have_the_counts_of_muc_too():
 
 
 def test_what_was_run_says_the_versions_and_no_failures():
-    about = score_spans([[]], [[]]).metadata
+    metadata = score_spans([[]], [[]]).metadata
 
-    assert sorted(about["versions"]) == ["evalkit", "numpy"]
-    assert about["versions"]["numpy"] == np.__version__
-    assert about["failures"] == {}
+    assert sorted(metadata.versions) == ["evalkit", "numpy"]
+    assert metadata.versions["numpy"] == np.__version__
+    assert metadata.failures == {}
 
 
 def test_the_signature_of_bare_spans_begins_with_the_version():
@@ -813,19 +813,11 @@ def test_sums_are_whole_numbers(units, weights):
     assert totals.cells()[:4].tolist() == [[0, 1], [0, 1], [0, 0], [1, 2]]
 
 
-def test_bare_documents_of_a_block_stand_one_character_apart_under_their_own_numbers():
-    spans = np.array([0, 1]), np.array([0, 0]), np.array([3, 5]), np.array([0, 0])
-    labels = SpanLabels(Vocabulary({"A": 0}), Vocabulary({"A": 0}), (np.array([0]), np.array([0])))
+@pytest.mark.parametrize("metric", ["entities/strict", "entities/partial", "entities/type"])
+def test_spans_of_neighboring_documents_do_not_meet(metric):
+    spans = [[(0, 3, "A")], [], [(0, 1, "A"), (2, 3, "A")], []]
 
-    block = _block(2, (spans, spans), labels, 1024, "entities")[0]
+    scores = score_spans(spans, [spans[-1], *spans[:-1]], metric)[metric]
 
-    assert [unit[0] for unit in block.layout.units] == ["1024", "1025"]
-    assert (
-        block.layout.start.tolist(),
-        block.gold.columns.start.tolist(),
-        block.gold.columns.end.tolist(),
-    ) == ([0, 4], [0, 4], [3, 9])
-    assert (block.gold.columns.head.dtype, block.gold.columns.fragments.dtype) == (
-        np.int64,
-        np.int64,
-    )
+    assert (scores.micro.tp, scores.micro.fp, scores.micro.fn) == (0, 3, 3)
+    assert [name for name, _ in scores.by_document()] == ["0", "1", "2", "3"]

@@ -1,0 +1,333 @@
+"""Counts the items of both sides under each metric, a batch of documents at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+
+from evalkit.corpus import Corpus
+from evalkit.data.batch import DocumentBatch, Vocabulary
+from evalkit.data.document import Document
+from evalkit.data.duplicates import find_duplicates
+from evalkit.data.label_maps import LabelMapping
+from evalkit.errors import LoadError, escape_controls
+from evalkit.evaluation.annotated_layers import AnnotatedLayers
+from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled
+from evalkit.evaluation.score_options import ScoreOptions
+from evalkit.formats.jsonl import read
+from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
+from evalkit.results.result_file import Result
+from evalkit.scoring.cells import COUNTS
+from evalkit.scoring.columns import Cells
+from evalkit.scoring.counting import Block, BlockBuilder
+from evalkit.scoring.counts import Counts
+from evalkit.scoring.digest import CorpusDigests, DigestBuilder
+from evalkit.scoring.layers import LAYERS, Layer
+from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
+from evalkit.scoring.pairs import ItemPair, pairs_of
+from evalkit.scoring.zones import CountUnit
+from evalkit.stats.intervals import Resampling
+from evalkit.version import evalkit_version
+
+# Documents that are compared at once: enough that the cost of calling numpy is shared.
+BLOCK_DOCUMENTS = 1024
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides, and how they are compared. mapping: the label maps that the options name."""
+
+    inputs: EvaluationInputs
+    options: ScoreOptions
+    mapping: LabelMapping
+    resampling: Resampling
+
+    def metrics(self) -> list[Metric]:
+        """The requested metrics; those of all layers if none were requested."""
+        if self.options.metrics is not None:
+            return list(self.options.metrics)
+        return [Metric.parse(name) for name in DEFAULT_METRICS]
+
+    def document_layers(self) -> list[str]:
+        """The layers of documents that the metrics are computed from, sorted."""
+        return sorted({LAYERS[metric.layer].document_layer for metric in self.metrics()})
+
+    def zones_of(self, document_layer: str) -> frozenset[str] | None:
+        """The zones in which a layer is scored; None for everywhere."""
+        zones, schema = self.options.zones, self.inputs.schema
+        if isinstance(zones, frozenset):
+            return zones
+        if zones == "primary" and schema is not None:
+            return schema.primary_zones(document_layer)
+        return None
+
+
+@dataclass
+class LayerCounts:
+    """The counts of all blocks so far, for the metrics of one layer.
+
+    units: the units of all blocks, in order. cells: a metric to the cells of each block.
+    set_aside: a metric to the number of items set aside for each reason. documents: those that gold
+    annotates in the layer. resampling_unit_count: units that replicates are drawn from.
+    """
+
+    metrics: list[Metric]
+    labels: Vocabulary = field(default_factory=Vocabulary)
+    units: list[CountUnit] = field(default_factory=list)
+    cells: dict[str, list[Cells]] = field(default_factory=dict)
+    set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
+    documents: int = 0
+    resampling_unit_count: int = 0
+
+    def add_block(self, block: Block, documents: int, *, muc: bool) -> None:
+        """Add the counts of a block of so many documents."""
+        for metric in self.metrics:
+            cells = block.count_cells(metric.scheme, wrong=muc)
+            cells[0] += len(self.units)
+            self.cells.setdefault(str(metric), []).append(cells)
+            projected = block.for_scheme(metric.scheme)
+            counts = self.set_aside.setdefault(str(metric), {})
+            for side in (projected.gold, projected.predicted):
+                for reason, count in side.set_aside.items():
+                    counts[reason] = counts.get(reason, 0) + count
+        self.units += block.layout.units
+        self.documents += documents
+        self.resampling_unit_count += block.layout.resampling_unit_count()
+
+    def take_cells(self, metric: str) -> Cells:
+        """The cells of a metric over all blocks. They are not kept: ask once."""
+        no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
+        return np.concatenate([*self.cells.pop(metric, ()), no_cells], axis=1)
+
+
+class DocumentCounter:
+    """Goes through all documents of a comparison once, and keeps counts.
+
+    with_muc: also make the counts that only MUC's sums need.
+    """
+
+    def __init__(self, comparison: Comparison, *, with_muc: bool = False) -> None:
+        """Nothing is counted yet."""
+        self._comparison = comparison
+        self._with_muc = with_muc
+        self._layers: dict[str, LayerCounts] = {}
+        for metric in comparison.metrics():
+            self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
+        self._annotated = AnnotatedLayers()
+        self._digest = DigestBuilder(comparison.document_layers())
+        self._declare_labels()
+
+    @property
+    def zones(self) -> set[str]:
+        """The zones that gold has in any document."""
+        return self._annotated.zones
+
+    def _declare_labels(self) -> None:
+        """Give the labels of the schema a row, whether they occur or not."""
+        schema = self._comparison.inputs.schema
+        if schema is None or not self._comparison.mapping.is_identity:
+            return
+        for name, layer in self._layers.items():
+            for label in schema.labels_of(name):
+                layer.labels[label]  # numbers the label
+
+    def count(self) -> Result:
+        """The counts of all documents: of the requested metrics or, if none were requested, of
+        those whose layer both sides have.
+        """
+        inputs = self._comparison.inputs
+        builders = {name: self._builder(name) for name in self._layers}
+        with gc_disabled():
+            for pairs in inputs.iter_batches():
+                self._annotated.add(pairs)
+                if not isinstance(inputs.gold, Corpus):
+                    # Documents of a file are dropped after counting; those in memory are digested
+                    # only if a signature is asked for.
+                    self._digest.add(pairs.gold)
+                scored_pairs = _drop_failed_annotations(pairs)
+                for name in self._layers:
+                    if _add_annotated(builders[name], scored_pairs) >= BLOCK_DOCUMENTS:
+                        self._count_block(name, builders[name])
+                        builders[name] = self._builder(name)
+            for name, builder in builders.items():
+                self._count_block(name, builder)
+        metadata = self._metadata()
+        return Result(
+            counts=[self._counts(metric) for metric in self._scored_metrics(metadata)],
+            resampling=self._comparison.resampling._replace(documents=self._annotated.documents),
+            digests=None if isinstance(inputs.gold, Corpus) else self._digests(),
+            metadata=metadata,
+        )
+
+    def _digests(self) -> CorpusDigests:
+        return self._digest.with_schema(self._comparison.inputs.schema)
+
+    def _scored_metrics(self, metadata: ResultMetadata) -> list[Metric]:
+        requested = self._comparison.options.metrics is not None
+        metrics: list[Metric] = []
+        for name, layer in self._layers.items():
+            if requested or metadata.layers.is_scorable(LAYERS[name].document_layer):
+                metrics += layer.metrics
+        return metrics
+
+    def _builder(self, name: str) -> BlockBuilder:
+        return make_block_builder(self._comparison, name, self._layers[name].labels)
+
+    def _count_block(self, name: str, builder: BlockBuilder) -> None:
+        if len(builder):
+            block = build_block(builder, self._comparison.inputs)
+            self._layers[name].add_block(block, len(builder), muc=self._with_muc)
+
+    def _counts(self, metric: Metric) -> Counts:
+        layer = self._layers[metric.layer]
+        ranks = layer.labels.sorted_positions()
+        cells = layer.take_cells(str(metric))
+        set_aside = dict(layer.set_aside.get(str(metric), {}))
+        set_aside["documents_not_annotated"] = self._annotated.documents - layer.documents
+        set_aside.pop("gold_copies", None)
+        return Counts(
+            metric=str(metric),
+            labels=tuple(sorted(layer.labels)),
+            units=tuple(layer.units),
+            unit=cells[0],
+            label=ranks[cells[1]] if len(ranks) else cells[1],
+            values=cells[2:],
+            signature=self._signature(metric, layer),
+            set_aside=set_aside,
+            has_incorrect=self._with_muc,
+            resampling_unit_count=layer.resampling_unit_count,
+        )
+
+    def _signature(self, metric: Metric, layer: LayerCounts) -> dict[str, str]:
+        """The fields of the signature in order. The digest of gold, which belongs behind the @ of
+        the corpus, is computed on first use.
+        """
+        inputs, resampling = self._comparison.inputs, self._comparison.resampling
+        zones = self._comparison.zones_of(LAYERS[metric.layer].document_layer)
+        fields = {
+            "evalkit": evalkit_version(),
+            "corpus": f"{inputs.name}@",
+            "docs": f"{layer.documents}/{self._annotated.documents}",
+            "metric": str(metric),
+            "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
+            "macro": "union",
+            **self._comparison.mapping.signature_fields(),
+            "duplicates": inputs.duplicates,
+            "missing": inputs.missing,
+            "units": resampling.units,
+            "level": str(resampling.level),
+            "boot": str(resampling.boot),
+            "seed": str(resampling.seed),
+        }
+        if inputs.read:
+            fields["read"] = inputs.read
+        fields["model"] = inputs.prediction_name
+        # A | separates fields, and white space could be lost when a signature is copied.
+        return {
+            name: escape_controls(" ".join(value.replace("|", "/").split()))
+            for name, value in fields.items()
+        }
+
+    def _metadata(self) -> ResultMetadata:
+        inputs, mapping, annotated = (
+            self._comparison.inputs,
+            self._comparison.mapping,
+            self._annotated,
+        )
+        scored_documents: set[str] = set()
+        for layer in self._layers.values():
+            scored_documents.update(unit.document for unit in layer.units)
+        return ResultMetadata(
+            model=inputs.prediction_name,
+            corpus=CorpusInfo(inputs.name, annotated.documents),
+            options=self._comparison.options.recorded(mapping),
+            versions={"evalkit": evalkit_version(), "numpy": np.__version__},
+            failures=dict(annotated.failures),
+            unplaced=sort_by_count(annotated.unplaced_reasons),
+            layers=annotated.presence(),
+            unscored_documents=sorted(annotated.ids - scored_documents),
+            missing_documents=inputs.missing_count,
+            unmapped_labels=mapping.unmapped_labels(),
+            unused_labels=mapping.unused_labels(self._layers),
+            conversion=inputs.conversion,
+            span_edges=annotated.edges,
+        )
+
+
+def iter_item_pairs(comparison: Comparison, metric: Metric) -> Iterator[ItemPair]:
+    """The matched items of a metric, in the order of the text. Goes through all documents again."""
+    labels = Vocabulary()
+    for pairs in comparison.inputs.iter_batches():
+        builder = make_block_builder(comparison, metric.layer, labels, keep_documents=True)
+        if _add_annotated(builder, _drop_failed_annotations(pairs)):
+            block = build_block(builder, comparison.inputs)
+            yield from pairs_of(block, metric, builder.documents, labels)
+
+
+def make_block_builder(
+    comparison: Comparison, name: str, labels: Vocabulary, *, keep_documents: bool = False
+) -> BlockBuilder:
+    """A builder for a block of documents in one layer of metrics."""
+    layer: Layer = LAYERS[name]
+    maps = (comparison.mapping.gold, comparison.mapping.predicted)
+    return BlockBuilder(
+        layer,
+        name,
+        labels,
+        comparison.zones_of(layer.document_layer),
+        maps,
+        whole=keep_documents,
+        by_sentence=comparison.resampling.units == "sentences",
+    )
+
+
+def build_block(builder: BlockBuilder, inputs: EvaluationInputs) -> Block:
+    """The block of the documents that were added. Raises LoadError for duplicates in gold."""
+    block = builder.block()
+    if block.gold.set_aside["gold_copies"]:
+        raise LoadError(list(_iter_duplicates(builder, inputs)))
+    return block
+
+
+def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterator[str]:
+    """The duplicates in gold; a file is read again, for the line numbers."""
+    if isinstance(inputs.gold, Corpus):
+        for document in builder.documents[0]:
+            for duplicate in find_duplicates(document):
+                yield f"{inputs.name}: {duplicate}"
+        return
+    path = inputs.gold if isinstance(inputs.gold, Path) else inputs.gold.path
+    for location, document in read(path):
+        if isinstance(document, Document):
+            for duplicate in find_duplicates(document):
+                yield f"{location}: {duplicate}"
+
+
+def _add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
+    """Add the documents that gold annotates in the layer. Returns the number of documents that the
+    builder holds then.
+    """
+    gold, predicted = pairs
+    annotations = list(map(attrgetter(builder.layer.document_layer), gold))
+    if None in annotations:
+        annotated = [n for n, items in enumerate(annotations) if items is not None]
+        gold = DocumentBatch(gold[n] for n in annotated)
+        predicted = DocumentBatch(predicted[n] for n in annotated)
+    if gold:
+        builder.add(gold, predicted)
+    return len(builder)
+
+
+def _drop_failed_annotations(pairs: DocumentPairs) -> DocumentPairs:
+    """The documents; a failed prediction counts as empty, even if it has annotations."""
+    if all(document.failure is None for document in pairs.predicted):
+        return pairs
+    predicted = DocumentBatch(
+        document if document.failure is None else Document(document.id, document.text)
+        for document in pairs.predicted
+    )
+    return DocumentPairs(pairs.gold, predicted)

@@ -1,0 +1,110 @@
+"""The options of `score`, checked when they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evalkit.data.label_maps import (
+    LabelMapOption,
+    LabelMapping,
+    LabelsOption,
+    resolve_label_mapping,
+)
+from evalkit.data.schema import Schema
+from evalkit.errors import InputError, UnknownNameError, spell_option
+from evalkit.results.metadata import ScoredOptions
+from evalkit.scoring.metrics import Metric, flat_layer_of, parse_metrics
+from evalkit.stats.intervals import Resampling, make_resampling
+
+MISSING = ("error", "empty")
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """What to score, and how; see `score`. metrics: None for those that the layers allow."""
+
+    metrics: tuple[Metric, ...] | None
+    labels: LabelsOption
+    label_map: LabelMapOption
+    zones: str | frozenset[str]
+    missing: str
+    units: str
+    boot: int
+    seed: int
+    level: float
+
+    @classmethod
+    def create(
+        cls,
+        metrics: str | Iterable[str | Metric] | None = None,
+        *,
+        labels: LabelsOption = None,
+        label_map: LabelMapOption = None,
+        zones: str | Iterable[str] = "primary",
+        missing: str = "error",
+        units: str = "auto",
+        boot: int = 1000,
+        seed: int = 12345,
+        level: float = 0.95,
+    ) -> ScoreOptions:
+        """The options as `score` takes them.
+
+        Raises InputError for a value that is not allowed; labels and label maps are checked against
+        the schema by `resolve_labels`.
+        """
+        if missing == "refuse":
+            missing = "error"
+        if missing not in MISSING:
+            raise UnknownNameError("value", missing, MISSING, within=spell_option("missing"))
+        return cls(
+            None if metrics is None else tuple(parse_metrics(metrics)),
+            labels,
+            label_map,
+            _parse_zones(zones),
+            missing,
+            units,
+            boot,
+            seed,
+            level,
+        )
+
+    def resolve_labels(self, schema: Schema | None) -> LabelMapping:
+        """The label maps of both sides. Raises InputError for labels and maps that cannot be."""
+        return resolve_label_mapping(
+            self.labels, self.label_map, schema, flat_layer_of(self.metrics)
+        )
+
+    def resampling(self, documents: int) -> Resampling:
+        """How intervals are made for a corpus of so many documents.
+
+        Raises InputError for numbers out of range.
+        """
+        return make_resampling(documents, self.units, self.boot, self.seed, self.level)
+
+    def recorded(self, mapping: LabelMapping) -> ScoredOptions:
+        """The options as a result keeps them. mapping: what `resolve_labels` returned."""
+        metrics = None if self.metrics is None else [str(metric) for metric in self.metrics]
+        return ScoredOptions(
+            metrics=metrics,
+            **mapping.options(),
+            zones=self.zones if isinstance(self.zones, str) else sorted(self.zones),
+            missing=self.missing,
+            units=self.units,
+        )
+
+
+def _parse_zones(zones: str | Iterable[str]) -> str | frozenset[str]:
+    """The names of zones; or "primary", or "all"."""
+    if zones in ("primary", "all"):
+        return str(zones)
+    is_list = isinstance(zones, Iterable) and not isinstance(zones, str)
+    names = list(zones) if is_list else [zones]
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f"invalid {spell_option('zones', zones)}: expected primary, all, or names of zones"
+        )
+    chosen = frozenset(str(name).strip() for name in names)
+    if chosen in ({"primary"}, {"all"}):
+        return next(iter(chosen))
+    return chosen

@@ -1,0 +1,122 @@
+"""Merges the results of shards of one corpus into the result of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalkit.errors import InputError, quoted_repr
+from evalkit.results.metadata import LayerPresence, ScoredOptions, merge_metadata
+from evalkit.results.result_file import Result
+from evalkit.scoring.counts import Counts, merge_counts
+from evalkit.scoring.digest import CorpusDigests
+from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
+from evalkit.stats.intervals import Resampling, choose_units
+
+SHARD_FIELDS = ("docs", "corpus", "units")  # of a signature: differ between shards of one corpus
+
+
+def merge_results(shards: Sequence[Result]) -> Result:
+    """The result of the corpus that the shards are of, in whatever order they come.
+
+    Raises InputError for shards that were not scored with the same options, and for a document that
+    is in two of them.
+    """
+    if not shards:
+        raise InputError("no results to merge")
+    metadata = [shard.metadata for shard in shards]
+    _require_equal("model", [each.model for each in metadata])
+    for name in ScoredOptions.__struct_fields__:
+        _require_equal(f"options: {name}", [getattr(each.options, name) for each in metadata])
+    _require_equal("name", [each.name for each in metadata])
+    _require_equal("versions", [each.versions.get("evalkit") for each in metadata])
+    _check_disjoint(shards)
+    _require_equal("corpus", [each.corpus.name for each in metadata])
+    _require_equal("schema", [shard.digests and shard.digests.schema for shard in shards])
+    for name in ("requested_units", "boot", "seed", "level"):
+        _require_equal(name, [getattr(shard.resampling, name) for shard in shards])
+    merged = merge_metadata(metadata)
+    resampling = _merge_resampling(shards[0].resampling, merged.corpus.documents)
+    counts = []
+    for metric in _scored_metrics(shards, merged.layers):
+        parts = [each for shard in shards for each in shard.counts if each.metric == metric]
+        counts.append(_merge_counts(parts, resampling))
+    return Result(counts, resampling, _merge_digests(shards), merged)
+
+
+def _require_equal(name: str, values: Sequence[Any]) -> None:
+    for value in values[1:]:
+        if value != values[0]:
+            raise InputError(
+                f"{name}: {quoted_repr(values[0])} and {quoted_repr(value)}; merge shards of one"
+                " corpus that were scored alike"
+            )
+
+
+def _check_disjoint(shards: Sequence[Result]) -> None:
+    seen: set[str] = set()
+    for shard in shards:
+        documents = set(shard.metadata.unscored_documents)
+        for counts in shard.counts:
+            documents.update(unit.document for unit in counts.units)
+        if duplicates := seen & documents:
+            raise InputError(
+                f"document {quoted_repr(min(duplicates))} is in two of the results: merge shards of"
+                " one corpus, each once"
+            )
+        seen |= documents
+
+
+def _merge_resampling(first: Resampling, documents: int) -> Resampling:
+    units = choose_units(first.requested_units, documents)
+    return first._replace(units=units, documents=documents)
+
+
+def _scored_metrics(shards: Sequence[Result], layers: LayerPresence) -> list[str]:
+    """The metrics of the whole: the requested ones, or else those of layers that both sides have in
+    any shard.
+    """
+    metrics = list(dict.fromkeys(counts.metric for shard in shards for counts in shard.counts))
+    layer_of = {metric: LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics}
+    for layer in layer_of.values():
+        layers.check_complete(layer)
+    if shards[0].metadata.options.metrics is not None:
+        return metrics
+    scorable = [metric for metric in metrics if layers.is_scorable(layer_of[metric])]
+    return sorted(scorable, key=DEFAULT_METRICS.index)
+
+
+def _merge_counts(shards: Sequence[Counts], resampling: Resampling) -> Counts:
+    if resampling.units == "documents":
+        shards = [shard.merge_sentences() for shard in shards]
+    first = shards[0]
+    for name in first.signature:
+        if name not in SHARD_FIELDS:
+            values = [shard.signature.get(name) for shard in shards]
+            _require_equal(f"{first.metric}, {name}", values)
+    annotated = sum(int(shard.signature["docs"].partition("/")[0]) for shard in shards)
+    signature = dict(first.signature)
+    signature["docs"] = f"{annotated}/{resampling.documents}"
+    signature["units"] = resampling.units
+    if "corpus" in signature:
+        # The digest behind the @ is that of the shard; that of the whole is added on first use.
+        signature["corpus"] = signature["corpus"].rpartition("@")[0] + "@"
+    counts = merge_counts(shards, signature)
+    if "documents_not_annotated" not in counts.set_aside:
+        return counts
+    not_annotated = resampling.documents - annotated
+    return replace(counts, set_aside={**counts.set_aside, "documents_not_annotated": not_annotated})
+
+
+def _merge_digests(shards: Sequence[Result]) -> CorpusDigests | None:
+    first = shards[0].digests
+    if first is None:
+        return None
+    sums: dict[str, int] = {}
+    for shard in shards:
+        if shard.digests is not None:
+            for layer, total in shard.digests.sums.items():
+                sums[layer] = (sums.get(layer, 0) + total) % 2**256
+    return CorpusDigests(first.schema, sums)

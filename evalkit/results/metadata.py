@@ -1,0 +1,215 @@
+"""What a result says besides its numbers: the model, the corpus, the options, and what happened to
+documents and annotations on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from evalkit.errors import InputError, quoted_repr
+from evalkit.scoring.span_edges import SpanEdges
+
+ConversionCounts = dict[str, dict[str, dict[str, int]]]  # side → section → name → count
+
+
+class CorpusInfo(msgspec.Struct):
+    """The name of the gold corpus, and its number of documents."""
+
+    name: str
+    documents: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """The options of a result: what is needed in order to score again.
+
+    metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
+    zones, missing, units: of scores of documents only; tagging, repair: of scores of tags only.
+    """
+
+    metrics: list[str] | None
+    labels: list[str] | None
+    label_map: Any
+    zones: str | list[str] | UnsetType = UNSET
+    missing: str | UnsetType = UNSET
+    units: str | UnsetType = UNSET
+    tagging: str | UnsetType = UNSET
+    repair: str | UnsetType = UNSET
+
+
+class LayerPresence(msgspec.Struct):
+    """The layers of documents that gold and predictions annotate in any document.
+
+    missing_layers: a layer that some predicted documents have, with the first predicted document
+    without it. has_failures: whether the model failed on any document.
+    """
+
+    gold: list[str] = []
+    predicted: list[str] = []
+    missing_layers: dict[str, str] = {}
+    has_failures: bool = False
+
+    def is_scorable(self, layer: str) -> bool:
+        """Whether gold has a layer, and the predictions have it, or might have it where the model
+        failed on everything.
+        """
+        failed_everywhere = self.has_failures and not self.predicted
+        return layer in self.gold and (layer in self.predicted or failed_everywhere)
+
+    def check_complete(self, layer: str) -> None:
+        """Raise InputError if predictions have a layer in some of the documents that gold annotates
+        and lack it in others.
+        """
+        if layer in self.missing_layers and layer in self.predicted:
+            raise InputError(
+                f"document {quoted_repr(self.missing_layers[layer])}: the prediction has no"
+                f" {layer}, while others have; write an empty list for none found, or a failure"
+                " with its reason"
+            )
+
+
+class Ambiguity(msgspec.Struct):
+    """By how much tp of a metric changes under the worst and the best placement of ambiguous
+    quotes, and how many annotations are ambiguous.
+    """
+
+    annotations: Annotated[int, msgspec.Meta(ge=1)]
+    worst: Annotated[float, msgspec.Meta(le=0)]
+    best: Annotated[float, msgspec.Meta(ge=0)]
+
+
+class ResultMetadata(msgspec.Struct, kw_only=True):
+    """What was scored, and how. The fields are keys of the result file; see `result_file`.
+
+    name: the name that the system was given, if any. failures: a document id to the reason for
+    which the model failed. unplaced: a reason to a number of items. unscored_documents: ids of
+    documents in which gold annotates none of the scored layers. missing_documents: the number of
+    gold documents that had no prediction and were scored as empty. unmapped_labels: a layer to the
+    labels that its label map does not name. unused_labels: labels that `labels` or `label_map` name
+    and that occur nowhere. conversion: what the readers of both sides dropped, repaired and
+    skipped. span_edges: entities with white space or punctuation at an edge. ambiguity: a metric to
+    what ambiguous quotes can change.
+    """
+
+    name: str | None = None
+    model: str = "predictions"
+    corpus: CorpusInfo
+    options: ScoredOptions
+    versions: dict[str, str]
+    failures: dict[str, str] = {}
+    unplaced: dict[str, int] = {}
+    layers: LayerPresence
+    unscored_documents: list[str] = []
+    missing_documents: int = 0
+    unmapped_labels: dict[str, list[str]] = {}
+    unused_labels: list[str] = []
+    conversion: ConversionCounts = {}
+    span_edges: dict[str, SpanEdges] = {}
+    ambiguity: dict[str, Ambiguity] = {}
+
+    @property
+    def system_name(self) -> str:
+        """The name of the system in headings: the name it was given, or the model's."""
+        return self.name or self.model
+
+    def to_builtins(self) -> dict[str, Any]:
+        """The metadata as JSON values, without optional keys that are empty."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        for key in ("name", "conversion", "span_edges", "ambiguity"):
+            if not data[key]:
+                del data[key]
+        return data
+
+
+def merge_metadata(shards: Sequence[ResultMetadata]) -> ResultMetadata:
+    """The metadata of a corpus, from those of its shards."""
+    first = shards[0]
+    versions = {
+        name: "+".join(sorted({shard.versions[name] for shard in shards}))
+        for name in first.versions
+    }
+    failures: dict[str, str] = {}
+    unplaced: dict[str, int] = {}
+    unscored: list[str] = []
+    unmapped: dict[str, set[str]] = {}
+    unused = set(first.unused_labels)
+    for shard in shards:
+        failures.update(shard.failures)
+        _add_counts(unplaced, shard.unplaced)
+        unscored += shard.unscored_documents
+        for layer, labels in shard.unmapped_labels.items():
+            unmapped.setdefault(layer, set()).update(labels)
+        # A label that occurs in one of the shards occurs in the corpus.
+        unused.intersection_update(shard.unused_labels)
+    return ResultMetadata(
+        name=first.name,
+        model=first.model,
+        corpus=CorpusInfo(first.corpus.name, sum(shard.corpus.documents for shard in shards)),
+        options=first.options,
+        versions=versions,
+        failures=failures,
+        unplaced=sort_by_count(unplaced),
+        layers=merge_layers([shard.layers for shard in shards]),
+        unscored_documents=sorted(unscored),
+        missing_documents=sum(shard.missing_documents for shard in shards),
+        unmapped_labels={layer: sorted(labels) for layer, labels in sorted(unmapped.items())},
+        unused_labels=sorted(unused),
+        conversion=_merge_conversions(shards),
+        span_edges=_merge_span_edges(shards),
+        ambiguity=_merge_ambiguity(shards),
+    )
+
+
+def merge_layers(shards: Sequence[LayerPresence]) -> LayerPresence:
+    """The layers that any shard has; of missing layers the first document in order of ids."""
+    missing: dict[str, str] = {}
+    for shard in shards:
+        for layer, document in shard.missing_layers.items():
+            missing[layer] = min(document, missing.get(layer, document))
+    return LayerPresence(
+        gold=sorted({layer for shard in shards for layer in shard.gold}),
+        predicted=sorted({layer for shard in shards for layer in shard.predicted}),
+        missing_layers=dict(sorted(missing.items())),
+        has_failures=any(shard.has_failures for shard in shards),
+    )
+
+
+def sort_by_count(counts: dict[str, int]) -> dict[str, int]:
+    """The counts, the largest first; equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _add_counts(total: dict[str, int], counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        total[name] = total.get(name, 0) + count
+
+
+def _merge_conversions(shards: Sequence[ResultMetadata]) -> ConversionCounts:
+    total: ConversionCounts = {}
+    for shard in shards:
+        for side, sections in shard.conversion.items():
+            for section, counts in sections.items():
+                _add_counts(total.setdefault(side, {}).setdefault(section, {}), counts)
+    return total
+
+
+def _merge_span_edges(shards: Sequence[ResultMetadata]) -> dict[str, SpanEdges]:
+    total: dict[str, SpanEdges] = {}
+    for shard in shards:
+        for side, edges in shard.span_edges.items():
+            total.setdefault(side, SpanEdges()).merge(edges)
+    return total
+
+
+def _merge_ambiguity(shards: Sequence[ResultMetadata]) -> dict[str, Ambiguity]:
+    total: dict[str, Ambiguity] = {}
+    for shard in shards:
+        for metric, change in shard.ambiguity.items():
+            sums = total.setdefault(metric, Ambiguity(0, 0.0, 0.0))
+            sums.annotations += change.annotations
+            sums.worst += change.worst
+            sums.best += change.best
+    return total
