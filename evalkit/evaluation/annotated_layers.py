@@ -49,8 +49,8 @@ class AnnotatedLayers:
         for document in pairs.gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(
-                    f"document {quoted_repr(document.id)}: gold carries a failure or unplaced"
-                    " items, which only predictions can"
+                    f"document {quoted_repr(document.id)}: gold has a failure or unplaced"
+                    " items, which only predictions can have"
                 )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
