@@ -7,7 +7,6 @@ also knows where the bundled corpus is.
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from evalkit.errors import (
     UnknownNameError,
     escape_surrogates,
     quoted_repr,
+    warn_deprecated,
 )
 from evalkit.files import check_folder, is_endless, is_stream, make_parents, stage_file
 from evalkit.formats import directory
@@ -175,7 +175,7 @@ class Corpus:
     @property
     def losses(self) -> ConversionReport:
         """Deprecated name of `conversion`."""
-        warnings.warn("Corpus.losses is now Corpus.conversion", DeprecationWarning, stacklevel=2)
+        warn_deprecated("Corpus.losses is deprecated: use Corpus.conversion")
         return self.conversion
 
     def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:

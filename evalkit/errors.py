@@ -1,19 +1,17 @@
 """Exceptions, and how messages are written.
 
-    EvalkitError           everything that evalkit raises on purpose
-      InputError           a file, a value or a wish that cannot be used            exit code 2
-        LoadError          a file that is not what it should be, with file:line
-        DocumentError      an annotation that cannot be true of its text
-        UnknownName        a name that is not known, with those that are
-      WriteError           a file that could not be written, such as on a full disk; the old one is
-                           as it was     exit code 3
-      MissingPackage       a package or an extra that is not installed              exit code 3
-      ModelError           a model that no document can be asked of, such as an endpoint that
-                           refuses the key    exit code 3
-      HubError             what the Hugging Face Hub refused, or could not do (publish.py)    exit
-                           code 3
-      PartialRun           a run that ended before its last document                exit code 4
-      Interrupted          a run that was ended at once                             exit code 130
+    EvalkitError                 base class of all errors of evalkit                   exit code
+      InputError                 a file, a value or an option that cannot be used             2
+        LoadError                an invalid file, with file:line                              2
+        DocumentError            an annotation that does not fit its text                     2
+        UnknownNameError         an unknown name, with the known ones                         2
+      WriteError                 a file that could not be written; the old one is unchanged   3
+      MissingDependencyError     a package or an extra that is not installed                  3
+      ModelError                 a model that cannot be used, such as an endpoint that
+                                 refuses the key                                              3
+      HubError                   a request that the Hugging Face Hub refused                  3
+      PartialRunError            a run that ended before its last document                    4
+      InterruptedRunError        a run that was interrupted                                 130
 
 A message has a line for each error: where it is, what is wrong, and how to fix it.
 """
@@ -40,31 +38,31 @@ _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class EvalkitError(Exception):
-    """Everything that evalkit raises on purpose."""
+    """Base class of all errors of evalkit."""
 
     exit_code = 1
 
 
 class InputError(EvalkitError, ValueError):
-    """A file, a value or a wish that cannot be used."""
+    """A file, a value or an option that cannot be used."""
 
     exit_code = 2
 
 
 class LoadError(InputError):
-    """A file that is not what it should be.
+    """An invalid file.
 
-    `faults` holds a line for each, the first twenty; `more` says how many follow; `advice` says
-    once how to fix those of one kind. In the message, faults that differ only in their place, in
-    numbers and in quoted text are counted behind the first of them, and advice with which several
-    faults end stands once, below them.
+    `errors` has a line for each of the first twenty errors, `omitted` is the number of all others,
+    `advice` says how to fix those of one kind. In the message, errors that differ only in their
+    location, in numbers and in quoted text are counted behind the first of them, and advice with
+    which several errors end is given once, below them.
     """
 
-    def __init__(self, faults: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
-        """Keep the first twenty faults."""
-        every = list(faults)
-        self.errors = every[:MAX_REPORTED_ERRORS]
-        self.omitted = more + len(every) - len(self.errors)
+    def __init__(self, errors: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
+        """Keep the first twenty errors."""
+        listed = list(errors)
+        self.errors = listed[:MAX_REPORTED_ERRORS]
+        self.omitted = more + len(listed) - len(self.errors)
         tail = [f"and {self.omitted} more"] if self.omitted else []
         self.advice = list(advice)
         problems, shared = _share_advice(self.errors)
@@ -73,9 +71,21 @@ class LoadError(InputError):
             "; ".join(lines) if len(self.errors) == 1 and not tail else "\n".join(lines)
         )
 
+    @property
+    def faults(self) -> list[str]:
+        """Deprecated name of `errors`."""
+        warn_deprecated("LoadError.faults is deprecated: use LoadError.errors")
+        return self.errors
+
+    @property
+    def more(self) -> int:
+        """Deprecated name of `omitted`."""
+        warn_deprecated("LoadError.more is deprecated: use LoadError.omitted")
+        return self.omitted
+
 
 def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
-    """The faults without the advice that several of them end with, and that advice.
+    """The errors without the advice that several of them end with, and that advice.
 
     Advice is what follows a semicolon.
     """
@@ -90,8 +100,8 @@ def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _count_repeated(problems: list[str]) -> list[str]:
-    """The problems; of each kind that occurs often the first alone, with the number of the others
-    and the place of the last.
+    """The problems; of each frequent kind only the first, with the number of the others and the
+    location of the last.
     """
     kinds: dict[str, list[str]] = {}
     for problem in problems:
@@ -108,8 +118,9 @@ def _count_repeated(problems: list[str]) -> list[str]:
 
 
 def _endings(fault: str) -> list[str]:
-    """What follows each semicolon of a fault that is not within quotes, the longest first; what
-    holds a number may be of this fault alone.
+    """What follows each semicolon of an error outside of quotes, the longest first.
+
+    An ending with a number may be specific to this error and is left out.
     """
     places = [found.end() for found in re.finditer("; ", fault)]
     endings = [
@@ -121,9 +132,9 @@ def _endings(fault: str) -> list[str]:
 
 
 class DocumentError(InputError):
-    """An annotation that cannot be true of its text.
+    """An annotation that does not fit its text.
 
-    `layer`, `index` and `field` say where in the document: entities, 3, "end" is entities[3].end.
+    `layer`, `index` and `field` are its location: entities, 3, "end" is entities[3].end.
     """
 
     def __init__(
@@ -135,7 +146,7 @@ class DocumentError(InputError):
         index: int | None = None,
         field: str = "",
     ) -> None:
-        """Say the problem, and where it is as far as that is known."""
+        """Make a message of the location, as far as it is known, and the problem."""
         self.message, self.document, self.layer, self.index, self.field = (
             problem,
             document,
@@ -203,11 +214,10 @@ class MissingDependencyError(EvalkitError, ImportError):
 
 
 class ModelError(EvalkitError):
-    """A model that no document can be asked of: it ends the run, and what was answered until then
-    is kept.
+    """A model that cannot be used. It ends the run; earlier answers are kept.
 
-    notes: for each document that was being asked about, what asking took (see RUN_NOTES in models),
-    and its id.
+    notes: run metadata of each document whose request was in progress (see RUN_METADATA_KEY in
+    evalkit.models.registry), and its id.
     """
 
     exit_code = 3
@@ -225,7 +235,7 @@ class PartialRunError(EvalkitError):
 
 
 class InterruptedRunError(EvalkitError):
-    """A run that was interrupted before what was in flight came back."""
+    """A run that was interrupted before requests in progress were answered."""
 
     exit_code = 130
 

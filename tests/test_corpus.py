@@ -14,6 +14,7 @@ from evalkit import (
     Entity,
     Event,
     InputError,
+    LoadError,
     Schema,
     Scores,
     Span,
@@ -31,6 +32,7 @@ from evalkit.data.schema import schema_errors
 from evalkit.errors import UnknownNameError
 from evalkit.evaluation.pr_curves import curves
 from evalkit.evaluation.verify import find_differences
+from evalkit.formats import conversion
 
 
 def test_documents_are_found_by_place_and_by_id():
@@ -417,3 +419,17 @@ def test_a_rule_that_is_not_known_is_refused():
         ),
     ):
         Schema(rules={"argument": "same-sentence"})
+
+
+def test_former_names_of_attributes_still_work_with_a_warning():
+    error = LoadError(["a:1: wrong"], more=2)
+    one = corpus("[Ada|PER]")
+
+    with pytest.warns(DeprecationWarning, match=r"LoadError.faults is deprecated: use .*errors"):
+        assert error.faults == error.errors
+    with pytest.warns(DeprecationWarning, match=r"LoadError.more is deprecated: use .*omitted"):
+        assert error.more == error.omitted == 2
+    with pytest.warns(DeprecationWarning, match=r"Corpus.losses is deprecated: use .*conversion"):
+        assert one.losses is one.conversion
+    with pytest.warns(DeprecationWarning, match="Losses is deprecated: use ConversionReport"):
+        assert conversion.Losses is conversion.ConversionReport

@@ -1,9 +1,7 @@
-"""What lies where in a few documents?
+"""A batch of documents with its entities as arrays of numbers.
 
-Their entities as plain numbers, read once for all who need them.
-
-Checking, counting and the digest of gold all need the offsets and labels of every entity; reading
-them from the objects is what costs, and each object is visited once.
+Validation, counting and the digest of gold all need the offsets and labels of every entity. Reading
+them from the objects takes most of the time, so each object is visited once.
 """
 
 from __future__ import annotations
@@ -18,39 +16,33 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-LABEL_IDS: dict[
-    str, int
-] = {}  # of labels: one each in this process, so that what is read in pieces can be put together
+# The number of each label in this process, so that batches can be merged
+LABEL_IDS: dict[str, int] = {}
 
 
 def label_id(label: str) -> int:
-    """The number of a label, from 0 on; a plain dict is asked first, since that is twice as fast as
-    one that can grow.
-    """
+    """The number of a label, from 0 on. Callers look it up in LABEL_IDS first, which is faster."""
     return LABEL_IDS.setdefault(label, len(LABEL_IDS))
 
 
 class Vocabulary(dict[Any, int]):
-    """A number for each new thing, from 0 on, in the order of first sight."""
+    """A number for each key, from 0 on, in the order of the first lookup."""
 
     def __missing__(self, key: Any) -> int:
         self[key] = code = len(self)
         return code
 
     def sorted_positions(self) -> Ints:
-        """`ranks[code]` is the place of its name in the order of names, which is the same whatever
-        was seen first.
-        """
-        names = sorted(self)
-        place = dict(zip(names, range(len(names))))
-        return np.fromiter((place[name] for name in self), np.int64, len(self))
+        """The position of each key in sorted order, by the key's number."""
+        positions = {name: position for position, name in enumerate(sorted(self))}
+        return np.fromiter((positions[name] for name in self), np.int64, len(self))
 
 
 class EntityArrays(NamedTuple):
-    """The entities of some documents: how many each has, all of them, and their offsets and labels
-    (see NUMBERS) as words of 64 bits.
+    """The entities of some documents: the number of each document's entities, and of all entities
+    the offsets and label numbers (LABEL_IDS) as 64-bit integers.
 
-    `broken`: the places of those that are discontinuous.
+    `discontinuous`: the index of each discontinuous entity, and the entity.
     """
 
     counts: list[int]
@@ -61,9 +53,9 @@ class EntityArrays(NamedTuple):
 
 
 class DocumentBatch(list[Any]):
-    """A few documents that go from file to counts together.
+    """Documents that are read and counted together.
 
-    `plain`: they hold contiguous entities, of which label and offsets are all.
+    `contiguous_only`: they have contiguous entities with label and offsets, and nothing else.
     """
 
     contiguous_only = False
@@ -71,31 +63,27 @@ class DocumentBatch(list[Any]):
 
     @cached_property
     def entities(self) -> EntityArrays:
-        """Where their entities lie.
+        """Their entities as arrays.
 
         Raises struct.error for offsets that do not fit into 64 bits.
         """
-        return _placed(self)
+        return _read_entity_arrays(self)
 
 
 class DocumentRef(NamedTuple):
-    """What is kept of a plain document once its entities are numbers: large files are let go while
-    they are still in the processor's cache.
-    """
+    """A document of which only the id is needed, since its entities are in EntityArrays."""
 
     id: str
     zones: tuple[()] = ()
     unplaced: tuple[()] = ()
 
 
-def _placed(documents: Sequence[Any]) -> EntityArrays:
-    counts, starts, ends, labels, broken = (
-        [],
-        [],
-        [],
-        [],
-        [],
-    )  # type: list[int], list[int], list[int], list[int], list[tuple[int, Any]]
+def _read_entity_arrays(documents: Sequence[Any]) -> EntityArrays:
+    counts: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    labels: list[int] = []
+    discontinuous: list[tuple[int, Any]] = []
     for document in documents:
         entities = document.entities or ()
         counts.append(len(entities))
@@ -109,15 +97,16 @@ def _placed(documents: Sequence[Any]) -> EntityArrays:
             except KeyError:
                 labels.append(label_id(entity.label))
             if entity.fragments:
-                broken.append((len(starts) - 1, entity))
-    return EntityArrays(counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), broken)
+                discontinuous.append((len(starts) - 1, entity))
+    return EntityArrays(
+        counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), discontinuous
+    )
 
 
 def entity_arrays(documents: Sequence[Any]) -> EntityArrays:
-    """Where the entities of documents lie; of a chunk they are read only once."""
-    return (
-        documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
-    ).entities
+    """The entities of documents as arrays; of a batch they are read only once."""
+    batch = documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
+    return batch.entities
 
 
 def pack_int64(values: Sequence[int]) -> bytes:

@@ -160,7 +160,7 @@ def resolve_label_mapping(
 ) -> LabelMapping:
     """What `labels=` and `label_map=` mean together.
 
-    Raises UnknownName for a map that the schema does not name, InputError for other mistakes.
+    Raises UnknownNameError for a map that the schema does not name, InputError for other mistakes.
 
     A name, a map or a pair of maps that is given as `labels=` is taken as the label map.
     """

@@ -1,26 +1,25 @@
-"""What spans does a sequence of BIO tags say? Tags in, columns of spans out.
+"""Reading BIO tags: from sequences of tags to columns of spans.
 
-    IOB2    B- begins a span, I- goes on, O is outside
-    IOB1    I- goes on or begins; B- begins a span only right after another of its label
-    BIOES   B- begins, I- goes on, E- ends, S- is a span of one
-    BILOU   the same with L- for the last and U- for a span of one
+    IOB2    B- begins a span, I- continues it, O is outside
+    IOB1    I- continues or begins a span; B- begins one only right after another of its label
+    BIOES   B- begins, I- continues, E- ends, S- is a span of one token
+    BILOU   the same with L- for the last token and U- for a span of one
 
-A tag is improper where its predecessor or successor does not allow it: an I- under IOB2 that
-follows no span of its label, a B- under BIOES that no E- closes. Improper tags are an error, or are
-repaired as the caller names:
+A tag is invalid where its neighbors do not allow it: an I- under IOB2 that follows no span of its
+label, a B- under BIOES that no E- closes. Invalid tags are an error, or are repaired:
 
-    discard     a span that holds an improper tag is no span
-    begin       an improper tag begins a span, or ends one, where the tags around it leave no other
+    discard     a span that holds an invalid tag is dropped
+    begin       an invalid tag begins a span, or ends one, where the tags around it leave no other
                 way
     conlleval   the same spans, under the name of the script of CoNLL-2000; on B- and I- they are
                 those of seqeval's default mode
 
-A prediction that is discarded is free: it is in no denominator. That is why nothing is repaired in
-silence, and why the number of improper tags and the repair stand in the report and the signature.
+A predicted span that is discarded is in no denominator. Therefore tags are repaired only on
+request, and the number of invalid tags and the repair are in the report and in the signature.
 
-Departures: seqeval 1.2.2 repairs in silence by default (its mode="strict" alone changes nothing: it
-needs scheme=, too), and there does not know L- and U-; nervaluate 1.2.1 repairs in silence; all
-three read a tag without a dash as a label.
+Other tools: seqeval 1.2.2 repairs silently by default (its mode="strict" alone changes nothing: it
+needs scheme=, too), and there does not know L- and U-; nervaluate 1.2.1 repairs silently; all three
+read a tag without a dash as a label.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ from evalkit.errors import (
 
 Mask = NDArray[np.bool_]
 TAG_FORMATS = ("IOB2", "IOB1", "BIOES", "BILOU")
-REPAIRS = ("error", "discard", "begin", "conlleval")
-BATCH_SIZE = 64  # sequences: few enough that their tags stay in the processor's cache
-WIDTH = 16  # bytes of a tag; longer ones are read one by one
-_MASKS = np.array(
-    [(1 << 8 * n) - 1 for n in range(9)], np.uint64
-)  # that keep the first n bytes of a word
-_LINE_FEED, _O = 10, 79
+REPAIR_EFFECTS = {
+    "discard": "drops entities with an invalid tag",
+    "begin": "starts an entity at an invalid I-",
+    "conlleval": "reads tags as the CoNLL script does",
+}
+REPAIRS = ("error", *REPAIR_EFFECTS)
+OUTSIDE_CODE = -1  # of the tag O
 OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
 _PREFIXES = {
     "IOB2": {"B": BEGIN, "I": INSIDE},
@@ -65,7 +64,7 @@ class TaggedSpans:
     """The spans of many sequences, in order: which sequence, first token, one past the last, label
     code.
 
-    `improper`: tags repaired.
+    `improper`: the number of invalid tags.
     """
 
     sequence: Ints
@@ -88,155 +87,86 @@ class NonOutsideTags:
     lengths: Ints
 
 
+class _TagCodes(dict[str, int]):
+    """The code of each tag: -1 for O, else from 0 on in the order of their first occurrence; with
+    the kind and the label of each.
+    """
+
+    def __init__(self, tagging: str, labels: Vocabulary) -> None:
+        super().__init__({"O": OUTSIDE_CODE})
+        self.side = ""  # for messages
+        self.tags: list[str] = []
+        self.kinds: list[int] = []
+        self.label_codes: list[int] = []
+        self._tagging, self._labels = tagging, labels
+
+    def __missing__(self, tag: str) -> int:
+        """Add a new tag. Raises InputError for what is not a tag."""
+        if not isinstance(tag, str):
+            raise InputError(
+                f"{self.side} tags: invalid tag {quoted_repr(tag)}: expected a string such as"
+                " 'B-PER' or 'O'"
+            )
+        prefix, _, label = tag.partition("-")
+        kind = _PREFIXES[self._tagging].get(prefix)
+        if kind is None or not label:
+            raise InputError(f"{self.side} tags: {unknown_tag_problem(tag, self._tagging)}")
+        if escape_surrogates(label) != label:
+            raise InputError(
+                f"{self.side} tags: invalid label {quoted_repr(label)}: it holds a lone surrogate,"
+                " which no file can store"
+            )
+        self[tag] = code = len(self.tags)
+        self.tags.append(str(tag))
+        self.kinds.append(kind)
+        self.label_codes.append(self._labels[label])
+        return code
+
+
 class TagReader:
     """Reads sequences of tags; tags and labels keep their codes from one call to the next, so that
     both sides share them.
     """
 
     def __init__(self, tagging: str, repair: str) -> None:
-        """Raises UnknownName for a tagging or repair that is none."""
+        """Raises UnknownNameError for an unknown tagging or repair."""
         if tagging not in TAG_FORMATS:
             raise UnknownNameError("tagging", tagging, TAG_FORMATS)
         if repair not in REPAIRS:
             raise UnknownNameError("repair", repair, REPAIRS)
         self.tagging, self.repair, self.labels = tagging, repair, Vocabulary()
-        self._codes: dict[str, int] = {}
-        self._kinds: list[int] = []
-        self._label_of: list[int] = []
-        # The tags once more, sorted by a key made of their bytes, with these bytes and their codes.
-        self._keys, self._words, self._code_of = (
-            np.zeros(0, np.uint64),
-            np.zeros((0, WIDTH // 8), np.uint64),
-            np.zeros(0, np.int64),
-        )
+        self._codes = _TagCodes(tagging, self.labels)
 
     def read(self, sequences: Sequence[Sequence[str]], name: str) -> NonOutsideTags:
-        """The tags that are not O, and where they stand. Raises InputError for what is no tag."""
+        """Returns the tags that are not O, and their positions.
+
+        name: of the side, for messages. Raises InputError for what is not a tag.
+        """
+        self._codes.side = name
         lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
-        where, codes, before = [], [], 0
-        for first in range(0, len(sequences), BATCH_SIZE):
-            many = int(lengths[first : first + BATCH_SIZE].sum())
-            places, code = self._encode_bytes(sequences[first : first + BATCH_SIZE], many, name)
-            where.append(places + before)
-            codes.append(code)
-            before += many
-        none = np.zeros(0, np.int64)
-        code = np.concatenate([*codes, none])
+        tags = chain.from_iterable(sequences)
+        try:
+            every_code = np.fromiter(
+                map(self._codes.__getitem__, tags), np.int64, int(lengths.sum())
+            )
+        except TypeError as error:  # unhashable, such as a list
+            raise InputError(f"{name} tags: expected strings: {error}") from None
+        where = np.flatnonzero(every_code != OUTSIDE_CODE)
+        code = every_code[where]
         return NonOutsideTags(
-            np.concatenate([*where, none]),
-            np.array(self._kinds, np.int8)[code],
-            np.array(self._label_of, np.int64)[code],
+            where,
+            np.array(self._codes.kinds, np.int8)[code],
+            np.array(self._codes.label_codes, np.int64)[code],
             code,
             lengths,
         )
 
-    def _encode_bytes(
-        self, sequences: Sequence[Sequence[str]], many: int, side: str
-    ) -> tuple[Ints, Ints]:
-        """Where the tags are that are not O, and the code of each: read from the bytes of all of
-        them, several times faster than one by one.
-        """
-        try:
-            joined = "\n".join(map("\n".join, filter(len, sequences))).encode()
-        except (TypeError, UnicodeEncodeError):
-            return self._encode_each(sequences, side)
-        raw = np.frombuffer(joined + b"\n" + bytes(WIDTH + 8), np.uint8)
-        ends = np.flatnonzero(raw == _LINE_FEED)
-        if (
-            len(ends) != many or b"\0" in joined
-        ):  # a tag holds a line feed or a zero, or there is none
-            return self._encode_each(sequences, side)
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        where = np.flatnonzero((raw[starts] != _O) | (ends - starts != 1))
-        code = self._coded(raw, starts[where], ends[where], side)
-        return self._encode_each(sequences, side) if code is None else (where, code)
-
-    def _encode_each(self, sequences: Sequence[Sequence[str]], side: str) -> tuple[Ints, Ints]:
-        flat = list(_require_strings(list(chain.from_iterable(sequences)), side))
-        where = [n for n, tag in enumerate(flat) if tag != "O"]
-        return np.array(where, np.int64), np.array(
-            [self._code(flat[n], side) for n in where], np.int64
-        )
-
-    def _coded(self, raw: Any, starts: Ints, ends: Ints, side: str) -> Ints | None:
-        """The code of each tag, by its bytes: two words of eight each.
-
-        None where a tag is longer.
-        """
-        lengths = ends - starts
-        longest = int(lengths.max(initial=0))
-        if longest > WIDTH:
-            return None
-        # The eight bytes from any place on, as one little-endian word.
-        word_at = np.ndarray((len(raw) - 7,), "<u8", raw.tobytes(), strides=(1,))
-        words = np.zeros((len(starts), 2), np.uint64)
-        words[:, 0] = word_at[starts] & _MASKS[np.minimum(lengths, 8)]
-        if longest > 8:
-            words[:, 1] = word_at[starts + 8] & _MASKS[np.maximum(lengths - 8, 0)]
-        with np.errstate(over="ignore"):
-            key = words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1]
-        found = np.searchsorted(self._keys, key)
-        known = found < len(self._keys)
-        known &= (
-            self._keys[np.minimum(found, len(self._keys) - 1)] == key if len(self._keys) else False
-        )
-        if not known.all():
-            if not self._add_tags(
-                raw, starts[~known], ends[~known], words[~known], key[~known], side
-            ):
-                return None
-            return self._coded(raw, starts, ends, side)
-        if (
-            self._words[found] != words
-        ).any():  # two tags with one key: as good as impossible, and no reason to be wrong
-            return None
-        codes: Ints = self._code_of[found]
-        return codes
-
-    def _add_tags(
-        self, raw: Any, starts: Ints, ends: Ints, words: Any, key: Any, side: str
-    ) -> bool:
-        """Add the tags that are new. False where two of them have one key."""
-        _, first = np.unique(words, axis=0, return_index=True)
-        new = [
-            self._code(raw[starts[n] : ends[n]].tobytes().decode(), side)
-            for n in np.sort(first).tolist()
-        ]
-        keys, rows = (
-            np.concatenate([self._keys, key[np.sort(first)]]),
-            np.concatenate([self._words, words[np.sort(first)]]),
-        )
-        codes = np.concatenate([self._code_of, np.array(new, np.int64)])
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._words, self._code_of = keys[order], rows[order], codes[order]
-        return len(np.unique(keys)) == len(keys)
-
-    def _code(self, tag: str, side: str) -> int:
-        if tag not in self._codes:
-            kind, label = self._parse_tag(tag, side)
-            self._codes[tag] = len(self._codes)
-            self._kinds.append(kind)
-            self._label_of.append(label)
-        return self._codes[tag]
-
-    def _parse_tag(self, tag: str, side: str) -> tuple[int, int]:
-        prefix, dash, label = tag.partition("-")
-        kind = _PREFIXES[self.tagging].get(prefix)
-        if kind is None or not dash or not label:
-            raise InputError(f"{side} tags: {unknown_tag_problem(tag, self.tagging)}")
-        if escape_surrogates(label) != label:
-            raise InputError(
-                f"{side} tags: invalid label {quoted_repr(label)}: it holds a lone surrogate, which"
-                " no file can store"
-            )
-        return kind, self.labels[label]
-
     def spans(self, read: NonOutsideTags, side: str, first_sequence: int = 0) -> TaggedSpans:
         """The spans that the tags say.
 
-        Raises InputError at the first improper tag unless a repair was named.
+        Raises InputError at the first invalid tag unless a repair was named.
 
-        `shift`: how many sequences came before, for the message.
+        `first_sequence`: how many sequences came before, for the message.
         """
         borders = np.concatenate([[0], np.cumsum(read.lengths)])
         # Where each sequence's tags begin among those that are not O: far fewer searches than where
@@ -246,9 +176,9 @@ class TagReader:
         )
         neighbours = TagTransitions(read, sequence)
         opens, closes = neighbours.span_boundaries()
-        improper = neighbours.invalid_tags(self.tagging)
-        if self.repair == "error" and improper.any():
-            at = int(np.flatnonzero(improper)[0])
+        invalid = neighbours.invalid_tags(self.tagging)
+        if self.repair == "error" and invalid.any():
+            at = int(np.flatnonzero(invalid)[0])
             raise InputError(
                 self._explain(
                     read, at, int(sequence[at]), neighbours, borders, side, first_sequence
@@ -256,7 +186,7 @@ class TagReader:
             )
         first, last = np.flatnonzero(opens), np.flatnonzero(closes)
         if self.repair == "discard":
-            bad = np.concatenate([[0], np.cumsum(improper)])
+            bad = np.concatenate([[0], np.cumsum(invalid)])
             whole = bad[last + 1] == bad[first]
             first, last = first[whole], last[whole]
         begins = borders[sequence[first]]
@@ -265,7 +195,7 @@ class TagReader:
             read.where[first] - begins,
             read.where[last] + 1 - begins,
             read.label[first],
-            int(improper.sum()),
+            int(invalid.sum()),
         )
 
     def _explain(
@@ -278,7 +208,7 @@ class TagReader:
         side: str,
         shift: int,
     ) -> str:
-        names = list(self._codes)
+        names = self._codes.tags
         place = int(read.where[at] - borders[sequence])
         before = (
             names[read.code[at - 1]]
@@ -352,22 +282,11 @@ def unknown_tag_problem(tag: str, tagging: str) -> str:
 
 
 def advise_repair() -> str:
-    """What can be done about invalid tags."""
-    repairs = [repair for repair in REPAIRS if repair != "error"]
-    return (
-        f"correct them, or choose a tag repair: {spell_option('repair', repairs[0], of='format')},"
-        f" {' or '.join(repairs[1:])}"
-    )
-
-
-def _require_strings(tags: Sequence[Any], side: str) -> Sequence[str]:
-    for tag in tags:
-        if not isinstance(tag, str):
-            raise InputError(
-                f"{side} tags: invalid tag {quoted_repr(tag)}: expected a string such as 'B-PER' or"
-                " 'O'"
-            )
-    return tags
+    """The end of a message about invalid tags: how they can be repaired."""
+    first, *others = [f"{name} ({effect})" for name, effect in REPAIR_EFFECTS.items()]
+    option = spell_option("repair", first.partition(" ")[0], of="format")
+    effect = first.partition(" ")[2]
+    return f"correct them, or choose a tag repair: {option} {effect}, {' or '.join(others)}"
 
 
 class TagTransitions:
@@ -404,11 +323,11 @@ class TagTransitions:
             return loose
         opened = ((self.previous == BEGIN) | (self.previous == INSIDE)) & self.same_before
         going_on = (self.kind == INSIDE) | (self.kind == END)
-        improper: Mask = going_on & ~opened
+        invalid: Mask = going_on & ~opened
         if tagging in ("BIOES", "BILOU"):
             # What was begun and not ended: the fault is that of the last tag of it.
             unclosed = (self.kind == BEGIN) | (self.kind == INSIDE)
             followed = np.zeros(len(self.kind), bool)
             followed[:-1] = (going_on & opened)[1:]
-            improper |= unclosed & ~followed
-        return improper
+            invalid |= unclosed & ~followed
+        return invalid

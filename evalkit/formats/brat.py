@@ -97,26 +97,22 @@ def read(
 ) -> DocumentResults:
     """Each document, or a LoadError, with the file of its annotations. See the options above.
 
-    Raises InputError where the path holds nothing of brat, UnknownName for a value that an option
-    does not have.
+    Raises InputError where the path holds nothing of brat, UnknownNameError for a value that an
+    option does not have.
     """
-    terms, reading, pairs = (
-        _terms(attribution, argument, roles),
-        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
-        _pairs(path),
-    )
-    annotated = frozenset({"entities", *_named(layers), *_layers(pairs, attribution)})
-    for pair in pairs:
+    types = _check_types(attribution, argument, roles)
+    convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
+    documents = _find_documents(path)
+    annotated = {"entities", *_parse_layers(layers), *_annotated_layers(documents, attribution)}
+    for files in documents:
+        position = str(files.annotations or files.text)
         try:
-            yield (
-                str(pair.annotations or pair.text),
-                _document(pair, conversion, terms, reading, annotated),
-            )
+            yield position, _read_document(files, conversion, types, convention, annotated)
         except LoadError as error:
-            yield str(pair.annotations or pair.text), error
+            yield position, error
 
 
-def _terms(attribution: str, argument: str, roles: str) -> BratTypes:
+def _check_types(attribution: str, argument: str, roles: str) -> BratTypes:
     for name, type_name in (("attribution", attribution), ("argument", argument)):
         if not type_name or ":" in type_name or any(map(str.isspace, type_name)):
             raise InputError(
@@ -132,7 +128,7 @@ def _terms(attribution: str, argument: str, roles: str) -> BratTypes:
     return BratTypes(attribution, argument, ROLES[roles])
 
 
-def _named(layers: str | Iterable[str]) -> list[str]:
+def _parse_layers(layers: str | Iterable[str]) -> list[str]:
     every = (
         [layer for layer in layers.split(",") if layer] if isinstance(layers, str) else list(layers)
     )
@@ -142,7 +138,7 @@ def _named(layers: str | Iterable[str]) -> list[str]:
     return every
 
 
-def _pairs(path: Path) -> list[BratFiles]:
+def _find_documents(path: Path) -> list[BratFiles]:
     """The files of all documents, in the order of their names."""
     if not path.is_dir() and path.suffix not in SUFFIXES:
         raise InputError(
@@ -150,36 +146,30 @@ def _pairs(path: Path) -> list[BratFiles]:
             " folder"
         )
     folder = path if path.is_dir() else path.parent
-    there = (
-        set(list_inputs(path, SUFFIXES))
-        if path.is_dir()
-        else {
-            path,
-            *(path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).exists()),
-        }
-    )
-    stems = sorted({file.relative_to(folder).with_suffix("").as_posix() for file in there})
-    if not stems:
+    if path.is_dir():
+        existing = set(list_inputs(path, SUFFIXES))
+    else:
+        siblings = [path.with_suffix(suffix) for suffix in SUFFIXES]
+        existing = {path, *(file for file in siblings if file.exists())}
+    if not existing:
         raise InputError(f"{path}: holds no .txt and no .ann file")
-    if (
-        path.is_dir()
-        and not any(file.suffix == ".ann" for file in there)
-        and any(path.rglob("*.a1"))
-    ):
+    has_annotations = any(file.suffix == ".ann" for file in existing)
+    if path.is_dir() and not has_annotations and any(path.rglob("*.a1")):
         raise InputError(
             f"{path}: .a1 and .a2 files of a BioNLP shared task, and no .ann file; join NAME.a1 and"
             " NAME.a2 into NAME.ann"
         )
     ids = _ids(folder / NAMES)
-    return [
-        BratFiles(ids.get(stem, stem), text, ann if ann in there else None)
-        for stem in stems
-        for text, ann in [tuple(folder / f"{stem}{suffix}" for suffix in SUFFIXES)]
-    ]
+    files = []
+    for stem in sorted({file.relative_to(folder).with_suffix("").as_posix() for file in existing}):
+        text, annotations = folder / f"{stem}.txt", folder / f"{stem}.ann"
+        has_file = annotations in existing
+        files.append(BratFiles(ids.get(stem, stem), text, annotations if has_file else None))
+    return files
 
 
 def _files(folder: Path) -> set[Path]:
-    """All texts and annotations in a folder and those in it."""
+    """All texts and annotations in a folder and its subfolders."""
     return {file for file in folder.rglob("*") if file.suffix in SUFFIXES and not file.is_dir()}
 
 
@@ -198,10 +188,10 @@ def _ids(path: Path) -> dict[str, str]:
     return ids
 
 
-def _layers(pairs: Iterable[BratFiles], attribution: str) -> set[str]:
+def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[str]:
     """Which of events and attributions some file holds."""
     found: set[str] = set()
-    for pair in pairs:
+    for pair in documents:
         if len(found) < 2 and pair.annotations is not None and pair.annotations.is_file():
             found |= _layers_in(pair.annotations.read_bytes(), attribution)
     return found
@@ -212,12 +202,12 @@ def _layers_in(data: bytes, attribution: str) -> set[str]:
     return {"attributions" if of == attribution.encode() else "events" for of in types}
 
 
-def _document(
+def _read_document(
     pair: BratFiles,
     conversion: ConversionReport,
     terms: BratTypes,
     reading: OffsetConvention,
-    layers: frozenset[str],
+    layers: set[str],
 ) -> Document | LoadError:
     text = decoded(pair.text, _bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
@@ -261,7 +251,7 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 
     What cannot be read is left out.
     """
-    for pair in _pairs(path):
+    for pair in _find_documents(path):
         try:
             text = decoded(pair.text, _bytes(pair.text))
             lines = lines_of(pair.annotations, _bytes(pair.annotations)) if pair.annotations else []
@@ -296,7 +286,7 @@ def write(
 
     Raises InputError for what would be read as something else, before anything is written.
     """
-    terms, every = _terms(attribution, argument, roles), []
+    terms, every = _check_types(attribution, argument, roles), []
     for document in documents:
         if document.failure is None:
             every.append(document)

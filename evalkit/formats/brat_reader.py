@@ -54,7 +54,7 @@ class BratDocument:
         self._triggers = {frame.trigger for frame in parser.frames.values()}
         self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
 
-    def to_document(self, id: str, text: str, layers: frozenset[str]) -> Document | LoadError:
+    def to_document(self, id: str, text: str, layers: set[str]) -> Document | LoadError:
         """The document with these layers, or all that is wrong with it."""
         found = {
             "entities": tuple(self._entities()),

@@ -1,6 +1,6 @@
 """Which lines say in brat what a document holds?
 
-A document in, its lines out; standoff.py says how they look.
+A document in, its lines out; brat_lines.py says how they look.
 
 An id that could be brat's own, T or E and a number without leading zeros, is one. Other ids are
 numbered after the greatest, and a note says what they were; annotations without an id are numbered,

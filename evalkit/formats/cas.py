@@ -150,7 +150,8 @@ class Reader:
     def document(self, type: str | None, feature: str | None, triggers: str | None) -> Document:
         """The document.
 
-        Raises InputError for what it cannot hold, UnknownName for a type or feature that is none.
+        Raises InputError for what it cannot hold, UnknownNameError for a type or feature that is
+        none.
         """
         entities, events = self._entities(type, feature), self._events(triggers)
         for fs in self._annotations:

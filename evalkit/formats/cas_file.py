@@ -65,7 +65,7 @@ TYPES: dict[
 
 
 def cassis() -> Any:
-    """The package. Raises MissingPackage."""
+    """The package. Raises MissingDependencyError."""
     try:
         return importlib.import_module("cassis")
     except ImportError:

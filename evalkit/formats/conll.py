@@ -94,7 +94,7 @@ def read(
 ) -> DocumentResults:
     """Each document, or a LoadError, with its file:line. See the options above.
 
-    Raises UnknownName for a value that an option does not have, InputError for one that is no
+    Raises UnknownNameError for a value that an option does not have, InputError for one that is no
     column.
     """
     columns = ConllColumns(

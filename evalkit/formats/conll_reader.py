@@ -1,6 +1,6 @@
 """Which document do tokens and tags make?
 
-Drafts of rows.py in, documents with offsets out. conll.py says by which rules.
+Drafts of conll_lines.py in, documents with offsets out. conll.py says by which rules.
 """
 
 from __future__ import annotations

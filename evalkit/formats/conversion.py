@@ -19,7 +19,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.data.document import Argument, Document, Event, span_fragments
-from evalkit.errors import quoted_repr
+from evalkit.errors import quoted_repr, warn_deprecated
 
 INDISTINGUISHABLE = "that equal another in what this format holds of them"
 
@@ -226,4 +226,8 @@ class ConversionReport:
         return {name: dict(section) for name, section in self.sections().items()}
 
 
-Losses = ConversionReport
+def __getattr__(name: str) -> Any:
+    if name == "Losses":
+        warn_deprecated("Losses is deprecated: use ConversionReport")
+        return ConversionReport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -292,7 +292,9 @@ class Writer:
         alignment_mode: str,
         align_with: Iterable[Document],
     ) -> None:
-        """Raises UnknownName, InputError or MissingPackage where an option cannot be used."""
+        """Raises UnknownNameError, InputError or MissingDependencyError where an option cannot be
+        used.
+        """
         if alignment_mode not in ALIGNMENT_MODES:
             raise UnknownNameError("alignment mode", alignment_mode, ALIGNMENT_MODES)
         self._conversion, self._alignment_mode, self._vocab = (

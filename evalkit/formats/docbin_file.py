@@ -178,7 +178,7 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
 
 
 def vocabulary() -> Any:
-    """An empty vocabulary. Raises MissingPackage."""
+    """An empty vocabulary. Raises MissingDependencyError."""
     try:
         import spacy
     except ImportError as error:

@@ -81,7 +81,7 @@ def read(
 ) -> DocumentResults:
     """Each document, or what is wrong with it, with its file:line.
 
-    Raises UnknownName for a value that an option does not have.
+    Raises UnknownNameError for a value that an option does not have.
     """
     return exported.documents(
         iter_drafts(path, conversion),

@@ -384,7 +384,7 @@ def write(
 
 
 def count_rounded_scores(documents: Sequence[Document], conversion: ConversionReport) -> None:
-    """Count the scores that lose digits, where a column holds nothing but dates (see table.py)."""
+    """Count the scores that lose digits: where a column has only dates (see hf_tables.py)."""
     for document in documents if any(date_like_columns(documents).values()) else ():
         for layer in LAYERS:
             for index, annotation in enumerate(getattr(document, layer) or ()):

@@ -63,7 +63,7 @@ def load_split(
 
 
 def _check_readme(path: Path) -> None:
-    """Refuse a card whose YAML `datasets` should not read: see frontmatter.py."""
+    """Refuse a card whose YAML `datasets` should not read: see front_matter.py."""
     if path.is_file():
         front = split_front_matter(path.read_bytes().decode("utf-8", "replace"))
         if front is not None:

@@ -105,7 +105,7 @@ def read(
 ) -> DocumentResults:
     """Each document, or a LoadError, with its file:line.
 
-    Raises UnknownName for a value that an option does not have.
+    Raises UnknownNameError for a value that an option does not have.
     """
     reading = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for number, line in iter_lines(

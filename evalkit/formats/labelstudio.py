@@ -73,8 +73,8 @@ def read(
 
     See the options above.
 
-    Raises UnknownName for a value that an option does not have, or an annotator who is in no task;
-    InputError where the file is no such list.
+    Raises UnknownNameError for a value that an option does not have, or an annotator who is in no
+    task; InputError where the file is no such list.
     """
     wanted = TaskSelection(
         text_field,

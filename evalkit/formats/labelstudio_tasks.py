@@ -110,7 +110,7 @@ class TaskSelection:
 def drafts(path: Path, conversion: ConversionReport, wanted: TaskSelection) -> Drafts:
     """Each task with the line it begins on, unchecked.
 
-    Raises UnknownName for an annotator who was not met.
+    Raises UnknownNameError for an annotator who was not met.
     """
     seen: set[str] = set()
     for count, (place, raw) in enumerate(tasks(path), 1):

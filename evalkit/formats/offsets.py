@@ -76,7 +76,7 @@ class OffsetConvention:
     unicode_form: str = "as-is"
 
     def __post_init__(self) -> None:
-        """Raises UnknownName for a value that an option does not have."""
+        """Raises UnknownNameError for a value that an option does not have."""
         if str(self.first_offset) in ("0", "1", "3"):
             object.__setattr__(self, "first_offset", int(self.first_offset))
         for name, known in CHOICES.items():

@@ -122,7 +122,7 @@ class CorpusLocation:
     def module(self) -> ModuleType:
         """The module of the format.
 
-        Raises InputError where none is known, MissingPackage where it needs one.
+        Raises InputError where none is known, MissingDependencyError where it needs one.
         """
         return format_module(self.path, self.format)
 
@@ -143,7 +143,7 @@ def validate_path(path: object) -> None:
 def parse_location(location: str | Path, **options: Any) -> CorpusLocation:
     """What a path such as "conll:a.txt?repair=begin" says.
 
-    Raises UnknownName for a format that is not known.
+    Raises UnknownNameError for a format that is not known.
 
     >>> parse_location("conll:a.txt?repair=begin")
     CorpusLocation(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})

@@ -16,7 +16,7 @@ For formats that count tokens: offsets to indices when they are written, and bac
 read.
 
 When written, tokens and sentences are those of data/text.py, punctuation apart, cut where a
-annotation begins or ends inside one; a sentence does not end inside an annotation (tokens.py).
+annotation begins or ends inside one; a sentence does not end inside an annotation (token_spans.py).
 White space at the edge of an annotation is left out, and counted.
 """
 

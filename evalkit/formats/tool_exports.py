@@ -149,7 +149,7 @@ def supported_documents(
     *,
     unannotated: bool,
 ) -> Iterator[Document]:
-    """The documents without what a tool cannot hold, which is counted. held: as in records.py.
+    """The documents without what a tool cannot hold, which is counted. held: as in json_records.py.
 
     Documents that failed are left out. Raises InputError for one whose entities were not annotated,
     unless the format can represent `unannotated` ones.

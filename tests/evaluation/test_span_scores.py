@@ -106,8 +106,8 @@ def test_improper_tags_are_an_error_or_repaired_as_named(tagging, tags, at, span
         InputError,
         match=(
             rf"predicted tags: sequence 1, token {at}: '{tags[at]}' .*, which is invalid {tagging}:"
-            r" .* is expected.*; correct them, or choose a tag repair: repair=\"discard\", begin"
-            r" or conlleval$"
+            r" .* is expected.*; correct them, or choose a tag repair: repair=\"discard\" .*, begin"
+            r" .* or conlleval .*$"
         ),
     ):
         score_tags([["O"], ["O", "O", "O"]], [["O"], tags], tagging=tagging)
@@ -180,14 +180,7 @@ def test_long_hostile_and_foreign_labels_are_labels():
     assert score_tags([["B-a\nb", "O"]], [["B-a\nb", "O"]])["ner"]["a\nb"].tp == 1
 
 
-def refuse(*_):
-    raise AssertionError("this way was not to be taken")
-
-
-def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
-    from evalkit.data.tags import TagReader
-
-    monkeypatch.setattr(TagReader, "_encode_each", refuse)
+def test_labels_of_any_length_and_script_are_counted():
     labels = [
         "A",
         "AB",
@@ -214,20 +207,19 @@ def test_ordinary_tags_are_never_read_one_by_one(monkeypatch):
     assert scores.micro.f1 == 1.0
 
 
-def test_tags_that_do_not_fit_are_read_one_by_one_with_the_same_result():
-    from evalkit.data.tags import TagReader
-
-    rows = [
+@pytest.mark.parametrize(
+    "row",
+    [
         ["B-A", "I-A", "O", "B-ABCDEFGHIJKLMNO", "O"],
         ["B-A", "B-x\0y"],
         ["B-x\ny", "O", "B-A"],
-    ]
+    ],
+)
+def test_labels_with_line_feeds_and_zeros_are_read(row):
+    scores = score_tags([row], [row])["ner"]
 
-    for row in rows:
-        reader = TagReader("IOB2", "error")
-        where, code = reader._encode_each([row], "gold")
-        assert where.tolist() == [n for n, tag in enumerate(row) if tag != "O"]
-        assert [list(reader._codes)[n] for n in code] == [tag for tag in row if tag != "O"]
+    assert set(scores.labels) == {tag[2:] for tag in row if tag != "O"}
+    assert scores.micro.tp == sum(tag.startswith("B-") for tag in row)
 
 
 def test_a_label_of_any_length_beside_others_is_told_apart():

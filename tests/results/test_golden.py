@@ -24,6 +24,12 @@ GOLDEN = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
 
 
+REPAIR_ADVICE = (
+    'correct them, or choose a tag repair: repair="discard" (drops entities with an invalid tag),'
+    " begin (starts an entity at an invalid I-) or conlleval (reads tags as the CoNLL script does)"
+)
+
+
 def mix_by_loops(value):
     value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & MASK
     value = (value ^ (value >> 27)) * 0x94D049BB133111EB & MASK
@@ -335,24 +341,21 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
             lambda: score_tags([["O", "I-A"]], [["O", "O"]]),
             (
                 "gold tags: sequence 0, token 1: 'I-A' is preceded by 'O', which is invalid IOB2:"
-                " B-A or I-A is expected before it; correct them, or choose a tag repair:"
-                ' repair="discard", begin or conlleval'
+                f" B-A or I-A is expected before it; {REPAIR_ADVICE}"
             ),
         ),
         (
             lambda: score_tags([["I-A"]], [["O"]]),
             (
                 "gold tags: sequence 0, token 0: 'I-A' begins the sentence, which is invalid IOB2:"
-                " B-A or I-A is expected before it; correct them, or choose a tag repair:"
-                ' repair="discard", begin or conlleval'
+                f" B-A or I-A is expected before it; {REPAIR_ADVICE}"
             ),
         ),
         (
             lambda: score_tags([["B-B", "B-A", "I-B"]], [["O"] * 3]),
             (
                 "gold tags: sequence 0, token 2: 'I-B' is preceded by 'B-A', which is invalid IOB2:"
-                " B-B or I-B is expected before it; correct them, or choose a tag repair:"
-                ' repair="discard", begin or conlleval'
+                f" B-B or I-B is expected before it; {REPAIR_ADVICE}"
             ),
         ),
         (
