@@ -1,19 +1,17 @@
-"""What can be marked in a text?
+"""Documents and their annotations: entities, events, attributions, zones, unplaced predictions.
 
 A `Document` is a text with the annotations that a person or a model put on it, in three layers:
 entities, events (with their arguments) and attributions. A layer that is None was not annotated; an
-empty one was, and nothing was found; a document with a `failure` is one that a model could not
-answer. The three are never mixed up.
+empty one was annotated, without result; a document with a `failure` is one that a model could not
+process. These three states are distinguished everywhere.
 
 Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and
-checked when it is made: an annotation alone for its own offsets, a document for all its
-annotations. Nothing downstream checks again.
+validated once, when it is created: an annotation for its own offsets, a document for all its
+annotations.
 """
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Container, Hashable, Iterator
 from typing import Any
 
@@ -21,6 +19,15 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from evalkit.data.document_display import describe_document, document_to_html
+from evalkit.data.field_checks import (
+    check_label,
+    check_score,
+    check_text,
+    coerce_tuple,
+    find_lone_surrogate,
+    require_type,
+    validate_offsets,
+)
 from evalkit.errors import (
     DocumentError,
     UnknownNameError,
@@ -85,8 +92,8 @@ class Entity(Annotation, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         validate_offsets(self)
-        _check_label("label", self.label, self)
-        _check_score(self)
+        check_label("label", self.label, self)
+        check_score(self)
 
 
 class Argument(Annotation, frozen=True, gc=False):
@@ -104,8 +111,8 @@ class Argument(Annotation, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         validate_offsets(self)
-        _check_label("role", self.role, self)
-        _check_score(self)
+        check_label("role", self.role, self)
+        check_score(self)
 
 
 class Event(Annotation, frozen=True, gc=False):
@@ -120,10 +127,10 @@ class Event(Annotation, frozen=True, gc=False):
     attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
-        _check_label("label", self.label, self)
-        _check_score(self)
-        _require_type("trigger", self.trigger, Span)
-        _coerce_tuple(self, "arguments", Argument)
+        check_label("label", self.label, self)
+        check_score(self)
+        require_type("trigger", self.trigger, Span)
+        coerce_tuple(self, "arguments", Argument)
 
 
 class Attribution(Annotation, frozen=True, gc=False):
@@ -143,10 +150,10 @@ class Attribution(Annotation, frozen=True, gc=False):
     attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
-        _check_score(self)
+        check_score(self)
         for name in (*ATTRIBUTION_PARTS, "source_name"):
             if getattr(self, name) is not None or name == "content":
-                _require_type(name, getattr(self, name), Span)
+                require_type(name, getattr(self, name), Span)
 
 
 class Zone(Annotation, frozen=True, gc=False):
@@ -158,7 +165,7 @@ class Zone(Annotation, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         validate_offsets(self)
-        _check_label("label", self.label, self)
+        check_label("label", self.label, self)
 
 
 class Unplaced(Annotation, frozen=True, gc=False):
@@ -179,7 +186,7 @@ class Unplaced(Annotation, frozen=True, gc=False):
             raise DocumentError(
                 str(UnknownNameError("layer", self.layer, UNPLACED_LAYERS)), field="layer"
             )
-        _check_label("label", self.label, self)
+        check_label("label", self.label, self)
         for name in ("reason", "quote"):  # a model's own words, which may hold anything
             if isinstance(value := getattr(self, name), str) and not value.isascii():
                 force_setattr(self, name, escape_surrogates(value))
@@ -205,7 +212,7 @@ class Document(Annotation, frozen=True):
     def __post_init__(self) -> None:
         try:
             for name, kind in _KINDS.items():
-                _coerce_tuple(self, name, kind)
+                coerce_tuple(self, name, kind, optional=name in LAYERS)
             self._check()
         except DocumentError as fault:
             raise DocumentError(
@@ -231,7 +238,7 @@ class Document(Annotation, frozen=True):
             raise DocumentError(
                 f"invalid id {quoted_repr(self.id)}: expected a non-empty string", field="id"
             )
-        if _find_lone_surrogate(self.id) is not None:
+        if find_lone_surrogate(self.id) is not None:
             raise DocumentError(
                 f"invalid id {quoted_repr(self.id)}: it holds a lone surrogate, which no file can"
                 " store",
@@ -239,7 +246,7 @@ class Document(Annotation, frozen=True):
             )
         if self.failure is not None:
             force_setattr(self, "failure", escape_surrogates(str(self.failure)))
-        _check_text(self.text)
+        check_text(self.text)
         for name, index, field, span in iter_spans(self):
             if span.end > len(self.text):
                 problem = past_end_problem(span.end, len(self.text))
@@ -319,146 +326,6 @@ def duplicate_key(annotation: Any) -> Hashable:
 def span_fragments(span: Any) -> Fragments:
     """The (start, end) ranges of anything placed: its fragments, or its one range."""
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
-
-
-def validate_offsets(annotation: Any) -> None:
-    """Make the offsets plain integers, and refuse those that no text could have."""
-    start, end = annotation.start, annotation.end
-    if type(start) is not int or type(end) is not int:
-        start, end = _as_int(annotation, "start"), _as_int(annotation, "end")
-    if not 0 <= start < end:
-        if start < 0:
-            raise DocumentError(f"{start} is before the text: offsets count from 0", field="start")
-        problem = (
-            f"{end} is not after the start, {start}: a span is half-open and holds at least one"
-            " character"
-        )
-        raise DocumentError(problem, field="end")
-    if fragments := getattr(annotation, "fragments", ()):
-        force_setattr(annotation, "fragments", _merge_adjacent(fragments, start, end))
-
-
-def _as_int(annotation: Any, field: str) -> int:
-    value = getattr(annotation, field)
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise DocumentError(
-            f"invalid offset {quoted_repr(value)}: expected a whole number", field=field
-        ) from None
-    force_setattr(annotation, field, number)
-    return number
-
-
-def _merge_adjacent(fragments: Any, start: int, end: int) -> Fragments:
-    """The fragments with those that touch joined; none if one is left."""
-    joined: list[tuple[int, int]] = []
-    for first, last in _as_pairs(fragments):
-        if not (joined[-1][1] if joined else start) <= first < last <= end:
-            raise DocumentError(
-                f"{quoted_repr(fragments)} are not in order, or empty, or outside {start} to {end}",
-                field="fragments",
-            )
-        if joined and joined[-1][1] == first:
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    if (joined[0][0], joined[-1][1]) != (start, end):
-        raise DocumentError(
-            f"{quoted_repr(fragments)} do not reach from {start} to {end}", field="fragments"
-        )
-    return tuple(joined) if len(joined) > 1 else ()
-
-
-def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
-    try:
-        pairs = [(operator.index(first), operator.index(last)) for first, last in fragments]
-        if any(isinstance(offset, bool) for pair in fragments for offset in pair):
-            raise TypeError
-    except (TypeError, ValueError):
-        raise DocumentError(
-            f"invalid fragments {quoted_repr(fragments)}: expected (start, end) pairs of whole"
-            " numbers",
-            field="fragments",
-        ) from None
-    return pairs
-
-
-def _check_label(field: str, label: object, annotation: Any) -> None:
-    if type(label) is str and label and label.isascii():
-        return
-    problem = ""
-    if not isinstance(label, str) or not label:
-        problem = "expected a non-empty string"
-    elif _find_lone_surrogate(label) is not None:
-        problem = "it holds a lone surrogate, which no file can store"
-    if problem:
-        raise DocumentError(f"invalid {field} {quoted_repr(label)}: {problem}", field=field)
-    force_setattr(annotation, field, str(label))
-
-
-def _require_type(field: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise DocumentError(f"expected {kind.__name__}, got {quoted_repr(value)}", field=field)
-
-
-def _find_lone_surrogate(text: str) -> int | None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start
-    return None
-
-
-def _check_score(annotation: Any) -> None:
-    if annotation.score is None or (
-        type(annotation.score) is float and math.isfinite(annotation.score)
-    ):
-        return
-    try:
-        score = float(annotation.score)
-    except (TypeError, ValueError, OverflowError):
-        score = math.nan
-    if not math.isfinite(score):
-        raise DocumentError(
-            f"invalid score {quoted_repr(annotation.score)}: expected a finite number",
-            field="score",
-        )
-    force_setattr(annotation, "score", score)
-
-
-def _check_text(text: object) -> None:
-    if not isinstance(text, str):
-        raise DocumentError(f"invalid text {quoted_repr(text)}: expected a string", field="text")
-    if (at := _find_lone_surrogate(text)) is not None:
-        raise DocumentError(
-            f"a lone surrogate at {at}: the text was decoded incorrectly", field="text"
-        )
-
-
-def _coerce_tuple(annotation: Any, field: str, kind: type) -> None:
-    """Make a list of annotations a tuple, and refuse what is no such annotation.
-
-    None stays None in a layer, elsewhere it is empty.
-    """
-    value = getattr(annotation, field)
-    if value is None and field in LAYERS:
-        return
-    if type(value) is not tuple:
-        try:
-            if isinstance(value, (str, bytes, dict)):
-                raise TypeError
-            value = () if value is None else tuple(value)
-        except TypeError:
-            raise DocumentError(f"expected a list, got {quoted_repr(value)}", field=field) from None
-        force_setattr(annotation, field, value)
-    for index, item in enumerate(value):
-        if type(item) is not kind:
-            raise DocumentError(
-                f"expected {kind.__name__}, got {quoted_repr(item)}", field=f"{field}[{index}]"
-            )
 
 
 def _check_references(document: Document) -> None:

@@ -40,20 +40,17 @@ from evalkit.data.document import (
     Document,
     Entity,
     Event,
-    Fragments,
     Span,
     Zone,
-    span_fragments,
 )
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
 from evalkit.formats import offsets as units
+from evalkit.formats.bigbio_writer import BETWEEN, WHOLE, BigBioWriter
 from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.entity_refs import (
-    ARGUMENT,
-    EntityReferences,
     entities_not_annotated,
     is_generated_argument,
     public_id,
@@ -135,7 +132,6 @@ def join_unchecked(passages: list[Passage]) -> str:
 
 
 SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
-WHOLE, BETWEEN = "document", "text"  # types of passages that are no zones
 
 
 class BigBioEntity(msgspec.Struct):
@@ -386,106 +382,6 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
                 )
                 written += 1
         file.write(end if written or begin else b"")
-
-
-class BigBioWriter:
-    """A document on its way into a record."""
-
-    def __init__(self, document: Document, conversion: ConversionReport) -> None:
-        """Give every entity and event an id."""
-        self.document, self._conversion = document, conversion
-        self._links = EntityReferences(document, conversion)
-        self._entities = [
-            (self._links.add(entity, "T", entity), entity) for entity in document.entities or ()
-        ]
-        self._events = [(self._links.add(event, "E"), event) for event in document.events or ()]
-        self._triggers = {
-            public_id(event.id): span_fragments(event.trigger) for event in document.events or ()
-        }
-
-    def line(self) -> dict[str, Any]:
-        """The record."""
-        document = self.document
-        entities = [
-            self._entity(id, entity.label, span_fragments(entity)) for id, entity in self._entities
-        ]
-        events = [
-            {
-                "id": self._id(id),
-                "type": event.label,
-                "trigger": self._surface(span_fragments(event.trigger)),
-                "arguments": list(self._arguments(event, n)),
-            }
-            for n, (id, event) in enumerate(self._events)
-        ]
-        entities += [
-            self._entity(id, ARGUMENT, pieces) for pieces, id in self._links.helpers.items()
-        ]
-        return {
-            "id": document.id,
-            "document_id": document.id,
-            "passages": [
-                {
-                    "id": self._id(f"~P{n}"),
-                    "type": zone.label,
-                    **self._surface(span_fragments(zone)),
-                }
-                for n, zone in enumerate(_passages(document, self._conversion), 1)
-            ],
-            **({} if document.entities is None and not entities else {"entities": entities}),
-            **({} if document.events is None else {"events": events}),
-            "coreferences": [],
-            "relations": [],
-        }
-
-    def _id(self, id: str) -> str:
-        return f"{self.document.id}/{id}"
-
-    def _entity(self, id: str, label: str, pieces: Fragments) -> dict[str, Any]:
-        return {"id": self._id(id), "type": label, **self._surface(pieces), "normalized": []}
-
-    def _surface(self, pieces: Fragments) -> dict[str, Any]:
-        return {"text": [self.document.text[start:end] for start, end in pieces], "offsets": pieces}
-
-    def _arguments(self, event: Event, n: int) -> Iterator[dict[str, str]]:
-        for m, argument in enumerate(event.arguments):
-            where = f"document {quoted_repr(self.document.id)}, events[{n}].arguments[{m}]"
-            ref = public_id(argument.ref)
-            id = (
-                ref
-                if ref is not None and self._triggers.get(ref) == span_fragments(argument)
-                else self._links.reference_for(argument)
-            )
-            if argument.ref is None and public_id(id):
-                self._conversion.add("arguments without a ref, which come back with one", where)
-            elif public_id(id) != argument.ref:
-                self._conversion.add("refs to what stands elsewhere", where)
-            yield {"role": argument.role, "ref_id": self._id(id)}
-
-
-def _passages(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
-    """Zones in order, and what lies between them."""
-    at, size = 0, len(document.text)
-    for zone in _kept(document, conversion):
-        if at < zone.start:
-            yield Zone(BETWEEN, at, zone.start)
-        yield zone
-        at = zone.end
-    if at < size:
-        yield Zone(BETWEEN if at else WHOLE, at, size)
-
-
-def _kept(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
-    at = 0
-    for n, zone in sorted(enumerate(document.zones), key=lambda item: (item[1].start, item[1].end)):
-        where = f"document {quoted_repr(document.id)}, zones[{n}]"
-        if zone.start < at:
-            conversion.add("zones that overlap another", where)
-        elif zone.label == BETWEEN or zone == Zone(WHOLE, 0, len(document.text)):
-            conversion.add("zones whose label means none", where)
-        else:
-            yield zone
-            at = zone.end
 
 
 def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Attributes, Document, Entity, validate_offsets
+from evalkit.data.document import Attributes, Document, Entity
+from evalkit.data.field_checks import validate_offsets
 from evalkit.errors import (
     MAX_REPORTED_ERRORS,
     DocumentError,
