@@ -15,29 +15,26 @@ from evalkit.results.summary import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 
 
-def warn_of_contents(place: CorpusLocation, documents: Sequence[Document]) -> None:
+def warn_of_contents(location: CorpusLocation, documents: Sequence[Document]) -> None:
     """Refuse a corpus without documents or texts; warn on stderr if it has no annotations, or
     entities with white space or punctuation at an edge.
     """
     if not documents:
-        raise InputError(f"{place.path}: no documents")
-    refuse_empty_texts(documents, place)
+        raise InputError(f"{location.path}: no documents")
+    refuse_empty_texts(documents, location)
     if not any(getattr(document, layer) for document in documents for layer in LAYERS):
         print_notice(
-            f"{place.path}: warning: no annotations were read in any of"
+            f"{location.path}: warning: no annotations were read in any of"
             f" {pluralize(len(documents), 'document')}"
         )
     edges = SpanEdges()
     edges.take(documents)
-    text = next(
-        (
-            document.text
-            for document in documents
-            if edges.example and document.id == edges.example[0]
-        ),
-        None,
-    )
-    sentence = describe_edges(str(place.path), edges, text)
+    example_text = None
+    for document in documents:
+        if edges.example and document.id == edges.example[0]:
+            example_text = document.text
+            break
+    sentence = describe_edges(str(location.path), edges, example_text)
     if sentence:
         print_notice(f"warning: {sentence}")
 

@@ -16,19 +16,29 @@ from evalkit.data.label_maps import parse_label_map, parse_labels
 from evalkit.errors import InputError
 from evalkit.files import write_atomically
 
+FORMAT_BY_SUFFIX = {
+    ".json": "json",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".csv": "csv",
+    ".html": "html",
+    ".txt": "table",
+    "": "table",
+}
+
 
 def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
     """key=value as a dict; values that are JSON (numbers, true, lists) are taken as such."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for argument in arguments or ():
         key, equals, value = argument.partition("=")
         if not equals or not key.isidentifier():
             raise InputError(f"-a {argument}: write KEY=VALUE")
         try:
-            found[key] = json.loads(value)
+            values[key] = json.loads(value)
         except ValueError:
-            found[key] = value
-    return found
+            values[key] = value
+    return values
 
 
 def parse_systems(systems: Iterable[str]) -> list[tuple[str | None, str]]:
@@ -87,12 +97,12 @@ def check_writable(
             or (output.exists() and Path(path).exists() and output.samefile(path))
         ):
             raise InputError(
-                f"{option} {output}: is read or written by this very command; name another file"
+                f"{option} {output}: the command reads or writes this file already; name another"
             )
     if output.is_dir() and not folders:
         raise InputError(f"{option} {output}: is a folder; name a file")
     if not output.parent.is_dir():
-        raise InputError(f"{option} {output}: there is no folder {output.parent}")
+        raise InputError(f"{option} {output}: no such folder: {output.parent}")
     if not os.access(output if output.exists() else output.parent, os.W_OK):
         raise InputError(f"{option} {output}: cannot be written")
 
@@ -108,21 +118,19 @@ def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> No
 
 
 def output_format(form: Format | None, output: Path | None) -> str:
-    """The name of the format that was asked for, or that the suffix of the output says."""
-    by_suffix = {
-        ".json": "json",
-        ".md": "markdown",
-        ".tex": "latex",
-        ".csv": "csv",
-        ".html": "html",
-        ".txt": "table",
-        "": "table",
-    }
-    if output and not form and output.suffix not in by_suffix:
+    """The name of a format: the requested one, or that of the output's suffix.
+
+    Raises InputError for a suffix without format.
+    """
+    if form:
+        return form.value
+    suffix = output.suffix if output else ""
+    if suffix not in FORMAT_BY_SUFFIX:
+        known = ", ".join(filter(None, FORMAT_BY_SUFFIX))
         raise InputError(
-            f"-o {output}: no format is known for {output.suffix!r}; name one with --format"
+            f"-o {output}: unknown suffix {suffix!r}: expected one of: {known}; or give --format"
         )
-    return form.value if form else by_suffix[output.suffix] if output else "table"
+    return FORMAT_BY_SUFFIX[suffix]
 
 
 def write_output(text: str, output: Path | None) -> None:

@@ -1,7 +1,4 @@
-"""How does a run look from a terminal?
-
-Progress on stderr, Ctrl-C that waits for pending answers, and the summary of a run.
-"""
+"""Running a model from the terminal: progress on stderr, Ctrl-C, and the summary of a run."""
 
 from __future__ import annotations
 
@@ -28,147 +25,136 @@ from evalkit.inference.runner import (
 )
 from evalkit.results.summary import pluralize
 
-FIRST_UPDATE_SECONDS = 1.0  # seconds before the first line of progress
-UPDATE_INTERVAL_SECONDS = (
-    5.0  # seconds between lines of progress, where there is no terminal to renew one on
-)
+FIRST_UPDATE_SECONDS = 1.0  # before the first line of progress
+UPDATE_INTERVAL_SECONDS = 5.0  # between lines of progress, if stderr is not a terminal
 
 
 def predict_with_progress(
     name: str,
     arguments: dict[str, Any],
     gold: Corpus,
-    way: RunOptions,
+    run_options: RunOptions,
     run_dir: Path | None = None,
     *,
     retry_failed: bool = False,
-    found: list[Document] | None = None,
+    collected: list[Document] | None = None,
     known_ids: Collection[str] | None = None,
 ) -> Corpus:
-    """The model's predictions.
+    """The model's predictions, in the order of the corpus.
 
-    They are also appended to `found`, which has them if the run ends early (PartialRunError,
+    They are also appended to `collected`, which has them if the run ends early (PartialRunError,
     ModelError). known_ids: the ids of all documents, if `gold` has only the first of them.
     """
-    found = [] if found is None else found
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        explain_interrupt(run_dir),
-    ):  # what a model prints is not the result
+    collected = [] if collected is None else collected
+    # Output of a model goes to stderr: it is not part of the result.
+    with contextlib.redirect_stdout(sys.stderr), explain_interrupt(run_dir):
         model = load_for_corpus(
-            name, gold, arguments, concurrency=way.concurrency, known_ids=known_ids
+            name, gold, arguments, concurrency=run_options.concurrency, known_ids=known_ids
         )
         with (
-            graceful_interrupt(way.stop_event),
+            graceful_interrupt(run_options.stop_event),
             open_run_dir(run_dir, model, gold, retry_failed=retry_failed) as run,
         ):
             for line in resume_messages(run, gold):
                 print_notice(line)
-            answers = iter_predictions(model, gold, way, run)
-            found.extend(with_progress(answers, len(gold), already=len(run.answers) if run else 0))
+            answers = iter_predictions(model, gold, run_options, run)
+            stored = len(run.answers) if run else 0
+            collected.extend(with_progress(answers, len(gold), initial=stored))
         for line in run_summary(run):
             print_notice(line)
-    return in_corpus_order(found, gold, model.name)
+    return in_corpus_order(collected, gold, model.name)
 
 
 def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
-    """Notices about a run directory that holds answers already."""
-    if run and run.truncated_bytes:
-        yield (f"{run.folder}: dropped an incomplete last line of {run.truncated_bytes:,} bytes")
-    if run and run.changed_versions:
+    """Notices about a run directory that has answers already."""
+    if run is None:
+        return
+    if run.truncated_bytes:
+        yield f"{run.folder}: dropped an incomplete last line of {run.truncated_bytes:,} bytes"
+    if run.changed_versions:
         yield (
-            f"{run.folder}: other versions than before: {', '.join(run.changed_versions)};"
-            " its answers come from both"
+            f"{run.folder}: versions differ from the first run: {', '.join(run.changed_versions)};"
+            " answers of both are used"
         )
-    if run and run.moved:
+    if run.moved:
         before, now = run.moved
         yield (
             f"{run.folder}: the endpoint was {before} and is now {now}: answers of both count as"
             " those of one model; name another folder if they are not"
         )
-    if run and run.answers:
+    if run.answers:
         failed = sum(document.failure is not None for document in run.answers.values())
-        failures = (
-            f", {failed} of them failures (--retry-failed asks for those again)" if failed else ""
-        )
+        failures = f", {failed} of them failures (--retry-failed repeats those)" if failed else ""
         yield (
-            f"{run.folder}: goes on after {len(run.answers):,} of"
+            f"{run.folder}: resumes after {len(run.answers):,} of"
             f" {pluralize(len(gold), 'document')}{failures}"
         )
 
 
 def run_summary(run: RunDirectory | None) -> Iterator[str]:
-    """What a run took, where a folder keeps it."""
+    """A line with the requests, retries and tokens of a run, if a run directory has them."""
     if run is None:
         return
-    spent = run.usage()
-    parts = [pluralize(spent["requests"], "request")] if spent.get("requests") else []
-    parts += [f"{count} retried ({why})" for why, count in sorted(spent.get("retries", {}).items())]
-    parts += [
-        f"{name.replace('_', ' ')}: {value:,.6g}" for name, value in spent.get("usage", {}).items()
-    ]
+    totals = run.usage()
+    parts = []
+    if totals.get("requests"):
+        parts.append(pluralize(totals["requests"], "request"))
+    for reason, count in sorted(totals.get("retries", {}).items()):
+        parts.append(f"{count} retried ({reason})")
+    for name, value in totals.get("usage", {}).items():
+        parts.append(f"{name.replace('_', ' ')}: {value:,.6g}")
     if parts:
         yield f"{run.folder}: {', '.join(parts)}"
 
 
 @contextlib.contextmanager
 def explain_interrupt(run_dir: Path | None) -> Iterator[None]:
-    """An interrupt ends the run with what can be done about it."""
+    """Turn an interrupt into an InterruptedRunError, which says how to resume."""
     try:
         yield
     except KeyboardInterrupt:
-        kept = (
-            f"what was answered is in {run_dir}; run the same command again to resume"
-            if run_dir
-            else "nothing is kept; --run-dir keeps answers as they come"
-        )
-        raise InterruptedRunError(f"interrupted: {kept}") from None
+        advice = "no answer was stored; --run-dir DIR stores answers as they arrive"
+        if run_dir:
+            advice = f"the answers so far are in {run_dir}; the same command resumes"
+        raise InterruptedRunError(f"interrupted: {advice}") from None
 
 
 @contextlib.contextmanager
 def graceful_interrupt(stop: Event) -> Iterator[None]:
-    """Meanwhile Ctrl-C (or SIGTERM) sets `stop`, and only the second one interrupts."""
+    """Within the block Ctrl-C (or SIGTERM) sets `stop`; only the second one interrupts."""
     if current_thread() is not main_thread():
         yield
         return
 
-    def stopped(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        print(
-            (
-                "\nfinishing what is in flight; once more to stop at once"
-                if number == signal.SIGINT
-                else "finishing what is in flight"
-            ),
-            file=sys.stderr,
-        )
+        advice = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
+        print(f"\nwaiting for pending answers{advice}", file=sys.stderr)
 
-    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, request_stop) for number in signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 def with_progress(
-    documents: Iterable[Document], total: int, *, already: int = 0
+    documents: Iterable[Document], total: int, *, initial: int = 0
 ) -> Iterator[Document]:
-    """The same documents; documents done, a second, time left and failures on stderr: a bar on a
-    terminal, else a line now and then.
+    """The same documents, with progress on stderr: a bar on a terminal, else a line now and then.
 
-    already: how many of them were there before, and say nothing of the rate.
+    initial: the number of documents that are stored already, and do not count for the rate.
     """
-    return (
-        _with_bar(documents, total, already)
-        if sys.stderr.isatty()
-        else _with_lines(documents, total, already)
-    )
+    if sys.stderr.isatty():
+        return _with_bar(documents, total, initial)
+    return _with_lines(documents, total, initial)
 
 
-def _with_bar(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
+def _with_bar(documents: Iterable[Document], total: int, initial: int) -> Iterator[Document]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -186,31 +172,28 @@ def _with_bar(documents: Iterable[Document], total: int, already: int) -> Iterat
         TextColumn("{task.fields[failed]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task, failures, started = (
-            bar.add_task("", total=total, rate="", failed=""),
-            0,
-            time.monotonic(),
-        )
+        task = bar.add_task("", total=total, rate="", failed="")
+        failures, started = 0, time.monotonic()
         for done, document in enumerate(documents, start=1):
             failures += document.failure is not None
             bar.update(
                 task,
                 completed=done,
-                rate=f"{_rate(done - already, started):.1f} a second",
+                rate=f"{_rate(done - initial, started):.1f} a second",
                 failed=f"{failures} failed" if failures else "",
             )
             yield document
 
 
-def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iterator[Document]:
+def _with_lines(documents: Iterable[Document], total: int, initial: int) -> Iterator[Document]:
     started = time.monotonic()
     updated, failures = started - UPDATE_INTERVAL_SECONDS + FIRST_UPDATE_SECONDS, 0
     for done, document in enumerate(documents, start=1):
         yield document
         failures += document.failure is not None
         now = time.monotonic()
-        if now - updated > UPDATE_INTERVAL_SECONDS and already < done < total:
-            updated, rate = now, _rate(done - already, started)
+        if now - updated > UPDATE_INTERVAL_SECONDS and initial < done < total:
+            updated, rate = now, _rate(done - initial, started)
             left = (total - done) / rate
             print(
                 f"{done:,} of {total:,} documents, {rate:.1f} a second, {left:,.0f} s"
@@ -220,10 +203,11 @@ def _with_lines(documents: Iterable[Document], total: int, already: int) -> Iter
 
 
 def _rate(done: int, started: float) -> float:
+    """Documents a second."""
     return max(done, 0) / max(time.monotonic() - started, 1e-9)
 
 
-def sort_by_corpus(found: Iterable[Document], gold: Corpus) -> list[Document]:
-    """What came of a run that ended early, in the order of the corpus."""
-    by_id = {document.id: document for document in found}
+def sort_by_corpus(predicted: Iterable[Document], gold: Corpus) -> list[Document]:
+    """The predictions of a run that ended early, in the order of the corpus."""
+    by_id = {document.id: document for document in predicted}
     return [by_id[id] for id in gold.ids if id in by_id]

@@ -26,14 +26,14 @@ def validate_card_options(
     """Raise InputError for files of a model page that cannot be written."""
     if model_card and not model_card.is_file():
         raise InputError(
-            f"--model-card {model_card}: no such file; the results go into a card that is there"
+            f"--model-card {model_card}: no such file; expected an existing model card"
         )
     if eval_results and not hub_dataset:
         raise InputError(
-            "--eval-results: name the data set as the Hub knows it, with --hub-dataset OWNER/NAME"
+            "--eval-results: give the name of the data set on the Hub: --hub-dataset OWNER/NAME"
         )
     if hub_dataset and not (model_card or eval_results):
-        raise InputError("--hub-dataset: is for --model-card and --eval-results")
+        raise InputError("--hub-dataset: needs --model-card or --eval-results")
     if model_card:
         model_cards.check_card(model_card)
     if hub_dataset:

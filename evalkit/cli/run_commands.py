@@ -191,7 +191,7 @@ def predict(
     all_documents = load_and_report_losses(corpus)
     gold = take_documents(all_documents, limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
-    found: list[Document] = []
+    collected: list[Document] = []
     try:
         answers = predict_with_progress(
             model,
@@ -200,12 +200,12 @@ def predict(
             run_options,
             run_dir,
             retry_failed=retry_failed,
-            found=found,
+            collected=collected,
             known_ids=all_documents.ids,
         )
     except (PartialRunError, ModelError):
         write_predictions(
-            apply_threshold(Corpus(sort_by_corpus(found, gold)), threshold, thresholds), output
+            apply_threshold(Corpus(sort_by_corpus(collected, gold)), threshold, thresholds), output
         )
         raise
     answers = apply_threshold(answers, threshold, thresholds)

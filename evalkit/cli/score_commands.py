@@ -184,8 +184,8 @@ def compare_command(
     check_report(report)
     if gold is None and (labels is not None or label_map is not None):
         raise InputError(
-            "--labels and --label-map are for predictions (name the corpus with --gold); the labels"
-            " of saved results are fixed"
+            "--labels and --label-map: the labels of saved results are fixed; compare predictions"
+            " instead, and name the corpus with --gold"
         )
     label_options = {} if gold is None else read_label_options(gold, labels, label_map)
     given_options = {
@@ -227,12 +227,10 @@ def verify(
     """
     differing = find_differences(result, gold, predicted)
     if differing:
-        raise InputError(
-            "\n".join(
-                [f"{result}: {line}" for line in differing[:MAX_REPORTED]]
-                + [f"and {len(differing) - MAX_REPORTED} more"] * (len(differing) > MAX_REPORTED)
-            )
-        )
+        lines = [f"{result}: {line}" for line in differing[:MAX_REPORTED]]
+        if len(differing) > MAX_REPORTED:
+            lines.append(f"and {len(differing) - MAX_REPORTED} more")
+        raise InputError("\n".join(lines))
     print_line(f"{result}: the same")
 
 
@@ -257,7 +255,7 @@ def curve_command(
     report_format = "table" if is_image else output_format(form, output)
     gold_corpus = load_and_report_losses(gold)
     label_options = read_label_options(gold_corpus, labels, label_map)
-    found = curves(
+    pr_curves = curves(
         gold_corpus,
         load_and_report_losses(predicted, predictions=True),
         metric,
@@ -266,10 +264,10 @@ def curve_command(
         missing=missing,
     )
     if is_image and output:
-        found.plot(output)
+        pr_curves.plot(output)
     else:
-        write_output(found.render(report_format, width=terminal_width(output)), output)
-    if found.failures:
+        write_output(pr_curves.render(report_format, width=terminal_width(output)), output)
+    if pr_curves.failures:
         raise typer.Exit(PARTIAL)
 
 

@@ -106,14 +106,14 @@ def card_errors(
             f" one {_version_name(with_text=with_text)}; write it again"
             f" ({spell_option('with_text' if with_text else 'without_text', True)})"
         )
-    found = sections(body, first_line=line)
+    card_sections = sections(body, first_line=line)
     for message in (*_value_errors(data), *_corpus_errors(data, corpus, with_text=has_text)):
         yield f"{name}: {message}"
     located = (
-        *_section_errors(found, data),
+        *_section_errors(card_sections, data),
         *unfilled_placeholders(body, line),
-        *_count_errors(found, tables(corpus, with_text=has_text)),
-        *_score_errors(found, corpus),
+        *_count_errors(card_sections, tables(corpus, with_text=has_text)),
+        *_score_errors(card_sections, corpus),
     )
     for message in located:
         yield f"{name}{message}"
@@ -179,13 +179,13 @@ def _corpus_errors(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) 
             yield f"dataset_info: the features of {info['config_name']} are not those of its rows"
 
 
-def _section_errors(found: list[Section], data: Mapping[str, Any]) -> Iterator[str]:
+def _section_errors(card_sections: list[Section], data: Mapping[str, Any]) -> Iterator[str]:
     """Sections of the Hub's template that are missing, empty or there twice."""
     title = f"{TITLE}{escape_markdown(str(data.get('pretty_name', '')))}"
-    if title not in (section.title for section in found if section.level == 1):
+    if title not in (section.title for section in card_sections if section.level == 1):
         yield f": no title {title!r}, after pretty_name"
     by_title: dict[str, Section] = {}
-    for section in found:
+    for section in card_sections:
         if section.title in TEMPLATE and section.title in by_title:
             yield f":{section.line}: a second section {section.title!r}; join the two"
         by_title.setdefault(section.title, section)
@@ -197,9 +197,9 @@ def _section_errors(found: list[Section], data: Mapping[str, Any]) -> Iterator[s
             yield f":{by_title[name].line}: section {name!r} is empty"
 
 
-def _count_errors(found: list[Section], expected: list[CardTable]) -> Iterator[str]:
+def _count_errors(card_sections: list[Section], expected: list[CardTable]) -> Iterator[str]:
     """Counts that are not those of the corpus."""
-    by_title = {section.title: section for section in found}
+    by_title = {section.title: section for section in card_sections}
     for table in expected:
         section = by_title.get(table.title)
         if section is None:
@@ -244,17 +244,17 @@ def _table_rows(section: Section, table: CardTable) -> dict[tuple[str, ...], _Ta
 
 
 def _cells(line: str) -> list[str]:
-    edges = [found.end() for found in _CELL.finditer(line)]
+    edges = [bar.end() for bar in _CELL.finditer(line)]
     return [line[start : end - 1] for start, end in pairwise(edges)]
 
 
-def _score_errors(found: list[Section], corpus: Corpus) -> Iterator[str]:
+def _score_errors(card_sections: list[Section], corpus: Corpus) -> Iterator[str]:
     """Baseline scores whose signature names another corpus."""
     digest = DigestBuilder(LAYERS)
     digest.add(list(corpus))
     digests = digest.with_schema(corpus.schema)
     own = {digests.of(layer)[:8] for layer in LAYERS}
-    for section in found:
+    for section in card_sections:
         if section.title != "Baseline Scores":
             continue
         for scored in _SIGNED.findall(section.body):

@@ -66,7 +66,7 @@ def escape_markdown(text: str) -> str:
     """
     printable = "".join(_escape_unprintable(character) for character in text)
     with_edges = re.sub(r"^ | $", r"\\u0020", printable)
-    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", with_edges)
+    return _MARKDOWN.sub(lambda match: f"\\{match[0]}", with_edges)
 
 
 def code_span(text: str) -> str:
@@ -94,14 +94,14 @@ def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
 
     Without the texts no definition of a zone is shown: it may quote words of the page.
     """
-    every = [
+    all_tables = [
         _config_table(corpus),
         _size_table(corpus),
         *_label_tables(corpus, corpus.schema or Schema()),
         _attribute_table(corpus, corpus.schema or Schema()),
         _zone_table(corpus, corpus.schema or Schema(), with_text=with_text),
     ]
-    return [table for table in every if table.rows]
+    return [table for table in all_tables if table.rows]
 
 
 def _config_table(corpus: Corpus) -> CardTable:

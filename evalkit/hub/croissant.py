@@ -162,10 +162,10 @@ def _as_list(value: Any) -> list[str]:
 
 def _rai_fields(data: Mapping[str, Any], body: str) -> dict[str, str]:
     """The RAI fields: each is the text of a section of the card, with the sections below it."""
-    found = sections(body)
+    card_sections = sections(body)
     texts = {
-        section.title: _section_with_subsections(found, index)
-        for index, section in enumerate(found)
+        section.title: _section_with_subsections(card_sections, index)
+        for index, section in enumerate(card_sections)
     }
     fields = {field: texts[title] for field, title in RAI.items() if texts.get(title)}
     # The template has no section for the social impact: it may be a point of the biases.
@@ -179,10 +179,10 @@ def _rai_fields(data: Mapping[str, Any], body: str) -> dict[str, str]:
     return fields
 
 
-def _section_with_subsections(found: list[Section], index: int) -> str:
-    level = found[index].level
-    parts = [found[index].words]
-    for section in found[index + 1 :]:
+def _section_with_subsections(card_sections: list[Section], index: int) -> str:
+    level = card_sections[index].level
+    parts = [card_sections[index].words]
+    for section in card_sections[index + 1 :]:
         if section.level <= level:
             break
         parts += [section.title, section.words]

@@ -37,17 +37,19 @@ def sections(text: str, *, first_line: int = 1) -> list[Section]:
 
     first_line: the number of its first line.
     """
-    found = [Section("", 0, first_line, "")]
+    headings = [Section("", 0, first_line, "")]
     bodies: list[list[str]] = [[]]
-    for number, line, code in _lines(text, first_line):
-        heading = None if code else _HEADING.match(line)
+    for number, line, is_code in _lines(text, first_line):
+        heading = None if is_code else _HEADING.match(line)
         if heading:
-            found.append(Section(_OPTIONAL.sub("", heading[2]), len(heading[1]), number, ""))
+            title = _OPTIONAL.sub("", heading[2])
+            headings.append(Section(title, len(heading[1]), number, ""))
             bodies.append([])
         else:
             bodies[-1].append(line)
     return [
-        section._replace(body="\n".join(body)) for section, body in zip(found, bodies, strict=True)
+        heading._replace(body="\n".join(body))
+        for heading, body in zip(headings, bodies, strict=True)
     ]
 
 
@@ -60,11 +62,11 @@ def _lines(text: str, first_line: int) -> Iterator[tuple[int, str, bool]]:
     """Each line with its number, and whether it is code."""
     fence = ""
     for number, line in enumerate(text.split("\n"), start=first_line):
-        found = _FENCE.match(line)
-        if found and not fence:
-            fence = found[1]
+        match = _FENCE.match(line)
+        if match and not fence:
+            fence = match[1]
             yield number, line, True
-        elif found and found[1].startswith(fence) and not found[2].strip():
+        elif match and match[1].startswith(fence) and not match[2].strip():
             fence = ""
             yield number, line, True
         else:

@@ -89,8 +89,8 @@ def test_a_corpus_is_not_written_over_itself(tmp_path):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            f"evalkit: OUT {tmp_path}/news.jsonl: is read or written by this very command; name"
-            " another file\n"
+            f"evalkit: OUT {tmp_path}/news.jsonl: the command reads or writes this file already;"
+            " name another\n"
         ),
     )
 
@@ -163,7 +163,7 @@ def test_a_branch_of_its_own_does_not_keep_main_empty(tmp_path):
         sent = evalkit("publish", "me/news", **there)
 
     assert sent.returncode == 0
-    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.1.0 stays where it is (")
+    assert sent.stdout.splitlines()[-1].startswith("me/news: v1.1.0 stays at ")
     assert hub.files("me/news", "main") == hub.files("me/news", "draft")
 
 

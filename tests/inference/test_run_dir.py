@@ -360,7 +360,7 @@ def test_the_command_line_says_what_it_finds_in_a_folder(slow):
 
     assert again.returncode == 0
     assert f"{slow}/run: dropped an incomplete last line of" in again.stderr
-    assert f"{slow}/run: goes on after 59 of 60 documents" in again.stderr
+    assert f"{slow}/run: resumes after 59 of 60 documents" in again.stderr
     assert "slow.py:find on gold (60 documents)" in again.stdout
     assert len((slow / "asked").read_text().splitlines()) == 61
 
@@ -383,13 +383,13 @@ def test_an_interrupt_finishes_what_is_in_flight_and_writes(slow):
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(process, lambda: any(slow.glob("pid*")))
         process.send_signal(signal.SIGINT)
-        notices = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "waiting for pending answers")
         (slow / "hold").unlink()
         notices += process.stderr.read()
 
     done = len(lines(slow / "run"))
     assert process.returncode == 4
-    assert "finishing what is in flight; once more to stop at once" in notices
+    assert "waiting for pending answers; press Ctrl-C again to stop at once" in notices
     assert (
         f"evalkit: stopped: {done} of 60 documents are answered; run the same command again to"
         " resume" in notices
@@ -516,8 +516,8 @@ def test_other_versions_are_told_and_kept_with_each_session(tmp_path):
     again = evalkit(*command)
 
     assert (
-        f"{tmp_path}/run: other versions than before: python 2.7.18, now {sys.version.split()[0]};"
-        " its answers come from both" in again.stderr
+        f"{tmp_path}/run: versions differ from the first run: python 2.7.18, now"
+        f" {sys.version.split()[0]}; answers of both are used" in again.stderr
     )
     assert [session["versions"]["python"] for session in record(tmp_path / "run")["sessions"]] == [
         sys.version.split()[0]
@@ -585,8 +585,8 @@ def test_output_does_not_go_over_the_record_of_a_run(slow):
     assert (run.returncode, run.stderr) == (
         2,
         (
-            f"evalkit: -o {slow}/run/run.json: is read or written by this very command; name"
-            " another file\n"
+            f"evalkit: -o {slow}/run/run.json: the command reads or writes this file already;"
+            " name another\n"
         ),
     )
 
@@ -638,7 +638,7 @@ def test_ctrl_c_in_a_terminal_does_not_reach_the_processes_that_work(slow):
     ) as process:
         wait_for(process, lambda: len(list(slow.glob("pid*"))) == 2)
         os.killpg(process.pid, signal.SIGINT)
-        notices = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "waiting for pending answers")
         (slow / "hold").unlink()
         notices += process.stderr.read()
 
@@ -666,13 +666,12 @@ def test_a_second_ctrl_c_ends_a_run_at_once_and_says_what_is_kept(slow):
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(process, (slow / "begun").exists)
         process.send_signal(signal.SIGINT)
-        notices = read_until(process, "finishing what is in flight")
+        notices = read_until(process, "waiting for pending answers")
         process.send_signal(signal.SIGINT)
         notices += process.stderr.read()
 
     assert process.returncode == 130
     assert (
         notices.splitlines()[-1]
-        == f"evalkit: interrupted: what was answered is in {slow}/run; run the same command again"
-        " to resume"
+        == f"evalkit: interrupted: the answers so far are in {slow}/run; the same command resumes"
     )
