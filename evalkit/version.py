@@ -1,4 +1,4 @@
-"""Which evalkit is this?"""
+"""The version of evalkit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much could F1 change if ambiguous quotes stood elsewhere?
+"""Measures how much F1 could change if ambiguous quotes stood elsewhere in the text.
 
 A model that quotes words which occur several times in the text, without saying which occurrence it
 means, is given one of the places (see models/grounding.py). The other places are kept in `meta` of
@@ -279,7 +279,7 @@ def _iter_labeled_spans(
             part = _part(field)
             yield (
                 part,
-                _mapped(layer, part, _label(document, layer, index, field), maps),
+                _map_label(layer, part, _label(document, layer, index, field), maps),
                 span.start,
                 span.end,
             )
@@ -289,7 +289,7 @@ def _labeled_span(
     choice: AmbiguousSpan, place: tuple[int, int], maps: Mapping[str, Any]
 ) -> LabeledSpan:
     part, label = choice.key
-    return part, _mapped(choice.layer, part, label, maps), *place
+    return part, _map_label(choice.layer, part, label, maps), *place
 
 
 def _part(field: str) -> str:
@@ -305,7 +305,7 @@ def _label(document: Document, layer: str, index: int, field: str) -> str:
     return str(mark.label)
 
 
-def _mapped(layer: str, part: str, label: str, maps: Mapping[str, Any]) -> str:
+def _map_label(layer: str, part: str, label: str, maps: Mapping[str, Any]) -> str:
     if layer == "entities":
         return str(maps.get("entities", {}).get(label, label))
     kind, _, role = label.partition(" ") if part == "arguments" else (label, "", "")

@@ -244,7 +244,7 @@ class DocumentCounter:
         return ResultMetadata(
             model=inputs.prediction_name,
             corpus=CorpusInfo(inputs.name, annotated.documents),
-            options=self._comparison.options.recorded(mapping),
+            options=self._comparison.options.to_scored_options(mapping),
             versions={"evalkit": evalkit_version(), "numpy": np.__version__},
             failures=dict(annotated.failures),
             unplaced=sort_by_count(annotated.unplaced_reasons),

@@ -1,11 +1,9 @@
-"""Which prediction belongs to which gold document?
+"""Joins gold documents and predictions by id, batch by batch.
 
-Two corpora or two files in, chunks of both sides out.
-
-Documents are joined by id. A document that the prediction lacks is refused, or taken as empty where
-that was asked for; one that gold lacks, or that has another text, is refused. Files are read in
-chunks and let go: memory does not grow with them as long as both are in one order; where they are
-not, the predictions are found through an index of their lines.
+A gold document without prediction is an error, or scored as empty on request; a prediction without
+gold document, or with another text, is an error. Files are read in batches and dropped: memory does
+not grow with them if both are in the same order; if not, predictions are found by an index of the
+lines.
 """
 
 from __future__ import annotations
@@ -26,21 +24,18 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
-from evalkit.formats import jsonl_stream as blocks
+from evalkit.formats import jsonl_stream
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
-# rows
-CHUNK = 64
-MISSING_AS_EMPTY = (  # stands for the reason where missing=empty was asked for
-    "absent: taken as empty"
-)
-MAX_READ_AHEAD = (
-    2048  # predicted documents that may wait for their gold before the order is taken to differ
-)
+# arrays.
+BATCH_DOCUMENTS = 64
+MISSING_AS_EMPTY = "absent: taken as empty"  # the failure of missing documents scored as empty
+# Predicted documents that may wait for their gold document, before the order is taken to differ.
+MAX_READ_AHEAD = 2048
 
 
 class DocumentPairs(NamedTuple):
-    """Gold documents and their predictions, side by side."""
+    """Gold documents and their predictions, in the same order."""
 
     gold: DocumentBatch
     predicted: DocumentBatch
@@ -56,9 +51,13 @@ class FileRange(NamedTuple):
 
 @dataclass
 class EvaluationInputs:
-    """Where both sides come from: their names, gold's schema, and the chunks.
+    """Both sides of an evaluation.
 
-    `absent` counts documents taken as empty.
+    name, prediction_name: those of both sides. schema: that of gold. missing: "error" or "empty".
+    missing_count: documents scored as empty so far. conversion: what the readers of both sides
+    dropped, repaired and skipped, as `ConversionReport.to_json`. duplicates: whether those in gold
+    are an "error", or were dropped ("drop"). read: the signature field with the reading options
+    that differ from their defaults.
     """
 
     name: str
@@ -67,44 +66,43 @@ class EvaluationInputs:
     gold: Corpus | Path | FileRange
     predicted: Corpus | Path | FileRange
     missing: str
-    missing_count: int = field(default=0)
-    conversion: dict[str, dict[str, dict[str, int]]] = field(
-        default_factory=dict
-    )  # of gold and predicted, as ConversionReport.to_json
-    duplicates: str = "error"  # of gold: whether they were refused or dropped
-    read: str = ""  # the signature's field: reading options that differ from their defaults
+    missing_count: int = 0
+    conversion: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    duplicates: str = "error"
+    read: str = ""
 
     def iter_batches(self) -> Iterator[DocumentPairs]:
-        """The documents of both sides, 64 at a time."""
+        """The documents of both sides, 64 at a time.
+
+        Raises InputError for missing documents, unknown documents and documents with another text,
+        LoadError for duplicates in gold.
+        """
         self.missing_count = 0
-        with (
-            closing(
-                InMemoryPredictions(self.predicted)
-                if isinstance(self.predicted, Corpus)
-                else FilePredictions(self.predicted)
-            ) as answers,
-            closing(_chunks(self.gold)) as chunks,
-        ):
-            for golden in chunks:
-                refuse_duplicates(golden, self.name)
-                found = answers.for_documents(golden)
-                if None in found or [
-                    True for gold, said in zip(golden, found, strict=True) if gold.text != said.text
-                ]:
-                    found = DocumentBatch(
-                        self._checked(document, answer)
-                        for document, answer in zip(golden, found, strict=True)
+        predictions: InMemoryPredictions | FilePredictions
+        if isinstance(self.predicted, Corpus):
+            predictions = InMemoryPredictions(self.predicted)
+        else:
+            predictions = FilePredictions(self.predicted)
+        with closing(predictions), closing(_iter_gold_batches(self.gold)) as gold_batches:
+            for gold in gold_batches:
+                refuse_duplicates(gold, self.name)
+                predicted = predictions.for_documents(gold)
+                if not _have_equal_texts(gold, predicted):
+                    predicted = DocumentBatch(
+                        self._check_prediction(document, prediction)
+                        for document, prediction in zip(gold, predicted, strict=True)
                     )
-                yield DocumentPairs(golden, found)
-            unknown = answers.unmatched_ids()
+                yield DocumentPairs(gold, predicted)
+            unknown = predictions.unmatched_ids()
         if unknown:
             raise InputError(
                 f"{self.prediction_name}: {len(unknown)} documents are not in {self.name}, such as"
                 f" {quoted_repr(unknown[0])}; score against the corpus they come from"
             )
 
-    def _checked(self, document: Any, answer: Any) -> Any:
-        if answer is None:
+    def _check_prediction(self, document: Any, prediction: Any) -> Any:
+        """The prediction for a document; an empty one if it is missing and that is allowed."""
+        if prediction is None:
             if self.missing == "error":
                 raise InputError(
                     f"{self.prediction_name}: lacks document {quoted_repr(document.id)} of"
@@ -113,102 +111,104 @@ class EvaluationInputs:
                 )
             self.missing_count += 1
             return Document(document.id, document.text, failure=MISSING_AS_EMPTY)
-        if answer.text != document.text:
-            difference = _first_difference(document.text, answer.text)
+        if prediction.text != document.text:
+            difference = _first_difference(document.text, prediction.text)
             raise InputError(
                 f"{self.prediction_name}: document {quoted_repr(document.id)} has another text"
-                f" than in {self.name}: {difference}{_advise_texts(document.text, answer.text)}"
+                f" than in {self.name}: {difference}"
+                f"{_advise_texts(document.text, prediction.text)}"
             )
-        return answer
+        return prediction
+
+
+def _have_equal_texts(gold: DocumentBatch, predicted: DocumentBatch) -> bool:
+    """Whether each document has a prediction with the same text."""
+    return None not in predicted and [document.text for document in gold] == [
+        document.text for document in predicted
+    ]
 
 
 class InMemoryPredictions:
     """Predictions in memory."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self._left = {document.id: document for document in corpus}
+        """Keep the documents that are not joined yet."""
+        self._remaining = {document.id: document for document in corpus}
 
-    def for_documents(self, golden: DocumentBatch) -> DocumentBatch:
-        """The prediction for each document; None where there is none."""
-        return DocumentBatch([self._left.pop(document.id, None) for document in golden])
+    def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
+        """The prediction for each document; None if there is none."""
+        return DocumentBatch([self._remaining.pop(document.id, None) for document in gold])
 
     def unmatched_ids(self) -> list[str]:
-        """The ids that were never asked for, once all of gold was."""
-        return list(self._left)
+        """The ids of predictions without gold document, once all of gold is joined."""
+        return list(self._remaining)
 
     def close(self) -> None:
         """Nothing is open."""
 
 
 class FilePredictions:
-    """Predictions in a JSONL file, read on as they are asked for."""
+    """Predictions in a JSONL file, which is read as far as needed."""
 
     def __init__(self, file: Path | FileRange) -> None:
+        """Open the file; nothing is read yet."""
         part = file if isinstance(file, FileRange) else FileRange(file, 0, -1)
-        self._path, self._whole = part.path, not isinstance(file, FileRange)
-        self._waiting: dict[str, Any] = {}
+        self._path = part.path
+        self._is_whole = not isinstance(file, FileRange)
+        self._waiting: dict[str, Any] = {}  # documents that were read before their gold document
         self._ids: set[str] = set()
-        self._reader = blocks.JsonlBatchReader(*part)
-        self._lines: dict[str, int] | None = None
+        self._reader = jsonl_stream.JsonlBatchReader(*part)
+        self._lines: dict[str, int] | None = None  # where unread documents are, if orders differ
 
-    def for_documents(self, golden: DocumentBatch) -> DocumentBatch:
-        """The prediction for each document; None where there is none."""
-        ids = [document.id for document in golden]
-        if (
-            not self._waiting
-            and self._lines is None
-            and (chunk := self._read(len(ids))) is not None
-        ):
-            if [
-                document.id for document in chunk
-            ] == ids:  # both files are in one order: as they mostly are
-                return chunk
-            self._waiting = {document.id: document for document in chunk}
+    def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
+        """The prediction for each document; None if there is none."""
+        ids = [document.id for document in gold]
+        if not self._waiting and self._lines is None:
+            batch = self._read(len(ids))
+            if batch is not None:
+                if [document.id for document in batch] == ids:  # the usual case: equal order
+                    return batch
+                self._waiting = {document.id: document for document in batch}
         return DocumentBatch([self._get(id) for id in ids])
 
     def _get(self, id: str) -> Any:
         while id not in self._waiting and self._lines is None:
-            if len(self._waiting) > MAX_READ_AHEAD and self._whole:
+            if len(self._waiting) > MAX_READ_AHEAD and self._is_whole:
                 self._lines = self._index()
-            elif (chunk := self._read()) is None:
+                break
+            batch = self._read()
+            if batch is None:
                 return None
-            else:
-                self._waiting.update((document.id, document) for document in chunk)
+            self._waiting.update((document.id, document) for document in batch)
         if id in self._waiting or self._lines is None:
             return self._waiting.pop(id, None)
-        at = self._lines.pop(id, None)
-        return None if at is None else blocks.document_at(self._path, at)
+        line = self._lines.pop(id, None)
+        return None if line is None else jsonl_stream.document_at(self._path, line)
 
     def _read(self, lines: int | None = None) -> DocumentBatch | None:
-        chunk = self._reader.read(lines)
-        if chunk:
-            _register_ids(chunk, self._ids, self._path)
-        return chunk
+        batch = self._reader.read(lines)
+        if batch:
+            _register_ids(batch, self._ids, self._path)
+        return batch
 
     def _index(self) -> dict[str, int]:
-        """Where the line of each document begins that was not read yet."""
+        """Where the line of each unread document begins. Raises LoadError for an id that occurs
+        twice.
+        """
         lines: dict[str, int] = {}
-        for id, at in blocks.index_lines(self._path):
+        for id, start in jsonl_stream.index_lines(self._path):
             if id in lines:
-                raise LoadError(
-                    [
-                        f"{self._path}: id: {quoted_repr(id)} stands for two documents; ids name"
-                        " one"
-                        " document"
-                        " each"
-                    ]
-                )
-            lines[id] = at
-        return {id: at for id, at in lines.items() if id not in self._ids}
+                raise _duplicate_id(id, self._path)
+            lines[id] = start
+        return {id: start for id, start in lines.items() if id not in self._ids}
 
     def unmatched_ids(self) -> list[str]:
-        """The ids that were never asked for, once all of gold was."""
-        while (
-            self._lines is None
-            and len(self._waiting) <= MAX_READ_AHEAD
-            and (chunk := self._read()) is not None
-        ):
-            self._waiting.update((document.id, document) for document in chunk)
+        """The ids of predictions without gold document, once all of gold is joined."""
+        while self._lines is None and len(self._waiting) <= MAX_READ_AHEAD:
+            batch = self._read()
+            if batch is None:
+                break
+            self._waiting.update((document.id, document) for document in batch)
         return [*self._waiting, *(self._lines or ())]
 
     def close(self) -> None:
@@ -217,88 +217,97 @@ class FilePredictions:
 
 
 def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, FileRange]]:
-    """Both files cut at the same documents, into n pieces of about one size; one piece where no
-    such cut is found.
+    """Both files cut at the same documents into n parts of about the same size; fewer parts where
+    no such cut is found, none for what is not a file.
     """
     if not isinstance(gold, Path) or not isinstance(predicted, Path):
         return []
-    sizes = gold.stat().st_size, predicted.stat().st_size
+    gold_size, predicted_size = gold.stat().st_size, predicted.stat().st_size
     cuts = [(0, 0)]
-    for k in range(1, n):
-        found = blocks.line_after(gold, sizes[0] * k // n)
-        at = None if found is None else blocks.line_of_id(predicted, found[0], sizes[1] * k // n)
-        if found is not None and at is not None and found[1] > cuts[-1][0] and at > cuts[-1][1]:
-            cuts.append((found[1], at))
-    cuts.append(sizes)
+    for part in range(1, n):
+        line = jsonl_stream.line_after(gold, gold_size * part // n)
+        if line is None:
+            continue
+        id, gold_cut = line
+        predicted_cut = jsonl_stream.line_of_id(predicted, id, predicted_size * part // n)
+        last_gold_cut, last_predicted_cut = cuts[-1]
+        if predicted_cut is None or predicted_cut <= last_predicted_cut:
+            continue
+        if gold_cut > last_gold_cut:
+            cuts.append((gold_cut, predicted_cut))
+    cuts.append((gold_size, predicted_size))
     return [
-        (FileRange(gold, a, c), FileRange(predicted, b, d)) for (a, b), (c, d) in pairwise(cuts)
+        (
+            FileRange(gold, gold_start, gold_end),
+            FileRange(predicted, predicted_start, predicted_end),
+        )
+        for (gold_start, predicted_start), (gold_end, predicted_end) in pairwise(cuts)
     ]
 
 
-def _chunks(gold: Corpus | Path | FileRange) -> Generator[DocumentBatch, None, None]:
+def _iter_gold_batches(
+    gold: Corpus | Path | FileRange,
+) -> Generator[DocumentBatch, None, None]:
     if isinstance(gold, Corpus):
         documents = list(gold)
-        yield from (
-            DocumentBatch(documents[first : first + CHUNK])
-            for first in range(0, len(documents), CHUNK)
-        )
+        for first in range(0, len(documents), BATCH_DOCUMENTS):
+            yield DocumentBatch(documents[first : first + BATCH_DOCUMENTS])
         return
-    seen: set[str] = set()
+    ids: set[str] = set()
     part = gold if isinstance(gold, FileRange) else FileRange(gold, 0, -1)
-    with closing(blocks.JsonlBatchReader(*part)) as reader:
-        while (chunk := reader.read()) is not None:
-            _register_ids(chunk, seen, part.path)
-            yield chunk
+    with closing(jsonl_stream.JsonlBatchReader(*part)) as reader:
+        while (batch := reader.read()) is not None:
+            _register_ids(batch, ids, part.path)
+            yield batch
 
 
 def refuse_duplicates(gold: DocumentBatch, name: str) -> None:
     """Raise LoadError if gold documents have duplicates, in any layer."""
-    if gold.contiguous_only or all(
+    documents: list[Any] = gold
+    has_entities_only = gold.contiguous_only or all(
         document.events is None and document.attributions is None for document in gold
-    ):
-        suspects = gold if _may_have_duplicate_entities(gold) else []
-    else:
-        suspects = gold
-    faults = [f"{name}: {fault}" for document in suspects for fault in find_duplicates(document)]
-    if faults:
-        raise LoadError(faults, advice=[advise_dropping()])
+    )
+    if has_entities_only and not _may_have_duplicate_entities(gold):
+        documents = []
+    errors = []
+    for document in documents:
+        errors += [f"{name}: {duplicate}" for duplicate in find_duplicates(document)]
+    if errors:
+        raise LoadError(errors, advice=[advise_dropping()])
 
 
-def _may_have_duplicate_entities(chunk: DocumentBatch) -> bool:
-    """Whether two entities of a document have the same label, start and end; rarely True where none
-    have.
+# Large odd factors, for hashes whose products wrap around.
+_FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+
+def _may_have_duplicate_entities(batch: DocumentBatch) -> bool:
+    """Whether two entities of a document have the same label, start and end; rarely True if none
+    have, as their hashes are compared.
     """
-    counts, starts, ends, labels, _ = chunk.entities
+    counts, starts, ends, labels, _ = batch.entities
     start, end, label = (np.frombuffer(values, np.uint64) for values in (starts, ends, labels))
     document = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    hashes = np.sort(
-        ((document * _FACTORS[0] + start) * _FACTORS[1] + end) * _FACTORS[2] + label
-    )  # products wrap around
+    hashes = ((document * _FACTORS[0] + start) * _FACTORS[1] + end) * _FACTORS[2] + label
+    hashes.sort()
     return bool((hashes[1:] == hashes[:-1]).any())
 
 
-_FACTORS = np.array(
-    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64
-)  # large and odd
+def _register_ids(batch: DocumentBatch, ids: set[str], path: Path) -> None:
+    """Add the ids of a batch. Raises LoadError for one that is there already."""
+    for document in batch:
+        if document.id in ids:
+            raise _duplicate_id(document.id, path)
+        ids.add(document.id)
 
 
-def _register_ids(chunk: DocumentBatch, seen: set[str], path: Path) -> None:
-    """Note the ids of a chunk. Raises LoadError for one that was there before."""
-    for id in [document.id for document in chunk]:
-        if id in seen:
-            raise LoadError(
-                [
-                    f"{path}: id: {quoted_repr(id)} stands for two documents; ids name one document"
-                    " each"
-                ]
-            )
-        seen.add(id)
+def _duplicate_id(id: str, path: Path) -> LoadError:
+    return LoadError(
+        [f"{path}: id: {quoted_repr(id)} stands for two documents; ids name one document each"]
+    )
 
 
 def _advise_texts(gold: str, other: str) -> str:
-    """What to do about texts that differ only in their white space, as those of files with tokens
-    do.
-    """
+    """Advice for texts that differ only in white space, as those of files with tokens do."""
     if "".join(gold.split()) != "".join(other.split()):
         return ""
     return (
@@ -309,20 +318,20 @@ def _advise_texts(gold: str, other: str) -> str:
 
 
 def _first_difference(gold: str, other: str) -> str:
-    at = next(
-        (n for n, (a, b) in enumerate(zip(gold, other, strict=False)) if a != b),
-        min(len(gold), len(other)),
-    )
+    """Where two texts begin to differ, with the characters of both."""
+    start = 0
+    while start < min(len(gold), len(other)) and gold[start] == other[start]:
+        start += 1
     return (
-        f"from character {at} on, {quoted_repr(other[at : at + 20])} where"
-        f" {quoted_repr(gold[at : at + 20])} is expected"
+        f"from character {start} on, {quoted_repr(other[start : start + 20])} where"
+        f" {quoted_repr(gold[start : start + 20])} is expected"
     )
 
 
 @contextmanager
 def gc_disabled() -> Iterator[None]:
-    """Leave the garbage collector off: documents hold no cycles, and looking through millions of
-    them takes longer than reading them.
+    """Turn the garbage collector off: documents have no reference cycles, and searching millions
+    of them takes longer than reading them.
     """
     was = gc.isenabled()
     gc.disable()

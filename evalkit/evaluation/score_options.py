@@ -82,7 +82,7 @@ class ScoreOptions:
         """
         return make_resampling(documents, self.units, self.boot, self.seed, self.level)
 
-    def recorded(self, mapping: LabelMapping) -> ScoredOptions:
+    def to_scored_options(self, mapping: LabelMapping) -> ScoredOptions:
         """The options as a result keeps them. mapping: what `resolve_labels` returned."""
         metrics = None if self.metrics is None else [str(metric) for metric in self.metrics]
         return ScoredOptions(

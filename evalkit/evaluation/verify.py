@@ -1,4 +1,4 @@
-"""Is a result what it says? A saved result, gold and predictions in; what differs out."""
+"""Verifies a saved result: scores gold and predictions again, and reports what differs."""
 
 from __future__ import annotations
 

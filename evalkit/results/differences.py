@@ -182,7 +182,7 @@ def _align_units(a: Counts, b: Counts) -> tuple[Ints, Ints, UInt64s, list[str]]:
     index_of_unit: dict[tuple[str, int | None], int] = {}
     rows_of_side = []
     for counts in (a, b):
-        units = counts.resampled
+        units = counts.resampling_units
         rows_of_side.append(
             [
                 index_of_unit.setdefault(unit, len(index_of_unit))

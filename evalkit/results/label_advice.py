@@ -1,6 +1,4 @@
-"""Do gold and prediction use the same labels?
-
-Warnings where they do not, with a label map that would fit.
+"""Warnings if gold and predictions use different labels, with a label map that would fit.
 
 A map is only proposed, never applied. It renames predicted labels to gold's: where both are equal
 but for case and punctuation (person, PERSON; Conflict.Attack, CONFLICT:ATTACK), or are common names

@@ -209,7 +209,7 @@ class MetricScores:
         names = list(dict.fromkeys(group_of_unit))
         index = {name: n for n, name in enumerate(names)}
         groups = np.array([index[name] for name in group_of_unit], np.int64)
-        totals = self.counts.summed(groups[self.counts.unit], len(names))
+        totals = self.counts.sum_groups(groups[self.counts.unit], len(names))
         return [
             (name, build_row(self.metric, total, average="micro"))
             for name, total in zip(names, totals)

@@ -1,9 +1,7 @@
-"""What is kept of a comparison?
+"""The counts of one metric for each unit and label, and what they depend on.
 
-The counts of one metric, for each unit and label, and what they were made from.
-
-Only counts are kept, as integers. Precision, recall and F1 are worked out when they are asked for,
-so that adding, resampling and regrouping never leave a stale ratio behind.
+Only integer counts are kept. Precision, recall and F1 are computed when they are needed, so that
+they always fit the counts, also after merging, resampling and regrouping.
 """
 
 from __future__ import annotations
@@ -30,17 +28,13 @@ from evalkit.scoring.cells import (
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.zones import CountUnit
 
-RATIO_COUNTS = (
-    "gold",
-    "predicted",
-    "found",
-    "tp",
-)  # what ratios are made of; the last two in halves, so that they are whole numbers
+# The credits that ratios are computed from; found and tp are doubled, so that they are integers.
+RATIO_COUNTS = ("gold", "predicted", "found", "tp")
 
 
 class ResamplingUnits(NamedTuple):
-    """The units that are drawn: of what document, which sentence of it, and the one that each unit
-    of the counts belongs to.
+    """The units that are resampled: document and sentence of each. of: for each unit of the counts
+    the index of its resampling unit.
     """
 
     documents: list[str]
@@ -53,11 +47,11 @@ class Counts:
     """The counts of one metric, sparse: `values[:, i]` are the COUNTS of `labels[label[i]]` in
     `units[unit[i]]`.
 
-    `signature` says in order what the numbers depend on. `set_aside` counts, by reason, what was
-    not matched: items outside the scored zones and items that a layer makes equal (not in the
-    counts), copies and items without a place (in the counts, as wrong). `muc`: whether the last two
-    counts, which only MUC's sums need, were made. `scored`: how many documents, or sentences of
-    scored zones, were drawn from, those without items among them.
+    signature: the fields that the numbers depend on, in order. set_aside: by reason, the number of
+    items that were not matched: items outside the scored zones and items that the layer makes equal
+    (not counted); duplicates and unplaced items (counted as wrong). has_incorrect: whether the last
+    two counts, which only MUC's sums need, were computed. resampling_unit_count: the number of
+    documents, or of sentences in scored zones, also of those without items.
     """
 
     metric: str
@@ -72,21 +66,21 @@ class Counts:
     resampling_unit_count: int = 0
 
     def validate(self) -> None:
-        """Raise InputError for counts that no comparison could have made."""
+        """Raise InputError for impossible counts: more matched items than items."""
         full, half = self.values[[FOUND, TP]], self.values[[FOUND_HALF, TP_HALF]]
         wrong = self.values[[WRONG_GOLD, WRONG_PREDICTED]]
         if (self.values < 0).any() or (full + half + wrong > self.values[[GOLD, PREDICTED]]).any():
             raise InputError(
-                f"{self.metric}: counts that cannot be: more items answered than there are"
+                f"{self.metric}: invalid counts: more items are matched than there are"
             )
 
     @cached_property
     def totals(self) -> Ints:
         """Labels × COUNTS."""
-        return self.summed(self.label, len(self.labels))
+        return self.sum_groups(self.label, len(self.labels))
 
-    def summed(self, group: Ints, n: int) -> Ints:
-        """The counts added up by group: n × COUNTS."""
+    def sum_groups(self, group: Ints, n: int) -> Ints:
+        """The sums of the counts in each of n groups: n × COUNTS. group: that of each column."""
         # Sums of doubles are exact up to 2**53, far beyond any count.
         sums = [
             np.bincount(group, column, minlength=n) if column.any() else np.zeros(n)
@@ -95,21 +89,22 @@ class Counts:
         return np.stack(sums, axis=1).astype(np.int64)
 
     @cached_property
-    def resampled(self) -> ResamplingUnits:
-        """The units that are drawn when the corpus is resampled: documents or sentences, whatever
-        zones they are cut into.
-        """
-        place: dict[tuple[str, int | None], int] = {}
-        of = [place.setdefault((unit.document, unit.sentence), len(place)) for unit in self.units]
+    def resampling_units(self) -> ResamplingUnits:
+        """The units that are resampled: documents or sentences, each with all its zones."""
+        index: dict[tuple[str, int | None], int] = {}
+        of = [index.setdefault((unit.document, unit.sentence), len(index)) for unit in self.units]
         return ResamplingUnits(
-            [document for document, _ in place],
-            [sentence for _, sentence in place],
-            np.array(of, np.int64),
+            documents=[document for document, _ in index],
+            sentences=[sentence for _, sentence in index],
+            of=np.array(of, np.int64),
         )
 
     def credit_table(self, first: int, last: int) -> Ints:
-        """The CREDITS of some labels in each unit that is drawn: units × labels × 4."""
-        rows, (gold, predicted, found, found_half, tp, tp_half, *_) = self.resampled, self.values
+        """The credits of some labels in each resampling unit: units × labels × 4."""
+        rows, (gold, predicted, found, found_half, tp, tp_half, *_) = (
+            self.resampling_units,
+            self.values,
+        )
         here = (self.label >= first) & (self.label < last)
         table = np.zeros((len(rows.documents), last - first, len(RATIO_COUNTS)), np.int64)
         at = rows.of[self.unit[here]], self.label[here] - first
@@ -118,7 +113,7 @@ class Counts:
         return table
 
     def total_credits(self) -> Ints:
-        """The CREDITS of all labels and units together."""
+        """The credits of all labels and units together."""
         total = self.totals.sum(axis=0)
         return np.array(
             [
@@ -131,29 +126,29 @@ class Counts:
         )
 
     def credits_by_document(self) -> Ints:
-        """The CREDITS of each document, over all labels: documents × 4."""
+        """The credits of each document, over all labels: documents × 4."""
         place: dict[str, int] = {}
         document_of_unit = np.array(
             [place.setdefault(unit.document, len(place)) for unit in self.units], np.int64
         )
-        total = self.summed(document_of_unit[self.unit], len(place))
+        total = self.sum_groups(document_of_unit[self.unit], len(place))
         found, tp = 2 * total[:, FOUND] + total[:, FOUND_HALF], 2 * total[:, TP] + total[:, TP_HALF]
         return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
 
     def merge_sentences(self) -> Counts:
-        """The same with whole documents as units, whose zones stay apart."""
+        """The counts by document and zone, summed over sentences."""
         place: dict[CountUnit, int] = {}
         of = np.array(
             [place.setdefault(unit._replace(sentence=None), len(place)) for unit in self.units],
             np.int64,
         )
         return replace(
-            _collapsed(self, tuple(place), of),
+            _merge_units(self, tuple(place), of),
             resampling_unit_count=len({unit.document for unit in place}),
         )
 
     def sort_units(self) -> Counts:
-        """The same, with units and cells in an order that depends on nothing but themselves."""
+        """The counts with sorted units and cells, so that equal counts are equal arrays."""
         order = sorted(
             range(len(self.units)),
             key=lambda n: (
@@ -176,8 +171,8 @@ class Counts:
         )
 
 
-def _collapsed(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts:
-    """The counts with units put together: those of one new unit and label added up."""
+def _merge_units(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts:
+    """The counts summed over the units that become one. of: the new unit of each unit."""
     width = max(len(counts.labels), 1)
     cell, back = np.unique(of[counts.unit] * width + counts.label, return_inverse=True)
     values = np.zeros((len(COUNTS), len(cell)), np.int32)
@@ -193,7 +188,7 @@ def _collapsed(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts
 
 
 def merge_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
-    """The counts of several shards of one corpus, which hold no document twice."""
+    """The counts of several shards of a corpus, which have no document in common."""
     labels = sorted({label for shard in shards for label in shard.labels})
     place = {label: n for n, label in enumerate(labels)}
     units, unit, label, values = (

@@ -1,16 +1,17 @@
-"""Which corpus was it?
+"""The digest of a corpus: of all that a score depends on, which are texts, zones, the scored gold
+annotations, and the schema.
 
-A digest of what a score depends on: texts, zones, the scored gold marks, and the schema.
-
-    mark      64 bits: label, offsets and fragments of an entity, mixed; of an event or attribution,
-              the first 64 bits of the sha256 of its JSON (keys sorted, id and score left out)
-    document  the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that
-              and of the sum of its marks modulo 2**64, which no order changes
-    corpus    the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo 2**256,
-              which no order changes either
+    annotation  64 bits: of an entity, label, offsets and fragments, mixed; of an event or
+                attribution, the first 64 bits of the sha256 of its JSON (keys sorted, without id
+                and score)
+    document    the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that
+                and of the sum of its annotations modulo 2**64, which no order changes
+    corpus      the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo
+                2**256, which no order changes either
 
 Sums add up, so that the digest of a corpus can be made from those of its shards.
-It tells corpora apart; it is no defence against someone who builds two corpora with one digest.
+It distinguishes corpora; it does not protect against someone who constructs two corpora with the
+same digest.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
-"""What is compared? A layer says which items a document holds: a label on a span, under a head.
+"""Layers: what is compared. A layer lists the items of a document: each has a label, a span and,
+in some layers, a group.
 
-Items under different heads never match, whatever the scheme. Layers are read for many documents at
-once and hand out the annotations themselves, so that nothing is made for an item between the
-document and the columns of numbers.
+Items of different groups never match, whatever the scheme. Layers are computed for many documents
+at once and return the annotations themselves, so that no object is made for an item between the
+document and the arrays.
 
 To score something new, write its function and give it a line in LAYERS.
 
-Conventions and departures: `triggers`, `arguments` and `attached-arguments` are sets, formed after
-the scheme's projection (Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets one prediction
-answer several gold items, and DyGIE++ keeps one type for a trigger; neither is done here. Citron
-(Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
+Conventions and differences from other tools: `triggers`, `arguments` and `attached-arguments` are
+sets, formed after the scheme's projection (Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets
+one prediction match several gold items, and DyGIE++ keeps one type for a trigger; neither is done
+here. Citron (Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -23,18 +25,17 @@ from evalkit.data.batch import EntityArrays, entity_arrays
 from evalkit.data.document import ATTRIBUTION_PARTS, Document, Fragments, span_fragments
 from evalkit.data.text import tokens
 
-Maps = Mapping[
-    str, Any
-]  # layer of the map to what has .get(label, label): see label_maps.LabelMapper
+# A layer of label maps to what has .get(label, label); see label_maps.LabelMapper.
+Maps = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Items:
     """The items of a block of documents, document after document.
 
-    `counts`: how many each document has. `labels`: None where a label map drops the item. `spans`:
-    what has start, end and fragments. `heads`: none, if all are under one. `dropped`: how many
-    labels are None.
+    counts: the number of items of each document. labels: None where a label map drops the item.
+    spans: objects with start, end and fragments. groups: what items must share to match; None if
+    all are in one group. dropped: the number of labels that are None.
     """
 
     counts: list[int]
@@ -45,7 +46,7 @@ class Items:
 
 
 class SyntheticSpan(NamedTuple):
-    """A span that no annotation holds: a token, or the parts of an attribution taken together."""
+    """A span that is no annotation: a token, or all parts of an attribution together."""
 
     start: int
     end: int
@@ -54,18 +55,21 @@ class SyntheticSpan(NamedTuple):
 
 
 def _build_items(
-    each: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, headed: bool = True
+    triples_by_document: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, has_groups: bool = True
 ) -> Items:
-    """Items from (label, span, head) of each document."""
-    flat = list(chain.from_iterable(each))
-    labels = [label for label, _, _ in flat]
-    heads = [head for _, _, head in flat] if headed else None
+    """Items from the (label, span, group) triples of each document."""
+    triples = list(chain.from_iterable(triples_by_document))
+    labels = [label for label, _, _ in triples]
     return Items(
-        list(map(len, each)), labels, [span for _, span, _ in flat], heads, labels.count(None)
+        counts=list(map(len, triples_by_document)),
+        labels=labels,
+        spans=[span for _, span, _ in triples],
+        groups=[group for _, _, group in triples] if has_groups else None,
+        dropped=labels.count(None),
     )
 
 
-def _mapped(maps: Maps, layer: str, label: Any) -> Any:
+def _map_label(maps: Maps, layer: str, label: Any) -> Any:
     return maps[layer].get(label, label) if layer in maps else label
 
 
@@ -86,37 +90,39 @@ def _tokens(documents: Sequence[Document], maps: Maps) -> Items:
         words = tokens(document.text) if document.entities else []
         each.append(
             [
-                (_mapped(maps, "entities", entity.label), SyntheticSpan(start, end), None)
+                (_map_label(maps, "entities", entity.label), SyntheticSpan(start, end), None)
                 for entity in document.entities or ()
                 for start, end in _overlapping_tokens(words, span_fragments(entity))
             ]
         )
-    return _build_items(each, headed=False)
+    return _build_items(each, has_groups=False)
 
 
 def _overlapping_tokens(
     words: Sequence[tuple[int, int]], pieces: Fragments
 ) -> Iterable[tuple[int, int]]:
-    # Bisecting would need the ends alone; a document is short, and its words are in order.
-    from bisect import bisect_right
-
-    found: dict[tuple[int, int], None] = {}
-    for first, last in pieces:
-        at = bisect_right(words, (first, first))
-        at -= at > 0 and words[at - 1][1] > first
-        while at < len(words) and words[at][0] < last:
-            found[words[at]] = None
-            at += 1
-    return found
+    """The tokens, in order, that share a character with a fragment; each once."""
+    overlapping: dict[tuple[int, int], None] = {}
+    for start, end in pieces:
+        index = bisect_right(words, (start, start))
+        if index > 0 and words[index - 1][1] > start:
+            index -= 1
+        while index < len(words) and words[index][0] < end:
+            overlapping[words[index]] = None
+            index += 1
+    return overlapping
 
 
 def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
     return _build_items(
         [
-            [(_mapped(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
+            [
+                (_map_label(maps, "triggers", e.label), e.trigger, None)
+                for e in document.events or ()
+            ]
             for document in documents
         ],
-        headed=False,
+        has_groups=False,
     )
 
 
@@ -127,32 +133,32 @@ def _realis(documents: Sequence[Document], maps: Maps) -> Items:
     return _build_items(
         [
             [
-                (_with_type(maps, e, _mapped(maps, "realis", e.realis)), e.trigger, None)
+                (_with_type(maps, e, _map_label(maps, "realis", e.realis)), e.trigger, None)
                 for e in document.events or ()
                 if e.realis is not None
             ]
             for document in documents
         ],
-        headed=False,
+        has_groups=False,
     )
 
 
 def _with_type(maps: Maps, event: Any, label: Any) -> Any:
-    """The label, or None where the label map drops the event's type."""
-    return None if _mapped(maps, "triggers", event.label) is None else label
+    """The label; None if the label map drops the event type."""
+    return None if _map_label(maps, "triggers", event.label) is None else label
 
 
 def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument under the type of its event (Li et al. 2013, section 2)."""
-    return _of_arguments(documents, maps, lambda event: _mapped(maps, "triggers", event.label))
+    """Each argument, in the group of its event type (Li et al. 2013, section 2)."""
+    return _of_arguments(documents, maps, lambda event: _map_label(maps, "triggers", event.label))
 
 
 def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument under the type and trigger of its event (TextEE's Arg-I+ and Arg-C+)."""
+    """Each argument, in the group of type and trigger of its event (TextEE's Arg-I+, Arg-C+)."""
     return _of_arguments(
         documents,
         maps,
-        lambda event: (_mapped(maps, "triggers", event.label), span_fragments(event.trigger)),
+        lambda event: (_map_label(maps, "triggers", event.label), span_fragments(event.trigger)),
     )
 
 
@@ -162,7 +168,7 @@ def _of_arguments(
     return _build_items(
         [
             [
-                (_with_type(maps, e, _mapped(maps, "arguments", a.role)), a, head(e))
+                (_with_type(maps, e, _map_label(maps, "arguments", a.role)), a, head(e))
                 for e in document.events or ()
                 for a in e.arguments
             ]
@@ -173,7 +179,7 @@ def _of_arguments(
 
 # Parts have no map
 def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
-    """Each source, cue and content, labelled as what it is and under a head of its own."""
+    """Each source, cue and content, labeled as such and in a group of its own."""
     return _build_items(
         [
             [
@@ -189,8 +195,8 @@ def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: 
 
 # Parts have no map
 def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
-    """The same, in a group for each attribution: (document id, index). counting.py joins the groups
-    of paired attributions.
+    """Each source, cue and content, in the group of its attribution: (document id, index).
+    `counting` joins the groups of paired attributions.
     """
     return _build_items(
         [
@@ -213,7 +219,7 @@ def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG
             [("attribution", _attribution_span(a), None) for a in document.attributions or ()]
             for document in documents
         ],
-        headed=False,
+        has_groups=False,
     )
 
 
@@ -257,11 +263,12 @@ def _attribution_of_each_part(document: Document) -> Iterable[int]:
 
 
 def _annotation_scores(
-    marks: str, items_per_annotation: Callable[[Any], int] = lambda _: 1
+    layer: str, items_per_annotation: Callable[[Any], int] = lambda _: 1
 ) -> Callable[[Document], Iterable[float | None]]:
-    """The score of each item: of the annotation that it comes from, which makes so `many`."""
+    """The score of each item: that of the annotation it comes from."""
     return lambda document: chain.from_iterable(
-        [mark.score] * items_per_annotation(mark) for mark in getattr(document, marks) or ()
+        [annotation.score] * items_per_annotation(annotation)
+        for annotation in getattr(document, layer) or ()
     )
 
 
@@ -288,13 +295,12 @@ ALL_SCHEMES = ("strict", "exact", "partial", "type", "characters")
 class Layer:
     """A line of LAYERS.
 
-    `marks`: the annotations of a document that the layer is made of. `items`: the function that
-    lists its items. `owners`: for each item, the index of the annotation that it comes from; None
-    for a layer that is a set, in which equal items count once, duplicates included. `scores`: the
-    score of each item, in the same order. `schemes`: those that the layer offers. `attached`: its
-    groups are attributions, to be joined where attributions are paired. `whole`: its spans have
-    parts. `keeps_equal_items`: items that are equal, but come from annotations which are no
-    duplicates, count each.
+    document_layer: the annotations of a document that the items come from. items: the function that
+    lists the items. owners: the index of the annotation of each item; None for a layer that is a
+    set, in which equal items count once, duplicates included. scores: the score of each item, in
+    the same order. schemes: those that the layer has. grouped_by_cue: groups are attributions, to
+    be joined where attributions are paired. has_parts: spans have parts. keeps_equal_items: equal
+    items of annotations that are not duplicates are all counted.
     """
 
     document_layer: str

@@ -196,9 +196,9 @@ class Matching:
         begins = _components(line)
         ends = np.append(begins[1:], len(order))
         sizes = ends - begins
-        golds = _counted(order < n_gold, begins, ends)
+        golds = _count_true(order < n_gold, begins, ends)
         broken = (
-            _counted(both.fragments[order] > 0, begins, ends) > 0
+            _count_true(both.fragments[order] > 0, begins, ends) > 0
             if both.fragments.any()
             else np.zeros(len(begins), bool)
         )
@@ -319,8 +319,8 @@ def _components(line: FlatIntervals) -> Ints:
     return np.flatnonzero(new)
 
 
-def _counted(true: Mask, begins: Ints, ends: Ints) -> Ints:
-    """How many are true from each begin up to its end."""
+def _count_true(true: Mask, begins: Ints, ends: Ints) -> Ints:
+    """The number of true values from each begin up to its end."""
     sums: Ints = np.concatenate([[0], np.cumsum(true)])
     counted: Ints = sums[ends] - sums[begins]
     return counted

@@ -1,6 +1,6 @@
-"""How many entities begin or end with white space or punctuation?
+"""Counts entities that begin or end with white space or punctuation.
 
-Such spans are mostly slips, and equal no span without it.
+Such spans are mostly mistakes, and match no span without it.
 
 White space counts at either edge, and so do , ; : ! ? and the signs of lists. A full stop,
 quotation marks and brackets count at neither, since abbreviations and titles end in them.

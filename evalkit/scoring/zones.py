@@ -1,15 +1,12 @@
-"""Where does an item count?
-
-Zones say which characters are scored, units say under what a count is kept.
+"""Zones and units: which items are scored, and for what counts are kept.
 
 A block of documents is cut into segments: the zones, and what lies between them. Where zones
 overlap, a character belongs to the zone that starts later. An item is scored if it touches a scored
 segment, and belongs to the first one that it touches; a character counts where it lies. A document
 without zones is one segment, and scored.
 
-A unit is what counts are kept for: a document, or the segments of a document that have one zone
-label; or where they are asked for, each sentence of them. White space belongs to the sentence
-before it.
+A unit is what counts are kept for: a document, or the segments of a document with one zone label;
+on request, each sentence of these. White space belongs to the sentence before it.
 """
 
 from __future__ import annotations
@@ -29,8 +26,8 @@ from evalkit.scoring.columns import Ints, ItemArrays, Mask, fragment_ranges
 
 
 class CountUnit(NamedTuple):
-    """What counts are kept for: a document, a zone of it (None: no zone), and a sentence, counted
-    from 0 (None: all of them).
+    """What counts are kept for: a document, a zone of it (None: no zone), and the number of a
+    sentence, from 0 on (None: all sentences).
     """
 
     document: str
@@ -54,7 +51,7 @@ class SegmentLayout:
     one_segment_per_document: bool
 
     def resampling_unit_count(self) -> int:
-        """How many documents, or sentences of scored segments, there are to draw from."""
+        """The number of documents, or of sentences in scored segments."""
         if self.one_segment_per_document:
             return len(self.units)
         scored = set(self.unit[self.scored].tolist())
@@ -67,10 +64,8 @@ class SegmentLayout:
         )
 
     def add_units_without_zone(self, documents: Iterable[str]) -> dict[str, int]:
-        """For each document the unit of its items that have no offsets: in no zone, and counted
-        with the first scored sentence.
-
-        Where there is no such unit yet, it is added.
+        """For each document the unit of its unplaced items: in no zone, and in its first scored
+        sentence. A unit that does not exist yet is added.
         """
         units_of: dict[str, list[int]] = {}
         for number, unit in enumerate(self.units):
@@ -78,18 +73,18 @@ class SegmentLayout:
         scored = set(self.unit[self.scored].tolist())
         added = {}
         for document in documents:
-            own = units_of[document]
-            first = next((number for number in own if number in scored), own[0])
-            wanted = CountUnit(document, None, self.units[first].sentence)
-            there = next((number for number in own if self.units[number] == wanted), None)
-            if there is None:
-                there = len(self.units)
-                self.units.append(wanted)
-            added[document] = there
+            numbers = units_of[document]
+            first = next((number for number in numbers if number in scored), numbers[0])
+            unit = CountUnit(document, None, self.units[first].sentence)
+            existing = [number for number in numbers if self.units[number] == unit]
+            if not existing:
+                existing = [len(self.units)]
+                self.units.append(unit)
+            added[document] = existing[0]
         return added
 
     def assign_units(self, columns: ItemArrays, pieces: Sequence[Fragments]) -> tuple[Mask, Ints]:
-        """Which rows are scored, and the unit that each belongs to."""
+        """Which items are scored, and the unit of each."""
         if self.one_segment_per_document:
             return np.ones(len(columns), bool), columns.document.copy()
         row, start, end = fragment_ranges(columns, pieces)
@@ -106,19 +101,20 @@ class SegmentLayout:
         return np.searchsorted(self.start, position, side="right") - 1
 
     def clip_to_scored(self, row: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-        """Ranges cut at the borders of segments, those in scored ones alone: (row, start, end,
+        """The parts of ranges in scored segments, cut at the borders of segments: (row, start, end,
         unit).
         """
         first, last = self.segment_at(start), self.segment_at(end - 1)
-        many = last - first + 1
-        of = np.repeat(np.arange(len(row), dtype=np.int64), many)
-        segment = np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + first[of]
-        kept = self.scored[segment]
-        of, segment = of[kept], segment[kept]
+        segments_per_range = last - first + 1
+        range_of = np.repeat(np.arange(len(row), dtype=np.int64), segments_per_range)
+        before = np.cumsum(segments_per_range) - segments_per_range
+        segment = np.arange(len(range_of)) - before[range_of] + first[range_of]
+        is_kept = self.scored[segment]
+        range_of, segment = range_of[is_kept], segment[is_kept]
         return (
-            row[of],
-            np.maximum(start[of], self.start[segment]),
-            np.minimum(end[of], self.end[segment]),
+            row[range_of],
+            np.maximum(start[range_of], self.start[segment]),
+            np.minimum(end[range_of], self.end[segment]),
             self.unit[segment],
         )
 
@@ -140,30 +136,31 @@ def build_layout(
     *,
     by_sentence: bool = False,
 ) -> SegmentLayout:
-    """The segments of a block of gold documents; `zones` names the scored ones, None is everywhere.
+    """The segments of a block of gold documents.
 
-    `by_sentence`: with a unit for each.
+    zones: the labels of the scored ones; None for all. by_sentence: each sentence is a unit.
     """
     if not by_sentence and not any(document.zones for document in documents):
         return document_layout([document.id for document in documents], offsets)
     codes = Vocabulary()
-    segments = [
-        (
-            int(offset) + start,
-            int(offset) + end,
-            codes[CountUnit(document.id, label, sentence)],
-            scored,
-        )
-        for document, offset in zip(documents, offsets)
+    segments = []
+    for document, offset in zip(documents, offsets.tolist()):
         for start, end, label, sentence, scored in _segments(
             document, zones, by_sentence=by_sentence
-        )
-    ]
-    start, end, unit, scored = (np.array(column, np.int64) for column in zip(*segments))
-    following = np.where(scored > 0, np.arange(len(start)), len(start))
+        ):
+            unit = codes[CountUnit(document.id, label, sentence)]
+            segments.append((offset + start, offset + end, unit, scored))
+    starts, ends, units, is_scored = (np.array(column, np.int64) for column in zip(*segments))
+    following = np.where(is_scored > 0, np.arange(len(starts)), len(starts))
     first_scored = np.minimum.accumulate(following[::-1])[::-1].astype(np.int64)
     return SegmentLayout(
-        list(codes), start, end, unit, scored > 0, first_scored, one_segment_per_document=False
+        list(codes),
+        starts,
+        ends,
+        units,
+        is_scored > 0,
+        first_scored,
+        one_segment_per_document=False,
     )
 
 

@@ -132,7 +132,7 @@ def compute_intervals(counts: Counts, how: Resampling) -> Mapping[RowKey, Mappin
 
 
 def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mapping[str, Interval]]]:
-    rows = counts.resampled
+    rows = counts.resampling_units
     how = how._replace(
         documents=len(set(rows.documents))
     )  # a layer may be annotated in fewer of them than there are
@@ -199,7 +199,7 @@ def _item_and_unit_counts(counts: Counts, label: int | None) -> tuple[int, int]:
     """
     mine = slice(None) if label is None else counts.label == label
     return int(counts.values[[GOLD, PREDICTED]][:, mine].sum()), len(
-        np.unique(counts.resampled.of[counts.unit[mine]])
+        np.unique(counts.resampling_units.of[counts.unit[mine]])
     )
 
 

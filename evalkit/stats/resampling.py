@@ -1,7 +1,4 @@
-"""How sure can we be?
-
-Counts of resampling units in, intervals and p-values out. Arrays in, arrays out: nothing here knows
-what was counted.
+"""Bootstrap, permutation tests, intervals and p-values, on arrays of counts of resampling units.
 
 **The generator** is ours and counter-based, so that a number never moves with the numpy version,
 the order of documents or the number of workers. A unit has a key: the first 8 bytes (little-endian)
@@ -48,10 +45,8 @@ Floats = NDArray[np.float64]
 UInt64s = NDArray[np.uint64]
 
 GOLDEN_GAMMA = 0x9E3779B97F4A7C15
-BOOTSTRAP, PERMUTATION_STREAM = (
-    1,
-    2,
-)  # streams: numbers drawn for one purpose are never drawn for another
+# Streams: the random numbers of one purpose are independent of those of the other.
+BOOTSTRAP_STREAM, PERMUTATION_STREAM = 1, 2
 # floor(2**32 · P(X <= k)) for X ~ Poisson(1) and k = 0, 1, …: beyond k = 12 it is all of 2**32.
 THRESHOLDS = (
     1580030168,
@@ -68,14 +63,11 @@ THRESHOLDS = (
     4294967292,
     4294967295,
 )
-UNITS_AT_ONCE, WORDS_AT_ONCE = (
-    4096,
-    32,
-)  # numbers that are drawn together: they stay in the processor's cache
-EXACT_IN_FLOAT32 = 2**24  # whole numbers below are exact
-SINGLE_THREAD_WORK = 3_000_000  # draws: below, looking for the threads takes longer than it saves
+UNITS_AT_ONCE, WORDS_AT_ONCE = 4096, 32  # drawn together: they stay in the processor's cache
+EXACT_IN_FLOAT32 = 2**24  # smaller integers are exact
+SINGLE_THREAD_WORK = 3_000_000  # draws: with fewer, threads take longer than they save
 MAX_UNDEFINED_SHARE = 0.05  # share of replicates
-MAX_EXACT_PERMUTATIONS = 20_000  # that are gone through one by one
+MAX_EXACT_PERMUTATIONS = 20_000  # up to so many, all are computed
 DETECTABLE = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
 
@@ -130,7 +122,7 @@ def _poisson(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 def poisson_weights(keys: UInt64s, seed: int, first: int, n: int) -> NDArray[np.uint8]:
     """The weights of the replicates from `first`, which is even, on: n × units."""
-    words = _splitmix64_stream(_states(keys, seed, BOOTSTRAP), first // 2, (n + 1) // 2)
+    words = _splitmix64_stream(_states(keys, seed, BOOTSTRAP_STREAM), first // 2, (n + 1) // 2)
     both = np.stack([(words >> np.uint64(32)).astype(np.uint32), words.astype(np.uint32)], axis=1)
     return _poisson(both.reshape(-1, len(keys)))[:n]
 

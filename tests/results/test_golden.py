@@ -231,19 +231,19 @@ def test_tables_hold_no_counts_of_units():
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(4, 3),
-            "entities/strict: counts that cannot be: more items answered than there are",
+            "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(5, 2),
-            "entities/strict: counts that cannot be: more items answered than there are",
+            "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(8, 2),
-            "entities/strict: counts that cannot be: more items answered than there are",
+            "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(9, 2),
-            "entities/strict: counts that cannot be: more items answered than there are",
+            "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
             lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, -1),
