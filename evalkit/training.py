@@ -33,7 +33,7 @@ from evalkit.data.tags import TagReader
 from evalkit.errors import DocumentError, InputError, quoted_repr
 from evalkit.evaluation.corpus_scores import score
 from evalkit.evaluation.span_scores import score_tags
-from evalkit.models.python_function import document_with_entities
+from evalkit.models.python_function import add_entities
 from evalkit.results.metric_scores import MetricScores
 from evalkit.results.rows import Row
 from evalkit.stats.intervals import RATIOS
@@ -85,13 +85,13 @@ def compute_metrics(
         }
         if per_label:
             ratios |= _ratios_per_label(scores)
-        found: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for name, value in ratios.items():
             number = undefined if value is None else value
             if number is not None:
-                found[name] = number
-        found["predicted_repaired"] = scores.counts.set_aside["predicted_repaired"]
-        return found
+                metrics[name] = number
+        metrics["predicted_repaired"] = scores.counts.set_aside["predicted_repaired"]
+        return metrics
 
     return compute
 
@@ -194,12 +194,12 @@ def _ratios(row: Row, prefix: str) -> dict[str, float | None]:
 
 def _ratios_per_label(scores: MetricScores) -> dict[str, float | None]:
     """The ratios of each label and the number of its gold entities."""
-    found: dict[str, float | None] = {}
+    ratios: dict[str, float | None] = {}
     for label in scores.labels:
         row = scores[label]
         if row.gold or row.predicted:
-            found |= {**_ratios(row, f"{label}_"), f"{label}_number": row.gold}
-    return found
+            ratios |= {**_ratios(row, f"{label}_"), f"{label}_number": row.gold}
+    return ratios
 
 
 def _accuracy(gold: TagSequences, predicted: TagSequences) -> float | None:
@@ -267,18 +267,18 @@ def _gold_document(number: int, example: Any, key: str | None) -> Document:
 
 def _predicted_document(number: int, example: Any, key: str | None) -> Document:
     document = Document(str(number), example.predicted.text)
-    return document_with_entities(document, _spans(example.predicted, key))
+    return add_entities(document, _spans(example.predicted, key))
 
 
 def _spacy_keys(name: str, scores: MetricScores | None) -> dict[str, Any]:
     """The scores under spaCy's names."""
     if scores is None or not (scores.micro.gold or scores.micro.predicted):
         return dict.fromkeys((f"{name}_p", f"{name}_r", f"{name}_f", f"{name}_per_type"))
-    found: dict[str, Any] = {
+    keys: dict[str, Any] = {
         f"{name}_{letter}": value for letter, value in _prf(scores.micro).items()
     }
-    found[f"{name}_per_type"] = {label: _prf(scores[label]) for label in scores.labels}
-    return found
+    keys[f"{name}_per_type"] = {label: _prf(scores[label]) for label in scores.labels}
+    return keys
 
 
 def _prf(row: Row) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Tests that need an extra that is not installed are left out, and told; where none may be left
+"""Tests that need an extra that is not installed are left out and listed; where none may be left
 out, that is an error.
 """
 
@@ -55,7 +55,7 @@ def run(folder, *arguments, **environment):
     )
 
 
-def test_what_is_left_out_is_told(folder):
+def test_tests_that_are_left_out_are_listed(folder):
     done = run(folder)
 
     assert done.returncode == 0
@@ -66,7 +66,7 @@ def test_what_is_left_out_is_told(folder):
     assert "2 passed, 3 deselected" in done.stdout
 
 
-def test_where_nothing_is_left_out_nothing_is_told(folder):
+def test_nothing_is_listed_if_no_test_is_left_out(folder):
     (folder / "test_these.py").write_text("def test_this(): pass\n")
     assert "left out" not in run(folder).stdout
 

@@ -43,7 +43,10 @@ ON_THE_COMMAND_LINE = [
     (["score", "g.jsonl", "p.jsonl"], "with --missing empty\n"),
     (["score", "g.jsonl", "g.jsonl", "--missing", "x"], "in '--missing'"),
     (["score", "g.jsonl", "g.jsonl", "--units", "x"], "in '--units'"),
-    (["score", "g.jsonl", "g.jsonl", "--level", "2"], "--level 2.0: a number between 0 and 1"),
+    (
+        ["score", "g.jsonl", "g.jsonl", "--level", "2"],
+        "--level 2.0: expected a number between 0 and 1",
+    ),
     (["compare", "p.jsonl", "p.jsonl"], "name it (--gold CORPUS)"),
     (
         ["validate", "iob1.conll"],

@@ -493,9 +493,12 @@ def test_a_prediction_where_gold_is_annotated_in_part_does_not_vanish():
 
 def test_a_reference_without_annotation_is_set_aside_and_counted():
     bare = Example(doc(marked("[Bo|PER] left")), NLP.make_doc("Bo left"))
-    told = example("[Ada|PER] met [Bo|PER]", "[Ada|PER] met Bo")
+    annotated = example("[Ada|PER] met [Bo|PER]", "[Ada|PER] met Bo")
 
-    assert spacy_scorer()([bare, told]) == {**spacy_scorer()([told]), "ents_unannotated": 1}
+    assert spacy_scorer()([bare, annotated]) == {
+        **spacy_scorer()([annotated]),
+        "ents_unannotated": 1,
+    }
     assert spacy_scorer()([bare]) == {
         "ents_p": None,
         "ents_r": None,

@@ -16,7 +16,7 @@ from evalkit.formats.option_descriptions import describe_option as describe_form
 from evalkit.formats.reading_options import DUPLICATES
 from evalkit.formats.registry import FORMATS
 from evalkit.models.option_descriptions import describe_option as describe_model_option
-from evalkit.models.registry import MODEL_KINDS, plugins
+from evalkit.models.registry import MODEL_KINDS, find_plugins
 
 MAX_WIDTH = 100
 
@@ -53,7 +53,7 @@ def models(
     for known in MODEL_KINDS.values():
         needs = f"; needs {advise_extra(known.extra)}" if known.missing else ""
         rows.append((known.pattern, known.layers, known.description + needs))
-    for plugin in plugins():
+    for plugin in find_plugins():
         package = plugin.dist.name if plugin.dist else "another package"
         rows.append((f"{plugin.name}:NAME", "whatever it gives", f"from {package}: {plugin.value}"))
     _print_columns(rows)

@@ -18,7 +18,7 @@ from evalkit.errors import InterruptedRunError, print_notice
 from evalkit.inference.run_dir import RunDirectory
 from evalkit.inference.runner import (
     RunOptions,
-    in_corpus_order,
+    collect_in_order,
     iter_predictions,
     load_for_corpus,
     open_run_dir,
@@ -62,7 +62,7 @@ def predict_with_progress(
             collected.extend(with_progress(answers, len(gold), initial=stored))
         for line in run_summary(run):
             print_notice(line)
-    return in_corpus_order(collected, gold, model.name)
+    return collect_in_order(collected, gold, model.name)
 
 
 def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:

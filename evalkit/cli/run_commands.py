@@ -72,7 +72,7 @@ from evalkit.evaluation.thresholds import (
     threshold_messages,
 )
 from evalkit.formats.jsonl import to_json_dict, write
-from evalkit.inference.run_dir import run_files
+from evalkit.inference.run_dir import list_run_files
 from evalkit.inference.runner import RunOptions, take_documents
 from evalkit.stats.intervals import make_resampling
 
@@ -113,7 +113,7 @@ def run(
     check_outputs(
         {**outputs, "--model-card": model_card, "--eval-results": eval_results},
         corpus,
-        *run_files(run_dir),
+        *list_run_files(run_dir),
     )
     check_report(report)
     validate_card_options(model_card, eval_results, hub_dataset)
@@ -186,7 +186,7 @@ def predict(
 
     They are JSONL, one document a line. If the run ends early, the answers so far are written.
     """
-    check_writable(output, corpus, *run_files(run_dir))
+    check_writable(output, corpus, *list_run_files(run_dir))
     thresholds = None if threshold is None else parse_thresholds(threshold)
     all_documents = load_and_report_losses(corpus)
     gold = take_documents(all_documents, limit)

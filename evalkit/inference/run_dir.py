@@ -66,7 +66,7 @@ class _Record(msgspec.Struct):
     sessions: list[dict[str, Any]]
 
 
-def run_files(folder: str | Path | None) -> list[str]:
+def list_run_files(folder: str | Path | None) -> list[str]:
     """The files of a run directory; none without one."""
     if folder is None:
         return []
@@ -206,12 +206,12 @@ class RunDirectory:
             ) from None
         before = record["settings"]
         # The settings stay as they were written, and with them the keys of all answers.
-        now = with_former_names(self._settings["settings"], before, self._model.setting_aliases)
+        now = restore_former_names(self._settings["settings"], before, self._model.setting_aliases)
         if is_moved(before.get(ADDRESS), now.get(ADDRESS)):
             self.moved = (before[ADDRESS], now[ADDRESS])
             now = {**now, ADDRESS: before[ADDRESS]}
         self._settings = {**self._settings, "settings": now}
-        differences = list(settings_differences(record, self._settings))
+        differences = list(compare_settings(record, self._settings))
         if differences:
             raise InputError(
                 f"{self.folder}: holds another run: {'; '.join(differences)}; use another folder"
@@ -219,7 +219,7 @@ class RunDirectory:
         return record
 
     def _start_session(self) -> None:
-        now, before = versions(self._model.packages), self._record.get("versions", {})
+        now, before = collect_versions(self._model.packages), self._record.get("versions", {})
         self.changed_versions = [
             f"{name} {before[name]}, now {now[name]}"
             for name in now
@@ -236,7 +236,7 @@ class RunDirectory:
             "corpus": {
                 "name": self._corpus.name,
                 "documents": len(self._corpus),
-                "sha256": corpus_sha256(self._corpus),
+                "sha256": hash_corpus(self._corpus),
             },
             "versions": now,
             "state": "running",
@@ -312,12 +312,12 @@ class RunDirectory:
                 value: Any = usage.get(name)
                 if type(value) in (int, float) and 0 < value < MAX_USAGE:
                     totals[name] = totals.get(name, 0) + value
-        found: dict[str, Any] = {}
+        usage_record: dict[str, Any] = {}
         if requests:
-            found |= {"requests": requests, "retries": dict(retries)}
+            usage_record |= {"requests": requests, "retries": dict(retries)}
         if totals:
-            found["usage"] = totals
-        return found
+            usage_record["usage"] = totals
+        return usage_record
 
     def _write_record(self, content: Mapping[str, Any]) -> None:
         encoded = msgspec.json.encode(redact(dict(content)))
@@ -349,7 +349,7 @@ def to_json_values(settings: Any) -> Any:
     return redact(msgspec.json.decode(msgspec.json.encode(values)))
 
 
-def with_former_names(
+def restore_former_names(
     settings: Mapping[str, Any], before: Mapping[str, Any], aliases: Mapping[str, str]
 ) -> dict[str, Any]:
     """The settings, under their former names where those are used in the settings `before`.
@@ -364,7 +364,7 @@ def with_former_names(
     return {former_names.get(name, name): value for name, value in settings.items()}
 
 
-def settings_differences(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+def compare_settings(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
     """The differences between the settings of two runs, one for each field."""
     if known.get("model") != now["model"]:
         yield f"model: {quoted_repr(known.get('model'))}, now {quoted_repr(now['model'])}"
@@ -387,18 +387,18 @@ def is_moved(before: object, now: object) -> bool:
     return bool(old.netloc and new.netloc) and old._replace(netloc="") == new._replace(netloc="")
 
 
-def versions(packages: Iterable[str]) -> dict[str, str]:
+def collect_versions(packages: Iterable[str]) -> dict[str, str]:
     """The versions of Python, evalkit and the packages of the model."""
-    found = {"python": platform.python_version(), "evalkit": evalkit_version()}
+    versions = {"python": platform.python_version(), "evalkit": evalkit_version()}
     for name in packages:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions
 
 
-def corpus_sha256(corpus: Corpus) -> str:
+def hash_corpus(corpus: Corpus) -> str:
     """The digest of the ids and texts of a corpus, in order."""
     digest = hashlib.sha256()
     for document in corpus:

@@ -107,7 +107,7 @@ def predict(
         known_ids=all_documents.ids,
     )
     with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
-        return in_corpus_order(iter_predictions(loaded, corpus, options, run), corpus, loaded.name)
+        return collect_in_order(iter_predictions(loaded, corpus, options, run), corpus, loaded.name)
 
 
 def _merge_model_args(model_args: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def open_run_dir(
     return contextlib.nullcontext()
 
 
-def in_corpus_order(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
+def collect_in_order(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
     """The answers in the order of the corpus."""
     by_id = {document.id: document for document in documents}
     return Corpus((by_id[id] for id in corpus.ids), name=name, schema=corpus.schema)
@@ -284,7 +284,7 @@ def _predict_all(
 
 def _predict_batch(model: Model, batch: Batch, options: RunOptions) -> Iterator[Document]:
     """The answers to a batch; if the model streams, only until the run is stopped."""
-    answers = checked_answers(model, batch)
+    answers = iter_checked_answers(model, batch)
     for answer in answers:
         yield answer
         if options.stop_event.is_set() and model.streams:
@@ -323,7 +323,7 @@ def _predict_concurrently(
 
 
 def _answer_batch(model: Model, batch: Batch) -> list[Document]:
-    return list(checked_answers(model, batch))
+    return list(iter_checked_answers(model, batch))
 
 
 def _collect_finished(pending: set[Future[list[Document]]], errors: list[BaseException]) -> Any:
@@ -338,7 +338,7 @@ def _collect_finished(pending: set[Future[list[Document]]], errors: list[BaseExc
     return unfinished
 
 
-def checked_answers(model: Model, batch: Batch) -> Any:
+def iter_checked_answers(model: Model, batch: Batch) -> Any:
     """The model's answers to a batch, each with the id of its document.
 
     Raises EvalkitError if there are more or fewer.

@@ -109,8 +109,8 @@ def _load_once(name: str, model_args: Mapping[str, Any], schema: Schema | None) 
 def _worker_died_error() -> type[Exception]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    found: type[Exception] = TerminatedWorkerError
-    return found
+    error_type: type[Exception] = TerminatedWorkerError
+    return error_type
 
 
 def _pickling_errors() -> tuple[type[Exception], ...]:

@@ -33,7 +33,7 @@ import msgspec
 
 from evalkit.data.document import Document
 from evalkit.errors import InputError, ModelError, print_notice, quoted_repr, spell_option
-from evalkit.models.exec_answers import LEFT_OUT, decode_line, document_from_answer
+from evalkit.models.exec_answers import LEFT_OUT, build_document, decode_line
 from evalkit.models.exec_process import EXIT_TIMEOUT, ModelProcess, ProcessTimeoutError
 from evalkit.models.registry import Model
 from evalkit.redaction import redact, redact_values, secret_option_values
@@ -208,7 +208,7 @@ class _AnswerQueue:
         elif id not in self.open:
             self._add_second_answer(id, number, line)
         else:
-            self._add_answer(id, document_from_answer(self.open[id], answer))
+            self._add_answer(id, build_document(self.open[id], answer))
 
     def fail(self, id: str, reason: str) -> None:
         self._add_answer(id, msgspec.structs.replace(self.open[id], failure=reason))

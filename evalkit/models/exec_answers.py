@@ -75,7 +75,7 @@ def decode_line(line: bytes) -> Any:
         raise InputError(f"not JSON: {error}") from None
 
 
-def document_from_answer(document: Document, answer: Mapping[str, Any]) -> Document:
+def build_document(document: Document, answer: Mapping[str, Any]) -> Document:
     """The document with the annotations of an answer, which has the keys of a JSONL line; a layer
     that the answer lacks is None.
     """
@@ -118,14 +118,14 @@ class _AnswerReader:
             self._add_unplaced_item(item)
         layers: tuple[Any, ...] = (entities, events, attributions)
         try:
-            found = self._build_document(*layers)
+            document = self._build_document(*layers)
         except DocumentError as error:  # all offsets are valid: it is an id, a ref or a parent
             self.left_out.append(f"{error.location}: {error.message}; all ids, refs and parents")
-            found = self._build_document(*map(_without_ids, layers))
-        found = msgspec.structs.replace(found, meta=self._meta(answer.get("meta")))
+            document = self._build_document(*map(_without_ids, layers))
+        document = msgspec.structs.replace(document, meta=self._meta(answer.get("meta")))
         if self.malformed and not self.has_misplaced and not any(layers):
-            return note_malformed(found, *self.malformed[0], EXPECTED)
-        return found
+            return note_malformed(document, *self.malformed[0], EXPECTED)
+        return document
 
     def _build_document(self, entities: Any, events: Any, attributions: Any) -> Document:
         return Document(

@@ -19,7 +19,7 @@ MAX_DEPTH = 6  # of objects within objects
 _KNOWN_PACKAGES = ("builtins", "spacy", "torch", "numpy")
 
 
-def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
+def hash_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
     """The SHA-256 of the files of a folder and their names; with `suffixes`, of files with these
     only.
     """
@@ -35,7 +35,7 @@ def digest_of_folder(folder: Path, suffixes: Collection[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def digest_of_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -39,8 +39,8 @@ from evalkit.errors import (
     to_one_line,
 )
 from evalkit.models.malformed_answers import MALFORMED
-from evalkit.models.pretrained import model_version, silence_transformers, validate_model_name
-from evalkit.models.python_function import document_with_entities
+from evalkit.models.pretrained import find_model_version, silence_transformers, validate_model_name
+from evalkit.models.python_function import add_entities
 from evalkit.models.registry import Model
 from evalkit.models.text_windows import Range, split_windows
 
@@ -129,7 +129,7 @@ def load(
         "overlap": overlap,
     }
     if isinstance(source, str):
-        settings |= model_version(source, revision)
+        settings |= find_model_version(source, revision)
     build_model = functools.partial(
         Model, name, packages=("gliner", "transformers", "torch"), streams=True
     )
@@ -199,7 +199,7 @@ def _label_prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dic
         return dict(labels)
     prompts: dict[str, str] = {}
     for label in labels:
-        prompt = prompt_for(label)
+        prompt = build_label_prompt(label)
         other = prompts.setdefault(prompt, label)
         if other != label:
             raise InputError(
@@ -209,11 +209,11 @@ def _label_prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dic
     return prompts
 
 
-def prompt_for(label: str) -> str:
+def build_label_prompt(label: str) -> str:
     """A label as words.
 
-    >>> [prompt_for(label) for label in ("WORK_OF_ART", "MedicalCondition", "PER", "person")]
-    ['work of art', 'medical condition', 'person', 'person']
+    >>> [build_label_prompt(label) for label in ("WORK_OF_ART", "MedicalCondition", "PER")]
+    ['work of art', 'medical condition', 'person']
     """
     if label in PROMPTS:
         return PROMPTS[label]
@@ -251,7 +251,7 @@ def _annotate(model: GlinerModel, document: Document) -> Document:
 
 
 def _predict_document(model: GlinerModel, document: Document) -> Document:
-    found: list[WindowEntity] = []
+    entities: list[WindowEntity] = []
     unplaced: list[Unplaced] = []
     malformed_notes: list[str | None] = []  # of each window with answers
     windows = list(_text_windows(model, document.text))
@@ -270,12 +270,12 @@ def _predict_document(model: GlinerModel, document: Document) -> Document:
             # The text ends before the first window and after the last: nothing is missing there.
             before = float("inf") if index == 0 else entity.start
             after = float("inf") if index == len(windows) - 1 else end - placed.end
-            found.append(WindowEntity(placed, index, min(before, after)))
+            entities.append(WindowEntity(placed, index, min(before, after)))
     is_malformed = bool(malformed_notes) and None not in malformed_notes
     return Document(
         document.id,
         document.text,
-        entities=tuple(_merge_windows(found, len(document.text))),
+        entities=tuple(_merge_windows(entities, len(document.text))),
         unplaced=tuple(unplaced),
         meta={MALFORMED: malformed_notes[0]} if is_malformed else None,
     )
@@ -290,7 +290,7 @@ def _predict_window(model: GlinerModel, text: str) -> Document:
         flat_ner=model.flat_ner,
         multi_label=model.multi_label,
     )
-    answer = document_with_entities(Document("window", text), entities)
+    answer = add_entities(Document("window", text), entities)
     unplaced = tuple(
         msgspec.structs.replace(item, label=model.labels.get(item.label, item.label))
         for item in answer.unplaced
@@ -298,14 +298,14 @@ def _predict_window(model: GlinerModel, text: str) -> Document:
     return msgspec.structs.replace(answer, unplaced=unplaced)
 
 
-def _merge_windows(found: Iterable[WindowEntity], text_length: int) -> list[Entity]:
+def _merge_windows(entities: Iterable[WindowEntity], text_length: int) -> list[Entity]:
     """The entities in the order of the text. An entity is dropped where another window has one with
     more context at the same characters.
     """
     no_window = -1
     window_of = [no_window] * text_length  # the window whose entities cover each character
     kept: dict[tuple[int, int, str], Entity] = {}
-    for entity, window, _ in sorted(found, key=lambda item: -item.context):
+    for entity, window, _ in sorted(entities, key=lambda item: -item.context):
         covered = slice(entity.start, entity.end)
         if not set(window_of[covered]) <= {no_window, window}:
             continue

@@ -99,8 +99,8 @@ def ground_quotes(text: str, quotes: Sequence[Quote]) -> list[Grounding]:
     """The offsets of each quote, in their order.
 
     >>> quotes = [Quote('"why?"'), Quote("Doe", "Doe left")]
-    >>> for found in ground_quotes("“Why?” asked Doe. Doe left.", quotes):
-    ...     print(found)
+    >>> for grounding in ground_quotes("“Why?” asked Doe. Doe left.", quotes):
+    ...     print(grounding)
     Grounding(match_type='case-folded', start=0, end=6, candidates=(), duplicate=False)
     Grounding(match_type='exact', start=18, end=21, candidates=(), duplicate=False)
     """
@@ -172,21 +172,23 @@ class _Source:
             self.forms[step] = _normalize_text(self.text, step)
         form = self.forms[step]
         positions = _find_all_starts(form.text, needle)
-        found = _Occurrences(form.starts[positions], form.ends[positions + len(needle) - 1])
-        found = found.take((found.starts >= 0) & (found.ends >= 0))
-        if not len(found.starts):
-            return found
-        at_boundaries = ~(self._inside_words[found.starts] | self._inside_words[found.ends])
-        return found.take(at_boundaries) if at_boundaries.any() else found
+        occurrences = _Occurrences(form.starts[positions], form.ends[positions + len(needle) - 1])
+        occurrences = occurrences.take((occurrences.starts >= 0) & (occurrences.ends >= 0))
+        if not len(occurrences.starts):
+            return occurrences
+        at_boundaries = ~(
+            self._inside_words[occurrences.starts] | self._inside_words[occurrences.ends]
+        )
+        return occurrences.take(at_boundaries) if at_boundaries.any() else occurrences
 
     def find_context(self, context: str) -> _Occurrences:
         """The occurrences of a context, overlapping ones too."""
-        found = _NO_OCCURRENCES
+        occurrences = _NO_OCCURRENCES
         for step in _STEPS:
-            found = self.find_all(step, _needle(context, step))
-            if len(found.starts):
+            occurrences = self.find_all(step, _needle(context, step))
+            if len(occurrences.starts):
                 break
-        return found
+        return occurrences
 
     @cached_property
     def _inside_words(self) -> Mask:

@@ -47,10 +47,10 @@ from evalkit.errors import (
     spell_option,
     to_one_line,
 )
-from evalkit.models.pretrained import model_version, silence_transformers, validate_model_name
-from evalkit.models.python_function import document_with_entities
+from evalkit.models.pretrained import find_model_version, silence_transformers, validate_model_name
+from evalkit.models.python_function import add_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import split_windows, window_cores
+from evalkit.models.text_windows import find_window_cores, split_windows
 from evalkit.models.word_tags import (
     AGGREGATION_STRATEGIES,
     Floats,
@@ -126,7 +126,7 @@ def load(
         "stride": stride,
         "label_map": label_map,
     }
-    settings |= model_version(
+    settings |= find_model_version(
         network.name_or_path, revision, getattr(network.config, "_commit_hash", None)
     )
     return Model(
@@ -258,7 +258,7 @@ def _window_and_stride(
 
 def _annotate(tagger: Tagger, document: Document) -> Document:
     try:
-        return document_with_entities(document, _entities(tagger, document.text))
+        return add_entities(document, _entities(tagger, document.text))
     except Exception as error:  # a model may raise anything, and must not end the run
         return msgspec.structs.replace(
             document, failure=f"{type(error).__name__}: {to_one_line(error)}"
@@ -305,7 +305,7 @@ def _probabilities(tagger: Tagger, encoding: Any, text_tokens: Sequence[int]) ->
         by_window += _window_probabilities(tagger, encoding, batch)
     cores = []
     for probabilities, (start, _), (first, last) in zip(
-        by_window, ranges, window_cores(ranges), strict=True
+        by_window, ranges, find_window_cores(ranges), strict=True
     ):
         offset = len(prefix) - start
         cores.append(probabilities[offset + first : offset + last])

@@ -92,7 +92,7 @@ class Content(NamedTuple):
     finish_reason: str | None
 
 
-def exception_for(
+def build_exception(
     error: EndpointError, *, is_reached: bool = True
 ) -> RetryableError | DocumentFailedError | RunFailedError:
     """The exception for a request without an answer.
@@ -129,7 +129,7 @@ def extract_completion(answer: HttpAnswer, redact: Callable[[Any], Any]) -> dict
 
 def _raise_for_status(status: int, body: Any, answer: HttpAnswer) -> NoReturn:
     """Raise the exception for a status, with the message of the endpoint."""
-    message = f"{status}: {error_message(body, answer.body)}".rstrip(": ")
+    message = f"{status}: {extract_error_message(body, answer.body)}".rstrip(": ")
     if status in (400, 422) and any(word in message for word in _FORMAT_WORDS):
         raise UnsupportedResponseFormatError(message)
     if 300 <= status < 400:
@@ -142,7 +142,7 @@ def _raise_for_status(status: int, body: Any, answer: HttpAnswer) -> NoReturn:
     if isinstance(body, dict) and _status_of(body.get("error")) == 402:
         raise RunFailedError(message)
     if status in (408, 409, 425, 429) or status >= 500 or status < 300:
-        _raise_retryable(str(status), message, retry_after(answer.headers))
+        _raise_retryable(str(status), message, parse_retry_after(answer.headers))
     raise RunFailedError(message)
 
 
@@ -169,7 +169,7 @@ def _status_of(error: Any) -> int:
     return 500
 
 
-def error_message(body: Any, raw_body: bytes) -> str:
+def extract_error_message(body: Any, raw_body: bytes) -> str:
     """The message of an error, as one line of at most 200 characters."""
     error = body.get("error", body) if isinstance(body, dict) else None
     message = error.get("message", error.get("detail")) if isinstance(error, dict) else error
@@ -186,7 +186,7 @@ def _decode_json(body: bytes, redact: Callable[[Any], Any]) -> Any:
         return None
 
 
-def retry_after(
+def parse_retry_after(
     headers: Mapping[str, str], now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 ) -> float | None:
     """The seconds to wait by the headers retry-after-ms or Retry-After (seconds or a date); None
@@ -235,7 +235,7 @@ def _join_parts(content: Any) -> Any:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def usage(
+def extract_usage(
     completion: Mapping[str, Any], input_price: float | None, output_price: float | None
 ) -> dict[str, int | float]:
     """The tokens of a completion and its cost, as the endpoint reports it or by the prices of a
@@ -244,15 +244,15 @@ def usage(
     reported = completion.get("usage")
     if not isinstance(reported, dict):
         return {}
-    found: dict[str, int | float] = {}
+    usage: dict[str, int | float] = {}
     for name in ("prompt_tokens", "completion_tokens"):
         if type(reported.get(name)) is int and reported[name] >= 0:
-            found[name] = reported[name]
+            usage[name] = reported[name]
     cost: Any = reported.get("cost")
     if type(cost) in (int, float) and 0 <= cost < math.inf:
-        found["cost"] = cost
-    elif len(found) == 2 and input_price is not None and output_price is not None:
-        input_cost = found["prompt_tokens"] * input_price
-        output_cost = found["completion_tokens"] * output_price
-        found["cost"] = (input_cost + output_cost) / 1_000_000
-    return found
+        usage["cost"] = cost
+    elif len(usage) == 2 and input_price is not None and output_price is not None:
+        input_cost = usage["prompt_tokens"] * input_price
+        output_cost = usage["completion_tokens"] * output_price
+        usage["cost"] = (input_cost + output_cost) / 1_000_000
+    return usage

@@ -323,21 +323,21 @@ class _AnswerGrounder:
     ) -> Iterator[Attribution]:
         index = 0
         for label, quotes in attributions:
-            found = {}
+            present = {}
             for part, quote in quotes.items():
                 if quote.is_absent:
                     self._add_absent("attributions", part, quote)
                 else:
-                    found[part] = quote
-            if "content" not in found:
-                self._add_contentless({part: quote.quote.text for part, quote in found.items()})
+                    present[part] = quote
+            if "content" not in present:
+                self._add_contentless({part: quote.quote.text for part, quote in present.items()})
                 continue
-            for part, quote in found.items():
-                if part != "cue" and "cue" in found:
-                    self.nearest.move(quote, found["cue"].range)
+            for part, quote in present.items():
+                if part != "cue" and "cue" in present:
+                    self.nearest.move(quote, present["cue"].range)
                 self._note_choices("attributions", index, part, quote)
             index += 1
-            spans = {part: quote.span for part, quote in found.items()}
+            spans = {part: quote.span for part, quote in present.items()}
             yield Attribution(spans.get("cue"), spans["content"], spans.get("source"), label)
 
     def _add_absent(self, layer: str, label: str, quote: GroundedQuote) -> None:

@@ -63,7 +63,7 @@ class Task:
         return tuple(layer for layer, requested in zip(LAYERS, is_requested) if requested)
 
 
-def task_from_schema(
+def build_task(
     schema: Schema | None,
     labels: Mapping[str, str] | None = None,
     layers: Sequence[str] | None = None,
@@ -179,7 +179,7 @@ def _definition_lines(definitions: Mapping[str, str]) -> Iterator[str]:
         yield f"- {name}: {definition}" if definition else f"- {name}"
 
 
-def answer_schema(task: Task) -> dict[str, Any]:
+def build_answer_schema(task: Task) -> dict[str, Any]:
     """The JSON Schema of an answer, in the strict form of endpoints: every key is required, no
     other is allowed.
     """

@@ -55,10 +55,10 @@ from evalkit.models.llm_errors import (
     RetryableError,
     RunFailedError,
     UnsupportedResponseFormatError,
-    exception_for,
+    build_exception,
     extract_completion,
     extract_content,
-    usage,
+    extract_usage,
 )
 from evalkit.models.llm_grounding import ground_answer
 from evalkit.models.llm_http import Endpoint, EndpointError, resolve_endpoint
@@ -66,10 +66,10 @@ from evalkit.models.llm_json import UnreadableAnswerError, extract_layers
 from evalkit.models.llm_prompt import (
     TEMPLATE,
     Prompt,
-    answer_schema,
+    build_answer_schema,
     build_prompt,
+    build_task,
     load_template,
-    task_from_schema,
 )
 from evalkit.models.registry import RUN_METADATA_KEY, Model
 from evalkit.redaction import Redactor
@@ -151,11 +151,11 @@ def load(
     )
 
     def with_schema(schema: Schema | None) -> Model:
-        task = task_from_schema(schema, definitions, requested_layers)
+        task = build_task(schema, definitions, requested_layers)
         model = OpenAIModel(
             endpoint_settings,
             build_prompt(task, template, prompt or "prompt"),
-            answer_schema(task),
+            build_answer_schema(task),
             task.layers,
         )
         settings = {
@@ -176,7 +176,7 @@ def load(
 
 
 def _refuse_without_schema(_documents: Sequence[Document]) -> Iterator[Document]:
-    task_from_schema(None)  # raises InputError that names what is missing
+    build_task(None)  # raises InputError that names what is missing
     return iter(())
 
 
@@ -308,7 +308,9 @@ class OpenAIModel:
 
         Raises DocumentFailedError or UnreadableAnswerError.
         """
-        log.meta["usage"] = usage(completion, self.settings.input_price, self.settings.output_price)
+        log.meta["usage"] = extract_usage(
+            completion, self.settings.input_price, self.settings.output_price
+        )
         text, finish_reason = extract_content(completion)
         log.meta |= {"answer": text, "finish_reason": finish_reason}
         try:
@@ -447,7 +449,7 @@ class OpenAIModel:
         try:
             answer = self.settings.endpoint.request(**request)
         except EndpointError as error:
-            raise exception_for(error, is_reached=self._is_reached) from None
+            raise build_exception(error, is_reached=self._is_reached) from None
         self._is_reached = True
         # Undecodable bytes survive the way through a string.
         body = redactor.redact(answer.body.decode("utf-8", "surrogateescape"))

@@ -14,7 +14,7 @@ from evalkit.corpus import Corpus, load_corpus, resolve_location, to_corpus
 from evalkit.data.document import Document
 from evalkit.errors import InputError, quoted_repr
 from evalkit.formats.jsonl import to_json_dict
-from evalkit.models.fingerprint import digest_of_file, digest_of_folder
+from evalkit.models.fingerprint import hash_file, hash_folder
 from evalkit.models.registry import Model
 
 
@@ -31,7 +31,7 @@ def load(source: Any) -> Model:
         corpus = load_corpus(location, predictions=True)
         name = f"predictions:{source}"
         path = location.path
-        digest = digest_of_file(path) if path.is_file() else digest_of_folder(path)
+        digest = hash_file(path) if path.is_file() else hash_folder(path)
         settings = {"file (sha256)": digest}
     else:
         corpus = to_corpus(source, "predictions")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError
-from evalkit.models.fingerprint import digest_of_folder
+from evalkit.models.fingerprint import hash_folder
 
 # The files of a saved model, without states of its training
 _MODEL_FILES = (".json", ".safetensors", ".bin", ".txt", ".model")
@@ -25,14 +25,16 @@ def validate_model_name(kind: str, name: str, example: str) -> None:
         raise InputError(f"{kind}:{name}: no such folder; a name on the Hub looks like {example}")
 
 
-def model_version(name: str, revision: str | None, commit: str | None = None) -> dict[str, Any]:
+def find_model_version(
+    name: str, revision: str | None, commit: str | None = None
+) -> dict[str, Any]:
     """The version of a model: the SHA-256 of a folder's files, or the revision and the commit of a
     name on the Hub.
     """
     if not name:
         return {}
     if Path(name).is_dir():
-        return {"sha256": digest_of_folder(Path(name), _MODEL_FILES)}
+        return {"sha256": hash_folder(Path(name), _MODEL_FILES)}
     return {"revision": revision, "commit": commit}
 
 

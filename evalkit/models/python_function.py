@@ -22,7 +22,7 @@ import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
 from evalkit.errors import DocumentError, InputError, past_end_problem, quoted_repr, to_one_line
-from evalkit.models.fingerprint import compute_fingerprint, digest_of_file
+from evalkit.models.fingerprint import compute_fingerprint, hash_file
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.registry import Model
 
@@ -94,7 +94,7 @@ def _import_target(source: str) -> tuple[Any, dict[str, Any]]:
     except (Exception, SystemExit) as error:
         raise InputError(_import_error(module_name, error)) from error
     file = getattr(module, "__file__", None)
-    settings = {"file (sha256)": digest_of_file(Path(file))} if file else {}
+    settings = {"file (sha256)": hash_file(Path(file))} if file else {}
     return _get_attribute(module, name, module_name), settings
 
 
@@ -136,21 +136,21 @@ def _import_from_file(source: str) -> tuple[Any, dict[str, Any]]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise InputError(_import_error(file, error)) from error
-    return _get_attribute(module, name, file), {"file (sha256)": digest_of_file(path)}
+    return _get_attribute(module, name, file), {"file (sha256)": hash_file(path)}
 
 
 def _get_attribute(module: ModuleType, name: str, location: str) -> Any:
     """A name in a module, which may have dots: `Class.method`."""
-    found: Any = module
+    value: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             names = [known for known in vars(module) if not known.startswith("_")]
             listed = ", ".join(names[:MAX_NAMES]) or "none"
             if len(names) > MAX_NAMES:
                 listed += " …"
             raise InputError(f"{location}: no name {name!r} in it; its names: {listed}")
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value
 
 
 def _predict_batch(
@@ -213,10 +213,10 @@ def _document_from_answer(document: Document, answer: Any) -> Document:
             " list of dicts, or a Document"
         )
         return msgspec.structs.replace(document, failure=problem)
-    return document_with_entities(document, answer)
+    return add_entities(document, answer)
 
 
-def document_with_entities(document: Document, answer: Iterable[Any]) -> Document:
+def add_entities(document: Document, answer: Iterable[Any]) -> Document:
     """The document with entities from triples, dicts or Entities; an invalid one becomes Unplaced,
     with the reason.
     """
@@ -233,10 +233,12 @@ def document_with_entities(document: Document, answer: Iterable[Any]) -> Documen
             unplaced.append(Unplaced("entities", entity.label, reason, _quote(item)))
         else:
             entities.append(entity)
-    found = Document(document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced))
+    annotated = Document(
+        document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced)
+    )
     if malformed and len(malformed) == len(unplaced) and not entities:
-        return note_malformed(found, *malformed[0], EXPECTED)
-    return found
+        return note_malformed(annotated, *malformed[0], EXPECTED)
+    return annotated
 
 
 def _parse_entity(item: Any) -> Entity | Unplaced:

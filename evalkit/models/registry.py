@@ -198,7 +198,7 @@ def load_model(source: object, **model_args: Any) -> Model:
     )
 
 
-def plugins() -> list[EntryPoint]:
+def find_plugins() -> list[EntryPoint]:
     """The kinds of models of other packages, except for names that evalkit itself uses."""
     return [plugin for plugin in entry_points(group=PLUGINS) if plugin.name not in MODEL_KINDS]
 
@@ -206,9 +206,9 @@ def plugins() -> list[EntryPoint]:
 def _load_plugin(
     plugin: EntryPoint, location: object, source: object, options: Mapping[str, Any]
 ) -> Model:
-    found: object = _call_loader(_plugin_loader(plugin), plugin.name, location, options)
+    loaded: object = _call_loader(_plugin_loader(plugin), plugin.name, location, options)
     # A function or an object gets the name that was given.
-    model = found if isinstance(found, Model) else replace(load_model(found), name=str(source))
+    model = loaded if isinstance(loaded, Model) else replace(load_model(loaded), name=str(source))
     return replace(
         model,
         settings={**options, **model.settings},
@@ -320,7 +320,7 @@ def _resolve_name(source: str) -> tuple[str | EntryPoint, object]:
         return "file", source
     if prefix in MODEL_KINDS and prefix not in _WITHOUT_PREFIX:
         return prefix, rest
-    known_plugins = plugins()
+    known_plugins = find_plugins()
     for plugin in known_plugins:
         if plugin.name == prefix:
             return plugin, rest

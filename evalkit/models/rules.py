@@ -97,10 +97,10 @@ def annotate(document: Document) -> Document:
     events: list[Event] = []
     attributions: list[Attribution] = []
     for start, end in sentences(text):
-        found = sorted(_entities(text, start, end), key=lambda entity: entity.start)
+        sentence_entities = sorted(_entities(text, start, end), key=lambda entity: entity.start)
         words_of_sentence = [Word(a, b, text[a:b]) for a, b in tokens(text, start, end)]
-        entities += found
-        events += _events(words_of_sentence, found)
+        entities += sentence_entities
+        events += _events(words_of_sentence, sentence_entities)
         attributions += _attributions(text, (start, end), words_of_sentence)
     return Document(document.id, text, tuple(entities), tuple(events), tuple(attributions))
 

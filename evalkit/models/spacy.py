@@ -18,8 +18,8 @@ import msgspec
 
 from evalkit.data.document import Document, Event, Span, Unplaced
 from evalkit.errors import InputError, MissingDependencyError, spell_option, to_one_line
-from evalkit.models.fingerprint import digest_of_folder
-from evalkit.models.python_function import UNLABELED, document_with_entities
+from evalkit.models.fingerprint import hash_folder
+from evalkit.models.python_function import UNLABELED, add_entities
 from evalkit.models.registry import Model
 
 # Batches for each process per call: starting the processes costs more than a batch
@@ -86,7 +86,7 @@ def _pipeline_digest(source: Any, nlp: Any) -> dict[str, str]:
     configuration.
     """
     if isinstance(source, str) and Path(source).is_dir():
-        return {"folder (sha256)": digest_of_folder(Path(source))}
+        return {"folder (sha256)": hash_folder(Path(source))}
     config = nlp.config.to_str(interpolate=False)
     return {"config (sha256)": hashlib.sha256(config.encode()).hexdigest()}
 
@@ -123,7 +123,7 @@ def _process_one(nlp: Any, document: Document) -> Any:
 def _annotate(document: Document, doc: Any, entities: str, triggers: str | None) -> Document:
     """The document with the spans of a Doc."""
     entity_spans = doc.ents if entities == "ents" else doc.spans.get(entities, ())
-    answer = document_with_entities(document, [_to_dict(span) for span in entity_spans])
+    answer = add_entities(document, [_to_dict(span) for span in entity_spans])
     if triggers is None:
         return answer
     events = []

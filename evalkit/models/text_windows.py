@@ -37,10 +37,10 @@ def split_windows(costs: Sequence[int], max_units: int, max_cost: int, overlap: 
     return ranges
 
 
-def window_cores(windows: Sequence[Range]) -> list[Range]:
+def find_window_cores(windows: Sequence[Range]) -> list[Range]:
     """The part of each window that counts: overlaps are split in the middle.
 
-    >>> window_cores([(0, 5), (3, 8), (6, 9)])
+    >>> find_window_cores([(0, 5), (3, 8), (6, 9)])
     [(0, 4), (4, 7), (7, 9)]
     """
     if not windows:

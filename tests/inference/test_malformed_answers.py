@@ -241,4 +241,4 @@ def test_a_document_that_a_function_returns_is_checked_where_it_is_made():
     def model(text):
         return Document("d", text, [("PER", 0, 3)])
 
-    assert all("is no Entity" in document.failure for document in predict(model, GOLD))
+    assert all("expected Entity" in document.failure for document in predict(model, GOLD))

@@ -93,7 +93,7 @@ def test_a_finished_run_asks_for_nothing_again(tmp_path):
     assert (list(one), one.schema) == (list(two), two.schema)
 
 
-def test_failures_are_asked_for_again_where_that_is_wished(tmp_path):
+def test_failed_documents_are_repeated_with_retry_failed(tmp_path):
     predict(Asked("Bo read"), THREE, run_dir=tmp_path)
     again = Asked()
 
@@ -104,7 +104,7 @@ def test_failures_are_asked_for_again_where_that_is_wished(tmp_path):
     assert [line["id"] for line in lines(tmp_path)] == ["d0", "d1", "d2"]
 
 
-def test_a_run_that_was_broken_off_goes_on_where_it_stopped(tmp_path):
+def test_an_interrupted_run_is_resumed(tmp_path):
     first, again = Asked("Ada wrote"), Asked("Ada wrote")
     with pytest.raises(
         PartialRunError,
@@ -282,7 +282,7 @@ def test_no_secret_is_written_down(tmp_path, monkeypatch):
     assert (settings["api_key"], settings["command"]) == ("[hidden]", "curl -H 'Bearer [hidden]'")
 
 
-def test_a_model_that_cannot_be_asked_at_all_ends_the_run_and_what_was_answered_stays(tmp_path):
+def test_a_model_error_ends_the_run_and_the_answers_so_far_are_kept(tmp_path):
     def answer(documents):
         if documents[0].id == "d2":
             raise ModelError("m: 401: the key is refused")
@@ -421,7 +421,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes():
     )
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on_later(slow):
+def test_a_full_disk_is_one_line_and_the_run_is_resumed_later(slow):
     limit = "ulimit -f 4; exec " + " ".join(
         [
             "timeout 60",
@@ -498,7 +498,7 @@ def test_predictions_that_were_edited_are_another_model(tmp_path):
         predict(f"predictions:{tmp_path}/out.jsonl", THREE, run_dir=tmp_path / "run")
 
 
-def test_other_versions_are_told_and_kept_with_each_session(tmp_path):
+def test_other_versions_are_reported_and_stored_with_each_session(tmp_path):
     Corpus(THREE).save(tmp_path / "gold.jsonl")
     command = [
         "predict",

@@ -32,7 +32,7 @@ def test_answers_keep_the_order_of_the_corpus_however_they_come():
     assert answers.ids == MANY.ids
 
 
-def test_no_more_is_asked_at_once_than_was_wished():
+def test_the_number_of_concurrent_requests_is_limited():
     at_once, most, both = [], [], threading.Barrier(2)
 
     def answer(documents):
@@ -48,7 +48,7 @@ def test_no_more_is_asked_at_once_than_was_wished():
     assert 2 <= max(most) <= 3
 
 
-def test_a_model_that_does_not_wait_is_not_asked_at_once():
+def test_concurrency_is_for_endpoints_only():
     with pytest.raises(
         InputError,
         match=(
@@ -79,7 +79,7 @@ def test_what_is_in_flight_when_a_model_gives_up_comes_back_first():
     assert [document.id for document in found] == ["d0"]
 
 
-def test_a_run_that_is_told_to_stop_finishes_its_batch():
+def test_a_stopped_run_finishes_its_batch():
     way = RunOptions()
 
     def answer(documents):

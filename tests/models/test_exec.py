@@ -272,7 +272,7 @@ def test_a_line_that_is_not_utf8_fails_the_document_that_it_names(model):
     ]
 
 
-def test_a_line_that_is_no_answer_is_told_and_harms_nothing(model, capfd):
+def test_a_line_that_is_not_an_answer_is_reported_and_fails_no_document(model, capfd):
     predicted = predict(
         model('print("Loading…")\n' + ANSWER + 'say(id="d9")\nprint(7)\nsay(id=5)\nprint("bye")\n'),
         PEOPLE,
@@ -359,7 +359,7 @@ def test_a_cut_last_line_fails_the_document_that_it_names(model):
     assert predicted[2].failure == "no answer: the program ended with exit status 0"
 
 
-def test_a_program_that_ends_badly_after_its_last_answer_is_told(model, capfd):
+def test_an_exit_status_after_the_last_answer_is_reported(model, capfd):
     predicted = predict(model(ANSWER + "raise ValueError('too late')\n"), PEOPLE)
 
     assert failures(predicted) == [None] * 3
@@ -408,7 +408,9 @@ def test_a_program_that_will_not_end_is_ended(model, hangs, tmp_path, monkeypatc
     assert gone(tmp_path / "pid")
 
 
-def test_a_program_that_runs_on_after_its_last_answer_is_ended_and_told(model, monkeypatch, capfd):
+def test_a_program_that_does_not_exit_after_its_last_answer_is_ended_and_reported(
+    model, monkeypatch, capfd
+):
     monkeypatch.setattr("evalkit.models.exec.EXIT_TIMEOUT", 0.2)
 
     predicted = predict(model(ANSWER + "time.sleep(600)\n"), PEOPLE)
@@ -539,7 +541,7 @@ def test_a_command_that_cannot_be_run_is_refused(command, message, here):
         load_model(f"exec:{command}")
 
 
-def test_a_program_that_cannot_be_started_is_said_before_anything_is_asked(here):
+def test_a_program_that_cannot_be_started_is_an_error_before_the_first_document(here):
     with pytest.raises(
         InputError,
         match=(
@@ -569,9 +571,9 @@ def test_nothing_is_expanded_by_a_shell(model, tmp_path):
 
 def answered(text, **answer):
     """What is kept of one answer, without a program around it."""
-    from evalkit.models.exec_answers import document_from_answer
+    from evalkit.models.exec_answers import build_document
 
-    return document_from_answer(Document("d", text), answer)
+    return build_document(Document("d", text), answer)
 
 
 TEXT = "Ada hit Bo"
@@ -773,7 +775,7 @@ def test_an_event_keeps_the_arguments_that_are_valid():
         ),
     ],
 )
-def test_a_detail_that_is_wrong_is_left_out_and_said_and_spoils_no_mark(layer, item, left_out):
+def test_an_invalid_detail_is_left_out_and_listed_and_its_annotation_stays(layer, item, left_out):
     found = answered(TEXT, **{layer: [item]})
 
     assert (len(getattr(found, layer)), len(found.unplaced)) == (layer != "unplaced", 0)
@@ -781,7 +783,7 @@ def test_a_detail_that_is_wrong_is_left_out_and_said_and_spoils_no_mark(layer, i
     assert found.meta[LEFT_OUT][0].startswith(left_out.removesuffix(".*"))
 
 
-def test_what_was_left_out_is_told_on_stderr(model, capfd):
+def test_details_that_were_left_out_are_listed_on_stderr(model, capfd):
     predict(
         model(
             'for d in documents: say(id=d["id"], entities=[{**per(d)[0], "word": 1, "index": 2}])\n'

@@ -75,7 +75,7 @@ def found(model, text, schema=NEWS):
     ]
 
 
-def test_it_is_asked_for_the_labels_of_the_schema_as_words():
+def test_the_prompts_are_the_labels_of_the_schema_as_words():
     model = StandIn()
 
     entities = found(gliner.load(model), "Ada saw Tosca in Rome")
@@ -107,7 +107,7 @@ def test_labels_may_be_given_instead_of_a_schema():
     ]
 
 
-def test_what_it_is_asked_for_is_among_the_settings():
+def test_the_prompts_are_among_the_settings():
     model = gliner.load(StandIn(), threshold=0.3).with_schema(NEWS)
 
     assert model.name == "gliner:StandIn"
@@ -149,7 +149,7 @@ def test_two_labels_that_become_one_prompt_are_refused():
         gliner.load(StandIn(), labels=["LOC", "LOCATION"])
 
 
-def test_an_answer_that_was_not_asked_for_keeps_its_label():
+def test_an_entity_under_another_prompt_keeps_its_label():
     model = gliner.load(
         Saying(
             {"start": 0, "end": 3, "label": "person", "score": 0.9},
@@ -245,7 +245,7 @@ def test_entities_in_one_another_are_kept_and_two_prompts_of_one_label_count_onc
 
 
 @pytest.mark.parametrize("text", ["", " \n "])
-def test_a_text_without_words_has_no_entities_and_the_model_is_not_asked(text):
+def test_a_text_without_words_has_no_entities_and_is_not_sent_to_the_model(text):
     model = StandIn()
 
     assert answer(gliner.load(model), text).entities == ()

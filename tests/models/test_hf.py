@@ -511,7 +511,7 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, monkeypatch):
             load_model(f"hf:{name}")
 
 
-def test_pickled_weights_are_read_only_where_that_is_asked_for(tmp_path):
+def test_pickled_weights_are_loaded_only_with_allow_pickle(tmp_path):
     import torch
 
     tokenizer = tiny_models.wordpiece(PIECES)

@@ -128,7 +128,7 @@ def test_what_may_stand_elsewhere_is_on_record():
     assert found.grounding["choices"] == [["entities", 1, "", [[8, 11], [42, 45]]]]
 
 
-def test_a_place_that_is_said_twice_stays_twice():
+def test_a_duplicate_quote_stays_a_duplicate():
     found = answered(entities=[entity("Cy"), entity("Cy")])
 
     assert found.document.entities == (Entity("PER", 35, 37), Entity("PER", 35, 37))
@@ -393,7 +393,7 @@ def test_many_quotes_with_many_places_stay_within_bounds():
     assert time.process_time() - started < 20
 
 
-def test_a_layer_that_was_not_asked_for_is_not_there():
+def test_a_layer_that_was_not_requested_is_missing():
     found = answered(entities=[])
 
     assert (found.document.entities, found.document.events, found.document.attributions) == (

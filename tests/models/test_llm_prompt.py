@@ -9,10 +9,10 @@ from evalkit.data.schema import AttributionSchema, EventType
 from evalkit.errors import UnknownNameError
 from evalkit.models.llm_prompt import (
     Task,
-    answer_schema,
+    build_answer_schema,
     build_prompt,
+    build_task,
     load_template,
-    task_from_schema,
 )
 
 SCHEMA = Schema(
@@ -38,14 +38,14 @@ def objects(value):
 
 
 def test_the_task_is_what_the_schema_declares():
-    task = task_from_schema(SCHEMA)
+    task = build_task(SCHEMA)
 
     assert task.layers == ("entities", "events", "attributions")
     assert (task.labels, task.realis) == (SCHEMA.labels, SCHEMA.realis)
 
 
 def test_labels_stand_instead_of_those_of_the_schema_and_keep_their_meaning():
-    task = task_from_schema(SCHEMA, {"PER": "", "ALIEN": "From elsewhere."}, ["entities"])
+    task = build_task(SCHEMA, {"PER": "", "ALIEN": "From elsewhere."}, ["entities"])
 
     assert (task.labels, task.layers, task.realis) == (
         {"PER": "Named people.", "ALIEN": "From elsewhere."},
@@ -55,10 +55,10 @@ def test_labels_stand_instead_of_those_of_the_schema_and_keep_their_meaning():
 
 
 def test_labels_alone_are_enough():
-    assert task_from_schema(None, {"PER": ""}).layers == ("entities",)
+    assert build_task(None, {"PER": ""}).layers == ("entities",)
 
 
-def test_a_layer_that_is_not_declared_is_not_asked_for():
+def test_a_layer_that_is_not_declared_cannot_be_requested():
     with pytest.raises(
         UnknownNameError,
         match=(
@@ -66,12 +66,12 @@ def test_a_layer_that_is_not_declared_is_not_asked_for():
             " attributions; did you mean 'events'"
         ),
     ):
-        task_from_schema(SCHEMA, None, ["event"])
+        build_task(SCHEMA, None, ["event"])
 
 
-def test_nothing_to_ask_for_is_said():
+def test_a_task_without_labels_is_an_error():
     with pytest.raises(InputError, match="there are no labels to prompt for"):
-        task_from_schema(Schema())
+        build_task(Schema())
 
 
 def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
@@ -90,7 +90,7 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
         *schema.attributions.types.values(),
     ]
 
-    prompt = build_prompt(task_from_schema(schema)).before
+    prompt = build_prompt(build_task(schema)).before
 
     assert [text for text in [*names, *meanings] if text not in prompt] == []
 
@@ -129,7 +129,7 @@ def test_a_template_has_each_place_once(template, place):
 
 
 def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
-    found = list(objects(answer_schema(task_from_schema(SCHEMA))))
+    found = list(objects(build_answer_schema(build_task(SCHEMA))))
 
     assert [
         each
@@ -142,7 +142,7 @@ def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
 
 
 def test_the_schema_of_an_answer_names_what_may_be_answered():
-    answer = answer_schema(task_from_schema(SCHEMA))["properties"]
+    answer = build_answer_schema(build_task(SCHEMA))["properties"]
 
     assert answer["entities"]["items"]["properties"]["label"]["enum"] == ["PER", "ORG"]
     event = answer["events"]["items"]["properties"]
@@ -156,7 +156,7 @@ def test_the_schema_of_an_answer_names_what_may_be_answered():
 
 
 def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
-    answer = answer_schema(
+    answer = build_answer_schema(
         Task(events={"Meet": EventType()}, attributions=AttributionSchema({"cue": ""}))
     )["properties"]
 
@@ -167,7 +167,7 @@ def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
 
 
 def test_a_digest_changes_with_prompt_and_schema_alone():
-    prompt, answer = build_prompt(Task({"PER": ""})), answer_schema(Task({"PER": ""}))
+    prompt, answer = build_prompt(Task({"PER": ""})), build_answer_schema(Task({"PER": ""}))
 
     digests = {
         prompt.sha256(answer),

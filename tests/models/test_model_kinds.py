@@ -365,7 +365,7 @@ def test_a_program_that_fails_is_a_run_that_ended_in_part(folder):
     assert "no answer: the program ended with exit status 1" in done.stdout
 
 
-def test_a_run_folder_is_not_gone_on_with_by_a_program_that_was_changed(folder):
+def test_a_run_is_not_resumed_with_a_changed_program(folder):
     (folder / "changed.py").write_text(PROGRAM)
     model = f"exec:{sys.executable} changed.py"
     first, again = (evalkit(folder, "run", "-m", model, "--run-dir", "runs") for _ in range(2))

@@ -56,7 +56,7 @@ def test_a_model_never_sees_the_gold():
     assert seen == [Document("d0", "Ada met Acme")]
 
 
-def test_a_spacy_pipeline_object_is_told_apart():
+def test_a_spacy_pipeline_object_is_recognized():
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Ada"}])
 
@@ -119,7 +119,7 @@ def test_a_model_that_wants_to_leave_fails_its_document(exit):
     assert answer(model).failure == f"{exit.__name__}: 0"
 
 
-def test_the_reasons_of_what_has_no_place_are_told():
+def test_the_reasons_of_unplaced_predictions_are_reported():
     assert "  2 × end: 99 is past the end of the text (length 12)" in str(
         evaluate(lambda text: [(0, 99, "PER"), (1, 99, "PER")], ADA)
     )
@@ -141,7 +141,7 @@ def test_a_model_that_raises_fails_one_document_whose_gold_counts_as_missed():
     assert "FAILED on 1 of 2 documents" in str(scores)
 
 
-def test_a_batch_that_raises_is_asked_again_one_by_one():
+def test_a_batch_that_raises_is_repeated_document_by_document():
     class Model:
         def predict(self, documents):
             if any(document.text == "Bo" for document in documents):
@@ -212,7 +212,7 @@ def test_saved_predictions(tmp_path):
         ("predictions:", "predictions: name a file after the colon"),
     ],
 )
-def test_what_is_no_model_is_refused_with_what_would_do(source, message):
+def test_an_invalid_model_is_an_error_that_lists_what_is_expected(source, message):
     with pytest.raises((InputError, UnknownNameError), match=message):
         load_model(source)
 

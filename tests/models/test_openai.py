@@ -53,7 +53,7 @@ from evalkit import (
 )
 from evalkit.errors import MissingDependencyError, ModelError, PartialRunError
 from evalkit.formats.jsonl import write
-from evalkit.models.llm_errors import retry_after, usage
+from evalkit.models.llm_errors import extract_usage, parse_retry_after
 from evalkit.models.registry import RUN_METADATA_KEY
 from evalkit.redaction import Redactor
 
@@ -132,7 +132,7 @@ RETRIED = {
 
 
 @pytest.mark.parametrize("case", RETRIED)
-def test_what_may_pass_is_asked_for_again(case, caplog):
+def test_a_temporary_error_is_retried(case, caplog):
     replies, retries = RETRIED[case]
 
     with Endpoint(d=[*replies, ADA]) as endpoint:
@@ -146,7 +146,7 @@ def test_what_may_pass_is_asked_for_again(case, caplog):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [hanging, dripping, dripping_headers])
-def test_what_takes_longer_than_the_timeout_is_asked_for_again(case):
+def test_a_timeout_is_retried(case):
     with Endpoint(d=[case, ADA]) as endpoint:
         document = asked(endpoint, timeout=2)
 
@@ -363,7 +363,7 @@ def test_a_dead_endpoint_ends_the_command_with_the_connection_error_and_no_table
     assert f"no answer from {gone.url} to 2 requests" in done.stderr.decode().splitlines()[-1]
 
 
-def test_an_endpoint_that_moved_to_another_port_goes_on_with_the_run(tmp_path, capsys):
+def test_a_run_is_resumed_with_an_endpoint_on_another_port(tmp_path, capsys):
     gold = corpus("[Ada|PER] DOC-a", "[Bo|PER] DOC-b", "[Cy|PER] DOC-c")
     answers = {"answer": lambda text: {"entities": []}}
     with Endpoint(**answers, b=[reply(400)]) as first, pytest.raises(PartialRunError):
@@ -496,14 +496,14 @@ def test_a_known_response_format_is_remembered():
     assert [answer.meta["response_format"] for answer in answers] == ["object", "object"]
 
 
-def test_a_structure_that_was_asked_for_is_not_left():
+def test_a_response_format_that_was_given_is_kept():
     with Endpoint(d=[error(400, "response_format: unknown")]) as endpoint:
         document = asked(endpoint, response_format="schema")
 
     assert (document.failure, endpoint.total) == ("400: response_format: unknown", 1)
 
 
-def test_what_is_sent_is_what_was_asked_for():
+def test_the_options_are_sent_with_the_request():
     with Endpoint(d=[ADA], e=[ADA]) as endpoint:
         asked(endpoint, temperature=0.5, seed=7, max_tokens=99, response_format="text")
         asked(endpoint, "DOC-e", temperature=None)
@@ -560,13 +560,13 @@ def test_an_answer_is_kept_with_what_it_took():
 
 def test_the_cost_is_what_the_endpoint_says():
     assert (
-        usage({"usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.25}}, 1.0, 1.0)[
-            "cost"
-        ]
+        extract_usage(
+            {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.25}}, 1.0, 1.0
+        )["cost"]
         == 0.25
     )
-    assert usage({"usage": {"prompt_tokens": True, "cost": -1}}, 1.0, 1.0) == {}
-    assert usage({"usage": None}, None, None) == {}
+    assert extract_usage({"usage": {"prompt_tokens": True, "cost": -1}}, 1.0, 1.0) == {}
+    assert extract_usage({"usage": None}, None, None) == {}
 
 
 def test_a_failed_answer_keeps_what_is_known_of_it():
@@ -582,7 +582,7 @@ def test_a_wait_is_read_in_all_its_forms():
     now = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     replies = [
-        retry_after(headers, lambda: now)
+        parse_retry_after(headers, lambda: now)
         for headers in (
             {"retry-after": "7"},
             {"retry-after": "0.5"},
@@ -614,7 +614,7 @@ def test_waits_double_up_to_a_minute_and_none_is_like_another(monkeypatch):
     assert len({seconds % 1 for seconds in waits[:6]}) == 6
 
 
-def test_a_wait_that_is_asked_for_is_kept(monkeypatch):
+def test_a_requested_wait_is_kept(monkeypatch):
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, evaluate, load_model, predict
-from evalkit.inference.run_dir import with_former_names
+from evalkit.inference.run_dir import restore_former_names
 from evalkit.models.option_descriptions import describe_option
 from evalkit.models.option_names import MODEL_OPTION_ALIASES, resolve_model_options
 from evalkit.models.registry import MODEL_KINDS, Model
@@ -59,11 +59,11 @@ def test_help_has_the_present_name_alone(kind, former, name):
 def test_settings_of_an_earlier_version_are_recognized(kind, former, name):
     aliases = MODEL_OPTION_ALIASES[kind]
 
-    assert with_former_names({name: 1, "seed": 2}, {former: 1, "seed": 2}, aliases) == {
+    assert restore_former_names({name: 1, "seed": 2}, {former: 1, "seed": 2}, aliases) == {
         former: 1,
         "seed": 2,
     }
-    assert with_former_names({name: 1}, {name: 1}, aliases) == {name: 1}
+    assert restore_former_names({name: 1}, {name: 1}, aliases) == {name: 1}
 
 
 def test_a_former_name_does_what_the_present_one_does():

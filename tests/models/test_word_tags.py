@@ -5,7 +5,7 @@ it is tested everywhere.
 import numpy as np
 import pytest
 
-from evalkit.models.text_windows import split_windows, window_cores
+from evalkit.models.text_windows import find_window_cores, split_windows
 from evalkit.models.word_tags import aggregate, find_entities, group_tokens, parse_tag
 
 
@@ -112,7 +112,7 @@ def test_a_words_probabilities_are_those_of_its_first_token_the_mean_or_the_sure
 @pytest.mark.parametrize(("most", "overlap"), [(1, 0), (5, 0), (5, 1), (5, 2), (6, 3)])
 def test_every_unit_counts_once_from_the_window_with_more_around_it(units, most, overlap):
     found = split_windows([1] * units, most, most, overlap)
-    parts = window_cores(found)
+    parts = find_window_cores(found)
 
     assert [n for first, last in parts for n in range(first, last)] == list(range(units))
     for (start, end), (first, last) in zip(found, parts, strict=True):
