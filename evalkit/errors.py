@@ -32,7 +32,7 @@ from functools import cache
 from typing import Any
 
 MAX_REPORTED_ERRORS = 20
-MANY_ALIKE = 5  # faults of one kind that are counted instead of listed
+MANY_ALIKE = 5  # errors of one kind that are counted instead of listed
 MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -84,16 +84,16 @@ class LoadError(InputError):
         return self.omitted
 
 
-def _share_advice(faults: list[str]) -> tuple[list[str], list[str]]:
+def _share_advice(errors: list[str]) -> tuple[list[str], list[str]]:
     """The errors without the advice that several of them end with, and that advice.
 
     Advice is what follows a semicolon.
     """
-    shared = Counter(ending for fault in faults for ending in _endings(fault))
+    shared = Counter(ending for error in errors for ending in _endings(error))
     problems, advice = [], dict[str, None]()
-    for fault in faults:
-        ending = next((ending for ending in _endings(fault) if shared[ending] > 1), "")
-        problems.append(fault.removesuffix(f"; {ending}") if ending else fault)
+    for error in errors:
+        ending = next((ending for ending in _endings(error) if shared[ending] > 1), "")
+        problems.append(error.removesuffix(f"; {ending}") if ending else error)
         if ending:
             advice[f"to fix: {ending}"] = None
     return problems, list(advice)
@@ -117,16 +117,16 @@ def _count_repeated(problems: list[str]) -> list[str]:
     return lines
 
 
-def _endings(fault: str) -> list[str]:
+def _endings(error: str) -> list[str]:
     """What follows each semicolon of an error outside of quotes, the longest first.
 
     An ending with a number may be specific to this error and is left out.
     """
-    places = [found.end() for found in re.finditer("; ", fault)]
+    places = [found.end() for found in re.finditer("; ", error)]
     endings = [
-        fault[place:]
+        error[place:]
         for place in places
-        if fault.count("'", place) % 2 == 0 and fault.count('"', place) % 2 == 0
+        if error.count("'", place) % 2 == 0 and error.count('"', place) % 2 == 0
     ]
     return [ending for ending in endings if not re.search(r"\d", ending)]
 

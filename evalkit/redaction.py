@@ -1,12 +1,11 @@
-"""What must not be written down? Keys, tokens and passwords, wherever they turn up.
+"""Redaction of keys, tokens and passwords in everything that evalkit writes.
 
-Two rules: an argument whose name says that it is a secret is shown as [hidden]; and the value of
-such an argument, or of any environment variable whose name ends as those of secrets do, is replaced
-wherever it stands in what evalkit writes, be it in an error message of an endpoint that echoes the
-key. Keep secrets in the environment: a command line can be read by others while it runs.
+Two rules: an argument whose name is that of a secret is shown as [hidden]; and the value of such an
+argument, or of an environment variable whose name ends as those of secrets do, is replaced wherever
+it occurs, for example in an error message of an endpoint that repeats the key. Keep secrets in the
+environment: other users of a computer can read the command line of a process.
 
-How is a key kept out of what an endpoint says, and out of the logs of those who ask it?
-discreet.py knows its forms.
+`Redactor` replaces the key of an endpoint in answers and in the logs of HTTP clients.
 """
 
 from __future__ import annotations
@@ -147,7 +146,7 @@ def redact(value: Any, more: Iterable[str] = ()) -> Any:
     """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and
     `more`: the same where there are none.
     """
-    return _hidden(value, environment_secrets(more))
+    return _redact(value, environment_secrets(more))
 
 
 def secret_option_values(argv: Sequence[str]) -> list[str]:
@@ -171,20 +170,20 @@ def redact_values(text: str, values: Iterable[str]) -> str:
     return text
 
 
-def _hidden(value: Any, known: list[str]) -> Any:
+def _redact(value: Any, known: list[str]) -> Any:
     if isinstance(value, str):
         for secret in known:
             value = value.replace(secret, REDACTED)
         return value
     if isinstance(value, Mapping):
         return {
-            _hidden(name, known): (
-                REDACTED if is_secret(str(name)) and isinstance(of, str) else _hidden(of, known)
+            _redact(name, known): (
+                REDACTED if is_secret(str(name)) and isinstance(of, str) else _redact(of, known)
             )
             for name, of in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [_hidden(item, known) for item in value]
+        return [_redact(item, known) for item in value]
     return value
 
 

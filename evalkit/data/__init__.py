@@ -1,4 +1,4 @@
-"""What is annotated: documents and their annotations, schemas, label maps, tags."""
+"""Data model: documents and their annotations, schemas, label maps, tags."""
 
 from evalkit.data.document import (
     Argument,

@@ -214,13 +214,13 @@ class Document(Annotation, frozen=True):
             for name, kind in _KINDS.items():
                 coerce_tuple(self, name, kind, optional=name in LAYERS)
             self._check()
-        except DocumentError as fault:
+        except DocumentError as error:
             raise DocumentError(
-                fault.message,
+                error.message,
                 document=str(self.id),
-                layer=fault.layer,
-                index=fault.index,
-                field=fault.field,
+                layer=error.layer,
+                index=error.index,
+                field=error.field,
             ) from None
 
     def __repr__(self) -> str:

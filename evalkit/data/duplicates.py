@@ -1,9 +1,7 @@
-"""Which annotations of a document are duplicates, and how are they dropped?
+"""Finding and dropping duplicate annotations; `document.duplicate_key` defines them.
 
-See `document.duplicate_key` for what makes a duplicate.
-
-Gold with duplicates is refused, unless it is loaded with duplicates="drop": then the first of them
-stays. Predictions keep theirs, which are scored as wrong, unless they are loaded so, too.
+Gold with duplicates is an error, unless it is loaded with duplicates="drop", which keeps the first
+of them. Predictions keep duplicates, which are scored as wrong, unless they are loaded so, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What digests of a corpus are computed from."""
+"""Keys of annotations for digests of a corpus."""
 
 from __future__ import annotations
 

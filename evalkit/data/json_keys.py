@@ -1,8 +1,8 @@
-"""Does an object of a JSON text have one key twice?
+"""Detecting duplicate keys in JSON objects.
 
-Parsers keep the last value without a word, so evalkit refuses such text.
+Parsers silently keep the last value, so evalkit refuses such text.
 
-The check costs little. Decoding drops the other values of a duplicate key, so encoding again gives
+The check is fast. Decoding drops the other values of a duplicate key, so encoding again gives
 fewer quotation marks than the text has. Every key and every string has two of them; one inside a
 string is written \\" in both texts. A text that writes it as \\u0022 is parsed key by key instead.
 """

@@ -1,4 +1,4 @@
-"""Which labels are compared, and under which names? Label maps and lists of labels.
+"""Label maps and lists of labels: which labels are scored, and under which names.
 
 A label map renames labels: {"person": "PER", "Other": None}. None drops a label; the key "*" stands
 for all labels that the map does not name, so that {"PER": "PER", "*": None} drops every label but

@@ -1,7 +1,7 @@
-"""Which labels, types and roles are there, which zones count, and how do label sets map?
+"""Schemas: labels, event types and roles, zones, label maps and rules of a corpus.
 
-A `Schema` declares; it does not forbid: a label that it does not know is still scored.
-`schema_errors` says where a document departs from it, and that is what `evalkit validate` prints.
+A label that the schema does not know is still scored. `schema_errors` finds annotations that
+violate the schema; `evalkit validate` prints them.
 
 Rules that a schema may set (`rules` in schema.json), each off where it is not named:
 
@@ -173,17 +173,17 @@ def schema_errors(document: Document, schema: Schema) -> Iterator[DocumentError]
     """Where a document departs from the schema: unknown labels, types and roles, zones that carry
     nothing, broken rules.
     """
-    for fault in _faults(document, schema):
+    for error in _iter_schema_errors(document, schema):
         yield DocumentError(
-            fault.message,
+            error.message,
             document=document.id,
-            layer=fault.layer,
-            index=fault.index,
-            field=fault.field,
+            layer=error.layer,
+            index=error.index,
+            field=error.field,
         )
 
 
-def _faults(document: Document, schema: Schema) -> Iterator[DocumentError]:
+def _iter_schema_errors(document: Document, schema: Schema) -> Iterator[DocumentError]:
     yield from _unknown_names(document, schema)
     yield from _errors_in_zones(document, schema)
     starts = [start for start, _ in sentences(document.text)]

@@ -221,9 +221,9 @@ class TagReader:
         if place + 1 < read.lengths[sequence]:
             follows = at + 1 < len(read.where) and read.where[at + 1] == read.where[at] + 1
             after = names[read.code[at + 1]] if follows else "O"
-        fault = explain_invalid(self.tagging, before, names[read.code[at]], after)
+        error = explain_invalid(self.tagging, before, names[read.code[at]], after)
         return (
-            f"{side} tags: sequence {shift + sequence}, token {place}: {fault}; {advise_repair()}"
+            f"{side} tags: sequence {shift + sequence}, token {place}: {error}; {advise_repair()}"
         )
 
 
@@ -325,7 +325,7 @@ class TagTransitions:
         going_on = (self.kind == INSIDE) | (self.kind == END)
         invalid: Mask = going_on & ~opened
         if tagging in ("BIOES", "BILOU"):
-            # What was begun and not ended: the fault is that of the last tag of it.
+            # What was begun and not ended: the error is that of the last tag of it.
             unclosed = (self.kind == BEGIN) | (self.kind == INSIDE)
             followed = np.zeros(len(self.kind), bool)
             followed[:-1] = (going_on & opened)[1:]

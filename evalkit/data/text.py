@@ -1,8 +1,6 @@
-"""What is a word, what is a sentence?
+"""Tokens and sentences of a text, as half-open offsets in code points.
 
-Text in, offsets out: code points, half-open, on the untouched text.
-
-Both rules are ours, so that scores and intervals never move with the version of a tokenizer.
+Both rules are defined here, so that scores and intervals do not depend on a tokenizer's version.
 
 A **token** is a run of non-space characters without edge punctuation (Unicode category P). Hyphens
 and inner apostrophes do not split it; a possessive 's does, and is a token of its own.
@@ -87,10 +85,10 @@ def _ends_a_sentence(text: str, stop: re.Match[str], line_end: int) -> bool:
         after += 1
     if after < line_end and text[after].islower():
         return False
-    return stop.group() != "." or not _abbreviated(text, stop.start())
+    return stop.group() != "." or not _is_abbreviation(text, stop.start())
 
 
-def _abbreviated(text: str, full_stop: int) -> bool:
+def _is_abbreviation(text: str, full_stop: int) -> bool:
     start = full_stop
     while start and full_stop - start < 12 and not text[start - 1].isspace():
         start -= 1

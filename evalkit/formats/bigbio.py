@@ -199,8 +199,8 @@ def read(
             continue
         try:
             yield place, BigBioReader(found, place, conversion, counted).document()
-        except InputError as fault:
-            yield place, LoadError([f"{place}: {fault}"])
+        except InputError as error:
+            yield place, LoadError([f"{place}: {error}"])
 
 
 def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
@@ -273,7 +273,7 @@ class BigBioReader:
         )
         entities = (
             None
-            if record.entities is None or self._unannotated(record.entities)
+            if record.entities is None or self._has_no_entity_layer(record.entities)
             else tuple(self._entities(record.entities, spans))
         )
         return Document(
@@ -285,13 +285,13 @@ class BigBioReader:
         )
 
     def _own(self, id: str) -> str | None:
-        return public_id(self._bare(id))
+        return public_id(self._local_id(id))
 
-    def _bare(self, id: str) -> str:
+    def _local_id(self, id: str) -> str:
         return id.removeprefix(f"{self.record.document_id}/")
 
-    def _unannotated(self, entities: list[BigBioEntity]) -> bool:
-        return entities_not_annotated(self._bare(entity.id) for entity in entities)
+    def _has_no_entity_layer(self, entities: list[BigBioEntity]) -> bool:
+        return entities_not_annotated(self._local_id(entity.id) for entity in entities)
 
     def _entities(self, entities: list[BigBioEntity], spans: dict[str, Span]) -> Iterator[Entity]:
         for n, entity in enumerate(entities):
@@ -299,7 +299,7 @@ class BigBioReader:
                 self._conversion.add(
                     "normalizations", f"{self._place}: entities[{n}]", len(entity.normalized)
                 )
-            if not is_generated_argument(self._bare(entity.id)):
+            if not is_generated_argument(self._local_id(entity.id)):
                 span = spans[entity.id]
                 yield Entity(
                     entity.type,

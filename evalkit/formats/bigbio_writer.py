@@ -91,7 +91,7 @@ class BigBioWriter:
 def _passages(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
     """Zones in order, and what lies between them."""
     at, size = 0, len(document.text)
-    for zone in _kept(document, conversion):
+    for zone in _representable_zones(document, conversion):
         if at < zone.start:
             yield Zone(BETWEEN, at, zone.start)
         yield zone
@@ -100,7 +100,7 @@ def _passages(document: Document, conversion: ConversionReport) -> Iterator[Zone
         yield Zone(BETWEEN if at else WHOLE, at, size)
 
 
-def _kept(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
+def _representable_zones(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
     at = 0
     for n, zone in sorted(enumerate(document.zones), key=lambda item: (item[1].start, item[1].end)):
         where = f"document {quoted_repr(document.id)}, zones[{n}]"

@@ -58,7 +58,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import list_inputs, read_input, write_files, write_folder
-from evalkit.formats.brat_lines import BratParser, decoded, lines_of
+from evalkit.formats.brat_lines import BratParser, decode_text, lines_of
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter
 from evalkit.formats.conversion import ConversionReport
@@ -193,11 +193,11 @@ def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[s
     found: set[str] = set()
     for pair in documents:
         if len(found) < 2 and pair.annotations is not None and pair.annotations.is_file():
-            found |= _layers_in(pair.annotations.read_bytes(), attribution)
+            found |= _event_layers(pair.annotations.read_bytes(), attribution)
     return found
 
 
-def _layers_in(data: bytes, attribution: str) -> set[str]:
+def _event_layers(data: bytes, attribution: str) -> set[str]:
     types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
     return {"attributions" if of == attribution.encode() else "events" for of in types}
 
@@ -209,17 +209,17 @@ def _read_document(
     reading: OffsetConvention,
     layers: set[str],
 ) -> Document | LoadError:
-    text = decoded(pair.text, _bytes(pair.text, f"{pair.annotations or pair.text}: "))
+    text = decode_text(pair.text, _read_bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
         return Document(_document_id(pair), text)
     parser = BratParser(pair.annotations, text, conversion, reading)
-    parser.read(_bytes(pair.annotations))
+    parser.read(_read_bytes(pair.annotations))
     if parser.errors:
         return LoadError(parser.errors)
     return BratDocument(parser, terms).to_document(_document_id(pair), text, layers)
 
 
-def _bytes(path: Path, before: str = "") -> bytes:
+def _read_bytes(path: Path, before: str = "") -> bytes:
     """The bytes of a file. A pipe or device is none: reading it could wait for ever."""
     if path.exists() and not path.is_file():
         raise LoadError([f"{path}: is no regular file"])
@@ -253,8 +253,12 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """
     for pair in _find_documents(path):
         try:
-            text = decoded(pair.text, _bytes(pair.text))
-            lines = lines_of(pair.annotations, _bytes(pair.annotations)) if pair.annotations else []
+            text = decode_text(pair.text, _read_bytes(pair.text))
+            lines = (
+                lines_of(pair.annotations, _read_bytes(pair.annotations))
+                if pair.annotations
+                else []
+            )
         except LoadError:
             continue
         for found in filter(None, map(_BOUND.fullmatch, lines)):
@@ -304,9 +308,11 @@ def write(
         lines = (
             BratWriter(document, conversion, terms).text()
         )  # what is beside the annotations is counted of documents that are not annotated too
-        written.append(lines.encode() if _annotated(document) else None)
+        written.append(lines.encode() if _is_annotated(document) else None)
     _count_layers(
-        every, set().union(*(_layers_in(data, attribution) for data in written if data)), conversion
+        every,
+        set().union(*(_event_layers(data, attribution) for data in written if data)),
+        conversion,
     )
     files: dict[str, bytes | None] = (
         {} if schema is None else {"schema.json": encode_schema(schema)}
@@ -321,7 +327,7 @@ def write(
     write_folder(folder, files)
 
 
-def _annotated(document: Document) -> bool:
+def _is_annotated(document: Document) -> bool:
     return any(getattr(document, layer) is not None for layer in LAYERS)
 
 
@@ -349,7 +355,7 @@ def _check_folder_is_ours(folder: Path, names: list[str]) -> None:
 
 def _count_layers(documents: list[Document], found: set[str], conversion: ConversionReport) -> None:
     """Count layers that are read as empty and were not annotated, or the other way round."""
-    for document in filter(_annotated, documents):
+    for document in filter(_is_annotated, documents):
         for layer in LAYERS:
             given, where = getattr(document, layer), f"document {quoted_repr(document.id)}"
             if given is None and layer in {"entities", *found}:

@@ -1,24 +1,15 @@
-"""What do the lines of a brat file say?
+"""Parsing the lines of a brat file into annotations by id, checked against the text.
 
-Bytes and a text in; annotations by their ids out, each with its line and checked against the text.
+A line is an id, a tab and a value; lines end at \\n or \\r\\n, empty ones are skipped.
 
-A line is an id, a tab and what it says; lines end at \n or \r\n, empty ones are skipped.
+    T1  PER 0 3         Ada    a text-bound annotation: type, ranges (`0 4;14 17`), a tab, surface
+    E1  Attack:T1 Agent:T2     an event: type and trigger, then roles with annotations or events
+    A1  Negated E1, M1 …       an attribute, with or without a value
+    R1, *, N1, #1              relations, equivalences, normalizations and notes: counted as
+                               dropped, except for the notes of brat_writer.py
 
-    T1  PER 0 3         Ada           a text-bound annotation: type, ranges (`0 4;14 17`), and after
-        a second tab what stands there
-    E1  Attack:T1 Agent:T2            an event: type and trigger, then roles with annotations or
-        events
-    A1  Negated E1, M1 …              an attribute, with a value or without
-    R1, *, N1, #1                     relations, equivalences, normalizations and notes: counted,
-                                      all but the notes of numbered.py
-
-What stands there is quoted with a space between ranges, and with a space for each line end. Ranges
-that are parted by white space with a line end in it are one: brat cuts annotations at line ends,
-and what it cut is joined.
-
-What becomes of an annotation at the end of a line, where its file has a line for each annotation?
-
-It is cut there, and joined when it is read.
+The surface form has a space between ranges, and a space for each line end. brat splits annotations
+at line ends: ranges that are separated by white space with a line end are joined when read.
 """
 
 from __future__ import annotations
@@ -256,18 +247,18 @@ class BratParser:
         """Keep an annotation, unless its offsets are wrong."""
         try:
             counted = [self._offsets.span(start, end) for start, end in written]
-        except DocumentError as fault:
-            self.add_error(number, id, fault.message)
+        except DocumentError as error:
+            self.add_error(number, id, error.message)
             return
         ranges = sorted(counted)
-        if problem := range_error(ranges, len(self._text)) or self._misquoted(counted, surface):
+        if problem := range_error(ranges, len(self._text)) or self._surface_error(counted, surface):
             self.add_error(number, id, problem)
             return
         if ranges != counted:
             self.count_dropped("orders of ranges", number)
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
-    def _misquoted(self, written: list[tuple[int, int]], surface: str) -> str:
+    def _surface_error(self, written: list[tuple[int, int]], surface: str) -> str:
         stands = " ".join(self._text[start:end] for start, end in written)
         if surface in (
             replace_line_ends(stands),
@@ -279,8 +270,8 @@ class BratParser:
         ):  # searching the text for the words takes time, and no more are shown
             try:
                 check_surface(QuotedRange(*written[0], surface), self._text, field="")
-            except DocumentError as fault:
-                return fault.message
+            except DocumentError as error:
+                return error.message
         offsets = ";".join(f"{start} {end}" for start, end in written)
         return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(stands)}"
 
@@ -375,10 +366,10 @@ def lines_of(path: Path, data: bytes) -> list[str]:
 
     Raises LoadError, with the line, where they are not UTF-8.
     """
-    return [line.removesuffix("\r") for line in decoded(path, data).split("\n")]
+    return [line.removesuffix("\r") for line in decode_text(path, data).split("\n")]
 
 
-def decoded(path: Path, data: bytes) -> str:
+def decode_text(path: Path, data: bytes) -> str:
     """What a file says, nothing changed. Raises LoadError, with the line, where it is not UTF-8."""
     try:
         return data.decode()

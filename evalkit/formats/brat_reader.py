@@ -75,13 +75,13 @@ class BratDocument:
                 layer: annotations for layer, annotations in found.items() if layer in layers
             }
             return Document(id, text, **given)
-        except DocumentError as fault:
+        except DocumentError as error:
             line = (
-                self._lines[fault.layer][fault.index]
-                if fault.layer in self._lines and fault.index is not None
+                self._lines[error.layer][error.index]
+                if error.layer in self._lines and error.index is not None
                 else 1
             )
-            return LoadError([f"{self._parser.path}:{line}: {fault}"])
+            return LoadError([f"{self._parser.path}:{line}: {error}"])
 
     def _entities(self) -> Iterator[Entity]:
         for bound in self._parser.bounds.values():
@@ -223,7 +223,7 @@ class BratDocument:
 
     @cached_property
     def _attributes(self) -> dict[str, dict[str, Any]]:
-        """The attributes of each annotation. A second one of a name is a fault."""
+        """The attributes of each annotation. A second one of a name is a error."""
         found: dict[str, dict[str, Any]] = {}
         for line, id, name, target, value in self._parser.attributes:
             of = found.setdefault(target, {})

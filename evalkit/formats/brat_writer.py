@@ -1,10 +1,8 @@
-"""Which lines say in brat what a document holds?
+"""Writing the lines of a brat file; brat_lines.py describes them.
 
-A document in, its lines out; brat_lines.py says how they look.
-
-An id that could be brat's own, T or E and a number without leading zeros, is one. Other ids are
-numbered after the greatest, and a note says what they were; annotations without an id are numbered,
-too, and one note says which they are:
+An id of brat's own form, T or E and a number without leading zeros, is kept. Other ids are numbered
+after the greatest, and a note has the original id. Annotations without an id are numbered, too, and
+one note lists them:
 
     #1  evalkit T7  id: "Ada"
     #2  evalkit T1  no id: T1-T6 E1-E4
@@ -53,10 +51,10 @@ class BratWriter:
         self._spans = _IdAllocator("T", [annotation.id for _, annotation in self._entities])
         self._events = _IdAllocator("E", [annotation.id for _, _, annotation in self._frames])
         self._entity_ids = [
-            self._numbered(self._spans, annotation.id) for _, annotation in self._entities
+            self._allocate_id(self._spans, annotation.id) for _, annotation in self._entities
         ]
         self._frame_ids = [
-            self._numbered(self._events, annotation.id) for _, _, annotation in self._frames
+            self._allocate_id(self._events, annotation.id) for _, _, annotation in self._frames
         ]
         self._refs: dict[str, tuple[str, Any]] = {
             annotation.id: (id, annotation)
@@ -94,7 +92,7 @@ class BratWriter:
                 own_value=annotation.realis if layer == "events" else annotation.label,
             )
             self._count_score_loss(annotation, where)
-        self._aside()
+        self._count_other_fields()
         return "".join(
             f"{line}\n"
             for line in [
@@ -103,7 +101,7 @@ class BratWriter:
             ]
         )
 
-    def _numbered(self, numbers: _IdAllocator, id: str | None) -> str:
+    def _allocate_id(self, numbers: _IdAllocator, id: str | None) -> str:
         given = numbers.of(id)
         self._ids.append((given, id))
         return given
@@ -138,11 +136,11 @@ class BratWriter:
         if None in needed:
             self._conversion.add("attributions without a cue", self._at(layer, index))
             return False
-        return all(self._quotable(span, self._at(layer, index)) for span in needed) and self._new(
-            (layer, *self._identity(annotation)), self._at(layer, index)
-        )
+        return all(
+            self._is_quotable(span, self._at(layer, index)) for span in needed
+        ) and self._is_new((layer, *self._identity(annotation)), self._at(layer, index))
 
-    def _new(self, key: Any, where: str) -> bool:
+    def _is_new(self, key: Any, where: str) -> bool:
         """Whether no annotation before is the same once it is cut at line ends: two that are cannot
         be distinguished, and would be refused when they are read.
         """
@@ -179,7 +177,7 @@ class BratWriter:
             )
         )
 
-    def _quotable(self, span: Any, where: str) -> bool:
+    def _is_quotable(self, span: Any, where: str) -> bool:
         if any(True for _ in _pieces(self._document.text, span)):
             return True
         self._conversion.add("annotations of nothing but line ends", where)
@@ -194,7 +192,7 @@ class BratWriter:
             )
         offsets = ";".join(f"{start} {end}" for start, end in found)
         self._lines.append(
-            f"{id}\t{_typed(label, where)}"
+            f"{id}\t{_check_name(label, where)}"
             f" {offsets}\t{' '.join(text[start:end] for start, end in found)}"
         )
         return id
@@ -206,13 +204,13 @@ class BratWriter:
                 f" brat; {spell_option('attribution', 'NAME', of='format')} calls them otherwise"
             )
         trigger = self._bound(
-            self._spans.next(), _typed(event.label, where, colon=False), event.trigger, where
+            self._spans.next(), _check_name(event.label, where, colon=False), event.trigger, where
         )
         line, seen = [f"{event.label}:{trigger}"], dict[str, int]()
         for n, argument in enumerate(event.arguments):
             place = f"{where}.arguments[{n}]"
             self._count_score_loss(argument, place)
-            if self._new(("arguments", id, *self._identity(argument)), place) and (
+            if self._is_new(("arguments", id, *self._identity(argument)), place) and (
                 target := self._target(argument, place)
             ):
                 seen[argument.role] = seen.get(argument.role, 0) + 1
@@ -221,7 +219,7 @@ class BratWriter:
 
     def _role(self, role: str, number: int, where: str) -> str:
         """A role as it is written the first, second, … time in an event."""
-        _typed(role, where, "role", colon=False)
+        _check_name(role, where, "role", colon=False)
         if not self._terms.numbered:
             return role
         written = role if number == 1 else f"{role}{number}"
@@ -254,7 +252,7 @@ class BratWriter:
             self._conversion.add("references to what stands elsewhere, or is left out", where)
         return (
             self._bound(self._spans.next(), self._terms.argument, argument, where)
-            if self._quotable(argument, where)
+            if self._is_quotable(argument, where)
             else ""
         )
 
@@ -264,7 +262,7 @@ class BratWriter:
         line = [f"{type_name}:{cue}"]
         for role, part in PARTS.items():
             span = getattr(attribution, part)
-            if span is not None and self._quotable(span, f"{where}.{part}"):
+            if span is not None and self._is_quotable(span, f"{where}.{part}"):
                 line.append(
                     f"{role}:{self._bound(self._spans.next(), role, span, f'{where}.{part}')}"
                 )
@@ -297,7 +295,7 @@ class BratWriter:
 
     def _write_attribute(self, id: str, name: str, value: Any, where: str) -> None:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
-        if not _plain(name, " ") or not _plain(text):
+        if not _is_plain(name, " ") or not _is_plain(text):
             self._count_unsupported_attribute(name, where)
             return
         if not isinstance(value, str) and value is not True:
@@ -314,7 +312,7 @@ class BratWriter:
         if annotation.score is not None:
             self._conversion.add("scores", where)
 
-    def _aside(self) -> None:
+    def _count_other_fields(self) -> None:
         """Count what a document holds beside its annotations."""
         for name, many in (
             ("zones", self._document.zones),
@@ -348,9 +346,9 @@ def _pieces(text: str, span: Any) -> Iterator[tuple[int, int]]:
     yield from split_at_line_ends(text, span_fragments(span))
 
 
-def _typed(name: str, where: str, field: str = "label", *, colon: bool = True) -> str:
+def _check_name(name: str, where: str, field: str = "label", *, colon: bool = True) -> str:
     """A type or role. Raises InputError where it holds what parts it from others in a line."""
-    if not _plain(name, "" if colon else ":") or any(character.isspace() for character in name):
+    if not _is_plain(name, "" if colon else ":") or any(character.isspace() for character in name):
         what = "white space" if colon else "white space or a colon"
         raise InputError(
             f"{where}.{field}: {quoted_repr(name)} holds {what}, which brat cannot; map it to"
@@ -359,7 +357,7 @@ def _typed(name: str, where: str, field: str = "label", *, colon: bool = True) -
     return name
 
 
-def _plain(text: str, without: str = "") -> bool:
+def _is_plain(text: str, without: str = "") -> bool:
     """Whether a text can stand in a line: not empty, one line, one column, and without these
     characters.
     """

@@ -181,7 +181,7 @@ class Reader:
         return Path(self._file).stem
 
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
-        found = self._placed(self._type(type) if type else NAMED)
+        found = self._annotations_of_type(self._type(type) if type else NAMED)
         own = dict.fromkeys(
             fs.type.name
             for fs in self._annotations
@@ -205,7 +205,7 @@ class Reader:
         )
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
-        found = self._placed(self._type(triggers) if triggers else PREDICATE)
+        found = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
         if not found and not triggers:
             return None
         return tuple(_checked("events", n, self._event, fs) for n, fs in enumerate(found))
@@ -254,7 +254,7 @@ class Reader:
             )
         return used[0]
 
-    def _placed(self, name: str) -> list[Any]:
+    def _annotations_of_type(self, name: str) -> list[Any]:
         """The annotations of a type in the order of the text; empty ones are only counted."""
         found = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
         self._read.update(map(id, found))
@@ -269,8 +269,8 @@ def _checked(layer: str, index: int, make: Any, fs: Any) -> Any:
     """An annotation made of an annotation. Raises DocumentError with its place."""
     try:
         return make(fs)
-    except DocumentError as fault:
-        raise DocumentError(fault.message, layer=layer, index=index, field=fault.field) from None
+    except DocumentError as error:
+        raise DocumentError(error.message, layer=layer, index=index, field=error.field) from None
 
 
 def _entity(fs: Any, feature: str | None) -> Entity:

@@ -1,8 +1,4 @@
-"""How is a UIMA CAS opened, whoever made it?
-
-A file in, a CAS of cassis out, or what is wrong; and what its types hold. cas.py says what it
-means.
-"""
+"""Opening UIMA CAS files with cassis: type systems, XMI and JSON; cas.py describes the format."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What of a document do DKPro Core's types hold?
-
-A document in, its CAS as XMI or JSON out, and what is left out counted. See cas.py.
-"""
+"""Writing a document as a CAS with DKPro Core's types; cas.py describes the format."""
 
 from __future__ import annotations
 

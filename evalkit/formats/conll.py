@@ -232,7 +232,7 @@ class Writer:
                 " none; give it entities=[] if that is so"
             )
         _count_unsupported(document, self._conversion)
-        sentences, entities = self._laid(document)
+        sentences, entities = self._lay_out(document)
         if (
             not self._embed_text
             and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences)
@@ -246,9 +246,9 @@ class Writer:
             "".join(f"{text[a:b]}{self._separator}{next(tags)}\n" for a, b in sentence)
             for sentence in sentences
         )
-        return "\n".join([self._head(document), *rows, ""])
+        return "\n".join([self._header_lines(document), *rows, ""])
 
-    def _head(self, document: Document) -> str:
+    def _header_lines(self, document: Document) -> str:
         id = (
             document.id
             if document.id.isprintable() and not document.id.startswith('"')
@@ -261,7 +261,7 @@ class Writer:
             else line
         )
 
-    def _laid(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
+    def _lay_out(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
         """The tokens, sentence by sentence, and the entities that they can hold."""
         text = document.text
         layout = TokenLayout(text, self._tokenizer)

@@ -1,7 +1,4 @@
-"""What stands in the lines of a CoNLL file?
-
-Lines in, tokens and tags of documents out. conll.py says what lines mean.
-"""
+"""Parsing the lines of a CoNLL file into tokens and tags; conll.py describes the lines."""
 
 from __future__ import annotations
 
@@ -71,15 +68,15 @@ class ConllDocument:
     tags: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    more: int = 0
+    errors: list[str] = field(default_factory=list)
+    omitted: int = 0
 
-    def add_error(self, fault: str) -> None:
+    def add_error(self, error: str) -> None:
         """Keep an error; of many only as many as are reported."""
-        if len(self.faults) < MAX_REPORTED_ERRORS:
-            self.faults.append(fault)
+        if len(self.errors) < MAX_REPORTED_ERRORS:
+            self.errors.append(error)
         else:
-            self.more += 1
+            self.omitted += 1
 
     @property
     def borders(self) -> list[int]:
@@ -131,31 +128,31 @@ class ConllParser:
             yield self._draft
 
     def _read(self, number: int, raw: bytes) -> None:
-        line = self._line(number, raw)
+        line = self._decode_line(number, raw)
         if line is None:
             return
-        if line[:1] in ("-", "#") and self._markup(number, line):
+        if line[:1] in ("-", "#") and self._read_markup(number, line):
             self._inside = False
         elif line.strip(" \t"):
-            self._row(number, line)
+            self._read_row(number, line)
         else:
             self._inside = False
 
-    def _line(self, number: int, raw: bytes) -> str | None:
+    def _decode_line(self, number: int, raw: bytes) -> str | None:
         if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
             self._conversion.add("byte order marks", f"{self._path}:1")
             raw = raw[3:]
         try:
             line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
         except UnicodeDecodeError as error:
-            self._fault(
+            self._add_error(
                 number,
                 f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as"
                 " UTF-8",
             )
             return None
         if "\r" in line:
-            self._fault(
+            self._add_error(
                 number,
                 f"{quoted_repr(line)}: a carriage return inside a line; lines must end in line"
                 " feeds",
@@ -163,7 +160,7 @@ class ConllParser:
             return None
         return line
 
-    def _markup(self, number: int, line: str) -> bool:
+    def _read_markup(self, number: int, line: str) -> bool:
         """Whether a line is no token; what it says is kept."""
         if found := _DOCSTART.fullmatch(line):
             self._begin(
@@ -173,9 +170,9 @@ class ConllParser:
         elif found := _BEGIN.fullmatch(line):
             self._begin(number, "; ".join(part for part in found.groups() if part))
         elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):
-            self._given(number, line)
+            self._read_doc_text(number, line)
         elif self._columns.comments and line.startswith("#"):
-            self._comment(number, line)
+            self._read_comment(number, line)
         else:
             return line == "#end document"
         return True
@@ -187,20 +184,22 @@ class ConllParser:
         )
         return self._draft
 
-    def _open(self, number: int) -> ConllDocument:
+    def _current_document(self, number: int) -> ConllDocument:
         return self._draft or self._begin(number, None)
 
-    def _given(self, number: int, line: str) -> None:
+    def _read_doc_text(self, number: int, line: str) -> None:
         try:
-            self._open(number).text = msgspec.json.decode(line[len(DOC_TEXT_PREFIX) :], type=str)
+            self._current_document(number).text = msgspec.json.decode(
+                line[len(DOC_TEXT_PREFIX) :], type=str
+            )
         except msgspec.MsgspecError:
-            self._fault(
+            self._add_error(
                 number,
                 f"invalid text {quoted_repr(line)}: expected a JSON string in double quotes on one"
                 " line",
             )
 
-    def _comment(self, number: int, line: str) -> None:
+    def _read_comment(self, number: int, line: str) -> None:
         found = _NEWDOC.fullmatch(line)
         if found is None:
             self._conversion.add("comments", f"{self._path}:{number}")
@@ -211,19 +210,19 @@ class ConllParser:
         else:
             draft.id, draft.named = id, True
 
-    def _row(self, number: int, line: str) -> None:
+    def _read_row(self, number: int, line: str) -> None:
         cells = self._split(line)
         if len(cells) != self._width and not self._set_column_count(number, cells, line):
             return
         token, tag = cells[self._token], cells[self._tag]
         if self._token and RANGE.fullmatch(cells[0]):
-            self._fault(
+            self._add_error(
                 number,
                 f"{quoted_repr(cells[0])} is a range or an empty node of CoNLL-U, and no token;"
                 " delete the line",
             )
         elif not token or not tag:
-            self._fault(
+            self._add_error(
                 number,
                 f"{quoted_repr(line)}: the {'tag' if token else 'token'} is empty; every line needs"
                 " a token and a tag",
@@ -232,7 +231,7 @@ class ConllParser:
             self._add(number, token, tag)
 
     def _add(self, number: int, token: str, tag: str) -> None:
-        draft = self._open(number)
+        draft = self._current_document(number)
         if not self._inside:
             draft.starts.append(len(draft.tokens))
             self._inside = True
@@ -247,15 +246,15 @@ class ConllParser:
         many = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
         columns = (self._columns.token, self._columns.tag)
         if self._width:
-            self._fault(
+            self._add_error(
                 number,
                 f"{many}, but {self._width} on line {self._first}: {quoted_repr(line)};"
                 f" {self._column_hint(line)}",
             )
         elif len(cells) < 2:
-            self._fault(number, f"{many}: {quoted_repr(line)}; {self._column_hint(line)}")
+            self._add_error(number, f"{many}: {quoted_repr(line)}; {self._column_hint(line)}")
         elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
-            self._fault(
+            self._add_error(
                 number,
                 f"{many}: {quoted_repr(line)}; there is no column {wrong[0]}:"
                 f" {spell_option('token_column', of='format')} and"
@@ -280,8 +279,8 @@ class ConllParser:
             hint += f"; if tokens contain spaces, use {option}"
         return hint
 
-    def _fault(self, number: int, problem: str) -> None:
-        self._open(number).add_error(f"{self._path}:{number}: {problem}")
+    def _add_error(self, number: int, problem: str) -> None:
+        self._current_document(number).add_error(f"{self._path}:{number}: {problem}")
 
 
 def _unquoted(id: str) -> str:

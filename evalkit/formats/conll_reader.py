@@ -1,7 +1,4 @@
-"""Which document do tokens and tags make?
-
-Drafts of conll_lines.py in, documents with offsets out. conll.py says by which rules.
-"""
+"""Building documents from the tokens and tags of conll_lines.py; conll.py describes the rules."""
 
 from __future__ import annotations
 
@@ -68,16 +65,16 @@ class ConllReader:
         self._count += 1
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._known and not self._is_tag(tag):
-                problem = self._no_tag(line, tag)
+                problem = self._unknown_tag_error(line, tag)
                 if token.startswith("#"):
                     problem += (
                         f"; {COMMENTS_HINT.format(spell_option('comments', True, of='format'))}"
                     )
                 draft.add_error(problem)
-        if draft.faults:
-            return LoadError(draft.faults, more=draft.more)
+        if draft.errors:
+            return LoadError(draft.errors, more=draft.omitted)
         try:
-            return self._checked(draft)
+            return self._build_document(draft)
         except LoadError as error:
             return error
 
@@ -87,14 +84,14 @@ class ConllReader:
             self._known.add(tag)
         return tag in self._known
 
-    def _no_tag(self, line: int, tag: str) -> str:
+    def _unknown_tag_error(self, line: int, tag: str) -> str:
         prefix, dash, label = tag.partition("-")
         upper = prefix.upper() + dash + label
-        meant = f"; did you mean {upper!r}?" if self._is_tag(upper) else self._fits
+        meant = f"; did you mean {upper!r}?" if self._is_tag(upper) else self._fitting_taggings
         return f"{self._path}:{line}: {unknown_tag_problem(tag, self._tagging)}{meant}"
 
     @cached_property
-    def _fits(self) -> str:
+    def _fitting_taggings(self) -> str:
         """Under which taggings all tags of the file are proper, as the end of a message; nothing of
         what can be read only once.
         """
@@ -103,7 +100,7 @@ class ConllReader:
         fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}
         for draft in self._reopen().drafts():
             for tagging, tags in list(fitting.items()):
-                if not _proper(tags, draft.sentences):
+                if not _is_valid(tags, draft.sentences):
                     del fitting[tagging]
         return (
             f"; {' or '.join(spell_option('tagging', name, of='format') for name in fitting)} fits"
@@ -112,12 +109,12 @@ class ConllReader:
             else "; no tagging fits all tags of the file"
         )
 
-    def _checked(self, draft: ConllDocument) -> Document:
+    def _build_document(self, draft: ConllDocument) -> Document:
         read = self._tags.read(draft.sentences, "its")
         found = self._tags.spans(read, "its")
         if found.improper:
             self._count_invalid_tags(draft, read)
-        text, starts, ends = self._laid(draft)
+        text, starts, ends = self._build_text(draft)
         labels = list(self._tags.labels)
         first = np.array(draft.starts, np.int64)[found.sequence]
         rows = zip(
@@ -142,31 +139,34 @@ class ConllReader:
         ].tolist()
         if self._repair == "error":
             borders = set(draft.borders)
-            faults = [
-                self._improper(draft, at, borders) for at in islice(places, MAX_REPORTED_ERRORS)
+            errors = [
+                self._invalid_tag_error(draft, at, borders)
+                for at in islice(places, MAX_REPORTED_ERRORS)
             ]
-            raise LoadError(faults, more=len(places) - len(faults))
+            raise LoadError(errors, more=len(places) - len(errors))
         for at in places:
             self._conversion.repaired.add(
                 f"invalid tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
             )
 
-    def _improper(self, draft: ConllDocument, at: int, borders: set[int]) -> str:
+    def _invalid_tag_error(self, draft: ConllDocument, at: int, borders: set[int]) -> str:
         before = None if at in borders else draft.tags[at - 1]
         after = None if at + 1 in borders else draft.tags[at + 1]
-        fault = explain_invalid(self._tagging, before, draft.tags[at], after)
-        return f"{self._path}:{draft.lines[at]}: {fault}; {advise_repair()}{self._fits}"
+        error = explain_invalid(self._tagging, before, draft.tags[at], after)
+        return f"{self._path}:{draft.lines[at]}: {error}; {advise_repair()}{self._fitting_taggings}"
 
-    def _laid(self, draft: ConllDocument) -> tuple[str, list[int], list[int]]:
+    def _build_text(self, draft: ConllDocument) -> tuple[str, list[int], list[int]]:
         """The text, and where each token starts and ends in it.
 
         Raises LoadError where they are not those of a given text.
         """
-        text = draft.text if self._texts is None else self._given(draft, self._texts)
-        text, starts = _joined(draft) if text is None else (text, self._aligned(draft, text))
+        text = draft.text if self._texts is None else self._load_text(draft, self._texts)
+        text, starts = (
+            _join_tokens(draft) if text is None else (text, self._align_tokens(draft, text))
+        )
         return text, starts, [start + len(token) for start, token in zip(starts, draft.tokens)]
 
-    def _given(self, draft: ConllDocument, texts: Path) -> str:
+    def _load_text(self, draft: ConllDocument, texts: Path) -> str:
         """The text of a document from the folder or file of texts."""
         file, where = texts, f"{draft.place}: document {quoted_repr(draft.id)}"
         if texts.is_dir():
@@ -202,7 +202,7 @@ class ConllReader:
             self._conversion.add("byte order marks", str(file))
         return text.removeprefix("\ufeff")
 
-    def _aligned(self, draft: ConllDocument, text: str) -> list[int]:
+    def _align_tokens(self, draft: ConllDocument, text: str) -> list[int]:
         """Where each token starts in a text with nothing but white space between tokens."""
         starts, at = [], 0
         for token, line in zip(draft.tokens, draft.lines):
@@ -232,7 +232,7 @@ class ConllReader:
         return starts
 
 
-def _joined(draft: ConllDocument) -> tuple[str, list[int]]:
+def _join_tokens(draft: ConllDocument) -> tuple[str, list[int]]:
     """A text made of the tokens, and where each starts: what stands between two is one character,
     be it a space or a line feed.
     """
@@ -243,7 +243,7 @@ def _joined(draft: ConllDocument) -> tuple[str, list[int]]:
     return text, (np.cumsum(lengths + 1) - lengths - 1).tolist()
 
 
-def _proper(tags: TagReader, sentences: list[list[str]]) -> bool:
+def _is_valid(tags: TagReader, sentences: list[list[str]]) -> bool:
     try:
         return tags.spans(tags.read(sentences, "its"), "its").improper == 0
     except InputError:

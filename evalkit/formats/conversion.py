@@ -1,14 +1,14 @@
-"""What happened to annotations when documents were read or written in a format?
+"""The report of what was dropped, repaired and skipped when documents were read or written.
 
-Counted by name, with the first places of each.
+Counts by name, with the first locations of each:
 
-dropped: what the format holds and documents do not, or documents hold and the format does not;
-duplicates that were dropped. repaired: what was changed in order to be read: invalid tags, offsets
-that were converted. skipped: documents that were not read or written.
+- dropped: what the format has and documents do not, or documents have and the format does not;
+  duplicates that were dropped.
+- repaired: what was changed in order to be read: invalid tags, offsets that were converted.
+- skipped: documents that were not read or written.
 
-Which annotations are the same in a format that does not hold all of them?
-
-Gold in which two are cannot be read again: one of them is left out, and counted.
+The module also drops annotations that a format cannot distinguish from an earlier one, since gold
+with both could not be read again.
 """
 
 from __future__ import annotations
@@ -50,36 +50,44 @@ class IndistinguishableFilter:
         """The document without indistinguishable annotations."""
         changed: dict[str, Any] = {}
         if self._document.entities:
-            changed["entities"] = self._kept(self._document.entities, "entities", "entities")
+            changed["entities"] = self._distinguishable(
+                self._document.entities, "entities", "entities"
+            )
         if self._document.events:
             events = [
                 replace(
                     event,
-                    arguments=self._kept(event.arguments, "arguments", f"events[{n}].arguments"),
+                    arguments=self._distinguishable(
+                        event.arguments, "arguments", f"events[{n}].arguments"
+                    ),
                 )
                 for n, event in enumerate(self._document.events)
             ]
-            changed["events"] = self._kept(events, "events", "events")
+            changed["events"] = self._distinguishable(events, "events", "events")
             if self._instead:
                 changed["events"] = tuple(
-                    replace(event, arguments=tuple(map(self._referring, event.arguments)))
+                    replace(event, arguments=tuple(map(self._replace_reference, event.arguments)))
                     for event in changed["events"]
                 )
         return replace(self._document, **changed) if changed else self._document
 
-    def _referring(self, argument: Argument) -> Argument:
+    def _replace_reference(self, argument: Argument) -> Argument:
         return (
             replace(argument, ref=self._instead[argument.ref])
             if argument.ref in self._instead
             else argument
         )
 
-    def _kept(self, annotations: Iterable[Any], what: str, where: str) -> tuple[Any, ...]:
+    def _distinguishable(
+        self, annotations: Iterable[Any], what: str, where: str
+    ) -> tuple[Any, ...]:
         seen: dict[Any, Any] = {}
         kept = []
         for n, annotation in enumerate(annotations):
             key = self._key(annotation)
-            if key in seen and _bare(seen[key]) != _bare(annotation):
+            if key in seen and _without_id_and_score(seen[key]) != _without_id_and_score(
+                annotation
+            ):
                 if getattr(annotation, "id", None) is not None:
                     self._instead[annotation.id] = seen[key].id
                 self._conversion.add(
@@ -95,16 +103,16 @@ class IndistinguishableFilter:
         if isinstance(annotation, Event):
             return (
                 annotation.label,
-                self._place(annotation.trigger),
+                self._ranges(annotation.trigger),
                 frozenset(
                     self._key(argument)
                     for argument in annotation.arguments
-                    if not self._empty(argument)
+                    if not self._is_empty(argument)
                 ),
             )
-        return getattr(annotation, "label", None) or annotation.role, self._place(annotation)
+        return getattr(annotation, "label", None) or annotation.role, self._ranges(annotation)
 
-    def _empty(self, span: Any) -> bool:
+    def _is_empty(self, span: Any) -> bool:
         """Whether nothing is left of an annotation."""
         return (
             self._trimmed
@@ -112,7 +120,7 @@ class IndistinguishableFilter:
             and not self._document.text[span.start : span.end].strip()
         )
 
-    def _place(self, span: Any) -> Any:
+    def _ranges(self, span: Any) -> Any:
         if not self._trimmed or span.fragments:
             return span_fragments(span)
         text = self._document.text[span.start : span.end]
@@ -120,7 +128,7 @@ class IndistinguishableFilter:
         return ((start, start + len(text.strip())),)
 
 
-def _bare(annotation: Any) -> Any:
+def _without_id_and_score(annotation: Any) -> Any:
     """An annotation without id and score, which the format does not keep."""
     return replace(
         annotation, **{name: None for name in ("id", "score") if hasattr(annotation, name)}

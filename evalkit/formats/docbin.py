@@ -99,7 +99,7 @@ def read(
             found if isinstance(found, LoadError) else reader.document(found, count),
         )
     if count:
-        yield from ((str(path), LoadError([f"{path}: {fault}"])) for fault in reader.unknown())
+        yield from ((str(path), LoadError([f"{path}: {error}"])) for error in reader.unknown())
 
 
 class Reader:
@@ -119,8 +119,8 @@ class Reader:
             record = _record(found.data)
             if record and not self._asked and record.state == spans_digest(found.doc):
                 self._count(found, SPAN_GROUPS)
-                return _restored(record.document, found.doc.text)
-            return self._of_spans(found, record, number)
+                return _document_from_record(record.document, found.doc.text)
+            return self._document_from_spans(found, record, number)
         except (InputError, msgspec.MsgspecError) as error:
             return LoadError(
                 [f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"]
@@ -132,7 +132,9 @@ class Reader:
             if name not in (None, "ents", *self._groups):
                 yield UnknownNameError("span group", name, ["ents", *self._groups])
 
-    def _of_spans(self, found: DocBinEntry, record: Record | None, number: int) -> Document:
+    def _document_from_spans(
+        self, found: DocBinEntry, record: Record | None, number: int
+    ) -> Document:
         self._count(found, [name for name in (self._entities, self._triggers) if name])
         if record:
             layers = (
@@ -159,7 +161,7 @@ class Reader:
         doc, name = found.doc, self._entities
         if name != "ents":
             return (
-                tuple(_entity(span) for span in self._placed(found, name))
+                tuple(_entity(span) for span in self._spans_of_group(found, name))
                 if name in doc.spans
                 else None
             )
@@ -176,10 +178,10 @@ class Reader:
             return None
         return tuple(
             Event(_string(span, "label"), Span(span.start_char, span.end_char))
-            for span in self._placed(found, self._triggers)
+            for span in self._spans_of_group(found, self._triggers)
         )
 
-    def _placed(self, found: DocBinEntry, name: str) -> list[Any]:
+    def _spans_of_group(self, found: DocBinEntry, name: str) -> list[Any]:
         spans = [span for span in found.doc.spans[name] if span.start < span.end]
         if empty := len(found.doc.spans[name]) - len(spans):
             self._conversion.add("spans of no tokens", found.place, empty)
@@ -233,7 +235,7 @@ def _record(data: dict[Any, Any]) -> Record | None:
         ) from None
 
 
-def _restored(record: dict[str, Any], text: str) -> Document:
+def _document_from_record(record: dict[str, Any], text: str) -> Document:
     try:
         return jsonl.document_of(msgspec.convert({**record, "text": text}, jsonl.DocumentLine))
     except (DocumentError, msgspec.ValidationError) as error:

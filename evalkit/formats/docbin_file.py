@@ -1,14 +1,7 @@
-"""What stands in a DocBin file?
+"""Reading the bytes of a DocBin file, and the tokens of spaCy documents; docbin.py has the format.
 
-Bytes in, spaCy's documents out, or what is wrong. docbin.py says what they mean.
-
-Nothing in the file is believed before it was measured: how far it unpacks, its sizes against each
-other, its words, its spans. Only what is read goes through spaCy: the words, the entities and the
-span groups.
-
-Which tokens has one of spaCy's documents?
-
-Text and annotations in, words and spaces out: together they are the text, to the character.
+Sizes, words and spans are validated before they are used, and so is the size to which the file
+unpacks. Only words, entities and span groups are read with spaCy.
 """
 
 from __future__ import annotations
@@ -164,12 +157,12 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
 
     Raises InputError where there is none to be read, LoadError where it is no DocBin.
     """
-    message = decoded(path)
+    message = decode_message(path)
     table = TokenTable(path, message, vocabulary())
     for index in range(len(table.lengths)):
         place = f"{path}:{index + 1}"
         try:
-            yield table.found(index, place, conversion)
+            yield table.read_document(index, place, conversion)
         except Exception as error:  # spaCy may raise anything over bytes that are damaged
             problem = str(error)
             if not isinstance(error, InputError):
@@ -186,7 +179,7 @@ def vocabulary() -> Any:
     return spacy.blank("xx").vocab
 
 
-def decoded(path: Path) -> Message:
+def decode_message(path: Path) -> Message:
     """The parts of the file, each of the type that it should be.
 
     Raises LoadError where it is no DocBin.
@@ -286,7 +279,7 @@ class TokenTable:
                     [f"{path}: not a DocBin: {many} documents, but {name} for {len(found)}"]
                 )
 
-    def found(self, index: int, place: str, conversion: ConversionReport) -> DocBinEntry:
+    def read_document(self, index: int, place: str, conversion: ConversionReport) -> DocBinEntry:
         """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
         from spacy.tokens import Doc
 
@@ -298,7 +291,7 @@ class TokenTable:
         unknown = bool(self._message.flags and self._message.flags[index].get("has_unknown_spaces"))
         words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
         doc = Doc(self._vocab, words=words, spaces=None if unknown else spaces.tolist())
-        self._annotated(doc, rows)
+        self._set_entities(doc, rows)
         if self._message.span_groups and self._message.span_groups[index]:
             doc.spans.from_bytes(self._message.span_groups[index])
         _check_spans(doc)
@@ -309,7 +302,7 @@ class TokenTable:
         self._count(index, rows, place, conversion)
         return DocBinEntry(place, doc, self._data(index))
 
-    def _annotated(self, doc: Any, rows: Any) -> None:
+    def _set_entities(self, doc: Any, rows: Any) -> None:
         names = [name for name in ENTITY if name in self._columns]
         if "ENT_IOB" not in names or not len(doc):
             return

@@ -88,8 +88,8 @@ def read(
                 conversion.add(f"values of the key {name!r}", place)
         try:
             yield place, Reading(found).document(predicted=predicted)
-        except InputError as fault:
-            yield place, LoadError([f"{place}: {fault}"])
+        except InputError as error:
+            yield place, LoadError([f"{place}: {error}"])
 
 
 class Reading:
@@ -107,10 +107,10 @@ class Reading:
         self.text, self.places = (
             join_tokens(record.sentences)
             if record.text is None or record.offsets is None
-            else self._given(record.text, record.offsets)
+            else self._read_text(record.text, record.offsets)
         )
 
-    def _given(
+    def _read_text(
         self, texts: list[str], offsets: list[list[tuple[int, int]]]
     ) -> tuple[str, list[Range]]:
         text, tokens = (
@@ -247,7 +247,7 @@ def line(document: Document, conversion: ConversionReport, dataset: str) -> dict
         if found := tokens.token_range(entity, "entities", f"entities[{n}]"):
             ner[tokens.sentence(found[0])].append([*found, entity.label])
     for one in held:
-        if not (item := _written(one, tokens)):
+        if not (item := _encode_event(one, tokens)):
             continue
         event, sentence = item
         if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
@@ -285,13 +285,13 @@ def fit_to_tokens(
             argument for _, _, arguments in held for _, argument in arguments
         ]
         tokens = TokenIndex(document, conversion, [*(document.entities or ()), *annotations])
-        before, held = held, list(_held(held, tokens))
+        before, held = held, list(_representable_events(held, tokens))
         if held == before:
             break
     return tokens, held
 
 
-def _held(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
+def _representable_events(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
     for n, event, arguments in events:
         place = tokens.find_token_range(event.trigger)
         if place is None:
@@ -319,7 +319,7 @@ def _same_sentence_arguments(
             yield m, argument
 
 
-def _written(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
+def _encode_event(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
     """An event as it is written, and its sentence."""
     n, event, arguments = held
     trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")

@@ -1,11 +1,10 @@
-"""Which entity does an argument name?
+"""References from arguments to entities, for formats in which an argument is the id of an entity.
 
-For formats in which an argument is no span of its own but the id of an entity.
+Annotations without an id get one that begins with ~, which is not an id when it is read:
 
-Marks without an id are given one that begins with ~, and is no id when it is read:
-
-    ~T1  an entity   ~E1  an event   ~A1  an argument at whose place no entity stands: an entity in
-         the file, none in a Document
+    ~T1  an entity
+    ~E1  an event
+    ~A1  an argument without an entity at its span: an entity in the file, none in a Document
     ~N1  the same, in a document whose entities were not annotated
 """
 

@@ -1,4 +1,4 @@
-"""Under which name is a document kept as a file? Ids may be anything, names of files may not."""
+"""File names for document ids. Any string can be an id, but not a file name."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""Which YAML stands at the top of a Markdown file?
+"""The YAML front matter of Markdown files, as model cards and dataset cards have it.
 
-The front matter of model cards and dataset cards.
-
-YAML aliases let a few lines stand for billions of values. `parse_yaml` counts them before it builds
-any, and refuses more than MAX_REPEATED.
+With YAML aliases, a few lines can stand for billions of values. `parse_yaml` counts them before it
+builds any, and refuses more than MAX_REPEATED.
 """
 
 from __future__ import annotations

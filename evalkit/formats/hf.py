@@ -99,26 +99,26 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
             field="text",
         )
     plain = {
-        name: _plain(value)
+        name: _to_jsonl_value(value)
         for name, value in row.items()
         if value is not None and name not in ("layers", "sha256", "text", *LAYERS)
     }
-    layers = {layer: _plain(row[layer] or []) for layer in row["layers"]}
+    layers = {layer: _to_jsonl_value(row[layer] or []) for layer in row["layers"]}
     if "meta" in plain:
         plain["meta"] = json.loads(plain["meta"], object_pairs_hook=reject_duplicate_keys)
     return jsonl.document_of(msgspec.convert({**plain, **layers, "text": text}, jsonl.DocumentLine))
 
 
-def _plain(value: Any) -> Any:
+def _to_jsonl_value(value: Any) -> Any:
     """A nested value as a line of JSONL has it: no nulls but that of a cue, pairs for fragments,
     objects for JSON.
     """
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_to_jsonl_value(item) for item in value]
     if not isinstance(value, dict):
         return value
     kept = {
-        name: _plain(item)
+        name: _to_jsonl_value(item)
         for name, item in value.items()
         if name == "cue" or (item is not None and name != "digest")
     }
@@ -161,10 +161,10 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
         )
     try:
         every = list(dataset)
-    except UnicodeDecodeError as fault:  # the package datasets finds it no sooner
+    except UnicodeDecodeError as error:  # the package datasets finds it no sooner
         raise LoadError(
             [
-                f"{name}: not UTF-8: {fault.reason} at byte {fault.start} of a value; save its"
+                f"{name}: not UTF-8: {error.reason} at byte {error.start} of a value; save its"
                 " files as UTF-8"
             ]
         ) from None
@@ -172,11 +172,11 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
         place = f"{name}: row {number}"
         try:
             document = document_of(row, texts)
-        except (InputError, msgspec.ValidationError, json.JSONDecodeError) as fault:
-            yield place, LoadError([f"{place}: {fault}"])
+        except (InputError, msgspec.ValidationError, json.JSONDecodeError) as error:
+            yield place, LoadError([f"{place}: {error}"])
             continue
-        if row.get("text") is None and (faults := list(digest_errors(row, document))):
-            yield place, LoadError([f"{place}: {fault}" for fault in faults])
+        if row.get("text") is None and (errors := list(digest_errors(row, document))):
+            yield place, LoadError([f"{place}: {error}" for error in errors])
         else:
             yield place, document
 
@@ -238,8 +238,8 @@ class TokenTagDataset:
         every = [self.strings(row) for row in self.dataset[self.tags]]
         try:
             spans = tags.spans(tags.read(every, self.tags), self.tags)
-        except InputError as fault:
-            raise LoadError([f"{self.name}: {fault}"]) from None
+        except InputError as error:
+            raise LoadError([f"{self.name}: {error}"]) from None
         if spans.improper:
             self.conversion.repaired.add(
                 f"invalid tags, repaired as {tags.repair}",
@@ -311,8 +311,8 @@ class TokenTagDataset:
                 for label, first, last in spans
             )
             return place, Document(id, " ".join(tokens), entities)
-        except DocumentError as fault:
-            return place, LoadError([f"{place}: {fault}"])
+        except DocumentError as error:
+            return place, LoadError([f"{place}: {error}"])
 
 
 def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:

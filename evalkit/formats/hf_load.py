@@ -1,7 +1,4 @@
-"""How is a data set had from the Hub, or from a folder?
-
-A path in, a Dataset of one split out; whatever hinders it, on one line.
-"""
+"""Loading one split of a data set from the Hub or from a folder, with one-line errors."""
 
 from __future__ import annotations
 

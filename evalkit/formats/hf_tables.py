@@ -1,6 +1,4 @@
-"""How is a corpus a table?
-
-Documents in, rows of plain JSON values out, as they are published for the package `datasets`.
+"""Tables of a corpus for the package `datasets`: rows of plain JSON values.
 
     documents         a row a document, its annotations nested: the whole corpus, and all that is
                       read back
@@ -13,8 +11,8 @@ Every row has every key, and no list is null: `layers` names the layers that wer
 list alone would not tell an empty layer from one that nobody annotated. `meta` and `attributes` are
 JSON in a string, since their keys differ from row to row. Offsets are code points, half-open,
 int64; `fragments` is empty where an annotation is in one piece; `text` repeats what stands there,
-and is checked when it is read. Where the text is withheld, `digest` stands in its place, and
-`sha256` in the documents tells which text it was.
+and is checked when it is read. Where the text is withheld, `digest` replaces it, and
+`sha256` in the documents identifies the text.
 
 The JSON loader of `datasets` rewrites a column of strings that all look like dates ("2026-01-05"
 becomes "2026-01-05 00:00:00"), whatever features are declared. Given the documents, `features` and
@@ -290,7 +288,10 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
     return {
         "configs": files,
         "dataset_info": [
-            {"config_name": config, "features": _declared(by_config[config], found[config], "")}
+            {
+                "config_name": config,
+                "features": _feature_declarations(by_config[config], found[config], ""),
+            }
             for config in there
         ],
     }
@@ -300,13 +301,13 @@ def _default(config: str) -> Row:
     return {"default": True} if config == CONFIGS[0] else {}
 
 
-def _declared(of: Row, dates: frozenset[str], path: str) -> list[Row]:
+def _feature_declarations(of: Row, dates: frozenset[str], path: str) -> list[Row]:
     return [{"name": name, **_kind(kind, dates, f"{path}{name}")} for name, kind in of.items()]
 
 
 def _kind(kind: Any, dates: frozenset[str], path: str) -> Row:
     if isinstance(kind, dict):
-        return {"struct": _declared(kind, dates, f"{path}.")}
+        return {"struct": _feature_declarations(kind, dates, f"{path}.")}
     if not isinstance(kind, list):
         return {"dtype": "json" if path in dates else kind}
     inner = _kind(kind[0], dates, path)

@@ -1,17 +1,15 @@
-"""What stands for a text that was not published, and how is the text put back?
+"""Digests instead of a text that was not published, and restoring it from a folder of texts.
 
-Digests in its place; a folder of texts under them.
+    sha256   of the text in UTF-8. It identifies the text for those who have it.
+    digest   of the surface form of a span: HMAC-SHA-256 of "START:END:SURFACE" under the sha256 of
+             a prefix and the text, the first 128 bits in hexadecimal. The key is computed from the
+             text and is not the published sha256, so that nobody without the text can try the words
+             of a dictionary, and equal surface forms have different digests. With the text, each
+             offset can be verified.
 
-    sha256   of the text in UTF-8. It says which text it was, to those who hold it.
-    digest   of what a span covers: HMAC-SHA-256 of "START:END:SURFACE" under the sha256 of the text
-             behind a prefix, the first 128 bits in hexadecimal. The key is made of the text and is
-             not the published sha256, so that nobody without the text can try the words of a
-             dictionary on it, and equal surfaces have different digests. Whoever has the text can
-             check that every offset still means what it meant.
-
-A text is found by its sha256 among the files of a folder, whatever they are called, and put back
-byte for byte or not at all: one that differs in a line end or a byte order mark would move offsets.
-Where that is all that differs, the message says so.
+A text is found by its sha256 among the files of a folder, whatever their names, and must be equal
+byte for byte, since another line end or a byte order mark would move offsets. If that is the only
+difference, the message says so.
 """
 
 from __future__ import annotations
@@ -75,17 +73,17 @@ def text_lookup(folder: str | Path) -> Texts:
     files = list_inputs(folder)
     by_digest: dict[str, Path] = {}
     for path in files:
-        by_digest.setdefault(hashlib.sha256(_bytes(path)).hexdigest(), path)
+        by_digest.setdefault(hashlib.sha256(_read_bytes(path)).hexdigest(), path)
 
     def text_of(wanted: str, id: str) -> str:
         if wanted not in by_digest:
-            raise InputError(_not_there(folder, files, wanted, id))
+            raise InputError(_missing_text_message(folder, files, wanted, id))
         return _text(by_digest[wanted])
 
     return text_of
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -94,12 +92,12 @@ def _bytes(path: Path) -> bytes:
 
 def _text(path: Path) -> str:
     try:
-        return _bytes(path).decode()
+        return _read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
+def _missing_text_message(folder: Path, files: list[Path], wanted: str, id: str) -> str:
     """The message that no file is the text. It gives the digest of the file with the document's
     name, or of the only file.
     """
@@ -111,7 +109,7 @@ def _not_there(folder: Path, files: list[Path], wanted: str, id: str) -> str:
         return (
             f"{folder}: {many} is the text of document {quoted_repr(id)}, whose sha256 is {wanted}"
         )
-    data = _bytes(named[0])
+    data = _read_bytes(named[0])
     found = hashlib.sha256(data).hexdigest()
     almost = [
         how
@@ -136,7 +134,7 @@ def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[Docume
     made = next(table_rows([document], with_text=False, digest=digest)["documents"])
     for layer in ("entities", "events", "attributions"):
         for index, (published, true) in enumerate(zip(row.get(layer) or (), made[layer])):
-            for field in _differing(published, true, ""):
+            for field in _differing_digests(published, true, ""):
                 problem = (
                     "not the digest of what stands there: offsets or digest were changed after the"
                     " text was withheld"
@@ -146,13 +144,13 @@ def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[Docume
                 )
 
 
-def _differing(published: Any, true: Any, path: str) -> Iterator[str]:
+def _differing_digests(published: Any, true: Any, path: str) -> Iterator[str]:
     if isinstance(true, list) and isinstance(published, list):
         for index, pair in enumerate(zip(published, true)):
-            yield from _differing(*pair, f"{path}[{index}]")
+            yield from _differing_digests(*pair, f"{path}[{index}]")
     elif isinstance(true, dict) and isinstance(published, Mapping):
         for name in true:
-            yield from _differing(
+            yield from _differing_digests(
                 published.get(name), true[name], f"{path}.{name}" if path else name
             )
     elif path.rpartition(".")[2] == "digest" and published is not None and published != true:

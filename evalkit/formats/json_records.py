@@ -1,9 +1,7 @@
-"""What does a JSON record hold besides what is read of it, and what of a document can it not hold?
+"""Reading JSON records as typed classes, and counting what is not read or not written.
 
-Both are counted as conversion.
-
-The formats of JSON lines share this: a record is read as a class of its own, whose fields are the
-keys that are known.
+The formats of JSON lines share this module: a record is converted to a class whose fields are the
+known keys; all other keys are counted as dropped.
 """
 
 from __future__ import annotations
@@ -63,24 +61,26 @@ def convert_record(
         return LoadError(
             [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
         )
-    for path in _left(line, found, "", deep=recursive):
+    for path in _unread_keys(line, found, "", deep=recursive):
         conversion.add(f"values of the key {quoted_repr(path)}", place)
     return found
 
 
-def _left(raw: Any, found: Any, path: str, *, deep: bool) -> Iterator[str]:
+def _unread_keys(raw: Any, found: Any, path: str, *, deep: bool) -> Iterator[str]:
     """The keys of objects, at any depth, that their classes do not have."""
     if isinstance(raw, dict) and isinstance(found, msgspec.Struct):
         names = dict(zip(found.__struct_encode_fields__, found.__struct_fields__))
         for key, value in raw.items():
             at = f"{path}.{key}" if path else str(key)
             if key in names:
-                yield from _left(value, getattr(found, names[key]), at, deep=deep) if deep else ()
+                yield from (
+                    _unread_keys(value, getattr(found, names[key]), at, deep=deep) if deep else ()
+                )
             elif value not in (None, [], {}, ""):
                 yield at
     elif isinstance(raw, list) and isinstance(found, (list, tuple)):
         for value, one in zip(raw, found):
-            yield from _left(value, one, path, deep=deep)
+            yield from _unread_keys(value, one, path, deep=deep)
 
 
 def _value(found: Any, steps: list[str]) -> str:

@@ -121,8 +121,8 @@ def read(
                     else document_of(line if reading.is_default else convert_offsets(line, reading))
                 ),
             )
-        except DocumentError as fault:
-            yield place, LoadError([f"{place}: {fault}"])
+        except DocumentError as error:
+            yield place, LoadError([f"{place}: {error}"])
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
@@ -145,10 +145,10 @@ def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
     for layer, index, field, span in iter_spans(line):
         try:
             _recount(span, offsets)
-        except DocumentError as fault:
-            path = ".".join(part for part in (field, fault.field) if part)
+        except DocumentError as error:
+            path = ".".join(part for part in (field, error.field) if part)
             raise DocumentError(
-                fault.message, document=line.id, layer=layer, index=index, field=path
+                error.message, document=line.id, layer=layer, index=index, field=path
             ) from None
         surface = getattr(span, "text", None)
         if surface is not None and reading.same(surface, line.text[span.start : span.end]):
@@ -322,17 +322,17 @@ def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
     return found
 
 
-def _with_path(fault: DocumentError, message: str, document: str | None) -> DocumentError:
-    """The fault, with the place that msgspec says it was found at: `$.entities[3].trigger`."""
+def _with_path(error: DocumentError, message: str, document: str | None) -> DocumentError:
+    """The error, with the place that msgspec says it was found at: `$.entities[3].trigger`."""
     path = re.search(r"at `\$\.?(\w*)(?:\[(\d+)\])?\.?(.*)`$", message)
-    if fault.layer or not path:
-        return fault
+    if error.layer or not path:
+        return error
     layer, index, rest = path.groups()
-    field = ".".join(part for part in (rest, fault.field) if part)
+    field = ".".join(part for part in (rest, error.field) if part)
     if index is None:  # a field of the thing itself, such as the trigger of an event
-        return DocumentError(fault.message, document=document or "", layer=layer, field=field)
+        return DocumentError(error.message, document=document or "", layer=layer, field=field)
     return DocumentError(
-        fault.message, document=document or "", layer=layer, index=int(index), field=field
+        error.message, document=document or "", layer=layer, index=int(index), field=field
     )
 
 

@@ -1,7 +1,4 @@
-"""How is a large JSONL file read?
-
-A few documents at a time, as fast as it can be, and from any byte on.
-"""
+"""Reading large JSONL files in batches, from any byte on."""
 
 from __future__ import annotations
 
@@ -255,10 +252,10 @@ def _has_unique_ids(document: Any) -> bool:
 
 def _located_error(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
-    faults = [
-        fault for _, found in read(path) if isinstance(found, LoadError) for fault in found.errors
+    errors = [
+        error for _, found in read(path) if isinstance(found, LoadError) for error in found.errors
     ]
-    return LoadError(faults or [f"{path}: {error}"])
+    return LoadError(errors or [f"{path}: {error}"])
 
 
 def line_after(path: Path, at: int) -> tuple[str, int] | None:

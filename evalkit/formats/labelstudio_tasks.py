@@ -1,7 +1,4 @@
-"""What stands in Label Studio's tasks?
-
-A file in, drafts of documents out. labelstudio.py says what tasks are, and what is lost.
-"""
+"""Reading the tasks of Label Studio; labelstudio.py describes the format."""
 
 from __future__ import annotations
 
@@ -120,8 +117,8 @@ def drafts(path: Path, conversion: ConversionReport, wanted: TaskSelection) -> D
                 if isinstance(raw, LoadError)
                 else TaskReader(place, conversion, wanted).draft(raw, f"doc-{count}", seen)
             )
-        except InputError as fault:
-            found = fault if isinstance(fault, LoadError) else LoadError([f"{place}: {fault}"])
+        except InputError as error:
+            found = error if isinstance(error, LoadError) else LoadError([f"{place}: {error}"])
         if found is not None:
             yield place, found
     if wanted.annotator is not None and wanted.annotator not in wanted.annotators_seen:
@@ -140,28 +137,28 @@ def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
     try:
         every = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
-        yield str(path), LoadError([f"{path}: {_why(error)}; {LIST}"])
+        yield str(path), LoadError([f"{path}: {_error_message(error)}; {LIST}"])
         return
     after, counted, line = 0, 0, 1
     for raw in map(bytes, every):
         begins = data.index(raw, after)
         line += data.count(b"\n", counted, begins)
         counted, after = begins, begins + len(raw)
-        yield f"{path}:{line}", _decoded(raw, f"{path}:{line}")
+        yield f"{path}:{line}", _decode_task(raw, f"{path}:{line}")
 
 
-def _decoded(raw: bytes, place: str) -> dict[str, Any] | LoadError:
+def _decode_task(raw: bytes, place: str) -> dict[str, Any] | LoadError:
     try:
         found = msgspec.json.decode(raw, type=dict[str, Any])
         check_duplicate_keys(raw)
     except InputError as error:
         return LoadError([f"{place}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return LoadError([f"{place}: {_why(error)}"])
+        return LoadError([f"{place}: {_error_message(error)}"])
     return found
 
 
-def _why(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
@@ -196,10 +193,10 @@ class TaskReader:
         task = convert_record(known, Task, self._place, self._conversion)
         if isinstance(task, LoadError):
             return task
-        self._lose(
+        self._count_dropped(
             "records of how a task was made, such as times and the project", len(known) < len(raw)
         )
-        self._lose("drafts", len(task.drafts or ()))
+        self._count_dropped("drafts", len(task.drafts or ()))
         key = self._text_key(task.data, task.data)
         at, answer = self._answer(task)
         text = task.data[key]
@@ -218,23 +215,25 @@ class TaskReader:
         """The annotation or prediction that is read, and its path; the others are counted."""
         name = "annotations" if task.completions is None else "completions"
         done = [one for one in getattr(task, name) or () if not one.was_cancelled]
-        self._lose("annotations that were cancelled", len(getattr(task, name) or ()) - len(done))
+        self._count_dropped(
+            "annotations that were cancelled", len(getattr(task, name) or ()) - len(done)
+        )
         if not self._wanted.predictions:
-            self._lose(
+            self._count_dropped(
                 "predictions (?annotation_source=predictions reads them)",
                 len(task.predictions or ()),
             )
         else:
-            self._lose("annotations beside predictions", len(done))
+            self._count_dropped("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
         answer = self._wanted.select(done)
-        self._lose(
+        self._count_dropped(
             "predictions by others" if name == "predictions" else "annotations by others",
             len(done) - (answer is not None),
         )
         if answer is None:
             return "", None
-        self._lose("scores of whole predictions", answer.score is not None)
+        self._count_dropped("scores of whole predictions", answer.score is not None)
         every = getattr(task, name)
         return f"{name}[{next(n for n, one in enumerate(every) if one is answer)}].result", answer
 
@@ -254,15 +253,17 @@ class TaskReader:
         id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
         answer = self._wanted.select([Answer(completed_by=raw.get("annotator"))])
         if id in seen or answer is None:
-            self._lose("annotations by others", 1)
+            self._count_dropped("annotations by others", 1)
             return None
         seen.add(id)
-        self._lose(
+        self._count_dropped(
             "records of how a task was made, such as times and the project",
             bool(raw.keys() & JSON_MIN_FIELDS - {"id"}),
         )
         found: list[RawSpan] = []
-        for name in self._controlled(annotations, {name: len(raw[name]) for name in annotations}):
+        for name in self._select_controls(
+            annotations, {name: len(raw[name]) for name in annotations}
+        ):
             result = [{"type": "labels", "value": value} for value in raw[name]]
             found += self._regions(result, name, _Spelling(raw[key]))
         return RawDocument(
@@ -283,10 +284,10 @@ class TaskReader:
             for item in result
             if item.get("type") == "labels" and item.get("from_name") is not None
         )
-        controls = self._controlled(list(every), every)
+        controls = self._select_controls(list(every), every)
         for n, item in enumerate(result):
             if item.get("type") != "labels":
-                self._lose(f"results of type {quoted_repr(item.get('type'))}", 1)
+                self._count_dropped(f"results of type {quoted_repr(item.get('type'))}", 1)
                 continue
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
@@ -295,15 +296,15 @@ class TaskReader:
                 region.value,
                 region.score if region.score is not None else region.value.score,
             )
-            self._lose("regions without a label", not value.labels)
-            self._lose("notes on regions", bool(item.get("meta")))
+            self._count_dropped("regions without a label", not value.labels)
+            self._count_dropped("notes on regions", bool(item.get("meta")))
             for label in value.labels:
                 id = None if region.id is None or str(region.id) in seen else str(region.id)
                 seen.add(id or "")
                 where = f"{at}[{n}].value" if "].result" in at else f"{at}[{n}]"
                 yield RawSpan(where, value.start, value.end, label, spelling.of(value), id, score)
 
-    def _controlled(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
+    def _select_controls(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
         """The control whose regions are read.
 
         Raises InputError where there are several and none is named: each is a layer of its own.
@@ -314,7 +315,7 @@ class TaskReader:
                 f" {spell_option('control', 'NAME', of='format')} reads those of one"
             )
         chosen = [name for name in names if self._wanted.control in (None, name)]
-        self._lose(
+        self._count_dropped(
             "regions of other controls", sum(regions[name] for name in names if name not in chosen)
         )
         return chosen
@@ -340,7 +341,7 @@ class TaskReader:
             raise InputError(f"data: {problem}")
         return key
 
-    def _lose(self, what: str, count: int) -> None:
+    def _count_dropped(self, what: str, count: int) -> None:
         if count:
             self._conversion.add(what, self._place, int(count))
 

@@ -105,11 +105,11 @@ class OffsetConvention:
         """Whether a surface form equals the characters at its offsets, apart from the line ends and
         the normal form that this convention is about.
         """
-        return surface == stands or self._spelled(surface) == self._spelled(stands)
+        return surface == stands or self._normalize(surface) == self._normalize(stands)
 
-    def _spelled(self, text: str) -> str:
+    def _normalize(self, text: str) -> str:
         text = text if self.newlines == "as-is" else text.replace("\r\n", "\n")
-        return text if self.unicode_form == "as-is" else _normal(text, self.unicode_form)
+        return text if self.unicode_form == "as-is" else _normalize_text(text, self.unicode_form)
 
 
 PLAIN = OffsetConvention()
@@ -181,15 +181,15 @@ def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
     elif reading.newlines == "lf":
         widths[paired] = 0
     if reading.unicode_form != "as-is":
-        for start, end, piece in _changed(text, reading.unicode_form):
+        for start, end, piece in _changed_stretches(text, reading.unicode_form):
             widths[start:end] = 0
             widths[start] = _LENGTH[reading.offset_unit](piece)
     return widths
 
 
-def _changed(text: str, form: str) -> Iterator[tuple[int, int, str]]:
+def _changed_stretches(text: str, form: str) -> Iterator[tuple[int, int, str]]:
     """The stretches that are others in a normal form, each with what it becomes."""
-    begins = {character: _begins(character) for character in set(text)}
+    begins = {character: _starts_character(character) for character in set(text)}
     alone = {character: unicodedata.normalize(_form(form), character) for character in begins}
     if all(begins[character] and alone[character] == character for character in begins):
         return
@@ -210,15 +210,15 @@ def _changed(text: str, form: str) -> Iterator[tuple[int, int, str]]:
             yield start, end, piece
 
 
-def _normal(text: str, form: str) -> str:
+def _normalize_text(text: str, form: str) -> str:
     at, pieces = 0, []
-    for start, end, piece in _changed(text, form):
+    for start, end, piece in _changed_stretches(text, form):
         pieces += [text[at:start], piece]
         at = end
     return "".join([*pieces, text[at:]])
 
 
-def _begins(character: str) -> bool:
+def _starts_character(character: str) -> bool:
     """Whether no normal form ever makes a character one with what stands before it, or moves it
     there.
     """

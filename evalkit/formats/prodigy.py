@@ -152,8 +152,8 @@ def _draft(
             _stretch(span, line["spans"][n], n, place, conversion)
             for n, span in enumerate(example.spans or ())
         ]
-    except InputError as fault:
-        return LoadError([f"{place}: {fault}"])
+    except InputError as error:
+        return LoadError([f"{place}: {error}"])
     unannotated = example.spans is None and example.answer is None
     return RawDocument(
         _id(example, count),

@@ -1,17 +1,15 @@
-"""How are documents written down?
+"""The registry of file formats, and how a path names one.
 
-One module a format, named in FORMATS; each has the same functions.
+Each format is a module with the same functions:
 
-    read(path, conversion, **options)                every document with the place it was read from,
-                                                     or
-                                                 what is wrong there as a LoadError
-    write(documents, path, conversion, **options)    the documents, so that reading them gives them
-                                                     back
+    read(path, conversion, **options)              yields each document with its position in the
+                                                   file, or a LoadError
+    write(documents, path, conversion, **options)  writes documents so that they can be read again
 
-What a format cannot hold is counted in `conversion`, by name and with its place. A format is chosen
-by its name before a colon ("conll:FILE"), else by the suffix of the path, else by what lies there;
-its options stand behind a question mark ("conll:FILE?repair=begin&tagging=IOB1"), or are given as
-keywords.
+What a format cannot represent is counted in `conversion`, by name and location. A format is chosen
+by its name before a colon ("conll:FILE"), else by the suffix of the path, else by whether it is a
+folder. Options are written behind a question mark ("conll:FILE?repair=begin&tagging=IOB1") or given
+as keywords.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def read(
         one = (
             found
             if isinstance(found, LoadError)
-            else _reading(place, found, conversion, rebuild=text == "tokens")
+            else _read_window(place, found, conversion, rebuild=text == "tokens")
         )
         if waiting and (
             isinstance(one, LoadError)
@@ -131,7 +131,7 @@ def read(
         yield join_windows(waiting, windows)
 
 
-def _reading(
+def _read_window(
     place: str, found: Window, conversion: ConversionReport, *, rebuild: bool
 ) -> WindowReader | LoadError:
     for n, mention in enumerate(found.entity_mentions or ()):
@@ -139,8 +139,8 @@ def _reading(
             conversion.add("mention types", f"{place}: entity_mentions[{n}]")
     try:
         return WindowReader(place, found, rebuild=rebuild)
-    except InputError as fault:
-        return LoadError([f"{place}: {fault}"])
+    except InputError as error:
+        return LoadError([f"{place}: {error}"])
 
 
 def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Document | InputError]:
@@ -158,14 +158,14 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
             else first.window.wnd_id or first.window.sent_id or first.window.doc_id
         )
         return first.place, Document(id, "\n".join(one.text for one in readings), **annotations)
-    except InputError as fault:
+    except InputError as error:
         hint = (
             f"; {len(readings)} windows make this document:"
             f" {spell_option('windows', 'apart', of='format')} makes each a document"
             if len(readings) > 1
             else ""
         )
-        return first.place, LoadError([f"{first.place}: {fault}{hint}"])
+        return first.place, LoadError([f"{first.place}: {error}{hint}"])
 
 
 class WindowReader:
@@ -180,9 +180,9 @@ class WindowReader:
             return
         try:
             self.text, self.places = text, align_tokens(window.tokens, text)
-        except InputError as fault:
+        except InputError as error:
             raise InputError(
-                f"{fault}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the"
+                f"{error}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the"
                 " tokens"
             ) from None
 

@@ -1,23 +1,12 @@
-"""At which tokens do entities begin and end?
+"""Tokens for formats whose annotations are ranges of tokens.
 
-Texts with entities in, sentences of tokens out: for formats whose annotations are tokens.
+    words       tokens and sentences of evalkit/data/text.py; punctuation at the edges of words is a
+                token for each run of one character
+    whitespace  tokens are separated by white space, sentences are lines
 
-    words       tokens and sentences of evalkit/data/text.py; what stands at the edges of words,
-                such as
-            punctuation, is a token for each run of one character
-    whitespace  tokens are what stands between white space, sentences are lines
-
-Together the tokens hold all of the text but its white space. They can be cut where entities begin
-and end.
-
-Which tokens does an annotation cover?
-
-For formats that count tokens: offsets to indices when they are written, and back when they are
-read.
-
-When written, tokens and sentences are those of data/text.py, punctuation apart, cut where a
-annotation begins or ends inside one; a sentence does not end inside an annotation (token_spans.py).
-White space at the edge of an annotation is left out, and counted.
+Together the tokens hold all of the text except white space. A token is split where an annotation
+begins or ends inside it; a sentence does not end inside an annotation. White space at the edges of
+an annotation is dropped and counted.
 """
 
 from __future__ import annotations
@@ -55,7 +44,7 @@ class TokenIndex:
         places = [
             found
             for span in spans
-            if not span.fragments and (found := self._layout.trimmed(span.start, span.end))
+            if not span.fragments and (found := self._layout.trim(span.start, span.end))
         ]
         self.sentences = self._layout.sentences([(*found, "") for found in places])
         self.tokens = [token for sentence in self.sentences for token in sentence]
@@ -75,7 +64,7 @@ class TokenIndex:
         if span.fragments:
             self._conversion.add(f"discontinuous {what}", place)
             return None
-        found = self._layout.trimmed(span.start, span.end)
+        found = self._layout.trim(span.start, span.end)
         if found is None:
             self._conversion.add(f"{what} of white space alone", place)
             return None
@@ -85,7 +74,7 @@ class TokenIndex:
 
     def find_token_range(self, span: Any) -> Range | None:
         """The same, and nothing is counted."""
-        found = None if span.fragments else self._layout.trimmed(span.start, span.end)
+        found = None if span.fragments else self._layout.trim(span.start, span.end)
         return (self._first[found[0]], self._last[found[1]]) if found else None
 
     def sentence(self, token: int) -> int:
@@ -175,7 +164,7 @@ class TokenLayout:
             [start for start, _ in sentences(text)] if tokenizer == "words" else list(lines)
         )
 
-    def trimmed(self, start: int, end: int) -> Range | None:
+    def trim(self, start: int, end: int) -> Range | None:
         """A range without the white space at its edges; None where nothing is left."""
         first, last = bisect_right(self._run_ends, start), bisect_left(self._run_starts, end) - 1
         return (
@@ -236,7 +225,7 @@ def flat_entities(
     taken = bytearray(len(document.text))
     # None is longer than those before it, so it overlaps one of them only if one of its ends does.
     for start, end, label, where in sorted(
-        _trimmed(document, layout, conversion), key=lambda one: (one[0] - one[1], one[0])
+        _trim_entities(document, layout, conversion), key=lambda one: (one[0] - one[1], one[0])
     ):
         if not split_tokens and not {start, end} <= layout.edges:
             conversion.add("entities with an edge inside a token", where)
@@ -248,13 +237,13 @@ def flat_entities(
     return sorted(found)
 
 
-def _trimmed(
+def _trim_entities(
     document: Document, layout: TokenLayout, conversion: ConversionReport
 ) -> Iterator[tuple[int, int, str, str]]:
     for index, entity in enumerate(document.entities or ()):
         where = f"document {quoted_repr(document.id)}, entities[{index}]"
-        span = layout.trimmed(entity.start, entity.end)
-        if problem := _unheld(entity, span):
+        span = layout.trim(entity.start, entity.end)
+        if problem := _unsupported_reason(entity, span):
             conversion.add(problem, where)
         elif span is not None:
             if span != (entity.start, entity.end):
@@ -262,7 +251,7 @@ def _trimmed(
             yield *span, entity.label, where
 
 
-def _unheld(entity: Entity, span: Range | None) -> str:
+def _unsupported_reason(entity: Entity, span: Range | None) -> str:
     if entity.fragments:
         return "discontinuous entities"
     if span is None:

@@ -1,10 +1,4 @@
-"""What did an annotation tool export?
-
-A text and labelled stretches of it in, a document out, or what is wrong with it.
-
-This is what prodigy.py, doccano.py and labelstudio.py share: their files say the same in different
-keys.
-"""
+"""Documents from exports of annotation tools: what prodigy, doccano and labelstudio share."""
 
 from __future__ import annotations
 
@@ -87,7 +81,7 @@ def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
 def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
     where, offsets = f"{place}: document {quoted_repr(draft.id)}", reading.converter_for(draft.text)
     entities: list[Entity] = []
-    faults: list[str] = []
+    errors: list[str] = []
     checks = len(draft.checks)
     for n, stretch in enumerate(chain(draft.checks, draft.stretches or ())):
         try:
@@ -104,14 +98,14 @@ def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Docu
                         stretch.attributes,
                     )
                 )
-        except DocumentError as fault:
-            faults.append(f"{where}, {stretch.at}.{fault.field}: {fault.message}")
-            if len(faults) == MAX_REPORTED_ERRORS:
+        except DocumentError as error:
+            errors.append(f"{where}, {stretch.at}.{error.field}: {error.message}")
+            if len(errors) == MAX_REPORTED_ERRORS:
                 break
     try:
         return (
-            LoadError(faults)
-            if faults
+            LoadError(errors)
+            if errors
             else Document(
                 draft.id,
                 draft.text,
@@ -119,8 +113,8 @@ def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Docu
                 meta=draft.meta,
             )
         )
-    except DocumentError as fault:
-        return LoadError([f"{place}: {fault}"])
+    except DocumentError as error:
+        return LoadError([f"{place}: {error}"])
 
 
 def _check(stretch: RawSpan, text: str, offsets: Offsets, reading: OffsetConvention) -> None:

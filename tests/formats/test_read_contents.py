@@ -216,8 +216,8 @@ def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
         scores = score(*sides, "entities/strict", boot=0)
         assert message in scores.warnings
         assert scores.metadata.span_edges == {
-            "gold": {"entities": 140, "with_edges": 70, "example": ("d0", 0, 4)},
-            "predicted": {"entities": 140, "with_edges": 0, "example": None},
+            "gold": SpanEdges(entities=140, with_edges=70, example=("d0", 0, 4)),
+            "predicted": SpanEdges(entities=140, with_edges=0),
         }
         assert Scores.from_json(scores.to_json()).warnings == scores.warnings
         assert message in str(scores)

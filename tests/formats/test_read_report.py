@@ -230,12 +230,6 @@ def test_what_a_reader_did_reaches_python_result_report_and_stderr(tmp_path):
     }
 
 
-def test_losses_is_a_deprecated_name_of_conversion(tmp_path):
-    corpus = Corpus([ONCE])
-    with pytest.warns(DeprecationWarning, match=r"Corpus\.losses is now Corpus\.conversion"):
-        assert corpus.losses is corpus.conversion
-
-
 def test_writing_reports_dropped_annotations_and_skipped_documents(tmp_path):
     report = Corpus([ONCE, Document("d2", "x", failure="time out")]).save(
         f"doccano:{tmp_path}/a.jsonl"
@@ -355,6 +349,6 @@ def test_options_at_their_defaults_are_not_in_the_signature(format):
 
 def test_values_of_options_cannot_be_taken_for_other_fields():
     written = changed_options(
-        parse_location("labelstudio:x").module.read, {"annotator": "a+b=c,predicted=|model:x"}
+        parse_location("labelstudio:x").module.read, {"control": "a+b=c,predicted=|model:x"}
     )
-    assert written == {"annotator": "a%2Bb%3Dc%2Cpredicted%3D%7Cmodel%3Ax"}
+    assert written == {"control": "a%2Bb%3Dc%2Cpredicted%3D%7Cmodel%3Ax"}
