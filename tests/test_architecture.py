@@ -1,6 +1,7 @@
 """The layout: who may import whom, the public names, and what `import evalkit` loads."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -102,6 +103,41 @@ def test_no_module_has_the_name_of_a_public_function_of_its_folder():
         siblings = {other.stem for other in (PACKAGE / file).parent.glob("*.py")}
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         wrong += [f"{file}: {name}" for name in functions & siblings]
+
+    assert wrong == []
+
+
+# Imperatives and nouns that end like participles or adverbs.
+NO_PARTICIPLES = {"apply", "embed", "seed"}
+
+
+def functions_of(tree):
+    """The functions and methods that are called: not properties, which may be adjectives."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+            if not decorators & {"property", "cached_property"}:
+                yield node.name
+
+
+def test_no_function_is_called_by_a_participle_or_an_adverb():
+    wrong = []
+    for file, tree in modules():
+        for name in functions_of(tree):
+            word = name.strip("_")
+            if word.endswith(("ed", "ly")) and "_" not in word and word not in NO_PARTICIPLES:
+                wrong.append(f"{file}: {name}")
+
+    assert wrong == []
+
+
+def test_no_module_uses_the_words_of_former_messages():
+    words = re.compile(r"\b(told|said|would do)\b")
+    wrong = [
+        f"{file}: {match[0]}"
+        for file, _ in modules()
+        if (match := words.search((PACKAGE / file).read_text(encoding="utf-8")))
+    ]
 
     assert wrong == []
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from evalkit.errors import InputError, spell_option, warn_deprecated
+
+Parameters = ParamSpec("Parameters")
+Value = TypeVar("Value")
 
 
 def resolve_option_aliases(
@@ -34,3 +38,30 @@ def resolve_option_aliases(
         warn_deprecated(f"{former} is deprecated: write {new}")
         resolved[present] = value
     return resolved
+
+
+def accept_former_names(
+    **aliases: str,
+) -> Callable[[Callable[Parameters, Value]], Callable[Parameters, Value]]:
+    """A decorator for functions whose parameters had other names.
+
+    - `aliases`: the present name of each former parameter.
+
+    >>> @accept_former_names(form="format")
+    ... def render(format: str) -> str:
+    ...     return format
+    >>> render("table")
+    'table'
+    """
+
+    def decorate(function: Callable[Parameters, Value]) -> Callable[Parameters, Value]:
+        @wraps(function)
+        def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Value:
+            if not kwargs.keys() & aliases.keys():
+                return function(*args, **kwargs)
+            present: Any = resolve_option_aliases(kwargs, aliases, of="command")
+            return function(*args, **present)
+
+        return call
+
+    return decorate

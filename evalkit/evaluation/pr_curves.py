@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 
 from evalkit.corpus import Corpus, CorpusSource, to_corpus
+from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
     MissingDependencyError,
@@ -30,6 +31,7 @@ from evalkit.errors import (
     escape_controls_in_json,
     quoted_repr,
     shorten,
+    warn_deprecated,
 )
 from evalkit.evaluation.corpus_scores import score
 from evalkit.files import replace_file
@@ -96,6 +98,7 @@ class Curves:
             for curve in self.curves
         ]
 
+    @accept_former_names(form="format")
     def render(
         self,
         format: str = "table",
@@ -171,6 +174,11 @@ class Curves:
 
     def _repr_html_(self) -> str:
         return to_html_fragment(self._report())
+
+    def draw(self, path: str | Path) -> None:
+        """Deprecated name of `plot`."""
+        warn_deprecated("Curves.draw is deprecated: use Curves.plot")
+        self.plot(path)
 
     def plot(self, path: str | Path) -> None:
         """Write a picture of precision over recall: .png, .svg or .pdf. Needs the extra `plot`."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
     UnknownNameError,
@@ -71,6 +72,7 @@ class Comparison:
         """Sentences about the order of the systems. They follow the corrected p-values."""
         return list(self._reporter().iter_verdicts())
 
+    @accept_former_names(form="format")
     def render(
         self,
         format: str = "table",

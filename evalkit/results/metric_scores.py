@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from evalkit.errors import InputError, UnknownNameError, escape_controls
+from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
 from evalkit.results.rows import Muc, Row, build_row
 from evalkit.results.summary import build_metric_report
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
@@ -137,6 +137,12 @@ class MetricScores:
             if digests is not None:
                 fields["corpus"] += digests.of(LAYERS[self.metric.layer].document_layer)[:8]
         return fields
+
+    @property
+    def signed(self) -> dict[str, str]:
+        """Deprecated name of `signature_fields`."""
+        warn_deprecated("MetricScores.signed is deprecated: use MetricScores.signature_fields")
+        return self.signature_fields
 
     @property
     def counts_with_muc(self) -> Counts:

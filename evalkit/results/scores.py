@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
     UnknownNameError,
     escape_controls,
     quoted_repr,
     shorten,
+    warn_deprecated,
 )
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, import_pandas
@@ -68,6 +70,24 @@ class Scores:
             result.metadata,
             source or CountsOnly(result.digests),
         )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Deprecated: `metadata` as a dictionary."""
+        warn_deprecated("Scores.about is deprecated: use Scores.metadata")
+        return self.metadata.to_builtins()
+
+    @property
+    def how(self) -> Resampling:
+        """Deprecated name of `resampling`."""
+        warn_deprecated("Scores.how is deprecated: use Scores.resampling")
+        return self.resampling
+
+    @property
+    def signed(self) -> dict[str, dict[str, str]]:
+        """Deprecated name of `signature_fields`."""
+        warn_deprecated("Scores.signed is deprecated: use Scores.signature_fields")
+        return self.signature_fields
 
     def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
@@ -148,6 +168,7 @@ class Scores:
             frame[name] = column.astype("Int64") if is_whole else column
         return frame.set_index(["metric", "label"])
 
+    @accept_former_names(form="format")
     def render(
         self,
         format: str = "table",

@@ -39,6 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.errors import warn_deprecated
 from evalkit.scoring.columns import Ints, hash_columns, splitmix64
 
 Floats = NDArray[np.float64]
@@ -163,11 +164,17 @@ def one_thread(work: int) -> Iterator[None]:
 
 
 class Interval(NamedTuple):
-    """Both ends, or why there are none."""
+    """Both ends of a confidence interval; None and the reason if there is no interval."""
 
     low: float | None
     high: float | None
     reason: str = ""
+
+    @property
+    def why_not(self) -> str:
+        """Deprecated name of `reason`."""
+        warn_deprecated("Interval.why_not is deprecated: use Interval.reason")
+        return self.reason
 
     def __repr__(self) -> str:
         if self.low is None or self.high is None:
