@@ -200,7 +200,7 @@ class Reader:
                 f" {spell_option('typesystem', 'PATH', of='format')}"
             )
         return tuple(
-            _checked("entities", n, lambda fs: _entity(fs, feature), fs)
+            _make_annotation("entities", n, lambda fs: _entity(fs, feature), fs)
             for n, fs in enumerate(found)
         )
 
@@ -208,7 +208,7 @@ class Reader:
         found = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
         if not found and not triggers:
             return None
-        return tuple(_checked("events", n, self._event, fs) for n, fs in enumerate(found))
+        return tuple(_make_annotation("events", n, self._event, fs) for n, fs in enumerate(found))
 
     def _event(self, fs: Any) -> Event:
         return Event(
@@ -265,7 +265,7 @@ class Reader:
         return [fs for fs in found if fs.begin != fs.end]
 
 
-def _checked(layer: str, index: int, make: Any, fs: Any) -> Any:
+def _make_annotation(layer: str, index: int, make: Any, fs: Any) -> Any:
     """An annotation made of an annotation. Raises DocumentError with its place."""
     try:
         return make(fs)

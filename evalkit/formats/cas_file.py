@@ -186,7 +186,7 @@ class _RootReached(Exception):
 def reject_doctype(file: Path, data: bytes) -> None:
     """Raises LoadError for an XML file with a DOCTYPE, or for what is no XML."""
 
-    def declared(*_: object) -> NoReturn:
+    def refuse_declaration(*_: object) -> NoReturn:
         raise LoadError(
             [
                 f"{file}:{parser.CurrentLineNumber}: a DOCTYPE, which no CAS needs and by which"
@@ -198,7 +198,7 @@ def reject_doctype(file: Path, data: bytes) -> None:
         raise _RootReached
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler, parser.StartElementHandler = declared, begun
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse_declaration, begun
     try:
         parser.Parse(data, True)
     except _RootReached:

@@ -165,7 +165,7 @@ class ConllParser:
         if found := _DOCSTART.fullmatch(line):
             self._begin(
                 number,
-                _unquoted(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None,
+                _unquote(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None,
             )
         elif found := _BEGIN.fullmatch(line):
             self._begin(number, "; ".join(part for part in found.groups() if part))
@@ -283,7 +283,7 @@ class ConllParser:
         self._current_document(number).add_error(f"{self._path}:{number}: {problem}")
 
 
-def _unquoted(id: str) -> str:
+def _unquote(id: str) -> str:
     """The id in the brackets of -DOCSTART-: a string of JSON where it is one."""
     try:
         return msgspec.json.decode(id, type=str) if id.startswith('"') else id

@@ -80,19 +80,25 @@ def build_document(document: Document, answer: Mapping[str, Any]) -> Document:
     that the answer lacks is None.
     """
     if answer.get("failure") is not None:
-        return _failed(document, str(answer["failure"]) or "the model gave no reason")
+        return _fail_document(document, str(answer["failure"]) or "the model gave no reason")
     for key in answer:
         if key not in Document.__struct_fields__:
-            return _failed(document, str(UnknownNameError("key", key, Document.__struct_fields__)))
+            return _fail_document(
+                document, str(UnknownNameError("key", key, Document.__struct_fields__))
+            )
     if answer.get("text") not in (None, document.text):
-        return _failed(document, f"the answer has another text: {quoted_repr(answer['text'], 40)}")
+        return _fail_document(
+            document, f"the answer has another text: {quoted_repr(answer['text'], 40)}"
+        )
     for layer in ("entities", "events", "attributions", "unplaced"):
         if not isinstance(answer.get(layer), list | None):
-            return _failed(document, f"{layer}: expected a list, got {quoted_repr(answer[layer])}")
+            return _fail_document(
+                document, f"{layer}: expected a list, got {quoted_repr(answer[layer])}"
+            )
     return _AnswerReader(document).read(answer)
 
 
-def _failed(document: Document, reason: str) -> Document:
+def _fail_document(document: Document, reason: str) -> Document:
     return msgspec.structs.replace(document, failure=reason)
 
 

@@ -291,9 +291,9 @@ class OpenAIModel:
             if error.is_fatal:
                 message = self._message(error) + self._unreachable_hint(log)
                 raise ModelError(message, [log.to_log_entry(document)]) from None
-            return self._failed(document, log, error, error.kind)
+            return self._fail_document(document, log, error, error.kind)
         except DocumentFailedError as error:
-            return self._failed(document, log, error, error.kind)
+            return self._fail_document(document, log, error, error.kind)
         self._count_consecutive_failures("", "")
         try:
             return self._annotate(document, completion, log)
@@ -325,7 +325,9 @@ class OpenAIModel:
         meta = {**(grounded.document.meta or {}), **log.to_meta()}
         return msgspec.structs.replace(grounded.document, meta=meta)
 
-    def _failed(self, document: Document, log: RequestLog, error: Exception, kind: str) -> Document:
+    def _fail_document(
+        self, document: Document, log: RequestLog, error: Exception, kind: str
+    ) -> Document:
         failure = to_one_line(self.settings.redactor.redact(str(error)), MAX_MESSAGE_LENGTH)
         if log.requests > 1:
             failure += f" ({log.requests} requests)"

@@ -64,12 +64,13 @@ class SharedEncoding:
     def shape(self, span: Any, shift: int) -> int:
         """The code of a discontinuous span that is `shift` further on in the block."""
         parts = tuple(
-            part if part is None else _moved(part, shift) for part in getattr(span, "parts", ())
+            part if part is None else _shift_fragments(part, shift)
+            for part in getattr(span, "parts", ())
         )
-        return self.fragment_ids[_moved(span.fragments, shift), parts]
+        return self.fragment_ids[_shift_fragments(span.fragments, shift), parts]
 
 
-def _moved(pieces: Fragments, shift: int) -> Fragments:
+def _shift_fragments(pieces: Fragments, shift: int) -> Fragments:
     return tuple((start + shift, end + shift) for start, end in pieces)
 
 
@@ -154,7 +155,7 @@ class ItemArrayBuilder:
             for parts in (self._start, self._end, self._label)
         )
         if self._numbered:
-            label = _coded(label, self._coding.labels)
+            label = _encode_labels(label, self._coding.labels)
         head = (
             np.frombuffer(b"".join(self._head), np.int64)
             if self._head
@@ -178,7 +179,7 @@ def _label_codes(labels: Sequence[Any], coding: SharedEncoding) -> list[int]:
         return [known[label] for label in labels]
 
 
-def _coded(numbers: Ints, labels: Vocabulary) -> Ints:
+def _encode_labels(numbers: Ints, labels: Vocabulary) -> Ints:
     """The run's codes of labels that have the numbers of the process."""
     names = list(LABEL_IDS)
     codes = np.zeros(len(names), np.int64)
