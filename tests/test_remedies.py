@@ -84,10 +84,10 @@ ON_THE_COMMAND_LINE = [
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_names_options_as_they_are_typed(words, remedy, command):
-    code, told = command(*words)
+    code, messages = command(*words)
 
     assert code == 2
-    assert remedy in told
+    assert remedy in messages
 
 
 def test_python_names_options_as_they_are_called(command, tmp_path):
@@ -220,7 +220,7 @@ def test_sequences_of_different_length_name_token_alignment():
         score_tags([["O"]], [["O", "O"]])
 
 
-def test_advice_that_many_errors_share_stands_once(tmp_path):
+def test_advice_that_many_errors_share_is_printed_once(tmp_path):
     (tmp_path / "f.conll").write_text("".join(f"w{n} TAG{n}\n" for n in range(30)))
 
     with pytest.raises(LoadError) as refused:

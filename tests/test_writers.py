@@ -28,7 +28,7 @@ from evalkit.formats.filenames import safe_names
 from evalkit.formats.front_matter import parse_yaml
 from evalkit.formats.registry import FORMATS
 from evalkit.hub.card_source import load_card_source
-from evalkit.hub.model_card import update_card
+from evalkit.hub.model_card import update_model_card
 from evalkit.hub.new_corpus import create_or_extend_corpus
 from evalkit.models.registry import Model
 
@@ -605,7 +605,7 @@ def test_yaml_that_expands_without_bounds_is_refused_wherever_it_is_read(tmp_pat
     scores = evaluate("rules", load_corpus(), ["entities/strict"], boot=0)
 
     for read in (
-        lambda: update_card(tmp_path / "README.md", scores),
+        lambda: update_model_card(tmp_path / "README.md", scores),
         lambda: load_card_source(tmp_path / "README.md"),
         lambda: load_corpus(f"hf:{tmp_path}"),
     ):

@@ -35,7 +35,7 @@ def validate_card_options(
     if hub_dataset and not (model_card or eval_results):
         raise InputError("--hub-dataset: needs --model-card or --eval-results")
     if model_card:
-        model_cards.check_card(model_card)
+        model_cards.check_model_card(model_card)
     if hub_dataset:
         HubDataset(hub_dataset)
 
@@ -48,7 +48,7 @@ def write_model_card(
     """
     dataset = HubDataset(hub_dataset) if hub_dataset else None
     if model_card:
-        for line in model_cards.update_card(model_card, scores, dataset=dataset):
+        for line in model_cards.update_model_card(model_card, scores, dataset=dataset):
             print_notice(f"{model_card}: {line}")
     if eval_results and dataset:
         write_atomically(eval_results, model_cards.eval_results(scores, dataset=dataset))

@@ -245,6 +245,8 @@ def curve_command(
     missing: Missing = "error",
     form: OutputFormat = None,
     output: CurveOutput = None,
+    digits: Digits = None,
+    percent: Percent = False,
 ) -> None:
     """Precision-recall curves and best thresholds by label.
 
@@ -266,7 +268,10 @@ def curve_command(
     if is_image and output:
         pr_curves.plot(output)
     else:
-        write_output(pr_curves.render(report_format, width=terminal_width(output)), output)
+        text = pr_curves.render(
+            report_format, width=terminal_width(output), digits=digits, percent=percent
+        )
+        write_output(text, output)
     if pr_curves.failures:
         raise typer.Exit(PARTIAL)
 

@@ -116,7 +116,7 @@ def undefined_score_notes(scores: Scores) -> list[str]:
     return [f"{metric}: {F1_UNDEFINED}" for metric in scores if scores[metric].micro.f1 is None]
 
 
-def update_card(
+def update_model_card(
     path: str | Path,
     scores: Scores,
     *,
@@ -141,8 +141,8 @@ def update_card(
     return undefined_score_notes(scores)
 
 
-def check_card(path: str | Path, *, model_name: str | None = None) -> None:
-    """Check that `update_card` can change a card, before there are scores.
+def check_model_card(path: str | Path, *, model_name: str | None = None) -> None:
+    """Check that `update_model_card` can change a card, before there are scores.
 
     Raises InputError, or MissingDependencyError where huggingface_hub is missing or too old.
     """

@@ -18,7 +18,7 @@ from evalkit.corpus import bundled_path
 @pytest.fixture
 def files(tmp_path):
     corpus("[Ada|PER] met [Bo|PER]").save(tmp_path / "gold.jsonl")
-    corpus("[Ada|PER] met Bo").save(tmp_path / "said.jsonl")
+    corpus("[Ada|PER] met Bo").save(tmp_path / "predicted.jsonl")
     return tmp_path
 
 
@@ -41,28 +41,30 @@ def test_run_without_arguments_scores_the_baseline_on_the_bundled_corpus():
 
 
 def test_every_format_holds_the_same_numbers(files):
-    told = {
-        form: evalkit("score", files / "gold.jsonl", files / "said.jsonl", "--format", form).stdout
+    outputs = {
+        form: evalkit(
+            "score", files / "gold.jsonl", files / "predicted.jsonl", "--format", form
+        ).stdout
         for form in ("json", "csv", "markdown", "table")
     }
 
     rows = {
         (row["metric"], row["label"], row["average"]): row
-        for row in json.loads(told["json"])["rows"]
+        for row in json.loads(outputs["json"])["rows"]
     }
-    for row in csv.DictReader(io.StringIO(told["csv"])):
+    for row in csv.DictReader(io.StringIO(outputs["csv"])):
         found = rows[row["metric"], row["label"] or None, row["average"] or None]
         assert {key: value for key, value in row.items() if value} == {
             key: str(value) for key, value in found.items() if value is not None
         }
-    assert "| PER | 1.000 | 0.500 | 0.667 | – | 1 | 0 | 1 | 2 |" in told["markdown"]
-    assert "PER 1.000 0.500 0.667 – 1 0 1 2" in " ".join(told["table"].split())
+    assert "| PER | 1.000 | 0.500 | 0.667 | – | 1 | 0 | 1 | 2 |" in outputs["markdown"]
+    assert "PER 1.000 0.500 0.667 – 1 0 1 2" in " ".join(outputs["table"].split())
 
 
 def test_a_file_is_written_in_the_format_of_its_suffix(files):
     assert (
         evalkit(
-            "score", files / "gold.jsonl", files / "said.jsonl", "-o", files / "out.json"
+            "score", files / "gold.jsonl", files / "predicted.jsonl", "-o", files / "out.json"
         ).stdout
         == ""
     )
@@ -154,7 +156,7 @@ def test_the_bundled_corpus_has_a_name(tmp_path):
     )
 
 
-def test_predictions_on_stdout_leave_what_the_file_held(files):
+def test_predictions_on_stdout_change_no_file(files):
     command = (
         f"echo KEEP > {files}/a; {sys.executable} -m evalkit.cli predict {files}/gold.jsonl >>"
         f" {files}/a"
@@ -173,14 +175,14 @@ def test_an_input_is_never_overwritten(files):
     )
 
 
-def test_a_disk_that_is_full_is_said_in_a_line():
+def test_a_full_disk_is_reported_in_one_line():
     done = evalkit("run", "-o", "/dev/full")
 
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
 
 
 def test_a_suffix_without_a_format_is_refused(files):
-    done = evalkit("score", files / "gold.jsonl", files / "said.jsonl", "-o", files / "x.docx")
+    done = evalkit("score", files / "gold.jsonl", files / "predicted.jsonl", "-o", files / "x.docx")
 
     assert (done.returncode, "unknown suffix '.docx': expected one of: .json" in done.stderr) == (
         2,
@@ -212,11 +214,11 @@ def test_a_closed_stdout_is_no_traceback():
 def test_usage_errors_are_2_and_help_names_every_command():
     assert evalkit("run", "--formatt", "json").returncode == 2
     assert evalkit("--version").stdout.startswith("evalkit ")
-    told = evalkit("--help").stdout
+    help_text = evalkit("--help").stdout
     assert [
         command
         for command in ("run", "predict", "score", "validate", "models")
-        if command not in told
+        if command not in help_text
     ] == []
 
 
@@ -273,7 +275,7 @@ def mended(old, new):
     return lambda text: text.replace(old, new, 1)
 
 
-SPOILED = [  # file, how it is spoiled, line, what is said
+SPOILED = [  # file, how it is spoiled, line, message
     (
         "entities.jsonl",
         mended('"end": 13', '"end": 9999'),
@@ -393,19 +395,19 @@ def test_the_sentence_rule_is_off_where_no_schema_sets_it(tmp_path):
 def results(tmp_path):
     """Gold, a system, and its saved result."""
     gold = corpus(*["[Ada|PER] met [Bo|PER] in [Rome|LOC]. " * 3] * 25)
-    said = corpus(
+    predicted = corpus(
         *["[Ada|PER] met Bo in [Rome|LOC]. " * 3, "Ada met [Bo|LOC] in [Rome|LOC]. " * 3] * 12,
         "[Ada|PER] met Bo in Rome. " * 3,
     )
     gold.save(tmp_path / "gold.jsonl")
-    said.save(tmp_path / "said.jsonl")
+    predicted.save(tmp_path / "predicted.jsonl")
     assert (
         evalkit(
             "score",
             tmp_path / "gold.jsonl",
-            tmp_path / "said.jsonl",
+            tmp_path / "predicted.jsonl",
             "--save",
-            tmp_path / "said.json",
+            tmp_path / "predicted.json",
         ).returncode
         == 0
     )
@@ -413,22 +415,24 @@ def results(tmp_path):
 
 
 def test_a_saved_result_is_reported_again_without_the_model(results):
-    first = evalkit("score", results / "gold.jsonl", results / "said.jsonl").stdout
-    (results / "said.jsonl").unlink()
+    first = evalkit("score", results / "gold.jsonl", results / "predicted.jsonl").stdout
+    (results / "predicted.jsonl").unlink()
 
-    assert evalkit("report", results / "said.json").stdout == first
+    assert evalkit("report", results / "predicted.json").stdout == first
     for form, start in (
-        ("markdown", "said on gold"),
+        ("markdown", "predicted on gold"),
         ("latex", "% needs"),
         ("html", "<!doctype html>"),
         ("csv", "metric,label"),
         ("json", "{"),
     ):
-        assert evalkit("report", results / "said.json", "--format", form).stdout.startswith(start)
+        assert evalkit("report", results / "predicted.json", "--format", form).stdout.startswith(
+            start
+        )
 
 
 def test_the_full_report_is_a_page_or_markdown(files):
-    sides = (files / "gold.jsonl", files / "said.jsonl", "--boot", "0")
+    sides = (files / "gold.jsonl", files / "predicted.jsonl", "--boot", "0")
     page, text = files / "report.html", files / "report.md"
 
     scored = evalkit("score", *sides, "--report", page)
@@ -436,7 +440,7 @@ def test_the_full_report_is_a_page_or_markdown(files):
     refused = evalkit("score", *sides, "--report", files / "report.csv")
 
     assert (scored.returncode, as_markdown.returncode, refused.returncode) == (0, 0, 2)
-    assert scored.stdout.startswith("said on gold (1 document)\n")
+    assert scored.stdout.startswith("predicted on gold (1 document)\n")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "| PER | 100.0 | 50.0 | 66.7 |" in text.read_text(encoding="utf-8")
     assert (
@@ -452,7 +456,7 @@ def test_run_and_compare_write_full_reports_and_compare_takes_digits(files):
         "--gold",
         files / "gold.jsonl",
         f"best={files / 'gold.jsonl'}",
-        f"worst={files / 'said.jsonl'}",
+        f"worst={files / 'predicted.jsonl'}",
         "--percent",
         "--digits",
         "2",
@@ -487,7 +491,7 @@ def test_two_annotators_of_one_file_have_names_of_their_own(tmp_path):
 def test_results_of_shards_are_reported_as_one(results):
     lines = {
         name: (results / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        for name in ("gold", "said")
+        for name in ("gold", "predicted")
     }
     for part, (first, last) in enumerate([(0, 10), (10, 25)]):
         (results / f"{part}").mkdir()
@@ -498,31 +502,37 @@ def test_results_of_shards_are_reported_as_one(results):
         evalkit(
             "score",
             results / f"{part}/gold.jsonl",
-            results / f"{part}/said.jsonl",
+            results / f"{part}/predicted.jsonl",
             "--save",
             results / f"{part}.json",
         )
 
     merged = evalkit("report", results / "0.json", results / "1.json", "--format", "json")
 
-    assert merged.stdout == (results / "said.json").read_text(encoding="utf-8")
+    assert merged.stdout == (results / "predicted.json").read_text(encoding="utf-8")
 
 
 def test_verify_says_the_same_or_what_differs(results):
-    same = evalkit("verify", results / "said.json", results / "gold.jsonl", results / "said.jsonl")
-    other = evalkit("verify", results / "said.json", results / "gold.jsonl", results / "gold.jsonl")
+    same = evalkit(
+        "verify", results / "predicted.json", results / "gold.jsonl", results / "predicted.jsonl"
+    )
+    other = evalkit(
+        "verify", results / "predicted.json", results / "gold.jsonl", results / "gold.jsonl"
+    )
 
-    assert (same.returncode, same.stdout) == (0, f"{results / 'said.json'}: the same\n")
+    assert (same.returncode, same.stdout) == (0, f"{results / 'predicted.json'}: the same\n")
     assert other.returncode == 2
     assert "entities/strict micro F1" in other.stderr
     assert len(other.stderr.splitlines()) <= 21
 
 
 def test_compare_takes_results_and_predictions(results):
-    by_result = evalkit("compare", results / "said.json", results / "said.json", "--metrics", "ner")
+    by_result = evalkit(
+        "compare", results / "predicted.json", results / "predicted.json", "--metrics", "ner"
+    )
     by_prediction = evalkit(
         "compare",
-        results / "said.jsonl",
+        results / "predicted.jsonl",
         results / "gold.jsonl",
         "--gold",
         results / "gold.jsonl",
@@ -538,7 +548,7 @@ def test_compare_takes_results_and_predictions(results):
     )
     (found,) = json.loads(by_prediction.stdout)["differences"]
     assert (found["a"], found["b"], found["p"] < 0.001, found["difference"] < 0) == (
-        "said",
+        "predicted",
         "gold",
         True,
         True,
@@ -549,19 +559,19 @@ def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
     evalkit(
         "score",
         results / "gold.jsonl",
-        results / "said.jsonl",
+        results / "predicted.jsonl",
         "--seed",
         "7",
         "--save",
         results / "other.json",
     )
 
-    done = evalkit("compare", results / "said.json", results / "other.json")
+    done = evalkit("compare", results / "predicted.json", results / "other.json")
 
     assert (done.returncode, done.stderr) == (
         2,
         (
-            "evalkit: entities/strict: seed is '12345' for said and '7' for other: only scores"
+            "evalkit: entities/strict: seed is '12345' for predicted and '7' for other: only scores"
             " of the same gold with the same options can be compared\n"
         ),
     )
@@ -593,24 +603,29 @@ def test_a_threshold_leaves_out_what_scores_lower_and_says_so(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_curve_is_told_and_drawn(tmp_path):
+def test_a_curve_is_printed_and_plotted(tmp_path):
     Corpus(
         [
             Document(
                 "d", "Ada met Bo", [Entity("PER", 0, 3, score=0.9), Entity("PER", 4, 7, score=0.5)]
             )
         ]
-    ).save(tmp_path / "said.jsonl")
+    ).save(tmp_path / "predicted.jsonl")
     corpus("[Ada|PER] met Bo").save(tmp_path / "gold.jsonl")
     text = (tmp_path / "gold.jsonl").read_text(encoding="utf-8").replace("d0", "d")
     (tmp_path / "gold.jsonl").write_text(text, encoding="utf-8")
 
-    done = evalkit("curve", tmp_path / "gold.jsonl", tmp_path / "said.jsonl")
+    done = evalkit("curve", tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl")
     drawn = evalkit(
-        "curve", tmp_path / "gold.jsonl", tmp_path / "said.jsonl", "-o", tmp_path / "c.png"
+        "curve", tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl", "-o", tmp_path / "c.png"
+    )
+
+    in_percent = evalkit(
+        "curve", tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl", "--percent", "--digits", "2"
     )
 
     assert "PER 1.000 0.900 1.000 2 1" in " ".join(done.stdout.split())
+    assert "PER 100.00 0.900 100.00 2 1" in " ".join(in_percent.stdout.split())
     assert (drawn.returncode, (tmp_path / "c.png").read_bytes()[1:4]) == (0, b"PNG")
 
 
@@ -628,7 +643,7 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
     )
 
 
-def test_what_is_wrong_with_the_options_is_said_before_the_model_runs(tmp_path):
+def test_errors_in_options_are_reported_before_the_model_runs(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import sys\ndef find(text):\n    print('asked', file=sys.stderr)\n    return []\n"
     )
@@ -647,14 +662,14 @@ def test_what_is_wrong_with_the_options_is_said_before_the_model_runs(tmp_path):
 
 
 def test_compare_and_curve_say_that_documents_failed(results):
-    lines = (results / "said.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (results / "predicted.jsonl").read_text(encoding="utf-8").splitlines()
     first = json.loads(lines[0])
     lines[0] = json.dumps({"id": first["id"], "text": first["text"], "failure": "time out"})
     (results / "failing.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     done = evalkit(
         "compare",
-        results / "said.jsonl",
+        results / "predicted.jsonl",
         results / "failing.jsonl",
         "--gold",
         results / "gold.jsonl",
@@ -667,7 +682,13 @@ def test_compare_and_curve_say_that_documents_failed(results):
 
 def test_options_that_saved_results_have_settled_are_refused(results):
     done = evalkit(
-        "compare", results / "said.json", results / "said.json", "--boot", "7", "--level", "0.5"
+        "compare",
+        results / "predicted.json",
+        results / "predicted.json",
+        "--boot",
+        "7",
+        "--level",
+        "0.5",
     )
 
     assert (
@@ -680,7 +701,7 @@ def test_a_result_and_its_report_are_two_files(results):
     done = evalkit(
         "score",
         results / "gold.jsonl",
-        results / "said.jsonl",
+        results / "predicted.jsonl",
         "--save",
         results / "x.txt",
         "-o",

@@ -29,15 +29,15 @@ def test_convert_says_what_is_left_out_and_where(tmp_path):
         0,
         f"{tmp_path}/news.conll: 1 document (read: 61 entities, 26 events, 5 attributions)\n",
     )
-    told = done.stderr.splitlines()
+    notices = done.stderr.splitlines()
     assert any(
         line.startswith(
             f"{tmp_path}/news.conll: not written: 26 events (document '000_fd35b6397ccf6caa',"
             " events[0]"
         )
-        for line in told
+        for line in notices
     )
-    assert any("5 attributions" in line for line in told)
+    assert any("5 attributions" in line for line in notices)
 
 
 def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):

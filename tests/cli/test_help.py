@@ -103,7 +103,7 @@ def test_verify_says_by_how_much_f1_differs(tmp_path):
     assert "cells" not in run.stderr
 
 
-def test_a_name_stands_in_headings_and_files(tmp_path):
+def test_a_name_is_in_headings_and_files(tmp_path):
     corpus, saved = tmp_path / "gold.jsonl", tmp_path / "r.json"
     Corpus([Document("d", "a b", [Entity("A", 0, 1)])]).save(corpus)
 

@@ -38,7 +38,7 @@ from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import FORMATS, format_module
 from evalkit.hub.card_source import REQUIRED_SECTIONS
-from evalkit.hub.model_card import update_card
+from evalkit.hub.model_card import update_model_card
 
 FILES = {
     "jsonl": "c.jsonl",
@@ -248,7 +248,7 @@ def writers():
         "new": write_new,
         "folder in place": write_folder_in_place,
         "Scores.save": function(lambda _, scores: scores.save("r.json")),
-        "update_card": function(lambda _, scores: update_card("README.md", scores)),
+        "update_model_card": function(lambda _, scores: update_model_card("README.md", scores)),
         "save_schema": lambda _, version: save_schema(
             Schema(name=f"s{version}"), Path("schema.json")
         ),

@@ -125,7 +125,7 @@ def test_the_baseline_has_its_range_its_command_and_its_signature():
     assert "|metric:entities/strict+" in CARD
 
 
-def test_every_count_of_the_corpus_stands_in_the_card():
+def test_every_count_of_the_corpus_is_in_the_card():
     labels = {
         e.label: sum(other.label == e.label for other in NEWS[0].entities) for e in NEWS[0].entities
     }
@@ -262,7 +262,7 @@ def test_a_size_that_is_no_size_is_named():
         ("---\n- en\n---\n", "README.md: invalid metadata ['en']: expected names and values"),
     ],
 )
-def test_metadata_that_does_not_load_is_said_so(text, fault):
+def test_metadata_that_does_not_load_is_reported(text, fault):
     assert only_fault(text).startswith(fault)
 
 
@@ -285,7 +285,7 @@ def test_the_lists_of_the_hub_hold_what_cards_need():
     assert {size_category(10**n) for n in range(14)} <= load_allowed_values()["size_categories"]
 
 
-def test_a_missing_datasets_is_said_so(monkeypatch):
+def test_a_missing_package_datasets_is_named(monkeypatch):
     load_allowed_values.cache_clear()
     monkeypatch.setattr(
         "evalkit.hub.allowed_values.find_spec",
@@ -434,7 +434,7 @@ def test_a_count_that_is_not_the_corpus_s_is_named(old, new, fault):
     )
 
 
-def test_a_label_that_is_nowhere_is_named():
+def test_a_label_that_the_corpus_lacks_is_named():
     text = CARD.replace("| FAC | Named", "| XYZ | Nothing. | 3 |\n| FAC | Named")
 
     assert only_fault(text).endswith(
@@ -540,15 +540,15 @@ def test_layers_that_nobody_annotated_have_no_config_and_no_rows():
     assert "all 2 documents." in text
 
 
-def test_marks_without_a_type_are_counted_as_such():
-    said = Corpus(
+def test_annotations_without_a_type_are_counted():
+    unlabeled = Corpus(
         [Document("d", "Ada said no.", attributions=(Attribution(Span(4, 8), Span(9, 11)),))]
     )
 
-    assert "| *none* | 1 |" in build_card(said, parse_card_source(PART))
+    assert "| *none* | 1 |" in build_card(unlabeled, parse_card_source(PART))
 
 
-def test_roles_and_types_that_the_schema_does_not_declare_are_said_so():
+def test_roles_and_types_that_the_schema_does_not_declare_are_marked():
     fled = Event("Flee", Span(4, 8), (Argument("Who", 0, 3),))
     of = Corpus(
         [Document("d", "Ada fled.", events=(fled,))],
@@ -593,7 +593,7 @@ def test_passes_that_people_made_are_not_called_machines(tmp_path):
     assert "Baseline Scores" not in text
 
 
-def test_the_name_on_the_hub_stands_in_the_lines_that_load_it():
+def test_the_name_on_the_hub_is_in_the_lines_that_load_it():
     text = card_for_path(corpus=NEWS, repo="me/news")
 
     assert 'load_dataset("me/news", "documents", split="test")' in text
@@ -699,7 +699,7 @@ def test_a_draft_has_placeholders_for_all_that_is_required():
     assert len(errors) == 3 + len(REQUIRED_SECTIONS)
 
 
-def test_a_part_that_is_not_there_or_not_utf_8_is_said_so(tmp_path):
+def test_a_hand_written_part_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "card.md").write_bytes(b"---\n\xff")
 
     with pytest.raises(

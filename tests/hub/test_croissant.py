@@ -43,12 +43,12 @@ RAI = {
 
 
 def folder_of(corpus, folder, **options):
-    told = build_card(corpus, load_card_source(card_source_path()), **options)
+    card = build_card(corpus, load_card_source(card_source_path()), **options)
     return build_dataset_folder(
         corpus,
         folder,
         repo="me/news",
-        card=told,
+        card=card,
         license="free",
         published=date(2026, 1, 1),
         **options,
@@ -178,11 +178,11 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
     import mlcroissant
 
     folder = folder_of(load_corpus(), tmp_path / "new")
-    told = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+    croissant = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
     read = mlcroissant.Dataset(jsonld=str(folder / "croissant.json")).metadata
 
-    assert {name.removeprefix("rai:") for name in told if name.startswith("rai:")} == RAI
-    assert told["conformsTo"] == [
+    assert {name.removeprefix("rai:") for name in croissant if name.startswith("rai:")} == RAI
+    assert croissant["conformsTo"] == [
         "http://mlcommons.org/croissant/1.1",
         "http://mlcommons.org/croissant/RAI/1.0",
     ]
@@ -194,7 +194,7 @@ def test_it_tells_what_a_responsible_reader_asks(tmp_path):
 def test_metadata_are_those_of_the_card():
     corpus = load_corpus()
 
-    told = build_croissant(
+    croissant = build_croissant(
         card_for_path(corpus=corpus),
         [PublishedFile("LICENSE", 4, "0" * 64)],
         url="https://huggingface.co/datasets/me/news",
@@ -203,13 +203,13 @@ def test_metadata_are_those_of_the_card():
         with_text=False,
     )
 
-    assert told["license"] == "https://huggingface.co/datasets/me/news/blob/main/LICENSE"
-    assert told["creator"]["name"] == "evalkit contributors"
-    assert told["citeAs"].startswith("@misc{evalkit-news,")
-    assert told["description"].startswith("One English news article")
-    assert told["keywords"][:2] == ["token-classification", "named-entity-recognition"]
-    assert told["recordSet"] == []
-    assert told["distribution"] == [
+    assert croissant["license"] == "https://huggingface.co/datasets/me/news/blob/main/LICENSE"
+    assert croissant["creator"]["name"] == "evalkit contributors"
+    assert croissant["citeAs"].startswith("@misc{evalkit-news,")
+    assert croissant["description"].startswith("One English news article")
+    assert croissant["keywords"][:2] == ["token-classification", "named-entity-recognition"]
+    assert croissant["recordSet"] == []
+    assert croissant["distribution"] == [
         {
             "@type": "cr:FileObject",
             "@id": "LICENSE",
@@ -249,14 +249,12 @@ def test_it_is_written_without_the_package_that_reads_it(tmp_path, monkeypatch):
 
 
 def test_social_impact_is_what_the_card_says_of_it(tmp_path):
-    told_card = card_for_path(repo="me/news")
-    build_dataset_folder(
-        load_corpus(), tmp_path / "x", repo="me/news", card=told_card, license="ours"
-    )
+    card = card_for_path(repo="me/news")
+    build_dataset_folder(load_corpus(), tmp_path / "x", repo="me/news", card=card, license="ours")
 
-    told = json.loads((tmp_path / "x/croissant.json").read_text(encoding="utf-8"))
+    croissant = json.loads((tmp_path / "x/croissant.json").read_text(encoding="utf-8"))
 
-    assert told["rai:dataSocialImpact"].startswith(
+    assert croissant["rai:dataSocialImpact"].startswith(
         "A scorer that people can repeat helps research;"
     )
-    assert "One view of a conflict" not in told["rai:dataSocialImpact"]
+    assert "One view of a conflict" not in croissant["rai:dataSocialImpact"]

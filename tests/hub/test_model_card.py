@@ -30,17 +30,17 @@ from evalkit.hub.model_card import (
     eval_results,
     model_index,
     undefined_score_notes,
-    update_card,
+    update_model_card,
 )
 
 GOLD = corpus(
     *["[Ada|PER] met [Bo|PER] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="tiny"
 )
-SAID = corpus(
+PREDICTED = corpus(
     *["[Ada|PER] met [Bo|LOC] in [Rome|LOC]", "[Rome|LOC] slept", "nobody left"] * 8, name="my-ner"
 )
 SILENT = corpus(*["Ada met Bo in Rome", "Rome slept", "nobody left"] * 8, name="my-ner")
-SCORES = score(GOLD, SAID, ["entities/strict", "entities/exact"], boot=50)
+SCORES = score(GOLD, PREDICTED, ["entities/strict", "entities/exact"], boot=50)
 HUB = HubDataset("me/tiny", "Tiny News", config="entities", split="test", revision="5503434")
 
 
@@ -187,7 +187,7 @@ def test_an_undefined_f1_is_left_out_with_a_comment():
     assert metric["args"] == {"recall": 0.0, "gold": 1, "predicted": 0}
 
 
-def test_what_a_reader_should_know_first_stands_with_the_numbers():
+def test_warnings_are_beside_the_numbers():
     few = corpus("[Ada|PER] met Bo", "Bo")
     scores = score(few, few, "ner", boot=0)
 
@@ -212,7 +212,7 @@ def test_where_no_value_is_defined_nothing_is_written(tmp_path):
     with pytest.raises(InputError, match="no F1 is defined"):
         eval_results(empty, dataset=HUB)
     with pytest.raises(InputError, match="no F1 is defined"):
-        update_card(tmp_path / "README.md", empty)
+        update_model_card(tmp_path / "README.md", empty)
     assert (tmp_path / "README.md").read_text() == "# Mine\n"
 
 
@@ -263,11 +263,11 @@ def test_eval_results_go_to_the_tasks_that_the_benchmark_names():
         eval_results(SCORES, dataset=HUB, tasks={"entities/type": "ner"})
 
 
-def test_an_f1_that_is_undefined_is_left_out_of_eval_results_and_said():
+def test_an_undefined_f1_is_left_out_of_eval_results_with_a_comment():
     text = "Ada met Bo"
     gold = Corpus([Document("d", text, entities=(Entity("PER", 0, 3),), events=())])
-    said = Corpus([Document("d", text, entities=(), events=())])
-    scores = score(gold, said, ["entities/strict", "triggers/strict"], boot=0)
+    silent = Corpus([Document("d", text, entities=(), events=())])
+    scores = score(gold, silent, ["entities/strict", "triggers/strict"], boot=0)
 
     found = eval_results(scores, dataset=HUB)
 
@@ -322,7 +322,7 @@ def readme(tmp_path):
 def test_a_readme_gets_the_results_and_keeps_all_else(readme):
     path = readme(CARD)
 
-    left_out = update_card(path, SCORES)
+    left_out = update_model_card(path, SCORES)
 
     before, changed, after = (
         "---\n# of the model\nlicense: mit   # ours\n",
@@ -340,10 +340,10 @@ def test_a_readme_gets_the_results_and_keeps_all_else(readme):
 
 def test_results_of_the_same_signature_are_replaced_where_they_are(readme):
     path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
-    update_card(path, score(GOLD, GOLD, "entities/type", boot=0))
+    update_model_card(path, score(GOLD, GOLD, "entities/type", boot=0))
     worse = score(GOLD, SILENT, ["entities/strict", "entities/exact"], boot=50)
 
-    update_card(path, worse)
+    update_model_card(path, worse)
 
     first, second = results(path.read_text())
     assert [(metric["name"], metric["value"]) for metric in first["metrics"]] == [
@@ -356,7 +356,7 @@ def test_results_of_the_same_signature_are_replaced_where_they_are(readme):
 def test_a_metric_that_was_scored_alone_replaces_its_value_in_an_older_result(readme):
     path = readme(model_index(SCORES, model_name="Mine") + "# Mine\n")
 
-    update_card(path, score(GOLD, SILENT, ["entities/strict"], boot=50))
+    update_model_card(path, score(GOLD, SILENT, ["entities/strict"], boot=50))
 
     new, old = results(path.read_text())
     assert [(metric["name"], metric["value"]) for metric in (*new["metrics"], *old["metrics"])] == [
@@ -375,7 +375,7 @@ def test_a_value_that_became_undefined_is_removed(readme):
 
     for predicted in (wrong, gold):
         sides = (Corpus([gold], name="tiny"), Corpus([predicted], name="my-ner"))
-        update_card(path, score(*sides, metrics, boot=0))
+        update_model_card(path, score(*sides, metrics, boot=0))
 
     (result,) = results(path.read_text())
     assert [metric["name"] for metric in result["metrics"]] == ["F1 (triggers/strict)"]
@@ -383,10 +383,10 @@ def test_a_value_that_became_undefined_is_removed(readme):
 
 def test_the_same_scores_twice_change_nothing_more(readme):
     path = readme(CARD)
-    update_card(path, SCORES)
+    update_model_card(path, SCORES)
     once = path.read_bytes()
 
-    update_card(path, SCORES)
+    update_model_card(path, SCORES)
 
     assert path.read_bytes() == once
 
@@ -394,8 +394,8 @@ def test_the_same_scores_twice_change_nothing_more(readme):
 def test_results_on_another_split_stand_beside_each_other(readme):
     path = readme("---\nlicense: mit\n---\n")
 
-    update_card(path, SCORES, dataset=HubDataset("me/tiny", split="dev"))
-    update_card(path, SCORES, dataset=HubDataset("me/tiny", split="test"))
+    update_model_card(path, SCORES, dataset=HubDataset("me/tiny", split="dev"))
+    update_model_card(path, SCORES, dataset=HubDataset("me/tiny", split="test"))
 
     assert [result["dataset"]["split"] for result in results(path.read_text())] == ["dev", "test"]
 
@@ -414,7 +414,7 @@ def test_results_on_another_split_stand_beside_each_other(readme):
 def test_a_readme_without_results_gets_a_model_index_that_the_hub_reads(readme, text):
     path = readme(text)
 
-    update_card(path, SCORES, model_name="Mine")
+    update_model_card(path, SCORES, model_name="Mine")
 
     card = ModelCard.load(path)
     assert (
@@ -427,7 +427,7 @@ def test_a_readme_without_results_gets_a_model_index_that_the_hub_reads(readme, 
 def test_a_byte_order_mark_stays_where_it_is(readme):
     path = readme("\ufeff---\nlicense: mit\n---\n# Mine\n")
 
-    update_card(path, SCORES)
+    update_model_card(path, SCORES)
 
     assert path.read_text(encoding="utf-8").startswith("\ufeff---\nlicense: mit\nmodel-index:\n")
 
@@ -435,7 +435,7 @@ def test_a_byte_order_mark_stays_where_it_is(readme):
 def test_line_ends_stay_what_they_are(readme):
     path = readme("---\r\nlicense: mit\r\n---\r\n# Mine\r\n")
 
-    update_card(path, SCORES)
+    update_model_card(path, SCORES)
 
     assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n") > 10
 
@@ -443,7 +443,7 @@ def test_line_ends_stay_what_they_are(readme):
 def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
     path = readme("---\nmodel-index:\n- name: A\n  results: []\n- name: B\n  results: []\n---\n")
 
-    update_card(path, SCORES, model_name="B")
+    update_model_card(path, SCORES, model_name="B")
 
     assert [len(entry["results"]) for entry in front_matter(path.read_text())["model-index"]] == [
         0,
@@ -453,12 +453,12 @@ def test_of_several_models_the_one_that_was_named_gets_the_results(readme):
         InputError,
         match=r"README.md: the model-index is of 'A', 'B', and no name was given; name one of them",
     ):
-        update_card(path, SCORES)
+        update_model_card(path, SCORES)
     with pytest.raises(
         InputError,
         match=r"README.md: the model-index is of 'A', 'B', and not of 'C'; name one of them",
     ):
-        update_card(path, SCORES, model_name="C")
+        update_model_card(path, SCORES, model_name="C")
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ def test_front_matter_that_cannot_be_changed_is_left_as_it_is(readme, text, mess
     path = readme(text)
 
     with pytest.raises(InputError, match=message):
-        update_card(path, SCORES)
+        update_model_card(path, SCORES)
     assert path.read_text() == text
 
 
@@ -503,11 +503,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "latin.md").write_bytes(b"caf\xe9")
 
     with pytest.raises(InputError, match="none.md: No such file or directory"):
-        update_card(tmp_path / "none.md", SCORES)
+        update_model_card(tmp_path / "none.md", SCORES)
     with pytest.raises(InputError, match="latin.md: not UTF-8"):
-        update_card(tmp_path / "latin.md", SCORES)
+        update_model_card(tmp_path / "latin.md", SCORES)
     with pytest.raises(InputError, match="Is a directory"):
-        update_card(Path(tmp_path), SCORES)
+        update_model_card(Path(tmp_path), SCORES)
 
 
 def test_a_library_that_is_missing_or_too_old_is_named(monkeypatch):

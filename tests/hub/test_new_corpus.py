@@ -31,7 +31,7 @@ def texts(tmp_path):
     return tmp_path
 
 
-def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
+def test_texts_are_copied_byte_for_byte_beside_guidelines_and_a_schema(texts):
     made = evalkit(
         "new",
         texts / "mine",
@@ -67,7 +67,7 @@ def test_texts_are_laid_out_byte_for_byte_with_guidelines_and_a_schema(texts):
     )
 
 
-def test_a_corpus_grows_and_what_is_there_stays(texts):
+def test_a_corpus_is_extended_and_its_files_stay(texts):
     create_or_extend_corpus(texts / "mine", [texts / "a.txt"])
     (texts / "mine/annotations/GUIDELINES.md").write_text("ours", encoding="utf-8")
     (texts / "mine/annotations/entities.jsonl").write_text(

@@ -59,23 +59,23 @@ from evalkit.corpus import bundled_path
 from evalkit.hub.publishing import publish
 
 datasets.disable_progress_bars()
-corpus, license, told = load_corpus(), load_license(bundled_path(), "other", "news", with_text=False), {}
+corpus, license, results = load_corpus(), load_license(bundled_path(), "other", "news", with_text=False), {}
 bare, full = (card_for_path(corpus=corpus, with_text=held, repo="me/news") for held in (False, True))
-told["first"] = list(publish(corpus, "me/news", card=bare, license=license))
-told["again"] = list(publish(corpus, "me/news", card=bare, license=license))
-told["by name"] = {name: list(datasets.load_dataset("me/news", name, split="test")) for name in datasets.get_dataset_config_names("me/news")}
-told["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.1.0"))
-told["pretty name"] = DatasetCard.load("me/news").data.pretty_name
+results["first"] = list(publish(corpus, "me/news", card=bare, license=license))
+results["again"] = list(publish(corpus, "me/news", card=bare, license=license))
+results["by name"] = {name: list(datasets.load_dataset("me/news", name, split="test")) for name in datasets.get_dataset_config_names("me/news")}
+results["at the tag"] = len(datasets.load_dataset("me/news", "entities", split="test", revision="v1.1.0"))
+results["pretty name"] = DatasetCard.load("me/news").data.pretty_name
 folder = Path(sys.argv[1]) / "with text"
 build_dataset_folder(corpus, folder, repo="me/news", card=full, license=license, with_text=True)
-told["from disk"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in datasets.get_dataset_config_names(str(folder))}
+results["from disk"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in datasets.get_dataset_config_names(str(folder))}
 dates = Corpus([Document("2026-01-05", "2026-01-05", (Entity("DATE", 0, 10),), meta={"day": "2026-01-05"})], schema=Schema(version="1.0.0"))
 for held in (False, True):
     folder = Path(sys.argv[1]) / f"dates {held}"
     words = build_card(dates, load_card_source(card_source_path()), with_text=held)
     build_dataset_folder(dates, folder, repo="me/dates", card=words, license=license, with_text=held)
-    told[f"dates {held}"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in ("documents", "entities")}
-print(json.dumps(told))
+    results[f"dates {held}"] = {name: list(datasets.load_dataset(str(folder), name, split="test")) for name in ("documents", "entities")}
+print(json.dumps(results))
 """  # noqa: E501
 BACK = """
 import sys
@@ -186,7 +186,7 @@ def test_the_card_on_the_hub_loads(flow):
     assert flow["pretty name"] == "evalkit-news"
 
 
-def test_a_text_that_is_held_back_is_put_under_what_was_published(flow, hub, home, tmp_path):
+def test_a_withheld_text_is_put_back_under_the_published_annotations(flow, hub, home, tmp_path):
     almost = tmp_path / "000_fd35b6397ccf6caa.txt"
     almost.write_bytes(next(TEXTS.glob("*.txt")).read_bytes().replace(b"\n", b"\r\n"))
     here, needed = (
@@ -331,7 +331,7 @@ def test_a_license_that_quotes_the_text_is_refused(tmp_path):
         [marked("He said that nobody had seen the ship leave the harbour.")],
         schema=Schema(version="1.0.0"),
     )
-    told = build_card(corpus, load_card_source(card_source_path()))
+    card = build_card(corpus, load_card_source(card_source_path()))
 
     with pytest.raises(
         LoadError, match="LICENSE: quotes the text: 'nobody had seen the ship leave the harbour'"
@@ -340,7 +340,7 @@ def test_a_license_that_quotes_the_text_is_refused(tmp_path):
             corpus,
             tmp_path,
             repo="me/news",
-            card=told,
+            card=card,
             license="For: nobody had seen the ship leave the harbour",
         )
 
@@ -350,8 +350,8 @@ def test_a_digest_cannot_be_guessed_from_the_words_and_what_is_published():
     first, second = (digest(document, entity) for entity in document.entities)
     published = hashlib.sha256(document.text.encode()).hexdigest()
     guesses = {
-        hashlib.sha256(said.encode()).hexdigest()[:32]
-        for said in ("Ada", "0:3:Ada", f"{published}Ada", f"{published}0:3:Ada")
+        hashlib.sha256(words.encode()).hexdigest()[:32]
+        for words in ("Ada", "0:3:Ada", f"{published}Ada", f"{published}0:3:Ada")
     }
 
     assert first != second
@@ -393,7 +393,7 @@ def test_a_text_that_differs_by_a_byte_is_refused_with_both_digests(tmp_path, th
     )
 
 
-def test_a_folder_without_the_text_is_told(tmp_path):
+def test_a_folder_without_the_text_is_refused(tmp_path):
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_bytes(name.encode())
 
@@ -449,13 +449,13 @@ def small(text="[Ada|PER] met Bo", version="1.0.0"):
 
 
 def published(corpus, **options):
-    told = build_card(
+    card = build_card(
         corpus,
         load_card_source(card_source_path()),
         with_text=options.get("with_text", False),
         repo="me/news",
     )
-    return list(publish(corpus, "me/news", card=told, license="free", **options))
+    return list(publish(corpus, "me/news", card=card, license="free", **options))
 
 
 def test_a_dry_run_shows_paths_bytes_digests_and_asks_nothing(other):
@@ -587,7 +587,7 @@ def test_a_private_data_set_is_created_so_and_a_public_one_is_not_taken_for_one(
     assert len(other.repos["me/news"].messages) == 2
 
 
-def test_the_token_is_the_only_secret_that_is_sent_and_stands_in_no_file(other):
+def test_the_token_is_the_only_secret_that_is_sent_and_is_in_no_file(other):
     published(small())
 
     assert other.tokens == {f"Bearer {TOKEN}"}
@@ -640,14 +640,15 @@ def test_a_hub_that_lets_nobody_write_is_one_line(other):
 
 
 @pytest.mark.parametrize(
-    ("word", "status", "said"),
+    ("word", "status", "reason"),
     [("/preupload/", 400, "400 Bad Request"), ("/commit/", 500, "500 Internal Server Error")],
 )
-def test_what_was_done_before_the_hub_failed_is_said(other, word, status, said):
+def test_the_steps_before_an_error_of_the_hub_are_listed(other, word, status, reason):
     other.refuse[word] = (status, "out of order")
 
     with pytest.raises(
-        HubError, match=rf"^me/news: sending the files: {said}: out of order; created before that$"
+        HubError,
+        match=rf"^me/news: sending the files: {reason}: out of order; created before that$",
     ):
         published(small())
 
@@ -701,10 +702,10 @@ def test_a_hub_that_is_down_is_one_line(other, monkeypatch):
 
 
 def test_a_card_that_is_not_the_corpus_s_is_refused_before_anything_is_asked(other):
-    told = build_card(small(), load_card_source(card_source_path()))
+    card = build_card(small(), load_card_source(card_source_path()))
 
     with pytest.raises(LoadError, match="README.md"):
-        list(publish(small("[Ada|PER] met [Bo|ORG]"), "me/news", card=told, license="free"))
+        list(publish(small("[Ada|PER] met [Bo|ORG]"), "me/news", card=card, license="free"))
 
     assert other.requests == []
 
