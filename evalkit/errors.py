@@ -258,11 +258,6 @@ def past_end_problem(offset: int, length: int, unit: str = "") -> str:
     return f"{offset} is past the end of the text (length {length}{f' {unit}' if unit else ''})"
 
 
-def one_line(error: object) -> str:
-    """The message of an error of another library in one line."""
-    return " ".join(str(error).split())
-
-
 def quoted_repr(value: object, max_length: int = 80) -> str:
     """A value as it is quoted in messages: its repr, cut to 80 characters.
 

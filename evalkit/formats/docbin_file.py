@@ -23,9 +23,9 @@ from evalkit.errors import (
     InputError,
     LoadError,
     MissingDependencyError,
-    one_line,
     quoted_repr,
     spell_option,
+    to_one_line,
 )
 from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
@@ -97,7 +97,7 @@ def tokenizer(lang: str) -> Any:
     ) as error:  # tokenizers of some languages are packages of others, and may raise anything
         raise InputError(
             f"lang: {quoted_repr(lang)}: spaCy has no tokenizer for this language"
-            f" ({one_line(error)}); use {spell_option('lang', 'xx', of='format')}"
+            f" ({to_one_line(error)}); use {spell_option('lang', 'xx', of='format')}"
         ) from None
     return made
 
@@ -167,7 +167,7 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
             problem = str(error)
             if not isinstance(error, InputError):
                 problem = f"spaCy cannot read it: {type(error).__name__}: {error}"
-            yield LoadError([f"{place}: damaged: {one_line(problem)}"])
+            yield LoadError([f"{place}: damaged: {to_one_line(problem)}"])
 
 
 def vocabulary() -> Any:
@@ -188,7 +188,7 @@ def decode_message(path: Path) -> Message:
     try:
         return msgspec.msgpack.decode(data, type=Message)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        problem = one_line(error).replace("`", "'")
+        problem = to_one_line(error).replace("`", "'")
         raise LoadError(
             [f"{path}: not a DocBin: {problem}; spaCy's DocBin.to_disk writes one"]
         ) from None

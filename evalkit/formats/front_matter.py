@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from evalkit.errors import LoadError, quoted_repr
+from evalkit.errors import LoadError, quoted_repr, to_one_line
 
 MAX_REPEATED = 100_000  # values that aliases add to those that are written out
 _FRONT = re.compile(
@@ -68,9 +68,7 @@ def parse_yaml(text: str, where: str, what: str) -> Any:
     except (yaml.YAMLError, ValueError, TypeError) as error:
         if isinstance(error, LoadError):
             raise
-        raise LoadError(
-            [f"{where}: the {what} is not YAML: {' '.join(str(error).split())}"]
-        ) from None
+        raise LoadError([f"{where}: the {what} is not YAML: {to_one_line(error)}"]) from None
     except RecursionError:
         raise LoadError([f"{where}: the {what} is nested too deeply"]) from None
 

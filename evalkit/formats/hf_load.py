@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import InputError, quoted_repr, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option, to_one_line
 from evalkit.files import list_inputs
 from evalkit.formats.front_matter import parse_yaml, split_front_matter
 
@@ -114,9 +114,7 @@ def quiet(name: str) -> Iterator[None]:
             error, datasets.exceptions.DatasetGenerationError
         ):
             error = error.__cause__  # type: ignore[assignment]
-        raise InputError(
-            f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}"
-        ) from None
+        raise InputError(f"{name}: {to_one_line(error, 300)}") from None
     finally:
         if shows:
             datasets.enable_progress_bars()
