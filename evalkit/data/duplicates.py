@@ -95,28 +95,28 @@ def _with_ids(firsts: dict[Any, Any], annotations: Iterable[Any]) -> dict[Any, A
     """The annotations that stay; one without an id takes that of its first duplicate with one, so
     that references find it.
     """
-    found = dict(firsts)
+    result = dict(firsts)
     for annotation in annotations:
         key = duplicate_key(annotation)
-        if found[key].id is None and annotation.id is not None:
-            found[key] = replace(found[key], id=annotation.id)
-    return found
+        if result[key].id is None and annotation.id is not None:
+            result[key] = replace(result[key], id=annotation.id)
+    return result
 
 
 def _replace_parents(attributions: Iterable[Any], kept_ids: dict[str, str]) -> list[Any]:
     """The attributions with the parents that stay; without a parent where it would make an
     attribution its own ancestor.
     """
-    found = [replace(each, parent=kept_ids.get(each.parent, each.parent)) for each in attributions]
-    parents = {each.id: each.parent for each in found if each.id is not None}
-    for index, each in enumerate(found):
+    result = [replace(each, parent=kept_ids.get(each.parent, each.parent)) for each in attributions]
+    parents = {each.id: each.parent for each in result if each.id is not None}
+    for index, each in enumerate(result):
         ancestor, steps = each.parent, 0
         while ancestor is not None and ancestor != each.id and steps <= len(parents):
             ancestor, steps = parents[ancestor], steps + 1
         if ancestor is not None and ancestor == each.id:
-            found[index] = replace(each, parent=None)
+            result[index] = replace(each, parent=None)
             parents[each.id] = None
-    return found
+    return result
 
 
 def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ...]:

@@ -58,8 +58,8 @@ class LabelMapper(dict[str, str | None]):
 
     def __missing__(self, label: str) -> str | None:
         others = self.label_map.get(OTHERS, label)
-        self[label] = found = self.label_map.get(label, others) if label != OTHERS else others
-        return found
+        self[label] = result = self.label_map.get(label, others) if label != OTHERS else others
+        return result
 
     def get(self, label: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of a dict
         """What becomes of a label; None where it is dropped."""
@@ -380,12 +380,12 @@ def _load_label_map(path: Path) -> LabelMapOption:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in result:
             raise ValueError(f"{quoted_repr(key)} is named twice")
-        found[key] = value
-    return found
+        result[key] = value
+    return result
 
 
 def format_label_map(label_map: Mapping[str, str | None]) -> str | None:

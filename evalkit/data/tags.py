@@ -209,22 +209,21 @@ class TagReader:
         shift: int,
     ) -> str:
         names = self._codes.tags
-        place = int(read.where[at] - borders[sequence])
+        position = int(read.where[at] - borders[sequence])
         before = (
             names[read.code[at - 1]]
             if neighbours.previous[at] != OUTSIDE
             else "O"
-            if place
+            if position
             else None
         )
         after = None
-        if place + 1 < read.lengths[sequence]:
+        if position + 1 < read.lengths[sequence]:
             follows = at + 1 < len(read.where) and read.where[at + 1] == read.where[at] + 1
             after = names[read.code[at + 1]] if follows else "O"
         error = explain_invalid(self.tagging, before, names[read.code[at]], after)
-        return (
-            f"{side} tags: sequence {shift + sequence}, token {place}: {error}; {advise_repair()}"
-        )
+        location = f"{side} tags: sequence {shift + sequence}, token {position}"
+        return f"{location}: {error}; {advise_repair()}"
 
 
 def explain_invalid(tagging: str, before: str | None, tag: str, after: str | None) -> str:
@@ -246,27 +245,27 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
         and before.partition("-")[0] in opening
         and before.partition("-")[2] == label
     )
-    found = (
+    result = (
         f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
         if before is not None
         else f"{quoted_repr(tag)} begins the sentence"
     )
     if tagging == "IOB1":
         return (
-            f"{found}, which is invalid IOB1: I{of_label} is expected, since B- begins a span only"
+            f"{result}, which is invalid IOB1: I{of_label} is expected, since B- begins a span only"
             " right after another of its label"
         )
     if kind in (INSIDE, END) and not opened:
         expected, side = opening, "before"
     else:
-        found = (
+        result = (
             f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
             if after is not None
             else f"{quoted_repr(tag)} ends the sentence"
         )
         expected, side = closing, "after"
     return (
-        f"{found}, which is invalid {tagging}: {' or '.join(name + of_label for name in expected)}"
+        f"{result}, which is invalid {tagging}: {' or '.join(name + of_label for name in expected)}"
         f" is expected {side} it"
     )
 

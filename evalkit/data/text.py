@@ -39,14 +39,14 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> list[Range]:
     >>> [text[a:b] for a, b in tokens(text)]
     ['Kenya', '’s', 'well-known', '1998', 'plan']
     """
-    found: list[Range] = []
+    result: list[Range] = []
     for run in _RUN.finditer(text, start, len(text) if end is None else end):
         first, last = _strip_punctuation(text, *run.span())
         if last - first > 2 and text.endswith(_POSSESSIVE, first, last):
-            found += [(first, last - 2), (last - 2, last)]
+            result += [(first, last - 2), (last - 2, last)]
         elif first < last:
-            found.append((first, last))
-    return found
+            result.append((first, last))
+    return result
 
 
 def _strip_punctuation(text: str, start: int, end: int) -> Range:
@@ -64,17 +64,17 @@ def sentences(text: str) -> list[Range]:
     >>> [text[a:b] for a, b in sentences(text)]
     ['HEADLINE', 'Dr. Roe met U.S. envoys.', '“Why?” she asked.', '3 left.']
     """
-    found: list[Range] = []
+    result: list[Range] = []
     for line in _LINE.finditer(text):
         start = line.start()
         for stop in _STOP.finditer(text, start, line.end()):
             if _ends_a_sentence(text, stop, line.end()):
-                found.append((start, stop.end()))
+                result.append((start, stop.end()))
                 start = stop.end()
-        found.append((start, line.end()))
+        result.append((start, line.end()))
     return [
         trimmed
-        for start, end in found
+        for start, end in result
         if (trimmed := _strip_span(text, start, end))[0] < trimmed[1]
     ]
 

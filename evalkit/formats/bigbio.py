@@ -84,7 +84,7 @@ def join_passages(
     Raises InputError where passages overlap, or a text is not as long as its offsets say.
     """
     pieces: list[str] = []
-    places: list[Range] = []
+    positions: list[Range] = []
     at, past = int(counted.first_offset), 0  # in the file's units, and in characters
     for n, passage in enumerate(passages):
         if len(passage.text) != len(passage.offsets):
@@ -99,8 +99,8 @@ def join_passages(
             begins.append(past + start - at)
             pieces += [" " * (start - at), text]
             past, at = begins[-1] + len(text), end
-        places.append((begins[:2][-1], past))
-    return "".join(pieces), places
+        positions.append((begins[:2][-1], past))
+    return "".join(pieces), positions
 
 
 def _check(
@@ -189,18 +189,18 @@ def read(
 ) -> DocumentResults:
     """Each document with its place, or what is wrong there."""
     counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    for place, found in (
+    for position, result in (
         array(path, conversion)
         if path.suffix == ".json"
         else iter_records(path, Record, conversion)
     ):
-        if isinstance(found, LoadError):
-            yield place, found
+        if isinstance(result, LoadError):
+            yield position, result
             continue
         try:
-            yield place, BigBioReader(found, place, conversion, counted).document()
+            yield position, BigBioReader(result, position, conversion, counted).document()
         except InputError as error:
-            yield place, LoadError([f"{place}: {error}"])
+            yield position, LoadError([f"{position}: {error}"])
 
 
 def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
@@ -208,7 +208,7 @@ def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Recor
     try:
         with open_input(path) as file:
             data = file.read().removeprefix(b"\xef\xbb\xbf")
-        found = msgspec.json.decode(data, type=list[dict[str, Any]])
+        result = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         problem = (
@@ -226,7 +226,7 @@ def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Recor
             ),
         )
         return
-    for n, item in enumerate(found):
+    for n, item in enumerate(result):
         yield f"{path}:[{n}]", convert_record(item, Record, f"{path}:[{n}]", conversion)
 
 
@@ -236,7 +236,7 @@ class BigBioReader:
     def __init__(
         self,
         record: Record,
-        place: str,
+        position: str,
         conversion: ConversionReport,
         counted: units.OffsetConvention,
     ) -> None:
@@ -245,9 +245,9 @@ class BigBioReader:
         Raises InputError where passages overlap, or their texts are not as long as their offsets
         say.
         """
-        self.record, self._place, self._conversion, self._counted = (
+        self.record, self._position, self._conversion, self._counted = (
             record,
-            place,
+            position,
             conversion,
             counted,
         )
@@ -297,7 +297,7 @@ class BigBioReader:
         for n, entity in enumerate(entities):
             if entity.normalized:
                 self._conversion.add(
-                    "normalizations", f"{self._place}: entities[{n}]", len(entity.normalized)
+                    "normalizations", f"{self._position}: entities[{n}]", len(entity.normalized)
                 )
             if not is_generated_argument(self._local_id(entity.id)):
                 span = spans[entity.id]
@@ -311,7 +311,7 @@ class BigBioReader:
 
     def _has_trigger(self, event: BigBioEvent, n: int) -> bool:
         if not event.trigger.offsets:
-            self._conversion.add("events without a trigger", f"{self._place}: events[{n}]")
+            self._conversion.add("events without a trigger", f"{self._position}: events[{n}]")
         return bool(event.trigger.offsets)
 
     def _arguments(self, event: BigBioEvent, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
@@ -355,14 +355,14 @@ class BigBioReader:
 
     def _zones(self) -> tuple[Zone, ...]:
         passages = zip(self.record.passages, self._passages)
-        found = [
-            Zone(passage.type, *place)
-            for passage, place in passages
-            if passage.type != BETWEEN and place[0] < place[1]
+        result = [
+            Zone(passage.type, *position)
+            for passage, position in passages
+            if passage.type != BETWEEN and position[0] < position[1]
         ]
-        if len(self._passages) == 1 and found and found[0] == Zone(WHOLE, 0, len(self.text)):
+        if len(self._passages) == 1 and result and result[0] == Zone(WHOLE, 0, len(self.text)):
             return ()
-        return tuple(found)
+        return tuple(result)
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
@@ -388,18 +388,18 @@ def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
     """Each passage and annotation as it is written: its document's text, its offsets, and what it
     says that it covers.
     """
-    for _, found in (
+    for _, result in (
         array(path, ConversionReport())
         if path.suffix == ".json"
         else iter_records(path, Record, ConversionReport())
     ):
-        if isinstance(found, LoadError):
+        if isinstance(result, LoadError):
             continue
-        text = join_unchecked(found.passages)
+        text = join_unchecked(result.passages)
         for annotation in [
-            *found.passages,
-            *(found.entities or ()),
-            *(event.trigger for event in found.events or ()),
+            *result.passages,
+            *(result.entities or ()),
+            *(event.trigger for event in result.events or ()),
         ]:
             yield from (
                 (text, start, end, surface)

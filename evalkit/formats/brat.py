@@ -190,11 +190,11 @@ def _ids(path: Path) -> dict[str, str]:
 
 def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[str]:
     """Which of events and attributions some file holds."""
-    found: set[str] = set()
+    result: set[str] = set()
     for pair in documents:
-        if len(found) < 2 and pair.annotations is not None and pair.annotations.is_file():
-            found |= _event_layers(pair.annotations.read_bytes(), attribution)
-    return found
+        if len(result) < 2 and pair.annotations is not None and pair.annotations.is_file():
+            result |= _event_layers(pair.annotations.read_bytes(), attribution)
+    return result
 
 
 def _event_layers(data: bytes, attribution: str) -> set[str]:
@@ -261,14 +261,14 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
             )
         except LoadError:
             continue
-        for found in filter(None, map(_BOUND.fullmatch, lines)):
-            start, end = int(found[1]), int(found[2])
+        for result in filter(None, map(_BOUND.fullmatch, lines)):
+            start, end = int(result[1]), int(result[2])
             stands = text[start:end]
             yield (
                 text,
                 start,
                 end,
-                stands if re.sub(r"[\r\n]", " ", stands) == found[3] else found[3],
+                stands if re.sub(r"[\r\n]", " ", stands) == result[3] else result[3],
             )
 
 
@@ -353,14 +353,16 @@ def _check_folder_is_ours(folder: Path, names: list[str]) -> None:
         )
 
 
-def _count_layers(documents: list[Document], found: set[str], conversion: ConversionReport) -> None:
+def _count_layers(
+    documents: list[Document], read_layers: set[str], conversion: ConversionReport
+) -> None:
     """Count layers that are read as empty and were not annotated, or the other way round."""
     for document in filter(_is_annotated, documents):
         for layer in LAYERS:
             given, where = getattr(document, layer), f"document {quoted_repr(document.id)}"
-            if given is None and layer in {"entities", *found}:
+            if given is None and layer in {"entities", *read_layers}:
                 conversion.add(f"layers of {layer} that were not annotated", where)
-            elif given is not None and layer not in {"entities", *found}:
+            elif given is not None and layer not in {"entities", *read_layers}:
                 conversion.add(
                     f"empty layers of {layer} (?layers={layer} in reading keeps them)", where
                 )

@@ -42,9 +42,9 @@ def replace_line_ends(text: str) -> str:
 def split_at_line_ends(text: str, ranges: Fragments) -> Fragments:
     """The ranges, cut where lines end, which a line cannot quote."""
     return tuple(
-        (start + found.start(), start + found.end())
+        (start + result.start(), start + result.end())
         for start, end in ranges
-        for found in re.finditer(r"[^\r\n]+", text[start:end])
+        for result in re.finditer(r"[^\r\n]+", text[start:end])
     )
 
 
@@ -222,14 +222,14 @@ class BratParser:
     def _bound(self, number: int, id: str, rest: str) -> None:
         head, tab, surface = rest.partition("\t")
         label, space, offsets = head.partition(" ")
-        found = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
+        result = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
         if not (tab and label and space):
             self.add_error(
                 number,
                 id,
                 f"{quoted_repr(rest)} is incomplete, or has no tab: expected {_FORMS['T']}",
             )
-        elif not all(found):
+        elif not all(result):
             self.add_error(
                 number,
                 id,
@@ -238,7 +238,7 @@ class BratParser:
             )
         else:
             self._add_text_bound(
-                number, id, label, [(int(one[1]), int(one[2])) for one in found if one], surface
+                number, id, label, [(int(one[1]), int(one[2])) for one in result if one], surface
             )
 
     def _add_text_bound(
@@ -387,8 +387,8 @@ def decode_text(path: Path, data: bytes) -> str:
 def _name(note: str) -> str:
     """The id in a note such as `id: "x"`; nothing where the note is none such."""
     try:
-        found = json.loads(note.removeprefix("id: ")) if note.startswith('id: "') else ""
-        found.encode()
+        result = json.loads(note.removeprefix("id: ")) if note.startswith('id: "') else ""
+        result.encode()
     except (ValueError, RecursionError):
         return ""
-    return str(found)
+    return str(result)

@@ -56,7 +56,7 @@ class BratDocument:
 
     def to_document(self, id: str, text: str, layers: set[str]) -> Document | LoadError:
         """The document with these layers, or all that is wrong with it."""
-        found = {
+        result = {
             "entities": tuple(self._entities()),
             "events": tuple(self._events()),
             "attributions": tuple(self._attributions()),
@@ -72,7 +72,7 @@ class BratDocument:
             return LoadError(self._parser.errors)
         try:
             given: dict[str, Any] = {
-                layer: annotations for layer, annotations in found.items() if layer in layers
+                layer: annotations for layer, annotations in result.items() if layer in layers
             }
             return Document(id, text, **given)
         except DocumentError as error:
@@ -224,13 +224,13 @@ class BratDocument:
     @cached_property
     def _attributes(self) -> dict[str, dict[str, Any]]:
         """The attributes of each annotation. A second one of a name is a error."""
-        found: dict[str, dict[str, Any]] = {}
+        result: dict[str, dict[str, Any]] = {}
         for line, id, name, target, value in self._parser.attributes:
-            of = found.setdefault(target, {})
+            of = result.setdefault(target, {})
             if name in of:
                 self._parser.add_error(line, id, f"{target} has a {name} already; delete one")
             of[name] = value
-        return found
+        return result
 
 
 def _edges_and_fragments(ranges: Fragments) -> tuple[int, int, Fragments]:

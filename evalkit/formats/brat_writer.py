@@ -185,15 +185,15 @@ class BratWriter:
 
     def _bound(self, id: str, label: str, span: Any, where: str) -> str:
         """Write a text-bound annotation."""
-        text, found = self._document.text, tuple(_pieces(self._document.text, span))
-        if merge_across_line_ends(text, found) != span_fragments(span):
+        text, result = self._document.text, tuple(_pieces(self._document.text, span))
+        if merge_across_line_ends(text, result) != span_fragments(span):
             self._conversion.add(
                 "line ends at which an annotation begins, ends or is interrupted", where
             )
-        offsets = ";".join(f"{start} {end}" for start, end in found)
+        offsets = ";".join(f"{start} {end}" for start, end in result)
         self._lines.append(
             f"{id}\t{_check_name(label, where)}"
-            f" {offsets}\t{' '.join(text[start:end] for start, end in found)}"
+            f" {offsets}\t{' '.join(text[start:end] for start, end in result)}"
         )
         return id
 
@@ -208,13 +208,13 @@ class BratWriter:
         )
         line, seen = [f"{event.label}:{trigger}"], dict[str, int]()
         for n, argument in enumerate(event.arguments):
-            place = f"{where}.arguments[{n}]"
-            self._count_score_loss(argument, place)
-            if self._is_new(("arguments", id, *self._identity(argument)), place) and (
-                target := self._target(argument, place)
+            position = f"{where}.arguments[{n}]"
+            self._count_score_loss(argument, position)
+            if self._is_new(("arguments", id, *self._identity(argument)), position) and (
+                target := self._target(argument, position)
             ):
                 seen[argument.role] = seen.get(argument.role, 0) + 1
-                line.append(f"{self._role(argument.role, seen[argument.role], place)}:{target}")
+                line.append(f"{self._role(argument.role, seen[argument.role], position)}:{target}")
         return f"{id}\t{' '.join(line)}"
 
     def _role(self, role: str, number: int, where: str) -> str:

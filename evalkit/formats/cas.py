@@ -108,12 +108,12 @@ def files(path: Path) -> list[Path]:
     """The files that hold a document each. Raises InputError for a folder without any."""
     if not path.is_dir():
         return [path]
-    found = find_files(path)
-    if not found:
+    result = find_files(path)
+    if not result:
         raise InputError(
             f"{path}: no .xmi or .json file; unpack the archives that INCEpTION exports"
         )
-    return found
+    return result
 
 
 def find_files(folder: Path) -> list[Path]:
@@ -181,19 +181,19 @@ class Reader:
         return Path(self._file).stem
 
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
-        found = self._annotations_of_type(self._type(type) if type else NAMED)
+        result = self._annotations_of_type(self._type(type) if type else NAMED)
         own = dict.fromkeys(
             fs.type.name
             for fs in self._annotations
             if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES)
         )
-        if own and not found and not type:
+        if own and not result and not type:
             raise InputError(
                 f"no NamedEntity, but annotations of {', '.join(own)}; name one with"
                 f" {spell_option('type', 'NAME', of='format')}, or give"
                 f" {spell_option('type', 'NamedEntity', of='format')} if there are no entities"
             )
-        if not found and not type and UNKNOWN in self._conversion.counts:
+        if not result and not type and UNKNOWN in self._conversion.counts:
             raise InputError(
                 "no NamedEntity, but annotations of types that no type system declares: put its"
                 " TypeSystem.xml beside it, or name it with"
@@ -201,14 +201,14 @@ class Reader:
             )
         return tuple(
             _make_annotation("entities", n, lambda fs: _entity(fs, feature), fs)
-            for n, fs in enumerate(found)
+            for n, fs in enumerate(result)
         )
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
-        found = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
-        if not found and not triggers:
+        result = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
+        if not result and not triggers:
             return None
-        return tuple(_make_annotation("events", n, self._event, fs) for n, fs in enumerate(found))
+        return tuple(_make_annotation("events", n, self._event, fs) for n, fs in enumerate(result))
 
     def _event(self, fs: Any) -> Event:
         return Event(
@@ -256,13 +256,13 @@ class Reader:
 
     def _annotations_of_type(self, name: str) -> list[Any]:
         """The annotations of a type in the order of the text; empty ones are only counted."""
-        found = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
-        self._read.update(map(id, found))
-        if any(not hasattr(fs, "begin") for fs in found):
+        result = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
+        self._read.update(map(id, result))
+        if any(not hasattr(fs, "begin") for fs in result):
             raise InputError(f"{name} is no type of annotations: it has no place in the text")
-        if empty := sum(fs.begin == fs.end for fs in found):
+        if empty := sum(fs.begin == fs.end for fs in result):
             self._conversion.add("annotations of no characters", self._file, empty)
-        return [fs for fs in found if fs.begin != fs.end]
+        return [fs for fs in result if fs.begin != fs.end]
 
 
 def _make_annotation(layer: str, index: int, make: Any, fs: Any) -> Any:

@@ -81,7 +81,7 @@ def load_cas(file: Path, system: Any, conversion: ConversionReport) -> Any:
     data = read_limited(file)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = (
+        result = (
             _from_json(file, data, system)
             if data.lstrip()[:1] == b"{"
             else _from_xml(file, data, system)
@@ -96,7 +96,7 @@ def load_cas(file: Path, system: Any, conversion: ConversionReport) -> Any:
             )
         if warning.startswith("Type with name"):
             conversion.add(UNKNOWN, str(file))
-    return found
+    return result
 
 
 def read_limited(file: Path) -> bytes:
@@ -218,7 +218,9 @@ def type_system_loader(file: Path, root: Path, given: str | Path | None) -> Any:
     """What gives the type system of a file: the one that was named, else one that lies beside it,
     or at the root, else DKPro Core's.
     """
-    beside = [found for found in (file.with_name(TYPESYSTEM), root / TYPESYSTEM) if found.is_file()]
+    beside = [
+        result for result in (file.with_name(TYPESYSTEM), root / TYPESYSTEM) if result.is_file()
+    ]
     path = Path(given) if given is not None else beside[0] if beside else None
     return (
         (lambda: _system(path, path.stat().st_mtime_ns if path.exists() else 0)) if path else dkpro
@@ -285,24 +287,24 @@ def features(kind: Any) -> Iterator[tuple[str, str]]:
             )
 
 
-def label_feature(kind: Any, asked: str | None = None) -> str | None:
+def label_feature(kind: Any, requested: str | None = None) -> str | None:
     """The feature of a type that holds the label; None where the type is the label.
 
     Raises InputError where it is not clear.
     """
     known = dict(features(kind))
-    if asked is not None:
-        if asked not in known:
-            raise UnknownNameError("feature", asked, known, within=kind.name)
-        return asked
+    if requested is not None:
+        if requested not in known:
+            raise UnknownNameError("feature", requested, known, within=kind.name)
+        return requested
     texts = [name for name, held in known.items() if held == "text"]
-    found = [name for name in LABELS if name in texts] or texts
-    if len(found) > 1 and found[0] not in LABELS:
+    result = [name for name in LABELS if name in texts] or texts
+    if len(result) > 1 and result[0] not in LABELS:
         raise InputError(
             f"{kind.name} has the features {', '.join(texts)}; name the one with the label, as in"
             f" {spell_option('feature', texts[0], of='format')}"
         )
-    return found[0] if found else None
+    return result[0] if result else None
 
 
 def label_of(fs: Any, feature: str | None) -> Any:

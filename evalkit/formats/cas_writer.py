@@ -182,9 +182,9 @@ def check_xml(document: Document) -> None:
         ("id", document.id),
         *(("label", one) for one in (*labels, *roles, *others)),
     ):
-        if found := _NOT_XML.search(text):
+        if result := _NOT_XML.search(text):
             raise InputError(
-                f"document {quoted_repr(document.id)}, {what}: {quoted_repr(found[0])} at"
-                f" {found.start()} cannot be written as XML; use"
+                f"document {quoted_repr(document.id)}, {what}: {quoted_repr(result[0])} at"
+                f" {result.start()} cannot be written as XML; use"
                 f" {spell_option('file_format', 'json', of='format')}"
             )

@@ -115,7 +115,7 @@ def read(
     numbers = WordNumbers()
     for draft in rows.drafts():
         numbers.take(draft)
-        yield draft.place, reader.document(draft)
+        yield draft.position, reader.document(draft)
     if rows.has_further_columns and numbers.are_all:
         problem = (
             f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"

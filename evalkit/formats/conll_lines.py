@@ -60,7 +60,7 @@ class ConllDocument:
     begin, and what is wrong.
     """
 
-    place: str
+    position: str
     id: str
     named: bool = False
     text: str | None = None
@@ -162,13 +162,17 @@ class ConllParser:
 
     def _read_markup(self, number: int, line: str) -> bool:
         """Whether a line is no token; what it says is kept."""
-        if found := _DOCSTART.fullmatch(line):
+        if result := _DOCSTART.fullmatch(line):
             self._begin(
                 number,
-                _unquote(found[1]) if found[1] else found[2] if found[2] not in _NO_ID else None,
+                _unquote(result[1])
+                if result[1]
+                else result[2]
+                if result[2] not in _NO_ID
+                else None,
             )
-        elif found := _BEGIN.fullmatch(line):
-            self._begin(number, "; ".join(part for part in found.groups() if part))
+        elif result := _BEGIN.fullmatch(line):
+            self._begin(number, "; ".join(part for part in result.groups() if part))
         elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):
             self._read_doc_text(number, line)
         elif self._columns.comments and line.startswith("#"):
@@ -200,11 +204,11 @@ class ConllParser:
             )
 
     def _read_comment(self, number: int, line: str) -> None:
-        found = _NEWDOC.fullmatch(line)
-        if found is None:
+        result = _NEWDOC.fullmatch(line)
+        if result is None:
             self._conversion.add("comments", f"{self._path}:{number}")
             return
-        draft, id = self._draft, found[1] or found[2]
+        draft, id = self._draft, result[1] or result[2]
         if draft is None or draft.tokens or draft.named or not id:
             self._begin(number, id)
         else:

@@ -111,14 +111,14 @@ class ConllReader:
 
     def _build_document(self, draft: ConllDocument) -> Document:
         read = self._tags.read(draft.sentences, "its")
-        found = self._tags.spans(read, "its")
-        if found.improper:
+        result = self._tags.spans(read, "its")
+        if result.improper:
             self._count_invalid_tags(draft, read)
         text, starts, ends = self._build_text(draft)
         labels = list(self._tags.labels)
-        first = np.array(draft.starts, np.int64)[found.sequence]
+        first = np.array(draft.starts, np.int64)[result.sequence]
         rows = zip(
-            (first + found.start).tolist(), (first + found.end).tolist(), found.label.tolist()
+            (first + result.start).tolist(), (first + result.end).tolist(), result.label.tolist()
         )
         return Document(
             draft.id,
@@ -134,17 +134,17 @@ class ConllReader:
         Raises LoadError, which names them, where no repair was named.
         """
         sequence = np.searchsorted(draft.borders, read.where, side="right") - 1
-        places: list[int] = read.where[
+        positions: list[int] = read.where[
             TagTransitions(read, sequence).invalid_tags(self._tagging)
         ].tolist()
         if self._repair == "error":
             borders = set(draft.borders)
             errors = [
                 self._invalid_tag_error(draft, at, borders)
-                for at in islice(places, MAX_REPORTED_ERRORS)
+                for at in islice(positions, MAX_REPORTED_ERRORS)
             ]
-            raise LoadError(errors, more=len(places) - len(errors))
-        for at in places:
+            raise LoadError(errors, more=len(positions) - len(errors))
+        for at in positions:
             self._conversion.repaired.add(
                 f"invalid tags, repaired as {self._repair}", f"{self._path}:{draft.lines[at]}"
             )
@@ -168,7 +168,7 @@ class ConllReader:
 
     def _load_text(self, draft: ConllDocument, texts: Path) -> str:
         """The text of a document from the folder or file of texts."""
-        file, where = texts, f"{draft.place}: document {quoted_repr(draft.id)}"
+        file, where = texts, f"{draft.position}: document {quoted_repr(draft.id)}"
         if texts.is_dir():
             if re.search(r"[/\\\0]", draft.id):
                 raise LoadError(
@@ -225,8 +225,8 @@ class ConllReader:
         if rest := text[at:].strip():
             raise LoadError(
                 [
-                    f"{draft.place}: document {quoted_repr(draft.id)}: the text goes on after the"
-                    f" last token, at {at}, with {quoted_repr(rest[:40])}"
+                    f"{draft.position}: document {quoted_repr(draft.id)}: the text goes on after"
+                    f" the last token, at {at}, with {quoted_repr(rest[:40])}"
                 ]
             )
         return starts

@@ -152,14 +152,14 @@ class ExampleCounts(Mapping[str, int]):
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._places: dict[str, list[str]] = {}
+        self._positions: dict[str, list[str]] = {}
 
     def add(self, name: str, where: str, count: int = 1) -> None:
         """Add to the count of a name, which is in the plural."""
         self._counts[name] = self._counts.get(name, 0) + count
-        places = self._places.setdefault(name, [])
-        if len(places) < MAX_EXAMPLES and where not in places:
-            places.append(where)
+        positions = self._positions.setdefault(name, [])
+        if len(positions) < MAX_EXAMPLES and where not in positions:
+            positions.append(where)
 
     def __getitem__(self, name: str) -> int:
         return self._counts[name]
@@ -176,14 +176,14 @@ class ExampleCounts(Mapping[str, int]):
     @property
     def examples(self) -> Mapping[str, tuple[str, ...]]:
         """The first places of each name."""
-        return {name: tuple(places) for name, places in self._places.items()}
+        return {name: tuple(positions) for name, positions in self._positions.items()}
 
     def lines(self) -> Iterator[str]:
         """A line for each name, with its first places."""
         for name, count in self._counts.items():
-            places = self._places[name]
-            more = ", …" if count > len(places) else ""
-            yield f"{count:,} {name} ({', '.join(places)}{more})"
+            positions = self._positions[name]
+            more = ", …" if count > len(positions) else ""
+            yield f"{count:,} {name} ({', '.join(positions)}{more})"
 
 
 class ConversionReport:

@@ -93,10 +93,10 @@ def read(
     """
     reader = Reader(conversion, entities, triggers)
     count = 0
-    for count, found in enumerate(docs(path, conversion), 1):
+    for count, result in enumerate(docs(path, conversion), 1):
         yield (
             f"{path}:{count}",
-            found if isinstance(found, LoadError) else reader.document(found, count),
+            result if isinstance(result, LoadError) else reader.document(result, count),
         )
     if count:
         yield from ((str(path), LoadError([f"{path}: {error}"])) for error in reader.unknown())
@@ -112,18 +112,18 @@ class Reader:
         self._asked = entities is not None or triggers is not None
         self._groups: dict[str, None] = {}  # that some document has
 
-    def document(self, found: DocBinEntry, number: int) -> Document | LoadError:
+    def document(self, result: DocBinEntry, number: int) -> Document | LoadError:
         """The document, or what is wrong with it."""
-        self._groups.update(dict.fromkeys(found.doc.spans))
+        self._groups.update(dict.fromkeys(result.doc.spans))
         try:
-            record = _record(found.data)
-            if record and not self._asked and record.state == spans_digest(found.doc):
-                self._count(found, SPAN_GROUPS)
-                return _document_from_record(record.document, found.doc.text)
-            return self._document_from_spans(found, record, number)
+            record = _record(result.data)
+            if record and not self._asked and record.state == spans_digest(result.doc):
+                self._count(result, SPAN_GROUPS)
+                return _document_from_record(record.document, result.doc.text)
+            return self._document_from_spans(result, record, number)
         except (InputError, msgspec.MsgspecError) as error:
             return LoadError(
-                [f"{found.place}: {' '.join(str(error).replace('`', chr(39)).split())}"]
+                [f"{result.position}: {' '.join(str(error).replace('`', chr(39)).split())}"]
             )
 
     def unknown(self) -> Iterator[UnknownNameError]:
@@ -133,9 +133,9 @@ class Reader:
                 yield UnknownNameError("span group", name, ["ents", *self._groups])
 
     def _document_from_spans(
-        self, found: DocBinEntry, record: Record | None, number: int
+        self, result: DocBinEntry, record: Record | None, number: int
     ) -> Document:
-        self._count(found, [name for name in (self._entities, self._triggers) if name])
+        self._count(result, [name for name in (self._entities, self._triggers) if name])
         if record:
             layers = (
                 record.document.get(name)
@@ -144,24 +144,24 @@ class Reader:
             annotations = sum(len(layer) for layer in layers if isinstance(layer, list))
             self._conversion.add(
                 "annotations of evalkit's record, for which the spans stand",
-                found.place,
+                result.position,
                 max(annotations, 1),
             )
-        own = record.document if record else found.data
+        own = record.document if record else result.data
         id = own.get("id") if isinstance(own.get("id"), str) else None
         return Document(
             id or f"doc-{number}",
-            found.doc.text,
-            self._read_entities(found),
-            self._read_events(found),
+            result.doc.text,
+            self._read_entities(result),
+            self._read_events(result),
             meta=record.document.get("meta") if record else None,
         )
 
-    def _read_entities(self, found: DocBinEntry) -> tuple[Entity, ...] | None:
-        doc, name = found.doc, self._entities
+    def _read_entities(self, result: DocBinEntry) -> tuple[Entity, ...] | None:
+        doc, name = result.doc, self._entities
         if name != "ents":
             return (
-                tuple(_entity(span) for span in self._spans_of_group(found, name))
+                tuple(_entity(span) for span in self._spans_of_group(result, name))
                 if name in doc.spans
                 else None
             )
@@ -169,33 +169,33 @@ class Reader:
             return None
         if missing := sum(token.ent_iob == 0 for token in doc):
             self._conversion.add(
-                "tokens whose entities are missing, read as outside", found.place, missing
+                "tokens whose entities are missing, read as outside", result.position, missing
             )
         return tuple(_entity(span) for span in doc.ents)
 
-    def _read_events(self, found: DocBinEntry) -> tuple[Event, ...] | None:
-        if self._triggers is None or self._triggers not in found.doc.spans:
+    def _read_events(self, result: DocBinEntry) -> tuple[Event, ...] | None:
+        if self._triggers is None or self._triggers not in result.doc.spans:
             return None
         return tuple(
             Event(_string(span, "label"), Span(span.start_char, span.end_char))
-            for span in self._spans_of_group(found, self._triggers)
+            for span in self._spans_of_group(result, self._triggers)
         )
 
-    def _spans_of_group(self, found: DocBinEntry, name: str) -> list[Any]:
-        spans = [span for span in found.doc.spans[name] if span.start < span.end]
-        if empty := len(found.doc.spans[name]) - len(spans):
-            self._conversion.add("spans of no tokens", found.place, empty)
+    def _spans_of_group(self, result: DocBinEntry, name: str) -> list[Any]:
+        spans = [span for span in result.doc.spans[name] if span.start < span.end]
+        if empty := len(result.doc.spans[name]) - len(spans):
+            self._conversion.add("spans of no tokens", result.position, empty)
         return spans
 
-    def _count(self, found: DocBinEntry, read: Sequence[str]) -> None:
+    def _count(self, result: DocBinEntry, read: Sequence[str]) -> None:
         """What no document can hold, or was not asked for."""
-        for name, group in found.doc.spans.items():
+        for name, group in result.doc.spans.items():
             if name not in read and len(group):
                 self._conversion.add(
-                    f"spans of the group {quoted_repr(name)}", found.place, len(group)
+                    f"spans of the group {quoted_repr(name)}", result.position, len(group)
                 )
-        if further := len(found.data.keys() - {RECORD, "id"}):
-            self._conversion.add("items of user data", found.place, further)
+        if further := len(result.data.keys() - {RECORD, "id"}):
+            self._conversion.add("items of user data", result.position, further)
 
 
 def _entity(span: Any) -> Entity:
@@ -324,7 +324,7 @@ class Writer:
         doc = Doc(self._vocab, words=words, spaces=spaces)
         self._add_entities(doc, document)
         if document.events is not None:
-            found = [
+            result = [
                 self._span(
                     doc,
                     event.trigger,
@@ -334,7 +334,7 @@ class Writer:
                 )
                 for n, event in enumerate(document.events)
             ]
-            doc.spans["triggers"] = [span for span in found if span is not None]
+            doc.spans["triggers"] = [span for span in result if span is not None]
         record = {
             name: value for name, value in jsonl.to_json_dict(document).items() if name != "text"
         }
@@ -349,25 +349,27 @@ class Writer:
 
         if document.entities is None:
             return
-        places = [
+        positions = [
             f"document {quoted_repr(document.id)}, entities[{n}]"
             for n in range(len(document.entities))
         ]
-        found = [
-            self._span(doc, entity, entity.label, place, "entities")
-            for entity, place in zip(document.entities, places)
+        result = [
+            self._span(doc, entity, entity.label, position, "entities")
+            for entity, position in zip(document.entities, positions)
         ]
-        doc.spans["entities"] = [span for span in found if span is not None]
-        doc.ents = flat = filter_spans([span for span in found if span is not None])
+        doc.spans["entities"] = [span for span in result if span is not None]
+        doc.ents = flat = filter_spans([span for span in result if span is not None])
         kept = {id(span) for span in flat}
-        for span, place in zip(found, places):
+        for span, position in zip(result, positions):
             if span is not None and id(span) not in kept:
-                self._conversion.add("entities that overlap another, in doc.ents", place)
+                self._conversion.add("entities that overlap another, in doc.ents", position)
 
-    def _span(self, doc: Any, annotation: Entity | Span, label: str, place: str, what: str) -> Any:
+    def _span(
+        self, doc: Any, annotation: Entity | Span, label: str, position: str, what: str
+    ) -> Any:
         """An annotation as a span of tokens; None, and a loss, where there is none."""
         if annotation.fragments:
-            self._conversion.add(f"discontinuous {what}, in doc.ents and doc.spans", place)
+            self._conversion.add(f"discontinuous {what}, in doc.ents and doc.spans", position)
             return None
         mode = "strict" if self._alignment_mode == "split" else self._alignment_mode
         attributes = getattr(annotation, "attributes", None) or {}
@@ -379,13 +381,13 @@ class Writer:
         span = doc.char_span(annotation.start, annotation.end, label, alignment_mode=mode, **names)
         if span is None:
             self._conversion.add(
-                f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", place
+                f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", position
             )
         elif (span.start_char, span.end_char) != (annotation.start, annotation.end):
             self._conversion.add(
                 f"own offsets of {what} that do not align to spaCy's tokens, in doc.ents and"
                 " doc.spans",
-                place,
+                position,
             )
         return span
 

@@ -44,7 +44,7 @@ def token_edges(text: str, lang: str | None, document_language: object) -> set[i
         if lang is not None
         else _tokenizer_or_none(document_language) or tokenizer("xx")
     )
-    cuts = [0, *(found.end() for found in _LONG.finditer(text)), len(text)]
+    cuts = [0, *(result.end() for result in _LONG.finditer(text)), len(text)]
     return {
         at + edge
         for at, end in pairwise(cuts)
@@ -147,7 +147,7 @@ class Message(msgspec.Struct):
 class DocBinEntry:
     """One document: spaCy's, with what the file holds beside it."""
 
-    place: str
+    position: str
     doc: Any
     data: dict[Any, Any]
 
@@ -160,14 +160,14 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
     message = decode_message(path)
     table = TokenTable(path, message, vocabulary())
     for index in range(len(table.lengths)):
-        place = f"{path}:{index + 1}"
+        position = f"{path}:{index + 1}"
         try:
-            yield table.read_document(index, place, conversion)
+            yield table.read_document(index, position, conversion)
         except Exception as error:  # spaCy may raise anything over bytes that are damaged
             problem = str(error)
             if not isinstance(error, InputError):
                 problem = f"spaCy cannot read it: {type(error).__name__}: {error}"
-            yield LoadError([f"{place}: damaged: {to_one_line(problem)}"])
+            yield LoadError([f"{position}: damaged: {to_one_line(problem)}"])
 
 
 def vocabulary() -> Any:
@@ -273,13 +273,13 @@ class TokenTable:
         if "ORTH" not in self._columns:
             raise LoadError([f"{path}: not a DocBin: the tokens have no words (ORTH)"])
         for name in ("cats", "flags", "span_groups", "user_data"):
-            found = getattr(message, name)
-            if found is not None and len(found) != many:
+            result = getattr(message, name)
+            if result is not None and len(result) != many:
                 raise LoadError(
-                    [f"{path}: not a DocBin: {many} documents, but {name} for {len(found)}"]
+                    [f"{path}: not a DocBin: {many} documents, but {name} for {len(result)}"]
                 )
 
-    def read_document(self, index: int, place: str, conversion: ConversionReport) -> DocBinEntry:
+    def read_document(self, index: int, position: str, conversion: ConversionReport) -> DocBinEntry:
         """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
         from spacy.tokens import Doc
 
@@ -297,10 +297,10 @@ class TokenTable:
         _check_spans(doc)
         if unknown and len(doc) > 1:
             conversion.add(
-                "spaces between words that are not known, read as one each", place, len(doc) - 1
+                "spaces between words that are not known, read as one each", position, len(doc) - 1
             )
-        self._count(index, rows, place, conversion)
-        return DocBinEntry(place, doc, self._data(index))
+        self._count(index, rows, position, conversion)
+        return DocBinEntry(position, doc, self._data(index))
 
     def _set_entities(self, doc: Any, rows: Any) -> None:
         names = [name for name in ENTITY if name in self._columns]
@@ -313,7 +313,7 @@ class TokenTable:
         for span in doc.ents:
             self._vocab.strings[span.label]
 
-    def _count(self, index: int, rows: Any, place: str, conversion: ConversionReport) -> None:
+    def _count(self, index: int, rows: Any, position: str, conversion: ConversionReport) -> None:
         for name, what in IGNORED_ATTRIBUTES.items():
             column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
             annotated = (
@@ -322,9 +322,9 @@ class TokenTable:
                 else (column != 0) & (column != self._no_features)
             )  # the first token starts one in any case
             if many := int(np.count_nonzero(annotated)):
-                conversion.add(what, place, many)
+                conversion.add(what, position, many)
         if cats := self._message.cats[index]:
-            conversion.add("text categories", place, len(cats))
+            conversion.add("text categories", position, len(cats))
 
     def _data(self, index: int) -> dict[Any, Any]:
         packed = self._message.user_data[index] if self._message.user_data else None

@@ -91,19 +91,21 @@ def read(
 
 def iter_drafts(path: Path, conversion: ConversionReport) -> Drafts:
     """Each document, unchecked."""
-    for count, (number, found) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
-        place = f"{path}:{number}"
+    for count, (number, result) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
+        position = f"{path}:{number}"
         yield (
-            place,
-            found if isinstance(found, LoadError) else _draft(found, place, count, conversion),
+            position,
+            result
+            if isinstance(result, LoadError)
+            else _draft(result, position, count, conversion),
         )
 
 
 def _draft(
-    raw: dict[str, Any], place: str, count: int, conversion: ConversionReport
+    raw: dict[str, Any], position: str, count: int, conversion: ConversionReport
 ) -> RawDocument | LoadError:
     line = convert_record(
-        {key: value for key, value in raw.items() if key in KEYS}, Line, place, conversion
+        {key: value for key, value in raw.items() if key in KEYS}, Line, position, conversion
     )
     if isinstance(line, LoadError):
         return line
@@ -111,14 +113,14 @@ def _draft(
     if text is None:
         return LoadError(
             [
-                f"{place}: no text: expected the key 'text' or 'data'; keys:"
+                f"{position}: no text: expected the key 'text' or 'data'; keys:"
                 f" {', '.join(raw) or 'none'}"
             ]
         )
     if "annotations" in raw:
         return LoadError(
             [
-                f"{place}: annotations: labels are numbers without names; export as 'JSONL (text"
+                f"{position}: annotations: labels are numbers without names; export as 'JSONL (text"
                 " label)'"
             ]
         )
@@ -129,17 +131,17 @@ def _draft(
         ("labels of whole documents", line.cats),
     ):
         if many:
-            conversion.add(name, place, len(many))
-    given = [found for found in (line.entities, line.label, line.labels) if found is not None]
+            conversion.add(name, position, len(many))
+    given = [result for result in (line.entities, line.label, line.labels) if result is not None]
     return RawDocument(
         document_id(line.id, f"doc-{count}"),
         text,
-        list(_stretches(line, place, conversion)) if given else None,
-        meta=_meta(line, raw, place, conversion),
+        list(_stretches(line, position, conversion)) if given else None,
+        meta=_meta(line, raw, position, conversion),
     )
 
 
-def _stretches(line: Line, place: str, conversion: ConversionReport) -> Iterator[RawSpan]:
+def _stretches(line: Line, position: str, conversion: ConversionReport) -> Iterator[RawSpan]:
     for n, named in enumerate(line.entities or ()):
         yield RawSpan(
             f"entities[{n}]",
@@ -151,13 +153,13 @@ def _stretches(line: Line, place: str, conversion: ConversionReport) -> Iterator
     for key in ("label", "labels"):
         for n, item in enumerate(getattr(line, key) or ()):
             if isinstance(item, str):
-                conversion.add("labels of whole documents", place)
+                conversion.add("labels of whole documents", position)
             else:
                 yield RawSpan(f"{key}[{n}]", *item)
 
 
 def _meta(
-    line: Line, raw: dict[str, Any], place: str, conversion: ConversionReport
+    line: Line, raw: dict[str, Any], position: str, conversion: ConversionReport
 ) -> dict[str, Any] | None:
     others = {
         key: value
@@ -165,7 +167,7 @@ def _meta(
         if key not in KEYS or (key == "data" and line.text is not None)
     }
     for key in sorted(others.keys() & (line.meta or {}).keys()):
-        conversion.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", place)
+        conversion.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", position)
     return {**others, **(line.meta or {})} if others or line.meta is not None else None
 
 

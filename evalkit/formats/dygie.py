@@ -79,17 +79,17 @@ def read(
     if annotation_source not in ANNOTATION_SOURCES:
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
-    for place, found in iter_records(path, Record, conversion):
-        if isinstance(found, LoadError):
-            yield place, found
+    for position, result in iter_records(path, Record, conversion):
+        if isinstance(result, LoadError):
+            yield position, result
             continue
         for name in ("ner", "events") if predicted else ("predicted_ner", "predicted_events"):
-            if any(getattr(found, name) or ()):
-                conversion.add(f"values of the key {name!r}", place)
+            if any(getattr(result, name) or ()):
+                conversion.add(f"values of the key {name!r}", position)
         try:
-            yield place, Reading(found).document(predicted=predicted)
+            yield position, Reading(result).document(predicted=predicted)
         except InputError as error:
-            yield place, LoadError([f"{place}: {error}"])
+            yield position, LoadError([f"{position}: {error}"])
 
 
 class Reading:
@@ -104,7 +104,7 @@ class Reading:
         self.starts = [0]
         for sentence in record.sentences:
             self.starts.append(self.starts[-1] + len(sentence))
-        self.text, self.places = (
+        self.text, self.positions = (
             join_tokens(record.sentences)
             if record.text is None or record.offsets is None
             else self._read_text(record.text, record.offsets)
@@ -117,18 +117,18 @@ class Reading:
             "".join(texts),
             [token for sentence in self.record.sentences for token in sentence],
         )
-        places = [place for sentence in offsets for place in sentence]
-        if len(places) != len(tokens):
+        positions = [position for sentence in offsets for position in sentence]
+        if len(positions) != len(tokens):
             raise InputError(
-                f"_tokens: {len(places)} places of {len(tokens)} tokens; each token has one"
+                f"_tokens: {len(positions)} places of {len(tokens)} tokens; each token has one"
             )
-        for n, (token, (start, end)) in enumerate(zip(tokens, places)):
+        for n, (token, (start, end)) in enumerate(zip(tokens, positions)):
             if start < 0 or token != text[start:end]:
                 raise InputError(
                     f"_tokens: token {n} is {quoted_repr(token)}, and {start} to {end} of _text is"
                     f" {quoted_repr(text[max(start, 0) : end])}"
                 )
-        return text, places
+        return text, positions
 
     def document(self, *, predicted: bool) -> Document:
         """The document. Raises InputError naming the key and the item that is wrong."""
@@ -142,14 +142,14 @@ class Reading:
             if predicted
             else (record.events, "events")
         )
-        found = (
+        result = (
             None
             if events is None
             else tuple(
                 self._event(*item, predicted=predicted) for item in self._items(events, name)
             )
         )
-        return Document(record.doc_key, self.text, entities, found)
+        return Document(record.doc_key, self.text, entities, result)
 
     def _items(self, lists: Sequence[Sequence[Any]], name: str) -> Iterator[tuple[Any, str, int]]:
         """Each item with the place that names it and its sentence."""
@@ -206,7 +206,7 @@ class Reading:
                 f"{where}: tokens {first} to {last}: sentence {sentence} {there}; indices count"
                 " from the start of the document, the last is inclusive"
             )
-        return self.places[first][0], self.places[last][1]
+        return self.positions[first][0], self.positions[last][1]
 
 
 def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
@@ -244,8 +244,8 @@ def line(document: Document, conversion: ConversionReport, dataset: str) -> dict
     ner: list[list[Any]] = [[] for _ in tokens.sentences]
     events: list[list[Any]] = [[] for _ in tokens.sentences]
     for n, entity in enumerate(document.entities or ()):
-        if found := tokens.token_range(entity, "entities", f"entities[{n}]"):
-            ner[tokens.sentence(found[0])].append([*found, entity.label])
+        if result := tokens.token_range(entity, "entities", f"entities[{n}]"):
+            ner[tokens.sentence(result[0])].append([*result, entity.label])
     for one in held:
         if not (item := _encode_event(one, tokens)):
             continue
@@ -293,16 +293,16 @@ def fit_to_tokens(
 
 def _representable_events(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
     for n, event, arguments in events:
-        place = tokens.find_token_range(event.trigger)
-        if place is None:
+        position = tokens.find_token_range(event.trigger)
+        if position is None:
             tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
-        elif place[0] != place[1]:
+        elif position[0] != position[1]:
             tokens.count_dropped("events whose trigger is several tokens", f"events[{n}].trigger")
         else:
             yield (
                 n,
                 event,
-                tuple(_same_sentence_arguments(n, arguments, tokens, tokens.sentence(place[0]))),
+                tuple(_same_sentence_arguments(n, arguments, tokens, tokens.sentence(position[0]))),
             )
 
 
@@ -310,10 +310,10 @@ def _same_sentence_arguments(
     n: int, arguments: tuple[tuple[int, Argument], ...], tokens: TokenIndex, sentence: int
 ) -> Iterator[tuple[int, Argument]]:
     for m, argument in arguments:
-        where, place = f"events[{n}].arguments[{m}]", tokens.find_token_range(argument)
-        if place is None:
+        where, position = f"events[{n}].arguments[{m}]", tokens.find_token_range(argument)
+        if position is None:
             tokens.token_range(argument, "arguments", where)
-        elif tokens.sentence(place[0]) != sentence:
+        elif tokens.sentence(position[0]) != sentence:
             tokens.count_dropped("arguments in another sentence than their trigger", where)
         else:
             yield m, argument
@@ -325,11 +325,11 @@ def _encode_event(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] 
     trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
     if trigger is None:
         return None
-    places = [
+    positions = [
         (tokens.token_range(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role)
         for m, argument in arguments
     ]
     return [
         [trigger[0], event.label],
-        *([*place, role] for place, role in places if place),
+        *([*position, role] for position, role in positions if position),
     ], tokens.sentence(trigger[0])

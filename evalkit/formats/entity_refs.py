@@ -46,10 +46,10 @@ class EntityReferences:
         self,
         document: Document,
         conversion: ConversionReport,
-        place: Callable[[Any], Place] = span_fragments,
+        position: Callable[[Any], Place] = span_fragments,
     ) -> None:
         """Nothing is written yet. An id that would be taken for one that was made up is a loss."""
-        self._place, self._letter = place, "N" if document.entities is None else "A"
+        self._position, self._letter = position, "N" if document.entities is None else "A"
         for layer in ("entities", "events"):
             for n, annotation in enumerate(getattr(document, layer) or ()):
                 if annotation.id is not None and public_id(annotation.id) is None:
@@ -70,7 +70,7 @@ class EntityReferences:
         id = public_id(annotation.id) or self._next(letter)
         self.ids.add(id)
         if at is not None:
-            self._at.setdefault(self._place(at), []).append(id)
+            self._at.setdefault(self._position(at), []).append(id)
         return id
 
     def _next(self, letter: str) -> str:
@@ -81,12 +81,12 @@ class EntityReferences:
         """The id that stands for an argument: the one that it names if that stands there, else one
         without an id of its own, else any; else a new one.
         """
-        place = self._place(argument)
-        there = self._at.get(place, [])
+        position = self._position(argument)
+        there = self._at.get(position, [])
         if (named := public_id(argument.ref)) is not None and named in there:
             return named
         if there:
             return next((id for id in there if public_id(id) is None), there[0])
-        if place not in self.helpers:
-            self.helpers[place] = self._next(self._letter)
-        return self.helpers[place]
+        if position not in self.helpers:
+            self.helpers[position] = self._next(self._letter)
+        return self.helpers[position]

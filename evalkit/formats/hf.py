@@ -169,16 +169,16 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
             ]
         ) from None
     for number, row in enumerate(every):
-        place = f"{name}: row {number}"
+        position = f"{name}: row {number}"
         try:
             document = document_of(row, texts)
         except (InputError, msgspec.ValidationError, json.JSONDecodeError) as error:
-            yield place, LoadError([f"{place}: {error}"])
+            yield position, LoadError([f"{position}: {error}"])
             continue
         if row.get("text") is None and (errors := list(digest_errors(row, document))):
-            yield place, LoadError([f"{place}: {error}" for error in errors])
+            yield position, LoadError([f"{position}: {error}" for error in errors])
         else:
-            yield place, document
+            yield position, document
 
 
 class TokenTagDataset:
@@ -214,20 +214,20 @@ class TokenTagDataset:
             for name, of in self.dataset.features.items()
             if hasattr(getattr(of, "feature", None), "names")
         ]
-        found = (
+        result = (
             "ner_tags"
             if "ner_tags" in self.dataset.column_names
             else labelled[0]
             if len(labelled) == 1
             else None
         )
-        if found is None:
+        if result is None:
             raise InputError(
                 f"{self.name}: which column holds the tags? name it with"
                 f" {spell_option('tag_column', 'NAME', of='format')}:"
                 f" {', '.join(labelled or self.dataset.column_names)}"
             )
-        return found
+        return result
 
     def documents(self, tags: TagReader, split: str) -> DocumentResults:
         """A document a row."""
@@ -246,12 +246,12 @@ class TokenTagDataset:
                 f"{self.name}: {self.tags}",
                 spans.improper,
             )
-        found: list[list[tuple[str, int, int]]] = [[] for _ in every]
+        result: list[list[tuple[str, int, int]]] = [[] for _ in every]
         labels = list(tags.labels)
         for row, start, end, label in zip(
             spans.sequence.tolist(), spans.start.tolist(), spans.end.tolist(), spans.label.tolist()
         ):
-            found[row].append((labels[label], start, end))
+            result[row].append((labels[label], start, end))
         ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(every)
         for number, (id, tokens, tagged) in enumerate(zip(ids, self.dataset[self.tokens], every)):
             yield self.document(
@@ -259,7 +259,7 @@ class TokenTagDataset:
                 f"{split}-{number}" if id is None else str(id),
                 tokens,
                 len(tagged),
-                found[number],
+                result[number],
             )
 
     def check(self) -> None:
@@ -293,12 +293,12 @@ class TokenTagDataset:
         self, number: int, id: str, tokens: Any, tagged: int, spans: list[tuple[str, int, int]]
     ) -> tuple[str, Document | InputError]:
         """A row's document, or what is wrong with it."""
-        place = f"{self.name}: row {number}"
+        position = f"{self.name}: row {number}"
         if len(tokens) != tagged:
-            return place, LoadError(
+            return position, LoadError(
                 [
-                    f"{place}: {len(tokens)} {self.tokens} and {tagged} {self.tags}; each token has"
-                    " one tag"
+                    f"{position}: {len(tokens)} {self.tokens} and {tagged} {self.tags}; each token"
+                    " has one tag"
                 ]
             )
         starts, at = [], 0
@@ -310,9 +310,9 @@ class TokenTagDataset:
                 Entity(label, starts[first], starts[last - 1] + len(tokens[last - 1]))
                 for label, first, last in spans
             )
-            return place, Document(id, " ".join(tokens), entities)
+            return position, Document(id, " ".join(tokens), entities)
         except DocumentError as error:
-            return place, LoadError([f"{place}: {error}"])
+            return position, LoadError([f"{position}: {error}"])
 
 
 def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
@@ -377,8 +377,8 @@ def write(
     files: dict[str, bytes | None] = (
         {} if schema is None else {"schema.json": encode_schema(schema)}
     )
-    for config, found in table_rows(every).items():
-        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in found)
+    for config, result in table_rows(every).items():
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in result)
         files[f"data/{config}.jsonl"] = lines if config in configs else None
     write_folder(path, {**files, "README.md": readme.encode()})
 

@@ -43,10 +43,10 @@ def load_split(
         list_inputs(path)  # `datasets` would wait for a pipe, and follow links
         _check_readme(path / "README.md")
     with quiet(name):
-        found = _from_disk(path) or _load_dataset(
+        result = _from_disk(path) or _load_dataset(
             name if is_remote(path) else str(path.resolve()), config, revision
         )
-    splits = list(found)
+    splits = list(result)
     if split is None and len(splits) > 1:
         raise InputError(
             f"{name}: several splits: {', '.join(splits)}; name one:"
@@ -56,7 +56,7 @@ def load_split(
         raise InputError(
             f"{name}: unknown split {quoted_repr(split)}; expected one of: {', '.join(splits)}"
         )
-    return found[split or splits[0]], split or splits[0]
+    return result[split or splits[0]], split or splits[0]
 
 
 def _check_readme(path: Path) -> None:
@@ -75,8 +75,8 @@ def _from_disk(path: Path) -> Any:
         (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
     ):
         return None
-    found = datasets.load_from_disk(str(path))
-    return found if isinstance(found, dict) else {str(found.split or "train"): found}
+    result = datasets.load_from_disk(str(path))
+    return result if isinstance(result, dict) else {str(result.split or "train"): result}
 
 
 def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:

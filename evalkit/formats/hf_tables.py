@@ -59,7 +59,7 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
         **dict.fromkeys((*ATTRIBUTION_PARTS, "source_name"), span),
         **known,
     }
-    place = {"doc_id": "string", "index": "int64"}
+    position = {"doc_id": "string", "index": "int64"}
     return {
         "documents": {
             "id": "string",
@@ -76,8 +76,8 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
                 {"layer": "string", "label": "string", "reason": "string", "quote": "string"}
             ],
         },
-        "entities": {**place, **entity},
-        "events": {**place, **event, **span, **known},
+        "entities": {**position, **entity},
+        "events": {**position, **event, **span, **known},
         "event_arguments": {
             "doc_id": "string",
             "event": "int64",
@@ -86,7 +86,7 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
             "index": "int64",
             **argument,
         },
-        "attributions": {**place, **attribution},
+        "attributions": {**position, **attribution},
     }
 
 
@@ -187,8 +187,8 @@ class _Rows:
         }
 
     def attribution(self, document: Document, attribution: Any) -> Row:
-        found = {name: getattr(attribution, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
-        nested = {name: span and self.span(document, span) for name, span in found.items()}
+        result = {name: getattr(attribution, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
+        nested = {name: span and self.span(document, span) for name, span in result.items()}
         return {
             "id": attribution.id,
             "label": attribution.label,
@@ -235,19 +235,19 @@ def features(documents: Iterable[Document] = (), *, with_text: bool = True) -> d
     Of columns that hold nothing but dates in these documents, Json(): see above. Takes seconds to
     import datasets.
     """
-    found = date_like_columns(documents, with_text=with_text)
+    result = date_like_columns(documents, with_text=with_text)
     import datasets
 
-    if any(found.values()) and not hasattr(datasets, "Json"):
+    if any(result.values()) and not hasattr(datasets, "Json"):
         paths = ", ".join(
-            f"{config}: {path}" for config, of in found.items() for path in sorted(of)
+            f"{config}: {path}" for config, of in result.items() for path in sorted(of)
         )
         raise InputError(
             f"{paths}: every value looks like a date, which the JSON loader of datasets rewrites;"
             " pip install 'datasets>=5.2' can prevent it"
         )
     return {
-        config: datasets.Features(_feature(of, found[config], ""))
+        config: datasets.Features(_feature(of, result[config], ""))
         for config, of in column_types(with_text=with_text).items()
     }
 
@@ -272,7 +272,7 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
     Configs without a row are left out: `datasets` cannot load an empty file.
     """
     every = list(documents)
-    found = date_like_columns(every, with_text=with_text)
+    result = date_like_columns(every, with_text=with_text)
     there = [
         config for config, of in table_rows(every, with_text=with_text).items() if next(of, None)
     ]
@@ -290,7 +290,7 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
         "dataset_info": [
             {
                 "config_name": config,
-                "features": _feature_declarations(by_config[config], found[config], ""),
+                "features": _feature_declarations(by_config[config], result[config], ""),
             }
             for config in there
         ],

@@ -75,10 +75,10 @@ def text_lookup(folder: str | Path) -> Texts:
     for path in files:
         by_digest.setdefault(hashlib.sha256(_read_bytes(path)).hexdigest(), path)
 
-    def text_of(wanted: str, id: str) -> str:
-        if wanted not in by_digest:
-            raise InputError(_missing_text_message(folder, files, wanted, id))
-        return _text(by_digest[wanted])
+    def text_of(expected: str, id: str) -> str:
+        if expected not in by_digest:
+            raise InputError(_missing_text_message(folder, files, expected, id))
+        return _text(by_digest[expected])
 
     return text_of
 
@@ -97,7 +97,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _missing_text_message(folder: Path, files: list[Path], wanted: str, id: str) -> str:
+def _missing_text_message(folder: Path, files: list[Path], expected: str, id: str) -> str:
     """The message that no file is the text. It gives the digest of the file with the document's
     name, or of the only file.
     """
@@ -106,24 +106,18 @@ def _missing_text_message(folder: Path, files: list[Path], wanted: str, id: str)
     )
     if not named:
         many = f"none of its {len(files)} files" if files else "nothing in it"
-        return (
-            f"{folder}: {many} is the text of document {quoted_repr(id)}, whose sha256 is {wanted}"
-        )
+        document = f"document {quoted_repr(id)}"
+        return f"{folder}: {many} is the text of {document}, whose sha256 is {expected}"
     data = _read_bytes(named[0])
-    found = hashlib.sha256(data).hexdigest()
-    almost = [
-        how
-        for how, changed in _NEAR_MISSES.items()
-        if hashlib.sha256(changed(data)).hexdigest() == wanted
-    ]
-    hint = (
-        f"it would be the same {almost[0]}"
-        if almost
-        else "every byte counts, line ends and byte order mark too"
-    )
+    actual = hashlib.sha256(data).hexdigest()
+    hint = "every byte counts, also line ends and a byte order mark"
+    for difference, change in _NEAR_MISSES.items():
+        if hashlib.sha256(change(data)).hexdigest() == expected:
+            hint = f"it would be the same {difference}"
+            break
     return (
-        f"{named[0]}: not the text of document {quoted_repr(id)}: its sha256 is {found}, that of"
-        f" the text {wanted}; {hint}"
+        f"{named[0]}: not the text of document {quoted_repr(id)}: its sha256 is {actual}, that of"
+        f" the text {expected}; {hint}"
     )
 
 

@@ -35,17 +35,19 @@ def iter_records(
     Other keys are conversion.
     """
     for number, line in jsonl.iter_lines(path, dict[str, Any]):
-        place = f"{path}:{number}"
+        position = f"{path}:{number}"
         yield (
-            place,
-            line if isinstance(line, LoadError) else convert_record(line, kind, place, conversion),
+            position,
+            line
+            if isinstance(line, LoadError)
+            else convert_record(line, kind, position, conversion),
         )
 
 
 def convert_record(
     line: dict[str, Any],
     kind: type[T],
-    place: str,
+    position: str,
     conversion: ConversionReport,
     *,
     recursive: bool = True,
@@ -54,43 +56,46 @@ def convert_record(
     are conversion, too.
     """
     try:
-        found = msgspec.convert(line, kind)
+        result = msgspec.convert(line, kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         value = _value(line, re.findall(r"\w+", path))
         return LoadError(
-            [f"{place}: {path.strip('.`') or 'the line'}: {message.replace('`', chr(39))}{value}"]
+            [
+                f"{position}: {path.strip('.`') or 'the line'}:"
+                f" {message.replace('`', chr(39))}{value}"
+            ]
         )
-    for path in _unread_keys(line, found, "", deep=recursive):
-        conversion.add(f"values of the key {quoted_repr(path)}", place)
-    return found
+    for path in _unread_keys(line, result, "", deep=recursive):
+        conversion.add(f"values of the key {quoted_repr(path)}", position)
+    return result
 
 
-def _unread_keys(raw: Any, found: Any, path: str, *, deep: bool) -> Iterator[str]:
+def _unread_keys(raw: Any, result: Any, path: str, *, deep: bool) -> Iterator[str]:
     """The keys of objects, at any depth, that their classes do not have."""
-    if isinstance(raw, dict) and isinstance(found, msgspec.Struct):
-        names = dict(zip(found.__struct_encode_fields__, found.__struct_fields__))
+    if isinstance(raw, dict) and isinstance(result, msgspec.Struct):
+        names = dict(zip(result.__struct_encode_fields__, result.__struct_fields__))
         for key, value in raw.items():
             at = f"{path}.{key}" if path else str(key)
             if key in names:
                 yield from (
-                    _unread_keys(value, getattr(found, names[key]), at, deep=deep) if deep else ()
+                    _unread_keys(value, getattr(result, names[key]), at, deep=deep) if deep else ()
                 )
             elif value not in (None, [], {}, ""):
                 yield at
-    elif isinstance(raw, list) and isinstance(found, (list, tuple)):
-        for value, one in zip(raw, found):
+    elif isinstance(raw, list) and isinstance(result, (list, tuple)):
+        for value, one in zip(raw, result):
             yield from _unread_keys(value, one, path, deep=deep)
 
 
-def _value(found: Any, steps: list[str]) -> str:
+def _value(result: Any, steps: list[str]) -> str:
     """What stands at a path, quoted; nothing for the line itself."""
     try:
         for step in steps:
-            found = found[int(step)] if isinstance(found, list) else found[step]
+            result = result[int(step)] if isinstance(result, list) else result[step]
     except (KeyError, IndexError, TypeError, ValueError):
         return ""
-    return f": {quoted_repr(found)}" if steps else ""
+    return f": {quoted_repr(result)}" if steps else ""
 
 
 def count_unsupported(

@@ -318,8 +318,8 @@ def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
     annotation for "".
     """
     name, _, index = field.partition("[")
-    found: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
-    return found
+    result: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
+    return result
 
 
 def _with_path(error: DocumentError, message: str, document: str | None) -> DocumentError:

@@ -253,7 +253,10 @@ def _has_unique_ids(document: Any) -> bool:
 def _located_error(path: Path, error: Exception) -> LoadError:
     """What is wrong with a file, line by line, once it is known that something is."""
     errors = [
-        error for _, found in read(path) if isinstance(found, LoadError) for error in found.errors
+        error
+        for _, result in read(path)
+        if isinstance(result, LoadError)
+        for error in result.errors
     ]
     return LoadError(errors or [f"{path}: {error}"])
 
@@ -266,8 +269,8 @@ def line_after(path: Path, at: int) -> tuple[str, int] | None:
         file.seek(at)
         file.readline()
         start = file.tell()
-        found = _id(file.readline())
-    return None if found is None else (found, start)
+        result = _id(file.readline())
+    return None if result is None else (result, start)
 
 
 def line_of_id(path: Path, id: str, near: int, reach: int = 4_000_000) -> int | None:

@@ -76,14 +76,14 @@ def read(
     Raises UnknownNameError for a value that an option does not have, or an annotator who is in no
     task; InputError where the file is no such list.
     """
-    wanted = TaskSelection(
+    selection = TaskSelection(
         text_field,
         None if annotator is None else str(annotator),
         predictions=_check_source(annotation_source) == "predictions",
         control=control,
     )
     return exported.documents(
-        drafts(path, conversion, wanted),
+        drafts(path, conversion, selection),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
@@ -133,8 +133,8 @@ def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
 
 
 def _annotation(document: Document, key: str) -> dict[str, Any]:
-    found = {"result": [_region(entity, document.text) for entity in document.entities or ()]}
-    return {"model_version": "evalkit", **found} if key == "predictions" else found
+    result = {"result": [_region(entity, document.text) for entity in document.entities or ()]}
+    return {"model_version": "evalkit", **result} if key == "predictions" else result
 
 
 def _region(entity: Entity, text: str) -> dict[str, Any]:

@@ -104,26 +104,26 @@ class TaskSelection:
         )
 
 
-def drafts(path: Path, conversion: ConversionReport, wanted: TaskSelection) -> Drafts:
+def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -> Drafts:
     """Each task with the line it begins on, unchecked.
 
     Raises UnknownNameError for an annotator who was not met.
     """
     seen: set[str] = set()
-    for count, (place, raw) in enumerate(tasks(path), 1):
+    for count, (position, raw) in enumerate(tasks(path), 1):
         try:
             found = (
                 raw
                 if isinstance(raw, LoadError)
-                else TaskReader(place, conversion, wanted).draft(raw, f"doc-{count}", seen)
+                else TaskReader(position, conversion, selection).draft(raw, f"doc-{count}", seen)
             )
         except InputError as error:
-            found = error if isinstance(error, LoadError) else LoadError([f"{place}: {error}"])
+            found = error if isinstance(error, LoadError) else LoadError([f"{position}: {error}"])
         if found is not None:
-            yield place, found
-    if wanted.annotator is not None and wanted.annotator not in wanted.annotators_seen:
+            yield position, found
+    if selection.annotator is not None and selection.annotator not in selection.annotators_seen:
         raise UnknownNameError(
-            "annotator", wanted.annotator, sorted(wanted.annotators_seen), within=str(path)
+            "annotator", selection.annotator, sorted(selection.annotators_seen), within=str(path)
         )
 
 
@@ -147,14 +147,14 @@ def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
         yield f"{path}:{line}", _decode_task(raw, f"{path}:{line}")
 
 
-def _decode_task(raw: bytes, place: str) -> dict[str, Any] | LoadError:
+def _decode_task(raw: bytes, position: str) -> dict[str, Any] | LoadError:
     try:
         found = msgspec.json.decode(raw, type=dict[str, Any])
         check_duplicate_keys(raw)
     except InputError as error:
-        return LoadError([f"{place}: {error}"])
+        return LoadError([f"{position}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return LoadError([f"{place}: {_error_message(error)}"])
+        return LoadError([f"{position}: {_error_message(error)}"])
     return found
 
 
@@ -173,8 +173,10 @@ def _error_message(error: Exception) -> str:
 class TaskReader:
     """Makes the draft of a task."""
 
-    def __init__(self, place: str, conversion: ConversionReport, wanted: TaskSelection) -> None:
-        self._place, self._conversion, self._wanted = place, conversion, wanted
+    def __init__(
+        self, position: str, conversion: ConversionReport, selection: TaskSelection
+    ) -> None:
+        self._position, self._conversion, self._selection = position, conversion, selection
 
     def draft(
         self, raw: dict[str, Any], otherwise: str, seen: set[str]
@@ -190,7 +192,7 @@ class TaskReader:
 
     def _read_task(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
         known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
-        task = convert_record(known, Task, self._place, self._conversion)
+        task = convert_record(known, Task, self._position, self._conversion)
         if isinstance(task, LoadError):
             return task
         self._count_dropped(
@@ -218,7 +220,7 @@ class TaskReader:
         self._count_dropped(
             "annotations that were cancelled", len(getattr(task, name) or ()) - len(done)
         )
-        if not self._wanted.predictions:
+        if not self._selection.predictions:
             self._count_dropped(
                 "predictions (?annotation_source=predictions reads them)",
                 len(task.predictions or ()),
@@ -226,7 +228,7 @@ class TaskReader:
         else:
             self._count_dropped("annotations beside predictions", len(done))
             name, done = "predictions", task.predictions or []
-        answer = self._wanted.select(done)
+        answer = self._selection.select(done)
         self._count_dropped(
             "predictions by others" if name == "predictions" else "annotations by others",
             len(done) - (answer is not None),
@@ -251,7 +253,7 @@ class TaskReader:
             {name: value for name, value in data.items() if name not in annotations}, raw
         )
         id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
-        answer = self._wanted.select([Answer(completed_by=raw.get("annotator"))])
+        answer = self._selection.select([Answer(completed_by=raw.get("annotator"))])
         if id in seen or answer is None:
             self._count_dropped("annotations by others", 1)
             return None
@@ -291,7 +293,7 @@ class TaskReader:
                 continue
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
-            region = _region(item, f"{self._place}: {at}[{n}]")
+            region = _region(item, f"{self._position}: {at}[{n}]")
             value, score = (
                 region.value,
                 region.score if region.score is not None else region.value.score,
@@ -309,28 +311,28 @@ class TaskReader:
 
         Raises InputError where there are several and none is named: each is a layer of its own.
         """
-        if self._wanted.control is None and len(names) > 1:
+        if self._selection.control is None and len(names) > 1:
             raise InputError(
                 f"regions of several controls: {', '.join(map(quoted_repr, names))};"
                 f" {spell_option('control', 'NAME', of='format')} reads those of one"
             )
-        chosen = [name for name in names if self._wanted.control in (None, name)]
+        chosen = [name for name in names if self._selection.control in (None, name)]
         self._count_dropped(
             "regions of other controls", sum(regions[name] for name in names if name not in chosen)
         )
         return chosen
 
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
-        wanted = self._wanted.text_field
-        if wanted is not None and not isinstance(raw.get(wanted), str):
+        selection = self._selection.text_field
+        if selection is not None and not isinstance(raw.get(selection), str):
             raise UnknownNameError(
                 "text field",
-                wanted,
+                selection,
                 [key for key, value in data.items() if isinstance(value, str)],
-                within=f"{self._place}: data",
+                within=f"{self._position}: data",
             )
         texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
-        key = wanted or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
+        key = selection or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
         if key is None:
             problem = (
                 f"several texts: {', '.join(texts)};"
@@ -343,15 +345,15 @@ class TaskReader:
 
     def _count_dropped(self, what: str, count: int) -> None:
         if count:
-            self._conversion.add(what, self._place, int(count))
+            self._conversion.add(what, self._position, int(count))
 
 
-def _region(item: dict[str, Any], place: str) -> Region:
+def _region(item: dict[str, Any], position: str) -> Region:
     """A result as a region. Raises LoadError."""
     with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(item, Region)
     found = convert_record(
-        item, Region, place, ConversionReport()
+        item, Region, position, ConversionReport()
     )  # slower, and says what is wrong
     if isinstance(found, LoadError):
         raise found

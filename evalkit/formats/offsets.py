@@ -140,21 +140,21 @@ class Offsets:
         )
 
     def _at(self, offset: int, field: str, more: int) -> int:
-        place = offset - int(self._reading.first_offset) + more
+        position = offset - int(self._reading.first_offset) + more
         unit = UNITS[self._reading.offset_unit]
-        if place < 0:
+        if position < 0:
             raise DocumentError(
                 f"{offset} is before the text: offsets count from {self._reading.first_offset}",
                 field=field,
             )
-        if place > self._all:
+        if position > self._all:
             raise DocumentError(past_end_problem(offset, self._all, unit), field=field)
         if self._before is None:
-            return place
+            return position
         # A character that was one with those before it has no width: an annotation does not begin
         # or end between them, but behind them all.
-        at = int(self._before.searchsorted(place, side="right")) - 1
-        if self._before[at] != place:
+        at = int(self._before.searchsorted(position, side="right")) - 1
+        if self._before[at] != position:
             raise DocumentError(
                 f"{offset} falls inside {quoted_repr(self._text[at])}, which was counted as"
                 f" {self._before[at + 1] - self._before[at]} {unit}",

@@ -109,23 +109,23 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 def drafts(path: Path, conversion: ConversionReport) -> Drafts:
     """Each example that was accepted, unchecked."""
     for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
-        place = f"{path}:{number}"
+        position = f"{path}:{number}"
         if isinstance(line, LoadError):
-            yield place, line
+            yield position, line
         elif line.get("answer") in ANSWERS[1:]:
-            conversion.skipped.add(f"examples answered {line['answer']}", place)
+            conversion.skipped.add(f"examples answered {line['answer']}", position)
         else:
-            yield place, _draft(line, place, count, conversion)
+            yield position, _draft(line, position, count, conversion)
 
 
 def _draft(
-    line: dict[str, Any], place: str, count: int, conversion: ConversionReport
+    line: dict[str, Any], position: str, count: int, conversion: ConversionReport
 ) -> RawDocument | LoadError:
     private = [key for key in line if key.startswith("_")]
     example = convert_record(
         {key: value for key, value in line.items() if not key.startswith("_")},
         Example,
-        place,
+        position,
         conversion,
         recursive=False,
     )
@@ -134,8 +134,8 @@ def _draft(
     if example.answer not in (None, ANSWERS[0]):
         return LoadError(
             [
-                f"{place}: answer: unknown answer {quoted_repr(example.answer)}; expected one of:"
-                f" {', '.join(ANSWERS)}"
+                f"{position}: answer: unknown answer {quoted_repr(example.answer)}; expected one"
+                f" of: {', '.join(ANSWERS)}"
             ]
         )
     for name, many in (
@@ -144,16 +144,16 @@ def _draft(
         ("tokens", example.tokens),
     ):
         if many:
-            conversion.add(name, place, len(many))
+            conversion.add(name, position, len(many))
     try:
         for n, span in enumerate(example.spans or ()):
             _check_tokens(span, n, example.tokens)
         stretches = [
-            _stretch(span, line["spans"][n], n, place, conversion)
+            _stretch(span, line["spans"][n], n, position, conversion)
             for n, span in enumerate(example.spans or ())
         ]
     except InputError as error:
-        return LoadError([f"{place}: {error}"])
+        return LoadError([f"{position}: {error}"])
     unannotated = example.spans is None and example.answer is None
     return RawDocument(
         _id(example, count),
@@ -201,12 +201,14 @@ def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None
 
 
 def _stretch(
-    span: ProdigySpan, raw: dict[str, Any], n: int, place: str, conversion: ConversionReport
+    span: ProdigySpan, raw: dict[str, Any], n: int, position: str, conversion: ConversionReport
 ) -> RawSpan:
     attributes = {}
     for key, value in raw.items():
         if key not in SPAN_FIELDS and isinstance(value, (list, dict)):
-            conversion.add(f"values of the key {quoted_repr(key)} of spans", f"{place}: spans[{n}]")
+            conversion.add(
+                f"values of the key {quoted_repr(key)} of spans", f"{position}: spans[{n}]"
+            )
         elif key not in SPAN_FIELDS:
             attributes[key] = value
     id = None if span.id is None else str(span.id)

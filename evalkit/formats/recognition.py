@@ -104,11 +104,11 @@ def _first_record(path: Path) -> Record | None:
     line = head.partition(b"\n")[0]
     for text in (line, head):
         try:
-            found = msgspec.json.decode(text)
+            result = msgspec.json.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
-        if isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, dict):
-            return found
+        if isinstance(result, list) and result:
+            result = result[0]
+        if isinstance(result, dict):
+            return result
     return None

@@ -168,11 +168,11 @@ def iter_documents(corpus: Any) -> Iterator[Document]:
     if not isinstance(corpus, (str, Path)):
         yield from corpus or ()
         return
-    place = parse_location(corpus)
-    for _, found in place.module.read(place.path, ConversionReport(), **place.options):
-        if not isinstance(found, Document):
-            raise found
-        yield found
+    position = parse_location(corpus)
+    for _, result in position.module.read(position.path, ConversionReport(), **position.options):
+        if not isinstance(result, Document):
+            raise result
+        yield result
 
 
 def split_prefix(location: str | Path) -> tuple[str | None, Path]:

@@ -110,11 +110,11 @@ def read(
         if value not in known:
             raise UnknownNameError("value", value, known, within=option)
     waiting: list[WindowReader] = []
-    for place, found in iter_records(path, Window, conversion):
+    for position, result in iter_records(path, Window, conversion):
         one = (
-            found
-            if isinstance(found, LoadError)
-            else _read_window(place, found, conversion, rebuild=text == "tokens")
+            result
+            if isinstance(result, LoadError)
+            else _read_window(position, result, conversion, rebuild=text == "tokens")
         )
         if waiting and (
             isinstance(one, LoadError)
@@ -124,7 +124,7 @@ def read(
             yield join_windows(waiting, windows)
             waiting = []
         if isinstance(one, LoadError):
-            yield place, one
+            yield position, one
         else:
             waiting.append(one)
     if waiting:
@@ -132,15 +132,15 @@ def read(
 
 
 def _read_window(
-    place: str, found: Window, conversion: ConversionReport, *, rebuild: bool
+    position: str, result: Window, conversion: ConversionReport, *, rebuild: bool
 ) -> WindowReader | LoadError:
-    for n, mention in enumerate(found.entity_mentions or ()):
+    for n, mention in enumerate(result.entity_mentions or ()):
         if mention.mention_type not in (None, "", "UNK"):
-            conversion.add("mention types", f"{place}: entity_mentions[{n}]")
+            conversion.add("mention types", f"{position}: entity_mentions[{n}]")
     try:
-        return WindowReader(place, found, rebuild=rebuild)
+        return WindowReader(position, result, rebuild=rebuild)
     except InputError as error:
-        return LoadError([f"{place}: {error}"])
+        return LoadError([f"{position}: {error}"])
 
 
 def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Document | InputError]:
@@ -149,15 +149,15 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
     annotations: dict[str, Any] = {}
     try:
         for one in readings:
-            for layer, found in one.annotations(shift).items():
-                annotations.setdefault(layer, []).extend(found)
+            for layer, result in one.annotations(shift).items():
+                annotations.setdefault(layer, []).extend(result)
             shift += len(one.text) + 1
         id = (
             first.window.doc_id
             if windows == "joined"
             else first.window.wnd_id or first.window.sent_id or first.window.doc_id
         )
-        return first.place, Document(id, "\n".join(one.text for one in readings), **annotations)
+        return first.position, Document(id, "\n".join(one.text for one in readings), **annotations)
     except InputError as error:
         hint = (
             f"; {len(readings)} windows make this document:"
@@ -165,21 +165,21 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
             if len(readings) > 1
             else ""
         )
-        return first.place, LoadError([f"{first.place}: {error}{hint}"])
+        return first.position, LoadError([f"{first.position}: {error}{hint}"])
 
 
 class WindowReader:
     """A window with its text and the places of its tokens."""
 
-    def __init__(self, place: str, window: Window, *, rebuild: bool) -> None:
+    def __init__(self, position: str, window: Window, *, rebuild: bool) -> None:
         """Find the tokens in the text. Raises InputError where they do not stand there."""
-        self.place, self.window = place, window
+        self.position, self.window = position, window
         text = window.text if window.text is not None else window.sentence
         if text is None or rebuild:
-            self.text, self.places = join_tokens([window.tokens])
+            self.text, self.positions = join_tokens([window.tokens])
             return
         try:
-            self.text, self.places = text, align_tokens(window.tokens, text)
+            self.text, self.positions = text, align_tokens(window.tokens, text)
         except InputError as error:
             raise InputError(
                 f"{error}; {spell_option('text', 'tokens', of='format')} rebuilds the text from the"
@@ -198,17 +198,17 @@ class WindowReader:
         layers = (
             [layer for layer in there if there[layer]] if window.layers is None else window.layers
         )
-        found = {
+        result = {
             mention.id: Span(*self._range(mention, f"entity_mentions[{n}]", shift))
             for n, mention in enumerate(window.entity_mentions or ())
         }
         entities = [
-            Entity(m.entity_type, found[m.id].start, found[m.id].end, id=public_id(m.id))
+            Entity(m.entity_type, result[m.id].start, result[m.id].end, id=public_id(m.id))
             for m in window.entity_mentions or ()
             if not is_generated_argument(m.id)
         ]
         events = [
-            self._event(event, n, found, shift)
+            self._event(event, n, result, shift)
             for n, event in enumerate(window.event_mentions or ())
         ]
         return {
@@ -217,16 +217,16 @@ class WindowReader:
             if layer in layers
         }
 
-    def _event(self, event: TextEEEvent, n: int, found: dict[str, Span], shift: int) -> Event:
+    def _event(self, event: TextEEEvent, n: int, result: dict[str, Span], shift: int) -> Event:
         where = f"event_mentions[{n}]"
         arguments = []
         for m, part in enumerate(event.arguments):
-            if part.entity_id not in found:
+            if part.entity_id not in result:
                 raise InputError(
                     f"{where}.arguments[{m}].entity_id: {quoted_repr(part.entity_id)} is no entity"
                     " of this line"
                 )
-            span = found[part.entity_id]
+            span = result[part.entity_id]
             arguments.append(
                 Argument(
                     part.role,
@@ -259,7 +259,9 @@ class WindowReader:
                 f"{where}.text: {quoted_repr(annotation.text)} is not what the tokens"
                 f" {annotation.start} to {annotation.end} say: {surface}"
             )
-        return self.places[annotation.start][0] + shift, self.places[annotation.end - 1][1] + shift
+        return self.positions[annotation.start][0] + shift, self.positions[annotation.end - 1][
+            1
+        ] + shift
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
@@ -276,27 +278,29 @@ def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     tokens = TokenIndex(document, conversion)
     links = EntityReferences(document, conversion, tokens.find_token_range)
     entities = [
-        _mention(links.add(entity, "T", entity), entity.label, found, tokens)
+        _mention(links.add(entity, "T", entity), entity.label, result, tokens)
         for n, entity in enumerate(document.entities or ())
-        if (found := tokens.token_range(entity, "entities", f"entities[{n}]"))
+        if (result := tokens.token_range(entity, "entities", f"entities[{n}]"))
     ]
     held = [
-        (links.add(event, "E"), n, event, found)
+        (links.add(event, "E"), n, event, result)
         for n, event in enumerate(document.events or ())
         if (
-            found := tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
+            result := tokens.token_range(
+                event.trigger, "triggers of events", f"events[{n}].trigger"
+            )
         )
     ]
     events = [
         {
             "id": id,
             "event_type": event.label,
-            "trigger": _surface(found, tokens),
+            "trigger": _surface(result, tokens),
             "arguments": list(_arguments(event, n, tokens, links)),
         }
-        for id, n, event, found in held
+        for id, n, event, result in held
     ]
-    helpers = [_mention(id, ARGUMENT, place, tokens) for place, id in links.helpers.items()]
+    helpers = [_mention(id, ARGUMENT, position, tokens) for position, id in links.helpers.items()]
     return {
         "doc_id": document.id,
         "wnd_id": document.id,
@@ -316,12 +320,12 @@ def _arguments(
 ) -> Iterator[dict[str, Any]]:
     for m, argument in enumerate(event.arguments):
         where = f"events[{n}].arguments[{m}]"
-        if found := tokens.token_range(argument, "arguments", where):
+        if result := tokens.token_range(argument, "arguments", where):
             id, ref = links.reference_for(argument), argument.ref
             if ref is not None and (public_id(ref) is None or ref not in links.ids):
                 tokens.count_dropped("refs to what is left out", where)
                 ref = None
-            surface = _surface(found, tokens)["text"]
+            surface = _surface(result, tokens)["text"]
             yield {
                 "entity_id": id,
                 "role": argument.role,
@@ -330,13 +334,13 @@ def _arguments(
             }
 
 
-def _mention(id: str, label: str, found: Range, tokens: TokenIndex) -> dict[str, Any]:
-    return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(found, tokens)}
+def _mention(id: str, label: str, result: Range, tokens: TokenIndex) -> dict[str, Any]:
+    return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(result, tokens)}
 
 
-def _surface(found: Range, tokens: TokenIndex) -> dict[str, Any]:
+def _surface(result: Range, tokens: TokenIndex) -> dict[str, Any]:
     """The tokens of an annotation, the end past the last, and their text."""
-    first, last = found
+    first, last = result
     return {
         "text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]],
         "start": first,

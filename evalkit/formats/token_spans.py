@@ -41,12 +41,12 @@ class TokenIndex:
         self.document, self._conversion = document, conversion
         self._layout = TokenLayout(document.text, "words")
         spans = _spans(document) if annotations is None else annotations
-        places = [
-            found
+        positions = [
+            result
             for span in spans
-            if not span.fragments and (found := self._layout.trim(span.start, span.end))
+            if not span.fragments and (result := self._layout.trim(span.start, span.end))
         ]
-        self.sentences = self._layout.sentences([(*found, "") for found in places])
+        self.sentences = self._layout.sentences([(*result, "") for result in positions])
         self.tokens = [token for sentence in self.sentences for token in sentence]
         self.starts = [
             0,
@@ -60,22 +60,24 @@ class TokenIndex:
         """The first and the last token of an annotation; None, and a loss named after `what`, where
         tokens cannot hold it.
         """
-        place = f"document {quoted_repr(self.document.id)}, {where}"
+        position = f"document {quoted_repr(self.document.id)}, {where}"
         if span.fragments:
-            self._conversion.add(f"discontinuous {what}", place)
+            self._conversion.add(f"discontinuous {what}", position)
             return None
-        found = self._layout.trim(span.start, span.end)
-        if found is None:
-            self._conversion.add(f"{what} of white space alone", place)
+        result = self._layout.trim(span.start, span.end)
+        if result is None:
+            self._conversion.add(f"{what} of white space alone", position)
             return None
-        if found != (span.start, span.end):
-            self._conversion.add(f"{what} with white space at an edge, written without it", place)
-        return self._first[found[0]], self._last[found[1]]
+        if result != (span.start, span.end):
+            self._conversion.add(
+                f"{what} with white space at an edge, written without it", position
+            )
+        return self._first[result[0]], self._last[result[1]]
 
     def find_token_range(self, span: Any) -> Range | None:
         """The same, and nothing is counted."""
-        found = None if span.fragments else self._layout.trim(span.start, span.end)
-        return (self._first[found[0]], self._last[found[1]]) if found else None
+        result = None if span.fragments else self._layout.trim(span.start, span.end)
+        return (self._first[result[0]], self._last[result[1]]) if result else None
 
     def sentence(self, token: int) -> int:
         """Which sentence a token is in."""
@@ -100,13 +102,13 @@ def join_tokens(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
     ('Ada wrote\\nYes', [(0, 3), (4, 9), (10, 13)])
     """
     text = "\n".join(" ".join(sentence) for sentence in sentences)
-    places, at = [], 0
+    positions, at = [], 0
     for sentence in sentences:
         for token in sentence:
-            places.append((at, at + len(token)))
+            positions.append((at, at + len(token)))
             at += len(token) + 1
         at += not sentence  # the line feed of a sentence without tokens
-    return text, places
+    return text, positions
 
 
 def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
@@ -114,7 +116,7 @@ def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
 
     Raises InputError where one is not next.
     """
-    places, at = [], 0
+    positions, at = [], 0
     for n, token in enumerate(tokens):
         while at < len(text) and text[at].isspace() and not text.startswith(token, at):
             at += 1
@@ -123,13 +125,13 @@ def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
                 f"token {n}, {quoted_repr(token)}, is not what stands next in the text, at {at}:"
                 f" {quoted_repr(text[at : at + 20])}"
             )
-        places.append((at, at + len(token)))
+        positions.append((at, at + len(token)))
         at += len(token)
     if text[at:].strip():
         raise InputError(
             f"the text goes on after the last token, at {at}: {quoted_repr(text[at : at + 20])}"
         )
-    return places
+    return positions
 
 
 TOKENIZERS = ("words", "whitespace")
@@ -186,14 +188,14 @@ class TokenLayout:
             starts.difference_update(
                 self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
             )
-        found: list[list[Range]] = []
+        result: list[list[Range]] = []
         for token in pairwise(edges):
             if token[0] in gaps:
                 continue
-            if not found or token[0] in starts:
-                found.append([])
-            found[-1].append(token)
-        return found
+            if not result or token[0] in starts:
+                result.append([])
+            result[-1].append(token)
+        return result
 
 
 def _words(text: str, runs: Sequence[Range]) -> set[int]:
@@ -221,7 +223,7 @@ def flat_entities(
     Of entities that overlap the longest stays, of equally long ones the first. cut: whether tokens
     can be cut.
     """
-    found: list[LabelledSpan] = []
+    result: list[LabelledSpan] = []
     taken = bytearray(len(document.text))
     # None is longer than those before it, so it overlaps one of them only if one of its ends does.
     for start, end, label, where in sorted(
@@ -233,8 +235,8 @@ def flat_entities(
             conversion.add("entities that overlap another", where)
         else:
             taken[start:end] = b"\1" * (end - start)
-            found.append((start, end, label))
-    return sorted(found)
+            result.append((start, end, label))
+    return sorted(result)
 
 
 def _trim_entities(

@@ -65,8 +65,11 @@ Drafts = Iterator[tuple[str, RawDocument | LoadError]]
 
 def documents(drafts: Drafts, reading: OffsetConvention) -> DocumentResults:
     """The document of each draft, or everything that is wrong with it."""
-    for place, draft in drafts:
-        yield place, draft if isinstance(draft, LoadError) else _document(place, draft, reading)
+    for position, draft in drafts:
+        yield (
+            position,
+            draft if isinstance(draft, LoadError) else _document(position, draft, reading),
+        )
 
 
 def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
@@ -78,8 +81,11 @@ def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
                     yield draft.text, stretch.start, stretch.end, stretch.text
 
 
-def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
-    where, offsets = f"{place}: document {quoted_repr(draft.id)}", reading.converter_for(draft.text)
+def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
+    where, offsets = (
+        f"{position}: document {quoted_repr(draft.id)}",
+        reading.converter_for(draft.text),
+    )
     entities: list[Entity] = []
     errors: list[str] = []
     checks = len(draft.checks)
@@ -114,7 +120,7 @@ def _document(place: str, draft: RawDocument, reading: OffsetConvention) -> Docu
             )
         )
     except DocumentError as error:
-        return LoadError([f"{place}: {error}"])
+        return LoadError([f"{position}: {error}"])
 
 
 def _check(stretch: RawSpan, text: str, offsets: Offsets, reading: OffsetConvention) -> None:

@@ -376,7 +376,7 @@ def test_a_text_is_found_by_its_digest_whatever_it_is_called(tmp_path):
         (b"\xef\xbb\xbfAda\nBo", "it would be the same without its byte order mark"),
         (b"Ada\r\nBo", "it would be the same with line feeds as line ends"),
         (b"Ada\nBo\n", "it would be the same without the line end at its end"),
-        (b"Ada\nBO", "every byte counts, line ends and byte order mark too"),
+        (b"Ada\nBO", "every byte counts, also line ends and a byte order mark"),
     ],
 )
 def test_a_text_that_differs_by_a_byte_is_refused_with_both_digests(tmp_path, there, hint):
