@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from evalkit.cli.inputs import report_losses, warn_of_contents
 from evalkit.cli.option_values import check_writable
 from evalkit.cli.options import CorpusPath
 from evalkit.corpus import load_corpus, resolve_location
-from evalkit.data.document import LAYERS
+from evalkit.data.document import LAYERS, Document
 from evalkit.data.document_display import count_labels, describe_contents
 from evalkit.data.schema import Schema
 from evalkit.data.similar_labels import find_similar_labels
@@ -29,6 +30,7 @@ from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, der
 from evalkit.results.summary import pluralize
 
 MAX_LISTED_IDS = 5
+SINGULAR = {"entities": "entity", "events": "event", "attributions": "attribution"}
 
 
 def validate(corpus: CorpusPath = None) -> None:
@@ -50,16 +52,19 @@ def validate(corpus: CorpusPath = None) -> None:
                 f" ({labels[rarer]:,}) resembles {quoted_repr(label)} ({labels[label]:,}); if they"
                 " are one, rename it"
             )
-    counts = [
-        f"{sum(len(getattr(document, layer) or ()) for document in documents)} {layer}"
-        for layer in ("entities", "events", "attributions")
-    ]
+    counts = [count_annotations(documents, layer) for layer in LAYERS]
     print_line(
         f"{location.path}: {pluralize(len(documents), 'document')}, {', '.join(counts)}: valid"
         f" ({_list_checks(schema)})"
     )
     for line in describe_contents(documents):
         print_line(f"  {line}")
+
+
+def count_annotations(documents: Iterable[Document], layer: str) -> str:
+    """The number of annotations of a layer: "1 entity", "2 entities"."""
+    size = sum(len(getattr(document, layer) or ()) for document in documents)
+    return f"{size:,} {SINGULAR[layer] if size == 1 else layer}"
 
 
 def _list_checks(schema: Schema | None) -> str:
@@ -115,13 +120,14 @@ def convert(
         target,
         "not written",
     )
-    sizes = {
-        layer: sum(len(getattr(document, layer) or ()) for document in corpus) for layer in LAYERS
-    }
-    read_layers = ", ".join(f"{size:,} {layer}" for layer, size in sizes.items() if size)
+    counts = [
+        count_annotations(corpus, layer)
+        for layer in LAYERS
+        if any(getattr(document, layer) for document in corpus)
+    ]
     print_line(
         f"{out.path}: {pluralize(len(corpus), 'document')} (read:"
-        f" {read_layers or 'no annotations'})"
+        f" {', '.join(counts) or 'no annotations'})"
     )
 
 

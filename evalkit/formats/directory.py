@@ -108,8 +108,10 @@ def folders(path: Path) -> tuple[Path, Path]:
     for above in path.resolve().parents:
         if (above / "corpus" / "corpus.jsonl").exists():
             return above / "corpus", path
+    has_brat_files = any(path.glob("*.ann"))
+    advice = f"; to read brat files, write brat:{path}" if has_brat_files else ""
     raise InputError(
-        f"{path}: no corpus: neither it nor a folder above it holds corpus/corpus.jsonl"
+        f"{path}: no corpus: neither it nor a folder above it has corpus/corpus.jsonl{advice}"
     )
 
 

@@ -81,6 +81,19 @@ def test_what_cannot_be_converted_is_refused(tmp_path, arguments, message):
     assert done.stderr.startswith(f"evalkit: {message}")
 
 
+def test_a_folder_of_brat_files_is_named_as_such(tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("Ada wrote.")
+    (tmp_path / "letters" / "a.ann").write_text("T1\tPER 0 3\tAda\n")
+
+    done = evalkit("convert", tmp_path / "letters", tmp_path / "out.jsonl")
+    named = evalkit("convert", f"brat:{tmp_path}/letters", tmp_path / "out.jsonl")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"; to read brat files, write brat:{tmp_path}/letters\n")
+    assert named.stdout == f"{tmp_path}/out.jsonl: 1 document (read: 1 entity)\n"
+
+
 def test_a_corpus_is_not_written_over_itself(tmp_path):
     load_corpus().save(tmp_path / "news.jsonl")
 

@@ -217,7 +217,7 @@ def test_the_command_line_converts_and_says_what_is_lost(tmp_path, tool):
 
     assert (there.returncode, checked.returncode) == (0, 0)
     assert "not written: 1 zones (document 'd1', zones[0])" in there.stderr
-    assert "1 document, 1 entities" in checked.stdout
+    assert "1 document, 1 entity" in checked.stdout
 
 
 def evalkit(*arguments):
