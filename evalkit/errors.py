@@ -420,14 +420,14 @@ def _type(value: object) -> str:
     """
     if isinstance(value, bool):
         return str(value).lower()
-    text = (
-        value
-        if isinstance(value, str)
-        else json.dumps(value)
-        if isinstance(value, (list, dict))
-        else quoted_repr(value)
-    )
-    return shorten(text) if re.fullmatch(r"[\w./:+,@%=-]+", text) else shorten(shlex.quote(text))
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, (list, dict)):
+        text = json.dumps(value)
+    else:
+        text = quoted_repr(value)
+    needs_quotes = re.fullmatch(r"[\w./:+,@%=-]+", text) is None
+    return shorten(shlex.quote(text) if needs_quotes else text)
 
 
 def advise_extra(extra: str) -> str:

@@ -210,13 +210,9 @@ class TagReader:
     ) -> str:
         names = self._codes.tags
         position = int(read.where[at] - borders[sequence])
-        before = (
-            names[read.code[at - 1]]
-            if neighbours.previous[at] != OUTSIDE
-            else "O"
-            if position
-            else None
-        )
+        before = "O" if position else None
+        if neighbours.previous[at] != OUTSIDE:
+            before = names[read.code[at - 1]]
         after = None
         if position + 1 < read.lengths[sequence]:
             follows = at + 1 < len(read.where) and read.where[at + 1] == read.where[at] + 1

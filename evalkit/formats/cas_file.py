@@ -6,7 +6,7 @@ import importlib
 import json
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -215,16 +215,19 @@ def reject_doctype(file: Path, data: bytes) -> None:
 
 
 def type_system_loader(file: Path, root: Path, given: str | Path | None) -> Any:
-    """What gives the type system of a file: the one that was named, else one that lies beside it,
-    or at the root, else DKPro Core's.
+    """Returns a function that loads the type system of a file: the given one, else the one beside
+    the file or at the root, else DKPro Core's.
     """
-    beside = [
-        result for result in (file.with_name(TYPESYSTEM), root / TYPESYSTEM) if result.is_file()
-    ]
-    path = Path(given) if given is not None else beside[0] if beside else None
-    return (
-        (lambda: _system(path, path.stat().st_mtime_ns if path.exists() else 0)) if path else dkpro
-    )
+    if given is not None:
+        return partial(_load_system, Path(given))
+    for path in (file.with_name(TYPESYSTEM), root / TYPESYSTEM):
+        if path.is_file():
+            return partial(_load_system, path)
+    return dkpro
+
+
+def _load_system(path: Path) -> Any:
+    return _system(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @cache
@@ -280,11 +283,12 @@ def features(kind: Any) -> Iterator[tuple[str, str]]:
     for feature in kind.all_features:
         held = feature.rangeType
         if feature.name not in ("sofa", "begin", "end"):
-            text = system.is_instance_of(held.name, "uima.cas.String")
-            yield (
-                feature.name,
-                "text" if text else "plain" if system.is_primitive(held) else held.name,
-            )
+            content = held.name
+            if system.is_instance_of(held.name, "uima.cas.String"):
+                content = "text"
+            elif system.is_primitive(held):
+                content = "plain"
+            yield feature.name, content
 
 
 def label_feature(kind: Any, requested: str | None = None) -> str | None:

@@ -163,14 +163,9 @@ class ConllParser:
     def _read_markup(self, number: int, line: str) -> bool:
         """Whether a line is no token; what it says is kept."""
         if result := _DOCSTART.fullmatch(line):
-            self._begin(
-                number,
-                _unquote(result[1])
-                if result[1]
-                else result[2]
-                if result[2] not in _NO_ID
-                else None,
-            )
+            in_brackets, bare = result[1], result[2]
+            id = None if bare in _NO_ID else bare
+            self._begin(number, _unquote(in_brackets) if in_brackets else id)
         elif result := _BEGIN.fullmatch(line):
             self._begin(number, "; ".join(part for part in result.groups() if part))
         elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):

@@ -209,25 +209,19 @@ class TokenTagDataset:
 
     def _tags(self) -> str:
         """The column of tags: the only one with a ClassLabel, or ner_tags of several."""
-        labelled = [
-            name
-            for name, of in self.dataset.features.items()
-            if hasattr(getattr(of, "feature", None), "names")
-        ]
-        result = (
-            "ner_tags"
-            if "ner_tags" in self.dataset.column_names
-            else labelled[0]
-            if len(labelled) == 1
-            else None
+        if "ner_tags" in self.dataset.column_names:
+            return "ner_tags"
+        labelled: list[str] = []
+        for name, feature in self.dataset.features.items():
+            if hasattr(getattr(feature, "feature", None), "names"):
+                labelled.append(name)
+        if len(labelled) == 1:
+            return labelled[0]
+        raise InputError(
+            f"{self.name}: which column holds the tags? name it with"
+            f" {spell_option('tag_column', 'NAME', of='format')}:"
+            f" {', '.join(labelled or self.dataset.column_names)}"
         )
-        if result is None:
-            raise InputError(
-                f"{self.name}: which column holds the tags? name it with"
-                f" {spell_option('tag_column', 'NAME', of='format')}:"
-                f" {', '.join(labelled or self.dataset.column_names)}"
-            )
-        return result
 
     def documents(self, tags: TagReader, split: str) -> DocumentResults:
         """A document a row."""

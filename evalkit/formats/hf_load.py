@@ -84,8 +84,11 @@ def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:
 
     if config is None:
         known = datasets.get_dataset_config_names(name, revision=revision)
-        config = "documents" if "documents" in known else known[0] if len(known) == 1 else None
-        if config is None:
+        if "documents" in known:
+            config = "documents"
+        elif len(known) == 1:
+            config = known[0]
+        else:
             raise InputError(
                 f"several configs: {', '.join(known)}; name one:"
                 f" {spell_option('config', 'NAME', of='format')}"

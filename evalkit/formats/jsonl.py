@@ -111,18 +111,17 @@ def read(
     for number, line in iter_lines(
         path, DocumentLine if reading.is_default else UncheckedZonesLine
     ):
-        place = f"{path}:{number}"
+        position = f"{path}:{number}"
+        if isinstance(line, LoadError):
+            yield position, line
+            continue
         try:
-            yield (
-                place,
-                (
-                    line
-                    if isinstance(line, LoadError)
-                    else document_of(line if reading.is_default else convert_offsets(line, reading))
-                ),
-            )
+            converted = line if reading.is_default else convert_offsets(line, reading)
+            document = document_of(converted)
         except DocumentError as error:
-            yield place, LoadError([f"{place}: {error}"])
+            yield position, LoadError([f"{position}: {error}"])
+        else:
+            yield position, document
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
@@ -318,8 +317,11 @@ def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
     annotation for "".
     """
     name, _, index = field.partition("[")
-    result: dict[str, Any] = item[name][int(index[:-1])] if index else item[name] if name else item
-    return result
+    part: Any = item[name] if name else item
+    if index:
+        part = part[int(index[:-1])]
+    annotation: dict[str, Any] = part
+    return annotation
 
 
 def _with_path(error: DocumentError, message: str, document: str | None) -> DocumentError:

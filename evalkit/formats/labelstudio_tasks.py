@@ -332,16 +332,17 @@ class TaskReader:
                 within=f"{self._position}: data",
             )
         texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
-        key = selection or ("text" if "text" in texts else texts[0] if len(texts) == 1 else None)
-        if key is None:
-            problem = (
-                f"several texts: {', '.join(texts)};"
-                f" {spell_option('text_field', 'KEY', of='format')} names one"
-                if texts
-                else f"no text; keys: {', '.join(data) or 'none'}"
-            )
-            raise InputError(f"data: {problem}")
-        return key
+        if selection:
+            return selection
+        if "text" in texts:
+            return "text"
+        if len(texts) == 1:
+            return texts[0]
+        problem = f"no text; keys: {', '.join(data) or 'none'}"
+        if texts:
+            option = spell_option("text_field", "KEY", of="format")
+            problem = f"several texts: {', '.join(texts)}; {option} names one"
+        raise InputError(f"data: {problem}")
 
     def _count_dropped(self, what: str, count: int) -> None:
         if count:
@@ -379,7 +380,8 @@ class _Spelling:
                 return stands
         # At other offsets it cannot be distinguished from a backslash and an n that stand in the
         # text, such as in LaTeX.
-        return surface.replace("\\n", "\r\n" if self._crlf else "\n") if self._escaped else surface
+        line_end = "\r\n" if self._crlf else "\n"
+        return surface.replace("\\n", line_end) if self._escaped else surface
 
 
 def _are_regions(value: Any) -> bool:

@@ -108,17 +108,11 @@ def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> D
             errors.append(f"{where}, {stretch.at}.{error.field}: {error.message}")
             if len(errors) == MAX_REPORTED_ERRORS:
                 break
+    if errors:
+        return LoadError(errors)
+    annotated = None if draft.stretches is None else tuple(entities)
     try:
-        return (
-            LoadError(errors)
-            if errors
-            else Document(
-                draft.id,
-                draft.text,
-                None if draft.stretches is None else tuple(entities),
-                meta=draft.meta,
-            )
-        )
+        return Document(draft.id, draft.text, annotated, meta=draft.meta)
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
 
