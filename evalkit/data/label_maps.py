@@ -86,17 +86,6 @@ class LabelMapping:
         """Whether all labels stay as they are."""
         return self.labels is None and not any(self.requested)
 
-    @property
-    def applied(self) -> tuple[dict[str, LabelMap], dict[str, LabelMap]]:
-        """The maps of both sides, as `label_map=` takes them; they do what labels and label map do
-        together.
-        """
-        gold: dict[str, LabelMap] = {layer: mapper.label_map for layer, mapper in self.gold.items()}
-        predicted: dict[str, LabelMap] = {
-            layer: mapper.label_map for layer, mapper in self.predicted.items()
-        }
-        return gold, predicted
-
     def signature_fields(self) -> dict[str, str]:
         """`labels` and `map` of the signature, where there are any."""
         fields = {}
@@ -137,16 +126,18 @@ class LabelMapping:
         return sorted(named - used - {OTHERS})
 
     def unmapped_labels(self) -> dict[str, list[str]]:
-        """For each layer with a map: the kept labels that it neither names nor makes."""
+        """For each layer with a map: kept labels of one side that it neither names nor makes."""
         unmapped = {}
         for layer in LAYERS_WITH_MAPS:
             if self.labels is not None and layer == self.flat_layer:
                 continue
+            # A label that both sides have needs no name in the map.
+            shared = set(self.gold.get(layer, ())) & set(self.predicted.get(layer, ()))
             left: set[str] = set()
             made = {label for side in self.requested for label in side.get(layer, {}).values()}
             for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
                 if requested.get(layer) and OTHERS not in requested[layer]:
-                    left.update(set(mappers[layer]) - set(requested[layer]) - made)
+                    left.update(set(mappers[layer]) - set(requested[layer]) - made - shared)
             if left:
                 unmapped[layer] = sorted(left)
         return unmapped
@@ -259,7 +250,8 @@ def maps_by_layer(
     if isinstance(label_map, str):
         known = schema.label_maps if schema else {}
         if label_map not in known:
-            raise UnknownNameError("label map", label_map, known)
+            expected = [*known, "LABEL=NEW,LABEL=NEW", "FILE.json"]
+            raise UnknownNameError("label map", label_map, expected)
         return dict(known[label_map])
     for label, value in label_map.items():
         if not isinstance(label, str) or not (_is_new_label(value) or isinstance(value, Mapping)):

@@ -35,6 +35,20 @@ from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric, parse_metrics
 from evalkit.stats.intervals import FEW_DOCUMENTS
 
+# The options of `score` that `compare` takes together, as `options`.
+SCORE_OPTIONS = (
+    "labels",
+    "label_map",
+    "zones",
+    "missing",
+    "units",
+    "boot",
+    "seed",
+    "level",
+    "jobs",
+    "name",
+)
+
 
 def evaluate(
     model: object,
@@ -164,6 +178,12 @@ def compare(
 
     Raises InputError for scores that were made with other options.
     """
+    for name in named_systems:
+        if name in SCORE_OPTIONS:
+            raise InputError(
+                f"{name}: options of score are given together: options={{{name!r}: …}}; keyword"
+                " arguments name systems"
+            )
     return compare_named(
         [*((None, system) for system in systems), *named_systems.items()],
         gold=gold,

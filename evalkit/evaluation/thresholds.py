@@ -45,7 +45,7 @@ def threshold_messages(predicted: Corpus, thresholds: Thresholds) -> Iterator[st
     """What thresholds do to predictions: the number of dropped annotations, of annotations without
     a score, and the labels with a threshold that no prediction has.
     """
-    yield f"{count_filtered(predicted, thresholds)} annotations with a lower score are dropped"
+    yield f"annotations with a lower score, dropped: {count_filtered(predicted, thresholds)}"
     scores: list[float | None] = []
     labels: set[str] = set()
     for document in predicted:
@@ -57,7 +57,7 @@ def threshold_messages(predicted: Corpus, thresholds: Thresholds) -> Iterator[st
                 scores.append(argument.score)
                 labels.add(argument.role)
     if None in scores:
-        yield f"{scores.count(None)} annotations have no score, and are kept"
+        yield f"annotations without a score, kept: {scores.count(None)}"
     if isinstance(thresholds, Mapping):
         unused = sorted(set(thresholds) - labels)
         if unused:

@@ -114,8 +114,8 @@ class ComparisonReport:
         if resampling.boot:
             lines.append(
                 "interval, p (boot) and MDD: paired bootstrap,"
-                f" {pluralize(resampling.boot, 'replicate')}; MDD: the minimum detectable"
-                " difference, which is found with power .8 at level .05"
+                f" {pluralize(resampling.boot, 'replicate')}; MDD (minimum detectable difference):"
+                " a true difference of this size would be significant in 80 % of such corpora"
             )
         first = next(iter(self.systems.values()))
         fields = {
@@ -148,7 +148,7 @@ class ComparisonReport:
         best: set[tuple[int, int]] = set()
         for column, values in enumerate(zip(*ratios), start=1):
             best.update((row, column) for row in _best(values))
-        notes = (f"{self.average} average; the best of a column stands out",)
+        notes = (f"{self.average} average; * or bold: the highest value of a column",)
         columns = ("system", "P", "R", "F1")
         return Table(f"Systems, {metric}", columns, tuple(rows), notes, highlighted=frozenset(best))
 
@@ -173,8 +173,8 @@ class ComparisonReport:
         notes: tuple[str, ...] = ()
         if letters:
             notes = (
-                "the best of a line stands out; a letter behind it: better than that system (p <"
-                " .05 after Holm)",
+                "* or bold: the highest F1 of a line; b behind a number: significantly better than"
+                " system (b), p < .05 after Holm",
             )
         names = [f"{name} ({letters[name]})" if letters else name for name in self.systems]
         return Table(

@@ -7,6 +7,7 @@ of one thing (SYNONYMS).
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,17 +121,33 @@ def iter_label_warnings(
     command_line: name options as they are typed, instead of parameters as they are called.
     """
     options = metadata.options
+    label_sets = collect_label_sets(counts)
     yield from _iter_mismatches(
-        collect_label_sets(counts),
+        label_sets,
         flat_layer_of(options.metrics),
         has_label_map=options.label_map is not None,
         command_line=command_line,
     )
     names = "--labels or --label-map" if command_line else "labels or label_map"
     if metadata.unused_labels:
-        yield f"labels named in {names} that occur nowhere: {list_labels(metadata.unused_labels)}"
+        yield (
+            f"labels named in {names} that occur nowhere: {list_labels(metadata.unused_labels)}"
+            f"{_suggest_spelling(metadata.unused_labels, label_sets)}"
+        )
     for layer, labels in metadata.unmapped_labels.items():
         yield f"{layer}: labels that the label map does not name were kept: {list_labels(labels)}"
+
+
+def _suggest_spelling(unused: Sequence[str], sets: Sequence[LabelSets]) -> str:
+    """The labels of either side that are most similar to labels that occur nowhere."""
+    occurring: dict[str, str] = {}
+    for each in sets:
+        occurring.update((label.casefold(), label) for label in (*each.gold, *each.predicted))
+    suggestions = []
+    for label in unused:
+        for similar in difflib.get_close_matches(label.casefold(), occurring, n=1):
+            suggestions.append(f"{occurring[similar]!r} for {label!r}")
+    return f"; did you mean {', '.join(suggestions)}?" if suggestions else ""
 
 
 def _iter_mismatches(

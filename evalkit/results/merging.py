@@ -50,8 +50,9 @@ def _require_equal(name: str, values: Sequence[Any]) -> None:
     for value in values[1:]:
         if value != values[0]:
             raise InputError(
-                f"{name}: {quoted_repr(values[0])} and {quoted_repr(value)}; merge shards of one"
-                " corpus that were scored alike"
+                f"{name}: {quoted_repr(values[0])} and {quoted_repr(value)}; only results of shards"
+                " of one corpus, scored with the same options, can be merged; `compare` compares"
+                " systems"
             )
 
 

@@ -49,7 +49,7 @@ _LAYER_NAMES = {
 }
 _COUNTED_AS_WRONG = {
     "duplicate": "duplicate predictions",
-    "unplaced": "unplaced predictions (not found in the text)",
+    "unplaced": "predictions without a valid place in the text (unplaced)",
 }
 _REASONS = {
     "gold_outside_zones": "gold items outside the scored zones",
@@ -346,7 +346,8 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     if only_predicted:
         note += f", {only_predicted} of them only predicted (F1 0)"
     if len(labels) > len(occurring):
-        note += f"; {len(labels) - len(occurring)} more are declared and occur nowhere"
+        absent = len(labels) - len(occurring)
+        note += f"; the schema has {pluralize(absent, 'label')} more, which do not occur"
     parsed = Metric.parse(metric)
     title = f"{_LAYER_NAMES.get(parsed.layer, parsed.layer)}, {parsed.scheme}"
     notes = [note, *builder.notes([*occurring, *averages])]
@@ -458,4 +459,5 @@ def _count_lines(
             if count and reason in descriptions:
                 layers_of.setdefault((reason, count), []).append(_layer(metric))
     for (reason, count), layers in layers_of.items():
-        yield f"{title}: {count} {descriptions[reason]} ({', '.join(dict.fromkeys(layers))})"
+        names = ", ".join(dict.fromkeys(layers))
+        yield f"{title}, {descriptions[reason]}: {count:,} ({names})"

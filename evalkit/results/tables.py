@@ -296,7 +296,7 @@ def _latex(report: Report, _width: int | None = None) -> str:
                 lines.append(r"\midrule")
             bold = {column for at, column in table.highlighted if at == number}
             lines.append(_latex_row(row, bold))
-        notes = "".join(f" {_escape_latex(note)}." for note in table.notes)
+        notes = "".join(f" {_escape_latex(note[:1].upper() + note[1:])}." for note in table.notes)
         lines += [
             r"\bottomrule",
             r"\end{tabular}",

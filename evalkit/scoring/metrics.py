@@ -111,6 +111,11 @@ class Metric:
         alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
         layer, slash, scheme = alias.partition("/")
         scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
+        if not slash and lowered in SCHEMES:
+            raise InputError(
+                f"invalid metric {quoted_repr(name)}: it is a scheme; write LAYER/{lowered}, such"
+                f" as entities/{lowered}"
+            )
         if not slash and layer not in LAYERS:
             raise UnknownNameError(
                 "metric", name, [*map(str, all_metrics()), *ALIASES, *SCHEME_ALIASES]

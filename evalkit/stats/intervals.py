@@ -43,7 +43,7 @@ UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
 NO_METHOD = Interval(None, None, "no interval is computed for this average")
 ONE_UNIT = Interval(None, None, "all items are in one unit")
 TOO_FEW = Interval(
-    None, None, f"fewer than {FEW_ITEMS} items, or {FEW_SENTENCES} sentences that hold any"
+    None, None, f"fewer than {FEW_ITEMS} items, or items in fewer than {FEW_SENTENCES} sentences"
 )
 
 RowKey = tuple[str | None, str | None]  # (label, average)

@@ -183,7 +183,7 @@ class Interval(NamedTuple):
 
 
 NO_VARIANCE = "no variance"
-UNDEFINED = "undefined too often"
+UNDEFINED = f"undefined in more than {100 * MAX_UNDEFINED_SHARE:.0f} % of the replicates"
 TOO_FEW_DRAWN = "too few replicates for this level"
 ALL_ON_ONE_SIDE = "all replicates lie on one side"
 

@@ -597,7 +597,7 @@ def test_a_threshold_leaves_out_what_scores_lower_and_says_so(tmp_path):
     )
 
     data = json.loads(done.stdout)
-    assert done.stderr == "--threshold 0.5: 1 annotations with a lower score are dropped\n"
+    assert done.stderr == "--threshold 0.5: annotations with a lower score, dropped: 1\n"
     assert (data["model"].endswith(":find>=0.5"), data["rows"][0]["precision"]) == (True, 1.0)
     assert evalkit("run", "--threshold", "x").returncode == 2
 

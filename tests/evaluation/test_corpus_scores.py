@@ -95,7 +95,7 @@ def test_a_copy_in_a_prediction_is_wrong_and_named():
         micro = scores[f"entities/{scheme}"].micro
         assert (micro.tp, micro.fp, micro.fn, micro.predicted) == (3, 1, 0, 4)
         assert scores[f"entities/{scheme}"].counts.set_aside["duplicate"] == 1
-    assert "Counted as wrong: 1 duplicate predictions (entities)" in str(scores)
+    assert "Counted as wrong, duplicate predictions: 1 (entities)" in str(scores)
 
 
 def test_a_repeated_event_counts_once_with_its_arguments():
@@ -370,7 +370,7 @@ def test_what_a_map_drops_is_counted():
 
     assert (scores["ner"].micro.f1, scores["ner"].counts.set_aside["gold_dropped"]) == (1.0, 1)
     assert (
-        "Set aside: 1 gold items that the label map or the list of labels drops (entities)"
+        "Set aside, gold items that the label map or the list of labels drops: 1 (entities)"
         in str(scores)
     )
 

@@ -370,7 +370,7 @@ def test_what_a_threshold_does_is_told():
     said = scored(("A", 0, 0.9), ("B", 5, 0.2), ("C", 9, None))
 
     assert list(threshold_messages(said, {"B": 0.5, "NOPE": 0.1})) == [
-        "1 annotations with a lower score are dropped",
-        "1 annotations have no score, and are kept",
+        "annotations with a lower score, dropped: 1",
+        "annotations without a score, kept: 1",
         "no annotation has the label NOPE",
     ]

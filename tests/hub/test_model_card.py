@@ -152,7 +152,7 @@ def test_why_there_is_no_interval_is_given_unless_none_was_requested():
     )
 
     assert with_intervals["metrics"][0]["args"]["interval"] == {
-        "none": "fewer than 10 items, or 8 sentences that hold any"
+        "none": "fewer than 10 items, or items in fewer than 8 sentences"
     }
     assert "interval" not in without["metrics"][0]["args"]
     assert "intervals" not in without["dataset"]["args"]

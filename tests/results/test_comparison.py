@@ -318,7 +318,7 @@ def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates
     assert (found.low, found.minimum_detectable_difference, found.reason) == (
         None,
         None,
-        "undefined too often",
+        "undefined in more than 5 % of the replicates",
     )
     assert found.p is not None
 

@@ -113,9 +113,7 @@ def test_shards_that_were_not_scored_alike_are_refused_with_the_field():
 
     with pytest.raises(InputError, match="document 'd0' is in two of the results"):
         Scores.merge([one, one])
-    with pytest.raises(
-        InputError, match="seed: 12345 and 5; merge shards of one corpus that were scored alike"
-    ):
+    with pytest.raises(InputError, match="seed: 12345 and 5; only results of shards of one corpus"):
         Scores.merge([one, seeded])
     with pytest.raises(InputError, match="no results to merge"):
         Scores.merge([])

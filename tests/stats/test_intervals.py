@@ -127,7 +127,11 @@ def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates
 
     scores = score(Corpus([*gold, rare]), Corpus([*said, rare]), "ner")["ner"]
 
-    assert scores.macro.interval("recall") == (None, None, "undefined too often")
+    assert scores.macro.interval("recall") == (
+        None,
+        None,
+        "undefined in more than 5 % of the replicates",
+    )
     assert scores.micro.interval("recall").low is not None
 
 
@@ -380,7 +384,7 @@ def test_every_layer_has_intervals_over_sentences():
     assert scores["arg-c+"].micro.f1_low is not None
     assert (
         scores["attributions/strict"].micro.interval("f1").reason
-        == "fewer than 10 items, or 8 sentences that hold any"
+        == "fewer than 10 items, or items in fewer than 8 sentences"
     )
 
 
@@ -484,7 +488,7 @@ def test_a_layer_of_one_document_has_a_range_of_that_article_only():
 
     assert (
         scores["tri-c"].micro.interval("f1").reason
-        == "fewer than 10 items, or 8 sentences that hold any"
+        == "fewer than 10 items, or items in fewer than 8 sentences"
     )
     assert (
         "annotated in one document: triggers; their intervals are sentence-resampling ranges, that"

@@ -139,7 +139,9 @@ def test_replicates_that_are_undefined_are_left_out_up_to_a_twentieth():
 
     assert stats.percentile(values, 0.9) == stats.Interval(8.0, 96.0)
     values[5] = np.nan
-    assert stats.percentile(values, 0.9) == stats.Interval(None, None, "undefined too often")
+    assert stats.percentile(values, 0.9) == stats.Interval(
+        None, None, "undefined in more than 5 % of the replicates"
+    )
 
 
 def test_replicates_that_are_all_alike_give_no_interval():
