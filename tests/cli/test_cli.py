@@ -625,7 +625,7 @@ def test_a_curve_is_printed_and_plotted(tmp_path):
     )
 
     assert "PER 1.000 0.900 1.000 2 1" in " ".join(done.stdout.split())
-    assert "PER 100.00 0.900 100.00 2 1" in " ".join(in_percent.stdout.split())
+    assert "PER 100.00 0.90 100.00 2 1" in " ".join(in_percent.stdout.split())
     assert (drawn.returncode, (tmp_path / "c.png").read_bytes()[1:4]) == (0, b"PNG")
 
 
