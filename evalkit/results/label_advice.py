@@ -67,10 +67,10 @@ class LabelSets(NamedTuple):
 
 def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
     """The label sets of each layer with labels of users; layers that share a map count once."""
-    found: dict[str, LabelSets] = {}
+    sets: dict[str, LabelSets] = {}
     for counts in all_counts:
         maps = MAPS_OF_LAYERS.get(Metric.parse(counts.metric).layer)
-        if maps is None or maps[-1] in found:
+        if maps is None or maps[-1] in sets:
             continue
         layer = maps[-1]
         totals = counts.totals
@@ -79,10 +79,10 @@ def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
             for column in (GOLD, PREDICTED)
         )
         aside = counts.set_aside
-        found[layer] = LabelSets(
+        sets[layer] = LabelSets(
             layer, gold, predicted, aside.get("gold_dropped", 0), aside.get("predicted_dropped", 0)
         )
-    return list(found.values())
+    return list(sets.values())
 
 
 def suggest_label_map(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, str]:

@@ -218,13 +218,13 @@ def combine_keys(*columns: Ints) -> SortKey:
     the first foremost.
 
     Packed side by side into 62 bits; what does not fit is replaced by its rank first, so that
-    far-apart values never collide. The columns hold no negative numbers.
+    different values never collide. Columns have no negative numbers.
     """
     packed, bits = np.zeros(len(columns[0]), np.int64), 0
     for column in columns:
         high = int(column.max(initial=0))
         if not high:
-            continue  # all zero: it tells nothing apart
+            continue  # all zero: no key depends on it
         values, width = column, bits_of(high)
         if bits + width > MAX_KEY_BITS:
             packed, values = dense_rank(packed), dense_rank(values)
@@ -295,10 +295,10 @@ def hash_columns(*columns: Any) -> NDArray[np.uint64]:
     """Several columns mixed into one, each step with its own odd number, so that their order
     counts.
     """
-    found = np.zeros(len(columns[0]), np.uint64)
+    hashes = np.zeros(len(columns[0]), np.uint64)
     for n, column in enumerate(columns, start=1):
         with np.errstate(over="ignore"):
-            found = splitmix64(
-                found + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1))
+            hashes = splitmix64(
+                hashes + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * n & (2**64 - 1))
             )
-    return found
+    return hashes

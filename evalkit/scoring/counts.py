@@ -127,39 +127,33 @@ class Counts:
 
     def credits_by_document(self) -> Ints:
         """The credits of each document, over all labels: documents × 4."""
-        place: dict[str, int] = {}
+        index: dict[str, int] = {}
         document_of_unit = np.array(
-            [place.setdefault(unit.document, len(place)) for unit in self.units], np.int64
+            [index.setdefault(unit.document, len(index)) for unit in self.units], np.int64
         )
-        total = self.sum_groups(document_of_unit[self.unit], len(place))
-        found, tp = 2 * total[:, FOUND] + total[:, FOUND_HALF], 2 * total[:, TP] + total[:, TP_HALF]
+        total = self.sum_groups(document_of_unit[self.unit], len(index))
+        found = 2 * total[:, FOUND] + total[:, FOUND_HALF]
+        tp = 2 * total[:, TP] + total[:, TP_HALF]
         return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
 
     def merge_sentences(self) -> Counts:
         """The counts by document and zone, summed over sentences."""
-        place: dict[CountUnit, int] = {}
-        of = np.array(
-            [place.setdefault(unit._replace(sentence=None), len(place)) for unit in self.units],
+        index: dict[CountUnit, int] = {}
+        merged_unit = np.array(
+            [index.setdefault(unit._replace(sentence=None), len(index)) for unit in self.units],
             np.int64,
         )
         return replace(
-            _merge_units(self, tuple(place), of),
-            resampling_unit_count=len({unit.document for unit in place}),
+            _merge_units(self, tuple(index), merged_unit),
+            resampling_unit_count=len({unit.document for unit in index}),
         )
 
     def sort_units(self) -> Counts:
         """The counts with sorted units and cells, so that equal counts are equal arrays."""
-        order = sorted(
-            range(len(self.units)),
-            key=lambda n: (
-                self.units[n].document,
-                self.units[n].zone or "",
-                -1 if (s := self.units[n].sentence) is None else s,
-            ),
-        )
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        unit = place[self.unit]
+        order = sorted(range(len(self.units)), key=lambda n: self.units[n].sort_key())
+        position = np.empty(len(order), np.int64)
+        position[order] = np.arange(len(order))
+        unit = position[self.unit]
         cells = np.lexsort((self.label, unit))
         units = tuple(self.units[n] for n in order)
         return replace(
@@ -190,31 +184,26 @@ def _merge_units(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Coun
 def merge_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Counts:
     """The counts of several shards of a corpus, which have no document in common."""
     labels = sorted({label for shard in shards for label in shard.labels})
-    place = {label: n for n, label in enumerate(labels)}
-    units, unit, label, values = (
-        [],
-        [],
-        [],
-        [],
-    )  # type: list[CountUnit], list[Ints], list[Ints], list[Cells]
-    aside: dict[str, int] = {}
+    index = {label: n for n, label in enumerate(labels)}
+    units: list[CountUnit] = []
+    unit: list[Ints] = []
+    label: list[Ints] = []
+    set_aside: dict[str, int] = {}
     for shard in shards:
         unit.append(shard.unit.astype(np.int64) + len(units))
-        label.append(np.array([place[name] for name in shard.labels], np.int64)[shard.label])
-        values.append(shard.values)
+        label.append(np.array([index[name] for name in shard.labels], np.int64)[shard.label])
         units += shard.units
-        for reason, number in shard.set_aside.items():
-            aside[reason] = aside.get(reason, 0) + number
-    first = shards[0]
+        for reason, count in shard.set_aside.items():
+            set_aside[reason] = set_aside.get(reason, 0) + count
     return Counts(
-        first.metric,
-        tuple(labels),
-        tuple(units),
-        np.concatenate(unit).astype(np.int32),
-        np.concatenate(label),
-        np.concatenate(values, axis=1),
-        signature,
-        aside,
-        all(shard.has_incorrect for shard in shards),
-        sum(shard.resampling_unit_count for shard in shards),
+        metric=shards[0].metric,
+        labels=tuple(labels),
+        units=tuple(units),
+        unit=np.concatenate(unit).astype(np.int32),
+        label=np.concatenate(label),
+        values=np.concatenate([shard.values for shard in shards], axis=1),
+        signature=signature,
+        set_aside=set_aside,
+        has_incorrect=all(shard.has_incorrect for shard in shards),
+        resampling_unit_count=sum(shard.resampling_unit_count for shard in shards),
     )

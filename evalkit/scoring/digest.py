@@ -17,7 +17,7 @@ same digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -30,57 +30,53 @@ from evalkit.data.schema import Schema
 from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
 
 UNANNOTATED = b"-"
-# Documents whose entities are summed at once: enough that the cost of calling numpy is shared
-BLOCK = 1024
+# Documents whose entities are summed at once: enough that the cost of calling numpy is shared.
+BLOCK_DOCUMENTS = 1024
 
 
 class DigestBuilder:
-    """The digest of a corpus that is seen block by block."""
+    """The digest of a corpus that is read batch by batch."""
 
-    def __init__(self, marks: Sequence[str]) -> None:
-        """marks: the layers of documents that get a digest."""
-        self.sums: dict[str, int] = dict.fromkeys(marks, 0)
-        self._start()
+    def __init__(self, layers: Sequence[str]) -> None:
+        """layers: the layers of documents that get a digest."""
+        self.sums: dict[str, int] = dict.fromkeys(layers, 0)
+        self._start_block()
 
-    def _start(self) -> None:
+    def _start_block(self) -> None:
         self._documents: list[bytes] = []
         self._entities = EntityDigests()
-        self._others: dict[str, list[bytes]] = {
-            name: [] for name in self.sums if name != "entities"
+        self._annotations: dict[str, list[bytes]] = {
+            layer: [] for layer in self.sums if layer != "entities"
         }
 
     def add(self, documents: Sequence[Any]) -> None:
-        """Add a few gold documents."""
-        self._documents += map(_document, documents)
+        """Add gold documents."""
+        self._documents += map(_digest_document, documents)
         if "entities" in self.sums:
             self._entities.add(documents)
-        for marks, own in self._others.items():
-            own.extend(_annotation_digests(documents, marks))
-        if len(self._documents) >= BLOCK:
+        for layer, digests in self._annotations.items():
+            digests += [_digest_annotations(getattr(document, layer)) for document in documents]
+        if len(self._documents) >= BLOCK_DOCUMENTS:
             self.flush()
 
     def flush(self) -> None:
-        """Sum up what was only collected so far."""
-        own = {"entities": self._entities.sums(), **self._others}
-        bare = [int.from_bytes(document, "little") for document in self._documents]
-        for marks in self.sums:
-            found = (
-                (
-                    without
-                    if mine == UNANNOTATED
-                    else int.from_bytes(hashlib.sha256(document + mine).digest(), "little")
-                )
-                for without, document, mine in zip(bare, self._documents, own[marks], strict=True)
-            )
-            self.sums[marks] = (self.sums[marks] + sum(found)) % 2**256
-        self._start()
+        """Add the documents of the current block to the sums."""
+        digests_of_layer = {"entities": self._entities.sums(), **self._annotations}
+        for layer in self.sums:
+            total = self.sums[layer]
+            for document, of_layer in zip(self._documents, digests_of_layer[layer], strict=True):
+                digest = document
+                if of_layer != UNANNOTATED:
+                    digest = hashlib.sha256(document + of_layer).digest()
+                total += int.from_bytes(digest, "little")
+            self.sums[layer] = total % 2**256
+        self._start_block()
 
     def with_schema(self, schema: Schema | None) -> CorpusDigests:
-        """What was summed up, and the schema."""
+        """The digests of all documents that were added, and that of the schema."""
         self.flush()
-        return CorpusDigests(
-            hashlib.sha256(msgspec.json.encode(schema, order="sorted")).hexdigest(), self.sums
-        )
+        encoded = msgspec.json.encode(schema, order="sorted")
+        return CorpusDigests(hashlib.sha256(encoded).hexdigest(), self.sums)
 
 
 class CorpusDigests(NamedTuple):
@@ -89,76 +85,66 @@ class CorpusDigests(NamedTuple):
     schema: str
     sums: Mapping[str, int]
 
-    def of(self, marks: str) -> str:
-        """The digest of the corpus with one layer's marks, in hexadecimal."""
-        return hashlib.sha256(f"{self.schema} {self.sums[marks]:064x}".encode()).hexdigest()
+    def of(self, layer: str) -> str:
+        """The hexadecimal digest of the corpus with the annotations of one layer."""
+        return hashlib.sha256(f"{self.schema} {self.sums[layer]:064x}".encode()).hexdigest()
 
 
-def _document(document: Any) -> bytes:
+def _digest_document(document: Any) -> bytes:
     id: bytes = msgspec.json.encode(document.id)
-    whole = hashlib.sha256(id + document.text.encode())
+    digest = hashlib.sha256(id + document.text.encode())
     if document.zones:
-        whole.update(msgspec.json.encode(document.zones))
-    return whole.digest()
+        digest.update(msgspec.json.encode(document.zones))
+    return digest.digest()
 
 
 class EntityDigests:
-    """The entities of a block, of which the sum of each document is to be made."""
+    """Sums the digests of the entities of each document of a block."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """No documents yet."""
         self._coding = SharedEncoding(Vocabulary())
-        self._rows = ItemArrayBuilder(self._coding)
+        self._items = ItemArrayBuilder(self._coding)
         self._counts: list[int] = []
-        self._annotated: list[bool] = []
+        self._is_annotated: list[bool] = []
 
     def __len__(self) -> int:
         return len(self._counts)
 
     def add(self, documents: Sequence[Any]) -> None:
-        """Some more documents."""
-        placed = entity_arrays(documents)
-        self._rows.add_placed(placed)
-        self._counts += placed.counts
-        self._annotated += [document.entities is not None for document in documents]
+        """Add the entities of documents."""
+        entities = entity_arrays(documents)
+        self._items.add_placed(entities)
+        self._counts += entities.counts
+        self._is_annotated += [document.entities is not None for document in documents]
 
     def sums(self) -> list[bytes]:
-        """The sum of each document's entities; one byte where the layer was not annotated."""
-        columns = self._rows.columns(np.zeros(len(self), np.int64))
-        names = np.array([_label(label) for label in self._coding.labels], np.uint64)
-        shapes = np.array(
-            [0, *(_label(repr(pieces)) for pieces in self._coding.pieces[1:])], np.uint64
-        )
-        mixes = hash_columns(
-            names[columns.label], columns.start, columns.end, shapes[columns.fragments]
-        )
-        totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixes)])
+        """The sum of each document; UNANNOTATED if the layer is not annotated."""
+        items = self._items.columns(np.zeros(len(self), np.int64))
+        labels = np.array([_hash_text(label) for label in self._coding.labels], np.uint64)
+        fragments = [_hash_text(repr(pieces)) for pieces in self._coding.pieces[1:]]
+        shapes = np.array([0, *fragments], np.uint64)  # 0: contiguous
+        digests = hash_columns(labels[items.label], items.start, items.end, shapes[items.fragments])
+        totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(digests)])
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
-        found = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
+        sums = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
         return [
-            value.tobytes() if there else UNANNOTATED
-            for value, there in zip(found, self._annotated, strict=True)
+            value.tobytes() if is_annotated else UNANNOTATED
+            for value, is_annotated in zip(sums, self._is_annotated, strict=True)
         ]
 
 
-def _annotation_digests(documents: Iterable[Any], marks: str) -> list[bytes]:
-    return [
-        (
-            UNANNOTATED
-            if (found := getattr(document, marks)) is None
-            else _sum(annotation_key(mark) for mark in found)
-        )
-        for document in documents
-    ]
-
-
-def _sum(identities: Iterator[bytes]) -> bytes:
-    total = sum(
-        int.from_bytes(hashlib.sha256(identity).digest()[:8], "little") for identity in identities
-    )
+def _digest_annotations(annotations: Iterable[Any] | None) -> bytes:
+    """The sum of the digests of annotations; UNANNOTATED for None."""
+    if annotations is None:
+        return UNANNOTATED
+    total = 0
+    for annotation in annotations:
+        digest = hashlib.sha256(annotation_key(annotation)).digest()
+        total += int.from_bytes(digest[:8], "little")
     return (total % 2**64).to_bytes(8, "little")
 
 
 @lru_cache(maxsize=100_000)
-def _label(label: str) -> int:
-    return int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "little")
+def _hash_text(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

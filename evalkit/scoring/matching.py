@@ -32,7 +32,6 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.data.document import Fragments
-from evalkit.errors import InputError
 from evalkit.scoring.columns import (
     Ints,
     ItemArrays,
@@ -44,9 +43,7 @@ from evalkit.scoring.columns import (
     dense_rank,
     group_starts,
 )
-
-# Between discontinuous spans of one block: more would take minutes.
-MAX_OVERLAPS = 20_000_000
+from evalkit.scoring.discontinuous import ComponentItem, match_component
 
 
 class Pairs(NamedTuple):
@@ -151,7 +148,7 @@ class Matching:
         if self._has_equal_rows:
             return _pair_equal_ranks(ordered, order, len(self.gold))
         first = np.flatnonzero(ordered[1:] == ordered[:-1])
-        # Rows with one key stand in their own order, so gold's comes before the prediction's.
+        # Rows with equal keys keep their order, so the gold row comes first.
         return Pairs(order[first], order[first + 1] - len(self.gold))
 
     @cached_property
@@ -187,56 +184,56 @@ class Matching:
         return Pairs(gold[pairs.gold], predicted[pairs.predicted])
 
     def _overlapping(self, both: ItemArrays, n_gold: int, label: Ints | None, order: Ints) -> Pairs:
-        """The largest matching of overlapping rows under one head (and label); `order` has them by
-        head, label, start.
+        """The largest matching of overlapping rows in one group (and with one label).
+
+        order: the rows by group, label and start.
         """
         if not len(order):
             return NO_PAIRS
         line = _flatten_groups(both, label, order)
-        begins = _components(line)
+        begins = _component_starts(line)
         ends = np.append(begins[1:], len(order))
         sizes = ends - begins
-        golds = _count_true(order < n_gold, begins, ends)
-        broken = (
-            _count_true(both.fragments[order] > 0, begins, ends) > 0
-            if both.fragments.any()
-            else np.zeros(len(begins), bool)
-        )
-        lonely = (golds == 1) & (sizes == 2) & ~broken
-        at = begins[lonely]
-        simple = _as_pairs(order[at], order[at + 1], n_gold)
-        mixed = (golds > 0) & (golds < sizes) & ~lonely
-        if not mixed.any():
-            return simple
+        gold_counts = _count_true(order < n_gold, begins, ends)
+        is_discontinuous = np.zeros(len(begins), bool)
+        if both.fragments.any():
+            is_discontinuous = _count_true(both.fragments[order] > 0, begins, ends) > 0
+        # Most components are one gold and one predicted row.
+        is_pair = (gold_counts == 1) & (sizes == 2) & ~is_discontinuous
+        first = begins[is_pair]
+        pairs = _as_pairs(order[first], order[first + 1], n_gold)
+        is_mixed = (gold_counts > 0) & (gold_counts < sizes) & ~is_pair
+        if not is_mixed.any():
+            return pairs
         component = np.repeat(np.arange(len(begins)), sizes)
-        alone = mixed & ~broken & ((golds == 1) | (golds == sizes - 1))
-        swept = (mixed & ~broken & ~alone)[component]
+        has_single = (gold_counts == 1) | (gold_counts == sizes - 1)
+        is_star = is_mixed & ~is_discontinuous & has_single
+        is_swept = (is_mixed & ~is_discontinuous & ~is_star)[component]
         rank = self.rank[both.label]
-        found = simple.concat(_pair_single_sided(line, order, component, alone, n_gold, rank))
-        found = found.concat(_sweep(line, order, swept, n_gold, rank))
-        for members in _members(component, mixed & broken):
-            found = found.concat(self._match_discontinuous(both, order[members], n_gold))
-        return found
+        pairs = pairs.concat(_pair_stars(line, order, component, is_star, n_gold, rank))
+        pairs = pairs.concat(_sweep(line, order, is_swept, n_gold, rank))
+        for members in _members(component, is_mixed & is_discontinuous):
+            pairs = pairs.concat(self._match_discontinuous(both, order[members], n_gold))
+        return pairs
 
     def _match_discontinuous(self, both: ItemArrays, rows: Ints, n_gold: int) -> Pairs:
-        """The largest matching of one component that holds discontinuous spans, or spans with
-        parts.
-        """
-        spans: tuple[list[ComponentItem], list[ComponentItem]] = ([], [])
+        """The largest matching of a component with discontinuous spans, or spans with parts."""
+        gold: list[ComponentItem] = []
+        predicted: list[ComponentItem] = []
         for row in rows.tolist():
             shape = int(both.fragments[row])
             pieces = self.pieces[shape] or ((int(both.start[row]), int(both.end[row])),)
-            spans[row >= n_gold].append(
-                ComponentItem(pieces, self.parts[shape], int(self.rank[both.label[row]]), row)
-            )
-        gold, predicted = _hopcroft_karp(*(sorted(side, key=ComponentItem.place) for side in spans))
-        return Pairs(np.array(gold, np.int64), np.array(predicted, np.int64) - n_gold)
+            rank = int(self.rank[both.label[row]])
+            side = gold if row < n_gold else predicted
+            side.append(ComponentItem(pieces, self.parts[shape], rank, row))
+        gold_rows, predicted_rows = match_component(
+            sorted(gold, key=ComponentItem.sort_key), sorted(predicted, key=ComponentItem.sort_key)
+        )
+        return Pairs(np.array(gold_rows, np.int64), np.array(predicted_rows, np.int64) - n_gold)
 
 
 class FlatIntervals(NamedTuple):
-    """Rows in order along one line on which groups never meet: rows overlap there if they do and
-    are of one group.
-    """
+    """The ranges of rows, in order, moved so that ranges of different groups never overlap."""
 
     start: Ints
     end: Ints
@@ -288,211 +285,116 @@ def _rank_in_group(is_start: Mask) -> Ints:
 
 
 def _flatten_groups(both: ItemArrays, label: Ints | None, order: Ints) -> FlatIntervals:
-    """The rows' ranges, moved so that rows of different heads (and labels) are apart."""
+    """The ranges of the rows, moved so that rows of different groups (and labels) are apart."""
     start, end = both.start[order], both.end[order]
-    headed = both.head.any()
-    if label is None and not headed:
+    has_groups = bool(both.head.any())
+    if label is None and not has_groups:
         return FlatIntervals(start, end)
-    group = (
-        both.head[order]
-        if label is None
-        else combine_keys(both.head, label).key[order]
-        if headed
-        else label[order]
-    )
+    if label is None:
+        group = both.head[order]
+    elif has_groups:
+        group = combine_keys(both.head, label).key[order]
+    else:
+        group = label[order]
     if group[0] == group[-1]:
         return FlatIntervals(start, end)
-    nth, low, high = group, int(start.min()), int(end.max())
-    if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
-        nth = np.cumsum(group_starts(group)) - 1
-    if (high - low + 1) * (int(nth[-1]) + 1) >= 1 << 62:
-        places = dense_rank(np.concatenate([start, end]))
-        start, end, low, high = places[: len(start)], places[len(start) :], 0, len(places)
-    shift = nth * (high - low + 1) - low
+    # Offsets must fit into 64 bits: if they do not, groups are numbered and offsets ranked.
+    low, high = int(start.min()), int(end.max())
+    if (high - low + 1) * (int(group[-1]) + 1) >= 1 << 62:
+        group = np.cumsum(group_starts(group)) - 1
+    if (high - low + 1) * (int(group[-1]) + 1) >= 1 << 62:
+        ranks = dense_rank(np.concatenate([start, end]))
+        start, end, low, high = ranks[: len(start)], ranks[len(start) :], 0, len(ranks)
+    shift = group * (high - low + 1) - low
     return FlatIntervals(start + shift, end + shift)
 
 
-def _components(line: FlatIntervals) -> Ints:
-    """Where each connected component begins: where no earlier row reaches."""
-    new = np.ones(len(line.start), bool)
-    np.greater_equal(line.start[1:], np.maximum.accumulate(line.end)[:-1], out=new[1:])
-    return np.flatnonzero(new)
+def _component_starts(line: FlatIntervals) -> Ints:
+    """Where each connected component begins: at rows that no earlier row reaches."""
+    is_start = np.ones(len(line.start), bool)
+    np.greater_equal(line.start[1:], np.maximum.accumulate(line.end)[:-1], out=is_start[1:])
+    return np.flatnonzero(is_start)
 
 
-def _count_true(true: Mask, begins: Ints, ends: Ints) -> Ints:
+def _count_true(values: Mask, begins: Ints, ends: Ints) -> Ints:
     """The number of true values from each begin up to its end."""
-    sums: Ints = np.concatenate([[0], np.cumsum(true)])
-    counted: Ints = sums[ends] - sums[begins]
-    return counted
+    sums: Ints = np.concatenate([[0], np.cumsum(values)])
+    counts: Ints = sums[ends] - sums[begins]
+    return counts
 
 
 def _as_pairs(one: Ints, other: Ints, n_gold: int) -> Pairs:
-    """Rows that answer each other, one of each side, as pairs."""
+    """Pairs of rows, of which either may be the gold row."""
     return Pairs(np.minimum(one, other), np.maximum(one, other) - n_gold)
 
 
-def _members(component: Ints, wanted: Mask) -> list[Ints]:
-    """The places of the rows of each wanted component."""
-    places = np.flatnonzero(wanted[component])
-    return (
-        np.split(places, np.flatnonzero(group_starts(component[places]))[1:]) if len(places) else []
-    )
+def _members(component: Ints, is_selected: Mask) -> list[Ints]:
+    """The positions of the rows of each selected component."""
+    positions = np.flatnonzero(is_selected[component])
+    if not len(positions):
+        return []
+    starts = np.flatnonzero(group_starts(component[positions]))
+    return np.split(positions, starts[1:])
 
 
-def _pair_single_sided(
-    line: FlatIntervals, order: Ints, component: Ints, alone: Mask, n_gold: int, rank: Ints
+def _pair_stars(
+    line: FlatIntervals, order: Ints, component: Ints, is_star: Mask, n_gold: int, rank: Ints
 ) -> Pairs:
-    """The pair of each component in which one side has one row: that with the first row by (end,
-    start, label) that overlaps it.
+    """The pair of each component in which one side has a single row: the single row with the first
+    row by (end, start, label) that overlaps it.
 
-    It is the pair that the sweep would make; most components that are more than a pair are of this
-    kind.
+    It is the pair that the sweep would make; most components of more than two rows are stars.
     """
-    places = np.flatnonzero(alone[component])
-    if not len(places):
+    positions = np.flatnonzero(is_star[component])
+    if not len(positions):
         return NO_PAIRS
-    nth, rows = component[places], order[places]
-    start, end, is_gold = line.start[places], line.end[places], rows < n_gold
-    begins = np.flatnonzero(group_starts(nth))
-    sizes = np.diff(np.append(begins, len(nth)))
-    of = np.repeat(np.arange(len(begins)), sizes)
-    single = is_gold == (np.add.reduceat(is_gold.astype(np.int64), begins) == 1)[of]
-    # Where both sides have one row the component is a pair and not here, but a side of one may face
-    # one of many golds: the first single is it.
-    center = np.flatnonzero(single)
-    overlapping = (start < end[center][of]) & (end > start[center][of]) & ~single
-    among = np.flatnonzero(overlapping)
-    best = among[np.lexsort((rank[rows[among]], start[among], end[among], of[among]))]
-    first = best[group_starts(of[best])]
-    one, other = rows[center[of[first]]], rows[first]
-    return _as_pairs(one, other, n_gold)
+    number, rows = component[positions], order[positions]
+    start, end, is_gold = line.start[positions], line.end[positions], rows < n_gold
+    begins = np.flatnonzero(group_starts(number))
+    sizes = np.diff(np.append(begins, len(number)))
+    star = np.repeat(np.arange(len(begins)), sizes)
+    gold_is_single = np.add.reduceat(is_gold.astype(np.int64), begins) == 1
+    is_single = is_gold == gold_is_single[star]
+    center = np.flatnonzero(is_single)
+    overlaps_center = (start < end[center][star]) & (end > start[center][star]) & ~is_single
+    candidates = np.flatnonzero(overlaps_center)
+    sorted_candidates = candidates[
+        np.lexsort((rank[rows[candidates]], start[candidates], end[candidates], star[candidates]))
+    ]
+    first = sorted_candidates[group_starts(star[sorted_candidates])]
+    return _as_pairs(rows[center[star[first]]], rows[first], n_gold)
 
 
-def _sweep(line: FlatIntervals, order: Ints, chosen: Mask, n_gold: int, rank: Ints) -> Pairs:
-    """The largest matching of contiguous rows; see the head of the module for why it is one."""
-    rows = order[chosen]
+def _sweep(line: FlatIntervals, order: Ints, is_swept: Mask, n_gold: int, rank: Ints) -> Pairs:
+    """The largest matching of contiguous rows; see the head of the module."""
+    rows = order[is_swept]
     if not len(rows):
         return NO_PAIRS
-    start, end = line.start[chosen], line.end[chosen]
+    start, end = line.start[is_swept], line.end[is_swept]
     by_end = np.lexsort((rows, rank[rows], start, end))
-    starts, ends, names = start[by_end].tolist(), end[by_end].tolist(), rows[by_end]
-    sides = (names >= n_gold).astype(np.int64).tolist()
-    by_start = [
-        [n for n in np.argsort(start[by_end], kind="stable").tolist() if sides[n] == side]
-        for side in (0, 1)
-    ]
-    entered, waiting, taken = (
-        [0, 0],
-        ([], []),
-        [False] * len(rows),
-    )  # type: tuple[list[int], tuple[list[int], list[int]], list[bool]]
-    found: tuple[list[int], list[int]] = ([], [])
-    for n, (here, last) in enumerate(zip(sides, ends)):
-        if taken[n]:
+    start, end, rows = start[by_end], end[by_end], rows[by_end]
+    starts, ends = start.tolist(), end.tolist()
+    sides = (rows >= n_gold).astype(np.int64).tolist()
+    by_start = np.argsort(start, kind="stable").tolist()
+    arriving = [[n for n in by_start if sides[n] == side] for side in (0, 1)]
+    arrived = [0, 0]  # of each side, how many rows of `arriving` are in its heap
+    heaps: tuple[list[int], list[int]] = ([], [])  # free rows of each side, the first by end on top
+    is_taken = [False] * len(rows)
+    matched: tuple[list[int], list[int]] = ([], [])
+    for n, (side, last) in enumerate(zip(sides, ends)):
+        if is_taken[n]:
             continue
-        there = 1 - here
-        arriving, heap, at = by_start[there], waiting[there], entered[there]
-        while at < len(arriving) and starts[arriving[at]] < last:
-            heappush(heap, arriving[at])
-            at += 1
-        entered[there] = at
-        while heap and (heap[0] < n or taken[heap[0]]):
+        other_side = 1 - side
+        candidates, heap, index = arriving[other_side], heaps[other_side], arrived[other_side]
+        while index < len(candidates) and starts[candidates[index]] < last:
+            heappush(heap, candidates[index])
+            index += 1
+        arrived[other_side] = index
+        while heap and (heap[0] < n or is_taken[heap[0]]):
             heappop(heap)
         if heap:
             other = heappop(heap)
-            taken[n] = taken[other] = True
-            found[here].append(n)
-            found[there].append(other)
-    return Pairs(names[found[0]], names[found[1]] - n_gold)
-
-
-class ComponentItem(NamedTuple):
-    """A row of a component: its ranges, those of its parts if it has any, its label's place by
-    name, and the row.
-    """
-
-    pieces: Fragments
-    parts: Parts
-    rank: int
-    row: int
-
-    def place(self) -> tuple[Fragments, str, int]:
-        """Where it stands in an order that depends on nothing but itself."""
-        return self.pieces, repr(self.parts), self.rank
-
-
-def _hopcroft_karp(
-    gold: list[ComponentItem], predicted: list[ComponentItem]
-) -> tuple[list[int], list[int]]:
-    """The rows that answer each other, each side in order; see `Matching._broken`."""
-    if [item.place() for item in gold] == [
-        item.place() for item in predicted
-    ]:  # each is answered by its equal
-        return [item.row for item in gold], [item.row for item in predicted]
-    # The side that sorts first is searched from, so that the pairs stay the same when the sides
-    # change places.
-    if [item.place() for item in predicted] < [item.place() for item in gold]:
-        return _hopcroft_karp(predicted, gold)[::-1]
-    edges = _edges(gold, predicted)
-    if not len(edges):
-        return [], []
-    if min(len(gold), len(predicted)) == 1:
-        return [gold[edges[0, 0]].row], [predicted[edges[0, 1]].row]
-    # Imported where it is needed: most corpora have no discontinuous spans.
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
-    graph = csr_array(
-        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])),
-        shape=(len(gold), len(predicted)),
-    )
-    answer = [
-        (n, m)
-        for n, m in enumerate(maximum_bipartite_matching(graph, perm_type="column"))
-        if m >= 0
-    ]
-    return [gold[n].row for n, _ in answer], [predicted[m].row for _, m in answer]
-
-
-def _edges(one: Sequence[ComponentItem], other: Sequence[ComponentItem]) -> Ints:
-    """The pairs of spans that share a character (in every part, where they have parts), as places
-    in one and other.
-    """
-    (n, start, end), (m, first, last) = (
-        (np.array(column, np.int64) for column in zip(*_flat(side))) for side in (one, other)
-    )
-    by_start = np.argsort(first, kind="stable")
-    m, first, last = m[by_start], first[by_start], last[by_start]
-    low = np.searchsorted(np.maximum.accumulate(last), start, side="right")
-    many = np.maximum(np.searchsorted(first, end, side="left") - low, 0)
-    if many.sum() > MAX_OVERLAPS:
-        raise InputError(
-            f"{many.sum():,} overlaps with discontinuous spans in one document: over"
-            f" {MAX_OVERLAPS:,} they are not matched; score strict or exact"
-        )
-    of = np.repeat(np.arange(len(n)), many)
-    to = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + low[of]
-    true = last[to] > start[of]
-    found = np.unique(np.stack([n[of[true]], m[to[true]]], axis=1), axis=0)
-    if not one[0].parts:
-        return found
-    kept = [
-        pair for pair in found.tolist() if _in_every_part(one[pair[0]].parts, other[pair[1]].parts)
-    ]
-    return np.array(kept, np.int64).reshape(-1, 2)
-
-
-def _flat(spans: Sequence[ComponentItem]) -> list[tuple[int, int, int]]:
-    return [(n, start, end) for n, span in enumerate(spans) for start, end in span.pieces]
-
-
-def _in_every_part(one: Parts, other: Parts) -> bool:
-    """Whether all parts share a character; a part that is missing answers only a missing one."""
-    return all(
-        (
-            a is b
-            if a is None or b is None
-            else any(start < last and first < end for start, end in a for first, last in b)
-        )
-        for a, b in zip(one, other)
-    )
+            is_taken[n] = is_taken[other] = True
+            matched[side].append(n)
+            matched[other_side].append(other)
+    return Pairs(rows[matched[0]], rows[matched[1]] - n_gold)

@@ -34,6 +34,10 @@ class CountUnit(NamedTuple):
     zone: str | None = None
     sentence: int | None = None
 
+    def sort_key(self) -> tuple[str, str, int]:
+        """A key that orders units by document, zone and sentence."""
+        return self.document, self.zone or "", -1 if self.sentence is None else self.sentence
+
 
 @dataclass(frozen=True)
 class SegmentLayout:

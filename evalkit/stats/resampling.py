@@ -66,6 +66,7 @@ THRESHOLDS = (
 )
 UNITS_AT_ONCE, WORDS_AT_ONCE = 4096, 32  # drawn together: they stay in the processor's cache
 EXACT_IN_FLOAT32 = 2**24  # smaller integers are exact
+AMBIGUOUS = 255  # in the table of weights
 SINGLE_THREAD_WORK = 3_000_000  # draws: with fewer, threads take longer than they save
 MAX_UNDEFINED_SHARE = 0.05  # share of replicates
 MAX_EXACT_PERMUTATIONS = 20_000  # up to so many, all are computed
@@ -100,13 +101,13 @@ def _states(keys: UInt64s, seed: int, stream: int) -> UInt64s:
 
 
 def _table() -> NDArray[np.uint8]:
-    """The weight for each value of the high 16 of 32 bits; 255 where a threshold lies within."""
+    """The weight for each value of the high 16 of 32 bits; AMBIGUOUS if the low bits decide."""
     bounds = np.array(THRESHOLDS, np.uint64)
     low = np.arange(65536, dtype=np.uint64) << np.uint64(16)
     least, most = (
         np.searchsorted(bounds, value, side="right") for value in (low, low + np.uint64(65535))
     )
-    table: NDArray[np.uint8] = np.where(least == most, least, 255).astype(np.uint8)
+    table: NDArray[np.uint8] = np.where(least == most, least, AMBIGUOUS).astype(np.uint8)
     return table
 
 
@@ -115,10 +116,11 @@ _BOUNDS = np.array(THRESHOLDS, np.uint32)
 
 
 def _poisson(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    found: NDArray[np.uint8] = _WEIGHTS[halves >> np.uint32(16)]
-    for at in np.flatnonzero(found.ravel() == 255):
-        found.flat[at] = np.searchsorted(_BOUNDS, halves.flat[at], side="right")
-    return found
+    """The Poisson(1) draw of each number of 32 bits."""
+    weights: NDArray[np.uint8] = _WEIGHTS[halves >> np.uint32(16)]
+    for index in np.flatnonzero(weights.ravel() == AMBIGUOUS):
+        weights.flat[index] = np.searchsorted(_BOUNDS, halves.flat[index], side="right")
+    return weights
 
 
 def poisson_weights(keys: UInt64s, seed: int, first: int, n: int) -> NDArray[np.uint8]:
@@ -133,27 +135,24 @@ def bootstrap_totals(counts: Ints, keys: UInt64s, replicates: int, seed: int) ->
     columns, whole and not negative.
     """
     totals = np.zeros((replicates, counts.shape[1]))
-    there = counts.any(axis=1)
-    counts, keys = counts[there], keys[there]
+    has_counts = counts.any(axis=1)
+    counts, keys = counts[has_counts], keys[has_counts]
     exact = int(counts.sum(axis=0).max(initial=0)) * len(THRESHOLDS) < EXACT_IN_FLOAT32
     kind: Any = np.float32 if exact else np.float64
     with one_thread(len(keys) * replicates):
         for unit in range(0, len(keys), UNITS_AT_ONCE):
-            here = slice(unit, unit + UNITS_AT_ONCE)
-            own = np.ascontiguousarray(counts[here], kind)
+            part = slice(unit, unit + UNITS_AT_ONCE)
+            counts_of_part = np.ascontiguousarray(counts[part], kind)
             for first in range(0, replicates, 2 * WORDS_AT_ONCE):
                 n = min(2 * WORDS_AT_ONCE, replicates - first)
-                totals[first : first + n] += (
-                    poisson_weights(keys[here], seed, first, n).astype(kind) @ own
-                )
+                weights = poisson_weights(keys[part], seed, first, n).astype(kind)
+                totals[first : first + n] += weights @ counts_of_part
     return totals
 
 
 @contextmanager
 def one_thread(work: int) -> Iterator[None]:
-    """Leave the other cores alone: threads that wait for each other over small products take
-    several times as long.
-    """
+    """Use one core for many small products, which take several times as long with threads."""
     if work < SINGLE_THREAD_WORK:
         yield
         return
@@ -260,25 +259,29 @@ def wilson(part: float, whole: int, level: float) -> Interval:
 def permute_systems(
     a: Ints, b: Ints, keys: UInt64s, replicates: int, seed: int
 ) -> tuple[Floats, Floats, bool]:
-    """The totals of two systems after they traded units (replicates × columns each), and whether
-    these are all trades there are.
+    """The totals of two systems after their counts of some units are swapped (replicates × columns
+    each), and whether these are all possible permutations.
 
-    Units in which both have the same counts are left out: trading them changes nothing.
+    Units in which both have equal counts are left out: swapping them changes nothing.
     """
     differing = (a != b).any(axis=1)
     moved_by, keys = (b - a)[differing].astype(np.float64), keys[differing]
     exact = 2 ** int(differing.sum()) <= MAX_EXACT_PERMUTATIONS if differing.sum() < 64 else False
-    moved = _all_permutations(moved_by) if exact else _some_trades(moved_by, keys, replicates, seed)
+    moved = (
+        _all_permutations(moved_by)
+        if exact
+        else _random_permutations(moved_by, keys, replicates, seed)
+    )
     return a.sum(axis=0) + moved, b.sum(axis=0) - moved, exact
 
 
 def _all_permutations(moved_by: Floats) -> Floats:
     n = len(moved_by)
-    traded = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    return traded.astype(np.float64) @ moved_by
+    is_swapped = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return is_swapped.astype(np.float64) @ moved_by
 
 
-def _some_trades(moved_by: Floats, keys: UInt64s, replicates: int, seed: int) -> Floats:
+def _random_permutations(moved_by: Floats, keys: UInt64s, replicates: int, seed: int) -> Floats:
     moved = np.zeros((replicates, moved_by.shape[1]))
     for unit in range(0, len(keys), UNITS_AT_ONCE):
         here = slice(unit, unit + UNITS_AT_ONCE)
@@ -292,14 +295,14 @@ def _some_trades(moved_by: Floats, keys: UInt64s, replicates: int, seed: int) ->
 
 
 def randomisation_p(differences: Floats, observed: float, *, exact: bool) -> float:
-    """How often chance alone gives a difference as large as the observed one."""
+    """The share of permutations with a difference at least as large as the observed one."""
     # Differences that are equal as fractions may differ in the last bit.
     as_large = int((np.abs(np.nan_to_num(differences)) >= abs(observed) - 1e-12).sum())
     return as_large / len(differences) if exact else (1 + as_large) / (1 + len(differences))
 
 
 def bootstrap_p(differences: Floats, observed: float) -> float:
-    """How often the bootstrap strays as far from the observed difference as that lies from none."""
+    """The share of replicates at least as far from the observed difference as that is from 0."""
     defined = differences[~np.isnan(differences)]
     return (1 + int((np.abs(defined - observed) >= abs(observed) - 1e-12).sum())) / (
         1 + len(defined)
@@ -307,16 +310,17 @@ def bootstrap_p(differences: Floats, observed: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, corrected for how many they are.
+    """The p-values, corrected for multiple tests by Holm's method.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    corrected, so_far = [0.0] * len(p_values), 0.0
-    for nth, at in enumerate(order):
-        so_far = max(so_far, min(1.0, p_values[at] * (len(p_values) - nth)))
-        corrected[at] = so_far
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for n, index in enumerate(order):
+        largest = max(largest, min(1.0, p_values[index] * (len(p_values) - n)))
+        corrected[index] = largest
     return corrected
 
 

@@ -296,12 +296,12 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
         entities(("A", 9, 11), ("A", 9, 15), ("A", 12, 13)),
     )
 
-    monkeypatch.setattr("evalkit.scoring.matching.MAX_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.discontinuous.MAX_OVERLAPS", 2)
 
     with pytest.raises(
         InputError,
         match=(
-            r"^3 overlaps with discontinuous spans in one document: over 2 they are not matched;"
+            r"^3 overlaps with discontinuous spans in one document: more than 2 cannot be matched;"
             r" score strict or exact$"
         ),
     ):
@@ -309,7 +309,7 @@ def test_too_many_overlaps_of_discontinuous_spans_are_refused_with_their_number(
 
 
 def test_as_many_overlaps_as_are_allowed_are_matched(monkeypatch):
-    monkeypatch.setattr("evalkit.scoring.matching.MAX_OVERLAPS", 2)
+    monkeypatch.setattr("evalkit.scoring.discontinuous.MAX_OVERLAPS", 2)
 
     micro = score(
         entities(broken("A", (10, 12), (14, 16))),
