@@ -190,7 +190,7 @@ class Matching:
         """
         if not len(order):
             return NO_PAIRS
-        line = _flatten_groups(both, label, order)
+        line = flatten_groups(both, label, order)
         begins = _component_starts(line)
         ends = np.append(begins[1:], len(order))
         sizes = ends - begins
@@ -284,7 +284,7 @@ def _rank_in_group(is_start: Mask) -> Ints:
     return rank
 
 
-def _flatten_groups(both: ItemArrays, label: Ints | None, order: Ints) -> FlatIntervals:
+def flatten_groups(both: ItemArrays, label: Ints | None, order: Ints) -> FlatIntervals:
     """The ranges of the rows, moved so that rows of different groups (and labels) are apart."""
     start, end = both.start[order], both.end[order]
     has_groups = bool(both.head.any())

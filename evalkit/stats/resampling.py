@@ -115,7 +115,7 @@ _WEIGHTS = _table()
 _BOUNDS = np.array(THRESHOLDS, np.uint32)
 
 
-def _poisson(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
+def poisson_draws(halves: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """The Poisson(1) draw of each number of 32 bits."""
     weights: NDArray[np.uint8] = _WEIGHTS[halves >> np.uint32(16)]
     for index in np.flatnonzero(weights.ravel() == AMBIGUOUS):
@@ -127,7 +127,7 @@ def poisson_weights(keys: UInt64s, seed: int, first: int, n: int) -> NDArray[np.
     """The weights of the replicates from `first`, which is even, on: n × units."""
     words = _splitmix64_stream(_states(keys, seed, BOOTSTRAP_STREAM), first // 2, (n + 1) // 2)
     both = np.stack([(words >> np.uint64(32)).astype(np.uint32), words.astype(np.uint32)], axis=1)
-    return _poisson(both.reshape(-1, len(keys)))[:n]
+    return poisson_draws(both.reshape(-1, len(keys)))[:n]
 
 
 def bootstrap_totals(counts: Ints, keys: UInt64s, replicates: int, seed: int) -> Floats:

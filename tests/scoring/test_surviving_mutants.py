@@ -34,7 +34,7 @@ from evalkit.scoring.cells import PREDICTED, CellCounter
 from evalkit.scoring.columns import ItemArrayBuilder, ItemArrays, SharedEncoding, combine_keys
 from evalkit.scoring.counting import BlockBuilder, block_from_arrays
 from evalkit.scoring.layers import LAYERS, Items, SyntheticSpan
-from evalkit.scoring.matching import Matching, _flatten_groups
+from evalkit.scoring.matching import Matching, flatten_groups
 from evalkit.scoring.zones import document_layout
 
 TEXT = "x" * 60
@@ -781,7 +781,7 @@ def test_groups_stand_side_by_side_while_62_bits_hold_them_and_closer_where_they
 ):
     both = columns((0, 0, 0, 10, 12, 0), (0, 0, head, 10, last, 0))
 
-    line = _flatten_groups(both, None, np.arange(2))
+    line = flatten_groups(both, None, np.arange(2))
 
     assert (line.start.tolist(), line.end.tolist()) == (start, end)
 

@@ -61,7 +61,7 @@ def test_thresholds_are_those_of_the_poisson_distribution():
 def test_weights_beside_a_threshold_are_told_apart():
     near = np.array([bound + d for bound in stats.THRESHOLDS for d in (-1, 0)], np.uint32)
 
-    assert stats._poisson(near).tolist() == [
+    assert stats.poisson_draws(near).tolist() == [
         k + d for k in range(len(stats.THRESHOLDS)) for d in (0, 1)
     ]
 
