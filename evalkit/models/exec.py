@@ -6,7 +6,7 @@ It is started once, without a shell, in the working folder. It reads documents w
 in any order; `text` may be left out, and `{"id": …, "failure": "reason"}` reports a failure. It may
 answer one by one, or everything at the end. Its stderr is forwarded.
 
-Invalid parts of an answer become `Unplaced` (see exec_answers.py). A line that is not an answer
+Invalid parts of an answer become `Unplaced`. A line that is not an answer
 fails the document whose id it starts with, and is shown on stderr if it has none. A second answer
 for a document fails the document, or ends the run with ModelError if the first has been returned.
 Documents without an answer fail with the program's exit status as the reason.

@@ -31,8 +31,8 @@ Range = tuple[int, int]
 
 MAX_CHOICES = 200_000  # pairs of offsets that one document stores as `choices`
 NOT_IN_TEXT, NO_QUOTE = "not in the text", "its quote is not a string"
-TRIGGER_UNPLACED = "its trigger is not in the text"
-CONTENT_UNPLACED = "its content is not in the text"
+TRIGGER_UNPLACED = "its trigger is unplaced"
+CONTENT_UNPLACED = "its content is unplaced"
 EXPECTED = (
     '{"label": "PER", "quote": "Ada", "context": "Ada met"}, with the keys that the prompt names'
 )

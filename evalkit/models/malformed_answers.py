@@ -1,4 +1,4 @@
-"""Stops a run in which all items of the answers are malformed.
+"""Check that stops a run in which all predicted items are malformed.
 
 Then the form of the answers is wrong, and a score of 0 would say nothing about the model. An item
 is malformed if its type, its structure or a field is wrong: no span, no label, an offset that is
@@ -27,8 +27,16 @@ MAX_MALFORMED_DOCUMENTS = 5
 
 
 def note_malformed(document: Document, item: object, reason: object, expected: str) -> Document:
-    """The document with a note that all of its items are malformed, with one as an example."""
-    note = f"{quoted_repr(item)}: {reason}; expected {expected}"
+    """The document with a note that all of its items are malformed, with one as an example.
+
+    reason: what is wrong with this item. expected: the form of a valid item.
+    """
+    example = quoted_repr(item)
+    problem = str(reason)
+    if problem.startswith("expected "):  # the item has another form altogether
+        note = f"{example}: expected {expected}"
+    else:
+        note = f"{example}: {problem}; expected {expected}"
     return msgspec.structs.replace(document, meta={**(document.meta or {}), MALFORMED: note})
 
 
@@ -65,13 +73,15 @@ def refuse_malformed(
     if is_stopped():
         yield from held
         return
-    documents = "the document with items"
+    documents = "the document"
     if len(held) > 1:
-        documents = f"the first {len(held)} documents with items"
+        documents = f"the first {len(held)} documents with predictions"
     notes = [
         {"id": document.id, **(document.meta or {}).get(RUN_METADATA_KEY, {})} for document in held
     ]
-    raise ModelError(f"{name}: every item of {documents} is malformed, such as {first_note}", notes)
+    raise ModelError(
+        f"{name}: every prediction for {documents} is malformed, such as {first_note}", notes
+    )
 
 
 def _has_items(document: Document) -> bool:

@@ -3,10 +3,9 @@ Studio, OpenRouter and others.
 
     -m openai:NAME -a base_url=http://127.0.0.1:8000/v1
 
-The model is prompted for quotes (llm_prompt.py), and evalkit finds them in the text
-(llm_grounding.py). Depending on what the endpoint answers (llm_errors.py), the answer is used, the
-request is repeated after growing waits, the document fails, or the run stops. The run also stops
-after twenty documents in a row that failed for the same reason.
+The model is prompted for quotes, and evalkit finds them in the text. Depending on what the endpoint
+answers, the answer is used, the request is repeated after growing waits, the document fails, or the
+run stops. The run also stops after twenty documents in a row that failed for the same reason.
 
 The key is read from the environment only (OPENAI_API_KEY, or the variable that `api_key_env` names)
 and is never written: where an endpoint echoes it, "[key]" is shown. Proxies are those of the
@@ -22,7 +21,7 @@ environment, except for an endpoint on this machine.
 - `input_price`, `output_price`: prices of a million tokens, for the cost of the run.
 - `response_format`: how JSON is requested: schema (by a JSON Schema), object (as any object) or
   text (by the prompt alone); auto takes the first that the endpoint supports.
-- `prompt`: a file with a prompt template (llm_prompt.py).
+- `prompt`: a file with a prompt template: a text that holds {{task}} and {{text}} once each.
 - `api_key_env`: the environment variable that holds the key.
 """
 

@@ -1,4 +1,4 @@
-"""Any Python callable, or any object with `.predict(documents)`.
+"""Models from a Python callable or an object with `.predict(documents)`.
 
 For a text, a callable may return (start, end, label) triples, dicts as transformers returns them
 (start, end and label, entity_group or entity; optionally a score), a dict with such a list under
@@ -21,17 +21,22 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Entity, Unplaced
-from evalkit.errors import DocumentError, InputError, past_end_problem, quoted_repr, to_one_line
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    UnknownNameError,
+    past_end_problem,
+    quoted_repr,
+    to_one_line,
+)
 from evalkit.models.fingerprint import compute_fingerprint, hash_file
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.registry import Model
 
 UNLABELED = "unlabeled"  # the label of an item without one
-MAX_NAMES = 20  # of a module, in messages
-EXPECTED = (
-    "(start, end, label) with offsets of characters, a dict with start, end and label, or a"
-    " Document"
-)
+EXPECTED = "(start, end, label) with character offsets, or a dict with start, end and label"
+DEFAULT_NAME = "model"  # the name that is loaded from a file if none is given
+MAX_NAMES = 20  # in messages
 _LABEL_KEYS = ("label", "entity_group", "entity")
 
 
@@ -116,7 +121,7 @@ def _refuse_unknown_arguments(name: str, function: Any, arguments: Mapping[str, 
 
 def _import_from_file(source: str) -> tuple[Any, dict[str, Any]]:
     if source.endswith(".py"):
-        file, name = source, "model"
+        file, name = source, ""
     else:
         file, _, name = source.rpartition(":")
     path = Path(file)
@@ -140,17 +145,43 @@ def _import_from_file(source: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _get_attribute(module: ModuleType, name: str, location: str) -> Any:
-    """A name in a module, which may have dots: `Class.method`."""
+    """The value of a name in a module, which may have dots: `Class.method`.
+
+    Without a name, the value of `model`. Raises InputError if the module has no such name.
+    """
     value: Any = module
-    for part in name.split("."):
+    for part in (name or DEFAULT_NAME).split("."):
         if not hasattr(value, part):
-            names = [known for known in vars(module) if not known.startswith("_")]
-            listed = ", ".join(names[:MAX_NAMES]) or "none"
-            if len(names) > MAX_NAMES:
-                listed += " …"
-            raise InputError(f"{location}: no name {name!r} in it; its names: {listed}")
+            raise _missing_name_error(module, name, location)
         value = getattr(value, part)
     return value
+
+
+def _missing_name_error(module: ModuleType, name: str, location: str) -> InputError:
+    """The error for a name that a module lacks; it lists the names that can be models."""
+    candidates = _model_names(module)
+    if name:
+        return UnknownNameError("function", name, candidates, within=location)
+    if not candidates:
+        return InputError(f"{location}: no functions, or objects with .predict, in the file")
+    names = [f"{location}:{candidate}" for candidate in candidates]
+    if len(names) == 1:
+        return InputError(f"{location}: name the function: {names[0]}")
+    listed = ", ".join(names[:MAX_NAMES])
+    if len(names) > MAX_NAMES:
+        listed += f", and {len(names) - MAX_NAMES} more"
+    return InputError(f"{location}: name the function; expected one of: {listed}")
+
+
+def _model_names(module: ModuleType) -> list[str]:
+    """The public names of functions, classes, and objects with .predict that a module defines."""
+    names = []
+    for name, value in vars(module).items():
+        is_defined_here = getattr(value, "__module__", None) == module.__name__
+        is_model = callable(getattr(value, "predict", None))
+        if not name.startswith("_") and (is_model or (callable(value) and is_defined_here)):
+            names.append(name)
+    return names
 
 
 def _predict_batch(
@@ -247,7 +278,7 @@ def _parse_entity(item: Any) -> Entity | Unplaced:
         return Unplaced(
             "entities",
             UNLABELED,
-            f"expected (start, end, label) or a dict with these, got {quoted_repr(item)}",
+            f"expected {EXPECTED}, got {quoted_repr(item)}",
         )
     label = UNLABELED
     for key in _LABEL_KEYS:

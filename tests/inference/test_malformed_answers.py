@@ -79,14 +79,16 @@ def of_kind(kind, item, endpoint):
 def test_a_model_whose_items_are_all_malformed_is_stopped_and_shown_one(kind, documents):
     gold = GOLD[:documents]
     item = {"label": "PER", "begin": 0, "finish": 3}
-    few = "the document" if documents == 1 else f"the first {min(documents, 5)} documents"
+    few = "the document"
+    if documents > 1:
+        few = f"the first {min(documents, 5)} documents with predictions"
 
     with (
         Endpoint() as endpoint,
         pytest.raises(
             ModelError,
             match=(
-                rf"every item of {few} with items is malformed, such as \{{'label': 'PER', 'begin':"
+                rf"every prediction for {few} is malformed, such as \{{'label': 'PER', 'begin':"
                 r" 0, 'finish': 3\}.*; expected .*label"
             ),
         ) as stopped,
@@ -101,9 +103,20 @@ def test_a_model_whose_items_are_all_malformed_is_stopped_and_shown_one(kind, do
 def test_each_form_that_a_function_gets_wrong_stops_the_run(item):
     for model in (lambda text: [item], Batches(item)):
         with pytest.raises(
-            ModelError, match="every item of the first 5 documents with items is malformed, such as"
+            ModelError,
+            match="every prediction for the first 5 documents with predictions is malformed",
         ):
             predict(model, GOLD)
+
+
+def test_the_expected_form_is_given_once():
+    with pytest.raises(ModelError) as stopped:
+        predict(lambda text: [(0, 3)], GOLD[:1])
+
+    assert str(stopped.value).endswith(
+        "every prediction for the document is malformed, such as (0, 3): expected (start, end,"
+        " label) with character offsets, or a dict with start, end and label"
+    )
 
 
 @pytest.mark.parametrize("item", OBJECTS, ids=str)
@@ -111,8 +124,8 @@ def test_each_form_that_a_program_gets_wrong_stops_the_run(item):
     with pytest.raises(
         ModelError,
         match=(
-            r"every item of the first 5 documents with items is malformed, such as .*; expected"
-            r" \{\"label\": \"PER\""
+            r"every prediction for the first 5 documents with predictions is malformed, such as"
+            r" .*[;:] expected \{\"label\": \"PER\""
         ),
     ):
         predict(of_program([item]), GOLD)
@@ -133,7 +146,7 @@ def test_events_and_attributions_of_a_program_are_checked_too(layer):
     )
 
     with pytest.raises(
-        ModelError, match="every item of the first 5 documents with items is malformed"
+        ModelError, match="every prediction for the first 5 documents with predictions is malformed"
     ):
         predict(f"exec:{sys.executable} -c {shlex.quote(code)}", GOLD)
 
@@ -183,14 +196,14 @@ def test_documents_without_items_and_failures_are_not_counted():
         return [] if n in (1, 2) else [("PER", 0, 3)]
 
     with pytest.raises(
-        ModelError, match="every item of the first 4 documents with items is malformed"
+        ModelError, match="every prediction for the first 4 documents with predictions is malformed"
     ):
         predict(model, GOLD)
 
 
 def test_answers_that_are_all_malformed_are_not_kept_in_a_run_folder(tmp_path):
     for _ in range(2):
-        with pytest.raises(ModelError, match="every item of the first 5 documents"):
+        with pytest.raises(ModelError, match="every prediction for the first 5 documents"):
             predict(Batches(("PER", 0, 3)), GOLD, run_dir=tmp_path / "run")
 
     assert (tmp_path / "run" / "predictions.jsonl").read_text() == ""
@@ -199,7 +212,7 @@ def test_answers_that_are_all_malformed_are_not_kept_in_a_run_folder(tmp_path):
 def test_the_requests_of_answers_that_are_not_kept_are_counted(tmp_path):
     with (
         Endpoint() as endpoint,
-        pytest.raises(ModelError, match="every item of the first 5 documents"),
+        pytest.raises(ModelError, match="every prediction for the first 5 documents"),
     ):
         predict(of_kind("openai", {"label": "PER"}, endpoint), GOLD, run_dir=tmp_path / "run")
 
@@ -223,8 +236,8 @@ def test_the_command_ends_with_exit_code_3_and_no_table(jobs, tmp_path, monkeypa
     captured = capsys.readouterr()
     assert (stopped.value.code, captured.out) == (3, "")
     assert captured.err.splitlines()[-1].startswith(
-        "evalkit: forms.py:find: every item of the first 5 documents with items is malformed, such"
-        " as ('PER', 0, 3): start: invalid offset 'PER'"
+        "evalkit: forms.py:find: every prediction for the first 5 documents with predictions is"
+        " malformed, such as ('PER', 0, 3): start: invalid offset 'PER'"
     )
 
 

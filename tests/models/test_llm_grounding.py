@@ -214,7 +214,7 @@ def test_an_event_whose_trigger_is_absent_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its trigger is not in the text"
+    reason = "its trigger is unplaced"
     assert found.document.events == ()
     assert found.document.unplaced == (
         Unplaced("triggers", "Hit", "not in the text", "kicked"),
@@ -238,7 +238,7 @@ def test_an_event_that_is_malformed_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its trigger is not in the text"
+    reason = "its trigger is unplaced"
     assert found.document.unplaced == (
         Unplaced("arguments", "Victim", reason, "Ann"),
         Unplaced("arguments", "unlabeled", reason),
@@ -357,7 +357,7 @@ def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
         ]
     )
 
-    reason = "its content is not in the text"
+    reason = "its content is unplaced"
     whole = Unplaced("attribution-relations", "attribution", reason)
     assert found.document.attributions == ()
     assert found.document.unplaced == (

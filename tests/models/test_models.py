@@ -166,8 +166,12 @@ def test_a_model_from_a_file(tmp_path):
 
     assert answer(f"{tmp_path}/mine.py:find").entities == (Entity("PER", 0, 3),)
     assert answer(f"{tmp_path}/mine.py:find", label="X").entities == (Entity("X", 0, 3),)
-    with pytest.raises(InputError, match="mine.py: no name 'lost' in it; its names: find"):
+    with pytest.raises(
+        InputError, match="unknown function 'lost' in '.*mine.py'; expected one of: find"
+    ):
         load_model(f"{tmp_path}/mine.py:lost")
+    with pytest.raises(InputError, match="mine.py: name the function: .*mine.py:find$"):
+        load_model(f"{tmp_path}/mine.py")
     (tmp_path / "held.py").write_text(
         "from __future__ import annotations\nfrom dataclasses import dataclass\nimport"
         " mine\n@dataclass\nclass Held:\n    label: str = 'PER'\n    def predict(self,"
@@ -180,6 +184,28 @@ def test_a_model_from_a_file(tmp_path):
         load_model(f"{tmp_path}/mine.py:find", lable="X")
     with pytest.raises(InputError, match="no file .*nowhere.py"):
         load_model(f"{tmp_path}/nowhere.py:find")
+
+
+def test_the_functions_of_a_file_are_listed_without_what_it_imports(tmp_path):
+    (tmp_path / "several.py").write_text(
+        "import re\nfrom json import loads\nLIMIT = 3\ndef tag(text): return []\n"
+        "class Tagger:\n    def predict(self, documents): return []\ntagger = Tagger()\n"
+    )
+    file = f"{tmp_path}/several.py"
+
+    with pytest.raises(InputError) as stopped:
+        load_model(file)
+
+    assert str(stopped.value) == (
+        f"{file}: name the function; expected one of: {file}:tag, {file}:Tagger, {file}:tagger"
+    )
+
+
+def test_a_file_without_functions_is_an_error(tmp_path):
+    (tmp_path / "empty.py").write_text("import re\nLIMIT = 3\n")
+
+    with pytest.raises(InputError, match="empty.py: no functions, or objects with .predict"):
+        load_model(f"{tmp_path}/empty.py")
 
 
 def test_saved_predictions(tmp_path):
