@@ -28,7 +28,7 @@ def load_allowed_values() -> dict[str, frozenset[str]]:
 
     Raises MissingDependencyError where `datasets` is not installed.
     """
-    own = json.loads((resources.files("evalkit.hub") / "allowed_values.json").read_bytes())
+    bundled = json.loads((resources.files("evalkit.hub") / "allowed_values.json").read_bytes())
     creators = _resource("creators")
     return {
         "language": frozenset(_resource("languages")) | {"multilingual"},
@@ -36,7 +36,7 @@ def load_allowed_values() -> dict[str, frozenset[str]]:
         "language_creators": frozenset(creators["language"]),
         "multilinguality": frozenset(_resource("multilingualities")),
         "size_categories": frozenset(_resource("size_categories")),
-        **{field: frozenset(values) for field, values in own.items()},
+        **{field: frozenset(values) for field, values in bundled.items()},
     }
 
 

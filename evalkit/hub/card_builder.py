@@ -6,7 +6,7 @@
     card_tables    counts and definitions
     card_metadata  the metadata that the Hub and `load_dataset` read
     card_scores    scores of a baseline, agreement of annotation passes
-    card_check     is a card complete, and does it agree with its corpus?
+    card_check     checks that a card is complete and agrees with its corpus
     card.md.j2     the template
 
 A card is of a data set with the texts or without them, and says which. Without them nothing in it
@@ -122,7 +122,7 @@ def build_card(
     data = build_metadata(corpus, source, with_text=with_text)
     creators = data.get("annotations_creators")
     machine = creators in (["machine-generated"], "machine-generated")
-    annotated = [layer for layer in LAYERS if any(getattr(document, layer) for document in corpus)]
+    annotated = [layer for layer in LAYERS if _has_annotations(corpus, layer)]
     body = environment.from_string(layout).render(
         title=escape_markdown(str(data["pretty_name"])),
         summary=source.summary,
@@ -144,6 +144,11 @@ def build_card(
     if errors:
         raise LoadError(errors)
     return text
+
+
+def _has_annotations(corpus: Corpus, layer: str) -> bool:
+    """Whether any document of a corpus has an annotation in a layer."""
+    return any(getattr(document, layer) for document in corpus)
 
 
 def card_source_path(path: str | Path | CorpusLocation | None = None) -> Path:

@@ -1,8 +1,8 @@
-"""Is a card complete, and does it agree with its corpus?
+"""Check that a dataset card is complete and agrees with its corpus.
 
 Complete: the metadata loads, its values are the Hub's, and each required section of the Hub's
-template is there and filled. In agreement: size, configs, features and all counts are those of the
-corpus, and a card of a data set without texts quotes none of them.
+template is present and filled. In agreement: size, configs, features and all counts are those of
+the corpus, and a card of a data set without texts quotes none of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from evalkit.hub.markdown import Section, sections
 from evalkit.hub.text_leaks import MAX_SHARED_WORDS_PROSE, NgramIndex
 from evalkit.scoring.digest import DigestBuilder
 
-TEMPLATE = (  # huggingface_hub/templates/datasetcard_template.md, below its title
+# The sections of huggingface_hub/templates/datasetcard_template.md, below its title
+TEMPLATE = (
     "Dataset Details",
     "Dataset Description",
     "Dataset Sources",
@@ -56,7 +57,8 @@ TEMPLATE = (  # huggingface_hub/templates/datasetcard_template.md, below its tit
     "Dataset Card Authors",
     "Dataset Card Contact",
 )
-OPTIONAL = (  # the sections that it marks as optional
+# The sections that the template marks as optional
+OPTIONAL = (
     "Dataset Sources",
     "Annotations",
     "Citation",
@@ -65,13 +67,14 @@ OPTIONAL = (  # the sections that it marks as optional
     "Dataset Card Authors",
 )
 TITLE = "Dataset Card for "
+# Sections that hold only other sections
 CONTAINER_SECTIONS = (
     "Dataset Details",
     "Uses",
     "Dataset Creation",
     "Source Data",
     "Annotations",
-)  # these only hold others
+)
 MAX_LISTED_VALUES = 20  # a field with more allowed values gets the nearest of them only
 _SIGNED = re.compile(r"\bcorpus:[^|\n]*@([0-9a-f]{8})\|")
 _CELL = re.compile(r"(?<!\\)(?:\\\\)*\|")
@@ -126,7 +129,7 @@ def _version_name(*, with_text: bool) -> str:
 
 
 def _value_errors(data: Mapping[str, Any]) -> Iterator[str]:
-    """Metadata fields that are missing, and values that the Hub does not know."""
+    """A message for each missing metadata field and each value that the Hub does not know."""
     for field in (*REQUIRED_METADATA, "size_categories"):
         if not is_filled(data.get(field)):
             yield f"no {field} in the metadata"
@@ -162,7 +165,7 @@ def _suggestion(field: str, value: str, allowed: frozenset[str]) -> str:
 
 
 def _corpus_errors(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) -> Iterator[str]:
-    """Metadata that does not agree with the corpus."""
+    """A message for each metadata field that does not agree with the corpus."""
     size = size_category(len(corpus))
     if data.get("size_categories") not in ([size], size):
         yield (
@@ -180,7 +183,7 @@ def _corpus_errors(data: Mapping[str, Any], corpus: Corpus, *, with_text: bool) 
 
 
 def _section_errors(card_sections: list[Section], data: Mapping[str, Any]) -> Iterator[str]:
-    """Sections of the Hub's template that are missing, empty or there twice."""
+    """A message for each section of the Hub's template that is missing, empty or duplicated."""
     title = f"{TITLE}{escape_markdown(str(data.get('pretty_name', '')))}"
     if title not in (section.title for section in card_sections if section.level == 1):
         yield f": no title {title!r}, after pretty_name"
@@ -198,7 +201,7 @@ def _section_errors(card_sections: list[Section], data: Mapping[str, Any]) -> It
 
 
 def _count_errors(card_sections: list[Section], expected: list[CardTable]) -> Iterator[str]:
-    """Counts that are not those of the corpus."""
+    """A message for each count that is not that of the corpus."""
     by_title = {section.title: section for section in card_sections}
     for table in expected:
         section = by_title.get(table.title)
@@ -249,24 +252,24 @@ def _cells(line: str) -> list[str]:
 
 
 def _score_errors(card_sections: list[Section], corpus: Corpus) -> Iterator[str]:
-    """Baseline scores whose signature names another corpus."""
+    """A message for each baseline score whose signature names another corpus."""
     digest = DigestBuilder(LAYERS)
     digest.add(list(corpus))
     digests = digest.with_schema(corpus.schema)
-    own = {digests.of(layer)[:8] for layer in LAYERS}
+    layer_digests = {digests.of(layer)[:8] for layer in LAYERS}
     for section in card_sections:
         if section.title != "Baseline Scores":
             continue
         for scored in _SIGNED.findall(section.body):
-            if scored not in own:
+            if scored not in layer_digests:
                 yield (
                     f":{section.line}: {section.title!r}: scores of corpus @{scored}, and this one"
-                    f" is @{', @'.join(sorted(own))}; score it again"
+                    f" is @{', @'.join(sorted(layer_digests))}; score it again"
                 )
 
 
 def _leak_errors(text: str, corpus: Corpus) -> Iterator[str]:
-    """Words of the texts that the card quotes: the first of each document."""
+    """A message for each document whose text the card quotes, with the first quote."""
     length = MAX_SHARED_WORDS_PROSE
     if not NgramIndex(document.text for document in corpus).first_shared_ngram(text, length):
         return

@@ -65,7 +65,7 @@ class CardSource:
     sections: Mapping[str, str]
 
     def with_placeholders(self) -> CardSource:
-        """The same, with a placeholder for all that is required and missing."""
+        """A copy with a placeholder for each required part that is missing."""
         missing_metadata = {
             name: PLACEHOLDER for name in REQUIRED_METADATA if not self.metadata.get(name)
         }

@@ -1,8 +1,8 @@
 """The tables of a card: counts and definitions of labels, types, roles, attributes and zones.
 
 A table has keys (what is counted, in its first columns), a definition where the schema gives one,
-and counts in its last columns; card_check.py compares those with the corpus. Labels may contain
-any character, and are escaped.
+and counts in its last columns; the check of a card compares those with the corpus. Labels may
+contain any character, and are escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document, Event
+from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Attribution, Document, Entity, Event
 from evalkit.data.schema import Schema
 from evalkit.errors import escape_controls
 from evalkit.formats.hf_tables import CONFIGS
@@ -135,11 +135,13 @@ def _size_table(corpus: Corpus) -> CardTable:
 
 def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
     """A table for each kind of label: entity labels, event types, roles, realis, attributions."""
-    entities = [entity for document in corpus for entity in document.entities or ()]
-    events = [event for document in corpus for event in document.events or ()]
-    attributions = [
-        attribution for document in corpus for attribution in document.attributions or ()
-    ]
+    entities: list[Entity] = []
+    events: list[Event] = []
+    attributions: list[Attribution] = []
+    for document in corpus:
+        entities += document.entities or ()
+        events += document.events or ()
+        attributions += document.attributions or ()
     entity_labels = _count_names(entity.label for entity in entities)
     yield _count_table("Entity labels", ("Label",), _by_name(schema.labels), entity_labels)
     definitions = {name: event_type.definition for name, event_type in schema.events.items()}
@@ -153,12 +155,11 @@ def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
     kinds = _count_names(attribution.label for attribution in attributions)
     yield _count_table("Attribution types", ("Type",), attribution_types, kinds)
     if attributions or schema.attributions.parts:
-        parts = _count_names(
-            part
-            for attribution in attributions
-            for part in ATTRIBUTION_PARTS
-            if getattr(attribution, part) is not None
-        )
+        parts = Counter[Key]()
+        for attribution in attributions:
+            for part in ATTRIBUTION_PARTS:
+                if getattr(attribution, part) is not None:
+                    parts[part,] += 1
         declared_parts = dict.fromkeys(ATTRIBUTION_PARTS, "") | schema.attributions.parts
         yield _count_table("Parts of attributions", ("Part",), _by_name(declared_parts), parts)
 
@@ -168,9 +169,9 @@ def _role_table(events: Iterable[Event], schema: Schema) -> CardTable:
     for name, event_type in schema.events.items():
         for role, definition in event_type.roles.items():
             declared[name, role] = definition
-    counts = Counter[Key](
-        (event.label, argument.role) for event in events for argument in event.arguments
-    )
+    counts = Counter[Key]()
+    for event in events:
+        counts.update((event.label, argument.role) for argument in event.arguments)
     return _count_table("Roles of arguments", ("Type", "Role"), declared, counts)
 
 

@@ -6,12 +6,10 @@
     schema.json          labels, roles and rules, where the corpus has a schema
     data/CONFIG.jsonl    documents, entities, events, event_arguments, attributions: those that have
                          a row
-    texts/NAME.txt       the texts, byte for byte, under safe names (formats/filenames.py); only
-                         with the texts
+    texts/NAME.txt       the texts, byte for byte, under safe names; only with the texts
 
-Without the texts only offsets, digests, and the SHA-256 of each text are written (see
-formats/hf_withheld.py). Values that quote a text are left out or refused, and every file is
-searched for quotes (see text_leaks.py).
+Without the texts only offsets, digests, and the SHA-256 of each text are written. Values that quote
+a text are left out or refused, and every file is searched for quotes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sections of a Markdown text: title, level, line and text of each.
 
-A heading inside a fenced block of code is none. Comments (<!-- -->) are not part of the text.
+A line in a fenced block of code is not a heading. Comments (<!-- -->) are not part of the text.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def _metric_args(scored: MetricScores) -> dict[str, Any]:
 
 
 def _interval_kind(scores: Scores) -> dict[str, str]:
-    """What the intervals are; empty where there are none."""
+    """The level and kind of the intervals; empty where there are none."""
     if not scores.resampling.boot:
         return {}
     scored = scores[next(iter(scores))]
@@ -269,7 +269,7 @@ def _kind_of_interval(scored: MetricScores) -> str:
 
 
 def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
-    """What there is to say of an F1, in one line."""
+    """The precision, recall, interval, warnings and signature of an F1, in one line."""
     row = scored.micro
     notes = [f"F1 from 0 to 1, micro, {scored.metric}"]
     if row.precision is not None:
@@ -396,7 +396,7 @@ def _parse_signatures(result: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def _value_key(
     result: Mapping[str, Any], metric: str, fields: Mapping[str, str] | None
 ) -> tuple[Any, ...]:
-    """What two values must share for one to supersede the other."""
+    """The key of a value: a new value supersedes the one with the same key."""
     dataset = result["dataset"]
     return (
         result["task"]["type"],

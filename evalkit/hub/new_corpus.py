@@ -239,14 +239,16 @@ def _schema_file(folder: Path, schema: Schema | None, *, repeated: bool) -> dict
     Raises InputError for a second schema.
     """
     path = folder / "annotations" / "schema.json"
-    own = load_schema(path) if path.exists() else None
-    if own is not None and (schema is None or (repeated and declares_labels(own))):
+    existing = load_schema(path) if path.exists() else None
+    if existing is not None and (schema is None or (repeated and declares_labels(existing))):
         return {}
-    if declares_labels(own):
+    if declares_labels(existing):
         raise InputError(f"{path}: declares labels already; --schema-from is for a new corpus")
-    head = own or Schema(name=folder.resolve().name, version="0.1.0", guidelines="GUIDELINES.md")
+    base = existing or Schema(
+        name=folder.resolve().name, version="0.1.0", guidelines="GUIDELINES.md"
+    )
     named = msgspec.structs.replace(
-        schema or Schema(), name=head.name, version=head.version, guidelines=head.guidelines
+        schema or Schema(), name=base.name, version=base.version, guidelines=base.guidelines
     )
     if named.labels or named.events or named.attributions.types:
         return {"annotations/schema.json": encode_schema(named)}

@@ -1,6 +1,6 @@
 """Publishes a corpus as a data set on the Hugging Face Hub.
 
-The files (see dataset_files.py) are sent in one commit, and tagged as a version: v1.0.0 for version
+The files are sent in one commit, and tagged as a version: v1.0.0 for version
 1.0.0 of the schema. A tag never moves: other files under the same version are refused. If all files
 are on the Hub already, no commit is made. An error message lists the steps that were done before.
 

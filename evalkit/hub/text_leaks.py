@@ -70,7 +70,7 @@ class NgramIndex:
         return None
 
     def first_quote_in(self, value: Any, length: int = MAX_SHARED_WORDS_DATA) -> str | None:
-        """The same for all strings in a JSON value, keys included."""
+        """The first shared words in any string of a JSON value, keys included."""
         for text in iter_strings(value):
             if quote := self.first_shared_ngram(text, length):
                 return quote

@@ -216,7 +216,7 @@ def iter_predictions(
 def _log_stop(
     answers: Iterator[Document], model: Model, run: RunDirectory | None
 ) -> Iterator[Document]:
-    """The same answers; the requests for documents that stop the run are logged."""
+    """The answers, unchanged; the requests for documents that stop the run are logged."""
     try:
         yield from answers
     except ModelError as error:

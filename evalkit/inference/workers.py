@@ -84,7 +84,7 @@ def _retry_alone(model: Model, schema: Schema | None, document: Document) -> Doc
 
 
 def _predict_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
-    """In a worker process: the answers to a batch."""
+    """The answers to a batch, computed in a worker process."""
     # A terminal sends Ctrl-C to all processes; batches in flight are to be finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     model = sent if isinstance(sent, Model) else _load_once(sent[0], sent[1], schema)

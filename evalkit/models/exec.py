@@ -1,5 +1,5 @@
-"""A program in any language and environment: documents as JSONL on its stdin, predictions as JSONL
-on its stdout.
+"""Models that run as a program, in any language: documents as JSONL on its stdin, predictions as
+JSONL on its stdout.
 
 It is started once, without a shell, in the working folder. It reads documents without annotations,
 `{"id": …, "text": …}` on a line each, and writes a line for each document in evalkit's own format,
@@ -92,7 +92,7 @@ def _parse_command(command: str) -> list[str]:
 
 
 def _command_error(program: str) -> str:
-    """Why a program cannot be run, and how to fix it."""
+    """The message for a program that cannot be run, with how to fix it."""
     if Path(program).is_dir():
         return f"{program} is a folder"
     has_folder = "/" in program

@@ -1,4 +1,4 @@
-"""Decoded JSON answers of a program, as documents.
+"""Conversion of the JSON answers of a program to documents.
 
 Each annotation with valid offsets and label is kept. An annotation, an argument or a part of an
 attribution with invalid ones becomes `Unplaced`, with the reason; so do the realis and arguments of

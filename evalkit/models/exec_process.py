@@ -1,5 +1,5 @@
-"""A running program: lines are written to its stdin while others are read from its stdout, and it
-is ended with all processes that it started.
+"""The process of a program: writes lines to its stdin while others are read from its stdout, and
+ends it with all processes that it started.
 
 Three pipes would block for ever if they were served one after the other: one thread writes to
 stdin, one forwards stderr, and stdout is read by the caller. A program whose output is not read
@@ -44,7 +44,7 @@ class ModelProcess:
     """A program that runs, from its start to `end`."""
 
     def __init__(self, argv: Sequence[str], lines: Iterable[bytes]) -> None:
-        """Start it, and begin to write the lines to its stdin.
+        """Start the program, and begin to write the lines to its stdin.
 
         Raises InputError if it cannot be started.
         """
@@ -73,7 +73,7 @@ class ModelProcess:
         ]
 
     def read_line(self, seconds: float | None) -> bytes | None:
-        """Its next line, None at the end.
+        """The next line of its stdout; None at the end.
 
         Raises ProcessTimeoutError after so many seconds without output, and for a line that is too
         long.
@@ -96,8 +96,8 @@ class ModelProcess:
         return line
 
     def _read_chunk(self, seconds: float | None) -> bytes:
-        """Its next output; empty when stdout is closed, or the program has exited and the processes
-        that it left behind write nothing.
+        """The next bytes of its stdout; empty when stdout is closed, or the program has exited and the
+        processes that it left behind write nothing.
         """
         started = time.monotonic()
         while True:
@@ -115,7 +115,7 @@ class ModelProcess:
                 raise ProcessTimeoutError(f"no answer within {seconds:g} s")
 
     def wait_for_exit(self) -> str:
-        """How it ended, such as "ended with exit status 1"; waits some seconds for the exit."""
+        """The outcome, such as "ended with exit status 1"; waits some seconds for the exit."""
         try:
             status = self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ class ModelProcess:
         return ""
 
     def end(self) -> None:
-        """End it and all processes that it started, with SIGTERM and then SIGKILL."""
+        """End the program and all processes that it started, with SIGTERM and then SIGKILL."""
         if self._is_running():
             for signal_number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -147,7 +147,7 @@ class ModelProcess:
         self._stdout.close()
 
     def _is_running(self) -> bool:
-        """Whether it runs, or a process that it started keeps stdout or stderr open."""
+        """Whether the program runs, or a process that it started keeps stdout or stderr open."""
         if self._process.poll() is None or not self._is_closed:
             return True
         self._threads[1].join(POLL_INTERVAL)

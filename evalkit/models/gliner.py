@@ -210,7 +210,7 @@ def _label_prompts(model: str, labels: Mapping[str, str] | Sequence[str]) -> dic
 
 
 def build_label_prompt(label: str) -> str:
-    """A label as words.
+    """The prompt for a label: its words in lower case.
 
     >>> [build_label_prompt(label) for label in ("WORK_OF_ART", "MedicalCondition", "PER")]
     ['work of art', 'medical condition', 'person']
@@ -224,7 +224,7 @@ def build_label_prompt(label: str) -> str:
 def _window_and_overlap(
     name: str, network: Any, window: int | None, overlap: int | None
 ) -> tuple[int, int]:
-    """Both options, or their defaults. Raises InputError for values out of range."""
+    """The window and the overlap, in words. Raises InputError for values out of range."""
     max_length = getattr(getattr(network, "config", None), "max_len", None) or WINDOW
     if window is None:
         window = max_length

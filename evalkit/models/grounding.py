@@ -44,22 +44,22 @@ Range = tuple[int, int]
 MAX_CANDIDATES = 1000  # of each quote: the first ones, and always the chosen one
 MAX_MARKS = 30  # of one combining sequence: sorting marks takes quadratic time
 
-_HIDDEN = {
-    chr(code)
-    for first, last in (
-        (0xAD, 0xAD),
-        (0x34F, 0x34F),
-        (0x61C, 0x61C),
-        (0x180B, 0x180F),
-        (0x200B, 0x200F),
-        (0x202A, 0x202E),
-        (0x2060, 0x206F),
-        (0xFE00, 0xFE0F),
-        (0xFEFF, 0xFEFF),
-        (0xE0100, 0xE01EF),
-    )
-    for code in range(first, last + 1)
-}
+# The first and the last code point of blocks of characters without width
+_HIDDEN_BLOCKS = (
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xE0100, 0xE01EF),
+)
+_HIDDEN: set[str] = set()
+for _first, _last in _HIDDEN_BLOCKS:
+    _HIDDEN.update(map(chr, range(_first, _last + 1)))
 _WITHOUT_HIDDEN = dict.fromkeys(map(ord, _HIDDEN))
 _PLAIN = str.maketrans(
     dict.fromkeys("“”„‟«»″〝〞", '"')

@@ -237,7 +237,7 @@ def _max_length(tokenizer: Any, network: Any) -> int:
 def _window_and_stride(
     name: str, max_length: int, special_tokens: int, window: int | None, stride: int | None
 ) -> tuple[int, int]:
-    """Both options, or their defaults. Raises InputError for values out of range."""
+    """The window and the stride, in tokens. Raises InputError for values out of range."""
     if window is None:
         window = max_length
     if not isinstance(window, int) or not special_tokens < window <= max_length:

@@ -1,5 +1,5 @@
-"""What follows from an answer of an endpoint: it is used, the request is repeated, the document
-fails, or the run stops.
+"""Classification of the answers of an endpoint: an answer is used, the request is repeated, the
+document fails, or the run stops.
 
     repeated          no connection, timeouts, 408, 409, 425, 429, 5xx; at 200: a body that is not
                       JSON, an `error` object

@@ -1,5 +1,5 @@
-"""The answer of a language model as a document: annotations with offsets, from annotations with
-quotes.
+"""Conversion of a language model's answer to a document: annotations with quotes become annotations
+with offsets.
 
 An item that is malformed, or whose quote is not in the text, becomes `Unplaced` with the reason and
 is scored as a wrong prediction:

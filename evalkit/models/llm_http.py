@@ -1,5 +1,4 @@
-"""One request to an endpoint, with bounds on size, time and redirects, and the address and key of
-the endpoint.
+"""HTTP requests to an endpoint, with bounds on size, time and redirects; its address and key.
 
 The SDK of openai sends the request; it neither retries nor follows redirects here. The answer is
 read as raw bytes: at most 4 MB after decompression, and within one timeout from the connection to

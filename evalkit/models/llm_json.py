@@ -1,4 +1,4 @@
-"""The JSON object in an answer, and the lists in it.
+"""Extraction of the JSON object, and of the lists in it, from an answer.
 
 An answer is read if it holds one JSON object: bare, in a fence, with words around it, or after the
 reasoning of a model (<think>). Nothing is guessed: two objects, or one that is cut off, are an
@@ -82,7 +82,7 @@ def _without_thinking(content: str) -> str:
 
 
 def _count_items(item: Any) -> int:
-    """An item and its arguments, counted."""
+    """The number of items in an item: itself and its arguments."""
     arguments = item.get("arguments") if isinstance(item, dict) else None
     return 1 + (len(arguments) if isinstance(arguments, list) else 0)
 

@@ -1,8 +1,8 @@
 """The prompt for a schema, and the JSON Schema of the answer.
 
 Language models cannot count characters, so the model is prompted for quotes: a verbatim `quote` of
-each mention, and a short `context` that distinguishes it from equal ones. models/grounding.py finds
-them in the text.
+each mention, and a short `context` that distinguishes it from equal ones. The quotes are
+then searched in the text.
 
 A template is a text with {{task}} (what to annotate, with all definitions) and {{text}} (the
 document), each once. It is split at these before anything is filled in, so that braces in a
@@ -194,7 +194,9 @@ def build_answer_schema(task: Task) -> dict[str, Any]:
 
 
 def _event(task: Task) -> dict[str, Any]:
-    roles = dict.fromkeys(role for event in task.events.values() for role in event.roles)
+    roles: dict[str, object] = {}
+    for event in task.events.values():
+        roles |= event.roles
     properties = {"type": _one_of(task.events), "trigger": _object(**_QUOTED)}
     if task.realis:
         properties["realis"] = _one_of(task.realis)

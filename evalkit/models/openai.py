@@ -239,7 +239,7 @@ class RequestLog:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def to_meta(self) -> dict[str, Any]:
-        """Everything, as the `meta` of a predicted document."""
+        """The whole log, as the `meta` of a predicted document."""
         return {**self.meta, RUN_METADATA_KEY: self._counts()}
 
     def to_log_entry(self, document: Document) -> dict[str, Any]:
@@ -434,7 +434,7 @@ class OpenAIModel:
         )
 
     def _request_once(self, text: str, response_format: str, log: RequestLog) -> dict[str, Any]:
-        """One request.
+        """The completion for a text, by one request.
 
         Raises RetryableError, DocumentFailedError, RunFailedError or
         UnsupportedResponseFormatError.
@@ -452,7 +452,7 @@ class OpenAIModel:
         except EndpointError as error:
             raise build_exception(error, is_reached=self._is_reached) from None
         self._is_reached = True
-        # Undecodable bytes survive the way through a string.
+        # Undecodable bytes survive the conversion to a string and back.
         body = redactor.redact(answer.body.decode("utf-8", "surrogateescape"))
         redacted = answer._replace(
             body=body.encode("utf-8", "surrogateescape"),

@@ -1,4 +1,4 @@
-"""The kinds of models, and how a model is loaded.
+"""The registry of the kinds of models, and `load_model`.
 
 `load_model` accepts a name such as "spacy:en_core_web_sm", a function from a text, an object with
 `.predict(documents)`, a spaCy or transformers pipeline, or predicted documents. A kind is one

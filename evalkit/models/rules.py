@@ -1,6 +1,6 @@
 """The rule-based baseline: word lists and patterns, without weights; a lower bound for real models.
 
-Entities come from word shape and the lists in rules_lexicon.json, triggers from its event words,
+Entities come from word shape and word lists, triggers from lists of event words,
 arguments from the nearest words that fit the role, attributions from "according to X" and from
 verbs of reporting. It reads one sentence at a time.
 """

@@ -1,5 +1,5 @@
-"""Word lists of the baseline, from rules_lexicon.json: countries, nationalities, titles, event
-words, cues of general news English.
+"""Word lists of the baseline: countries, nationalities, titles, event words and cues of general
+news English, from rules_lexicon.json.
 
 The lists hold no names but those of countries, nationalities, faiths and a few large cities.
 Nothing shows that they were written without regard to the bundled article: each event form that

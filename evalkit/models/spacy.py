@@ -82,8 +82,8 @@ def _validate_options(entities: Any, triggers: Any, batch_size: Any, n_process: 
 
 
 def _pipeline_digest(source: Any, nlp: Any) -> dict[str, str]:
-    """What distinguishes pipelines of one name and version: the digest of the folder, or of the
-    configuration.
+    """The digest of a pipeline's folder, or of its configuration, which distinguishes pipelines of
+    one name and version.
     """
     if isinstance(source, str) and Path(source).is_dir():
         return {"folder (sha256)": hash_folder(Path(source))}
@@ -146,7 +146,9 @@ def _refuse_unknown_group(key: str | None, docs: Sequence[Any]) -> None:
 
     A group that is missing in some documents is empty there.
     """
-    groups = dict.fromkeys(name for doc in docs for name in doc.spans)
+    groups: dict[str, None] = {}
+    for doc in docs:
+        groups |= dict.fromkeys(doc.spans)
     if groups and key not in groups:
         known = ", ".join(["ents", *groups])
         raise InputError(f"spacy: no span group {key!r}; expected one of: {known}")
