@@ -1,15 +1,15 @@
 """Models that run as a program, in any language: documents as JSONL on its stdin, predictions as
 JSONL on its stdout.
 
-It is started once, without a shell, in the working folder. It reads documents without annotations,
-`{"id": …, "text": …}` on a line each, and writes a line for each document in evalkit's own format,
-in any order; `text` may be left out, and `{"id": …, "failure": "reason"}` reports a failure. It may
-answer one by one, or everything at the end. Its stderr is forwarded.
+The program is started once, without a shell, in the working folder. It reads documents without
+annotations, `{"id": …, "text": …}` on a line each, and writes a line for each document in evalkit's
+own format, in any order; `text` may be left out, and `{"id": …, "failure": "reason"}` reports a
+failure. It may answer one by one, or everything at the end. Its stderr is forwarded.
 
-Invalid parts of an answer become `Unplaced`. A line that is not an answer
-fails the document whose id it starts with, and is shown on stderr if it has none. A second answer
-for a document fails the document, or ends the run with ModelError if the first has been returned.
-Documents without an answer fail with the program's exit status as the reason.
+Invalid parts of an answer become `Unplaced`. A line that is not an answer fails the document whose
+id it starts with, and is shown on stderr if it has none. A second answer for a document fails the
+document, or ends the run with ModelError if the first has been returned. Documents without an
+answer fail with the program's exit status as the reason.
 
 - `timeout`: seconds without output after which the program is ended, with all processes that it
   started. The document that was awaited fails, and the program is started again for the others. The

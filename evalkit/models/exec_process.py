@@ -96,8 +96,8 @@ class ModelProcess:
         return line
 
     def _read_chunk(self, seconds: float | None) -> bytes:
-        """The next bytes of its stdout; empty when stdout is closed, or the program has exited and the
-        processes that it left behind write nothing.
+        """The next bytes of its stdout; empty when stdout is closed, or the program has exited and
+        the processes that it left behind write nothing.
         """
         started = time.monotonic()
         while True:
