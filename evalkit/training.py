@@ -153,6 +153,7 @@ def _predictions_and_labels(prediction: Any) -> tuple[Any, Any]:
 
 
 def _predicted_ids(predictions: Any, label_count: int) -> Any:
+    """The predicted label ids, from ids or from logits: sequences × tokens."""
     if isinstance(predictions, tuple) and predictions:
         predictions = predictions[0]
     array = _to_array("predictions", predictions)
@@ -167,6 +168,7 @@ def _predicted_ids(predictions: Any, label_count: int) -> Any:
 
 
 def _to_array(name: str, values: Any) -> Any:
+    """The values as one array. Raises InputError for arrays of several shapes."""
     try:
         return np.asarray(values)
     except ValueError:
@@ -177,6 +179,7 @@ def _to_array(name: str, values: Any) -> Any:
 
 
 def _refuse_invalid_gold(gold: TagSequences, tagging: str) -> None:
+    """Raise InputError for an invalid sequence of gold tags."""
     tags = TagReader(tagging, "error")
     try:
         tags.spans(tags.read(gold, "gold"), "gold")
@@ -189,6 +192,7 @@ def _refuse_invalid_gold(gold: TagSequences, tagging: str) -> None:
 
 
 def _ratios(row: Row, prefix: str) -> dict[str, float | None]:
+    """Precision, recall and F1 of a row, by name."""
     return {f"{prefix}{name}": getattr(row, name) for name in RATIOS}
 
 
@@ -241,10 +245,12 @@ def spacy_scorer(spans_key: str | None = None) -> Callable[..., dict[str, Any]]:
 
 
 def _is_annotated(doc: Any, key: str | None) -> bool:
+    """Whether a Doc has entities, or the span group, annotated."""
     return bool(doc.has_annotation("ENT_IOB")) if key is None else key in doc.spans
 
 
 def _spans(doc: Any, key: str | None) -> list[dict[str, Any]]:
+    """The entities or the span group of a Doc, as dicts with start, end and label."""
     return [
         {"start": span.start_char, "end": span.end_char, "label": span.label_}
         for span in (doc.ents if key is None else doc.spans.get(key, ()))
@@ -252,6 +258,7 @@ def _spans(doc: Any, key: str | None) -> list[dict[str, Any]]:
 
 
 def _gold_document(number: int, example: Any, key: str | None) -> Document:
+    """The reference of an example. Raises InputError for a prediction on another text."""
     text = example.reference.text
     if example.predicted.text != text:
         raise InputError(
@@ -266,6 +273,7 @@ def _gold_document(number: int, example: Any, key: str | None) -> Document:
 
 
 def _predicted_document(number: int, example: Any, key: str | None) -> Document:
+    """The prediction of an example; invalid spans are unplaced."""
     document = Document(str(number), example.predicted.text)
     return add_entities(document, _spans(example.predicted, key))
 

@@ -247,6 +247,7 @@ def _table_rows(section: Section, table: CardTable) -> dict[tuple[str, ...], _Ta
 
 
 def _cells(line: str) -> list[str]:
+    """The cells of a line of a table."""
     edges = [bar.end() for bar in _CELL.finditer(line)]
     return [line[start : end - 1] for start, end in pairwise(edges)]
 

@@ -86,17 +86,20 @@ def _interval_note(scores: Scores) -> str:
 
 
 def _interval(row: Row) -> str:
+    """The interval of F1, or a dash."""
     if row.f1_low is None or row.f1_high is None:
         return "–"
     return f"{row.f1_low:.3f}–{row.f1_high:.3f}"
 
 
 def _ratio(value: float | None) -> str:
+    """A ratio with three decimals, or a dash."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def _table(
     columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, text_columns: int = 1
 ) -> str:
+    """A Markdown table; the first columns are aligned left, the others right."""
     sides = (":---",) * text_columns + ("---:",) * (len(columns) - text_columns)
     return "\n".join(f"| {' | '.join(row)} |" for row in (columns, sides, *rows))

@@ -169,6 +169,7 @@ def card_template(pretty_name: str, language: str | None = None) -> str:
 
 
 def _missing_metadata(where: str, metadata: Mapping[str, Any]) -> Iterator[str]:
+    """A message for each required metadata field that is missing, and each empty one."""
     for name in REQUIRED_METADATA:
         if not is_filled(metadata.get(name)):
             yield f"{where}: no {name} in the metadata"
@@ -178,12 +179,14 @@ def _missing_metadata(where: str, metadata: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _generated_metadata(where: str, metadata: Mapping[str, Any]) -> Iterator[str]:
+    """A message for each field that is generated from the corpus."""
     for name in GENERATED:
         if name in metadata:
             yield f"{where}: {name} is written from the corpus; delete it"
 
 
 def _section_errors(where: str, rest: list[Section]) -> Iterator[str]:
+    """A message for each unknown or duplicated section."""
     seen: set[str] = set()
     for section in rest:
         if section.title not in SECTIONS:
@@ -194,6 +197,7 @@ def _section_errors(where: str, rest: list[Section]) -> Iterator[str]:
 
 
 def _missing_sections(where: str, first: Section, rest: list[Section]) -> Iterator[str]:
+    """A message for each section that is missing or empty."""
     if not first.words:
         yield f"{where}: no summary before the first section"
     for section in rest:

@@ -105,6 +105,7 @@ def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
 
 
 def _config_table(corpus: Corpus) -> CardTable:
+    """The table of configs, with their numbers of documents and rows."""
     layers = dict(zip(CONFIGS, (None, "entities", "events", "events", "attributions"), strict=True))
     rows = []
     for config in CONFIGS:
@@ -128,6 +129,7 @@ def _count_rows(config: str, document: Document) -> int:
 
 
 def _size_table(corpus: Corpus) -> CardTable:
+    """The table of the number of documents and characters."""
     characters = sum(len(document.text) for document in corpus)
     rows = (("documents", str(len(corpus))), ("characters (code points)", str(characters)))
     return CardTable("Texts", ("What", "Count"), rows)
@@ -165,6 +167,7 @@ def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
 
 
 def _role_table(events: Iterable[Event], schema: Schema) -> CardTable:
+    """The table of argument roles by event type."""
     declared: dict[Key, str | None] = {}
     for name, event_type in schema.events.items():
         for role, definition in event_type.roles.items():
@@ -199,14 +202,17 @@ def _count_table(
 
 
 def _definition(text: str | None) -> str:
+    """A definition for a cell; a dash without one."""
     return escape_markdown(text) if text else "–"
 
 
 def _by_name(definitions: Mapping[str, str]) -> dict[Key, str | None]:
+    """The definitions by the keys of a table with one key column."""
     return {(name,): definition for name, definition in definitions.items()}
 
 
 def _count_names(names: Iterable[Hashable]) -> Counter[Key]:
+    """The number of each name, by key."""
     return Counter((name,) for name in names)
 
 
@@ -235,6 +241,7 @@ def _is_key(key: Key, declared: Mapping[Key, object]) -> bool:
 
 
 def _iter_attributes(corpus: Corpus) -> Iterator[tuple[str, Any]]:
+    """The name and value of each attribute of all annotations."""
     for document in corpus:
         for layer in LAYERS:
             for annotation in getattr(document, layer) or ():
@@ -242,6 +249,7 @@ def _iter_attributes(corpus: Corpus) -> Iterator[tuple[str, Any]]:
 
 
 def _zone_table(corpus: Corpus, schema: Schema, *, with_text: bool) -> CardTable:
+    """The table of zones, with their numbers of regions and characters."""
     regions, sizes = Counter[str](), Counter[str]()
     for document in corpus:
         for zone in document.zones:

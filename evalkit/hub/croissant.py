@@ -113,6 +113,7 @@ def build_croissant(
 def _dataset_fields(
     data: Mapping[str, Any], body: str, url: str, version: str, published: date
 ) -> dict[str, Any]:
+    """The fields on the whole data set: name, license, citation and others."""
     words = {section.title: section.words for section in sections(body)}
     citation = words.get("Citation", "")
     bibtex = _BIBTEX.search(citation)
@@ -148,6 +149,7 @@ def _summary(body: str) -> str:
 
 
 def _license(data: Mapping[str, Any], url: str) -> str:
+    """The SPDX identifier of the license, or the address of its text."""
     link = str(data.get("license_link") or "")
     if not link:
         return str(data.get("license", ""))
@@ -155,6 +157,7 @@ def _license(data: Mapping[str, Any], url: str) -> str:
 
 
 def _as_list(value: Any) -> list[str]:
+    """The values of a metadata field that is a list or a single value."""
     if isinstance(value, list):
         return [str(item) for item in value]
     return [str(value)] if value else []
@@ -180,6 +183,7 @@ def _rai_fields(data: Mapping[str, Any], body: str) -> dict[str, str]:
 
 
 def _section_with_subsections(card_sections: list[Section], index: int) -> str:
+    """The text of a section and of the sections below it."""
     level = card_sections[index].level
     parts = [card_sections[index].words]
     for section in card_sections[index + 1 :]:
@@ -190,6 +194,7 @@ def _section_with_subsections(card_sections: list[Section], index: int) -> str:
 
 
 def _file(file: PublishedFile) -> dict[str, Any]:
+    """The entry of a file."""
     suffix = PurePosixPath(file.path).suffix
     return {
         "@type": "cr:FileObject",
@@ -203,6 +208,7 @@ def _file(file: PublishedFile) -> dict[str, Any]:
 
 
 def _record_set(config: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The record set of a config, with a field for each column."""
     return {
         "@type": "cr:RecordSet",
         "@id": config,

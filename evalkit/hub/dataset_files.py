@@ -147,6 +147,7 @@ def _write(folder: Path, path: str, text: str) -> None:
 
 
 def _write_rows(folder: Path, documents: Sequence[Document], *, with_text: bool) -> None:
+    """Write the rows of each config to its file, without empty files."""
     (folder / "data").mkdir()
     for config, rows in table_rows(documents, with_text=with_text, digest=digest).items():
         lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
@@ -155,6 +156,7 @@ def _write_rows(folder: Path, documents: Sequence[Document], *, with_text: bool)
 
 
 def _write_texts(folder: Path, documents: Sequence[Document]) -> None:
+    """Write each text to its own file."""
     (folder / "texts").mkdir()
     for document, name in zip(documents, safe_names([document.id for document in documents])):
         write_atomically(folder / "texts" / f"{name}.txt", document.text)

@@ -387,6 +387,7 @@ class DatasetRepo:
 
 
 def _published_date(croissant: bytes, version: str) -> date | None:
+    """The date of publication in a croissant.json; None for another version."""
     try:
         metadata = json.loads(croissant)
         if metadata["version"] == version:

@@ -95,6 +95,7 @@ def iter_strings(value: Any) -> Iterator[str]:
 
 
 def _parse_nested_json(value: str) -> Any:
+    """The JSON value in a string; None for any other string."""
     if not value.startswith(("{", "[")):
         return None
     try:
@@ -130,6 +131,7 @@ def drop_quoting_values(
 
 
 def _check_ids(document: Document, own_words: str) -> None:
+    """Raise InputError for an id that quotes its own text."""
     for layer in LAYERS:
         for index, annotation in enumerate(getattr(document, layer) or ()):
             words = tokenize_words(annotation.id or "")

@@ -181,6 +181,7 @@ class RunDirectory:
                 raise InputError(f"{self.folder}: holds other files, and no run; use a new folder")
 
     def _open_to_append(self, name: str) -> Any:
+        """A file of the directory, opened to append bytes."""
         # Without a buffer: after a full disk, nothing remains to be written later.
         with self._name_errors(name):
             return self._path(name).open("ab", buffering=0)
@@ -190,6 +191,7 @@ class RunDirectory:
         return name_errors(self.folder / Path(name).name, RESUME)
 
     def _path(self, name: str) -> Path:
+        """The path of a file of the directory."""
         return self.folder / name
 
     def _read_record(self) -> dict[str, Any]:
@@ -204,13 +206,15 @@ class RunDirectory:
             raise InputError(
                 f"{path}: not the record of a run: {error}; use another folder"
             ) from None
-        before = record["settings"]
+        stored = record["settings"]
         # The settings stay as they were written, and with them the keys of all answers.
-        now = restore_former_names(self._settings["settings"], before, self._model.setting_aliases)
-        if is_moved(before.get(ADDRESS), now.get(ADDRESS)):
-            self.moved = (before[ADDRESS], now[ADDRESS])
-            now = {**now, ADDRESS: before[ADDRESS]}
-        self._settings = {**self._settings, "settings": now}
+        current = restore_former_names(
+            self._settings["settings"], stored, self._model.setting_aliases
+        )
+        if is_moved(stored.get(ADDRESS), current.get(ADDRESS)):
+            self.moved = (stored[ADDRESS], current[ADDRESS])
+            current = {**current, ADDRESS: stored[ADDRESS]}
+        self._settings = {**self._settings, "settings": current}
         differences = list(compare_settings(record, self._settings))
         if differences:
             raise InputError(
@@ -219,15 +223,17 @@ class RunDirectory:
         return record
 
     def _start_session(self) -> None:
-        now, before = collect_versions(self._model.packages), self._record.get("versions", {})
+        """Add a session to run.json: its start and the versions of the packages."""
+        versions = collect_versions(self._model.packages)
+        stored_versions = self._record.get("versions", {})
         self.changed_versions = [
-            f"{name} {before[name]}, now {now[name]}"
-            for name in now
-            if name in before and before[name] != now[name]
+            f"{name} {stored_versions[name]}, now {versions[name]}"
+            for name in versions
+            if name in stored_versions and stored_versions[name] != versions[name]
         ]
         session = {
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "versions": now,
+            "versions": versions,
         }
         if self.moved:
             session = {ADDRESS: self.moved[1], **session}
@@ -238,13 +244,14 @@ class RunDirectory:
                 "documents": len(self._corpus),
                 "sha256": hash_corpus(self._corpus),
             },
-            "versions": now,
+            "versions": versions,
             "state": "running",
             "sessions": [*self._record.get("sessions", ()), session],
         }
         self._write_record(self._record)
 
     def _read_answers(self, *, retry_failed: bool) -> None:
+        """Read the stored answers; failures are dropped if they are to be retried."""
         path = self._path("predictions.jsonl")
         if not path.exists():
             return
@@ -261,6 +268,7 @@ class RunDirectory:
             }
 
     def _check_answer(self, location: str, answer: Document) -> None:
+        """Raise InputError for an answer of another corpus, text or model."""
         if answer.id not in self._corpus:
             raise InputError(
                 f"{location}: document {quoted_repr(answer.id)} is not in {self._corpus.name}; use"
@@ -273,6 +281,7 @@ class RunDirectory:
             )
 
     def _append(self, file: Any, item: Any) -> None:
+        """Write an item as a line at the end of a file."""
         line = msgspec.json.encode(item) + b"\n"
         with self._name_errors(file.name):
             written = file.write(line)
@@ -280,12 +289,14 @@ class RunDirectory:
                 written += file.write(line[written:])
 
     def _sync(self) -> None:
+        """Sync the predictions to the disk, at most once in SYNC_INTERVAL."""
         if time.monotonic() - self._synced >= SYNC_INTERVAL:
             with self._name_errors("predictions.jsonl"):
                 os.fsync(self._predictions.fileno())
             self._synced = time.monotonic()
 
     def _outcome(self, state: str) -> dict[str, Any]:
+        """The fields of run.json after the run."""
         sessions = list(self._record["sessions"])
         sessions[-1] = {**sessions[-1], "seconds": round(time.monotonic() - self._started, 3)}
         failed = sum(document.failure is not None for document in self.answers.values())
@@ -320,6 +331,7 @@ class RunDirectory:
         return usage_record
 
     def _write_record(self, content: Mapping[str, Any]) -> None:
+        """Replace run.json, without secrets."""
         encoded = msgspec.json.encode(redact(dict(content)))
         with self._name_errors("run.json"):
             write_atomically(self._path("run.json"), msgspec.json.format(encoded, indent=1) + b"\n")

@@ -227,6 +227,7 @@ def _log_stop(
 
 
 def _check_max_failures(failures: Sequence[Document], options: RunOptions) -> None:
+    """Raise PartialRunError if more documents failed than allowed."""
     if options.max_failures is None or len(failures) <= options.max_failures:
         return
     last = failures[-1]
@@ -264,6 +265,7 @@ def _to_single_line(text: str) -> str:
 def _predict_all(
     model: Model, documents: Sequence[Document], corpus: Corpus, options: RunOptions
 ) -> Iterator[Document]:
+    """The answers to all documents, in batches: in turn, concurrently, or in processes."""
     size = model.batch_size or max(1, len(documents))
     if options.jobs > 1:
         # Smaller batches, so that every worker gets some
@@ -323,6 +325,7 @@ def _predict_concurrently(
 
 
 def _answer_batch(model: Model, batch: Batch) -> list[Document]:
+    """The answers to a batch, as a list."""
     return list(iter_checked_answers(model, batch))
 
 

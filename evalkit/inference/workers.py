@@ -55,6 +55,7 @@ def predict_in_workers(
 def _predict_parallel(
     model: Model, schema: Schema | None, batches: Iterable[Batch], jobs: int
 ) -> Iterator[list[Document]]:
+    """The answers to each batch, in the order in which the processes finish."""
     from joblib import Parallel, delayed
 
     sent: Any = model.load_spec or model
@@ -76,6 +77,7 @@ def _predict_parallel(
 
 
 def _retry_alone(model: Model, schema: Schema | None, document: Document) -> Document:
+    """The answer to a document that is sent alone; a failure if its process dies."""
     batches = [[document.without_annotations()]]
     try:
         return next(iter(_predict_parallel(model, schema, batches, 2)))[0]
@@ -107,6 +109,7 @@ def _load_once(name: str, model_args: Mapping[str, Any], schema: Schema | None) 
 
 
 def _worker_died_error() -> type[Exception]:
+    """The exception of joblib for a process that died."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     error_type: type[Exception] = TerminatedWorkerError
@@ -114,6 +117,7 @@ def _worker_died_error() -> type[Exception]:
 
 
 def _pickling_errors() -> tuple[type[Exception], ...]:
+    """The exceptions for a model that cannot be sent to a process."""
     import pickle
 
     return pickle.PicklingError, AttributeError

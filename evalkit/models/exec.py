@@ -71,6 +71,7 @@ def load(command: str, *, timeout: float | None = None) -> Model:
 
 
 def _parse_command(command: str) -> list[str]:
+    """The program and its arguments. Raises InputError for a command that cannot be run."""
     try:
         argv = shlex.split(command)
     except ValueError as error:
@@ -123,6 +124,7 @@ def _file_digests(argv: Sequence[str]) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
+    """The SHA-256 of a file, or "unreadable"."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:  # an executable file need not be readable
@@ -211,6 +213,7 @@ class _AnswerQueue:
             self._add_answer(id, build_document(self.open[id], answer))
 
     def fail(self, id: str, reason: str) -> None:
+        """Answer a document with a failure."""
         self._add_answer(id, msgspec.structs.replace(self.open[id], failure=reason))
 
     def fail_one(self, id: str, reason: str) -> None:
@@ -241,6 +244,7 @@ class _AnswerQueue:
                 print_notice(redact(f"{self.name}: {kind}: {count - MAX_WARNINGS} more"))
 
     def _add_answer(self, id: str, answer: Document) -> None:
+        """Store an answer; warns of parts that were left out of it."""
         del self.open[id]
         self._answers[id] = answer
         left_out = (answer.meta or {}).get(LEFT_OUT)
@@ -249,6 +253,7 @@ class _AnswerQueue:
             self._warn("left out", f"document {quoted_repr(id)}: left out: {left_out[0]}{more}")
 
     def _add_second_answer(self, id: str, number: int, line: bytes) -> None:
+        """Fail a document with two answers. Raises ModelError if the first has been returned."""
         problem = (
             f"line {number} is a second answer for document {quoted_repr(id)}: expected one line"
             " for each document"
@@ -258,6 +263,7 @@ class _AnswerQueue:
         self._answers[id] = Document(id, self._answers[id].text, failure=problem)
 
     def _add_unreadable_line(self, number: int, line: bytes, problem: str) -> None:
+        """Fail the document whose id an unreadable line starts with, or warn of the line."""
         id = _parse_leading_id(line)
         if id in self.open:
             self.fail(id, f"line {number} is {problem}: {_quote(line)}")
@@ -265,11 +271,13 @@ class _AnswerQueue:
             self._warn_of_stray_line(number, line, f"is {problem}")
 
     def _warn_of_stray_line(self, number: int, line: bytes, problem: str) -> None:
+        """Warn of a line that answers no document."""
         message = f"line {number} {problem}: {_quote(line)}"
         self._first_stray_line = self._first_stray_line or message
         self._warn("lines that are not answers", f"{message}; write other output to stderr")
 
     def _warn(self, kind: str, message: str) -> None:
+        """Print a warning, unless enough of its kind were printed."""
         count = self._warning_counts.get(kind, 0) + 1
         self._warning_counts[kind] = count
         if count <= MAX_WARNINGS:
@@ -277,6 +285,7 @@ class _AnswerQueue:
 
 
 def _quote(line: bytes) -> str:
+    """The start of a line, quoted for a message."""
     return quoted_repr(line[:1000].decode(errors="replace").strip())
 
 

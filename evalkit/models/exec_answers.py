@@ -99,6 +99,7 @@ def build_document(document: Document, answer: Mapping[str, Any]) -> Document:
 
 
 def _fail_document(document: Document, reason: str) -> Document:
+    """The document with a failure."""
     return msgspec.structs.replace(document, failure=reason)
 
 
@@ -117,6 +118,7 @@ class _AnswerReader:
         self.left_out: list[str] = []
 
     def read(self, answer: Mapping[str, Any]) -> Document:
+        """The document with all valid annotations of the answer; invalid ones are unplaced."""
         entities = self._read_layer(answer, "entities", self._entity)
         events = self._read_layer(answer, "events", self._event)
         attributions = self._read_layer(answer, "attributions", self._attribution)
@@ -134,6 +136,7 @@ class _AnswerReader:
         return document
 
     def _build_document(self, entities: Any, events: Any, attributions: Any) -> Document:
+        """The document with these layers. Raises DocumentError for an invalid id or reference."""
         return Document(
             self.document.id,
             self.text,
@@ -146,12 +149,14 @@ class _AnswerReader:
     def _read_layer(
         self, answer: Mapping[str, Any], name: str, read_item: Callable[[str, Any], T | None]
     ) -> tuple[T, ...] | None:
+        """The valid annotations of a layer; None for a layer that the answer lacks."""
         if answer.get(name) is None:
             return None
         items = (read_item(f"{name}[{index}]", item) for index, item in enumerate(answer[name]))
         return tuple(item for item in items if item is not None)
 
     def _entity(self, path: str, item: Any) -> Entity | None:
+        """The entity of an item; None for an invalid one, which is unplaced."""
         try:
             span = self._span(item)
             entity = Entity(item.get("label"), span.start, span.end, fragments=span.fragments)
@@ -162,6 +167,7 @@ class _AnswerReader:
         return msgspec.structs.replace(entity, **details)
 
     def _event(self, path: str, item: Any) -> Event | None:
+        """The event of an item; None for an invalid one, which is unplaced with its arguments."""
         try:
             event = Event(_get(item, "label"), self._span(_get(item, "trigger"), "trigger"))
         except DocumentError as error:
@@ -182,6 +188,7 @@ class _AnswerReader:
         return msgspec.structs.replace(event, arguments=tuple(arguments), **details)
 
     def _add_unplaced_event(self, item: Any, error: DocumentError) -> None:
+        """Add the trigger, realis and arguments of an invalid event to `unplaced`."""
         self._add_unplaced("triggers", _get(item, "label"), error, _get(item, "trigger"))
         if _get(item, "realis") is not None:
             self._add_unplaced("realis", item["realis"], "its trigger is unplaced")
@@ -191,6 +198,7 @@ class _AnswerReader:
             )
 
     def _argument(self, path: str, item: Any) -> Argument | None:
+        """The argument of an item; None for an invalid one, which is unplaced."""
         try:
             span = self._span(item)
             argument = Argument(item.get("role"), span.start, span.end, span.fragments)
@@ -201,6 +209,7 @@ class _AnswerReader:
         return msgspec.structs.replace(argument, **details)
 
     def _attribution(self, path: str, item: Any) -> Attribution | None:
+        """The attribution of an item; None without valid content: its parts are then unplaced."""
         parts = {name: self._part(path, item, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
         content = parts["content"]
         if content is None:
@@ -218,6 +227,7 @@ class _AnswerReader:
         )
 
     def _part(self, path: str, item: Any, name: str) -> Span | None:
+        """The span of a part of an attribution; None for a missing or an invalid one."""
         value = _get(item, name)
         if value is None and name != "content":
             return None
@@ -256,11 +266,13 @@ class _AnswerReader:
     def _leave_out_unknown(
         self, path: str, item: Mapping[str, Any], known: tuple[str, ...]
     ) -> None:
+        """Note the keys that an annotation does not have."""
         for key in item:
             if key not in known:
                 self.left_out.append(f"{path}: unknown key {quoted_repr(key)}")
 
     def _add_unplaced(self, layer: str, label: object, reason: object, item: Any = None) -> None:
+        """Add an item to `unplaced`, with its label, quote and reason."""
         if isinstance(reason, _MisplacedError):
             self.has_misplaced = True
         elif isinstance(reason, DocumentError):
@@ -284,6 +296,7 @@ class _AnswerReader:
             self.left_out.append(f"unplaced: {quoted_repr(item)}: {error}")
 
     def _meta(self, value: Any) -> dict[str, Any] | None:
+        """The `meta` of the answer, with a list of what was left out."""
         meta: dict[str, Any] | None = value if isinstance(value, dict) else None
         if meta is not value:
             self.left_out.append(f"meta: expected an object, got {quoted_repr(value)}")
@@ -315,6 +328,7 @@ def _span_in(value: Any, text: str) -> Span:
 
 
 def _get(item: Any, key: str) -> Any:
+    """The value under a key; None for an item that is not an object."""
     return item.get(key) if isinstance(item, Mapping) else None
 
 
@@ -332,6 +346,7 @@ def _without_ids(layer: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
 
 
 def _without_id(annotation: Any) -> Any:
+    """An annotation without id, refs and parent."""
     changes: dict[str, Any] = {"id": None}
     if isinstance(annotation, Attribution):
         changes["parent"] = None

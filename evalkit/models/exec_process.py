@@ -155,6 +155,7 @@ class ModelProcess:
 
 
 def _start_thread(target: Any, *arguments: Any) -> threading.Thread:
+    """A started daemon thread."""
     thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
@@ -184,6 +185,7 @@ def _forward_stderr(stderr: IO[bytes], tail: bytearray) -> None:
 
 
 def _signal_name(number: int) -> str:
+    """The name of a signal, or its number."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -49,6 +49,7 @@ def compute_fingerprint(model: Any) -> str:
 
 
 def _parts(value: Any, depth: int) -> Iterator[str]:
+    """Strings that represent a value: its code, constants, items and attributes."""
     if value is None or isinstance(value, (str, bytes, int, float, bool, complex)):
         yield f"{type(value).__name__}:{value!r}"
     elif depth > MAX_DEPTH:
@@ -95,12 +96,14 @@ def _object_parts(value: Any, depth: int) -> Iterator[str]:
 
 
 def _is_setting(value: Any) -> bool:
+    """Whether an attribute counts as a setting of an object."""
     if isinstance(value, (tuple, frozenset)):
         return all(_is_setting(item) for item in value)
     return isinstance(value, (str, float, bool))
 
 
 def _cell_content(cell: Any) -> Any:
+    """The value of a closure's variable; None before it has one."""
     try:
         return cell.cell_contents
     except ValueError:  # not filled yet

@@ -242,6 +242,7 @@ def _window_and_overlap(
 
 
 def _annotate(model: GlinerModel, document: Document) -> Document:
+    """The document with the model's entities, or with its failure."""
     try:
         return _predict_document(model, document)
     except Exception as error:  # a model may raise anything, and must not end the run
@@ -251,6 +252,7 @@ def _annotate(model: GlinerModel, document: Document) -> Document:
 
 
 def _predict_document(model: GlinerModel, document: Document) -> Document:
+    """The document with the entities of all its windows."""
     entities: list[WindowEntity] = []
     unplaced: list[Unplaced] = []
     malformed_notes: list[str | None] = []  # of each window with answers
@@ -317,6 +319,7 @@ def _merge_windows(entities: Iterable[WindowEntity], text_length: int) -> list[E
 
 
 def _score(entity: Entity) -> float:
+    """The score of an entity; -1 without one."""
     return -1.0 if entity.score is None else entity.score
 
 

@@ -144,6 +144,7 @@ class _Occurrences(NamedTuple):
     ends: Ints
 
     def take(self, selected: Ints | Mask) -> _Occurrences:
+        """The selected occurrences."""
         return _Occurrences(self.starts[selected], self.ends[selected])
 
 
@@ -210,6 +211,7 @@ _NO_OCCURRENCES = _Occurrences(_NO_POSITIONS, _NO_POSITIONS)
 
 
 def _normalize_sequence(sequence: str) -> str:
+    """The normalized form of a combining sequence, or of a run of white space."""
     if sequence.isspace():
         return " "
     plain = sequence.translate(_PLAIN)
@@ -219,6 +221,7 @@ def _normalize_sequence(sequence: str) -> str:
 
 
 def _fold_sequence(sequence: str) -> str:
+    """The normalized and case-folded form of a combining sequence."""
     return _normalize_sequence(_normalize_sequence(sequence).casefold())
 
 
@@ -227,10 +230,12 @@ _STEPS = ("exact", *_NORMALIZERS)
 
 
 def _needle(quote: str, step: str) -> str:
+    """A quote in the form of a step, without white space around it."""
     return _normalize_text(quote.strip(), step).text.strip()
 
 
 def _normalize_text(text: str, step: str) -> _NormalizedText:
+    """A text in the form of a step."""
     if step not in _NORMALIZERS:
         starts = np.arange(len(text))
         return _NormalizedText(text, starts, starts + 1)
@@ -281,10 +286,12 @@ def _is_combining(character: str) -> bool:
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
+    """The code points of a text."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
 
 
 def _is_in(codes: NDArray[np.uint32], characters: Collection[str]) -> Mask:
+    """For each code point, whether it is one of the characters."""
     table = np.zeros(sys.maxunicode + 1, bool)
     table[[ord(character) for character in characters]] = True
     return table[codes]
@@ -342,6 +349,7 @@ def _drop_overlapping(starts: Ints, ends: Ints) -> _Occurrences:
 
 
 def _without_overlap(starts: list[int], ends: list[int]) -> Iterator[int]:
+    """The indices of ranges that do not overlap a kept one before them."""
     index = 0
     while index < len(starts):
         yield index

@@ -257,6 +257,7 @@ def _window_and_stride(
 
 
 def _annotate(tagger: Tagger, document: Document) -> Document:
+    """The document with the model's entities, or with its failure."""
     try:
         return add_entities(document, _entities(tagger, document.text))
     except Exception as error:  # a model may raise anything, and must not end the run
@@ -266,6 +267,7 @@ def _annotate(tagger: Tagger, document: Document) -> Document:
 
 
 def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
+    """The entities of a text, as dicts with start, end, label and score."""
     encoding = tagger.tokenizer(text, return_offsets_mapping=True, truncation=False, verbose=False)
     sequences = encoding.sequence_ids(0)
     text_tokens = [token for token, sequence in enumerate(sequences) if sequence is not None]

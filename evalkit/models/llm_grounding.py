@@ -48,7 +48,7 @@ class GroundedQuote:
 
     @property
     def is_absent(self) -> bool:
-        """Whether it is nowhere in the text."""
+        """Whether the quote is not in the text."""
         return self.grounding.match_type == "absent"
 
     @property
@@ -87,6 +87,7 @@ class NearestPlacement:
                     return
 
     def _sentence_at(self, position: int) -> Range:
+        """The sentence at a position."""
         if self._sentences is None:
             self._sentences = sentences(self.text)
         index = bisect_right(self._sentences, (position, len(self.text)))
@@ -158,6 +159,7 @@ class _AnswerGrounder:
         self.nearest = NearestPlacement(document.text)
 
     def ground(self) -> GroundedAnswer:
+        """The document with the annotations of the answer, and how its quotes were found."""
         entities = [self._read_entity(item) for item in self.lists.get("entities", ())]
         events = [
             self._read_event(index, item) for index, item in enumerate(self.lists.get("events", ()))
@@ -186,6 +188,7 @@ class _AnswerGrounder:
     # Reading the items: their labels and quotes. A malformed item is added to `unplaced`.
 
     def _read_entity(self, item: Any) -> tuple[str, GroundedQuote] | None:
+        """The label and quote of an entity; None for a malformed one."""
         label = _name(item, "label")
         quote = self._add_quote(item, ("entities", label, ""))
         if quote is None:
@@ -194,6 +197,7 @@ class _AnswerGrounder:
         return label, quote
 
     def _read_event(self, index: int, item: Any) -> _QuotedEvent | None:
+        """The event of an item; None for one without a trigger."""
         label, fields = _name(item, "type"), _as_dict(item)
         trigger = self._add_quote(fields.get("trigger"), ("triggers", label, ""))
         arguments = []
@@ -214,6 +218,7 @@ class _AnswerGrounder:
         return _QuotedEvent(label, trigger, realis, arguments)
 
     def _read_argument(self, event_index: int, item: Any) -> tuple[str, GroundedQuote] | None:
+        """The role and quote of an argument; None for a malformed one."""
         role = _name(item, "role")
         quote = self._add_quote(item, ("arguments", role, event_index))
         if quote is None:
@@ -222,6 +227,7 @@ class _AnswerGrounder:
         return role, quote
 
     def _read_realis(self, value: Any) -> str | None:
+        """A realis value; None without one, and for one that is not a string."""
         if value is None or (isinstance(value, str) and value):
             return value
         self._add_malformed("realis", UNLABELED, "its realis is not a string", None)
@@ -230,6 +236,7 @@ class _AnswerGrounder:
     def _read_attribution(
         self, index: int, item: Any
     ) -> tuple[str | None, dict[str, GroundedQuote]] | None:
+        """The type of an attribution and the quotes of its parts; None without content."""
         fields = _as_dict(item)
         parts: dict[str, Any] = {}
         problems: dict[str, str] = {}
@@ -269,10 +276,12 @@ class _AnswerGrounder:
         return self.quotes[-1]
 
     def _add_malformed(self, layer: str, label: str, reason: str, item: Any) -> None:
+        """Add a malformed item to `unplaced`, with the reason."""
         self.malformed.append((item, reason))
         self._add_unplaced(layer, label, reason, item)
 
     def _add_unplaced(self, layer: str, label: str, reason: str, item: Any) -> None:
+        """Add an item to `unplaced`, with its quote and the reason."""
         quote = _as_dict(item).get("quote")
         self.unplaced.append(
             Unplaced(layer, label, reason, quote if isinstance(quote, str) else None)
@@ -287,6 +296,7 @@ class _AnswerGrounder:
     # Annotations from the quotes that were found.
 
     def _entities(self, items: Iterator[tuple[str, GroundedQuote]]) -> Iterator[Entity]:
+        """The entities whose quotes are in the text."""
         index = 0
         for label, quote in items:
             if quote.is_absent:
@@ -297,6 +307,7 @@ class _AnswerGrounder:
             yield Entity(label, *quote.range)
 
     def _events(self, events: Iterator[_QuotedEvent]) -> Iterator[Event]:
+        """The events whose triggers are in the text."""
         index = 0
         for event in events:
             if event.trigger.is_absent:
@@ -308,6 +319,7 @@ class _AnswerGrounder:
             index += 1
 
     def _arguments(self, event_index: int, event: _QuotedEvent) -> Iterator[Argument]:
+        """The arguments whose quotes are in the text."""
         index = 0
         for role, quote in event.arguments:
             if quote.is_absent:
@@ -321,6 +333,7 @@ class _AnswerGrounder:
     def _attributions(
         self, attributions: Iterator[tuple[str | None, dict[str, GroundedQuote]]]
     ) -> Iterator[Attribution]:
+        """The attributions whose contents are in the text."""
         index = 0
         for label, quotes in attributions:
             present = {}
@@ -341,9 +354,11 @@ class _AnswerGrounder:
             yield Attribution(spans.get("cue"), spans["content"], spans.get("source"), label)
 
     def _add_absent(self, layer: str, label: str, quote: GroundedQuote) -> None:
+        """Add a quote that is not in the text to `unplaced`."""
         self.unplaced.append(Unplaced(layer, label, NOT_IN_TEXT, quote.quote.text))
 
     def _add_absent_event(self, event: _QuotedEvent) -> None:
+        """Add an event whose trigger is not in the text to `unplaced`, with its arguments."""
         self._add_absent("triggers", event.label, event.trigger)
         if event.realis is not None:
             self.unplaced.append(Unplaced("realis", event.realis, TRIGGER_UNPLACED))
@@ -351,6 +366,7 @@ class _AnswerGrounder:
             self.unplaced.append(Unplaced("arguments", role, TRIGGER_UNPLACED, quote.quote.text))
 
     def _note_choices(self, layer: str, index: int, field: str, quote: GroundedQuote) -> None:
+        """Store the candidates of an ambiguous quote as choices."""
         if len(quote.grounding.candidates) > 1:
             self.choices.append((layer, index, field, quote))
 
@@ -369,6 +385,7 @@ class _AnswerGrounder:
 
 
 def _as_dict(item: Any) -> dict[str, Any]:
+    """An object as it is; any other value as an empty one."""
     return item if isinstance(item, dict) else {}
 
 

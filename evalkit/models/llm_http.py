@@ -206,6 +206,7 @@ class _Connection:
         self._socket: socket.socket | None = None
 
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """Keep the socket of the connection, and close it if the time is over."""
         stream: Any = info.get("return_value")
         if name.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._socket = stream.get_extra_info("socket")
@@ -213,6 +214,7 @@ class _Connection:
                 self.close()
 
     def close(self) -> None:
+        """Shut the connection down, now or as soon as it is made."""
         self.is_late = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
@@ -232,6 +234,7 @@ def _without_keepalive() -> Any:
 
 
 def _raise_unless_200(response: Any) -> None:
+    """Raise _StatusError, with the answer, for a status other than 200."""
     if response.status_code == 200:
         return
     try:
@@ -242,10 +245,12 @@ def _raise_unless_200(response: Any) -> None:
 
 
 def _lower_names(headers: Any) -> dict[str, str]:
+    """Headers by their names in lower case."""
     return {name.lower(): value for name, value in headers.items()}
 
 
 def _read_answer(response: Any) -> HttpAnswer:
+    """The answer of a response. Raises EndpointError where it is too large."""
     headers = _lower_names(response.headers)
     encoding = headers.get("content-encoding", "").strip().lower()
     body = bytearray()
@@ -257,6 +262,7 @@ def _read_answer(response: Any) -> HttpAnswer:
 
 
 def _decompress(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The decompressed chunks of a body. Raises EndpointError for an unknown encoding."""
     if encoding in ("", "identity"):
         yield from chunks
         return

@@ -194,6 +194,7 @@ def build_answer_schema(task: Task) -> dict[str, Any]:
 
 
 def _event(task: Task) -> dict[str, Any]:
+    """The JSON Schema of an event."""
     roles: dict[str, object] = {}
     for event in task.events.values():
         roles |= event.roles
@@ -206,6 +207,7 @@ def _event(task: Task) -> dict[str, Any]:
 
 
 def _attribution(schema: AttributionSchema) -> dict[str, Any]:
+    """The JSON Schema of an attribution."""
     part = _object(**_QUOTED)
     properties = {"type": _one_of(schema.types)} if schema.types else {}
     source = {"anyOf": [part, {"type": "null"}]}
@@ -213,6 +215,7 @@ def _attribution(schema: AttributionSchema) -> dict[str, Any]:
 
 
 def _object(**properties: Any) -> dict[str, Any]:
+    """The JSON Schema of an object with these properties, all of them required."""
     return {
         "type": "object",
         "properties": properties,
@@ -222,8 +225,10 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 
 def _list(items: Any) -> dict[str, Any]:
+    """The JSON Schema of a list of such items."""
     return {"type": "array", "items": items}
 
 
 def _one_of(names: Mapping[str, object]) -> dict[str, Any]:
+    """The JSON Schema of a string that is one of the names."""
     return {"type": "string", "enum": list(names)}

@@ -85,9 +85,11 @@ def refuse_malformed(
 
 
 def _has_items(document: Document) -> bool:
+    """Whether a document has any predictions, with or without offsets."""
     return bool(document.entities or document.events or document.attributions or document.unplaced)
 
 
 def _drop_note(document: Document) -> Document:
+    """The document without the note of `note_malformed`."""
     meta = {key: value for key, value in (document.meta or {}).items() if key != MALFORMED}
     return msgspec.structs.replace(document, meta=meta or None)

@@ -281,6 +281,7 @@ class OpenAIModel:
         return map(self._predict_one, documents)
 
     def _predict_one(self, document: Document) -> Document:
+        """The document with the model's annotations, or with its failure."""
         log = RequestLog()
         try:
             completion = self._request_completion(document.text, log)

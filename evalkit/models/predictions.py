@@ -46,6 +46,7 @@ def load(source: Any) -> Model:
 
 
 def _find_prediction(name: str, corpus: Corpus, document: Document) -> Document:
+    """The prediction for a document. Raises InputError without one, or for another text."""
     if document.id not in corpus:
         raise InputError(f"{name}: no prediction for document {quoted_repr(document.id)}")
     predicted = corpus[document.id]
@@ -57,6 +58,7 @@ def _find_prediction(name: str, corpus: Corpus, document: Document) -> Document:
 
 
 def _digest_of_documents(corpus: Corpus) -> str:
+    """The SHA-256 of documents in evalkit's own format."""
     digest = hashlib.sha256()
     for document in corpus:
         digest.update(msgspec.json.encode(to_json_dict(document)))

@@ -104,6 +104,7 @@ def _import_target(source: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _import_error(location: str, error: BaseException) -> str:
+    """The message for a module that cannot be imported."""
     return f"{location}: {type(error).__name__} when it was imported: {to_one_line(error)}"
 
 
@@ -120,6 +121,7 @@ def _refuse_unknown_arguments(name: str, function: Any, arguments: Mapping[str, 
 
 
 def _import_from_file(source: str) -> tuple[Any, dict[str, Any]]:
+    """The function or object in a Python file, and the digest of the file."""
     if source.endswith(".py"):
         file, name = source, ""
     else:
@@ -210,6 +212,7 @@ def _predict_batch(
 
 
 def _single(answers: Iterable[Any]) -> Any:
+    """The only answer of a batch of one document. Raises ValueError for another number."""
     listed = list(answers)
     if len(listed) != 1:
         raise ValueError(f"{len(listed)} answers to one document")
@@ -219,6 +222,7 @@ def _single(answers: Iterable[Any]) -> Any:
 def _predict_one(
     function: Any, model_input: Any, document: Document, arguments: Mapping[str, Any]
 ) -> Document:
+    """The document with the model's annotations, or with its failure."""
     try:
         return _document_from_answer(document, function(model_input, **arguments))
     except (KeyboardInterrupt, GeneratorExit):
@@ -273,6 +277,7 @@ def add_entities(document: Document, answer: Iterable[Any]) -> Document:
 
 
 def _parse_entity(item: Any) -> Entity | Unplaced:
+    """The entity of an item of an answer; for an invalid item, an Unplaced with the reason."""
     fields = _item_fields(item)
     if fields is None:
         return Unplaced(

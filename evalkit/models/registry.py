@@ -206,6 +206,7 @@ def find_plugins() -> list[EntryPoint]:
 def _load_plugin(
     plugin: EntryPoint, location: object, source: object, options: Mapping[str, Any]
 ) -> Model:
+    """The model that another package loads, with its options as settings."""
     loaded: object = _call_loader(_plugin_loader(plugin), plugin.name, location, options)
     # A function or an object gets the name that was given.
     model = loaded if isinstance(loaded, Model) else replace(load_model(loaded), name=str(source))
@@ -233,12 +234,14 @@ def _call_loader(
 
 
 def _secret_values(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The values of options whose names are those of secrets."""
     return tuple(
         value for name, value in options.items() if is_secret(name) and isinstance(value, str)
     )
 
 
 def _built_in_loader(name: str, *, is_name: bool) -> Callable[..., Any]:
+    """The `load` of a kind of evalkit. Raises MissingDependencyError without its package."""
     kind = MODEL_KINDS[name]
     if is_name and kind.missing:
         raise MissingDependencyError(
@@ -315,6 +318,7 @@ def _option_names(load: Callable[..., Any]) -> list[str]:
 
 
 def _resolve_name(source: str) -> tuple[str | EntryPoint, object]:
+    """The kind of a model's name, and the rest of the name. Raises UnknownNameError."""
     prefix, _, rest = source.partition(":")
     if prefix.endswith(".py"):
         return "file", source
@@ -353,6 +357,7 @@ def _is_importable(name: str) -> bool:
 
 
 def _has_spec(name: str) -> bool:
+    """Whether the import system finds a module."""
     try:
         return find_spec(name) is not None
     except (ImportError, ValueError, AttributeError):

@@ -106,6 +106,7 @@ def annotate(document: Document) -> Document:
 
 
 def _entities(text: str, start: int, end: int) -> Iterator[Entity]:
+    """The entities of a sentence: values first, then names that do not overlap them."""
     taken: list[Range] = []
 
     def is_free(start: int, end: int) -> bool:
@@ -163,10 +164,12 @@ def _split_name(text: str, start: int, end: int, *, sentence_start: int) -> Iter
 
 
 def _is_filler(word: str, *, opens_sentence: bool) -> bool:
+    """Whether a capitalized word is no part of a name."""
     return word in _FUNCTION_WORDS or (opens_sentence and word.lower() in words.AGENT_NOUNS)
 
 
 def _join_run(run: list[Range]) -> Iterator[Range]:
+    """The range from the first to the last word of a run; none for an empty run."""
     if run:
         yield run[0][0], run[-1][1]
 
@@ -212,6 +215,7 @@ for _label, _event in words.EVENTS.items():
 
 
 def _events(sentence: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
+    """An event for each event word of a sentence."""
     for index, word in enumerate(sentence):
         if word.text.lower() not in _TYPES:
             continue
@@ -260,6 +264,7 @@ def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argume
 def _attributions(
     text: str, sentence_range: Range, sentence: Sequence[Word]
 ) -> Iterator[Attribution]:
+    """The attribution of a sentence, if it has a cue."""
     start, end = sentence_range
     while end > start and text[end - 1] in ".!?":
         end -= 1
@@ -274,7 +279,7 @@ def _attributions(
 
 
 def _according_to(text: str, start: int, end: int, match: re.Match[str]) -> Iterator[Attribution]:
-    """According to X, content; or: content, according to X."""
+    """The attribution in "according to X, content" or "content, according to X"."""
     opens_sentence = match.start() == start
     content = (match.end(), end) if opens_sentence else (start, match.start())
     content_start, content_end = _strip(text, *content)
@@ -288,7 +293,7 @@ def _according_to(text: str, start: int, end: int, match: re.Match[str]) -> Iter
 
 
 def _reported_speech(text: str, start: int, end: int, cue: Word) -> Iterator[Attribution]:
-    """X says that content; or “content,” X says; or “content,” says X."""
+    """The attribution in "X says that content", "“content,” X says" or "“content,” says X"."""
     quote = re.compile('[“"][^“”"]+[”"]').search(text, start, end)
     before, after = _strip(text, start, cue.start), _strip(text, cue.end, end)
     if quote and quote.end() <= cue.start:
@@ -305,6 +310,7 @@ def _reported_speech(text: str, start: int, end: int, cue: Word) -> Iterator[Att
 
 
 def _strip(text: str, start: int, end: int) -> Range:
+    """A range without white space and punctuation at its ends."""
     while start < end and text[start] in " ,;:\t\u00a0":
         start += 1
     while start < end and text[end - 1] in " ,;:\t\u00a0":

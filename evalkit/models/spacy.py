@@ -69,6 +69,7 @@ def load(
 
 
 def _validate_options(entities: Any, triggers: Any, batch_size: Any, n_process: Any) -> None:
+    """Raise InputError for an invalid option."""
     if not isinstance(entities, str):
         option = spell_option("entities", entities, of="model")
         raise InputError(f"spacy: {option}: expected ents or the name of a span group")
@@ -92,6 +93,7 @@ def _pipeline_digest(source: Any, nlp: Any) -> dict[str, str]:
 
 
 def _load_pipeline(name: str) -> Any:
+    """The pipeline of a name or folder. Raises InputError if it cannot be loaded."""
     try:
         import spacy
     except ImportError as error:
@@ -138,6 +140,7 @@ def _annotate(document: Document, doc: Any, entities: str, triggers: str | None)
 
 
 def _to_dict(span: Any) -> dict[str, Any]:
+    """A span as a dict with start, end and label."""
     return {"start": span.start_char, "end": span.end_char, "label": span.label_}
 
 
