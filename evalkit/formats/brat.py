@@ -1,15 +1,16 @@
 """brat standoff: a folder with NAME.txt and NAME.ann for each document, or one such file.
 
-The id of a document is its path in the folder without the suffix; folders inside are read too. The
-text is what the file's bytes say, byte order mark and \\r\\n included, and offsets count its
+The id of a document is its path in the folder without the suffix; subfolders are read, too. The
+text is the content of the file, byte order mark and \\r\\n included, and offsets count its
 characters. brat under Python 3 counts \\r\\n as one character: newlines=lf reads such files. A text
-without an .ann file was not annotated; one with an empty .ann file was, and nothing was found.
+without an .ann file was not annotated; one with an empty .ann file was annotated and has no
+annotations.
 
-    entities      T lines, with A lines as attributes. Not those of triggers, and not those of a
-                  type below to which a role points
+    entities      T lines, with A lines as attributes, except for triggers and for the T lines of
+                  types that serve as arguments only
     events        E lines: `Attack:T1 Agent:T2`; an A line `Realis E1 ACTUAL` is the realis. A role
-                  points at an entity or event, which is its `ref`, or at a T of type Argument,
-                  which exists for the role alone
+                  points at an entity or event, which is its `ref`, or at a T line of type Argument,
+                  which is written only for the role
     attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content,
                   SourceName, with T lines of these types, and Parent, which points at an
                   attribution; an A line `Label E1 assertion` is the label
@@ -19,29 +20,30 @@ annotated in all of them if the folder holds one, else in none.
 
 **Reading options**
 
-- `layers`: `layers=events,attributions` says that these layers were annotated although the folder
-  has none of them.
-- `roles`: numbered removes the numbers by which brat tells equal roles apart (Theme, Theme2), and
-  counts those that say more; exact keeps roles as they are, such as ARG2.
-- `attribution`, `argument`: the types that stand for attributions and for arguments.
+- `layers`: layers that were annotated although the folder has no annotation of them, such as
+  `layers=events,attributions`.
+- `roles`: numbered removes the numbers that brat adds to equal roles (Theme, Theme2), and counts
+  numbers that are not consecutive; exact keeps roles as they are, such as ARG2.
+- `attribution`, `argument`: the types of attributions, and of T lines that serve as arguments only.
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
 units".
 
-Dropped in reading: relations, equivalences, normalizations, notes, and whatever has no field in a
-Document.
+Dropped in reading: relations, equivalences, normalizations, notes, and everything else that has no
+field in a Document.
 
 **Writing options**: `attribution`, `argument` and `roles`, as for reading.
 
-Ids of annotations are those of brat (T1, E1); brat_writer.py describes how others are kept. Dropped
-in writing: scores, zones, meta, unplaced items, failed documents, attributions without a cue,
-attributes that are not a text in one line, references to what is not at the argument's span. brat
-splits an annotation where a line ends; it is read as one. Annotations that begin or end with a line
-end are counted, and so are layers that are empty or were annotated in some documents alone.
+Ids in brat's form (T1, E1) are kept; other ids are kept in notes. Dropped in writing: scores,
+zones, meta, unplaced items, failed documents, attributions without a cue, attributes that are not a text
+in one line, references to annotations that do not have the argument's span. An annotation over
+several lines is split at line ends, as in brat, and joined again when it is read. Annotations that
+begin or end with a line end are counted, and so are layers that are empty or were annotated only in
+some documents.
 
 Refused, because dropping it would make the file wrong: labels, types and roles with white space (or
 a colon, except in labels of entities), roles that end in a number which brat would take for its
-own, and labels that mean something else here. Ids of documents that are no safe file names are kept
-in evalkit-ids.json: {"document-000001": "../x"}.
+own, and labels that are equal to `attribution` or `argument`. Ids of documents that are not safe
+file names are kept in evalkit-ids.json: {"document-000001": "../x"}.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import list_inputs, read_input, write_files, write_folder
-from evalkit.formats.brat_lines import BratParser, decode_text, lines_of
+from evalkit.formats.brat_lines import BratParser, decode_text, lines_of, replace_line_ends
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter
 from evalkit.formats.conversion import ConversionReport
@@ -95,10 +97,10 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document, or a LoadError, with the file of its annotations. See the options above.
+    """Yields each document, or a LoadError, with the path of its .ann file (without one, its .txt
+    file). The options are described above.
 
-    Raises InputError where the path holds nothing of brat, UnknownNameError for a value that an
-    option does not have.
+    Raises InputError if the path has no brat files, UnknownNameError for an invalid option value.
     """
     types = _check_types(attribution, argument, roles)
     convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
@@ -121,7 +123,8 @@ def _check_types(attribution: str, argument: str, roles: str) -> BratTypes:
             )
     if attribution == argument:
         raise InputError(
-            f"argument: {quoted_repr(argument)} is the type of attributions, too; use another type"
+            f"invalid argument {quoted_repr(argument)}: expected a type other than that of"
+            " attributions"
         )
     if roles not in ROLES:
         raise UnknownNameError("value", roles, ROLES, within="roles")
@@ -129,21 +132,19 @@ def _check_types(attribution: str, argument: str, roles: str) -> BratTypes:
 
 
 def _parse_layers(layers: str | Iterable[str]) -> list[str]:
-    every = (
-        [layer for layer in layers.split(",") if layer] if isinstance(layers, str) else list(layers)
-    )
-    for layer in every:
-        if layer not in LAYERS:
-            raise UnknownNameError("layer", layer, LAYERS, within="layers")
-    return every
+    names = layers.split(",") if isinstance(layers, str) else list(layers)
+    names = [name for name in names if name]
+    for name in names:
+        if name not in LAYERS:
+            raise UnknownNameError("layer", name, LAYERS, within="layers")
+    return names
 
 
 def _find_documents(path: Path) -> list[BratFiles]:
-    """The files of all documents, in the order of their names."""
+    """Returns the files of each document, sorted by name."""
     if not path.is_dir() and path.suffix not in SUFFIXES:
         raise InputError(
-            f"{path}: brat keeps documents in .txt and .ann files; name one of these, or their"
-            " folder"
+            f"{path}: not a brat file: expected a .txt or .ann file, or a folder of them"
         )
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
@@ -152,12 +153,12 @@ def _find_documents(path: Path) -> list[BratFiles]:
         siblings = [path.with_suffix(suffix) for suffix in SUFFIXES]
         existing = {path, *(file for file in siblings if file.exists())}
     if not existing:
-        raise InputError(f"{path}: holds no .txt and no .ann file")
+        raise InputError(f"{path}: no .txt and no .ann file in this folder")
     has_annotations = any(file.suffix == ".ann" for file in existing)
     if path.is_dir() and not has_annotations and any(path.rglob("*.a1")):
         raise InputError(
-            f"{path}: .a1 and .a2 files of a BioNLP shared task, and no .ann file; join NAME.a1 and"
-            " NAME.a2 into NAME.ann"
+            f"{path}: .a1 and .a2 files of a BioNLP shared task: expected .ann files; join NAME.a1"
+            " and NAME.a2 into NAME.ann"
         )
     ids = _ids(folder / NAMES)
     files = []
@@ -169,12 +170,12 @@ def _find_documents(path: Path) -> list[BratFiles]:
 
 
 def _files(folder: Path) -> set[Path]:
-    """All texts and annotations in a folder and its subfolders."""
+    """Returns all .txt and .ann files in a folder and its subfolders."""
     return {file for file in folder.rglob("*") if file.suffix in SUFFIXES and not file.is_dir()}
 
 
 def _ids(path: Path) -> dict[str, str]:
-    """The ids of documents by the names of their files, where those are no names of files."""
+    """Returns the content of evalkit-ids.json: document ids by file name, without suffix."""
     try:
         if not path.exists():
             return {}
@@ -189,7 +190,7 @@ def _ids(path: Path) -> dict[str, str]:
 
 
 def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[str]:
-    """Which of events and attributions some file holds."""
+    """Returns the layers, events or attributions, that at least one file has."""
     result: set[str] = set()
     for pair in documents:
         if len(result) < 2 and pair.annotations is not None and pair.annotations.is_file():
@@ -199,7 +200,7 @@ def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[s
 
 def _event_layers(data: bytes, attribution: str) -> set[str]:
     types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
-    return {"attributions" if of == attribution.encode() else "events" for of in types}
+    return {"attributions" if name == attribution.encode() else "events" for name in types}
 
 
 def _read_document(
@@ -220,16 +221,19 @@ def _read_document(
 
 
 def _read_bytes(path: Path, before: str = "") -> bytes:
-    """The bytes of a file. A pipe or device is none: reading it could wait for ever."""
+    """Returns the bytes of a file; raises LoadError if it cannot be read.
+
+    Pipes and devices are refused, since reading them may never end.
+    """
     if path.exists() and not path.is_file():
-        raise LoadError([f"{path}: is no regular file"])
+        raise LoadError([f"{path}: not a regular file"])
     try:
         return path.read_bytes()
     except FileNotFoundError:
         raise LoadError(
             [
-                f"{before}there is no {path.name} beside it, whose characters its offsets count;"
-                " restore that file"
+                f"{before}no {path.name} in the same folder: expected the text that the offsets"
+                " refer to"
             ]
         ) from None
     except OSError as error:
@@ -241,35 +245,33 @@ def _document_id(pair: BratFiles) -> str:
         pair.id.encode()
     except UnicodeEncodeError:
         raise LoadError(
-            [f"{quoted_repr(str(pair.text))}: the name of this file is not UTF-8; rename it"]
+            [f"{quoted_repr(str(pair.text))}: file name is not UTF-8; rename the file"]
         ) from None
     return pair.id
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
-    """What annotations in one range say that stands there: the text, start, end, and that.
+    """Yields document text, start, end and quoted text of each T line with a single range.
 
-    What cannot be read is left out.
+    Files and lines that cannot be read are skipped.
     """
     for pair in _find_documents(path):
+        if pair.annotations is None:
+            continue
         try:
             text = decode_text(pair.text, _read_bytes(pair.text))
-            lines = (
-                lines_of(pair.annotations, _read_bytes(pair.annotations))
-                if pair.annotations
-                else []
-            )
+            lines = lines_of(pair.annotations, _read_bytes(pair.annotations))
         except LoadError:
             continue
-        for result in filter(None, map(_BOUND.fullmatch, lines)):
-            start, end = int(result[1]), int(result[2])
-            stands = text[start:end]
-            yield (
-                text,
-                start,
-                end,
-                stands if re.sub(r"[\r\n]", " ", stands) == result[3] else result[3],
-            )
+        for line in lines:
+            match = _BOUND.fullmatch(line)
+            if match is None:
+                continue
+            start, end, surface = int(match[1]), int(match[2]), match[3]
+            # brat quotes line ends as spaces
+            if replace_line_ends(text[start:end]) == surface:
+                surface = text[start:end]
+            yield text, start, end, surface
 
 
 def write(
@@ -282,49 +284,47 @@ def write(
     argument: str = BratTypes().argument,
     roles: str = "numbered",
 ) -> None:
-    """A .txt file for each document, and an .ann file for each that was annotated.
+    """Writes a .txt file for each document, and an .ann file for each annotated one.
 
-    See the options above, and what is lost.
+    The options, and what is dropped, are described above. `schema` is written as schema.json into
+    the same folder.
 
-    schema: written as schema.json beside them.
-
-    Raises InputError for what would be read as something else, before anything is written.
+    Raises InputError, before anything is written, for annotations that would be read as others.
     """
-    terms, every = _check_types(attribution, argument, roles), []
+    terms = _check_types(attribution, argument, roles)
+    successful = []
     for document in documents:
         if document.failure is None:
-            every.append(document)
+            successful.append(document)
         else:
             conversion.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")
-    folder, names = (
-        (path.parent, _single_file_name(path, every))
-        if path.suffix in SUFFIXES and not path.is_dir()
-        else (path, safe_names([document.id for document in every]))
-    )
-    if folder == path:
-        _check_folder_is_ours(path, names)
-    written = []
-    for document in every:
-        lines = (
-            BratWriter(document, conversion, terms).text()
-        )  # what is beside the annotations is counted of documents that are not annotated too
-        written.append(lines.encode() if _is_annotated(document) else None)
-    _count_layers(
-        every,
-        set().union(*(_event_layers(data, attribution) for data in written if data)),
-        conversion,
-    )
-    files: dict[str, bytes | None] = (
-        {} if schema is None else {"schema.json": encode_schema(schema)}
-    )
-    for document, name, data in zip(every, names, written):
-        files |= {f"{name}.txt": document.text.encode(), f"{name}.ann": data}
-    if folder != path:
-        write_files({folder / name: data for name, data in files.items()})
+    is_single_file = path.suffix in SUFFIXES and not path.is_dir()
+    if is_single_file:
+        names = _single_file_name(path, successful)
+    else:
+        names = safe_names([document.id for document in successful])
+        _refuse_other_documents(path, names)
+    ann_contents: list[bytes | None] = []
+    layers: set[str] = set()
+    for document in successful:
+        # Documents without annotations are converted, too, so that their meta is counted
+        lines = BratWriter(document, conversion, terms).text().encode()
+        ann_contents.append(lines if _is_annotated(document) else None)
+        if _is_annotated(document):
+            layers |= _event_layers(lines, attribution)
+    _count_layers(successful, layers, conversion)
+    files: dict[str, bytes | None] = {}
+    if schema is not None:
+        files["schema.json"] = encode_schema(schema)
+    for document, name, content in zip(successful, names, ann_contents):
+        files[f"{name}.txt"] = document.text.encode()
+        files[f"{name}.ann"] = content
+    if is_single_file:
+        write_files({path.parent / name: data for name, data in files.items()})
         return
-    ids = {name: document.id for document, name in zip(every, names) if name != document.id}
+    ids = {name: document.id for document, name in zip(successful, names) if name != document.id}
     files[NAMES] = msgspec.json.format(msgspec.json.encode(ids), indent=1) + b"\n" if ids else None
-    write_folder(folder, files)
+    write_folder(path, files)
 
 
 def _is_annotated(document: Document) -> bool:
@@ -332,37 +332,39 @@ def _is_annotated(document: Document) -> bool:
 
 
 def _single_file_name(path: Path, documents: list[Document]) -> list[str]:
-    """The name of the only document, which must be that of the file."""
+    """Returns the name of the only document; raises InputError if it is not that of the file."""
     if [document.id for document in documents] != [path.stem]:
         ids = ", ".join(quoted_repr(document.id) for document in documents[:3])
         raise InputError(
-            f"{path}: a file is one document, and its name the id, here {quoted_repr(path.stem)};"
-            f" name a folder for {len(documents)} documents: {ids or 'none'}"
+            f"{path}: expected one document with the id {quoted_repr(path.stem)}, got"
+            f" {len(documents)}: {ids or 'none'}; write them to a folder"
         )
     return [path.stem]
 
 
-def _check_folder_is_ours(folder: Path, names: list[str]) -> None:
-    """Refuse a folder with files that would be read with the corpus."""
-    own = {folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES}
-    others = sorted(_files(folder) - own) if folder.is_dir() else []
+def _refuse_other_documents(folder: Path, names: list[str]) -> None:
+    """Raises InputError for a folder with files that would be read as part of the corpus."""
+    replaced = {folder / f"{name}{suffix}" for name in names for suffix in SUFFIXES}
+    others = sorted(_files(folder) - replaced) if folder.is_dir() else []
     if others:
         raise InputError(
-            f"{others[0]} lies there already, and would be read with this corpus; name a new"
-            " folder, or delete what it holds"
+            f"{others[0]}: this file would be read as part of the corpus; write to a new folder, or"
+            " delete the file"
         )
 
 
 def _count_layers(
     documents: list[Document], read_layers: set[str], conversion: ConversionReport
 ) -> None:
-    """Count layers that are read as empty and were not annotated, or the other way round."""
+    """Counts layers that will be read as empty but were not annotated, and the other way round."""
     for document in filter(_is_annotated, documents):
+        where = f"document {quoted_repr(document.id)}"
         for layer in LAYERS:
-            given, where = getattr(document, layer), f"document {quoted_repr(document.id)}"
-            if given is None and layer in {"entities", *read_layers}:
+            was_annotated = getattr(document, layer) is not None
+            is_read = layer == "entities" or layer in read_layers
+            if is_read and not was_annotated:
                 conversion.add(f"layers of {layer} that were not annotated", where)
-            elif given is not None and layer not in {"entities", *read_layers}:
+            elif was_annotated and not is_read:
                 conversion.add(
                     f"empty layers of {layer} (?layers={layer} in reading keeps them)", where
                 )

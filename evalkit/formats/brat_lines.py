@@ -1,4 +1,4 @@
-"""Parsing the lines of a brat file into annotations by id, checked against the text.
+"""Parses the lines of brat files into annotations by id, and checks them against the text.
 
 A line is an id, a tab and a value; lines end at \\n or \\r\\n, empty ones are skipped.
 
@@ -6,7 +6,7 @@ A line is an id, a tab and a value; lines end at \\n or \\r\\n, empty ones are s
     E1  Attack:T1 Agent:T2     an event: type and trigger, then roles with annotations or events
     A1  Negated E1, M1 …       an attribute, with or without a value
     R1, *, N1, #1              relations, equivalences, normalizations and notes: counted as
-                               dropped, except for the notes of brat_writer.py
+                               dropped, except for the notes that BratWriter writes
 
 The surface form has a space between ranges, and a space for each line end. brat splits annotations
 at line ends: ranges that are separated by white space with a line end are joined when read.
@@ -35,35 +35,35 @@ from evalkit.formats.offsets import OffsetConvention
 
 
 def replace_line_ends(text: str) -> str:
-    """The text with a space for each line end: a line cannot hold one."""
+    """Returns the text with a space for each character of a line end."""
     return text.replace("\r", " ").replace("\n", " ")
 
 
 def split_at_line_ends(text: str, ranges: Fragments) -> Fragments:
-    """The ranges, cut where lines end, which a line cannot quote."""
-    return tuple(
-        (start + result.start(), start + result.end())
-        for start, end in ranges
-        for result in re.finditer(r"[^\r\n]+", text[start:end])
-    )
+    """Returns the ranges without line ends: a range that covers several lines is split."""
+    pieces: list[tuple[int, int]] = []
+    for start, end in ranges:
+        for match in re.finditer(r"[^\r\n]+", text[start:end]):
+            pieces.append((start + match.start(), start + match.end()))
+    return tuple(pieces)
 
 
 def merge_across_line_ends(text: str, ranges: Fragments | list[tuple[int, int]]) -> Fragments:
-    """The ranges, those joined between which there is nothing but white space with a line end in
-    it.
+    """Returns the ranges with adjacent ones joined, and those that are separated only by white
+    space with a line end.
     """
-    whole: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for start, end in ranges:
-        gap = text[whole[-1][1] : start] if whole else ""
-        if whole and (not gap or (gap.isspace() and replace_line_ends(gap) != gap)):
-            whole[-1] = (whole[-1][0], end)
+        gap = text[merged[-1][1] : start] if merged else ""
+        if merged and (not gap or (gap.isspace() and replace_line_ends(gap) != gap)):
+            merged[-1] = (merged[-1][0], end)
         else:
-            whole.append((start, end))
-    return tuple(whole)
+            merged.append((start, end))
+    return tuple(merged)
 
 
 def range_error(ranges: list[tuple[int, int]], length: int) -> str:
-    """What is wrong with ranges in order; "" if they are valid."""
+    """Returns the error message for sorted ranges; "" if they are valid."""
     for start, end in ranges:
         if start >= end:
             return (
@@ -80,12 +80,12 @@ def range_error(ranges: list[tuple[int, int]], length: int) -> str:
 
 
 BOM = b"\xef\xbb\xbf"
-NOTE = "evalkit"  # the type of notes that say which id an annotation has
+NOTE = "evalkit"  # type of the notes that hold the original ids of annotations
 _ID = re.compile(r"[TEAMRN][0-9]\S{0,99}")
 _OFFSETS = re.compile(r"([0-9]{1,15}) ([0-9]{1,15})")
 _UNNAMED = re.compile(r"no id:((?: [TE][0-9]{1,9}-[TE][0-9]{1,9}){1,2})")
 _FORMS = {
-    "T": "ID, tab, TYPE START END, tab, the text that stands there",
+    "T": "ID, tab, TYPE START END, tab, the text of the span",
     "E": "ID, tab, TYPE:TRIGGER, and ROLE:ID after spaces",
     "A": "ID, tab, NAME ID, and a value after a space",
     "R": "ID, tab, TYPE ROLE:ID ROLE:ID",
@@ -97,7 +97,7 @@ _FORMS["M"] = _FORMS["A"]
 
 
 class TextBound(NamedTuple):
-    """A text-bound annotation; its ranges are in order, joined across line ends."""
+    """A T line: a text-bound annotation. Its ranges are sorted, and joined across line ends."""
 
     line: int
     id: str
@@ -106,7 +106,7 @@ class TextBound(NamedTuple):
 
 
 class BratEvent(NamedTuple):
-    """An event as it is written: ids, and roles with their numbers."""
+    """An E line: `trigger` is an id, `arguments` are (role, id), numbered roles unchanged."""
 
     line: int
     id: str
@@ -116,7 +116,7 @@ class BratEvent(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """An attribute of an annotation; without a value it is True."""
+    """An A or M line; `value` is True where the line has none."""
 
     line: int
     id: str
@@ -126,7 +126,7 @@ class Attribute(NamedTuple):
 
 
 class QuotedRange(NamedTuple):
-    """Ranges with what a line says that stands there."""
+    """A range and its text as quoted in a line."""
 
     start: int
     end: int
@@ -134,18 +134,21 @@ class QuotedRange(NamedTuple):
 
 
 class BratParser:
-    """What a file says, by id and in its order. `errors` are messages for what is wrong in it."""
+    """Parses one .ann file. `bounds` has its T lines and `frames` its E lines by id, in file order;
+    `errors` has the messages for invalid lines.
+    """
 
     def __init__(
         self, path: Path, text: str, conversion: ConversionReport, reading: OffsetConvention
     ) -> None:
-        """Say nothing yet. path: as messages name it."""
+        """`path` is used in messages; call `read` with the content of the file."""
         self.path, self.conversion = path, conversion
         self.bounds: dict[str, TextBound] = {}
         self.frames: dict[str, BratEvent] = {}
         self.attributes: list[Attribute] = []
-        self.names: dict[str, str] = {}  # ids that brat cannot hold
-        self.unnamed: list[tuple[str, int, int]] = []  # ids that are none: a letter, from, to
+        self.names: dict[str, str] = {}  # original ids by brat id
+        # Ranges of brat ids of annotations that had no id: letter, first and last number
+        self.unnamed: list[tuple[str, int, int]] = []
         self.errors: list[str] = []
         self._text, self._reading, self._offsets = text, reading, reading.converter_for(text)
         self._read = {
@@ -158,12 +161,11 @@ class BratParser:
             "N": self._normalization,
         }
         self._lines: dict[str, int] = {}
-        self._references: list[
-            tuple[int, str, str, str]
-        ] = []  # line, id, role or type, referenced id
+        # Line, id, role or type, referenced id
+        self._references: list[tuple[int, str, str, str]] = []
 
     def read(self, data: bytes) -> None:
-        """Read all lines. Raises LoadError where they are not UTF-8."""
+        """Parses all lines. Raises LoadError if they are not UTF-8."""
         if data.startswith(BOM):
             self.conversion.add("byte order marks", str(self.path))
         for number, line in enumerate(lines_of(self.path, data.removeprefix(BOM)), start=1):
@@ -174,20 +176,20 @@ class BratParser:
                 self.add_error(
                     number,
                     id,
-                    f"{what}: {quoted_repr(target)} is nothing of this file; name what is there, or"
-                    " delete the line",
+                    f"{what}: unknown id {quoted_repr(target)}: expected the id of another line;"
+                    " correct it, or delete the line",
                 )
 
     def add_error(self, line: int, id: str, problem: str) -> None:
-        """Note what is wrong with a line."""
+        """Adds the message for an invalid line."""
         self.errors.append(f"{self.path}:{line}: {id}: {problem}")
 
     def count_dropped(self, what: str, line: int, count: int = 1) -> None:
-        """Count what a document cannot hold."""
+        """Counts something that a Document has no field for."""
         self.conversion.add(what, f"{self.path}:{line}", count)
 
     def is_generated_id(self, id: str) -> bool:
-        """Whether an annotation has its id only because brat numbers everything."""
+        """Whether an annotation had no id when the file was written."""
         number = int(id[1:]) if id[1:].isdecimal() and len(id) < 11 else -1
         return any(
             letter == id[0] and first <= number <= last for letter, first, last in self.unnamed
@@ -222,14 +224,14 @@ class BratParser:
     def _bound(self, number: int, id: str, rest: str) -> None:
         head, tab, surface = rest.partition("\t")
         label, space, offsets = head.partition(" ")
-        result = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
+        matches = [_OFFSETS.fullmatch(pair) for pair in offsets.split(";")]
         if not (tab and label and space):
             self.add_error(
                 number,
                 id,
                 f"{quoted_repr(rest)} is incomplete, or has no tab: expected {_FORMS['T']}",
             )
-        elif not all(result):
+        elif not all(matches):
             self.add_error(
                 number,
                 id,
@@ -237,14 +239,13 @@ class BratParser:
                 " several ranges",
             )
         else:
-            self._add_text_bound(
-                number, id, label, [(int(one[1]), int(one[2])) for one in result if one], surface
-            )
+            ranges = [(int(match[1]), int(match[2])) for match in matches if match]
+            self._add_text_bound(number, id, label, ranges, surface)
 
     def _add_text_bound(
         self, number: int, id: str, label: str, written: list[tuple[int, int]], surface: str
     ) -> None:
-        """Keep an annotation, unless its offsets are wrong."""
+        """Adds an annotation, or an error if its offsets are invalid."""
         try:
             counted = [self._offsets.span(start, end) for start, end in written]
         except DocumentError as error:
@@ -259,21 +260,22 @@ class BratParser:
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _surface_error(self, written: list[tuple[int, int]], surface: str) -> str:
-        stands = " ".join(self._text[start:end] for start, end in written)
-        if surface in (
-            replace_line_ends(stands),
-            replace_line_ends(stands.replace("\r\n", "\n")),
-        ) or self._reading.same(surface, stands):
+        """Returns the error message if the quoted text is not the text at the offsets, else ""."""
+        actual = " ".join(self._text[start:end] for start, end in written)
+        accepted = (
+            replace_line_ends(actual),
+            replace_line_ends(actual.replace("\r\n", "\n")),
+        )
+        if surface in accepted or self._reading.same(surface, actual):
             return ""
-        if (
-            len(written) == 1 and len(self.errors) < MAX_REPORTED_ERRORS
-        ):  # searching the text for the words takes time, and no more are shown
+        # check_surface searches the whole text, which takes time: only for errors that are shown
+        if len(written) == 1 and len(self.errors) < MAX_REPORTED_ERRORS:
             try:
                 check_surface(QuotedRange(*written[0], surface), self._text, field="")
             except DocumentError as error:
                 return error.message
         offsets = ";".join(f"{start} {end}" for start, end in written)
-        return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(stands)}"
+        return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(actual)}"
 
     def _frame(self, number: int, id: str, rest: str) -> None:
         event, _, comment = rest.partition("\t")
@@ -347,14 +349,13 @@ class BratParser:
             self._references.append((number, id, parts[0], parts[1]))
 
     def _note(self, number: int, rest: str) -> None:
-        """A note is counted as a loss, but for those that say which ids annotations have."""
+        """Reads a note with original ids; other notes are counted as dropped."""
         head, _, note = rest.partition("\t")
         kind, _, target = head.partition(" ")
         if kind == NOTE and (ranges := _UNNAMED.fullmatch(note)):
-            self.unnamed += [
-                (one[0], int(one[1:].partition("-")[0]), int(one.rpartition("-")[2][1:]))
-                for one in ranges[1].split()
-            ]
+            for id_range in ranges[1].split():
+                first, _, last = id_range.partition("-")
+                self.unnamed.append((first[0], int(first[1:]), int(last[1:])))
         elif kind == NOTE and (name := _name(note)):
             self.names[target] = name
         else:
@@ -362,33 +363,35 @@ class BratParser:
 
 
 def lines_of(path: Path, data: bytes) -> list[str]:
-    """The lines of a file, without what ends them.
+    """Returns the lines of a file without their line ends.
 
-    Raises LoadError, with the line, where they are not UTF-8.
+    Raises LoadError, with the line, if the bytes are not UTF-8.
     """
     return [line.removesuffix("\r") for line in decode_text(path, data).split("\n")]
 
 
 def decode_text(path: Path, data: bytes) -> str:
-    """What a file says, nothing changed. Raises LoadError, with the line, where it is not UTF-8."""
+    """Returns the text of a file unchanged. Raises LoadError, with the line, if it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        at = error.start - (data.rfind(b"\n", 0, error.start) + 1)
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1)
         raise LoadError(
             [
-                f"{path}:{line}: not UTF-8: {error.reason} at byte {at} of the line; save the file"
-                " as UTF-8"
+                f"{path}:{line}: not UTF-8: {error.reason} at byte {column} of the line; save the"
+                " file as UTF-8"
             ]
         ) from None
 
 
 def _name(note: str) -> str:
-    """The id in a note such as `id: "x"`; nothing where the note is none such."""
+    """Returns the id in a note such as `id: "x"`; "" for any other note."""
+    if not note.startswith('id: "'):
+        return ""
     try:
-        result = json.loads(note.removeprefix("id: ")) if note.startswith('id: "') else ""
-        result.encode()
+        id = str(json.loads(note.removeprefix("id: ")))
+        id.encode()
     except (ValueError, RecursionError):
         return ""
-    return str(result)
+    return id

@@ -1,7 +1,4 @@
-"""The document that the lines of a brat file make.
-
-brat_lines.py parses the lines; brat.py describes the rules.
-"""
+"""Builds a document from the parsed lines of a brat file; brat.py describes the rules."""
 
 from __future__ import annotations
 
@@ -13,17 +10,22 @@ from evalkit.data.document import Argument, Attribution, Document, Entity, Event
 from evalkit.errors import DocumentError, LoadError, quoted_repr
 from evalkit.formats.brat_lines import BratEvent, BratParser, TextBound
 
+# The fields of an Attribution by role; the T lines at which these roles point have the role as type
 PARTS = {
     "Source": "source",
     "Content": "content",
     "SourceName": "source_name",
-}  # roles of attributions, and the types of their annotations
-PARENT, LABEL, REALIS = "Parent", "Label", "Realis"
+}
+PARENT = "Parent"  # role of an attribution
+LABEL = "Label"  # A line of an attribution
+REALIS = "Realis"  # A line of an event
 
 
 class BratTypes(NamedTuple):
-    """The types of events that are attributions, and of annotations that are arguments and no
-    entities; whether roles are numbered.
+    """The brat types with a special meaning.
+
+    `attribution`: type of the events that are attributions. `argument`: type of the T lines that
+    are arguments and not entities. `numbered`: whether brat numbered equal roles of an event.
     """
 
     attribution: str = "Attribution"
@@ -32,8 +34,9 @@ class BratTypes(NamedTuple):
 
 
 def split_role_number(role: str) -> tuple[str, int]:
-    """A role as it was before brat numbered it, and its number: brat writes a second Theme as
-    Theme2, and no Theme0 or Theme1.
+    """Returns a role without the number that brat adds to equal roles, and that number.
+
+    brat writes a second Theme as Theme2; it never writes Theme0 or Theme1.
 
     >>> split_role_number("Theme2"), split_role_number("ARG1")
     (('Theme', 2), ('ARG1', 1))
@@ -46,17 +49,17 @@ def split_role_number(role: str) -> tuple[str, int]:
 
 
 class BratDocument:
-    """The document that annotations make, layer by layer."""
+    """Builds the layers of a document from parsed lines."""
 
     def __init__(self, parser: BratParser, terms: BratTypes) -> None:
-        """The parser must be without errors."""
+        """`parser` must have read a file without errors."""
         self._parser, self._terms = parser, terms
         self._triggers = {frame.trigger for frame in parser.frames.values()}
         self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
 
     def to_document(self, id: str, text: str, layers: set[str]) -> Document | LoadError:
-        """The document with these layers, or all that is wrong with it."""
-        result = {
+        """Returns the document with the given layers, or a LoadError with all its errors."""
+        annotations = {
             "entities": tuple(self._entities()),
             "events": tuple(self._events()),
             "attributions": tuple(self._attributions()),
@@ -64,23 +67,21 @@ class BratDocument:
         for target in self._attributes:
             if target not in self._parser.frames and target not in self._entity_ids:
                 self._parser.count_dropped(
-                    "attributes of what is no entity, event or attribution",
+                    "attributes of annotations that are not entities, events or attributions",
                     self._first[target],
                     len(self._attributes[target]),
                 )
         if self._parser.errors:
             return LoadError(self._parser.errors)
         try:
-            given: dict[str, Any] = {
-                layer: annotations for layer, annotations in result.items() if layer in layers
+            annotated: dict[str, Any] = {
+                layer: items for layer, items in annotations.items() if layer in layers
             }
-            return Document(id, text, **given)
+            return Document(id, text, **annotated)
         except DocumentError as error:
-            line = (
-                self._lines[error.layer][error.index]
-                if error.layer in self._lines and error.index is not None
-                else 1
-            )
+            line = 1
+            if error.layer in self._lines and error.index is not None:
+                line = self._lines[error.layer][error.index]
             return LoadError([f"{self._parser.path}:{line}: {error}"])
 
     def _entities(self) -> Iterator[Entity]:
@@ -116,10 +117,11 @@ class BratDocument:
 
     def _argument(self, frame: BratEvent, role: str, target: str) -> Argument:
         start, end, fragments = _edges_and_fragments(self._bound(target).ranges)
-        of = self._parser.frames.get(target)
-        if target in self._entity_ids or (of and of.label != self._terms.attribution):
+        event = self._parser.frames.get(target)
+        is_event = event is not None and event.label != self._terms.attribution
+        if target in self._entity_ids or is_event:
             return Argument(role, start, end, fragments, self._name(target))
-        if of or target in self._triggers:
+        if event is not None or target in self._triggers:
             self._parser.count_dropped("references to triggers and attributions", frame.line)
         return Argument(role, start, end, fragments)
 
@@ -130,7 +132,7 @@ class BratDocument:
                 self._parser.add_error(
                     frame.line,
                     frame.id,
-                    "has no Content: expected a role Content:ID after"
+                    "no Content: expected a role Content:ID after"
                     f" {quoted_repr(f'{frame.label}:{frame.trigger}')}",
                 )
                 continue
@@ -147,14 +149,15 @@ class BratDocument:
             )
 
     def _parts(self, frame: BratEvent) -> tuple[dict[str, Span], str | None]:
-        """The parts of an attribution, and its parent."""
+        """Returns the spans of an attribution by field name, and the id of its parent."""
         parts: dict[str, Span] = {}
         parent = None
         for role, target in self._roles(frame):
-            of = self._parser.frames.get(target)
+            event = self._parser.frames.get(target)
+            is_attribution = event is not None and event.label == self._terms.attribution
             if role in PARTS and PARTS[role] not in parts:
                 parts[PARTS[role]] = self._span(target)
-            elif role == PARENT and parent is None and of and of.label == self._terms.attribution:
+            elif role == PARENT and parent is None and is_attribution:
                 parent = self._name(target)
             else:
                 self._parser.count_dropped("further roles of attributions", frame.line)
@@ -165,12 +168,15 @@ class BratDocument:
             if (frame.label == self._terms.attribution) == attributions:
                 if self._parser.bounds[frame.trigger].label != frame.label:
                     self._parser.count_dropped(
-                        "types of triggers that are not those of their events", frame.line
+                        "types of triggers that differ from those of their events", frame.line
                     )
                 yield frame
 
     def _roles(self, frame: BratEvent) -> Iterator[tuple[str, str]]:
-        """The roles without their numbers, counted as lost where they do more than count."""
+        """Yields (role, target) with roles without brat's numbers.
+
+        Numbers that are not consecutive from 2 are counted as dropped.
+        """
         seen: dict[str, int] = {}
         for role, target in frame.arguments:
             name, number = split_role_number(role) if self._terms.numbered else (role, 1)
@@ -180,17 +186,18 @@ class BratDocument:
             yield name, target
 
     def _name(self, id: str) -> str | None:
-        """The id of an annotation; none where the annotation had none, and nothing needs it."""
+        """Returns the original id of an annotation.
+
+        None if it had none when it was written, and no event refers to it.
+        """
         if id in self._parser.names:
             return self._parser.names[id]
-        return (
-            None
-            if self._parser.unnamed and id not in self._targets and self._parser.is_generated_id(id)
-            else id
-        )
+        if id not in self._targets and self._parser.is_generated_id(id):
+            return None
+        return id
 
     def _bound(self, id: str) -> TextBound:
-        """The annotation with an id, or the trigger of the event with it."""
+        """Returns the T line with an id, or that of the trigger of the event with the id."""
         frame = self._parser.frames.get(id)
         return self._parser.bounds[frame.trigger if frame else id]
 
@@ -203,33 +210,32 @@ class BratDocument:
 
     @cached_property
     def _entity_ids(self) -> set[str]:
-        """Marks that are neither triggers, nor there for the sake of an argument or a part of an
-        attribution alone.
+        """The ids of T lines that are entities: not triggers, and not spans that are written only
+        as an argument or as a part of an attribution.
         """
         parts: set[str] = set()
         for frame in self._parser.frames.values():
             types = set(PARTS) if frame.label == self._terms.attribution else {self._terms.argument}
-            parts.update(
-                target
-                for _, target in frame.arguments
-                if target in self._parser.bounds and self._parser.bounds[target].label in types
-            )
+            for _, target in frame.arguments:
+                bound = self._parser.bounds.get(target)
+                if bound is not None and bound.label in types:
+                    parts.add(target)
         return self._parser.bounds.keys() - self._triggers - parts
 
     @cached_property
     def _first(self) -> dict[str, int]:
-        """The line of the first attribute of each annotation."""
+        """The line of the first attribute of each annotation, by id."""
         return {attribute.target: attribute.line for attribute in reversed(self._parser.attributes)}
 
     @cached_property
     def _attributes(self) -> dict[str, dict[str, Any]]:
-        """The attributes of each annotation. A second one of a name is a error."""
+        """The attributes of each annotation, by id. Two with the same name are an error."""
         result: dict[str, dict[str, Any]] = {}
         for line, id, name, target, value in self._parser.attributes:
-            of = result.setdefault(target, {})
-            if name in of:
-                self._parser.add_error(line, id, f"{target} has a {name} already; delete one")
-            of[name] = value
+            attributes = result.setdefault(target, {})
+            if name in attributes:
+                self._parser.add_error(line, id, f"duplicate {name} of {target}; delete one")
+            attributes[name] = value
         return result
 
 

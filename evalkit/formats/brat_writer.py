@@ -1,8 +1,8 @@
-"""Writing the lines of a brat file; brat_lines.py describes them.
+"""Writes a document as the lines of a brat file; brat_lines.py describes the lines.
 
-An id of brat's own form, T or E and a number without leading zeros, is kept. Other ids are numbered
-after the greatest, and a note has the original id. Annotations without an id are numbered, too, and
-one note lists them:
+Ids in brat's form (T or E and a number without leading zeros) are kept. Any other id is replaced by
+the next free number, and a note has the original id. Annotations without an id get numbers, too,
+and one note lists them:
 
     #1  evalkit T7  id: "Ada"
     #2  evalkit T1  no id: T1-T6 E1-E4
@@ -15,39 +15,42 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from evalkit.data.document import Argument, Attribution, Document, Event, span_fragments
+from evalkit.data.document import (
+    Argument,
+    Attribution,
+    Document,
+    Event,
+    Fragments,
+    span_fragments,
+)
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.brat_lines import NOTE, merge_across_line_ends, split_at_line_ends
 from evalkit.formats.brat_reader import LABEL, PARENT, PARTS, REALIS, BratTypes, split_role_number
 from evalkit.formats.conversion import ConversionReport
 
-_OWN = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
+_BRAT_ID = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
 
 
 class BratWriter:
-    """The lines of a document. What they cannot hold is counted."""
+    """Writes the lines of one document, and counts what brat cannot represent."""
 
     def __init__(self, document: Document, conversion: ConversionReport, terms: BratTypes) -> None:
-        """Choose the ids of all annotations that lines can hold."""
+        """Chooses the ids of all annotations that are written."""
         self._document, self._conversion, self._terms = document, conversion, terms
         self._where = f"document {quoted_repr(document.id)}"
         self._lines: list[str] = []
         self._attributes = 0
         self._seen: set[Any] = set()
-        held = {
-            layer: [
-                (n, annotation)
-                for n, annotation in enumerate(getattr(document, layer) or ())
-                if self._holds(layer, n, annotation)
-            ]
-            for layer in ("entities", "events", "attributions")
-        }
-        self._entities, self._frames = (
-            held["entities"],
-            [("events", *one) for one in held["events"]]
-            + [("attributions", *one) for one in held["attributions"]],
-        )
-        self._ids: list[tuple[str, str | None]] = []  # in brat, and what it was
+        self._entities: list[tuple[int, Any]] = []
+        self._frames: list[tuple[str, int, Any]] = []  # with their layer
+        for n, annotation in enumerate(document.entities or ()):
+            if self._is_representable("entities", n, annotation):
+                self._entities.append((n, annotation))
+        for layer in ("events", "attributions"):
+            for n, annotation in enumerate(getattr(document, layer) or ()):
+                if self._is_representable(layer, n, annotation):
+                    self._frames.append((layer, n, annotation))
+        self._ids: list[tuple[str, str | None]] = []  # the id in brat and the original one
         self._spans = _IdAllocator("T", [annotation.id for _, annotation in self._entities])
         self._events = _IdAllocator("E", [annotation.id for _, _, annotation in self._frames])
         self._entity_ids = [
@@ -56,21 +59,19 @@ class BratWriter:
         self._frame_ids = [
             self._allocate_id(self._events, annotation.id) for _, _, annotation in self._frames
         ]
-        self._refs: dict[str, tuple[str, Any]] = {
-            annotation.id: (id, annotation)
-            for (_, annotation), id in zip(self._entities, self._entity_ids)
-            if annotation.id is not None
-        }
-        self._refs |= {
-            annotation.id: (id, annotation)
-            for (_, _, annotation), id in zip(self._frames, self._frame_ids)
-            if annotation.id is not None
-        }
+        # The id in brat and the annotation, by original id
+        self._refs: dict[str, tuple[str, Any]] = {}
+        for (_, annotation), id in zip(self._entities, self._entity_ids):
+            if annotation.id is not None:
+                self._refs[annotation.id] = (id, annotation)
+        for (_, _, annotation), id in zip(self._frames, self._frame_ids):
+            if annotation.id is not None:
+                self._refs[annotation.id] = (id, annotation)
 
     def text(self) -> str:
-        """All lines.
+        """Returns all lines.
 
-        Raises InputError, naming the annotation, where one would be read as something else.
+        Raises InputError, with the annotation, for one that brat would read as something else.
         """
         for (index, entity), id in zip(self._entities, self._entity_ids):
             where = self._at("entities", index)
@@ -79,70 +80,60 @@ class BratWriter:
             self._count_score_loss(entity, where)
         for (layer, index, annotation), id in zip(self._frames, self._frame_ids):
             where = self._at(layer, index)
-            self._lines.append(
-                self._event(id, annotation, where)
-                if layer == "events"
-                else self._attribution(id, annotation, where)
-            )
-            self._write_attributes(
-                id,
-                annotation.attributes,
-                where,
-                own_name=REALIS if layer == "events" else LABEL,
-                own_value=annotation.realis if layer == "events" else annotation.label,
-            )
+            if layer == "events":
+                self._lines.append(self._event(id, annotation, where))
+                special_name, special_value = REALIS, annotation.realis
+            else:
+                self._lines.append(self._attribution(id, annotation, where))
+                special_name, special_value = LABEL, annotation.label
+            self._write_attributes(id, annotation.attributes, where, special_name, special_value)
             self._count_score_loss(annotation, where)
         self._count_other_fields()
-        return "".join(
-            f"{line}\n"
-            for line in [
-                *self._lines,
-                *(f"#{n}\t{note}" for n, note in enumerate(self._notes(), start=1)),
-            ]
-        )
+        for n, note in enumerate(self._notes(), start=1):
+            self._lines.append(f"#{n}\t{note}")
+        return "".join(f"{line}\n" for line in self._lines)
 
-    def _allocate_id(self, numbers: _IdAllocator, id: str | None) -> str:
-        given = numbers.of(id)
-        self._ids.append((given, id))
-        return given
+    def _allocate_id(self, allocator: _IdAllocator, id: str | None) -> str:
+        brat_id = allocator.allocate(id)
+        self._ids.append((brat_id, id))
+        return brat_id
 
     def _notes(self) -> Iterator[str]:
-        yield from (
-            f"{NOTE} {given}\tid: {json.dumps(id)}"
-            for given, id in self._ids
-            if id is not None and id != given
-        )
-        unnamed = [given for given, id in self._ids if id is None]
-        of_kind = [[given for given in unnamed if given[0] == kind] for kind in "TE"]
-        if unnamed:
-            yield (
-                f"{NOTE} {self._ids[0][0]}\tno id:"
-                f" {' '.join(f'{some[0]}-{some[-1]}' for some in of_kind if some)}"
-            )
+        """Yields the notes that hold original ids."""
+        for brat_id, id in self._ids:
+            if id is not None and id != brat_id:
+                yield f"{NOTE} {brat_id}\tid: {json.dumps(id)}"
+        ranges = []
+        for kind in "TE":
+            unnamed = [brat_id for brat_id, id in self._ids if id is None and brat_id[0] == kind]
+            if unnamed:
+                ranges.append(f"{unnamed[0]}-{unnamed[-1]}")
+        if ranges:
+            yield f"{NOTE} {self._ids[0][0]}\tno id: {' '.join(ranges)}"
 
     def _at(self, layer: str, index: int) -> str:
         return f"{self._where}, {layer}[{index}]"
 
-    def _holds(self, layer: str, index: int, annotation: Any) -> bool:
-        """Whether there are lines for an annotation."""
-        needed = {
-            "entities": [annotation],
-            "events": [getattr(annotation, "trigger", None)],
-            "attributions": [
-                getattr(annotation, "cue", None),
-                getattr(annotation, "content", None),
-            ],
-        }[layer]
-        if None in needed:
-            self._conversion.add("attributions without a cue", self._at(layer, index))
+    def _is_representable(self, layer: str, index: int, annotation: Any) -> bool:
+        """Whether an annotation can be written; one that cannot is counted as dropped."""
+        where = self._at(layer, index)
+        if layer == "entities":
+            required_spans = [annotation]
+        elif layer == "events":
+            required_spans = [annotation.trigger]
+        else:
+            required_spans = [annotation.cue, annotation.content]
+        if None in required_spans:
+            self._conversion.add("attributions without a cue", where)
             return False
-        return all(
-            self._is_quotable(span, self._at(layer, index)) for span in needed
-        ) and self._is_new((layer, *self._identity(annotation)), self._at(layer, index))
+        if not all(self._is_quotable(span, where) for span in required_spans):
+            return False
+        return self._is_new((layer, *self._identity(annotation)), where)
 
     def _is_new(self, key: Any, where: str) -> bool:
-        """Whether no annotation before is the same once it is cut at line ends: two that are cannot
-        be distinguished, and would be refused when they are read.
+        """Whether `key` is not that of an earlier annotation.
+
+        Two annotations that differ only in line ends at their edges would be duplicates when read.
         """
         if key in self._seen:
             self._conversion.add(
@@ -153,7 +144,7 @@ class BratWriter:
         return True
 
     def _identity(self, annotation: Any) -> Iterator[Any]:
-        """What an annotation is when it is read again."""
+        """Yields the values that distinguish an annotation from others when it is read."""
         for name in ("label", "role", "realis", "parent", "ref"):
             yield getattr(annotation, name, None)
         yield json.dumps(getattr(annotation, "attributes", None), sort_keys=True, default=str)
@@ -161,100 +152,91 @@ class BratWriter:
             getattr(annotation, name, None)
             for name in ("trigger", "cue", "content", "source", "source_name")
         ]
+        text = self._document.text
         for span in parts if any(parts) else [annotation]:
-            yield (
-                None
-                if span is None
-                else merge_across_line_ends(
-                    self._document.text,
-                    split_at_line_ends(self._document.text, span_fragments(span)),
-                )
-            )
-        yield tuple(
-            sorted(
-                str(tuple(self._identity(argument)))
-                for argument in getattr(annotation, "arguments", ())
-            )
-        )
+            yield None if span is None else merge_across_line_ends(text, _pieces(text, span))
+        arguments = getattr(annotation, "arguments", ())
+        yield tuple(sorted(str(tuple(self._identity(argument))) for argument in arguments))
 
     def _is_quotable(self, span: Any, where: str) -> bool:
-        if any(True for _ in _pieces(self._document.text, span)):
+        """Whether a span covers more than line ends."""
+        if _pieces(self._document.text, span):
             return True
         self._conversion.add("annotations of nothing but line ends", where)
         return False
 
     def _bound(self, id: str, label: str, span: Any, where: str) -> str:
-        """Write a text-bound annotation."""
-        text, result = self._document.text, tuple(_pieces(self._document.text, span))
-        if merge_across_line_ends(text, result) != span_fragments(span):
+        """Writes a T line, and returns its id."""
+        text = self._document.text
+        pieces = _pieces(text, span)
+        if merge_across_line_ends(text, pieces) != span_fragments(span):
             self._conversion.add(
                 "line ends at which an annotation begins, ends or is interrupted", where
             )
-        offsets = ";".join(f"{start} {end}" for start, end in result)
-        self._lines.append(
-            f"{id}\t{_check_name(label, where)}"
-            f" {offsets}\t{' '.join(text[start:end] for start, end in result)}"
-        )
+        offsets = ";".join(f"{start} {end}" for start, end in pieces)
+        surface = " ".join(text[start:end] for start, end in pieces)
+        self._lines.append(f"{id}\t{_check_name(label, where)} {offsets}\t{surface}")
         return id
 
     def _event(self, id: str, event: Event, where: str) -> str:
         if event.label == self._terms.attribution:
             raise InputError(
-                f"{where}.label: {quoted_repr(event.label)} is what attributions are called in"
-                f" brat; {spell_option('attribution', 'NAME', of='format')} calls them otherwise"
+                f"{where}.label: {quoted_repr(event.label)} is the type of attributions; choose"
+                f" another type for them with {spell_option('attribution', 'NAME', of='format')}"
             )
         trigger = self._bound(
             self._spans.next(), _check_name(event.label, where, colon=False), event.trigger, where
         )
-        line, seen = [f"{event.label}:{trigger}"], dict[str, int]()
+        parts = [f"{event.label}:{trigger}"]
+        role_counts: dict[str, int] = {}
         for n, argument in enumerate(event.arguments):
             position = f"{where}.arguments[{n}]"
             self._count_score_loss(argument, position)
-            if self._is_new(("arguments", id, *self._identity(argument)), position) and (
-                target := self._target(argument, position)
-            ):
-                seen[argument.role] = seen.get(argument.role, 0) + 1
-                line.append(f"{self._role(argument.role, seen[argument.role], position)}:{target}")
-        return f"{id}\t{' '.join(line)}"
+            if not self._is_new(("arguments", id, *self._identity(argument)), position):
+                continue
+            target = self._target(argument, position)
+            if target:
+                number = role_counts.get(argument.role, 0) + 1
+                role_counts[argument.role] = number
+                parts.append(f"{self._role(argument.role, number, position)}:{target}")
+        return f"{id}\t{' '.join(parts)}"
 
     def _role(self, role: str, number: int, where: str) -> str:
-        """A role as it is written the first, second, … time in an event."""
+        """Returns the name that brat gives to the `number`-th argument with this role."""
         _check_name(role, where, "role", colon=False)
         if not self._terms.numbered:
             return role
         written = role if number == 1 else f"{role}{number}"
         if split_role_number(written) != (role, number):
             raise InputError(
-                f"{where}.role: {quoted_repr(written)} would be read as a"
-                f" {split_role_number(written)[0]}, since brat numbers roles; use"
+                f"{where}.role: {quoted_repr(written)} would be read as"
+                f" {quoted_repr(split_role_number(written)[0])}, since brat numbers roles; use"
                 f" {spell_option('roles', 'exact', of='format')}"
             )
         return written
 
     def _target(self, argument: Argument, where: str) -> str:
-        """What an argument points at: the entity or event that it is, if it stands there, else a
-        annotation of its own.
+        """Returns the id of the target of an argument; "" if the argument cannot be written.
+
+        The target is the referenced entity or event if it has the same span, else a new T line.
         """
         if argument.ref is not None:
             id, annotation = self._refs.get(argument.ref, ("", None))
-            if annotation is not None and span_fragments(
-                annotation.trigger if isinstance(annotation, Event) else annotation
-            ) == span_fragments(argument):
-                if getattr(annotation, "label", None) == self._terms.argument and not isinstance(
-                    annotation, Event
-                ):
+            is_event = isinstance(annotation, Event)
+            span = annotation.trigger if is_event else annotation
+            if span is not None and span_fragments(span) == span_fragments(argument):
+                label = getattr(annotation, "label", None)
+                if label == self._terms.argument and not is_event:
                     raise InputError(
-                        f"{where}.ref: {quoted_repr(annotation.label)} is what arguments that are"
-                        " no entity are called in brat;"
-                        f" {spell_option('argument', 'NAME', of='format')} calls them otherwise"
+                        f"{where}.ref: {quoted_repr(label)} is the type of arguments that are not"
+                        " entities; choose another type for them with"
+                        f" {spell_option('argument', 'NAME', of='format')}"
                     )
                 return id
-            self._conversion.add("references to what stands elsewhere, or is left out", where)
-        return (
-            self._bound(self._spans.next(), self._terms.argument, argument, where)
-            if self._is_quotable(argument, where)
-            else ""
-        )
+            self._conversion.add("references to other spans or to dropped annotations", where)
+        if not self._is_quotable(argument, where):
+            return ""
+        return self._bound(self._spans.next(), self._terms.argument, argument, where)
 
     def _attribution(self, id: str, attribution: Attribution, where: str) -> str:
         type_name = self._terms.attribution
@@ -263,14 +245,13 @@ class BratWriter:
         for role, part in PARTS.items():
             span = getattr(attribution, part)
             if span is not None and self._is_quotable(span, f"{where}.{part}"):
-                line.append(
-                    f"{role}:{self._bound(self._spans.next(), role, span, f'{where}.{part}')}"
-                )
+                target = self._bound(self._spans.next(), role, span, f"{where}.{part}")
+                line.append(f"{role}:{target}")
         if attribution.parent in self._refs:
             line.append(f"{PARENT}:{self._refs[attribution.parent][0]}")
         elif attribution.parent is not None:
             self._conversion.add(
-                "references to what stands elsewhere, or is left out", f"{where}.parent"
+                "references to other spans or to dropped annotations", f"{where}.parent"
             )
         return f"{id}\t{' '.join(line)}"
 
@@ -279,16 +260,16 @@ class BratWriter:
         id: str,
         attributes: Mapping[str, Any] | None,
         where: str,
-        own_name: str = "",
-        own_value: str | None = None,
+        special_name: str = "",
+        special_value: str | None = None,
     ) -> None:
-        """Write the attributes of an annotation, and its realis or label, which is one in brat."""
+        """Writes the attributes of an annotation; in brat, realis and label are attributes, too."""
         if attributes == {}:
             self._conversion.add("empty attributes", where)
-        if own_value is not None:
-            self._write_attribute(id, own_name, own_value, where)
+        if special_value is not None:
+            self._write_attribute(id, special_name, special_value, where)
         for name, value in (attributes or {}).items():
-            if name == own_name:
+            if name == special_name:
                 self._count_unsupported_attribute(name, where)
             else:
                 self._write_attribute(id, name, value, where)
@@ -313,53 +294,58 @@ class BratWriter:
             self._conversion.add("scores", where)
 
     def _count_other_fields(self) -> None:
-        """Count what a document holds beside its annotations."""
-        for name, many in (
-            ("zones", self._document.zones),
-            ("unplaced items", self._document.unplaced),
-        ):
-            for index in range(len(many)):
-                self._conversion.add(name, f"{self._where}, {name.removesuffix(' items')}[{index}]")
+        """Counts zones, unplaced items and meta as dropped."""
+        for index in range(len(self._document.zones)):
+            self._conversion.add("zones", f"{self._where}, zones[{index}]")
+        for index in range(len(self._document.unplaced)):
+            self._conversion.add("unplaced items", f"{self._where}, unplaced[{index}]")
         if self._document.meta is not None:
             self._conversion.add("meta", self._where)
 
 
 class _IdAllocator:
-    """Ids of one kind: those that are brat's own already, and others after the greatest."""
+    """Allocates ids of one kind: ids in brat's form are kept, others get the next free number."""
 
     def __init__(self, kind: str, ids: Iterable[str | None]) -> None:
         self._kind = kind
-        self._own = {id for id in ids if id is not None and id[:1] == kind and _OWN.fullmatch(id)}
-        self._last = max((int(id[1:]) for id in self._own), default=0)
+        self._kept: set[str] = set()
+        for id in ids:
+            if id is not None and id[:1] == kind and _BRAT_ID.fullmatch(id):
+                self._kept.add(id)
+        self._last = max((int(id[1:]) for id in self._kept), default=0)
 
-    def of(self, id: str | None) -> str:
-        """The id, if it is brat's own, else a new one."""
-        return id if id is not None and id in self._own else self.next()
+    def allocate(self, id: str | None) -> str:
+        """Returns the id if it is in brat's form, else a new one."""
+        return id if id is not None and id in self._kept else self.next()
 
     def next(self) -> str:
-        """A new id."""
+        """Returns a new id."""
         self._last += 1
         return f"{self._kind}{self._last}"
 
 
-def _pieces(text: str, span: Any) -> Iterator[tuple[int, int]]:
-    yield from split_at_line_ends(text, span_fragments(span))
+def _pieces(text: str, span: Any) -> Fragments:
+    """Returns the ranges of a span in each line."""
+    return split_at_line_ends(text, span_fragments(span))
 
 
 def _check_name(name: str, where: str, field: str = "label", *, colon: bool = True) -> str:
-    """A type or role. Raises InputError where it holds what parts it from others in a line."""
-    if not _is_plain(name, "" if colon else ":") or any(character.isspace() for character in name):
-        what = "white space" if colon else "white space or a colon"
+    """Returns a type or role. Raises InputError if it has white space or, unless `colon`, a colon:
+    these separate the fields of a line.
+    """
+    has_space = any(character.isspace() for character in name)
+    if has_space or not _is_plain(name, "" if colon else ":"):
+        separators = "white space" if colon else "white space or a colon"
         raise InputError(
-            f"{where}.{field}: {quoted_repr(name)} holds {what}, which brat cannot; map it to"
-            " another with `map_labels`"
+            f"{where}.{field}: {quoted_repr(name)}: expected a name without {separators} in"
+            " brat; map it to another with `map_labels`"
         )
     return name
 
 
 def _is_plain(text: str, without: str = "") -> bool:
-    """Whether a text can stand in a line: not empty, one line, one column, and without these
-    characters.
+    """Whether a text can be a field of a line: not empty, and without tabs, line ends, lone
+    surrogates and the characters of `without`.
     """
     if not text or any(character in text for character in "\t\r\n" + without):
         return False

@@ -50,6 +50,7 @@ from evalkit.formats.jsonl import (
     public,
     to_json_dict,
 )
+from evalkit.formats.recognition import recognize_folder
 from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"
@@ -108,8 +109,8 @@ def folders(path: Path) -> tuple[Path, Path]:
     for above in path.resolve().parents:
         if (above / "corpus" / "corpus.jsonl").exists():
             return above / "corpus", path
-    has_brat_files = any(path.glob("*.ann"))
-    advice = f"; to read brat files, write brat:{path}" if has_brat_files else ""
+    location = recognize_folder(path)
+    advice = "" if location is None else f"; its files are in another format: write {location}"
     raise InputError(
         f"{path}: no corpus: neither it nor a folder above it has corpus/corpus.jsonl{advice}"
     )

@@ -1,8 +1,7 @@
-"""Recognizing the format of a file by its content.
+"""Recognizes the format of a file by its first record, and that of a folder by its suffixes.
 
-Used when a reader found no annotations, to name the format of the file.
-
-Only the first record is looked at. Some formats that evalkit does not read are recognized, too.
+Error messages name the recognized format. Some formats that evalkit does not read are recognized,
+too.
 """
 
 from __future__ import annotations
@@ -15,7 +14,15 @@ import msgspec
 
 from evalkit.files import open_input
 
-HEAD = 1_000_000  # bytes of a file in which its first record is looked for
+HEAD = 1_000_000  # number of bytes at the start of a file that are searched for the first record
+# The format of the files with a suffix, and whether it is read from a folder of them
+FOLDER_SUFFIXES = {
+    ".ann": ("brat", True),
+    ".xmi": ("cas", True),
+    ".conll": ("conll", False),
+    ".conllu": ("conll", False),
+    ".spacy": ("docbin", False),
+}
 Record = Mapping[str, Any]
 
 
@@ -40,17 +47,16 @@ def _has_doccano_entities(record: Record) -> bool:
 
 
 def _has_triples(key: str) -> Callable[[Record], bool]:
-    return lambda record: all(
-        isinstance(item, list) and len(item) == 3 for item in record[key]
-    )  # [start, end, label]
+    """Returns a check that all items under a key are [start, end, label]."""
+    return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
 
 
 def _always(_record: Record) -> bool:
     return True
 
 
-# The format, the keys that a record has, and what must hold of their values. "" is a format that
-# evalkit does not read.
+# The format, the keys that its records have, and a check of the values. "" is a format that evalkit
+# does not read.
 SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("bigbio", ("passages",), _always),
     ("textee", ("entity_mentions",), _always),
@@ -72,26 +78,39 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
-    """The format of the first record of a JSON or JSONL file, and the keys that tell it; None if it
-    is not recognized.
+    """Returns the format of the first record of a JSON or JSONL file and the keys by which it was
+    recognized; None for any other file.
     """
     record = _first_record(path)
-    for format, keys, holds in SIGNS if record is not None else ():
-        if (
-            record is not None
-            and all(
-                isinstance(record.get(key), (list, dict, str)) and record[key] not in ([], {})
-                for key in keys
-            )
-            and _holds(holds, record)
-        ):
+    if record is None:
+        return None
+    for format, keys, check in SIGNS:
+        if all(_has_value(record, key) for key in keys) and _passes(check, record):
             return format, keys
     return None
 
 
-def _holds(holds: Callable[[Record], bool], record: Record) -> bool:
+def recognize_folder(path: Path) -> str | None:
+    """Returns how the files of a folder are written as a location, such as "brat:DIR" or
+    "conll:DIR/a.conll"; None unless all files with a known suffix are of one format.
+    """
+    locations: dict[str, str] = {}
+    for file in sorted(path.iterdir()) if path.is_dir() else ():
+        if file.suffix in FOLDER_SUFFIXES:
+            format, reads_folders = FOLDER_SUFFIXES[file.suffix]
+            locations.setdefault(format, f"{format}:{path if reads_folders else file}")
+    return next(iter(locations.values())) if len(locations) == 1 else None
+
+
+def _has_value(record: Record, key: str) -> bool:
+    """Whether the value of a key is a string, or a list or object that is not empty."""
+    value = record.get(key)
+    return isinstance(value, (list, dict, str)) and value not in ([], {})
+
+
+def _passes(check: Callable[[Record], bool], record: Record) -> bool:
     try:
-        return holds(record)
+        return check(record)
     except TypeError:
         return False
 

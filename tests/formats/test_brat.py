@@ -261,9 +261,9 @@ def test_what_a_document_cannot_hold_is_counted_with_its_line(read):
         "equivalences": 2,
         "normalizations": 1,
         "notes": 4,
-        "attributes of what is no entity, event or attribution": 1,
+        "attributes of annotations that are not entities, events or attributions": 1,
         "comments": 2,
-        "types of triggers that are not those of their events": 1,
+        "types of triggers that differ from those of their events": 1,
         "numbers of roles (?roles=exact keeps them)": 1,
     }
     assert "in/d.ann:3" in str(documents.conversion)
@@ -400,21 +400,21 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
             "T1\tPER 0 3",
             (
                 "d.ann:1: T1: 'PER 0 3' is incomplete, or has no tab: expected ID, tab, TYPE START"
-                " END, tab, the text that stands there"
+                " END, tab, the text of the span"
             ),
         ),
         (
             "T1\t 0 3\tAda",
             (
                 "d.ann:1: T1: ' 0 3\\tAda' is incomplete, or has no tab: expected ID, tab, TYPE"
-                " START END, tab, the text that stands there"
+                " START END, tab, the text of the span"
             ),
         ),
         (
             "T1 PER 0 3 Ada",
             (
                 "d.ann:1: 'T1 PER 0 3 Ada' has no tab after its id: expected ID, tab, TYPE START"
-                " END, tab, the text that stands there"
+                " END, tab, the text of the span"
             ),
         ),
         (
@@ -429,15 +429,15 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (
             MET + "E1\tMeet:T2 Who:T9",
             (
-                "d.ann:2: E1: Who: 'T9' is nothing of this file; name what is there, or delete the"
-                " line"
+                "d.ann:2: E1: Who: unknown id 'T9': expected the id of another line; correct"
+                " it, or delete the line"
             ),
         ),
         (
             "E1\tMeet:T2",
             (
-                "d.ann:1: E1: Meet: 'T2' is nothing of this file; name what is there, or delete the"
-                " line"
+                "d.ann:1: E1: Meet: unknown id 'T2': expected the id of another line; correct"
+                " it, or delete the line"
             ),
         ),
         (
@@ -458,8 +458,8 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (
             ADA + "R1\tMeets Arg1:T1 Arg2:T9",
             (
-                "d.ann:2: R1: Meets: 'T9' is nothing of this file; name what is there, or delete"
-                " the line"
+                "d.ann:2: R1: Meets: unknown id 'T9': expected the id of another line; correct"
+                " it, or delete the line"
             ),
         ),
         (
@@ -483,14 +483,14 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (
             ADA + "A1\tNegated T2",
             (
-                "d.ann:2: A1: Negated: 'T2' is nothing of this file; name what is there, or delete"
-                " the line"
+                "d.ann:2: A1: Negated: unknown id 'T2': expected the id of another line; correct"
+                " it, or delete the line"
             ),
         ),
-        (ADA + "A1\tX T1 a\nA2\tX T1 b", "d.ann:3: A2: T1 has a X already; delete one"),
+        (ADA + "A1\tX T1 a\nA2\tX T1 b", "d.ann:3: A2: duplicate X of T1; delete one"),
         (
             "T1\tAttribution 4 7\tmet\nE1\tAttribution:T1",
-            "d.ann:2: E1: has no Content: expected a role Content:ID after 'Attribution:T1'",
+            "d.ann:2: E1: no Content: expected a role Content:ID after 'Attribution:T1'",
         ),
         (
             (
@@ -559,8 +559,8 @@ def test_annotations_without_a_text_are_told(folder):
     with pytest.raises(
         LoadError,
         match=(
-            r"in/d\.ann: there is no d\.txt beside it, whose characters its offsets count; restore"
-            r" that file$"
+            r"in/d\.ann: no d\.txt in the same folder: expected the text that the offsets refer"
+            r" to$"
         ),
     ):
         load_corpus(f"brat:{place}")
@@ -587,7 +587,7 @@ def test_a_link_to_itself_is_told(folder):
 
 
 def test_a_folder_without_texts_is_none(tmp_path):
-    with pytest.raises(InputError, match=r"holds no \.txt and no \.ann file$"):
+    with pytest.raises(InputError, match=r"no \.txt and no \.ann file in this folder$"):
         load_corpus(f"brat:{tmp_path}")
 
 
@@ -596,7 +596,7 @@ def test_another_file_is_none(tmp_path):
 
     with pytest.raises(
         InputError,
-        match=r"brat keeps documents in \.txt and \.ann files; name one of these, or their folder$",
+        match=r"a\.doc: not a brat file: expected a \.txt or \.ann file, or a folder of them$",
     ):
         load_corpus(f"brat:{tmp_path / 'a.doc'}")
 
@@ -606,7 +606,7 @@ def test_names_that_are_not_utf_8_are_told(folder):
     (place / "d.txt").rename(os.fsdecode(os.fsencode(place) + b"/\xff.txt"))
     (place / "d.ann").unlink()
 
-    with pytest.raises(LoadError, match=r"the name of this file is not UTF-8; rename it$"):
+    with pytest.raises(LoadError, match=r"file name is not UTF-8; rename the file$"):
         load_corpus(f"brat:{place}")
 
 
@@ -623,7 +623,7 @@ def test_names_that_are_not_utf_8_are_told(folder):
         ),
         (
             {"argument": "Attribution"},
-            "argument: 'Attribution' is the type of attributions, too; use another type",
+            "invalid argument 'Attribution': expected a type other than that of attributions",
         ),
     ],
 )
@@ -796,7 +796,7 @@ def test_what_brat_cannot_hold_is_counted(written):
         "empty attributes": 1,
         "zones": 1,
         "meta": 1,
-        "references to what stands elsewhere, or is left out": 3,
+        "references to other spans or to dropped annotations": 3,
         "unplaced items": 1,
         "documents that failed": 1,
     }
@@ -834,25 +834,25 @@ def test_layers_that_the_files_cannot_tell_are_counted(written):
         (
             Document("d", TEXT, [Entity("Work of Art", 0, 3)]),
             (
-                r"^document 'd', entities\[0\]\.label: 'Work of Art' holds white space, which brat"
-                r" cannot; map it to another with `map_labels`$"
+                r"^document 'd', entities\[0\]\.label: 'Work of Art': expected a name without white"
+                r" space in brat; map it to another with `map_labels`$"
             ),
         ),
         (
             Document("d", TEXT, events=[Event("a:b", Span(0, 3))]),
-            r"events\[0\]\.label: 'a:b' holds white space or a colon, which brat cannot",
+            r"events\[0\]\.label: 'a:b': expected a name without white space or a colon in brat",
         ),
         (
             Document("d", TEXT, events=[Event("a", Span(0, 3), [Argument("b c", 0, 3)])]),
-            r"events\[0\]\.arguments\[0\]\.role: 'b c' holds white space or a colon",
+            r"events\[0\]\.arguments\[0\]\.role: 'b c': expected a name without white space or a colon",
         ),
         (
             Document("d", TEXT, events=[Event("Attribution", Span(0, 3))]),
-            r"""attributions are called in brat; attribution="NAME" calls them otherwise$""",
+            r"""is the type of attributions; choose another type for them with attribution="NAME"$""",
         ),
         (
             Document("d", TEXT, events=[Event("a", Span(0, 3), [Argument("ARG2", 0, 3)])]),
-            "'ARG2' would be read as a ARG, since brat numbers roles; use roles=.exact.$",
+            "'ARG2' would be read as 'ARG', since brat numbers roles; use roles=.exact.$",
         ),
         (
             Document(
@@ -862,8 +862,8 @@ def test_layers_that_the_files_cannot_tell_are_counted(written):
                 [Event("a", Span(4, 7), [Argument("b", 0, 3, ref="T1")])],
             ),
             (
-                r"arguments\[0\]\.ref: 'Argument' is what arguments that are no entity are called"
-                r" in brat; argument=.NAME. calls them otherwise$"
+                r"arguments\[0\]\.ref: 'Argument' is the type of arguments that are not entities;"
+                r" choose another type for them with argument=.NAME.$"
             ),
         ),
     ],
@@ -964,8 +964,8 @@ def test_a_folder_with_other_texts_is_not_written_into(folder):
     with pytest.raises(
         InputError,
         match=(
-            r"in/d\.ann lies there already, and would be read with this corpus; name a new folder,"
-            r" or delete what it holds$"
+            r"in/d\.ann: this file would be read as part of the corpus; write to a new folder, or"
+            r" delete the file$"
         ),
     ):
         Corpus([Document("e", "x", [])]).save(f"brat:{place}")
@@ -1001,8 +1001,8 @@ def test_several_documents_are_not_one_file(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"d\.ann: a file is one document, and its name the id, here 'd'; name a folder for 2"
-            r" documents: 'd', 'e'$"
+            r"d\.ann: expected one document with the id 'd', got 2: 'd', 'e'; write them to a"
+            r" folder$"
         ),
     ):
         Corpus([Document("d", "x"), Document("e", "x")]).save(tmp_path / "d.ann")

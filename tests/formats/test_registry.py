@@ -354,6 +354,38 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
         load_corpus(tmp_path / "x.doc")
 
 
+@pytest.mark.parametrize(
+    ("name", "location"),
+    [
+        ("a.ann", "brat:{folder}"),
+        ("a.xmi", "cas:{folder}"),
+        ("a.conll", "conll:{folder}/a.conll"),
+        ("a.conllu", "conll:{folder}/a.conllu"),
+        ("a.spacy", "docbin:{folder}/a.spacy"),
+    ],
+)
+def test_a_folder_of_files_in_another_format_is_answered_with_its_location(
+    tmp_path, name, location
+):
+    (tmp_path / name).write_bytes(b"")
+
+    with pytest.raises(InputError) as raised:
+        load_corpus(tmp_path)
+
+    assert str(raised.value).endswith(
+        "corpus/corpus.jsonl; its files are in another format: write"
+        f" {location.format(folder=tmp_path)}"
+    )
+
+
+def test_a_folder_of_files_in_two_formats_is_answered_without_a_location(tmp_path):
+    (tmp_path / "a.ann").write_bytes(b"")
+    (tmp_path / "a.conll").write_bytes(b"")
+
+    with pytest.raises(InputError, match=r"corpus/corpus\.jsonl$"):
+        load_corpus(tmp_path)
+
+
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(InputError, match="nowhere.jsonl: no such file or folder"):
         load_corpus(tmp_path / "nowhere.jsonl")
