@@ -612,7 +612,7 @@ def test_yaml_that_expands_without_bounds_is_refused_wherever_it_is_read(tmp_pat
         with pytest.raises(
             LoadError,
             match=(
-                r"README\.md: the (front matter|metadata) (has YAML aliases that stand for more"
+                r"README\.md: the (front matter|metadata) (has YAML aliases that expand to more"
                 r" than 100,000 values|is nested too deeply)"
             ),
         ):

@@ -34,8 +34,8 @@ field in a Document.
 **Writing options**: `attribution`, `argument` and `roles`, as for reading.
 
 Ids in brat's form (T1, E1) are kept; other ids are kept in notes. Dropped in writing: scores,
-zones, meta, unplaced items, failed documents, attributions without a cue, attributes that are not a text
-in one line, references to annotations that do not have the argument's span. An annotation over
+zones, meta, unplaced items, failed documents, attributions without a cue, attributes that are not a
+text in one line, references to annotations that do not have the argument's span. An annotation over
 several lines is split at line ends, as in brat, and joined again when it is read. Annotations that
 begin or end with a line end are counted, and so are layers that are empty or were annotated only in
 some documents.

@@ -1,14 +1,14 @@
-"""The report of what was dropped, repaired and skipped when documents were read or written.
+"""Counts what was dropped, repaired and skipped when documents were read or written.
 
-Counts by name, with the first locations of each:
+Counts are by name, with the first locations of each:
 
-- dropped: what the format has and documents do not, or documents have and the format does not;
-  duplicates that were dropped.
-- repaired: what was changed in order to be read: invalid tags, offsets that were converted.
+- dropped: fields of the format that documents do not have, fields of documents that the format does
+  not have, and duplicates that were dropped.
+- repaired: changes made in reading: invalid tags, converted offsets.
 - skipped: documents that were not read or written.
 
-The module also drops annotations that a format cannot distinguish from an earlier one, since gold
-with both could not be read again.
+The module also drops annotations that a format cannot distinguish from an earlier one, since they
+would be refused as duplicates when the gold is read.
 """
 
 from __future__ import annotations
@@ -27,93 +27,86 @@ INDISTINGUISHABLE = "that equal another in what this format holds of them"
 def drop_indistinguishable(
     documents: Iterable[Document], conversion: ConversionReport, *, trimmed: bool = False
 ) -> Iterator[Document]:
-    """The documents without entities, events and arguments of which the format holds label or role
-    and place alone, and an earlier one has these.
+    """Yields the documents without entities, events and arguments that have the label (or role) and
+    span of an earlier one and differ from it only in fields that the format does not have.
 
-    trimmed: the format drops white space at the edges of annotations. What repeats another
-    altogether stays: predictions may, and gold does not.
+    Exact duplicates are kept, since predictions may have them. `trimmed`: the format drops white
+    space at the edges of annotations.
     """
     for document in documents:
         yield IndistinguishableFilter(document, conversion, trimmed=trimmed).document()
 
 
 class IndistinguishableFilter:
-    """A document as it is left."""
+    """Drops the indistinguishable annotations of one document."""
 
     def __init__(self, document: Document, conversion: ConversionReport, *, trimmed: bool) -> None:
         self._document, self._conversion, self._trimmed = document, conversion, trimmed
-        self._instead: dict[
-            str, str | None
-        ] = {}  # ids of annotations that are left out, and that of the annotation which stays
+        # The id of the annotation that is kept, by the id of the dropped one
+        self._kept_ids: dict[str, str | None] = {}
 
     def document(self) -> Document:
-        """The document without indistinguishable annotations."""
+        """Returns the document without indistinguishable annotations."""
         changed: dict[str, Any] = {}
         if self._document.entities:
             changed["entities"] = self._distinguishable(
                 self._document.entities, "entities", "entities"
             )
         if self._document.events:
-            events = [
-                replace(
-                    event,
-                    arguments=self._distinguishable(
-                        event.arguments, "arguments", f"events[{n}].arguments"
-                    ),
+            events = []
+            for n, event in enumerate(self._document.events):
+                arguments = self._distinguishable(
+                    event.arguments, "arguments", f"events[{n}].arguments"
                 )
-                for n, event in enumerate(self._document.events)
-            ]
-            changed["events"] = self._distinguishable(events, "events", "events")
-            if self._instead:
-                changed["events"] = tuple(
-                    replace(event, arguments=tuple(map(self._replace_reference, event.arguments)))
-                    for event in changed["events"]
-                )
+                events.append(replace(event, arguments=arguments))
+            kept = self._distinguishable(events, "events", "events")
+            changed["events"] = tuple(map(self._replace_references, kept))
         return replace(self._document, **changed) if changed else self._document
 
-    def _replace_reference(self, argument: Argument) -> Argument:
-        return (
-            replace(argument, ref=self._instead[argument.ref])
-            if argument.ref in self._instead
-            else argument
-        )
+    def _replace_references(self, event: Event) -> Event:
+        """Returns the event with references to dropped annotations replaced by kept ones."""
+        if not self._kept_ids:
+            return event
+        arguments: list[Argument] = []
+        for argument in event.arguments:
+            if argument.ref in self._kept_ids:
+                arguments.append(replace(argument, ref=self._kept_ids[argument.ref]))
+            else:
+                arguments.append(argument)
+        return replace(event, arguments=tuple(arguments))
 
     def _distinguishable(
-        self, annotations: Iterable[Any], what: str, where: str
+        self, annotations: Iterable[Any], plural: str, where: str
     ) -> tuple[Any, ...]:
-        seen: dict[Any, Any] = {}
+        """Returns the annotations that can be distinguished, and counts the others as `plural`."""
+        first_by_key: dict[Any, Any] = {}
         kept = []
         for n, annotation in enumerate(annotations):
             key = self._key(annotation)
-            if key in seen and _without_id_and_score(seen[key]) != _without_id_and_score(
-                annotation
-            ):
-                if getattr(annotation, "id", None) is not None:
-                    self._instead[annotation.id] = seen[key].id
-                self._conversion.add(
-                    f"{what} {INDISTINGUISHABLE}",
-                    f"document {quoted_repr(self._document.id)}, {where}[{n}]",
-                )
+            first = first_by_key.setdefault(key, annotation)
+            if _without_id_and_score(first) == _without_id_and_score(annotation):
+                kept.append(annotation)
                 continue
-            seen.setdefault(key, annotation)
-            kept.append(annotation)
+            if getattr(annotation, "id", None) is not None:
+                self._kept_ids[annotation.id] = first.id
+            self._conversion.add(
+                f"{plural} {INDISTINGUISHABLE}",
+                f"document {quoted_repr(self._document.id)}, {where}[{n}]",
+            )
         return tuple(kept)
 
     def _key(self, annotation: Any) -> Any:
+        """Returns the label or role and the span; of an event also the keys of its arguments."""
         if isinstance(annotation, Event):
-            return (
-                annotation.label,
-                self._ranges(annotation.trigger),
-                frozenset(
-                    self._key(argument)
-                    for argument in annotation.arguments
-                    if not self._is_empty(argument)
-                ),
-            )
+            arguments = set()
+            for argument in annotation.arguments:
+                if not self._is_empty(argument):
+                    arguments.add(self._key(argument))
+            return annotation.label, self._ranges(annotation.trigger), frozenset(arguments)
         return getattr(annotation, "label", None) or annotation.role, self._ranges(annotation)
 
     def _is_empty(self, span: Any) -> bool:
-        """Whether nothing is left of an annotation."""
+        """Whether nothing is left of a span after trimming."""
         return (
             self._trimmed
             and not span.fragments
@@ -129,17 +122,16 @@ class IndistinguishableFilter:
 
 
 def _without_id_and_score(annotation: Any) -> Any:
-    """An annotation without id and score, which the format does not keep."""
-    return replace(
-        annotation, **{name: None for name in ("id", "score") if hasattr(annotation, name)}
-    )
+    """Returns an annotation without id and score, which are not compared."""
+    names = [name for name in ("id", "score") if hasattr(annotation, name)]
+    return replace(annotation, **dict.fromkeys(names))
 
 
-MAX_EXAMPLES = 3  # places that are named for each
+MAX_EXAMPLES = 3  # locations that are kept for each name
 
 
 class ExampleCounts(Mapping[str, int]):
-    """Counts by name, with the first places of each in `examples`.
+    """Counts by name, with the first locations of each in `examples`.
 
     Equals a dict with the same counts.
 
@@ -155,7 +147,7 @@ class ExampleCounts(Mapping[str, int]):
         self._positions: dict[str, list[str]] = {}
 
     def add(self, name: str, where: str, count: int = 1) -> None:
-        """Add to the count of a name, which is in the plural."""
+        """Adds to the count of a name, which is a plural noun."""
         self._counts[name] = self._counts.get(name, 0) + count
         positions = self._positions.setdefault(name, [])
         if len(positions) < MAX_EXAMPLES and where not in positions:
@@ -175,11 +167,11 @@ class ExampleCounts(Mapping[str, int]):
 
     @property
     def examples(self) -> Mapping[str, tuple[str, ...]]:
-        """The first places of each name."""
+        """The first locations of each name."""
         return {name: tuple(positions) for name, positions in self._positions.items()}
 
     def lines(self) -> Iterator[str]:
-        """A line for each name, with its first places."""
+        """Yields a line for each name, with its count and first locations."""
         for name, count in self._counts.items():
             positions = self._positions[name]
             more = ", …" if count > len(positions) else ""
@@ -187,7 +179,7 @@ class ExampleCounts(Mapping[str, int]):
 
 
 class ConversionReport:
-    """What was dropped, repaired and skipped; see above. False where nothing was.
+    """Counts of what was dropped, repaired and skipped; false if all are empty.
 
     >>> report = ConversionReport()
     >>> report.add("notes", "a.ann:3")
@@ -197,14 +189,12 @@ class ConversionReport:
     """
 
     def __init__(self) -> None:
-        self.dropped, self.repaired, self.skipped = (
-            ExampleCounts(),
-            ExampleCounts(),
-            ExampleCounts(),
-        )
+        self.dropped = ExampleCounts()
+        self.repaired = ExampleCounts()
+        self.skipped = ExampleCounts()
 
     def add(self, name: str, where: str, count: int = 1) -> None:
-        """Count something that is dropped."""
+        """Adds to the count of something that is dropped."""
         self.dropped.add(name, where, count)
 
     def __bool__(self) -> bool:
@@ -214,23 +204,24 @@ class ConversionReport:
         return f"<ConversionReport: {'; '.join(self.lines()) or 'none'}>"
 
     def sections(self) -> Mapping[str, ExampleCounts]:
-        """The three counts by their names."""
+        """The three counts by name: dropped, repaired and skipped."""
         return {"dropped": self.dropped, "repaired": self.repaired, "skipped": self.skipped}
 
     @property
     def counts(self) -> Mapping[str, int]:
         """All counts by name."""
-        return {
-            name: count for section in self.sections().values() for name, count in section.items()
-        }
+        counts: dict[str, int] = {}
+        for section in self.sections().values():
+            counts.update(section)
+        return counts
 
     def lines(self) -> Iterator[str]:
-        """A line for each name, with its first places."""
+        """Yields a line for each name, with its count and first locations."""
         for section in self.sections().values():
             yield from section.lines()
 
     def to_json(self) -> dict[str, dict[str, int]]:
-        """The counts by name, as they are in a result file."""
+        """Returns the counts as they are in a result file."""
         return {name: dict(section) for name, section in self.sections().items()}
 
 

@@ -1,7 +1,8 @@
-"""The YAML front matter of Markdown files, as model cards and dataset cards have it.
+"""Splits Markdown files into YAML front matter and body, and parses the YAML.
 
-With YAML aliases, a few lines can stand for billions of values. `parse_yaml` counts them before it
-builds any, and refuses more than MAX_REPEATED.
+Model cards and dataset cards have such front matter. With YAML aliases, a few lines can expand to
+billions of values; `parse_yaml` counts the values before it builds them, and refuses more than
+MAX_REPEATED.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from typing import Any, NamedTuple
 
 from evalkit.errors import LoadError, quoted_repr, to_one_line
 
-MAX_REPEATED = 100_000  # values that aliases add to those that are written out
+MAX_REPEATED = 100_000  # maximum number of values that aliases add
 _FRONT = re.compile(
     r"(\ufeff?\s*---[ \t]*\r?\n)(.*?)(^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE
 )
 
 
 class FrontMatter(NamedTuple):
-    """A Markdown text in four parts, which together are the text: the line ---, the YAML, the
-    second line ---, and all that follows.
+    """The parts of a Markdown text: the opening line ---, the YAML, the closing line ---, the rest.
+    Joined, they are the text.
     """
 
     opening: str
@@ -29,15 +30,16 @@ class FrontMatter(NamedTuple):
 
 
 def split_front_matter(text: str) -> FrontMatter | None:
-    """The parts of a text that begins with front matter; None for one that does not."""
+    """Returns the parts of a text that begins with front matter; None for any other text."""
     match = _FRONT.match(text)
     return FrontMatter(match[1], match[2], match[3], text[match.end() :]) if match else None
 
 
 def parse_mapping(block: str, where: str, what: str) -> dict[str, Any]:
-    """The names and values of a YAML text; none where it is empty.
+    """Returns the mapping of a YAML text; an empty one for an empty text.
 
-    Raises LoadError, which begins with `where: the what`.
+    `where` and `what` are used in messages: "WHERE: the WHAT is not YAML". Raises LoadError for
+    a text that is not YAML or not a mapping.
     """
     data = parse_yaml(block, where, what)
     if data is not None and not isinstance(data, dict):
@@ -46,9 +48,9 @@ def parse_mapping(block: str, where: str, what: str) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, where: str, what: str) -> Any:
-    """The plain values of a YAML text.
+    """Returns the content of a YAML text as plain values.
 
-    Raises LoadError where it is not YAML, or where its aliases expand to too many values.
+    Raises LoadError if it is not YAML, or if its aliases expand to too many values.
     """
     import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, and without types
 
@@ -60,7 +62,7 @@ def parse_yaml(text: str, where: str, what: str) -> Any:
         if _count_values(root, counts) - len(counts) > MAX_REPEATED:
             raise LoadError(
                 [
-                    f"{where}: the {what} has YAML aliases that stand for more than"
+                    f"{where}: the {what} has YAML aliases that expand to more than"
                     f" {MAX_REPEATED:,} values; write the values out"
                 ]
             )
@@ -74,21 +76,20 @@ def parse_yaml(text: str, where: str, what: str) -> Any:
 
 
 def _count_values(node: Any, counts: dict[int, int]) -> int:
-    """How many values a node stands for, itself included; a node that holds itself stands for more
-    than are allowed.
+    """Returns the number of values that a node expands to, including itself.
 
-    counts: of the nodes that were counted before, and of those that are being counted.
+    A node that contains itself has more than are allowed. `counts` has the numbers of the nodes
+    visited so far, by id.
     """
     if id(node) in counts:
         return counts[id(node)]
     if isinstance(node.value, str):
         counts[id(node)] = 1
         return 1
-    counts[id(node)] = (
-        2 * MAX_REPEATED
-    )  # what is found while this node is being counted is the node itself
-    children = [
-        child for item in node.value for child in (item if isinstance(item, tuple) else (item,))
-    ]
-    counts[id(node)] = 1 + sum(_count_values(child, counts) for child in children)
-    return counts[id(node)]
+    counts[id(node)] = 2 * MAX_REPEATED  # used if the node is visited again below itself
+    total = 1
+    for item in node.value:
+        for child in item if isinstance(item, tuple) else (item,):
+            total += _count_values(child, counts)
+    counts[id(node)] = total
+    return total

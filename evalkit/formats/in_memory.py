@@ -1,7 +1,8 @@
-"""Documents from what is in memory: a Document, a dict with the keys of a JSONL line, or a
-spaCy-style example, (text, {"entities": [(start, end, label)]}).
+"""Builds documents from objects in memory.
 
-In a dict, `id` may be missing, and entities may be (start, end, label) triples.
+An example is a Document, a dict with the keys of a JSONL line, or a spaCy-style pair (text,
+{"entities": [(start, end, label)]}). In a dict, `id` may be missing, and entities may be (start,
+end, label) triples.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ EXPECTED = 'a Document, a dict with "text", or (text, {"entities": [(start, end,
 
 
 def document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:
-    """The document of an example; `number` counts from 0 and makes the id where there is none.
+    """Returns the document of an example.
 
+    `number` is the index of the example, from 0; without an id, the document is "doc-NUMBER+1".
     `conversion` counts the keys of spaCy-style annotations that are not read. Raises InputError,
-    naming the example, for what is none.
+    with the index, for an invalid example.
     """
     location = f"examples[{number}]"
     if isinstance(example, Document):

@@ -1,4 +1,4 @@
-"""A sentence on each option of the formats, for `evalkit formats NAME` and the documentation.
+"""Describes each option of the formats, for `evalkit formats NAME` and the documentation.
 
 Names and defaults come from the signatures of the readers and writers; a test compares both.
 """
@@ -12,7 +12,7 @@ SHARED = {
     "newlines": "Line ends as counted by the offsets: as-is, lf or crlf.",
     "first_offset": "Offset of the first character: 0, 1 or 3.",
     "unicode_form": "Unicode normal form that the offsets were counted on: as-is, NFC or NFD.",
-    "tagging": "Form of the tags: IOB2, IOB1, BIOES, BILOU, …",
+    "tagging": "Tagging scheme: IOB2, IOB1, BIOES, BILOU, …",
     "repair": "Invalid tag sequences: error, discard, begin (start an entity) or conlleval.",
     "texts": "Folder or file with the texts, for data published without them.",
     "triggers": "Span group or type to read as event triggers.",
@@ -32,7 +32,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "attribution": "Event type to read and write as attributions.",
         "argument": "Type of text-bound annotations that serve as arguments only.",
         "roles": "numbered: Theme2 is Theme; exact: keep the numbers.",
-        "layers": "Layers that were annotated, where the folder holds none: events,attributions.",
+        "layers": "Layers that were annotated although the folder has none: events,attributions.",
     },
     "docbin": {
         "entities": "Read entities from ents or from this span group.",
@@ -71,5 +71,5 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
 
 
 def describe_option(format_name: str, option: str) -> str:
-    """The sentence on an option of a format; "" where there is none."""
+    """Returns the description of an option of a format; "" if there is none."""
     return OPTION_DESCRIPTIONS.get(format_name, {}).get(option) or SHARED.get(option, "")

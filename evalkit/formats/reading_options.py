@@ -1,11 +1,11 @@
-"""The options of formats: former names, values, and their fields in the signature of a score.
+"""Replaces former names of format options, checks options, and writes them into signatures.
 
 `duplicates` is an option of all formats: "error" refuses annotations that are duplicates, "drop"
-keeps the first of them. Without it they are refused in gold and kept in predictions. All other
+keeps the first of them. By default, they are refused in gold and kept in predictions. All other
 options are keyword parameters of the `read` and `write` functions of a format.
 
-OPTION_ALIASES has the former names. They are replaced in one place, when a CorpusLocation is made,
-so that readers, writers, signatures and help have the present names alone.
+OPTION_ALIASES has the former names. They are replaced when a CorpusLocation is created, so that
+readers, writers, signatures and help only use the present names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ DUPLICATES = ("error", "drop")
 OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
-# Options that are not in the signature: where texts are, and an annotator, who is in the name
+# Options that are not in the signature: the folder of the texts, and the annotator, which is part
+# of the corpus name
 WITHOUT_EFFECT = ("texts", "annotator")
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
@@ -31,8 +32,8 @@ _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "
 class OptionAlias:
     """A former name of an option.
 
-    `formats`: those that had it; none: all formats. `is_permanent`: it stays and is accepted
-    silently. `values`: present values by former ones.
+    `formats`: formats with this alias (empty: all). `is_permanent`: accepted without a warning.
+    `values`: present values by former ones.
     """
 
     alias: str
@@ -109,16 +110,17 @@ def _other_name(format_name: str, name: str, options: Mapping[str, Any]) -> str:
 
 
 class SplitOptions(NamedTuple):
-    """The options of a location: `duplicates`, which holds for all formats, and those of the format
-    itself.
-    """
+    """The options of a location: `duplicates`, which all formats have, and those of the format."""
 
     duplicates: str | None
     own: dict[str, Any]
 
 
 def split_options(options: Mapping[str, Any]) -> SplitOptions:
-    """Raises UnknownNameError for an invalid value of `duplicates`."""
+    """Separates `duplicates` from the options of a format.
+
+    Raises UnknownNameError for an invalid value of `duplicates`.
+    """
     own = dict(options)
     duplicates = own.pop("duplicates", None)
     if duplicates is not None and duplicates not in DUPLICATES:
@@ -127,7 +129,7 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
 
 
 def own_options(read: Callable[..., Any]) -> dict[str, Any]:
-    """The names of a reader's options, with their defaults."""
+    """Returns the defaults of a reader's or writer's options, by name."""
     parameters = inspect.signature(read).parameters.values()
     return {
         parameter.name: parameter.default
@@ -137,7 +139,7 @@ def own_options(read: Callable[..., Any]) -> dict[str, Any]:
 
 
 def parse_bool(name: str, value: object) -> bool:
-    """The value of an option that is true or false, given as bool or string.
+    """Returns the value of an option that is a bool, or the string "true" or "false".
 
     Raises UnknownNameError for anything else.
     """
@@ -148,8 +150,9 @@ def parse_bool(name: str, value: object) -> bool:
 
 
 def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, str]:
-    """The options that differ from their defaults and can change a number, as they are written in
-    signatures, sorted by name.
+    """Returns the options that differ from their defaults and can change a score.
+
+    Names are sorted, values are written as in signatures.
     """
     duplicates, own = split_options(options)
     defaults = own_options(read)
@@ -163,8 +166,8 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
 
 
 def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> str:
-    """The field `read` of a signature, such as "gold=repair:begin+tagging:IOB1"; empty where both
-    sides are read by default.
+    """Returns the field `read` of a signature, such as "gold=repair:begin+tagging:IOB1"; "" if both
+    sides are read with the default options.
     """
     sides = []
     for side, options in (("gold", gold), ("predicted", predicted)):
@@ -175,8 +178,9 @@ def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> st
 
 
 def _written(value: object) -> str:
-    """A value as it is written behind a path: of a path the last part, `true` and `false` for bool,
-    nothing for None.
+    """Returns a value as it is written in a location.
+
+    A path is written as its last part, a bool as `true` or `false`, None as "".
     """
     if value is None:
         return ""

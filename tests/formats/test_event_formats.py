@@ -346,7 +346,7 @@ def test_an_id_that_looks_made_up_is_a_loss_and_names_nothing(tmp_path, format):
             [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3)])],
         )
     ]
-    assert losses.counts["ids that look made up"] == 1
+    assert losses.counts["ids that look generated"] == 1
 
 
 @pytest.mark.parametrize("format", ["textee", "bigbio"])
