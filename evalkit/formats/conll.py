@@ -1,4 +1,4 @@
-"""CoNLL columns: one token a line, with BIO tags; from two columns to CoNLL-2003's four.
+"""CoNLL files: one token per line with a BIO tag, in two or more columns.
 
 A line holds the columns of one token, separated by runs of spaces and tabs, as many on each line as
 on the first. No other space separates. By default the first column is the token and the last the
@@ -9,23 +9,23 @@ begin a document:
     #begin document (d1)         `#begin document (d1); part 000` has the id "d1; part 000"
     # newdoc id = d1, # id = d1  with comments=true
 
-A document without an id is "doc-N", the Nth of the file. The first dash of a tag separates prefix
-and label; see evalkit/data/tags.py.
+A document without an id gets the id "doc-N", where N is its number in the file. The first dash of a
+tag separates the prefix from the label.
 
-**Text.** The format has none. Without `texts` it is rebuilt: the tokens of a sentence joined by a
-space, sentences joined by a line feed. It can also be given, by `texts` or by a line `# doc_text =
-"…"` (JSON) before the first token of the document. Then the tokens must occur in it in order, with
-nothing but white space between them, and offsets count its characters.
+**Text.** The format does not store the text. Without `texts` it is rebuilt: the tokens of a
+sentence are joined by spaces, and sentences by line feeds. The original text can be given with
+`texts`, or by a line `# doc_text = "…"` (JSON) before the first token of the document. The tokens
+must then occur in it in order, separated by white space only, and offsets refer to it.
 
 **Reading options**
 
-- `tagging`: IOB2, IOB1, BIOES or BILOU. A file with I- tags alone ("IO") is read as IOB1. Nothing
-  is guessed; the error names a tagging that would fit.
-- `repair`: how invalid tags are read: error, discard, begin, conlleval.
-- `token_column`, `tag_column`: numbers of the columns, from 0, or from the end if negative.
-- `separator`: any, tab (each tab separates, and tokens may hold spaces) or space.
-- `comments`: true skips lines that begin with #, and counts them as dropped.
-- `texts`: a folder with ID.txt for each document, or the file of the only document.
+- `tagging`: IOB2, IOB1, BIOES or BILOU. Use IOB1 for a file that has only I- tags ("IO"). The
+  tagging is never guessed; if tags are invalid, the error names the taggings that fit the file.
+- `repair`: what is done with invalid tags: error, discard, begin or conlleval.
+- `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative.
+- `separator`: any, tab (every tab separates columns, and tokens may contain spaces) or space.
+- `comments`: true skips lines that begin with # and counts them as dropped.
+- `texts`: a folder with a file ID.txt for each document, or the text file of the only document.
 
 Dropped in reading: further columns, comments, byte order marks. Repaired tags are counted.
 
@@ -33,21 +33,20 @@ Dropped in reading: further columns, comments, byte order marks. Repaired tags a
 
 - `tagging`, `separator` (tab, space): as for reading.
 - `embed_text`: true adds the line `# doc_text`, which other readers may take for a token.
-- `tokenizer`: words (tokens and sentences of evalkit/data/text.py, with punctuation at the edges
-  of words as separate tokens) or whitespace (tokens are separated by white space, sentences are
-  lines; rebuilt texts come back as they were).
+- `tokenizer`: words (evalkit's own tokens and sentences, with punctuation at the edges of words as
+  separate tokens) or whitespace (tokens are separated by white space and sentences are lines, so
+  that rebuilt texts are restored exactly).
 - `split_tokens`: true splits tokens where an entity begins or ends inside one; false drops such
   entities.
-- `align_with`: another corpus of the same documents, such as gold, at whose entities tokens are
-split
+- `align_with`: another corpus of the same documents, such as gold. Tokens are split at its entities
   too, so that both files have the same tokens.
 
 A sentence does not end inside an entity, and a `-DOCSTART-` in the text is split into two tokens.
 Of overlapping entities the longest is kept, of equally long ones the first. White space at the
-edges of an entity is dropped. With embed_text=true ids, texts and the entities that are not dropped
-come back in the order of the text; without it, ids do, and texts that equal the rebuilt ones.
-Failed documents are dropped and counted. A document whose entities were not annotated is refused,
-since O would mean that it has none.
+edges of an entity is dropped. With embed_text=true a file that is read back has the same ids and
+texts, and the kept entities in text order; without it, the text is restored only if it equals the
+rebuilt one. Failed documents are dropped and counted. A document whose entities were not annotated
+is refused, since O tags would mean that it has no entities.
 """
 
 from __future__ import annotations
@@ -92,10 +91,10 @@ def read(
     comments: bool | str = False,
     texts: str | Path | None = None,
 ) -> DocumentResults:
-    """Each document, or a LoadError, with its file:line. See the options above.
+    """Yields (file:line, Document or LoadError) for each document.
 
-    Raises UnknownNameError for a value that an option does not have, InputError for one that is no
-    column.
+    The module docstring describes the options. Raises UnknownNameError for an unknown value of an
+    option, and InputError for an invalid column number.
     """
     columns = ConllColumns(
         _column("token_column", token_column),
@@ -111,12 +110,12 @@ def read(
         texts,
         lambda: ConllParser(path, ConversionReport(), columns),
     )
-    rows = ConllParser(path, conversion, columns)
-    numbers = WordNumbers()
-    for draft in rows.drafts():
-        numbers.take(draft)
+    parser = ConllParser(path, conversion, columns)
+    word_numbers = WordNumberDetector()
+    for draft in parser.drafts():
+        word_numbers.inspect(draft)
         yield draft.position, reader.document(draft)
-    if rows.has_further_columns and numbers.are_all:
+    if parser.has_further_columns and word_numbers.is_detected:
         problem = (
             f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"
             " tokens"
@@ -128,29 +127,28 @@ def read(
         )
 
 
-class WordNumbers:
-    """Whether all tokens of a file are the numbers of the words in their sentences, as CoNLL-U has
-    them: 1, 2-3, 2, 3, 3.1 and so on.
-    """
+class WordNumberDetector:
+    """Detects a CoNLL-U file whose word numbers (1, 2-3, 2, 3, 3.1, …) were read as tokens."""
 
     def __init__(self) -> None:
-        self._sentences, self._words, self._others = 0, 0, 0
+        self._has_other_tokens = False
+        self._word_count = 0
 
-    def take(self, draft: ConllDocument) -> None:
-        """Look at the sentences of a document."""
-        for first, last in pairwise([*draft.starts, len(draft.tokens)]):
-            if self._others:
+    def inspect(self, draft: ConllDocument) -> None:
+        """Checks the tokens of one document."""
+        for first, last in pairwise(draft.borders):
+            if self._has_other_tokens:
                 return
             words = [token for token in draft.tokens[first:last] if not RANGE.fullmatch(token)]
             expected = [str(number) for number in range(1, len(words) + 1)]
-            self._others += words != expected
-            self._sentences += 1
-            self._words += len(words)
+            if words != expected:
+                self._has_other_tokens = True
+            self._word_count += len(words)
 
     @property
-    def are_all(self) -> bool:
-        """Whether they are. One number alone may be a word."""
-        return not self._others and self._words > 1
+    def is_detected(self) -> bool:
+        """Whether all tokens are word numbers. A single number may be an ordinary token."""
+        return not self._has_other_tokens and self._word_count > 1
 
 
 def _column(name: str, value: int | str) -> int:
@@ -174,11 +172,11 @@ def write(
     split_tokens: bool | str = True,
     align_with: Any = None,
 ) -> None:
-    """Writes the entities of documents as tags of their tokens. See the options above.
+    """Writes the tokens of the documents with their entities as tags.
 
-    align_with: a corpus, documents, or the path of a corpus. Raises UnknownNameError for an invalid
-    value of an option, InputError for a document whose entities were not annotated, or that has
-    another text in `align_with`.
+    The module docstring describes the options. `align_with` is a corpus, documents, or the path of
+    a corpus. Raises UnknownNameError for an unknown value of an option, and InputError for a
+    document whose entities were not annotated or whose text differs in `align_with`.
     """
     writer = Writer(
         conversion,
@@ -194,7 +192,7 @@ def write(
 
 
 class Writer:
-    """Makes lines of documents."""
+    """Converts documents to the lines of a CoNLL file."""
 
     def __init__(
         self,
@@ -221,48 +219,43 @@ class Writer:
         self._align_with = {document.id: document for document in align_with}
 
     def block(self, document: Document) -> str:
-        """The lines of a document, which end in an empty one; none for one that failed."""
-        where, text = f"document {quoted_repr(document.id)}", document.text
+        """The lines of a document, followed by an empty line; "" for a failed document."""
+        text = document.text
+        where = f"document {quoted_repr(document.id)}"
         if document.failure is not None:
             self._conversion.skipped.add("documents that failed", where)
             return ""
         if document.entities is None:
             raise InputError(
-                f"{where}: its entities were not annotated, and tags of O would say that there are"
-                " none; give it entities=[] if that is so"
+                f"{where}: entities were not annotated, but O tags would mean that there are none;"
+                " if there are none, set entities=[]"
             )
         _count_unsupported(document, self._conversion)
-        sentences, entities = self._lay_out(document)
-        if (
-            not self._embed_text
-            and "\n".join(" ".join(text[a:b] for a, b in sentence) for sentence in sentences)
-            != text
-        ):
+        sentences, entities = self._tokenize(document)
+        tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
+        sentence_texts: list[str] = []
+        blocks = [self._header_lines(document)]
+        for sentence in sentences:
+            words = [text[start:end] for start, end in sentence]
+            sentence_texts.append(" ".join(words))
+            blocks.append("".join(f"{word}{self._separator}{next(tags)}\n" for word in words))
+        if not self._embed_text and "\n".join(sentence_texts) != text:
             self._conversion.add(
                 "texts of which the tokens alone are written (?embed_text=true keeps them)", where
             )
-        tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
-        rows = (
-            "".join(f"{text[a:b]}{self._separator}{next(tags)}\n" for a, b in sentence)
-            for sentence in sentences
-        )
-        return "\n".join([self._header_lines(document), *rows, ""])
+        return "\n".join([*blocks, ""])
 
     def _header_lines(self, document: Document) -> str:
-        id = (
-            document.id
-            if document.id.isprintable() and not document.id.startswith('"')
-            else json.dumps(document.id)
-        )
-        line = f"-DOCSTART- ({id}){self._separator}O\n"
-        return (
-            f"{line}{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
-            if self._embed_text
-            else line
-        )
+        id = document.id
+        if not id.isprintable() or id.startswith('"'):
+            id = json.dumps(id)
+        lines = f"-DOCSTART- ({id}){self._separator}O\n"
+        if self._embed_text:
+            lines += f"{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
+        return lines
 
-    def _lay_out(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
-        """The tokens, sentence by sentence, and the entities that they can hold."""
+    def _tokenize(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
+        """The token ranges of each sentence, and the entities that tags can represent."""
         text = document.text
         layout = TokenLayout(text, self._tokenizer)
         split = self._split_tokens
@@ -272,8 +265,8 @@ class Writer:
         if other is not None:
             if other.text != text:
                 raise InputError(
-                    f"document {quoted_repr(document.id)} has another text in the corpus of"
-                    " align_with: expected the same documents with other annotations"
+                    f"document {quoted_repr(document.id)}: its text differs from the one in"
+                    " align_with; expected the same documents with other annotations"
                 )
             aligned += flat_entities(other, layout, ConversionReport(), split_tokens=split)
         markup = [match.start() + 1 for match in re.finditer(DOCSTART, text)]
@@ -281,15 +274,14 @@ class Writer:
 
 
 def _count_unsupported(document: Document, conversion: ConversionReport) -> None:
-    """Count what a document holds and tags cannot."""
+    """Counts the annotations and fields of a document that tags cannot represent."""
     where = f"document {quoted_repr(document.id)}"
     for name in ("events", "attributions", "zones", "unplaced"):
-        many = getattr(document, name)
-        for index in range(len(many or ())):
-            conversion.add(
-                "unplaced items" if name == "unplaced" else name, f"{where}, {name}[{index}]"
-            )
-        if many == () and name in LAYERS:
+        items = getattr(document, name)
+        kind = "unplaced items" if name == "unplaced" else name
+        for index in range(len(items or ())):
+            conversion.add(kind, f"{where}, {name}[{index}]")
+        if items == () and name in LAYERS:
             conversion.add(f"empty layers of {name}", where)
     if document.meta is not None:
         conversion.add("meta", where)
@@ -300,21 +292,24 @@ def _count_unsupported(document: Document, conversion: ConversionReport) -> None
 
 
 def _tags(sentences: list[list[Range]], entities: list[LabelledSpan], letters: str) -> list[str]:
-    """The tag of each token. Each entity begins and ends with one."""
+    """The tag of each token. Entities must begin and end at token boundaries.
+
+    `letters` are the prefixes of the first, inner, last and only token of an entity.
+    """
     tokens = list(chain.from_iterable(sentences))
-    starts, ends = (
-        {start: n for n, (start, _) in enumerate(tokens)},
-        {end: n for n, (_, end) in enumerate(tokens)},
-    )
-    begins = {sentence[0][0] for sentence in sentences}
+    index_of_start = {start: index for index, (start, _) in enumerate(tokens)}
+    index_of_end = {end: index for index, (_, end) in enumerate(tokens)}
+    sentence_starts = {sentence[0][0] for sentence in sentences}
+    is_iob1 = letters == TAG_LETTERS["IOB1"]
     tags = ["O"] * len(tokens)
     for start, end, label in entities:
-        first, last = starts[start], ends[end]
+        first = index_of_start[start]
+        last = index_of_end[end]
         begin, inside, close, single = tuple(letters)
-        if letters == TAG_LETTERS["IOB1"] and start not in begins and tags[first - 1][2:] == label:
+        if is_iob1 and start not in sentence_starts and tags[first - 1][2:] == label:
             begin = single = "B"
-        letters_of_entity = single
+        prefixes = single
         if last > first:
-            letters_of_entity = begin + inside * (last - first - 1) + close
-        tags[first : last + 1] = [f"{letter}-{label}" for letter in letters_of_entity]
+            prefixes = begin + inside * (last - first - 1) + close
+        tags[first : last + 1] = [f"{prefix}-{label}" for prefix in prefixes]
     return tags

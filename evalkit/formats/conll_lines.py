@@ -1,10 +1,11 @@
-"""Parsing the lines of a CoNLL file into tokens and tags; conll.py describes the lines."""
+"""Parses the lines of CoNLL files into tokens and tags; conll.py describes the format."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -20,27 +21,27 @@ from evalkit.formats.conversion import ConversionReport
 
 DOCSTART = "-DOCSTART-"
 DOC_TEXT_PREFIX = "# doc_text = "
-_SPLIT: dict[str, Callable[[str], list[str]]] = {
+_SPLITTERS: dict[str, Callable[[str], list[str]]] = {
     "any": re.compile(r"[^ \t]+").findall,
     "tab": lambda line: line.split("\t"),
     "space": re.compile("[^ ]+").findall,
 }
-_BETWEEN = {
+_SEPARATOR_RULES = {
     "any": "only spaces and tabs separate columns",
     "tab": "only tabs separate columns",
     "space": "only spaces separate columns",
 }
 _DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
-_BEGIN = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
+_BEGIN_DOCUMENT = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
 _NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
-_NO_ID = ("O", "_", "-", "-X-", DOCSTART)
+_NO_ID = ("O", "_", "-", "-X-", DOCSTART)  # placeholders after -DOCSTART- that are not ids
 COMMENTS_HINT = "if lines that begin with # are comments, use {}"
-RANGE = re.compile(r"\d+[-.]\d+")
+RANGE = re.compile(r"\d+[-.]\d+")  # multiword tokens (2-3) and empty nodes (3.1) of CoNLL-U
 
 
 @dataclass(frozen=True)
 class ConllColumns:
-    """Which columns count, from 0 or negative from the end, what separates them, and whether lines
+    """The columns to read (negative numbers count from the end), their separator, and whether lines
     that begin with # are comments.
     """
 
@@ -50,14 +51,14 @@ class ConllColumns:
     comments: bool = False
 
     def __post_init__(self) -> None:
-        if self.separator not in _SPLIT:
-            raise UnknownNameError("separator", self.separator, _SPLIT)
+        if self.separator not in _SPLITTERS:
+            raise UnknownNameError("separator", self.separator, _SPLITTERS)
 
 
 @dataclass
 class ConllDocument:
-    """A document as far as it was read: its tokens and tags with their lines, where sentences
-    begin, and what is wrong.
+    """A document while it is parsed: tokens and tags with their line numbers, the indices of the
+    first tokens of sentences, and the errors found so far.
     """
 
     position: str
@@ -72,7 +73,7 @@ class ConllDocument:
     omitted: int = 0
 
     def add_error(self, error: str) -> None:
-        """Keep an error; of many only as many as are reported."""
+        """Adds an error; errors beyond MAX_REPORTED_ERRORS are only counted."""
         if len(self.errors) < MAX_REPORTED_ERRORS:
             self.errors.append(error)
         else:
@@ -80,63 +81,62 @@ class ConllDocument:
 
     @property
     def borders(self) -> list[int]:
-        """Where sentences begin among the tokens, and where the last one ends."""
+        """The index of the first token of each sentence, and the number of tokens at the end."""
         return [*self.starts, len(self.tokens)]
 
     @property
     def sentences(self) -> list[list[str]]:
-        """The tags, sentence by sentence."""
-        return [self.tags[first:last] for first, last in zip(self.borders, self.borders[1:])]
+        """The tags of each sentence."""
+        return [self.tags[first:last] for first, last in pairwise(self.borders)]
 
 
 class ConllParser:
-    """Reads the lines of a file into drafts of documents."""
+    """Reads the lines of a file into ConllDocument drafts."""
 
     def __init__(self, path: Path, conversion: ConversionReport, columns: ConllColumns) -> None:
-        self._path, self._conversion, self._columns, self._split = (
-            path,
-            conversion,
-            columns,
-            _SPLIT[columns.separator],
-        )
-        self._token = self._tag = 0
-        self._hashed = False  # whether the line that says so begins with #, and may be a comment
-        self._width = self._first = (
-            0  # how many columns there are, and the line that says so; 0 until one did
-        )
+        self._path = path
+        self._conversion = conversion
+        self._columns = columns
+        self._split = _SPLITTERS[columns.separator]
+        # All rows must have as many columns as the first one; 0 until it is read.
+        self._column_count = 0
+        self._first_row = 0  # line number
+        self._first_row_is_hashed = False  # it begins with # and may be a comment
+        self._token_column = 0
+        self._tag_column = 0
         self._draft: ConllDocument | None = None
-        self._count = 0
-        self._inside = False  # a sentence
+        self._document_count = 0
+        self._in_sentence = False
 
     @property
     def has_further_columns(self) -> bool:
-        """Whether the file has columns besides one of tokens and one of tags."""
-        return self._width > 2
+        """Whether the file has columns other than those of tokens and tags."""
+        return self._column_count > 2
 
     def drafts(self) -> Iterator[ConllDocument]:
-        """Each document of the file. Raises InputError where the file cannot be read."""
+        """Yields each document of the file. Raises InputError if the file cannot be read."""
         try:
             with self._path.open("rb") as file:
                 for number, raw in enumerate(file, 1):
-                    before = self._draft
-                    self._read(number, raw)
-                    if before is not None and self._draft is not before:
-                        yield before
+                    previous = self._draft
+                    self._read_line(number, raw)
+                    if previous is not None and self._draft is not previous:
+                        yield previous
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
         if self._draft is not None:
             yield self._draft
 
-    def _read(self, number: int, raw: bytes) -> None:
+    def _read_line(self, number: int, raw: bytes) -> None:
         line = self._decode_line(number, raw)
         if line is None:
             return
         if line[:1] in ("-", "#") and self._read_markup(number, line):
-            self._inside = False
+            self._in_sentence = False
         elif line.strip(" \t"):
             self._read_row(number, line)
         else:
-            self._inside = False
+            self._in_sentence = False
 
     def _decode_line(self, number: int, raw: bytes) -> str | None:
         if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
@@ -154,20 +154,23 @@ class ConllParser:
         if "\r" in line:
             self._add_error(
                 number,
-                f"{quoted_repr(line)}: a carriage return inside a line; lines must end in line"
-                " feeds",
+                f"{quoted_repr(line)}: carriage return inside a line; expected lines that end in"
+                " line feeds",
             )
             return None
         return line
 
     def _read_markup(self, number: int, line: str) -> bool:
-        """Whether a line is no token; what it says is kept."""
-        if result := _DOCSTART.fullmatch(line):
-            in_brackets, bare = result[1], result[2]
-            id = None if bare in _NO_ID else bare
-            self._begin(number, _unquote(in_brackets) if in_brackets else id)
-        elif result := _BEGIN.fullmatch(line):
-            self._begin(number, "; ".join(part for part in result.groups() if part))
+        """Reads a document header or a comment. Returns False if the line is a token."""
+        if match := _DOCSTART.fullmatch(line):
+            id_in_brackets, bare_id = match.groups()
+            id = None if bare_id in _NO_ID else bare_id
+            if id_in_brackets:
+                id = _unquote(id_in_brackets)
+            self._begin_document(number, id)
+        elif match := _BEGIN_DOCUMENT.fullmatch(line):
+            id_parts = [part for part in match.groups() if part]
+            self._begin_document(number, "; ".join(id_parts))
         elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):
             self._read_doc_text(number, line)
         elif self._columns.comments and line.startswith("#"):
@@ -176,15 +179,15 @@ class ConllParser:
             return line == "#end document"
         return True
 
-    def _begin(self, number: int, id: str | None) -> ConllDocument:
-        self._count += 1
+    def _begin_document(self, number: int, id: str | None) -> ConllDocument:
+        self._document_count += 1
         self._draft = ConllDocument(
-            f"{self._path}:{number}", id or f"doc-{self._count}", named=bool(id)
+            f"{self._path}:{number}", id or f"doc-{self._document_count}", named=bool(id)
         )
         return self._draft
 
     def _current_document(self, number: int) -> ConllDocument:
-        return self._draft or self._begin(number, None)
+        return self._draft or self._begin_document(number, None)
 
     def _read_doc_text(self, number: int, line: str) -> None:
         try:
@@ -199,80 +202,95 @@ class ConllParser:
             )
 
     def _read_comment(self, number: int, line: str) -> None:
-        result = _NEWDOC.fullmatch(line)
-        if result is None:
+        match = _NEWDOC.fullmatch(line)
+        if match is None:
             self._conversion.add("comments", f"{self._path}:{number}")
             return
-        draft, id = self._draft, result[1] or result[2]
+        draft = self._draft
+        id = match[1] or match[2]
         if draft is None or draft.tokens or draft.named or not id:
-            self._begin(number, id)
+            self._begin_document(number, id)
         else:
-            draft.id, draft.named = id, True
+            draft.id = id
+            draft.named = True
 
     def _read_row(self, number: int, line: str) -> None:
         cells = self._split(line)
-        if len(cells) != self._width and not self._set_column_count(number, cells, line):
+        if len(cells) != self._column_count and not self._set_columns(number, cells, line):
             return
-        token, tag = cells[self._token], cells[self._tag]
-        if self._token and RANGE.fullmatch(cells[0]):
+        token = cells[self._token_column]
+        tag = cells[self._tag_column]
+        if self._token_column and RANGE.fullmatch(cells[0]):
             self._add_error(
                 number,
-                f"{quoted_repr(cells[0])} is a range or an empty node of CoNLL-U, and no token;"
-                " delete the line",
+                f"{quoted_repr(cells[0])} is a multiword token or an empty node of CoNLL-U, not a"
+                " token; delete the line",
             )
         elif not token or not tag:
+            empty = "tag" if token else "token"
             self._add_error(
                 number,
-                f"{quoted_repr(line)}: the {'tag' if token else 'token'} is empty; every line needs"
-                " a token and a tag",
+                f"{quoted_repr(line)}: the {empty} is empty; expected a token and a tag on every"
+                " line",
             )
         else:
-            self._add(number, token, tag)
+            self._add_token(number, token, tag)
 
-    def _add(self, number: int, token: str, tag: str) -> None:
+    def _add_token(self, number: int, token: str, tag: str) -> None:
         draft = self._current_document(number)
-        if not self._inside:
+        if not self._in_sentence:
             draft.starts.append(len(draft.tokens))
-            self._inside = True
+            self._in_sentence = True
         draft.tokens.append(token)
         draft.tags.append(tag)
         draft.lines.append(number)
 
-    def _set_column_count(self, number: int, cells: list[str], line: str) -> bool:
-        """Whether these columns, the first of the file, are what they should be; how many there
-        are, and which count, is kept.
+    def _set_columns(self, number: int, cells: list[str], line: str) -> bool:
+        """Takes the number of columns from the first row. Returns False, after adding an error, if
+        a later row has another number or the columns to read do not exist.
         """
-        many = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+        count = len(cells)
+        description = "1 column" if count == 1 else f"{count} columns"
         columns = (self._columns.token, self._columns.tag)
-        if self._width:
+        missing = [column for column in columns if not -count <= column < count]
+        if self._column_count:
             self._add_error(
                 number,
-                f"{many}, but {self._width} on line {self._first}: {quoted_repr(line)};"
-                f" {self._column_hint(line)}",
+                f"{description}, but {self._column_count} on line {self._first_row}:"
+                f" {quoted_repr(line)}; {self._column_hint(line)}",
             )
-        elif len(cells) < 2:
-            self._add_error(number, f"{many}: {quoted_repr(line)}; {self._column_hint(line)}")
-        elif wrong := [column for column in columns if not -len(cells) <= column < len(cells)]:
+            return False
+        if count < 2:
+            self._add_error(
+                number, f"{description}: {quoted_repr(line)}; {self._column_hint(line)}"
+            )
+            return False
+        if missing:
             self._add_error(
                 number,
-                f"{many}: {quoted_repr(line)}; there is no column {wrong[0]}:"
+                f"{description}: {quoted_repr(line)}; there is no column {missing[0]}:"
                 f" {spell_option('token_column', of='format')} and"
                 f" {spell_option('tag_column', of='format')} count from 0, or back from -1",
             )
-        else:
-            self._width, self._first, self._hashed = len(cells), number, line.startswith("#")
-            self._token, self._tag = (column % len(cells) for column in columns)
-            if further := len(cells) - len({self._token, self._tag}):
-                self._conversion.add(
-                    "columns that are neither token nor tag", f"{self._path}:{number}", further
-                )
-            return True
-        return False
+            return False
+        self._column_count = count
+        self._first_row = number
+        self._first_row_is_hashed = line.startswith("#")
+        self._token_column = self._columns.token % count
+        self._tag_column = self._columns.tag % count
+        ignored_columns = count - len({self._token_column, self._tag_column})
+        if ignored_columns:
+            self._conversion.add(
+                "columns that are neither token nor tag", f"{self._path}:{number}", ignored_columns
+            )
+        return True
 
     def _column_hint(self, line: str) -> str:
-        if (line.startswith("#") or self._hashed) and not self._columns.comments:
+        is_hashed = line.startswith("#") or self._first_row_is_hashed
+        if is_hashed and not self._columns.comments:
             return COMMENTS_HINT.format(spell_option("comments", True, of="format"))
-        hint = f"every line needs a token and a tag, and {_BETWEEN[self._columns.separator]}"
+        separator_rule = _SEPARATOR_RULES[self._columns.separator]
+        hint = f"every line needs a token and a tag, and {separator_rule}"
         if "\t" in line and self._columns.separator == "any":
             option = spell_option("separator", "tab", of="format")
             hint += f"; if tokens contain spaces, use {option}"
@@ -283,7 +301,7 @@ class ConllParser:
 
 
 def _unquote(id: str) -> str:
-    """The id in the brackets of -DOCSTART-: a string of JSON where it is one."""
+    """The id in the brackets of -DOCSTART-, decoded if it is a JSON string."""
     try:
         return msgspec.json.decode(id, type=str) if id.startswith('"') else id
     except msgspec.MsgspecError:

@@ -1,45 +1,45 @@
-"""spaCy's DocBin files (.spacy): for training, for spaCy's own Scorer, and back.
+"""spaCy's DocBin files (.spacy), for spaCy's training and evaluation commands.
 
 **Writing.** Tokens are those of spaCy's tokenizer, split where an annotation begins or ends, so
-that any span of any text aligns; doc.text equals the text to the character. spaCy sees:
+that every span aligns; doc.text equals the text exactly. spaCy reads:
 
-    doc.ents               entities that overlap none: of those that do the one of most tokens
-                           stays, of equally long ones the first
+    doc.ents               entities without overlap: of overlapping ones the one with the most
+                           tokens is kept, of equally long ones the first
     doc.spans["entities"]  all entities but discontinuous ones
     doc.spans["triggers"]  the triggers of events, labeled with the event type
     kb_id_, ent_id_        an entity's attributes kb_id and ent_id
     doc.user_data["id"]    the id of the document
 
-Entities that were not annotated are missing values in spaCy too, which differs from none. What
-spaCy has no place for (arguments, attributions, discontinuous spans, zones, scores, ids, meta,
-failures) is JSON in doc.user_data["evalkit"], so that evalkit reads back all that it wrote.
-Entities and triggers that spaCy does not see, or sees elsewhere, are counted as dropped.
+Entities that were not annotated are missing values in spaCy, which differ from no entities. What
+spaCy cannot represent (arguments, attributions, discontinuous spans, zones, scores, ids, meta,
+failures) is stored as JSON in doc.user_data["evalkit"], so that evalkit reads back the complete
+document. Entities and triggers that are missing from the spans of spaCy, or have other offsets
+there, are counted as dropped.
 
 **Writing options**
 
-- `alignment_mode`: split splits tokens as above; strict keeps spaCy's tokens and leaves what does
-not align
-  out of ents and spans; expand and contract keep them too, and move what does not align outwards or
-  inwards to the edges of tokens.
-- `lang`: whose tokenizer. Default: the document's meta["language"] if spaCy has it, else xx (all
-  languages).
-- `align_with`: another corpus of the same documents, such as gold, at whose annotations tokens are
-  split too. Both then have the same tokens, and spaCy's Scorer, which leaves out what does not
-  align to gold's, counts all that evalkit counts.
+- `alignment_mode`: split splits tokens as described above. strict keeps spaCy's tokens and omits
+  annotations that do not align from ents and spans. expand and contract keep spaCy's tokens and
+  move the offsets of such annotations outwards or inwards to token boundaries.
+- `lang`: the language of the tokenizer. Default: the document's meta["language"] if spaCy has a
+  tokenizer for it, else xx (multi-language).
+- `align_with`: another corpus of the same documents, such as gold. Tokens are split at its
+  annotations too. Both files then have the same tokens, and spaCy's Scorer, which ignores
+  predictions that do not align to gold tokens, counts the same annotations as evalkit.
 
-**Reading** needs no pipeline. If doc.user_data["evalkit"] exists, and text and spans are those that
-were written with it, it is the document. If they are not (a pipeline has set doc.ents since), the
-spans count, and the rest of the record but id and meta is dropped. Without a record, entities are
-doc.ents, None where they are missing; events and attributions are None; ids are user_data["id"],
-else doc-1, doc-2 and so on.
+**Reading** needs no pipeline. If doc.user_data["evalkit"] exists, and its text and spans are
+unchanged, it is the document. If they were changed (a pipeline has set doc.ents), the spans are
+read, and the record is dropped except for id and meta. Without a record, entities are doc.ents
+(None if they are missing), events and attributions are None, and the id is user_data["id"], else
+doc-1, doc-2 and so on.
 
 **Reading options**
 
-- `entities`: ents, or the name of a span group that holds the entities, whatever the record says.
-- `triggers`: the name of a span group that holds event triggers; the events then have no arguments.
+- `entities`: ents, or the name of the span group with the entities. The record is then ignored.
+- `triggers`: the name of the span group with the event triggers; the events have no arguments.
 
-A document without the group was not annotated. Messages call the Nth document of a file FILE:N. A
-file that unpacks to more than 64 MB and a hundred times its size is refused before it does.
+A document without the span group was not annotated. In messages FILE:N is the Nth document of a
+file. A file that would unpack to more than 64 MB and more than a hundred times its size is refused.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ from evalkit.errors import (
     UnknownNameError,
     quoted_repr,
     spell_option,
+    to_one_line,
 )
 from evalkit.files import write_atomically
 from evalkit.formats import jsonl
@@ -76,8 +77,8 @@ from evalkit.formats.docbin_file import (
 from evalkit.formats.registry import DocumentResults, iter_documents
 
 ALIGNMENT_MODES = ("split", "strict", "expand", "contract")
-RECORD = "evalkit"  # the key of what evalkit alone reads
-SPAN_GROUPS = ("entities", "triggers")  # span groups
+RECORD = "evalkit"  # the key of evalkit's record in the user data
+SPAN_GROUPS = ("entities", "triggers")
 
 
 def read(
@@ -87,136 +88,139 @@ def read(
     entities: str | None = None,
     triggers: str | None = None,
 ) -> DocumentResults:
-    """Each document, or a LoadError, with FILE:N.
+    """Yields (FILE:N, Document or LoadError) for each document.
 
-    See the options above. Raises LoadError for a file that is no DocBin.
+    The module docstring describes the options. Raises LoadError if the file is not a DocBin.
     """
     reader = Reader(conversion, entities, triggers)
     count = 0
-    for count, result in enumerate(docs(path, conversion), 1):
-        yield (
-            f"{path}:{count}",
-            result if isinstance(result, LoadError) else reader.document(result, count),
-        )
+    for count, entry in enumerate(docs(path, conversion), 1):
+        result = entry if isinstance(entry, LoadError) else reader.document(entry, count)
+        yield f"{path}:{count}", result
     if count:
-        yield from ((str(path), LoadError([f"{path}: {error}"])) for error in reader.unknown())
+        for error in reader.unknown_groups():
+            yield str(path), LoadError([f"{path}: {error}"])
 
 
 class Reader:
-    """Makes documents of spaCy's."""
+    """Converts spaCy documents to evalkit documents."""
 
     def __init__(
         self, conversion: ConversionReport, entities: str | None, triggers: str | None
     ) -> None:
-        self._conversion, self._entities, self._triggers = conversion, entities or "ents", triggers
-        self._asked = entities is not None or triggers is not None
-        self._groups: dict[str, None] = {}  # that some document has
+        self._conversion = conversion
+        self._entities = entities or "ents"
+        self._triggers = triggers
+        self._ignore_record = entities is not None or triggers is not None
+        self._groups: dict[str, None] = {}  # span groups of all documents, in order
 
-    def document(self, result: DocBinEntry, number: int) -> Document | LoadError:
-        """The document, or what is wrong with it."""
-        self._groups.update(dict.fromkeys(result.doc.spans))
+    def document(self, entry: DocBinEntry, number: int) -> Document | LoadError:
+        """The document, or a LoadError if it is invalid."""
+        self._groups.update(dict.fromkeys(entry.doc.spans))
         try:
-            record = _record(result.data)
-            if record and not self._asked and record.state == spans_digest(result.doc):
-                self._count(result, SPAN_GROUPS)
-                return _document_from_record(record.document, result.doc.text)
-            return self._document_from_spans(result, record, number)
+            record = _record(entry.data)
+            if record and not self._ignore_record and record.state == spans_digest(entry.doc):
+                self._count_ignored(entry, SPAN_GROUPS)
+                return _document_from_record(record.document, entry.doc.text)
+            return self._document_from_spans(entry, record, number)
         except (InputError, msgspec.MsgspecError) as error:
-            return LoadError(
-                [f"{result.position}: {' '.join(str(error).replace('`', chr(39)).split())}"]
-            )
+            problem = to_one_line(error).replace("`", "'")
+            return LoadError([f"{entry.position}: {problem}"])
 
-    def unknown(self) -> Iterator[UnknownNameError]:
-        """The span groups that were asked for and that no document has."""
+    def unknown_groups(self) -> Iterator[UnknownNameError]:
+        """Yields an error for each requested span group that no document has."""
         for name in (self._entities, self._triggers):
             if name not in (None, "ents", *self._groups):
                 yield UnknownNameError("span group", name, ["ents", *self._groups])
 
     def _document_from_spans(
-        self, result: DocBinEntry, record: Record | None, number: int
+        self, entry: DocBinEntry, record: Record | None, number: int
     ) -> Document:
-        self._count(result, [name for name in (self._entities, self._triggers) if name])
+        self._count_ignored(entry, [name for name in (self._entities, self._triggers) if name])
+        fields = entry.data
+        meta = None
         if record:
-            layers = (
-                record.document.get(name)
-                for name in ("entities", "events", "attributions", "zones", "unplaced")
-            )
-            annotations = sum(len(layer) for layer in layers if isinstance(layer, list))
+            fields = record.document
+            meta = fields.get("meta")
+            annotation_count = 0
+            for layer in ("entities", "events", "attributions", "zones", "unplaced"):
+                annotations = fields.get(layer)
+                if isinstance(annotations, list):
+                    annotation_count += len(annotations)
             self._conversion.add(
-                "annotations of evalkit's record, for which the spans stand",
-                result.position,
-                max(annotations, 1),
+                "annotations of evalkit's record, replaced by the spans",
+                entry.position,
+                max(annotation_count, 1),
             )
-        own = record.document if record else result.data
-        id = own.get("id") if isinstance(own.get("id"), str) else None
+        id = fields.get("id")
+        if not isinstance(id, str) or not id:
+            id = f"doc-{number}"
         return Document(
-            id or f"doc-{number}",
-            result.doc.text,
-            self._read_entities(result),
-            self._read_events(result),
-            meta=record.document.get("meta") if record else None,
+            id, entry.doc.text, self._read_entities(entry), self._read_events(entry), meta=meta
         )
 
-    def _read_entities(self, result: DocBinEntry) -> tuple[Entity, ...] | None:
-        doc, name = result.doc, self._entities
-        if name != "ents":
-            return (
-                tuple(_entity(span) for span in self._spans_of_group(result, name))
-                if name in doc.spans
-                else None
-            )
+    def _read_entities(self, entry: DocBinEntry) -> tuple[Entity, ...] | None:
+        doc = entry.doc
+        if self._entities != "ents":
+            if self._entities not in doc.spans:
+                return None
+            return tuple(_entity(span) for span in self._spans_of_group(entry, self._entities))
         if len(doc) and not doc.has_annotation("ENT_IOB"):
             return None
-        if missing := sum(token.ent_iob == 0 for token in doc):
+        missing = sum(token.ent_iob == 0 for token in doc)
+        if missing:
             self._conversion.add(
-                "tokens whose entities are missing, read as outside", result.position, missing
+                "tokens whose entities are missing, read as outside", entry.position, missing
             )
         return tuple(_entity(span) for span in doc.ents)
 
-    def _read_events(self, result: DocBinEntry) -> tuple[Event, ...] | None:
-        if self._triggers is None or self._triggers not in result.doc.spans:
+    def _read_events(self, entry: DocBinEntry) -> tuple[Event, ...] | None:
+        if self._triggers is None or self._triggers not in entry.doc.spans:
             return None
-        return tuple(
-            Event(_string(span, "label"), Span(span.start_char, span.end_char))
-            for span in self._spans_of_group(result, self._triggers)
-        )
+        events = []
+        for span in self._spans_of_group(entry, self._triggers):
+            events.append(Event(_string(span, "label"), Span(span.start_char, span.end_char)))
+        return tuple(events)
 
-    def _spans_of_group(self, result: DocBinEntry, name: str) -> list[Any]:
-        spans = [span for span in result.doc.spans[name] if span.start < span.end]
-        if empty := len(result.doc.spans[name]) - len(spans):
-            self._conversion.add("spans of no tokens", result.position, empty)
+    def _spans_of_group(self, entry: DocBinEntry, name: str) -> list[Any]:
+        group = entry.doc.spans[name]
+        spans = [span for span in group if span.start < span.end]
+        if len(spans) < len(group):
+            self._conversion.add("spans of no tokens", entry.position, len(group) - len(spans))
         return spans
 
-    def _count(self, result: DocBinEntry, read: Sequence[str]) -> None:
-        """What no document can hold, or was not asked for."""
-        for name, group in result.doc.spans.items():
-            if name not in read and len(group):
+    def _count_ignored(self, entry: DocBinEntry, read_groups: Sequence[str]) -> None:
+        """Counts span groups and user data that are not read."""
+        for name, group in entry.doc.spans.items():
+            if name not in read_groups and len(group):
                 self._conversion.add(
-                    f"spans of the group {quoted_repr(name)}", result.position, len(group)
+                    f"spans of the group {quoted_repr(name)}", entry.position, len(group)
                 )
-        if further := len(result.data.keys() - {RECORD, "id"}):
-            self._conversion.add("items of user data", result.position, further)
+        other_data = entry.data.keys() - {RECORD, "id"}
+        if other_data:
+            self._conversion.add("items of user data", entry.position, len(other_data))
 
 
 def _entity(span: Any) -> Entity:
-    attributes: dict[str, Any] = {
-        name: text
-        for name, text in (("kb_id", _string(span, "kb_id")), ("ent_id", _string(span, "id")))
-        if text
-    }
+    attributes: dict[str, Any] = {}
+    for name, spacy_name in (("kb_id", "kb_id"), ("ent_id", "id")):
+        value = _string(span, spacy_name)
+        if value:
+            attributes[name] = value
     label = _string(span, "label")
     return Entity(label, span.start_char, span.end_char, attributes=attributes or None)
 
 
 def _string(span: Any, name: str) -> str:
-    """What a number of spaCy's stands for; nothing where the file does not say."""
-    number, strings = getattr(span, name), span.doc.vocab.strings
+    """The string value of an attribute of a span; "" if the vocabulary lacks its number."""
+    number = getattr(span, name)
+    strings = span.doc.vocab.strings
     return str(strings[number]) if number in strings else ""
 
 
 class Record(msgspec.Struct):
-    """What evalkit alone reads: a document without its text, and the state of the text and spans
-    that were written with it.
+    """evalkit's record in the user data: a document without its text, and the digest of the text
+    and spans that were written with it.
     """
 
     state: str
@@ -230,8 +234,8 @@ def _record(data: dict[Any, Any]) -> Record | None:
         return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=Record)
     except (msgspec.MsgspecError, RecursionError):
         raise InputError(
-            f"user_data[{RECORD!r}]: {quoted_repr(data[RECORD])} is none of evalkit's records;"
-            " delete it"
+            f"user_data[{RECORD!r}]: {quoted_repr(data[RECORD])} is not a record of evalkit; delete"
+            " the key"
         ) from None
 
 
@@ -247,17 +251,17 @@ def _document_from_record(record: dict[str, Any], text: str) -> Document:
 
 def spans_digest(doc: Any) -> str:
     """A digest of the text and the spans that evalkit writes."""
-    ents = (
-        [(span.start_char, span.end_char, span.label_) for span in doc.ents]
-        if doc.has_annotation("ENT_IOB")
-        else None
-    )
-    groups = {
-        name: [(span.start_char, span.end_char, _string(span, "label")) for span in doc.spans[name]]
-        for name in SPAN_GROUPS
-        if name in doc.spans
-    }
-    return hashlib.sha256(json.dumps([doc.text, ents, groups], sort_keys=True).encode()).hexdigest()
+    ents = None
+    if doc.has_annotation("ENT_IOB"):
+        ents = [(span.start_char, span.end_char, span.label_) for span in doc.ents]
+    groups: dict[str, list[tuple[int, int, str]]] = {}
+    for name in SPAN_GROUPS:
+        if name in doc.spans:
+            groups[name] = []
+            for span in doc.spans[name]:
+                groups[name].append((span.start_char, span.end_char, _string(span, "label")))
+    content = json.dumps([doc.text, ents, groups], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write(
@@ -269,23 +273,24 @@ def write(
     alignment_mode: str = "split",
     align_with: Any = None,
 ) -> None:
-    """The documents as spaCy's. See the options above, and what spaCy does not see.
+    """Writes the documents to a DocBin file.
 
-    align_with: a corpus, documents, or the path of a corpus. Raises UnknownNameError for an unknown
-    alignment mode, InputError for a language without tokenizer, or for a document that has another
-    text in `align_with`.
+    The module docstring describes the options and what spaCy cannot represent. `align_with` is a
+    corpus, documents, or the path of a corpus. Raises UnknownNameError for an unknown alignment
+    mode, and InputError for a language without a tokenizer or a document whose text differs in
+    `align_with`.
     """
     writer = Writer(conversion, lang, alignment_mode, iter_documents(align_with))
     from spacy.tokens import DocBin
 
-    packed = DocBin(store_user_data=True)
+    doc_bin = DocBin(store_user_data=True)
     for document in documents:
-        packed.add(writer.doc(document))
-    write_atomically(path, packed.to_bytes())
+        doc_bin.add(writer.doc(document))
+    write_atomically(path, doc_bin.to_bytes())
 
 
 class Writer:
-    """Makes spaCy's documents."""
+    """Converts documents to spaCy documents."""
 
     def __init__(
         self,
@@ -294,54 +299,36 @@ class Writer:
         alignment_mode: str,
         align_with: Iterable[Document],
     ) -> None:
-        """Raises UnknownNameError, InputError or MissingDependencyError where an option cannot be
-        used.
+        """Raises UnknownNameError or InputError for an invalid option, MissingDependencyError if
+        spaCy is not installed.
         """
         if alignment_mode not in ALIGNMENT_MODES:
             raise UnknownNameError("alignment mode", alignment_mode, ALIGNMENT_MODES)
-        self._conversion, self._alignment_mode, self._vocab = (
-            conversion,
-            alignment_mode,
-            vocabulary(),
-        )
+        self._conversion = conversion
+        self._alignment_mode = alignment_mode
+        self._vocab = vocabulary()
         if lang is not None:
-            tokenizer(lang)
+            tokenizer(lang)  # raises InputError for an unknown language
         self._lang = lang
         self._align_with = {document.id: document for document in align_with}
 
     def doc(self, document: Document) -> Any:
-        """A document as spaCy's, with what evalkit alone reads in its user data."""
+        """The spaCy document, with evalkit's record in its user data."""
         from spacy.tokens import Doc
 
-        annotations: list[Range] = []
+        ranges: list[Range] = []
         if self._alignment_mode == "split":
-            annotations = [*_annotations(document), *self._spans_to_align_with(document)]
-        words, spaces = words_and_spaces(
-            document.text,
-            token_edges(document.text, self._lang, (document.meta or {}).get("language")),
-            annotations,
-        )
+            ranges = [*_contiguous_ranges(document), *self._ranges_to_align_with(document)]
+        language = (document.meta or {}).get("language")
+        edges = token_edges(document.text, self._lang, language)
+        words, spaces = words_and_spaces(document.text, edges, ranges)
         doc = Doc(self._vocab, words=words, spaces=spaces)
         self._add_entities(doc, document)
-        if document.events is not None:
-            result = [
-                self._span(
-                    doc,
-                    event.trigger,
-                    event.label,
-                    f"document {quoted_repr(document.id)}, events[{n}]",
-                    "triggers",
-                )
-                for n, event in enumerate(document.events)
-            ]
-            doc.spans["triggers"] = [span for span in result if span is not None]
-        record = {
-            name: value for name, value in jsonl.to_json_dict(document).items() if name != "text"
-        }
-        doc.user_data = {
-            "id": document.id,
-            RECORD: msgspec.json.encode(Record(spans_digest(doc), record)).decode(),
-        }
+        self._add_triggers(doc, document)
+        fields = jsonl.to_json_dict(document)
+        del fields["text"]
+        record = Record(spans_digest(doc), fields)
+        doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(record).decode()}
         return doc
 
     def _add_entities(self, doc: Any, document: Document) -> None:
@@ -349,36 +336,48 @@ class Writer:
 
         if document.entities is None:
             return
-        positions = [
-            f"document {quoted_repr(document.id)}, entities[{n}]"
-            for n in range(len(document.entities))
-        ]
-        result = [
-            self._span(doc, entity, entity.label, position, "entities")
-            for entity, position in zip(document.entities, positions)
-        ]
-        doc.spans["entities"] = [span for span in result if span is not None]
-        doc.ents = flat = filter_spans([span for span in result if span is not None])
-        kept = {id(span) for span in flat}
-        for span, position in zip(result, positions):
-            if span is not None and id(span) not in kept:
+        spans = []
+        positions = []
+        for index, entity in enumerate(document.entities):
+            position = f"document {quoted_repr(document.id)}, entities[{index}]"
+            span = self._span(doc, entity, entity.label, position, "entities")
+            if span is not None:
+                spans.append(span)
+                positions.append(position)
+        doc.spans["entities"] = spans
+        doc.ents = flat_spans = filter_spans(spans)
+        flat_ids = {id(span) for span in flat_spans}
+        for span, position in zip(spans, positions):
+            if id(span) not in flat_ids:
                 self._conversion.add("entities that overlap another, in doc.ents", position)
+
+    def _add_triggers(self, doc: Any, document: Document) -> None:
+        if document.events is None:
+            return
+        spans = []
+        for index, event in enumerate(document.events):
+            position = f"document {quoted_repr(document.id)}, events[{index}]"
+            span = self._span(doc, event.trigger, event.label, position, "triggers")
+            if span is not None:
+                spans.append(span)
+        doc.spans["triggers"] = spans
 
     def _span(
         self, doc: Any, annotation: Entity | Span, label: str, position: str, what: str
     ) -> Any:
-        """An annotation as a span of tokens; None, and a loss, where there is none."""
+        """The spaCy span of an annotation; None, and counted as dropped, if spaCy cannot represent
+        it.
+        """
         if annotation.fragments:
             self._conversion.add(f"discontinuous {what}, in doc.ents and doc.spans", position)
             return None
         mode = "strict" if self._alignment_mode == "split" else self._alignment_mode
         attributes = getattr(annotation, "attributes", None) or {}
-        names = {
-            to: attributes[of]
-            for to, of in (("kb_id", "kb_id"), ("span_id", "ent_id"))
-            if isinstance(attributes.get(of), str)
-        }
-        span = doc.char_span(annotation.start, annotation.end, label, alignment_mode=mode, **names)
+        ids = {}
+        for parameter, name in (("kb_id", "kb_id"), ("span_id", "ent_id")):
+            if isinstance(attributes.get(name), str):
+                ids[parameter] = attributes[name]
+        span = doc.char_span(annotation.start, annotation.end, label, alignment_mode=mode, **ids)
         if span is None:
             self._conversion.add(
                 f"{what} that do not align to spaCy's tokens, in doc.ents and doc.spans", position
@@ -391,21 +390,21 @@ class Writer:
             )
         return span
 
-    def _spans_to_align_with(self, document: Document) -> Iterator[Range]:
-        """The spans of the same document in the corpus of `align_with`."""
+    def _ranges_to_align_with(self, document: Document) -> list[Range]:
+        """The annotated ranges of the same document in the `align_with` corpus."""
         other = self._align_with.get(document.id)
-        if other is not None and other.text != document.text:
+        if other is None:
+            return []
+        if other.text != document.text:
             raise InputError(
-                f"document {quoted_repr(document.id)} has another text in the corpus of align_with:"
+                f"document {quoted_repr(document.id)}: its text differs from the one in align_with;"
                 " expected the same documents with other annotations"
             )
-        return _annotations(other) if other else iter(())
+        return _contiguous_ranges(other)
 
 
-def _annotations(document: Document) -> Iterator[Range]:
-    """What is to be a span of tokens."""
-    spans: list[Any] = [
-        *(document.entities or ()),
-        *(event.trigger for event in document.events or ()),
-    ]
-    yield from ((span.start, span.end) for span in spans if not span.fragments)
+def _contiguous_ranges(document: Document) -> list[Range]:
+    """The ranges of all entities and triggers that are not discontinuous."""
+    spans: list[Any] = list(document.entities or ())
+    spans += [event.trigger for event in document.events or ()]
+    return [(span.start, span.end) for span in spans if not span.fragments]

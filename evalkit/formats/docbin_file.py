@@ -1,7 +1,7 @@
-"""Reading the bytes of a DocBin file, and the tokens of spaCy documents; docbin.py has the format.
+"""Reads DocBin files into spaCy documents; docbin.py describes the format.
 
-Sizes, words and spans are validated before they are used, and so is the size to which the file
-unpacks. Only words, entities and span groups are read with spaCy.
+The unpacked size of the file, and the sizes, words and spans in it, are validated before they are
+used. Only words, entities and span groups are read.
 """
 
 from __future__ import annotations
@@ -30,48 +30,49 @@ from evalkit.errors import (
 from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
 
-_LONG = re.compile(
-    r"\S{1000}(?=\S)"
-)  # spaCy's tokenizer takes the square of the length of a run of brackets, and more
+# Longer runs are split, since the time of spaCy's tokenizer is quadratic in the length of a run.
+_LONG_RUN = re.compile(r"\S{1000}(?=\S)")
 
 
 def token_edges(text: str, lang: str | None, document_language: object) -> set[int]:
-    """Where spaCy's own tokens begin and end, by the tokenizer of the language `lang`, else of the
-    document's language if spaCy has it, else of the multi-language one.
+    """The offsets at which spaCy's tokens begin and end.
+
+    The tokenizer is that of the language `lang`, or by default that of the document's language; if
+    spaCy has none, the multi-language tokenizer.
     """
-    make = (
-        tokenizer(lang)
-        if lang is not None
-        else _tokenizer_or_none(document_language) or tokenizer("xx")
-    )
-    cuts = [0, *(result.end() for result in _LONG.finditer(text)), len(text)]
-    return {
-        at + edge
-        for at, end in pairwise(cuts)
-        for token in make(text[at:end])
-        for edge in (token.idx, token.idx + len(token))
-    }
+    if lang is not None:
+        tokenize = tokenizer(lang)
+    else:
+        tokenize = _tokenizer_or_none(document_language) or tokenizer("xx")
+    cuts = [0, *(match.end() for match in _LONG_RUN.finditer(text)), len(text)]
+    edges: set[int] = set()
+    for start, end in pairwise(cuts):
+        for token in tokenize(text[start:end]):
+            first = start + token.idx
+            edges.update((first, first + len(token)))
+    return edges
 
 
 def words_and_spaces(
     text: str, edges: set[int], annotations: Iterable[Range]
 ) -> tuple[list[str], list[bool]]:
-    """The words, cut at the edges of annotations, too, and whether a space follows each.
+    """The words, split at the edges of annotations, and whether each is followed by a space.
 
     A space at which an annotation begins or ends is a word.
     """
-    within = list(annotations)
-    starts, ends = {start for start, _ in within}, {end for _, end in within}
+    starts: set[int] = set()
+    ends: set[int] = set()
+    for start, end in annotations:
+        starts.add(start)
+        ends.add(end)
+    cuts = edges | starts | ends
+    if text:
+        cuts |= {0, len(text)}
     words: list[str] = []
     spaces: list[bool] = []
-    for start, end in pairwise(sorted(edges | starts | ends | ({0, len(text)} if text else set()))):
-        if (
-            text[start:end] == " "
-            and words
-            and not spaces[-1]
-            and start not in starts
-            and end not in ends
-        ):
+    for start, end in pairwise(sorted(cuts)):
+        is_annotation_edge = start in starts or end in ends
+        if text[start:end] == " " and words and not spaces[-1] and not is_annotation_edge:
             spaces[-1] = True
         else:
             words.append(text[start:end])
@@ -81,40 +82,38 @@ def words_and_spaces(
 
 @cache
 def tokenizer(lang: str) -> Any:
-    """The tokenizer of a language.
+    """The tokenizer of spaCy for a language.
 
-    Raises InputError where spaCy has none, or it needs a package that is not installed.
+    Raises InputError if spaCy has none, or if it needs a package that is not installed.
     """
     import spacy
 
     try:
         if not re.fullmatch("[a-z]{2,3}", lang):
             raise ImportError("expected a code such as en")
-        made = spacy.blank(lang).tokenizer
-        made("a")
-    except (
-        Exception
-    ) as error:  # tokenizers of some languages are packages of others, and may raise anything
+        blank_tokenizer = spacy.blank(lang).tokenizer
+        blank_tokenizer("a")
+    except Exception as error:  # third-party tokenizers may raise any exception
         raise InputError(
             f"lang: {quoted_repr(lang)}: spaCy has no tokenizer for this language"
             f" ({to_one_line(error)}); use {spell_option('lang', 'xx', of='format')}"
         ) from None
-    return made
+    return blank_tokenizer
 
 
 def _tokenizer_or_none(lang: object) -> Any:
+    if not isinstance(lang, str):
+        return None
     try:
-        return tokenizer(lang) if isinstance(lang, str) else None
+        return tokenizer(lang)
     except InputError:
         return None
 
 
-RATIO, MIN_UNPACKED_LIMIT = (
-    100,
-    64_000_000,
-    # How many times its size a file may unpack to, and the bytes it may in any case; real ones come
-    # to 10 to 20 times
-)
+# A file may unpack to this many times its size (typical files: 10 to 20 times) ...
+MAX_COMPRESSION_RATIO = 100
+# ... and to this many bytes in any case.
+MIN_UNPACKED_LIMIT = 64_000_000
 IGNORED_ATTRIBUTES = {
     "TAG": "tags of tokens",
     "POS": "parts of speech",
@@ -127,9 +126,9 @@ ENTITY = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID")
 
 
 class Message(msgspec.Struct):
-    """A DocBin once it is unpacked.
+    """The content of an unpacked DocBin.
 
-    Tokens are rows of 64-bit numbers, a column for each of `attrs`.
+    `tokens` holds a row of 64-bit numbers for each token, with a column for each of `attrs`.
     """
 
     attrs: list[int]
@@ -145,7 +144,7 @@ class Message(msgspec.Struct):
 
 @dataclass(frozen=True)
 class DocBinEntry:
-    """One document: spaCy's, with what the file holds beside it."""
+    """A spaCy document with its location (FILE:N) and its user data."""
 
     position: str
     doc: Any
@@ -153,9 +152,9 @@ class DocBinEntry:
 
 
 def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | LoadError]:
-    """Each document of a file.
+    """Yields each document of a file, or a LoadError for a damaged one.
 
-    Raises InputError where there is none to be read, LoadError where it is no DocBin.
+    Raises InputError if the file cannot be read, and LoadError if it is not a DocBin.
     """
     message = decode_message(path)
     table = TokenTable(path, message, vocabulary())
@@ -163,7 +162,7 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
         position = f"{path}:{index + 1}"
         try:
             yield table.read_document(index, position, conversion)
-        except Exception as error:  # spaCy may raise anything over bytes that are damaged
+        except Exception as error:  # spaCy may raise any exception for damaged data
             problem = str(error)
             if not isinstance(error, InputError):
                 problem = f"spaCy cannot read it: {type(error).__name__}: {error}"
@@ -171,7 +170,7 @@ def docs(path: Path, conversion: ConversionReport) -> Iterator[DocBinEntry | Loa
 
 
 def vocabulary() -> Any:
-    """An empty vocabulary. Raises MissingDependencyError."""
+    """An empty spaCy vocabulary. Raises MissingDependencyError if spaCy is not installed."""
     try:
         import spacy
     except ImportError as error:
@@ -180,10 +179,7 @@ def vocabulary() -> Any:
 
 
 def decode_message(path: Path) -> Message:
-    """The parts of the file, each of the type that it should be.
-
-    Raises LoadError where it is no DocBin.
-    """
+    """The content of a file. Raises LoadError if it is not a DocBin."""
     data = decompress(path)
     try:
         return msgspec.msgpack.decode(data, type=Message)
@@ -195,57 +191,53 @@ def decode_message(path: Path) -> Message:
 
 
 def decompress(path: Path) -> bytes:
-    """The bytes of the file, unpacked no further than a DocBin can be. Raises LoadError."""
+    """The unpacked bytes of a file.
+
+    Raises LoadError if the file is not a complete DocBin, or unpacks to an implausible size.
+    """
     with open_input(path) as file:
         packed = file.read()
-    most, unpacker = max(MIN_UNPACKED_LIMIT, RATIO * len(packed)), zlib.decompressobj()
+    max_size = max(MIN_UNPACKED_LIMIT, MAX_COMPRESSION_RATIO * len(packed))
+    unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(packed, most)
+        data = unpacker.decompress(packed, max_size)
     except zlib.error as error:
-        raise LoadError(
-            [
-                f"{path}: not a DocBin: it begins {quoted_repr(packed[:12])}, and cannot be"
-                f" unpacked: {error}"
-            ]
-        ) from None
+        problem = f"it begins with {quoted_repr(packed[:12])} and cannot be unpacked: {error}"
+        raise LoadError([f"{path}: not a DocBin: {problem}"]) from None
+    problem = ""
     if unpacker.unconsumed_tail:
         problem = (
-            f"unpacks to more than {most // 1_000_000} MB, from {len(packed):,} bytes: damaged, or"
-            " made to fill the memory"
+            f"unpacks from {len(packed):,} bytes to more than {max_size // 1_000_000} MB: the file"
+            " is damaged or malicious"
         )
+    elif not packed:
+        problem = "empty, not a DocBin"
     elif not unpacker.eof:
-        problem = (
-            "truncated: it ends before what it holds does" if packed else "empty, not a DocBin"
-        )
-    else:
-        problem = (
-            f"{len(unpacker.unused_data)} bytes stand behind the end of the DocBin"
-            if unpacker.unused_data
-            else ""
-        )
+        problem = "truncated: the compressed data are incomplete"
+    elif unpacker.unused_data:
+        problem = f"{len(unpacker.unused_data)} bytes after the end of the DocBin"
     if problem:
         raise LoadError([f"{path}: {problem}"])
     return data
 
 
 class TokenTable:
-    """The tokens of all documents, measured, and a document made of some."""
+    """The tokens of all documents of a DocBin."""
 
     def __init__(self, path: Path, message: Message, vocab: Any) -> None:
-        """Raises LoadError where the parts do not go together."""
+        """Raises LoadError if the parts of the message do not match."""
         from spacy.attrs import IDS
 
-        self._message, self._vocab = message, vocab
+        self._message = message
+        self._vocab = vocab
         try:
             self.lengths = np.frombuffer(message.lengths, "<i4").astype(np.int64)
-            spaces, tokens = (
-                np.frombuffer(message.spaces, np.uint8),
-                np.frombuffer(message.tokens, "<u8"),
-            )
+            spaces = np.frombuffer(message.spaces, np.uint8)
+            tokens = np.frombuffer(message.tokens, "<u8")
             self._rows = tokens.reshape(len(spaces), len(message.attrs))
         except ValueError as error:
             raise LoadError(
-                [f"{path}: not a DocBin: the tokens do not go together: {error}"]
+                [f"{path}: not a DocBin: the token arrays do not match: {error}"]
             ) from None
         self._spaces = spaces.astype(bool)
         self._ends = np.cumsum(self.lengths)
@@ -255,92 +247,100 @@ class TokenTable:
             if IDS[name] in message.attrs
         }
         self._check(path, len(spaces))
-        self._no_features = np.uint64(
-            vocab.strings.add("_")
-        )  # what spaCy writes for a token of which all morphological features are known: none
+        # The value of MORPH for a token that is annotated as having no morphological features
+        self._no_features = np.uint64(vocab.strings.add("_"))
         for string in message.strings:
             vocab.strings.add(string)
 
-    def _check(self, path: Path, tokens: int) -> None:
-        message, many = self._message, len(self.lengths)
-        if (self.lengths < 0).any() or self.lengths.sum() != tokens:
-            raise LoadError(
-                [
-                    f"{path}: not a DocBin: the documents have {self.lengths.sum()} tokens, and"
-                    f" {tokens} are there"
-                ]
-            )
+    def _check(self, path: Path, token_count: int) -> None:
+        document_count = len(self.lengths)
+        expected_tokens = self.lengths.sum()
+        if (self.lengths < 0).any() or expected_tokens != token_count:
+            problem = f"expected {expected_tokens} tokens in all documents, but found {token_count}"
+            raise LoadError([f"{path}: not a DocBin: {problem}"])
         if "ORTH" not in self._columns:
             raise LoadError([f"{path}: not a DocBin: the tokens have no words (ORTH)"])
         for name in ("cats", "flags", "span_groups", "user_data"):
-            result = getattr(message, name)
-            if result is not None and len(result) != many:
-                raise LoadError(
-                    [f"{path}: not a DocBin: {many} documents, but {name} for {len(result)}"]
-                )
+            values = getattr(self._message, name)
+            if values is not None and len(values) != document_count:
+                problem = f"{document_count} documents, but {name} for {len(values)}"
+                raise LoadError([f"{path}: not a DocBin: {problem}"])
 
     def read_document(self, index: int, position: str, conversion: ConversionReport) -> DocBinEntry:
-        """One document. What is read of it is true of its tokens. Raises whatever spaCy does."""
+        """One document. Raises InputError, or any exception of spaCy, if it is damaged."""
         from spacy.tokens import Doc
 
         end = self._ends[index]
-        rows, spaces = (
-            self._rows[end - self.lengths[index] : end],
-            self._spaces[end - self.lengths[index] : end],
-        )
-        unknown = bool(self._message.flags and self._message.flags[index].get("has_unknown_spaces"))
+        start = end - self.lengths[index]
+        rows = self._rows[start:end]
+        spaces: list[bool] | None = self._spaces[start:end].tolist()
+        flags = self._message.flags
+        has_unknown_spaces = bool(flags and flags[index].get("has_unknown_spaces"))
+        if has_unknown_spaces:
+            spaces = None
         words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
-        doc = Doc(self._vocab, words=words, spaces=None if unknown else spaces.tolist())
+        doc = Doc(self._vocab, words=words, spaces=spaces)
         self._set_entities(doc, rows)
         if self._message.span_groups and self._message.span_groups[index]:
             doc.spans.from_bytes(self._message.span_groups[index])
         _check_spans(doc)
-        if unknown and len(doc) > 1:
+        if has_unknown_spaces and len(doc) > 1:
             conversion.add(
                 "spaces between words that are not known, read as one each", position, len(doc) - 1
             )
-        self._count(index, rows, position, conversion)
-        return DocBinEntry(position, doc, self._data(index))
+        self._count_ignored(index, rows, position, conversion)
+        return DocBinEntry(position, doc, self._user_data(index))
 
     def _set_entities(self, doc: Any, rows: Any) -> None:
         names = [name for name in ENTITY if name in self._columns]
         if "ENT_IOB" not in names or not len(doc):
             return
         values = np.ascontiguousarray(rows[:, [self._columns[name] for name in names]])
-        if (worst := values[:, 0].max()) > 3:
-            raise InputError(f"invalid ENT_IOB {worst}: expected 0 to 3")
+        highest = values[:, 0].max()
+        if highest > 3:
+            raise InputError(f"invalid ENT_IOB {highest}: expected 0 to 3")
         doc.from_array(names, values)
         for span in doc.ents:
-            self._vocab.strings[span.label]
+            self._vocab.strings[span.label]  # raises KeyError for an unknown label
 
-    def _count(self, index: int, rows: Any, position: str, conversion: ConversionReport) -> None:
+    def _count_ignored(
+        self, index: int, rows: Any, position: str, conversion: ConversionReport
+    ) -> None:
+        """Counts the token attributes and text categories that are not read."""
         for name, what in IGNORED_ATTRIBUTES.items():
-            column = rows[:, self._columns[name]] if name in self._columns else rows[:0]
-            annotated = (
-                column[1:] == 1
-                if name == "SENT_START"
-                else (column != 0) & (column != self._no_features)
-            )  # the first token starts one in any case
-            if many := int(np.count_nonzero(annotated)):
-                conversion.add(what, position, many)
-        if cats := self._message.cats[index]:
-            conversion.add("text categories", position, len(cats))
+            if name not in self._columns:
+                continue
+            column = rows[:, self._columns[name]]
+            if name == "SENT_START":
+                is_annotated = column[1:] == 1  # the first token always starts a sentence
+            else:
+                is_annotated = (column != 0) & (column != self._no_features)
+            count = int(np.count_nonzero(is_annotated))
+            if count:
+                conversion.add(what, position, count)
+        categories = self._message.cats[index]
+        if categories:
+            conversion.add("text categories", position, len(categories))
 
-    def _data(self, index: int) -> dict[Any, Any]:
+    def _user_data(self, index: int) -> dict[Any, Any]:
         packed = self._message.user_data[index] if self._message.user_data else None
-        return {} if packed is None else msgspec.msgpack.decode(packed, type=dict[Any, Any])
+        if packed is None:
+            return {}
+        return msgspec.msgpack.decode(packed, type=dict[Any, Any])
 
 
 def _check_spans(doc: Any) -> None:
-    """Refuse spans that are not where they say they are: spaCy checks their tokens alone."""
+    """Raises InputError for a span whose character offsets differ from those of its tokens, which
+    spaCy does not check.
+    """
     for name, group in doc.spans.items():
         for index, span in enumerate(group):
-            first, last, start, end = span.start, span.end, span.start_char, span.end_char
-            if first < last and (start, end) != (
-                doc[first].idx,
-                doc[last - 1].idx + len(doc[last - 1]),
-            ):
+            if span.start >= span.end:
+                continue
+            last_token = doc[span.end - 1]
+            expected = (doc[span.start].idx, last_token.idx + len(last_token))
+            if (span.start_char, span.end_char) != expected:
                 raise InputError(
-                    f"spans[{name!r}][{index}]: characters {start} to {end}, but its tokens stand"
-                    " elsewhere"
+                    f"spans[{name!r}][{index}]: characters {span.start_char} to {span.end_char},"
+                    f" but its tokens are at {expected[0]} to {expected[1]}"
                 )

@@ -197,9 +197,9 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
     """
     format_name = name or _format_by_suffix(path)
     if format_name is None:
-        prefixes = ", ".join(f"{known}:" for known in FORMATS)
         raise InputError(
-            f"{path}: no format is known for {path.suffix!r}; name it before a colon: {prefixes}"
+            f"{path}: unknown suffix {path.suffix!r}; write the format before the path, such as"
+            f" conll:{path}; expected one of: {', '.join(FORMATS)}"
         )
     if format_name not in FORMATS:
         raise UnknownNameError("format", format_name, FORMATS)

@@ -1,12 +1,14 @@
-"""Tokens for formats whose annotations are ranges of tokens.
+"""Converts between character offsets and tokens, for formats that annotate token ranges.
 
-    words       tokens and sentences of evalkit/data/text.py; punctuation at the edges of words is a
-                token for each run of one character
+Tokenizers:
+
+    words       the tokens and sentences of evalkit.data.text; punctuation at the edges of words
+                becomes tokens of its own, one for each run of the same character
     whitespace  tokens are separated by white space, sentences are lines
 
-Together the tokens hold all of the text except white space. A token is split where an annotation
-begins or ends inside it; a sentence does not end inside an annotation. White space at the edges of
-an annotation is dropped and counted.
+The tokens cover all of the text except white space. A token is split where an annotation begins or
+ends inside it; a sentence does not end inside an annotation. White space at the edges of an
+annotation is dropped and counted.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 from evalkit.data.document import Document, Entity
@@ -24,9 +26,9 @@ from evalkit.formats.conversion import ConversionReport
 
 
 class TokenIndex:
-    """A document's tokens by sentence, and where its annotations lie among them.
+    """The tokens of a document by sentence, and the token ranges of its annotations.
 
-    What no run of tokens can hold is counted as a loss.
+    Annotations that no token range can represent are counted as dropped.
     """
 
     def __init__(
@@ -35,56 +37,62 @@ class TokenIndex:
         conversion: ConversionReport,
         annotations: Iterable[Any] | None = None,
     ) -> None:
-        """Lay out the tokens so that they hold these annotations, as far as each is in one piece;
-        without any, all entities and events.
+        """Tokenizes the document so that no token crosses the edge of an annotation.
+
+        annotations: those that are to be represented; by default all entities and events.
         """
-        self.document, self._conversion = document, conversion
+        self.document = document
+        self._conversion = conversion
         self._layout = TokenLayout(document.text, "words")
-        spans = _spans(document) if annotations is None else annotations
-        positions = [
-            result
-            for span in spans
-            if not span.fragments and (result := self._layout.trim(span.start, span.end))
-        ]
-        self.sentences = self._layout.sentences([(*result, "") for result in positions])
-        self.tokens = [token for sentence in self.sentences for token in sentence]
-        self.starts = [
-            0,
-            *accumulate(map(len, self.sentences)),
-        ]  # the index of each sentence's first token, and one past the last
-        self._first = {start: n for n, (start, _) in enumerate(self.tokens)}
-        self._last = {end: n for n, (_, end) in enumerate(self.tokens)}
-        self._sentence = [n for n, sentence in enumerate(self.sentences) for _ in sentence]
+        trimmed_spans: list[LabelledSpan] = []
+        for span in _spans(document) if annotations is None else annotations:
+            trimmed = None if span.fragments else self._layout.trim(span.start, span.end)
+            if trimmed is not None:
+                trimmed_spans.append((*trimmed, ""))
+        self.sentences = self._layout.sentences(trimmed_spans)
+        self.tokens = list(chain.from_iterable(self.sentences))
+        # The index of the first token of each sentence, and the number of tokens at the end
+        self.starts = [0, *accumulate(map(len, self.sentences))]
+        self._first = {start: index for index, (start, _) in enumerate(self.tokens)}
+        self._last = {end: index for index, (_, end) in enumerate(self.tokens)}
+        self._sentence_of_token: list[int] = []
+        for index, sentence in enumerate(self.sentences):
+            self._sentence_of_token += [index] * len(sentence)
 
     def token_range(self, span: Any, what: str, where: str) -> Range | None:
-        """The first and the last token of an annotation; None, and a loss named after `what`, where
-        tokens cannot hold it.
+        """The indices of the first and the last token of an annotation.
+
+        None, and counted as dropped under the name `what`, if tokens cannot represent it.
         """
         position = f"document {quoted_repr(self.document.id)}, {where}"
         if span.fragments:
             self._conversion.add(f"discontinuous {what}", position)
             return None
-        result = self._layout.trim(span.start, span.end)
-        if result is None:
+        trimmed = self._layout.trim(span.start, span.end)
+        if trimmed is None:
             self._conversion.add(f"{what} of white space alone", position)
             return None
-        if result != (span.start, span.end):
+        if trimmed != (span.start, span.end):
             self._conversion.add(
                 f"{what} with white space at an edge, written without it", position
             )
-        return self._first[result[0]], self._last[result[1]]
+        start, end = trimmed
+        return self._first[start], self._last[end]
 
     def find_token_range(self, span: Any) -> Range | None:
-        """The same, and nothing is counted."""
-        result = None if span.fragments else self._layout.trim(span.start, span.end)
-        return (self._first[result[0]], self._last[result[1]]) if result else None
+        """Like `token_range`, but does not count dropped annotations."""
+        trimmed = None if span.fragments else self._layout.trim(span.start, span.end)
+        if trimmed is None:
+            return None
+        start, end = trimmed
+        return self._first[start], self._last[end]
 
     def sentence(self, token: int) -> int:
-        """Which sentence a token is in."""
-        return self._sentence[token]
+        """The index of the sentence that contains a token."""
+        return self._sentence_of_token[token]
 
     def count_dropped(self, what: str, where: str) -> None:
-        """Count something that is left out."""
+        """Counts an annotation or field of the document as dropped."""
         self._conversion.add(what, f"document {quoted_repr(self.document.id)}, {where}")
 
 
@@ -96,42 +104,52 @@ def _spans(document: Document) -> Iterator[Any]:
 
 
 def join_tokens(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
-    """A text of tokens, joined by a space, sentences by a line feed; and where each token is in it.
+    """The text of the tokens, joined by spaces, with line feeds between sentences; and the range of
+    each token in it.
 
     >>> join_tokens([["Ada", "wrote"], ["Yes"]])
     ('Ada wrote\\nYes', [(0, 3), (4, 9), (10, 13)])
     """
     text = "\n".join(" ".join(sentence) for sentence in sentences)
-    positions, at = [], 0
+    ranges: list[Range] = []
+    position = 0
     for sentence in sentences:
         for token in sentence:
-            positions.append((at, at + len(token)))
-            at += len(token) + 1
-        at += not sentence  # the line feed of a sentence without tokens
-    return text, positions
+            ranges.append((position, position + len(token)))
+            position += len(token) + 1
+        if not sentence:
+            position += 1  # its line feed
+    return text, ranges
 
 
 def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
-    """Where each token is in a text that holds them in order, with nothing but white space between.
+    """The range of each token in a text that contains the tokens in order, separated by white space
+    only.
 
-    Raises InputError where one is not next.
+    Raises InputError if the text differs.
     """
-    positions, at = [], 0
-    for n, token in enumerate(tokens):
-        while at < len(text) and text[at].isspace() and not text.startswith(token, at):
-            at += 1
-        if not text.startswith(token, at):
+    ranges: list[Range] = []
+    position = 0
+    for index, token in enumerate(tokens):
+        while (
+            position < len(text)
+            and text[position].isspace()
+            and not text.startswith(token, position)
+        ):
+            position += 1
+        if not text.startswith(token, position):
             raise InputError(
-                f"token {n}, {quoted_repr(token)}, is not what stands next in the text, at {at}:"
-                f" {quoted_repr(text[at : at + 20])}"
+                f"expected token {index}, {quoted_repr(token)}, next in the text, at {position},"
+                f" but found {quoted_repr(text[position : position + 20])}"
             )
-        positions.append((at, at + len(token)))
-        at += len(token)
-    if text[at:].strip():
+        ranges.append((position, position + len(token)))
+        position += len(token)
+    if text[position:].strip():
         raise InputError(
-            f"the text goes on after the last token, at {at}: {quoted_repr(text[at : at + 20])}"
+            f"expected the end of the text after the last token, at {position}, but found"
+            f" {quoted_repr(text[position : position + 20])}"
         )
-    return positions
+    return ranges
 
 
 TOKENIZERS = ("words", "whitespace")
@@ -140,9 +158,7 @@ _RUN = re.compile(r"\S+")
 
 
 class TokenLayout:
-    """The edges of the tokens of a text, and where its sentences start, before any entity is looked
-    at.
-    """
+    """The token edges and sentence starts of a text, independent of its annotations."""
 
     def __init__(self, text: str, tokenizer: str) -> None:
         """Raises UnknownNameError for an unknown tokenizer."""
@@ -150,63 +166,65 @@ class TokenLayout:
             raise UnknownNameError("tokenizer", tokenizer, TOKENIZERS)
         self.text = text
         self.words = [run.span() for run in _RUN.finditer(text)]
-        self._run_starts, self._run_ends = (
-            [start for start, _ in self.words],
-            [end for _, end in self.words],
-        )
-        self.edges = (
-            _words(text, self.words)
-            if tokenizer == "words"
-            else {edge for run in self.words for edge in run}
-        )
-        lines = (
-            after for (_, before), (after, _) in pairwise(self.words) if "\n" in text[before:after]
-        )
-        self._starts = (
-            [start for start, _ in sentences(text)] if tokenizer == "words" else list(lines)
-        )
+        self._run_starts = [start for start, _ in self.words]
+        self._run_ends = [end for _, end in self.words]
+        if tokenizer == "words":
+            self.edges = _token_edges(text, self.words)
+            self._sentence_starts = [start for start, _ in sentences(text)]
+        else:
+            self.edges = {*self._run_starts, *self._run_ends}
+            self._sentence_starts = []
+            for (_, previous_end), (start, _) in pairwise(self.words):
+                if "\n" in text[previous_end:start]:
+                    self._sentence_starts.append(start)
 
     def trim(self, start: int, end: int) -> Range | None:
-        """A range without the white space at its edges; None where nothing is left."""
-        first, last = bisect_right(self._run_ends, start), bisect_left(self._run_starts, end) - 1
-        return (
-            (max(start, self._run_starts[first]), min(end, self._run_ends[last]))
-            if first <= last
-            else None
-        )
+        """A range without the white space at its edges; None if it contains only white space."""
+        first = bisect_right(self._run_ends, start)
+        last = bisect_left(self._run_starts, end) - 1
+        if first > last:
+            return None
+        return max(start, self._run_starts[first]), min(end, self._run_ends[last])
 
     def sentences(
         self, entities: Sequence[LabelledSpan], cuts: Iterable[int] = ()
     ) -> list[list[Range]]:
-        """The tokens, cut at the edges of entities and elsewhere as asked, sentence by sentence.
+        """The token ranges of each sentence, split at the edges of entities and at `cuts`.
 
         No sentence ends inside an entity.
         """
-        edges = sorted(self.edges.union(cuts, *(entity[:2] for entity in entities)))
-        starts, gaps = set(self._starts), set(self._run_ends)
+        edges = set(self.edges).union(cuts)
+        sentence_starts = set(self._sentence_starts)
         for start, end, _ in entities:
-            starts.difference_update(
-                self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
-            )
+            edges.update((start, end))
+            first = bisect_right(self._sentence_starts, start)
+            last = bisect_left(self._sentence_starts, end)
+            sentence_starts.difference_update(self._sentence_starts[first:last])
+        white_space_starts = set(self._run_ends)
         result: list[list[Range]] = []
-        for token in pairwise(edges):
-            if token[0] in gaps:
+        for token in pairwise(sorted(edges)):
+            if token[0] in white_space_starts:
                 continue
-            if not result or token[0] in starts:
+            if not result or token[0] in sentence_starts:
                 result.append([])
             result[-1].append(token)
         return result
 
 
-def _words(text: str, runs: Sequence[Range]) -> set[int]:
+def _token_edges(text: str, runs: Sequence[Range]) -> set[int]:
+    """The edges of words, and of the runs of one punctuation character around them."""
     words = tokens(text)
-    whole = {start for start, _ in words} | {
-        end for _, end in runs
-    }  # words, and what stands between runs
-    edges = {edge for span in (*runs, *words) for edge in span}
+    edges: set[int] = set()
+    for start, end in (*runs, *words):
+        edges.update((start, end))
+    unsplit_starts = {start for start, _ in words}  # of words and of white space
+    unsplit_starts.update(end for _, end in runs)
     for start, end in pairwise(sorted(edges)):
-        if start not in whole:
-            edges.update(at for at in range(start + 1, end) if text[at] != text[at - 1])
+        if start in unsplit_starts:
+            continue
+        for position in range(start + 1, end):
+            if text[position] != text[position - 1]:
+                edges.add(position)
     return edges
 
 
@@ -217,31 +235,31 @@ def flat_entities(
     *,
     split_tokens: bool = True,
 ) -> list[LabelledSpan]:
-    """The entities that tags of tokens can hold, in the order of the text; the others are counted
-    as conversion.
+    """The entities that token tags can represent, in text order; the others are counted as dropped.
 
-    Of entities that overlap the longest stays, of equally long ones the first. cut: whether tokens
-    can be cut.
+    Of overlapping entities the longest is kept, of equally long ones the first. `split_tokens`:
+    whether tokens may be split at the edges of entities.
     """
-    result: list[LabelledSpan] = []
-    taken = bytearray(len(document.text))
-    # None is longer than those before it, so it overlaps one of them only if one of its ends does.
-    for start, end, label, where in sorted(
-        _trim_entities(document, layout, conversion), key=lambda one: (one[0] - one[1], one[0])
-    ):
+    kept: list[LabelledSpan] = []
+    is_covered = bytearray(len(document.text))
+    entities = list(_trim_entities(document, layout, conversion))
+    entities.sort(key=lambda entity: (entity[0] - entity[1], entity[0]))
+    # Longest first: an entity overlaps a kept one only if its first or last character is covered.
+    for start, end, label, where in entities:
         if not split_tokens and not {start, end} <= layout.edges:
             conversion.add("entities with an edge inside a token", where)
-        elif taken[start] or taken[end - 1]:
+        elif is_covered[start] or is_covered[end - 1]:
             conversion.add("entities that overlap another", where)
         else:
-            taken[start:end] = b"\1" * (end - start)
-            result.append((start, end, label))
-    return sorted(result)
+            is_covered[start:end] = b"\1" * (end - start)
+            kept.append((start, end, label))
+    return sorted(kept)
 
 
 def _trim_entities(
     document: Document, layout: TokenLayout, conversion: ConversionReport
 ) -> Iterator[tuple[int, int, str, str]]:
+    """Yields start, end, label and location of each entity, without white space at its edges."""
     for index, entity in enumerate(document.entities or ()):
         where = f"document {quoted_repr(document.id)}, entities[{index}]"
         span = layout.trim(entity.start, entity.end)
@@ -254,8 +272,11 @@ def _trim_entities(
 
 
 def _unsupported_reason(entity: Entity, span: Range | None) -> str:
+    """The name under which an entity is counted as dropped; "" if tags can represent it."""
     if entity.fragments:
         return "discontinuous entities"
     if span is None:
         return "entities of white space alone"
-    return "entities whose label holds white space" if any(map(str.isspace, entity.label)) else ""
+    if any(map(str.isspace, entity.label)):
+        return "entities whose label holds white space"
+    return ""

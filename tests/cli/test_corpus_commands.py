@@ -54,7 +54,8 @@ def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):
     [
         (
             ("evalkit-news", "out.xyz"),
-            "out.xyz: no format is known for '.xyz'; name it before a colon: jsonl:, directory:",
+            "out.xyz: unknown suffix '.xyz'; write the format before the path, such as"
+            " conll:out.xyz;",
         ),
         (
             ("evalkit-news", "connl:out"),

@@ -248,8 +248,8 @@ BAD = [
     (
         "Ada B-PER\rmet O\r",
         (
-            "f.conll:1: 'Ada B-PER\\rmet O': a carriage return inside a line; lines must end in"
-            " line feeds"
+            "f.conll:1: 'Ada B-PER\\rmet O': carriage return inside a line; expected lines that"
+            " end in line feeds"
         ),
     ),
     (
@@ -268,15 +268,16 @@ BAD = [
     ),
     (
         '# doc_text = "Ada it"\nAda B-PER\nmet O\n',
-        "f.conll:3: the token 'met' is not what comes next in the text, at 4: there stands 'it'",
+        "f.conll:3: expected the token 'met' next in the text, at 4, but found 'it'",
     ),
     (
         '# doc_text = "Ada "\nAda B-PER\nmet O\n',
-        "f.conll:3: the token 'met' is not what comes next in the text, at 4: the text ends there",
+        "f.conll:3: expected the token 'met' next in the text, at 4, but found the end of the text",
     ),
     (
         '# doc_text = "Ada met"\nAda B-PER\n',
-        "f.conll:1: document 'doc-1': the text goes on after the last token, at 3, with 'met'",
+        "f.conll:1: document 'doc-1': expected the end of the text after the last token, at 3,"
+        " but found 'met'",
     ),
     (
         "-DOCSTART- (a)\nAda B-PER\n-DOCSTART- (a)\nAda B-PER\n",
@@ -399,9 +400,12 @@ def test_columns_separators_and_taggings_are_chosen_by_options(read, content, op
     [
         (
             "a\tO\n\tO\n",
-            "f.conll:2: '\\tO': the token is empty; every line needs a token and a tag",
+            "f.conll:2: '\\tO': the token is empty; expected a token and a tag on every line",
         ),
-        ("a\tO\nb\t\n", "f.conll:2: 'b\\t': the tag is empty; every line needs a token and a tag"),
+        (
+            "a\tO\nb\t\n",
+            "f.conll:2: 'b\\t': the tag is empty; expected a token and a tag on every line",
+        ),
         ("a O\n", f"f.conll:1: 1 column: 'a O'; {WANTED}, and only tabs separate columns"),
     ],
 )
@@ -419,8 +423,8 @@ def test_a_range_or_an_empty_node_of_conll_u_is_no_token(read, tmp_path, range):
 
     assert (
         told(error, tmp_path)
-        == f"f.conll:2: '{range}' is a range or an empty node of CoNLL-U, and no token; delete the"
-        " line"
+        == f"f.conll:2: '{range}' is a multiword token or an empty node of CoNLL-U, not a token;"
+        " delete the line"
     )
 
 
@@ -670,8 +674,8 @@ def test_a_document_whose_entities_were_not_annotated_is_refused_and_nothing_is_
     with pytest.raises(
         InputError,
         match=(
-            "^document 'd2': its entities were not annotated, and tags of O would say that there"
-            " are none; give it entities=\\[\\] if that is so"
+            "^document 'd2': entities were not annotated, but O tags would mean that there are"
+            " none; if there are none, set entities=\\[\\]"
         ),
     ):
         Corpus([marked("[Ada|PER]", id="d1"), Document("d2", "Ada")]).save(tmp_path / "f.conll")
@@ -938,7 +942,7 @@ def test_the_corpus_beside_it_may_lie_in_a_file_and_must_have_the_same_texts(tmp
     assert columns(tmp_path / "said.conll") == [["O", "O", "O"]]
     with pytest.raises(
         InputError,
-        match="document 'd0' has another text in the corpus of align_with: expected the same",
+        match="document 'd0': its text differs from the one in align_with; expected the same",
     ):
         corpus("pro-Kenyan").save(tmp_path / "said.conll", align_with=tmp_path / "other.jsonl")
 

@@ -484,7 +484,7 @@ def test_a_text_that_the_tokens_are_not_in_is_rebuilt_where_that_is_said(tmp_pat
     with pytest.raises(
         LoadError,
         match=(
-            r"token 0, '-LRB-', is not what stands next in the text, at 0: '\(Ada\)'; text=.tokens."
+            r"expected token 0, '-LRB-', next in the text, at 0, but found '\(Ada\)'; text=.tokens."
             r" rebuilds the text from the tokens$"
         ),
     ):
@@ -633,7 +633,7 @@ BAD = [
         "textee",
         with_(WINDOW, tokens=["Ada", "Bo"]),
         (
-            "token 1, 'Bo', is not what stands next in the text, at 4: 'met Bo.'; text=\"tokens\""
+            "expected token 1, 'Bo', next in the text, at 4, but found 'met Bo.'; text=\"tokens\""
             " rebuilds the text from the tokens"
         ),
     ),
@@ -641,8 +641,8 @@ BAD = [
         "textee",
         with_(WINDOW, text="Ada met Bo. Yes"),
         (
-            "the text goes on after the last token, at 11: ' Yes'; text=\"tokens\" rebuilds the"
-            " text from the tokens"
+            "expected the end of the text after the last token, at 11, but found ' Yes';"
+            ' text="tokens" rebuilds the text from the tokens'
         ),
     ),
     (

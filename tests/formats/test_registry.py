@@ -349,7 +349,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
     (tmp_path / "x.doc").write_text("")
     with pytest.raises(
         InputError,
-        match="no format is known for '.doc'; name it before a colon: jsonl:, directory:",
+        match="unknown suffix '.doc'; write the format before the path, such as conll:",
     ):
         load_corpus(tmp_path / "x.doc")
 
