@@ -362,40 +362,42 @@ def to_json_values(settings: Any) -> Any:
 
 
 def restore_former_names(
-    settings: Mapping[str, Any], before: Mapping[str, Any], aliases: Mapping[str, str]
+    settings: Mapping[str, Any], stored: Mapping[str, Any], aliases: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The settings, under their former names where those are used in the settings `before`.
+    """The settings, under their former names where those are used in the stored settings.
 
     aliases: the present name of each former one.
     """
     former_names = {
         present: former
         for former, present in aliases.items()
-        if former in before and present not in before and former not in settings
+        if former in stored and present not in stored and former not in settings
     }
     return {former_names.get(name, name): value for name, value in settings.items()}
 
 
-def compare_settings(known: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
-    """The differences between the settings of two runs, one for each field."""
-    if known.get("model") != now["model"]:
-        yield f"model: {quoted_repr(known.get('model'))}, now {quoted_repr(now['model'])}"
-    before, after = known.get("settings") or {}, now["settings"]
-    for name in dict.fromkeys([*before, *after]):
-        if before.get(name) != after.get(name):
-            yield f"{name}: {quoted_repr(before.get(name))}, now {quoted_repr(after.get(name))}"
+def compare_settings(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Iterable[str]:
+    """The differences between the stored run and the current one, a line for each field."""
+    stored_model, current_model = stored.get("model"), current["model"]
+    if stored_model != current_model:
+        yield f"model: {quoted_repr(stored_model)}, now {quoted_repr(current_model)}"
+    stored_settings, current_settings = stored.get("settings") or {}, current["settings"]
+    for name in dict.fromkeys([*stored_settings, *current_settings]):
+        stored_value, value = stored_settings.get(name), current_settings.get(name)
+        if stored_value != value:
+            yield f"{name}: {quoted_repr(stored_value)}, now {quoted_repr(value)}"
 
 
-def is_moved(before: object, now: object) -> bool:
+def is_moved(stored: object, current: object) -> bool:
     """Whether two addresses differ in host and port only.
 
     >>> base = "http://127.0.0.1:8000/v1"
     >>> is_moved(base, "http://node7:8001/v1"), is_moved(base, "http://127.0.0.1:8000/v2")
     (True, False)
     """
-    if not isinstance(before, str) or not isinstance(now, str) or before == now:
+    if not isinstance(stored, str) or not isinstance(current, str) or stored == current:
         return False
-    old, new = urlsplit(before), urlsplit(now)
+    old, new = urlsplit(stored), urlsplit(current)
     return bool(old.netloc and new.netloc) and old._replace(netloc="") == new._replace(netloc="")
 
 

@@ -62,5 +62,6 @@ def _limit(comparison: Comparison) -> float:
 
 
 def _numbers(difference: Difference) -> list[float]:
+    """The difference and the ends of its interval, where they are defined."""
     values = (difference.difference, difference.low, difference.high)
     return [value for value in values if value is not None]

@@ -38,6 +38,7 @@ def difference_bar(value: float | None, low: float | None, high: float | None, l
 
 
 def _whisker(low: float | None, high: float | None, first: float, last: float) -> str:
+    """The whiskers of an interval on a track from `first` to `last`; empty without one."""
     if low is None or high is None:
         return ""
     left, right = _position(low, first, last), _position(high, first, last)
@@ -55,11 +56,13 @@ def _position(value: float, first: float, last: float) -> float:
 
 
 def _description(value: float, low: float | None, high: float | None) -> str:
+    """The value and its interval, for screen readers."""
     interval = "" if low is None or high is None else f", interval {low:.3f} to {high:.3f}"
     return f"{value:.3f}{interval}"
 
 
 def _svg(shapes: list[str], description: str) -> str:
+    """An SVG image of shapes."""
     return (
         f'<svg role="img" aria-label="{description}" width="{WIDTH}" height="{HEIGHT}"'
         f' viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(shapes)}</svg>'

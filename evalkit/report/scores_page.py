@@ -71,6 +71,7 @@ def build_scores_page(scores: Scores, report: Report) -> str:
 
 
 def _score_table(metric: MetricScores) -> ScoreTable:
+    """The scores under a metric: a line for each label, then the averages."""
     labels = []
     unused = 0
     for label in metric.labels:
@@ -103,6 +104,7 @@ def _interval_notes(rows: list[Row]) -> list[str]:
 
 
 def _score_line(row: Row, name: str) -> ScoreLine:
+    """A row of scores as text, with the bar of its F1."""
     interval = row.interval("f1")
     has_interval = interval.low is not None and interval.high is not None
     return ScoreLine(
@@ -151,10 +153,12 @@ def _document_table(metrics: list[MetricScores], documents: int) -> Table | None
 
 
 def _ratio(value: float | None) -> str:
+    """A ratio with three decimals; a dash for None."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def _count(value: float | None) -> str:
+    """A count as text; empty for None."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

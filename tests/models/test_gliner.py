@@ -160,7 +160,7 @@ def test_an_entity_under_another_prompt_keeps_its_label():
     assert found(model, "Ada Mars") == [("Ada", "PERSON"), ("Mars", "planet")]
 
 
-def test_what_has_no_place_is_kept_with_its_reason():
+def test_an_invalid_entity_is_unplaced_with_its_reason():
     model = gliner.load(
         Saying(
             {"start": 0, "end": 99, "label": "person", "score": 0.9},
@@ -175,7 +175,11 @@ def test_what_has_no_place_is_kept_with_its_reason():
     assert [(one.label, one.reason) for one in predicted.unplaced] == [
         ("PERSON", "end: 99 is past the end of the text (length 3)"),
         ("PERSON", "no 'start'"),
-        ("unlabeled", "expected (start, end, label) or a dict with these, got 'Ada'"),
+        (
+            "unlabeled",
+            "expected (start, end, label) with character offsets, or a dict with start, end"
+            " and label, got 'Ada'",
+        ),
     ]
 
 
