@@ -15,7 +15,8 @@ from evalkit.cli import main
 from evalkit.errors import spell_option, use_command_line_spelling
 
 PACKAGE = Path(evalkit.__file__).parent
-NO_OPTIONS = {"entities=[]"}  # what a document is to hold
+# What a document is to hold, and an argument that only Python has
+NO_OPTIONS = {"entities=[]", "options={"}
 
 
 @pytest.fixture
