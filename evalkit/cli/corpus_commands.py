@@ -190,15 +190,27 @@ def new(
     elif files:
         summary += ": the corpus has these texts already"
     print_line(summary)
-    print_line(
-        f"next: write the guidelines ({folder}/annotations/GUIDELINES.md, with the format of"
-        f" annotations) and the labels ({folder}/annotations/schema.json), annotate, and check with"
-        f" evalkit validate {folder}"
-    )
+    print_line(_describe_next_steps(folder))
     print_line(
         f"to publish: fill {folder}/corpus/card.md; evalkit card {folder} --draft lists what is"
         " missing"
     )
+
+
+def _describe_next_steps(folder: Path) -> str:
+    """What is to be done in a corpus folder, where its schema may declare labels already."""
+    schema = load_schema_for(resolve_location(folder))
+    schema_path = f"{folder}/annotations/schema.json"
+    guidelines = (
+        f"write the guidelines ({folder}/annotations/GUIDELINES.md, with the format of annotations)"
+    )
+    if not declares_labels(schema):
+        steps = f"{guidelines} and the labels ({schema_path})"
+    elif schema is not None and not all(schema.labels.values()):
+        steps = f"{guidelines} and the definitions of the labels ({schema_path})"
+    else:
+        steps = guidelines
+    return f"next: {steps}, annotate, and check with evalkit validate {folder}"
 
 
 def load_or_derive_schema(path: str) -> Schema:

@@ -161,16 +161,30 @@ def _example_path(name: str, suffixes: Sequence[str]) -> str:
 
 
 def _wrap_docstring(text: str) -> Iterator[str]:
-    """A docstring wrapped to the terminal; indented paragraphs (tables, examples) stay as they
-    are.
+    """A docstring wrapped to the terminal, with the items of lists; indented paragraphs (tables,
+    examples) stay as they are.
     """
     for paragraph in text.split("\n\n"):
         lines = paragraph.splitlines()
-        if any(line.startswith(" ") for line in lines):
+        if paragraph.startswith("- "):
+            yield from _wrap_list(lines)
+        elif any(line.startswith(" ") for line in lines):
             yield from lines
         else:
             yield from textwrap.wrap(" ".join(lines), _width())
         yield ""
+
+
+def _wrap_list(lines: Sequence[str]) -> Iterator[str]:
+    """The items of a Markdown list, each wrapped and indented below its dash."""
+    items: list[str] = []
+    for line in lines:
+        if line.startswith("- "):
+            items.append(line)
+        else:
+            items[-1] += " " + line.strip()
+    for item in items:
+        yield from textwrap.wrap(item, _width(), subsequent_indent="  ")
 
 
 def _width() -> int:

@@ -6,14 +6,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.cli.options import Format
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
-from evalkit.data.label_maps import parse_label_map, parse_labels
-from evalkit.errors import InputError
+from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
+from evalkit.errors import InputError, quoted_repr
 from evalkit.files import write_atomically
 
 FORMAT_BY_SUFFIX = {
@@ -59,20 +59,20 @@ def parse_zones(zones: str) -> str | list[str]:
 
 
 def read_label_options(
-    gold: Corpus | str | Path, labels: str | None, label_map: str | None
+    gold: Corpus | str | Path, labels: str | None, label_maps: Sequence[str] | None
 ) -> dict[str, Any]:
     """`labels` and `label_map` of `score`, where they were given.
 
     The name of a map in gold's schema as --labels is taken as --label-map.
     """
     options: dict[str, Any] = {}
-    if label_map is not None:
-        options["label_map"] = parse_label_map(label_map)
+    if label_maps:
+        options["label_map"] = merge_label_maps(label_maps)
     if labels is None:
         return options
     schema = gold.schema if isinstance(gold, Corpus) else load_schema_for(resolve_location(gold))
     if schema is not None and labels in schema.label_maps:
-        if label_map is not None:
+        if label_maps:
             raise InputError(
                 f"--labels {labels} names a label map of the schema, and --label-map is given too;"
                 " give the map with --label-map, and labels to keep with --labels"
@@ -83,6 +83,34 @@ def read_label_options(
         )
         return {"label_map": labels}
     return {**options, "labels": parse_labels(labels)}
+
+
+def merge_label_maps(texts: Sequence[str]) -> LabelMapOption:
+    """The label map of one or more --label-map options.
+
+    Raises InputError if a label has two targets, or if one of several is not a plain map of labels.
+    """
+    if len(texts) == 1:
+        return parse_label_map(texts[0])
+    merged: dict[str, str | None] = {}
+    for text in texts:
+        label_map = parse_label_map(text)
+        is_plain = isinstance(label_map, Mapping) and not any(
+            isinstance(target, Mapping) for target in label_map.values()
+        )
+        if not isinstance(label_map, Mapping) or not is_plain:
+            raise InputError(
+                f"--label-map {text}: only maps of the form LABEL=NEW can be combined; give this"
+                " one alone, or write one FILE.json"
+            )
+        for label, target in label_map.items():
+            if merged.setdefault(label, target) != target:
+                raise InputError(
+                    f"--label-map: {quoted_repr(label)} is renamed to"
+                    f" {quoted_repr(merged[label] or '')} and to {quoted_repr(target or '')};"
+                    " give one of them"
+                )
+    return merged
 
 
 def check_writable(

@@ -50,6 +50,18 @@ Metrics = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
+ComparedMetrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="LIST",
+        help=(
+            "Metrics to compare: entities/strict,tri-c. Default: one for each layer: entities,"
+            " triggers, arguments and attribution-relations, each strict."
+        ),
+        rich_help_panel=SCORING,
+    ),
+]
 Labels = Annotated[
     str | None,
     typer.Option(
@@ -59,14 +71,14 @@ Labels = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
-LabelMapText = Annotated[
-    str | None,
+LabelMapTexts = Annotated[
+    list[str] | None,
     typer.Option(
         "--label-map",
         metavar="MAP",
         help=(
             "Rename labels: person=PER,org=ORG,*= · FILE.json · name of a map in the schema. An"
-            " empty value drops a label, * stands for all others."
+            " empty value drops a label, * stands for all others. May be repeated."
         ),
         rich_help_panel=SCORING,
     ),

@@ -95,7 +95,7 @@ def card(
         command=baseline_command,
     )
     if draft:
-        report_unfilled(text, corpus, str(output or "README.md"))
+        report_unfilled(text, corpus, output)
     write_output(text.removesuffix("\n"), output)
 
 
@@ -215,13 +215,24 @@ def check_card(path: Path, corpus: str | None, *, with_text: bool | None) -> Non
         print_line(f"{path}:{line}")
 
 
-def report_unfilled(text: str, corpus: str | None, name: str) -> None:
-    """Print on stderr what is to be filled in a draft of a card, or wrong in it."""
+def report_unfilled(text: str, corpus: str | None, output: Path | None) -> None:
+    """Print on stderr what is to be filled in a draft of a card, or wrong in it.
+
+    The lines are those of the written draft. A draft on stdout has none: the sections are named.
+    """
+    source = str(card_source_path(corpus))
+    name = source if output is None else str(output)
     errors = list(card_errors(text, load_corpus(corpus), name=name))
-    source = card_source_path(corpus)
-    print_notice(f"{name}: {pluralize(len(errors), 'place')} to fill, here or in {source}:")
+    places = pluralize(len(errors), "place")
+    if output is None:
+        print_notice(f"{source}: {places} to fill:")
+    else:
+        print_notice(f"{name}: {places} to fill, here or in {source}:")
     for error in errors:
-        print_notice(f"  {error}")
+        message = error
+        if output is None:
+            message = re.sub(r"^\d+: ", "", error.removeprefix(f"{name}:").lstrip())
+        print_notice(f"  {message}")
 
 
 def card_differences(

@@ -21,6 +21,7 @@ from evalkit.cli.option_values import (
 from evalkit.cli.options import (
     Average,
     BootstrapReplicates,
+    ComparedMetrics,
     CurveMetric,
     CurveOutput,
     Digits,
@@ -29,7 +30,7 @@ from evalkit.cli.options import (
     GoldPath,
     HubDatasetId,
     Jobs,
-    LabelMapText,
+    LabelMapTexts,
     Labels,
     Level,
     Metrics,
@@ -74,7 +75,7 @@ def score_command(
     *,
     metrics: Metrics = None,
     labels: Labels = None,
-    label_map: LabelMapText = None,
+    label_map: LabelMapTexts = None,
     zones: Zones = "primary",
     missing: Missing = "error",
     units: Units = "auto",
@@ -161,11 +162,11 @@ def compare_command(
     ],
     *,
     gold: Gold = None,
-    metrics: Metrics = None,
+    metrics: ComparedMetrics = None,
     average: Average = "micro",
     permutations: Permutations = 10_000,
     labels: Labels = None,
-    label_map: LabelMapText = None,
+    label_map: LabelMapTexts = None,
     zones: OptionalZones = None,
     missing: OptionalMissing = None,
     units: OptionalUnits = None,
@@ -183,9 +184,14 @@ def compare_command(
     check_outputs({"-o": output, "--report": report}, *(path for _, path in named), gold)
     check_report(report)
     if gold is None and (labels is not None or label_map is not None):
+        option = "--label-map" if labels is None else "--labels"
+        if all(path.endswith(".json") for _, path in named):
+            raise InputError(
+                f"{option}: the labels of saved results are fixed; score the predictions again"
+                f" with {option}, or compare predictions and name the gold corpus with --gold"
+            )
         raise InputError(
-            "--labels and --label-map: the labels of saved results are fixed; compare predictions"
-            " instead, and name the corpus with --gold"
+            f"{option}: predictions are compared over a gold corpus: name it with --gold"
         )
     label_options = {} if gold is None else read_label_options(gold, labels, label_map)
     given_options = {
@@ -240,7 +246,7 @@ def curve_command(
     *,
     metric: CurveMetric = "entities/strict",
     labels: Labels = None,
-    label_map: LabelMapText = None,
+    label_map: LabelMapTexts = None,
     zones: Zones = "primary",
     missing: Missing = "error",
     form: OutputFormat = None,

@@ -19,8 +19,8 @@ Ids lose DOCUMENT_ID/ where they begin with it. An argument has the span of the 
 that it names, which becomes its `ref`. Dropped: events without a trigger, coreferences, relations,
 normalizations, other keys.
 
-**Writing.** Zones become passages, and what is between them passages of type "text". Ids are
-generated as entity_refs.py says and begin with the document's, since BigBIO requires them to be
+**Writing.** Zones become passages, and what is between them passages of type "text". Missing
+ids are generated and begin with the document's, since BigBIO requires them to be
 unique in a data set. No key is added that the schema does not have. A layer that was not annotated
 has no key, unless arguments need entities. Dropped: arguments without a ref where an entity with an
 id has their span (they come back with that ref); refs to other spans; zones that overlap or would

@@ -1,7 +1,7 @@
 """Data sets for the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
 
-Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it
-(see hf_tables.py): it comes back as it was. The other has tokens and tags, such as CoNLL-2003
+Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write
+it: it comes back as it was. The other has tokens and tags, such as CoNLL-2003
 (`tokens`, `ner_tags` with a ClassLabel): a row is a document, its text the tokens joined by one
 space, its id the row's `id`, else SPLIT-N.
 
@@ -11,7 +11,7 @@ space, its id the row's `id`, else SPLIT-N.
   several configs or splits.
 - `token_column`, `tag_column`: the names of the columns.
 - `tagging`, `repair`: how tags are read, as for conll.
-- `texts`: a folder with the texts of a data set that was published without them (hf_withheld.py).
+- `texts`: a folder with the texts of a data set that was published without them.
 
 Columns that are not read are counted as dropped. Everything is loaded by `datasets` (HF_ENDPOINT,
 HF_TOKEN and HF_HUB_OFFLINE have their usual effect), which runs no scripts; neither does this
@@ -19,7 +19,7 @@ module.
 
 **Writing** creates a folder with data/CONFIG.jsonl and a README.md whose YAML declares the configs.
 What is on the Hub is changed by `evalkit publish` alone. Nothing is lost, except the digits of
-scores beyond the tenth in a config with a column that holds dates alone (see hf_tables.py).
+scores beyond the tenth in a config with a column that holds dates alone.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
 The `text` of an annotation must be that of its tokens, white space apart. An argument's `ref` is
 the entity that it names. Dropped: relations, mention types, other keys.
 
-**Writing.** A line is a document, and wnd_id is doc_id. Ids are generated as entity_refs.py says.
+**Writing.** A line is a document, and wnd_id is doc_id. Missing ids are generated and begin with ~.
 Two keys are evalkit's, and other readers skip them: `layers` names the layers that were annotated,
 and an argument has `ref` where it differs from the entity's id. Dropped: discontinuous spans, refs
 to what is dropped, realis, scores, attributes, attributions, zones, meta, failed documents.

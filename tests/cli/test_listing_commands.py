@@ -1,6 +1,7 @@
 """`evalkit formats NAME` and `evalkit models KIND` show all options, as they are in the code."""
 
 import inspect
+import re
 from importlib import import_module
 
 import pytest
@@ -74,3 +75,23 @@ def test_a_listing_fits_into_80_columns_but_for_tables_of_the_docstring():
     text = evalkit("formats", "conll", env={"COLUMNS": "80"}).stdout
 
     assert max(len(line) for line in text.split("\nExample:")[0].splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [*(("formats", name) for name in FORMATS), *(("models", name) for name in MODEL_KINDS)],
+)
+def test_no_source_file_of_evalkit_is_named(command, name):
+    run = evalkit(command, name)
+
+    assert "evalkit/" not in run.stdout
+    assert not re.search(r"\b(?!data_structures)[a-z]+_[a-z_]+\.py\b", run.stdout)
+
+
+def test_the_items_of_a_list_are_wrapped_below_their_dash():
+    run = evalkit("formats", "conll")
+
+    lines = run.stdout.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("- `split_tokens`"))
+    assert lines[start + 1].startswith("  ")
+    assert max(map(len, lines[start : start + 2])) <= 100

@@ -238,3 +238,25 @@ def test_a_folder_without_texts_can_be_filled_later(texts):
     assert first.stdout.startswith(f"{texts}/mine: 0 documents added\n")
     assert second.stdout.startswith(f"{texts}/mine: 1 document added: a\n")
     assert load_corpus(texts / "mine").ids == ["a"]
+
+
+def test_a_schema_with_labels_leaves_their_definitions_to_write(texts):
+    run = evalkit("new", texts / "mine", texts / "a.txt", "--schema-from", "evalkit-news")
+    Corpus([Document("a", "Ada", entities=[Entity("PER", 0, 3)])]).save(texts / "gold.jsonl")
+    derived = evalkit(
+        "new", texts / "other", texts / "a.txt", "--schema-from", texts / "gold.jsonl"
+    )
+
+    assert "the labels" not in run.stdout
+    assert "and the definitions of the labels (" in derived.stdout
+
+
+def test_a_draft_on_stdout_names_the_sections_of_the_card_to_fill(texts):
+    evalkit("new", texts / "mine", texts / "a.txt")
+
+    draft = evalkit("card", texts / "mine", "--draft")
+
+    lines = draft.stderr.splitlines()
+    assert lines[0] == f"{texts}/mine/corpus/card.md: 15 places to fill:"
+    assert "README.md" not in draft.stderr
+    assert "  section 'Direct Use': replace '[More Information Needed]'" in lines
