@@ -181,8 +181,8 @@ def compare(
     for name in named_systems:
         if name in SCORE_OPTIONS:
             raise InputError(
-                f"{name}: options of score are given together: options={{{name!r}: …}}; keyword"
-                " arguments name systems"
+                f"{name}: an option of score: expected in the mapping `options`; keyword arguments"
+                " name systems"
             )
     return compare_named(
         [*((None, system) for system in systems), *named_systems.items()],

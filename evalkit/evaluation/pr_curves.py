@@ -143,7 +143,14 @@ class Curves:
         ]
         table = Table(
             f"Scores of {self.metric}",
-            ("label", "average precision", "best threshold", "F1 there", "predicted", "gold"),
+            (
+                "label",
+                "average precision",
+                "best threshold",
+                "F1 at threshold",
+                "predicted",
+                "gold",
+            ),
             tuple(lines),
         )
         foot = (

@@ -13,7 +13,7 @@ A result file holds no text of the corpus. The keys, in schema version 3:
                      without documents
     versions         of evalkit and numpy
     failures         a document to the reason for which the model failed on it
-    unplaced         a reason to the number of predicted items that were not found in the text
+    unplaced         a reason to the number of predicted items without a valid place in the text
     layers           {gold, predicted: the layers that each side annotates in any document;
                      missing_layers: a layer that some predicted documents have to the first
                      document without it; has_failures: whether the model failed on any document}

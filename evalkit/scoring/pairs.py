@@ -4,7 +4,7 @@
     incorrect          a gold and a predicted item that overlap, without credit
     missing, spurious  a gold item without a match, a predicted item without a match
     duplicate          a predicted item of an annotation that repeats another in full
-    unplaced           a predicted item without offsets, not found in the text
+    unplaced           a predicted item without a valid place in the text
 
 The order is that of the text, whatever the order of the input.
 """
