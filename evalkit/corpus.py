@@ -1,7 +1,6 @@
-"""Loading and saving corpora: documents in order, which are also found by id.
+"""Loads and saves corpora: sequences of documents that can also be looked up by id.
 
-Gold annotations, a model's predictions and a second annotator's work are all corpora. This module
-also knows where the bundled corpus is.
+Gold annotations, a model's predictions and a second annotator's annotations are all corpora.
 """
 
 from __future__ import annotations
@@ -68,8 +67,7 @@ class Corpus:
         """Raises InputError for an item that is not a Document, and for a duplicate document id."""
         if not isinstance(name, str):
             raise InputError(f"invalid corpus name {quoted_repr(name)}: expected a string")
-        # A name made of a file name may hold surrogates, which neither a terminal nor a result file
-        # can encode.
+        # A file name may contain lone surrogates, which cannot be encoded in a terminal or a file.
         self.name = escape_surrogates(name)
         self.schema = schema
         self.conversion = conversion or ConversionReport()
@@ -138,22 +136,20 @@ class Corpus:
         name: str = "corpus",
         schema: Schema | None = None,
     ) -> Corpus:
-        """The corpus of examples in memory, each of which may be a Document, a dict with the keys
-        of a JSONL line (`text`, `entities` and so on), or a spaCy-style pair (text, {"entities":
-        [(start, end, label), …]}).
+        """Returns a corpus built from examples in memory.
 
-        Where there is no id, it is "doc-1", "doc-2" and so on, by position. Where a text has no
-        "entities", its entities were not annotated. `conversion` counts other keys of a pair's
-        annotations, which are not read. Raises InputError, naming the example, for what is not of
-        these forms.
+        An example is a Document, a dict with the keys of a JSONL line (`text`, `entities` and so
+        on), or a spaCy-style pair (text, {"entities": [(start, end, label), …]}). Examples without
+        an id get "doc-1", "doc-2" and so on, by position. Without "entities", the entities of a
+        text were not annotated. `conversion` counts other keys of a pair's annotations, which are
+        not read. Raises InputError, with the index, for an invalid example.
 
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
         'PER'
         """
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
             raise InputError(
-                f"invalid examples {quoted_repr(examples)}: expected a list; each of its items may"
-                f" be {EXPECTED}"
+                f"invalid examples {quoted_repr(examples)}: expected a list, each item {EXPECTED}"
             )
         conversion = ConversionReport()
         documents = [
@@ -179,11 +175,11 @@ class Corpus:
         return self.conversion
 
     def map_labels(self, labels: str | LabelMap | Mapping[str, LabelMap]) -> Corpus:
-        """Returns the corpus with other labels: by the name of a label map in the schema, a map of
-        entity labels, or maps keyed by layer.
+        """Returns the corpus with mapped labels.
 
-        A label that the map does not name stays as it is, unless the map has the key "*", which
-        stands for all these labels. A label that is mapped to None is dropped: an event with its
+        `labels` is the name of a label map in the schema, a map of entity labels, or maps keyed by
+        layer. Labels that are not in the map are kept, unless it has the key "*", which is used for
+        all of them. Annotations whose label is mapped to None are dropped, events with their
         arguments; an argument that refers to a dropped annotation loses its `ref`.
         """
         maps = {}
@@ -192,13 +188,14 @@ class Corpus:
         return self.with_documents(map_document_labels(document, maps) for document in self)
 
     def save(self, path: str | Path, **options: Any) -> ConversionReport:
-        """Writes the corpus in the format that the path names; see `load_corpus`.
+        """Writes the corpus to `path`, which names the format as in `load_corpus`.
 
-        The schema is written as schema.json beside a file, or into the folder. Returns what was
-        dropped, repaired and skipped.
+        The schema is written as schema.json into the folder of the corpus. Returns the counts of
+        what was dropped, repaired and skipped.
         """
         location = parse_location(path, **options)
-        module, conversion = location.module, ConversionReport()
+        module = location.module
+        conversion = ConversionReport()
         write = check_options(location, module.write)
         has_schema_parameter = "schema" in inspect.signature(module.write).parameters
         if module is directory:
@@ -207,10 +204,10 @@ class Corpus:
         schema_path = location.folder / "schema.json"
         if schema_path.exists() and load_schema(schema_path) != self.schema:
             raise InputError(
-                f"{schema_path} belongs to another corpus and would be used as the schema of"
-                f" {location.path.name}; save into another folder"
+                f"{schema_path}: differs from the schema of this corpus and would be used for"
+                f" {location.path.name}; save to another folder"
             )
-        if has_schema_parameter:  # a format of folders
+        if has_schema_parameter:  # the format writes folders, and the schema with them
             write(self, location.path, conversion, self.schema, **location.options)
             return conversion
         needs_schema = not schema_path.exists() and not is_stream(location.path)
@@ -222,8 +219,8 @@ class Corpus:
         return conversion
 
     def to_datasets(self) -> dict[str, Any]:
-        """The corpus as data sets of the package `datasets`: `documents`, with nested features, and
-        flat `entities`, `events`, `event_arguments` and `attributions`.
+        """Returns the corpus as a `datasets.Dataset` for each table: `documents`, with nested
+        features, and flat `entities`, `events`, `event_arguments` and `attributions`.
         """
         from evalkit.formats.hf import to_datasets
 
@@ -270,14 +267,14 @@ def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool =
         return load_corpus(source, predictions=predictions)
     if isinstance(source, (bytes, Mapping)) or not isinstance(source, Iterable):
         raise InputError(
-            f"invalid corpus {quoted_repr(source)}: expected a Corpus, a path, or a list; each of"
-            f" its items may be {EXPECTED}"
+            f"invalid corpus {quoted_repr(source)}: expected a Corpus, a path, or a list, each item"
+            f" {EXPECTED}"
         )
     return Corpus.from_examples(source, name)
 
 
 def bundled_path() -> Path:
-    """The folder of the bundled corpus: in the installed package, or in the checkout around it."""
+    """Returns the folder of the bundled corpus, in the installed package or in the checkout."""
     installed = Path(str(resources.files("evalkit"))) / "_data"
     return installed if installed.is_dir() else Path(__file__).resolve().parent.parent
 
@@ -291,18 +288,20 @@ def load_corpus(
 ) -> Corpus:
     """Returns the corpus at `path`, in any format; without a path the bundled one.
 
-    The format is known by the suffix, or named before a colon: "brat:DIR", "conll:FILE",
+    The format is recognized by the suffix, or named before a colon: "brat:DIR", "conll:FILE",
     "hf://OWNER/NAME".
 
-    - `predictions`: the corpus holds predictions, in which duplicates stay and are scored as wrong.
+    - `predictions`: whether the corpus has predictions, in which duplicates are kept and scored as
+      false positives.
     - `texts`: a folder with the texts of a corpus that was published without them.
-    - `options`: those of the format; they may be in the path, too: "conll:FILE?repair=begin".
+    - `options`: options of the format, which can also be in the path: "conll:FILE?repair=begin".
 
     Duplicate annotations of gold are an error, unless `duplicates="drop"` is given, which keeps
     the first of them. `corpus.conversion` counts what was dropped, repaired and skipped. Raises
     LoadError with file, line, field and value of the first twenty errors.
     """
-    location, conversion = resolve_location(path, **options), ConversionReport()
+    location = resolve_location(path, **options)
+    conversion = ConversionReport()
     results = iter_documents(location, conversion, predictions=predictions, texts=texts)
     try:
         documents = collect_documents(results)
@@ -321,10 +320,10 @@ def load_corpus(
 def open_corpus(
     path: str | Path | CorpusLocation | None = None, *, predictions: bool = False, **options: Any
 ) -> Corpus | JsonlFile:
-    """Returns a JsonlFile for a JSONL file without reading options, which can be scored batch by
-    batch; for anything else the loaded corpus, see `load_corpus`.
+    """Returns a JsonlFile for a JSONL file without reading options, else the loaded corpus.
 
-    Call it once for each side of an evaluation. Raises InputError for a corpus without any text.
+    A JsonlFile is scored batch by batch. Raises InputError for a corpus without any text; see
+    `load_corpus` for other errors.
     """
     location = resolve_location(path, **options)
     if is_streamable(location):
@@ -336,7 +335,7 @@ def open_corpus(
 
 
 def is_streamable(location: CorpusLocation) -> bool:
-    """Whether a corpus is a JSONL file without reading options, which is scored batch by batch."""
+    """Whether a location is a JSONL file without reading options, which is scored in batches."""
     if location.format not in (None, "jsonl") or location.options:
         return False
     return location.path.is_file() and location.path.suffix in STREAMED_SUFFIXES
@@ -355,10 +354,11 @@ def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
 def resolve_location(
     path: str | Path | CorpusLocation | None = None, **options: Any
 ) -> CorpusLocation:
-    """Returns the location of a corpus that can be read. A location is returned as it is; no path,
-    or "evalkit-news" where there is no such file, is the bundled corpus.
+    """Returns the location of an existing corpus.
 
-    Raises InputError if there is no such file or folder, or if reading it may never end.
+    A CorpusLocation is returned unchanged. None is the bundled corpus, and so is "evalkit-news" if
+    there is no such file. Raises InputError if there is no such file or folder, or if it is a
+    device or named pipe.
     """
     if isinstance(path, CorpusLocation):
         return path
@@ -377,7 +377,7 @@ def resolve_location(
 
 
 def _corpus_name(location: CorpusLocation) -> str:
-    """The name in headings and signatures: of two annotators in one file, "tasks[2]" and so on."""
+    """Returns the name for headings and signatures; with an annotator, such as "tasks[2]"."""
     path = location.path
     if path == bundled_path():
         return BUNDLED

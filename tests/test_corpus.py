@@ -228,7 +228,7 @@ def test_examples_of_spacy_make_a_corpus():
 @pytest.mark.parametrize(
     ("examples", "message"),
     [
-        (5, "^invalid examples 5: expected a list; each of its items may be"),
+        (5, "^invalid examples 5: expected a list, each item"),
         (["Ann"], r"^examples\[0\]: expected a Document, .*\), got 'Ann'"),
         (
             [("Ann", {"entities": 5})],

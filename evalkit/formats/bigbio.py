@@ -1,4 +1,4 @@
-"""BigBIO's "kb" schema: a document as JSON on each line, or in one array in a file named .json.
+"""BigBIO's "kb" schema: a JSON document on each line, or one JSON array in a file named .json.
 
     {"id", "document_id", "passages": [{"id", "type", "text": [text], "offsets": [[start, end]]}],
      "entities": [{"id", "type", "text": [text], "offsets": [[start, end]], "normalized": []}],
@@ -9,22 +9,23 @@ Offsets count code points of the document, the end exclusive; a discontinuous sp
 `ref_id` names an entity or an event.
 
 **Text.** It is joined from the passages; gaps between them, of up to 1,000 characters, are filled
-with spaces. A passage is read as a zone of its type; a single one of type "document" that is the
-whole text is none. Texts that differ from what is at their offsets are refused.
+with spaces. A passage is read as a zone of its type, except for a single passage of type "document"
+with the whole text. Texts that differ from the text at their offsets are refused.
 
 **Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
 "Offsets in other units".
 
-Ids lose DOCUMENT_ID/ where they begin with it. An argument has the span of the entity or trigger
+The prefix DOCUMENT_ID/ of ids is removed. An argument has the span of the entity or trigger
 that it names, which becomes its `ref`. Dropped: events without a trigger, coreferences, relations,
 normalizations, other keys.
 
-**Writing.** Zones become passages, and what is between them passages of type "text". Missing
-ids are generated and begin with the document's, since BigBIO requires them to be
-unique in a data set. No key is added that the schema does not have. A layer that was not annotated
-has no key, unless arguments need entities. Dropped: arguments without a ref where an entity with an
-id has their span (they come back with that ref); refs to other spans; zones that overlap or would
-not come back; realis, scores, attributes, attributions, meta; failed documents.
+**Writing.** Zones become passages, and the text between them passages of type "text". Annotations
+without an id get a generated one that begins with ~ and is dropped in reading. Ids begin with the
+document's id, since BigBIO requires them to be unique in a data set. No key is added that the
+schema does not have. A layer that was not annotated has no key, unless arguments need entities.
+Dropped: arguments without a ref where an entity with an id has their span (they come back with that
+ref); refs to other spans; zones that overlap or would not come back; realis, scores, attributes,
+attributions, meta; failed documents.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ Offsets = list[tuple[int, int]]
 
 
 class Passage(msgspec.Struct):
-    """A part of the text."""
+    """A passage of a record: a part of the text."""
 
     type: str
     text: list[str]
@@ -79,9 +80,10 @@ class Passage(msgspec.Struct):
 def join_passages(
     passages: list[Passage], counted: units.OffsetConvention
 ) -> tuple[str, list[Range]]:
-    """The text, and the place of each passage in it.
+    """Returns the text of the document, and the range of each passage in it.
 
-    Raises InputError where passages overlap, or a text is not as long as its offsets say.
+    Raises InputError if passages overlap, or if the length of a text does not agree with its
+    offsets.
     """
     pieces: list[str] = []
     positions: list[Range] = []
@@ -89,8 +91,8 @@ def join_passages(
     for n, passage in enumerate(passages):
         if len(passage.text) != len(passage.offsets):
             raise InputError(
-                f"passages[{n}]: {len(passage.text)} texts at {len(passage.offsets)} offsets; each"
-                " has one"
+                f"passages[{n}]: {len(passage.text)} texts and {len(passage.offsets)} offsets:"
+                " expected as many texts as offsets"
             )
         begins = [past]
         for text, (start, last) in zip(passage.text, passage.offsets):
@@ -108,20 +110,20 @@ def _check(
 ) -> None:
     if not at <= start <= at + MAX_GAP:
         raise InputError(
-            f"passages[{n}]: begins at {start}, and the one before it ends at {at}; passages stand"
-            f" in order, at most {MAX_GAP:,} characters apart"
+            f"passages[{n}]: starts at {start}, and the previous one ends at {at}: expected sorted"
+            f" passages, at most {MAX_GAP:,} characters apart"
         )
     widths = units.widths_of(text, counted)
     size = len(text) if widths is None else int(widths.sum())
     if end - start != size:
         raise InputError(
-            f"passages[{n}]: a text of {size} {units.UNITS[counted.offset_unit]} at {start} to"
-            f" {end}: it is as long as its offsets say"
+            f"passages[{n}]: text of {size} {units.UNITS[counted.offset_unit]} at offsets {start}"
+            f" to {end}: expected a text of {end - start}"
         )
 
 
 def join_unchecked(passages: list[Passage]) -> str:
-    """The texts of passages as far apart as their offsets say, in the unit of the offsets."""
+    """Returns the joined texts of passages, without checks of their offsets."""
     pieces: list[str] = []
     at = 0
     for passage in passages:
@@ -135,7 +137,7 @@ SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments
 
 
 class BigBioEntity(msgspec.Struct):
-    """An entity."""
+    """An entity of a record."""
 
     id: str
     type: str
@@ -145,21 +147,21 @@ class BigBioEntity(msgspec.Struct):
 
 
 class Trigger(msgspec.Struct):
-    """A trigger."""
+    """The trigger of an event."""
 
     text: list[str] = []
     offsets: Offsets = []
 
 
 class BigBioArgument(msgspec.Struct):
-    """An argument."""
+    """An argument of an event."""
 
     role: str
     ref_id: str
 
 
 class BigBioEvent(msgspec.Struct):
-    """An event."""
+    """An event of a record."""
 
     id: str
     type: str
@@ -168,7 +170,7 @@ class BigBioEvent(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """A document, as far as it is read."""
+    """A record: the keys of a document that are read."""
 
     document_id: str
     passages: list[Passage]
@@ -187,7 +189,7 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document with its place, or what is wrong there."""
+    """Yields the position of each record with its document, or a LoadError."""
     counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for position, result in (
         array(path, conversion)
@@ -204,7 +206,7 @@ def read(
 
 
 def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
-    """The documents of a file that holds a JSON array."""
+    """Yields the position and record of each item of a file with a JSON array."""
     try:
         with open_input(path) as file:
             data = file.read().removeprefix(b"\xef\xbb\xbf")
@@ -220,8 +222,8 @@ def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Recor
             str(path),
             LoadError(
                 [
-                    f"{path}: {problem}; a file named .json holds an array of documents, one named"
-                    " .jsonl a document on each line"
+                    f"{path}: {problem}; a .json file is read as an array of documents, a"
+                    " .jsonl file as a document on each line"
                 ]
             ),
         )
@@ -231,7 +233,7 @@ def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Recor
 
 
 class BigBioReader:
-    """A record, and the text of its passages."""
+    """Builds the document of a record."""
 
     def __init__(
         self,
@@ -240,22 +242,16 @@ class BigBioReader:
         conversion: ConversionReport,
         counted: units.OffsetConvention,
     ) -> None:
-        """Put the text together.
-
-        Raises InputError where passages overlap, or their texts are not as long as their offsets
-        say.
-        """
-        self.record, self._position, self._conversion, self._counted = (
-            record,
-            position,
-            conversion,
-            counted,
-        )
+        """Joins the text; raises InputError as `join_passages` does."""
+        self.record = record
+        self._position = position
+        self._conversion = conversion
+        self._counted = counted
         self.text, self._passages = join_passages(record.passages, counted)
         self._offsets = counted.converter_for(self.text)
 
     def document(self) -> Document:
-        """The document. Raises InputError naming the key and the item that is wrong."""
+        """Returns the document. Raises InputError with the key and index of an invalid item."""
         record = self.record
         spans = {
             entity.id: self._span(entity, f"entities[{n}]")
@@ -318,8 +314,8 @@ class BigBioReader:
         for m, part in enumerate(event.arguments):
             if part.ref_id not in spans:
                 raise InputError(
-                    f"events[{n}].arguments[{m}].ref_id: {quoted_repr(part.ref_id)} is no entity"
-                    " and no event with a trigger in this document"
+                    f"events[{n}].arguments[{m}].ref_id: unknown id {quoted_repr(part.ref_id)}:"
+                    " expected an entity, or an event with a trigger, of this document"
                 )
             span = spans[part.ref_id]
             yield Argument(
@@ -327,13 +323,13 @@ class BigBioReader:
             )
 
     def _span(self, annotation: BigBioEntity | Trigger, where: str) -> Span:
-        """The place of an annotation, which must be where its texts stand."""
+        """Returns the span of an annotation; raises InputError if its texts are not there."""
         if not annotation.offsets:
-            raise InputError(f"{where}.offsets: empty: an annotation has at least one [start, end]")
+            raise InputError(f"{where}.offsets: empty list: expected at least one [start, end]")
         if len(annotation.text) != len(annotation.offsets):
             raise InputError(
-                f"{where}: {len(annotation.text)} texts at {len(annotation.offsets)} offsets; each"
-                " has one"
+                f"{where}: {len(annotation.text)} texts and {len(annotation.offsets)} offsets:"
+                " expected as many texts as offsets"
             )
         pieces = sorted(
             self._piece(text, *pair, where)
@@ -366,10 +362,11 @@ class BigBioReader:
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
-    """One line a document; an array in a file named .json."""
-    begin, between, end = (
-        (b"[\n", b",\n", b"\n]\n") if path.suffix == ".json" else (b"", b"\n", b"\n")
-    )
+    """Writes a document on each line; in a file named .json, an array of documents."""
+    if path.suffix == ".json":
+        begin, between, end = b"[\n", b",\n", b"\n]\n"
+    else:
+        begin, between, end = b"", b"\n", b"\n"
     with replace_file(path) as file:
         file.write(begin)
         written = 0
@@ -385,9 +382,7 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
 
 
 def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
-    """Each passage and annotation as it is written: its document's text, its offsets, and what it
-    says that it covers.
-    """
+    """Yields document text, start, end and quoted text of each passage and annotation."""
     for _, result in (
         array(path, ConversionReport())
         if path.suffix == ".json"

@@ -1,4 +1,4 @@
-"""Opening UIMA CAS files with cassis: type systems, XMI and JSON; cas.py describes the format."""
+"""Opens UIMA CAS files with cassis: type systems, XMI and JSON; cas.py describes the format."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ PREDICATE, ARGUMENT, LINK = (
 ARRAY = "uima.cas.FSArray"
 LABELS = ("value", "category")  # the features that hold labels in DKPro Core's types
 _TEXT = ("uima.cas.String",)
-TYPES: dict[
-    str, tuple[str, dict[str, tuple[str, ...]]]
-] = {  # each with the type above, and its features
+# The types that evalkit writes: supertype, and the range type of each feature
+TYPES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     DESCRIBED: (
         "uima.tcas.DocumentAnnotation",
         {
@@ -61,7 +60,7 @@ TYPES: dict[
 
 
 def cassis() -> Any:
-    """The package. Raises MissingDependencyError."""
+    """Returns the package cassis; raises MissingDependencyError if it is not installed."""
     try:
         return importlib.import_module("cassis")
     except ImportError:
@@ -74,42 +73,45 @@ UNKNOWN = "annotations of types that the type system does not know"
 
 
 def load_cas(file: Path, system: Any, conversion: ConversionReport) -> Any:
-    """The CAS in a file, its offsets in code points.
+    """Returns the CAS in a file, with offsets in code points.
 
-    Raises LoadError where there is none, or an offset is none of its text.
+    Raises LoadError for an invalid file, or an offset that is not on a character of the text.
     """
     data = read_limited(file)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = (
-            _from_json(file, data, system)
-            if data.lstrip()[:1] == b"{"
-            else _from_xml(file, data, system)
-        )
-    for warning in map(str, (warning.message for warning in caught)):
-        if warning.startswith("Not mapping"):
+        if data.lstrip()[:1] == b"{":
+            cas = _from_json(file, data, system)
+        else:
+            cas = _from_xml(file, data, system)
+    for warning in caught:
+        message = str(warning.message)
+        if message.startswith("Not mapping"):
+            offset = message.partition("[")[2].partition("]")[0]
             raise LoadError(
                 [
-                    f"{file}: {warning.partition('[')[2].partition(']')[0]} is no offset into the"
-                    " text, in UTF-16 units"
+                    f"{file}: invalid offset {offset}: expected the start or end of a character of"
+                    " the text, in UTF-16 units"
                 ]
             )
-        if warning.startswith("Type with name"):
+        if message.startswith("Type with name"):
             conversion.add(UNKNOWN, str(file))
-    return result
+    return cas
 
 
 def read_limited(file: Path) -> bytes:
-    """The bytes of a file without a byte order mark.
+    """Returns the bytes of a file without a byte order mark.
 
-    Raises LoadError for one that is empty, or an archive.
+    Raises LoadError for a file that is empty or an archive.
     """
     with open_input(file) as opened:
         data: bytes = opened.read().removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
-        raise LoadError([f"{file}: empty, and no CAS"])
+        raise LoadError([f"{file}: empty file: expected a CAS in XMI or JSON"])
     if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        raise LoadError([f"{file}: an archive; unpack it, and name the folder, as in cas:DIR"])
+        raise LoadError(
+            [f"{file}: an archive: expected a CAS; unpack it, and read the folder: cas:DIR"]
+        )
     return data
 
 
@@ -126,26 +128,24 @@ def _from_json(file: Path, data: bytes, system: Any) -> Any:
             [f"{file}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"]
         ) from None
     except (RecursionError, ValueError) as error:  # numbers of too many digits
-        raise LoadError([f"{file}: no CAS: {_error_text(error)}"]) from None
+        raise LoadError([f"{file}: not a CAS: {_error_text(error)}"]) from None
     try:
-        own = parts.get("%TYPES") is not None
-        text = (
-            json.dumps(parts)
-            if _fill_empty_arrays(parts.get("%FEATURE_STRUCTURES") or ())
-            else text
-        )
+        has_types = parts.get("%TYPES") is not None
+        if _fill_empty_arrays(parts.get("%FEATURE_STRUCTURES") or ()):
+            text = json.dumps(parts)
         return cassis().load_cas_from_json(
-            text, typesystem=None if own else system(), merge_typesystem=own
+            text, typesystem=None if has_types else system(), merge_typesystem=has_types
         )
     except InputError:  # of the type system
         raise
-    except Exception as error:  # cassis raises whatever it comes upon
-        raise LoadError([f"{file}: no CAS in JSON: {_error_text(error)}"]) from None
+    except Exception as error:  # cassis does not document what it raises
+        raise LoadError([f"{file}: not a CAS in JSON: {_error_text(error)}"]) from None
 
 
 def _fill_empty_arrays(structures: Any) -> bool:
-    """Give arrays without elements an empty list of elements, since cassis writes such arrays and
-    cannot read them. Returns whether there were any.
+    """Adds an empty list of elements to arrays without elements; returns whether there were any.
+
+    cassis writes arrays without elements, but cannot read them.
     """
     filled = False
     for fs in structures.values() if isinstance(structures, dict) else structures:
@@ -158,14 +158,14 @@ def _fill_empty_arrays(structures: Any) -> bool:
 def _from_xml(file: Path, data: bytes, system: Any) -> Any:
     reject_doctype(file, data)
     try:
-        # Without a DOCTYPE the limits that are lifted here keep nothing out but long texts.
+        # `trusted` lifts limits against entity expansion, which needs a DOCTYPE, and on long texts.
         return cassis().load_cas_from_xmi(
             BytesIO(data), typesystem=system(), lenient=True, trusted=True
         )
     except InputError:  # of the type system
         raise
     except Exception as error:
-        raise LoadError([f"{file}{_line(error)}: no CAS in XMI: {_error_text(error)}"]) from None
+        raise LoadError([f"{file}{_line(error)}: not a CAS in XMI: {_error_text(error)}"]) from None
 
 
 def _error_text(error: Exception) -> str:
@@ -180,25 +180,26 @@ def _line(error: Exception) -> str:
 
 
 class _RootReached(Exception):
-    """The part of an XML file that may declare entities is over."""
+    """Raised at the first element, since a DOCTYPE can only stand before it."""
 
 
 def reject_doctype(file: Path, data: bytes) -> None:
-    """Raises LoadError for an XML file with a DOCTYPE, or for what is no XML."""
+    """Raises LoadError for a file with a DOCTYPE, or one that is not XML."""
 
     def refuse_declaration(*_: object) -> NoReturn:
         raise LoadError(
             [
-                f"{file}:{parser.CurrentLineNumber}: a DOCTYPE, which no CAS needs and by which"
-                " entities expand; delete it"
+                f"{file}:{parser.CurrentLineNumber}: DOCTYPE is not allowed, since it can expand"
+                " entities; delete it"
             ]
         )
 
-    def begun(*_: object) -> NoReturn:
+    def stop(*_: object) -> NoReturn:
         raise _RootReached
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse_declaration, begun
+    parser.StartDoctypeDeclHandler = refuse_declaration
+    parser.StartElementHandler = stop
     try:
         parser.Parse(data, True)
     except _RootReached:
@@ -208,7 +209,7 @@ def reject_doctype(file: Path, data: bytes) -> None:
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise LoadError(
             [
-                f"{file}{_line(error)}: no CAS: neither JSON nor XML: it begins"
+                f"{file}{_line(error)}: not a CAS: expected JSON or XML, got"
                 f" {quoted_repr(data[:12])}: {error}"
             ]
         ) from None
@@ -232,8 +233,8 @@ def _load_system(path: Path) -> Any:
 
 @cache
 def dkpro() -> Any:
-    """DKPro Core's type system, as cassis brings it, and what that lacks."""
-    # cassis's own function for this calls what Python deprecates.
+    """Returns DKPro Core's type system from cassis, with the types that it lacks added."""
+    # The function of cassis for this uses a deprecated API of Python.
     return _with_types(
         cassis().load_typesystem(
             BytesIO(files("cassis.resources").joinpath("dkpro-core-types.xml").read_bytes())
@@ -243,16 +244,17 @@ def dkpro() -> Any:
 
 @cache
 def output_type_system() -> Any:
-    """The few types of DKPro Core's that evalkit writes."""
+    """Returns a type system with the types of DKPro Core that evalkit writes."""
     return _with_types(cassis().TypeSystem())
 
 
 def _with_types(system: Any) -> Any:
-    for name, (above, held) in TYPES.items():
+    """Adds the types of TYPES that are missing, and returns the type system."""
+    for name, (supertype, range_types) in TYPES.items():
         if not system.contains_type(name):
-            made = system.create_type(name, above)
-            for feature, (kind, *of) in held.items():
-                system.create_feature(made, feature, kind, *of)
+            created = system.create_type(name, supertype)
+            for feature, (range_type, *element_type) in range_types.items():
+                system.create_feature(created, feature, range_type, *element_type)
     return system
 
 
@@ -263,11 +265,13 @@ def _system(path: Path, _changed: int) -> Any:
     try:
         return cassis().load_typesystem(BytesIO(data))
     except Exception as error:
-        raise LoadError([f"{path}{_line(error)}: no type system: {_error_text(error)}"]) from None
+        raise LoadError(
+            [f"{path}{_line(error)}: not a type system: {_error_text(error)}"]
+        ) from None
 
 
 def short_type_name(name: str) -> str:
-    """The last part of the name of a type.
+    """Returns the last part of the name of a type.
 
     >>> short_type_name("webanno.custom.Person")
     'Person'
@@ -276,41 +280,42 @@ def short_type_name(name: str) -> str:
 
 
 def features(kind: Any) -> Iterator[tuple[str, str]]:
-    """The features of a type of its own, and what each holds: "text", "plain" for numbers and truth
-    values, else the name of a type.
+    """Yields the name of each feature of a type with its content, except for sofa, begin and end.
+
+    The content is "text" for strings, "plain" for numbers and booleans, else the name of a type.
     """
     system = kind.typesystem
     for feature in kind.all_features:
-        held = feature.rangeType
+        range_type = feature.rangeType
         if feature.name not in ("sofa", "begin", "end"):
-            content = held.name
-            if system.is_instance_of(held.name, "uima.cas.String"):
+            content = range_type.name
+            if system.is_instance_of(range_type.name, "uima.cas.String"):
                 content = "text"
-            elif system.is_primitive(held):
+            elif system.is_primitive(range_type):
                 content = "plain"
             yield feature.name, content
 
 
 def label_feature(kind: Any, requested: str | None = None) -> str | None:
-    """The feature of a type that holds the label; None where the type is the label.
+    """Returns the feature of a type that holds the label; None if the type itself is the label.
 
-    Raises InputError where it is not clear.
+    Raises InputError if the type has several features with text and none named in LABELS.
     """
     known = dict(features(kind))
     if requested is not None:
         if requested not in known:
             raise UnknownNameError("feature", requested, known, within=kind.name)
         return requested
-    texts = [name for name, held in known.items() if held == "text"]
-    result = [name for name in LABELS if name in texts] or texts
-    if len(result) > 1 and result[0] not in LABELS:
+    texts = [name for name, content in known.items() if content == "text"]
+    candidates = [name for name in LABELS if name in texts] or texts
+    if len(candidates) > 1 and candidates[0] not in LABELS:
         raise InputError(
-            f"{kind.name} has the features {', '.join(texts)}; name the one with the label, as in"
-            f" {spell_option('feature', texts[0], of='format')}"
+            f"{kind.name} has several features with text: {', '.join(texts)}; name the one with the"
+            f" label, as in {spell_option('feature', texts[0], of='format')}"
         )
-    return result[0] if result else None
+    return candidates[0] if candidates else None
 
 
 def label_of(fs: Any, feature: str | None) -> Any:
-    """The label of an annotation: what the feature holds, else the name of its type."""
+    """Returns the value of the label feature; without a feature, the name of the type."""
     return short_type_name(fs.type.name) if feature is None else fs[feature]

@@ -4,8 +4,8 @@
     [[[[trigger, type], [first, last, role]]]]}
 
 Indices count tokens of the whole document from 0, the last one is inclusive; there is a list for
-each sentence, and an annotation lies in its sentence. A trigger is one token. (doc/data.md and
-data_structures.py of DyGIE++.)
+each sentence, and annotations do not cross sentences. A trigger is one token. (Source: the data
+documentation of DyGIE++.)
 
 **Text.** The format has none: tokens are joined by a space, sentences by a line feed. DyGIE++ takes
 keys that begin with an underscore as metadata, a value for each sentence; this module writes two,
@@ -47,16 +47,13 @@ from evalkit.formats.token_spans import TokenIndex, join_tokens
 
 HELD = {"entities", "events"}
 ANNOTATION_SOURCES = ("gold", "predicted")
-MAX_ITERATIONS = (
-    20  # more than documents need whose annotations do not hang on each other in a chain
-)
-KeptEvent = tuple[
-    int, Event, tuple[tuple[int, Argument], ...]
-]  # an event and its arguments, each with its index
+MAX_ITERATIONS = 20  # of dropping events; only long chains of dependent annotations need more
+# The index of an event, the event, and its arguments with their indices
+KeptEvent = tuple[int, Event, tuple[tuple[int, Argument], ...]]
 
 
 class Record(msgspec.Struct):
-    """A line, as far as it is read."""
+    """A line: the keys of a document that are read."""
 
     doc_key: str
     sentences: list[list[str]]
@@ -75,7 +72,7 @@ class Record(msgspec.Struct):
 def read(
     path: Path, conversion: ConversionReport, *, annotation_source: str = "gold"
 ) -> DocumentResults:
-    """Each document with its file:line, or what is wrong there."""
+    """Yields the file:line of each document with the document, or a LoadError."""
     if annotation_source not in ANNOTATION_SOURCES:
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
@@ -93,12 +90,12 @@ def read(
 
 
 class Reading:
-    """A record with its text and the places of its tokens."""
+    """Builds the document of a record, from its text and the range of each token."""
 
     def __init__(self, record: Record) -> None:
-        """Take the text that stands there, else rebuild it.
+        """Takes the text from `_text` and `_tokens`, else joins the tokens.
 
-        Raises InputError where tokens are not in their text.
+        Raises InputError if a token is not at its offsets.
         """
         self.record = record
         self.starts = [0]
@@ -120,7 +117,7 @@ class Reading:
         positions = [position for sentence in offsets for position in sentence]
         if len(positions) != len(tokens):
             raise InputError(
-                f"_tokens: {len(positions)} places of {len(tokens)} tokens; each token has one"
+                f"_tokens: {len(positions)} ranges: expected one for each of {len(tokens)} tokens"
             )
         for n, (token, (start, end)) in enumerate(zip(tokens, positions)):
             if start < 0 or token != text[start:end]:
@@ -131,35 +128,29 @@ class Reading:
         return text, positions
 
     def document(self, *, predicted: bool) -> Document:
-        """The document. Raises InputError naming the key and the item that is wrong."""
+        """Returns the document. Raises InputError with the key and index of an invalid item."""
         record = self.record
-        ner, name = (record.predicted_ner, "predicted_ner") if predicted else (record.ner, "ner")
-        entities = (
-            None if ner is None else tuple(self._entity(*item) for item in self._items(ner, name))
-        )
-        events, name = (
-            (record.predicted_events, "predicted_events")
-            if predicted
-            else (record.events, "events")
-        )
-        result = (
-            None
-            if events is None
-            else tuple(
-                self._event(*item, predicted=predicted) for item in self._items(events, name)
-            )
-        )
-        return Document(record.doc_key, self.text, entities, result)
+        prefix = "predicted_" if predicted else ""
+        ner = record.predicted_ner if predicted else record.ner
+        entities = None
+        if ner is not None:
+            entities = tuple(self._entity(*item) for item in self._items(ner, f"{prefix}ner"))
+        event_lists = record.predicted_events if predicted else record.events
+        events = None
+        if event_lists is not None:
+            items = self._items(event_lists, f"{prefix}events")
+            events = tuple(self._event(*item, predicted=predicted) for item in items)
+        return Document(record.doc_key, self.text, entities, events)
 
     def _items(self, lists: Sequence[Sequence[Any]], name: str) -> Iterator[tuple[Any, str, int]]:
-        """Each item with the place that names it and its sentence."""
+        """Yields each item with its location in the record and the index of its sentence."""
         if len(lists) != len(self.record.sentences):
             raise InputError(
-                f"{name}: {len(lists)} lists for {len(self.record.sentences)} sentences; there is"
-                " one for each"
+                f"{name}: {len(lists)} lists: expected one for each of"
+                f" {len(self.record.sentences)} sentences"
             )
-        for sentence, of in enumerate(lists):
-            for n, item in enumerate(of):
+        for sentence, items in enumerate(lists):
+            for n, item in enumerate(items):
                 yield item, f"{name}[{sentence}][{n}]", sentence
 
     def _entity(self, item: tuple[Any, ...], where: str, sentence: int) -> Entity:
@@ -171,17 +162,17 @@ class Reading:
     def _event(self, item: list[Any], where: str, sentence: int, *, predicted: bool) -> Event:
         if not item:
             raise InputError(
-                f"{where}: empty: an event is a list of [trigger, type] and of [first, last, role]"
-                " for each argument"
+                f"{where}: empty event: expected [trigger, type], then [first, last, role] for each"
+                " argument"
             )
         more: tuple[Any, ...] = (float, float) if predicted else ()
         trigger, label, *scores = _tuple(
-            item[0], (int, str, *more), f"{where}[0]", "a trigger is [token, type]: one token"
+            item[0], (int, str, *more), f"{where}[0]", "[token, type] of a trigger"
         )
         arguments = []
         for n, one in enumerate(item[1:], 1):
             first, last, role, *sure = _tuple(
-                one, (int, int, str, *more), f"{where}[{n}]", "an argument is [first, last, role]"
+                one, (int, int, str, *more), f"{where}[{n}]", "[first, last, role] of an argument"
             )
             arguments.append(
                 Argument(
@@ -198,7 +189,7 @@ class Reading:
         )
 
     def _range(self, first: int, last: int, where: str, sentence: int) -> Range:
-        """The characters of tokens of a sentence."""
+        """Returns the range of tokens; raises InputError if they are not in the sentence."""
         begin, end = self.starts[sentence : sentence + 2]
         if not begin <= first <= last < end:
             there = f"has the tokens {begin} to {end - 1}" if begin < end else "has no tokens"
@@ -209,13 +200,14 @@ class Reading:
         return self.positions[first][0], self.positions[last][1]
 
 
-def _tuple(item: Any, kinds: tuple[Any, ...], where: str, would_do: str) -> Any:
+def _tuple(item: Any, kinds: tuple[Any, ...], where: str, expected: str) -> Any:
+    """Returns an item as a tuple of the given types. Raises InputError for any other item."""
     try:
         return msgspec.convert(item, tuple[kinds])  # type: ignore[valid-type]
     except msgspec.ValidationError:
+        scores = ", with two scores" if len(kinds) > 3 else ""
         raise InputError(
-            f"{where}: {quoted_repr(item)}:"
-            f" {would_do}{', each with two scores' if len(kinds) > 3 else ''}"
+            f"{where}: invalid item {quoted_repr(item)}: expected {expected}{scores}"
         ) from None
 
 
@@ -226,7 +218,7 @@ def write(
     *,
     dataset: str = "evalkit",
 ) -> None:
-    """One line a document."""
+    """Writes a document on each line."""
     with replace_file(path) as file:
         for document in drop_indistinguishable(documents, conversion, trimmed=True):
             if skip_failed(document, conversion):
@@ -235,8 +227,9 @@ def write(
 
 
 def line(document: Document, conversion: ConversionReport, dataset: str) -> dict[str, Any]:
-    """A document as DyGIE++ has it, with its text beside the tokens."""
-    text, (tokens, held) = document.text, fit_to_tokens(document, conversion)
+    """Returns a document as a record of DyGIE++, with its text under `_text` and `_tokens`."""
+    text = document.text
+    tokens, held = fit_to_tokens(document, conversion)
     if text and not tokens.sentences:
         tokens.count_dropped("texts of white space alone", "text")
     ends = [sentence[-1][1] for sentence in tokens.sentences]
@@ -270,11 +263,10 @@ def line(document: Document, conversion: ConversionReport, dataset: str) -> dict
 def fit_to_tokens(
     document: Document, conversion: ConversionReport
 ) -> tuple[TokenIndex, list[KeptEvent]]:
-    """The tokens, laid out for what they can hold, and the events and arguments that they do; the
-    others are counted as conversion.
+    """Returns the tokens, and the events and arguments that can be written; others are dropped.
 
-    What is left out must not cut tokens or join sentences for what is not, so they are laid out
-    again until nothing more is left out.
+    Dropped annotations must not split tokens or join sentences, so the tokens are computed again
+    until nothing more is dropped.
     """
     held: list[KeptEvent] = [
         (n, event, tuple(enumerate(event.arguments)))
@@ -320,7 +312,7 @@ def _same_sentence_arguments(
 
 
 def _encode_event(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
-    """An event as it is written, and its sentence."""
+    """Returns an event as a list and the index of its sentence; None if it cannot be written."""
     n, event, arguments = held
     trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
     if trigger is None:

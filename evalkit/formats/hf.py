@@ -1,9 +1,9 @@
 """Data sets for the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
 
-Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write
-it: it comes back as it was. The other has tokens and tags, such as CoNLL-2003
-(`tokens`, `ner_tags` with a ClassLabel): a row is a document, its text the tokens joined by one
-space, its id the row's `id`, else SPLIT-N.
+Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it,
+and is read without loss. The other has tokens and tags, such as CoNLL-2003 (`tokens`, `ner_tags`
+with a ClassLabel): a row is a document, its text the tokens joined by one space, its id the row's
+`id`, else SPLIT-N.
 
 **Reading options**
 
@@ -19,7 +19,7 @@ module.
 
 **Writing** creates a folder with data/CONFIG.jsonl and a README.md whose YAML declares the configs.
 What is on the Hub is changed by `evalkit publish` alone. Nothing is lost, except the digits of
-scores beyond the tenth in a config with a column that holds dates alone.
+scores beyond the tenth in a config with a column of dates only.
 """
 
 from __future__ import annotations
@@ -378,7 +378,7 @@ def write(
 
 
 def count_rounded_scores(documents: Sequence[Document], conversion: ConversionReport) -> None:
-    """Count the scores that lose digits: where a column has only dates (see hf_tables.py)."""
+    """Count the scores that lose digits: where a column has only dates."""
     for document in documents if any(date_like_columns(documents).values()) else ():
         for layer in LAYERS:
             for index, annotation in enumerate(getattr(document, layer) or ()):

@@ -1,15 +1,15 @@
-"""The registry of file formats, and how a path names one.
+"""The registry of file formats, and the parser of locations such as "conll:FILE?repair=begin".
 
 Each format is a module with the same functions:
 
-    read(path, conversion, **options)              yields each document with its position in the
-                                                   file, or a LoadError
+    read(path, conversion, **options)              yields the position in the file and a document,
+                                                   or a LoadError
     write(documents, path, conversion, **options)  writes documents so that they can be read again
 
 What a format cannot represent is counted in `conversion`, by name and location. A format is chosen
-by its name before a colon ("conll:FILE"), else by the suffix of the path, else by whether it is a
-folder. Options are written behind a question mark ("conll:FILE?repair=begin&tagging=IOB1") or given
-as keywords.
+by its name before a colon ("conll:FILE"), else by the suffix of the path; a folder without a format
+name is a directory corpus. Options are written behind a question mark
+("conll:FILE?repair=begin&tagging=IOB1") or given as keywords.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ from evalkit.formats.reading_options import replace_option_aliases
 
 @dataclass(frozen=True)
 class Format:
-    """A format as `evalkit formats` lists it: the suffixes of its files ("/" is a folder), what it
-    is, and the extra and package that it needs.
+    """The entry of a format in the registry.
+
+    `suffixes`: of its files ("/" for a folder). `extra`, `package`: of an optional dependency.
     """
 
     suffixes: tuple[str, ...]
@@ -78,12 +79,21 @@ FORMATS = {
         "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
     ),
 }
-DocumentResults = Iterator[tuple[str, Document | InputError]]  # the first: file:line
+DocumentResults = Iterator[tuple[str, Document | InputError]]  # with file:line
+
+
+# Formats that are read from a folder, with the suffixes that a single file has
+FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
+    "hf": (),
+    "directory": (),
+    "brat": (".ann", ".txt"),
+    "cas": (".xmi", ".json"),
+}
 
 
 @dataclass(frozen=True)
 class CorpusLocation:
-    """Where a corpus lies: the format, if one was named, the path, and the format's options."""
+    """The location of a corpus: format (None if not named), path and options of the format."""
 
     format: str | None
     path: Path
@@ -97,40 +107,32 @@ class CorpusLocation:
 
     @property
     def folder(self) -> Path:
-        """The folder that the corpus lies in, or is: where its schema.json stands."""
+        """The folder of the corpus, which holds its schema.json."""
         if self.path.is_dir():
             return self.path
-        files = {"hf": (), "directory": (), "brat": (".ann", ".txt"), "cas": (".xmi", ".json")}.get(
-            self.format or "directory"
-        )
-        if files is None:  # a format of files
+        suffixes = FOLDER_FORMATS.get(self.format or "directory")
+        if suffixes is None:
             return self.path.parent
-        return (
-            self.path.parent
-            if self.path.suffix in files or (self.format is None and self.path.suffix)
-            else self.path
-        )
+        is_file = self.path.suffix in suffixes or (self.format is None and self.path.suffix != "")
+        return self.path.parent if is_file else self.path
 
     @property
     def is_hub_dataset(self) -> bool:
-        """Whether it is a name on the Hub, and no path."""
+        """Whether the path is the name of a data set on the Hub."""
         return self.format == "hf" and str(self.path).startswith("//")
 
     @property
     def module(self) -> ModuleType:
-        """The module of the format.
-
-        Raises InputError where none is known, MissingDependencyError where it needs one.
-        """
+        """The module of the format; see `format_module` for the errors raised."""
         return format_module(self.path, self.format)
 
 
 def validate_path(path: object) -> None:
-    """Raise InputError for what is no path, and for a text that is too long to be one."""
+    """Raises InputError for an object that is not a path, or not a valid one."""
     if not isinstance(path, (str, Path)):
         raise InputError(
-            f"expected a path, got {type(path).__name__} {quoted_repr(path)}; Corpus([...]) makes a"
-            " corpus of documents"
+            f"expected a path, got {type(path).__name__} {quoted_repr(path)}; Corpus([...]) builds"
+            " a corpus from documents"
         )
     try:
         Path(path).exists()
@@ -139,9 +141,9 @@ def validate_path(path: object) -> None:
 
 
 def parse_location(location: str | Path, **options: Any) -> CorpusLocation:
-    """What a path such as "conll:a.txt?repair=begin" says.
+    """Returns the location for a path such as "conll:a.txt?repair=begin".
 
-    Raises UnknownNameError for a format that is not known.
+    Raises UnknownNameError for an unknown format.
 
     >>> parse_location("conll:a.txt?repair=begin")
     CorpusLocation(format='conll', path=PosixPath('a.txt'), options={'repair': 'begin'})
@@ -154,16 +156,16 @@ def parse_location(location: str | Path, **options: Any) -> CorpusLocation:
     given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=False))
     if query and "=" not in query:
         raise InputError(
-            f"{location}: {quoted_repr(query)}: options behind a question mark are written"
-            " KEY=VALUE, with & between them"
+            f"{location}: invalid options {quoted_repr(query)}: expected KEY=VALUE after the"
+            " question mark, separated by &"
         )
     return CorpusLocation(name, path, {**given, **options})
 
 
 def iter_documents(corpus: Any) -> Iterator[Document]:
-    """The documents of a corpus that is given, or that lies at a path.
+    """Yields the documents of a corpus, which is given as an object or as a path.
 
-    Raises LoadError for the first that is none.
+    Raises the first error of the reader.
     """
     if not isinstance(corpus, (str, Path)):
         yield from corpus or ()
@@ -176,7 +178,7 @@ def iter_documents(corpus: Any) -> Iterator[Document]:
 
 
 def split_prefix(location: str | Path) -> tuple[str | None, Path]:
-    """The format named before the colon, if there is one, and the path.
+    """Returns the format named before the colon (None if there is none) and the path.
 
     >>> split_prefix("jsonl:a.txt")
     ('jsonl', PosixPath('a.txt'))

@@ -18,10 +18,11 @@ OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
 The `text` of an annotation must be that of its tokens, white space apart. An argument's `ref` is
 the entity that it names. Dropped: relations, mention types, other keys.
 
-**Writing.** A line is a document, and wnd_id is doc_id. Missing ids are generated and begin with ~.
-Two keys are evalkit's, and other readers skip them: `layers` names the layers that were annotated,
-and an argument has `ref` where it differs from the entity's id. Dropped: discontinuous spans, refs
-to what is dropped, realis, scores, attributes, attributions, zones, meta, failed documents.
+**Writing.** A line is a document, and wnd_id is doc_id. Annotations without an id get a generated
+one that begins with ~ and is dropped in reading. Two keys are evalkit's, and other readers skip
+them: `layers` names the layers that were annotated, and an argument has `ref` where it differs from
+the entity's id. Dropped: discontinuous spans, refs to dropped annotations, realis, scores,
+attributes, attributions, zones, meta, failed documents.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ OptionalRef = str | None | msgspec.UnsetType
 
 
 class Mention(msgspec.Struct):
-    """An entity, as far as it is read."""
+    """An item of entity_mentions: an entity."""
 
     id: str
     entity_type: str
@@ -59,7 +60,7 @@ class Mention(msgspec.Struct):
 
 
 class Trigger(msgspec.Struct):
-    """A trigger."""
+    """The trigger of an event."""
 
     start: int
     end: int
@@ -67,7 +68,7 @@ class Trigger(msgspec.Struct):
 
 
 class TextEEArgument(msgspec.Struct):
-    """An argument."""
+    """An argument of an event."""
 
     entity_id: str
     role: str
@@ -76,7 +77,7 @@ class TextEEArgument(msgspec.Struct):
 
 
 class TextEEEvent(msgspec.Struct):
-    """An event."""
+    """An item of event_mentions: an event."""
 
     id: str
     event_type: str
@@ -85,7 +86,7 @@ class TextEEEvent(msgspec.Struct):
 
 
 class Window(msgspec.Struct):
-    """A line, as far as it is read; `pieces` to `sentence_starts` follow from the tokens."""
+    """A line: a window of a document. `pieces` to `sentence_starts` are not used."""
 
     doc_id: str
     tokens: list[str]
@@ -105,7 +106,7 @@ class Window(msgspec.Struct):
 def read(
     path: Path, conversion: ConversionReport, *, windows: str = "joined", text: str = "given"
 ) -> DocumentResults:
-    """Each document with the file:line of its first window, or what is wrong there."""
+    """Yields the file:line of the first window of each document with the document or LoadError."""
     for option, value, known in (("windows", windows, WINDOWS), ("text", text, TEXTS)):
         if value not in known:
             raise UnknownNameError("value", value, known, within=option)
@@ -144,8 +145,9 @@ def _read_window(
 
 
 def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Document | InputError]:
-    """The document of some windows, with the place of the first."""
-    first, shift = readings[0], 0
+    """Returns the position of the first window, and the document of all windows or a LoadError."""
+    first = readings[0]
+    shift = 0
     annotations: dict[str, Any] = {}
     try:
         for one in readings:
@@ -160,8 +162,8 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
         return first.position, Document(id, "\n".join(one.text for one in readings), **annotations)
     except InputError as error:
         hint = (
-            f"; {len(readings)} windows make this document:"
-            f" {spell_option('windows', 'apart', of='format')} makes each a document"
+            f"; the document was joined from {len(readings)} windows; use"
+            f" {spell_option('windows', 'apart', of='format')} to read each as a document"
             if len(readings) > 1
             else ""
         )
@@ -169,10 +171,10 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
 
 
 class WindowReader:
-    """A window with its text and the places of its tokens."""
+    """A window with its text and the range of each token."""
 
     def __init__(self, position: str, window: Window, *, rebuild: bool) -> None:
-        """Find the tokens in the text. Raises InputError where they do not stand there."""
+        """Aligns the tokens with the text. Raises InputError if the text does not contain them."""
         self.position, self.window = position, window
         text = window.text if window.text is not None else window.sentence
         if text is None or rebuild:
@@ -187,8 +189,9 @@ class WindowReader:
             ) from None
 
     def annotations(self, shift: int) -> dict[str, list[Any]]:
-        """The annotations of each layer that was annotated, with offsets from so many characters
-        before the window.
+        """Returns the annotations of each annotated layer.
+
+        `shift` is the offset of the window in the document.
         """
         window = self.window
         there = {
@@ -223,8 +226,8 @@ class WindowReader:
         for m, part in enumerate(event.arguments):
             if part.entity_id not in result:
                 raise InputError(
-                    f"{where}.arguments[{m}].entity_id: {quoted_repr(part.entity_id)} is no entity"
-                    " of this line"
+                    f"{where}.arguments[{m}].entity_id: unknown id {quoted_repr(part.entity_id)}:"
+                    " expected an entity of this line"
                 )
             span = result[part.entity_id]
             arguments.append(
@@ -243,12 +246,12 @@ class WindowReader:
         )
 
     def _range(self, annotation: Mention | Trigger, where: str, shift: int) -> Range:
-        """The characters of some tokens, which must be those that the annotation says."""
+        """Returns the range of an annotation; raises InputError if its text differs."""
         tokens = self.window.tokens
         if not 0 <= annotation.start < annotation.end <= len(tokens):
             raise InputError(
-                f"{where}: tokens {annotation.start} to {annotation.end} of {len(tokens)}: they"
-                " count from 0, the end is one past the last"
+                f"{where}: invalid tokens {annotation.start} to {annotation.end}: expected start <"
+                f" end <= {len(tokens)}, from 0, the end exclusive"
             )
         token_text = "".join(tokens[annotation.start : annotation.end])
         if annotation.text is not None and "".join(annotation.text.split()) != "".join(
@@ -256,8 +259,8 @@ class WindowReader:
         ):
             surface = quoted_repr(" ".join(tokens[annotation.start : annotation.end]))
             raise InputError(
-                f"{where}.text: {quoted_repr(annotation.text)} is not what the tokens"
-                f" {annotation.start} to {annotation.end} say: {surface}"
+                f"{where}.text: {quoted_repr(annotation.text)} is not the text of tokens"
+                f" {annotation.start} to {annotation.end}: {surface}"
             )
         return self.positions[annotation.start][0] + shift, self.positions[annotation.end - 1][
             1
@@ -265,7 +268,7 @@ class WindowReader:
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
-    """One line a document."""
+    """Writes a document on each line."""
     with replace_file(path) as file:
         for document in drop_indistinguishable(documents, conversion, trimmed=True):
             if skip_failed(document, conversion):
@@ -274,7 +277,7 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
 
 
 def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
-    """A document as TextEE has it."""
+    """Returns a document as a record of TextEE."""
     tokens = TokenIndex(document, conversion)
     links = EntityReferences(document, conversion, tokens.find_token_range)
     entities = [
@@ -323,7 +326,7 @@ def _arguments(
         if result := tokens.token_range(argument, "arguments", where):
             id, ref = links.reference_for(argument), argument.ref
             if ref is not None and (public_id(ref) is None or ref not in links.ids):
-                tokens.count_dropped("refs to what is left out", where)
+                tokens.count_dropped("refs to dropped annotations", where)
                 ref = None
             surface = _surface(result, tokens)["text"]
             yield {
@@ -339,7 +342,7 @@ def _mention(id: str, label: str, result: Range, tokens: TokenIndex) -> dict[str
 
 
 def _surface(result: Range, tokens: TokenIndex) -> dict[str, Any]:
-    """The tokens of an annotation, the end past the last, and their text."""
+    """Returns text, start and end (exclusive) of an annotation, counted in tokens."""
     first, last = result
     return {
         "text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]],

@@ -69,8 +69,8 @@ def test_a_format_may_be_named_where_the_suffix_does_not_tell(tmp_path):
         (
             ("evalkit-news", "conll:out?begin"),
             (
-                "conll:out?begin: 'begin': options behind a question mark are written KEY=VALUE,"
-                " with & between them"
+                "conll:out?begin: invalid options 'begin': expected KEY=VALUE after the question"
+                " mark, separated by &"
             ),
         ),
     ],
@@ -91,7 +91,9 @@ def test_a_folder_of_brat_files_is_named_as_such(tmp_path):
     named = evalkit("convert", f"brat:{tmp_path}/letters", tmp_path / "out.jsonl")
 
     assert done.returncode == 2
-    assert done.stderr.endswith(f"; to read brat files, write brat:{tmp_path}/letters\n")
+    assert done.stderr.endswith(
+        f"; its files are in another format: write brat:{tmp_path}/letters\n"
+    )
     assert named.stdout == f"{tmp_path}/out.jsonl: 1 document (read: 1 entity)\n"
 
 

@@ -556,7 +556,7 @@ BAD = [
     ("dygie", with_(DYGIE, doc_key=1), "doc_key: Expected 'str', got 'int': 1"),
     ("dygie", with_(DYGIE, sentences=[["a", 1]]), "sentences[0][1]: Expected 'str', got 'int': 1"),
     ("dygie", with_(DYGIE, doc_key=""), "id: invalid id '': expected a non-empty string"),
-    ("dygie", with_(DYGIE, ner=[[]]), "ner: 1 lists for 2 sentences; there is one for each"),
+    ("dygie", with_(DYGIE, ner=[[]]), "ner: 1 lists: expected one for each of 2 sentences"),
     (
         "dygie",
         with_(DYGIE, ner=[[[0, 0]], []]),
@@ -605,24 +605,24 @@ BAD = [
         "dygie",
         with_(DYGIE, events=[[[]], []]),
         (
-            "events[0][0]: empty: an event is a list of [trigger, type] and of [first, last, role]"
-            " for each argument"
+            "events[0][0]: empty event: expected [trigger, type], then [first, last, role] for each"
+            " argument"
         ),
     ),
     (
         "dygie",
         with_(DYGIE, events=[[[[0, 1, "X"]]], []]),
-        "events[0][0][0]: [0, 1, 'X']: a trigger is [token, type]: one token",
+        "events[0][0][0]: invalid item [0, 1, 'X']: expected [token, type] of a trigger",
     ),
     (
         "dygie",
         with_(DYGIE, events=[[[[0, "X"], [0, "R"]]], []]),
-        "events[0][0][1]: [0, 'R']: an argument is [first, last, role]",
+        "events[0][0][1]: invalid item [0, 'R']: expected [first, last, role] of an argument",
     ),
     (
         "dygie",
         with_(DYGIE, _text=["Ada met", " Bo"], _tokens=[[[0, 3]], []]),
-        "_tokens: 1 places of 3 tokens; each token has one",
+        "_tokens: 1 ranges: expected one for each of 3 tokens",
     ),
     (
         "dygie",
@@ -648,12 +648,12 @@ BAD = [
     (
         "textee",
         with_(WINDOW, entity_mentions=[{"id": "1", "entity_type": "X", "start": 0, "end": 9}]),
-        "entity_mentions[0]: tokens 0 to 9 of 4: they count from 0, the end is one past the last",
+        "entity_mentions[0]: invalid tokens 0 to 9: expected start < end <= 4",
     ),
     (
         "textee",
         with_(WINDOW, entity_mentions=[{"id": "1", "entity_type": "X", "start": -1, "end": 1}]),
-        "entity_mentions[0]: tokens -1 to 1 of 4: they count from 0, the end is one past the last",
+        "entity_mentions[0]: invalid tokens -1 to 1: expected start < end <= 4",
     ),
     (
         "textee",
@@ -663,7 +663,7 @@ BAD = [
                 {"id": "1", "entity_type": "X", "start": 0, "end": 1, "text": "Ada met"}
             ],
         ),
-        "entity_mentions[0].text: 'Ada met' is not what the tokens 0 to 1 say: 'Ada'",
+        "entity_mentions[0].text: 'Ada met' is not the text of tokens 0 to 1: 'Ada'",
     ),
     (
         "textee",
@@ -676,7 +676,8 @@ BAD = [
     (
         "textee",
         with_(WINDOW, entity_mentions=[]),
-        "event_mentions[0].arguments[0].entity_id: 'd1-E1' is no entity of this line",
+        "event_mentions[0].arguments[0].entity_id: unknown id 'd1-E1': expected an entity of"
+        " this line",
     ),
     (
         "textee",
@@ -688,7 +689,7 @@ BAD = [
         "bigbio",
         with_(BIGBIO, passages=PASSAGES[::-1]),
         (
-            "passages[1]: begins at 0, and the one before it ends at 15; passages stand in order,"
+            "passages[1]: starts at 0, and the previous one ends at 15: expected sorted passages,"
             " at most 1,000 characters apart"
         ),
     ),
@@ -696,29 +697,29 @@ BAD = [
         "bigbio",
         with_(BIGBIO, passages=[{"type": "t", "text": ["a"], "offsets": [[10**12, 10**12 + 1]]}]),
         (
-            "passages[0]: begins at 1000000000000, and the one before it ends at 0; passages stand"
-            " in order, at most 1,000 characters apart"
+            "passages[0]: starts at 1000000000000, and the previous one ends at 0: expected sorted"
+            " passages, at most 1,000 characters apart"
         ),
     ),
     (
         "bigbio",
         with_(BIGBIO, passages=[{"type": "t", "text": ["𝒜da"], "offsets": [[0, 4]]}]),
-        "passages[0]: a text of 3 characters at 0 to 4: it is as long as its offsets say",
+        "passages[0]: text of 3 characters at offsets 0 to 4: expected a text of 4",
     ),
     (
         "bigbio",
         with_(BIGBIO, passages=[{"type": "t", "text": ["a"], "offsets": []}]),
-        "passages[0]: 1 texts at 0 offsets; each has one",
+        "passages[0]: 1 texts and 0 offsets: expected as many texts as offsets",
     ),
     (
         "bigbio",
         with_(BIGBIO, entities=[{"id": "1", "type": "X", "text": ["Ada"], "offsets": []}]),
-        "entities[0].offsets: empty: an annotation has at least one [start, end]",
+        "entities[0].offsets: empty list: expected at least one [start, end]",
     ),
     (
         "bigbio",
         with_(BIGBIO, entities=[{"id": "1", "type": "X", "text": [], "offsets": [[0, 3]]}]),
-        "entities[0]: 0 texts at 1 offsets; each has one",
+        "entities[0]: 0 texts and 1 offsets: expected as many texts as offsets",
     ),
     (
         "bigbio",
@@ -739,8 +740,8 @@ BAD = [
             ],
         ),
         (
-            "events[0].arguments[0].ref_id: 'T9' is no entity and no event with a trigger in this"
-            " document"
+            "events[0].arguments[0].ref_id: unknown id 'T9': expected an entity, or an event"
+            " with a trigger, of this document"
         ),
     ),
 ]
@@ -790,8 +791,7 @@ def test_an_array_that_is_none_gets_one_line(tmp_path, content):
     with pytest.raises(
         LoadError,
         match=(
-            "a file named .json holds an array of documents, one named .jsonl a document on each"
-            " line$"
+            "a .json file is read as an array of documents, a .jsonl file as a document on each line$"
         ),
     ) as error:
         load_corpus(f"bigbio:{path}")

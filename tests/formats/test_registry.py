@@ -293,7 +293,7 @@ def test_a_schema_beside_is_never_taken_for_another(tmp_path):
     for other in (Schema(labels={"ORG": "firms"}), None):
         with pytest.raises(
             InputError,
-            match="schema.json belongs to another corpus and would be used as the schema of b",
+            match="schema.json: differs from the schema of this corpus and would be used for b",
         ):
             Corpus([EMPTY], schema=other).save(tmp_path / "b.jsonl")
 
