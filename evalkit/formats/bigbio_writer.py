@@ -1,4 +1,4 @@
-"""Writing a document as a BigBIO record; bigbio.py describes the format."""
+"""Writes a document as a BigBIO record; bigbio.py describes the format."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, public_id
 
-WHOLE, BETWEEN = "document", "text"  # types of passages that are no zones
+WHOLE = "document"  # type of a passage with the whole text
+BETWEEN = "text"  # type of passages between zones
 
 
 class BigBioWriter:
-    """A document on its way into a record."""
+    """Converts one document to a record."""
 
     def __init__(self, document: Document, conversion: ConversionReport) -> None:
-        """Give every entity and event an id."""
+        """Chooses the ids of all entities and events."""
         self.document, self._conversion = document, conversion
         self._links = EntityReferences(document, conversion)
         self._entities = [
@@ -29,7 +30,7 @@ class BigBioWriter:
         }
 
     def line(self) -> dict[str, Any]:
-        """The record."""
+        """Returns the record."""
         document = self.document
         entities = [
             self._entity(id, entity.label, span_fragments(entity)) for id, entity in self._entities
@@ -89,7 +90,7 @@ class BigBioWriter:
 
 
 def _passages(document: Document, conversion: ConversionReport) -> Iterator[Zone]:
-    """Zones in order, and what lies between them."""
+    """Yields the zones in text order, and the text between them as further zones."""
     at, size = 0, len(document.text)
     for zone in _representable_zones(document, conversion):
         if at < zone.start:

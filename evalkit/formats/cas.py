@@ -85,9 +85,9 @@ def read(
     typesystem: str | Path | None = None,
     view: str | None = None,
 ) -> DocumentResults:
-    """Each document, or a LoadError, with its file.
+    """Yields the path of each file with its document, or a LoadError.
 
-    See the options above. Raises InputError where no file can be one.
+    The options are described above. Raises InputError for a folder without CAS files.
     """
     for file in files(path):
         try:
@@ -105,7 +105,7 @@ def read(
 
 
 def files(path: Path) -> list[Path]:
-    """The files that hold a document each. Raises InputError for a folder without any."""
+    """Returns the files of all documents. Raises InputError for a folder without any."""
     if not path.is_dir():
         return [path]
     result = find_files(path)
@@ -117,12 +117,12 @@ def files(path: Path) -> list[Path]:
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The files in a folder and its subfolders that may hold a document."""
+    """Returns the .xmi and .json files in a folder and its subfolders."""
     return list_inputs(folder, (".xmi", ".json"), ignore=("schema.json",))
 
 
 def select_view(cas: Any, name: str | None, file: Path, conversion: ConversionReport) -> Any:
-    """The view of a CAS that has the text. Raises InputError where none has."""
+    """Returns the view with the text. Raises InputError if no view has a text."""
     names = [view.sofa.sofaID for view in cas.views if view.sofa.sofaString is not None]
     if name is not None and name not in names:
         raise UnknownNameError("view", name, names)
@@ -134,7 +134,7 @@ def select_view(cas: Any, name: str | None, file: Path, conversion: ConversionRe
 
 
 class Reader:
-    """Makes a document of a CAS."""
+    """Builds the document of a CAS."""
 
     def __init__(self, file: Path, cas: Any, conversion: ConversionReport) -> None:
         self._file, self._cas, self._conversion = str(file), cas, conversion
@@ -148,10 +148,9 @@ class Reader:
         self._read = {id(fs) for fs in self._about}
 
     def document(self, type: str | None, feature: str | None, triggers: str | None) -> Document:
-        """The document.
+        """Returns the document.
 
-        Raises InputError for what it cannot hold, UnknownNameError for a type or feature that is
-        none.
+        Raises InputError for invalid annotations, UnknownNameError for an unknown type or feature.
         """
         entities, events = self._entities(type, feature), self._events(triggers)
         for fs in self._annotations:
@@ -230,7 +229,10 @@ class Reader:
                 self._conversion.add("arguments that point at nothing in the index", self._file)
 
     def _type(self, name: str) -> str:
-        """The type of a name, in full or its last part, that is annotated or at least known."""
+        """Returns the full name of a type that is given in full or as its last part.
+
+        Annotated types are preferred to those that are only declared.
+        """
         if (
             own := {
                 NAMED: NAMED,
@@ -255,7 +257,7 @@ class Reader:
         return used[0]
 
     def _annotations_of_type(self, name: str) -> list[Any]:
-        """The annotations of a type in the order of the text; empty ones are only counted."""
+        """Returns the annotations of a type in text order; empty ones are counted as dropped."""
         result = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
         self._read.update(map(id, result))
         if any(not hasattr(fs, "begin") for fs in result):
@@ -266,7 +268,7 @@ class Reader:
 
 
 def _make_annotation(layer: str, index: int, make: Any, fs: Any) -> Any:
-    """An annotation made of an annotation. Raises DocumentError with its place."""
+    """Returns `make(fs)`. Raises DocumentError with layer and index."""
     try:
         return make(fs)
     except DocumentError as error:
@@ -290,12 +292,10 @@ def write(
     *,
     file_format: str = "xmi",
 ) -> None:
-    """The documents, a file each. See above what is held, and what is refused.
+    """Writes a file for each document, as described above.
 
-    schema: written as schema.json beside them.
-
-    Raises UnknownNameError for an unknown file format, InputError for more than one document in a
-    file, or a folder with documents of others.
+    `schema` is written as schema.json into the same folder. Raises UnknownNameError for an unknown
+    file format, InputError for several documents in one file, or a folder with other documents.
     """
     if file_format not in FILE_FORMATS:
         raise UnknownNameError("file format", file_format, FILE_FORMATS)
@@ -337,9 +337,9 @@ def write(
 
 
 def encode_system(path: Path) -> bytes:
-    """The type system as the bytes of the file at `path`.
+    """Returns the bytes of the type system that is written to `path`.
 
-    Raises InputError where another lies there.
+    Raises InputError if this file exists with another content.
     """
     text: bytes = output_type_system().to_xml().encode()
     if path.exists() and path.read_bytes() != text:

@@ -1,4 +1,4 @@
-"""Writing a document as a CAS with DKPro Core's types; cas.py describes the format."""
+"""Writes a document as a CAS with DKPro Core's types; cas.py describes the format."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def skip_failed(document: Document, conversion: ConversionReport) -> bool:
-    """Whether a document is left out.
+    """Whether a document is skipped because it failed.
 
-    Raises InputError for one that would be read as what it is not.
+    Raises InputError for a document whose entities were not annotated.
     """
     where = f"document {quoted_repr(document.id)}"
     if document.failure is not None:
@@ -41,9 +41,9 @@ def skip_failed(document: Document, conversion: ConversionReport) -> bool:
 
 
 def to_bytes(document: Document, file_format: str, conversion: ConversionReport) -> bytes:
-    """A document as a file holds it; what it does not hold is counted.
+    """Returns a document as the bytes of a file, and counts what is dropped.
 
-    Raises InputError for what cannot stand in XML.
+    Raises InputError for characters that XML does not allow.
     """
     cas = cassis().Cas(
         typesystem=output_type_system(), sofa_string=document.text, sofa_mime="text/plain"
@@ -86,14 +86,14 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
 
 
 def add(cas: Any, kind: str, start: int, end: int, **features: Any) -> Any:
-    """Put an annotation into a CAS, and give it back."""
+    """Adds an annotation to a CAS, and returns it."""
     made = cas.typesystem.get_type(kind)(begin=start, end=end, **features)
     cas.add(made)
     return made
 
 
 def links(cas: Any, event: Event) -> Any:
-    """The arguments of an event as an array of links, each with its role."""
+    """Returns the arguments of an event as an array of links, each with its role."""
     link, array = (cas.typesystem.get_type(name) for name in (LINK, ARRAY))
     return array(
         elements=[
@@ -105,19 +105,19 @@ def links(cas: Any, event: Event) -> Any:
 
 
 def language(document: Document) -> str | None:
-    """The language that a document says it is in."""
+    """Returns the language in the meta of a document; None if there is none."""
     value = (document.meta or {}).get("language")
     return value if isinstance(value, str) and value not in ("", "x-unspecified") else None
 
 
 def identifier(entity: Entity) -> str | None:
-    """The attribute that a NamedEntity has a feature for."""
+    """Returns the attribute `identifier`, for which NamedEntity has a feature."""
     value = (entity.attributes or {}).get("identifier")
     return value if isinstance(value, str) else None
 
 
 def count_unsupported(document: Document, conversion: ConversionReport) -> None:
-    """Count what a document holds and a CAS does not."""
+    """Counts the fields of a document that a CAS does not have."""
     where = f"document {quoted_repr(document.id)}"
     for name, many in (
         ("attributions", document.attributions),
@@ -138,7 +138,7 @@ def count_unsupported(document: Document, conversion: ConversionReport) -> None:
 
 
 def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
-    """What of an entity or event is left out, a name for each."""
+    """Yields a name for each field of an entity or event that is dropped."""
     what = "entities" if isinstance(annotation, Entity) else "events"
     if (annotation if isinstance(annotation, Entity) else annotation.trigger).fragments:
         yield (
@@ -167,7 +167,7 @@ def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
 
 
 def check_xml(document: Document) -> None:
-    """Raises InputError for a character that no XML can hold."""
+    """Raises InputError for a character that XML does not allow."""
     labels = [
         *(entity.label for entity in document.entities or ()),
         *(event.label for event in document.events or ()),

@@ -1,4 +1,4 @@
-"""Data sets for the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
+"""Data sets of the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
 
 Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it,
 and is read without loss. The other has tokens and tags, such as CoNLL-2003 (`tokens`, `ner_tags`
@@ -54,34 +54,33 @@ DOCUMENT_COLUMNS = {"id", "sha256", "layers"}  # columns that only a config of d
 
 
 def to_datasets(documents: Iterable[Document]) -> dict[str, Any]:
-    """A Dataset for each config. Its package is imported here, which takes a few seconds."""
+    """Returns a Dataset for each config. Importing `datasets` takes a few seconds."""
     from datasets import Dataset
 
-    every, made = list(documents), {}
     types = features()
-    for config, of in table_rows(every).items():
-        table = list(of)
-        made[config] = Dataset.from_dict(
-            {name: [row[name] for row in table] for name in types[config]}, features=types[config]
-        )
-    return made
+    datasets_by_config = {}
+    for config, rows in table_rows(list(documents)).items():
+        table = list(rows)
+        columns = {name: [row[name] for row in table] for name in types[config]}
+        datasets_by_config[config] = Dataset.from_dict(columns, features=types[config])
+    return datasets_by_config
 
 
 def documents_of(
     dataset: Iterable[Mapping[str, Any]], texts: Texts | None = None
 ) -> Iterator[Document]:
-    """The documents of rows of the config `documents`: what `rows` was given.
+    """Yields the documents of the rows of the config `documents`.
 
-    Raises DocumentError where a row is not true of its text.
+    Raises DocumentError if a row does not agree with its text.
     """
     for row in dataset:
         yield document_of(row, texts)
 
 
 def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
-    """The document of a row, its surfaces checked.
+    """Returns the document of a row, and checks its surface forms.
 
-    `texts` gives the text where none was published.
+    `texts` looks up the text of a row that was published without it.
     """
     text = row.get("text")
     if text is None:
@@ -110,8 +109,9 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
 
 
 def _to_jsonl_value(value: Any) -> Any:
-    """A nested value as a line of JSONL has it: no nulls but that of a cue, pairs for fragments,
-    objects for JSON.
+    """Returns a nested value in the form of evalkit's JSONL.
+
+    Nulls are removed, except for `cue`; fragments become pairs, and JSON strings become objects.
     """
     if isinstance(value, list):
         return [_to_jsonl_value(item) for item in value]
@@ -142,7 +142,7 @@ def read(
     repair: str = "error",
     texts: str | Path | None = None,
 ) -> DocumentResults:
-    """Each document with its data set and row, counted from 0, or what is wrong with it."""
+    """Yields "NAME: row N", counted from 0, with the document or a LoadError."""
     name = name_of(path)
     dataset, split = load_split(path, config=config, split=split, revision=revision)
     if set(dataset.column_names) >= DOCUMENT_COLUMNS:
@@ -182,7 +182,7 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
 
 
 class TokenTagDataset:
-    """A data set of tokens and tags: which columns it has, and the documents that they say."""
+    """Builds documents from a data set with a column of tokens and a column of tags."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class TokenTagDataset:
         tokens: str,
         tags: str | None,
     ) -> None:
-        """Find the columns. Raises InputError naming those that are there where one is missing."""
+        """Finds the columns. Raises InputError with the existing columns if one is missing."""
         self.name, self.dataset, self.conversion = name, dataset, conversion
         self.tokens, self.tags = tokens, tags or self._tags()
         for option, column in (("token_column", self.tokens), ("tag_column", self.tags)):
@@ -203,12 +203,11 @@ class TokenTagDataset:
                     f" {spell_option(option, 'NAME', of='format')}:"
                     f" {', '.join(dataset.column_names)}"
                 )
-        self.names = getattr(
-            getattr(dataset.features[self.tags], "feature", None), "names", None
-        )  # of the ClassLabel
+        class_label = getattr(dataset.features[self.tags], "feature", None)
+        self.names = getattr(class_label, "names", None)
 
     def _tags(self) -> str:
-        """The column of tags: the only one with a ClassLabel, or ner_tags of several."""
+        """Returns the column of tags: ner_tags, or the only column with a ClassLabel."""
         if "ner_tags" in self.dataset.column_names:
             return "ner_tags"
         labelled: list[str] = []
@@ -224,7 +223,7 @@ class TokenTagDataset:
         )
 
     def documents(self, tags: TagReader, split: str) -> DocumentResults:
-        """A document a row."""
+        """Yields the location of each row with its document, or a LoadError."""
         for column in self.dataset.column_names:
             if column not in (self.tokens, self.tags, "id"):
                 self.conversion.add("columns", f"{self.name}: {column}")
@@ -257,7 +256,7 @@ class TokenTagDataset:
             )
 
     def check(self) -> None:
-        """Refuse rows whose tokens are no texts, or whose tags are no tags."""
+        """Raises LoadError for a row with tokens that are not strings, or with invalid tags."""
         for number, (tokens, tags) in enumerate(
             zip(self.dataset[self.tokens], self.dataset[self.tags])
         ):
@@ -271,7 +270,7 @@ class TokenTagDataset:
                     )
 
     def strings(self, row: Any) -> Any:
-        """The tags of a row as they are named."""
+        """Returns the tags of a row as strings."""
         if self.names is None:
             return row
         if outside := [
@@ -286,7 +285,7 @@ class TokenTagDataset:
     def document(
         self, number: int, id: str, tokens: Any, tagged: int, spans: list[tuple[str, int, int]]
     ) -> tuple[str, Document | InputError]:
-        """A row's document, or what is wrong with it."""
+        """Returns the location of a row with its document, or a LoadError."""
         position = f"{self.name}: row {number}"
         if len(tokens) != tagged:
             return position, LoadError(
@@ -310,7 +309,7 @@ class TokenTagDataset:
 
 
 def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
-    """The schema.json of the data set, if it has one."""
+    """Returns the schema.json of the data set; None if it has none."""
     if not is_remote(path):
         return load_schema(path / "schema.json") if (path / "schema.json").is_file() else None
     from huggingface_hub import hf_hub_download
@@ -335,9 +334,9 @@ def write(
     conversion: ConversionReport,
     schema: Schema | None = None,
 ) -> None:
-    """A folder that `datasets` loads, with a file for each config, and a schema.json.
+    """Writes a folder that `datasets` can load, with a file for each config and a schema.json.
 
-    Raises InputError where its README.md would replace another.
+    Raises InputError for a folder that has another data set or another README.md.
     """
     if is_remote(path):
         raise InputError(
@@ -378,7 +377,7 @@ def write(
 
 
 def count_rounded_scores(documents: Sequence[Document], conversion: ConversionReport) -> None:
-    """Count the scores that lose digits: where a column has only dates."""
+    """Counts the scores that lose digits: where a column has only dates."""
     for document in documents if any(date_like_columns(documents).values()) else ():
         for layer in LAYERS:
             for index, annotation in enumerate(getattr(document, layer) or ()):

@@ -1,4 +1,4 @@
-"""Loading one split of a data set from the Hub or from a folder, with one-line errors."""
+"""Loads one split of a data set from the Hub or from a folder, with one-line errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalkit.formats.front_matter import parse_yaml, split_front_matter
 
 
 def name_of(path: Path) -> str:
-    """OWNER/NAME of what `hf://OWNER/NAME` says, or the folder.
+    """Returns the name of a data set: OWNER/NAME on the Hub, or the folder.
 
     >>> name_of(Path("//me/news"))
     'me/news'
@@ -23,16 +23,16 @@ def name_of(path: Path) -> str:
 
 
 def is_remote(path: Path) -> bool:
-    """Whether a path is a name on the Hub."""
+    """Whether a path is the name of a data set on the Hub."""
     return str(path).startswith("//")
 
 
 def load_split(
     path: Path, *, config: str | None, split: str | None, revision: str | None
 ) -> tuple[Any, str]:
-    """The Dataset, and the name of its split.
+    """Returns the Dataset and the name of its split.
 
-    Raises InputError, on one line, for whatever hinders it.
+    Raises InputError, on one line, if it cannot be loaded.
     """
     name = name_of(path)
     if not is_remote(path) and not path.is_dir():
@@ -60,7 +60,7 @@ def load_split(
 
 
 def _check_readme(path: Path) -> None:
-    """Refuse a card whose YAML `datasets` should not read: see front_matter.py."""
+    """Raises LoadError for a README.md with YAML that is invalid or expands without bound."""
     if path.is_file():
         front = split_front_matter(path.read_bytes().decode("utf-8", "replace"))
         if front is not None:
@@ -68,7 +68,7 @@ def _check_readme(path: Path) -> None:
 
 
 def _from_disk(path: Path) -> Any:
-    """What `save_to_disk` wrote, if it did."""
+    """Returns the splits that `save_to_disk` wrote to the folder; None for another folder."""
     import datasets
 
     if is_remote(path) or not (
@@ -94,8 +94,8 @@ def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:
                 f" {spell_option('config', 'NAME', of='format')}"
             )
     if Path(name).is_absolute():
-        # Of a folder datasets keeps what it loaded before under the folder's name, whatever stands
-        # in it now: its cache is not used.
+        # `datasets` caches a folder by its name and would ignore changed files, so an empty cache is
+        # used.
         with tempfile.TemporaryDirectory() as cache:
             return datasets.load_dataset(
                 name, config, revision=revision, cache_dir=cache, keep_in_memory=True
@@ -105,7 +105,7 @@ def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:
 
 @contextmanager
 def quiet(name: str) -> Iterator[None]:
-    """No progress bars, and whatever goes wrong on one line."""
+    """Hides progress bars, and raises errors as an InputError of one line."""
     import datasets
 
     shows = not datasets.utils.are_progress_bars_disabled()

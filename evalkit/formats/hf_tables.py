@@ -1,4 +1,4 @@
-"""Tables of a corpus for the package `datasets`: rows of plain JSON values.
+"""Converts a corpus to tables for the package `datasets`: rows of plain JSON values.
 
     documents         a row a document, its annotations nested: the whole corpus, and all that is
                       read back
@@ -40,7 +40,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def column_types(*, with_text: bool = True) -> dict[str, Row]:
-    """The columns of each config: the name of a type, a dict of columns, or a list of either."""
+    """Returns the columns of each config; a type is a name, a dict of columns, or a list of one."""
     surface = "text" if with_text else "digest"
     span = {
         "start": "int64",
@@ -93,10 +93,10 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
 def table_rows(
     documents: Iterable[Document], *, with_text: bool = True, digest: Digest | None = None
 ) -> dict[str, Iterator[Row]]:
-    """The rows of each config, as plain JSON values under the columns of `column_types`.
+    """Returns the rows of each config, as plain JSON values under the columns of `column_types`.
 
-    digest: what is written instead of a surface where the text is withheld, of the document and the
-    span. Without it, null.
+    `digest` computes the value that replaces the text of a span if `with_text` is false; without
+    it, the value is null.
     """
     every = list(documents)
     writer = _Rows(with_text=with_text, digest=digest)
@@ -223,17 +223,15 @@ def _common_fields(annotation: Any) -> Row:
 
 
 def _json(value: Any) -> str | None:
-    """JSON that is never null inside a string: an annotation without attributes has none, not those
-    of "null".
-    """
+    """Returns a value as JSON text; None, not "null", for None."""
     return None if value is None else json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
 
 
 def features(documents: Iterable[Document] = (), *, with_text: bool = True) -> dict[str, Any]:
-    """The Features of each config.
+    """Returns the Features of each config.
 
-    Of columns that hold nothing but dates in these documents, Json(): see above. Takes seconds to
-    import datasets.
+    Columns that have only dates in these documents are Json(), as described above. Importing
+    `datasets` takes a few seconds.
     """
     result = date_like_columns(documents, with_text=with_text)
     import datasets
@@ -266,10 +264,10 @@ def _feature(kind: Any, dates: frozenset[str], path: str) -> Any:
 
 
 def card_data(documents: Iterable[Document], *, with_text: bool = True, split: str = "test") -> Row:
-    """What the YAML of a README.md says of the files data/CONFIG.jsonl, so that each loads under
-    its features: `configs` and `dataset_info`.
+    """Returns `configs` and `dataset_info` for the YAML of a README.md.
 
-    Configs without a row are left out: `datasets` cannot load an empty file.
+    They declare the files data/CONFIG.jsonl and their features. Configs without rows are omitted,
+    since `datasets` cannot load an empty file.
     """
     every = list(documents)
     result = date_like_columns(every, with_text=with_text)
@@ -317,8 +315,9 @@ def _kind(kind: Any, dates: frozenset[str], path: str) -> Row:
 def date_like_columns(
     documents: Iterable[Document], *, with_text: bool = True
 ) -> dict[str, frozenset[str]]:
-    """The columns of each config, such as "entities.text", whose strings the JSON loader would take
-    for dates and rewrite.
+    """Returns the columns of each config, such as "entities.text", that only have dates.
+
+    The JSON loader of `datasets` would rewrite them.
     """
     return {
         config: _date_like(of) for config, of in table_rows(documents, with_text=with_text).items()

@@ -1,4 +1,4 @@
-"""Digests instead of a text that was not published, and restoring it from a folder of texts.
+"""Computes digests for data sets without texts, and finds the texts in a folder.
 
     sha256   of the text in UTF-8. It identifies the text for those who have it.
     digest   of the surface form of a span: HMAC-SHA-256 of "START:END:SURFACE" under the sha256 of
@@ -42,12 +42,12 @@ _NEAR_MISSES: dict[str, Callable[[bytes], bytes]] = {
 
 
 def sha256(text: str) -> str:
-    """The sha256 of a text in UTF-8, in hexadecimal."""
+    """Returns the sha256 of a text in UTF-8, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest(document: Document, span: Any) -> str:
-    """What stands for the surface of a span where the text is withheld: 32 hexadecimal digits."""
+    """Returns the digest that is published instead of the text of a span: 32 hexadecimal digits."""
     covered = f"{span.start}:{span.end}:{document.text[span.start : span.end]}"
     return hmac.new(_key(document.text), covered.encode(), "sha256").hexdigest()[:DIGEST]
 
@@ -58,11 +58,10 @@ def _key(text: str) -> bytes:
 
 
 def text_lookup(folder: str | Path) -> Texts:
-    """What finds texts in a folder: called with a sha256 and the id of a document, it gives the
-    text.
+    """Returns a function that finds the text with a sha256, for a document with an id, in a folder.
 
-    Raises InputError where the folder has no such text, naming both digests of the one that should
-    have been it.
+    The function raises InputError if no file has this sha256, with the sha256 of the file that is
+    named like the document.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -98,8 +97,9 @@ def _text(path: Path) -> str:
 
 
 def _missing_text_message(folder: Path, files: list[Path], expected: str, id: str) -> str:
-    """The message that no file is the text. It gives the digest of the file with the document's
-    name, or of the only file.
+    """Returns the error message for a text that is not in the folder.
+
+    It has the sha256 of the file that is named like the document, or of the only file.
     """
     named = [path for path in files if id in (path.stem, path.name)] or (
         files if len(files) == 1 else []
@@ -122,12 +122,10 @@ def _missing_text_message(folder: Path, files: list[Path], expected: str, id: st
 
 
 def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
-    """Where the digests of a row of `documents` are not those of what its annotations cover in the
-    document made of it.
-    """
-    made = next(table_rows([document], with_text=False, digest=digest)["documents"])
+    """Yields an error for each digest in a row of `documents` that is not that of its span."""
+    computed = next(table_rows([document], with_text=False, digest=digest)["documents"])
     for layer in ("entities", "events", "attributions"):
-        for index, (published, true) in enumerate(zip(row.get(layer) or (), made[layer])):
+        for index, (published, true) in enumerate(zip(row.get(layer) or (), computed[layer])):
             for field in _differing_digests(published, true, ""):
                 problem = (
                     "not the digest of what stands there: offsets or digest were changed after the"

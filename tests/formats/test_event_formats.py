@@ -791,7 +791,8 @@ def test_an_array_that_is_none_gets_one_line(tmp_path, content):
     with pytest.raises(
         LoadError,
         match=(
-            "a .json file is read as an array of documents, a .jsonl file as a document on each line$"
+            "a .json file is read as an array of documents, a .jsonl file as a document on each"
+            " line$"
         ),
     ) as error:
         load_corpus(f"bigbio:{path}")
