@@ -94,8 +94,7 @@ def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:
                 f" {spell_option('config', 'NAME', of='format')}"
             )
     if Path(name).is_absolute():
-        # `datasets` caches a folder by its name and would ignore changed files, so an empty cache is
-        # used.
+        # `datasets` caches a folder by name and would ignore changed files: use an empty cache
         with tempfile.TemporaryDirectory() as cache:
             return datasets.load_dataset(
                 name, config, revision=revision, cache_dir=cache, keep_in_memory=True
