@@ -1,10 +1,14 @@
-"""Label Studio: a list of tasks in JSON, as a full export or as JSON-MIN.
+"""Label Studio: a JSON list of tasks, as a full export or as JSON-MIN.
+
+Full export:
 
     [{"id", "data": {"text"}, "annotations": [{"completed_by", "was_cancelled", "result": [
-        {"id", "type": "labels", "from_name", "to_name", "value": {"start", "end", "text", "labels":
-        []}, "score"}]}], "predictions"}]
+        {"id", "type": "labels", "from_name", "to_name", "score",
+         "value": {"start", "end", "text", "labels": []}}]}], "predictions"}]
+
+JSON-MIN, with one item for each annotation:
+
     [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]
-    JSON-MIN: one item for each annotation
 
 Offsets count code points, the end exclusive, and the text of a region is checked. Old releases
 counted UTF-16 code units (label-studio#1347): such files are refused, and the message says how to
@@ -18,9 +22,10 @@ it.
 - `annotator`: whose annotations are read (completed_by, as a number or an address). Default: each
   task's first annotation.
 - `annotation_source`: annotations or predictions; with predictions, `annotator` is their
-model_version. - `control`: the from_name whose regions are read, where there are several. -
-`offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
-units".
+  model_version.
+- `control`: the from_name whose regions are read, if there are several.
+- `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
+  units".
 
 The id is `document_id` in the data, else that of the task, else "doc-N". A region with several
 labels is an entity for each, of which the first has the id. A task without an annotation was not
@@ -69,12 +74,10 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document, or what is wrong with it, with the line on which its task begins.
+    """Yields (file:line, Document or LoadError) for each task, with the line on which it begins.
 
-    See the options above.
-
-    Raises UnknownNameError for a value that an option does not have, or an annotator who is in no
-    task; InputError where the file is no such list.
+    The module docstring describes the options. Raises UnknownNameError for an unknown value of an
+    option or an annotator without annotations, and InputError if the file cannot be read.
     """
     selection = TaskSelection(
         text_field,
@@ -95,7 +98,7 @@ def _check_source(source: str) -> str:
 
 
 def iter_surfaces(path: Path) -> Iterable[SurfaceCheck]:
-    """What regions that have a text say to stand where."""
+    """Yields document text, start, end and surface form of each region with a text, unchecked."""
     return exported.cases(drafts(path, ConversionReport(), TaskSelection()))
 
 
@@ -106,44 +109,46 @@ def write(
     *,
     annotation_source: str = "annotations",
 ) -> None:
-    """Writes one line a task. The module docstring lists what is dropped."""
+    """Writes one task per line. The module docstring lists what is dropped."""
     key = _check_source(annotation_source)
-    written = 0
+    task_count = 0
+    documents = drop_indistinguishable(documents, conversion)
     with replace_file(path) as file:
-        for document in exported.supported_documents(
-            drop_indistinguishable(documents, conversion), conversion, HELD, unannotated=True
-        ):
-            task = {
-                "id": written + 1,
-                "data": _data(document, conversion),
-                key: [] if document.entities is None else [_annotation(document, key)],
-            }
-            file.write((b",\n" if written else b"[\n") + msgspec.json.encode(task))
-            written += 1
-        file.write(b"\n]\n" if written else b"[]\n")
+        for document in exported.supported_documents(documents, conversion, HELD, unannotated=True):
+            task_count += 1
+            annotations = [] if document.entities is None else [_annotation(document, key)]
+            task = {"id": task_count, "data": _data(document, conversion), key: annotations}
+            file.write(b"[\n" if task_count == 1 else b",\n")
+            file.write(msgspec.json.encode(task))
+        file.write(b"\n]\n" if task_count else b"[]\n")
 
 
 def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
-    own = {"text": document.text, ID: document.id}
-    for key in sorted(own.keys() & (document.meta or {}).keys()):
+    meta = document.meta or {}
+    reserved = {"text": document.text, ID: document.id}
+    for key in sorted(reserved.keys() & meta.keys()):
         conversion.add(
             f"fields of meta under the key {key!r}", f"document {quoted_repr(document.id)}"
         )
-    return {**(document.meta or {}), **own}
+    return {**meta, **reserved}
 
 
 def _annotation(document: Document, key: str) -> dict[str, Any]:
-    result = {"result": [_region(entity, document.text) for entity in document.entities or ()]}
-    return {"model_version": "evalkit", **result} if key == "predictions" else result
+    annotation: dict[str, Any] = {"model_version": "evalkit"} if key == "predictions" else {}
+    annotation["result"] = [_region(entity, document.text) for entity in document.entities or ()]
+    return annotation
 
 
 def _region(entity: Entity, text: str) -> dict[str, Any]:
-    own = {"id": entity.id, "score": entity.score}
+    region: dict[str, Any] = {}
+    if entity.id is not None:
+        region["id"] = entity.id
+    if entity.score is not None:
+        region["score"] = entity.score
     value = {
         "start": entity.start,
         "end": entity.end,
         "text": text[entity.start : entity.end],
         "labels": [entity.label],
     }
-    named = {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
-    return {**{key: given for key, given in own.items() if given is not None}, **named}
+    return region | {"from_name": "label", "to_name": "text", "type": "labels", "value": value}

@@ -1,4 +1,4 @@
-"""Reading the tasks of Label Studio; labelstudio.py describes the format."""
+"""Reads the tasks of Label Studio exports; labelstudio.py describes the format."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
-ID = (  # the key of the data under which the id is kept, since Label Studio numbers tasks itself
-    "document_id"
-)
+# The key of the document id in the data, since Label Studio assigns the ids of tasks itself
+ID = "document_id"
+# Keys of JSON-MIN that are not data
 JSON_MIN_FIELDS = {
     "annotator",
     "annotation_id",
@@ -29,7 +29,7 @@ JSON_MIN_FIELDS = {
     "lead_time",
     "agreement",
     "id",
-}  # keys of JSON-MIN that are no data
+}
 LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
 BOM = b"\xef\xbb\xbf"
 Result = list[dict[str, Any]]
@@ -64,17 +64,16 @@ class Answer(msgspec.Struct):
 
     @property
     def who(self) -> set[str]:
-        """The names of who or what answered."""
-        by = self.completed_by if self.completed_by is not None else self.model_version
-        return {
-            str(name)
-            for name in ([by.get("id"), by.get("email")] if isinstance(by, dict) else [by])
-            if name is not None
-        }
+        """The id and address of the annotator, or the version of the model."""
+        author = self.completed_by if self.completed_by is not None else self.model_version
+        names = [author]
+        if isinstance(author, dict):
+            names = [author.get("id"), author.get("email")]
+        return {str(name) for name in names if name is not None}
 
 
 class Task(msgspec.Struct):
-    """A task in full. `completions` is what annotations were called before 1.0."""
+    """A task of a full export. Before Label Studio 1.0 `annotations` were called `completions`."""
 
     data: dict[str, Any]
     id: str | int | None = None
@@ -86,7 +85,7 @@ class Task(msgspec.Struct):
 
 @dataclass
 class TaskSelection:
-    """Which text, whose annotations and which control's regions are read, and who else was met."""
+    """The text field, the annotator and the control that are read, and all annotators seen."""
 
     text_field: str | None = None
     annotator: str | None = None
@@ -94,33 +93,37 @@ class TaskSelection:
     control: str | None = None
     annotators_seen: set[str] = field(default_factory=set)
 
-    def select(self, many: Iterable[Answer]) -> Answer | None:
-        """The first, or the first by the annotator; None where there is none."""
-        every = list(many)
-        for one in every:
-            self.annotators_seen |= one.who
-        return next(
-            (one for one in every if self.annotator is None or self.annotator in one.who), None
-        )
+    def select(self, answers: Iterable[Answer]) -> Answer | None:
+        """The first answer (by the annotator, if one is given), or None."""
+        selected = None
+        for answer in answers:
+            self.annotators_seen |= answer.who
+            is_wanted = self.annotator is None or self.annotator in answer.who
+            if selected is None and is_wanted:
+                selected = answer
+        return selected
 
 
 def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -> Drafts:
-    """Each task with the line it begins on, unchecked.
+    """Yields the unchecked document of each task, with the line on which the task begins.
 
-    Raises UnknownNameError for an annotator who was not met.
+    Raises UnknownNameError for an annotator without annotations.
     """
-    seen: set[str] = set()
+    seen_ids: set[str] = set()
     for count, (position, raw) in enumerate(tasks(path), 1):
-        try:
-            found = (
-                raw
-                if isinstance(raw, LoadError)
-                else TaskReader(position, conversion, selection).draft(raw, f"doc-{count}", seen)
-            )
-        except InputError as error:
-            found = error if isinstance(error, LoadError) else LoadError([f"{position}: {error}"])
-        if found is not None:
-            yield position, found
+        draft: RawDocument | LoadError | None
+        if isinstance(raw, LoadError):
+            draft = raw
+        else:
+            reader = TaskReader(position, conversion, selection)
+            try:
+                draft = reader.draft(raw, f"doc-{count}", seen_ids)
+            except LoadError as error:
+                draft = error
+            except InputError as error:
+                draft = LoadError([f"{position}: {error}"])
+        if draft is not None:
+            yield position, draft
     if selection.annotator is not None and selection.annotator not in selection.annotators_seen:
         raise UnknownNameError(
             "annotator", selection.annotator, sorted(selection.annotators_seen), within=str(path)
@@ -128,34 +131,36 @@ def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -
 
 
 def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
-    """Each task of a file with the line it begins on, or what is wrong with it."""
+    """Yields each task of a file, or a LoadError, with the line on which it begins."""
     with open_input(path) as file:
         data = file.read().removeprefix(BOM)
-    data = (
-        b"[" + data + b"]" if data.lstrip().startswith(b"{") else data
-    )  # a task alone, as it is kept in cloud storage
+    if data.lstrip().startswith(b"{"):  # a single task, as Label Studio stores it in the cloud
+        data = b"[" + data + b"]"
     try:
-        every = msgspec.json.decode(data, type=list[msgspec.Raw])
+        raw_tasks = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
         yield str(path), LoadError([f"{path}: {_error_message(error)}; {LIST}"])
         return
-    after, counted, line = 0, 0, 1
-    for raw in map(bytes, every):
-        begins = data.index(raw, after)
-        line += data.count(b"\n", counted, begins)
-        counted, after = begins, begins + len(raw)
+    line = 1
+    previous_start = 0
+    previous_end = 0
+    for raw in map(bytes, raw_tasks):
+        start = data.index(raw, previous_end)
+        line += data.count(b"\n", previous_start, start)
+        previous_start = start
+        previous_end = start + len(raw)
         yield f"{path}:{line}", _decode_task(raw, f"{path}:{line}")
 
 
 def _decode_task(raw: bytes, position: str) -> dict[str, Any] | LoadError:
     try:
-        found = msgspec.json.decode(raw, type=dict[str, Any])
+        task = msgspec.json.decode(raw, type=dict[str, Any])
         check_duplicate_keys(raw)
     except InputError as error:
         return LoadError([f"{position}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return LoadError([f"{position}: {_error_message(error)}"])
-    return found
+    return task
 
 
 def _error_message(error: Exception) -> str:
@@ -171,26 +176,28 @@ def _error_message(error: Exception) -> str:
 
 
 class TaskReader:
-    """Makes the draft of a task."""
+    """Converts a task to an unchecked document."""
 
     def __init__(
         self, position: str, conversion: ConversionReport, selection: TaskSelection
     ) -> None:
-        self._position, self._conversion, self._selection = position, conversion, selection
+        self._position = position
+        self._conversion = conversion
+        self._selection = selection
 
     def draft(
-        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+        self, raw: dict[str, Any], default_id: str, seen_ids: set[str]
     ) -> RawDocument | LoadError | None:
-        """A document, or what is wrong; None for a further annotation of a task in JSON-MIN. seen:
-        the tasks that there were, there.
-        """
-        return (
-            self._read_task(raw, otherwise)
-            if "data" in raw
-            else self._read_json_min(raw, otherwise, seen)
-        )
+        """The document of a task, or a LoadError.
 
-    def _read_task(self, raw: dict[str, Any], otherwise: str) -> RawDocument | LoadError:
+        None for an item of JSON-MIN that is another annotation of an earlier task; `seen_ids` are
+        the ids of these tasks.
+        """
+        if "data" in raw:
+            return self._read_task(raw, default_id)
+        return self._read_json_min(raw, default_id, seen_ids)
+
+    def _read_task(self, raw: dict[str, Any], default_id: str) -> RawDocument | LoadError:
         known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
         task = convert_record(known, Task, self._position, self._conversion)
         if isinstance(task, LoadError):
@@ -200,116 +207,106 @@ class TaskReader:
         )
         self._count_dropped("drafts", len(task.drafts or ()))
         key = self._text_key(task.data, task.data)
-        at, answer = self._answer(task)
+        path, answer = self._select_answer(task)
         text = task.data[key]
-        stretches = (
-            None if answer is None else list(self._regions(answer.result, at, _Spelling(text)))
-        )
+        spans = None
+        if answer is not None:
+            spans = list(self._regions(answer.result, path, _SurfaceDecoder(text)))
         meta = {name: value for name, value in task.data.items() if name not in (key, ID)}
-        return RawDocument(
-            document_id(task.data.get(ID), document_id(task.id, otherwise)),
-            text,
-            stretches,
-            meta=meta or None,
-        )
+        id = document_id(task.data.get(ID), document_id(task.id, default_id))
+        return RawDocument(id, text, spans, meta=meta or None)
 
-    def _answer(self, task: Task) -> tuple[str, Answer | None]:
-        """The annotation or prediction that is read, and its path; the others are counted."""
+    def _select_answer(self, task: Task) -> tuple[str, Answer | None]:
+        """The path of the annotation or prediction that is read, and the annotation or prediction;
+        the others are counted as dropped.
+        """
         name = "annotations" if task.completions is None else "completions"
-        done = [one for one in getattr(task, name) or () if not one.was_cancelled]
-        self._count_dropped(
-            "annotations that were cancelled", len(getattr(task, name) or ()) - len(done)
-        )
+        annotations = getattr(task, name) or ()
+        candidates = [answer for answer in annotations if not answer.was_cancelled]
+        self._count_dropped("annotations that were cancelled", len(annotations) - len(candidates))
         if not self._selection.predictions:
             self._count_dropped(
                 "predictions (?annotation_source=predictions reads them)",
                 len(task.predictions or ()),
             )
         else:
-            self._count_dropped("annotations beside predictions", len(done))
-            name, done = "predictions", task.predictions or []
-        answer = self._selection.select(done)
-        self._count_dropped(
-            "predictions by others" if name == "predictions" else "annotations by others",
-            len(done) - (answer is not None),
-        )
+            self._count_dropped("annotations beside predictions", len(candidates))
+            name = "predictions"
+            candidates = task.predictions or []
+        answer = self._selection.select(candidates)
+        others = "predictions by others" if name == "predictions" else "annotations by others"
         if answer is None:
+            self._count_dropped(others, len(candidates))
             return "", None
+        self._count_dropped(others, len(candidates) - 1)
         self._count_dropped("scores of whole predictions", answer.score is not None)
-        every = getattr(task, name)
-        return f"{name}[{next(n for n, one in enumerate(every) if one is answer)}].result", answer
+        index = next(n for n, each in enumerate(getattr(task, name)) if each is answer)
+        return f"{name}[{index}].result", answer
 
     def _read_json_min(
-        self, raw: dict[str, Any], otherwise: str, seen: set[str]
+        self, raw: dict[str, Any], default_id: str, seen_ids: set[str]
     ) -> RawDocument | LoadError | None:
         data = {key: value for key, value in raw.items() if key not in JSON_MIN_FIELDS}
         annotations = [key for key, value in data.items() if _are_regions(value)]
         if not annotations and not raw.keys() & JSON_MIN_FIELDS:
             raise InputError(
-                "no task of Label Studio: neither the key 'data' nor regions; keys:"
+                "not a task of Label Studio: neither the key 'data' nor regions; keys:"
                 f" {', '.join(raw) or 'none'}; {LIST}"
             )
-        key = self._text_key(
-            {name: value for name, value in data.items() if name not in annotations}, raw
-        )
-        id = document_id(raw.get(ID), document_id(raw.get("id"), otherwise))
+        for name in annotations:
+            del data[name]
+        key = self._text_key(data, raw)
+        id = document_id(raw.get(ID), document_id(raw.get("id"), default_id))
         answer = self._selection.select([Answer(completed_by=raw.get("annotator"))])
-        if id in seen or answer is None:
+        if id in seen_ids or answer is None:
             self._count_dropped("annotations by others", 1)
             return None
-        seen.add(id)
+        seen_ids.add(id)
         self._count_dropped(
             "records of how a task was made, such as times and the project",
             bool(raw.keys() & JSON_MIN_FIELDS - {"id"}),
         )
-        found: list[RawSpan] = []
-        for name in self._select_controls(
-            annotations, {name: len(raw[name]) for name in annotations}
-        ):
+        spans: list[RawSpan] = []
+        region_counts = {name: len(raw[name]) for name in annotations}
+        for name in self._select_controls(annotations, region_counts):
             result = [{"type": "labels", "value": value} for value in raw[name]]
-            found += self._regions(result, name, _Spelling(raw[key]))
-        return RawDocument(
-            id,
-            raw[key],
-            found,
-            meta={
-                name: value for name, value in data.items() if name not in (key, ID, *annotations)
-            }
-            or None,
-        )
+            spans += self._regions(result, name, _SurfaceDecoder(raw[key]))
+        meta = {name: value for name, value in data.items() if name not in (key, ID)}
+        return RawDocument(id, raw[key], spans, meta=meta or None)
 
-    def _regions(self, result: Result, at: str, spelling: _Spelling) -> Iterator[RawSpan]:
-        """The regions of an annotation, an entity for each label."""
-        seen: set[str] = set()
-        every = Counter(
-            str(item["from_name"])
-            for item in result
-            if item.get("type") == "labels" and item.get("from_name") is not None
-        )
-        controls = self._select_controls(list(every), every)
+    def _regions(self, result: Result, path: str, decoder: _SurfaceDecoder) -> Iterator[RawSpan]:
+        """Yields a span for each label of each region of an annotation."""
+        seen_ids: set[str] = set()
+        region_counts: Counter[str] = Counter()
+        for item in result:
+            if item.get("type") == "labels" and item.get("from_name") is not None:
+                region_counts[str(item["from_name"])] += 1
+        controls = self._select_controls(list(region_counts), region_counts)
         for n, item in enumerate(result):
             if item.get("type") != "labels":
                 self._count_dropped(f"results of type {quoted_repr(item.get('type'))}", 1)
                 continue
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
-            region = _region(item, f"{self._position}: {at}[{n}]")
-            value, score = (
-                region.value,
-                region.score if region.score is not None else region.value.score,
-            )
+            region = _region(item, f"{self._position}: {path}[{n}]")
+            value = region.value
+            score = value.score if region.score is None else region.score
             self._count_dropped("regions without a label", not value.labels)
             self._count_dropped("notes on regions", bool(item.get("meta")))
+            # In a full export offsets are in `value`.
+            where = f"{path}[{n}].value" if "].result" in path else f"{path}[{n}]"
+            surface = decoder.surface_of(value)
             for label in value.labels:
-                id = None if region.id is None or str(region.id) in seen else str(region.id)
-                seen.add(id or "")
-                where = f"{at}[{n}].value" if "].result" in at else f"{at}[{n}]"
-                yield RawSpan(where, value.start, value.end, label, spelling.of(value), id, score)
+                id = None
+                if region.id is not None and str(region.id) not in seen_ids:
+                    id = str(region.id)
+                    seen_ids.add(id)
+                yield RawSpan(where, value.start, value.end, label, surface, id, score)
 
     def _select_controls(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
-        """The control whose regions are read.
+        """The names of the controls whose regions are read.
 
-        Raises InputError where there are several and none is named: each is a layer of its own.
+        Raises InputError if there are several and none was chosen, since each is a layer.
         """
         if self._selection.control is None and len(names) > 1:
             raise InputError(
@@ -323,17 +320,16 @@ class TaskReader:
         return chosen
 
     def _text_key(self, data: dict[str, Any], raw: dict[str, Any]) -> str:
-        selection = self._selection.text_field
-        if selection is not None and not isinstance(raw.get(selection), str):
+        """The key of the text: `text_field`, "text", or the only key with a string."""
+        text_field = self._selection.text_field
+        strings = [key for key, value in data.items() if isinstance(value, str)]
+        if text_field is not None and not isinstance(raw.get(text_field), str):
             raise UnknownNameError(
-                "text field",
-                selection,
-                [key for key, value in data.items() if isinstance(value, str)],
-                within=f"{self._position}: data",
+                "text field", text_field, strings, within=f"{self._position}: data"
             )
-        texts = [key for key, value in data.items() if isinstance(value, str) and key != ID]
-        if selection:
-            return selection
+        texts = [key for key in strings if key != ID]
+        if text_field:
+            return text_field
         if "text" in texts:
             return "text"
         if len(texts) == 1:
@@ -350,43 +346,39 @@ class TaskReader:
 
 
 def _region(item: dict[str, Any], position: str) -> Region:
-    """A result as a region. Raises LoadError."""
+    """A result as a region. Raises LoadError if it is invalid."""
     with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(item, Region)
-    found = convert_record(
-        item, Region, position, ConversionReport()
-    )  # slower, and says what is wrong
-    if isinstance(found, LoadError):
-        raise found
-    return found
+    # convert_record is slower, but returns an error message.
+    region = convert_record(item, Region, position, ConversionReport())
+    if isinstance(region, LoadError):
+        raise region
+    return region
 
 
-class _Spelling:
-    """How the text of a region is read: Label Studio writes a backslash and an n in it for a line
-    end.
-    """
+class _SurfaceDecoder:
+    """Decodes the texts of regions: Label Studio writes line ends as a backslash and an n."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._escaped, self._crlf = text, "\\n" not in text, "\r\n" in text
+        self._text = text
+        self._line_end = "\r\n" if "\r\n" in text else "\n"
+        self._has_escapes = "\\n" in text
 
-    def of(self, value: Value) -> str | None:
-        """What the region says to stand at its place; None where it says nothing."""
+    def surface_of(self, value: Value) -> str | None:
+        """The surface form of a region; None if the file does not give it."""
         surface = value.text
         if surface is None or "\\n" not in surface:
             return surface
         if 0 < value.end - value.start <= 2 * len(surface):
-            stands = self._text[max(value.start, 0) : max(value.end, 0)]
-            if surface == stands.replace("\r\n", "\n").replace("\n", "\\n"):
-                return stands
-        # At other offsets it cannot be distinguished from a backslash and an n that stand in the
-        # text, such as in LaTeX.
-        line_end = "\r\n" if self._crlf else "\n"
-        return surface.replace("\\n", line_end) if self._escaped else surface
+            covered_text = self._text[max(value.start, 0) : max(value.end, 0)]
+            if surface == covered_text.replace("\r\n", "\n").replace("\n", "\\n"):
+                return covered_text
+        # If the text itself contains a backslash and an n, as in LaTeX, the two cannot be
+        # distinguished at wrong offsets.
+        return surface if self._has_escapes else surface.replace("\\n", self._line_end)
 
 
 def _are_regions(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(one, dict) and {"start", "end"} <= one.keys() for one in value)
-    )
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(item, dict) and {"start", "end"} <= item.keys() for item in value)

@@ -1,20 +1,17 @@
-"""Units of offsets: how start and end are converted to code points, and which unit explains a
-mismatch.
+"""Converts offsets in other units to code points, and finds the unit that explains mismatches.
 
 - `offset_unit`: code-points (as in Document), utf-16 (code units, as in JavaScript and Java) or
-utf-8
-  (bytes).
+  utf-8 (bytes).
 - `end_offset`: exclusive or inclusive.
-- `newlines`: as-is; crlf: counted where every line feed of the text was \\r\\n; lf: counted where
-  every \\r\\n of the text was one character.
-- `first_offset`: the offset of the first character: 0; 1 where offsets count from 1, or a byte
-order mark
-  was counted; 3 for a byte order mark in UTF-8 bytes.
-- `unicode_form`: as-is; NFC or NFD: counted on the text in this normal form.
+- `newlines`: as-is; crlf if offsets were counted when every line feed of the text was \\r\\n; lf if
+  they were counted when every \\r\\n of the text was one character.
+- `first_offset`: the offset of the first character: 0; 1 if offsets count from 1 or a byte order
+  mark was counted; 3 if a byte order mark was counted in UTF-8 bytes.
+- `unicode_form`: as-is; NFC or NFD if offsets were counted on the text in this normal form.
 
-The text itself is never changed. An offset that falls inside a character, such as between the
-halves of a surrogate pair, is an error. The map from offsets to characters is built once for each
-document, in time linear in its text.
+The text itself is never changed. An offset inside a character, such as between the halves of a
+surrogate pair, is an error. The map from offsets to characters is built once for each document, in
+time linear in the length of its text.
 """
 
 from __future__ import annotations
@@ -49,21 +46,27 @@ CHOICES: dict[str, dict[Any, str]] = {
     "unicode_form": {"as-is": "", "NFC": "the text was in NFC", "NFD": "the text was in NFD"},
 }
 UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
-MAX_OPTIONS = 2  # of a reading that is offered as a cause
-MOST_CAUSES = 3
-# On one character; more are left as they are, since putting them in order takes the square of their
-# number
-MOST_MARKS = 1000
+MAX_OPTIONS = 2  # options of a convention that is suggested
+MAX_DIAGNOSES = 3
+# Combining marks on one character. Longer sequences are not normalized, since the time of ordering
+# marks is quadratic in their number.
+MAX_MARKS = 1000
 _LENGTH: dict[str, Callable[[str], int]] = {
     "code-points": len,
     "utf-16": lambda text: len(text.encode("utf-16-le")) // 2,
     "utf-8": lambda text: len(text.encode()),
 }
+# A character beyond each of these code points takes one more unit.
+_LAST_CODES: dict[str, tuple[int, ...]] = {
+    "code-points": (),
+    "utf-16": (0xFFFF,),
+    "utf-8": (0x7F, 0x7FF, 0xFFFF),
+}
 
 
 @dataclass(frozen=True)
 class OffsetConvention:
-    """How offsets were counted. `Reading()` is how a Document counts them.
+    """How offsets were counted. The defaults are the convention of Document.
 
     >>> OffsetConvention(offset_unit="utf-16").converter_for("💩 Ada").span(3, 6)
     (2, 5)
@@ -76,7 +79,7 @@ class OffsetConvention:
     unicode_form: str = "as-is"
 
     def __post_init__(self) -> None:
-        """Raises UnknownNameError for a value that an option does not have."""
+        """Raises UnknownNameError for an unknown value of an option."""
         if str(self.first_offset) in ("0", "1", "3"):
             object.__setattr__(self, "first_offset", int(self.first_offset))
         for name, known in CHOICES.items():
@@ -84,160 +87,167 @@ class OffsetConvention:
                 raise UnknownNameError("value", getattr(self, name), map(str, known), within=name)
 
     def options(self) -> dict[str, str]:
-        """The options that are not as in a Document."""
-        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {name: str(value) for name, (value, default) in given.items() if value != default}
+        """The options that differ from the convention of Document."""
+        options = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                options[field.name] = str(value)
+        return options
 
     @property
     def is_default(self) -> bool:
-        """Whether offsets are counted as in a Document."""
-        return self == PLAIN
+        """Whether offsets are counted as in Document."""
+        return self == DOCUMENT_CONVENTION
 
     def describe(self) -> str:
         """In words: "offsets are UTF-16 code units and ends are inclusive"."""
         return " and ".join(CHOICES[name][getattr(self, name)] for name in self.options())
 
     def converter_for(self, text: str) -> Offsets:
-        """What turns offsets over a text into those of a Document."""
+        """A converter of offsets in a text to those of a Document."""
         return Offsets(text, self)
 
-    def same(self, surface: str, stands: str) -> bool:
-        """Whether a surface form equals the characters at its offsets, apart from the line ends and
-        the normal form that this convention is about.
+    def same(self, surface: str, covered_text: str) -> bool:
+        """Whether a surface form equals the text at its offsets, apart from line ends and the
+        normal form if this convention sets them.
         """
-        return surface == stands or self._normalize(surface) == self._normalize(stands)
+        return surface == covered_text or self._normalize(surface) == self._normalize(covered_text)
 
     def _normalize(self, text: str) -> str:
-        text = text if self.newlines == "as-is" else text.replace("\r\n", "\n")
-        return text if self.unicode_form == "as-is" else _normalize_text(text, self.unicode_form)
+        if self.newlines != "as-is":
+            text = text.replace("\r\n", "\n")
+        if self.unicode_form != "as-is":
+            text = _normalize_text(text, self.unicode_form)
+        return text
 
 
-PLAIN = OffsetConvention()
+DOCUMENT_CONVENTION = OffsetConvention()
 
 
 class Offsets:
-    """Offsets over one text, turned into those of a Document."""
+    """Converts offsets in one text to those of a Document."""
 
     def __init__(self, text: str, reading: OffsetConvention) -> None:
-        """Build the map, where one is needed."""
-        self._text, self._reading = text, reading
+        """Builds the map from offsets to characters if one is needed."""
+        self._text = text
+        self._reading = reading
+        self._length = len(text)
+        self._starts: Widths | None = None  # the offset of each character, and the length
         widths = None if reading.is_default else widths_of(text, reading)
-        self._before = None if widths is None else np.concatenate(([0], np.cumsum(widths)))
-        self._all = len(text) if self._before is None else int(self._before[-1])
+        if widths is not None:
+            self._starts = np.concatenate(([0], np.cumsum(widths)))
+            self._length = int(self._starts[-1])
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Start and end in code points, the end exclusive.
 
-        Raises DocumentError, naming the field, for what is no place in the text.
-
-        Plain offsets come back as they are, unchecked: a Document checks them.
+        Raises DocumentError, with the field, for an offset outside the text or inside a character.
+        Offsets in the convention of Document are returned unchecked, since a Document checks them.
         """
-        reading = self._reading
-        if reading.is_default:
+        if self._reading.is_default:
             return start, end
-        return self._at(start, "start", 0), self._at(
-            end, "end", 1 if reading.end_offset == "inclusive" else 0
-        )
+        end_shift = 1 if self._reading.end_offset == "inclusive" else 0
+        return self._convert(start, "start", 0), self._convert(end, "end", end_shift)
 
-    def _at(self, offset: int, field: str, more: int) -> int:
-        position = offset - int(self._reading.first_offset) + more
+    def _convert(self, offset: int, field: str, shift: int) -> int:
+        position = offset - int(self._reading.first_offset) + shift
         unit = UNITS[self._reading.offset_unit]
         if position < 0:
             raise DocumentError(
                 f"{offset} is before the text: offsets count from {self._reading.first_offset}",
                 field=field,
             )
-        if position > self._all:
-            raise DocumentError(past_end_problem(offset, self._all, unit), field=field)
-        if self._before is None:
+        if position > self._length:
+            raise DocumentError(past_end_problem(offset, self._length, unit), field=field)
+        if self._starts is None:
             return position
-        # A character that was one with those before it has no width: an annotation does not begin
-        # or end between them, but behind them all.
-        at = int(self._before.searchsorted(position, side="right")) - 1
-        if self._before[at] != position:
+        # Characters that were counted as one with those before them have the width 0. side="right"
+        # returns the index after all of them, so that no annotation begins or ends between them.
+        index = int(self._starts.searchsorted(position, side="right")) - 1
+        if self._starts[index] != position:
+            width = self._starts[index + 1] - self._starts[index]
             raise DocumentError(
-                f"{offset} falls inside {quoted_repr(self._text[at])}, which was counted as"
-                f" {self._before[at + 1] - self._before[at]} {unit}",
+                f"{offset} falls inside {quoted_repr(self._text[index])}, which was counted as"
+                f" {width} {unit}",
                 field=field,
             )
-        return at
+        return index
 
 
 def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
-    """How many units each character was counted as; None where each was one."""
+    """The number of units that each character was counted as; None if each was one unit."""
     if text.isascii() and (reading.newlines == "as-is" or "\n" not in text):
         return None
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     widths = np.ones(len(codes), np.int64)
-    above = {"code-points": (), "utf-16": (0xFFFF,), "utf-8": (0x7F, 0x7FF, 0xFFFF)}[
-        reading.offset_unit
-    ]
-    for last in above:
-        widths += codes > last
-    feeds = codes == ord("\n")
-    paired = feeds & np.concatenate(([False], codes[:-1] == ord("\r")))
+    for last_code in _LAST_CODES[reading.offset_unit]:
+        widths += codes > last_code
+    is_line_feed = codes == ord("\n")
+    follows_return = is_line_feed & np.concatenate(([False], codes[:-1] == ord("\r")))
     if reading.newlines == "crlf":
-        widths[feeds & ~paired] += 1
+        widths[is_line_feed & ~follows_return] += 1
     elif reading.newlines == "lf":
-        widths[paired] = 0
+        widths[follows_return] = 0
     if reading.unicode_form != "as-is":
-        for start, end, piece in _changed_stretches(text, reading.unicode_form):
+        for start, end, normalized in _changed_ranges(text, reading.unicode_form):
             widths[start:end] = 0
-            widths[start] = _LENGTH[reading.offset_unit](piece)
+            widths[start] = _LENGTH[reading.offset_unit](normalized)
     return widths
 
 
-def _changed_stretches(text: str, form: str) -> Iterator[tuple[int, int, str]]:
-    """The stretches that are others in a normal form, each with what it becomes."""
-    begins = {character: _starts_character(character) for character in set(text)}
-    alone = {character: unicodedata.normalize(_form(form), character) for character in begins}
-    if all(begins[character] and alone[character] == character for character in begins):
+def _changed_ranges(text: str, form: str) -> Iterator[tuple[int, int, str]]:
+    """Yields (start, end, normalized text) of each range that a normal form changes."""
+    is_start = {character: _starts_character(character) for character in set(text)}
+    normalized = {
+        character: unicodedata.normalize(_form(form), character) for character in is_start
+    }
+    if all(is_start[character] and normalized[character] == character for character in is_start):
         return
-    starts = (
-        at
-        for at, character in enumerate(text)
-        if begins[character] or not at or text[at - 1] == "\n"
-    )  # nothing composes with a line end
+    starts = []
+    for index, character in enumerate(text):
+        # No character composes with a line end.
+        if is_start[character] or index == 0 or text[index - 1] == "\n":
+            starts.append(index)
     for start, end in pairwise([*starts, len(text)]):
-        if end - start > MOST_MARKS:
+        if end - start > MAX_MARKS:
             continue
-        piece = (
-            alone[text[start]]
-            if end == start + 1
-            else unicodedata.normalize(_form(form), text[start:end])
-        )
-        if piece != text[start:end]:
-            yield start, end, piece
+        if end == start + 1:
+            changed = normalized[text[start]]
+        else:
+            changed = unicodedata.normalize(_form(form), text[start:end])
+        if changed != text[start:end]:
+            yield start, end, changed
 
 
 def _normalize_text(text: str, form: str) -> str:
-    at, pieces = 0, []
-    for start, end, piece in _changed_stretches(text, form):
-        pieces += [text[at:start], piece]
-        at = end
-    return "".join([*pieces, text[at:]])
+    pieces = []
+    position = 0
+    for start, end, normalized in _changed_ranges(text, form):
+        pieces += [text[position:start], normalized]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 def _starts_character(character: str) -> bool:
-    """Whether no normal form ever makes a character one with what stands before it, or moves it
-    there.
-    """
-    return character.isascii() or (
-        not unicodedata.combining(unicodedata.normalize("NFD", character)[0])
-        and character not in _composing_characters()
-    )
+    """Whether no normal form composes a character with the one before it or moves it there."""
+    if character.isascii():
+        return True
+    is_combining = unicodedata.combining(unicodedata.normalize("NFD", character)[0])
+    return not is_combining and character not in _composing_characters()
 
 
 @cache
 def _composing_characters() -> frozenset[str]:
-    """The characters that do not combine, and yet compose with the one before them: vowel signs of
-    Indic scripts, and Hangul jamo.
+    """The characters that are not combining marks but compose with the character before them: vowel
+    signs of Indic scripts, and Hangul jamo.
     """
-    pairs = (unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000))
-    jamo = map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)))
-    return frozenset(
-        chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")
-    ).union(jamo)
+    characters = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
+    for code in range(0xC0, 0x20000):
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            characters.add(chr(int(parts[1], 16)))
+    return frozenset(characters)
 
 
 def _form(form: str) -> Literal["NFC", "NFD"]:
@@ -246,75 +256,70 @@ def _form(form: str) -> Literal["NFC", "NFD"]:
 
 @dataclass(frozen=True)
 class OffsetDiagnosis:
-    """A reading under which all offsets are right, and how many are wrong without it."""
+    """A convention under which all offsets match, and the number of mismatches without it."""
 
     reading: OffsetConvention
     mismatches: int
 
     @property
     def query(self) -> str:
-        """What reads a file so, behind its path: "?offset_unit=utf-16&end_offset=inclusive"."""
-        return "?" + "&".join(f"{name}={value}" for name, value in self.reading.options().items())
+        """The options to append to a path: "?offset_unit=utf-16&end_offset=inclusive"."""
+        options = [f"{name}={value}" for name, value in self.reading.options().items()]
+        return "?" + "&".join(options)
 
     def __str__(self) -> str:
-        vanish = (
-            "the mismatch vanishes"
-            if self.mismatches == 1
-            else f"all {self.mismatches:,} mismatches vanish"
-        )
-        return f"{vanish} if {self.reading.describe()}; {self.query!r} behind the path reads it so"
+        vanish = "the mismatch vanishes"
+        if self.mismatches != 1:
+            vanish = f"all {self.mismatches:,} mismatches vanish"
+        return f"{vanish} if {self.reading.describe()}; append {self.query!r} to the path"
 
 
 def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
-    """The readings under which every surface is what stands at its place, the simplest first, at
-    most three; none if nothing is wrong.
+    """The conventions under which every surface form is at its offsets, the simplest first, at most
+    three; an empty list if there are no mismatches.
 
-    cases: text, start, end, and the surface form in the file; those of one text one
-    after the other.
+    cases: text, start, end, and the surface form in the file, grouped by text.
     """
-    alive, right, wrong = list(_readings()), list[list[SurfaceCheck]](), 0
-    for _, together in groupby(cases, key=lambda case: case[0]):
-        annotations = list(together)
-        here = sum(not ok for ok in _check_surfaces(PLAIN, annotations))
-        if not here:
-            right.append(annotations)  # tried last, on the few readings that are left
+    candidates = list(_iter_conventions())
+    matching_groups: list[list[SurfaceCheck]] = []
+    mismatches = 0
+    for _, group in groupby(cases, key=lambda case: case[0]):
+        annotations = list(group)
+        group_mismatches = list(_check_surfaces(DOCUMENT_CONVENTION, annotations)).count(False)
+        if not group_mismatches:
+            matching_groups.append(annotations)  # checked last, with the few remaining candidates
             continue
-        wrong += here
-        alive = [reading for reading in alive if all(_check_surfaces(reading, annotations))]
-        if not alive:
+        mismatches += group_mismatches
+        candidates = [each for each in candidates if all(_check_surfaces(each, annotations))]
+        if not candidates:
             return []
-    if not wrong:
+    if not mismatches:
         return []
-    left = [
-        reading
-        for reading in alive
-        if all(all(_check_surfaces(reading, annotations)) for annotations in right)
-    ]
-    simplest = [
-        one for one in left if not any(_is_part(other.options(), one.options()) for other in left)
-    ]
-    return [OffsetDiagnosis(reading, wrong) for reading in simplest[:MOST_CAUSES]]
+    for annotations in matching_groups:
+        candidates = [each for each in candidates if all(_check_surfaces(each, annotations))]
+    simplest = []
+    for candidate in candidates:
+        options = candidate.options()
+        if not any(_is_part(other.options(), options) for other in candidates):
+            simplest.append(candidate)
+    return [OffsetDiagnosis(candidate, mismatches) for candidate in simplest[:MAX_DIAGNOSES]]
 
 
-def _readings() -> Iterator[OffsetConvention]:
-    """Every reading that differs from a Document's in one way, then in two; those that are often
-    met first.
+def _iter_conventions() -> list[OffsetConvention]:
+    """All conventions that differ from that of Document in one option, then in two options; the
+    more frequent options first.
     """
-    every = [OffsetConvention(*values) for values in product(*CHOICES.values())]
-    kept = [
-        reading
-        for reading in every
-        if 0 < len(reading.options()) <= MAX_OPTIONS
-        and (reading.first_offset != 3 or reading.offset_unit == "utf-8")
-    ]
+    conventions = []
+    for values in product(*CHOICES.values()):
+        convention = OffsetConvention(*values)
+        is_plausible = convention.first_offset != 3 or convention.offset_unit == "utf-8"
+        if 0 < len(convention.options()) <= MAX_OPTIONS and is_plausible:
+            conventions.append(convention)
     names = list(CHOICES)
-    yield from sorted(
-        kept,
-        key=lambda reading: (
-            len(reading.options()),
-            [names.index(name) for name in reading.options()],
-        ),
+    conventions.sort(
+        key=lambda each: (len(each.options()), [names.index(name) for name in each.options()])
     )
+    return conventions
 
 
 def _check_surfaces(reading: OffsetConvention, annotations: list[SurfaceCheck]) -> Iterator[bool]:
@@ -330,5 +335,6 @@ def _check_surfaces(reading: OffsetConvention, annotations: list[SurfaceCheck]) 
         yield 0 <= first < last <= len(text) and reading.same(surface, text[first:last])
 
 
-def _is_part(less: Mapping[str, str], more: Mapping[str, str]) -> bool:
-    return len(less) < len(more) and less.items() <= more.items()
+def _is_part(options: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether `other` has all of the options and more."""
+    return len(options) < len(other) and options.items() <= other.items()

@@ -544,8 +544,8 @@ def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):
 
     assert [line.rpartition("/")[2] for line in str(error.value).split("\n")] == [
         (
-            "in: the mismatch vanishes if offsets are UTF-16 code units; '?offset_unit=utf-16'"
-            " behind the path reads it so"
+            "in: the mismatch vanishes if offsets are UTF-16 code units; append"
+            " '?offset_unit=utf-16' to the path"
         ),
         "a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; save the file as UTF-8",
         "b.ann:2: T2: 'Ada' is not what stands at 6 to 9: 'da.'; these words are at 5 to 8",

@@ -843,7 +843,7 @@ def test_offsets_in_other_units_are_explained_for_bigbio_and_read_as_asked(tmp_p
         LoadError,
         match=(
             r"^.*/a.jsonl: all 4 mismatches vanish if offsets are UTF-16 code units;"
-            r" '\?offset_unit=utf-16' behind the path reads it so\n.*:1: passages\[0\]"
+            r" append '\?offset_unit=utf-16' to the path\n.*:1: passages\[0\]"
         ),
     ):
         load_corpus(f"bigbio:{path}")

@@ -380,7 +380,7 @@ def test_validate_names_the_cause_and_reads_the_file_as_it_says(tmp_path):
     assert refused.returncode == 2
     assert (
         f"{path}: all 7 mismatches vanish if offsets are UTF-16 code units and ends are inclusive;"
-        " '?offset_unit=utf-16&end_offset=inclusive' behind the path reads it so" in refused.stderr
+        " append '?offset_unit=utf-16&end_offset=inclusive' to the path" in refused.stderr
     )
     assert "Traceback" not in refused.stderr
     assert (
