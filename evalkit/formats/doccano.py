@@ -1,21 +1,24 @@
-"""doccano: a document as JSON on each line, in either of two forms.
+"""doccano: JSONL files with one document per line, in either of two forms.
 
-    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}], "relations": [],
-    "Comments": []} {"id", "text", "label": [[start, end, label]]}
+    {"id", "text", "entities": [{"id", "label", "start_offset", "end_offset"}],
+     "relations": [], "Comments": []}
+    {"id", "text", "label": [[start, end, label]]}
 
 `text` may be called `data`, `label` may be called `labels`. Offsets count code points, the end
-exclusive. The format repeats no surface forms, so nothing shows whether offsets were counted
-otherwise: early versions counted UTF-16 code units (doccano#99; offset_unit=utf-16).
+exclusive. The format does not repeat surface forms, so other offset units cannot be detected: early
+versions counted UTF-16 code units (doccano#99; use offset_unit=utf-16).
 
 **Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
 "Offsets in other units".
 
-A missing id is "doc-N", the Nth of the file. A document without entities and without labels was not
-annotated. doccano spreads what was uploaded with a text over the keys of the export: all other keys
-are `meta`. Dropped: relations, comments, labels of whole documents, a byte order mark.
+A document without an id gets the id "doc-N", where N is its number in the file. A document without
+entities and without labels was not annotated. doccano exports the metadata of a text as keys of the
+record: all other keys are read as `meta`. Dropped: relations, comments, labels of whole documents,
+a byte order mark.
 
 **Writing** uses the first form. Dropped: discontinuous entities, scores, attributes, events,
-attributions, zones, failed documents. Everything else comes back: ids, order, meta.
+attributions, zones, failed documents. Everything else is restored when the file is read: ids,
+order, meta.
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_
 HELD = {"entities", "entities.id", "meta"}
 
 
-class Named(msgspec.Struct):
-    """An entity."""
+class DoccanoEntity(msgspec.Struct):
+    """An entity of the first form."""
 
     label: str
     start_offset: int
@@ -51,12 +54,12 @@ class Named(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """A document, as far as it is read; all other keys are meta."""
+    """The keys of a record that are not metadata."""
 
     id: str | int | None = None
     text: str | None = None
     data: str | None = None
-    entities: list[Named] | None = None
+    entities: list[DoccanoEntity] | None = None
     label: list[str | tuple[int, int, str]] | None = None
     labels: list[str | tuple[int, int, str]] | None = None
     cats: list[str] | None = None
@@ -79,9 +82,9 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document, or what is wrong with it, with its file:line.
+    """Yields (file:line, Document or LoadError) for each document.
 
-    Raises UnknownNameError for a value that an option does not have.
+    Raises UnknownNameError for an unknown value of an option.
     """
     return exported.documents(
         iter_drafts(path, conversion),
@@ -90,66 +93,47 @@ def read(
 
 
 def iter_drafts(path: Path, conversion: ConversionReport) -> Drafts:
-    """Each document, unchecked."""
-    for count, (number, result) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
+    """Yields the unchecked document of each line."""
+    for count, (number, record) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         position = f"{path}:{number}"
-        yield (
-            position,
-            result
-            if isinstance(result, LoadError)
-            else _draft(result, position, count, conversion),
-        )
+        if isinstance(record, LoadError):
+            yield position, record
+        else:
+            yield position, _draft(record, position, count, conversion)
 
 
 def _draft(
     raw: dict[str, Any], position: str, count: int, conversion: ConversionReport
 ) -> RawDocument | LoadError:
-    line = convert_record(
-        {key: value for key, value in raw.items() if key in KEYS}, Line, position, conversion
-    )
+    known_fields = {key: value for key, value in raw.items() if key in KEYS}
+    line = convert_record(known_fields, Line, position, conversion)
     if isinstance(line, LoadError):
         return line
     text = line.data if line.text is None else line.text
     if text is None:
-        return LoadError(
-            [
-                f"{position}: no text: expected the key 'text' or 'data'; keys:"
-                f" {', '.join(raw) or 'none'}"
-            ]
-        )
+        problem = "no text: expected the key 'text' or 'data'"
+        return LoadError([f"{position}: {problem}; keys: {', '.join(raw) or 'none'}"])
     if "annotations" in raw:
-        return LoadError(
-            [
-                f"{position}: annotations: labels are numbers without names; export as 'JSONL (text"
-                " label)'"
-            ]
-        )
-    for name, many in (
+        problem = "labels are numbers without names; export as 'JSONL (text label)'"
+        return LoadError([f"{position}: annotations: {problem}"])
+    for name, items in (
         ("relations", line.relations),
         ("comments", line.Comments),
         ("comments", line.comments),
         ("labels of whole documents", line.cats),
     ):
-        if many:
-            conversion.add(name, position, len(many))
-    given = [result for result in (line.entities, line.label, line.labels) if result is not None]
-    return RawDocument(
-        document_id(line.id, f"doc-{count}"),
-        text,
-        list(_stretches(line, position, conversion)) if given else None,
-        meta=_meta(line, raw, position, conversion),
-    )
+        if items:
+            conversion.add(name, position, len(items))
+    is_annotated = any(layer is not None for layer in (line.entities, line.label, line.labels))
+    entities = list(_raw_spans(line, position, conversion)) if is_annotated else None
+    meta = _meta(line, raw, position, conversion)
+    return RawDocument(document_id(line.id, f"doc-{count}"), text, entities, meta=meta)
 
 
-def _stretches(line: Line, position: str, conversion: ConversionReport) -> Iterator[RawSpan]:
-    for n, named in enumerate(line.entities or ()):
-        yield RawSpan(
-            f"entities[{n}]",
-            named.start_offset,
-            named.end_offset,
-            named.label,
-            id=None if named.id is None else str(named.id),
-        )
+def _raw_spans(line: Line, position: str, conversion: ConversionReport) -> Iterator[RawSpan]:
+    for n, entity in enumerate(line.entities or ()):
+        id = None if entity.id is None else str(entity.id)
+        yield RawSpan(f"entities[{n}]", entity.start_offset, entity.end_offset, entity.label, id=id)
     for key in ("label", "labels"):
         for n, item in enumerate(getattr(line, key) or ()):
             if isinstance(item, str):
@@ -161,38 +145,39 @@ def _stretches(line: Line, position: str, conversion: ConversionReport) -> Itera
 def _meta(
     line: Line, raw: dict[str, Any], position: str, conversion: ConversionReport
 ) -> dict[str, Any] | None:
-    others = {
-        key: value
-        for key, value in raw.items()
-        if key not in KEYS or (key == "data" and line.text is not None)
-    }
-    for key in sorted(others.keys() & (line.meta or {}).keys()):
-        conversion.add(f"values of the key {quoted_repr(key)}, which stands in meta, too", position)
-    return {**others, **(line.meta or {})} if others or line.meta is not None else None
+    """The metadata of a document: `meta` and all other keys of its record."""
+    meta = line.meta or {}
+    other_fields = {}
+    for key, value in raw.items():
+        is_metadata = key not in KEYS or (key == "data" and line.text is not None)
+        if is_metadata:
+            other_fields[key] = value
+    for key in sorted(other_fields.keys() & meta.keys()):
+        conversion.add(f"values of the key {quoted_repr(key)}, which is also in meta", position)
+    if not other_fields and line.meta is None:
+        return None
+    return {**other_fields, **meta}
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
-    """Writes one line a document. The module docstring lists what is dropped."""
+    """Writes one document per line. The module docstring lists what is dropped."""
+    documents = drop_indistinguishable(documents, conversion)
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
-        for document in exported.supported_documents(
-            drop_indistinguishable(documents, conversion), conversion, HELD, unannotated=True
-        ):
+        for document in exported.supported_documents(documents, conversion, HELD, unannotated=True):
             line: dict[str, Any] = {"id": document.id, "text": document.text}
             if document.entities is not None:
-                line |= {
-                    "entities": [_entity(entity) for entity in document.entities],
-                    "relations": [],
-                    "Comments": [],
-                }
-            writer.write(line if document.meta is None else {**line, "meta": document.meta})
+                line["entities"] = [_entity(entity) for entity in document.entities]
+                line["relations"] = []
+                line["Comments"] = []
+            if document.meta is not None:
+                line["meta"] = document.meta
+            writer.write(line)
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
-    own = {
-        "id": entity.id,
-        "label": entity.label,
-        "start_offset": entity.start,
-        "end_offset": entity.end,
-    }
-    return {key: value for key, value in own.items() if value is not None}
+    fields: dict[str, Any] = {} if entity.id is None else {"id": entity.id}
+    fields["label"] = entity.label
+    fields["start_offset"] = entity.start
+    fields["end_offset"] = entity.end
+    return fields

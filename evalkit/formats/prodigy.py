@@ -1,23 +1,23 @@
-"""Prodigy: an example as JSON on each line.
+"""Prodigy: JSONL files with one example per line.
 
     {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens",
     "relations", "_input_hash", …}
 
-Offsets count code points, the end exclusive. A token must be what is at its offsets, and a span
-must begin and end with the tokens that it names (token_start, token_end; inclusive).
+Offsets count code points, the end exclusive. The text of a token must equal the text at its
+offsets, and a span must begin and end with its tokens (token_start, token_end; inclusive).
 
 **Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
 "Offsets in other units".
 
 Examples whose answer is "accept", or that have none, are documents; the others are skipped and
-counted. The id is `id`, else that in `meta`, else "doc-N", the Nth example of the file. An example
-with neither spans nor an answer was not annotated; with an answer alone, nothing was found in it.
-Other keys of a span that are no list or object become attributes. Dropped: tokens, relations, keys
-that begin with "_" (hashes, sessions), other keys, a byte order mark.
+counted. The id is `id`, else the id in `meta`, else "doc-N" for the Nth example of the file. An
+example with neither spans nor an answer was not annotated; one with an answer but no spans has no
+entities. Other keys of a span become attributes unless their value is a list or an object. Dropped:
+tokens, relations, keys that begin with "_" (hashes, sessions), other keys, a byte order mark.
 
-**Writing.** Dropped: discontinuous entities, attributes under a key that a span has already,
-events, attributions, zones, failed documents. Everything else comes back: ids, order, scores,
-attributes that hold something, meta.
+**Writing.** Dropped: discontinuous entities, attributes whose key is a field of spans, events,
+attributions, zones, failed documents. Everything else is restored when the file is read: ids,
+order, scores, attributes that are not empty, meta.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import jsonlines
 import msgspec
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import InputError, LoadError, quoted_repr
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
@@ -45,7 +45,7 @@ HELD = {"entities", "entities.id", "entities.score", "entities.attributes", "met
 
 
 class Token(msgspec.Struct):
-    """A token. Those of a model's tokenizer (tokenizer_id) are not spelled as the text is."""
+    """A token. The texts of a model's tokens (with tokenizer_id) may differ from the text."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ class Token(msgspec.Struct):
 
 
 class ProdigySpan(msgspec.Struct):
-    """A span."""
+    """An annotated span of an example."""
 
     start: int
     end: int
@@ -67,7 +67,7 @@ class ProdigySpan(msgspec.Struct):
 
 
 class Example(msgspec.Struct):
-    """An example, as far as it is read."""
+    """The fields of an example that are read."""
 
     text: str
     spans: list[ProdigySpan] | None = None
@@ -91,9 +91,9 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document, or what is wrong with it, with its file:line.
+    """Yields (file:line, Document or LoadError) for each example.
 
-    Raises UnknownNameError for a value that an option does not have.
+    Raises UnknownNameError for an unknown value of an option.
     """
     return exported.documents(
         drafts(path, conversion),
@@ -102,12 +102,14 @@ def read(
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
-    """What tokens, and spans that have a text, say to stand where."""
+    """Yields document text, start, end and surface form of tokens and of spans with a text,
+    unchecked.
+    """
     return exported.cases(drafts(path, ConversionReport()))
 
 
 def drafts(path: Path, conversion: ConversionReport) -> Drafts:
-    """Each example that was accepted, unchecked."""
+    """Yields the unchecked document of each accepted example."""
     for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         position = f"{path}:{number}"
         if isinstance(line, LoadError):
@@ -121,69 +123,52 @@ def drafts(path: Path, conversion: ConversionReport) -> Drafts:
 def _draft(
     line: dict[str, Any], position: str, count: int, conversion: ConversionReport
 ) -> RawDocument | LoadError:
-    private = [key for key in line if key.startswith("_")]
-    example = convert_record(
-        {key: value for key, value in line.items() if not key.startswith("_")},
-        Example,
-        position,
-        conversion,
-        recursive=False,
-    )
+    private_keys = [key for key in line if key.startswith("_")]
+    public_fields = {key: value for key, value in line.items() if not key.startswith("_")}
+    example = convert_record(public_fields, Example, position, conversion, recursive=False)
     if isinstance(example, LoadError):
         return example
     if example.answer not in (None, ANSWERS[0]):
-        return LoadError(
-            [
-                f"{position}: answer: unknown answer {quoted_repr(example.answer)}; expected one"
-                f" of: {', '.join(ANSWERS)}"
-            ]
-        )
-    for name, many in (
-        ("keys that begin with _", private),
+        unknown = UnknownNameError("answer", example.answer, ANSWERS)
+        return LoadError([f"{position}: answer: {unknown}"])
+    for name, items in (
+        ("keys that begin with _", private_keys),
         ("relations", example.relations),
         ("tokens", example.tokens),
     ):
-        if many:
-            conversion.add(name, position, len(many))
+        if items:
+            conversion.add(name, position, len(items))
+    spans: list[RawSpan] | None = []
     try:
         for n, span in enumerate(example.spans or ()):
             _check_tokens(span, n, example.tokens)
-        stretches = [
-            _stretch(span, line["spans"][n], n, position, conversion)
-            for n, span in enumerate(example.spans or ())
-        ]
+        for n, span in enumerate(example.spans or ()):
+            spans.append(_raw_span(span, line["spans"][n], n, position, conversion))
     except InputError as error:
         return LoadError([f"{position}: {error}"])
-    unannotated = example.spans is None and example.answer is None
-    return RawDocument(
-        _id(example, count),
-        example.text,
-        None if unannotated else stretches,
-        _tokens(example),
-        example.meta,
-    )
+    if example.spans is None and example.answer is None:
+        spans = None  # not annotated
+    return RawDocument(_id(example, count), example.text, spans, _tokens(example), example.meta)
 
 
 def _id(example: Example, count: int) -> str:
     meta_id = (example.meta or {}).get("id")
-    return document_id(
-        example.id,
-        document_id(meta_id if isinstance(meta_id, (str, int)) else None, f"doc-{count}"),
-    )
+    if not isinstance(meta_id, (str, int)):
+        meta_id = None
+    return document_id(example.id, document_id(meta_id, f"doc-{count}"))
 
 
 def _tokens(example: Example) -> list[RawSpan]:
-    spelled = (
-        (n, token)
-        for n, token in enumerate(example.tokens or ())
-        if token.tokenizer_id is None and token.text
-    )
-    return [
-        RawSpan(f"tokens[{n}]", token.start, token.end, text=token.text) for n, token in spelled
-    ]
+    """The tokens whose text must equal the text at their offsets."""
+    tokens = []
+    for n, token in enumerate(example.tokens or ()):
+        if token.tokenizer_id is None and token.text:
+            tokens.append(RawSpan(f"tokens[{n}]", token.start, token.end, text=token.text))
+    return tokens
 
 
 def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None:
+    """Raises InputError unless a span begins and ends with its tokens."""
     for name, index, edge in (
         ("token_start", span.token_start, "start"),
         ("token_end", span.token_end, "end"),
@@ -192,7 +177,8 @@ def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None
             continue
         if not 0 <= index < len(tokens):
             raise InputError(f"spans[{n}].{name}: {index} is not a token; there are {len(tokens)}")
-        offset, token_offset = getattr(span, edge), getattr(tokens[index], edge)
+        offset = getattr(span, edge)
+        token_offset = getattr(tokens[index], edge)
         if offset != token_offset:
             raise InputError(
                 f"spans[{n}].{edge}: {offset}, but tokens[{index}], its {name}, has the {edge}"
@@ -200,16 +186,18 @@ def _check_tokens(span: ProdigySpan, n: int, tokens: list[Token] | None) -> None
             )
 
 
-def _stretch(
+def _raw_span(
     span: ProdigySpan, raw: dict[str, Any], n: int, position: str, conversion: ConversionReport
 ) -> RawSpan:
     attributes = {}
     for key, value in raw.items():
-        if key not in SPAN_FIELDS and isinstance(value, (list, dict)):
+        if key in SPAN_FIELDS:
+            continue
+        if isinstance(value, (list, dict)):
             conversion.add(
                 f"values of the key {quoted_repr(key)} of spans", f"{position}: spans[{n}]"
             )
-        elif key not in SPAN_FIELDS:
+        else:
             attributes[key] = value
     id = None if span.id is None else str(span.id)
     return RawSpan(
@@ -225,7 +213,7 @@ def _stretch(
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
-    """Writes one line a document. The module docstring lists what is dropped."""
+    """Writes one document per line. The module docstring lists what is dropped."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in exported.supported_documents(documents, conversion, HELD, unannotated=True):
@@ -240,19 +228,19 @@ def _line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
             for n, entity in enumerate(document.entities)
         ]
         line["answer"] = ANSWERS[0]
-    return line if document.meta is None else {**line, "meta": document.meta}
+    if document.meta is not None:
+        line["meta"] = document.meta
+    return line
 
 
 def _span(entity: Entity, where: str, conversion: ConversionReport) -> dict[str, Any]:
-    taken = SPAN_FIELDS.intersection(entity.attributes or ())
-    for key in sorted(taken):
+    attributes = dict(entity.attributes or {})
+    for key in sorted(SPAN_FIELDS.intersection(attributes)):
         conversion.add(f"attributes under the key {key!r}", where)
-    own = {
-        "start": entity.start,
-        "end": entity.end,
-        "label": entity.label,
-        "id": entity.id,
-        "score": entity.score,
-    }
-    others = {key: value for key, value in (entity.attributes or {}).items() if key not in taken}
-    return {**{key: value for key, value in own.items() if value is not None}, **others}
+        del attributes[key]
+    span: dict[str, Any] = {"start": entity.start, "end": entity.end, "label": entity.label}
+    if entity.id is not None:
+        span["id"] = entity.id
+    if entity.score is not None:
+        span["score"] = entity.score
+    return span | attributes

@@ -1,4 +1,4 @@
-"""Documents from exports of annotation tools: what prodigy, doccano and labelstudio share."""
+"""Shared code of the readers and writers for annotation tools (Prodigy, doccano, Label Studio)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
 
 NOT_ANNOTATED = (
-    "its entities were not annotated, and the file would say that there are none; set entities=[]"
-    " if there are none"
+    "entities were not annotated, but the file would mean that there are none; if there are none,"
+    " set entities=[]"
 )
 
 
 class RawSpan(msgspec.Struct):
-    """A stretch of text as a file has it.
+    """An unchecked span, with its offsets as in the file.
 
-    `at` is its path in the file, such as "spans[3]"; `text` its surface form as the file has it.
+    `at` is its path in the record, such as "spans[3]"; `text` is the surface form in the file.
     """
 
     at: str
@@ -47,15 +47,15 @@ class RawSpan(msgspec.Struct):
 
 
 class RawDocument(msgspec.Struct):
-    """A document as a file has it.
+    """An unchecked document, with offsets as in the file.
 
-    `stretches` are its entities, None where nobody annotated it; `checks` are no entities, such as
-    tokens.
+    `entities` is None if the document was not annotated. `checks` are spans that are checked but
+    are not entities, such as tokens.
     """
 
     id: str
     text: str
-    stretches: list[RawSpan] | None
+    entities: list[RawSpan] | None
     checks: list[RawSpan] = []
     meta: dict[str, Any] | None = None
 
@@ -64,77 +64,74 @@ Drafts = Iterator[tuple[str, RawDocument | LoadError]]
 
 
 def documents(drafts: Drafts, reading: OffsetConvention) -> DocumentResults:
-    """The document of each draft, or everything that is wrong with it."""
+    """Yields the location of each draft and its document, or a LoadError with all of its errors."""
     for position, draft in drafts:
-        yield (
-            position,
-            draft if isinstance(draft, LoadError) else _document(position, draft, reading),
-        )
+        if isinstance(draft, LoadError):
+            yield position, draft
+        else:
+            yield position, _document(position, draft, reading)
 
 
 def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
-    """What each stretch with a text of its own says, nothing of it checked."""
+    """Yields document text, start, end and surface form of each span with a text, unchecked."""
     for _, draft in drafts:
         if isinstance(draft, RawDocument):
-            for stretch in chain(draft.checks, draft.stretches or ()):
-                if stretch.text is not None:
-                    yield draft.text, stretch.start, stretch.end, stretch.text
+            for span in chain(draft.checks, draft.entities or ()):
+                if span.text is not None:
+                    yield draft.text, span.start, span.end, span.text
 
 
 def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
-    where, offsets = (
-        f"{position}: document {quoted_repr(draft.id)}",
-        reading.converter_for(draft.text),
-    )
+    where = f"{position}: document {quoted_repr(draft.id)}"
+    offsets = reading.converter_for(draft.text)
     entities: list[Entity] = []
     errors: list[str] = []
-    checks = len(draft.checks)
-    for n, stretch in enumerate(chain(draft.checks, draft.stretches or ())):
+    for index, span in enumerate(chain(draft.checks, draft.entities or ())):
+        is_entity = index >= len(draft.checks)
         try:
-            _check(stretch, draft.text, offsets, reading)
-            if n >= checks:
-                entities.append(
-                    Entity(
-                        stretch.label,
-                        stretch.start,
-                        stretch.end,
-                        stretch.id,
-                        (),
-                        stretch.score,
-                        stretch.attributes,
-                    )
-                )
+            _convert_offsets(span, draft.text, offsets, reading)
+            if is_entity:
+                entities.append(_entity(span))
         except DocumentError as error:
-            errors.append(f"{where}, {stretch.at}.{error.field}: {error.message}")
+            errors.append(f"{where}, {span.at}.{error.field}: {error.message}")
             if len(errors) == MAX_REPORTED_ERRORS:
                 break
     if errors:
         return LoadError(errors)
-    annotated = None if draft.stretches is None else tuple(entities)
+    layer = None if draft.entities is None else tuple(entities)
     try:
-        return Document(draft.id, draft.text, annotated, meta=draft.meta)
+        return Document(draft.id, draft.text, layer, meta=draft.meta)
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
 
 
-def _check(stretch: RawSpan, text: str, offsets: Offsets, reading: OffsetConvention) -> None:
-    """Turn the offsets into those of a Document.
+def _entity(span: RawSpan) -> Entity:
+    return Entity(
+        span.label,
+        span.start,
+        span.end,
+        id=span.id,
+        score=span.score,
+        attributes=span.attributes,
+    )
 
-    Raises DocumentError where no text, or another one, stands there.
+
+def _convert_offsets(span: RawSpan, text: str, offsets: Offsets, reading: OffsetConvention) -> None:
+    """Converts the offsets of a span, in place, to those of a Document.
+
+    Raises DocumentError for invalid offsets, or if the surface form is not the text at the offsets.
     """
-    stretch.start, stretch.end = offsets.span(stretch.start, stretch.end)
-    validate_offsets(stretch)
-    if stretch.end > len(text):
-        raise DocumentError(past_end_problem(stretch.end, len(text)), field="end")
-    if stretch.text is not None and not reading.same(
-        stretch.text, text[stretch.start : stretch.end]
-    ):
-        check_surface(stretch, text, field="")
+    span.start, span.end = offsets.span(span.start, span.end)
+    validate_offsets(span)
+    if span.end > len(text):
+        raise DocumentError(past_end_problem(span.end, len(text)), field="end")
+    if span.text is not None and not reading.same(span.text, text[span.start : span.end]):
+        check_surface(span, text, field="")
 
 
-def document_id(id: str | int | None, otherwise: str) -> str:
-    """An id as a Document has it: numbers become text, and what has none the other name."""
-    return otherwise if id is None or id == "" else str(id)
+def document_id(id: str | int | None, default: str) -> str:
+    """The id as a string; `default` if it is missing or empty."""
+    return default if id is None or id == "" else str(id)
 
 
 def supported_documents(
@@ -144,10 +141,11 @@ def supported_documents(
     *,
     unannotated: bool,
 ) -> Iterator[Document]:
-    """The documents without what a tool cannot hold, which is counted. held: as in json_records.py.
+    """Yields the documents without the fields that a format does not support, which are counted as
+    dropped; failed documents are left out.
 
-    Documents that failed are left out. Raises InputError for one whose entities were not annotated,
-    unless the format can represent `unannotated` ones.
+    held: names of supported fields, as for `count_unsupported`. unannotated: whether the format can
+    represent documents whose entities were not annotated; if not, they raise InputError.
     """
     for document in documents:
         if not skip_failed(document, conversion):
@@ -160,17 +158,21 @@ def supported_documents(
                 "layers that were annotated and are empty",
                 f"document {quoted_repr(document.id)}, events",
             )
-        yield Document(document.id, document.text, _whole(document, conversion), meta=document.meta)
+        entities = _contiguous_entities(document, conversion)
+        yield Document(document.id, document.text, entities, meta=document.meta)
 
 
-def _whole(document: Document, conversion: ConversionReport) -> tuple[Entity, ...] | None:
-    for index, entity in enumerate(document.entities or ()):
+def _contiguous_entities(
+    document: Document, conversion: ConversionReport
+) -> tuple[Entity, ...] | None:
+    """The entities that are not discontinuous; the others are counted as dropped."""
+    if document.entities is None:
+        return None
+    kept = []
+    for index, entity in enumerate(document.entities):
         if entity.fragments:
-            conversion.add(
-                "discontinuous entities", f"document {quoted_repr(document.id)}, entities[{index}]"
-            )
-    return (
-        None
-        if document.entities is None
-        else tuple(entity for entity in document.entities if not entity.fragments)
-    )
+            location = f"document {quoted_repr(document.id)}, entities[{index}]"
+            conversion.add("discontinuous entities", location)
+        else:
+            kept.append(entity)
+    return tuple(kept)

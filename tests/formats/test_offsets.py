@@ -252,8 +252,8 @@ def test_the_message_counts_what_was_wrong_and_says_how_to_read_it():
 
     assert (
         str(diagnose_offsets(cases)[0])
-        == "all 31 mismatches vanish if offsets are UTF-16 code units; '?offset_unit=utf-16' behind"
-        " the path reads it so"
+        == "all 31 mismatches vanish if offsets are UTF-16 code units; append\"
+        \" '?offset_unit=utf-16' to the path\"
     )
     assert str(diagnose_offsets([cases[3], ("Ada", 0, 3, "Ada")])[0]).startswith(
         "the mismatch vanishes if"

@@ -66,7 +66,7 @@ NOTHING_READ = {
     "any object as a task of Label Studio": (
         "labelstudio:a.json",
         '{"source":"a.txt","params":{"k":1},"items":[]}',
-        "no task of Label Studio: .* keys: source, params, items",
+        "not a task of Label Studio: .* keys: source, params, items",
     ),
 }
 

@@ -266,8 +266,8 @@ def test_an_old_export_of_label_studio_is_refused_and_the_message_says_how_to_re
 
     assert wrong.returncode == 2
     assert (
-        "all 2 mismatches vanish if offsets are UTF-16 code units; '?offset_unit=utf-16' behind the"
-        " path reads it so" in wrong.stderr
+        "all 2 mismatches vanish if offsets are UTF-16 code units; append\"
+        \" '?offset_unit=utf-16' to the path\" in wrong.stderr
     )
     assert (
         "f.json:1: document '4', annotations[0].result[0].value.text: 'Ada' is not what stands at 3"
