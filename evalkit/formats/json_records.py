@@ -1,7 +1,7 @@
-"""Reading JSON records as typed classes, and counting what is not read or not written.
+"""Converts JSON records to typed classes, and counts data that is not read or not written.
 
-The formats of JSON lines share this module: a record is converted to a class whose fields are the
-known keys; all other keys are counted as dropped.
+A record is converted to a class whose fields are the known keys; all other keys are counted as
+dropped. All JSONL formats share this module.
 """
 
 from __future__ import annotations
@@ -30,18 +30,15 @@ _PLURAL = {"attributes": "attributes", "realis": "realis values"}
 def iter_records(
     path: Path, kind: type[T], conversion: ConversionReport
 ) -> Iterator[tuple[str, T | LoadError]]:
-    """Each line of a file as `kind`, with its file:line; a LoadError for a line that is not.
-
-    Other keys are conversion.
+    """Yields each line of a file with its file:line, converted to `kind`; a LoadError for an
+    invalid line. Unknown keys are counted as dropped.
     """
     for number, line in jsonl.iter_lines(path, dict[str, Any]):
         position = f"{path}:{number}"
-        yield (
-            position,
-            line
-            if isinstance(line, LoadError)
-            else convert_record(line, kind, position, conversion),
-        )
+        if isinstance(line, LoadError):
+            yield position, line
+        else:
+            yield position, convert_record(line, kind, position, conversion)
 
 
 def convert_record(
@@ -52,57 +49,55 @@ def convert_record(
     *,
     recursive: bool = True,
 ) -> T | LoadError:
-    """An object as `kind`, or what is wrong with it. deep: keys within its values that are not read
-    are conversion, too.
+    """A record converted to `kind`, or a LoadError if it is invalid. Unknown keys are counted as
+    dropped; with `recursive`, those of nested objects, too.
     """
     try:
-        result = msgspec.convert(line, kind)
+        record = msgspec.convert(line, kind)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        value = _value(line, re.findall(r"\w+", path))
-        return LoadError(
-            [
-                f"{position}: {path.strip('.`') or 'the line'}:"
-                f" {message.replace('`', chr(39))}{value}"
-            ]
-        )
-    for path in _unread_keys(line, result, "", deep=recursive):
+        problem, _, path = str(error).replace("`", "'").partition(" - at '$")
+        location = path.strip(".'") or "the line"
+        value = _quoted_value(line, re.findall(r"\w+", path))
+        return LoadError([f"{position}: {location}: {problem}{value}"])
+    for path in _unread_keys(line, record, "", recursive=recursive):
         conversion.add(f"values of the key {quoted_repr(path)}", position)
-    return result
+    return record
 
 
-def _unread_keys(raw: Any, result: Any, path: str, *, deep: bool) -> Iterator[str]:
-    """The keys of objects, at any depth, that their classes do not have."""
-    if isinstance(raw, dict) and isinstance(result, msgspec.Struct):
-        names = dict(zip(result.__struct_encode_fields__, result.__struct_fields__))
+def _unread_keys(raw: Any, record: Any, path: str, *, recursive: bool) -> Iterator[str]:
+    """Yields the paths of unknown keys whose values are not empty."""
+    if isinstance(raw, dict) and isinstance(record, msgspec.Struct):
+        fields = dict(zip(record.__struct_encode_fields__, record.__struct_fields__))
         for key, value in raw.items():
-            at = f"{path}.{key}" if path else str(key)
-            if key in names:
-                yield from (
-                    _unread_keys(value, getattr(result, names[key]), at, deep=deep) if deep else ()
-                )
-            elif value not in (None, [], {}, ""):
-                yield at
-    elif isinstance(raw, list) and isinstance(result, (list, tuple)):
-        for value, one in zip(raw, result):
-            yield from _unread_keys(value, one, path, deep=deep)
+            key_path = f"{path}.{key}" if path else str(key)
+            if key not in fields:
+                if value not in (None, [], {}, ""):
+                    yield key_path
+            elif recursive:
+                field_value = getattr(record, fields[key])
+                yield from _unread_keys(value, field_value, key_path, recursive=True)
+    elif isinstance(raw, list) and isinstance(record, (list, tuple)):
+        for raw_item, item in zip(raw, record):
+            yield from _unread_keys(raw_item, item, path, recursive=recursive)
 
 
-def _value(result: Any, steps: list[str]) -> str:
-    """What stands at a path, quoted; nothing for the line itself."""
+def _quoted_value(value: Any, steps: list[str]) -> str:
+    """The end of a message: the value at a path, as ": 'value'"; "" for the record itself."""
     try:
         for step in steps:
-            result = result[int(step)] if isinstance(result, list) else result[step]
+            value = value[int(step)] if isinstance(value, list) else value[step]
     except (KeyError, IndexError, TypeError, ValueError):
         return ""
-    return f": {quoted_repr(result)}" if steps else ""
+    return f": {quoted_repr(value)}" if steps else ""
 
 
 def count_unsupported(
     document: Document, conversion: ConversionReport, held: Collection[str]
 ) -> None:
-    """Count what a format does not hold. held: names such as "entities", "entities.id",
-    "arguments.ref", "zones", "meta".
+    """Counts the layers and fields of a document that a format does not support.
+
+    held: names of those that it supports, such as "entities", "entities.id", "arguments.ref",
+    "zones" or "meta".
     """
     where = f"document {quoted_repr(document.id)}"
     if document.meta and "meta" not in held:
@@ -119,11 +114,7 @@ def count_unsupported(
         elif name in OPTIONAL_FIELDS:
             for index, annotation in enumerate(annotations):
                 _count_fields(annotation, name, f"{where}, {name}[{index}]", conversion, held)
-    if (
-        document.attributions is not None
-        and not document.attributions
-        and "attributions" not in held
-    ):
+    if document.attributions == () and "attributions" not in held:
         conversion.add("layers that were annotated and are empty", f"{where}, attributions")
 
 
@@ -138,8 +129,8 @@ def _count_fields(
 
 
 def skip_failed(document: Document, conversion: ConversionReport) -> bool:
-    """Whether a document was answered; one that failed is left out, since a file without its
-    failure would say that nothing is there.
+    """Returns whether a document is to be written. A failed document is not, and is counted as
+    skipped: without its failure, the file would mean that it has no annotations.
     """
     if document.failure is not None:
         conversion.skipped.add("documents that failed", f"document {quoted_repr(document.id)}")

@@ -1,8 +1,8 @@
-"""evalkit's own format: a document as JSON on each line, with the names of the document classes.
+"""evalkit's own format: JSONL with one document per line; the keys are the fields of Document.
 
-It loses nothing. A span may have a redundant `text`, which must equal `document.text[start:end]`
-and is dropped once it has been checked. Lines end at \\n alone, blank ones are skipped, a byte
-order mark is dropped. Unknown keys are refused: what has no field of its own belongs in `meta` or
+The format preserves all annotations and fields. A span may have a redundant `text`, which must
+equal `document.text[start:end]` and is checked when it is read. Lines end at \\n only; blank lines
+and a byte order mark are skipped. Unknown keys are refused: put other data into `meta` or
 `attributes`.
 
 **Reading options**, for files of other programs: `offset_unit`, `first_offset`, `end_offset`,
@@ -40,9 +40,7 @@ T = TypeVar("T")
 
 
 def line_class(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> type[Any]:
-    """The class as it stands in a file: with its redundant `text`, and unchecked until it becomes
-    the public one.
-    """
+    """A class with the fields of a public class, for decoding lines; its values are not checked."""
     fields = [
         (f.name, replaced.get(f.name, f.type), f.default) for f in msgspec.structs.fields(public)
     ]
@@ -57,7 +55,7 @@ def line_class(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> t
 
 
 def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
-    """The same, for what is itself a span."""
+    """Like `line_class`, with the redundant field `text`, for annotations that are spans."""
     line = line_class(public, *extra)
     return msgspec.defstruct(
         public.__name__,
@@ -103,14 +101,13 @@ def read(
     newlines: str = "as-is",
     unicode_form: str = "as-is",
 ) -> DocumentResults:
-    """Each document, or a LoadError, with its file:line.
+    """Yields (file:line, Document or LoadError) for each document.
 
-    Raises UnknownNameError for a value that an option does not have.
+    Raises UnknownNameError for an unknown value of an option.
     """
     reading = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    for number, line in iter_lines(
-        path, DocumentLine if reading.is_default else UncheckedZonesLine
-    ):
+    kind = DocumentLine if reading.is_default else UncheckedZonesLine
+    for number, line in iter_lines(path, kind):
         position = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield position, line
@@ -125,9 +122,7 @@ def read(
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
-    """What each span with a text of its own says: the document's text, start, end, and that text,
-    nothing of it checked.
-    """
+    """Yields document text, start, end and surface form of each span with a `text`, unchecked."""
     for _, line in iter_lines(path, UncheckedZonesLine):
         if not isinstance(line, LoadError):
             for _, _, _, span in iter_spans(line):
@@ -136,14 +131,14 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 
 
 def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
-    """The decoded line with its offsets in code points, and without the surfaces that are right.
+    """The decoded line with its offsets in code points, and without the surface forms that match.
 
-    Raises DocumentError.
+    Raises DocumentError for an offset outside the text or inside a character.
     """
     offsets = reading.converter_for(line.text)
     for layer, index, field, span in iter_spans(line):
         try:
-            _recount(span, offsets)
+            _convert_span(span, offsets)
         except DocumentError as error:
             path = ".".join(part for part in (field, error.field) if part)
             raise DocumentError(
@@ -155,14 +150,15 @@ def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
     return line
 
 
-def _recount(span: Any, offsets: Offsets) -> None:
-    if pieces := getattr(span, "fragments", ()):
-        span.fragments = tuple(offsets.span(start, end) for start, end in pieces)
+def _convert_span(span: Any, offsets: Offsets) -> None:
+    fragments = getattr(span, "fragments", ())
+    if fragments:
+        span.fragments = tuple(offsets.span(start, end) for start, end in fragments)
     span.start, span.end = offsets.span(span.start, span.end)
 
 
 def document_of(line: Any) -> Document:
-    """The public document of a decoded line, its surfaces checked. Raises DocumentError."""
+    """The document of a decoded line. Raises DocumentError if it or a surface form is invalid."""
     document = public(line, Document)
     for layer, index, field, span in iter_spans(line):
         check_surface(
@@ -172,37 +168,34 @@ def document_of(line: Any) -> Document:
 
 
 def public(line: Any, kind: type[T]) -> T:
-    """A decoded line as the public class, which checks it.
+    """The public class of a decoded line, with its fields checked.
 
-    Raises DocumentError with the field's path.
+    Raises DocumentError with the path of the invalid field.
     """
     try:
         return msgspec.convert(line, kind, from_attributes=True)
     except msgspec.ValidationError as error:
         if not isinstance(error.__cause__, DocumentError):
             raise
-        raise _with_path(
-            error.__cause__, str(error), getattr(line, "id", None) if kind is Document else None
-        ) from None
+        id = getattr(line, "id", None) if kind is Document else None
+        raise _with_path(error.__cause__, str(error), id) from None
 
 
 def check_surface(span: Any, text: str, **where: Any) -> None:
-    """Refuse a span whose redundant text is not what stands there."""
+    """Raises DocumentError if the `text` of a span differs from the text at its offsets."""
     surface = getattr(span, "text", None)
-    if surface is not None and surface != text[span.start : span.end]:
-        stands = text[span.start : span.end]
+    covered_text = text[span.start : span.end]
+    if surface is not None and surface != covered_text:
         problem = (
-            f"{quoted_repr(surface)} is not what stands at {span.start} to {span.end}:"
-            f" {quoted_repr(stands)}{_nearest(text, surface, span.start)}"
+            f"{quoted_repr(surface)} is not the text at {span.start} to {span.end}:"
+            f" {quoted_repr(covered_text)}{_nearest_occurrence(text, surface, span.start)}"
         )
         where["field"] = f"{where['field']}.text" if where["field"] else "text"
         raise DocumentError(problem, **where)
 
 
-def _nearest(text: str, surface: str, start: int) -> str:
-    """The end of a message about a wrong surface form: where the words are in the text, nearest to
-    the given start.
-    """
+def _nearest_occurrence(text: str, surface: str, start: int) -> str:
+    """The end of a message about a wrong surface form: its occurrence nearest to `start`."""
     start = max(start, 0)
     before = text.rfind(surface, 0, start + len(surface))
     after = text.find(surface, start)
@@ -214,13 +207,15 @@ def _nearest(text: str, surface: str, start: int) -> str:
 
 
 def iter_lines(path: Path, kind: type[T]) -> Iterator[tuple[int, T | LoadError]]:
-    """Each line of a JSONL file as `kind`, with its number; a LoadError for a line that is not.
+    """Yields each line of a JSONL file with its number, decoded as `kind`; a LoadError for an
+    invalid line.
 
-    A file that is one JSON document over many lines is one error. A file without a valid line among
-    its first lines is not read further.
+    A file that is a single JSON value on several lines is one error. A file is not read further if
+    its first MAX_INVALID_LINES lines are all invalid.
     """
     decoder = msgspec.json.Decoder(kind)
-    invalid, valid = 0, 0
+    invalid = 0
+    valid = 0
     with open_input(path) as file:
         for number, line in enumerate(file, start=1):
             if is_blank(line):
@@ -250,38 +245,34 @@ ONE_DOCUMENT = (
 )
 LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # what decode_line raises
 MAX_INVALID_LINES = 1000  # after which a file without a valid line is not read further
-LARGEST_DOCUMENT = (
-    1_000_000_000  # bytes of a file that is decoded as a whole in order to explain an error
-)
+# Bytes of a file that is decoded as a whole in order to explain an error
+MAX_DECODED_SIZE = 1_000_000_000
 _BOM = b"\xef\xbb\xbf"
 
 
 def is_blank(line: bytes) -> bool:
-    """Whether a line holds nothing but white space, and perhaps a byte order mark."""
+    """Whether a line contains only white space, ignoring a byte order mark."""
     return not line.removeprefix(_BOM).strip()
 
 
 def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """What one line of a JSONL file says.
+    """The decoded value of one line of a JSONL file. All readers of JSONL files use this function.
 
-    Raises one of LINE_ERRORS if it is not one valid JSON value, or has a duplicate key.
-
-    Every reader of JSONL files accepts and refuses lines by this function.
+    Raises one of LINE_ERRORS if the line is not one valid JSON value or has a duplicate key.
     """
     line = line.removeprefix(_BOM)
-    line.decode()  # msgspec does not decode what it skips
+    line.decode()  # msgspec does not check the encoding of values that it skips
     item = decoder.decode(line)
     check_duplicate_keys(line)
     return item
 
 
 def is_one_document(path: Path, line: bytes) -> bool:
-    """Whether a file is one JSON document over many lines. `line`: its first line."""
-    if (
-        line.removeprefix(_BOM).lstrip()[:1] not in (b"{", b"[")
-        or not path.is_file()
-        or path.stat().st_size > LARGEST_DOCUMENT
-    ):
+    """Whether a file is a single JSON value on several lines. `line` is its first line."""
+    first_character = line.removeprefix(_BOM).lstrip()[:1]
+    if first_character not in (b"{", b"[") or not path.is_file():
+        return False
+    if path.stat().st_size > MAX_DECODED_SIZE:
         return False
     data = path.read_bytes().removeprefix(_BOM).strip()
     if b"\n" not in data:
@@ -296,7 +287,7 @@ def is_one_document(path: Path, line: bytes) -> bool:
 def write(
     documents: Iterable[Document], path: Path, _conversion: ConversionReport | None = None
 ) -> None:
-    """One line a document, every span with its text."""
+    """Writes one document per line, each span with its text."""
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in documents:
@@ -304,17 +295,18 @@ def write(
 
 
 def to_json_dict(document: Document) -> dict[str, Any]:
-    """A document as it is written: plain values, every span with the text that it covers."""
+    """A document as JSON-compatible values, each span with its text."""
     plain: dict[str, Any] = msgspec.to_builtins(document)
     for layer, index, field, span in iter_spans(document):
         if layer != "zones":
-            _at(plain[layer][index], field)["text"] = document.text[span.start : span.end]
+            part = _part_of(plain[layer][index], field)
+            part["text"] = document.text[span.start : span.end]
     return plain
 
 
-def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
-    """The part of an annotation that a path such as "trigger" or "arguments[2]" names; the
-    annotation for "".
+def _part_of(item: dict[str, Any], field: str) -> dict[str, Any]:
+    """The part of an annotation at a path such as "trigger" or "arguments[2]"; the annotation
+    itself for "".
     """
     name, _, index = field.partition("[")
     part: Any = item[name] if name else item
@@ -325,13 +317,13 @@ def _at(item: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def _with_path(error: DocumentError, message: str, document: str | None) -> DocumentError:
-    """The error, with the place that msgspec says it was found at: `$.entities[3].trigger`."""
-    path = re.search(r"at `\$\.?(\w*)(?:\[(\d+)\])?\.?(.*)`$", message)
-    if error.layer or not path:
+    """The error with the location in msgspec's message, such as `$.entities[3].trigger`."""
+    match = re.search(r"at `\$\.?(\w*)(?:\[(\d+)\])?\.?(.*)`$", message)
+    if error.layer or not match:
         return error
-    layer, index, rest = path.groups()
-    field = ".".join(part for part in (rest, error.field) if part)
-    if index is None:  # a field of the thing itself, such as the trigger of an event
+    layer, index, path = match.groups()
+    field = ".".join(part for part in (path, error.field) if part)
+    if index is None:  # a field of the annotation itself, such as the trigger of an event
         return DocumentError(error.message, document=document or "", layer=layer, field=field)
     return DocumentError(
         error.message, document=document or "", layer=layer, index=int(index), field=field
@@ -339,7 +331,7 @@ def _with_path(error: DocumentError, message: str, document: str | None) -> Docu
 
 
 def _error_message(error: Exception, line: bytes) -> str:
-    """What is wrong with a line: msgspec's path as ours, the value quoted."""
+    """The message about an invalid line: the path, the problem and the invalid value."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
@@ -348,16 +340,16 @@ def _error_message(error: Exception, line: bytes) -> str:
         )
     message = re.sub(r"`([^`$]*)`", r"'\1'", str(error))
     if isinstance(error, msgspec.ValidationError):
-        problem, _, at = message.partition(" - at `$")
-        value = _quoted_value(line, re.findall(r"\w+", at))
-        return f"{at.strip('.`') or 'the line'}: {problem}{value}"
+        problem, _, path = message.partition(" - at `$")
+        value = _quoted_value(line, re.findall(r"\w+", path))
+        return f"{path.strip('.`') or 'the line'}: {problem}{value}"
     if isinstance(error, msgspec.DecodeError):
         return f"not JSON: {message}{_format_hint(line)}"
     return message
 
 
 def _quoted_value(line: bytes, steps: list[str]) -> str:
-    """The value at a path of a line, quoted, for the message about it; nothing if there is none."""
+    """The end of a message: the value at a path, as ": 'value'"; "" if there is none."""
     try:
         value = msgspec.json.decode(line.removeprefix(_BOM))
         for step in steps:
@@ -368,7 +360,9 @@ def _quoted_value(line: bytes, steps: list[str]) -> str:
 
 
 def _format_hint(line: bytes) -> str:
-    """What the file may be instead."""
+    """The end of a message about a line that is not JSON: the likely cause; "" if not known."""
     if b"\r" in line.rstrip():
-        return "; lines must end in line feeds"
-    return "; each document must stand on one line" if line.strip() in (b"{", b"[") else ""
+        return "; expected lines that end in line feeds"
+    if line.strip() in (b"{", b"["):
+        return "; expected each document on one line"
+    return ""

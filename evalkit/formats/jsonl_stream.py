@@ -1,4 +1,4 @@
-"""Reading large JSONL files in batches, from any byte on."""
+"""Reads large JSONL files in batches, starting at any byte."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from evalkit.formats.jsonl import (
     read,
 )
 
-MAX_COMPLEX_CHUNKS = (
-    4  # chunks in a row that hold more than plain lines, before a file is no longer tried as plain
-)
-# Bytes that are decoded at once: few enough that what they become stays in the processor's cache
+# After this many chunks in a row with other than plain lines, chunks are not tried as plain.
+MAX_COMPLEX_CHUNKS = 4
+# Bytes that are decoded at once: few enough that the decoded objects stay in the processor's cache
 CHUNK = 200_000
 
-# What most lines of large files hold, and nothing else: decoded and checked several times faster.
-# Its other fields are those of an empty one.
+# Lines with contiguous entities only, as in most large files, are decoded and checked several times
+# faster. The fields in `namespace` have the values of an empty Entity or Document.
 PlainEntityLine = msgspec.defstruct(
     "Entity",
     [
@@ -62,20 +61,19 @@ PlainLine = msgspec.defstruct(
 
 
 class JsonlBatchReader:
-    """The documents of a file, a few at a time, read as fast as they can be: for scoring files that
-    do not fit in memory.
+    """Reads the documents of a file in batches, for scoring files that do not fit in memory.
 
-    A document that holds nothing but contiguous entities comes as its line was decoded, which has
-    the same attributes as a Document, and has been checked as one. What is accepted and refused is
-    what `jsonl.read` accepts and refuses: a chunk that is not clearly a document on each line,
-    each key once, is decoded line by line as there.
+    A document with contiguous entities only is returned as its decoded line, which has the same
+    attributes as a Document and was checked in the same way. The same files are accepted and
+    refused as by `jsonl.read`: a chunk that may have duplicate keys, or not one document on each
+    line, is decoded line by line.
     """
 
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
-        """Open the file.
+        """Opens the file.
 
-        `start`, `end`: the bytes at which the first line begins and the last one ends; -1 is the
-        end of the file.
+        `start`, `end`: the byte offsets of the first line and of the end of the last line; -1 is
+        the end of the file.
         """
         self._path, self._end = path, end
         self._file = open_input(path)
@@ -88,11 +86,11 @@ class JsonlBatchReader:
             self._file.seek(start)
 
     def read(self, lines: int | None = None) -> DocumentBatch | None:
-        """The next few documents, or those of so many lines; None at the end.
+        """The documents of the next chunk, or of the next `lines` lines; None at the end.
 
-        Raises LoadError as `parsed` would say it.
+        Raises LoadError with the errors that `jsonl.read` reports.
         """
-        data = self._few() if lines is None else self._lines(lines)
+        data = self._read_chunk() if lines is None else self._read_lines(lines)
         if not data:
             return None
         try:
@@ -101,7 +99,7 @@ class JsonlBatchReader:
             raise _located_error(self._path, error) from None
 
     def _plain_chunk(self, data: bytes) -> DocumentBatch | None:
-        """The documents of plain lines; None if some are not plain, or may not be valid."""
+        """The documents of plain lines; None if some lines are not plain or may be invalid."""
         if self._rich >= MAX_COMPLEX_CHUNKS:
             return None
         try:
@@ -118,10 +116,10 @@ class JsonlBatchReader:
         return None
 
     def _has_each_key_once(self, data: bytes, chunk: DocumentBatch) -> bool:
-        """Whether plain lines have each key once. False means: not known.
+        """Whether plain lines have no duplicate keys; False if this is not certain.
 
-        Where no string has a quotation mark, each key and each string has two; what the documents
-        hold says how many there must be.
+        If no string contains a quotation mark, each key and each string has two of them, so that
+        their number follows from the decoded documents.
         """
         extended = any(line.meta is not None or line.failure is not None for line in chunk)
         if extended or (b"\\" in data and b'\\"' in data):
@@ -143,53 +141,53 @@ class JsonlBatchReader:
         """Close the file."""
         self._file.close()
 
-    def _few(self) -> bytes:
-        data: bytes = self._file.read(
-            CHUNK if self._end < 0 else min(CHUNK, self._end - self._file.tell())
-        )
-        return data + self._file.readline() if data and not data.endswith(b"\n") else data
+    def _read_chunk(self) -> bytes:
+        size = CHUNK
+        if self._end >= 0:
+            size = min(CHUNK, self._end - self._file.tell())
+        data: bytes = self._file.read(size)
+        if data and not data.endswith(b"\n"):
+            data += self._file.readline()
+        return data
 
-    def _lines(self, lines: int) -> bytes:
-        began = self._file.tell()
+    def _read_lines(self, lines: int) -> bytes:
+        start = self._file.tell()
         data = b"".join(islice(self._file, lines))
-        if 0 <= self._end < began + len(data):  # the last lines of a part: no further than it goes
-            data = data[: self._end - began]
+        if 0 <= self._end < start + len(data):  # do not read beyond the end of the part
+            data = data[: self._end - start]
             self._file.seek(self._end)
         return data
 
 
 def is_document_per_line(data: bytes, documents: int) -> bool:
-    """Whether valid JSON data, of so many objects, has one of them on each line.
+    """Whether valid JSON data with this number of objects has one of them on each line.
 
-    False for data with blank lines, too.
-
-    A line that does not end an object at the outermost level is followed by one that does not begin
-    with a brace.
+    False also for data with blank lines. It suffices to check the first and last character: if an
+    object continues on the next line, that line does not begin with a brace.
     """
     lines = data.removesuffix(b"\n").split(b"\n")
-    return len(lines) == documents and all(
-        line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines
-    )
+    if len(lines) != documents:
+        return False
+    return all(line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines)
 
 
 def check_entities(chunk: DocumentBatch) -> bool:
-    """Whether all entities of plain lines lie in their texts and are what their surfaces say; their
-    offsets are kept with the chunk.
+    """Whether all entities of plain lines are within their texts and match their surface forms.
+
+    Sets `chunk.entities`, so that the entities need not be visited again.
     """
-    counts, starts, ends, labels = (
-        [],
-        [],
-        [],
-        [],
-    )  # type: list[int], list[int], list[int], list[int]
-    lengths = []
+    counts: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    labels: list[int] = []
+    lengths: list[int] = []
     without_surface = 0
     for line in chunk:
-        text, entities = line.text, line.entities or ()
+        text = line.text
+        entities = line.entities or ()
         counts.append(len(entities))
         lengths.append(len(text))
-        # Each entity is visited once, for its numbers and its surface together: visits are most of
-        # what reading costs.
+        # Each entity is visited only once, since visits take most of the time of reading.
         for entity in entities:
             start, end, surface = entity.start, entity.end, entity.text
             starts.append(start)
@@ -206,17 +204,15 @@ def check_entities(chunk: DocumentBatch) -> bool:
     chunk.entities = EntityArrays(
         counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), []
     )
-    start, end = (
-        np.frombuffer(chunk.entities.start, np.int64),
-        np.frombuffer(chunk.entities.end, np.int64),
-    )
+    start = np.frombuffer(chunk.entities.start, np.int64)
+    end = np.frombuffer(chunk.entities.end, np.int64)
     chunk.contiguous_only = True
     return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
 
 
 def _is_valid_plain(document: Any) -> bool:
-    """Whether a decoded line needs no more checks than these: entities alone, contiguous, in the
-    text, with their own surfaces.
+    """Whether a decoded line has only contiguous entities that are within the text and match their
+    surface forms, so that no further checks are needed.
     """
     if (
         document.events is not None
@@ -238,35 +234,35 @@ def _is_valid_plain(document: Any) -> bool:
 
 
 def _has_unique_ids(document: Any) -> bool:
-    """The same for entities with ids: no two have one."""
-    text, most = document.text, len(document.text)
+    """Like `_is_valid_plain` for entities with ids, which must be unique."""
+    text = document.text
     ids = [entity.id for entity in document.entities if entity.id is not None]
-    return len(set(ids)) == len(ids) and all(
-        0 <= e.start < e.end <= most
-        and (e.text is None or e.text == text[e.start : e.end])
-        and e.label
-        and not e.fragments
-        for e in document.entities
-    )
+    if len(set(ids)) < len(ids):
+        return False
+    for entity in document.entities:
+        start, end = entity.start, entity.end
+        if not 0 <= start < end <= len(text) or not entity.label or entity.fragments:
+            return False
+        if entity.text is not None and entity.text != text[start:end]:
+            return False
+    return True
 
 
 def _located_error(path: Path, error: Exception) -> LoadError:
-    """What is wrong with a file, line by line, once it is known that something is."""
-    errors = [
-        error
-        for _, result in read(path)
-        if isinstance(result, LoadError)
-        for error in result.errors
-    ]
+    """The errors of an invalid file, with their lines."""
+    errors: list[str] = []
+    for _, result in read(path):
+        if isinstance(result, LoadError):
+            errors += result.errors
     return LoadError(errors or [f"{path}: {error}"])
 
 
-def line_after(path: Path, at: int) -> tuple[str, int] | None:
-    """The id of the first document whose line begins after a byte, and where; None where there is
-    none, or no id.
+def line_after(path: Path, position: int) -> tuple[str, int] | None:
+    """The id and the byte offset of the first document whose line begins after `position`; None if
+    there is no such document or it has no id.
     """
     with path.open("rb") as file:
-        file.seek(at)
+        file.seek(position)
         file.readline()
         start = file.tell()
         result = _id(file.readline())
@@ -274,7 +270,9 @@ def line_after(path: Path, at: int) -> tuple[str, int] | None:
 
 
 def line_of_id(path: Path, id: str, near: int, reach: int = 4_000_000) -> int | None:
-    """Where the line of a document begins, if it is within a few megabytes of a byte."""
+    """The byte offset of the line of a document; None if it is more than `reach` bytes away from
+    `near`.
+    """
     with path.open("rb") as file:
         file.seek(max(near - reach, 0))
         if near > reach:
@@ -301,7 +299,7 @@ class _Id(msgspec.Struct):
 
 
 def index_lines(path: Path) -> Iterator[tuple[str, int]]:
-    """The id of each document, and where its line begins in the file."""
+    """Yields the id of each document and the byte offset of its line."""
     at = 0
     decoder = msgspec.json.Decoder(_Id)
     with open_input(path) as file:
@@ -315,13 +313,13 @@ def index_lines(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def count_documents(path: Path, most: int) -> int:
-    """How many lines a file has that may be documents, counted no further than asked."""
+    """The number of lines that are not blank, at most `most`."""
     with open_input(path) as file:
         return sum(1 for _ in islice((line for line in file if not is_blank(line)), most))
 
 
 def document_at(path: Path, at: int) -> Document:
-    """The document whose line begins at a position of `index_lines`."""
+    """The document whose line begins at a byte offset from `index_lines`."""
     with path.open("rb") as file:
         file.seek(at)
         line = file.readline()

@@ -138,7 +138,7 @@ def _draft(
     ):
         if items:
             conversion.add(name, position, len(items))
-    spans: list[RawSpan] | None = []
+    spans: list[RawSpan] = []
     try:
         for n, span in enumerate(example.spans or ()):
             _check_tokens(span, n, example.tokens)
@@ -146,9 +146,9 @@ def _draft(
             spans.append(_raw_span(span, line["spans"][n], n, position, conversion))
     except InputError as error:
         return LoadError([f"{position}: {error}"])
-    if example.spans is None and example.answer is None:
-        spans = None  # not annotated
-    return RawDocument(_id(example, count), example.text, spans, _tokens(example), example.meta)
+    is_annotated = example.spans is not None or example.answer is not None
+    entities = spans if is_annotated else None
+    return RawDocument(_id(example, count), example.text, entities, _tokens(example), example.meta)
 
 
 def _id(example: Example, count: int) -> str:

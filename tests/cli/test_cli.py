@@ -287,7 +287,7 @@ SPOILED = [  # file, how it is spoiled, line, message
         mended('"text": "Islamic State"', '"text": "Islamic Stat"'),
         1,
         (
-            "text: 'Islamic Stat' is not what stands at 0 to 13: 'Islamic State'; these words are"
+            "text: 'Islamic Stat' is not the text at 0 to 13: 'Islamic State'; these words are"
             " at 0 to 12"
         ),
     ),

@@ -255,12 +255,12 @@ def test_plain_files_score_as_the_corpora_in_memory_do(tmp_path, text):
 
 
 WRONG = [
-    ('"start": 0, "end": 3, "text": "Adb"', "'Adb' is not what stands at 0 to 3: 'Ada'"),
+    ('"start": 0, "end": 3, "text": "Adb"', "'Adb' is not the text at 0 to 3: 'Ada'"),
     ('"start": 0, "end": 99', "99 is past the end of the text (length 9)"),
     ('"start": 3, "end": 3', "3 is not after the start, 3"),
     ('"start": -1, "end": 3', "-1 is before the text"),
     ('"start": 0, "end": 99999999999999999999', "is past the end of the text"),
-    ('"start": 0, "end": 3, "text": "Ad"', "'Ad' is not what stands at 0 to 3: 'Ada'"),
+    ('"start": 0, "end": 3, "text": "Ad"', "'Ad' is not the text at 0 to 3: 'Ada'"),
     ('"start": 0, "end": 3, "txt": "Ada"', "unknown field 'txt'"),
 ]
 

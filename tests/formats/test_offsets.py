@@ -252,8 +252,8 @@ def test_the_message_counts_what_was_wrong_and_says_how_to_read_it():
 
     assert (
         str(diagnose_offsets(cases)[0])
-        == "all 31 mismatches vanish if offsets are UTF-16 code units; append\"
-        \" '?offset_unit=utf-16' to the path\"
+        == "all 31 mismatches vanish if offsets are UTF-16 code units; append"
+        " '?offset_unit=utf-16' to the path"
     )
     assert str(diagnose_offsets([cases[3], ("Ada", 0, 3, "Ada")])[0]).startswith(
         "the mismatch vanishes if"
@@ -344,7 +344,7 @@ def test_surfaces_are_checked_under_the_reading_too(tmp_path):
     with pytest.raises(
         LoadError,
         match=(
-            r"f.jsonl:1: document 'd1', entities\[0\].text: 'Eve' is not what stands at 2 to 5:"
+            r"f.jsonl:1: document 'd1', entities\[0\].text: 'Eve' is not the text at 2 to 5:"
             r" 'Ada'"
         ),
     ):

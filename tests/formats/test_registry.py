@@ -59,7 +59,7 @@ BAD_LINES = [
             ' "text": "Ada"}]}'
         ),
         (
-            ":2: document 'd2', entities[0].text: 'Ada' is not what stands at 0 to 3: 'Oh '; these"
+            ":2: document 'd2', entities[0].text: 'Ada' is not the text at 0 to 3: 'Oh '; these"
             " words are at 3 to 6"
         ),
     ),
@@ -201,7 +201,7 @@ def test_the_first_twenty_errors_are_kept_and_shown_by_kind(tmp_path):
         f"{path}:1: not JSON: Input data was truncated (19 more of this kind, the last at"
         f" {path}:20)",
         "and 5 more",
-        "to fix: each document must stand on one line",
+        "to fix: expected each document on one line",
     ]
 
 

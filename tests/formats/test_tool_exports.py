@@ -266,11 +266,11 @@ def test_an_old_export_of_label_studio_is_refused_and_the_message_says_how_to_re
 
     assert wrong.returncode == 2
     assert (
-        "all 2 mismatches vanish if offsets are UTF-16 code units; append\"
-        \" '?offset_unit=utf-16' to the path\" in wrong.stderr
+        "all 2 mismatches vanish if offsets are UTF-16 code units; append"
+        " '?offset_unit=utf-16' to the path" in wrong.stderr
     )
     assert (
-        "f.json:1: document '4', annotations[0].result[0].value.text: 'Ada' is not what stands at 3"
+        "f.json:1: document '4', annotations[0].result[0].value.text: 'Ada' is not the text at 3"
         " to 6: 'da '; these words are at 2 to 5" in wrong.stderr
     )
     assert "Traceback" not in wrong.stderr
@@ -309,7 +309,7 @@ def test_tokens_of_prodigy_tell_how_offsets_were_counted(refused):
 
     assert "f.json: all 2 mismatches vanish if offsets are UTF-16 code units" in message
     assert (
-        "f.json:1: document 'doc-1', tokens[0].text: '😀' is not what stands at 0 to 2: '😀 '"
+        "f.json:1: document 'doc-1', tokens[0].text: '😀' is not the text at 0 to 2: '😀 '"
         in message
     )
 
@@ -436,7 +436,7 @@ TOKENS = [{"start": 0, "end": 3, "text": "Ada"}]
         ),
         (
             {"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "PER", "text": "Eve"}]},
-            "spans[0].text: 'Eve' is not what stands at 0 to 3: 'Ada'",
+            "spans[0].text: 'Eve' is not the text at 0 to 3: 'Ada'",
         ),
         (
             {"text": "Ada", "spans": [{"start": 0, "end": "3", "label": "PER"}]},

@@ -195,7 +195,7 @@ for d in documents:
         "expected an object with start and end, got 7",
         "label: invalid label None: expected a non-empty string",
         "start: invalid offset '0': expected a whole number",
-        "text: 'Bob' is not what stands at 0 to 3: 'Ada'; these words are not in the text",
+        "text: 'Bob' is not the text at 0 to 3: 'Ada'; these words are not in the text",
     ]
 
 
