@@ -111,8 +111,8 @@ def _count_repeated(problems: list[str]) -> list[str]:
         if len(alike) < MANY_ALIKE:
             lines += alike
             continue
-        place = re.match(r"(.*?:\d+)(?=:)", alike[-1])
-        last = f", the last at {place[1]}" if place else ""
+        location = re.match(r"(.*?:\d+)(?=:)", alike[-1])
+        last = f", the last at {location[1]}" if location else ""
         lines.append(f"{alike[0]} ({len(alike) - 1} more of this kind{last})")
     return lines
 
@@ -122,13 +122,13 @@ def _endings(error: str) -> list[str]:
 
     An ending with a number may be specific to this error and is left out.
     """
-    places = [found.end() for found in re.finditer("; ", error)]
-    endings = [
-        error[place:]
-        for place in places
-        if error.count("'", place) % 2 == 0 and error.count('"', place) % 2 == 0
-    ]
-    return [ending for ending in endings if not re.search(r"\d", ending)]
+    endings = []
+    for match in re.finditer("; ", error):
+        ending = error[match.end() :]
+        is_quoted = ending.count("'") % 2 == 1 or ending.count('"') % 2 == 1
+        if not is_quoted and not re.search(r"\d", ending):
+            endings.append(ending)
+    return endings
 
 
 class DocumentError(InputError):
@@ -147,13 +147,11 @@ class DocumentError(InputError):
         field: str = "",
     ) -> None:
         """Make a message of the location, as far as it is known, and the problem."""
-        self.message, self.document, self.layer, self.index, self.field = (
-            problem,
-            document,
-            layer,
-            index,
-            field,
-        )
+        self.message = problem
+        self.document = document
+        self.layer = layer
+        self.index = index
+        self.field = field
         super().__init__(f"{self.location}: {problem}" if self.location else problem)
 
     @property
@@ -161,11 +159,8 @@ class DocumentError(InputError):
         """For instance "document 'd1', entities[3].end"."""
         item = self.layer if self.index is None else f"{self.layer}[{self.index}]"
         path = ".".join(part for part in (item, self.field) if part)
-        return ", ".join(
-            part
-            for part in (f"document {quoted_repr(self.document)}" if self.document else "", path)
-            if part
-        )
+        document = f"document {quoted_repr(self.document)}" if self.document else ""
+        return ", ".join(part for part in (document, path) if part)
 
 
 class UnknownNameError(InputError, LookupError):

@@ -37,10 +37,10 @@ LOGGERS = (
 
 
 class Redactor:
-    """Takes secrets out of whatever is to be written; its repr holds none."""
+    """Replaces secrets in text and JSON values; its repr does not contain them."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Know the forms of each."""
+        """Computes the encoded forms of each secret."""
         self._forms = encoded_forms(secrets)
 
     def __eq__(self, other: object) -> bool:
@@ -50,14 +50,14 @@ class Redactor:
         return hash(tuple(self._forms))
 
     def redact(self, text: str) -> str:
-        """The text, with "[key]" wherever a secret stood."""
+        """The text with each secret replaced by "[key]"."""
         for form in self._forms:
             text = text.replace(form, REDACTED_KEY)
         return text
 
     def redact_json(self, value: Any) -> Any:
-        """The same for every text in a JSON value; a lone surrogate, which no file could hold,
-        becomes U+FFFD.
+        """The JSON value with secrets replaced in all strings; lone surrogates, which cannot be
+        stored in a file, are replaced by U+FFFD.
         """
         if isinstance(value, str):
             return self.redact(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
@@ -125,26 +125,24 @@ def is_secret(name: str) -> bool:
 
 
 def environment_secrets(extra: Iterable[str] = ()) -> list[str]:
-    """The secrets in the environment, and more of them, in every form in which they are sent, the
-    longest first.
-    """
-    every = [*(value for name, value in os.environ.items() if _VARIABLE.search(name)), *extra]
-    return encoded_forms(every)
+    """The encoded forms of the secrets in the environment and of `extra`, the longest first."""
+    secrets = [value for name, value in os.environ.items() if _VARIABLE.search(name)]
+    return encoded_forms([*secrets, *extra])
 
 
 def encoded_forms(values: Iterable[str]) -> list[str]:
-    """Every form in which somebody might echo these values, the longest first, since a form may
-    hold another; short values are none.
+    """All forms in which these secrets may be repeated, the longest first, since a form may contain
+    another.
 
-    A server without keys is given ordinary words, such as "none" or "EMPTY".
+    Short values are ignored: servers that need no key are given words such as "none" or "EMPTY".
     """
     forms = {form for value in values if len(value) >= MIN_SECRET_LENGTH for form in _forms(value)}
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def redact(value: Any, more: Iterable[str] = ()) -> Any:
-    """Plain values (dicts, lists, texts, numbers) without secrets, those of the environment and
-    `more`: the same where there are none.
+    """Dicts, lists and strings with the secrets of the environment and `more` replaced by
+    "[hidden]"; other values unchanged.
     """
     return _redact(value, environment_secrets(more))
 
@@ -155,16 +153,16 @@ def secret_option_values(argv: Sequence[str]) -> list[str]:
     >>> secret_option_values(["model", "--api-key", "abc", "--token=def", "--size", "3"])
     ['abc', 'def']
     """
-    found: list[str] = []
+    values: list[str] = []
     for n, word in enumerate(argv):
         name, equals, value = word.lstrip("-").partition("=")
         if word.startswith("-") and is_secret(name):
-            found += [value] if equals else argv[n + 1 : n + 2]
-    return found
+            values += [value] if equals else argv[n + 1 : n + 2]
+    return values
 
 
 def redact_values(text: str, values: Iterable[str]) -> str:
-    """A text without these values, however short they are."""
+    """A text with these values, even short ones, replaced by "[hidden]"."""
     for value in sorted(filter(None, values), key=len, reverse=True):
         text = text.replace(value, REDACTED)
     return text
@@ -176,12 +174,11 @@ def _redact(value: Any, known: list[str]) -> Any:
             value = value.replace(secret, REDACTED)
         return value
     if isinstance(value, Mapping):
-        return {
-            _redact(name, known): (
-                REDACTED if is_secret(str(name)) and isinstance(of, str) else _redact(of, known)
-            )
-            for name, of in value.items()
-        }
+        redacted = {}
+        for name, item in value.items():
+            is_hidden = is_secret(str(name)) and isinstance(item, str)
+            redacted[_redact(name, known)] = REDACTED if is_hidden else _redact(item, known)
+        return redacted
     if isinstance(value, (list, tuple)):
         return [_redact(item, known) for item in value]
     return value

@@ -52,18 +52,18 @@ Attributes = dict[str, str | int | float | bool | None]
 
 
 class Annotation(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all annotations share: they are made once, and checked when they are.
+    """Base class of annotations and documents: immutable, and validated when created.
 
-    Marks hold nothing that could hold them (`gc=False`): millions of them cost the garbage
-    collector nothing.
+    Subclasses that cannot be part of reference cycles set `gc=False`, so that the garbage collector
+    need not visit millions of annotations.
     """
 
 
 class Span(Annotation, frozen=True, gc=False):
-    """A stretch of text.
+    """A range of the text.
 
-    `fragments` is given only where the span is discontinuous: two or more (start, end) pairs, in
-    order, not touching. Fragments that touch are joined.
+    `fragments` is set only for discontinuous spans: two or more (start, end) pairs in text order.
+    Adjacent fragments are joined.
 
     >>> Span(0, 17, ((0, 3), (14, 17)))
     Span(start=0, end=17, fragments=((0, 3), (14, 17)))
@@ -97,9 +97,9 @@ class Entity(Annotation, frozen=True, gc=False):
 
 
 class Argument(Annotation, frozen=True, gc=False):
-    """The part that somebody or something plays in an event.
+    """A participant in an event, with its role.
 
-    `ref` may name the entity or event that it is.
+    `ref` is the id of the entity or event that fills the role, if there is one.
     """
 
     role: str
@@ -116,7 +116,7 @@ class Argument(Annotation, frozen=True, gc=False):
 
 
 class Event(Annotation, frozen=True, gc=False):
-    """Something that happened, or might: the words that say so, and who took part."""
+    """An event: its type, its trigger (the words that express it) and its arguments."""
 
     label: str
     trigger: Span
@@ -134,9 +134,9 @@ class Event(Annotation, frozen=True, gc=False):
 
 
 class Attribution(Annotation, frozen=True, gc=False):
-    """Who says what, and by which words.
+    """An attribution of content to a source, expressed by a cue such as "said".
 
-    No source means an implied one; corpora of quotations may lack the cue.
+    The source is None if it is implied; in corpora of quotations the cue may be None.
     """
 
     cue: Span | None
@@ -169,11 +169,11 @@ class Zone(Annotation, frozen=True, gc=False):
 
 
 class Unplaced(Annotation, frozen=True, gc=False):
-    """A prediction without offsets, such as a quote that is not found in the text: counted as
-    predicted, never as correct.
+    """A prediction without offsets, such as a quote that does not occur in the text. It is counted
+    as predicted but never as correct.
 
-    `layer` is one of UNPLACED_IN; `label` is the label, event type, role, part, or "attribution"
-    for a whole one.
+    `layer` is one of UNPLACED_LAYERS; `label` is the label, event type, role or attribution part,
+    or "attribution" for a complete attribution.
     """
 
     layer: str
@@ -193,10 +193,10 @@ class Unplaced(Annotation, frozen=True, gc=False):
 
 
 class Document(Annotation, frozen=True):
-    """A text, and what is marked in it.
+    """A text with its annotations.
 
-    Raises DocumentError, naming the document and the field, where an annotation runs past the end
-    of the text, an id is used twice, or a `ref` or `parent` names nothing.
+    Raises DocumentError, with the document and the field, if an annotation ends after the end of
+    the text, an id is not unique, or a `ref` or `parent` is the id of no annotation.
     """
 
     id: str
@@ -230,7 +230,7 @@ class Document(Annotation, frozen=True):
         return document_to_html(self)
 
     def without_annotations(self) -> Document:
-        """The same text with nothing marked: all that a model may see."""
+        """The document with id and text only, as it is passed to a model."""
         return Document(self.id, self.text)
 
     def _check(self) -> None:
@@ -267,7 +267,7 @@ _KINDS: dict[str, type] = {
 
 
 def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
-    """Every span of a document as (layer, index, field, span), in order; zones last."""
+    """Yields every span of a document as (layer, index, field, span), zones last."""
     for index, entity in enumerate(document.entities or ()):
         yield "entities", index, "", entity
     for index, event in enumerate(document.events or ()):
@@ -282,7 +282,7 @@ def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
 
 
 def iter_parts(attribution: Any) -> Iterator[tuple[str, Any]]:
-    """The parts of an attribution that are there, each with its name: source, cue, content,
+    """Yields (name, span) of each part of an attribution that is not None: source, cue, content and
     source_name.
     """
     for name in (*ATTRIBUTION_PARTS, "source_name"):
@@ -291,7 +291,7 @@ def iter_parts(attribution: Any) -> Iterator[tuple[str, Any]]:
 
 
 def remove_references(event: Event, ids: Container[str]) -> Event:
-    """The event without the `ref` of arguments that name one of these ids."""
+    """The event with `ref` set to None in arguments that refer to one of these ids."""
     if all(argument.ref is None or argument.ref not in ids for argument in event.arguments):
         return event
     arguments = (
@@ -302,7 +302,7 @@ def remove_references(event: Event, ids: Container[str]) -> Event:
 
 
 def duplicate_key(annotation: Any) -> Hashable:
-    """What two annotations of one layer have in common if they are duplicates.
+    """A key that is equal for annotations of one layer if and only if they are duplicates.
 
     Entities: label and span. Events: label, trigger span, realis and the set of (role, span).
     Attributions: the spans of cue, source and content. Arguments of one event: role and span. Ids,
@@ -324,13 +324,13 @@ def duplicate_key(annotation: Any) -> Hashable:
 
 
 def span_fragments(span: Any) -> Fragments:
-    """The (start, end) ranges of anything placed: its fragments, or its one range."""
+    """The (start, end) ranges of a span: its fragments, or its only range."""
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
 def _check_references(document: Document) -> None:
-    """Ids name one thing each; a ref names an entity or an event, a parent an attribution, and no
-    parent itself.
+    """Raises DocumentError unless ids are unique, each `ref` is the id of an entity or event, and
+    each `parent` that of an attribution that is not nested in itself.
     """
     seen: dict[str, str] = {}
     for layer in LAYERS:

@@ -46,10 +46,8 @@ def check_duplicate_keys(text: bytes) -> None:
 
 
 def has_all_strings(text: bytes, encode_again: Callable[[], bytes]) -> bool:
-    """Whether a JSON text holds no strings beyond those of its encoded values, and so no duplicate
-    keys.
-
-    False means: not known.
+    """Whether a JSON text has no more strings than its encoded values, and so no duplicate keys;
+    False if this is not certain.
     """
     if b"\\" in text and b"\\u0022" in text:
         return False
@@ -57,7 +55,5 @@ def has_all_strings(text: bytes, encode_again: Callable[[], bytes]) -> bool:
 
 
 def count_quotes(text: bytes) -> int:
-    """How many quotation marks there are."""
-    return int(
-        np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE)
-    )  # a third of the time of bytes.count
+    """The number of quotation marks; three times as fast as bytes.count."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE))

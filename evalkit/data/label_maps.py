@@ -37,9 +37,8 @@ MAPS_OF_LAYERS = {
     "realis": ("triggers", "realis"),
 }
 LAYERS_WITH_MAPS = ("entities", "triggers", "arguments", "realis", "attributions")
-MAX_SIGNATURE_LABELS = (
-    60  # characters of the kept labels in a signature; longer ones are given as a digest
-)
+# Characters of the kept labels in a signature; longer lists are replaced by a digest
+MAX_SIGNATURE_LABELS = 60
 
 LabelsOption = str | Mapping[str, Any] | Sequence[Any] | None
 LabelMapOption = str | Mapping[str, Any] | Sequence[Any] | None

@@ -1,4 +1,4 @@
-"""Reading BIO tags: from sequences of tags to columns of spans.
+"""Converts sequences of BIO tags to spans.
 
     IOB2    B- begins a span, I- continues it, O is outside
     IOB1    I- continues or begins a span; B- begins one only right after another of its label
@@ -76,8 +76,10 @@ class TaggedSpans:
 
 @dataclass(frozen=True)
 class NonOutsideTags:
-    """The tags of many sequences that are not O: where each stands among all tags, its kind, its
-    label's code, its own; and all lengths.
+    """The tags of many sequences that are not O, and the length of each sequence.
+
+    `where` is the index of each tag among all tags, `kind` its prefix (BEGIN, INSIDE, …), `label`
+    the code of its label, and `code` the code of the tag.
     """
 
     where: Ints
@@ -162,11 +164,10 @@ class TagReader:
         )
 
     def spans(self, read: NonOutsideTags, side: str, first_sequence: int = 0) -> TaggedSpans:
-        """The spans that the tags say.
+        """The spans that the tags encode.
 
-        Raises InputError at the first invalid tag unless a repair was named.
-
-        `first_sequence`: how many sequences came before, for the message.
+        `first_sequence` is the number of the first sequence in messages. Raises InputError at the
+        first invalid tag if `repair` is "error".
         """
         borders = np.concatenate([[0], np.cumsum(read.lengths)])
         # Where each sequence's tags begin among those that are not O: far fewer searches than where
@@ -285,12 +286,12 @@ def advise_repair() -> str:
 
 
 class TagTransitions:
-    """Each tag that is not O with the one before it, if that stands right before it in the same
-    sequence; else with O.
+    """Each tag that is not O, with the kind of the tag directly before it in its sequence (OUTSIDE
+    for O or at the start of the sequence).
     """
 
     def __init__(self, read: NonOutsideTags, sequence: Ints) -> None:
-        """Compare each with its predecessor."""
+        """Compares each tag with its predecessor."""
         self.kind = read.kind
         follows = np.zeros(len(read.where), bool)
         follows[1:] = (np.diff(read.where) == 1) & (sequence[1:] == sequence[:-1])

@@ -724,7 +724,7 @@ BAD = [
     (
         "bigbio",
         with_(BIGBIO, entities=[{"id": "1", "type": "X", "text": ["Ada"], "offsets": [[-3, 3]]}]),
-        "entities[0].text: 'Ada' is not the text at -3 to 3: 'Ada'",
+        "entities[0].text: 'Ada' is not what stands at -3 to 3: 'Ada'",
     ),
     (
         "bigbio",

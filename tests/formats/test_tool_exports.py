@@ -558,7 +558,7 @@ def test_both_ways_of_doccano_are_read(read):
         "relations": 1,
         "comments": 2,
         "labels of whole documents": 2,
-        "values of the key 'source', which stands in meta, too": 1,
+        "values of the key 'source', which is also in meta": 1,
     }
 
 
@@ -872,8 +872,8 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         (
             [task(by(1, region(0, 3, "Eve")))],
             (
-                "f.json:1: document '1', annotations[0].result[0].value.text: 'Eve' is not what"
-                " stands at 0 to 3: 'Ada'; these words are not in the text"
+                "f.json:1: document '1', annotations[0].result[0].value.text: 'Eve' is not the"
+                " text at 0 to 3: 'Ada'; these words are not in the text"
             ),
         ),
         (
