@@ -134,7 +134,7 @@ class Event(Annotation, frozen=True, gc=False):
 
 
 class Attribution(Annotation, frozen=True, gc=False):
-    """An attribution of content to a source, expressed by a cue such as "said".
+    """An attribution of content to a source, expressed by a cue such as "according to".
 
     The source is None if it is implied; in corpora of quotations the cue may be None.
     """

@@ -359,12 +359,12 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
     [
         (
             "T1\tPER 0 3\tBo\n",
-            "d.ann:1: T1: 'Bo' is not what stands at 0 to 3: 'Ada'; these words are at 8 to 10",
+            "d.ann:1: T1: 'Bo' is not the text at 0 to 3: 'Ada'; these words are at 8 to 10",
         ),
         (
             "T1\tPER 0 3\tada\r\n",
             (
-                "d.ann:1: T1: 'ada' is not what stands at 0 to 3: 'Ada'; these words are not in the"
+                "d.ann:1: T1: 'ada' is not the text at 0 to 3: 'Ada'; these words are not in the"
                 " text"
             ),
         ),
@@ -548,7 +548,7 @@ def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):
             " '?offset_unit=utf-16' to the path"
         ),
         "a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; save the file as UTF-8",
-        "b.ann:2: T2: 'Ada' is not what stands at 6 to 9: 'da.'; these words are at 5 to 8",
+        "b.ann:2: T2: 'Ada' is not the text at 6 to 9: 'da.'; these words are at 5 to 8",
     ]
 
 
