@@ -93,7 +93,7 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
         text = texts(row["sha256"], row["id"])
     if hashlib.sha256(text.encode()).hexdigest() != row["sha256"]:
         raise DocumentError(
-            f"not the text that the sha256 {row['sha256']} was made of",
+            f"not the text with the sha256 {row['sha256']}",
             document=row["id"],
             field="text",
         )
@@ -217,7 +217,7 @@ class TokenTagDataset:
         if len(labelled) == 1:
             return labelled[0]
         raise InputError(
-            f"{self.name}: which column holds the tags? name it with"
+            f"{self.name}: no single column of tags; name one with"
             f" {spell_option('tag_column', 'NAME', of='format')}:"
             f" {', '.join(labelled or self.dataset.column_names)}"
         )
@@ -362,7 +362,7 @@ def write(
             )
     if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
         raise InputError(
-            f"{path / 'README.md'} belongs to something else, and would be replaced; save into"
+            f"{path / 'README.md'}: has other content, which would be replaced; save to"
             " another folder"
         )
     count_rounded_scores(every, conversion)

@@ -185,9 +185,7 @@ def test_another_readme_is_not_replaced(tmp_path):
 
     with pytest.raises(
         InputError,
-        match=(
-            r"README.md belongs to something else, and would be replaced; save into another folder$"
-        ),
+        match=(r"README.md: has other content, which would be replaced; save to another folder$"),
     ):
         CORPUS.save(f"hf:{tmp_path}")
 
