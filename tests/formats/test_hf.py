@@ -223,7 +223,7 @@ def test_a_text_that_was_changed_is_refused(tmp_path):
 
     with pytest.raises(
         LoadError,
-        match=r"news: row 3: document 'd4', text: not the text that the sha256 \w{64} was made of$",
+        match=r"news: row 3: document 'd4', text: not the text with the sha256 \w{64}$",
     ):
         load_corpus(f"hf:{tmp_path}/news")
 
