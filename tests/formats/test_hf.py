@@ -209,8 +209,8 @@ def test_a_surface_that_is_not_in_the_text_is_named_with_its_row(tmp_path):
     with pytest.raises(
         LoadError,
         match=(
-            r"news: row 0: document 'd1', attributions\[1\].content.text: 'could' is not what"
-            r" stands at 13 to 18: 'would'"
+            r"news: row 0: document 'd1', attributions\[1\].content.text: 'could' is not the"
+            r" text at 13 to 18: 'would'"
         ),
     ):
         load_corpus(f"hf:{tmp_path}/news")
