@@ -223,11 +223,11 @@ def report_unfilled(text: str, corpus: str | None, output: Path | None) -> None:
     source = str(card_source_path(corpus))
     name = source if output is None else str(output)
     errors = list(card_errors(text, load_corpus(corpus), name=name))
-    places = pluralize(len(errors), "place")
+    size = pluralize(len(errors), "place")
     if output is None:
-        print_notice(f"{source}: {places} to fill:")
+        print_notice(f"{source}: {size} to fill:")
     else:
-        print_notice(f"{name}: {places} to fill, here or in {source}:")
+        print_notice(f"{name}: {size} to fill, here or in {source}:")
     for error in errors:
         message = error
         if output is None:
