@@ -344,8 +344,7 @@ class BigBioReader:
         if first < 0 or not self._counted.same(text, self.text[first:last]):
             stands = quoted_repr(self.text[max(first, 0) : max(last, 0)])
             raise InputError(
-                f"{where}.text: {quoted_repr(text)} is not what stands at {start} to {end}:"
-                f" {stands}"
+                f"{where}.text: {quoted_repr(text)} is not the text at {start} to {end}: {stands}"
             )
         return first, last
 

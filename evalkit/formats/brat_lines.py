@@ -275,7 +275,7 @@ class BratParser:
             except DocumentError as error:
                 return error.message
         offsets = ";".join(f"{start} {end}" for start, end in written)
-        return f"{quoted_repr(surface)} is not what stands at {offsets}: {quoted_repr(actual)}"
+        return f"{quoted_repr(surface)} is not the text at {offsets}: {quoted_repr(actual)}"
 
     def _frame(self, number: int, id: str, rest: str) -> None:
         event, _, comment = rest.partition("\t")

@@ -340,7 +340,7 @@ def write(
     """
     if is_remote(path):
         raise InputError(
-            f"{name_of(path)}: what stands on the Hub is changed by `evalkit publish`; to write a"
+            f"{name_of(path)}: a data set on the Hub is changed by `evalkit publish`; to write a"
             " folder, say hf:DIR"
         )
     import yaml  # type: ignore[import-untyped]  # comes without types

@@ -10,7 +10,7 @@
 Every row has every key, and no list is null: `layers` names the layers that were annotated, since a
 list alone would not tell an empty layer from one that nobody annotated. `meta` and `attributes` are
 JSON in a string, since their keys differ from row to row. Offsets are code points, half-open,
-int64; `fragments` is empty where an annotation is in one piece; `text` repeats what stands there,
+int64; `fragments` is empty where an annotation is in one piece; `text` repeats the text there,
 and is checked when it is read. Where the text is withheld, `digest` replaces it, and
 `sha256` in the documents identifies the text.
 

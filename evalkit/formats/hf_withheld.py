@@ -128,7 +128,7 @@ def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[Docume
         for index, (published, true) in enumerate(zip(row.get(layer) or (), computed[layer])):
             for field in _differing_digests(published, true, ""):
                 problem = (
-                    "not the digest of what stands there: offsets or digest were changed after the"
+                    "not the digest of the text there: offsets or digest were changed after the"
                     " text was withheld"
                 )
                 yield DocumentError(

@@ -370,7 +370,7 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             "T1\tPER 0 3;8 10\tAda  Bo",
-            "d.ann:1: T1: 'Ada  Bo' is not what stands at 0 3;8 10: 'Ada Bo'",
+            "d.ann:1: T1: 'Ada  Bo' is not the text at 0 3;8 10: 'Ada Bo'",
         ),
         ("T1\tPER 17 99\tleft", "d.ann:1: T1: 99 is past the end of the text (length 22)"),
         (

@@ -297,7 +297,7 @@ LOST = {
         "1 realis values of events (document 'd2', events[0])",
         "1 scores of arguments (document 'd2', events[0].arguments[0])",
         "1 attributions (document 'd2', attributions[0])",
-        "1 refs to what stands elsewhere (document 'd2', events[0].arguments[0])",
+        "1 refs to annotations that are not in the document (document 'd2', events[0].arguments[0])",
         "1 zones that overlap another (document 'd2', zones[1])",
         "1 documents that failed (document 'd3')",
     ],
@@ -724,7 +724,7 @@ BAD = [
     (
         "bigbio",
         with_(BIGBIO, entities=[{"id": "1", "type": "X", "text": ["Ada"], "offsets": [[-3, 3]]}]),
-        "entities[0].text: 'Ada' is not what stands at -3 to 3: 'Ada'",
+        "entities[0].text: 'Ada' is not the text at -3 to 3: 'Ada'",
     ),
     (
         "bigbio",

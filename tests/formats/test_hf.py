@@ -194,7 +194,7 @@ def test_nothing_is_written_to_the_hub():
     with pytest.raises(
         InputError,
         match=(
-            r"^me/news: what stands on the Hub is changed by `evalkit publish`; to write a folder,"
+            r"^me/news: a data set on the Hub is changed by `evalkit publish`; to write a folder,"
             r" say hf:DIR$"
         ),
     ):
@@ -326,7 +326,7 @@ def test_an_offset_that_was_changed_under_a_withheld_text_is_named(tmp_path):
     with pytest.raises(
         LoadError,
         match=(
-            r"news: row 0: document 'd1', entities\[0\].digest: not the digest of what stands there"
+            r"news: row 0: document 'd1', entities\[0\].digest: not the digest of the text there"
         ),
     ):
         load_corpus(f"hf:{folder}?texts={tmp_path}/texts")

@@ -1,4 +1,4 @@
-"""The pages for readers: what stands on them, in which order, and that they run nothing."""
+"""The HTML pages: their contents and order, and that they run no script."""
 
 import re
 from html.parser import HTMLParser
