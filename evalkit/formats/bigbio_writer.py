@@ -85,7 +85,7 @@ class BigBioWriter:
             if argument.ref is None and public_id(id):
                 self._conversion.add("arguments without a ref, which come back with one", where)
             elif public_id(id) != argument.ref:
-                self._conversion.add("refs to annotations that are not in the document", where)
+                self._conversion.add("refs to other spans", where)
             yield {"role": argument.role, "ref_id": self._id(id)}
 
 

@@ -297,7 +297,7 @@ LOST = {
         "1 realis values of events (document 'd2', events[0])",
         "1 scores of arguments (document 'd2', events[0].arguments[0])",
         "1 attributions (document 'd2', attributions[0])",
-        "1 refs to annotations that are not in the document (document 'd2', events[0].arguments[0])",
+        "1 refs to other spans (document 'd2', events[0].arguments[0])",
         "1 zones that overlap another (document 'd2', zones[1])",
         "1 documents that failed (document 'd3')",
     ],
