@@ -23,9 +23,9 @@ normalizations, other keys.
 without an id get a generated one that begins with ~ and is dropped in reading. Ids begin with the
 document's id, since BigBIO requires them to be unique in a data set. No key is added that the
 schema does not have. A layer that was not annotated has no key, unless arguments need entities.
-Dropped: arguments without a ref where an entity with an id has their span (they come back with that
-ref); refs to other spans; zones that overlap or would not come back; realis, scores, attributes,
-attributions, meta; failed documents.
+Dropped: arguments without a ref where an entity with an id has their span (they are read back with
+that ref); refs to other spans; zones that overlap or would not be read back; realis, scores,
+attributes, attributions, meta; failed documents.
 """
 
 from __future__ import annotations
@@ -87,31 +87,35 @@ def join_passages(
     """
     pieces: list[str] = []
     positions: list[Range] = []
-    at, past = int(counted.first_offset), 0  # in the file's units, and in characters
+    previous_end = int(counted.first_offset)  # in the units of the file
+    length = 0  # of the joined text, in characters
     for n, passage in enumerate(passages):
         if len(passage.text) != len(passage.offsets):
             raise InputError(
                 f"passages[{n}]: {len(passage.text)} texts and {len(passage.offsets)} offsets:"
                 " expected as many texts as offsets"
             )
-        begins = [past]
-        for text, (start, last) in zip(passage.text, passage.offsets):
-            end = last + (counted.end_offset == "inclusive")
-            _check(n, text, start, end, at, counted)
-            begins.append(past + start - at)
-            pieces += [" " * (start - at), text]
-            past, at = begins[-1] + len(text), end
-        positions.append((begins[:2][-1], past))
+        passage_start = length
+        for m, (text, (start, last)) in enumerate(zip(passage.text, passage.offsets)):
+            end = last + 1 if counted.end_offset == "inclusive" else last
+            _check_passage(n, text, start, end, previous_end, counted)
+            gap = start - previous_end
+            if m == 0:
+                passage_start = length + gap
+            pieces += [" " * gap, text]
+            length += gap + len(text)
+            previous_end = end
+        positions.append((passage_start, length))
     return "".join(pieces), positions
 
 
-def _check(
-    n: int, text: str, start: int, end: int, at: int, counted: units.OffsetConvention
+def _check_passage(
+    n: int, text: str, start: int, end: int, previous_end: int, counted: units.OffsetConvention
 ) -> None:
-    if not at <= start <= at + MAX_GAP:
+    if not previous_end <= start <= previous_end + MAX_GAP:
         raise InputError(
-            f"passages[{n}]: starts at {start}, and the previous one ends at {at}: expected sorted"
-            f" passages, at most {MAX_GAP:,} characters apart"
+            f"passages[{n}]: starts at {start}, and the previous one ends at {previous_end}:"
+            f" expected sorted passages, at most {MAX_GAP:,} characters apart"
         )
     widths = units.widths_of(text, counted)
     size = len(text) if widths is None else int(widths.sum())
@@ -125,11 +129,12 @@ def _check(
 def join_unchecked(passages: list[Passage]) -> str:
     """Returns the joined texts of passages, without checks of their offsets."""
     pieces: list[str] = []
-    at = 0
+    previous_end = 0
     for passage in passages:
         for text, (start, end) in zip(passage.text, passage.offsets):
-            pieces.append(" " * min(max(start - at if pieces else 0, 0), MAX_GAP) + text)
-            at = end
+            gap = max(start - previous_end, 0) if pieces else 0
+            pieces.append(" " * min(gap, MAX_GAP) + text)
+            previous_end = end
     return "".join(pieces)
 
 
@@ -191,11 +196,7 @@ def read(
 ) -> DocumentResults:
     """Yields the position of each record with its document, or a LoadError."""
     counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    for position, result in (
-        array(path, conversion)
-        if path.suffix == ".json"
-        else iter_records(path, Record, conversion)
-    ):
+    for position, result in records(path, conversion):
         if isinstance(result, LoadError):
             yield position, result
             continue
@@ -205,31 +206,33 @@ def read(
             yield position, LoadError([f"{position}: {error}"])
 
 
+def records(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
+    """Yields the position of each record of a file with the record, or a LoadError."""
+    if path.suffix == ".json":
+        return array(path, conversion)
+    return iter_records(path, Record, conversion)
+
+
 def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
-    """Yields the position and record of each item of a file with a JSON array."""
+    """Yields the position of each item of a JSON array with its record, or a LoadError."""
     try:
         with open_input(path) as file:
             data = file.read().removeprefix(b"\xef\xbb\xbf")
-        result = msgspec.json.decode(data, type=list[dict[str, Any]])
+        items = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        problem = (
-            "nested too deeply"
-            if isinstance(error, RecursionError)
-            else str(error).replace("`", "'")
+        problem = str(error).replace("`", "'")
+        if isinstance(error, RecursionError):
+            problem = "nested too deeply"
+        message = (
+            f"{path}: {problem}; a .json file is read as an array of documents, a .jsonl file as a"
+            " document on each line"
         )
-        yield (
-            str(path),
-            LoadError(
-                [
-                    f"{path}: {problem}; a .json file is read as an array of documents, a"
-                    " .jsonl file as a document on each line"
-                ]
-            ),
-        )
+        yield str(path), LoadError([message])
         return
-    for n, item in enumerate(result):
-        yield f"{path}:[{n}]", convert_record(item, Record, f"{path}:[{n}]", conversion)
+    for n, item in enumerate(items):
+        position = f"{path}:[{n}]"
+        yield position, convert_record(item, Record, position, conversion)
 
 
 class BigBioReader:
@@ -253,34 +256,37 @@ class BigBioReader:
     def document(self) -> Document:
         """Returns the document. Raises InputError with the key and index of an invalid item."""
         record = self.record
-        spans = {
-            entity.id: self._span(entity, f"entities[{n}]")
-            for n, entity in enumerate(record.entities or ())
-        }
-        happened = [
-            (n, event, self._span(event.trigger, f"events[{n}].trigger"))
-            for n, event in enumerate(record.events or ())
-            if self._has_trigger(event, n)
-        ]
-        spans.update({event.id: span for _, event, span in happened})
-        events = tuple(
-            Event(event.type, span, tuple(self._arguments(event, n, spans)), id=self._own(event.id))
-            for n, event, span in happened
-        )
-        entities = (
-            None
-            if record.entities is None or self._has_no_entity_layer(record.entities)
-            else tuple(self._entities(record.entities, spans))
-        )
-        return Document(
-            record.document_id,
-            self.text,
-            entities,
-            None if record.events is None else events,
-            zones=self._zones(),
-        )
+        spans: dict[str, Span] = {}  # by the id of an entity or event
+        for n, entity in enumerate(record.entities or ()):
+            spans[entity.id] = self._span(entity, f"entities[{n}]")
+        triggers = self._triggers()
+        for n, trigger in triggers.items():
+            spans[(record.events or [])[n].id] = trigger
+        events = None
+        if record.events is not None:
+            events = tuple(
+                self._event(record.events[n], n, trigger, spans) for n, trigger in triggers.items()
+            )
+        entities = None
+        if record.entities is not None and not self._has_no_entity_layer(record.entities):
+            entities = tuple(self._entities(record.entities, spans))
+        return Document(record.document_id, self.text, entities, events, zones=self._zones())
 
-    def _own(self, id: str) -> str | None:
+    def _triggers(self) -> dict[int, Span]:
+        """Returns the spans of the triggers by the index of their event."""
+        triggers = {}
+        for n, event in enumerate(self.record.events or ()):
+            if event.trigger.offsets:
+                triggers[n] = self._span(event.trigger, f"events[{n}].trigger")
+            else:
+                self._conversion.add("events without a trigger", f"{self._position}: events[{n}]")
+        return triggers
+
+    def _event(self, event: BigBioEvent, n: int, trigger: Span, spans: dict[str, Span]) -> Event:
+        arguments = tuple(self._arguments(event, n, spans))
+        return Event(event.type, trigger, arguments, id=self._public_id(event.id))
+
+    def _public_id(self, id: str) -> str | None:
         return public_id(self._local_id(id))
 
     def _local_id(self, id: str) -> str:
@@ -301,14 +307,9 @@ class BigBioReader:
                     entity.type,
                     span.start,
                     span.end,
-                    id=self._own(entity.id),
+                    id=self._public_id(entity.id),
                     fragments=span.fragments,
                 )
-
-    def _has_trigger(self, event: BigBioEvent, n: int) -> bool:
-        if not event.trigger.offsets:
-            self._conversion.add("events without a trigger", f"{self._position}: events[{n}]")
-        return bool(event.trigger.offsets)
 
     def _arguments(self, event: BigBioEvent, n: int, spans: dict[str, Span]) -> Iterator[Argument]:
         for m, part in enumerate(event.arguments):
@@ -318,12 +319,14 @@ class BigBioReader:
                     " expected an entity, or an event with a trigger, of this document"
                 )
             span = spans[part.ref_id]
-            yield Argument(
-                part.role, span.start, span.end, span.fragments, ref=self._own(part.ref_id)
-            )
+            ref = self._public_id(part.ref_id)
+            yield Argument(part.role, span.start, span.end, span.fragments, ref=ref)
 
     def _span(self, annotation: BigBioEntity | Trigger, where: str) -> Span:
-        """Returns the span of an annotation; raises InputError if its texts are not there."""
+        """Returns the span of an annotation.
+
+        Raises InputError if its texts are not those at its offsets.
+        """
         if not annotation.offsets:
             raise InputError(f"{where}.offsets: empty list: expected at least one [start, end]")
         if len(annotation.text) != len(annotation.offsets):
@@ -335,29 +338,26 @@ class BigBioReader:
             self._piece(text, *pair, where)
             for text, pair in zip(annotation.text, annotation.offsets)
         )
-        return Span(
-            pieces[0][0], max(end for _, end in pieces), tuple(pieces) if len(pieces) > 1 else ()
-        )
+        fragments = tuple(pieces) if len(pieces) > 1 else ()
+        return Span(pieces[0][0], max(end for _, end in pieces), fragments)
 
     def _piece(self, text: str, start: int, end: int, where: str) -> Range:
         first, last = self._offsets.span(start, end)
         if first < 0 or not self._counted.same(text, self.text[first:last]):
-            stands = quoted_repr(self.text[max(first, 0) : max(last, 0)])
+            actual = quoted_repr(self.text[max(first, 0) : max(last, 0)])
             raise InputError(
-                f"{where}.text: {quoted_repr(text)} is not the text at {start} to {end}: {stands}"
+                f"{where}.text: {quoted_repr(text)} is not the text at {start} to {end}: {actual}"
             )
         return first, last
 
     def _zones(self) -> tuple[Zone, ...]:
-        passages = zip(self.record.passages, self._passages)
-        result = [
-            Zone(passage.type, *position)
-            for passage, position in passages
-            if passage.type != BETWEEN and position[0] < position[1]
-        ]
-        if len(self._passages) == 1 and result and result[0] == Zone(WHOLE, 0, len(self.text)):
+        zones = []
+        for passage, (start, end) in zip(self.record.passages, self._passages):
+            if passage.type != BETWEEN and start < end:
+                zones.append(Zone(passage.type, start, end))
+        if len(self._passages) == 1 and zones == [Zone(WHOLE, 0, len(self.text))]:
             return ()
-        return tuple(result)
+        return tuple(zones)
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
@@ -372,30 +372,20 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
         for document in drop_indistinguishable(documents, conversion):
             if skip_failed(document, conversion):
                 count_unsupported(document, conversion, SUPPORTED_FIELDS)
-                file.write(
-                    (between if written else b"")
-                    + msgspec.json.encode(BigBioWriter(document, conversion).line())
-                )
+                if written:
+                    file.write(between)
+                file.write(msgspec.json.encode(BigBioWriter(document, conversion).line()))
                 written += 1
         file.write(end if written or begin else b"")
 
 
 def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
     """Yields document text, start, end and quoted text of each passage and annotation."""
-    for _, result in (
-        array(path, ConversionReport())
-        if path.suffix == ".json"
-        else iter_records(path, Record, ConversionReport())
-    ):
+    for _, result in records(path, ConversionReport()):
         if isinstance(result, LoadError):
             continue
         text = join_unchecked(result.passages)
-        for annotation in [
-            *result.passages,
-            *(result.entities or ()),
-            *(event.trigger for event in result.events or ()),
-        ]:
-            yield from (
-                (text, start, end, surface)
-                for (start, end), surface in zip(annotation.offsets, annotation.text)
-            )
+        triggers = [event.trigger for event in result.events or ()]
+        for annotation in [*result.passages, *(result.entities or ()), *triggers]:
+            for (start, end), surface in zip(annotation.offsets, annotation.text):
+                yield text, start, end, surface

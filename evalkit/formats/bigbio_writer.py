@@ -35,33 +35,38 @@ class BigBioWriter:
         entities = [
             self._entity(id, entity.label, span_fragments(entity)) for id, entity in self._entities
         ]
-        events = [
-            {
-                "id": self._id(id),
-                "type": event.label,
-                "trigger": self._surface(span_fragments(event.trigger)),
-                "arguments": list(self._arguments(event, n)),
-            }
-            for n, (id, event) in enumerate(self._events)
-        ]
+        events = [self._event(id, event, n) for n, (id, event) in enumerate(self._events)]
+        # The events come first: their arguments add to `helpers`.
         entities += [
             self._entity(id, ARGUMENT, pieces) for pieces, id in self._links.helpers.items()
         ]
-        return {
+        passages = [
+            self._passage(n, zone)
+            for n, zone in enumerate(_passages(document, self._conversion), 1)
+        ]
+        record: dict[str, Any] = {
             "id": document.id,
             "document_id": document.id,
-            "passages": [
-                {
-                    "id": self._id(f"~P{n}"),
-                    "type": zone.label,
-                    **self._surface(span_fragments(zone)),
-                }
-                for n, zone in enumerate(_passages(document, self._conversion), 1)
-            ],
-            **({} if document.entities is None and not entities else {"entities": entities}),
-            **({} if document.events is None else {"events": events}),
-            "coreferences": [],
-            "relations": [],
+            "passages": passages,
+        }
+        if entities or document.entities is not None:
+            record["entities"] = entities
+        if document.events is not None:
+            record["events"] = events
+        record["coreferences"] = []
+        record["relations"] = []
+        return record
+
+    def _passage(self, n: int, zone: Zone) -> dict[str, Any]:
+        surface = self._surface(span_fragments(zone))
+        return {"id": self._id(f"~P{n}"), "type": zone.label, **surface}
+
+    def _event(self, id: str, event: Event, n: int) -> dict[str, Any]:
+        return {
+            "id": self._id(id),
+            "type": event.label,
+            "trigger": self._surface(span_fragments(event.trigger)),
+            "arguments": list(self._arguments(event, n)),
         }
 
     def _id(self, id: str) -> str:
@@ -77,11 +82,10 @@ class BigBioWriter:
         for m, argument in enumerate(event.arguments):
             where = f"document {quoted_repr(self.document.id)}, events[{n}].arguments[{m}]"
             ref = public_id(argument.ref)
-            id = (
-                ref
-                if ref is not None and self._triggers.get(ref) == span_fragments(argument)
-                else self._links.reference_for(argument)
-            )
+            if ref is not None and self._triggers.get(ref) == span_fragments(argument):
+                id = ref
+            else:
+                id = self._links.reference_for(argument)
             if argument.ref is None and public_id(id):
                 self._conversion.add("arguments without a ref, which come back with one", where)
             elif public_id(id) != argument.ref:

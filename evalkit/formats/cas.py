@@ -2,48 +2,49 @@
 
 A folder is read with its subfolders, in the order of the paths. An .xmi file needs its type system:
 `TypeSystem.xml` beside it or in the named folder, or `typesystem`; without one DKPro Core's is
-used, and types that it does not have are dropped. A JSON CAS has its own. UIMA counts UTF-16 units,
-which are converted to code points; an offset in the middle of a character is an error. Archives are
-not opened, and an XML file with a DOCTYPE is refused, because it could expand entities or read
-other files.
+used, and types that it does not have are dropped. A JSON CAS includes its type system. UIMA counts
+UTF-16 units, which are converted to code points; an offset in the middle of a character is an
+error. Archives are not opened, and an XML file with a DOCTYPE is refused, because it could expand
+entities or read other files.
 
     entities     NamedEntity, labeled by its `value`
-    attributes   the other features of an entity that are texts, numbers or truth values, such as
+    attributes   the other features of an entity that are strings, numbers or booleans, such as
                  `identifier`
     events       SemPred, labeled by its `category`, where there is one, else None
-    arguments    what the links of an event name, `role` and `target`; a link without a role has the
-                 name of its feature
-    id           documentTitle of DocumentMetaData (INCEpTION's name of the document), else
-                 documentId (there the annotator's), else the file's
+    arguments    the links of an event, with `role` and `target`; a link without a role has the name
+                 of its feature as its role
+    id           documentTitle of DocumentMetaData (in INCEpTION, the name of the document), else
+                 documentId (in INCEpTION, the annotator), else the name of the file
     meta         the language, if there is one
-    text         of the view _InitialView, if that has one, else of the first that has
+    text         the text of the view _InitialView if it has one, else of the first view with a text
 
 **Reading options**
 
 - `type`: another type of entities, in full or its last part.
-- `feature`: the feature with the label. Without it, the label of a type without `value` and
-  `category` is its only feature that is a text; a type without such features is labeled by its
-  name.
+- `feature`: the feature with the label. Without this option, a type that has neither `value` nor
+  `category` is labeled by its only string feature, and a type without string features by its name.
 - `triggers`: another type of events.
 - `typesystem`: the file with the type system.
 - `view`: another view.
 
-A file without NamedEntity has no entities; if types of a project's own are annotated instead, that
-is an error, which lists them. Dropped: annotations of other types, of no characters or of unknown
-types, further views, arguments that point at nothing in the index.
+A file without NamedEntity has no entities; if types of a project's own are annotated instead, an
+error lists them. Dropped: annotations of other types, of no characters or of unknown types, further
+views, arguments whose target is not in the index.
 
 **Writing option**: `file_format` is xmi or json, for a folder ("cas:DIR"). A folder has ID.xmi and
 TypeSystem.xml, or ID.json; FILE.xmi and FILE.json hold the only document. NamedEntity and SemPred
-with SemArg are written in DKPro Core's types. Contiguous entities with the attribute `identifier`,
-event types, triggers, arguments with their roles, ids, texts and languages come back, annotations
-in the order of the text, documents in that of their file names. Everything else is dropped and
-counted, and so are failed documents. A document whose entities were not annotated is refused, since
-none would be read, and so is one whose text XML cannot hold; JSON can.
+with SemArg are written as DKPro Core's types. These are kept: contiguous entities with the
+attribute `identifier`, event types, triggers, arguments with their roles, document ids, texts and
+languages. Annotations are read back in the order of the text, documents in the order of their file
+names. Everything else is dropped and counted, and so are failed documents. A document whose
+entities were not annotated is an error, since it would be read as one without entities; so is a
+text with characters that XML does not allow, which JSON does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ from evalkit.formats.filenames import safe_names
 from evalkit.formats.registry import DocumentResults
 
 INITIAL = "_InitialView"
-BUILTIN_TYPE_PREFIXES = ("uima.", "de.tudarmstadt.ukp.")  # types that are no project's own
+# Prefixes of the types of UIMA and DKPro, which are not a project's own
+BUILTIN_TYPE_PREFIXES = ("uima.", "de.tudarmstadt.ukp.")
 FILE_FORMATS = ("xmi", "json")
 
 
@@ -92,12 +94,9 @@ def read(
     for file in files(path):
         try:
             cas = load_cas(file, type_system_loader(file, path, typesystem), conversion)
-            yield (
-                str(file),
-                Reader(file, select_view(cas, view, file, conversion), conversion).document(
-                    type, feature, triggers
-                ),
-            )
+            selected_view = select_view(cas, view, file, conversion)
+            document = Reader(file, selected_view, conversion).document(type, feature, triggers)
+            yield str(file), document
         except LoadError as error:
             yield str(file), error
         except InputError as error:
@@ -130,7 +129,9 @@ def select_view(cas: Any, name: str | None, file: Path, conversion: ConversionRe
         raise InputError("no view has a text; only texts can be read")
     if len(names) > 1:
         conversion.add("views", str(file), len(names) - 1)
-    return cas.get_view(name or (INITIAL if INITIAL in names else names[0]))
+    if name is None:
+        name = INITIAL if INITIAL in names else names[0]
+    return cas.get_view(name)
 
 
 class Reader:
@@ -139,13 +140,12 @@ class Reader:
     def __init__(self, file: Path, cas: Any, conversion: ConversionReport) -> None:
         self._file, self._cas, self._conversion = str(file), cas, conversion
         self._annotations = cas.select_all_annotations()
-        self._indexed = {id(one) for one in self._annotations}
-        self._about = [
-            fs
-            for fs in self._annotations
-            if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation")
-        ]
-        self._read = {id(fs) for fs in self._about}
+        self._indexed = {id(fs) for fs in self._annotations}
+        self._metadata = []
+        for fs in self._annotations:
+            if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation"):
+                self._metadata.append(fs)
+        self._read = {id(fs) for fs in self._metadata}
 
     def document(self, type: str | None, feature: str | None, triggers: str | None) -> Document:
         """Returns the document.
@@ -159,7 +159,7 @@ class Reader:
                     f"annotations of the type {short_type_name(fs.type.name)}", self._file
                 )
         languages = []
-        for fs in self._about:
+        for fs in self._metadata:
             language = getattr(fs, "language", None)
             if language not in (None, "", "x-unspecified"):
                 languages.append(language)
@@ -173,114 +173,109 @@ class Reader:
 
     def _id(self) -> str:
         for name in ("documentTitle", "documentId"):
-            for fs in self._about:
+            for fs in self._metadata:
                 id: str | None = getattr(fs, name, None)
                 if id:
                     return id
         return Path(self._file).stem
 
     def _entities(self, type: str | None, feature: str | None) -> tuple[Entity, ...]:
-        result = self._annotations_of_type(self._type(type) if type else NAMED)
-        own = dict.fromkeys(
-            fs.type.name
-            for fs in self._annotations
-            if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES)
-        )
-        if own and not result and not type:
+        selected = self._annotations_of_type(self._type(type) if type else NAMED)
+        project_types: dict[str, None] = {}
+        for fs in self._annotations:
+            if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES):
+                project_types[fs.type.name] = None
+        if project_types and not selected and not type:
             raise InputError(
-                f"no NamedEntity, but annotations of {', '.join(own)}; name one with"
+                f"no NamedEntity, but annotations of {', '.join(project_types)}; name one with"
                 f" {spell_option('type', 'NAME', of='format')}, or give"
                 f" {spell_option('type', 'NamedEntity', of='format')} if there are no entities"
             )
-        if not result and not type and UNKNOWN in self._conversion.counts:
+        if not selected and not type and UNKNOWN in self._conversion.counts:
             raise InputError(
                 "no NamedEntity, but annotations of types that no type system declares: put its"
                 " TypeSystem.xml beside it, or name it with"
                 f" {spell_option('typesystem', 'PATH', of='format')}"
             )
-        return tuple(
-            _make_annotation("entities", n, lambda fs: _entity(fs, feature), fs)
-            for n, fs in enumerate(result)
-        )
+        entities = []
+        for n, fs in enumerate(selected):
+            with _locate_error("entities", n):
+                entities.append(_entity(fs, feature))
+        return tuple(entities)
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
-        result = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
-        if not result and not triggers:
+        selected = self._annotations_of_type(self._type(triggers) if triggers else PREDICATE)
+        if not selected and not triggers:
             return None
-        return tuple(_make_annotation("events", n, self._event, fs) for n, fs in enumerate(result))
+        events = []
+        for n, fs in enumerate(selected):
+            with _locate_error("events", n):
+                events.append(self._event(fs))
+        return tuple(events)
 
     def _event(self, fs: Any) -> Event:
-        return Event(
-            label_of(fs, label_feature(fs.type)), Span(fs.begin, fs.end), tuple(self._arguments(fs))
-        )
+        label = label_of(fs, label_feature(fs.type))
+        return Event(label, Span(fs.begin, fs.end), tuple(self._arguments(fs)))
 
     def _arguments(self, fs: Any) -> Iterator[Argument]:
-        lists = (
-            (name, getattr(fs[name], "elements", None))
-            for name, held in features(fs.type)
-            if held == ARRAY
-        )
-        for name, link in ((name, link) for name, links in lists for link in links or ()):
-            target: Any = getattr(link, "target", None)
-            if id(target) in self._indexed and target.begin < target.end:
-                self._read.add(id(target))
-                yield Argument(getattr(link, "role", None) or name, target.begin, target.end)
-            else:
-                self._conversion.add("arguments that point at nothing in the index", self._file)
+        for name, content in features(fs.type):
+            if content != ARRAY:
+                continue
+            for link in getattr(fs[name], "elements", None) or ():
+                target: Any = getattr(link, "target", None)
+                if id(target) in self._indexed and target.begin < target.end:
+                    self._read.add(id(target))
+                    yield Argument(getattr(link, "role", None) or name, target.begin, target.end)
+                else:
+                    self._conversion.add("arguments that point at nothing in the index", self._file)
 
     def _type(self, name: str) -> str:
         """Returns the full name of a type that is given in full or as its last part.
 
         Annotated types are preferred to those that are only declared.
         """
-        if (
-            own := {
-                NAMED: NAMED,
-                PREDICATE: PREDICATE,
-                short_type_name(NAMED): NAMED,
-                short_type_name(PREDICATE): PREDICATE,
-            }.get(name)
-        ) is not None:
-            return own
-        known: list[str] = [kind.name for kind in self._cas.typesystem.get_types()]
-        fitting = [one for one in known if name in (one, short_type_name(one))]
-        used = sorted({fs.type.name for fs in self._annotations} & set(fitting)) or fitting
-        if len(used) != 1:
-            raise UnknownNameError(
-                "type",
-                name,
-                used
-                or dict.fromkeys(
-                    fs.type.name for fs in self._annotations if id(fs) not in self._read
-                ),
-            )
-        return used[0]
+        for standard_type in (NAMED, PREDICATE):
+            if name in (standard_type, short_type_name(standard_type)):
+                return standard_type
+        declared: list[str] = []
+        for kind in self._cas.typesystem.get_types():
+            if name in (kind.name, short_type_name(kind.name)):
+                declared.append(kind.name)
+        annotated = {fs.type.name for fs in self._annotations}
+        candidates = sorted(annotated.intersection(declared)) or declared
+        if len(candidates) == 1:
+            return candidates[0]
+        unread = dict.fromkeys(fs.type.name for fs in self._annotations if id(fs) not in self._read)
+        raise UnknownNameError("type", name, candidates or unread)
 
     def _annotations_of_type(self, name: str) -> list[Any]:
         """Returns the annotations of a type in text order; empty ones are counted as dropped."""
-        result = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
-        self._read.update(map(id, result))
-        if any(not hasattr(fs, "begin") for fs in result):
-            raise InputError(f"{name} is no type of annotations: it has no place in the text")
-        if empty := sum(fs.begin == fs.end for fs in result):
+        annotations = self._cas.select(name) if self._cas.typesystem.contains_type(name) else []
+        self._read.update(map(id, annotations))
+        if any(not hasattr(fs, "begin") for fs in annotations):
+            raise InputError(f"{name} is not a type of annotations: it has no begin and end")
+        spans = [fs for fs in annotations if fs.begin != fs.end]
+        empty = len(annotations) - len(spans)
+        if empty:
             self._conversion.add("annotations of no characters", self._file, empty)
-        return [fs for fs in result if fs.begin != fs.end]
+        return spans
 
 
-def _make_annotation(layer: str, index: int, make: Any, fs: Any) -> Any:
-    """Returns `make(fs)`. Raises DocumentError with layer and index."""
+@contextmanager
+def _locate_error(layer: str, index: int) -> Iterator[None]:
+    """Adds layer and index to a DocumentError that is raised in the block."""
     try:
-        return make(fs)
+        yield
     except DocumentError as error:
         raise DocumentError(error.message, layer=layer, index=index, field=error.field) from None
 
 
 def _entity(fs: Any, feature: str | None) -> Entity:
     label = label_feature(fs.type, feature)
-    others = (
-        name for name, held in features(fs.type) if held in ("text", "plain") and name != label
-    )
-    attributes = {name: value for name in others if (value := fs[name]) is not None}
+    attributes = {}
+    for name, content in features(fs.type):
+        if content in ("text", "plain") and name != label and fs[name] is not None:
+            attributes[name] = fs[name]
     return Entity(label_of(fs, label), fs.begin, fs.end, attributes=attributes or None)
 
 
@@ -299,49 +294,57 @@ def write(
     """
     if file_format not in FILE_FORMATS:
         raise UnknownNameError("file format", file_format, FILE_FORMATS)
-    alone = path.suffix.removeprefix(".") in FILE_FORMATS
-    file_format = path.suffix.removeprefix(".") if alone else file_format
-    texts = {
-        document.id: to_bytes(document, file_format, conversion)
-        for document in drop_indistinguishable(documents, conversion)
-        if not skip_failed(document, conversion)
-    }
-    if alone and len(texts) != 1:
-        raise InputError(
-            f"{path}: a CAS holds one document, and there are {len(texts)}; name a folder, as in"
-            " cas:DIR"
-        )
-    names = safe_names(list(texts), reserved=["schema"])  # schema.json is the schema's
-    files = {
-        path.name if alone else f"{name}.{file_format}": text
-        for name, text in zip(names, texts.values())
-    }
-    folder = path.parent if alone else path
-    if not alone and (
-        others := [
-            file.name for file in find_files(path) if file.relative_to(path).as_posix() not in files
-        ]
-    ):
-        raise InputError(
-            f"{path}: holds other documents, such as {others[0]}, which would be read with these;"
-            " name another folder"
-        )
+    extension = path.suffix.removeprefix(".")
+    is_single_file = extension in FILE_FORMATS
+    if is_single_file:
+        file_format = extension
+    contents = {}  # by document id
+    for document in drop_indistinguishable(documents, conversion):
+        if not skip_failed(document, conversion):
+            contents[document.id] = to_bytes(document, file_format, conversion)
+    if is_single_file:
+        if len(contents) != 1:
+            raise InputError(
+                f"{path}: a CAS has one document, and there are {len(contents)}; name a folder, as"
+                " in cas:DIR"
+            )
+        folder = path.parent
+        files = dict(zip([path.name], contents.values()))
+    else:
+        folder = path
+        names = safe_names(list(contents), reserved=["schema"])  # schema.json is the schema's
+        files = {
+            f"{name}.{file_format}": content for name, content in zip(names, contents.values())
+        }
+        _reject_other_documents(path, files)
     if file_format == "xmi":
         files[TYPESYSTEM] = encode_system(folder / TYPESYSTEM)
     if schema is not None:
         files["schema.json"] = encode_schema(schema)
-    if alone:
+    if is_single_file:
         write_files({folder / name: data for name, data in files.items()})
     else:
         write_folder(folder, files)
 
 
+def _reject_other_documents(folder: Path, new_files: Collection[str]) -> None:
+    """Raises InputError if a folder has CAS files that are not among the new ones."""
+    for file in find_files(folder):
+        if file.relative_to(folder).as_posix() not in new_files:
+            raise InputError(
+                f"{folder}: has other documents, such as {file.name}, which would be read with the"
+                " new ones; name another folder"
+            )
+
+
 def encode_system(path: Path) -> bytes:
     """Returns the bytes of the type system that is written to `path`.
 
-    Raises InputError if this file exists with another content.
+    Raises InputError if the file exists with other content.
     """
     text: bytes = output_type_system().to_xml().encode()
     if path.exists() and path.read_bytes() != text:
-        raise InputError(f"{path} belongs to other documents; name another folder")
+        raise InputError(
+            f"{path}: has other types than those that evalkit writes; name another folder"
+        )
     return text

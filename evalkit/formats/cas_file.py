@@ -27,28 +27,24 @@ from evalkit.formats.conversion import ConversionReport
 
 TYPESYSTEM = "TypeSystem.xml"
 CORE = "de.tudarmstadt.ukp.dkpro.core.api."
-DESCRIBED, NAMED = f"{CORE}metadata.type.DocumentMetaData", f"{CORE}ner.type.NamedEntity"
-PREDICATE, ARGUMENT, LINK = (
-    f"{CORE}semantics.type.{name}" for name in ("SemPred", "SemArg", "SemArgLink")
-)
+METADATA = f"{CORE}metadata.type.DocumentMetaData"
+NAMED = f"{CORE}ner.type.NamedEntity"
+PREDICATE = f"{CORE}semantics.type.SemPred"
+ARGUMENT = f"{CORE}semantics.type.SemArg"
+LINK = f"{CORE}semantics.type.SemArgLink"
 ARRAY = "uima.cas.FSArray"
 LABELS = ("value", "category")  # the features that hold labels in DKPro Core's types
 _TEXT = ("uima.cas.String",)
 # The types that evalkit writes: supertype, and the range type of each feature
 TYPES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
-    DESCRIBED: (
+    METADATA: (
         "uima.tcas.DocumentAnnotation",
         {
-            **dict.fromkeys(
-                (
-                    "documentTitle",
-                    "documentId",
-                    "documentUri",
-                    "collectionId",
-                    "documentBaseUri",
-                ),
-                _TEXT,
-            ),
+            "documentTitle": _TEXT,
+            "documentId": _TEXT,
+            "documentUri": _TEXT,
+            "collectionId": _TEXT,
+            "documentBaseUri": _TEXT,
             "isLastSegment": ("uima.cas.Boolean",),
         },
     ),
@@ -169,14 +165,14 @@ def _from_xml(file: Path, data: bytes, system: Any) -> Any:
 
 
 def _error_text(error: Exception) -> str:
-    return quoted_repr(
-        " ".join(f"{type(error).__name__}: {getattr(error, 'message', error)}".split()),
-        max_length=200,
-    )[1:-1]
+    message = f"{type(error).__name__}: {getattr(error, 'message', error)}"
+    one_line = " ".join(message.split())
+    return quoted_repr(one_line, max_length=200)[1:-1]
 
 
 def _line(error: Exception) -> str:
-    return f":{number}" if (number := getattr(error, "lineno", None)) else ""
+    number = getattr(error, "lineno", None)
+    return f":{number}" if number else ""
 
 
 class _RootReached(Exception):
@@ -216,8 +212,9 @@ def reject_doctype(file: Path, data: bytes) -> None:
 
 
 def type_system_loader(file: Path, root: Path, given: str | Path | None) -> Any:
-    """Returns a function that loads the type system of a file: the given one, else the one beside
-    the file or at the root, else DKPro Core's.
+    """Returns a function that loads the type system of a file.
+
+    It is the given one, else the one beside the file or in the root folder, else DKPro Core's.
     """
     if given is not None:
         return partial(_load_system, Path(given))
@@ -228,18 +225,16 @@ def type_system_loader(file: Path, root: Path, given: str | Path | None) -> Any:
 
 
 def _load_system(path: Path) -> Any:
-    return _system(path, path.stat().st_mtime_ns if path.exists() else 0)
+    modified = path.stat().st_mtime_ns if path.exists() else 0
+    return _read_system(path, modified)
 
 
 @cache
 def dkpro() -> Any:
     """Returns DKPro Core's type system from cassis, with the types that it lacks added."""
     # The function of cassis for this uses a deprecated API of Python.
-    return _with_types(
-        cassis().load_typesystem(
-            BytesIO(files("cassis.resources").joinpath("dkpro-core-types.xml").read_bytes())
-        )
-    )
+    data = files("cassis.resources").joinpath("dkpro-core-types.xml").read_bytes()
+    return _with_types(cassis().load_typesystem(BytesIO(data)))
 
 
 @cache
@@ -259,7 +254,8 @@ def _with_types(system: Any) -> Any:
 
 
 @cache
-def _system(path: Path, _changed: int) -> Any:
+def _read_system(path: Path, _modified: int) -> Any:
+    """Returns the type system in a file. The time of its last change is part of the cache key."""
     data = read_limited(path)
     reject_doctype(path, data)
     try:

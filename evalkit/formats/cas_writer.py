@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.data.document import Document, Entity, Event
+from evalkit.data.document import Argument, Document, Entity, Event
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.cas_file import (
     ARGUMENT,
     ARRAY,
-    DESCRIBED,
     LINK,
+    METADATA,
     NAMED,
     PREDICATE,
     cassis,
@@ -49,33 +49,29 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
         typesystem=output_type_system(), sofa_string=document.text, sofa_mime="text/plain"
     )
     count_unsupported(document, conversion)
-    about = {
+    metadata = {
         "documentTitle": document.id,
         "documentId": document.id,
         "language": language(document),
     }
-    add(cas, DESCRIBED, 0, len(document.text), **about)
-    for entity in sorted(document.entities or (), key=lambda one: (one.start, one.end)):
+    add(cas, METADATA, 0, len(document.text), **metadata)
+    for entity in sorted(document.entities or (), key=lambda entity: (entity.start, entity.end)):
         if not entity.fragments:
-            add(
-                cas,
-                NAMED,
-                entity.start,
-                entity.end,
-                value=entity.label,
-                identifier=identifier(entity),
-            )
+            features = {"value": entity.label, "identifier": identifier(entity)}
+            add(cas, NAMED, entity.start, entity.end, **features)
     for event in sorted(
-        document.events or (), key=lambda one: (one.trigger.start, one.trigger.end)
+        document.events or (), key=lambda event: (event.trigger.start, event.trigger.end)
     ):
-        if not event.trigger.fragments:
+        trigger = event.trigger
+        if not trigger.fragments:
+            arguments = links(cas, event)
             add(
                 cas,
                 PREDICATE,
-                event.trigger.start,
-                event.trigger.end,
+                trigger.start,
+                trigger.end,
                 category=event.label,
-                arguments=links(cas, event),
+                arguments=arguments,
             )
     if file_format == "json":
         text: str = cas.to_json()
@@ -87,21 +83,20 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
 
 def add(cas: Any, kind: str, start: int, end: int, **features: Any) -> Any:
     """Adds an annotation to a CAS, and returns it."""
-    made = cas.typesystem.get_type(kind)(begin=start, end=end, **features)
-    cas.add(made)
-    return made
+    annotation = cas.typesystem.get_type(kind)(begin=start, end=end, **features)
+    cas.add(annotation)
+    return annotation
 
 
 def links(cas: Any, event: Event) -> Any:
     """Returns the arguments of an event as an array of links, each with its role."""
-    link, array = (cas.typesystem.get_type(name) for name in (LINK, ARRAY))
-    return array(
-        elements=[
-            link(role=argument.role, target=add(cas, ARGUMENT, argument.start, argument.end))
-            for argument in event.arguments
-            if not argument.fragments
-        ]
-    )
+    make_link = cas.typesystem.get_type(LINK)
+    elements = []
+    for argument in event.arguments:
+        if not argument.fragments:
+            target = add(cas, ARGUMENT, argument.start, argument.end)
+            elements.append(make_link(role=argument.role, target=target))
+    return cas.typesystem.get_type(ARRAY)(elements=elements)
 
 
 def language(document: Document) -> str | None:
@@ -119,12 +114,12 @@ def identifier(entity: Entity) -> str | None:
 def count_unsupported(document: Document, conversion: ConversionReport) -> None:
     """Counts the fields of a document that a CAS does not have."""
     where = f"document {quoted_repr(document.id)}"
-    for name, many in (
+    for name, items in (
         ("attributions", document.attributions),
         ("zones", document.zones),
         ("unplaced items", document.unplaced),
     ):
-        for index in range(len(many or ())):
+        for index in range(len(items or ())):
             conversion.add(name, f"{where}, {name}[{index}]")
     for name in ("events", "attributions"):
         if getattr(document, name) == ():
@@ -133,58 +128,56 @@ def count_unsupported(document: Document, conversion: ConversionReport) -> None:
         conversion.add("meta but for the language", where)
     for layer in ("entities", "events"):
         for index, annotation in enumerate(getattr(document, layer) or ()):
-            for lost in unsupported_fields(annotation):
-                conversion.add(lost, f"{where}, {layer}[{index}]")
+            for name in unsupported_fields(annotation):
+                conversion.add(name, f"{where}, {layer}[{index}]")
 
 
 def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
     """Yields a name for each field of an entity or event that is dropped."""
-    what = "entities" if isinstance(annotation, Entity) else "events"
-    if (annotation if isinstance(annotation, Entity) else annotation.trigger).fragments:
-        yield (
-            "discontinuous entities"
-            if isinstance(annotation, Entity)
-            else "events with discontinuous triggers"
-        )
-        return
-    yield from (
-        f"{name.rstrip('s')}s of {what}"
-        for name in ("id", "score", "realis")
-        if getattr(annotation, name, None) is not None
-    )
-    held = {"identifier": identifier(annotation)} if isinstance(annotation, Entity) else {}
-    if annotation.attributes is not None and annotation.attributes != held:
-        yield f"attributes of {what}"
-    for argument in annotation.arguments if isinstance(annotation, Event) else ():
+    written_attributes: dict[str, Any] = {}
+    arguments: tuple[Argument, ...] = ()
+    if isinstance(annotation, Entity):
+        layer = "entities"
+        if annotation.fragments:
+            yield "discontinuous entities"
+            return
+        written_attributes = {"identifier": identifier(annotation)}
+    else:
+        layer = "events"
+        if annotation.trigger.fragments:
+            yield "events with discontinuous triggers"
+            return
+        arguments = annotation.arguments
+    for field, plural in (("id", "ids"), ("score", "scores"), ("realis", "realis")):
+        if getattr(annotation, field, None) is not None:
+            yield f"{plural} of {layer}"
+    if annotation.attributes is not None and annotation.attributes != written_attributes:
+        yield f"attributes of {layer}"
+    for argument in arguments:
         if argument.fragments:
             yield "discontinuous arguments"
             continue
-        yield from (
-            f"{name}s of arguments"
-            for name in ("ref", "score")
-            if getattr(argument, name) is not None
-        )
+        if argument.ref is not None:
+            yield "refs of arguments"
+        if argument.score is not None:
+            yield "scores of arguments"
 
 
 def check_xml(document: Document) -> None:
     """Raises InputError for a character that XML does not allow."""
-    labels = [
-        *(entity.label for entity in document.entities or ()),
-        *(event.label for event in document.events or ()),
-    ]
-    roles = [argument.role for event in document.events or () for argument in event.arguments]
-    others = [
-        language(document) or "",
-        *(identifier(entity) or "" for entity in document.entities or ()),
-    ]
-    for what, text in (
-        ("text", document.text),
-        ("id", document.id),
-        *(("label", one) for one in (*labels, *roles, *others)),
-    ):
-        if result := _NOT_XML.search(text):
+    strings = [("text", document.text), ("id", document.id)]
+    entities, events = document.entities or (), document.events or ()
+    strings += [("label", entity.label) for entity in entities]
+    strings += [("label", event.label) for event in events]
+    for event in events:
+        strings += [("label", argument.role) for argument in event.arguments]
+    strings.append(("label", language(document) or ""))
+    strings += [("label", identifier(entity) or "") for entity in entities]
+    for field, text in strings:
+        invalid = _NOT_XML.search(text)
+        if invalid:
             raise InputError(
-                f"document {quoted_repr(document.id)}, {what}: {quoted_repr(result[0])} at"
-                f" {result.start()} cannot be written as XML; use"
+                f"document {quoted_repr(document.id)}, {field}: {quoted_repr(invalid[0])} at"
+                f" {invalid.start()} cannot be written as XML; use"
                 f" {spell_option('file_format', 'json', of='format')}"
             )

@@ -45,9 +45,10 @@ from evalkit.formats.json_records import count_unsupported, iter_records, skip_f
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.token_spans import TokenIndex, join_tokens
 
-HELD = {"entities", "events"}
+SUPPORTED_FIELDS = {"entities", "events"}
 ANNOTATION_SOURCES = ("gold", "predicted")
-MAX_ITERATIONS = 20  # of dropping events; only long chains of dependent annotations need more
+# Iterations of dropping events; only long chains of dependent annotations need more
+MAX_ITERATIONS = 20
 # The index of an event, the event, and its arguments with their indices
 KeptEvent = tuple[int, Event, tuple[tuple[int, Argument], ...]]
 
@@ -76,11 +77,12 @@ def read(
     if annotation_source not in ANNOTATION_SOURCES:
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
+    unread_keys = ("ner", "events") if predicted else ("predicted_ner", "predicted_events")
     for position, result in iter_records(path, Record, conversion):
         if isinstance(result, LoadError):
             yield position, result
             continue
-        for name in ("ner", "events") if predicted else ("predicted_ner", "predicted_events"):
+        for name in unread_keys:
             if any(getattr(result, name) or ()):
                 conversion.add(f"values of the key {name!r}", position)
         try:
@@ -101,19 +103,16 @@ class Reading:
         self.starts = [0]
         for sentence in record.sentences:
             self.starts.append(self.starts[-1] + len(sentence))
-        self.text, self.positions = (
-            join_tokens(record.sentences)
-            if record.text is None or record.offsets is None
-            else self._read_text(record.text, record.offsets)
-        )
+        if record.text is None or record.offsets is None:
+            self.text, self.positions = join_tokens(record.sentences)
+        else:
+            self.text, self.positions = self._read_text(record.text, record.offsets)
 
     def _read_text(
         self, texts: list[str], offsets: list[list[tuple[int, int]]]
     ) -> tuple[str, list[Range]]:
-        text, tokens = (
-            "".join(texts),
-            [token for sentence in self.record.sentences for token in sentence],
-        )
+        text = "".join(texts)
+        tokens = [token for sentence in self.record.sentences for token in sentence]
         positions = [position for sentence in offsets for position in sentence]
         if len(positions) != len(tokens):
             raise InputError(
@@ -155,9 +154,8 @@ class Reading:
 
     def _entity(self, item: tuple[Any, ...], where: str, sentence: int) -> Entity:
         first, last, label, *scores = item
-        return Entity(
-            label, *self._range(first, last, where, sentence), score=scores[-1] if scores else None
-        )
+        start, end = self._range(first, last, where, sentence)
+        return Entity(label, start, end, score=scores[-1] if scores else None)
 
     def _event(self, item: list[Any], where: str, sentence: int, *, predicted: bool) -> Event:
         if not item:
@@ -170,31 +168,24 @@ class Reading:
             item[0], (int, str, *more), f"{where}[0]", "[token, type] of a trigger"
         )
         arguments = []
-        for n, one in enumerate(item[1:], 1):
-            first, last, role, *sure = _tuple(
-                one, (int, int, str, *more), f"{where}[{n}]", "[first, last, role] of an argument"
+        for n, part in enumerate(item[1:], 1):
+            location = f"{where}[{n}]"
+            first, last, role, *argument_scores = _tuple(
+                part, (int, int, str, *more), location, "[first, last, role] of an argument"
             )
-            arguments.append(
-                Argument(
-                    role,
-                    *self._range(first, last, f"{where}[{n}]", sentence),
-                    score=sure[-1] if sure else None,
-                )
-            )
-        return Event(
-            label,
-            Span(*self._range(trigger, trigger, f"{where}[0]", sentence)),
-            tuple(arguments),
-            score=scores[-1] if scores else None,
-        )
+            start, end = self._range(first, last, location, sentence)
+            argument_score = argument_scores[-1] if argument_scores else None
+            arguments.append(Argument(role, start, end, score=argument_score))
+        span = Span(*self._range(trigger, trigger, f"{where}[0]", sentence))
+        return Event(label, span, tuple(arguments), score=scores[-1] if scores else None)
 
     def _range(self, first: int, last: int, where: str, sentence: int) -> Range:
         """Returns the range of tokens; raises InputError if they are not in the sentence."""
         begin, end = self.starts[sentence : sentence + 2]
         if not begin <= first <= last < end:
-            there = f"has the tokens {begin} to {end - 1}" if begin < end else "has no tokens"
+            extent = f"has the tokens {begin} to {end - 1}" if begin < end else "has no tokens"
             raise InputError(
-                f"{where}: tokens {first} to {last}: sentence {sentence} {there}; indices count"
+                f"{where}: tokens {first} to {last}: sentence {sentence} {extent}; indices count"
                 " from the start of the document, the last is inclusive"
             )
         return self.positions[first][0], self.positions[last][1]
@@ -222,14 +213,14 @@ def write(
     with replace_file(path) as file:
         for document in drop_indistinguishable(documents, conversion, trimmed=True):
             if skip_failed(document, conversion):
-                count_unsupported(document, conversion, HELD)
+                count_unsupported(document, conversion, SUPPORTED_FIELDS)
                 file.write(msgspec.json.encode(line(document, conversion, dataset)) + b"\n")
 
 
 def line(document: Document, conversion: ConversionReport, dataset: str) -> dict[str, Any]:
     """Returns a document as a record of DyGIE++, with its text under `_text` and `_tokens`."""
     text = document.text
-    tokens, held = fit_to_tokens(document, conversion)
+    tokens, kept_events = fit_to_tokens(document, conversion)
     if text and not tokens.sentences:
         tokens.count_dropped("texts of white space alone", "text")
     ends = [sentence[-1][1] for sentence in tokens.sentences]
@@ -237,27 +228,34 @@ def line(document: Document, conversion: ConversionReport, dataset: str) -> dict
     ner: list[list[Any]] = [[] for _ in tokens.sentences]
     events: list[list[Any]] = [[] for _ in tokens.sentences]
     for n, entity in enumerate(document.entities or ()):
-        if result := tokens.token_range(entity, "entities", f"entities[{n}]"):
-            ner[tokens.sentence(result[0])].append([*result, entity.label])
-    for one in held:
-        if not (item := _encode_event(one, tokens)):
+        token_range = tokens.token_range(entity, "entities", f"entities[{n}]")
+        if token_range:
+            ner[tokens.sentence(token_range[0])].append([*token_range, entity.label])
+    for kept in kept_events:
+        encoded = _encode_event(kept, tokens)
+        if encoded is None:
             continue
-        event, sentence = item
-        if event in events[sentence] and one[1] not in (document.events or ())[: one[0]]:
-            tokens.count_dropped(f"events {INDISTINGUISHABLE}", f"events[{one[0]}]")
+        item, sentence = encoded
+        n, event, _ = kept
+        if item in events[sentence] and event not in (document.events or ())[:n]:
+            tokens.count_dropped(f"events {INDISTINGUISHABLE}", f"events[{n}]")
         else:
-            events[sentence].append(event)
-    return {
+            events[sentence].append(item)
+    sentences = []
+    for positions in tokens.sentences:
+        sentences.append([text[start:end] for start, end in positions])
+    record: dict[str, Any] = {
         "doc_key": document.id,
         "dataset": dataset,
-        "sentences": [
-            [text[start:end] for start, end in sentence] for sentence in tokens.sentences
-        ],
-        **({} if document.entities is None else {"ner": ner}),
-        **({} if document.events is None else {"events": events}),
-        "_text": [text[start:end] for start, end in pairwise(borders)],
-        "_tokens": tokens.sentences,
+        "sentences": sentences,
     }
+    if document.entities is not None:
+        record["ner"] = ner
+    if document.events is not None:
+        record["events"] = events
+    record["_text"] = [text[start:end] for start, end in pairwise(borders)]
+    record["_tokens"] = tokens.sentences
+    return record
 
 
 def fit_to_tokens(
@@ -268,19 +266,20 @@ def fit_to_tokens(
     Dropped annotations must not split tokens or join sentences, so the tokens are computed again
     until nothing more is dropped.
     """
-    held: list[KeptEvent] = [
+    kept: list[KeptEvent] = [
         (n, event, tuple(enumerate(event.arguments)))
         for n, event in enumerate(document.events or ())
     ]
     for _ in range(MAX_ITERATIONS):
-        annotations = [event.trigger for _, event, _ in held] + [
-            argument for _, _, arguments in held for _, argument in arguments
-        ]
-        tokens = TokenIndex(document, conversion, [*(document.entities or ()), *annotations])
-        before, held = held, list(_representable_events(held, tokens))
-        if held == before:
+        spans: list[Any] = [*(document.entities or ())]
+        spans += [event.trigger for _, event, _ in kept]
+        for _, _, arguments in kept:
+            spans += [argument for _, argument in arguments]
+        tokens = TokenIndex(document, conversion, spans)
+        before, kept = kept, list(_representable_events(kept, tokens))
+        if kept == before:
             break
-    return tokens, held
+    return tokens, kept
 
 
 def _representable_events(events: list[KeptEvent], tokens: TokenIndex) -> Iterator[KeptEvent]:
@@ -291,18 +290,16 @@ def _representable_events(events: list[KeptEvent], tokens: TokenIndex) -> Iterat
         elif position[0] != position[1]:
             tokens.count_dropped("events whose trigger is several tokens", f"events[{n}].trigger")
         else:
-            yield (
-                n,
-                event,
-                tuple(_same_sentence_arguments(n, arguments, tokens, tokens.sentence(position[0]))),
-            )
+            sentence = tokens.sentence(position[0])
+            yield n, event, tuple(_same_sentence_arguments(n, arguments, tokens, sentence))
 
 
 def _same_sentence_arguments(
     n: int, arguments: tuple[tuple[int, Argument], ...], tokens: TokenIndex, sentence: int
 ) -> Iterator[tuple[int, Argument]]:
     for m, argument in arguments:
-        where, position = f"events[{n}].arguments[{m}]", tokens.find_token_range(argument)
+        where = f"events[{n}].arguments[{m}]"
+        position = tokens.find_token_range(argument)
         if position is None:
             tokens.token_range(argument, "arguments", where)
         elif tokens.sentence(position[0]) != sentence:
@@ -311,17 +308,15 @@ def _same_sentence_arguments(
             yield m, argument
 
 
-def _encode_event(held: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
+def _encode_event(kept: KeptEvent, tokens: TokenIndex) -> tuple[list[Any], int] | None:
     """Returns an event as a list and the index of its sentence; None if it cannot be written."""
-    n, event, arguments = held
+    n, event, arguments = kept
     trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
     if trigger is None:
         return None
-    positions = [
-        (tokens.token_range(argument, "arguments", f"events[{n}].arguments[{m}]"), argument.role)
-        for m, argument in arguments
-    ]
-    return [
-        [trigger[0], event.label],
-        *([*position, role] for position, role in positions if position),
-    ], tokens.sentence(trigger[0])
+    item: list[Any] = [[trigger[0], event.label]]
+    for m, argument in arguments:
+        token_range = tokens.token_range(argument, "arguments", f"events[{n}].arguments[{m}]")
+        if token_range:
+            item.append([*token_range, argument.role])
+    return item, tokens.sentence(trigger[0])

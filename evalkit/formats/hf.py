@@ -1,9 +1,9 @@
 """Data sets of the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
 
-Two kinds are read. One has the config `documents`, as `evalkit publish` and this module write it,
-and is read without loss. The other has tokens and tags, such as CoNLL-2003 (`tokens`, `ner_tags`
-with a ClassLabel): a row is a document, its text the tokens joined by one space, its id the row's
-`id`, else SPLIT-N.
+Two kinds of data sets are read. One has the config `documents`, which `evalkit publish` and this
+module write; it is read without loss. The other has a column of tokens and a column of tags, such
+as CoNLL-2003 (`tokens`, `ner_tags` with a ClassLabel). There a row is a document: its text is the
+tokens joined by one space, its id the `id` of the row, else SPLIT-N.
 
 **Reading options**
 
@@ -14,8 +14,7 @@ with a ClassLabel): a row is a document, its text the tokens joined by one space
 - `texts`: a folder with the texts of a data set that was published without them.
 
 Columns that are not read are counted as dropped. Everything is loaded by `datasets` (HF_ENDPOINT,
-HF_TOKEN and HF_HUB_OFFLINE have their usual effect), which runs no scripts; neither does this
-module.
+HF_TOKEN and HF_HUB_OFFLINE have their usual effect). No scripts of a data set are run.
 
 **Writing** creates a folder with data/CONFIG.jsonl and a README.md whose YAML declares the configs.
 What is on the Hub is changed by `evalkit publish` alone. Nothing is lost, except the digits of
@@ -160,7 +159,7 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
             " puts it back, from a folder that holds it"
         )
     try:
-        every = list(dataset)
+        rows = list(dataset)
     except UnicodeDecodeError as error:  # the package datasets finds it no sooner
         raise LoadError(
             [
@@ -168,17 +167,17 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
                 " files as UTF-8"
             ]
         ) from None
-    for number, row in enumerate(every):
+    for number, row in enumerate(rows):
         position = f"{name}: row {number}"
         try:
             document = document_of(row, texts)
         except (InputError, msgspec.ValidationError, json.JSONDecodeError) as error:
             yield position, LoadError([f"{position}: {error}"])
             continue
-        if row.get("text") is None and (errors := list(digest_errors(row, document))):
-            yield position, LoadError([f"{position}: {error}" for error in errors])
-        else:
-            yield position, document
+        errors = []
+        if row.get("text") is None:
+            errors = [f"{position}: {error}" for error in digest_errors(row, document)]
+        yield position, LoadError(errors) if errors else document
 
 
 class TokenTagDataset:
@@ -228,9 +227,9 @@ class TokenTagDataset:
             if column not in (self.tokens, self.tags, "id"):
                 self.conversion.add("columns", f"{self.name}: {column}")
         self.check()
-        every = [self.strings(row) for row in self.dataset[self.tags]]
+        tag_rows = [self.strings(row) for row in self.dataset[self.tags]]
         try:
-            spans = tags.spans(tags.read(every, self.tags), self.tags)
+            spans = tags.spans(tags.read(tag_rows, self.tags), self.tags)
         except InputError as error:
             raise LoadError([f"{self.name}: {error}"]) from None
         if spans.improper:
@@ -239,47 +238,44 @@ class TokenTagDataset:
                 f"{self.name}: {self.tags}",
                 spans.improper,
             )
-        result: list[list[tuple[str, int, int]]] = [[] for _ in every]
+        row_spans: list[list[tuple[str, int, int]]] = [[] for _ in tag_rows]
         labels = list(tags.labels)
         for row, start, end, label in zip(
             spans.sequence.tolist(), spans.start.tolist(), spans.end.tolist(), spans.label.tolist()
         ):
-            result[row].append((labels[label], start, end))
-        ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(every)
-        for number, (id, tokens, tagged) in enumerate(zip(ids, self.dataset[self.tokens], every)):
-            yield self.document(
-                number,
-                f"{split}-{number}" if id is None else str(id),
-                tokens,
-                len(tagged),
-                result[number],
-            )
+            row_spans[row].append((labels[label], start, end))
+        ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(tag_rows)
+        for number, (row_id, tokens) in enumerate(zip(ids, self.dataset[self.tokens])):
+            id = f"{split}-{number}" if row_id is None else str(row_id)
+            yield self.document(number, id, tokens, len(tag_rows[number]), row_spans[number])
 
     def check(self) -> None:
         """Raises LoadError for a row with tokens that are not strings, or with invalid tags."""
-        for number, (tokens, tags) in enumerate(
-            zip(self.dataset[self.tokens], self.dataset[self.tags])
-        ):
-            for column, row, kinds in ((self.tokens, tokens, str), (self.tags, tags, (str, int))):
-                if not isinstance(row, list) or not all(isinstance(item, kinds) for item in row):
-                    raise LoadError(
-                        [
-                            f"{self.name}: row {number}: {column}: {quoted_repr(row)}: expected a"
-                            f" list of {'strings' if kinds is str else 'tags'}"
-                        ]
-                    )
+        rows = zip(self.dataset[self.tokens], self.dataset[self.tags])
+        for number, (tokens, tags) in enumerate(rows):
+            if not _is_list_of(tokens, (str,)):
+                column, value, expected = self.tokens, tokens, "strings"
+            elif not _is_list_of(tags, (str, int)):
+                column, value, expected = self.tags, tags, "tags"
+            else:
+                continue
+            raise LoadError(
+                [
+                    f"{self.name}: row {number}: {column}: {quoted_repr(value)}: expected a list of"
+                    f" {expected}"
+                ]
+            )
 
     def strings(self, row: Any) -> Any:
         """Returns the tags of a row as strings."""
         if self.names is None:
             return row
-        if outside := [
-            code for code in row if not (isinstance(code, int) and 0 <= code < len(self.names))
-        ]:
-            raise InputError(
-                f"{self.name}: {self.tags}: {quoted_repr(outside[0])} names no tag of"
-                f" {len(self.names)}: are the tags of this split published?"
-            )
+        for code in row:
+            if not (isinstance(code, int) and 0 <= code < len(self.names)):
+                raise InputError(
+                    f"{self.name}: {self.tags}: invalid tag {quoted_repr(code)}: expected the index"
+                    f" of one of {len(self.names)} tags; are the tags of this split published?"
+                )
         return [self.names[code] for code in row]
 
     def document(
@@ -299,17 +295,21 @@ class TokenTagDataset:
             starts.append(at)
             at += len(token) + 1
         try:
-            entities = tuple(
-                Entity(label, starts[first], starts[last - 1] + len(tokens[last - 1]))
-                for label, first, last in spans
-            )
-            return position, Document(id, " ".join(tokens), entities)
+            entities = []
+            for label, first, past in spans:
+                end = starts[past - 1] + len(tokens[past - 1])
+                entities.append(Entity(label, starts[first], end))
+            return position, Document(id, " ".join(tokens), tuple(entities))
         except DocumentError as error:
             return position, LoadError([f"{position}: {error}"])
 
 
+def _is_list_of(value: Any, types: tuple[type, ...]) -> bool:
+    return isinstance(value, list) and all(isinstance(item, types) for item in value)
+
+
 def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
-    """Returns the schema.json of the data set; None if it has none."""
+    """Returns the schema in the schema.json of a data set; None for a data set without one."""
     if not is_remote(path):
         return load_schema(path / "schema.json") if (path / "schema.json").is_file() else None
     from huggingface_hub import hf_hub_download
@@ -317,13 +317,10 @@ def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:
 
     with quiet(name_of(path)):
         try:
-            return load_schema(
-                Path(
-                    hf_hub_download(
-                        name_of(path), "schema.json", repo_type="dataset", revision=revision
-                    )
-                )
+            file = hf_hub_download(
+                name_of(path), "schema.json", repo_type="dataset", revision=revision
             )
+            return load_schema(Path(file))
         except EntryNotFoundError:
             return None
 
@@ -345,46 +342,51 @@ def write(
         )
     import yaml  # type: ignore[import-untyped]  # comes without types
 
-    every = list(documents)
-    if not every:
+    corpus = list(documents)
+    if not corpus:
         raise InputError(f"{path}: no documents; datasets loads no empty data set")
-    card = card_data(every)
+    card = card_data(corpus)
     readme = f"---\n{yaml.safe_dump(card, sort_keys=False)}---\n"
-    ids = {document.id for document in every}
-    for _, row in (
-        jsonl.iter_lines(path / "data" / "documents.jsonl", dict[str, Any])
-        if (path / "data" / "documents.jsonl").exists()
-        else ()
-    ):
-        if not isinstance(row, dict) or row.get("id") not in ids:
-            raise InputError(
-                f"{path}: holds another data set, which would be replaced; save into another folder"
-            )
-    if (path / "README.md").exists() and (path / "README.md").read_text(encoding="utf-8") != readme:
+    _reject_other_data_set(path, corpus, readme)
+    count_rounded_scores(corpus, conversion)
+    declared = {config["config_name"] for config in card["configs"]}
+    files: dict[str, bytes | None] = {}
+    if schema is not None:
+        files["schema.json"] = encode_schema(schema)
+    for config, rows in table_rows(corpus).items():
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        files[f"data/{config}.jsonl"] = lines if config in declared else None
+    files["README.md"] = readme.encode()
+    write_folder(path, files)
+
+
+def _reject_other_data_set(folder: Path, documents: Sequence[Document], readme: str) -> None:
+    """Raises InputError if a folder has documents with other ids, or another README.md."""
+    ids = {document.id for document in documents}
+    table = folder / "data" / "documents.jsonl"
+    if table.exists():
+        for _, row in jsonl.iter_lines(table, dict[str, Any]):
+            if not isinstance(row, dict) or row.get("id") not in ids:
+                raise InputError(
+                    f"{folder}: has another data set, which would be replaced; save to another"
+                    " folder"
+                )
+    readme_file = folder / "README.md"
+    if readme_file.exists() and readme_file.read_text(encoding="utf-8") != readme:
         raise InputError(
-            f"{path / 'README.md'}: has other content, which would be replaced; save to"
-            " another folder"
+            f"{readme_file}: has other content, which would be replaced; save to another folder"
         )
-    count_rounded_scores(every, conversion)
-    configs = {of["config_name"] for of in card["configs"]}
-    files: dict[str, bytes | None] = (
-        {} if schema is None else {"schema.json": encode_schema(schema)}
-    )
-    for config, result in table_rows(every).items():
-        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in result)
-        files[f"data/{config}.jsonl"] = lines if config in configs else None
-    write_folder(path, {**files, "README.md": readme.encode()})
 
 
 def count_rounded_scores(documents: Sequence[Document], conversion: ConversionReport) -> None:
-    """Counts the scores that lose digits: where a column has only dates."""
-    for document in documents if any(date_like_columns(documents).values()) else ():
+    """Counts the annotations with a score that loses digits, where a column has only dates."""
+    if not any(date_like_columns(documents).values()):
+        return
+    for document in documents:
         for layer in LAYERS:
             for index, annotation in enumerate(getattr(document, layer) or ()):
-                scores = [
-                    annotation.score,
-                    *(argument.score for argument in getattr(annotation, "arguments", ())),
-                ]
+                arguments = getattr(annotation, "arguments", ())
+                scores = [annotation.score, *(argument.score for argument in arguments)]
                 if any(score is not None and round(score, 10) != score for score in scores):
                     conversion.add(
                         "digits of scores", f"document {quoted_repr(document.id)}, {layer}[{index}]"

@@ -43,10 +43,9 @@ def load_split(
         list_inputs(path)  # `datasets` would wait for a pipe, and follow links
         _check_readme(path / "README.md")
     with quiet(name):
-        result = _from_disk(path) or _load_dataset(
-            name if is_remote(path) else str(path.resolve()), config, revision
-        )
-    splits = list(result)
+        location = name if is_remote(path) else str(path.resolve())
+        datasets_by_split = _from_disk(path) or _load_dataset(location, config, revision)
+    splits = list(datasets_by_split)
     if split is None and len(splits) > 1:
         raise InputError(
             f"{name}: several splits: {', '.join(splits)}; name one:"
@@ -56,7 +55,8 @@ def load_split(
         raise InputError(
             f"{name}: unknown split {quoted_repr(split)}; expected one of: {', '.join(splits)}"
         )
-    return result[split or splits[0]], split or splits[0]
+    selected = split or splits[0]
+    return datasets_by_split[selected], selected
 
 
 def _check_readme(path: Path) -> None:
@@ -71,12 +71,12 @@ def _from_disk(path: Path) -> Any:
     """Returns the splits that `save_to_disk` wrote to the folder; None for another folder."""
     import datasets
 
-    if is_remote(path) or not (
-        (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
-    ):
+    if is_remote(path):
         return None
-    result = datasets.load_from_disk(str(path))
-    return result if isinstance(result, dict) else {str(result.split or "train"): result}
+    if not (path / "dataset_dict.json").is_file() and not (path / "state.json").is_file():
+        return None
+    loaded = datasets.load_from_disk(str(path))
+    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
 
 
 def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:

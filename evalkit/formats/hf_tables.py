@@ -1,16 +1,16 @@
 """Converts a corpus to tables for the package `datasets`: rows of plain JSON values.
 
-    documents         a row a document, its annotations nested: the whole corpus, and all that is
-                      read back
-    entities          a row an entity, with the id of its document and its place in the layer
-    events            a row an event, its trigger under start, end and text
-    event_arguments   a row an argument, with the place, id and label of its event
-    attributions      a row an attribution; its parts are nested
+    documents         a document in each row, with its annotations nested: the whole corpus, and
+                      the only table that is read
+    entities          an entity in each row, with the id of its document and its index in the layer
+    events            an event in each row, with its trigger under start, end and text
+    event_arguments   an argument in each row, with the index, id and label of its event
+    attributions      an attribution in each row, with its parts nested
 
-Every row has every key, and no list is null: `layers` names the layers that were annotated, since a
-list alone would not tell an empty layer from one that nobody annotated. `meta` and `attributes` are
+Every row has every key, and no list is null: `layers` names the layers that were annotated, since
+an empty list alone does not show whether a layer was annotated. `meta` and `attributes` are
 JSON in a string, since their keys differ from row to row. Offsets are code points, half-open,
-int64; `fragments` is empty where an annotation is in one piece; `text` repeats the text there,
+int64; `fragments` is empty for a contiguous annotation; `text` is the text between the offsets,
 and is checked when it is read. Where the text is withheld, `digest` replaces it, and
 `sha256` in the documents identifies the text.
 
@@ -26,6 +26,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -34,7 +35,7 @@ from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Document, span_frag
 from evalkit.errors import InputError
 
 Row = dict[str, Any]
-Digest = Callable[[Document, Any], str]  # of what a span covers in a document
+Digest = Callable[[Document, Any], str]  # the digest of the text of a span in a document
 CONFIGS = ("documents", "entities", "events", "event_arguments", "attributions")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -98,14 +99,14 @@ def table_rows(
     `digest` computes the value that replaces the text of a span if `with_text` is false; without
     it, the value is null.
     """
-    every = list(documents)
-    writer = _Rows(with_text=with_text, digest=digest)
+    corpus = list(documents)
+    rows = _Rows(with_text=with_text, digest=digest)
     return {
-        "documents": map(writer.document, every),
-        "entities": (row for d in every for row in writer.entities(d)),
-        "events": (row for d in every for row in writer.events(d)),
-        "event_arguments": (row for d in every for row in writer.event_arguments(d)),
-        "attributions": (row for d in every for row in writer.attributions(d)),
+        "documents": map(rows.document, corpus),
+        "entities": chain.from_iterable(map(rows.entities, corpus)),
+        "events": chain.from_iterable(map(rows.events, corpus)),
+        "event_arguments": chain.from_iterable(map(rows.event_arguments, corpus)),
+        "attributions": chain.from_iterable(map(rows.attributions, corpus)),
     }
 
 
@@ -122,15 +123,7 @@ class _Rows:
             "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
             "layers": [layer for layer in LAYERS if getattr(document, layer) is not None],
             "entities": [self.entity(document, e) for e in document.entities or ()],
-            "events": [
-                {
-                    **_event_fields(e),
-                    "trigger": self.span(document, e.trigger),
-                    "arguments": [self.argument(document, a) for a in e.arguments],
-                    **_common_fields(e),
-                }
-                for e in document.events or ()
-            ],
+            "events": [self.event(document, e) for e in document.events or ()],
             "attributions": [self.attribution(document, a) for a in document.attributions or ()],
             "zones": [{"label": z.label, "start": z.start, "end": z.end} for z in document.zones],
             "meta": _json(document.meta),
@@ -157,14 +150,14 @@ class _Rows:
 
     def event_arguments(self, document: Document) -> Iterator[Row]:
         for n, event in enumerate(document.events or ()):
-            of = {
+            event_columns = {
                 "doc_id": document.id,
                 "event": n,
                 "event_id": event.id,
                 "event_label": event.label,
             }
             for index, argument in enumerate(event.arguments):
-                yield {**of, "index": index, **self.argument(document, argument)}
+                yield {**event_columns, "index": index, **self.argument(document, argument)}
 
     def attributions(self, document: Document) -> Iterator[Row]:
         for n, attribution in enumerate(document.attributions or ()):
@@ -178,6 +171,14 @@ class _Rows:
             **_common_fields(entity),
         }
 
+    def event(self, document: Document, event: Any) -> Row:
+        return {
+            **_event_fields(event),
+            "trigger": self.span(document, event.trigger),
+            "arguments": [self.argument(document, argument) for argument in event.arguments],
+            **_common_fields(event),
+        }
+
     def argument(self, document: Document, argument: Any) -> Row:
         return {
             "role": argument.role,
@@ -187,20 +188,22 @@ class _Rows:
         }
 
     def attribution(self, document: Document, attribution: Any) -> Row:
-        result = {name: getattr(attribution, name) for name in (*ATTRIBUTION_PARTS, "source_name")}
-        nested = {name: span and self.span(document, span) for name, span in result.items()}
+        parts: Row = {}
+        for name in (*ATTRIBUTION_PARTS, "source_name"):
+            span = getattr(attribution, name)
+            parts[name] = None if span is None else self.span(document, span)
         return {
             "id": attribution.id,
             "label": attribution.label,
             "parent": attribution.parent,
-            **nested,
+            **parts,
             **_common_fields(attribution),
         }
 
     def span(self, document: Document, span: Any) -> Row:
-        fragments = (
-            [{"start": a, "end": b} for a, b in span_fragments(span)] if span.fragments else []
-        )
+        fragments = []
+        if span.fragments:
+            fragments = [{"start": start, "end": end} for start, end in span_fragments(span)]
         return {
             "start": span.start,
             "end": span.end,
@@ -233,20 +236,20 @@ def features(documents: Iterable[Document] = (), *, with_text: bool = True) -> d
     Columns that have only dates in these documents are Json(), as described above. Importing
     `datasets` takes a few seconds.
     """
-    result = date_like_columns(documents, with_text=with_text)
+    date_columns = date_like_columns(documents, with_text=with_text)
     import datasets
 
-    if any(result.values()) and not hasattr(datasets, "Json"):
-        paths = ", ".join(
-            f"{config}: {path}" for config, of in result.items() for path in sorted(of)
-        )
+    if any(date_columns.values()) and not hasattr(datasets, "Json"):
+        columns = []
+        for config, paths in date_columns.items():
+            columns += [f"{config}: {path}" for path in sorted(paths)]
         raise InputError(
-            f"{paths}: every value looks like a date, which the JSON loader of datasets rewrites;"
-            " pip install 'datasets>=5.2' can prevent it"
+            f"{', '.join(columns)}: every value looks like a date, which the JSON loader of"
+            " datasets rewrites; pip install 'datasets>=5.2' can prevent it"
         )
     return {
-        config: datasets.Features(_feature(of, result[config], ""))
-        for config, of in column_types(with_text=with_text).items()
+        config: datasets.Features(_feature(columns, date_columns[config], ""))
+        for config, columns in column_types(with_text=with_text).items()
     }
 
 
@@ -257,8 +260,8 @@ def _feature(kind: Any, dates: frozenset[str], path: str) -> Any:
         return datasets.List(_feature(kind[0], dates, path))
     if isinstance(kind, dict):
         return {
-            name: _feature(of, dates, f"{path}.{name}" if path else name)
-            for name, of in kind.items()
+            name: _feature(inner, dates, f"{path}.{name}" if path else name)
+            for name, inner in kind.items()
         }
     return datasets.Json() if path in dates else datasets.Value(kind)
 
@@ -269,46 +272,37 @@ def card_data(documents: Iterable[Document], *, with_text: bool = True, split: s
     They declare the files data/CONFIG.jsonl and their features. Configs without rows are omitted,
     since `datasets` cannot load an empty file.
     """
-    every = list(documents)
-    result = date_like_columns(every, with_text=with_text)
-    there = [
-        config for config, of in table_rows(every, with_text=with_text).items() if next(of, None)
+    corpus = list(documents)
+    date_columns = date_like_columns(corpus, with_text=with_text)
+    types_by_config = column_types(with_text=with_text)
+    configs = []
+    dataset_info = []
+    for config, rows in table_rows(corpus, with_text=with_text).items():
+        if next(rows, None) is None:
+            continue
+        data_files = [{"split": split, "path": f"data/{config}.jsonl"}]
+        declaration: Row = {"config_name": config, "data_files": data_files}
+        if config == CONFIGS[0]:
+            declaration["default"] = True
+        configs.append(declaration)
+        declared = _feature_declarations(types_by_config[config], date_columns[config], "")
+        dataset_info.append({"config_name": config, "features": declared})
+    return {"configs": configs, "dataset_info": dataset_info}
+
+
+def _feature_declarations(columns: Row, dates: frozenset[str], path: str) -> list[Row]:
+    return [
+        {"name": name, **_declare_type(kind, dates, f"{path}{name}")}
+        for name, kind in columns.items()
     ]
-    files = [
-        {
-            "config_name": config,
-            "data_files": [{"split": split, "path": f"data/{config}.jsonl"}],
-            **_default(config),
-        }
-        for config in there
-    ]
-    by_config = column_types(with_text=with_text)
-    return {
-        "configs": files,
-        "dataset_info": [
-            {
-                "config_name": config,
-                "features": _feature_declarations(by_config[config], result[config], ""),
-            }
-            for config in there
-        ],
-    }
 
 
-def _default(config: str) -> Row:
-    return {"default": True} if config == CONFIGS[0] else {}
-
-
-def _feature_declarations(of: Row, dates: frozenset[str], path: str) -> list[Row]:
-    return [{"name": name, **_kind(kind, dates, f"{path}{name}")} for name, kind in of.items()]
-
-
-def _kind(kind: Any, dates: frozenset[str], path: str) -> Row:
+def _declare_type(kind: Any, dates: frozenset[str], path: str) -> Row:
     if isinstance(kind, dict):
         return {"struct": _feature_declarations(kind, dates, f"{path}.")}
     if not isinstance(kind, list):
         return {"dtype": "json" if path in dates else kind}
-    inner = _kind(kind[0], dates, path)
+    inner = _declare_type(kind[0], dates, path)
     return {"list": inner.get("struct") or inner["dtype"]}
 
 
@@ -319,17 +313,19 @@ def date_like_columns(
 
     The JSON loader of `datasets` would rewrite them.
     """
-    return {
-        config: _date_like(of) for config, of in table_rows(documents, with_text=with_text).items()
-    }
+    rows_by_config = table_rows(documents, with_text=with_text)
+    return {config: _date_like(rows) for config, rows in rows_by_config.items()}
 
 
-def _date_like(of: Iterable[Row]) -> frozenset[str]:
-    like, unlike = set[str](), set[str]()
-    for row in of:
+def _date_like(rows: Iterable[Row]) -> frozenset[str]:
+    with_dates, with_other_values = set[str](), set[str]()
+    for row in rows:
         for path, value in _strings(row, ""):
-            (like if _DATE.match(value) else unlike).add(path)
-    return frozenset(like - unlike)
+            if _DATE.match(value):
+                with_dates.add(path)
+            else:
+                with_other_values.add(path)
+    return frozenset(with_dates - with_other_values)
 
 
 def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:

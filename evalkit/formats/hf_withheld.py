@@ -26,7 +26,8 @@ from evalkit.errors import DocumentError, InputError, quoted_repr, spell_option
 from evalkit.files import list_inputs
 from evalkit.formats.hf_tables import table_rows
 
-Texts = Callable[[str, str], str]  # the text with a sha256, for a document with an id
+# Returns the text with a sha256 (first argument) for the document with an id (second argument)
+Texts = Callable[[str, str], str]
 DIGEST = 32  # hexadecimal digits
 _PREFIX = b"evalkit surface\0"
 _BOM = b"\xef\xbb\xbf"
@@ -58,10 +59,10 @@ def _key(text: str) -> bytes:
 
 
 def text_lookup(folder: str | Path) -> Texts:
-    """Returns a function that finds the text with a sha256, for a document with an id, in a folder.
+    """Returns a function that looks up texts in a folder, by sha256 and document id.
 
-    The function raises InputError if no file has this sha256, with the sha256 of the file that is
-    named like the document.
+    The function raises InputError if no file has the sha256. The message has the sha256 of the file
+    that is named like the document.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -101,14 +102,14 @@ def _missing_text_message(folder: Path, files: list[Path], expected: str, id: st
 
     It has the sha256 of the file that is named like the document, or of the only file.
     """
-    named = [path for path in files if id in (path.stem, path.name)] or (
-        files if len(files) == 1 else []
-    )
-    if not named:
-        many = f"none of its {len(files)} files" if files else "nothing in it"
+    candidates = [path for path in files if id in (path.stem, path.name)]
+    if not candidates and len(files) == 1:
+        candidates = files
+    if not candidates:
+        searched = f"none of its {len(files)} files" if files else "nothing in it"
         document = f"document {quoted_repr(id)}"
-        return f"{folder}: {many} is the text of {document}, whose sha256 is {expected}"
-    data = _read_bytes(named[0])
+        return f"{folder}: {searched} is the text of {document}, whose sha256 is {expected}"
+    data = _read_bytes(candidates[0])
     actual = hashlib.sha256(data).hexdigest()
     hint = "every byte counts, also line ends and a byte order mark"
     for difference, change in _NEAR_MISSES.items():
@@ -116,17 +117,17 @@ def _missing_text_message(folder: Path, files: list[Path], expected: str, id: st
             hint = f"it would be the same {difference}"
             break
     return (
-        f"{named[0]}: not the text of document {quoted_repr(id)}: its sha256 is {actual}, that of"
-        f" the text {expected}; {hint}"
+        f"{candidates[0]}: not the text of document {quoted_repr(id)}: its sha256 is {actual}, that"
+        f" of the text {expected}; {hint}"
     )
 
 
 def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[DocumentError]:
-    """Yields an error for each digest in a row of `documents` that is not that of its span."""
+    """Yields an error for each digest of a row of `documents` that is not that of its span."""
     computed = next(table_rows([document], with_text=False, digest=digest)["documents"])
     for layer in ("entities", "events", "attributions"):
-        for index, (published, true) in enumerate(zip(row.get(layer) or (), computed[layer])):
-            for field in _differing_digests(published, true, ""):
+        for index, pair in enumerate(zip(row.get(layer) or (), computed[layer])):
+            for field in _differing_digests(*pair, ""):
                 problem = (
                     "not the digest of the text there: offsets or digest were changed after the"
                     " text was withheld"
@@ -136,14 +137,14 @@ def digest_errors(row: Mapping[str, Any], document: Document) -> Iterator[Docume
                 )
 
 
-def _differing_digests(published: Any, true: Any, path: str) -> Iterator[str]:
-    if isinstance(true, list) and isinstance(published, list):
-        for index, pair in enumerate(zip(published, true)):
+def _differing_digests(published: Any, computed: Any, path: str) -> Iterator[str]:
+    """Yields the path of each published digest that differs from the computed one."""
+    if isinstance(computed, list) and isinstance(published, list):
+        for index, pair in enumerate(zip(published, computed)):
             yield from _differing_digests(*pair, f"{path}[{index}]")
-    elif isinstance(true, dict) and isinstance(published, Mapping):
-        for name in true:
-            yield from _differing_digests(
-                published.get(name), true[name], f"{path}.{name}" if path else name
-            )
-    elif path.rpartition(".")[2] == "digest" and published is not None and published != true:
+    elif isinstance(computed, dict) and isinstance(published, Mapping):
+        for name, value in computed.items():
+            inner_path = f"{path}.{name}" if path else name
+            yield from _differing_digests(published.get(name), value, inner_path)
+    elif path.rpartition(".")[2] == "digest" and published is not None and published != computed:
         yield path

@@ -43,8 +43,9 @@ from evalkit.formats.json_records import count_unsupported, iter_records, skip_f
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.token_spans import TokenIndex, align_tokens, join_tokens
 
-HELD = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
-WINDOWS, TEXTS = ("joined", "apart"), ("given", "tokens")
+SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
+WINDOWS = ("joined", "apart")
+TEXTS = ("given", "tokens")
 OptionalRef = str | None | msgspec.UnsetType
 
 
@@ -111,35 +112,35 @@ def read(
         if value not in known:
             raise UnknownNameError("value", value, known, within=option)
     waiting: list[WindowReader] = []
-    for position, result in iter_records(path, Window, conversion):
-        one = (
-            result
-            if isinstance(result, LoadError)
-            else _read_window(position, result, conversion, rebuild=text == "tokens")
-        )
-        if waiting and (
-            isinstance(one, LoadError)
-            or windows == "apart"
-            or one.window.doc_id != waiting[0].window.doc_id
-        ):
+    for position, record in iter_records(path, Window, conversion):
+        window: WindowReader | LoadError
+        if isinstance(record, LoadError):
+            window = record
+        else:
+            window = _read_window(position, record, conversion, rebuild=text == "tokens")
+        if waiting and not (windows == "joined" and _is_same_document(window, waiting[0])):
             yield join_windows(waiting, windows)
             waiting = []
-        if isinstance(one, LoadError):
-            yield position, one
+        if isinstance(window, LoadError):
+            yield position, window
         else:
-            waiting.append(one)
+            waiting.append(window)
     if waiting:
         yield join_windows(waiting, windows)
 
 
+def _is_same_document(window: WindowReader | LoadError, first: WindowReader) -> bool:
+    return isinstance(window, WindowReader) and window.window.doc_id == first.window.doc_id
+
+
 def _read_window(
-    position: str, result: Window, conversion: ConversionReport, *, rebuild: bool
+    position: str, window: Window, conversion: ConversionReport, *, rebuild: bool
 ) -> WindowReader | LoadError:
-    for n, mention in enumerate(result.entity_mentions or ()):
+    for n, mention in enumerate(window.entity_mentions or ()):
         if mention.mention_type not in (None, "", "UNK"):
             conversion.add("mention types", f"{position}: entity_mentions[{n}]")
     try:
-        return WindowReader(position, result, rebuild=rebuild)
+        return WindowReader(position, window, rebuild=rebuild)
     except InputError as error:
         return LoadError([f"{position}: {error}"])
 
@@ -150,23 +151,22 @@ def join_windows(readings: list[WindowReader], windows: str) -> tuple[str, Docum
     shift = 0
     annotations: dict[str, Any] = {}
     try:
-        for one in readings:
-            for layer, result in one.annotations(shift).items():
-                annotations.setdefault(layer, []).extend(result)
-            shift += len(one.text) + 1
-        id = (
-            first.window.doc_id
-            if windows == "joined"
-            else first.window.wnd_id or first.window.sent_id or first.window.doc_id
-        )
-        return first.position, Document(id, "\n".join(one.text for one in readings), **annotations)
+        for reading in readings:
+            for layer, window_annotations in reading.annotations(shift).items():
+                annotations.setdefault(layer, []).extend(window_annotations)
+            shift += len(reading.text) + 1
+        id = first.window.doc_id
+        if windows == "apart":
+            id = first.window.wnd_id or first.window.sent_id or first.window.doc_id
+        text = "\n".join(reading.text for reading in readings)
+        return first.position, Document(id, text, **annotations)
     except InputError as error:
-        hint = (
-            f"; the document was joined from {len(readings)} windows; use"
-            f" {spell_option('windows', 'apart', of='format')} to read each as a document"
-            if len(readings) > 1
-            else ""
-        )
+        hint = ""
+        if len(readings) > 1:
+            hint = (
+                f"; the document was joined from {len(readings)} windows; use"
+                f" {spell_option('windows', 'apart', of='format')} to read each as a document"
+            )
         return first.position, LoadError([f"{first.position}: {error}{hint}"])
 
 
@@ -189,61 +189,58 @@ class WindowReader:
             ) from None
 
     def annotations(self, shift: int) -> dict[str, list[Any]]:
-        """Returns the annotations of each annotated layer.
+        """Returns a list of annotations for each layer that was annotated.
 
         `shift` is the offset of the window in the document.
         """
-        window = self.window
-        there = {
-            "entities": window.entity_mentions is not None,
-            "events": window.event_mentions is not None,
-        }
-        layers = (
-            [layer for layer in there if there[layer]] if window.layers is None else window.layers
-        )
-        result = {
+        mentions = self.window.entity_mentions or []
+        spans = {
             mention.id: Span(*self._range(mention, f"entity_mentions[{n}]", shift))
-            for n, mention in enumerate(window.entity_mentions or ())
+            for n, mention in enumerate(mentions)
         }
-        entities = [
-            Entity(m.entity_type, result[m.id].start, result[m.id].end, id=public_id(m.id))
-            for m in window.entity_mentions or ()
-            if not is_generated_argument(m.id)
-        ]
+        entities = []
+        for mention in mentions:
+            if not is_generated_argument(mention.id):
+                span = spans[mention.id]
+                id = public_id(mention.id)
+                entities.append(Entity(mention.entity_type, span.start, span.end, id=id))
         events = [
-            self._event(event, n, result, shift)
-            for n, event in enumerate(window.event_mentions or ())
+            self._event(event, n, spans, shift)
+            for n, event in enumerate(self.window.event_mentions or ())
         ]
-        return {
-            layer: annotations
-            for layer, annotations in (("entities", entities), ("events", events))
-            if layer in layers
-        }
+        layers = self._layers()
+        annotations: dict[str, list[Any]] = {}
+        if "entities" in layers:
+            annotations["entities"] = entities
+        if "events" in layers:
+            annotations["events"] = events
+        return annotations
 
-    def _event(self, event: TextEEEvent, n: int, result: dict[str, Span], shift: int) -> Event:
+    def _layers(self) -> list[str]:
+        """Returns the annotated layers: those of the key `layers`, else those with a key."""
+        if self.window.layers is not None:
+            return self.window.layers
+        layers = []
+        if self.window.entity_mentions is not None:
+            layers.append("entities")
+        if self.window.event_mentions is not None:
+            layers.append("events")
+        return layers
+
+    def _event(self, event: TextEEEvent, n: int, spans: dict[str, Span], shift: int) -> Event:
         where = f"event_mentions[{n}]"
         arguments = []
         for m, part in enumerate(event.arguments):
-            if part.entity_id not in result:
+            if part.entity_id not in spans:
                 raise InputError(
                     f"{where}.arguments[{m}].entity_id: unknown id {quoted_repr(part.entity_id)}:"
                     " expected an entity of this line"
                 )
-            span = result[part.entity_id]
-            arguments.append(
-                Argument(
-                    part.role,
-                    span.start,
-                    span.end,
-                    ref=public_id(part.entity_id) if part.ref is msgspec.UNSET else part.ref,
-                )
-            )
-        return Event(
-            event.event_type,
-            Span(*self._range(event.trigger, f"{where}.trigger", shift)),
-            tuple(arguments),
-            id=public_id(event.id),
-        )
+            span = spans[part.entity_id]
+            ref = public_id(part.entity_id) if part.ref is msgspec.UNSET else part.ref
+            arguments.append(Argument(part.role, span.start, span.end, ref=ref))
+        trigger = Span(*self._range(event.trigger, f"{where}.trigger", shift))
+        return Event(event.event_type, trigger, tuple(arguments), id=public_id(event.id))
 
     def _range(self, annotation: Mention | Trigger, where: str, shift: int) -> Range:
         """Returns the range of an annotation; raises InputError if its text differs."""
@@ -253,18 +250,22 @@ class WindowReader:
                 f"{where}: invalid tokens {annotation.start} to {annotation.end}: expected start <"
                 f" end <= {len(tokens)}, from 0, the end exclusive"
             )
-        token_text = "".join(tokens[annotation.start : annotation.end])
-        if annotation.text is not None and "".join(annotation.text.split()) != "".join(
-            token_text.split()
-        ):
-            surface = quoted_repr(" ".join(tokens[annotation.start : annotation.end]))
+        covered = tokens[annotation.start : annotation.end]
+        if annotation.text is not None and _without_white_space(
+            annotation.text
+        ) != _without_white_space("".join(covered)):
+            surface = quoted_repr(" ".join(covered))
             raise InputError(
                 f"{where}.text: {quoted_repr(annotation.text)} is not the text of tokens"
                 f" {annotation.start} to {annotation.end}: {surface}"
             )
-        return self.positions[annotation.start][0] + shift, self.positions[annotation.end - 1][
-            1
-        ] + shift
+        start, _ = self.positions[annotation.start]
+        _, end = self.positions[annotation.end - 1]
+        return start + shift, end + shift
+
+
+def _without_white_space(text: str) -> str:
+    return "".join(text.split())
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:
@@ -272,7 +273,7 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
     with replace_file(path) as file:
         for document in drop_indistinguishable(documents, conversion, trimmed=True):
             if skip_failed(document, conversion):
-                count_unsupported(document, conversion, HELD)
+                count_unsupported(document, conversion, SUPPORTED_FIELDS)
                 file.write(msgspec.json.encode(line(document, conversion)) + b"\n")
 
 
@@ -280,29 +281,25 @@ def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     """Returns a document as a record of TextEE."""
     tokens = TokenIndex(document, conversion)
     links = EntityReferences(document, conversion, tokens.find_token_range)
-    entities = [
-        _mention(links.add(entity, "T", entity), entity.label, result, tokens)
-        for n, entity in enumerate(document.entities or ())
-        if (result := tokens.token_range(entity, "entities", f"entities[{n}]"))
-    ]
-    held = [
-        (links.add(event, "E"), n, event, result)
-        for n, event in enumerate(document.events or ())
-        if (
-            result := tokens.token_range(
-                event.trigger, "triggers of events", f"events[{n}].trigger"
-            )
-        )
-    ]
-    events = [
-        {
-            "id": id,
-            "event_type": event.label,
-            "trigger": _surface(result, tokens),
-            "arguments": list(_arguments(event, n, tokens, links)),
-        }
-        for id, n, event, result in held
-    ]
+    entities = []
+    for n, entity in enumerate(document.entities or ()):
+        token_range = tokens.token_range(entity, "entities", f"entities[{n}]")
+        if token_range:
+            id = links.add(entity, "T", entity)
+            entities.append(_mention(id, entity.label, token_range, tokens))
+    events = []
+    for n, event in enumerate(document.events or ()):
+        trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
+        if trigger:
+            item: dict[str, Any] = {
+                "id": links.add(event, "E"),
+                "event_type": event.label,
+                "trigger": _surface(trigger, tokens),
+            }
+            events.append((n, event, item))
+    # An argument can refer to any event, so all events get their ids first.
+    for n, event, item in events:
+        item["arguments"] = list(_arguments(event, n, tokens, links))
     helpers = [_mention(id, ARGUMENT, position, tokens) for position, id in links.helpers.items()]
     return {
         "doc_id": document.id,
@@ -311,7 +308,7 @@ def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
         "tokens": [document.text[start:end] for start, end in tokens.tokens],
         "entity_mentions": entities + helpers,
         "relation_mentions": [],
-        "event_mentions": events,
+        "event_mentions": [item for _, _, item in events],
         "layers": [
             layer for layer in ("entities", "events") if getattr(document, layer) is not None
         ],
@@ -323,29 +320,27 @@ def _arguments(
 ) -> Iterator[dict[str, Any]]:
     for m, argument in enumerate(event.arguments):
         where = f"events[{n}].arguments[{m}]"
-        if result := tokens.token_range(argument, "arguments", where):
-            id, ref = links.reference_for(argument), argument.ref
-            if ref is not None and (public_id(ref) is None or ref not in links.ids):
-                tokens.count_dropped("refs to dropped annotations", where)
-                ref = None
-            surface = _surface(result, tokens)["text"]
-            yield {
-                "entity_id": id,
-                "role": argument.role,
-                "text": surface,
-                **({} if ref == public_id(id) else {"ref": ref}),
-            }
+        token_range = tokens.token_range(argument, "arguments", where)
+        if not token_range:
+            continue
+        id, ref = links.reference_for(argument), argument.ref
+        if ref is not None and (public_id(ref) is None or ref not in links.ids):
+            tokens.count_dropped("refs to dropped annotations", where)
+            ref = None
+        surface = _surface(token_range, tokens)["text"]
+        item: dict[str, Any] = {"entity_id": id, "role": argument.role, "text": surface}
+        if ref != public_id(id):
+            item["ref"] = ref
+        yield item
 
 
-def _mention(id: str, label: str, result: Range, tokens: TokenIndex) -> dict[str, Any]:
-    return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(result, tokens)}
+def _mention(id: str, label: str, token_range: Range, tokens: TokenIndex) -> dict[str, Any]:
+    return {"id": id, "entity_type": label, "mention_type": "UNK", **_surface(token_range, tokens)}
 
 
-def _surface(result: Range, tokens: TokenIndex) -> dict[str, Any]:
-    """Returns text, start and end (exclusive) of an annotation, counted in tokens."""
-    first, last = result
-    return {
-        "text": tokens.document.text[tokens.tokens[first][0] : tokens.tokens[last][1]],
-        "start": first,
-        "end": last + 1,
-    }
+def _surface(token_range: Range, tokens: TokenIndex) -> dict[str, Any]:
+    """Returns the text of a range of tokens, and its start and end (exclusive) in tokens."""
+    first, last = token_range
+    start, _ = tokens.tokens[first]
+    _, end = tokens.tokens[last]
+    return {"text": tokens.document.text[start:end], "start": first, "end": last + 1}

@@ -242,7 +242,7 @@ def test_a_schema_beside_the_documents_is_no_document(tmp_path):
 def test_a_file_holds_one_document(tmp_path):
     with pytest.raises(
         InputError,
-        match=r"a\.xmi: a CAS holds one document, and there are 2; name a folder, as in cas:DIR",
+        match=r"a\.xmi: a CAS has one document, and there are 2; name a folder, as in cas:DIR",
     ):
         corpus("x", "y").save(tmp_path / "a.xmi")
 
@@ -265,7 +265,7 @@ def test_a_folder_with_documents_of_others_is_left_alone(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"holds other documents, such as other\.xmi, which would be read with these; name"
+            r"has other documents, such as other\.xmi, which would be read with the new ones; name"
             r" another folder"
         ),
     ):
@@ -284,7 +284,8 @@ def test_a_type_system_of_others_is_left_alone(tmp_path):
     (tmp_path / "TypeSystem.xml").write_text(TYPES)
 
     with pytest.raises(
-        InputError, match=r"TypeSystem\.xml belongs to other documents; name another folder"
+        InputError,
+        match=r"TypeSystem\.xml: has other types than those that evalkit writes; name another",
     ):
         corpus("x").save(tmp_path / "a.xmi")
 
@@ -465,7 +466,7 @@ def test_a_type_without_a_place_is_refused(put):
     inside = MENTIONS + '<custom:Link xmi:id="7" role="x" target="5"/>'
 
     with pytest.raises(
-        LoadError, match=r"custom\.Link is no type of annotations: it has no place in the text"
+        LoadError, match=r"custom\.Link is not a type of annotations: it has no begin and end"
     ):
         load_corpus(put(inside, "5 6 7", types=TYPES), type="Link")
 

@@ -402,7 +402,8 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
         (
             {"tags": ((-1, -1, -1), (0,))},
             "{}",
-            "conll: ner_tags: -1 names no tag of 3: are the tags of this split published?",
+            "conll: ner_tags: invalid tag -1: expected the index of one of 3 tags; are the tags of"
+            " this split published?",
         ),
         (
             {},
@@ -531,6 +532,6 @@ def test_a_data_set_is_not_written_over_with_another(tmp_path):
 
     with pytest.raises(
         InputError,
-        match="news: holds another data set, which would be replaced; save into another folder",
+        match="news: has another data set, which would be replaced; save to another folder",
     ):
         Corpus([Document("d1", "Ada", (Entity("PER", 0, 3),))]).save(f"hf:{tmp_path}/news")
