@@ -196,12 +196,12 @@ def read(
 ) -> DocumentResults:
     """Yields the position of each record with its document, or a LoadError."""
     counted = units.OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    for position, result in records(path, conversion):
-        if isinstance(result, LoadError):
-            yield position, result
+    for position, record in records(path, conversion):
+        if isinstance(record, LoadError):
+            yield position, record
             continue
         try:
-            yield position, BigBioReader(result, position, conversion, counted).document()
+            yield position, BigBioReader(record, position, conversion, counted).document()
         except InputError as error:
             yield position, LoadError([f"{position}: {error}"])
 
@@ -381,11 +381,11 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
 
 def iter_surfaces(path: Path) -> Iterator[units.SurfaceCheck]:
     """Yields document text, start, end and quoted text of each passage and annotation."""
-    for _, result in records(path, ConversionReport()):
-        if isinstance(result, LoadError):
+    for _, record in records(path, ConversionReport()):
+        if isinstance(record, LoadError):
             continue
-        text = join_unchecked(result.passages)
-        triggers = [event.trigger for event in result.events or ()]
-        for annotation in [*result.passages, *(result.entities or ()), *triggers]:
+        text = join_unchecked(record.passages)
+        triggers = [event.trigger for event in record.events or ()]
+        for annotation in [*record.passages, *(record.entities or ()), *triggers]:
             for (start, end), surface in zip(annotation.offsets, annotation.text):
                 yield text, start, end, surface

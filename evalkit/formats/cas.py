@@ -37,8 +37,8 @@ with SemArg are written as DKPro Core's types. These are kept: contiguous entiti
 attribute `identifier`, event types, triggers, arguments with their roles, document ids, texts and
 languages. Annotations are read back in the order of the text, documents in the order of their file
 names. Everything else is dropped and counted, and so are failed documents. A document whose
-entities were not annotated is an error, since it would be read as one without entities; so is a
-text with characters that XML does not allow, which JSON does.
+entities were not annotated is an error, since it would be read as one without entities. In XMI, so
+is a text with characters that XML does not allow.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def files(path: Path) -> list[Path]:
     """Returns the files of all documents. Raises InputError for a folder without any."""
     if not path.is_dir():
         return [path]
-    result = find_files(path)
-    if not result:
+    cas_files = find_files(path)
+    if not cas_files:
         raise InputError(
             f"{path}: no .xmi or .json file; unpack the archives that INCEpTION exports"
         )
-    return result
+    return cas_files
 
 
 def find_files(folder: Path) -> list[Path]:

@@ -78,15 +78,15 @@ def read(
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
     unread_keys = ("ner", "events") if predicted else ("predicted_ner", "predicted_events")
-    for position, result in iter_records(path, Record, conversion):
-        if isinstance(result, LoadError):
-            yield position, result
+    for position, record in iter_records(path, Record, conversion):
+        if isinstance(record, LoadError):
+            yield position, record
             continue
         for name in unread_keys:
-            if any(getattr(result, name) or ()):
+            if any(getattr(record, name) or ()):
                 conversion.add(f"values of the key {name!r}", position)
         try:
-            yield position, Reading(result).document(predicted=predicted)
+            yield position, Reading(record).document(predicted=predicted)
         except InputError as error:
             yield position, LoadError([f"{position}: {error}"])
 
