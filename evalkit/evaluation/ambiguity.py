@@ -31,7 +31,7 @@ from msgspec.structs import replace
 
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.data.document import Document, iter_spans, span_fragments
-from evalkit.evaluation.document_counter import Comparison, DocumentCounter
+from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask
 from evalkit.results.metadata import Ambiguity
 from evalkit.scoring.cells import TP
 from evalkit.scoring.layers import LAYERS
@@ -72,20 +72,20 @@ class AmbiguousSpan(NamedTuple):
         return _LAYERS[self.layer if self.layer != "events" else self.key[0]]
 
 
-def measure_ambiguity(comparison: Comparison, scored: Iterable[str]) -> dict[str, Ambiguity]:
+def measure_ambiguity(task: ScoringTask, scored: Iterable[str]) -> dict[str, Ambiguity]:
     """For each strict metric with ambiguous annotations: how many there are, and by how much the
     worst and the best placement change tp.
 
     scored: the metrics of the result. Empty if no annotation is ambiguous.
     """
-    predicted = _load_ambiguous_predictions(comparison.inputs.predicted)
+    predicted = _load_ambiguous_predictions(task.inputs.predicted)
     if predicted is None:
         return {}
     annotations: Counter[str] = Counter()
     for document in predicted:
         for span in ambiguous_spans(document):
             annotations.update(span.layers)
-    gold = _select_gold(comparison, predicted)
+    gold = _select_gold(task, predicted)
     metrics = []
     for metric in map(Metric.parse, scored):
         layer = LAYERS[metric.layer].document_layer
@@ -94,16 +94,16 @@ def measure_ambiguity(comparison: Comparison, scored: Iterable[str]) -> dict[str
             metrics.append(metric)
     if not metrics:
         return {}
-    maps = (comparison.mapping.gold, comparison.mapping.predicted)
+    maps = (task.mapping.gold, task.mapping.predicted)
     chosen, worst, best = [], [], []
     for document in predicted:
         worst_placed, best_placed = best_and_worst_placements(gold[document.id], document, maps)
         chosen.append(replace(document, meta=None))
         worst.append(worst_placed)
         best.append(best_placed)
-    tp = _true_positives(comparison, metrics, gold, chosen)
-    tp_worst = _true_positives(comparison, metrics, gold, worst)
-    tp_best = _true_positives(comparison, metrics, gold, best)
+    tp = _true_positives(task, metrics, gold, chosen)
+    tp_worst = _true_positives(task, metrics, gold, worst)
+    tp_best = _true_positives(task, metrics, gold, best)
     ambiguity = {}
     for name in map(str, metrics):
         changes = (tp_worst[name] - tp[name], tp_best[name] - tp[name])
@@ -125,24 +125,22 @@ def _load_ambiguous_predictions(predicted: Corpus | Path | Any) -> Corpus | None
     return ambiguous if len(ambiguous) else None
 
 
-def _select_gold(comparison: Comparison, predicted: Corpus) -> Corpus:
+def _select_gold(task: ScoringTask, predicted: Corpus) -> Corpus:
     """The gold documents of some predictions, in their order."""
-    gold = comparison.inputs.gold
+    gold = task.inputs.gold
     if not isinstance(gold, Corpus):
         gold = load_corpus(str(gold))
     documents = [gold[document.id] for document in predicted]
-    return Corpus(documents, gold.name, comparison.inputs.schema)
+    return Corpus(documents, gold.name, task.inputs.schema)
 
 
 def _true_positives(
-    comparison: Comparison, metrics: Sequence[Metric], gold: Corpus, predicted: list[Document]
+    task: ScoringTask, metrics: Sequence[Metric], gold: Corpus, predicted: list[Document]
 ) -> dict[str, float]:
     """The tp of each metric over all labels."""
-    inputs = replace_fields(
-        comparison.inputs, gold=gold, predicted=Corpus(predicted), missing="empty"
-    )
-    options = replace_fields(comparison.options, metrics=tuple(metrics))
-    part = replace_fields(comparison, inputs=inputs, options=options)
+    inputs = replace_fields(task.inputs, gold=gold, predicted=Corpus(predicted), missing="empty")
+    options = replace_fields(task.options, metrics=tuple(metrics))
+    part = replace_fields(task, inputs=inputs, options=options)
     counts = DocumentCounter(part).count().counts
     return {each.metric: float(each.totals[:, TP].sum()) for each in counts}
 

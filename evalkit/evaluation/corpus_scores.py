@@ -152,9 +152,7 @@ def score(
         raise
     metadata = result.metadata
     metadata.name = None if name is None else escape_surrogates(name)
-    metadata.ambiguity = measure_ambiguity(
-        run.comparison, [counts.metric for counts in result.counts]
-    )
+    metadata.ambiguity = measure_ambiguity(run.task, [counts.metric for counts in result.counts])
     return Scores.from_result(result, run)
 
 

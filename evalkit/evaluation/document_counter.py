@@ -38,7 +38,7 @@ BLOCK_DOCUMENTS = 1024
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ScoringTask:
     """Two sides, and how they are compared. mapping: the label maps that the options name."""
 
     inputs: EvaluationInputs
@@ -105,20 +105,20 @@ class LayerCounts:
 
 
 class DocumentCounter:
-    """Goes through all documents of a comparison once, and keeps counts.
+    """Goes through all documents of a task once, and keeps counts.
 
     with_muc: also make the counts that only MUC's sums need.
     """
 
-    def __init__(self, comparison: Comparison, *, with_muc: bool = False) -> None:
+    def __init__(self, task: ScoringTask, *, with_muc: bool = False) -> None:
         """Nothing is counted yet."""
-        self._comparison = comparison
+        self._task = task
         self._with_muc = with_muc
         self._layers: dict[str, LayerCounts] = {}
-        for metric in comparison.metrics():
+        for metric in task.metrics():
             self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
         self._annotated = AnnotatedLayers()
-        self._digest = DigestBuilder(comparison.document_layers())
+        self._digest = DigestBuilder(task.document_layers())
         self._declare_labels()
 
     @property
@@ -128,8 +128,8 @@ class DocumentCounter:
 
     def _declare_labels(self) -> None:
         """Give the labels of the schema a row, whether they occur or not."""
-        schema = self._comparison.inputs.schema
-        if schema is None or not self._comparison.mapping.is_identity:
+        schema = self._task.inputs.schema
+        if schema is None or not self._task.mapping.is_identity:
             return
         for name, layer in self._layers.items():
             for label in schema.labels_of(name):
@@ -139,7 +139,7 @@ class DocumentCounter:
         """The counts of all documents: of the requested metrics or, if none were requested, of
         those whose layer both sides have.
         """
-        inputs = self._comparison.inputs
+        inputs = self._task.inputs
         builders = {name: self._builder(name) for name in self._layers}
         with gc_disabled():
             for pairs in inputs.iter_batches():
@@ -158,16 +158,16 @@ class DocumentCounter:
         metadata = self._metadata()
         return Result(
             counts=[self._counts(metric) for metric in self._scored_metrics(metadata)],
-            resampling=self._comparison.resampling._replace(documents=self._annotated.documents),
+            resampling=self._task.resampling._replace(documents=self._annotated.documents),
             digests=None if isinstance(inputs.gold, Corpus) else self._digests(),
             metadata=metadata,
         )
 
     def _digests(self) -> CorpusDigests:
-        return self._digest.with_schema(self._comparison.inputs.schema)
+        return self._digest.with_schema(self._task.inputs.schema)
 
     def _scored_metrics(self, metadata: ResultMetadata) -> list[Metric]:
-        requested = self._comparison.options.metrics is not None
+        requested = self._task.options.metrics is not None
         metrics: list[Metric] = []
         for name, layer in self._layers.items():
             if requested or metadata.layers.is_scorable(LAYERS[name].document_layer):
@@ -175,11 +175,11 @@ class DocumentCounter:
         return metrics
 
     def _builder(self, name: str) -> BlockBuilder:
-        return make_block_builder(self._comparison, name, self._layers[name].labels)
+        return make_block_builder(self._task, name, self._layers[name].labels)
 
     def _count_block(self, name: str, builder: BlockBuilder) -> None:
         if len(builder):
-            block = build_block(builder, self._comparison.inputs)
+            block = build_block(builder, self._task.inputs)
             self._layers[name].add_block(block, len(builder), muc=self._with_muc)
 
     def _counts(self, metric: Metric) -> Counts:
@@ -206,8 +206,8 @@ class DocumentCounter:
         """The fields of the signature in order. The digest of gold, which belongs behind the @ of
         the corpus, is computed on first use.
         """
-        inputs, resampling = self._comparison.inputs, self._comparison.resampling
-        zones = self._comparison.zones_of(LAYERS[metric.layer].document_layer)
+        inputs, resampling = self._task.inputs, self._task.resampling
+        zones = self._task.zones_of(LAYERS[metric.layer].document_layer)
         fields = {
             "evalkit": evalkit_version(),
             "corpus": f"{inputs.name}@",
@@ -215,7 +215,7 @@ class DocumentCounter:
             "metric": str(metric),
             "zones": "all" if zones is None else "+".join(sorted(zones)) or "none",
             "macro": "union",
-            **self._comparison.mapping.signature_fields(),
+            **self._task.mapping.signature_fields(),
             "duplicates": inputs.duplicates,
             "missing": inputs.missing,
             "units": resampling.units,
@@ -234,8 +234,8 @@ class DocumentCounter:
 
     def _metadata(self) -> ResultMetadata:
         inputs, mapping, annotated = (
-            self._comparison.inputs,
-            self._comparison.mapping,
+            self._task.inputs,
+            self._task.mapping,
             self._annotated,
         )
         scored_documents: set[str] = set()
@@ -244,7 +244,7 @@ class DocumentCounter:
         return ResultMetadata(
             model=inputs.prediction_name,
             corpus=CorpusInfo(inputs.name, annotated.documents),
-            options=self._comparison.options.to_scored_options(mapping),
+            options=self._task.options.to_scored_options(mapping),
             versions={"evalkit": evalkit_version(), "numpy": np.__version__},
             failures=dict(annotated.failures),
             unplaced=sort_by_count(annotated.unplaced_reasons),
@@ -258,30 +258,30 @@ class DocumentCounter:
         )
 
 
-def iter_item_pairs(comparison: Comparison, metric: Metric) -> Iterator[ItemPair]:
+def iter_item_pairs(task: ScoringTask, metric: Metric) -> Iterator[ItemPair]:
     """The matched items of a metric, in the order of the text. Goes through all documents again."""
     labels = Vocabulary()
-    for pairs in comparison.inputs.iter_batches():
-        builder = make_block_builder(comparison, metric.layer, labels, keep_documents=True)
+    for pairs in task.inputs.iter_batches():
+        builder = make_block_builder(task, metric.layer, labels, keep_documents=True)
         if _add_annotated(builder, _drop_failed_annotations(pairs)):
-            block = build_block(builder, comparison.inputs)
+            block = build_block(builder, task.inputs)
             yield from pairs_of(block, metric, builder.documents, labels)
 
 
 def make_block_builder(
-    comparison: Comparison, name: str, labels: Vocabulary, *, keep_documents: bool = False
+    task: ScoringTask, name: str, labels: Vocabulary, *, keep_documents: bool = False
 ) -> BlockBuilder:
     """A builder for a block of documents in one layer of metrics."""
     layer: Layer = LAYERS[name]
-    maps = (comparison.mapping.gold, comparison.mapping.predicted)
+    maps = (task.mapping.gold, task.mapping.predicted)
     return BlockBuilder(
         layer,
         name,
         labels,
-        comparison.zones_of(layer.document_layer),
+        task.zones_of(layer.document_layer),
         maps,
         whole=keep_documents,
-        by_sentence=comparison.resampling.units == "sentences",
+        by_sentence=task.resampling.units == "sentences",
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evalkit.corpus import Corpus
 from evalkit.errors import InputError, UnknownNameError
-from evalkit.evaluation.document_counter import Comparison, DocumentCounter, iter_item_pairs
+from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.results.merging import merge_results
@@ -26,11 +26,11 @@ from evalkit.scoring.pairs import ItemPair
 
 
 class ScoringRun:
-    """One comparison of gold and predictions; the source of its scores (see `ScoringSource`)."""
+    """Carries out a scoring task, and is the source of its scores (see `ScoringSource`)."""
 
     def __init__(self, inputs: EvaluationInputs, options: ScoreOptions, documents: int) -> None:
         """documents: the number of gold documents, or any number from FEW_DOCUMENTS on."""
-        self.comparison = Comparison(
+        self.task = ScoringTask(
             inputs,
             options,
             options.resolve_labels(inputs.schema),
@@ -45,7 +45,7 @@ class ScoringRun:
 
         Raises InputError for documents and options that do not fit.
         """
-        result, zones = self._count_shards(jobs) or count_shard(self.comparison)
+        result, zones = self._count_shards(jobs) or count_shard(self.task)
         self._layers = result.metadata.layers
         self._digests = result.digests
         self._check(result, zones)
@@ -53,14 +53,14 @@ class ScoringRun:
 
     def _count_shards(self, jobs: int) -> tuple[Result, set[str]] | None:
         """The counts of shards of both files, merged; None if the files cannot be split."""
-        inputs = self.comparison.inputs
+        inputs = self.task.inputs
         if jobs == 1 or not isinstance(inputs.gold, Path):
             return None
         ranges = split_files(inputs.gold, inputs.predicted, jobs)
         if len(ranges) < 2:
             return None
         shards = [
-            replace(self.comparison, inputs=replace(inputs, gold=gold, predicted=predicted))
+            replace(self.task, inputs=replace(inputs, gold=gold, predicted=predicted))
             for gold, predicted in ranges
         ]
         try:
@@ -79,7 +79,7 @@ class ScoringRun:
         """Raise InputError for a requested metric, layer or zone that the documents do not have,
         and if nothing can be scored.
         """
-        inputs, options = self.comparison.inputs, self.comparison.options
+        inputs, options = self.task.inputs, self.task.options
         for metric in options.metrics or ():
             self._check_layer(metric)
         for counts in result.counts:
@@ -106,9 +106,9 @@ class ScoringRun:
         layer = LAYERS[metric.layer].document_layer
         failed_everywhere = self._layers.has_failures and not self._layers.predicted
         if layer not in self._layers.gold:
-            side = self.comparison.inputs.name
+            side = self.task.inputs.name
         elif layer not in self._layers.predicted and not failed_everywhere:
-            side = self.comparison.inputs.prediction_name
+            side = self.task.inputs.prediction_name
         else:
             return
         raise InputError(f"{metric}: {side} has no {layer} in any document")
@@ -119,16 +119,16 @@ class ScoringRun:
 
     @cached_property
     def _digests_in_memory(self) -> CorpusDigests | None:
-        gold = self.comparison.inputs.gold
+        gold = self.task.inputs.gold
         if not isinstance(gold, Corpus):
             return None
-        builder = DigestBuilder(self.comparison.document_layers())
+        builder = DigestBuilder(self.task.document_layers())
         builder.add(list(gold))
-        return builder.with_schema(self.comparison.inputs.schema)
+        return builder.with_schema(self.task.inputs.schema)
 
     @cached_property
     def _counts_with_muc(self) -> Sequence[Counts]:
-        return DocumentCounter(self.comparison, with_muc=True).count().counts
+        return DocumentCounter(self.task, with_muc=True).count().counts
 
     def counts_with_muc(self) -> Sequence[Counts]:
         """The counts of each metric, with those that only MUC's sums need. Goes through all
@@ -144,12 +144,12 @@ class ScoringRun:
         """
         self._check_layer(metric)
         self._layers.check_complete(LAYERS[metric.layer].document_layer)
-        return iter_item_pairs(self.comparison, metric)
+        return iter_item_pairs(self.task, metric)
 
 
-def count_shard(comparison: Comparison) -> tuple[Result, set[str]]:
-    """The counts of all documents of a comparison, and the zones that gold has. Runs in a process
+def count_shard(task: ScoringTask) -> tuple[Result, set[str]]:
+    """The counts of all documents of a task, and the zones that gold has. Runs in a process
     of its own.
     """
-    counter = DocumentCounter(comparison)
+    counter = DocumentCounter(task)
     return counter.count(), counter.zones
