@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.cli.options import Format
+from evalkit.cli.options import ReportFormat
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
@@ -145,7 +145,7 @@ def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> No
         others.append(None if path is None else str(path))
 
 
-def output_format(form: Format | None, output: Path | None) -> str:
+def output_format(form: ReportFormat | None, output: Path | None) -> str:
     """The name of a format: the requested one, or that of the output's suffix.
 
     Raises InputError for a suffix without format.

@@ -18,7 +18,7 @@ OUTPUT = "Output"
 PUBLISHING = "Publishing"
 
 
-class Format(str, enum.Enum):
+class ReportFormat(str, enum.Enum):
     """The formats of a report."""
 
     table = "table"
@@ -303,7 +303,7 @@ Jobs = Annotated[
 ]
 
 OutputFormat = Annotated[
-    Format | None,
+    ReportFormat | None,
     typer.Option(
         "--format",
         metavar="FORMAT",

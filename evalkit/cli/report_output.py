@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from evalkit.cli.option_values import output_format, terminal_width, write_output
-from evalkit.cli.options import Format
+from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
@@ -58,7 +58,7 @@ def write_model_card(
 class ReportOutput:
     """Where and how a report is printed, and the file for the full one."""
 
-    form: Format | None = None
+    form: ReportFormat | None = None
     path: Path | None = None
     digits: int | None = None
     percent: bool = False

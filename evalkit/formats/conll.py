@@ -178,7 +178,7 @@ def write(
     a corpus. Raises UnknownNameError for an unknown value of an option, and InputError for a
     document whose entities were not annotated or whose text differs in `align_with`.
     """
-    writer = Writer(
+    writer = ConllWriter(
         conversion,
         tagging,
         separator,
@@ -191,7 +191,7 @@ def write(
     write_atomically(path, "".join(blocks))
 
 
-class Writer:
+class ConllWriter:
     """Converts documents to the lines of a CoNLL file."""
 
     def __init__(

@@ -92,7 +92,7 @@ def read(
 
     The module docstring describes the options. Raises LoadError if the file is not a DocBin.
     """
-    reader = Reader(conversion, entities, triggers)
+    reader = DocBinReader(conversion, entities, triggers)
     count = 0
     for count, entry in enumerate(docs(path, conversion), 1):
         result = entry if isinstance(entry, LoadError) else reader.document(entry, count)
@@ -102,7 +102,7 @@ def read(
             yield str(path), LoadError([f"{path}: {error}"])
 
 
-class Reader:
+class DocBinReader:
     """Converts spaCy documents to evalkit documents."""
 
     def __init__(
@@ -134,7 +134,7 @@ class Reader:
                 yield UnknownNameError("span group", name, ["ents", *self._groups])
 
     def _document_from_spans(
-        self, entry: DocBinEntry, record: Record | None, number: int
+        self, entry: DocBinEntry, record: DocBinRecord | None, number: int
     ) -> Document:
         self._count_ignored(entry, [name for name in (self._entities, self._triggers) if name])
         fields = entry.data
@@ -218,7 +218,7 @@ def _string(span: Any, name: str) -> str:
     return str(strings[number]) if number in strings else ""
 
 
-class Record(msgspec.Struct):
+class DocBinRecord(msgspec.Struct):
     """evalkit's record in the user data: a document without its text, and the digest of the text
     and spans that were written with it.
     """
@@ -227,11 +227,11 @@ class Record(msgspec.Struct):
     document: dict[str, Any]
 
 
-def _record(data: dict[Any, Any]) -> Record | None:
+def _record(data: dict[Any, Any]) -> DocBinRecord | None:
     if RECORD not in data:
         return None
     try:
-        return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=Record)
+        return msgspec.json.decode(msgspec.convert(data[RECORD], str), type=DocBinRecord)
     except (msgspec.MsgspecError, RecursionError):
         raise InputError(
             f"user_data[{RECORD!r}]: {quoted_repr(data[RECORD])} is not a record of evalkit; delete"
@@ -280,7 +280,7 @@ def write(
     mode, and InputError for a language without a tokenizer or a document whose text differs in
     `align_with`.
     """
-    writer = Writer(conversion, lang, alignment_mode, iter_documents(align_with))
+    writer = DocBinWriter(conversion, lang, alignment_mode, iter_documents(align_with))
     from spacy.tokens import DocBin
 
     doc_bin = DocBin(store_user_data=True)
@@ -289,7 +289,7 @@ def write(
     write_atomically(path, doc_bin.to_bytes())
 
 
-class Writer:
+class DocBinWriter:
     """Converts documents to spaCy documents."""
 
     def __init__(
@@ -327,7 +327,7 @@ class Writer:
         self._add_triggers(doc, document)
         fields = jsonl.to_json_dict(document)
         del fields["text"]
-        record = Record(spans_digest(doc), fields)
+        record = DocBinRecord(spans_digest(doc), fields)
         doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(record).decode()}
         return doc
 

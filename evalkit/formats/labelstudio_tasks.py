@@ -72,7 +72,7 @@ class Answer(msgspec.Struct):
         return {str(name) for name in names if name is not None}
 
 
-class Task(msgspec.Struct):
+class LabelStudioTask(msgspec.Struct):
     """A task of a full export. Before Label Studio 1.0 `annotations` were called `completions`."""
 
     data: dict[str, Any]
@@ -198,8 +198,10 @@ class TaskReader:
         return self._read_json_min(raw, default_id, seen_ids)
 
     def _read_task(self, raw: dict[str, Any], default_id: str) -> RawDocument | LoadError:
-        known = {key: value for key, value in raw.items() if key in Task.__struct_fields__}
-        task = convert_record(known, Task, self._position, self._conversion)
+        known = {
+            key: value for key, value in raw.items() if key in LabelStudioTask.__struct_fields__
+        }
+        task = convert_record(known, LabelStudioTask, self._position, self._conversion)
         if isinstance(task, LoadError):
             return task
         self._count_dropped(
@@ -216,7 +218,7 @@ class TaskReader:
         id = document_id(task.data.get(ID), document_id(task.id, default_id))
         return RawDocument(id, text, spans, meta=meta or None)
 
-    def _select_answer(self, task: Task) -> tuple[str, Answer | None]:
+    def _select_answer(self, task: LabelStudioTask) -> tuple[str, Answer | None]:
         """The path of the annotation or prediction that is read, and the annotation or prediction;
         the others are counted as dropped.
         """

@@ -45,7 +45,7 @@ _QUOTED = {"quote": {"type": "string"}, "context": {"type": "string"}}
 
 
 @dataclass(frozen=True)
-class Task:
+class ExtractionTask:
     """What to annotate: the names of each layer with their definitions.
 
     An empty layer is not requested.
@@ -67,7 +67,7 @@ def build_task(
     schema: Schema | None,
     labels: Mapping[str, str] | None = None,
     layers: Sequence[str] | None = None,
-) -> Task:
+) -> ExtractionTask:
     """The task that a schema declares; `labels` replaces its entity labels, `layers` selects some
     of its layers.
 
@@ -81,7 +81,7 @@ def build_task(
     }
     attributions = schema.attributions
     has_attributions = bool(attributions.parts or attributions.types)
-    declared = Task(
+    declared = ExtractionTask(
         definitions, schema.events, schema.realis, attributions if has_attributions else None
     )
     for layer in layers or ():
@@ -93,7 +93,7 @@ def build_task(
             "openai: there are no labels to prompt for: use"
             f" {spell_option('labels', 'PERSON,ORG', of='model')}, or a corpus with a schema"
         )
-    return Task(
+    return ExtractionTask(
         declared.labels if "entities" in requested else {},
         declared.events if "events" in requested else {},
         declared.realis if "events" in requested else {},
@@ -117,7 +117,9 @@ class Prompt:
         return hashlib.sha256(msgspec.json.encode([self.before, self.after, answer])).hexdigest()
 
 
-def build_prompt(task: Task, template: str = TEMPLATE, location: str = "prompt") -> Prompt:
+def build_prompt(
+    task: ExtractionTask, template: str = TEMPLATE, location: str = "prompt"
+) -> Prompt:
     """The prompt for a task.
 
     Raises InputError for a template without {{task}} or {{text}}, or with more than one.
@@ -142,11 +144,11 @@ def load_template(path: str | Path) -> str:
         ) from None
 
 
-def _fill_in(half: str, task: Task) -> str:
+def _fill_in(half: str, task: ExtractionTask) -> str:
     return half.replace(TASK, "\n".join(_task_lines(task)))
 
 
-def _task_lines(task: Task) -> Iterator[str]:
+def _task_lines(task: ExtractionTask) -> Iterator[str]:
     if task.labels:
         yield 'Entities ("entities"): every mention of these. Labels:'
         yield from _definition_lines(task.labels)
@@ -179,7 +181,7 @@ def _definition_lines(definitions: Mapping[str, str]) -> Iterator[str]:
         yield f"- {name}: {definition}" if definition else f"- {name}"
 
 
-def build_answer_schema(task: Task) -> dict[str, Any]:
+def build_answer_schema(task: ExtractionTask) -> dict[str, Any]:
     """The JSON Schema of an answer, in the strict form of endpoints: every key is required, no
     other is allowed.
     """
@@ -193,7 +195,7 @@ def build_answer_schema(task: Task) -> dict[str, Any]:
     return _object(**layers)
 
 
-def _event(task: Task) -> dict[str, Any]:
+def _event(task: ExtractionTask) -> dict[str, Any]:
     """The JSON Schema of an event."""
     roles: dict[str, object] = {}
     for event in task.events.values():

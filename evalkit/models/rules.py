@@ -70,7 +70,7 @@ _FUNCTION_WORDS = frozenset(
 )
 
 
-class Word(NamedTuple):
+class LexiconWord(NamedTuple):
     """A token of a sentence."""
 
     start: int
@@ -98,7 +98,7 @@ def annotate(document: Document) -> Document:
     attributions: list[Attribution] = []
     for start, end in sentences(text):
         sentence_entities = sorted(_entities(text, start, end), key=lambda entity: entity.start)
-        words_of_sentence = [Word(a, b, text[a:b]) for a, b in tokens(text, start, end)]
+        words_of_sentence = [LexiconWord(a, b, text[a:b]) for a, b in tokens(text, start, end)]
         entities += sentence_entities
         events += _events(words_of_sentence, sentence_entities)
         attributions += _attributions(text, (start, end), words_of_sentence)
@@ -214,7 +214,7 @@ for _label, _event in words.EVENTS.items():
     _TYPES.update(dict.fromkeys(_event.words, (_label, _event.agent, _event.patient)))
 
 
-def _events(sentence: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Event]:
+def _events(sentence: Sequence[LexiconWord], entities: Sequence[Entity]) -> Iterator[Event]:
     """An event for each event word of a sentence."""
     for index, word in enumerate(sentence):
         if word.text.lower() not in _TYPES:
@@ -232,7 +232,7 @@ def _events(sentence: Sequence[Word], entities: Sequence[Entity]) -> Iterator[Ev
 
 
 def _participant(
-    role: str, nearby_words: Iterator[Word], entities: Sequence[Entity]
+    role: str, nearby_words: Iterator[LexiconWord], entities: Sequence[Entity]
 ) -> Iterator[Argument]:
     """The first participant among the next eight words: an organization, a person, or a noun for
     people.
@@ -247,7 +247,7 @@ def _participant(
                 return
 
 
-def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argument]:
+def _circumstances(trigger: LexiconWord, entities: Sequence[Entity]) -> Iterator[Argument]:
     """The first place after the trigger, and the first date of the sentence."""
     places = [
         entity
@@ -262,7 +262,7 @@ def _circumstances(trigger: Word, entities: Sequence[Entity]) -> Iterator[Argume
 
 
 def _attributions(
-    text: str, sentence_range: Range, sentence: Sequence[Word]
+    text: str, sentence_range: Range, sentence: Sequence[LexiconWord]
 ) -> Iterator[Attribution]:
     """The attribution of a sentence, if it has a cue."""
     start, end = sentence_range
@@ -292,7 +292,7 @@ def _according_to(text: str, start: int, end: int, match: re.Match[str]) -> Iter
         )
 
 
-def _reported_speech(text: str, start: int, end: int, cue: Word) -> Iterator[Attribution]:
+def _reported_speech(text: str, start: int, end: int, cue: LexiconWord) -> Iterator[Attribution]:
     """The attribution in "X says that content", "“content,” X says" or "“content,” says X"."""
     quote = re.compile('[“"][^“”"]+[”"]').search(text, start, end)
     before, after = _strip(text, start, cue.start), _strip(text, cue.end, end)

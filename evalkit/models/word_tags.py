@@ -41,7 +41,7 @@ class Tag(NamedTuple):
     label: str
 
 
-class Word(NamedTuple):
+class TaggedWord(NamedTuple):
     """The offsets of a word, and its tokens: the first, and one past the last."""
 
     start: int
@@ -50,7 +50,7 @@ class Word(NamedTuple):
     last: int
 
 
-def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word]:
+def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[TaggedWord]:
     """The words of the text; white space at the edges of a token belongs to none.
 
     >>> text, offsets = "Ali Smith-Jones", [(0, 3), (3, 6), (6, 9), (9, 10), (10, 15)]
@@ -71,7 +71,7 @@ def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Word
             yield word
         is_preceded = token > 0 and start == token_start
         has_space = is_preceded and _is_leading_space(text, offsets[token - 1], start)
-        word = Word(start, end, token - 1 if has_space else token, token + 1)
+        word = TaggedWord(start, end, token - 1 if has_space else token, token + 1)
     if word is not None:
         yield word
 

@@ -8,7 +8,7 @@ from evalkit import InputError, Schema, load_corpus
 from evalkit.data.schema import AttributionSchema, EventType
 from evalkit.errors import UnknownNameError
 from evalkit.models.llm_prompt import (
-    Task,
+    ExtractionTask,
     build_answer_schema,
     build_prompt,
     build_task,
@@ -98,7 +98,9 @@ def test_every_name_and_definition_of_the_bundled_schema_is_in_its_prompt():
 def test_the_text_stands_in_the_prompt_once_and_as_it_is():
     text = "{{text}} {{task}} {0} {labels} $x %s \\1 \x00 “q” </text>\r\n"
 
-    content = build_prompt(Task({"{{text}}": "{{task}}"})).messages_for(text)[0]["content"]
+    content = build_prompt(ExtractionTask({"{{text}}": "{{task}}"})).messages_for(text)[0][
+        "content"
+    ]
 
     assert content.count(text) == 1
     assert content.count("- {{text}}: {{task}}") == 1
@@ -107,7 +109,7 @@ def test_the_text_stands_in_the_prompt_once_and_as_it_is():
 def test_a_template_of_ones_own(tmp_path):
     (tmp_path / "prompt.txt").write_text("Read {{text}}\nMark\n{{task}}\n", encoding="utf-8")
 
-    prompt = build_prompt(Task({"PER": "people"}), load_template(tmp_path / "prompt.txt"))
+    prompt = build_prompt(ExtractionTask({"PER": "people"}), load_template(tmp_path / "prompt.txt"))
 
     assert (
         prompt.messages_for("Ada")[0]["content"]
@@ -125,7 +127,7 @@ def test_a_template_of_ones_own(tmp_path):
 )
 def test_a_template_has_each_place_once(template, place):
     with pytest.raises(InputError, match=f"mine.txt: {place}".replace("{", r"\{")):
-        build_prompt(Task({"PER": ""}), template, "mine.txt")
+        build_prompt(ExtractionTask({"PER": ""}), template, "mine.txt")
 
 
 def test_the_schema_of_an_answer_requires_everything_and_allows_nothing_else():
@@ -157,7 +159,7 @@ def test_the_schema_of_an_answer_names_what_may_be_answered():
 
 def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
     answer = build_answer_schema(
-        Task(events={"Meet": EventType()}, attributions=AttributionSchema({"cue": ""}))
+        ExtractionTask(events={"Meet": EventType()}, attributions=AttributionSchema({"cue": ""}))
     )["properties"]
 
     assert [list(answer[layer]["items"]["properties"]) for layer in answer] == [
@@ -167,13 +169,16 @@ def test_what_the_schema_lacks_is_not_in_the_schema_of_an_answer():
 
 
 def test_a_digest_changes_with_prompt_and_schema_alone():
-    prompt, answer = build_prompt(Task({"PER": ""})), build_answer_schema(Task({"PER": ""}))
+    prompt, answer = (
+        build_prompt(ExtractionTask({"PER": ""})),
+        build_answer_schema(ExtractionTask({"PER": ""})),
+    )
 
     digests = {
         prompt.sha256(answer),
-        build_prompt(Task({"PER": ""})).sha256(json.loads(json.dumps(answer))),
+        build_prompt(ExtractionTask({"PER": ""})).sha256(json.loads(json.dumps(answer))),
         prompt.sha256({}),
-        build_prompt(Task({"ORG": ""})).sha256(answer),
+        build_prompt(ExtractionTask({"ORG": ""})).sha256(answer),
     }
 
     assert len(digests) == 3
