@@ -151,7 +151,7 @@ class BigBioEntity(msgspec.Struct):
     normalized: list[Any] | None = None
 
 
-class Trigger(msgspec.Struct):
+class BigBioTrigger(msgspec.Struct):
     """The trigger of an event."""
 
     text: list[str] = []
@@ -170,11 +170,11 @@ class BigBioEvent(msgspec.Struct):
 
     id: str
     type: str
-    trigger: Trigger
+    trigger: BigBioTrigger
     arguments: list[BigBioArgument] = []
 
 
-class Record(msgspec.Struct):
+class BigBioRecord(msgspec.Struct):
     """A record: the keys of a document that are read."""
 
     document_id: str
@@ -206,14 +206,18 @@ def read(
             yield position, LoadError([f"{position}: {error}"])
 
 
-def records(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
+def records(
+    path: Path, conversion: ConversionReport
+) -> Iterator[tuple[str, BigBioRecord | LoadError]]:
     """Yields the position of each record of a file with the record, or a LoadError."""
     if path.suffix == ".json":
         return array(path, conversion)
-    return iter_records(path, Record, conversion)
+    return iter_records(path, BigBioRecord, conversion)
 
 
-def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Record | LoadError]]:
+def array(
+    path: Path, conversion: ConversionReport
+) -> Iterator[tuple[str, BigBioRecord | LoadError]]:
     """Yields the position of each item of a JSON array with its record, or a LoadError."""
     try:
         with open_input(path) as file:
@@ -232,7 +236,7 @@ def array(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Recor
         return
     for n, item in enumerate(items):
         position = f"{path}:[{n}]"
-        yield position, convert_record(item, Record, position, conversion)
+        yield position, convert_record(item, BigBioRecord, position, conversion)
 
 
 class BigBioReader:
@@ -240,7 +244,7 @@ class BigBioReader:
 
     def __init__(
         self,
-        record: Record,
+        record: BigBioRecord,
         position: str,
         conversion: ConversionReport,
         counted: units.OffsetConvention,
@@ -322,7 +326,7 @@ class BigBioReader:
             ref = self._public_id(part.ref_id)
             yield Argument(part.role, span.start, span.end, span.fragments, ref=ref)
 
-    def _span(self, annotation: BigBioEntity | Trigger, where: str) -> Span:
+    def _span(self, annotation: BigBioEntity | BigBioTrigger, where: str) -> Span:
         """Returns the span of an annotation.
 
         Raises InputError if its texts are not those at its offsets.

@@ -95,7 +95,7 @@ def read(
         try:
             cas = load_cas(file, type_system_loader(file, path, typesystem), conversion)
             selected_view = select_view(cas, view, file, conversion)
-            document = Reader(file, selected_view, conversion).document(type, feature, triggers)
+            document = CasReader(file, selected_view, conversion).document(type, feature, triggers)
             yield str(file), document
         except LoadError as error:
             yield str(file), error
@@ -134,7 +134,7 @@ def select_view(cas: Any, name: str | None, file: Path, conversion: ConversionRe
     return cas.get_view(name)
 
 
-class Reader:
+class CasReader:
     """Builds the document of a CAS."""
 
     def __init__(self, file: Path, cas: Any, conversion: ConversionReport) -> None:

@@ -53,7 +53,7 @@ MAX_ITERATIONS = 20
 KeptEvent = tuple[int, Event, tuple[tuple[int, Argument], ...]]
 
 
-class Record(msgspec.Struct):
+class DygieRecord(msgspec.Struct):
     """A line: the keys of a document that are read."""
 
     doc_key: str
@@ -78,7 +78,7 @@ def read(
         raise UnknownNameError("annotation source", annotation_source, ANNOTATION_SOURCES)
     predicted = annotation_source == "predicted"
     unread_keys = ("ner", "events") if predicted else ("predicted_ner", "predicted_events")
-    for position, record in iter_records(path, Record, conversion):
+    for position, record in iter_records(path, DygieRecord, conversion):
         if isinstance(record, LoadError):
             yield position, record
             continue
@@ -94,7 +94,7 @@ def read(
 class Reading:
     """Builds the document of a record, from its text and the range of each token."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: DygieRecord) -> None:
         """Takes the text from `_text` and `_tokens`, else joins the tokens.
 
         Raises InputError if a token is not at its offsets.

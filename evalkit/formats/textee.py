@@ -60,7 +60,7 @@ class Mention(msgspec.Struct):
     mention_type: str | None = None
 
 
-class Trigger(msgspec.Struct):
+class TexteeTrigger(msgspec.Struct):
     """The trigger of an event."""
 
     start: int
@@ -82,7 +82,7 @@ class TextEEEvent(msgspec.Struct):
 
     id: str
     event_type: str
-    trigger: Trigger
+    trigger: TexteeTrigger
     arguments: list[TextEEArgument] = []
 
 
@@ -242,7 +242,7 @@ class WindowReader:
         trigger = Span(*self._range(event.trigger, f"{where}.trigger", shift))
         return Event(event.event_type, trigger, tuple(arguments), id=public_id(event.id))
 
-    def _range(self, annotation: Mention | Trigger, where: str, shift: int) -> Range:
+    def _range(self, annotation: Mention | TexteeTrigger, where: str, shift: int) -> Range:
         """Returns the range of an annotation; raises InputError if its text differs."""
         tokens = self.window.tokens
         if not 0 <= annotation.start < annotation.end <= len(tokens):
