@@ -32,8 +32,9 @@ from functools import cache
 from typing import Any
 
 MAX_REPORTED_ERRORS = 20
-MANY_ALIKE = 5  # errors of one kind that are counted instead of listed
-MAX_KNOWN_NAMES = 100  # that the message of an unknown name lists
+MANY_ALIKE = 5  # this many errors of one kind are counted instead of listed
+MAX_KNOWN_NAMES = 100  # known names in the message of an unknown name
+# Unicode categories of characters that are written as escapes
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -52,10 +53,10 @@ class InputError(EvalkitError, ValueError):
 class LoadError(InputError):
     """An invalid file.
 
-    `errors` has a line for each of the first twenty errors, `omitted` is the number of all others,
-    `advice` says how to fix those of one kind. In the message, errors that differ only in their
-    location, in numbers and in quoted text are counted behind the first of them, and advice with
-    which several errors end is given once, below them.
+    `errors` has a line for each of the first twenty errors, `omitted` is the number of the others,
+    and `advice` has lines on how to fix errors of one kind. In the message, errors that differ only
+    in location, numbers and quoted text are counted after the first of them, and advice that ends
+    several errors is given once, below them.
     """
 
     def __init__(self, errors: Iterable[str], *, more: int = 0, advice: Iterable[str] = ()) -> None:
@@ -87,15 +88,20 @@ class LoadError(InputError):
 def _share_advice(errors: list[str]) -> tuple[list[str], list[str]]:
     """The errors without the advice that several of them end with, and that advice.
 
-    Advice is what follows a semicolon.
+    Advice is the text after a semicolon.
     """
-    shared = Counter(ending for error in errors for ending in _endings(error))
-    problems, advice = [], dict[str, None]()
+    counts: Counter[str] = Counter()
     for error in errors:
-        ending = next((ending for ending in _endings(error) if shared[ending] > 1), "")
-        problems.append(error.removesuffix(f"; {ending}") if ending else error)
-        if ending:
-            advice[f"to fix: {ending}"] = None
+        counts.update(_endings(error))
+    problems: list[str] = []
+    advice: dict[str, None] = {}
+    for error in errors:
+        shared = [ending for ending in _endings(error) if counts[ending] > 1]
+        if shared:
+            problems.append(error.removesuffix(f"; {shared[0]}"))
+            advice[f"to fix: {shared[0]}"] = None
+        else:
+            problems.append(error)
     return problems, list(advice)
 
 
@@ -118,9 +124,9 @@ def _count_repeated(problems: list[str]) -> list[str]:
 
 
 def _endings(error: str) -> list[str]:
-    """What follows each semicolon of an error outside of quotes, the longest first.
+    """The texts after each semicolon of an error outside of quotes, the longest first.
 
-    An ending with a number may be specific to this error and is left out.
+    Endings with a number are left out, since they may be specific to the error.
     """
     endings = []
     for match in re.finditer("; ", error):
@@ -164,7 +170,7 @@ class DocumentError(InputError):
 
 
 class UnknownNameError(InputError, LookupError):
-    """A name that is not known.
+    """An unknown name.
 
     >>> print(UnknownNameError("layer", "entity", ["entities", "triggers"]))
     unknown layer 'entity'; expected one of: entities, triggers; did you mean 'entities'?
@@ -173,7 +179,7 @@ class UnknownNameError(InputError, LookupError):
     def __init__(self, kind: str, name: object, known: Iterable[str], *, within: str = "") -> None:
         """Make a message with the known names and the one that is most similar.
 
-        kind: what is named, such as "layer". within: where the name was given.
+        kind: the kind of name, such as "layer". within: the text or option that has the name.
         """
         names = list(known)
         similar = difflib.get_close_matches(str(name), names, n=1)
@@ -196,7 +202,7 @@ class UnknownNameError(InputError, LookupError):
 class WriteError(EvalkitError):
     """A file that could not be written, such as on a full disk.
 
-    The file that was there before is as it was.
+    The old file is unchanged.
     """
 
     exit_code = 3
@@ -236,7 +242,7 @@ class InterruptedRunError(EvalkitError):
 
 
 def duplicate_id_problem(id: str, first_use: str) -> str:
-    """The message about an id that occurs twice. first_use: what has the id already.
+    """The message about an id that occurs twice. first_use: the location of the first occurrence.
 
     >>> duplicate_id_problem("T1", "entities[0]")
     "duplicate id 'T1': already used by entities[0]; expected unique ids"
@@ -250,24 +256,24 @@ def past_end_problem(offset: int, length: int, unit: str = "") -> str:
     >>> past_end_problem(99, 10)
     '99 is past the end of the text (length 10)'
     """
-    return f"{offset} is past the end of the text (length {length}{f' {unit}' if unit else ''})"
+    measure = f"{length} {unit}" if unit else f"{length}"
+    return f"{offset} is past the end of the text (length {measure})"
 
 
 def quoted_repr(value: object, max_length: int = 80) -> str:
-    """A value as it is quoted in messages: its repr, cut to 80 characters.
+    """The repr of a value for messages, cut to `max_length` characters.
 
     >>> quoted_repr("a" * 100, max_length=10)
     "'aaaaaaaa…"
     """
     if isinstance(value, (str, bytes)):
-        value = value[: max_length + 1]  # what is cut anyway is not quoted first
+        value = value[: max_length + 1]  # faster than cutting the repr of a long string
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return shorten(text, max_length)
 
 
 def shorten(text: str, most: int = 80) -> str:
-    """A text as it stands in a table or a warning: at most `most` characters, the last an ellipsis
-    where it was cut.
+    """A text cut to at most `most` characters, of which the last is then an ellipsis.
 
     >>> shorten("a" * 100, most=10)
     'aaaaaaaaa…'
@@ -284,7 +290,7 @@ def to_one_line(value: object, max_length: int | None = None) -> str:
     """
     text = str(value)
     if max_length is not None:
-        text = text[: max_length * 10]  # what is cut anyway is not searched
+        text = text[: max_length * 10]  # faster than converting a long text
     printable = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(printable.split())
     if not line and isinstance(value, BaseException):
@@ -302,27 +308,24 @@ def escape_surrogates(text: str) -> str:
 
 
 def escape_controls(text: str, *, keep: str = "") -> str:
-    r"""A text without control, format and bidirectional characters, which could redraw a screen or
-    reorder a line: they are written as escapes.
+    r"""A text with control, format and bidirectional characters as escapes, since they could redraw
+    a screen or reorder a line.
 
-    Escaped are the Unicode categories Cc, Cf, Cs, Zl and Zp, except for the characters in `keep`.
-    Every text that evalkit shows goes through this function.
+    Escapes the Unicode categories Cc, Cf, Cs, Zl and Zp, except for the characters in `keep`. All
+    texts that evalkit shows pass through this function.
 
     >>> print(escape_controls("role \x1b[31mEVIL\u202e"))
     role \x1b[31mEVIL\u202e
     """
-    escapes = {
-        ord(c): ascii(c)[1:-1]
-        for c in set(text)
-        if c not in keep and unicodedata.category(c) in _CONTROLS
-    }
+    controls = [c for c in set(text) if c not in keep and unicodedata.category(c) in _CONTROLS]
+    escapes = {ord(c): ascii(c)[1:-1] for c in controls}
     return text.translate(escapes) if escapes else text
 
 
 def escape_controls_in_json(text: str) -> str:
-    r"""A JSON document in which such characters stand as \uXXXX: it holds the same values.
+    r"""A JSON document with control characters as \uXXXX escapes, which has the same values.
 
-    Line ends and indentation stay.
+    Line ends and indentation are kept.
 
     >>> print(escape_controls_in_json('{"a": "\u202e"}'))
     {"a": "\u202e"}
@@ -333,14 +336,12 @@ def escape_controls_in_json(text: str) -> str:
 
 
 def print_line(line: str) -> None:
-    """Print a line on stdout, its control characters as escapes."""
+    """Print a line on stdout, with control characters as escapes."""
     print(escape_controls(line, keep="\n"), flush=True)
 
 
 def print_notice(line: str) -> None:
-    """Print a line on stderr, where everything goes that is not a result, its control characters as
-    escapes.
-    """
+    """Print a line that is not a result on stderr, with control characters as escapes."""
     print(escape_controls(line, keep="\n"), file=sys.stderr)
 
 
@@ -349,9 +350,7 @@ _NO_VALUE = object()
 
 
 def use_command_line_spelling(*, on: bool = True) -> None:
-    """From now on messages name options as they are typed on the command line, not as keyword
-    arguments of Python.
-    """
+    """Write options in messages as on the command line (`on`), or as Python keyword arguments."""
     global _on_command_line  # noqa: PLW0603 - a process has one command line, or none
     _on_command_line = on
     _print_deprecation.cache_clear()
@@ -378,7 +377,7 @@ def _print_deprecation(message: str) -> None:
 
 
 def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -> str:
-    """An option, with its value if there is one, as whoever reads the message gives it.
+    """An option as it is written on the command line or in Python, with its value if it is given.
 
     of: "command" for an option of a command or a function, "format" for one of a format, "model"
     for one of a model.
@@ -393,7 +392,8 @@ def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -
     >>> use_command_line_spelling(on=False)
     """  # noqa: E501
     if not _on_command_line:
-        return f"{name}={'' if value is _NO_VALUE else _quote(value)}"
+        quoted = "" if value is _NO_VALUE else _quote(value)
+        return f"{name}={quoted}"
     typed = "" if value is _NO_VALUE else _type(value)
     if of == "format":
         return f"FILE?{name}={typed}"
@@ -410,9 +410,7 @@ def _quote(value: object) -> str:
 
 
 def _type(value: object) -> str:
-    """A value as it is typed in a shell, where a text needs quotes only if it holds more than words
-    and signs.
-    """
+    """A value as it is typed in a shell, in quotes if it needs them."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -428,7 +426,7 @@ def _type(value: object) -> str:
 def advise_extra(extra: str) -> str:
     """The command that installs an extra of evalkit.
 
-    The package is not on the package index, so that it is installed from a checkout.
+    The package is not on the package index, so it is installed from a checkout.
 
     >>> advise_extra("hf")
     "pip install '.[hf]' in a checkout of evalkit"

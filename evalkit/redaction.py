@@ -1,9 +1,9 @@
 """Redaction of keys, tokens and passwords in everything that evalkit writes.
 
-Two rules: an argument whose name is that of a secret is shown as [hidden]; and the value of such an
-argument, or of an environment variable whose name ends as those of secrets do, is replaced wherever
-it occurs, for example in an error message of an endpoint that repeats the key. Keep secrets in the
-environment: other users of a computer can read the command line of a process.
+Two rules: an argument with the name of a secret is shown as [hidden]; and the value of such an
+argument, or of an environment variable with such a name, is replaced wherever it occurs, for
+example in an error message of an endpoint that repeats the key. Keep secrets in the environment:
+other users of a computer can read the command line of a process.
 
 `Redactor` replaces the key of an endpoint in answers and in the logs of HTTP clients.
 """
@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 REDACTED_KEY = "[key]"
-# The loggers of the SDK and of the two that it sends with; what they import later logs under one of
-# these names, too.
+# The loggers of the SDK and of its HTTP clients, including those of modules that they import later
 LOGGERS = (
     "openai",
     "openai._base_client",
@@ -28,11 +27,16 @@ LOGGERS = (
     "openai._legacy_response",
     "httpx",
     "httpx2",
-    *(
-        f"{core}.{part}"
-        for core in ("httpcore", "httpcore2")
-        for part in ("connection", "http11", "http2", "proxy", "socks")
-    ),
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+    "httpcore2.connection",
+    "httpcore2.http11",
+    "httpcore2.http2",
+    "httpcore2.proxy",
+    "httpcore2.socks",
 )
 
 
@@ -68,7 +72,7 @@ class Redactor:
         return value
 
     def keep_out_of_logs(self) -> None:
-        """Filter what the SDK and its transport log: a header of an answer may echo the key."""
+        """Redact the logs of the SDK and its HTTP clients: response headers may repeat the key."""
         for name in LOGGERS:
             logger = logging.getLogger(name)
             if self._forms and _Filter(self) not in logger.filters:
@@ -97,9 +101,9 @@ class _Filter(logging.Filter):
 
 
 REDACTED = "[hidden]"
-MIN_SECRET_LENGTH = 8  # characters: a shorter value would turn up by chance
-# Of arguments only what can mean nothing else: a model's `key` or `sep_token` is a setting, and
-# must not be hidden from comparison.
+MIN_SECRET_LENGTH = 8  # characters: shorter values occur by chance
+# Only unambiguous names of arguments: a model's `key` or `sep_token` is a setting, which results
+# must show.
 _ARGUMENT = re.compile(
     r"(?:.*[_-])?(?:api[_-]?key|(?:access|auth|api|hf|bearer|secret)[_-]?token|token|secret(?:[_-]?key)?|passw(?:or)?d|passphrase|pw|bearer|authorization|credentials?)",
     re.IGNORECASE,
@@ -115,7 +119,7 @@ _VARIABLE = re.compile(
 
 
 def is_secret(name: str) -> bool:
-    """Whether the name of an argument says that its value is a secret.
+    """Whether an argument with this name is a secret.
 
     >>> names = "api_key", "hf_token", "Authorization", "key", "max_tokens", "tokenizer"
     >>> [is_secret(name) for name in names]
@@ -131,24 +135,24 @@ def environment_secrets(extra: Iterable[str] = ()) -> list[str]:
 
 
 def encoded_forms(values: Iterable[str]) -> list[str]:
-    """All forms in which these secrets may be repeated, the longest first, since a form may contain
-    another.
+    """All encodings of the secrets, the longest first, since one may contain another.
 
     Short values are ignored: servers that need no key are given words such as "none" or "EMPTY".
     """
-    forms = {form for value in values if len(value) >= MIN_SECRET_LENGTH for form in _forms(value)}
+    forms: set[str] = set()
+    for value in values:
+        if len(value) >= MIN_SECRET_LENGTH:
+            forms.update(_forms(value))
     return sorted(forms, key=lambda form: (-len(form), form))
 
 
 def redact(value: Any, more: Iterable[str] = ()) -> Any:
-    """Dicts, lists and strings with the secrets of the environment and `more` replaced by
-    "[hidden]"; other values unchanged.
-    """
+    """A JSON value with the secrets of the environment and `more` replaced by "[hidden]"."""
     return _redact(value, environment_secrets(more))
 
 
 def secret_option_values(argv: Sequence[str]) -> list[str]:
-    """The values of a command's options whose names say that they are secrets.
+    """The values of the options of a command that are secrets by their names.
 
     >>> secret_option_values(["model", "--api-key", "abc", "--token=def", "--size", "3"])
     ['abc', 'def']
@@ -185,14 +189,12 @@ def _redact(value: Any, known: list[str]) -> Any:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it is, quoted, escaped, and in base64 wherever it begins there."""
+    """A secret unchanged, quoted, escaped, and in base64 at each of the three alignments."""
     raw = secret.encode()
-    coded = {
-        base64.b64encode(b"\0" * shift + raw)[
-            _first_base64_char(shift) : _last_base64_char(shift, raw)
-        ].decode()
-        for shift in range(3)
-    }
+    coded: set[str] = set()
+    for shift in range(3):
+        padded = base64.b64encode(b"\0" * shift + raw).decode()
+        coded.add(padded[_first_base64_char(shift) : _last_base64_char(shift, raw)])
     safe = {form.replace("+", "-").replace("/", "_") for form in coded}
     plain = {
         secret,
@@ -206,8 +208,10 @@ def _forms(secret: str) -> set[str]:
 
 
 def _first_base64_char(shift: int) -> int:
-    return -(-shift * 8 // 6)  # the first character of base64 that depends on the secret alone
+    """The index of the first base64 character that depends on the secret alone."""
+    return -(-shift * 8 // 6)
 
 
 def _last_base64_char(shift: int, raw: bytes) -> int:
+    """The index after the last base64 character that depends on the secret alone."""
     return (shift + len(raw)) * 8 // 6

@@ -39,10 +39,11 @@ class Vocabulary(dict[Any, int]):
 
 
 class EntityArrays(NamedTuple):
-    """The entities of some documents: the number of each document's entities, and of all entities
-    the offsets and label numbers (LABEL_IDS) as 64-bit integers.
+    """The entities of some documents as arrays.
 
-    `discontinuous`: the index of each discontinuous entity, and the entity.
+    `counts` has the number of entities of each document. `start`, `end` and `label` have the
+    offsets and the label number (LABEL_IDS) of each entity as 64-bit integers. `discontinuous` has
+    the index of each discontinuous entity and the entity itself.
     """
 
     counts: list[int]
@@ -55,15 +56,16 @@ class EntityArrays(NamedTuple):
 class DocumentBatch(list[Any]):
     """Documents that are read and counted together.
 
-    `contiguous_only`: they have contiguous entities with label and offsets, and nothing else.
+    `contiguous_only`: whether all annotations are contiguous entities with label and offsets only.
+    `without_surface`: the number of entities that were read without their text.
     """
 
     contiguous_only = False
-    without_surface = 0  # of plain chunks: entities that were read without their text
+    without_surface = 0
 
     @cached_property
     def entities(self) -> EntityArrays:
-        """Their entities as arrays.
+        """The entities of the documents as arrays.
 
         Raises struct.error for offsets that do not fit into 64 bits.
         """
@@ -87,8 +89,8 @@ def _read_entity_arrays(documents: Sequence[Any]) -> EntityArrays:
     for document in documents:
         entities = document.entities or ()
         counts.append(len(entities))
-        # Most of the time of scoring in memory goes here: one visit an entity, and calls that the
-        # interpreter has short cuts for.
+        # Scoring in memory spends most of its time here, so each entity is visited once, with calls
+        # that the interpreter optimizes.
         for entity in entities:
             starts.append(entity.start)
             ends.append(entity.end)
@@ -104,14 +106,14 @@ def _read_entity_arrays(documents: Sequence[Any]) -> EntityArrays:
 
 
 def entity_arrays(documents: Sequence[Any]) -> EntityArrays:
-    """The entities of documents as arrays; of a batch they are read only once."""
+    """The entities of documents as arrays; a batch reads them only once."""
     batch = documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
     return batch.entities
 
 
 def pack_int64(values: Sequence[int]) -> bytes:
-    """Whole numbers as words of 64 bits, in half the time that numpy takes to read a list.
+    """Integers as 64-bit words, in half the time that numpy takes to read a list.
 
-    Raises struct.error for what is none.
+    Raises struct.error for a value that is not a 64-bit integer.
     """
     return struct.pack(f"={len(values)}q", *values)

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from evalkit.errors import escape_controls, quoted_repr, shorten
 
-MAX_CHARACTERS = 20_000  # of a text; a notebook that holds more of them becomes slow
+MAX_CHARACTERS = 20_000  # shown of a text: longer ones make a notebook slow
 MAX_NESTING = 8  # highlights around one character
-MAX_DOCUMENTS = 10  # in the table of a corpus
-MAX_EXCERPT = 80
-MAX_LABELS = 30  # that `describe_contents` names for a layer
+MAX_DOCUMENTS = 10  # rows in the table of a corpus
+MAX_EXCERPT = 80  # characters of a text in the table of a corpus
+MAX_LABELS = 30  # labels that `describe_contents` lists for a layer
 LAYERS = ("entities", "events", "attributions")
-_KEPT = "\n\t\u00ad\u200c\u200d"  # line ends, and characters that shape words and emoji
+# Line ends, and characters that shape words and emoji
+_KEPT = "\n\t\u00ad\u200c\u200d"
 
 STYLE = """<style>
 .evalkit-text { white-space: pre-wrap; line-height: 2; max-height: 32em; overflow: auto;
@@ -71,9 +72,7 @@ def count_labels(documents: Iterable[Any]) -> dict[str, Counter[str]]:
 
 
 def describe_contents(documents: Iterable[Any]) -> list[str]:
-    """Returns a line for each layer with annotations: the number of each label, the most frequent
-    first.
-    """
+    """A line for each layer with annotations: the number of each label, the most frequent first."""
     lines = []
     for layer, counts in count_labels(documents).items():
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -87,15 +86,20 @@ def describe_contents(documents: Iterable[Any]) -> list[str]:
 
 
 def document_to_html(document: Any) -> str:
-    """A document as HTML: its text once for each annotated layer, with the annotations highlighted;
-    the first layer that has any is open, the others open on a click.
+    """A document as HTML: its text once for each annotated layer, with highlighted annotations.
+
+    The first layer with annotations is open, the others open on a click.
     """
     sections: list[str] = []
+    has_open_section = False
     for layer, highlights in document_highlights(document):
         count = len(getattr(document, layer))
-        is_open = " open" if count and not any("<details open" in each for each in sections) else ""
+        attribute = ""
+        if count and not has_open_section:
+            attribute = " open"
+            has_open_section = True
         sections.append(
-            f"<details{is_open}><summary>{count:,} {_noun(layer, count)}</summary>"
+            f"<details{attribute}><summary>{count:,} {_noun(layer, count)}</summary>"
             f'<div class="evalkit-text">{highlight_text(document.text, highlights)}</div></details>'
         )
     if not sections:
@@ -117,8 +121,8 @@ def document_to_html(document: Any) -> str:
 
 
 def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
-    """Each annotated layer of a document, and what is to be highlighted for it: entities, triggers
-    with their arguments, or the parts of attributions.
+    """Each annotated layer of a document with its highlights: entities, triggers with their
+    arguments, or the parts of attributions.
     """
     if document.entities is not None:
         entities: list[Highlight] = []
@@ -144,8 +148,9 @@ def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
 
 
 def highlight_text(text: str, highlights: Iterable[Highlight]) -> str:
-    """The text as HTML with highlights, which may be nested or overlap: one that overlaps the end
-    of another is split there.
+    """The text as HTML with highlights, which may be nested or overlap.
+
+    A highlight that overlaps the end of another is split there.
     """
     shown = text[:MAX_CHARACTERS]
     highlights = set(highlights)
@@ -179,14 +184,15 @@ def highlight_text(text: str, highlights: Iterable[Highlight]) -> str:
 
 
 def corpus_to_html(name: str, documents: Sequence[Any]) -> str:
-    """A corpus as HTML: how many documents, how many of each label, and a table of the first."""
+    """A corpus as HTML: numbers of documents and of labels, and a table of the first documents."""
     rows = []
     for document in documents[:MAX_DOCUMENTS]:
         cells = [f'<td class="text">{_escape(shorten(document.id))}</td>']
         cells.append(f"<td>{len(document.text):,}</td>")
         for layer in LAYERS:
             annotations = getattr(document, layer)
-            cells.append(f"<td>{'–' if annotations is None else f'{len(annotations):,}'}</td>")
+            count = "–" if annotations is None else f"{len(annotations):,}"
+            cells.append(f"<td>{count}</td>")
         excerpt = shorten(" ".join(document.text[: 4 * MAX_EXCERPT].split()), MAX_EXCERPT)
         cells.append(f'<td class="text">{_escape(excerpt)}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")

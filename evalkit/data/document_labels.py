@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from evalkit.data.document import Argument, Document, Entity, Event, remove_references
 from evalkit.data.schema import LabelMap
 
-EVENT_LAYERS = {"triggers", "arguments", "realis"}  # whose maps change events
+EVENT_LAYERS = {"triggers", "arguments", "realis"}  # layers whose label maps change events
 
 
 def map_document_labels(document: Document, maps: Mapping[str, LabelMap]) -> Document:
-    """Returns the document with other labels.
+    """The document with its labels renamed or dropped.
 
     maps: label maps keyed by layer. Annotations whose label is mapped to None are dropped: an event
     with its arguments; arguments that refer to a dropped annotation lose their `ref`.

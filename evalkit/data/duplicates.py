@@ -1,7 +1,8 @@
 """Finding and dropping duplicate annotations; `document.duplicate_key` defines them.
 
 Gold with duplicates is an error, unless it is loaded with duplicates="drop", which keeps the first
-of them. Predictions keep duplicates, which are scored as wrong, unless they are loaded so, too.
+of each group. Predictions keep duplicates, which are scored as wrong, unless they are loaded with
+duplicates="drop" as well.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ AGREEMENT = {
 
 
 def advise_dropping() -> str:
-    """How duplicates can be dropped, for the end of a message that names them."""
+    """The end of a message about duplicates: the option that drops them."""
     return (
         f"to count each of them once, load with {spell_option('duplicates', 'drop', of='format')}"
     )
@@ -31,7 +32,7 @@ def advise_dropping() -> str:
 
 def find_duplicates(document: Document) -> Iterator[DocumentError]:
     """An error for each annotation that is a duplicate of an earlier one, and each argument that is
-    one of another of its event.
+    a duplicate of an earlier argument of its event.
     """
     for layer in LAYERS:
         for index, first in _find_pairs(getattr(document, layer) or ()):
@@ -59,70 +60,77 @@ def _find_pairs(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
 
 
 def drop_duplicates(document: Document) -> Document:
-    """The document with the first of all duplicates alone; what referred to another refers to that
-    one.
+    """The document with only the first annotation of each group of duplicates.
 
-    Of an argument that is dropped the reference is kept if the first has none. Documents without
-    duplicates come back as they are.
+    References to a dropped annotation refer to the first instead. An argument without a reference
+    takes the one of its dropped duplicate. A document without duplicates is returned unchanged.
     """
     if next(find_duplicates(document), None) is None:
         return document
-    kept_ids: dict[str, str] = {}  # of annotations that are dropped: the id of the one that stays
+    kept_ids: dict[str, str] = {}  # id of a dropped annotation to the id of the kept one
     layers: dict[str, Any] = {}
     for layer in LAYERS:
         annotations = getattr(document, layer)
-        if annotations:
-            kept = {duplicate_key(annotation): annotation for annotation in reversed(annotations)}
-            firsts = _with_ids(kept, annotations)
-            for annotation in annotations:
-                if (
-                    annotation.id is not None
-                    and annotation.id != firsts[duplicate_key(annotation)].id
-                ):
-                    kept_ids[annotation.id] = firsts[duplicate_key(annotation)].id
-            layers[layer] = [firsts[key] for key in dict.fromkeys(map(duplicate_key, annotations))]
+        if not annotations:
+            continue
+        firsts = _first_annotations(annotations)
+        for annotation in annotations:
+            first_id = firsts[duplicate_key(annotation)].id
+            if annotation.id is not None and annotation.id != first_id:
+                kept_ids[annotation.id] = first_id
+        layers[layer] = list(firsts.values())
     if "events" in layers:
-        layers["events"] = [
-            replace(event, arguments=_distinct_arguments(event, kept_ids))
-            for event in layers["events"]
-        ]
+        events = []
+        for event in layers["events"]:
+            events.append(replace(event, arguments=_distinct_arguments(event, kept_ids)))
+        layers["events"] = events
     if "attributions" in layers:
         layers["attributions"] = _replace_parents(layers["attributions"], kept_ids)
     return replace(document, **{layer: tuple(annotations) for layer, annotations in layers.items()})
 
 
-def _with_ids(firsts: dict[Any, Any], annotations: Iterable[Any]) -> dict[Any, Any]:
-    """The annotations that stay; one without an id takes that of its first duplicate with one, so
-    that references find it.
+def _first_annotations(annotations: Iterable[Any]) -> dict[Any, Any]:
+    """The first annotation of each group of duplicates, by duplicate key.
+
+    One without an id takes the id of its first duplicate with one, which references may name.
     """
-    result = dict(firsts)
+    firsts: dict[Any, Any] = {}
     for annotation in annotations:
         key = duplicate_key(annotation)
-        if result[key].id is None and annotation.id is not None:
-            result[key] = replace(result[key], id=annotation.id)
-    return result
+        first = firsts.setdefault(key, annotation)
+        if first.id is None and annotation.id is not None:
+            firsts[key] = replace(first, id=annotation.id)
+    return firsts
 
 
 def _replace_parents(attributions: Iterable[Any], kept_ids: dict[str, str]) -> list[Any]:
-    """The attributions with the parents that stay; without a parent where it would make an
-    attribution its own ancestor.
+    """The attributions with dropped parents replaced by the kept ones.
+
+    A parent that would make an attribution its own ancestor is removed.
     """
-    result = [replace(each, parent=kept_ids.get(each.parent, each.parent)) for each in attributions]
+    result = []
+    for attribution in attributions:
+        parent = kept_ids.get(attribution.parent, attribution.parent)
+        result.append(replace(attribution, parent=parent))
     parents = {each.id: each.parent for each in result if each.id is not None}
-    for index, each in enumerate(result):
-        ancestor, steps = each.parent, 0
-        while ancestor is not None and ancestor != each.id and steps <= len(parents):
-            ancestor, steps = parents[ancestor], steps + 1
-        if ancestor is not None and ancestor == each.id:
-            result[index] = replace(each, parent=None)
-            parents[each.id] = None
+    for index, attribution in enumerate(result):
+        ancestor = attribution.parent
+        steps = 0
+        while ancestor is not None and ancestor != attribution.id and steps <= len(parents):
+            ancestor = parents[ancestor]
+            steps += 1
+        if ancestor is not None and ancestor == attribution.id:
+            result[index] = replace(attribution, parent=None)
+            parents[attribution.id] = None
     return result
 
 
 def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ...]:
     distinct: dict[Any, Any] = {}
     for argument in event.arguments:
-        ref = kept_ids.get(argument.ref, argument.ref) if argument.ref is not None else None
+        ref = argument.ref
+        if ref is not None:
+            ref = kept_ids.get(ref, ref)
         first = distinct.setdefault(duplicate_key(argument), replace(argument, ref=ref))
         if first.ref is None and ref is not None:
             distinct[duplicate_key(argument)] = replace(first, ref=ref)

@@ -14,7 +14,7 @@ Fragments = tuple[tuple[int, int], ...]
 
 
 def validate_offsets(annotation: Any) -> None:
-    """Makes the offsets plain integers. Raises DocumentError for offsets that no text can have."""
+    """Makes the offsets plain integers. Raises DocumentError for impossible offsets."""
     start, end = annotation.start, annotation.end
     if type(start) is not int or type(end) is not int:
         start, end = _as_int(annotation, "start"), _as_int(annotation, "end")
@@ -45,10 +45,11 @@ def _as_int(annotation: Any, field: str) -> int:
 
 
 def _merge_adjacent(fragments: Any, start: int, end: int) -> Fragments:
-    """The fragments with those that touch joined; none if one is left."""
+    """The fragments with adjacent ones joined; an empty tuple if the span is contiguous."""
     joined: list[tuple[int, int]] = []
     for first, last in _as_pairs(fragments):
-        if not (joined[-1][1] if joined else start) <= first < last <= end:
+        previous_end = joined[-1][1] if joined else start
+        if not previous_end <= first < last <= end:
             raise DocumentError(
                 f"{quoted_repr(fragments)} are not in order, or empty, or outside {start} to {end}",
                 field="fragments",
@@ -66,9 +67,11 @@ def _merge_adjacent(fragments: Any, start: int, end: int) -> Fragments:
 
 def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
     try:
-        pairs = [(operator.index(first), operator.index(last)) for first, last in fragments]
-        if any(isinstance(offset, bool) for pair in fragments for offset in pair):
-            raise TypeError
+        pairs = []
+        for first, last in fragments:
+            if isinstance(first, bool) or isinstance(last, bool):
+                raise TypeError
+            pairs.append((operator.index(first), operator.index(last)))
     except (TypeError, ValueError):
         raise DocumentError(
             f"invalid fragments {quoted_repr(fragments)}: expected (start, end) pairs of whole"
@@ -109,9 +112,9 @@ def find_lone_surrogate(text: str) -> int | None:
 
 def check_score(annotation: Any) -> None:
     """Makes the score a float. Raises DocumentError unless it is a finite number or None."""
-    if annotation.score is None or (
-        type(annotation.score) is float and math.isfinite(annotation.score)
-    ):
+    if annotation.score is None:
+        return
+    if type(annotation.score) is float and math.isfinite(annotation.score):
         return
     try:
         score = float(annotation.score)
@@ -129,9 +132,10 @@ def check_text(text: object) -> None:
     """Raises DocumentError for a text that is not a string, or that no file can store."""
     if not isinstance(text, str):
         raise DocumentError(f"invalid text {quoted_repr(text)}: expected a string", field="text")
-    if (at := find_lone_surrogate(text)) is not None:
+    position = find_lone_surrogate(text)
+    if position is not None:
         raise DocumentError(
-            f"a lone surrogate at {at}: the text was decoded incorrectly", field="text"
+            f"a lone surrogate at {position}: the text was decoded incorrectly", field="text"
         )
 
 

@@ -2,14 +2,14 @@
 
 A label map renames labels: {"person": "PER", "Other": None}. None drops a label; the key "*" stands
 for all labels that the map does not name, so that {"PER": "PER", "*": None} drops every label but
-PER, and {"PER": "PER", "*": "MISC"} renames all others. A label that the map does not name, and no
-"*" either, stays as it is. A list of labels keeps these and drops all others. Given together, the
-map is applied first, and the list names labels of its outcome.
+PER, and {"PER": "PER", "*": "MISC"} renames all others. Without "*", labels that the map does not
+name are unchanged. A list of labels keeps these and drops all others. If both are given, the map is
+applied first, and the list has the new labels.
 
-A list and a flat map are about entities (and tokens, which have their labels). Where every metric
-that was asked for is of events, they are about event types: an event that is dropped takes its
-arguments and its realis along. Maps of several layers are keyed by layer: {"entities": {…},
-"triggers": {…}, "arguments": {…}, "realis": {…}}; those of arguments map roles.
+A list or a flat map applies to entities (and tokens, which have the labels of entities). If all
+requested metrics are about events, it applies to event types; a dropped event is dropped with its
+arguments and its realis. Maps for several layers are keyed by layer: {"entities": {…},
+"triggers": {…}, "arguments": {…}, "realis": {…}}; the one for arguments maps roles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from evalkit.data.schema import LabelMap, Schema
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, shorten, spell_option
 
 OTHERS = "*"  # stands for all labels that a map does not name
-# The maps that a layer of metrics uses; the last renames its labels.
+# The maps that apply to a layer of metrics; the last of them renames its labels
 MAPS_OF_LAYERS = {
     "entities": ("entities",),
     "tokens": ("entities",),
@@ -45,32 +45,34 @@ LabelMapOption = str | Mapping[str, Any] | Sequence[Any] | None
 
 
 class LabelMapper(dict[str, str | None]):
-    """A label map that answers for every label, with "*" applied.
+    """A label map with a value for every label: "*" is applied.
 
-    As a dict it holds the labels that were looked up.
+    Its items are the labels that were looked up.
     """
 
     def __init__(self, label_map: LabelMap) -> None:
-        """`label_map` as it was given, with "*" where it has one."""
+        """Keep `label_map`, which may have the key "*"."""
         super().__init__()
         self.label_map = label_map
 
     def __missing__(self, label: str) -> str | None:
-        others = self.label_map.get(OTHERS, label)
-        self[label] = result = self.label_map.get(label, others) if label != OTHERS else others
-        return result
+        new_label = self.label_map.get(OTHERS, label)
+        if label != OTHERS:
+            new_label = self.label_map.get(label, new_label)
+        self[label] = new_label
+        return new_label
 
     def get(self, label: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of a dict
-        """What becomes of a label; None where it is dropped."""
+        """The new label; None if the label is dropped."""
         return self[label]
 
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """The label maps of gold and of the prediction, keyed by layer, as they are applied: with the
-    kept labels in them.
+    """The label maps of gold and of the prediction, keyed by layer, after the list of labels.
 
-    `labels`, `label_map`: what was asked for. `flat_layer`: the layer of a list and of a flat map.
+    `labels`, `label_map`: the options as given. `requested`: the maps without the list of labels.
+    `flat_layer`: the layer that a list or a flat map applies to.
     """
 
     gold: Mapping[str, LabelMapper]
@@ -82,11 +84,11 @@ class LabelMapping:
 
     @property
     def is_identity(self) -> bool:
-        """Whether all labels stay as they are."""
+        """Whether all labels are unchanged."""
         return self.labels is None and not any(self.requested)
 
     def signature_fields(self) -> dict[str, str]:
-        """`labels` and `map` of the signature, where there are any."""
+        """The fields `labels` and `map` of the signature, without those that were not given."""
         fields = {}
         if self.labels is not None:
             fields["labels"] = _labels_in_signature(self.labels)
@@ -97,48 +99,54 @@ class LabelMapping:
         return fields
 
     def options(self) -> dict[str, Any]:
-        """`labels` and `label_map` of a result's options; `decode_label_map` reads the map."""
+        """The options `labels` and `label_map` of a result; `decode_label_map` reads the map."""
         return {
             "labels": None if self.labels is None else list(self.labels),
             "label_map": encode_label_map(self.label_map),
         }
 
     def unused_labels(self, layers: Iterable[str]) -> list[str]:
-        """The labels that were named and that occur nowhere where they were named; `layers` are the
-        scored layers of metrics.
+        """The labels in the maps and in the list of labels that no annotation has.
 
-        Keys of a map are looked for before it is applied, kept labels afterwards. Maps of a schema
-        name all that the schema knows, and are not looked at.
+        layers: the scored layers of metrics. Keys of a map are compared with the labels before it
+        is applied, the list of labels with those after. Maps of the schema are not checked, since
+        they list all labels that the schema knows.
         """
-        consulted = {self.flat_layer}.union(*(MAPS_OF_LAYERS.get(layer, ()) for layer in layers))
+        applied_layers = {self.flat_layer}
+        for layer in layers:
+            applied_layers.update(MAPS_OF_LAYERS.get(layer, ()))
+        checks_maps = not isinstance(self.label_map, str)
         named: set[str] = set()
         used: set[str] = set()
         for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
-            for layer in (
-                consulted.intersection(requested) if not isinstance(self.label_map, str) else ()
-            ):
-                named.update(requested[layer])
-                used.update(requested[layer].keys() & mappers[layer].keys())
+            if checks_maps:
+                for layer in applied_layers.intersection(requested):
+                    named.update(requested[layer])
+                    used.update(requested[layer].keys() & mappers[layer].keys())
             if self.labels is not None:
                 named.update(self.labels)
                 used.update(set(self.labels).intersection(mappers[self.flat_layer].values()))
         return sorted(named - used - {OTHERS})
 
     def unmapped_labels(self) -> dict[str, list[str]]:
-        """For each layer with a map: kept labels of one side that it neither names nor makes."""
+        """For each layer with a map, the labels of only one side that are neither its keys nor its
+        values.
+        """
         unmapped = {}
         for layer in LAYERS_WITH_MAPS:
             if self.labels is not None and layer == self.flat_layer:
                 continue
-            # A label that both sides have needs no name in the map.
+            # A label of both sides does not need to be in the map.
             shared = set(self.gold.get(layer, ())) & set(self.predicted.get(layer, ()))
-            left: set[str] = set()
-            made = {label for side in self.requested for label in side.get(layer, {}).values()}
+            new_labels: set[str | None] = set()
+            for requested in self.requested:
+                new_labels.update(requested.get(layer, {}).values())
+            remaining: set[str] = set()
             for requested, mappers in zip(self.requested, (self.gold, self.predicted)):
                 if requested.get(layer) and OTHERS not in requested[layer]:
-                    left.update(set(mappers[layer]) - set(requested[layer]) - made - shared)
-            if left:
-                unmapped[layer] = sorted(left)
+                    remaining |= set(mappers[layer]) - set(requested[layer]) - new_labels - shared
+            if remaining:
+                unmapped[layer] = sorted(remaining)
         return unmapped
 
 
@@ -148,11 +156,10 @@ def resolve_label_mapping(
     schema: Schema | None,
     flat_layer: str = "entities",
 ) -> LabelMapping:
-    """What `labels=` and `label_map=` mean together.
+    """The label maps of both sides for the options `labels` and `label_map`.
 
-    Raises UnknownNameError for a map that the schema does not name, InputError for other mistakes.
-
-    A name, a map or a pair of maps that is given as `labels=` is taken as the label map.
+    A name, a map or a pair of maps that is given as `labels` is taken as the label map. Raises
+    UnknownNameError for a map that the schema does not have, InputError for other invalid values.
     """
     kept, label_map = _split_labels(labels, label_map)
     try:
@@ -175,7 +182,7 @@ def resolve_label_mapping(
 def _split_labels(
     labels: LabelsOption, label_map: LabelMapOption
 ) -> tuple[tuple[str, ...] | None, LabelMapOption]:
-    """The labels to keep (None: all), and the label map."""
+    """The labels to keep (None for all), and the label map."""
     if labels is None:
         return None, label_map
     is_pair = (
@@ -229,7 +236,7 @@ def _resolve_sides(
 
 
 def _keep_labels(label_map: LabelMap, kept: Sequence[str]) -> dict[str, str | None]:
-    """The label map that does what a map and a list of labels to keep do together."""
+    """The label map that is equivalent to a map followed by a list of labels to keep."""
     names = set(kept)
     applied = {label: new if new in names else None for label, new in label_map.items()}
     if OTHERS not in applied:
@@ -243,8 +250,10 @@ def maps_by_layer(
     schema: Schema | None,
     flat_layer: str = "entities",
 ) -> dict[str, LabelMap]:
-    """Label maps keyed by layer: from the name of one in the schema, from a flat map, which is of
-    `flat_layer`, or as given.
+    """Label maps keyed by layer.
+
+    label_map: the name of a label map in the schema, a flat map for `flat_layer`, or a map for each
+    layer.
     """
     if isinstance(label_map, str):
         known = schema.label_maps if schema else {}
@@ -282,19 +291,16 @@ def _is_new_label(value: object) -> bool:
 
 
 def encode_label_map(label_map: LabelMapOption) -> dict[str, Any] | None:
-    """A label map as it stands in a result; `decode_label_map` reads it."""
+    """A label map as JSON values for a result; `decode_label_map` reads it."""
     if label_map is None or label_map == {}:
         return None
     if isinstance(label_map, str):
         return {"kind": "name", "value": label_map}
     if isinstance(label_map, Mapping):
-        return {
-            "kind": "map",
-            "value": {
-                key: dict(value) if isinstance(value, Mapping) else value
-                for key, value in label_map.items()
-            },
-        }
+        plain = {}
+        for key, value in label_map.items():
+            plain[key] = dict(value) if isinstance(value, Mapping) else value
+        return {"kind": "map", "value": plain}
     return {"kind": "pair", "value": [encode_label_map(side) for side in label_map]}
 
 
@@ -302,16 +308,15 @@ def decode_label_map(encoded: Mapping[str, Any] | None) -> LabelMapOption:
     """The label map that `encode_label_map` encoded."""
     if encoded is None:
         return None
-    value: Any = encoded["value"]
-    return (
-        (decode_label_map(value[0]), decode_label_map(value[1]))
-        if encoded["kind"] == "pair"
-        else value
-    )
+    if encoded["kind"] == "pair":
+        gold, predicted = encoded["value"]
+        return decode_label_map(gold), decode_label_map(predicted)
+    label_map: LabelMapOption = encoded["value"]
+    return label_map
 
 
 def parse_labels(text: str) -> list[str]:
-    """The labels of a text such as PER,LOC. Raises InputError where there is none."""
+    """The labels in a string such as PER,LOC. Raises InputError for an empty label."""
     labels = [label.strip() for label in text.split(",")]
     if not all(labels):
         raise InputError(
@@ -322,9 +327,10 @@ def parse_labels(text: str) -> list[str]:
 
 
 def parse_label_map(text: str) -> LabelMapOption:
-    """The label map of a text: person=PER,org=ORG,*= · FILE.json · the name of a map in the schema.
+    """The label map in a string: person=PER,org=ORG,*= or FILE.json or the name of a map in the
+    schema.
 
-    Raises InputError where it is none of them.
+    Raises InputError for an invalid pair or file.
     """
     if text.endswith(".json"):
         return _load_label_map(Path(text))
@@ -380,26 +386,24 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def format_label_map(label_map: Mapping[str, str | None]) -> str | None:
-    """A flat label map as --label-map takes it; None where a label holds a character that only a
-    JSON file can hold.
+    """A flat label map as a value of --label-map; None if a label needs a JSON file, since it has a
+    comma, an equals sign or outer white space.
     """
-    if any(
-        set(",=") & set(label) or (new and "," in new) or label != label.strip()
-        for label, new in label_map.items()
-    ):
-        return None
-    text = ",".join(f"{label}={new or ''}" for label, new in label_map.items())
+    pairs = []
+    for label, new in label_map.items():
+        if set(",=") & set(label) or (new and "," in new) or label != label.strip():
+            return None
+        pairs.append(f"{label}={new or ''}")
+    text = ",".join(pairs)
     return None if text.endswith(".json") else text
 
 
 def _labels_in_signature(labels: Sequence[str]) -> str:
     joined = "+".join(labels)
     is_plain = not any(set("|+:@") & set(label) or len(label.split()) != 1 for label in labels)
-    return (
-        joined
-        if is_plain and len(joined) <= MAX_SIGNATURE_LABELS
-        else f"{len(labels)}@{_digest(list(labels))}"
-    )
+    if is_plain and len(joined) <= MAX_SIGNATURE_LABELS:
+        return joined
+    return f"{len(labels)}@{_digest(list(labels))}"
 
 
 def _digest(value: object) -> str:
@@ -407,6 +411,6 @@ def _digest(value: object) -> str:
 
 
 def list_labels(labels: Sequence[str], most: int = 20) -> str:
-    """Labels as a message lists them: at most `most`, long ones cut."""
+    """Labels as a list in a message: at most `most`, long ones shortened."""
     more = f" and {len(labels) - most:,} more" if len(labels) > most else ""
     return ", ".join(shorten(label, 40) for label in labels[:most]) + more

@@ -15,10 +15,10 @@ Value = TypeVar("Value")
 def resolve_option_aliases(
     options: Mapping[str, Any], aliases: Mapping[str, str], *, of: str
 ) -> dict[str, Any]:
-    """The options under their present names, in the same order.
+    """The options under their current names, in the same order.
 
-    - `aliases`: the present name of each former one.
-    - `of`: what the options belong to, as for `spell_option`.
+    - `aliases`: former names, each with the current name.
+    - `of`: "command", "format" or "model", as for `spell_option`.
 
     Issues one warning for each former name. Raises InputError if an option is given under both
     names.
@@ -28,15 +28,15 @@ def resolve_option_aliases(
     """
     resolved: dict[str, Any] = {}
     for name, value in options.items():
-        present = aliases.get(name)
-        if present is None:
+        current = aliases.get(name)
+        if current is None:
             resolved[name] = value
             continue
-        former, new = spell_option(name, of=of), spell_option(present, of=of)
-        if present in options or present in resolved:
+        former, new = spell_option(name, of=of), spell_option(current, of=of)
+        if current in options or current in resolved:
             raise InputError(f"{former} is the former name of {new}; give one of them")
         warn_deprecated(f"{former} is deprecated: write {new}")
-        resolved[present] = value
+        resolved[current] = value
     return resolved
 
 
@@ -45,7 +45,7 @@ def accept_former_names(
 ) -> Callable[[Callable[Parameters, Value]], Callable[Parameters, Value]]:
     """A decorator for functions whose parameters had other names.
 
-    - `aliases`: the present name of each former parameter.
+    - `aliases`: former names of parameters, each with the current name.
 
     >>> @accept_former_names(form="format")
     ... def render(format: str) -> str:
@@ -59,8 +59,8 @@ def accept_former_names(
         def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Value:
             if not kwargs.keys() & aliases.keys():
                 return function(*args, **kwargs)
-            present: Any = resolve_option_aliases(kwargs, aliases, of="command")
-            return function(*args, **present)
+            current: Any = resolve_option_aliases(kwargs, aliases, of="command")
+            return function(*args, **current)
 
         return call
 

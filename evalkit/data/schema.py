@@ -3,18 +3,18 @@
 A label that the schema does not know is still scored. `schema_errors` finds annotations that
 violate the schema; `evalkit validate` prints them.
 
-Rules that a schema may set (`rules` in schema.json), each off where it is not named:
+Rules that a schema may set (`rules` in schema.json), all off by default:
 
     triggers: single-token          a trigger is one token
-    arguments: same-sentence        an argument lies in its trigger's sentence (the sentence rule is
-                                    in text.py)
-    times: date-or-time             a Time argument covers an entity labelled DATE or TIME
-    nesting: cue-in-parent-content  the cue of a nested attribution lies in its parent's content
-    references: entity-at-filler    an argument that lies in an entity has its id as `ref`; other
-                                    arguments name no entity
-    coreference: attribute-entity   each named entity has the attribute `entity`, a text that
-                                    mentions of one referent share; mentions that share it have one
-                                    label; numeric and temporal values have none
+    arguments: same-sentence        an argument is in its trigger's sentence (text.py defines
+                                    sentences)
+    times: date-or-time             a Time argument has the span of an entity labelled DATE or TIME
+    nesting: cue-in-parent-content  the cue of a nested attribution is in its parent's content
+    references: entity-at-filler    an argument inside an entity has the entity's id as `ref`; other
+                                    arguments refer to no entity
+    coreference: attribute-entity   each named entity has the attribute `entity`, a string shared by
+                                    all mentions of one referent, which have one label; numeric and
+                                    temporal values do not have the attribute
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import msgspec
 
 from evalkit.data.document import (
     LAYERS,
-    Argument,
     Document,
     Entity,
     Event,
@@ -52,10 +51,10 @@ RULES = {
 
 
 class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an event type means, and the roles in it.
+    """The definition of an event type and of its roles.
 
-    `crosswalk` names what other ontologies call it: `type`, `relation`, and optionally `roles`,
-    which gives each role its counterpart or None.
+    `crosswalk` has, for each other ontology, the equivalent `type`, the `relation`, and optionally
+    `roles`, which maps each role to its equivalent or None.
     """
 
     definition: str = ""
@@ -71,7 +70,7 @@ class AttributionSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class ZoneSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The layers that are annotated in a zone, and those whose primary score counts it."""
+    """The layers that are annotated in a zone, and those whose primary scores include it."""
 
     definition: str = ""
     annotated: tuple[str, ...] = LAYERS
@@ -84,9 +83,10 @@ class ZoneSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a corpus declares.
+    """The labels, event types, zones, label maps and rules of a corpus.
 
-    Definitions are by name: `labels` maps each entity label to what it means.
+    Fields of definitions map names to definitions: `labels` has the definition of each entity
+    label.
     """
 
     name: str = ""
@@ -126,7 +126,9 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     def labels_of(self, layer: str) -> tuple[str, ...]:
         """The labels that the schema declares for a layer of metrics, in its order."""
-        roles = dict.fromkeys(role for event in self.events.values() for role in event.roles)
+        roles: dict[str, object] = {}
+        for event_type in self.events.values():
+            roles.update(event_type.roles)
         by_layer: dict[str, Mapping[str, object]] = {
             "entities": self.labels,
             "tokens": self.labels,
@@ -170,8 +172,8 @@ def encode_schema(schema: Schema) -> bytes:
 
 
 def schema_errors(document: Document, schema: Schema) -> Iterator[DocumentError]:
-    """Where a document departs from the schema: unknown labels, types and roles, zones that carry
-    nothing, broken rules.
+    """An error for each violation of the schema: unknown labels, types and roles, annotations in
+    zones where they are not annotated, broken rules.
     """
     for error in _iter_schema_errors(document, schema):
         yield DocumentError(
@@ -254,31 +256,17 @@ def _broken_event_rules(
     document: Document, event: Event, starts: list[int], rules: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     trigger, text = event.trigger, document.text
-    if "triggers" in rules and tokens(text, trigger.start, trigger.end) != [
-        (trigger.start, trigger.end)
-    ]:
+    trigger_tokens = tokens(text, trigger.start, trigger.end)
+    if "triggers" in rules and trigger_tokens != [(trigger.start, trigger.end)]:
         yield "trigger", f"{quoted_repr(text[trigger.start : trigger.end])} is not one token"
     for n, argument in enumerate(event.arguments):
-        here = {
-            sentence_index_at(starts, position)
-            for position in (trigger.start, argument.start, argument.end - 1)
-        }
-        if "arguments" in rules and len(here) > 1:
-            yield (
-                f"arguments[{n}]",
-                (
-                    f"{quoted_repr(text[argument.start : argument.end])} lies outside the trigger's"
-                    " sentence"
-                ),
-            )
+        quoted = quoted_repr(text[argument.start : argument.end])
+        positions = (trigger.start, argument.start, argument.end - 1)
+        sentence_indexes = {sentence_index_at(starts, position) for position in positions}
+        if "arguments" in rules and len(sentence_indexes) > 1:
+            yield f"arguments[{n}]", f"{quoted} lies outside the trigger's sentence"
         if "times" in rules and argument.role == "Time" and not _is_time(document, argument):
-            yield (
-                f"arguments[{n}]",
-                (
-                    f"{quoted_repr(text[argument.start : argument.end])} is no entity labelled DATE"
-                    " or TIME"
-                ),
-            )
+            yield f"arguments[{n}]", f"{quoted} is no entity labelled DATE or TIME"
 
 
 def _is_time(document: Document, argument: Any) -> bool:
@@ -293,11 +281,7 @@ def _misnested_cues(document: Document) -> Iterator[DocumentError]:
     for index, attribution in enumerate(document.attributions or ()):
         if attribution.parent is None or attribution.cue is None:
             continue
-        inside = span_fragments(by_id[attribution.parent].content)
-        if not all(
-            any(a <= start and end <= b for a, b in inside)
-            for start, end in span_fragments(attribution.cue)
-        ):
+        if not _covers(by_id[attribution.parent].content, attribution.cue):
             problem = (
                 f"lies outside the content of {attribution.parent!r}, the attribution it is nested"
                 " in"
@@ -306,8 +290,8 @@ def _misnested_cues(document: Document) -> Iterator[DocumentError]:
 
 
 def _check_references(document: Document) -> Iterator[DocumentError]:
-    """Arguments in an entity whose `ref` is not its id, and those outside whose `ref` is an
-    entity's.
+    """An error for each argument inside an entity without the entity's id as `ref`, and for each
+    argument outside of entities with an entity's id as `ref`.
     """
     entities = document.entities or ()
     covering: dict[int, list[Entity]] = {}
@@ -318,14 +302,14 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
     ids = {entity.id for entity in entities if entity.id is not None}
     for index, event in enumerate(document.events or ()):
         for n, argument in enumerate(event.arguments):
-            holders = [
-                entity for entity in covering.get(argument.start, ()) if _covers(entity, argument)
-            ]
+            holders = []
+            for entity in covering.get(argument.start, ()):
+                if _covers(entity, argument):
+                    holders.append(entity)
+            holder_ids = {entity.id for entity in holders if entity.id is not None}
             quoted = quoted_repr(document.text[argument.start : argument.end])
             problem = None
-            if holders and argument.ref not in {
-                entity.id for entity in holders if entity.id is not None
-            }:
+            if holders and argument.ref not in holder_ids:
                 innermost = min(holders, key=lambda entity: entity.end - entity.start)
                 problem = (
                     f"{quoted_repr(argument.ref)}: {quoted} lies in the entity"
@@ -342,16 +326,18 @@ def _check_references(document: Document) -> Iterator[DocumentError]:
                 )
 
 
-def _covers(entity: Entity, argument: Argument) -> bool:
-    return all(
-        any(a <= start and end <= b for a, b in span_fragments(entity))
-        for start, end in span_fragments(argument)
-    )
+def _covers(outer: Any, inner: Any) -> bool:
+    """Whether each fragment of a span is inside a fragment of another."""
+    outer_fragments = span_fragments(outer)
+    for start, end in span_fragments(inner):
+        if not any(first <= start and end <= last for first, last in outer_fragments):
+            return False
+    return True
 
 
 def _check_coreference(document: Document) -> Iterator[DocumentError]:
-    """Named entities without the attribute `entity`, values with it, and mentions that share it
-    under different labels.
+    """An error for each named entity without the attribute `entity`, each value with it, and each
+    mention that shares it with one of another label.
     """
     first_mentions: dict[str, int] = {}
     entities = document.entities or ()

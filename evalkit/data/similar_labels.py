@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
-MIN_LENGTH = 4  # of labels that differ by one letter: many short labels do so by design
-MAX_LABELS = 500  # of a layer that are compared; more are rather values than labels
+MIN_LENGTH = 4  # shorter labels often differ by one letter on purpose
+MAX_LABELS = 500  # labels of a layer: a layer with more probably has values as labels
 
 
 def find_similar_labels(
@@ -14,7 +14,8 @@ def find_similar_labels(
 ) -> Iterator[tuple[str, str]]:
     """Pairs of labels that differ by case or by one letter, the rarer label first.
 
-    counts: how often each label occurs. declared: labels of the schema; two of them are no pair.
+    counts: the frequency of each label. declared: labels of the schema, which are not compared with
+    each other.
 
     >>> list(find_similar_labels({"PERSON": 9, "PERSN": 1, "Person": 2, "LOC": 3, "ORG": 3}))
     [('PERSN', 'PERSON'), ('Person', 'PERSON')]
@@ -43,7 +44,12 @@ def differ_by_one_letter(one: str, other: str) -> bool:
         start += 1
     rest = longer[start + 1 :]
     same_length = len(shorter) == len(longer)
-    if (shorter[start + 1 :] if same_length else shorter[start:]) != rest:
+    changed = longer[start : start + 1]
+    if same_length:
+        changed += shorter[start : start + 1]
+        shorter_rest = shorter[start + 1 :]
+    else:
+        shorter_rest = shorter[start:]
+    if shorter_rest != rest:
         return False
-    changed = longer[start : start + 1] + (shorter[start : start + 1] if same_length else "")
     return bool(changed) and changed.isalpha()

@@ -9,17 +9,16 @@ A tag is invalid where its neighbors do not allow it: an I- under IOB2 that foll
 label, a B- under BIOES that no E- closes. Invalid tags are an error, or are repaired:
 
     discard     a span that holds an invalid tag is dropped
-    begin       an invalid tag begins a span, or ends one, where the tags around it leave no other
-                way
-    conlleval   the same spans, under the name of the script of CoNLL-2000; on B- and I- they are
-                those of seqeval's default mode
+    begin       an invalid tag begins or ends a span, as the tags around it require
+    conlleval   the same as begin, named after the script of CoNLL-2000; on B- and I- tags the spans
+                are those of seqeval's default mode
 
 A predicted span that is discarded is in no denominator. Therefore tags are repaired only on
 request, and the number of invalid tags and the repair are in the report and in the signature.
 
 Other tools: seqeval 1.2.2 repairs silently by default (its mode="strict" alone changes nothing: it
-needs scheme=, too), and there does not know L- and U-; nervaluate 1.2.1 repairs silently; all three
-read a tag without a dash as a label.
+needs scheme=, too), and in that mode does not know L- and U-; nervaluate 1.2.1 repairs silently;
+all three read a tag without a dash as a label.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ REPAIR_EFFECTS = {
     "conlleval": "reads tags as the CoNLL script does",
 }
 REPAIRS = ("error", *REPAIR_EFFECTS)
-OUTSIDE_CODE = -1  # of the tag O
+OUTSIDE_CODE = -1  # the code of the tag O
 OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
 _PREFIXES = {
     "IOB2": {"B": BEGIN, "I": INSIDE},
@@ -61,8 +60,8 @@ _PREFIXES = {
 
 @dataclass(frozen=True)
 class TaggedSpans:
-    """The spans of many sequences, in order: which sequence, first token, one past the last, label
-    code.
+    """The spans of many sequences, in order: the index of the sequence, the first token, the token
+    after the last, and the label code.
 
     `improper`: the number of invalid tags.
     """
@@ -90,8 +89,9 @@ class NonOutsideTags:
 
 
 class _TagCodes(dict[str, int]):
-    """The code of each tag: -1 for O, else from 0 on in the order of their first occurrence; with
-    the kind and the label of each.
+    """The code of each tag: -1 for O, else from 0 on in the order of first occurrence.
+
+    `tags`, `kinds` and `label_codes` have the tag, its kind and the code of its label by code.
     """
 
     def __init__(self, tagging: str, labels: Vocabulary) -> None:
@@ -103,7 +103,7 @@ class _TagCodes(dict[str, int]):
         self._tagging, self._labels = tagging, labels
 
     def __missing__(self, tag: str) -> int:
-        """Add a new tag. Raises InputError for what is not a tag."""
+        """Add a new tag. Raises InputError for an invalid tag."""
         if not isinstance(tag, str):
             raise InputError(
                 f"{self.side} tags: invalid tag {quoted_repr(tag)}: expected a string such as"
@@ -142,7 +142,7 @@ class TagReader:
     def read(self, sequences: Sequence[Sequence[str]], name: str) -> NonOutsideTags:
         """Returns the tags that are not O, and their positions.
 
-        name: of the side, for messages. Raises InputError for what is not a tag.
+        name: the side ("gold" or "predicted"), for messages. Raises InputError for an invalid tag.
         """
         self._codes.side = name
         lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
@@ -170,8 +170,8 @@ class TagReader:
         first invalid tag if `repair` is "error".
         """
         borders = np.concatenate([[0], np.cumsum(read.lengths)])
-        # Where each sequence's tags begin among those that are not O: far fewer searches than where
-        # each tag belongs.
+        # Searching for the first tag of each sequence takes far fewer steps than searching for the
+        # sequence of each tag.
         sequence = np.repeat(
             np.arange(len(read.lengths)), np.diff(np.searchsorted(read.where, borders))
         )
@@ -179,17 +179,16 @@ class TagReader:
         opens, closes = neighbours.span_boundaries()
         invalid = neighbours.invalid_tags(self.tagging)
         if self.repair == "error" and invalid.any():
-            at = int(np.flatnonzero(invalid)[0])
-            raise InputError(
-                self._explain(
-                    read, at, int(sequence[at]), neighbours, borders, side, first_sequence
-                )
+            index = int(np.flatnonzero(invalid)[0])
+            problem = self._explain(
+                read, index, int(sequence[index]), neighbours, borders, side, first_sequence
             )
+            raise InputError(problem)
         first, last = np.flatnonzero(opens), np.flatnonzero(closes)
         if self.repair == "discard":
-            bad = np.concatenate([[0], np.cumsum(invalid)])
-            whole = bad[last + 1] == bad[first]
-            first, last = first[whole], last[whole]
+            invalid_before = np.concatenate([[0], np.cumsum(invalid)])
+            is_valid = invalid_before[last + 1] == invalid_before[first]
+            first, last = first[is_valid], last[is_valid]
         begins = borders[sequence[first]]
         return TaggedSpans(
             sequence[first],
@@ -202,7 +201,7 @@ class TagReader:
     def _explain(
         self,
         read: NonOutsideTags,
-        at: int,
+        index: int,
         sequence: int,
         neighbours: TagTransitions,
         borders: Ints,
@@ -210,22 +209,25 @@ class TagReader:
         shift: int,
     ) -> str:
         names = self._codes.tags
-        position = int(read.where[at] - borders[sequence])
+        position = int(read.where[index] - borders[sequence])
         before = "O" if position else None
-        if neighbours.previous[at] != OUTSIDE:
-            before = names[read.code[at - 1]]
+        if neighbours.previous[index] != OUTSIDE:
+            before = names[read.code[index - 1]]
         after = None
         if position + 1 < read.lengths[sequence]:
-            follows = at + 1 < len(read.where) and read.where[at + 1] == read.where[at] + 1
-            after = names[read.code[at + 1]] if follows else "O"
-        error = explain_invalid(self.tagging, before, names[read.code[at]], after)
+            following = index + 1
+            is_adjacent = (
+                following < len(read.where) and read.where[following] == read.where[index] + 1
+            )
+            after = names[read.code[following]] if is_adjacent else "O"
+        error = explain_invalid(self.tagging, before, names[read.code[index]], after)
         location = f"{side} tags: sequence {shift + sequence}, token {position}"
         return f"{location}: {error}; {advise_repair()}"
 
 
 def explain_invalid(tagging: str, before: str | None, tag: str, after: str | None) -> str:
-    """Why the tags around it do not allow a tag, and which ones would; `before` and `after` are
-    None at the ends of a sentence.
+    """Why a tag is invalid between its neighbors, and which neighbors are expected; `before` and
+    `after` are None at the ends of a sentence.
 
     >>> explain_invalid("BIOES", None, "B-LOC", "E-ORG")
     "'B-LOC' is followed by 'E-ORG', which is invalid BIOES: I-LOC or E-LOC is expected after it"
@@ -234,37 +236,31 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     """
     letter, _, label = tag.partition("-")
     prefixes = _PREFIXES[tagging]
-    kind, of_label = prefixes[letter], f"-{label}"
-    opening = [name for name, of in prefixes.items() if of in (BEGIN, INSIDE)]
-    closing = [name for name, of in prefixes.items() if of in (INSIDE, END)]
-    opened = (
-        before is not None
-        and before.partition("-")[0] in opening
-        and before.partition("-")[2] == label
-    )
-    result = (
-        f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
-        if before is not None
-        else f"{quoted_repr(tag)} begins the sentence"
-    )
+    kind = prefixes[letter]
+    opening = [name for name, prefix_kind in prefixes.items() if prefix_kind in (BEGIN, INSIDE)]
+    closing = [name for name, prefix_kind in prefixes.items() if prefix_kind in (INSIDE, END)]
+    is_open = False
+    if before is None:
+        context = f"{quoted_repr(tag)} begins the sentence"
+    else:
+        letter_before, _, label_before = before.partition("-")
+        is_open = letter_before in opening and label_before == label
+        context = f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
     if tagging == "IOB1":
         return (
-            f"{result}, which is invalid IOB1: I{of_label} is expected, since B- begins a span only"
+            f"{context}, which is invalid IOB1: I-{label} is expected, since B- begins a span only"
             " right after another of its label"
         )
-    if kind in (INSIDE, END) and not opened:
+    if kind in (INSIDE, END) and not is_open:
         expected, side = opening, "before"
     else:
-        result = (
-            f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
-            if after is not None
-            else f"{quoted_repr(tag)} ends the sentence"
-        )
         expected, side = closing, "after"
-    return (
-        f"{result}, which is invalid {tagging}: {' or '.join(name + of_label for name in expected)}"
-        f" is expected {side} it"
-    )
+        if after is None:
+            context = f"{quoted_repr(tag)} ends the sentence"
+        else:
+            context = f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
+    expected_tags = " or ".join(f"{name}-{label}" for name in expected)
+    return f"{context}, which is invalid {tagging}: {expected_tags} is expected {side} it"
 
 
 def unknown_tag_problem(tag: str, tagging: str) -> str:
@@ -279,10 +275,12 @@ def unknown_tag_problem(tag: str, tagging: str) -> str:
 
 def advise_repair() -> str:
     """The end of a message about invalid tags: how they can be repaired."""
-    first, *others = [f"{name} ({effect})" for name, effect in REPAIR_EFFECTS.items()]
-    option = spell_option("repair", first.partition(" ")[0], of="format")
-    effect = first.partition(" ")[2]
-    return f"correct them, or choose a tag repair: {option} {effect}, {' or '.join(others)}"
+    first, *others = REPAIR_EFFECTS
+    option = spell_option("repair", first, of="format")
+    alternatives = " or ".join(f"{name} ({REPAIR_EFFECTS[name]})" for name in others)
+    return (
+        f"correct them, or choose a tag repair: {option} ({REPAIR_EFFECTS[first]}), {alternatives}"
+    )
 
 
 class TagTransitions:
@@ -302,28 +300,29 @@ class TagTransitions:
         self.same_before[1:] &= read.label[1:] == read.label[:-1]
 
     def span_boundaries(self) -> tuple[Mask, Mask]:
-        """Where spans open and where they close: a span goes on while it can, and every other tag
-        begins one.
+        """Masks of the tags that begin a span and of those that end one.
+
+        A tag that can continue the span before it does so; every other tag begins a span.
         """
-        opened = (self.previous == BEGIN) | (self.previous == INSIDE)
-        goes_on = ((self.kind == INSIDE) | (self.kind == END)) & self.same_before & opened
-        closes = np.ones(len(goes_on), bool)
-        closes[:-1] = ~goes_on[1:]
-        return ~goes_on, closes
+        is_open = (self.previous == BEGIN) | (self.previous == INSIDE)
+        continues = ((self.kind == INSIDE) | (self.kind == END)) & self.same_before & is_open
+        closes = np.ones(len(continues), bool)
+        closes[:-1] = ~continues[1:]
+        return ~continues, closes
 
     def invalid_tags(self, tagging: str) -> Mask:
-        """Which tags their neighbours do not allow."""
+        """A mask of the tags that their neighbors do not allow."""
         if tagging == "IOB1":
-            # I- may begin a span; B- may only where one of its label would otherwise go on.
-            loose: Mask = (self.kind == BEGIN) & ~self.same_before
-            return loose
-        opened = ((self.previous == BEGIN) | (self.previous == INSIDE)) & self.same_before
-        going_on = (self.kind == INSIDE) | (self.kind == END)
-        invalid: Mask = going_on & ~opened
+            # I- may begin a span; B- may only where an I- would continue the span before it.
+            misplaced: Mask = (self.kind == BEGIN) & ~self.same_before
+            return misplaced
+        is_open = ((self.previous == BEGIN) | (self.previous == INSIDE)) & self.same_before
+        needs_open = (self.kind == INSIDE) | (self.kind == END)
+        invalid: Mask = needs_open & ~is_open
         if tagging in ("BIOES", "BILOU"):
-            # What was begun and not ended: the error is that of the last tag of it.
-            unclosed = (self.kind == BEGIN) | (self.kind == INSIDE)
-            followed = np.zeros(len(self.kind), bool)
-            followed[:-1] = (going_on & opened)[1:]
-            invalid |= unclosed & ~followed
+            # The last tag of a span that is not closed is the invalid one.
+            needs_close = (self.kind == BEGIN) | (self.kind == INSIDE)
+            is_continued = np.zeros(len(self.kind), bool)
+            is_continued[:-1] = (needs_open & is_open)[1:]
+            invalid |= needs_close & ~is_continued
         return invalid

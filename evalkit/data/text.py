@@ -64,19 +64,20 @@ def sentences(text: str) -> list[Range]:
     >>> [text[a:b] for a, b in sentences(text)]
     ['HEADLINE', 'Dr. Roe met U.S. envoys.', '“Why?” she asked.', '3 left.']
     """
-    result: list[Range] = []
+    ranges: list[Range] = []
     for line in _LINE.finditer(text):
         start = line.start()
         for stop in _STOP.finditer(text, start, line.end()):
             if _ends_a_sentence(text, stop, line.end()):
-                result.append((start, stop.end()))
+                ranges.append((start, stop.end()))
                 start = stop.end()
-        result.append((start, line.end()))
-    return [
-        trimmed
-        for start, end in result
-        if (trimmed := _strip_span(text, start, end))[0] < trimmed[1]
-    ]
+        ranges.append((start, line.end()))
+    result: list[Range] = []
+    for start, end in ranges:
+        first, last = _strip_span(text, start, end)
+        if first < last:
+            result.append((first, last))
+    return result
 
 
 def _ends_a_sentence(text: str, stop: re.Match[str], line_end: int) -> bool:
@@ -107,10 +108,9 @@ def _strip_span(text: str, start: int, end: int) -> Range:
 
 
 def sentence_index_at(starts: Sequence[int], position: int) -> int:
-    """Which sentence, counted from 0, a position belongs to: the last that starts at or before it,
-    else the first.
+    """The index of the sentence at a position: the last that starts at or before it, else 0.
 
-    `starts`: where the sentences start, ascending. White space and line ends thus belong to the
+    `starts`: the start offsets of the sentences, ascending. White space and line ends belong to the
     sentence before them.
     """
     return max(bisect_right(starts, position) - 1, 0)

@@ -1,15 +1,15 @@
-"""Writing files and folders so that a failure loses nothing, and opening files of others.
+"""Writing files and folders so that a failure loses nothing, and opening input files.
 
 Every writer of evalkit uses these functions.
 
     write_atomically(path, data)    replaces a file by new content
     replace_file(path)              the same for content that is written piece by piece: a context
                                     manager with an open binary file
-    stage_file(path, data)          writes the new content to a temporary file at once, and replaces
-                                    the file when the block ends
+    stage_file(path, data)          writes the new content to a temporary file, and replaces the
+                                    file when the block ends
     write_files(contents)           replaces several files, once all temporary files are written
     write_folder(path, contents)    writes several files of a folder as one change; all other files
-                                    of the folder stay
+                                    of the folder are kept
 
 The new content is written beside the target under a temporary name, synced, and renamed over the
 target: readers see either the complete old or the complete new content. Permissions are

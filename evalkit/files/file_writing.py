@@ -47,7 +47,7 @@ def write_atomically(path: str | Path, data: bytes | str) -> None:
 
 @contextlib.contextmanager
 def stage_file(path: str | Path, data: bytes | str) -> Iterator[None]:
-    """Write the new content of a file aside at once, and replace the file when the block ends
+    """Write the new content of a file to a temporary file, and replace the file when the block ends
     without an error.
     """
     with replace_file(path) as file:
@@ -101,10 +101,9 @@ def name_errors(path: str | Path, advice: str = "") -> Iterator[None]:
 
 
 def write_files(contents: Mapping[Path, bytes | None]) -> None:
-    """Replace several files, and delete those without content, once all new content is written
-    aside.
+    """Replace several files, and delete those without content, once all new files are written.
 
-    Folders that are missing are made.
+    Missing folders are created.
     """
     with contextlib.ExitStack() as stack:
         for path, data in contents.items():
@@ -119,7 +118,7 @@ def write_files(contents: Mapping[Path, bytes | None]) -> None:
 
 @contextlib.contextmanager
 def make_parents(path: Path) -> Iterator[None]:
-    """Make the folders above a file; those that were missing are removed again if the block fails.
+    """Create the folders above a file; those that were missing are removed if the block fails.
 
     Raises InputError or WriteError.
     """
@@ -136,17 +135,15 @@ def make_parents(path: Path) -> Iterator[None]:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path leads to a device, a pipe or an open descriptor, beside which no other file is
-    written.
-    """
+    """Whether a path is a device, a pipe or an open descriptor, which is written to directly."""
     return find_descriptor(path) is not None or (
         path.exists() and not path.is_file() and not path.is_dir()
     )
 
 
 def resolve_links(path: Path) -> Path:
-    """The path that a symbolic link leads to, which need not exist; a path of an open descriptor is
-    not followed.
+    """The target of a symbolic link, which may be missing; paths of open descriptors are not
+    followed.
     """
     for _ in range(MAX_LINKS):
         if not path.is_symlink() or find_descriptor(path) is not None:
@@ -156,21 +153,22 @@ def resolve_links(path: Path) -> Path:
 
 
 def find_descriptor(path: Path) -> int | None:
-    """The number of the open file that a path such as /dev/stdout names."""
+    """The file descriptor of a path such as /dev/stdout; None for other paths."""
     match = _DESCRIPTOR.fullmatch(str(path))
     return int(match[1]) if match else _STANDARD.get(str(path))
 
 
 @contextlib.contextmanager
 def _replace_regular(target: Path) -> Iterator[BinaryIO]:
-    """Write aside and rename over a file that is regular or not there."""
+    """Write a temporary file and rename it over a regular or missing file."""
     remove_leftovers(target)
     try:
         temporary, file = create_temporary(target)
     except OSError as error:
         if error.errno not in _NO_RENAME or not target.is_file():
             raise
-        with _overwrite(target) as memory:  # its folder is read-only
+        # The folder of the file is read-only.
+        with _overwrite(target) as memory:
             yield memory
         return
     try:

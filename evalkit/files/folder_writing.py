@@ -22,16 +22,17 @@ from evalkit.files.file_writing import (
 )
 from evalkit.files.temporary import copy_permissions, name_temporary, remove_leftovers
 
-COMMIT = ".evalkit-commit"  # in a folder: complete new files that are not all in place yet
-MANIFEST = "manifest"  # without a suffix, so that no format takes it for a document
+# A folder of complete new files, until all of them are renamed into place
+COMMIT = ".evalkit-commit"
+MANIFEST = "manifest"  # without a suffix, so that no format reads it as a document
 MAX_SYNCED = 64  # files that are synced one by one; more are synced with their file system
 
 
 def write_folder(path: str | Path, contents: Mapping[str, bytes | None]) -> None:
-    """Write files of a folder as one change. All other files of the folder stay.
+    """Write files of a folder as one change. All other files of the folder are kept.
 
-    contents: relative paths with "/", each with its bytes, or None for a file that is deleted if it
-    is there. Raises InputError or WriteError, and then the folder is as it was.
+    contents: relative paths with "/", each with its bytes, or None to delete the file if it exists.
+    Raises InputError or WriteError, and then the folder is unchanged.
     """
     with name_errors(path):
         target = resolve_links(Path(path))
@@ -45,8 +46,8 @@ def write_folder(path: str | Path, contents: Mapping[str, bytes | None]) -> None
 
 
 def finish_folder(path: Path) -> None:
-    """Finish the change of a folder that a killed process had completed aside and not put in place
-    yet, and remove what it left.
+    """Finish a change of a folder that was interrupted after all new files were written, and remove
+    leftover temporary files.
     """
     remove_leftovers(path)
     if (path / COMMIT).is_dir():
@@ -54,9 +55,7 @@ def finish_folder(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder whose change was interrupted, since some of its files are old and some are
-    new.
-    """
+    """Raise InputError for a folder whose change was interrupted: its files are partly old."""
     if (path / COMMIT).is_dir():
         raise InputError(
             f"{path}: writing this folder was interrupted; run the command that wrote it again"
@@ -64,7 +63,7 @@ def check_folder(path: Path) -> None:
 
 
 def _refuse_blocked(path: Path, target: Path, names: Iterable[str]) -> None:
-    """Refuse names that are folders already, and folders that are read-only."""
+    """Raise InputError for names of existing folders, PermissionError for read-only folders."""
     if target.exists() and not target.is_dir():
         raise InputError(f"{path}: is a file; name a folder")
     for folder in {target, *((target / name).parent for name in names)}:
@@ -91,8 +90,9 @@ def _can_exchange(target: Path) -> bool:
 
 
 def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
-    """Write the new folder beside the old one and exchange them; False where the old one cannot be
-    exchanged, and then it is as it was.
+    """Write the new folder beside the old one and exchange them.
+
+    Returns False if they cannot be exchanged, and then the old one is unchanged.
     """
     new = name_temporary(target)
     new.mkdir()
@@ -102,7 +102,7 @@ def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
             system_calls.lock(descriptor, wait=True)
         if target.exists() and not _link_others(target, new, contents):
             return False
-        _write_contents(new, ((name, data) for name, data in contents.items() if data is not None))
+        _write_contents(new, [(name, data) for name, data in contents.items() if data is not None])
         _copy_all_permissions(target, new)
         if not target.exists():
             new.rename(target)
@@ -117,8 +117,9 @@ def _write_beside(target: Path, contents: Mapping[str, bytes | None]) -> bool:
 
 
 def _link_others(old: Path, new: Path, owned: Iterable[str]) -> bool:
-    """Link everything but the owned files of an old folder into a new one; False where that is not
-    possible.
+    """Link all files of an old folder into a new one, except for the owned ones.
+
+    Returns False if that is not possible.
     """
     owned_names = set(owned)
     owned_folders: set[str] = set()
@@ -135,7 +136,7 @@ def _link_others(old: Path, new: Path, owned: Iterable[str]) -> bool:
                 os.chown(copy, *owner)
             links = [name for name in folders if (source / name).is_symlink()]
             if any((source / name).relative_to(old).as_posix() in owned_folders for name in links):
-                return False  # owned files lie behind this link
+                return False  # this link leads to owned files
             for name in (*files, *links):
                 relative = (source / name).relative_to(old).as_posix()
                 if relative not in owned_names:
@@ -174,8 +175,8 @@ def _write_contents(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None
 
 
 def _write_inside(target: Path, contents: Mapping[str, bytes | None]) -> None:
-    """Write new files into a temporary folder inside the target, name it the commit, and put them
-    in place.
+    """Write new files into a temporary folder inside the target, rename it to COMMIT, and rename
+    the files into place.
     """
     inner = target / COMMIT
     remove_leftovers(inner)
@@ -212,7 +213,8 @@ def _put_in_place(target: Path) -> None:
     try:
         manifest = msgspec.json.decode((commit / MANIFEST).read_bytes(), type=_Manifest)
     except (msgspec.MsgspecError, FileNotFoundError):
-        manifest = _Manifest([], [])  # all files are in place: the manifest is removed last of them
+        # All files are in place: the manifest is the last file that is removed.
+        manifest = _Manifest([], [])
     for name in (*manifest.files, *manifest.deleted):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(
@@ -220,7 +222,7 @@ def _put_in_place(target: Path) -> None:
             )
     for n, name in enumerate(manifest.files):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # it is in place since before
+        with contextlib.suppress(FileNotFoundError):  # already in place
             _move(commit / str(n), target / name)
     for name in manifest.deleted:
         (target / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Opening files that others have written.
+"""Opening input files.
 
 All readers open files with these functions: a pipe or a device, which may never end, is refused,
 and so is a symbolic link that leads out of a folder.
@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 from evalkit.errors import InputError, LoadError
 
-SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell makes and ends
+SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell creates and closes
 
 
 def is_endless(path: Path) -> bool:
-    """Whether reading a path may never end: a device, or a pipe that the shell did not make."""
+    """Whether reading a path may never end: a device, or a pipe not created by the shell."""
     if not path.exists() or str(path).startswith(SHELL_PIPES):
         return False
     mode = path.stat().st_mode
@@ -27,12 +27,12 @@ def is_endless(path: Path) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a path exists, even as a link that leads nowhere."""
+    """Whether a path exists, even as a broken symbolic link."""
     return path.exists() or path.is_symlink()
 
 
 def open_input(path: Path) -> BinaryIO:
-    """The file, opened for bytes. Raises InputError if it cannot be, or is a pipe or device."""
+    """A binary file open for reading. Raises InputError if that fails, or for a pipe or device."""
     if is_endless(path):
         raise InputError(f"{path}: a device or a named pipe: expected a file")
     try:
@@ -48,20 +48,20 @@ def read_input(path: Path) -> bytes:
 
 
 def check_inside(folder: Path, file: Path) -> None:
-    """Raise LoadError unless a file is a regular one in its folder, links followed.
+    """Raise LoadError unless a path leads, through any links, to a regular file inside its folder.
 
-    A snapshot in the cache of huggingface_hub consists of links to the folder `blobs` beside it,
-    which belongs to it.
+    The snapshots in the cache of huggingface_hub consist of links to the folder `blobs`, which is
+    accepted.
     """
     try:
         target = file.resolve(strict=True)
         root = folder.resolve(strict=True)
-        inside = target.is_relative_to(root) or (
-            root.parent.name == "snapshots" and target.is_relative_to(root.parent.parent / "blobs")
-        )
+        is_inside = target.is_relative_to(root)
+        if root.parent.name == "snapshots":
+            is_inside = is_inside or target.is_relative_to(root.parent.parent / "blobs")
     except (OSError, RuntimeError, ValueError) as error:
         raise LoadError([f"{file}: {_reason(error)}"]) from None
-    if not inside:
+    if not is_inside:
         raise LoadError(
             [
                 f"{file}: a symbolic link to {target}, which is outside {folder}; replace the link"
@@ -75,28 +75,26 @@ def check_inside(folder: Path, file: Path) -> None:
 def list_inputs(
     folder: Path, suffixes: Collection[str] = (), ignore: Collection[str] = ()
 ) -> list[Path]:
-    """The files with these suffixes (without any: all) in a folder and its subfolders, sorted;
-    hidden ones and links to folders are left out.
+    """The files in a folder and its subfolders, sorted, without hidden ones and links to folders.
 
-    ignore: names of files that are left out, too. Raises LoadError for a link out of the folder, or
-    to itself, and for what is no regular file.
+    suffixes: those of the files (default: all files). ignore: names of files to leave out. Raises
+    LoadError for a link out of the folder or to itself, and for anything but a regular file.
     """
-    found = []
-    for at, folders, names in os.walk(folder):
+    files = []
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            path = Path(at, name)
+            path = Path(parent, name)
             if name.startswith(".") or name in ignore or (suffixes and path.suffix not in suffixes):
                 continue
             check_inside(folder, path)
-            found.append(path)
-    return sorted(found)
+            files.append(path)
+    return sorted(files)
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, RuntimeError) or (
-        isinstance(error, OSError) and error.errno == errno.ELOOP
-    ):
+    is_loop = isinstance(error, OSError) and error.errno == errno.ELOOP
+    if is_loop or isinstance(error, RuntimeError):
         return "a symbolic link that leads to itself; replace it by the file"
     if isinstance(error, OSError):
         return error.strerror or str(error)

@@ -11,14 +11,16 @@ from pathlib import Path
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the system or the file system cannot."""
+    """Exchange two folders in one step. Returns False if the system does not support it."""
     call = exchange_function()
     return call is not None and call(os.fsencode(one), os.fsencode(other)) == 0
 
 
 def exchange_function() -> Callable[[bytes, bytes], int] | None:
     """The function of the C library that exchanges two paths, if it has one."""
-    current, exchange_flag, swap_flag = -100, 2, 2  # AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP
+    current = -100  # AT_FDCWD
+    exchange_flag = 2  # RENAME_EXCHANGE
+    swap_flag = 2  # RENAME_SWAP
     try:
         library = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "darwin":
@@ -60,7 +62,7 @@ def lock(descriptor: int, *, wait: bool) -> bool:
     """
     try:
         import fcntl
-    except ImportError:  # Windows, where nothing is taken for a leftover
+    except ImportError:  # on Windows, where leftovers are not removed
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -30,14 +30,14 @@ def _temporary_prefix(target: Path) -> str:
 
 
 def create_temporary(target: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside the target, open and locked as long as it is open, with the permissions
-    that new files get.
+    """A new open file beside the target and its path, with the default permissions.
+
+    The file is locked as long as it is open.
     """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     while True:
         temporary = name_temporary(target)
-        descriptor = os.open(
-            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
-        )
+        descriptor = os.open(temporary, flags, 0o666)
         lock(descriptor, wait=True)
         # Without a link, another process removed it as a leftover before it was locked.
         if os.fstat(descriptor).st_nlink:
@@ -46,7 +46,7 @@ def create_temporary(target: Path) -> tuple[Path, BinaryIO]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove the temporary files and folders of a target that no process holds any more."""
+    """Remove the temporary files and folders of a target that no process has locked."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(target.parent)):
             if entry.name.startswith(_temporary_prefix(target)) and entry.name.endswith(".tmp"):

@@ -12,8 +12,8 @@
     annotations/decisions.jsonl    decisions of an adjudication; not read here
 
 A layer without a file was not annotated. Another set of annotations of the same texts, such as a
-second annotator's, is a folder with such files anywhere below: `annotations/passes/a` finds the
-corpus/ and the schema.json above it.
+second annotator's, is a folder with such files anywhere below: `annotations/passes/a` is read with
+the corpus/ and the schema.json above it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from evalkit.formats.recognition import recognize_folder
 from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"
-ABOUT = ("language", "provenance", "rights")  # fields of CorpusRow that are keys of meta
+ABOUT = ("language", "provenance", "rights")  # fields of CorpusRow that go into Document.meta
 
 
 class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -101,8 +101,9 @@ _LINES: dict[str, tuple[type[Any], type[Any]]] = {
 
 
 def folders(path: Path) -> tuple[Path, Path]:
-    """The folder of the texts and that of the annotations, for a corpus folder or a folder of
-    annotations below one.
+    """The folders of the texts and of the annotations.
+
+    path: a corpus folder, or a folder of annotations below one. Raises InputError for others.
     """
     if (path / "corpus" / "corpus.jsonl").exists():
         return path / "corpus", path / "annotations"
@@ -129,32 +130,32 @@ def schema_of(path: Path) -> Schema | None:
 
 
 def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentResults:
-    """Yields each document with its file:line, or a LoadError for each thing that is wrong."""
+    """Yields each document with its file:line, and a LoadError for each problem."""
     texts_folder, folder = folders(path)
     texts: dict[str, _LocatedText] = {}
-    for position, result in _read_texts(texts_folder):
-        if isinstance(result, LoadError):
-            yield position, result
-        elif result.row.id in texts:
-            first_use = texts[result.row.id].position
-            problem = duplicate_id_problem(result.row.id, first_use)
+    for position, located in _read_texts(texts_folder):
+        if isinstance(located, LoadError):
+            yield position, located
+        elif located.row.id in texts:
+            first_use = texts[located.row.id].position
+            problem = duplicate_id_problem(located.row.id, first_use)
             yield position, LoadError([f"{position}: id: {problem}"])
         else:
-            texts[result.row.id] = result
+            texts[located.row.id] = located
     layers = [layer for layer in LAYERS if is_there(folder / f"{layer}.jsonl")]
     yield from _unknown_layers(folder, layers, texts.values())
     annotations: dict[str, dict[str, list[_LocatedAnnotation]]] = {}
     for layer in layers:
         file = folder / f"{layer}.jsonl"
         check_inside(folder, file)
-        for found in _read_annotations(file, layer, texts):
-            if isinstance(found, LoadError):
-                yield str(file), found
+        for result in _read_annotations(file, layer, texts):
+            if isinstance(result, LoadError):
+                yield str(file), result
             else:
-                by_layer = annotations.setdefault(found.document_id, {})
-                by_layer.setdefault(layer, []).append(found)
-    for id, located in texts.items():
-        yield located.position, _build_document(located, layers, annotations.get(id, {}))
+                by_layer = annotations.setdefault(result.document_id, {})
+                by_layer.setdefault(layer, []).append(result)
+    for id, text in texts.items():
+        yield text.position, _build_document(text, layers, annotations.get(id, {}))
 
 
 def _read_texts(folder: Path) -> Iterator[tuple[str, _LocatedText | LoadError]]:
@@ -193,29 +194,30 @@ def _unknown_layers(
 
 
 def _within(folder: Path, file: str) -> bool:
-    """Whether a name stays in its folder, links followed."""
+    """Whether a file name leads, through any links, to a path inside the folder."""
     try:
         return (folder / file).resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # RuntimeError: a link that leads to itself
         return False
 
 
-def read_text(path: Path, sha256: str, where: str) -> str:
+def read_text(path: Path, sha256: str, position: str) -> str:
     """A text, byte for byte.
 
-    Raises LoadError where it is missing, not UTF-8, or not what its digest says.
+    position: the file:line with the digest. Raises LoadError for a file that is missing, is not
+    UTF-8, or has another digest.
     """
     try:
         raw = read_input(path)
     except InputError as error:
-        raise LoadError([f"{where}: file: {error}"]) from None
+        raise LoadError([f"{position}: file: {error}"]) from None
     try:
-        found = hashlib.sha256(raw).hexdigest()
-        if found != sha256.lower():
+        digest = hashlib.sha256(raw).hexdigest()
+        if digest != sha256.lower():
             raise LoadError(
                 [
-                    f"{path}: changed: sha256 is {found}, and {where} expects {sha256}; restore the"
-                    " file, or its digest if the change is meant"
+                    f"{path}: changed: sha256 is {digest}, and {position} expects {sha256};"
+                    " restore the file, or its digest if the change is meant"
                 ]
             )
         return raw.decode("utf-8")
@@ -245,9 +247,9 @@ def _read_annotations(
 
 
 def _check_annotation(line: Any, kind: type[Any], layer: str, text: str) -> Any:
-    """Returns the public annotation of a line, once its offsets and surfaces are checked.
+    """Returns the annotation of a line after checking its offsets and surfaces.
 
-    A Document of it would check the whole text again for each annotation.
+    Making a Document would check the whole text again for each annotation.
     """
     annotation = public(line, kind)
     for _, _, field, span in iter_spans(_single_annotation(layer, annotation)):
@@ -263,14 +265,14 @@ def _check_annotation(line: Any, kind: type[Any], layer: str, text: str) -> Any:
 
 
 def _single_annotation(layer: str, annotation: Any) -> Any:
-    """Returns an object with the layers of a document, which holds one annotation."""
+    """Returns an object with the layers of a document and a single annotation."""
     layers: dict[str, Any] = dict.fromkeys((*LAYERS, "zones"), ())
     layers[layer] = (annotation,)
     return SimpleNamespace(**layers)
 
 
 def _error_text(error: DocumentError) -> str:
-    """The message without layer and index, since the annotation has a line of its own."""
+    """The message without layer and index, which the line number replaces."""
     return f"{error.field}: {error.message}" if error.field else error.message
 
 
@@ -297,7 +299,7 @@ def _build_document(
     meta |= row.meta or {}
     values: dict[str, Any] = {}
     for layer in annotated:
-        values[layer] = tuple(found.annotation for found in annotations.get(layer, ()))
+        values[layer] = tuple(item.annotation for item in annotations.get(layer, ()))
     try:
         return Document(row.id, text, zones=row.zones, meta=meta or None, **values)
     except DocumentError as error:
@@ -309,7 +311,7 @@ def _build_document(
 
 
 def lines_of(path: Path) -> dict[tuple[str, str, int], str]:
-    """The line of each annotation of a corpus folder: (document, layer, index) to "file:line"."""
+    """The "file:line" of each annotation of a corpus folder, by (document, layer, index)."""
     _, folder = folders(path)
     lines: dict[tuple[str, str, int], str] = {}
     for layer in LAYERS:
@@ -332,7 +334,7 @@ def write(
 ) -> None:
     """Writes a corpus folder.
 
-    Raises InputError for predictions that failed or are unplaced: they belong in a JSONL file.
+    Raises InputError for predictions that failed or are unplaced, which only a JSONL file can hold.
     """
     texts = path / "corpus"
     written = list(documents)
@@ -366,10 +368,10 @@ def _is_annotated(documents: Iterable[Document], layer: str) -> bool:
 
 
 def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
-    """Returns the names of the texts that the folder has, by id.
+    """Returns the file names of the texts in an existing folder, by document id.
 
-    People edit a folder by hand, so it is overwritten with the same documents only. Raises
-    InputError if it holds others.
+    People edit a folder by hand, so only the same documents may overwrite it. Raises InputError if
+    it has others.
     """
     files: dict[str, str] = {}
     if not (texts / "corpus.jsonl").exists():
@@ -389,7 +391,7 @@ def _find_files(texts: Path, ids: set[str]) -> dict[str, str]:
 
 
 def name_files(texts: Path, ids: Sequence[str], files: Mapping[str, str]) -> dict[str, str]:
-    """Returns the name of each text in the folder `texts`, by id: the one that it has already
+    """Returns the file name of each text in the folder `texts`, by document id: the existing one
     (`files`), else a new name.
     """
     reserved = []

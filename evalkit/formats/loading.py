@@ -1,8 +1,8 @@
-"""From a corpus location to documents: reading, checks that hold for all formats, and error hints.
+"""Loading the documents of a corpus location: reading, checks for all formats, and error hints.
 
-Each format module reads its own files. This module adds what does not depend on the format:
-document ids are unique, gold has no duplicate annotations, annotations agree with the schema, and
-errors come with the reading options that would remove them.
+Each format module reads its files. This module adds what does not depend on the format: document
+ids are unique, gold has no duplicate annotations, annotations conform to the schema, and errors are
+reported with the reading options that would fix them.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def iter_documents(
     texts: str | Path | None = None,
     schema: Schema | None = None,
 ) -> Iterator[Document | LoadError]:
-    """Yields each document of a corpus, and a LoadError for each thing that is wrong with it.
+    """Yields each document of a corpus, and a LoadError for each problem.
 
-    Errors are: what the reader of the format reports; an id that an earlier document has;
-    duplicate annotations in gold; with a schema, annotations that violate it.
+    Problems are errors of the reader of the format, duplicate document ids, duplicate annotations
+    in gold and, with a schema, annotations that violate it.
     """
     module = location.module
     duplicates, options = split_options(location.options)
@@ -61,12 +61,8 @@ def iter_documents(
             continue
         document = item
         if document.id in first_positions:
-            yield LoadError(
-                [
-                    f"{position}: id: "
-                    + duplicate_id_problem(document.id, first_positions[document.id])
-                ]
-            )
+            problem = duplicate_id_problem(document.id, first_positions[document.id])
+            yield LoadError([f"{position}: id: {problem}"])
         first_positions.setdefault(document.id, position)
         if has_converted_offsets:
             converted = sum(1 for _ in iter_spans(document))
@@ -88,9 +84,7 @@ def iter_documents(
 
 
 class _AnnotationLines:
-    """The file:line of each annotation of a directory corpus, which has a line for each; read when
-    the first of them is asked for.
-    """
+    """The file:line of each annotation of a directory corpus, read at the first lookup."""
 
     def __init__(self, location: CorpusLocation) -> None:
         self._location = location
@@ -105,7 +99,7 @@ class _AnnotationLines:
 
 
 def collect_documents(results: Iterable[Document | LoadError]) -> list[Document]:
-    """Returns all documents. Raises one LoadError with every error if there are errors."""
+    """Returns all documents. If there are errors, raises one LoadError with all of them."""
     documents: list[Document] = []
     errors: list[str] = []
     advice: dict[str, None] = {}
@@ -125,10 +119,10 @@ def collect_documents(results: Iterable[Document | LoadError]) -> list[Document]
 def check_options(
     location: CorpusLocation, function: Callable[..., Any], *common: str
 ) -> Callable[..., Any]:
-    """Returns `read` or `write` of a format, which raises UnknownNameError when it is called with
-    an option that it does not have.
+    """Returns `read` or `write` of a format with a check of its options: calling it with an unknown
+    option raises UnknownNameError.
 
-    common: names of options that hold for all formats.
+    common: names of options of all formats.
     """
 
     def call(*arguments: Any, **options: Any) -> Any:
@@ -143,14 +137,14 @@ def check_options(
 
 
 def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
-    """Returns the error, preceded by the reading options that would make all wrong offsets right
-    (another unit, inclusive ends, other line ends), if there are such.
+    """Returns the error, preceded by any reading options that would correct all wrong offsets:
+    another unit, inclusive ends, other line ends.
     """
     iter_surfaces = getattr(location.module, "iter_surfaces", None)
     if iter_surfaces is None or split_options(location.options).own:
         return error
     diagnoses = diagnose_offsets(iter_surfaces(location.path))
-    # They explain all errors, so they come first, where they are read even if the list is cut.
+    # Hints explain all errors, so they come first, where a long list of errors does not cut them.
     hints = [f"{location.path}: {diagnosis}" for diagnosis in diagnoses]
     if not hints:
         return error
@@ -158,9 +152,7 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
 
 
 def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> None:
-    """Raises LoadError if no annotations were read of a file whose content is that of another
-    format.
-    """
+    """Raises LoadError for a file without annotations whose content is that of another format."""
     if any(_has_content(document) for document in documents):
         return
     format = location.format or "jsonl"
@@ -182,15 +174,15 @@ def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> No
 
 
 def _has_content(document: Document) -> bool:
-    """Whether anything but the text was read of a document."""
+    """Whether a document has annotations, unplaced predictions or a failure."""
     if document.failure is not None or document.unplaced:
         return True
     return any(getattr(document, layer) for layer in LAYERS)
 
 
 def refuse_empty_texts(documents: Iterable[Document], location: CorpusLocation) -> None:
-    """Raises InputError if there are documents, and none has a text, as in a CoNLL file of
-    -DOCSTART- lines alone.
+    """Raises InputError if there are documents but all texts are empty, as in a CoNLL file that has
+    only -DOCSTART- lines.
     """
     has_documents = False
     for document in documents:
@@ -202,13 +194,15 @@ def refuse_empty_texts(documents: Iterable[Document], location: CorpusLocation) 
 
 
 def load_schema_for(location: CorpusLocation) -> Schema | None:
-    """Returns the schema that belongs to a corpus; None if it has none."""
+    """Returns the schema of a corpus; None if it has no schema."""
     if location.module is directory:
         return directory.schema_of(location.path)
     schema_of_format = getattr(location.module, "schema_of", None)
     if schema_of_format is not None:
-        revision = {k: value for k, value in location.options.items() if k == "revision"}
-        schema: Schema | None = schema_of_format(location.path, **revision)
+        options = {}
+        if "revision" in location.options:
+            options["revision"] = location.options["revision"]
+        schema: Schema | None = schema_of_format(location.path, **options)
         return schema
     path = location.folder / "schema.json"
     return load_schema(path) if path.exists() else None

@@ -1,4 +1,4 @@
-"""Labels are renamed and chosen in the same way everywhere, and what does not fit is said."""
+"""Labels are renamed and selected alike everywhere, and mistakes are reported."""
 
 import json
 import random
@@ -74,35 +74,41 @@ class model_of:  # noqa: N801
 
 # Each takes gold and predicted lists of spans and options, and gives the scores.
 SURFACES = {
-    "score": lambda gold, said, path, **options: score(
-        as_corpus(gold), as_corpus(said), "ner", boot=0, **options
+    "score": lambda gold, predicted, path, **options: score(
+        as_corpus(gold), as_corpus(predicted), "ner", boot=0, **options
     ),
-    "score of files": lambda gold, said, path, **options: score(
-        as_file(gold, path / "g.jsonl"), as_file(said, path / "p.jsonl"), "ner", boot=0, **options
-    ),
-    "score with jobs": lambda gold, said, path, **options: score(
+    "score of files": lambda gold, predicted, path, **options: score(
         as_file(gold, path / "g.jsonl"),
-        as_file(said, path / "p.jsonl"),
+        as_file(predicted, path / "p.jsonl"),
+        "ner",
+        boot=0,
+        **options,
+    ),
+    "score with jobs": lambda gold, predicted, path, **options: score(
+        as_file(gold, path / "g.jsonl"),
+        as_file(predicted, path / "p.jsonl"),
         "ner",
         boot=0,
         jobs=2,
         **options,
     ),
-    "evaluate": lambda gold, said, path, **options: evaluate(
-        model_of(said), as_corpus(gold), "ner", boot=0, **options
+    "evaluate": lambda gold, predicted, path, **options: evaluate(
+        model_of(predicted), as_corpus(gold), "ner", boot=0, **options
     ),
     "compare": (
-        lambda gold, said, path, **options: compare(
-            a=as_corpus(said),
-            b=as_corpus(said),
+        lambda gold, predicted, path, **options: compare(
+            a=as_corpus(predicted),
+            b=as_corpus(predicted),
             gold=as_corpus(gold),
             metrics="ner",
             options={"boot": 0, **options},
         ).systems["a"]
     ),
-    "score_spans": lambda gold, said, path, **options: score_spans(gold, said, boot=0, **options),
-    "score_tags": lambda gold, said, path, **options: score_tags(
-        as_tags(gold), as_tags(said), boot=0, **options
+    "score_spans": lambda gold, predicted, path, **options: score_spans(
+        gold, predicted, boot=0, **options
+    ),
+    "score_tags": lambda gold, predicted, path, **options: score_tags(
+        as_tags(gold), as_tags(predicted), boot=0, **options
     ),
 }
 
@@ -115,19 +121,19 @@ def random_spans(seed, labels, documents=70):
     ]
 
 
-def plain_f1(gold, said, gold_map, said_map, kept=None):
+def plain_f1(gold, predicted, gold_map, predicted_map, kept=None):
     """F1 after renaming and choosing, by plain loops."""
 
     def compared(spans, label_map):
-        found = set()
+        spans_of_documents = set()
         for n, row in enumerate(spans):
             for start, end, label in row:
                 new = label_map[label] if label in label_map else label_map.get("*", label)
                 if new is not None and (kept is None or new in kept):
-                    found.add((n, start, end, new))
-        return found
+                    spans_of_documents.add((n, start, end, new))
+        return spans_of_documents
 
-    one, other = compared(gold, gold_map), compared(said, said_map)
+    one, other = compared(gold, gold_map), compared(predicted, predicted_map)
     return 2 * len(one & other) / (len(one) + len(other))
 
 
@@ -168,18 +174,20 @@ CASES = {
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("case", CASES)
 def test_maps_and_lists_mean_the_same_everywhere(surface, case, tmp_path):
-    options, gold_map, said_map, kept = CASES[case]
-    gold, said = (
+    options, gold_map, predicted_map, kept = CASES[case]
+    gold, predicted = (
         random_spans(1, ["PER", "ORG", "Other"]),
         random_spans(2, ["person", "org", "PER", "ORG", "Other"]),
     )
 
-    scores = SURFACES[surface](gold, said, tmp_path, **options)
+    scores = SURFACES[surface](gold, predicted, tmp_path, **options)
 
-    assert scores["ner"].micro.f1 == pytest.approx(plain_f1(gold, said, gold_map, said_map, kept))
+    assert scores["ner"].micro.f1 == pytest.approx(
+        plain_f1(gold, predicted, gold_map, predicted_map, kept)
+    )
     assert ("|labels:" in scores["ner"].signature, "|map:" in scores["ner"].signature) == (
         kept is not None,
-        bool(gold_map or said_map),
+        bool(gold_map or predicted_map),
     )
     assert Scores.from_json(scores.to_json()).to_json() == scores.to_json()
 
@@ -187,15 +195,17 @@ def test_maps_and_lists_mean_the_same_everywhere(surface, case, tmp_path):
 @pytest.mark.parametrize("case", CASES)
 def test_a_score_with_labels_can_be_verified(case):
     options, *_ = CASES[case]
-    gold, said = (
+    gold, predicted = (
         as_corpus(random_spans(1, ["PER", "Other"], 5)),
         as_corpus(random_spans(2, ["person", "org", "Other"], 5)),
     )
-    scores = score(gold, said, "ner", boot=0, **options)
+    scores = score(gold, predicted, "ner", boot=0, **options)
 
-    assert find_differences(Scores.from_json(scores.to_json()), gold, said) == []
+    assert find_differences(Scores.from_json(scores.to_json()), gold, predicted) == []
     assert (
-        find_differences(Scores.from_json(score(gold, said, "ner", boot=0).to_json()), gold, said)
+        find_differences(
+            Scores.from_json(score(gold, predicted, "ner", boot=0).to_json()), gold, predicted
+        )
         == []
     )
 
@@ -262,14 +272,8 @@ EVENTS = Corpus(
 
 def test_a_list_is_of_entities_unless_all_metrics_are_of_events():
     def gold_items(metrics, **options):
-        return {
-            metric: scores.micro.gold
-            for metric, scores in (
-                (m, found[m])
-                for found in [score(EVENTS, EVENTS, metrics, boot=0, **options)]
-                for m in found
-            )
-        }
+        scores = score(EVENTS, EVENTS, metrics, boot=0, **options)
+        return {metric: scores[metric].micro.gold for metric in scores}
 
     assert gold_items("ner,tokens,tri-c", labels=["PER"]) == {
         "entities/strict": 1,
@@ -336,27 +340,26 @@ def test_a_corpus_and_a_schema_know_the_star_too():
     ],
 )
 def test_labels_that_occur_nowhere_are_reported(options, unused, tmp_path):
-    gold, said = (
+    gold, predicted = (
         corpus("[Ada|PER] [Acme|ORG]", "[Bo|PER]"),
         corpus("[Ada|person] [Acme|ORG]", "[Bo|PER]"),
     )
     gold.save(tmp_path / "g.jsonl")
-    said.save(tmp_path / "p.jsonl")
+    predicted.save(tmp_path / "p.jsonl")
 
-    scores = score(gold, said, "ner", boot=0, **options)
+    scores = score(gold, predicted, "ner", boot=0, **options)
     shards = [
         score(Corpus([one], "g"), Corpus([other], "p"), "ner", boot=0, **options)
-        for one, other in zip(gold, said)
+        for one, other in zip(gold, predicted)
     ]
     in_processes = score(
         tmp_path / "g.jsonl", tmp_path / "p.jsonl", "ner", boot=0, jobs=2, **options
     )
 
-    for found in (scores, Scores.merge(shards), in_processes):
-        assert found.metadata.unused_labels == unused
-        assert any(
-            "occur nowhere: " + ", ".join(unused) in warning for warning in found.warnings
-        ) == bool(unused)
+    warning = "occur nowhere: " + ", ".join(unused)
+    for result in (scores, Scores.merge(shards), in_processes):
+        assert result.metadata.unused_labels == unused
+        assert any(warning in each for each in result.warnings) == bool(unused)
     assert (
         f"Warning: labels named in --labels or --label-map that occur nowhere: {', '.join(unused)}"
         in str(scores)
@@ -408,12 +411,12 @@ def test_labels_that_make_no_sense_are_refused_everywhere(options, message):
     "surface", [surface for surface in SURFACES if surface != "score with jobs"]
 )
 def test_label_sets_without_a_common_label_are_named_with_a_map_that_fits(surface, tmp_path):
-    gold, said = (
+    gold, predicted = (
         [[(0, 2, "PER"), (4, 6, "LOC"), (8, 10, "X")]],
         [[(0, 2, "Person"), (4, 6, "location"), (8, 10, "zz")]],
     )
 
-    scores = SURFACES[surface](gold, said, tmp_path)
+    scores = SURFACES[surface](gold, predicted, tmp_path)
 
     warning = (
         "entities: gold and prediction have no label in common; gold: LOC, PER, X; predicted:"
@@ -422,7 +425,9 @@ def test_label_sets_without_a_common_label_are_named_with_a_map_that_fits(surfac
     assert scores.warnings[0] == warning + "label_map={'Person': 'PER', 'location': 'LOC'}"
     assert str(scores).splitlines()[1] == f"Warning: {warning}--label-map Person=PER,location=LOC"
     assert scores["ner"].micro.f1 == 0.0
-    fitted = SURFACES[surface](gold, said, tmp_path, label_map={"Person": "PER", "location": "LOC"})
+    fitted = SURFACES[surface](
+        gold, predicted, tmp_path, label_map={"Person": "PER", "location": "LOC"}
+    )
     assert fitted["ner"].micro.tp == 2
     assert not any("in common" in warning for warning in fitted.warnings)
 
@@ -519,17 +524,19 @@ def test_a_list_that_drops_one_side_whole_is_named():
     )
 
 
-@pytest.mark.parametrize("said", [[[(0, 2, "PER")]], [[]]])
-def test_nothing_is_said_where_labels_fit_or_nothing_was_predicted(said):
+@pytest.mark.parametrize("predicted", [[[(0, 2, "PER")]], [[]]])
+def test_no_warning_where_labels_fit_or_nothing_was_predicted(predicted):
     assert not any(
-        "label" in warning for warning in score_spans([[(0, 2, "PER")]], said, boot=0).warnings
+        "label" in warning for warning in score_spans([[(0, 2, "PER")]], predicted, boot=0).warnings
     )
 
 
 def test_many_and_long_labels_make_short_warnings():
-    gold, said = ([[(n, n + 1, f"{side}{n}" + "x" * 1000) for n in range(100)]] for side in "GP")
+    gold, predicted = (
+        [[(n, n + 1, f"{side}{n}" + "x" * 1000) for n in range(100)]] for side in "GP"
+    )
 
-    warnings = score_spans(gold, said, boot=0).warnings
+    warnings = score_spans(gold, predicted, boot=0).warnings
 
     assert len(warnings[0]) < 3000
     assert "and 80 more" in warnings[0]
@@ -545,7 +552,7 @@ def files(tmp_path, monkeypatch):
     gold = Document(
         "d0", "Ann Oslo Acme", [Entity("PER", 0, 3), Entity("LOC", 4, 8), Entity("ORG", 9, 13)]
     )
-    said = Document(
+    predicted = Document(
         "d0",
         "Ann Oslo Acme",
         [
@@ -556,7 +563,7 @@ def files(tmp_path, monkeypatch):
     )
     (tmp_path / "g").mkdir()
     Corpus([gold], name="gold", schema=schema).save("g/gold.jsonl")
-    Corpus([said], name="said").save("said.jsonl")
+    Corpus([predicted], name="predicted").save("predicted.jsonl")
     (tmp_path / "map.json").write_text(json.dumps({"person": "PER", "LOCATION": "LOC"}))
     (tmp_path / "pair.json").write_text(json.dumps([None, {"person": "PER", "LOCATION": "LOC"}]))
     (tmp_path / "model.py").write_text(
@@ -565,12 +572,12 @@ def files(tmp_path, monkeypatch):
 
 
 COMMANDS = {
-    "score": ["score", "g/gold.jsonl", "said.jsonl", "--metrics", "ner", "--boot", "0"],
+    "score": ["score", "g/gold.jsonl", "predicted.jsonl", "--metrics", "ner", "--boot", "0"],
     "run": ["run", "g/gold.jsonl", "-m", "model.py:find", "--metrics", "ner", "--boot", "0"],
     "compare": [
         "compare",
-        "said.jsonl",
-        "said.jsonl",
+        "predicted.jsonl",
+        "predicted.jsonl",
         "--gold",
         "g/gold.jsonl",
         "--metrics",
@@ -578,7 +585,7 @@ COMMANDS = {
         "--boot",
         "0",
     ],
-    "curve": ["curve", "g/gold.jsonl", "said.jsonl"],
+    "curve": ["curve", "g/gold.jsonl", "predicted.jsonl"],
 }
 
 
@@ -614,10 +621,9 @@ def test_every_command_takes_labels_and_maps(files, command, options, expected):
     result = CliRunner().invoke(app, [*COMMANDS[command], *options, "--format", "json"])
 
     assert result.exit_code == 0, result.output
-    found = micro_row(command, result.stdout)
-    assert found == tuple(
-        value if known is not None else None for value, known in zip(expected, found)
-    )
+    row = micro_row(command, result.stdout)
+    known = [None if actual is None else value for value, actual in zip(expected, row)]
+    assert row == tuple(known)
     assert ("--labels coarse names a label map: write --label-map coarse" in result.stderr) == (
         options == ["--labels", "coarse"]
     )
@@ -635,7 +641,7 @@ def test_every_command_takes_labels_and_maps(files, command, options, expected):
         (["--label-map", "=c"], "expected LABEL=NEW"),
         (["--label-map", "a=b,a=c"], "'a' is named twice"),
         (["--label-map", "none.json"], "--label-map none.json: No such file"),
-        (["--label-map", "said.jsonl"], "unknown label map 'said.jsonl'"),
+        (["--label-map", "predicted.jsonl"], "unknown label map 'predicted.jsonl'"),
         (["--labels", "PER,"], "--labels 'PER,': expected labels with commas between them"),
         (
             ["--labels", "coarse", "--label-map", "a=b"],
@@ -686,15 +692,15 @@ def test_curves_take_zones_and_missing_as_scores_do():
     gold = Corpus(
         [Document("a", "Ann Bo", [Entity("PER", 0, 3)]), Document("b", "Cy", [Entity("PER", 0, 2)])]
     )
-    said = Corpus([Document("a", "Ann Bo", [Entity("PER", 0, 3, score=0.5)])])
+    predicted = Corpus([Document("a", "Ann Bo", [Entity("PER", 0, 3, score=0.5)])])
 
-    curve = curves(gold, said, missing="empty").curves[-1]
+    curve = curves(gold, predicted, missing="empty").curves[-1]
 
     assert (curve.gold, curve.average_precision) == (2, 0.5)
     with pytest.raises(InputError, match="lacks document 'b'"):
-        curves(gold, said)
+        curves(gold, predicted)
     with pytest.raises(InputError, match="unknown option 'boot' in 'curves'"):
-        curves(gold, said, boot=5)
+        curves(gold, predicted, boot=5)
 
 
 # --- confusion ---
