@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -129,6 +130,17 @@ def test_no_function_is_called_by_a_participle_or_an_adverb():
                 wrong.append(f"{file}: {name}")
 
     assert wrong == []
+
+
+def test_no_two_classes_have_the_same_name():
+    names = Counter(
+        node.name
+        for _, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert {name: number for name, number in names.items() if number > 1} == {}
 
 
 def test_no_module_uses_the_words_of_former_messages():
