@@ -478,6 +478,7 @@ def gold(tmp_path):
     return tmp_path / "gold.jsonl"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_a_run_folder_without_room_is_resumed(tmp_path, gold, blocks):
     command = [
@@ -537,6 +538,7 @@ def test_the_requests_of_the_document_that_stopped_a_run_are_counted(tmp_path):
     assert (told["requests"], told["retries"], told["answered"]) == (3, {"429": 2}, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("front", ["a: [", BOMB, "model-index: 5", "model-index: &a [*a]"])
 def test_a_model_card_that_cannot_be_changed_is_refused_before_the_run(tmp_path, gold, front):
     card = tmp_path / "README.md"

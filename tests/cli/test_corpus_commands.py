@@ -295,6 +295,7 @@ def test_labels_that_differ_by_case_or_one_letter_are_reported(tmp_path):
     assert "entities: PERSON 2, PERSN 1, Person 1" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repo", ["news", "me/..", "me/x--y", "me/-x", "me/x.git", "mé/news"])
 def test_a_name_that_the_hub_does_not_take_is_refused_before_anything_is_made(repo):
     done = evalkit("publish", "--dry-run", "--", repo)

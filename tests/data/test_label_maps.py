@@ -601,6 +601,7 @@ def micro_row(command, output):
     return micro["predicted"], micro["gold"], micro["f1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("options", "expected"),

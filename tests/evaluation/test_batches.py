@@ -158,6 +158,7 @@ def test_documents_in_other_orders_add_up(size):
     assert collect(score(gold, predicted, METRICS, boot=0)) == add_up(templates)
 
 
+@pytest.mark.slow
 @sizes(1, 65, 500)
 @pytest.mark.parametrize("ordered", [True, False], ids=["one order", "two orders"])
 def test_documents_in_files_add_up(size, ordered, tmp_path):
@@ -167,6 +168,7 @@ def test_documents_in_files_add_up(size, ordered, tmp_path):
     assert collect(score(*paths, METRICS, boot=0)) == add_up(templates)
 
 
+@pytest.mark.slow
 @sizes(1, 65, 500)
 def test_documents_counted_by_two_workers_add_up(size, tmp_path):
     templates = choose_templates(size)
@@ -175,6 +177,7 @@ def test_documents_counted_by_two_workers_add_up(size, tmp_path):
     assert collect(score(*paths, METRICS, boot=0, jobs=2)) == add_up(templates)
 
 
+@pytest.mark.slow
 @sizes(1, 65, 100)
 @pytest.mark.parametrize(
     "cuts", [(), (0.5,), (0.1, 0.7)], ids=["1 shard", "2 shards", "3 uneven shards"]

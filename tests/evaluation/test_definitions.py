@@ -239,6 +239,7 @@ def test_gold_scored_against_itself_is_1_everywhere(corpora):
             ), f"{metric}, corpus {seed}"
 
 
+@pytest.mark.slow
 @for_random_corpora
 def test_swapping_the_sides_swaps_precision_and_recall(corpora):
     for seed, documents in corpora:
@@ -271,6 +272,7 @@ def test_swapping_the_sides_swaps_precision_and_recall(corpora):
             ), f"{metric}, corpus {seed}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpora", (SMALL if CORPORA > 40 else SMALL[:1]) + LARGE[:10])
 def test_no_order_of_documents_or_annotations_changes_a_number(corpora):
     for seed, documents in corpora:
@@ -340,6 +342,7 @@ MAPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "maps",
     [MAPS, {"entities": {"A": None, "B": None, "C": "D"}, "triggers": {"A": None}}],

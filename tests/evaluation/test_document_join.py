@@ -77,6 +77,7 @@ def alike(one, other):
     ]
 
 
+@pytest.mark.slow
 def test_files_score_as_the_corpora_in_memory_do(files, held):
     scores = score(files / "gold.jsonl", files / "said.jsonl")
 
@@ -98,6 +99,7 @@ def test_processes_add_up(files, held, jobs):
     assert scores.to_json() == held.to_json()
 
 
+@pytest.mark.slow
 def test_processes_find_that_the_orders_differ(files, held):
     assert alike(held, score(files / "gold.jsonl", files / "shuffled.jsonl", jobs=2))
 

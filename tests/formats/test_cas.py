@@ -717,6 +717,7 @@ def loaded_or_faults(path):
         return error.errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["xmi", "json"])
 def test_no_damage_is_more_than_a_line(form, tmp_path):
     path, chance = tmp_path / f"a.{form}", random.Random(7)

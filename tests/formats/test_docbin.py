@@ -799,6 +799,7 @@ def run(*arguments, folder):
     return run_evalkit(*arguments, cwd=folder)
 
 
+@pytest.mark.slow
 def test_the_command_line_converts_there_and_back(tmp_path):
     there = run("convert", "evalkit-news", "a.spacy", folder=tmp_path)
     back = run("convert", "a.spacy", "b.jsonl", folder=tmp_path)

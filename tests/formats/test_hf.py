@@ -125,6 +125,7 @@ def test_flat_rows_name_their_document_and_place():
     ] == (None, "would", "A1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", [CORPUS, DATES], ids=["everything", "dates"])
 def test_a_folder_that_was_written_loads_for_every_config_and_comes_back(tmp_path, corpus):
     losses = corpus.save(f"hf:{tmp_path}/news")

@@ -100,6 +100,7 @@ def test_a_folder_of_texts_is_read_by_the_same_rules(tmp_path, make):
         load_corpus(f"conll:{tmp_path}/a.conll", texts=tmp_path / "texts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["loop", "loop.jsonl", "brat:loop", "conll:loop", "hf:loop", "doccano:loop"]
 )

@@ -138,6 +138,7 @@ def test_a_file_is_accepted_by_all_readers_or_by_none(tmp_path, name):
     assert_one_verdict(tmp_path, TRICKY[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "refused",
     [

@@ -45,6 +45,7 @@ def test_one_document_over_many_lines_is_said_in_one_line_with_the_remedy(tmp_pa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [False, True])
 @pytest.mark.parametrize("format", READ_BY_LINES)
 def test_refusing_a_file_takes_time_linear_in_its_size(tmp_path, format, broken):
@@ -58,6 +59,7 @@ def test_refusing_a_file_takes_time_linear_in_its_size(tmp_path, format, broken)
     )  # 8 where linear, 64 where quadratic
 
 
+@pytest.mark.slow
 def test_errors_behind_a_valid_line_are_all_counted_in_linear_time(tmp_path):
     small, large = tmp_path / "small.jsonl", tmp_path / "large.jsonl"
     for path, lines in ((small, 1000), (large, 8000)):

@@ -75,6 +75,7 @@ def evalkit(*arguments, **options):
     return run_evalkit(*arguments, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTHING_READ)
 def test_what_nothing_is_read_of_is_refused_by_every_command(tmp_path, name):
     location, content, message = NOTHING_READ[name]

@@ -102,6 +102,7 @@ def leaves(value, way=""):
             yield f"{way}{name}", of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_text", [False, True])
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_records_of_every_record_set_equal_the_corpus(tmp_path, config, with_text):
@@ -125,6 +126,7 @@ def without_nulls(value):
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
 def test_fragments_missing_parts_scores_and_unannotated_layers_come_through(tmp_path, config):
     text = "𝒜da\r\nmet “Bo” e\u0301t Öst 007"

@@ -138,6 +138,7 @@ def as_rows(**options):
     }
 
 
+@pytest.mark.slow
 def test_a_corpus_is_created_on_the_hub_and_tagged(flow, hub):
     assert flow["first"][-3:] == [
         f"me/news: created: {hub.url}/datasets/me/news",
@@ -519,6 +520,7 @@ def test_a_version_that_is_there_with_other_files_is_refused(other):
     assert len(other.repos["me/news"].messages) == 2
 
 
+@pytest.mark.slow
 def test_the_next_version_replaces_the_files_and_keeps_the_tag_of_the_last(other):
     published(small())
     published(small("Ada met Bo", version="1.1.0"))
@@ -557,6 +559,7 @@ def test_the_day_of_publication_stays_that_of_the_first_time(other):
     assert published(small())[-1].endswith("nothing was sent")
 
 
+@pytest.mark.slow
 def test_a_pull_request_changes_no_branch_and_gets_no_tag(other):
     published(small())
     lines = published(small("[Ada|PER] met [Bo|PER]"), create_pr=True)

@@ -131,6 +131,7 @@ def test_several_processes_give_the_same_as_one():
     )
 
 
+@pytest.mark.slow
 def test_a_document_that_takes_its_process_down_is_one_failure():
     def model(text):
         if text.endswith(" 7"):

@@ -432,6 +432,7 @@ def test_a_program_that_closes_its_output_and_runs_on_has_failed(model, monkeypa
     ]
 
 
+@pytest.mark.slow
 def test_what_a_program_leaves_behind_holds_nobody_up(model, tmp_path):
     code = (
         f'child = subprocess.Popen(["sleep", "600"])\nopen({str(tmp_path / "child")!r},'

@@ -89,6 +89,7 @@ def test_what_cannot_be_read_says_why(content, reason):
         extract_layers(content, ("entities",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["{", '{"a', "{}", '"', '{"\\', '\\"', "{ ", '{"": 1} '])
 def test_reading_takes_time_linear_in_the_answer(unit):
     content = unit * (500_000 // len(unit))

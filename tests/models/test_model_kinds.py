@@ -187,6 +187,7 @@ def test_gold_scores_1_through_every_kind_that_gives_entities(model, folder):
     assert micro_f1(done) == dict.fromkeys(ENTITIES, 1.0)
 
 
+@pytest.mark.slow
 def test_gold_scores_1_through_a_spacy_pipeline_that_was_saved(pipeline, folder):
     entities = evalkit(folder, "run", "-m", pipeline, "--boot", "0", "--format", "json")
     both = evalkit(

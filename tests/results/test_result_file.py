@@ -65,6 +65,7 @@ def test_a_result_of_every_layer_comes_back():
     assert (again.to_json(), str(again)) == (scores.to_json(), str(scores))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 10, 26, 120])
 @pytest.mark.parametrize("units", ["auto", "documents", "sentences"])
 def test_merged_shards_are_the_bytes_of_the_whole(n, units):
@@ -120,6 +121,7 @@ def test_shards_that_were_not_scored_alike_are_refused_with_the_field():
     assert Scores.merge([one, other]).resampling.documents == 8
 
 
+@pytest.mark.slow
 def test_neither_hash_seed_nor_order_nor_workers_move_a_byte(tmp_path):
     gold, said = perturbed(40, 5)
     gold.save(tmp_path / "gold.jsonl")
