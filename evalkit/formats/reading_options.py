@@ -85,7 +85,7 @@ def replace_option_aliases(format_name: str, options: Mapping[str, Any]) -> dict
             )
         renamed[name] = value
         if alias is not None:
-            renamed[name] = alias.values.get(_written(value), value)
+            renamed[name] = alias.values.get(_format_value(value), value)
             if not alias.is_permanent:
                 warn_deprecated(
                     f"the option {given} of {format_name} is deprecated: write"
@@ -158,8 +158,8 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
     defaults = own_options(read)
     changed: dict[str, str] = {}
     for name, value in own.items():
-        if name not in WITHOUT_EFFECT and _written(value) != _written(defaults.get(name)):
-            changed[name] = _written(value)
+        if name not in WITHOUT_EFFECT and _format_value(value) != _format_value(defaults.get(name)):
+            changed[name] = _format_value(value)
     if duplicates is not None:
         changed["duplicates"] = duplicates
     return dict(sorted(changed.items()))
@@ -177,7 +177,7 @@ def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> st
     return ",".join(sides)
 
 
-def _written(value: object) -> str:
+def _format_value(value: object) -> str:
     """Returns a value as it is written in a location.
 
     A path is written as its last part, a bool as `true` or `false`, None as "".

@@ -257,7 +257,7 @@ def _score_errors(card_sections: list[Section], corpus: Corpus) -> Iterator[str]
     digest = DigestBuilder(LAYERS)
     digest.add(list(corpus))
     digests = digest.with_schema(corpus.schema)
-    layer_digests = {digests.of(layer)[:8] for layer in LAYERS}
+    layer_digests = {digests.digest_of(layer)[:8] for layer in LAYERS}
     for section in card_sections:
         if section.title != "Baseline Scores":
             continue

@@ -135,7 +135,7 @@ class MetricScores:
         if fields.get("corpus", "").endswith("@"):
             digests = self._source.digests()
             if digests is not None:
-                fields["corpus"] += digests.of(LAYERS[self.metric.layer].document_layer)[:8]
+                fields["corpus"] += digests.digest_of(LAYERS[self.metric.layer].document_layer)[:8]
         return fields
 
     @property

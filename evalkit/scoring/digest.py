@@ -85,7 +85,7 @@ class CorpusDigests(NamedTuple):
     schema: str
     sums: Mapping[str, int]
 
-    def of(self, layer: str) -> str:
+    def digest_of(self, layer: str) -> str:
         """The hexadecimal digest of the corpus with the annotations of one layer."""
         return hashlib.sha256(f"{self.schema} {self.sums[layer]:064x}".encode()).hexdigest()
 
