@@ -68,7 +68,10 @@ def score_tags(
     seed: int = 12345,
     level: float = 0.95,
 ) -> Scores:
-    """Score sequences of tags, one for each sentence or document, against those of gold.
+    """Score sequences of tags, one for each sentence, against those of gold.
+
+    Each sequence counts as a document; intervals assume that sequences are independent, and the
+    signature says so (`read:gold=documents:sentence`).
 
     - `tagging`: IOB2, IOB1, BIOES or BILOU.
     - `repair`: how invalid tags are read: "error", "discard", "begin" or "conlleval". Named in
@@ -324,8 +327,12 @@ class SpanScoringRun:
             for name, value in self._tag_options.items()
             if value != DEFAULT_TAG_OPTIONS[name]
         }
-        if read_options:
-            fields["read"] = signature_field(read_options, read_options)
+        gold_options = dict(read_options)
+        if self._tag_options:
+            # A sequence of tags is a sentence by convention, as in a file without document marks.
+            gold_options["documents"] = "sentence"
+        if gold_options:
+            fields["read"] = signature_field(gold_options, read_options)
         return fields
 
 

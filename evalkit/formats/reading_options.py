@@ -25,6 +25,8 @@ OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_for
 # Options that are not in the signature: the folder of the texts, and the annotator, which is part
 # of the corpus name
 WITHOUT_EFFECT = ("texts", "annotator")
+# Options that can change a score on the side of gold only: predictions have the documents of gold
+GOLD_OPTIONS = ("documents",)
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 
@@ -168,7 +170,11 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
 def signature_field(gold: Mapping[str, str], predicted: Mapping[str, str]) -> str:
     """Returns the field `read` of a signature, such as "gold=repair:begin+tagging:IOB1"; "" if both
     sides are read with the default options.
+
+    Options of predictions that only matter for gold are left out, so that predictions for the same
+    gold can be compared whatever format they were read from.
     """
+    predicted = {name: value for name, value in predicted.items() if name not in GOLD_OPTIONS}
     sides = []
     for side, options in (("gold", gold), ("predicted", predicted)):
         if options:

@@ -4,7 +4,7 @@ documents and annotations on the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +14,7 @@ from evalkit.errors import InputError, quoted_repr
 from evalkit.scoring.span_edges import SpanEdges
 
 ConversionCounts = dict[str, dict[str, dict[str, int]]]  # side → section → name → count
+INDEPENDENT_SENTENCES = "sentences as documents: intervals and p assume that they are independent"
 
 
 class CorpusInfo(msgspec.Struct):
@@ -122,6 +123,19 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
             if not data[key]:
                 del data[key]
         return data
+
+
+def find_independence_assumption(signature_fields: Mapping[str, str]) -> str:
+    """Return what intervals and p assume if each document of gold is a sentence; "" otherwise.
+
+    signature_fields: those of a metric. The field `read` has the reading options of gold, such as
+    "gold=documents:sentence+tagging:IOB1,predicted=tagging:IOB1".
+    """
+    for side in signature_fields.get("read", "").split(","):
+        name, _, options = side.partition("=")
+        if name == "gold" and "documents:sentence" in options.split("+"):
+            return INDEPENDENT_SENTENCES
+    return ""
 
 
 def merge_metadata(shards: Sequence[ResultMetadata]) -> ResultMetadata:

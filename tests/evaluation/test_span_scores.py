@@ -125,7 +125,9 @@ def test_what_was_repaired_is_counted_and_signed():
         scores.counts.set_aside["gold_repaired"],
         scores.counts.set_aside["predicted_repaired"],
     ) == (0, 2)
-    assert scores.signature.endswith("|read:gold=repair:begin,predicted=repair:begin")
+    assert scores.signature.endswith(
+        "|read:gold=documents:sentence+repair:begin,predicted=repair:begin"
+    )
     assert "Set aside, invalid predicted tags, repaired as the signature says: 2 (entities)" in str(
         score_tags([["B-A"], ["O"]], [["I-A"], ["I-A"]], repair="begin")
     )

@@ -407,7 +407,8 @@ def test_signatures_of_tags_and_spans():
         "level:0.95",
         "boot:1000",
         "seed:12345",
-        "read:gold=repair:begin+tagging:IOB1,predicted=repair:begin+tagging:IOB1",
+        "read:gold=documents:sentence+repair:begin+tagging:IOB1,"
+        "predicted=repair:begin+tagging:IOB1",
     ]
     assert spans.signature.split("|")[1:] == [
         "docs:1/1",
