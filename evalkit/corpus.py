@@ -70,7 +70,7 @@ class Corpus:
         # A file name may contain lone surrogates, which cannot be encoded in a terminal or a file.
         self.name = escape_surrogates(name)
         self.schema = schema
-        self.conversion = conversion or ConversionReport()
+        self.conversion = ConversionReport() if conversion is None else conversion
         self.read_options = dict(read_options or {})
         self._documents = _validate_documents(documents)
         self._index = {document.id: n for n, document in enumerate(self._documents)}
@@ -308,12 +308,13 @@ def load_corpus(
     except LoadError as error:
         raise with_offset_hints(error, location) from None
     refuse_unread(location, documents)
+    applied_options = {**location.options, **conversion.effective_options}
     return Corpus(
         documents,
         _corpus_name(location),
         load_schema_for(location),
         conversion,
-        changed_options(location.module.read, location.options),
+        changed_options(location.module.read, applied_options),
     )
 
 

@@ -22,7 +22,11 @@ from evalkit.data.label_maps import LabelMapOption, LabelsOption
 from evalkit.data.option_aliases import resolve_option_aliases
 from evalkit.errors import InputError, escape_surrogates, quoted_repr, spell_option
 from evalkit.evaluation.ambiguity import measure_ambiguity
-from evalkit.evaluation.document_join import EvaluationInputs, FileRange
+from evalkit.evaluation.document_join import (
+    EvaluationInputs,
+    FileRange,
+    advise_same_documents,
+)
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.conversion import ConversionReport
@@ -295,6 +299,12 @@ def _open_inputs(gold: CorpusSource, predicted: CorpusSource, missing: str) -> E
         conversion={side: report.to_json() for side, report in conversion.items()},
         duplicates=read_options["gold"].get("duplicates", "error"),
         read=signature_field(read_options["gold"], read_options["predicted"]),
+        document_advice=advise_same_documents(
+            gold_corpus.name,
+            conversion["gold"].effective_options,
+            predicted_corpus.name,
+            conversion["predicted"].effective_options,
+        ),
     )
 
 

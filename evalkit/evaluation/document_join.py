@@ -9,7 +9,7 @@ lines.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -57,7 +57,8 @@ class EvaluationInputs:
     missing_count: documents scored as empty so far. conversion: what the readers of both sides
     dropped, repaired and skipped, as `ConversionReport.to_json`. duplicates: whether those in gold
     are an "error", or were dropped ("drop"). read: the signature field with the reading options
-    that differ from their defaults.
+    that differ from their defaults. document_advice: what to do if the documents of both sides
+    differ because they were read with other options; "" if they were not.
     """
 
     name: str
@@ -70,6 +71,7 @@ class EvaluationInputs:
     conversion: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     duplicates: str = "error"
     read: str = ""
+    document_advice: str = ""
 
     def iter_batches(self) -> Iterator[DocumentPairs]:
         """The documents of both sides, 64 at a time.
@@ -95,28 +97,32 @@ class EvaluationInputs:
                 yield DocumentPairs(gold, predicted)
             unknown = predictions.unmatched_ids()
         if unknown:
+            advice = self.document_advice or "score against the corpus they come from"
             raise InputError(
                 f"{self.prediction_name}: {len(unknown)} documents are not in {self.name}, such as"
-                f" {quoted_repr(unknown[0])}; score against the corpus they come from"
+                f" {quoted_repr(unknown[0])}; {advice}"
             )
 
     def _check_prediction(self, document: Any, prediction: Any) -> Any:
         """The prediction for a document; an empty one if it is missing and that is allowed."""
         if prediction is None:
             if self.missing == "error":
+                advice = (
+                    "predict it, or count what is missing as empty with"
+                    f" {spell_option('missing', 'empty')}"
+                )
                 raise InputError(
                     f"{self.prediction_name}: lacks document {quoted_repr(document.id)} of"
-                    f" {self.name}; predict it, or count what is missing as empty with"
-                    f" {spell_option('missing', 'empty')}"
+                    f" {self.name}; {self.document_advice or advice}"
                 )
             self.missing_count += 1
             return Document(document.id, document.text, failure=MISSING_AS_EMPTY)
         if prediction.text != document.text:
             difference = _first_difference(document.text, prediction.text)
+            advice = self.document_advice or _advise_texts(document.text, prediction.text)
             raise InputError(
                 f"{self.prediction_name}: document {quoted_repr(document.id)} has another text"
-                f" than in {self.name}: {difference}"
-                f"{_advise_texts(document.text, prediction.text)}"
+                f" than in {self.name}: {'; '.join(filter(None, [difference, advice]))}"
             )
         return prediction
 
@@ -306,12 +312,28 @@ def _duplicate_id(id: str, path: Path) -> LoadError:
     )
 
 
+def advise_same_documents(
+    gold: str, gold_options: Mapping[str, str], predicted: str, predicted_options: Mapping[str, str]
+) -> str:
+    """Advice for two CoNLL files that were not divided into documents in the same way; "" for
+    others. The options are those that the readers of both sides applied.
+    """
+    gold_value, predicted_value = gold_options.get("documents"), predicted_options.get("documents")
+    if gold_value is None or predicted_value is None or gold_value == predicted_value:
+        return ""
+    return (
+        f"documents are read by {gold_value} in {gold} and by {predicted_value} in {predicted}:"
+        f" read both with {spell_option('documents', 'sentence', of='format')}, or, if only one"
+        f" of them names its documents, with {spell_option('documents', 'file', of='format')}"
+    )
+
+
 def _advise_texts(gold: str, other: str) -> str:
     """Advice for texts that differ only in white space, as those of files with tokens do."""
     if "".join(gold.split()) != "".join(other.split()):
         return ""
     return (
-        "; only the white space differs, as where tokens were joined or tokenized differently:"
+        "only the white space differs, as where tokens were joined or tokenized differently:"
         f" read both files with the original texts ({spell_option('texts', 'DIR', of='format')}),"
         " so that tokens are aligned with them"
     )

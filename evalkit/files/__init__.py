@@ -44,6 +44,7 @@ from evalkit.files.inputs import (
     is_there,
     list_inputs,
     open_input,
+    open_rereadable_input,
     read_input,
 )
 from evalkit.files.temporary import is_temporary
@@ -60,6 +61,7 @@ __all__ = [
     "make_parents",
     "name_errors",
     "open_input",
+    "open_rereadable_input",
     "read_input",
     "replace_file",
     "stage_file",

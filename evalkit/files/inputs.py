@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from evalkit.errors import InputError, LoadError
 
+MAX_COPY_IN_MEMORY = 1 << 24  # bytes of a pipe that are kept in memory
 SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell creates and closes
 
 
@@ -39,6 +42,20 @@ def open_input(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from None
+
+
+def open_rereadable_input(path: Path) -> BinaryIO:
+    """An open binary file that can be read again from the start: a pipe is copied, large ones to a
+    temporary file. Raises InputError as `open_input` does.
+    """
+    file = open_input(path)
+    if file.seekable():
+        return file
+    copy = cast("BinaryIO", tempfile.SpooledTemporaryFile(MAX_COPY_IN_MEMORY))  # noqa: SIM115
+    with file:
+        shutil.copyfileobj(file, copy)
+    copy.seek(0)
+    return copy
 
 
 def read_input(path: Path) -> bytes:

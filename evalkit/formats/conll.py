@@ -12,10 +12,24 @@ begin a document:
 A document without an id gets the id "doc-N", where N is its number in the file. The first dash of a
 tag separates the prefix from the label.
 
+**Documents.** The reading option `documents` is what is read as a document:
+
+- docstart: the lines from one of these marks to the next.
+- sentence: each sentence. In a document with an id, such as "d1", its id is "d1/1", "d1/2" and so
+  on; otherwise it is "sentence-N", where N is the number of the sentence in the file.
+- file: all sentences of the file, as the document "doc-1". Document marks are dropped and counted.
+- a number, such as 10: as many sentences of a marked document, or of a file without marks; the last
+  document may have fewer. Ids are like those of sentences, with "doc-N" instead of "sentence-N".
+
+By default it is docstart if the file has a document mark. Without marks it is sentence, or file if
+the text of the document is given. Values other than docstart are in the signature. If documents are
+sentences, intervals and p-values assume that sentences are independent of each other.
+
 **Text.** The format does not store the text. Without `texts` it is rebuilt: the tokens of a
 sentence are joined by spaces, and sentences by line feeds. The original text can be given with
 `texts`, or by a line `# doc_text = "…"` (JSON) before the first token of the document. The tokens
-must then occur in it in order, separated by white space only, and offsets refer to it.
+must then occur in it in order, separated by white space only, and offsets refer to it. The text of
+a document that is a sentence or a number of sentences is always rebuilt.
 
 **Reading options**
 
@@ -23,11 +37,13 @@ must then occur in it in order, separated by white space only, and offsets refer
   tagging is never guessed; if tags are invalid, the error names the taggings that fit the file.
 - `repair`: what is done with invalid tags: error, discard, begin or conlleval.
 - `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative.
+- `documents`: docstart, sentence, file or a number of sentences, as described above.
 - `separator`: any, tab (every tab separates columns, and tokens may contain spaces) or space.
 - `comments`: true skips lines that begin with # and counts them as dropped.
 - `texts`: a folder with a file ID.txt for each document, or the text file of the only document.
 
-Dropped in reading: further columns, comments, byte order marks. Repaired tags are counted.
+Dropped in reading: further columns, comments, byte order marks, and the given texts and the marks
+of documents that are divided or joined. Repaired tags are counted.
 
 **Writing options**
 
@@ -41,35 +57,35 @@ Dropped in reading: further columns, comments, byte order marks. Repaired tags a
 - `align_with`: another corpus of the same documents, such as gold. Tokens are split at its entities
   too, so that both files have the same tokens.
 
-A sentence does not end inside an entity, and a `-DOCSTART-` in the text is split into two tokens.
-Of overlapping entities the longest is kept, of equally long ones the first. White space at the
-edges of an entity is dropped. With embed_text=true a file that is read back has the same ids and
-texts, and the kept entities in text order; without it, the text is restored only if it equals the
-rebuilt one. Failed documents are dropped and counted. A document whose entities were not annotated
-is refused, since O tags would mean that it has no entities.
+Each document begins with a line `-DOCSTART- (ID)`, and a `-DOCSTART-` in the text is split into two
+tokens. A sentence does not end inside an entity. Of overlapping entities the longest is kept, of
+equally long ones the first. White space at the edges of an entity is dropped. With embed_text=true
+a file that is read back has the same ids and texts, and the kept entities in text order; without
+it, the text is restored only if it equals the rebuilt one. Failed documents are dropped and
+counted. A document whose entities were not annotated is refused, since O tags would mean that it
+has no entities.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
-from evalkit.files import write_atomically
-from evalkit.formats.conll_lines import (
+from evalkit.files import open_input, open_rereadable_input, write_atomically
+from evalkit.formats.conll_documents import (
     DOC_TEXT_PREFIX,
     DOCSTART,
-    RANGE,
-    ConllColumns,
-    ConllDocument,
-    ConllParser,
+    detect_documents,
+    parse_documents,
 )
+from evalkit.formats.conll_lines import RANGE, ConllColumns, ConllDocument, ConllParser
 from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import parse_bool
@@ -77,6 +93,7 @@ from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
 
 SEPARATORS = {"tab": "\t", "space": " "}
+REREAD_SENTENCES = "1000"  # sentences of each draft, where a file is read again for its tags only
 
 
 def read(
@@ -87,6 +104,7 @@ def read(
     repair: str = "error",
     token_column: int | str = 0,
     tag_column: int | str = -1,
+    documents: str | int | None = None,
     separator: str = "any",
     comments: bool | str = False,
     texts: str | Path | None = None,
@@ -94,7 +112,7 @@ def read(
     """Yields (file:line, Document or LoadError) for each document.
 
     The module docstring describes the options. Raises UnknownNameError for an unknown value of an
-    option, and InputError for an invalid column number.
+    option, and InputError for an invalid column number or an invalid value of `documents`.
     """
     columns = ConllColumns(
         _column("token_column", token_column),
@@ -102,19 +120,15 @@ def read(
         separator,
         comments=parse_bool("comments", comments),
     )
-    reader = ConllReader(
-        path,
-        conversion,
-        tagging,
-        repair,
-        texts,
-        lambda: ConllParser(path, ConversionReport(), columns),
-    )
-    parser = ConllParser(path, conversion, columns)
-    word_numbers = WordNumberDetector()
-    for draft in parser.drafts():
-        word_numbers.inspect(draft)
-        yield draft.position, reader.document(draft)
+    with open_rereadable_input(path) as file:
+        division = _choose_division(file, documents, texts, comments=columns.comments)
+        conversion.effective_options["documents"] = division
+        reader = ConllReader(
+            path, conversion, tagging, repair, texts, lambda: _reread_drafts(path, columns)
+        )
+        parser = ConllParser(path, conversion, columns, division)
+        word_numbers = WordNumberDetector()
+        yield from reader.documents(word_numbers.inspect(parser.drafts(file)))
     if parser.has_further_columns and word_numbers.is_detected:
         problem = (
             f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"
@@ -127,6 +141,33 @@ def read(
         )
 
 
+def _choose_division(
+    file: BinaryIO, documents: str | int | None, texts: str | Path | None, *, comments: bool
+) -> str:
+    """The option `documents`, or its default for an open file.
+
+    Raises InputError for an invalid value, and if `texts` cannot have the texts of the documents.
+    """
+    if documents is None:
+        division = detect_documents(file, comments=comments)
+        file.seek(0)
+        return "file" if texts is not None and division == "sentence" else division
+    division = parse_documents(documents)
+    if texts is not None and division not in ("docstart", "file"):
+        raise InputError(
+            f"{spell_option('documents', division, of='format')} and"
+            f" {spell_option('texts', of='format')} cannot be combined: the text of a document that"
+            " is a part of a file is its tokens, joined by spaces; leave out one of the two"
+        )
+    return division
+
+
+def _reread_drafts(path: Path, columns: ConllColumns) -> Iterator[ConllDocument]:
+    """Yields the sentences of a file, with many of them in a document."""
+    with open_input(path) as file:
+        yield from ConllParser(path, ConversionReport(), columns, REREAD_SENTENCES).drafts(file)
+
+
 class WordNumberDetector:
     """Detects a CoNLL-U file whose word numbers (1, 2-3, 2, 3, 3.1, …) were read as tokens."""
 
@@ -134,15 +175,20 @@ class WordNumberDetector:
         self._has_other_tokens = False
         self._word_count = 0
 
-    def inspect(self, draft: ConllDocument) -> None:
-        """Checks the tokens of one document."""
+    def inspect(self, drafts: Iterable[ConllDocument]) -> Iterator[ConllDocument]:
+        """Yields each draft after checking its tokens."""
+        for draft in drafts:
+            if not self._has_other_tokens:
+                self._check_tokens(draft)
+            yield draft
+
+    def _check_tokens(self, draft: ConllDocument) -> None:
         for first, last in pairwise(draft.borders):
-            if self._has_other_tokens:
-                return
             words = [token for token in draft.tokens[first:last] if not RANGE.fullmatch(token)]
             expected = [str(number) for number in range(1, len(words) + 1)]
             if words != expected:
                 self._has_other_tokens = True
+                return
             self._word_count += len(words)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -17,10 +18,14 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
+from evalkit.formats.conll_documents import (
+    DOC_TEXT_PREFIX,
+    DocumentMark,
+    count_sentences_per_document,
+    parse_mark,
+)
 from evalkit.formats.conversion import ConversionReport
 
-DOCSTART = "-DOCSTART-"
-DOC_TEXT_PREFIX = "# doc_text = "
 _SPLITTERS: dict[str, Callable[[str], list[str]]] = {
     "any": re.compile(r"[^ \t]+").findall,
     "tab": lambda line: line.split("\t"),
@@ -31,11 +36,8 @@ _SEPARATOR_RULES = {
     "tab": "only tabs separate columns",
     "space": "only spaces separate columns",
 }
-_DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
-_BEGIN_DOCUMENT = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
-_NEWDOC = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
-_NO_ID = ("O", "_", "-", "-X-", DOCSTART)  # placeholders after -DOCSTART- that are not ids
 COMMENTS_HINT = "if lines that begin with # are comments, use {}"
+DROPPED_TEXTS = "texts in # doc_text, of documents that are divided or joined"
 RANGE = re.compile(r"\d+[-.]\d+")  # multiword tokens (2-3) and empty nodes (3.1) of CoNLL-U
 
 
@@ -55,20 +57,29 @@ class ConllColumns:
             raise UnknownNameError("separator", self.separator, _SPLITTERS)
 
 
+class TokenSpan(NamedTuple):
+    """An entity by the indices of its first token and of the token after its last."""
+
+    first: int
+    end: int
+    label: str
+
+
 @dataclass
 class ConllDocument:
     """A document while it is parsed: tokens and tags with their line numbers, the indices of the
-    first tokens of sentences, and the errors found so far.
+    first tokens of sentences, the spans of tokens that the tags encode, and the errors found so
+    far.
     """
 
     position: str
     id: str
-    named: bool = False
     text: str | None = None
     tokens: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    spans: list[TokenSpan] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     omitted: int = 0
 
@@ -93,7 +104,14 @@ class ConllDocument:
 class ConllParser:
     """Reads the lines of a file into ConllDocument drafts."""
 
-    def __init__(self, path: Path, conversion: ConversionReport, columns: ConllColumns) -> None:
+    def __init__(
+        self,
+        path: Path,
+        conversion: ConversionReport,
+        columns: ConllColumns,
+        documents: str = "docstart",
+    ) -> None:
+        """`path` is used in positions, `documents` is a value of `parse_documents`."""
         self._path = path
         self._conversion = conversion
         self._columns = columns
@@ -105,23 +123,32 @@ class ConllParser:
         self._token_column = 0
         self._tag_column = 0
         self._draft: ConllDocument | None = None
-        self._document_count = 0
         self._in_sentence = False
+        self._is_whole_file = documents == "file"
+        self._sentences_per_document = count_sentences_per_document(documents)
+        self._part_prefix = "sentence" if documents == "sentence" else "doc"
+        # The marked document, or the lines before the first mark; drafts are its parts.
+        self._document_count = 0
+        self._document_id = ""
+        self._is_marked = False
+        self._is_named = False
+        self._has_rows = False
+        self._part_count = 0
+        self._total_part_count = 0
 
     @property
     def has_further_columns(self) -> bool:
         """Whether the file has columns other than those of tokens and tags."""
         return self._column_count > 2
 
-    def drafts(self) -> Iterator[ConllDocument]:
-        """Yields each document of the file. Raises InputError if the file cannot be read."""
+    def drafts(self, file: BinaryIO) -> Iterator[ConllDocument]:
+        """Yields each document of an open file. Raises InputError if it cannot be read."""
         try:
-            with self._path.open("rb") as file:
-                for number, raw in enumerate(file, 1):
-                    previous = self._draft
-                    self._read_line(number, raw)
-                    if previous is not None and self._draft is not previous:
-                        yield previous
+            for number, raw in enumerate(file, 1):
+                previous = self._draft
+                self._read_line(number, raw)
+                if previous is not None and self._draft is not previous:
+                    yield previous
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
         if self._draft is not None:
@@ -161,58 +188,98 @@ class ConllParser:
         return line
 
     def _read_markup(self, number: int, line: str) -> bool:
-        """Reads a document header or a comment. Returns False if the line is a token."""
-        if match := _DOCSTART.fullmatch(line):
-            id_in_brackets, bare_id = match.groups()
-            id = None if bare_id in _NO_ID else bare_id
-            if id_in_brackets:
-                id = _unquote(id_in_brackets)
-            self._begin_document(number, id)
-        elif match := _BEGIN_DOCUMENT.fullmatch(line):
-            id_parts = [part for part in match.groups() if part]
-            self._begin_document(number, "; ".join(id_parts))
-        elif line.startswith(DOC_TEXT_PREFIX) and not (self._draft and self._draft.tokens):
+        """Reads a document mark or a comment. Returns False if the line is a token."""
+        mark = parse_mark(line, comments=self._columns.comments)
+        if mark is not None:
+            self._read_mark(number, mark)
+        elif line.startswith(DOC_TEXT_PREFIX) and not self._has_rows:
             self._read_doc_text(number, line)
         elif self._columns.comments and line.startswith("#"):
-            self._read_comment(number, line)
+            self._conversion.add("comments", f"{self._path}:{number}")
         else:
             return line == "#end document"
         return True
 
-    def _begin_document(self, number: int, id: str | None) -> ConllDocument:
-        self._document_count += 1
-        self._draft = ConllDocument(
-            f"{self._path}:{number}", id or f"doc-{self._document_count}", named=bool(id)
-        )
-        return self._draft
+    def _read_mark(self, number: int, mark: DocumentMark) -> None:
+        can_be_named = self._document_count and not self._is_named and not self._has_rows
+        if self._is_whole_file:
+            self._conversion.add("document marks", f"{self._path}:{number}")
+            self._drop_text_before_mark()
+        elif mark.is_comment and mark.id and can_be_named:
+            self._name_document(mark.id)
+        else:
+            self._begin_document(number, mark.id)
+        self._is_marked = True
+        self._has_rows = False
 
-    def _current_document(self, number: int) -> ConllDocument:
-        return self._draft or self._begin_document(number, None)
+    def _drop_text_before_mark(self) -> None:
+        """Drops the text of a document that continues after a mark."""
+        if self._draft is not None and self._draft.text is not None:
+            self._draft.text = None
+            self._conversion.add(DROPPED_TEXTS, self._draft.position)
+
+    def _begin_document(self, number: int, id: str) -> None:
+        """Begins a marked document, or the one before the first mark."""
+        self._document_count += 1
+        self._document_id = id or f"doc-{self._document_count}"
+        self._is_named = bool(id)
+        self._part_count = 0
+        self._draft = None
+        if self._sentences_per_document is None:
+            self._begin_draft(number, self._document_id)
+
+    def _begin_draft(self, number: int, id: str) -> ConllDocument:
+        draft = ConllDocument(f"{self._path}:{number}", id)
+        self._draft = draft
+        return draft
+
+    def _name_document(self, id: str) -> None:
+        self._document_id = id
+        self._is_named = True
+        if self._draft is not None:
+            self._draft.id = id
+
+    def _begin_sentence(self, number: int) -> ConllDocument:
+        """Begins a sentence, and a document if the last one has all of its sentences."""
+        if not self._document_count:
+            self._begin_document(number, "")
+        draft = self._draft
+        if draft is None or len(draft.starts) == self._sentences_per_document:
+            self._part_count += 1
+            self._total_part_count += 1
+            draft = self._begin_draft(number, self._part_id())
+        draft.starts.append(len(draft.tokens))
+        self._in_sentence = True
+        self._has_rows = True
+        return draft
+
+    def _part_id(self) -> str:
+        """The id of a part of a document: a number in the document if it has an id of its own,
+        else one in the file.
+        """
+        if self._is_named:
+            return f"{self._document_id}/{self._part_count}"
+        return f"{self._part_prefix}-{self._total_part_count}"
 
     def _read_doc_text(self, number: int, line: str) -> None:
+        """Reads the text of a document, or drops it if the document is divided or joined."""
+        is_divided = self._sentences_per_document is not None
+        if is_divided or (self._is_whole_file and self._is_marked):
+            self._conversion.add(DROPPED_TEXTS, f"{self._path}:{number}")
+            return
+        if not self._document_count:
+            self._begin_document(number, "")
         try:
-            self._current_document(number).text = msgspec.json.decode(
-                line[len(DOC_TEXT_PREFIX) :], type=str
-            )
+            text = msgspec.json.decode(line[len(DOC_TEXT_PREFIX) :], type=str)
         except msgspec.MsgspecError:
             self._add_error(
                 number,
                 f"invalid text {quoted_repr(line)}: expected a JSON string in double quotes on one"
                 " line",
             )
-
-    def _read_comment(self, number: int, line: str) -> None:
-        match = _NEWDOC.fullmatch(line)
-        if match is None:
-            self._conversion.add("comments", f"{self._path}:{number}")
             return
-        draft = self._draft
-        id = match[1] or match[2]
-        if draft is None or draft.tokens or draft.named or not id:
-            self._begin_document(number, id)
-        else:
-            draft.id = id
-            draft.named = True
+        if self._draft is not None:
+            self._draft.text = text
 
     def _read_row(self, number: int, line: str) -> None:
         cells = self._split(line)
@@ -237,10 +304,9 @@ class ConllParser:
             self._add_token(number, token, tag)
 
     def _add_token(self, number: int, token: str, tag: str) -> None:
-        draft = self._current_document(number)
-        if not self._in_sentence:
-            draft.starts.append(len(draft.tokens))
-            self._in_sentence = True
+        draft = self._draft
+        if draft is None or not self._in_sentence:
+            draft = self._begin_sentence(number)
         draft.tokens.append(token)
         draft.tags.append(tag)
         draft.lines.append(number)
@@ -297,12 +363,7 @@ class ConllParser:
         return hint
 
     def _add_error(self, number: int, problem: str) -> None:
-        self._current_document(number).add_error(f"{self._path}:{number}: {problem}")
-
-
-def _unquote(id: str) -> str:
-    """The id in the brackets of -DOCSTART-, decoded if it is a JSON string."""
-    try:
-        return msgspec.json.decode(id, type=str) if id.startswith('"') else id
-    except msgspec.MsgspecError:
-        return id
+        draft = self._draft
+        if draft is None or not self._in_sentence:
+            draft = self._begin_sentence(number)
+        draft.add_error(f"{self._path}:{number}: {problem}")

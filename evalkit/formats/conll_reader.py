@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,12 +23,26 @@ from evalkit.data.tags import (
 )
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import check_inside, read_input
-from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument, ConllParser
+from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument, TokenSpan
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.registry import DocumentResults
 
 # Prefixes of the first, an inner, the last and the only token of an entity. In IOB1 an entity that
 # directly follows one of the same label begins with B instead.
 TAG_LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
+BATCH_TOKENS = 8192  # tokens of documents whose tags are read at once
+
+
+class _Sentence(NamedTuple):
+    """A sentence of a draft, by the indices of its first token and of the token after its last."""
+
+    draft: ConllDocument
+    first: int
+    end: int
+
+    @property
+    def tags(self) -> list[str]:
+        return self.draft.tags[self.first : self.end]
 
 
 class ConllReader:
@@ -40,26 +55,35 @@ class ConllReader:
         tagging: str,
         repair: str,
         texts: str | Path | None,
-        reopen: Callable[[], ConllParser],
+        reread: Callable[[], Iterator[ConllDocument]],
     ) -> None:
         """Raises UnknownNameError for an unknown tagging or repair.
 
-        `reopen` returns a new parser of the file, for hints that depend on all of its tags.
+        `reread` yields the drafts of the file again, for hints that depend on all of its tags.
         """
         self._path = path
         self._conversion = conversion
         self._tagging = tagging
         self._repair = repair
-        self._reopen = reopen
+        self._reread = reread
         self._texts = None if texts is None else Path(texts)
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
         self._prefixes = {*TAG_LETTERS[tagging], "B", "I"}
         self._valid_tags = {"O"}
         self._document_count = 0
 
-    def document(self, draft: ConllDocument) -> Document | LoadError:
-        """The document, or a LoadError with all of its errors."""
-        self._document_count += 1
+    def documents(self, drafts: Iterable[ConllDocument]) -> DocumentResults:
+        """Yields the position and the document of each draft, or a LoadError with its errors."""
+        for batch in _batch_drafts(drafts):
+            for draft in batch:
+                self._check_tags(draft)
+            self._read_tags([draft for draft in batch if not draft.errors])
+            for draft in batch:
+                self._document_count += 1
+                yield draft.position, self._build_document(draft)
+
+    def _check_tags(self, draft: ConllDocument) -> None:
+        """Adds an error for each string that is not a tag."""
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._valid_tags and not self._is_tag(tag):
                 problem = self._unknown_tag_error(line, tag)
@@ -67,12 +91,6 @@ class ConllReader:
                     hint = COMMENTS_HINT.format(spell_option("comments", True, of="format"))
                     problem += f"; {hint}"
                 draft.add_error(problem)
-        if draft.errors:
-            return LoadError(draft.errors, more=draft.omitted)
-        try:
-            return self._build_document(draft)
-        except LoadError as error:
-            return error
 
     def _is_tag(self, tag: str) -> bool:
         prefix, _, label = tag.partition("-")
@@ -96,7 +114,7 @@ class ConllReader:
         if not self._path.is_file():
             return ""
         fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}
-        for draft in self._reopen().drafts():
+        for draft in self._reread():
             for tagging, tags in list(fitting.items()):
                 if not _is_valid(tags, draft.sentences):
                     del fitting[tagging]
@@ -105,44 +123,60 @@ class ConllReader:
         options = [spell_option("tagging", name, of="format") for name in fitting]
         return f"; {' or '.join(options)} fits all tags of the file"
 
-    def _build_document(self, draft: ConllDocument) -> Document:
-        read = self._tags.read(draft.sentences, "its")
+    def _read_tags(self, drafts: Iterable[ConllDocument]) -> None:
+        """Reads the spans of each draft, and counts invalid tags or adds an error for each."""
+        sentences: list[_Sentence] = []
+        for draft in drafts:
+            sentences += [_Sentence(draft, *borders) for borders in pairwise(draft.borders)]
+        read = self._tags.read([sentence.tags for sentence in sentences], "its")
         result = self._tags.spans(read, "its")
         if result.improper:
-            self._count_invalid_tags(draft, read)
-        text, starts, ends = self._build_text(draft)
+            self._count_invalid_tags(sentences, read)
         labels = list(self._tags.labels)
-        sentence_starts = np.array(draft.starts, np.int64)[result.sequence]
-        first_tokens = (sentence_starts + result.start).tolist()
-        end_tokens = (sentence_starts + result.end).tolist()
-        entities = []
-        for first, end, label in zip(first_tokens, end_tokens, result.label.tolist()):
-            entities.append(Entity(labels[label], starts[first], ends[end - 1]))
-        return Document(draft.id, text, tuple(entities))
+        columns = (result.sequence, result.start, result.end, result.label)
+        for number, start, end, label in zip(*(column.tolist() for column in columns)):
+            draft, first, _ = sentences[number]
+            draft.spans.append(TokenSpan(first + start, first + end, labels[label]))
 
-    def _count_invalid_tags(self, draft: ConllDocument, read: NonOutsideTags) -> None:
-        """Counts the invalid tags as repaired. Raises LoadError if `repair` is "error"."""
-        sequence = np.searchsorted(draft.borders, read.where, side="right") - 1
+    def _count_invalid_tags(self, sentences: Sequence[_Sentence], read: NonOutsideTags) -> None:
+        """Counts the invalid tags as repaired, or adds their errors if `repair` is "error"."""
+        borders = np.concatenate([[0], np.cumsum(read.lengths)])
+        sequence = np.searchsorted(borders, read.where, side="right") - 1
         is_invalid = TagTransitions(read, sequence).invalid_tags(self._tagging)
-        token_indices: list[int] = read.where[is_invalid].tolist()
-        if self._repair == "error":
-            borders = set(draft.borders)
-            errors = [
-                self._invalid_tag_error(draft, index, borders)
-                for index in token_indices[:MAX_REPORTED_ERRORS]
-            ]
-            raise LoadError(errors, more=len(token_indices) - len(errors))
-        for index in token_indices:
-            self._conversion.repaired.add(
-                f"invalid tags, repaired as {self._repair}", f"{self._path}:{draft.lines[index]}"
-            )
+        numbers = sequence[is_invalid]
+        positions = read.where[is_invalid] - borders[numbers]
+        for number, position in zip(numbers.tolist(), positions.tolist()):
+            sentence = sentences[number]
+            draft = sentence.draft
+            if self._repair != "error":
+                location = f"{self._path}:{draft.lines[sentence.first + position]}"
+                self._conversion.repaired.add(f"invalid tags, repaired as {self._repair}", location)
+            elif len(draft.errors) < MAX_REPORTED_ERRORS:
+                draft.add_error(self._invalid_tag_error(sentence, position))
+            else:
+                draft.omitted += 1
 
-    def _invalid_tag_error(self, draft: ConllDocument, index: int, borders: set[int]) -> str:
-        before = None if index in borders else draft.tags[index - 1]
-        after = None if index + 1 in borders else draft.tags[index + 1]
+    def _invalid_tag_error(self, sentence: _Sentence, position: int) -> str:
+        draft, first, end = sentence
+        index = first + position
+        before = draft.tags[index - 1] if index > first else None
+        after = draft.tags[index + 1] if index + 1 < end else None
         error = explain_invalid(self._tagging, before, draft.tags[index], after)
         location = f"{self._path}:{draft.lines[index]}"
         return f"{location}: {error}; {advise_repair()}{self._tagging_hint}"
+
+    def _build_document(self, draft: ConllDocument) -> Document | LoadError:
+        """The document, or a LoadError with all of its errors."""
+        if draft.errors:
+            return LoadError(draft.errors, more=draft.omitted)
+        try:
+            text, starts, ends = self._build_text(draft)
+        except LoadError as error:
+            return error
+        entities = [
+            Entity(label, starts[first], ends[end - 1]) for first, end, label in draft.spans
+        ]
+        return Document(draft.id, text, tuple(entities))
 
     def _build_text(self, draft: ConllDocument) -> tuple[str, list[int], list[int]]:
         """The text, and the start and the end offset of each token.
@@ -215,12 +249,29 @@ class ConllReader:
         return starts
 
 
+def _batch_drafts(drafts: Iterable[ConllDocument]) -> Iterator[list[ConllDocument]]:
+    """Yields the drafts in lists of at least BATCH_TOKENS tokens, except for the last."""
+    batch: list[ConllDocument] = []
+    token_count = 0
+    for draft in drafts:
+        batch.append(draft)
+        token_count += len(draft.tokens)
+        if token_count >= BATCH_TOKENS:
+            yield batch
+            batch = []
+            token_count = 0
+    yield batch
+
+
 def _join_tokens(draft: ConllDocument) -> tuple[str, list[int]]:
     """The rebuilt text and the start of each token. One character (a space or a line feed)
     separates two tokens.
     """
-    lengths = np.fromiter(map(len, draft.tokens), np.int64, len(draft.tokens))
-    starts: list[int] = (np.cumsum(lengths + 1) - lengths - 1).tolist()
+    starts: list[int] = []
+    position = 0
+    for token in draft.tokens:
+        starts.append(position)
+        position += len(token) + 1
     sentences = [" ".join(draft.tokens[first:last]) for first, last in pairwise(draft.borders)]
     return "\n".join(sentences), starts
 

@@ -181,6 +181,9 @@ class ExampleCounts(Mapping[str, int]):
 class ConversionReport:
     """Counts of what was dropped, repaired and skipped; false if all are empty.
 
+    `effective_options` has the reading options that depend on the content of the file, as the
+    reader applied them.
+
     >>> report = ConversionReport()
     >>> report.add("notes", "a.ann:3")
     >>> report.repaired.add("invalid tags", "a.conll:7")
@@ -192,6 +195,7 @@ class ConversionReport:
         self.dropped = ExampleCounts()
         self.repaired = ExampleCounts()
         self.skipped = ExampleCounts()
+        self.effective_options: dict[str, str] = {}
 
     def add(self, name: str, where: str, count: int = 1) -> None:
         """Adds to the count of something that is dropped."""

@@ -27,6 +27,8 @@ OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_for
 WITHOUT_EFFECT = ("texts", "annotator")
 # Options that can change a score on the side of gold only: predictions have the documents of gold
 GOLD_OPTIONS = ("documents",)
+# Values that are not in the signature, of options whose default depends on the file
+USUAL_VALUES = {"documents": "docstart"}
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 
@@ -59,6 +61,7 @@ OPTION_ALIASES = (
     OptionAlias("tokens", "tokenizer", ("conll",), values={"spaces": "whitespace"}),
     OptionAlias("text", "embed_text", ("conll",), values={"inline": "true", "plain": "false"}),
     OptionAlias("cut", "split_tokens", ("conll",)),
+    OptionAlias("sentences", "documents", ("conll",)),
     OptionAlias("align", "alignment_mode", ("docbin",), values={"cut": "split"}),
     OptionAlias("beside", "align_with", ("conll", "docbin")),
     OptionAlias("answers", "annotation_source", ("labelstudio",)),
@@ -160,7 +163,8 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
     defaults = own_options(read)
     changed: dict[str, str] = {}
     for name, value in own.items():
-        if name not in WITHOUT_EFFECT and _format_value(value) != _format_value(defaults.get(name)):
+        usual_value = USUAL_VALUES.get(name, defaults.get(name))
+        if name not in WITHOUT_EFFECT and _format_value(value) != _format_value(usual_value):
             changed[name] = _format_value(value)
     if duplicates is not None:
         changed["duplicates"] = duplicates

@@ -71,7 +71,7 @@ def told(error, tmp_path):
 
 
 def test_the_text_is_rebuilt_with_a_space_between_tokens_and_a_line_feed_between_sentences(read):
-    documents = read("Ada B-PER\nLovelace I-PER\nwrote O\n\n\nBo B-PER\nread O\n")
+    documents = read("Ada B-PER\nLovelace I-PER\nwrote O\n\n\nBo B-PER\nread O\n", documents="file")
 
     assert list(documents) == [
         Document(
@@ -154,7 +154,7 @@ def test_without_that_option_a_number_sign_is_a_token(read):
     ],
 )
 def test_nothing_but_spaces_and_tabs_separates_and_nothing_is_stripped(read, content, text):
-    assert read(content)[0].text == text
+    assert read(content, documents="file")[0].text == text
 
 
 def test_a_byte_order_mark_is_dropped_once_and_counted(read):
@@ -329,6 +329,15 @@ BAD_OPTIONS = [
         "invalid token_column 'x': expected a number from 0, or a negative",
     ),
     ({"tag_column": "9" * 5000}, "invalid tag_column '999"),
+    *(
+        (
+            {"documents": documents},
+            f"invalid documents {documents!r}: expected docstart, sentence, file, or the number of"
+            " sentences of a document, such as 10",
+        )
+        for documents in ("sentences", "0", "-1", "1.5", "", 0, True)
+    ),
+    ({"documents": "9" * 5000}, "invalid documents '999"),
     (
         {"tag_column": 2},
         (
@@ -347,7 +356,7 @@ BAD_OPTIONS = [
         {"columns": 2},
         (
             "unknown option 'columns' in 'conll'; expected one of: tagging, repair, token_column,"
-            " tag_column, separator, comments, texts"
+            " tag_column, documents, separator, comments, texts"
         ),
     ),
 ]
@@ -437,7 +446,7 @@ def test_a_range_or_an_empty_node_of_conll_u_is_no_token(read, tmp_path, range):
     ],
 )
 def test_improper_tags_are_repaired_as_named_and_counted(read, tmp_path, repair, entities):
-    documents = read("Ada B-PER\nParis I-LOC\n\nBo I-PER\n", repair=repair)
+    documents = read("Ada B-PER\nParis I-LOC\n\nBo I-PER\n", repair=repair, documents="file")
 
     assert found(documents[0]) == entities
     assert list(documents.conversion.lines()) == [
@@ -468,7 +477,7 @@ def test_tags_mean_what_they_mean_where_tags_are_scored(tmp_path_factory, tagged
     tags = TagReader(tagging, repair)
     spans = tags.spans(tags.read(sentences, "gold"), "gold")
 
-    documents = load_corpus(path, tagging=tagging, repair=repair)
+    documents = load_corpus(path, tagging=tagging, repair=repair, documents="file")
 
     begins = [sum(map(len, sentences[:n])) for n in range(len(sentences))]
     expected = [

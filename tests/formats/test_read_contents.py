@@ -128,7 +128,7 @@ def test_other_content_is_not_recognized(tmp_path, content):
 def test_numbers_are_tokens_where_a_sentence_does_not_count_words(tmp_path):
     (tmp_path / "a.conll").write_text("1\tX\tB-CARD\n2\tX\tO\n\n3\tX\tO\n")
 
-    assert load_corpus(tmp_path / "a.conll")[0].text == "1 2\n3"
+    assert load_corpus(tmp_path / "a.conll", documents="file")[0].text == "1 2\n3"
 
 
 def test_a_corpus_without_annotations_is_valid_with_a_warning(tmp_path):

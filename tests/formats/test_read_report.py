@@ -27,7 +27,12 @@ from evalkit import (
 )
 from evalkit.data.document import LAYERS
 from evalkit.data.duplicates import drop_duplicates, find_duplicates
-from evalkit.formats.reading_options import WITHOUT_EFFECT, changed_options, own_options
+from evalkit.formats.reading_options import (
+    GOLD_OPTIONS,
+    WITHOUT_EFFECT,
+    changed_options,
+    own_options,
+)
 from evalkit.formats.registry import FORMATS, parse_location
 
 TEXT = "Ada met Bob."
@@ -218,11 +223,13 @@ def test_what_a_reader_did_reaches_python_result_report_and_stderr(tmp_path):
         gold.filter(lambda document: True),
         gold.map_labels({"PER": "person"}),
     ):
-        assert (corpus.conversion, corpus.read_options) == (gold.conversion, {"repair": "begin"})
+        assert corpus.conversion == gold.conversion
+        assert corpus.read_options == {"documents": "sentence", "repair": "begin"}
     scores = score(f"{path}?repair=begin", f"{path}?repair=begin")
     assert "Read: gold: repaired 2 invalid tags, repaired as begin" in scores.warnings
     assert "Read: predicted: repaired 2 invalid tags, repaired as begin" in scores.warnings
-    assert "read:gold=repair:begin,predicted=repair:begin" in scores["entities/strict"].signature
+    signature = scores["entities/strict"].signature
+    assert "read:gold=documents:sentence+repair:begin,predicted=repair:begin" in signature
     printed = evalkit("score", f"{path}?repair=begin", f"{path}?repair=begin", "--save", result)
     assert "repaired: 2 invalid tags" in printed.stderr
     assert json.loads(result.read_text())["conversion"]["predicted"]["repaired"] == {
@@ -290,7 +297,7 @@ READING = [
     (name, option)
     for name in FORMATS
     for option in (*own_options(parse_location(f"{name}:x").module.read), "duplicates")
-    if option not in WITHOUT_EFFECT
+    if option not in (*WITHOUT_EFFECT, *GOLD_OPTIONS)
 ]
 
 
