@@ -8,7 +8,7 @@ The folders, each of which uses only those above it in its wing (tests/test_arch
     models      what can be evaluated
     inference   running a model
     scoring     layers, matching, counting                     scoring wing
-    stats       resampling, intervals
+    stats       intervals, differences, permutation tests
     results     scores, tables, result files
     evaluation  both wings together: evaluate, score, compare
     training    metrics for transformers' Trainer and spaCy

@@ -27,7 +27,7 @@ from evalkit.formats.loading import (
 )
 from evalkit.formats.registry import parse_location
 from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 MAX_LISTED_IDS = 5
 SINGULAR = {"entities": "entity", "events": "event", "attributions": "attribution"}

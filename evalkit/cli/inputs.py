@@ -11,7 +11,7 @@ from evalkit.errors import InputError, print_notice
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import refuse_empty_texts
 from evalkit.formats.registry import CorpusLocation
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 
 

@@ -41,15 +41,21 @@ def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
     return values
 
 
-def parse_systems(systems: Iterable[str]) -> list[tuple[str | None, str]]:
-    """The name (None without one) and the path of each [NAME=]FILE; an existing file is a path."""
-    named: list[tuple[str | None, str]] = []
+def parse_systems(systems: Iterable[str]) -> list[tuple[str | None, str | list[str]]]:
+    """The name (None without one) and the path of each [NAME=]FILE, or the paths of its runs in
+    [NAME=]FILE,FILE; an existing file is a path.
+    """
+    named: list[tuple[str | None, str | list[str]]] = []
     for system in systems:
         name, equals, path = system.partition("=")
         has_name = bool(equals) and not Path(system).exists() and not set(name) & set("/:?")
         if has_name and not (name and path):
             raise InputError(f"{system}: write NAME=FILE")
-        named.append((name, path) if has_name else (None, system))
+        runs = path if has_name else system
+        paths = [runs] if Path(runs).exists() else runs.split(",")
+        if not all(paths):
+            raise InputError(f"{system}: empty file name: write NAME=FILE,FILE without spaces")
+        named.append((name if has_name else None, paths[0] if len(paths) == 1 else paths))
     return named
 
 

@@ -116,12 +116,19 @@ BootstrapReplicates = Annotated[
         "--boot",
         metavar="N",
         min=0,
-        help="Bootstrap replicates, where an interval needs them; 0 = no intervals.",
+        help="0 = no intervals. Any other number has intervals, which need no replicates.",
         rich_help_panel=SCORING,
     ),
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, help="Random seed.", rich_help_panel=SCORING)
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="Random seed of permutation tests.",
+        rich_help_panel=SCORING,
+    ),
 ]
 Level = Annotated[
     float,
@@ -163,14 +170,18 @@ OptionalBoot = Annotated[
         "--boot",
         metavar="N",
         min=0,
-        help="For predictions: bootstrap replicates; 0 = no intervals.",
+        help="For predictions: 0 = no intervals.",
         rich_help_panel=SCORING,
     ),
 ]
 OptionalSeed = Annotated[
     int | None,
     typer.Option(
-        "--seed", metavar="N", min=0, help="For predictions: random seed.", rich_help_panel=SCORING
+        "--seed",
+        metavar="N",
+        min=0,
+        help="For predictions: random seed of permutation tests.",
+        rich_help_panel=SCORING,
     ),
 ]
 OptionalLevel = Annotated[

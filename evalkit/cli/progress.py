@@ -23,7 +23,7 @@ from evalkit.inference.runner import (
     load_for_corpus,
     open_run_dir,
 )
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 FIRST_UPDATE_SECONDS = 1.0  # before the first line of progress
 UPDATE_INTERVAL_SECONDS = 5.0  # between lines of progress, if stderr is not a terminal

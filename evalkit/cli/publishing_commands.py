@@ -23,7 +23,7 @@ from evalkit.hub.publishing import publish as publish_corpus
 from evalkit.hub.publishing import validate_repo_id
 from evalkit.hub.text_rights import decide_texts
 from evalkit.results.scores import Scores
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 MAX_SHOWN_DIFFERENCES = 5  # places where a card differs from the generated one
 

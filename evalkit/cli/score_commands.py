@@ -157,7 +157,9 @@ def compare_command(
     systems: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]FILE", help="Saved results (.json) or predictions; NAME names a system."
+            metavar="[NAME=]FILE[,FILE…]",
+            help="Saved results (.json) or predictions; NAME names a system. Several files are"
+            " runs of one system, such as seeds.",
         ),
     ],
     *,
@@ -181,11 +183,14 @@ def compare_command(
 ) -> None:
     """Compare systems: differences, intervals, p-values."""
     named = parse_systems(systems)
-    check_outputs({"-o": output, "--report": report}, *(path for _, path in named), gold)
+    all_paths: list[str] = []
+    for _, paths in named:
+        all_paths += [paths] if isinstance(paths, str) else paths
+    check_outputs({"-o": output, "--report": report}, *all_paths, gold)
     check_report(report)
     if gold is None and (labels is not None or label_map is not None):
         option = "--label-map" if labels is None else "--labels"
-        if all(path.endswith(".json") for _, path in named):
+        if all(path.endswith(".json") for path in all_paths):
             raise InputError(
                 f"{option}: the labels of saved results are fixed; score the predictions again"
                 f" with {option}, or compare predictions and name the gold corpus with --gold"
@@ -218,7 +223,7 @@ def compare_command(
     )
     write_output(text, output)
     write_report(comparison, ReportOutput(form, output, digits, percent, report))
-    if any(scores.metadata.failures for scores in comparison.systems.values()):
+    if any(scores.metadata.failures for runs in comparison.runs.values() for scores in runs):
         raise typer.Exit(PARTIAL)
 
 

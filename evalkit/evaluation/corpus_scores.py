@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from evalkit.corpus import (
     Corpus,
@@ -37,8 +37,8 @@ from evalkit.inference.runner import predict, take_documents
 from evalkit.results.comparison import Comparison, compare_scores
 from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric, parse_metrics
-from evalkit.stats.intervals import FEW_DOCUMENTS
 
+SEVERAL = 2  # documents, from which on they are the units of intervals
 # The options of `score` that `compare` takes together, as `options`.
 SCORE_OPTIONS = (
     "labels",
@@ -52,6 +52,10 @@ SCORE_OPTIONS = (
     "jobs",
     "name",
 )
+
+
+# What `compare` compares: scores, predictions, or several runs of either.
+System = Scores | CorpusSource | Sequence[Scores | CorpusSource]
 
 
 def evaluate(
@@ -122,10 +126,10 @@ def score(
       are of events; maps of several layers are keyed by layer.
     - `zones`: "primary" (those that the schema calls primary), "all", or names.
     - `missing`: gold documents without a prediction are an "error", or scored as "empty".
-    - `units`: the resampling units of intervals, "documents" or "sentences"; "auto" takes sentences
-      where there are fewer than 20 documents.
-    - `boot`, `seed`, `level`: bootstrap replicates (0 for no intervals), random seed, confidence
-      level.
+    - `units`: the sampling units of intervals and tests, "documents" or "sentences"; "auto" takes
+      documents, and sentences for a single document.
+    - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
+    - `seed`, `level`: the random seed of permutation tests; the confidence level.
     - `jobs`: worker processes, where both sides are JSONL files in one order.
     - `name`: the name of the system in headings and files. Default: the model's.
 
@@ -144,7 +148,7 @@ def score(
         level=level,
     )
     inputs = _open_inputs(gold, predicted, options.missing)
-    run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, FEW_DOCUMENTS))
+    run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:
         result = run.count(jobs)
     except InputError:
@@ -161,18 +165,19 @@ def score(
 
 
 def compare(
-    *systems: Scores | CorpusSource,
+    *systems: System,
     gold: CorpusSource | None = None,
     average: str = "micro",
     permutations: int = 10_000,
     metrics: str | Iterable[str | Metric] | None = None,
     options: Mapping[str, Any] | None = None,
-    **named_systems: Scores | CorpusSource,
+    **named_systems: System,
 ) -> Comparison:
     """Compare two or more systems; `compare(a=…, b=…)` names them.
 
     - A system is a Scores object, or predictions (with `gold`); a path leads to a saved result or
-      to predictions. A name that occurs twice gets a number.
+      to predictions. A list of these holds several runs of one system, such as seeds. A name that
+      occurs twice gets a number.
     - `average`: "micro" or "macro".
     - `permutations`: random permutations where there are too many to compute all.
     - `metrics`: those to compare. Default: one for each layer, strict.
@@ -197,7 +202,7 @@ def compare(
 
 
 def compare_named(
-    systems: Sequence[tuple[str | None, Scores | CorpusSource]],
+    systems: Sequence[tuple[str | None, System]],
     *,
     gold: CorpusSource | None = None,
     average: str = "micro",
@@ -209,15 +214,16 @@ def compare_named(
 
     None stands for the name of the result, of its file, or of the model.
     """
-    if options and any(_is_result(system) for _, system in systems):
+    runs = [(name, _runs_of(system)) for name, system in systems]
+    if options and any(_is_result(run) for _, runs_of_system in runs for run in runs_of_system):
         raise InputError(
             f"{', '.join(options)}: a saved result has its options already; give predictions and"
             " gold, or leave these options out"
         )
-    scores_of: dict[str, Scores] = {}
-    for name, system in systems:
-        scores = _load_or_score(system, gold, metrics, options or {})
-        unescaped = name or _system_name(system, scores)
+    scores_of: dict[str, list[Scores]] = {}
+    for name, runs_of_system in runs:
+        scores = [_load_or_score(run, gold, metrics, options or {}) for run in runs_of_system]
+        unescaped = name or _system_name(runs_of_system[0], scores[0])
         scores_of[_unique_name(escape_surrogates(unescaped), scores_of)] = scores
     return compare_scores(
         scores_of,
@@ -225,6 +231,14 @@ def compare_named(
         average=average,
         permutations=permutations,
     )
+
+
+def _runs_of(system: System) -> list[Scores | CorpusSource]:
+    """The runs of a system: a list of scores, paths or corpora, or what it is itself."""
+    runs = list(system) if isinstance(system, (list, tuple)) else []
+    if runs and all(isinstance(run, (Scores, Corpus, str, Path)) for run in runs):
+        return runs
+    return [cast("Scores | CorpusSource", system)]
 
 
 def _system_name(system: Scores | CorpusSource, scores: Scores) -> str:

@@ -218,10 +218,7 @@ class DocumentCounter:
             **self._task.mapping.signature_fields(),
             "duplicates": inputs.duplicates,
             "missing": inputs.missing,
-            "units": resampling.units,
-            "level": str(resampling.level),
-            "boot": str(resampling.boot),
-            "seed": str(resampling.seed),
+            **resampling.signature_fields(),
         }
         if inputs.read:
             fields["read"] = inputs.read

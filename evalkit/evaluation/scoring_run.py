@@ -29,7 +29,7 @@ class ScoringRun:
     """Carries out a scoring task, and is the source of its scores (see `ScoringSource`)."""
 
     def __init__(self, inputs: EvaluationInputs, options: ScoreOptions, documents: int) -> None:
-        """documents: the number of gold documents, or any number from FEW_DOCUMENTS on."""
+        """documents: the number of gold documents, or any number from 2 on."""
         self.task = ScoringTask(
             inputs,
             options,

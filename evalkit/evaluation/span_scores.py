@@ -79,7 +79,8 @@ def score_tags(
     - `metrics`: those of entities, except characters, and those of tokens.
     - `labels`: a list of labels to score.
     - `label_map`: a map such as {"person": "PER", "*": None}, or a pair (gold, predicted).
-    - `boot`, `seed`, `level`: of the intervals; sequences are the resampling units.
+    - `boot`: 0 for no intervals. `level`: of the intervals; the sampling units are sequences.
+      `seed`: of permutation tests.
 
     Raises InputError for sequences of different numbers or lengths, for what is not a tag, and for
     invalid tags without a repair.
@@ -139,7 +140,8 @@ def score_spans(
     - `metrics`: those of entities.
     - `labels`: a list of labels to score.
     - `label_map`: a map such as {"person": "PER", "*": None}, or a pair (gold, predicted).
-    - `boot`, `seed`, `level`: of the intervals; documents are the resampling units.
+    - `boot`: 0 for no intervals. `level`: of the intervals; the sampling units are documents.
+      `seed`: of permutation tests.
 
     Raises InputError for different numbers of documents, for what is not a span, and for duplicate
     spans in gold.
@@ -317,10 +319,7 @@ class SpanScoringRun:
             "macro": "union",
             **self._mapping.signature_fields(),
             "duplicates": "error",
-            "units": resampling.units,
-            "level": str(resampling.level),
-            "boot": str(resampling.boot),
-            "seed": str(resampling.seed),
+            **resampling.signature_fields(),
         }
         read_options = {
             name: value

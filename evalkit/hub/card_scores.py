@@ -9,7 +9,7 @@ from pathlib import Path
 from evalkit.corpus import load_corpus
 from evalkit.evaluation.corpus_scores import score
 from evalkit.hub.card_tables import code_span, escape_markdown
-from evalkit.results.rows import Row
+from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 
@@ -31,11 +31,11 @@ def render_baseline(scores: Scores, command: str) -> str:
     for metric in scores:
         row = scores[metric].micro
         ratios = (_ratio(row.precision), _ratio(row.recall), _ratio(row.f1))
-        rows.append((metric, *ratios, _interval(row)))
+        rows.append((metric, *ratios, format_interval(row.interval("f1"))))
     model = f"Of the model {code_span(scores.metadata.model)}"
     if command:
         model += f", by {code_span(command)}"
-    header = ("Metric", "Precision", "Recall", "F1", f"{100 * scores.resampling.level:g} % range")
+    header = ("Metric", "Precision", "Recall", "F1", name_interval(scores.resampling))
     lines = [
         f"{model}: micro averages over the scored zones.",
         _table(header, rows),
@@ -73,23 +73,13 @@ def render_agreement(pairs: Sequence[Scores], *, machine: bool) -> str:
 def _interval_note(scores: Scores) -> str:
     """What the intervals are, and how they were computed."""
     resampling = scores.resampling
-    signature = scores[next(iter(scores))].signature_fields
-    units = "sentences" if signature.get("units") == "sentences" else "documents"
-    replicates = f"{resampling.boot:,} replicates over {units}, seed {resampling.seed}"
-    if signature["docs"].startswith("1/"):
+    method = f"{resampling.method} over {resampling.units}"
+    if resampling.describes_sample_only:
         return (
-            f"Sentence-resampling range of F1, these documents only ({replicates}): the sentences"
-            " of this one text are resampled. It is not a confidence interval, and nothing follows"
-            " from it for other texts. –: too few items."
+            f"The range of F1 ({method}) describes these documents only. It is not a confidence"
+            " interval, and nothing follows from it for other texts."
         )
-    return f"Bootstrap interval of F1 ({replicates}). –: no interval."
-
-
-def _interval(row: Row) -> str:
-    """The interval of F1, or a dash."""
-    if row.f1_low is None or row.f1_high is None:
-        return "–"
-    return f"{row.f1_low:.3f}–{row.f1_high:.3f}"
+    return f"{name_interval(resampling)} of F1: {method}."
 
 
 def _ratio(value: float | None) -> str:

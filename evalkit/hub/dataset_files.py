@@ -35,7 +35,7 @@ from evalkit.formats.hf_tables import table_rows
 from evalkit.formats.hf_withheld import digest
 from evalkit.hub.croissant import PublishedFile, build_croissant
 from evalkit.hub.text_leaks import NgramIndex, drop_quoting_values, iter_leaks
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 PAGE = "https://huggingface.co/datasets/"
 

@@ -21,6 +21,7 @@ from evalkit.errors import InputError, MissingDependencyError, escape_controls, 
 from evalkit.files import write_atomically
 from evalkit.formats.front_matter import FrontMatter, parse_mapping, split_front_matter
 from evalkit.results.metric_scores import MetricScores
+from evalkit.results.report_builder import name_interval
 from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 from evalkit.results.tables import dump_yaml
@@ -251,21 +252,17 @@ def _metric_args(scored: MetricScores) -> dict[str, Any]:
         return args
     if interval.low is None or interval.high is None:
         return {**args, "interval": {"none": interval.reason}}
-    return {**args, "interval": {"low": float(interval.low), "high": float(interval.high)}}
+    ends: dict[str, float | str] = {"low": float(interval.low), "high": float(interval.high)}
+    if interval.reason:
+        ends["note"] = interval.reason
+    return {**args, "interval": ends}
 
 
 def _interval_kind(scores: Scores) -> dict[str, str]:
     """The level and kind of the intervals; empty where there are none."""
     if not scores.resampling.boot:
         return {}
-    scored = scores[next(iter(scores))]
-    return {"intervals": f"{100 * scores.resampling.level:g} % {_kind_of_interval(scored)}"}
-
-
-def _kind_of_interval(scored: MetricScores) -> str:
-    if scored.signature_fields.get("docs", "").startswith("1/"):
-        return "sentence-resampling range, these documents only"
-    return "bootstrap interval"
+    return {"intervals": name_interval(scores.resampling)}
 
 
 def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
@@ -277,7 +274,7 @@ def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
     if row.recall is not None:
         notes.append(f"recall {row.recall}")
     if row.f1_low is not None and row.f1_high is not None:
-        kind = f"{100 * scored.resampling.level:g} %, {_kind_of_interval(scored)}"
+        kind = name_interval(scored.resampling)
         notes.append(f"{float(row.f1_low)} to {float(row.f1_high)} ({kind})")
     notes += [f"warning: {warning}" for warning in warnings]
     return "; ".join([*notes, scored.signature])

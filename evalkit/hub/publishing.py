@@ -35,7 +35,7 @@ from evalkit.hub.card_check import card_errors
 from evalkit.hub.croissant import PublishedFile
 from evalkit.hub.dataset_files import DatasetFolder, build_dataset_folder
 from evalkit.redaction import redact
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 T = TypeVar("T")
 MAX_MESSAGE = 300  # characters of the Hub's answer in a message

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from evalkit.corpus import Corpus
 from evalkit.errors import quoted_repr, spell_option
 from evalkit.hub.card_source import is_filled
-from evalkit.results.summary import pluralize
+from evalkit.results.wording import pluralize
 
 _CLEARED = re.compile(r"cleared\b", re.IGNORECASE)
 

@@ -4,10 +4,13 @@ intervals as bars.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from evalkit.report.interval_bars import difference_bar, score_bar
 from evalkit.results.comparison import Comparison
 from evalkit.results.differences import Difference
 from evalkit.results.html_page import build_page, mark_safe, render_template
+from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.tables import Report, group_lines
 
 
@@ -26,31 +29,49 @@ def build_comparison_page(comparison: Comparison, report: Report) -> str:
         lines=lines,
         verdicts=verdicts,
         notes=[line for line in lines.notes if line not in verdicts],
-        level=f"{100 * comparison.resampling.level:g} %",
-        systems=_system_scores(comparison),
+        interval_name=name_interval(comparison.resampling),
+        systems=_system_lines(comparison),
         differences=differences,
         average=comparison.differences[0].average,
     )
     return build_page(lines.header[0] if lines.header else "evalkit", body)
 
 
-def _system_scores(comparison: Comparison) -> list[tuple[str, list[tuple[str, list[str], str]]]]:
-    """For each metric, each system's name, precision, recall and F1, and a bar; best F1 first."""
+class SystemLine(NamedTuple):
+    """A line of a ranking as text; the bar is HTML."""
+
+    name: str
+    precision: str
+    recall: str
+    f1: str
+    interval: str
+    bar: str
+    group: str
+
+
+def _system_lines(comparison: Comparison) -> list[tuple[str, list[SystemLine]]]:
+    """For each metric, the systems; best F1 first."""
     metrics = []
-    for name in comparison.metrics:
-        rows = []
-        for system, scores in comparison.systems.items():
-            average = comparison.differences[0].average
-            row = scores[name].micro if average == "micro" else scores[name].macro
-            low, high, _ = row.interval("f1")
-            ratios = [
-                "–" if value is None else f"{value:.3f}"
-                for value in (row.precision, row.recall, row.f1)
-            ]
-            rows.append((row.f1 or 0.0, system, ratios, mark_safe(score_bar(row.f1, low, high))))
-        rows.sort(key=lambda each: -each[0])
-        metrics.append((name, [row[1:] for row in rows]))
+    for metric in comparison.metrics:
+        lines = []
+        for system in comparison.ranking(metric):
+            f1 = _ratio(system.f1)
+            if system.sd is not None:
+                f1 += f" ± {system.sd:.3f}"
+            low = high = None
+            interval = ""
+            if system.interval is not None and comparison.resampling.boot:
+                low, high, _ = system.interval
+                interval = format_interval(system.interval)
+            bar = mark_safe(score_bar(system.f1, low, high))
+            ratios = (_ratio(system.precision), _ratio(system.recall), f1)
+            lines.append(SystemLine(system.name, *ratios, interval, bar, system.group))
+        metrics.append((metric, lines))
     return metrics
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _limit(comparison: Comparison) -> float:

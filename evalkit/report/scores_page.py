@@ -12,11 +12,11 @@ from evalkit.errors import InputError
 from evalkit.report.interval_bars import score_bar
 from evalkit.results.html_page import build_page, mark_safe, render_template
 from evalkit.results.metric_scores import MetricScores
+from evalkit.results.report_builder import ReportBuilder, format_interval, name_interval
 from evalkit.results.rows import Row
 from evalkit.results.scores import Scores
-from evalkit.results.summary import pluralize
-from evalkit.results.tables import Report, Table, group_lines
-from evalkit.stats.intervals import NOT_ASKED, UNDEFINED_RATIO
+from evalkit.results.tables import DEFAULT_FORMAT, Report, Table, group_lines
+from evalkit.results.wording import pluralize
 
 MAX_DOCUMENTS = 20  # in the table of documents
 MAX_CONFUSED = 40  # labels of a confusion matrix
@@ -56,12 +56,11 @@ def build_scores_page(scores: Scores, report: Report) -> str:
     metrics = [scores[name] for name in scores]
     lines = group_lines(report)
     resampling = scores.resampling
-    kind = "range" if resampling.is_single_document else "CI"
     body = render_template(
         "evalkit.report",
         "scores.html.j2",
         lines=lines,
-        interval_name=f"{100 * resampling.level:g} % {kind}" if resampling.boot else "",
+        interval_name=name_interval(resampling) if resampling.boot else "",
         overview=[_score_line(metric.micro, str(metric.metric)) for metric in metrics],
         tables=[_score_table(metric) for metric in metrics],
         confusion=_confusion_table(scores),
@@ -82,37 +81,23 @@ def _score_table(metric: MetricScores) -> ScoreTable:
             unused += 1
     rows = [row for row in metric.rows() if row.average in AVERAGES]
     averages = tuple(_score_line(row, row.average or "") for row in rows)
-    notes = _interval_notes([*map(metric.__getitem__, metric.labels), *rows])
+    occurring = [row for row in map(metric.__getitem__, metric.labels) if row.gold or row.predicted]
+    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*occurring, *rows])
     if unused:
         notes.append(f"{pluralize(unused, 'more label')} in the schema, without any item")
     is_open = metric.metric.scheme == "strict"
     return ScoreTable(str(metric.metric), tuple(labels), averages, tuple(notes), is_open)
 
 
-def _interval_notes(rows: list[Row]) -> list[str]:
-    """A note with the reasons why rows have no interval; per-document averages never have one."""
-    reasons: dict[str, None] = {}
-    for row in rows:
-        interval = row.interval("f1")
-        if (
-            row.average != "per-document"
-            and interval.low is None
-            and interval not in (UNDEFINED_RATIO, NOT_ASKED)
-        ):
-            reasons[interval.reason] = None
-    return [f"no interval (–): {'; '.join(reasons)}"] if reasons else []
-
-
 def _score_line(row: Row, name: str) -> ScoreLine:
     """A row of scores as text, with the bar of its F1."""
     interval = row.interval("f1")
-    has_interval = interval.low is not None and interval.high is not None
     return ScoreLine(
         name,
         _ratio(row.precision),
         _ratio(row.recall),
         _ratio(row.f1),
-        f"{interval.low:.3f}–{interval.high:.3f}" if has_interval else "–",
+        format_interval(interval),
         mark_safe(score_bar(row.f1, interval.low, interval.high)),
         *(_count(value) for value in (row.tp, row.fp, row.fn, row.support)),
     )

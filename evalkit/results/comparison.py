@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -21,9 +21,13 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
-from evalkit.results.comparison_report import ComparisonReport, fields_that_must_match
+from evalkit.results.comparison_report import (
+    ComparisonReport,
+    RankedSystem,
+    fields_that_must_match,
+)
 from evalkit.results.confusion import import_pandas
-from evalkit.results.differences import Difference, compute_difference, correct_p_values
+from evalkit.results.differences import Difference, complete_differences, compute_difference
 from evalkit.results.scores import Scores
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
@@ -51,26 +55,38 @@ HEADLINES = (  # one metric for each kind of annotation
 class Comparison:
     """Two or more systems, compared pair by pair: print it, or get its rows.
 
-    permutations: random permutations of a test, if there are too many to compute all.
+    systems: of each system the scores of its first run; `runs` has all. permutations: random
+    permutations of a test, if there are too many to compute all.
     """
 
-    systems: Mapping[str, Scores]
+    runs: Mapping[str, Sequence[Scores]]
     differences: tuple[Difference, ...]
     resampling: Resampling
     permutations: int
+
+    @property
+    def systems(self) -> dict[str, Scores]:
+        """The scores of each system; of several runs the first."""
+        return {name: runs[0] for name, runs in self.runs.items()}
 
     @property
     def metrics(self) -> list[str]:
         """The metrics that are compared."""
         return list(dict.fromkeys(difference.metric for difference in self.differences))
 
+    def ranking(self, metric: str) -> list[RankedSystem]:
+        """The systems by F1, best first, with groups: two systems share a letter if they do not
+        differ significantly.
+        """
+        return self._reporter().rank(str(Metric.parse(metric)))
+
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each metric and pair of systems."""
-        return [asdict(difference) for difference in self.differences]
+        return [difference.as_dict() for difference in self.differences]
 
     def verdicts(self) -> list[str]:
         """Sentences about the order of the systems. They follow the corrected p-values."""
-        return list(self._reporter().iter_verdicts())
+        return list(self._reporter().verdicts.iter_sentences())
 
     @accept_former_names(form="format")
     def render(
@@ -104,7 +120,7 @@ class Comparison:
 
     def _reporter(self, numbers: NumberFormat = DEFAULT_FORMAT) -> ComparisonReport:
         return ComparisonReport(
-            self.systems, self.differences, self.resampling, self.permutations, numbers
+            self.runs, self.differences, self.resampling, self.permutations, numbers
         )
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
@@ -147,14 +163,14 @@ class Comparison:
 
 
 def compare_scores(
-    systems: Mapping[str, Scores],
+    systems: Mapping[str, Scores | Sequence[Scores]],
     metrics: Sequence[Metric] | None = None,
     *,
     average: str = "micro",
     permutations: int = 10_000,
 ) -> Comparison:
-    """Compare scores pair by pair. Default metrics: the HEADLINES that all systems have, or else
-    all metrics that they have in common.
+    """Compare systems pair by pair; several scores of a system are its runs. Default metrics: the
+    HEADLINES that all systems have, or else all metrics that they have in common.
 
     Raises InputError for fewer than two systems, and for scores of other data or with other
     options.
@@ -169,17 +185,31 @@ def compare_scores(
             f"invalid {spell_option('permutations', permutations)}: expected a whole number from 1"
             f" to {MOST_REPLICATES:,}"
         )
-    compared = _select_metrics(systems, metrics)
-    _check_comparable(systems, compared)
-    resampling = next(iter(systems.values())).resampling
+    runs: dict[str, Sequence[Scores]] = {}
+    for name, scores in systems.items():
+        runs[name] = (scores,) if isinstance(scores, Scores) else tuple(scores)
+    named_runs = _name_runs(runs)
+    compared = _select_metrics(named_runs, metrics)
+    _check_comparable(named_runs, compared)
+    resampling = next(iter(named_runs.values())).resampling
     differences = []
     for metric in compared:
-        for a, b in combinations(systems, 2):
-            counts = (systems[a][metric].counts, systems[b][metric].counts)
+        for a, b in combinations(runs, 2):
+            counts_a = [scores[metric].counts for scores in runs[a]]
+            counts_b = [scores[metric].counts for scores in runs[b]]
             differences.append(
-                compute_difference((a, b), counts, resampling, average, permutations)
+                compute_difference((a, b), (counts_a, counts_b), resampling, average, permutations)
             )
-    return Comparison(systems, tuple(correct_p_values(differences)), resampling, permutations)
+    return Comparison(runs, tuple(complete_differences(differences)), resampling, permutations)
+
+
+def _name_runs(runs: Mapping[str, Sequence[Scores]]) -> dict[str, Scores]:
+    """The scores of all runs; those of several runs of a system are numbered."""
+    named = {}
+    for name, scores in runs.items():
+        for number, each in enumerate(scores, start=1):
+            named[name if len(scores) == 1 else f"{name} (run {number})"] = each
+    return named
 
 
 def _select_metrics(systems: Mapping[str, Scores], requested: Sequence[Metric] | None) -> list[str]:

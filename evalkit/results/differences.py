@@ -3,49 +3,51 @@
 Per difference:
 
     difference   F1 of the first system minus F1 of the second (micro, or macro over the labels that
-                 gold or the system has), with the percentile interval of the paired bootstrap
-    p            paired approximate randomization (Noreen 1989); exact if there are at most 20,000
-                 permutations
-    p_bootstrap  the p-value of the paired bootstrap
+                 gold or the system has; with several runs of a system the mean over its runs), with
+                 its interval
+    p            permutation of units (Noreen 1989), exact if there are at most 20,000 permutations;
+                 with several runs of a system, the t-test that belongs to the interval
     p_holm       p corrected for all pairs of systems and metrics that are compared (Holm 1979)
     wins, ties, losses
                  the number of units in which the first system has a larger, equal or smaller micro
                  F1; a unit without gold items and predictions counts as F1 1
     minimum_detectable_difference
-                 the smallest difference that is found with power .8 at level .05
+                 the smallest difference that would be found with power .8
 
-`stats/resampling.py` has the definitions. Swapping the systems changes the sign of the difference
-and keeps the p-values.
+`stats/paired_differences.py` and `stats/randomization.py` have the formulas. Swapping the systems
+changes the sign of the difference and keeps the p-values.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evalkit.scoring.columns import Ints
-from evalkit.scoring.counts import Counts
+from evalkit.scoring.counts import RATIO_COUNTS, Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
-from evalkit.stats.intervals import NOT_ASKED, UNDEFINED_RATIO, Resampling, ratios_of
-from evalkit.stats.resampling import (
-    MAX_UNDEFINED_SHARE,
-    UNDEFINED,
-    Floats,
-    Interval,
-    UInt64s,
-    bootstrap_p,
-    bootstrap_totals,
-    holm,
+from evalkit.stats.intervals import NOT_ASKED, Resampling, ratios_of
+from evalkit.stats.paired_differences import (
+    PairedDifference,
+    RunTable,
+    difference_interval,
     minimum_detectable_difference,
-    percentile,
-    permute_systems,
-    randomisation_p,
-    resampling_keys,
+    pair_systems,
 )
+from evalkit.stats.randomization import (
+    UInt64s,
+    holm,
+    permutation_p,
+    permute_systems,
+    unit_keys,
+)
+from evalkit.stats.ratio_intervals import UNDEFINED_RATIO, Floats, Interval
 
-N_CREDITS = 4  # gold, predicted, found, tp: the last axis of tables of credits
+SIGNIFICANCE_LEVEL = 0.05
 F1_TIE_DIGITS = 12  # F1 values that are equal when rounded to these digits are a tie
 
 
@@ -53,7 +55,11 @@ F1_TIE_DIGITS = 12  # F1 values that are equal when rounded to these digits are 
 class Difference:
     """Two systems under one metric; see the head of the module.
 
-    reason: why there is no interval. exact: whether all permutations were computed.
+    reason: why there is no interval, or why it is to be read with care. exact: whether all
+    permutations were computed; None where p comes from a t-test. standard_error: of the difference.
+    effective_units: K of `stats/paired_differences.py`. differing_units: those in which the counts
+    of the systems differ. runs_a, runs_b: the number of runs. sd_a, sd_b: the standard deviation of
+    F1 over runs; None for one run.
     """
 
     metric: str
@@ -67,193 +73,232 @@ class Difference:
     high: float | None
     reason: str
     p: float | None
-    p_bootstrap: float | None
     p_holm: float | None
     exact: bool | None
     wins: int
     ties: int
     losses: int
     minimum_detectable_difference: float | None
+    minimum_detectable_low: float | None
+    minimum_detectable_high: float | None
+    standard_error: float | None
+    effective_units: float
+    differing_units: int
+    runs_a: int
+    runs_b: int
+    sd_a: float | None
+    sd_b: float | None
+    pair: PairedDifference | None = None
 
     @property
     def interval(self) -> Interval:
         """The interval of the difference."""
         return Interval(self.low, self.high, self.reason)
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether the corrected p is below .05."""
+        return self.p_holm is not None and self.p_holm < SIGNIFICANCE_LEVEL
+
+    @property
+    def contradicts_interval(self) -> bool:
+        """Whether p < .05 and an interval without 0 say different things."""
+        if self.p is None or self.low is None or self.high is None:
+            return False
+        return (self.p < SIGNIFICANCE_LEVEL) == (self.low <= 0 <= self.high)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields by name."""
+        fields = asdict(self)
+        del fields["pair"]
+        return fields
+
 
 def compute_difference(
     names: tuple[str, str],
-    counts: tuple[Counts, Counts],
+    runs: tuple[Sequence[Counts], Sequence[Counts]],
     resampling: Resampling,
     average: str,
     permutations: int,
 ) -> Difference:
-    """The difference of two systems, without the correction for multiple tests.
+    """The difference of two systems, without what depends on the number of tests.
 
-    counts: of one metric. permutations: random ones, if there are too many to compute all.
+    runs: the counts of one metric in each run of both systems. permutations: random ones, if there
+    are too many to compute all.
     """
-    table_a, table_b, keys, labels = _align_units(*counts)
-    wins, ties, losses = _win_tie_loss(table_a, table_b)
+    tables, keys = _align_units([*runs[0], *runs[1]])
+    tables_a, tables_b = tables[: len(runs[0])], tables[len(runs[0]) :]
+    wins, ties, losses = _win_tie_loss(tables_a, tables_b)
     if average == "micro":
-        table_a, table_b, labels = _sum_labels(table_a), _sum_labels(table_b), ["all"]
-    scheme = SCHEMES[Metric.parse(counts[0].metric).scheme]
-    statistic = F1Statistic(average, len(labels), average == "micro" or scheme.same_label)
-    f1_a = float(statistic.compute(table_a.sum(axis=0)))
-    f1_b = float(statistic.compute(table_b.sum(axis=0)))
-    observed = f1_a - f1_b
+        tables_a, tables_b = _sum_labels(tables_a), _sum_labels(tables_b)
+    scheme = SCHEMES[Metric.parse(runs[0][0].metric).scheme]
+    statistic = F1Statistic(average, average == "micro" or scheme.same_label)
+    values_a = [float(statistic.compute(table.sum(axis=0))) for table in tables_a]
+    values_b = [float(statistic.compute(table.sum(axis=0))) for table in tables_b]
+    unit = resampling.unit
+    pair = pair_systems(tables_a, tables_b, unit)
     difference = Difference(
-        metric=counts[0].metric,
+        metric=runs[0][0].metric,
         average=average,
         a=names[0],
         b=names[1],
-        f1_a=None if np.isnan(f1_a) else f1_a,
-        f1_b=None if np.isnan(f1_b) else f1_b,
+        f1_a=_mean_or_none(values_a),
+        f1_b=_mean_or_none(values_b),
         difference=None,
         low=None,
         high=None,
         reason=UNDEFINED_RATIO.reason,
         p=None,
-        p_bootstrap=None,
         p_holm=None,
         exact=None,
         wins=wins,
         ties=ties,
         losses=losses,
         minimum_detectable_difference=None,
+        minimum_detectable_low=None,
+        minimum_detectable_high=None,
+        standard_error=None,
+        effective_units=pair.effective_units,
+        differing_units=pair.differing_units,
+        runs_a=len(tables_a),
+        runs_b=len(tables_b),
+        sd_a=_deviation_or_none(values_a),
+        sd_b=_deviation_or_none(values_b),
     )
-    if np.isnan(observed):
+    if difference.f1_a is None or difference.f1_b is None:
         return difference
-    swapped_a, swapped_b, exact = permute_systems(
-        table_a, table_b, keys, permutations, resampling.seed
-    )
-    permuted = statistic.compute(swapped_a) - statistic.compute(swapped_b)
-    interval, replicates = _bootstrap(statistic, table_a, table_b, keys, resampling)
-    has_interval = interval.low is not None
+    interval = NOT_ASKED
+    if resampling.boot:
+        interval = difference_interval(pair, tables_a, tables_b, resampling.level, unit)
+    observed = difference.f1_a - difference.f1_b
+    exact = None
+    p: float | None
+    if len(tables_a) == len(tables_b) == 1:
+        swapped_a, swapped_b, exact = permute_systems(
+            tables_a[0], tables_b[0], keys, permutations, resampling.seed
+        )
+        permuted = statistic.compute(swapped_a) - statistic.compute(swapped_b)
+        p = permutation_p(permuted, observed, exact=exact)
+    else:
+        p = pair.t_test()
     return replace(
         difference,
         difference=observed,
         low=interval.low,
         high=interval.high,
         reason=interval.reason,
-        p=randomisation_p(permuted, observed, exact=exact),
-        p_bootstrap=None if replicates is None else bootstrap_p(replicates, observed),
+        p=p,
         exact=exact,
-        minimum_detectable_difference=(
-            minimum_detectable_difference(replicates)
-            if has_interval and replicates is not None
-            else None
-        ),
+        standard_error=None if pair.reason else pair.total_error,
+        pair=pair,
     )
 
 
-def correct_p_values(differences: list[Difference]) -> list[Difference]:
-    """The differences with p corrected by Holm's method for all of them that have a p-value."""
+def complete_differences(differences: list[Difference]) -> list[Difference]:
+    """The differences with what depends on the number of tests: p corrected by Holm's method, and
+    the minimum detectable difference at .05 / number of tests.
+    """
     p_values = [each.p for each in differences if each.p is not None]
     corrected = iter(holm(p_values))
-    return [
-        each if each.p is None else replace(each, p_holm=next(corrected)) for each in differences
-    ]
-
-
-def _bootstrap(
-    statistic: F1Statistic, table_a: Ints, table_b: Ints, keys: UInt64s, resampling: Resampling
-) -> tuple[Interval, Floats | None]:
-    """The percentile interval of the difference, and the difference in each replicate of the paired
-    bootstrap; None for these where there are none.
-    """
-    if not resampling.boot:
-        return NOT_ASKED, None
-    if len(keys) < 2:
-        return Interval(None, None, "one unit"), None
-    totals_a = bootstrap_totals(table_a, keys, resampling.boot, resampling.seed)
-    totals_b = bootstrap_totals(table_b, keys, resampling.boot, resampling.seed)
-    for totals, table in ((totals_a, table_a), (totals_b, table_b)):
-        if statistic.undefined_share(totals, table.sum(axis=0)) > MAX_UNDEFINED_SHARE:
-            return Interval(None, None, UNDEFINED), None
-    replicates = statistic.compute(totals_a) - statistic.compute(totals_b)
-    return percentile(replicates, resampling.level), replicates
-
-
-def _align_units(a: Counts, b: Counts) -> tuple[Ints, Ints, UInt64s, list[str]]:
-    """The credits of both systems (units × columns, four columns a label), the keys of the units,
-    and the labels.
-    """
-    labels = sorted({*a.labels, *b.labels})
-    index_of_unit: dict[tuple[str, int | None], int] = {}
-    rows_of_side = []
-    for counts in (a, b):
-        units = counts.resampling_units
-        rows_of_side.append(
-            [
-                index_of_unit.setdefault(unit, len(index_of_unit))
-                for unit in zip(units.documents, units.sentences)
-            ]
+    alpha = SIGNIFICANCE_LEVEL / max(len(p_values), 1)
+    completed = []
+    for each in differences:
+        p_holm = None if each.p is None else next(corrected)
+        detectable = minimum_detectable_difference(each.pair, alpha) if each.pair else None
+        value, low, high = detectable or (None, None, None)
+        completed.append(
+            replace(
+                each,
+                p_holm=p_holm,
+                minimum_detectable_difference=value,
+                minimum_detectable_low=low,
+                minimum_detectable_high=high,
+            )
         )
+    return completed
+
+
+def _mean_or_none(values: Sequence[float]) -> float | None:
+    mean = fmean(values)
+    return None if np.isnan(mean) else mean
+
+
+def _deviation_or_none(values: Sequence[float]) -> float | None:
+    is_defined = len(values) > 1 and not np.isnan(values).any()
+    return stdev(values) if is_defined else None
+
+
+def _align_units(runs: Sequence[Counts]) -> tuple[list[RunTable], UInt64s]:
+    """The credits of each run (units × labels × 4), and the keys of the units."""
+    labels = sorted({label for counts in runs for label in counts.labels})
+    label_index = {label: n for n, label in enumerate(labels)}
+    index_of_unit: dict[tuple[str, int | None], int] = {}
+    rows_of_run = []
+    for counts in runs:
+        resampling_units = counts.resampling_units
+        rows_of_units = [
+            index_of_unit.setdefault(unit, len(index_of_unit))
+            for unit in zip(resampling_units.documents, resampling_units.sentences)
+        ]
+        rows_of_run.append(np.array(rows_of_units, np.int64))
     tables = []
-    for counts, rows in zip((a, b), rows_of_side):
-        table = np.zeros((len(index_of_unit), len(labels), N_CREDITS), np.int64)
-        columns = [labels.index(label) for label in counts.labels]
-        if columns:
-            table[np.ix_(rows, columns)] = counts.credit_table(0, len(counts.labels))
-        tables.append(table.reshape(len(index_of_unit), -1))
+    for counts, rows in zip(runs, rows_of_run):
+        table = np.zeros((len(index_of_unit), len(labels), len(RATIO_COUNTS)), np.int64)
+        for label, (units, credits) in zip(counts.labels, counts.credits_by_label()):
+            table[rows[units], label_index[label]] = credits
+        tables.append(table)
     documents = [document for document, _ in index_of_unit]
     sentences = [sentence for _, sentence in index_of_unit]
-    return tables[0], tables[1], resampling_keys(documents, sentences), labels
+    return tables, unit_keys(documents, sentences)
 
 
 class F1Statistic(NamedTuple):
-    """F1 of totals whose last axis has four credits for each label; NaN where undefined.
+    """F1 of totals whose last two axes are labels and four credits; NaN where undefined.
 
     has_f1: False for averages over labels under a scheme that ignores labels.
     """
 
     average: str
-    n_labels: int
     has_f1: bool
 
     def compute(self, totals: Floats | Ints) -> Floats:
-        """One value for each row of totals. The macro average is over the labels that have an item
-        there.
+        """One value for each table of totals. The macro average is over the labels that have an
+        item there.
         """
         if not self.has_f1:
-            return np.full(totals.shape[:-1], np.nan)
-        by_label = self._by_label(totals)
+            return np.full(totals.shape[:-2], np.nan)
         if self.average == "micro":
-            return ratios_of(by_label.sum(axis=-2))["f1"]
-        f1 = ratios_of(by_label)["f1"]
+            return ratios_of(totals.sum(axis=-2))["f1"]
+        f1 = ratios_of(totals)["f1"]
         is_known = ~np.isnan(f1)  # a label with an item on either side has an F1
         known = is_known.sum(axis=-1)
         sums = np.where(is_known, f1, 0).sum(axis=-1)
         mean: Floats = np.divide(sums, known, out=np.full(known.shape, np.nan), where=known > 0)
         return mean
 
-    def undefined_share(self, totals: Floats, observed: Ints) -> float:
-        """The share of the totals in which a label of the data has no item, so that the macro
-        average is over fewer labels.
-        """
-        if self.average == "micro":
-            return 0.0
-        f1_of_totals = ratios_of(self._by_label(totals))["f1"]
-        f1_observed = ratios_of(self._by_label(observed))["f1"]
-        is_undefined = np.isnan(f1_of_totals) & ~np.isnan(f1_observed)
-        return float(is_undefined.any(axis=-1).mean())
 
-    def _by_label(self, totals: Floats | Ints) -> Floats | Ints:
-        return totals.reshape(*totals.shape[:-1], self.n_labels, N_CREDITS)
+def _sum_labels(tables: Sequence[RunTable]) -> list[RunTable]:
+    """The credits of each unit over all labels, as a single column."""
+    return [table.sum(axis=1, keepdims=True) for table in tables]
 
 
-def _sum_labels(table: Ints) -> Ints:
-    """The credits of each unit over all labels."""
-    total: Ints = table.reshape(len(table), -1, N_CREDITS).sum(axis=1)
-    return total
-
-
-def _win_tie_loss(table_a: Ints, table_b: Ints) -> tuple[int, int, int]:
+def _win_tie_loss(
+    tables_a: Sequence[RunTable], tables_b: Sequence[RunTable]
+) -> tuple[int, int, int]:
     """The number of units in which a has a larger, equal and smaller micro F1, over units in which
     gold or a system has an item.
     """
-    f1_a = np.nan_to_num(ratios_of(_sum_labels(table_a))["f1"], nan=1.0)
-    f1_b = np.nan_to_num(ratios_of(_sum_labels(table_b))["f1"], nan=1.0)
-    has_items = (table_a + table_b).any(axis=1)
+    f1_a, f1_b = _mean_f1_by_unit(tables_a), _mean_f1_by_unit(tables_b)
+    has_items = np.zeros(len(f1_a), bool)
+    for table in (*tables_a, *tables_b):
+        has_items |= table.any(axis=(1, 2))
     gap = np.round(f1_a - f1_b, F1_TIE_DIGITS)[has_items]
     return int((gap > 0).sum()), int((gap == 0).sum()), int((gap < 0).sum())
+
+
+def _mean_f1_by_unit(tables: Sequence[RunTable]) -> Floats:
+    """The mean over runs of the micro F1 of each unit; 1 without items."""
+    total = np.zeros(len(tables[0]))
+    for table in tables:
+        total += np.nan_to_num(ratios_of(table.sum(axis=1))["f1"], nan=1.0)
+    return total / len(tables)

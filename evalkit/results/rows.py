@@ -24,8 +24,8 @@ from evalkit.errors import UnknownNameError, escape_controls
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.metrics import SCHEMES, Metric
-from evalkit.stats.intervals import NOT_ASKED, RATIOS, UNDEFINED_RATIO, IntervalTable
-from evalkit.stats.resampling import Interval, wilson
+from evalkit.stats.intervals import NOT_ASKED, RATIOS, IntervalTable
+from evalkit.stats.ratio_intervals import UNDEFINED_RATIO, Interval, wilson
 
 COUNTS = ("tp", "found", "fp", "fn", "predicted", "gold")
 WHOLE_CREDIT_SCHEMES = ("strict", "exact", "type")  # their tp and found are numbers of items
@@ -58,7 +58,9 @@ class Row:
     level: float = field(default=0.95, repr=False, compare=False)
 
     def interval(self, ratio: str) -> Interval:
-        """The interval of precision, recall or f1: low, high and, if there is none, the reason."""
+        """The interval of precision, recall or f1: low, high, and a reason, if there is none, only
+        a bound, or one to be read with care.
+        """
         if ratio not in RATIOS:
             raise UnknownNameError("ratio", ratio, RATIOS)
         if getattr(self, ratio) is None:
@@ -66,6 +68,17 @@ class Row:
         if self.intervals is None:
             return NOT_ASKED
         return self.intervals.of_row(self.label, self.average).get(ratio, NOT_ASKED)
+
+    def effective_units(self, ratio: str) -> float | None:
+        """The effective number of documents behind an interval (Kish 1965): as many of equal size
+        would say as much. None for averages other than micro, and where there are no intervals.
+        """
+        if ratio not in RATIOS:
+            raise UnknownNameError("ratio", ratio, RATIOS)
+        if self.intervals is None:
+            return None
+        sample = self.intervals.sample_of_row(self.label, self.average).get(ratio)
+        return None if sample is None or not sample.total else sample.effective_units
 
     def wilson(self, ratio: str) -> Interval:
         """The Wilson score interval of precision or recall, which assumes independent items.
@@ -126,8 +139,8 @@ class Row:
         return f"<Row {' '.join(map(escape_controls, parts))}>"
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields by name; beside each ratio the ends of its interval, or the reason for having
-        none.
+        """All fields by name; beside each ratio the ends of its interval, and the reason if there
+        is none, only a bound, or one to be read with care.
         """
         fields: dict[str, Any] = {
             "metric": self.metric,

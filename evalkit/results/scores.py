@@ -29,7 +29,7 @@ from evalkit.results.metric_scores import (
 )
 from evalkit.results.result_file import Result, from_json, to_json
 from evalkit.results.rows import COUNTS
-from evalkit.results.summary import build_report, pluralize, warnings
+from evalkit.results.summary import build_report, warnings
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
     RENDERERS,
@@ -37,6 +37,7 @@ from evalkit.results.tables import (
     Report,
     to_html_fragment,
 )
+from evalkit.results.wording import pluralize
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from evalkit.results.metadata import ConversionCounts, ResultMetadata
+from evalkit.results.metadata import (
+    ConversionCounts,
+    ResultMetadata,
+    find_independence_assumption,
+)
+from evalkit.results.report_builder import ReportBuilder
 from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
+from evalkit.results.wording import pluralize
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.span_edges import describe_edges
-from evalkit.stats.intervals import FEW_DOCUMENTS, NOT_ASKED, UNDEFINED_RATIO, Resampling
+from evalkit.stats.intervals import FEW_DOCUMENTS, Resampling
 
 _EVENT_ROWS = {
     "triggers/exact": "Tri-I",
@@ -84,12 +90,13 @@ def build_report(
     head = (
         *_header_lines(metadata),
         *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(metadata))),
+        *_assumption_lines(signatures_of),
     )
     foot = (
         *_set_aside_lines(set_aside),
         *_unplaced_lines(metadata),
         *_ambiguity_lines(builder, rows, metadata),
-        *builder.interval_lines(unit_counts),
+        *builder.interval_lines(unit_counts, [_average_row(rows, m, "micro") for m in metrics]),
         *builder.single_document_lines(signatures_of),
         *signatures(signatures_of),
     )
@@ -109,7 +116,7 @@ def build_metric_report(
     builder = ReportBuilder(resampling, DEFAULT_FORMAT)
     foot = (
         *_set_aside_lines({metric: set_aside}),
-        *builder.interval_lines({metric: unit_count}),
+        *builder.interval_lines({metric: unit_count}, [_average_row(rows, metric, "micro")]),
         *builder.single_document_lines({metric: signature_fields}),
         *signatures({metric: signature_fields}),
     )
@@ -117,137 +124,14 @@ def build_metric_report(
     return Report((), tables, foot, tuple(row.as_dict() for row in rows))
 
 
-class ReportBuilder:
-    """Writes ratios and their intervals, and the notes on them."""
-
-    def __init__(self, resampling: Resampling, numbers: NumberFormat) -> None:
-        """Intervals are named by their level; those of a single document are called ranges."""
-        self.resampling = resampling
-        self.numbers = numbers
-        level = f"{100 * resampling.level:g} %"
-        self.interval_name = f"{level} range" if resampling.is_single_document else f"{level} CI"
-        intervals = (self.interval_name,) if resampling.boot else ()
-        self.ratio_columns = ("P", "R", "F1", *intervals)
-        self.columns = (*self.ratio_columns, "TP", "FP", "FN", "support")
-
-    def ratios(self, row: Row) -> tuple[str, ...]:
-        """Precision, recall, F1 and the interval of F1, where there are intervals."""
-        cells = [self.numbers.format(value) for value in (row.precision, row.recall, row.f1)]
-        if self.resampling.boot:
-            low, high, _ = row.interval("f1")
-            cells.append(self.numbers.format_range(low, high))
-        return tuple(cells)
-
-    def line(self, name: str, row: Row) -> tuple[str, ...]:
-        """A row of a table."""
-        counts = map(format_count, (row.tp, row.fp, row.fn, row.gold))
-        return (name, *self.ratios(row), *counts)
-
-    def table(
-        self,
-        title: str,
-        lines: Sequence[tuple[str, ...]],
-        notes: Sequence[str],
-        first_column: str,
-        first_average: int | None = None,
-    ) -> Table:
-        """A table; a narrow terminal hides the intervals first."""
-        return Table(
-            title,
-            (first_column, *self.columns),
-            tuple(lines),
-            tuple(notes),
-            (self.interval_name, "FP", "FN", "TP"),
-            first_average=first_average,
-        )
-
-    def missing_interval_notes(self, rows: Sequence[Row]) -> list[str]:
-        """Why rows of a table have no interval."""
-        if not self.resampling.boot:
-            return []
-        reasons: dict[str, None] = {}
-        for row in rows:
-            interval = row.interval("f1")
-            if interval not in (UNDEFINED_RATIO, NOT_ASKED) and interval.reason:
-                reasons[interval.reason] = None
-        name = self.interval_name.split()[-1]
-        return [f"–: no {name} ({'; '.join(reasons)})"] if reasons else []
-
-    def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Why rows of a table have no interval, and Wilson's interval of micro precision and
-        recall.
-        """
-        notes = self.missing_interval_notes(rows)
-        if not self.resampling.boot:
-            return notes
-        for row in rows:
-            if row.average != "micro":
-                continue
-            parts = []
-            for letter, name in (("P", "precision"), ("R", "recall")):
-                low, high, _ = row.wilson(name)
-                if low is not None:
-                    parts.append(f"{letter} {self.numbers.format_range(low, high)}")
-            if parts:
-                level = f"{100 * self.resampling.level:g} %"
-                notes.append(
-                    f"Wilson {level} CI of micro {', '.join(parts)} (assumes independent items)"
-                )
-        return notes
-
-    def single_document_lines(
-        self, signatures_of: Mapping[str, Mapping[str, str]]
-    ) -> Iterator[str]:
-        """Which layers are annotated in one document of several: their intervals are ranges."""
-        if self.resampling.is_single_document or not self.resampling.boot:
-            return
-        layers: dict[str, None] = {}
-        for metric, fields in signatures_of.items():
-            if fields["docs"].startswith("1/"):
-                layers[_layer(metric)] = None
-        if layers:
-            yield (
-                f"annotated in one document: {', '.join(layers)}; their intervals are"
-                " sentence-resampling ranges, that document only"
-            )
-
-    def interval_lines(self, unit_counts: Mapping[str, int]) -> Iterator[str]:
-        """How the intervals were made, and what they allow to conclude."""
-        resampling = self.resampling
-        if not resampling.boot:
-            return
-        layers_of: dict[int, list[str]] = {}
-        for metric, count in unit_counts.items():
-            layers_of.setdefault(count, []).append(_layer(metric))
-        parts = []
-        for count, layers in layers_of.items():
-            part = pluralize(count, resampling.units.removesuffix("s"))
-            if len(layers_of) > 1:
-                part += f" ({', '.join(dict.fromkeys(layers))})"
-            parts.append(part)
-        method = "percentile" if resampling.units == "documents" else "BCa"
-        how = (
-            f"{method} bootstrap, {pluralize(resampling.boot, 'replicate')} over"
-            f" {', '.join(parts)}, seed {resampling.seed}"
-        )
-        if resampling.is_single_document and resampling.units == "documents":
-            yield f"no {self.interval_name}: documents are resampled, and there is one"
-        elif resampling.is_single_document:
-            yield (
-                f"{self.interval_name} of F1: sentence-resampling range, these documents only"
-                f" ({how})"
-            )
-        elif resampling.units == "sentences":
-            yield (
-                f"{self.interval_name} of F1: {how}; conditional on these"
-                f" {pluralize(resampling.documents, 'document')}"
-            )
-        else:
-            yield f"{self.interval_name} of F1: {how}"
-
-
 def _layer(metric: str) -> str:
     return Metric.parse(metric).layer
+
+
+def _assumption_lines(signatures_of: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What the intervals assume where sentences are documents."""
+    assumptions = [find_independence_assumption(fields) for fields in signatures_of.values()]
+    return list(dict.fromkeys(filter(None, assumptions)))
 
 
 def _header_lines(metadata: ResultMetadata) -> Iterator[str]:
@@ -316,7 +200,8 @@ def _attribution_tables(
         lines += [builder.line(f"{part}{row.label}, {parsed.scheme}", row) for row in labels]
         shown += labels
     if lines:
-        yield builder.table("Attributions", lines, builder.notes(shown), "label")
+        names = [line[0] for line in lines]
+        yield builder.table("Attributions", lines, builder.notes(shown, names), "label")
 
 
 def _event_tables(
@@ -328,7 +213,7 @@ def _event_tables(
         return
     averages = [_average_row(rows, metric, "micro") for metric in shown]
     lines = [builder.line(_EVENT_ROWS[row.metric], row) for row in averages]
-    notes = builder.missing_interval_notes(averages)
+    notes = builder.notes(averages, [line[0] for line in lines])
     yield builder.table("Events (micro)", lines, notes, "metric")
     if "triggers/strict" in shown:
         yield _table(builder, rows, "triggers/strict")
@@ -356,18 +241,6 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
 
 def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
     return next(row for row in rows if row.metric == metric and row.average == average)
-
-
-def format_count(value: float | None) -> str:
-    """A count; nothing for None."""
-    if value is None:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def pluralize(number: int, noun: str) -> str:
-    """1 document, 2 documents."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

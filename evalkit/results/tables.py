@@ -13,6 +13,7 @@ from evalkit.results.html_page import build_page, render_template
 
 NARROWEST = 40  # columns of a terminal
 SHORTEST_LABEL = 12  # characters that are left of a label in a narrow terminal
+WIDEST_HEADER = 22  # characters of a column's name on one line of a terminal
 COLUMN_GAP = "  "
 _WARNING, _SIGNATURE = "Warning: ", "evalkit:"  # how these lines of a report begin
 
@@ -65,7 +66,8 @@ class Table:
 
     droppable_columns: columns that a narrow terminal hides, in this order. highlighted: (row,
     column) of the cells that are emphasized. first_average: the row before which a rule separates
-    averages from labels, if there are averages.
+    averages from labels, if there are averages. keeps_names: whether a narrow terminal hides
+    columns before it shortens the first one.
     """
 
     title: str
@@ -75,6 +77,7 @@ class Table:
     droppable_columns: tuple[str, ...] = ()
     highlighted: frozenset[tuple[int, int]] = frozenset()
     first_average: int | None = None
+    keeps_names: bool = False
 
     def __post_init__(self) -> None:
         # A label of any length stays readable; rows for programs (csv, json) have it in full.
@@ -99,6 +102,7 @@ class Table:
             (),
             best,
             self.first_average,
+            self.keeps_names,
         )
 
     @property
@@ -117,7 +121,7 @@ class Table:
         widths = []
         for number, name in enumerate(self.columns):
             cells = [_cell_text(self, at, number) for at in range(len(self.rows))]
-            widths.append(max(map(_text_width, [escape_controls(name), *cells])))
+            widths.append(max(map(_text_width, [*_header_cell_lines(name), *cells])))
         return widths
 
     @property
@@ -140,6 +144,11 @@ def _cell_text(table: Table, row: int, column: int) -> str:
     """A cell as it is shown in a terminal: emphasized ones have an asterisk."""
     text = escape_controls(table.rows[row][column])
     return f"{text}*" if (row, column) in table.highlighted else text
+
+
+def _header_cell_lines(name: str) -> list[str]:
+    """The name of a column on as many lines as it needs in a terminal."""
+    return textwrap.wrap(escape_controls(name), WIDEST_HEADER) or [""]
 
 
 def _text_width(text: str) -> int:
@@ -193,20 +202,24 @@ def _wrap(line: str, width: int | None) -> list[str]:
 def _table_lines(table: Table) -> list[str]:
     """Title, column names, a rule, rows; text to the left, numbers to the right."""
     widths, left = table.column_widths, table.text_columns
-    header = [escape_controls(name) for name in table.columns]
+    names = [_header_cell_lines(name) for name in table.columns]
+    header_height = max(map(len, names))
+    # Short names stand on the last line, above their column.
+    padded_names = [[""] * (header_height - len(name)) + name for name in names]
+    headers = [list(line) for line in zip(*padded_names)]
     rows = [
         [_cell_text(table, at, number) for number in range(len(table.columns))]
         for at in range(len(table.rows))
     ]
     lines = [escape_controls(table.title)]
-    for cells in (header, *rows):
+    for cells in (*headers, *rows):
         padded = []
         for number, cell in enumerate(cells):
             padding = " " * (widths[number] - _text_width(cell))
             padded.append(cell + padding if number in left else padding + cell)
         lines.append(COLUMN_GAP.join(padded))
     rule = "─" * table.width
-    header_lines = 2  # title and column names
+    header_lines = 1 + header_height  # title and column names
     if table.first_average:
         lines.insert(header_lines + table.first_average, rule)
     lines.insert(header_lines, rule)
@@ -220,8 +233,11 @@ def _fit_to_width(table: Table, width: int) -> Table:
         excess = fitted.width - width
         if excess <= 0:
             return fitted
+        is_last = hidden == len(table.droppable_columns)
+        if table.keeps_names and not is_last:
+            continue
         room = max(fitted.column_widths[0] - excess, SHORTEST_LABEL)
-        if fitted.column_widths[0] - room >= excess or hidden == len(table.droppable_columns):
+        if fitted.column_widths[0] - room >= excess or is_last:
             rows = tuple((shorten(escape_controls(row[0]), room), *row[1:]) for row in fitted.rows)
             return replace(fitted, rows=rows)
     return fitted
@@ -272,6 +288,8 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "–": "--",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
     "½": r"$\frac{1}{2}$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -99,31 +100,30 @@ class Counts:
             of=np.array(of, np.int64),
         )
 
-    def credit_table(self, first: int, last: int) -> Ints:
-        """The credits of some labels in each resampling unit: units × labels × 4."""
-        rows, (gold, predicted, found, found_half, tp, tp_half, *_) = (
-            self.resampling_units,
-            self.values,
-        )
-        here = (self.label >= first) & (self.label < last)
-        table = np.zeros((len(rows.documents), last - first, len(RATIO_COUNTS)), np.int64)
-        at = rows.of[self.unit[here]], self.label[here] - first
-        for n, column in enumerate((gold, predicted, 2 * found + found_half, 2 * tp + tp_half)):
-            np.add.at(table[:, :, n], at, column[here])
-        return table
+    def credits_by_label(self) -> list[tuple[Ints, Ints]]:
+        """For each label the numbers of the resampling units that have an item of it, ascending,
+        and the credits of each: units × 4.
+        """
+        resampling_unit = self.resampling_units.of
+        n_units = max(len(self.resampling_units.documents), 1)
+        # Cells with one label and resampling unit are added up: those of its zones.
+        key = self.label * n_units + resampling_unit[self.unit]
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        is_first = np.ones(len(key), bool)
+        is_first[1:] = key[1:] != key[:-1]
+        starts = np.flatnonzero(is_first)
+        credits = self._cell_credits()[order]
+        if len(starts):
+            credits = np.add.reduceat(credits, starts, axis=0)
+        labels, units = key[starts] // n_units, key[starts] % n_units
+        borders = np.searchsorted(labels, np.arange(len(self.labels) + 1))
+        return [(units[a:b], credits[a:b]) for a, b in pairwise(borders.tolist())]
 
-    def total_credits(self) -> Ints:
-        """The credits of all labels and units together."""
-        total = self.totals.sum(axis=0)
-        return np.array(
-            [
-                total[GOLD],
-                total[PREDICTED],
-                2 * total[FOUND] + total[FOUND_HALF],
-                2 * total[TP] + total[TP_HALF],
-            ],
-            np.int64,
-        )
+    def credits_by_unit(self) -> Ints:
+        """The credits of each resampling unit, over all labels: units × 4."""
+        units = self.resampling_units
+        return self._sum_credits(units.of[self.unit], len(units.documents))
 
     def credits_by_document(self) -> Ints:
         """The credits of each document, over all labels: documents × 4."""
@@ -131,10 +131,18 @@ class Counts:
         document_of_unit = np.array(
             [index.setdefault(unit.document, len(index)) for unit in self.units], np.int64
         )
-        total = self.sum_groups(document_of_unit[self.unit], len(index))
-        found = 2 * total[:, FOUND] + total[:, FOUND_HALF]
-        tp = 2 * total[:, TP] + total[:, TP_HALF]
-        return np.stack([total[:, GOLD], total[:, PREDICTED], found, tp], axis=1)
+        return self._sum_credits(document_of_unit[self.unit], len(index))
+
+    def _cell_credits(self) -> Ints:
+        """The credits of each cell: cells × 4."""
+        gold, predicted, found, found_half, tp, tp_half, *_ = self.values.astype(np.int64)
+        return np.stack([gold, predicted, 2 * found + found_half, 2 * tp + tp_half], axis=1)
+
+    def _sum_credits(self, group: Ints, n: int) -> Ints:
+        """The sums of the credits in each of n groups: n × 4. group: that of each cell."""
+        # Sums of doubles are exact up to 2**53, far beyond any count.
+        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits().T]
+        return np.stack(sums, axis=1).astype(np.int64)
 
     def merge_sentences(self) -> Counts:
         """The counts by document and zone, summed over sentences."""

@@ -1,57 +1,57 @@
-"""Bootstrap intervals of precision, recall and F1, or the reason why a row has none.
+"""The intervals of all rows of a metric: labels, micro, macro, weighted, and the mean over
+documents.
 
-The resampling units are documents or, if there are few documents, sentences; see `resampling`. The
-interval is the percentile interval for documents and BCa for sentences: `scripts/coverage` finds
-both equally close to their level for 100 documents, and BCa closer for few sentences. A row of a
-single document has a range only if it has ten items, and eight sentences with items. It is called a
-sentence-resampling range of these documents only, never a confidence interval. The macro average of
-a replicate is that of the labels that have an item in it; if a label has none in more than 5 % of
-the replicates, there is no interval. The mean over documents has no interval.
+The units are documents wherever there are two or more, and the sentences of a single document;
+`ratio_intervals` has the formulas. Intervals over sentences describe the documents at hand only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.errors import InputError, UnknownNameError, spell_option
-from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
-from evalkit.stats.resampling import (
-    MAX_UNDEFINED_SHARE,
+from evalkit.stats.ratio_intervals import (
+    FEW_EFFECTIVE_UNITS,
+    NO_ERROR,
+    NOTHING_RIGHT,
+    UNDEFINED_RATIO,
     Floats,
     Interval,
-    bca,
-    bootstrap_totals,
-    percentile,
-    resampling_keys,
+    MoverSum,
+    RatioSample,
+    count_dominating,
+    few_units_reason,
+    mean_interval,
+    ratio_interval,
+    ratio_residuals,
+    sample_ratio,
+    unit_ends,
 )
 
 UNITS = ("auto", "documents", "sentences")
 RATIOS = ("precision", "recall", "f1")
-FEW_DOCUMENTS = 20  # with fewer, sentences are resampled
-FEW_ITEMS, FEW_SENTENCES = 10, 8  # with fewer, a single document has no range
-MOST_REPLICATES = 10_000_000  # more would take hours, or all memory
-AT_ONCE = 4_000_000  # counts that are resampled together
+FEW_DOCUMENTS = 20  # with fewer, the report warns that differences may be due to chance
+MOST_REPLICATES = 10_000_000  # more permutations would take hours
 NOT_ASKED = Interval(None, None, "not asked for")
-UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
-NO_METHOD = Interval(None, None, "no interval is computed for this average")
-ONE_UNIT = Interval(None, None, "all items are in one unit")
-TOO_FEW = Interval(
-    None, None, f"fewer than {FEW_ITEMS} items, or items in fewer than {FEW_SENTENCES} sentences"
-)
+NEEDS_DOCUMENTS = Interval(None, None, "a mean over documents has no interval over sentences")
+METHOD = "t on the logit, delete-one jackknife"
 
 RowKey = tuple[str | None, str | None]  # (label, average)
 
 
 class Resampling(NamedTuple):
-    """How intervals are made: the resampling units ("documents" or "sentences"; `requested_units`
-    may be "auto"), replicates, seed and level.
+    """How intervals and tests are made: the sampling units ("documents" or "sentences";
+    `requested_units` may be "auto"), the level, and the seed of random permutations.
+
+    boot: 0 for no intervals.
     """
 
     units: str
@@ -63,13 +63,25 @@ class Resampling(NamedTuple):
 
     @property
     def method(self) -> str:
-        """The kind of interval."""
-        return "percentile bootstrap" if self.units == "documents" else "BCa bootstrap"
+        """The kind of interval; empty where there are none."""
+        return METHOD if self.boot else ""
+
+    def signature_fields(self) -> dict[str, str]:
+        """The fields of a signature that name the units and the intervals."""
+        fields = {"units": self.units}
+        if self.boot:
+            fields |= {"interval": "jackknife-t", "level": str(self.level)}
+        return fields
 
     @property
-    def is_single_document(self) -> bool:
-        """Whether intervals are ranges of a single document, and no confidence intervals."""
-        return self.documents == 1
+    def unit(self) -> str:
+        """The name of one unit."""
+        return self.units.removesuffix("s")
+
+    @property
+    def describes_sample_only(self) -> bool:
+        """Whether intervals are ranges of the documents at hand, and no confidence intervals."""
+        return self.units == "sentences" or self.documents == 1
 
 
 def make_resampling(documents: int, units: str, boot: int, seed: int, level: float) -> Resampling:
@@ -101,12 +113,12 @@ def make_resampling(documents: int, units: str, boot: int, seed: int, level: flo
 
 
 def choose_units(requested: str, documents: int) -> str:
-    """The resampling units of a corpus of so many documents: those requested, or for "auto"
-    sentences if there are few documents.
+    """The sampling units of a corpus of so many documents: those requested, or for "auto" documents
+    if there are two or more.
     """
     if requested != "auto":
         return requested
-    return "sentences" if documents < FEW_DOCUMENTS else "documents"
+    return "documents" if documents >= 2 else "sentences"
 
 
 class IntervalTable:
@@ -119,120 +131,200 @@ class IntervalTable:
 
     def of_row(self, label: str | None, average: str | None) -> Mapping[str, Interval]:
         """The interval of each ratio of a row; empty if the row has none."""
-        return self._intervals.get((label, average), {})
+        return self._computed.intervals.get((label, average), {})
+
+    def sample_of_row(self, label: str | None, average: str | None) -> Mapping[str, RatioSample]:
+        """What the interval of each ratio of a label or of micro is computed from."""
+        return self._computed.samples.get((label, average), {})
+
+    @property
+    def dominating_units(self) -> int:
+        """The number of units that hold half of all items, if these are few; else 0."""
+        return self._computed.dominating_units
 
     @cached_property
-    def _intervals(self) -> Mapping[RowKey, Mapping[str, Interval]]:
+    def _computed(self) -> RowIntervals:
+        if not self._resampling.boot:
+            return RowIntervals()
         return compute_intervals(self._counts, self._resampling)
 
 
-def compute_intervals(counts: Counts, how: Resampling) -> Mapping[RowKey, Mapping[str, Interval]]:
-    """For each label and each average, the interval of each ratio."""
-    return dict(_intervals(counts, how)) if how.boot else {}
+@dataclass
+class RowIntervals:
+    """The intervals of labels and averages by ratio, and of labels and micro also their samples.
+
+    dominating_units: the number of units that hold half of all items, if these are few; else 0.
+    """
+
+    intervals: dict[RowKey, Mapping[str, Interval]] = field(default_factory=dict)
+    samples: dict[RowKey, Mapping[str, RatioSample]] = field(default_factory=dict)
+    dominating_units: int = 0
 
 
-def _intervals(counts: Counts, how: Resampling) -> Iterator[tuple[RowKey, Mapping[str, Interval]]]:
-    rows = counts.resampling_units
-    how = how._replace(
-        documents=len(set(rows.documents))
-    )  # a layer may be annotated in fewer of them than there are
-    keys = resampling_keys(rows.documents, rows.sentences)
-    comparable = SCHEMES[Metric.parse(counts.metric).scheme].same_label
-    means = {name: MacroAverage(how.boot, len(keys)) for name in ("macro", "weighted")}
-    micro, left_out = np.zeros((how.boot, 4)), np.zeros((len(keys), 4))
-    step = max(8, AT_ONCE // max(len(keys), 1))
-    for first in range(0, len(counts.labels), step):
-        last = min(first + step, len(counts.labels))
-        table = counts.credit_table(first, last)
-        totals = bootstrap_totals(table.reshape(len(table), -1), keys, how.boot, how.seed).reshape(
-            how.boot, last - first, 4
-        )
-        without = table.sum(axis=0) - table
-        micro += totals.sum(axis=1)
-        left_out += without.sum(axis=1)
-        for n in range(last - first):
-            drawn = Replicates(
-                *(
-                    ratios_of(of[..., n, :], has_f1=comparable)
-                    for of in (totals, table.sum(axis=0), without)
-                )
-            )
-            yield (
-                (counts.labels[first + n], None),
-                _row_intervals(drawn, how, _item_and_unit_counts(counts, first + n)),
-            )
-            if counts.totals[first + n, [GOLD, PREDICTED]].any():
-                for name, mean in means.items():
-                    mean.add(
-                        drawn,
-                        [
-                            _weights(of[..., n, :], name)
-                            for of in (totals, table.sum(axis=0), without)
-                        ],
+def compute_intervals(counts: Counts, resampling: Resampling) -> RowIntervals:
+    """The intervals of each label and each average."""
+    return _IntervalComputation(counts, resampling).rows
+
+
+class _IntervalComputation:
+    """Goes through the labels once."""
+
+    def __init__(self, counts: Counts, resampling: Resampling) -> None:
+        self.rows = RowIntervals()
+        self._level = resampling.level
+        self._unit = resampling.unit
+        self._has_label_f1 = SCHEMES[Metric.parse(counts.metric).scheme].same_label
+        self._unit_count = len(counts.resampling_units.documents)
+        credits = counts.credits_by_unit()
+        self._add_micro(credits)
+        self._add_labels(counts)
+        self.rows.intervals[None, "per-document"] = self._per_document(credits, resampling)
+
+    def _add_micro(self, credits: Ints) -> None:
+        ratios = split_credits(credits)
+        self._micro = {name: sample_ratio(*ratio) for name, ratio in ratios.items()}
+        sample = self._micro["f1"]
+        if sample.effective_units < sample.units / 2:
+            self.rows.dominating_units = count_dominating(ratios["f1"][1])
+        self.rows.samples[None, "micro"] = self._micro
+        self.rows.intervals[None, "micro"] = self._intervals(self._micro, has_f1=True)
+
+    def _intervals(
+        self, samples: Mapping[str, RatioSample], *, has_f1: bool
+    ) -> dict[str, Interval]:
+        intervals = {}
+        for name, sample in samples.items():
+            is_f1 = name == "f1"
+            intervals[name] = UNDEFINED_RATIO
+            if has_f1 or not is_f1:
+                intervals[name] = ratio_interval(sample, self._level, is_f1=is_f1, unit=self._unit)
+        return intervals
+
+    def _add_labels(self, counts: Counts) -> None:
+        """Add the labels, and the averages over them."""
+        cells = [(units, credits) for units, credits in counts.credits_by_label()]
+        occurring = [n for n, (units, _) in enumerate(cells) if len(units)]
+        gold = [int(cells[n][1][:, 0].sum()) for n in occurring]
+        weights = {
+            "macro": [1 / len(occurring) for _ in occurring],
+            "weighted": [share / sum(gold) if sum(gold) else 0.0 for share in gold],
+        }
+        sums = {
+            (average, ratio): AverageInterval(self._unit_count)
+            for average in weights
+            for ratio in RATIOS
+        }
+        for number, n in enumerate(occurring):
+            units, credits = cells[n]
+            samples = {}
+            for name, (right, total) in split_credits(credits).items():
+                sample = sample_ratio(right, total)
+                samples[name] = sample
+                for average in weights:
+                    sums[average, name].add(
+                        weights[average][number], sample, self._level, name, units, right, total
                     )
-    held, total = _item_and_unit_counts(counts, None), counts.total_credits()
-    yield (
-        (None, "micro"),
-        _row_intervals(
-            Replicates(ratios_of(micro), ratios_of(total), ratios_of(left_out)), how, held
-        ),
-    )
-    for name, mean in means.items():
-        yield (None, name), _row_intervals(mean.drawn(comparable=comparable), how, held)
-    yield (None, "per-document"), dict.fromkeys(RATIOS, NO_METHOD)
+            label = counts.labels[n]
+            self.rows.samples[label, None] = samples
+            self.rows.intervals[label, None] = self._intervals(samples, has_f1=self._has_label_f1)
+        for average in weights:
+            self.rows.intervals[None, average] = {
+                name: self._average_interval(average, name, sums[average, name]) for name in RATIOS
+            }
+
+    def _average_interval(self, average: str, name: str, terms: AverageInterval) -> Interval:
+        if not terms.count or (name == "f1" and not self._has_label_f1):
+            return UNDEFINED_RATIO
+        if average == "weighted" and not self._micro["recall"].total:
+            return UNDEFINED_RATIO  # without gold items there are no weights
+        if self._micro["f1"].units == 1:
+            return Interval(None, None, f"one {self._unit} holds all items")
+        interval = terms.interval()
+        if not interval.reason and self._micro[name].effective_units < FEW_EFFECTIVE_UNITS:
+            interval = interval._replace(reason=few_units_reason(self._unit))
+        return interval
+
+    def _per_document(self, credits: Ints, resampling: Resampling) -> dict[str, Interval]:
+        """The intervals of the mean over documents. credits: of each unit."""
+        if resampling.units == "sentences":
+            return dict.fromkeys(RATIOS, NEEDS_DOCUMENTS)
+        with_items = credits[(credits[:, 0] > 0) | (credits[:, 1] > 0)]
+        intervals = {}
+        for name, ratios in ratios_of(with_items).items():
+            intervals[name] = mean_interval(np.nan_to_num(ratios), self._level, self._unit)
+        return intervals
 
 
-def _weights(totals: Floats | Ints, average: str) -> Floats:
-    """The weight of a label in an average: 1 where it has an item on either side, or its gold
-    items.
+class AverageInterval:
+    """The interval of one ratio of the macro or weighted average, from the labels' intervals."""
+
+    def __init__(self, units: int) -> None:
+        """No labels yet."""
+        self.count = 0
+        self._value = 0.0
+        self._terms = MoverSum(units)
+        self._has_errors = self._has_right = False
+
+    def add(
+        self,
+        weight: float,
+        sample: RatioSample,
+        level: float,
+        name: str,
+        units: Ints,
+        right: Ints,
+        total: Ints,
+    ) -> None:
+        """Add a label. An undefined ratio counts as 0, by definition and not by chance."""
+        self.count += 1
+        if not sample.total:
+            self._has_errors = True
+            return
+        value, ends = ratio_with_ends(sample, level, name)
+        self._value += weight * value
+        self._has_errors |= weight > 0 and sample.wrong > 0
+        self._has_right |= weight > 0 and sample.right > 0
+        residuals = ratio_residuals(sample, right, total)
+        self._terms.add(weight, value, ends, units, residuals, sample.residual_norm)
+
+    def interval(self) -> Interval:
+        """The interval, cut at 0 and 1."""
+        below, above = self._terms.distances()
+        reason = ""
+        if not self._has_errors:
+            reason = NO_ERROR
+        elif not self._has_right:
+            reason = NOTHING_RIGHT
+        return Interval(max(0.0, self._value - below), min(1.0, self._value + above), reason)
+
+
+def ratio_with_ends(
+    sample: RatioSample, level: float, name: str
+) -> tuple[float, tuple[float, float]]:
+    """A ratio and the ends of its interval, also where one unit holds all items."""
+    value = sample.right / sample.total
+    low, high = unit_ends(sample, level)
+    if name != "f1":
+        return value, (low, high)
+    return 2 * value / (1 + value), (2 * low / (1 + low), 2 * high / (1 + high))
+
+
+def split_credits(credits: Ints) -> dict[str, tuple[Ints, Ints]]:
+    """For each ratio the right items a_d and all items m_d of each unit, in multiples that the
+    ratio does not depend on. credits: units × (gold, predicted, twice found, twice tp).
     """
-    gold, predicted = totals[..., 0], totals[..., 1]
-    weights: Floats = np.asarray(
-        gold if average == "weighted" else (gold + predicted) > 0, np.float64
-    )
-    return weights
-
-
-def _item_and_unit_counts(counts: Counts, label: int | None) -> tuple[int, int]:
-    """How many items gold and prediction have of a label (None: of all), and in how many units
-    there are any.
-    """
-    mine = slice(None) if label is None else counts.label == label
-    return int(counts.values[[GOLD, PREDICTED]][:, mine].sum()), len(
-        np.unique(counts.resampling_units.of[counts.unit[mine]])
-    )
-
-
-class Replicates(NamedTuple):
-    """The ratios of each replicate, of the data themselves, and of the data without each unit."""
-
-    replicates: Mapping[str, Floats]
-    observed: Mapping[str, Floats]
-    left_out: Mapping[str, Floats]
-
-
-def _row_intervals(
-    drawn: Replicates, how: Resampling, held: tuple[int, int]
-) -> Mapping[str, Interval]:
-    items, units = held
-    if not items:
-        return dict.fromkeys(RATIOS, UNDEFINED_RATIO)
-    if how.documents == 1 and (units < FEW_SENTENCES or items < FEW_ITEMS):
-        return dict.fromkeys(RATIOS, ONE_UNIT if how.units == "documents" else TOO_FEW)
-    if units < 2:
-        return dict.fromkeys(RATIOS, ONE_UNIT)
-    if how.units == "documents":
-        return {name: percentile(drawn.replicates[name], how.level) for name in RATIOS}
+    gold, predicted, found, tp = (credits[:, n] for n in range(4))
+    right = found + tp
+    # F1 = 2q / (1 + q) with q = tp / (tp + fp + fn).
     return {
-        name: bca(
-            drawn.replicates[name], float(drawn.observed[name]), drawn.left_out[name], how.level
-        )
-        for name in RATIOS
+        "precision": (tp, 2 * predicted),
+        "recall": (found, 2 * gold),
+        "f1": (right, 4 * (gold + predicted) - right),
     }
 
 
 def ratios_of(totals: Floats | Ints, *, has_f1: bool = True) -> dict[str, Floats]:
-    """Precision, recall and F1 of CREDITS in the last axis; NaN where undefined, as F1 is
+    """Precision, recall and F1 of credits in the last axis; NaN where undefined, as F1 is
     throughout where both sides are not comparable.
     """
     gold, predicted, found, tp = (totals[..., n] for n in range(4))
@@ -242,43 +334,3 @@ def ratios_of(totals: Floats | Ints, *, has_f1: bool = True) -> dict[str, Floats
 
 def _ratio(part: Floats | Ints, whole: Floats | Ints) -> Floats:
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
-
-
-class MacroAverage:
-    """The mean over labels of each ratio in each replicate, in the data, and without each unit."""
-
-    def __init__(self, replicates: int, units: int) -> None:
-        """Of no labels yet."""
-        self._sums = [
-            {name: np.zeros((2, *shape)) for name in RATIOS}
-            for shape in ((replicates,), (), (units,))
-        ]
-        self._absent = np.zeros(replicates, bool)
-
-    def add(self, drawn: Replicates, weights: Sequence[Floats]) -> None:
-        """Add a label; a ratio that is undefined counts as 0.
-
-        `weights`: those of the label in each part of `drawn`.
-        """
-        for name in RATIOS:
-            for sums, ratios, weight in zip(self._sums, drawn, weights):
-                sums[name] += np.stack(
-                    [np.nan_to_num(ratios[name]) * weight, weight * np.ones_like(ratios[name])]
-                )
-        self._absent |= np.isnan(drawn.replicates["precision"]) & np.isnan(
-            drawn.replicates["recall"]
-        )
-
-    def drawn(self, *, comparable: bool) -> Replicates:
-        """The means; those of the replicates all undefined where a label had no item in more than 5
-        % of them.
-
-        `comparable`: whether labels have an F1, without which there is no mean of it.
-        """
-        means = [{name: _ratio(*sums[name]) for name in RATIOS} for sums in self._sums]
-        for part in means if not comparable else ():
-            part["f1"] = np.full_like(part["f1"], np.nan)
-        for name in RATIOS:
-            if self._absent.mean() > MAX_UNDEFINED_SHARE:
-                means[0][name][:] = np.nan
-        return Replicates(*means)

@@ -57,8 +57,8 @@ def test_every_format_holds_the_same_numbers(files):
         assert {key: value for key, value in row.items() if value} == {
             key: str(value) for key, value in found.items() if value is not None
         }
-    assert "| PER | 1.000 | 0.500 | 0.667 | – | 1 | 0 | 1 | 2 |" in outputs["markdown"]
-    assert "PER 1.000 0.500 0.667 – 1 0 1 2" in " ".join(outputs["table"].split())
+    assert "| PER | 1.000 | 0.500 | 0.667 | – (1 sentence) | 1 | 0 | 1 | 2 |" in outputs["markdown"]
+    assert "PER 1.000 0.500 0.667 – (1 sentence) 1 0 1 2" in " ".join(outputs["table"].split())
 
 
 def test_a_file_is_written_in_the_format_of_its_suffix(files):
@@ -560,8 +560,8 @@ def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
         "score",
         results / "gold.jsonl",
         results / "predicted.jsonl",
-        "--seed",
-        "7",
+        "--level",
+        "0.9",
         "--save",
         results / "other.json",
     )
@@ -571,8 +571,8 @@ def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            "evalkit: entities/strict: seed is '12345' for predicted and '7' for other: only scores"
-            " of the same gold with the same options can be compared\n"
+            "evalkit: entities/strict: level is '0.95' for predicted and '0.9' for other: only"
+            " scores of the same gold with the same options can be compared\n"
         ),
     )
 
@@ -635,8 +635,8 @@ def test_levels_and_units_are_options_and_nonsense_is_refused_before_the_model_r
     )
     refused = evalkit("run", "--level", "80")
 
-    assert "80 % range" in done.stdout
-    assert "|units:documents|level:0.8|boot:50|" in done.stdout
+    assert "no 80 % CI: the units are documents, and there is one" in done.stdout
+    assert "|units:documents|interval:jackknife-t|level:0.8|" in done.stdout
     assert (refused.returncode, refused.stderr) == (
         2,
         "evalkit: invalid --level 80.0: expected a number between 0 and 1, such as 0.95\n",

@@ -558,9 +558,8 @@ def test_the_signature_says_what_the_number_depends_on():
         "duplicates",
         "missing",
         "units",
+        "interval",
         "level",
-        "boot",
-        "seed",
         "model",
     ]
     assert (parts["docs"], parts["metric"], parts["zones"], parts["model"]) == (

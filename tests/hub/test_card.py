@@ -121,7 +121,7 @@ def test_the_baseline_has_its_range_its_command_and_its_signature():
         f" {strict.f1_low:.3f}–{strict.f1_high:.3f} |" in CARD
     )
     assert "by `evalkit run`" in CARD
-    assert "Sentence-resampling range of F1, these documents only (1,000 replicates" in CARD
+    assert "| 95 % sentence-resampling range, these documents only |" in CARD
     assert "|metric:entities/strict+" in CARD
 
 

@@ -74,7 +74,11 @@ def test_a_value_has_precision_recall_counts_and_interval():
         "recall": 0.75,
         "gold": 32,
         "predicted": 32,
-        "interval": {"low": scored.micro.f1_low, "high": scored.micro.f1_high},
+        "interval": {
+            "low": scored.micro.f1_low,
+            "high": scored.micro.f1_high,
+            "note": scored.micro.interval("f1").reason,
+        },
     }
 
 
@@ -83,7 +87,7 @@ def test_signature_and_kind_of_interval_are_given_once():
 
     own = SCORES["entities/strict"].signature
     both = own.replace("metric:entities/strict", "metric:entities/strict+entities/exact")
-    assert args == {"signatures": [both], "intervals": "95 % bootstrap interval"}
+    assert args == {"signatures": [both], "intervals": "95 % CI"}
     assert "|corpus:tiny@" in both
 
 
@@ -92,7 +96,7 @@ def test_an_entry_of_the_default_run_is_short():
 
     lines = model_index(scores).splitlines()
 
-    assert len(lines) < 13 * len(scores)
+    assert len(lines) < 15 * len(scores)
     assert sum("signature" in line for line in lines) == 1
 
 
@@ -152,7 +156,7 @@ def test_why_there_is_no_interval_is_given_unless_none_was_requested():
     )
 
     assert with_intervals["metrics"][0]["args"]["interval"] == {
-        "none": "fewer than 10 items, or items in fewer than 8 sentences"
+        "none": "one sentence holds all items"
     }
     assert "interval" not in without["metrics"][0]["args"]
     assert "intervals" not in without["dataset"]["args"]
@@ -229,7 +233,7 @@ def test_eval_results_hold_the_f1_of_each_metric_and_all_else_in_words():
 
     notes = (
         "F1 from 0 to 1, micro, entities/strict; precision 0.75; recall 0.75;"
-        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 %, bootstrap interval);"
+        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 % CI);"
         f" {strict.signature}"
     )
     assert found[0] == EvalResultEntry(

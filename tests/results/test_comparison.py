@@ -2,10 +2,11 @@
 
 import json
 import random
+from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from helpers import resampling_oracle
+from helpers import interval_oracle
 from helpers.perturbed import perturbed, ratio, strict_by_unit
 
 from evalkit import (
@@ -39,12 +40,12 @@ def worse(gold, seed, share=0.3):
 @pytest.mark.parametrize("n", [4, 30])
 def test_differences_are_those_of_plain_loops(n):
     gold, (a, b) = systems(n, 2, 3)
-    scores = [score(gold, side, "ner", boot=200) for side in (a, b)]
+    scores = [score(gold, side, "ner") for side in (a, b)]
 
     (found,) = compare(*scores, permutations=300).differences
 
-    units = [strict_by_unit(gold, side, by_sentence=n < 20) for side in (a, b)]
-    keys = [resampling_oracle.key(*unit) for unit in units[0]]
+    units = [strict_by_unit(gold, side, by_sentence=False) for side in (a, b)]
+    keys = [interval_oracle.key(*unit) for unit in units[0]]
     rows = [
         [
             np.sum(list(unit.values()), axis=0) if unit else np.zeros(3, int)
@@ -52,28 +53,22 @@ def test_differences_are_those_of_plain_loops(n):
         ]
         for side in units
     ]
-    f1 = [
-        [ratio("f1", *sum(w * row for w, row in zip(of, side, strict=True))) for side in rows]
-        for of in ([resampling_oracle.weight(key, 12345, r) for key in keys] for r in range(200))
-    ]
     observed = found.f1_a - found.f1_b
-    drawn = [one - other for one, other in f1]
-    traded = []
-    for r in range(300):
-        swap = [resampling_oracle.traded(key, 12345, r) for key in keys]
-        sides = [sum(rows[which ^ s][n] for n, s in enumerate(swap)) for which in (0, 1)]
-        traded.append(ratio("f1", *sides[0]) - ratio("f1", *sides[1]))
     assert found.difference == pytest.approx(observed)
-    assert (found.low, found.high) == pytest.approx(resampling_oracle.percentile(drawn, 0.95))
-    assert (
-        found.p_bootstrap
-        == (1 + sum(abs(d - observed) >= abs(observed) - 1e-12 for d in drawn)) / 201
-    )
+    error, effective = interval_oracle.difference_error(*rows)
+    reach = interval_oracle.quantile(0.975, max(1, effective - 1)) * error
+    assert (found.low, found.high) == pytest.approx((observed - reach, observed + reach), abs=1e-12)
+    assert found.standard_error == pytest.approx(error)
+    assert found.effective_units == pytest.approx(effective)
+    differing = sum((x != y).any() for x, y in zip(*rows, strict=True))
+    assert found.differing_units == differing
     if not found.exact:
-        assert found.p == (1 + sum(abs(d) >= abs(observed) - 1e-12 for d in traded)) / 301
-    assert found.minimum_detectable_difference == pytest.approx(
-        (1.959964 + 0.841621) * np.std(drawn), rel=1e-5
-    )
+        swapped = []
+        for r in range(300):
+            swap = [interval_oracle.is_swapped(key, 12345, r) for key in keys]
+            sides = [sum(rows[which ^ s][n] for n, s in enumerate(swap)) for which in (0, 1)]
+            swapped.append(ratio("f1", *sides[0]) - ratio("f1", *sides[1]))
+        assert found.p == (1 + sum(abs(d) >= abs(observed) - 1e-12 for d in swapped)) / 301
     each = [
         round((ratio("f1", *one) or 0) - (ratio("f1", *other) or 0), 12)
         for one, other in zip(*rows, strict=True)
@@ -92,17 +87,11 @@ def test_p40_a_system_and_itself_do_not_differ(average):
 
     (found,) = compare(a=a, b=a, gold=gold, metrics="ner", average=average).differences
 
-    assert (
-        found.difference,
-        found.p,
-        found.p_holm,
-        found.p_bootstrap,
-        found.wins,
-        found.losses,
-    ) == (0.0, 1.0, 1.0, 1.0, 0, 0)
+    assert (found.difference, found.p, found.p_holm) == (0.0, 1.0, 1.0)
+    assert (found.wins, found.losses, found.differing_units) == (0, 0, 0)
     assert (found.low, found.reason, found.minimum_detectable_difference) == (
         None,
-        "no variance",
+        "the systems give the same counts",
         None,
     )
 
@@ -117,25 +106,152 @@ def test_p40_swapping_flips_signs_and_keeps_p(n, average):
         for sides in ({"a": a, "b": b}, {"b": b, "a": a})
     )
 
-    assert (one.difference, one.low, one.high) == (-other.difference, -other.high, -other.low)
-    assert (one.p, one.p_bootstrap, one.p_holm) == (other.p, other.p_bootstrap, other.p_holm)
-    assert (one.wins, one.ties, one.losses, one.minimum_detectable_difference) == (
-        other.losses,
-        other.ties,
-        other.wins,
-        other.minimum_detectable_difference,
-    )
+    assert one.difference == -other.difference
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
+    assert (one.p, one.p_holm) == (other.p, other.p_holm)
+    assert (one.wins, one.ties, one.losses) == (other.losses, other.ties, other.wins)
+    assert one.minimum_detectable_difference == other.minimum_detectable_difference
 
 
-def test_systems_that_differ_greatly_are_told_apart_and_ranked():
+def test_systems_that_differ_greatly_are_ranked_and_the_verdict_names_the_population():
     gold, (a,) = systems(60, 2)
     poor = worse(gold, 9, share=0.9)
 
     found = compare(good=a, poor=poor, gold=gold, metrics="ner")
 
     assert found.differences[0].p < 0.001
-    assert found.verdicts() == ["entities/strict: good is better than poor (p <.001 after Holm)"]
+    assert found.verdicts() == [
+        "entities/strict: good is better than poor on documents like these 60 (p <.001 after Holm)"
+    ]
     assert "cannot be ranked" not in str(found)
+
+
+def test_over_sentences_the_verdict_is_about_these_documents_only():
+    gold, (a,) = systems(1, 2, sentences=60)
+    poor = worse(gold, 9, share=0.9)
+
+    (verdict,) = compare(good=a, poor=poor, gold=gold, metrics="ner").verdicts()
+
+    assert verdict == (
+        "entities/strict: good is better than poor (p <.001 after Holm); sentence-resampling range,"
+        " these documents only"
+    )
+
+
+def test_where_too_few_documents_differ_no_verdict_is_possible():
+    gold, (a,) = systems(30, 2)
+    for differing, possible in ((5, False), (6, True)):
+        changed = [
+            Document(d.id, d.text, []) if n < differing else a[n] for n, d in enumerate(gold)
+        ]
+
+        comparison = compare(a=a, b=Corpus(changed), gold=gold, metrics="ner")
+
+        (difference,) = comparison.differences
+        assert difference.differing_units == differing
+        assert difference.exact
+        line = "no verdict is possible on a and b: 5 documents differ; at least 6 are needed"
+        assert (line in str(comparison)) is not possible
+        assert difference.is_significant is possible
+
+
+def test_more_systems_need_more_documents_that_differ():
+    gold, (a,) = systems(30, 2)
+    worse_in = {}
+    for number in (5, 6):
+        documents = [Document(d.id, d.text, []) if n < number else a[n] for n, d in enumerate(gold)]
+        worse_in[f"in{number}"] = Corpus(documents)
+
+    comparison = compare(a=a, **worse_in, gold=gold, metrics="ner")
+
+    text = " ".join(str(comparison).split())
+    assert (
+        "no verdict is possible on in5 and in6: 1 document differs; at least 7 are needed" in text
+    )
+    assert "no verdict is possible on a and in5: 5 documents differ; at least 7 are needed" in text
+    assert "no verdict is possible on a and in6: 6 documents differ; at least 7 are needed" in text
+
+
+def test_where_p_cannot_be_small_no_disagreement_is_reported():
+    gold, (a,) = systems(4, 2)
+    poor = Corpus([Document(d.id, d.text, []) for d in gold])
+
+    comparison = compare(a=a, poor=poor, gold=gold, metrics="ner")
+
+    assert comparison.differences[0].contradicts_interval
+    assert "disagree" not in str(comparison)
+
+
+def test_too_few_random_permutations_are_reported():
+    gold, sides = systems(60, 2, 3, 4, 5, 6)
+
+    text = str(compare(*sides, gold=gold, metrics="ner", permutations=99))
+
+    assert "no verdict is possible with 99 permutations for 10 tests: draw more" in text
+
+
+def test_a_ranking_groups_systems_that_do_not_differ():
+    gold, (a, b) = systems(60, 2, 3)
+    poor = worse(gold, 9, share=0.9)
+
+    comparison = compare(a=a, poor=poor, b=b, gold=gold, metrics="ner")
+
+    ranking = comparison.ranking("ner")
+    assert [system.group for system in ranking] == ["a", "a", "b"]
+    assert ranking[-1].name == "poor"
+    assert [system.f1 for system in ranking] == sorted(
+        (scores["ner"].micro.f1 for scores in comparison.systems.values()), reverse=True
+    )
+    assert "Ranking, entities/strict (micro F1)" in str(comparison)
+
+
+def test_several_runs_of_a_system_are_averaged():
+    gold, runs = systems(40, 2, 3, 4, 5)
+
+    comparison = compare(a=runs[:3], b=runs[3], gold=gold, metrics="ner")
+
+    (difference,) = comparison.differences
+    f1s = [score(gold, run, "ner")["ner"].micro.f1 for run in runs]
+    assert difference.f1_a == pytest.approx(fmean(f1s[:3]))
+    assert difference.sd_a == pytest.approx(stdev(f1s[:3]))
+    assert (difference.runs_a, difference.runs_b, difference.sd_b) == (3, 1, None)
+    assert difference.exact is None
+    assert 0 < difference.p <= 1
+    text = str(comparison)
+    assert "runs: a 3, b 1; F1 is the mean over runs ± standard deviation" in text
+    assert "fewer than 3 runs of b: the variance of runs is pooled over both systems" in text
+    assert "p: t-test with the standard error of the interval" in text
+
+
+def test_runs_without_any_item_have_no_f1():
+    gold = Corpus([Document(f"d{n}", "Ada", []) for n in range(3)])
+
+    (difference,) = compare(a=[gold, gold, gold], b=gold, gold=gold, metrics="ner").differences
+
+    assert (difference.f1_a, difference.sd_a, difference.p) == (None, None, None)
+
+
+def test_the_order_of_runs_and_documents_changes_nothing():
+    gold, runs = systems(40, 2, 3, 4, 5, 6, 7)
+    shuffled = Corpus(random.Random(1).sample(list(gold), 40), name=gold.name)
+
+    one = compare(a=runs[:3], b=runs[3:], gold=gold, metrics="ner").differences[0]
+    other = compare(a=runs[:3], b=runs[3:], gold=shuffled, metrics="ner").differences[0]
+
+    assert one.as_dict() == other.as_dict()
+
+
+def test_an_interval_that_contradicts_p_is_pointed_out():
+    for seed in range(200):
+        gold, (a,) = systems(12, seed)
+        comparison = compare(a=a, b=worse(gold, seed + 1, share=0.55), gold=gold, metrics="ner")
+        (difference,) = comparison.differences
+        contradicts = (difference.p < 0.05) == (difference.low <= 0 <= difference.high)
+        assert difference.contradicts_interval is contradicts
+        assert ("the interval disagree" in str(comparison)) is contradicts
+        if contradicts:
+            return
+    raise AssertionError("no example in 200 corpora")
 
 
 def test_systems_that_cannot_be_told_apart_are_not_ranked():
@@ -164,20 +280,30 @@ def test_one_document_is_described_and_not_judged():
     article = load_corpus()
     half = Corpus([Document(article[0].id, article[0].text, article[0].entities[::2])], name="half")
 
-    told = str(compare(evaluate("rules", metrics="ner"), half, gold=article, metrics="ner"))
+    text = str(compare(evaluate("rules", metrics="ner"), half, gold=article, metrics="ner"))
 
     assert (
-        "descriptive: one document; intervals and p-values are over its sentences, and say nothing"
-        " about other texts" in told
+        "descriptive: sentence-resampling range, these documents only; intervals and p say nothing"
+        " about other texts" in text
     )
-    assert "is better than" not in told
+    assert "is better than" not in text
+
+
+def test_sentences_as_documents_are_named_in_header_and_verdict():
+    gold = [["B-A", "O"]] * 30
+    poor = [["O", "O"]] * 25 + [["B-A", "O"]] * 5
+
+    comparison = compare(good=score_tags(gold, gold), poor=score_tags(gold, poor))
+
+    assumption = "sentences as documents: intervals and p assume that they are independent"
+    assert comparison.render().splitlines()[1] == assumption
+    assert comparison.verdicts()[0].endswith(assumption)
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        ({"seed": 5}, "seed"),
-        ({"boot": 10}, "boot"),
+        ({"boot": 0}, "interval"),
         ({"units": "sentences"}, "units"),
         ({"labels": ["A"]}, "labels"),
         ({"label_map": {"A": "B"}}, "map"),
@@ -261,12 +387,10 @@ def test_a_comparison_has_all_formats():
         form: found.render(form) for form in ("table", "markdown", "latex", "csv", "html", "json")
     }
 
-    best = max(found.systems, key=lambda name: found.systems[name]["ner"].micro.f1)
-    value = f"{found.systems[best]['ner'].micro.f1:.3f}"
-    assert f"{value} c*" in told["table"]
-    assert f"**{value} c**" in told["markdown"]
-    assert rf"\textbf{{{value} c}}" in told["latex"]
-    assert f"<b>{value} c</b>" in told["html"]
+    first, *_, last = found.ranking("ner")
+    assert (first.group, last.group) == ("a", "b")
+    for text in (told["table"], told["markdown"], told["latex"], told["html"]):
+        assert f"{first.f1:.3f}" in text
     assert [row["p"] for row in json.loads(told["json"])["differences"]] == [
         d.p for d in found.differences
     ]
@@ -281,7 +405,10 @@ def test_without_replicates_there_are_p_values_and_no_intervals():
 
     (found,) = compare(a, b, gold=gold, metrics="ner", options={"boot": 0}).differences
 
-    assert (found.low, found.reason, found.p_bootstrap) == (None, "not asked for", None)
+    assert (found.low, found.reason) == (None, "not asked for")
+    text = str(compare(a, b, gold=gold, metrics="ner", options={"boot": 0}))
+    assert "CI" not in text
+    assert "MDD" not in text
     assert 0 < found.p <= 1
 
 
@@ -291,6 +418,10 @@ def test_macro_of_schemes_without_labels_has_no_difference():
     (found,) = compare(a, b, gold=gold, metrics="entities/exact", average="macro").differences
 
     assert (found.difference, found.p, found.reason) == (None, None, "the value is undefined")
+    text = str(compare(a, b, gold=gold, metrics="entities/exact", average="macro"))
+    assert "entities/exact: macro F1 is undefined" in text
+    assert "Ranking" not in text
+    assert "ranked" not in text
 
 
 def test_bare_scores_of_another_gold_are_refused():
@@ -308,18 +439,14 @@ def test_bare_scores_of_another_gold_are_refused():
     )
 
 
-def test_macro_has_no_interval_where_a_label_is_undefined_in_too_many_replicates():
+def test_macro_has_an_interval_where_a_label_is_in_one_document():
     gold, (a, b) = systems(25, 2, 3)
     rare = Document("rare", "Oslo", [Entity("RARE", 0, 4)])
     gold, a, b = (Corpus([*side, rare], name=side.name) for side in (gold, a, b))
 
     (found,) = compare(a, b, gold=gold, metrics="ner", average="macro").differences
 
-    assert (found.low, found.minimum_detectable_difference, found.reason) == (
-        None,
-        None,
-        "undefined in more than 5 % of the replicates",
-    )
+    assert found.low < found.difference < found.high
     assert found.p is not None
 
 
@@ -347,7 +474,6 @@ def test_failures_and_few_documents_are_told():
     told = str(compare(a, failing, gold=gold, metrics="ner"))
 
     assert "Warning: failing failed on 1 of 5 documents; their gold items count as missed" in told
-    assert "conditional on these 5 documents" in told
 
 
 def test_options_for_saved_results_are_refused():
@@ -372,14 +498,14 @@ def test_latex_has_a_table_of_systems_with_precision_recall_and_f1():
     lines = comparison.to_latex().splitlines()
 
     rows = [line for line in lines if line.startswith(("a & ", "b & "))]
-    assert [line.count("&") for line in rows] == [3, 3]
+    assert {line.count("&") for line in rows} == {3}
     best = max(scores["ner"].micro.f1 for scores in comparison.systems.values())
     assert rf"\textbf{{{best:.3f}}}" in "".join(rows)
     row = comparison.systems["a"]["ner"].micro
     for value in (row.precision, row.recall, row.f1):
         assert f"{value:.3f}" in rows[0]
     assert r"\label{tab:systems-entities-strict}" in lines
-    assert r"\label{tab:differences-of-f1}" in lines
+    assert r"\label{tab:differences-of-f1-entities-strict}" in lines
 
 
 def test_a_comparison_is_a_data_frame():

@@ -128,7 +128,10 @@ def test_a_result_holds_counts_by_unit_and_label():
         ],
     }
     assert data["units"] == {
-        "entities": {"scored": 2, "units": [["d", None, 0], ["d", "body", 0], ["e", None, 0]]}
+        "entities": {
+            "scored": 2,
+            "units": [["d", None, None], ["d", "body", None], ["e", None, None]],
+        }
     }
     assert data["counts"]["entities/strict"]["cells"] == [
         [1, 1, 0, 1, 0, 0, 0, 0, 0, 1],
@@ -142,8 +145,8 @@ def test_a_result_holds_counts_by_unit_and_label():
         {},
     )
     assert data["intervals"] == {
-        "method": "BCa bootstrap",
-        "units": "sentences",
+        "method": "t on the logit, delete-one jackknife",
+        "units": "documents",
         "requested_units": "auto",
         "boot": 1000,
         "seed": 12345,
@@ -404,9 +407,8 @@ def test_signatures_of_tags_and_spans():
         "macro:union",
         "duplicates:error",
         "units:documents",
+        "interval:jackknife-t",
         "level:0.95",
-        "boot:1000",
-        "seed:12345",
         "read:gold=documents:sentence+repair:begin+tagging:IOB1,"
         "predicted=repair:begin+tagging:IOB1",
     ]
@@ -416,9 +418,8 @@ def test_signatures_of_tags_and_spans():
         "macro:union",
         "duplicates:error",
         "units:documents",
+        "interval:jackknife-t",
         "level:0.95",
-        "boot:1000",
-        "seed:12345",
     ]
     assert [name for name, _ in tags.by_document()] == ["0", "1"]
     assert score_tags([["B-A"]], [["O"]]).metadata.corpus == CorpusInfo("gold", 1)

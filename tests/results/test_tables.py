@@ -128,7 +128,7 @@ def test_a_report_fits_into_its_terminal_but_for_signatures(width):
 def test_80_columns_show_all_ratios_and_counts(width):
     text = long_label_scores().render("table", width=width)
 
-    for column in ("P", "R", "F1", "95 % range", "TP", "FP", "FN", "support"):
+    for column in ("P", "R", "F1", "these documents only", "TP", "FP", "FN", "support"):
         assert column in next(line for line in text.splitlines() if line.startswith("label"))
 
 
@@ -138,8 +138,19 @@ def test_a_narrow_terminal_shortens_labels_and_then_hides_intervals():
 
     assert re.search(r"^Personnel\.[\w.]+…", shortened, re.MULTILINE)
     assert "hidden columns" not in shortened
-    assert "hidden columns (narrow terminal): 95 % range" in hidden
+    assert "hidden columns (narrow terminal): FN, FP, TP" in hidden
     assert "hidden columns" not in str(long_label_scores())
+
+
+def test_a_comparison_hides_columns_before_it_cuts_names():
+    text = "Ada met Bo in Rome. " * 2
+    gold = Corpus([Document(f"d{n}", text, [Entity("A", 0, 3)]) for n in range(9)], name="gold")
+    names = [f"bert-base-cased-{n}" for n in range(3)]
+
+    table = compare(**dict.fromkeys(names, gold), gold=gold).render("table", width=70)
+
+    assert f"{names[0]} – {names[1]}" in table
+    assert "hidden columns (narrow terminal): win/tie/loss, p" in table
 
 
 def test_warnings_come_first_and_signatures_last(scores):
@@ -155,16 +166,16 @@ def test_schemes_stand_in_a_block_of_their_own():
     text = str(score(corpus, corpus))
 
     by_label, by_scheme = text.split("\n\n")[1:3]
-    assert [line.split()[0] for line in by_label.splitlines()[3:8]] == [
+    assert [line.split()[0] for line in by_label.splitlines()[5:10]] == [
         "type",
-        "─" * len(by_label.splitlines()[2]),
+        "─" * len(by_label.splitlines()[4]),
         "micro",
         "macro",
         "weighted",
     ]
-    assert [line.split()[0] for line in by_scheme.splitlines()[1:7]] == [
+    assert [line.split()[0] for line in by_scheme.splitlines()[3:9]] == [
         "scheme",
-        "─" * len(by_scheme.splitlines()[2]),
+        "─" * len(by_scheme.splitlines()[4]),
         "strict",
         "exact",
         "partial",

@@ -1,0 +1,23 @@
+"""Numbers and lists of names in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def format_count(value: float | None) -> str:
+    """A count; nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def pluralize(number: int, noun: str) -> str:
+    """1 document, 2 documents."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def join_some(names: Sequence[str], most: int = 8) -> str:
+    """The names; of many the first, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
