@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from evalkit.data.document import Document
 from evalkit.data.document_display import corpus_to_html
@@ -42,6 +42,9 @@ from evalkit.formats.loading import load_schema_for as load_schema_for  # noqa: 
 from evalkit.formats.loading import refuse_empty_texts as refuse_empty_texts  # noqa: PLC0414
 from evalkit.formats.reading_options import changed_options
 from evalkit.formats.registry import CorpusLocation, parse_location
+
+if TYPE_CHECKING:
+    from evalkit.results.corpus_stats import CorpusStats
 
 BUNDLED = "evalkit-news"
 STREAMED_SUFFIXES = (".jsonl", ".ndjson")
@@ -217,6 +220,15 @@ class Corpus:
                 stack.enter_context(stage_file(schema_path, encode_schema(self.schema)))
             write(self, location.path, conversion, **location.options)
         return conversion
+
+    def stats(self) -> CorpusStats:
+        """Returns the number of documents, of characters, and of the annotations of each label:
+        `corpus.stats().render()`, `.rows()`, `.documents_needed(0.02)`.
+        """
+        # The folder of results is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.results.corpus_stats import count_corpus
+
+        return count_corpus(self.name, self, self.schema)
 
     def to_datasets(self) -> dict[str, Any]:
         """Returns the corpus as a `datasets.Dataset` for each table: `documents`, with nested

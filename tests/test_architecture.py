@@ -37,6 +37,9 @@ MAY_IMPORT["cli"] = MAY_IMPORT["hub"] | {"hub"}
 
 # Methods that hand over to a folder above, which they import when they are called.
 LAZY_IMPORTS = {
+    ("corpus.py", "results.corpus_stats"),
+    ("results/corpus_stats.py", "corpus"),
+    ("results/corpus_stats.py", "evaluation.corpus_scores"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
 }

@@ -1,4 +1,4 @@
-"""Commands for corpora: validate, convert, new."""
+"""Commands for corpora: validate, stats, convert, new."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.inputs import report_losses, warn_of_contents
-from evalkit.cli.option_values import check_writable
-from evalkit.cli.options import CorpusPath
+from evalkit.cli.inputs import load_and_report_losses, report_losses, warn_of_contents
+from evalkit.cli.option_values import (
+    check_outputs,
+    check_writable,
+    output_format,
+    terminal_width,
+    write_output,
+)
+from evalkit.cli.options import (
+    CorpusPath,
+    Detect,
+    Digits,
+    Output,
+    OutputFormat,
+    Percent,
+    SecondCorpusPath,
+)
 from evalkit.corpus import load_corpus, resolve_location
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.document_display import count_labels, describe_contents
@@ -27,7 +41,15 @@ from evalkit.formats.loading import (
 )
 from evalkit.formats.registry import parse_location
 from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
+from evalkit.results.corpus_stats import (
+    count_shared_texts,
+    have_same_documents,
+    render_stats,
+)
+from evalkit.results.sample_size import SampleSize
+from evalkit.results.tables import NumberFormat
 from evalkit.results.wording import pluralize
+from evalkit.stats.planning import validate_difference
 
 MAX_LISTED_IDS = 5
 SINGULAR = {"entities": "entity", "events": "event", "attributions": "attribution"}
@@ -80,6 +102,61 @@ def _list_checks(schema: Schema | None) -> str:
     if not checked:
         return "offsets, texts and ids; schema.json declares no labels"
     return f"offsets, texts and ids; {checked} of schema.json"
+
+
+def stats(
+    corpus: CorpusPath = None,
+    other: SecondCorpusPath = None,
+    *,
+    detect: Detect = None,
+    form: OutputFormat = None,
+    output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
+) -> None:
+    """Count documents and labels; plan how many documents a test needs.
+
+    A second corpus is shown beside the first.
+
+    If both have the same documents, the second is taken as predictions for the first.
+    """
+    check_outputs({"-o": output}, corpus, other)
+    format = output_format(form, output)
+    numbers = NumberFormat(digits, percent)
+    if detect is not None:
+        validate_difference(detect)
+    first = load_and_report_losses(corpus)
+    statistics = {first.name: first.stats()}
+    sample_sizes: dict[str, SampleSize] = {}
+    heading = ""
+    planned = [first.name]
+    predicted = None
+    if other is not None:
+        second = load_and_report_losses(other, predictions=True)
+        if have_same_documents(first, second):
+            statistics = {"gold": first.stats(), "predicted": second.stats()}
+            planned, predicted = ["gold"], second
+            heading = f"{second.name} as predictions for {first.name}: the same documents"
+        else:
+            second_name = f"{second.name}-2" if second.name == first.name else second.name
+            statistics[second_name] = second.stats()
+            planned.append(second_name)
+            shared = count_shared_texts(first, second)
+            if shared:
+                texts = pluralize(shared, "document")
+                heading = f"with the same text in {second_name}: {texts} of {first.name}"
+    if detect is not None:
+        for name in planned:
+            sample_sizes[name] = statistics[name].documents_needed(detect, predicted)
+    text = render_stats(
+        statistics,
+        format,
+        heading=heading,
+        sample_sizes=sample_sizes,
+        width=terminal_width(output),
+        numbers=numbers,
+    )
+    write_output(text, output)
 
 
 def convert(
@@ -227,4 +304,4 @@ def load_or_derive_schema(path: str) -> Schema:
     return derived
 
 
-COMMANDS = {"validate": validate, "convert": convert, "new": new}
+COMMANDS = {"validate": validate, "stats": stats, "convert": convert, "new": new}

@@ -37,6 +37,22 @@ CorpusPath = Annotated[
         show_default=False,
     ),
 ]
+SecondCorpusPath = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CORPUS",
+        help="Predictions for the same documents, or another corpus to be shown beside the first.",
+        show_default=False,
+    ),
+]
+Detect = Annotated[
+    float | None,
+    typer.Option(
+        "--detect",
+        metavar="D",
+        help="Number of documents needed to detect a difference of D in F1, such as 0.02.",
+    ),
+]
 GoldPath = Annotated[str, typer.Argument(metavar="GOLD", help="The gold corpus.")]
 PredictedPath = Annotated[
     str, typer.Argument(metavar="PREDICTED", help="Predictions for the same documents.")

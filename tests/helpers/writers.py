@@ -240,6 +240,9 @@ def writers():
         "curve --output": command(
             "curve", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "c.json"
         ),
+        "stats --output": command(
+            "stats", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "--detect", "0.1", "-o", "s.json"
+        ),
         "curve picture": command("curve", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "c.png"),
         "card --output": write_card,
         "publish --output": command(
