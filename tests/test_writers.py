@@ -43,6 +43,7 @@ READ = {
     "texts",
     "text",
     "run_dir",
+    "gate_file",
 }  # paths that are read; --run-dir has tests of its own below
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{n}: &{n} [{','.join([f'*{before}'] * 9)}]\n" for before, n in zip("abcdefgh", "bcdefghi")

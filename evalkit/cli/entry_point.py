@@ -1,6 +1,7 @@
 """evalkit's command line: results to stdout, progress to stderr.
 
-Exit codes: 0 success, 1 a bug, 2 bad input or usage, 3 environment, 4 partial run.
+Exit codes: 0 success, 1 a bug, 2 bad input or usage, 3 environment, 4 partial run, 5 a gate
+failed.
 """
 
 from __future__ import annotations

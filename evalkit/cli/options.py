@@ -126,6 +126,33 @@ Units = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
+Gates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gate",
+        metavar="RULE",
+        help="Exit with code 5 if this rule fails, such as 'ner>=0.80'; repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+GateFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--gate-file",
+        metavar="FILE",
+        help="Read gates from this file, one a line; # begins a comment.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+JUnitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit",
+        metavar="FILE",
+        help="Write the gates and their outcome to this file (JUnit XML).",
+        rich_help_panel=OUTPUT,
+    ),
+]
 BootstrapReplicates = Annotated[
     int,
     typer.Option(

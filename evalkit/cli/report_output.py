@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from evalkit.cli.gate_checks import check_score_gates, finish_gates
 from evalkit.cli.option_values import output_format, terminal_width, write_output
 from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
@@ -14,6 +15,7 @@ from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
 from evalkit.results.comparison import Comparison
+from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
 
 PARTIAL = 4
@@ -56,13 +58,15 @@ def write_model_card(
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """Where and how a report is printed, and the file for the full one."""
+    """Where and how a report is printed, the file for the full one, and the gates of the scores."""
 
     form: ReportFormat | None = None
     path: Path | None = None
     digits: int | None = None
     percent: bool = False
     report: Path | None = None
+    gates: tuple[ScoreGate, ...] = ()
+    junit: Path | None = None
 
 
 def check_report(report: Path | None) -> None:
@@ -92,7 +96,10 @@ def print_report(
     eval_results: Path | None = None,
     hub_dataset: str | None = None,
 ) -> None:
-    """Save the scores, then print or write the report; exit code 4 if documents failed."""
+    """Save the scores, then print or write the report; exit code 5 if a gate failed, 4 if documents
+    did.
+    """
+    outcomes = check_score_gates(output.gates, scores)
     if save:
         scores.save(save)
     text = scores.render(
@@ -104,5 +111,6 @@ def print_report(
     write_output(text, output.path)
     write_report(scores, output)
     write_model_card(scores, model_card, eval_results, hub_dataset)
+    finish_gates(outcomes, output.junit)
     if scores.metadata.failures:
         raise typer.Exit(PARTIAL)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import typer
 
+from evalkit.cli.gate_checks import check_score_gates, read_score_gates
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import (
     check_outputs,
@@ -23,8 +24,11 @@ from evalkit.cli.options import (
     CorpusPath,
     Digits,
     EvalResults,
+    GateFile,
+    Gates,
     HubDatasetId,
     Jobs,
+    JUnitFile,
     LabelMapTexts,
     Labels,
     Level,
@@ -107,15 +111,20 @@ def run(
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
     hub_dataset: HubDatasetId = None,
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    junit: JUnitFile = None,
 ) -> None:
     """Run a model over a corpus and score its predictions."""
-    outputs = {"-o": output, "--save": save, "--report": report}
+    outputs = {"-o": output, "--save": save, "--report": report, "--junit": junit}
     check_outputs(
         {**outputs, "--model-card": model_card, "--eval-results": eval_results},
         corpus,
+        None if gate_file is None else str(gate_file),
         *list_run_files(run_dir),
     )
     check_report(report)
+    gates = read_score_gates(gate, gate_file, junit)
     validate_card_options(model_card, eval_results, hub_dataset)
     all_documents = load_and_report_losses(corpus)
     gold = take_documents(all_documents, limit)
@@ -131,6 +140,7 @@ def run(
             else ""
         )
         raise InputError(f"--labels {labels}: no item of {gold.name} has any of these labels{maps}")
+    check_score_gates(gates, checked)
     make_resampling(len(gold), units, boot, seed, level)
     run_options = RunOptions(concurrency, jobs, max_failures)
     answers = apply_threshold(
@@ -160,7 +170,7 @@ def run(
     )
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent, report),
+        ReportOutput(form, output, digits, percent, report, tuple(gates), junit),
         save,
         model_card,
         eval_results,

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.gate_checks import (
+    check_comparison_gates,
+    finish_gates,
+    read_comparison_gates,
+    read_score_gates,
+)
 from evalkit.cli.inputs import load_and_report_losses, load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
@@ -26,10 +32,13 @@ from evalkit.cli.options import (
     CurveOutput,
     Digits,
     EvalResults,
+    GateFile,
+    Gates,
     Gold,
     GoldPath,
     HubDatasetId,
     Jobs,
+    JUnitFile,
     LabelMapTexts,
     Labels,
     Level,
@@ -90,10 +99,19 @@ def score_command(
     name: Name = None,
     save: Save = None,
     report: ReportFile = None,
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    junit: JUnitFile = None,
 ) -> None:
     """Score predictions against a gold corpus."""
-    check_outputs({"-o": output, "--save": save, "--report": report}, gold, predicted)
+    check_outputs(
+        {"-o": output, "--save": save, "--report": report, "--junit": junit},
+        gold,
+        predicted,
+        None if gate_file is None else str(gate_file),
+    )
     check_report(report)
+    gates = read_score_gates(gate, gate_file, junit)
     output_format(form, output)
     gold_corpus = load_or_stream(gold)
     label_options = read_label_options(gold_corpus, labels, label_map)
@@ -111,7 +129,9 @@ def score_command(
         jobs=jobs,
         name=name,
     )
-    print_report(scores, ReportOutput(form, output, digits, percent, report), save)
+    print_report(
+        scores, ReportOutput(form, output, digits, percent, report, tuple(gates), junit), save
+    )
 
 
 def report_command(
@@ -131,12 +151,18 @@ def report_command(
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
     hub_dataset: HubDatasetId = None,
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    junit: JUnitFile = None,
 ) -> None:
     """Print saved results in any format, or merge shards."""
+    outputs = {"-o": output, "--save": save, "--junit": junit}
     check_outputs(
-        {"-o": output, "--save": save, "--model-card": model_card, "--eval-results": eval_results},
+        {**outputs, "--model-card": model_card, "--eval-results": eval_results},
         *map(str, results),
+        None if gate_file is None else str(gate_file),
     )
+    gates = read_score_gates(gate, gate_file, junit)
     validate_card_options(model_card, eval_results, hub_dataset)
     output_format(form, output)
     loaded = [Scores.load(path) for path in results]
@@ -145,7 +171,7 @@ def report_command(
         scores.metadata.name = escape_surrogates(name)
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent),
+        ReportOutput(form, output, digits, percent, gates=tuple(gates), junit=junit),
         save,
         model_card,
         eval_results,
@@ -180,13 +206,22 @@ def compare_command(
     digits: Digits = None,
     percent: Percent = False,
     report: ReportFile = None,
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    junit: JUnitFile = None,
 ) -> None:
     """Compare systems: differences, intervals, p-values."""
     named = parse_systems(systems)
     all_paths: list[str] = []
     for _, paths in named:
         all_paths += [paths] if isinstance(paths, str) else paths
-    check_outputs({"-o": output, "--report": report}, *all_paths, gold)
+    check_outputs(
+        {"-o": output, "--report": report, "--junit": junit},
+        *all_paths,
+        gold,
+        None if gate_file is None else str(gate_file),
+    )
+    gates = read_comparison_gates(gate, gate_file, junit)
     check_report(report)
     if gold is None and (labels is not None or label_map is not None):
         option = "--label-map" if labels is None else "--labels"
@@ -223,6 +258,7 @@ def compare_command(
     )
     write_output(text, output)
     write_report(comparison, ReportOutput(form, output, digits, percent, report))
+    finish_gates(check_comparison_gates(gates, comparison), junit)
     if any(scores.metadata.failures for runs in comparison.runs.values() for scores in runs):
         raise typer.Exit(PARTIAL)
 

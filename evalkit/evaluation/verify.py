@@ -104,6 +104,7 @@ def _number(value: float | None) -> str:
 def _without_names(data: dict[str, Any]) -> dict[str, Any]:
     data["corpus"].pop("name")
     data.pop("name", None)
+    data.pop("gates", None)
     for name in IGNORED_KEYS:
         data.pop(name)
     for fields in data["signature"].values():

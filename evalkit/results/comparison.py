@@ -28,6 +28,7 @@ from evalkit.results.comparison_report import (
 )
 from evalkit.results.confusion import import_pandas
 from evalkit.results.differences import Difference, complete_differences, compute_difference
+from evalkit.results.gates import parse_gate, require_comparison_gate
 from evalkit.results.scores import Scores
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
@@ -79,6 +80,15 @@ class Comparison:
         differ significantly.
         """
         return self._reporter().rank(str(Metric.parse(metric)))
+
+    def check_gate(self, rule: str) -> None:
+        """Raise AssertionError, with a sentence, if a rule such as "ner: better" or "ner: no worse
+        by 0.01" is not met; the first system is the base. See `gates`.
+        """
+        gate = require_comparison_gate(parse_gate(rule))
+        _, sentence = gate.check(self.differences, self.resampling.level)
+        if sentence:
+            raise AssertionError(f"gate failed: {sentence}")
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each metric and pair of systems."""

@@ -82,6 +82,14 @@ class Ambiguity(msgspec.Struct):
     best: Annotated[float, msgspec.Meta(ge=0)]
 
 
+class GateResult(msgspec.Struct):
+    """A gate of a result; see `gates`. value: what its rule is about; None where undefined."""
+
+    rule: str
+    value: float | None
+    passed: bool
+
+
 class ResultMetadata(msgspec.Struct, kw_only=True):
     """What was scored, and how. The fields are keys of the result file; see `result_file`.
 
@@ -92,7 +100,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     labels that its label map does not name. unused_labels: labels that `labels` or `label_map` name
     and that occur nowhere. conversion: what the readers of both sides dropped, repaired and
     skipped. span_edges: entities with white space or punctuation at an edge. ambiguity: a metric to
-    what ambiguous quotes can change.
+    what ambiguous quotes can change. gates: those that were checked; a merged result has none.
     """
 
     name: str | None = None
@@ -110,6 +118,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     conversion: ConversionCounts = {}
     span_edges: dict[str, SpanEdges] = {}
     ambiguity: dict[str, Ambiguity] = {}
+    gates: list[GateResult] = []
 
     @property
     def system_name(self) -> str:
@@ -119,7 +128,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     def to_builtins(self) -> dict[str, Any]:
         """The metadata as JSON values, without optional keys that are empty."""
         data: dict[str, Any] = msgspec.to_builtins(self)
-        for key in ("name", "conversion", "span_edges", "ambiguity"):
+        for key in ("name", "conversion", "span_edges", "ambiguity", "gates"):
             if not data[key]:
                 del data[key]
         return data

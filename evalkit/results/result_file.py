@@ -29,6 +29,7 @@ A result file holds no text of the corpus. The keys, in schema version 3:
     ambiguity        only if quotes are ambiguous: a metric to {annotations: how many may stand in
                      several places, worst and best: by how much tp changes under the worst and the
                      best placement}; see evaluation/ambiguity.py
+    gates            only if any were checked: a list of {rule, value, passed}; see results/gates.py
     warnings         warnings of the report; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
     rows             a dict for each label and average, with the ends of the intervals; derived from

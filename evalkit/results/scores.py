@@ -18,6 +18,7 @@ from evalkit.errors import (
 )
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, import_pandas
+from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.merging import merge_results
 from evalkit.results.metadata import ResultMetadata
@@ -142,6 +143,16 @@ class Scores:
 
     def __contains__(self, metric: str) -> bool:
         return metric in self._metrics
+
+    def check_gate(self, rule: str) -> None:
+        """Raise AssertionError, with a sentence, if a rule such as "ner>=0.80" or
+        "entities/strict[PER].recall>=0.9" is not met; see `gates`.
+        """
+        _, sentence = require_score_gate(parse_gate(rule)).check(self)
+        if sentence:
+            raise AssertionError(f"gate failed: {sentence}")
+
+    check = check_gate
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each label and average of each metric."""

@@ -204,6 +204,22 @@ def writers():
         "run --save": command(*running, "--save", "r.json"),
         "run --model-card": command(*running, "--model-card", "README.md"),
         "run --eval-results": command(*running, "--eval-results", "r.yaml", *page),
+        "run --junit": command(*running, "--gate", "ner>=0", "--junit", "g.xml"),
+        "score --junit": command("score", *scoring, "--gate", "ner>=0", "--junit", "g.xml"),
+        "report --junit": command(
+            "report", "IN/result.json", "--gate", "ner>=0", "--junit", "g.xml"
+        ),
+        "compare --junit": command(
+            "compare",
+            "--gold",
+            "IN/gold.jsonl",
+            "INPUTS/predicted.jsonl",
+            "INPUTS/1/gold.jsonl",
+            "--gate",
+            "ner: no worse by 1",
+            "--junit",
+            "g.xml",
+        ),
         "predict --output": command(
             "predict", "IN/gold.jsonl", "-m", "predictions:IN/gold.jsonl", "-o", "p.jsonl"
         ),
