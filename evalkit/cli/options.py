@@ -153,13 +153,13 @@ JUnitFile = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-BootstrapReplicates = Annotated[
+Boot = Annotated[
     int,
     typer.Option(
         "--boot",
         metavar="N",
         min=0,
-        help="0 = no intervals. Any other number has intervals, which need no replicates.",
+        help="0: no intervals; any other number: intervals, which need no replicates.",
         rich_help_panel=SCORING,
     ),
 ]

@@ -19,7 +19,7 @@ from evalkit.cli.option_values import (
     read_label_options,
 )
 from evalkit.cli.options import (
-    BootstrapReplicates,
+    Boot,
     Concurrency,
     CorpusPath,
     Digits,
@@ -91,7 +91,7 @@ def run(
     label_map: LabelMapTexts = None,
     zones: Zones = "primary",
     units: Units = "auto",
-    boot: BootstrapReplicates = 1000,
+    boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
     threshold: Threshold = None,

@@ -26,7 +26,7 @@ from evalkit.cli.option_values import (
 )
 from evalkit.cli.options import (
     Average,
-    BootstrapReplicates,
+    Boot,
     ComparedMetrics,
     CurveMetric,
     CurveOutput,
@@ -88,7 +88,7 @@ def score_command(
     zones: Zones = "primary",
     missing: Missing = "error",
     units: Units = "auto",
-    boot: BootstrapReplicates = 1000,
+    boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
     jobs: Jobs = 1,

@@ -72,7 +72,7 @@ class LayerCounts:
 
     units: the units of all blocks, in order. cells: a metric to the cells of each block.
     set_aside: a metric to the number of items set aside for each reason. documents: those that gold
-    annotates in the layer. resampling_unit_count: units that replicates are drawn from.
+    annotates in the layer. resampling_unit_count: sampling units.
     """
 
     metrics: list[Metric]

@@ -322,10 +322,22 @@ def advise_same_documents(
     if gold_value is None or predicted_value is None or gold_value == predicted_value:
         return ""
     return (
-        f"documents are read by {gold_value} in {gold} and by {predicted_value} in {predicted}:"
-        f" read both with {spell_option('documents', 'sentence', of='format')}, or, if only one"
-        f" of them names its documents, with {spell_option('documents', 'file', of='format')}"
+        f"{gold} was read with documents={gold_value} and {predicted} with"
+        f" documents={predicted_value}: read both with"
+        f" {spell_option('documents', _common_division(gold_value, predicted_value), of='format')},"
+        " or, if only one of them names its documents, with"
+        f" {spell_option('documents', 'file', of='format')}"
     )
+
+
+def _common_division(gold_value: str, predicted_value: str) -> str:
+    """A way to divide both files: a number of sentences where one side has it, since any file can
+    be divided so; else sentences.
+    """
+    for value in (gold_value, predicted_value):
+        if value.isdecimal():
+            return value
+    return "sentence"
 
 
 def _advise_texts(gold: str, other: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from evalkit.corpus import load_corpus
 from evalkit.evaluation.corpus_scores import score
 from evalkit.hub.card_tables import code_span, escape_markdown
-from evalkit.results.report_builder import format_interval, name_interval
+from evalkit.results.report_builder import ReportBuilder, format_interval, name_interval
 from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
+from evalkit.results.tables import DEFAULT_FORMAT
 
 PASSES = "annotations/passes"  # of a corpus folder: a folder for each independent pass
 
@@ -31,15 +32,20 @@ def render_baseline(scores: Scores, command: str) -> str:
     for metric in scores:
         row = scores[metric].micro
         ratios = (_ratio(row.precision), _ratio(row.recall), _ratio(row.f1))
-        rows.append((metric, *ratios, format_interval(row.interval("f1"))))
+        intervals = (format_interval(row.interval("f1")),) if scores.resampling.boot else ()
+        rows.append((metric, *ratios, *intervals))
     model = f"Of the model {code_span(scores.metadata.model)}"
     if command:
         model += f", by {code_span(command)}"
-    header = ("Metric", "Precision", "Recall", "F1", name_interval(scores.resampling))
+    names = (name_interval(scores.resampling),) if scores.resampling.boot else ()
+    header = ("Metric", "Precision", "Recall", "F1", *names)
+    micro_rows = [scores[metric].micro for metric in scores]
+    notes = ReportBuilder(scores.resampling, DEFAULT_FORMAT).notes(micro_rows, list(scores))
     lines = [
         f"{model}: micro averages over the scored zones.",
         _table(header, rows),
-        _interval_note(scores),
+        *([_interval_note(scores)] if scores.resampling.boot else []),
+        *(f"{escape_markdown(note)}." for note in notes),
         *(f"Warning: {escape_markdown(warning)}." for warning in scores.warnings),
         "\n".join(["```", *signatures(scores.signature_fields), "```"]),
     ]

@@ -274,7 +274,8 @@ def _result_notes(scored: MetricScores, warnings: list[str]) -> str:
     if row.recall is not None:
         notes.append(f"recall {row.recall}")
     if row.f1_low is not None and row.f1_high is not None:
-        kind = name_interval(scored.resampling)
+        interval = row.interval("f1")
+        kind = "; ".join(filter(None, [name_interval(scored.resampling), interval.reason]))
         notes.append(f"{float(row.f1_low)} to {float(row.f1_high)} ({kind})")
     notes += [f"warning: {warning}" for warning in warnings]
     return "; ".join([*notes, scored.signature])

@@ -17,11 +17,12 @@ from evalkit.results.tables import Report, group_lines
 def build_comparison_page(comparison: Comparison, report: Report) -> str:
     """The page of a comparison as HTML; `report` has the lines above and below its tables."""
     lines = group_lines(report)
-    differences = []
     limit = _limit(comparison)
-    for difference in comparison.differences:
-        bar = difference_bar(difference.difference, difference.low, difference.high, limit)
-        differences.append((difference, mark_safe(bar)))
+    table = report.tables[-1]
+    bars = [
+        mark_safe(difference_bar(each.difference, each.low, each.high, limit))
+        for each in comparison.differences
+    ]
     verdicts = comparison.verdicts()
     body = render_template(
         "evalkit.report",
@@ -29,9 +30,13 @@ def build_comparison_page(comparison: Comparison, report: Report) -> str:
         lines=lines,
         verdicts=verdicts,
         notes=[line for line in lines.notes if line not in verdicts],
-        interval_name=name_interval(comparison.resampling),
+        interval_name=name_interval(comparison.resampling) if comparison.resampling.boot else "",
         systems=_system_lines(comparison),
-        differences=differences,
+        table=table,
+        differences=[
+            (list(zip(table.columns, cells, strict=True)), bar)
+            for cells, bar in zip(table.rows, bars, strict=True)
+        ],
         average=comparison.differences[0].average,
     )
     return build_page(lines.header[0] if lines.header else "evalkit", body)

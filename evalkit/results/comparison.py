@@ -22,6 +22,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.results.comparison_report import (
+    INTERVAL_FIELDS,
     ComparisonReport,
     RankedSystem,
     fields_that_must_match,
@@ -117,6 +118,10 @@ class Comparison:
         if format == "json":
             data = {
                 "systems": {name: scores.signature_fields for name, scores in self.systems.items()},
+                "ranking": {
+                    metric: [system.as_dict() for system in self.ranking(metric)]
+                    for metric in self.metrics
+                },
                 "differences": self.rows(),
                 "verdicts": self.verdicts(),
             }
@@ -201,7 +206,9 @@ def compare_scores(
     named_runs = _name_runs(runs)
     compared = _select_metrics(named_runs, metrics)
     _check_comparable(named_runs, compared)
-    resampling = next(iter(named_runs.values())).resampling
+    all_resampling = [scores.resampling for scores in named_runs.values()]
+    # Intervals come from the counts, so that one result with intervals is enough for all.
+    resampling = next((each for each in all_resampling if each.boot), all_resampling[0])
     differences = []
     for metric in compared:
         for a, b in combinations(runs, 2):
@@ -246,7 +253,8 @@ def _check_comparable(systems: Mapping[str, Scores], metrics: Sequence[str]) -> 
                 raise InputError(
                     f"{metric}: gold of {first} and of {name} is not the same: {ONLY_ALIKE}"
                 )
-        if scores.resampling.level != other.resampling.level:
+        has_intervals = scores.resampling.boot and other.resampling.boot
+        if has_intervals and scores.resampling.level != other.resampling.level:
             raise InputError(
                 f"level is {scores.resampling.level} for {first} and {other.resampling.level} for"
                 f" {name}: {ONLY_ALIKE}"
@@ -257,11 +265,16 @@ def _check_same_fields(metric: str, first: str, scores: Scores, name: str, other
     fields = fields_that_must_match(scores[metric].signature_fields)
     other_fields = fields_that_must_match(other[metric].signature_fields)
     for field in dict.fromkeys([*fields, *other_fields]):
-        if fields.get(field) != other_fields.get(field):
+        one, two = fields.get(field), other_fields.get(field)
+        if one != two and field not in INTERVAL_FIELDS:
             raise InputError(
-                f"{metric}: {field} is {quoted_repr(fields.get(field))} for {first} and"
-                f" {quoted_repr(other_fields.get(field))} for {name}: {ONLY_ALIKE}"
+                f"{metric}: {field} is {_quote_field(one)} for {first} and {_quote_field(two)} for"
+                f" {name}: {ONLY_ALIKE}"
             )
+
+
+def _quote_field(value: str | None) -> str:
+    return "not set" if value is None else quoted_repr(value)
 
 
 def _has_same_gold(a: Counts, b: Counts) -> bool:

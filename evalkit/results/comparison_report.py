@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalkit.results.differences import Difference
 from evalkit.results.metadata import find_independence_assumption
-from evalkit.results.report_builder import RANGE_NAME, format_interval, name_interval
+from evalkit.results.report_builder import format_interval, name_interval, name_sample_limit
 from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
@@ -27,6 +27,7 @@ from evalkit.stats.ranking import group_letters
 from evalkit.stats.ratio_intervals import Interval
 
 MAY_DIFFER = ("model", "corpus")  # fields of a signature; of the corpus only its name may differ
+INTERVAL_FIELDS = ("interval", "level")  # intervals are computed from counts, again if need be
 
 
 class RankedSystem(NamedTuple):
@@ -43,6 +44,14 @@ class RankedSystem(NamedTuple):
     runs: int
     interval: Interval | None
     group: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields by name; of the interval its ends."""
+        fields = self._asdict()
+        interval = fields.pop("interval")
+        fields["f1_low"] = None if interval is None else interval.low
+        fields["f1_high"] = None if interval is None else interval.high
+        return fields
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,9 @@ class ComparisonReport:
             for each in self.differences
             if each.metric == metric and each.is_significant
         ]
-        letters = group_letters([system.name for system in systems], different)
-        return [system._replace(group=letters[system.name]) for system in systems]
+        ranked = [system.name for system in systems if system.f1 is not None]
+        letters = group_letters(ranked, different)
+        return [system._replace(group=letters.get(system.name, "–")) for system in systems]
 
     def _average_runs(self, name: str, metric: str) -> RankedSystem:
         """A system without its group."""
@@ -124,10 +134,25 @@ class ComparisonReport:
             self.differences,
             self.resampling,
             self.permutations,
+            {metric: self._annotated_documents(metric) for metric in self.metrics},
             self._assumption(),
         )
 
+    def _annotated_documents(self, metric: str) -> int:
+        """The number of documents that gold annotates in the layer of a metric."""
+        first = next(iter(self.systems.values()))
+        annotated = first[metric].signature_fields["docs"].partition("/")[0]
+        return int(annotated)
+
+    @property
+    def _defined(self) -> list[Difference]:
+        """The differences of systems whose F1 is defined."""
+        return [each for each in self.differences if each.difference is not None]
+
     def _assumption(self) -> str:
+        """What intervals and p assume, if the units are sentences as documents."""
+        if self.resampling.describes_sample_only:
+            return ""
         first = next(iter(self.systems.values()))
         return find_independence_assumption(first[self.metrics[0]].signature_fields)
 
@@ -156,14 +181,16 @@ class ComparisonReport:
                 )
         if resampling.describes_sample_only:
             lines.append(
-                f"descriptive: {RANGE_NAME}; intervals and p say nothing about other texts"
+                f"descriptive: {name_sample_limit(resampling)}; intervals and p say nothing about"
+                " other texts"
             )
         lines += self.verdicts.iter_disagreements()
         if self.average == "macro":
             lines.append(f"win/tie/loss: by the micro F1 of each {resampling.unit}")
-        lines.append(self._describe_test())
-        if resampling.boot:
-            lines += [self._describe_interval(), self._describe_detectable()]
+        if self._defined:
+            lines.append(self._describe_test())
+            if resampling.boot:
+                lines += [self._describe_interval(), self._describe_detectable()]
         lines += self._run_lines()
         first = next(iter(self.systems.values()))
         fields = {
@@ -174,7 +201,7 @@ class ComparisonReport:
 
     def _describe_test(self) -> str:
         resampling = self.resampling
-        permuted = [each for each in self.differences if each.exact is not None]
+        permuted = [each for each in self._defined if each.exact is not None]
         holm = f"Holm over {pluralize(self.verdicts.tests, 'test')}"
         t_test = "t-test with the standard error of the interval"
         if not permuted:
@@ -192,7 +219,7 @@ class ComparisonReport:
 
     def _describe_interval(self) -> str:
         unit = self.resampling.unit
-        effective = [each.effective_units for each in self.differences]
+        effective = [each.effective_units for each in self._defined]
         low, high = f"{min(effective):.1f}", f"{max(effective):.1f}"
         effective_text = low if low == high else f"{low} to {high}"
         method = "t" if self.average == "micro" else "MOVER over the F1 of the labels"
@@ -206,6 +233,8 @@ class ComparisonReport:
         return any(each.minimum_detectable_difference is not None for each in self.differences)
 
     def _describe_detectable(self) -> str:
+        if not self._has_detectable and self._has_runs:
+            return "no minimum detectable difference: it takes more runs or more documents"
         if not self._has_detectable:
             unit = self.resampling.unit
             return (

@@ -301,12 +301,15 @@ def _build_table(layers: Mapping[str, LayerStats], numbers: NumberFormat) -> Tab
     columns = ["label"]
     if len(layers) == 1:
         columns += ["count", "share", "documents", "effective documents"]
-        droppable = ["share", "effective documents"]
+        droppable: list[tuple[str, ...]] = [("share",), ("effective documents",)]
     else:
         for name in names:
             columns += [name, f"{name}: share", f"{name}: documents"]
-        droppable = [f"{name}: share" for name in names]
-        droppable += [f"{name}: documents" for name in names]
+        # Columns of both sides are shown or hidden together.
+        columns_of = {
+            kind: tuple(f"{name}: {kind}" for name in names) for kind in ("share", "documents")
+        }
+        droppable = list(columns_of.values())
     rows = []
     labels = _order_labels(list(layers.values()))
     for label in (*labels, None):

@@ -100,12 +100,11 @@ class Difference:
         """Whether the corrected p is below .05."""
         return self.p_holm is not None and self.p_holm < SIGNIFICANCE_LEVEL
 
-    @property
-    def contradicts_interval(self) -> bool:
-        """Whether p < .05 and an interval without 0 say different things."""
+    def contradicts_interval(self, level: float) -> bool:
+        """Whether p < 1 - level and an interval without 0 say different things."""
         if self.p is None or self.low is None or self.high is None:
             return False
-        return (self.p < SIGNIFICANCE_LEVEL) == (self.low <= 0 <= self.high)
+        return (self.p < 1 - level) == (self.low <= 0 <= self.high)
 
     def as_dict(self) -> dict[str, Any]:
         """All fields by name."""

@@ -15,6 +15,7 @@ from evalkit.stats.ratio_intervals import (
     Interval,
     few_outcomes_reason,
     few_units_reason,
+    single_unit_reason,
 )
 
 
@@ -122,8 +123,13 @@ class ReportBuilder:
                 part += f" ({', '.join(dict.fromkeys(layers))})"
             parts.append(part)
         over = f"{resampling.method} ({', '.join(parts)})"
+        with_items = [row for row in micro_rows if row.predicted or row.gold]
         if resampling.documents == 1 and resampling.units == "documents":
             yield f"no {self.interval_name}: the units are documents, and there is one"
+            return
+        if all(row.interval("f1").low is None for row in with_items):
+            reasons = dict.fromkeys(row.interval("f1").reason for row in with_items)
+            yield f"no {self.interval_name}: {'; '.join(reasons) or 'there are no items'}"
             return
         if resampling.units == "sentences":
             yield (
@@ -132,7 +138,7 @@ class ReportBuilder:
             )
         else:
             yield f"{self.interval_name} of F1: {over}"
-        yield from self._effective_unit_lines(micro_rows[0])
+        yield from self._effective_unit_lines(with_items[0])
 
     def _effective_unit_lines(self, row: Row) -> Iterator[str]:
         """The effective number of units of the first metric."""
@@ -157,6 +163,11 @@ class ReportBuilder:
 RANGE_NAME = "sentence-resampling range, these documents only"
 
 
+def name_sample_limit(resampling: Resampling) -> str:
+    """What intervals and p that describe the documents at hand are limited to."""
+    return RANGE_NAME if resampling.units == "sentences" else "this document only"
+
+
 def _level(resampling: Resampling) -> str:
     return f"{100 * resampling.level:g} %"
 
@@ -170,7 +181,10 @@ def name_interval(resampling: Resampling) -> str:
 def format_interval(interval: Interval, numbers: NumberFormat = DEFAULT_FORMAT) -> str:
     """An interval; a bound as ≥ or ≤; where all items are in one unit, that instead."""
     if interval.low is None or interval.high is None:
-        return f"– (1 {interval.reason.split()[1]})" if interval.reason[:4] == "one " else "–"
+        for unit in ("document", "sentence"):
+            if interval.reason == single_unit_reason(unit):
+                return f"– (1 {unit})"
+        return "–"
     if interval.reason == NO_ERROR:
         return f"≥ {numbers.format(interval.low)}"
     if interval.reason == NOTHING_RIGHT:

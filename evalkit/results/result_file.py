@@ -48,7 +48,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -62,7 +62,7 @@ from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.zones import CountUnit
-from evalkit.stats.intervals import MOST_REPLICATES, Resampling
+from evalkit.stats.intervals import MOST_REPLICATES, Resampling, choose_units
 
 SCHEMA_VERSION = 3
 COLUMNS = ("unit", "label", *COUNTS)
@@ -241,11 +241,32 @@ def from_json(text: str) -> Result:
         _decode_counts(str(Metric.parse(metric)), cells, data)
         for metric, cells in data.counts.items()
     ]
+    units = choose_units(resampling.requested_units, resampling.documents)
+    if units == "documents" and resampling.units == "sentences":
+        # Written when the units of few documents were sentences.
+        counts = [each.merge_sentences() for each in counts]
+        resampling = resampling._replace(units=units)
+    counts = [_renew_signature(each, resampling) for each in counts]
     digests = None
     if data.digests is not None:
         sums = {layer: int(total, 16) for layer, total in data.digests.documents.items()}
         digests = CorpusDigests(data.digests.schema, sums)
     return Result(counts, resampling, digests, data.metadata())
+
+
+def _renew_signature(counts: Counts, resampling: Resampling) -> Counts:
+    """The counts with the signature of the intervals that are computed from them now; earlier
+    results name the bootstrap's replicates and seed instead.
+    """
+    if "boot" not in counts.signature:
+        return counts
+    signature: dict[str, str] = {}
+    for name, value in counts.signature.items():
+        if name == "units":
+            signature |= resampling.signature_fields()
+        elif name not in ("level", "boot", "seed"):
+            signature[name] = value
+    return replace(counts, signature=signature)
 
 
 def _decode_counts(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:

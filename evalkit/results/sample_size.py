@@ -68,6 +68,9 @@ class SampleSize:
             "reason": self.reason or None,
         }
 
+    def __str__(self) -> str:
+        return self.describe()
+
     def describe(self, *, digits: int | None = None, percent: bool = False) -> str:
         """A sentence with the number, rounded up to two digits, and all that is assumed.
 
@@ -81,7 +84,9 @@ class SampleSize:
         power = f"with a power of {100 * POWER:g} %"
         if self.needed is None:
             return f"no estimate of the documents needed to detect {goal} {power}: {self.reason}"
-        about = f"about {round_up(self.needed):,}"
+        # Rounding must not take the number above that of documents that suffice.
+        rounded = min(round_up(self.needed), self.available) if self.is_sufficient else None
+        about = f"about {rounded or round_up(self.needed):,}"
         these = pluralize(self.available, "document")
         if self.is_sufficient:
             sentence = f"these {these} suffice to detect {goal} {power}: {about} are needed"
@@ -118,9 +123,6 @@ class SampleSize:
         if self.is_rough:
             effective = self.sample.effective_documents
             parts.append(f"a rough estimate, from {effective:.1f} effective documents")
-        parts.append(
-            "evalkit compare prints the minimum detectable difference (MDD) of two systems"
-        )
         return "; ".join(parts)
 
 

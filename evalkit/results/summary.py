@@ -82,15 +82,15 @@ def build_report(
 ) -> Report:
     """The report of a result.
 
-    signatures_of: the fields of each metric's signature. unit_counts: the number of units that the
-    replicates of each metric were drawn from. label_warnings: further warnings.
+    signatures_of: the fields of each metric's signature. unit_counts: the number of units of each
+    metric. label_warnings: further warnings.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
     builder = ReportBuilder(resampling, numbers)
     head = (
         *_header_lines(metadata),
         *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(metadata))),
-        *_assumption_lines(signatures_of),
+        *_assumption_lines(signatures_of, resampling),
     )
     foot = (
         *_set_aside_lines(set_aside),
@@ -128,8 +128,12 @@ def _layer(metric: str) -> str:
     return Metric.parse(metric).layer
 
 
-def _assumption_lines(signatures_of: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _assumption_lines(
+    signatures_of: Mapping[str, Mapping[str, str]], resampling: Resampling
+) -> list[str]:
     """What the intervals assume where sentences are documents."""
+    if resampling.describes_sample_only or not resampling.boot:
+        return []
     assumptions = [find_independence_assumption(fields) for fields in signatures_of.values()]
     return list(dict.fromkeys(filter(None, assumptions)))
 

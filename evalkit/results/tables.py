@@ -64,17 +64,17 @@ DEFAULT_FORMAT = NumberFormat()
 class Table:
     """A title, the names of the columns, and rows of cells as they are shown.
 
-    droppable_columns: columns that a narrow terminal hides, in this order. highlighted: (row,
-    column) of the cells that are emphasized. first_average: the row before which a rule separates
-    averages from labels, if there are averages. keeps_names: whether a narrow terminal hides
-    columns before it shortens the first one.
+    droppable_columns: columns, or tuples of columns, that a narrow terminal hides in this order.
+    highlighted: (row, column) of the cells that are emphasized. first_average: the row before which
+    a rule separates averages from labels, if there are averages. keeps_names: whether a narrow
+    terminal hides columns before it shortens the first one.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
-    droppable_columns: tuple[str, ...] = ()
+    droppable_columns: tuple[str | tuple[str, ...], ...] = ()
     highlighted: frozenset[tuple[int, int]] = frozenset()
     first_average: int | None = None
     keeps_names: bool = False
@@ -229,7 +229,10 @@ def _table_lines(table: Table) -> list[str]:
 def _fit_to_width(table: Table, width: int) -> Table:
     """The table with its first column shortened, and then as few columns hidden as needed."""
     for hidden in range(len(table.droppable_columns) + 1):
-        fitted = table.drop_columns(table.droppable_columns[:hidden]) if hidden else table
+        names: list[str] = []
+        for dropped in table.droppable_columns[:hidden]:
+            names += [dropped] if isinstance(dropped, str) else dropped
+        fitted = table.drop_columns(names) if names else table
         excess = fitted.width - width
         if excess <= 0:
             return fitted

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.results.differences import SIGNIFICANCE_LEVEL, Difference
-from evalkit.results.report_builder import RANGE_NAME
+from evalkit.results.report_builder import name_sample_limit
 from evalkit.results.wording import join_some, pluralize
 from evalkit.stats.intervals import Resampling
 from evalkit.stats.randomization import differing_units_needed
@@ -19,13 +19,15 @@ SMALLEST_P = 0.001  # smaller p-values are printed as <.001
 class Verdicts:
     """The sentences about the differences of some systems.
 
-    assumption: what intervals and p assume, if anything.
+    documents: the number of annotated documents of each metric. assumption: what intervals and p
+    assume, if anything.
     """
 
     systems: Sequence[str]
     differences: Sequence[Difference]
     resampling: Resampling
     permutations: int
+    documents: Mapping[str, int]
     assumption: str
 
     @property
@@ -52,7 +54,7 @@ class Verdicts:
         if unranked:
             yield (
                 f"these {len(self.systems)} systems cannot be ranked on this corpus (by"
-                f" {', '.join(unranked)}){self._qualification}"
+                f" {', '.join(unranked)}{self._qualification})"
             )
         yield from self._too_few_sentences()
 
@@ -61,22 +63,21 @@ class Verdicts:
         if (difference.difference or 0) < 0:
             better, worse = worse, better
         p = format_p(difference.p_holm)
-        equals = "" if p.startswith("<") else "= "
+        relation = f"p < {p[1:]}" if p.startswith("<") else f"p = {p}"
         population = ""
         if not self.resampling.describes_sample_only:
-            population = f" on documents like these {self.resampling.documents:,}"
+            population = f" on documents like these {self.documents[difference.metric]:,}"
         return (
-            f"{difference.metric}: {better} is better than {worse}{population} (p"
-            f" {equals}{p} after Holm){self._qualification}"
+            f"{difference.metric}: {better} is better than {worse}{population} ({relation} after"
+            f" Holm{self._qualification})"
         )
 
     @property
     def _qualification(self) -> str:
         """What a verdict is limited to, or assumes."""
-        limits = [RANGE_NAME] if self.resampling.describes_sample_only else []
-        if self.assumption:
-            limits.append(self.assumption)
-        return f"; {'; '.join(limits)}" if limits else ""
+        if self.resampling.describes_sample_only:
+            return f"; {name_sample_limit(self.resampling)}"
+        return f"; {self.assumption}" if self.assumption else ""
 
     def _too_few_sentences(self) -> Iterator[str]:
         """The pairs for which no verdict is possible, whatever their F1."""
@@ -108,7 +109,7 @@ class Verdicts:
     def iter_disagreements(self) -> Iterator[str]:
         """The pairs whose p and interval say different things, if p could have been below .05."""
         for each in self.differences:
-            if self._can_be_significant(each) and each.contradicts_interval:
+            if self._can_be_significant(each) and each.contradicts_interval(self.resampling.level):
                 p = format_p(each.p)
                 yield (
                     f"{each.metric}, {each.a} and {each.b}: p = {p} (before Holm) and the interval"

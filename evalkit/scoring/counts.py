@@ -1,7 +1,7 @@
 """The counts of one metric for each unit and label, and what they depend on.
 
 Only integer counts are kept. Precision, recall and F1 are computed when they are needed, so that
-they always fit the counts, also after merging, resampling and regrouping.
+they always fit the counts, also after merging and regrouping.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ RATIO_COUNTS = ("gold", "predicted", "found", "tp")
 
 
 class ResamplingUnits(NamedTuple):
-    """The units that are resampled: document and sentence of each. of: for each unit of the counts
-    the index of its resampling unit.
+    """The sampling units: document and sentence of each. of: for each unit of the counts the index
+    of its sampling unit.
     """
 
     documents: list[str]
@@ -91,7 +91,7 @@ class Counts:
 
     @cached_property
     def resampling_units(self) -> ResamplingUnits:
-        """The units that are resampled: documents or sentences, each with all its zones."""
+        """The sampling units: documents or sentences, each with all its zones."""
         index: dict[tuple[str, int | None], int] = {}
         of = [index.setdefault((unit.document, unit.sentence), len(index)) for unit in self.units]
         return ResamplingUnits(

@@ -1,1 +1,1 @@
-"""Resampling, intervals and significance tests over counts."""
+"""Intervals, differences, permutation tests and sample sizes, on arrays of counts."""

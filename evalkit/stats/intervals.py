@@ -19,7 +19,6 @@ from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
 from evalkit.stats.ratio_intervals import (
-    FEW_EFFECTIVE_UNITS,
     NO_ERROR,
     NOTHING_RIGHT,
     UNDEFINED_RATIO,
@@ -28,18 +27,20 @@ from evalkit.stats.ratio_intervals import (
     MoverSum,
     RatioSample,
     count_dominating,
+    few_outcomes_reason,
     few_units_reason,
     mean_interval,
     ratio_interval,
     ratio_residuals,
     sample_ratio,
+    single_unit_reason,
     unit_ends,
 )
 
 UNITS = ("auto", "documents", "sentences")
 RATIOS = ("precision", "recall", "f1")
 FEW_DOCUMENTS = 20  # with fewer, the report warns that differences may be due to chance
-MOST_REPLICATES = 10_000_000  # more permutations would take hours
+MOST_REPLICATES = 10_000_000  # permutations: more would take hours
 NOT_ASKED = Interval(None, None, "not asked for")
 NEEDS_DOCUMENTS = Interval(None, None, "a mean over documents has no interval over sentences")
 METHOD = "t on the logit, delete-one jackknife"
@@ -238,10 +239,12 @@ class _IntervalComputation:
         if average == "weighted" and not self._micro["recall"].total:
             return UNDEFINED_RATIO  # without gold items there are no weights
         if self._micro["f1"].units == 1:
-            return Interval(None, None, f"one {self._unit} holds all items")
-        interval = terms.interval()
-        if not interval.reason and self._micro[name].effective_units < FEW_EFFECTIVE_UNITS:
-            interval = interval._replace(reason=few_units_reason(self._unit))
+            return Interval(None, None, single_unit_reason(self._unit))
+        interval = terms.interval(self._micro[name].effective_units)
+        micro_reason = self.rows.intervals[None, "micro"][name].reason
+        warnings = (few_units_reason(self._unit), few_outcomes_reason(self._unit))
+        if not interval.reason and micro_reason in warnings:
+            interval = interval._replace(reason=micro_reason)
         return interval
 
     def _per_document(self, credits: Ints, resampling: Resampling) -> dict[str, Interval]:
@@ -287,9 +290,9 @@ class AverageInterval:
         residuals = ratio_residuals(sample, right, total)
         self._terms.add(weight, value, ends, units, residuals, sample.residual_norm)
 
-    def interval(self) -> Interval:
+    def interval(self, effective_units: float) -> Interval:
         """The interval, cut at 0 and 1."""
-        below, above = self._terms.distances()
+        below, above = self._terms.distances(effective_units)
         reason = ""
         if not self._has_errors:
             reason = NO_ERROR

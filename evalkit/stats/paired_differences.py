@@ -37,6 +37,7 @@ from evalkit.stats.ratio_intervals import (
     few_units_reason,
     ratio_residuals,
     sample_ratio,
+    single_unit_reason,
 )
 
 LEAST_RUNS = 3  # of each system, from which on each has a variance of its own
@@ -117,7 +118,7 @@ def pair_systems(
         reason = SAME_COUNTS
     elif units < 2 or (is_micro and np.isnan(deviations).any()):
         # Without that unit there is no item left, and no F1.
-        reason = f"one {unit} holds all items"
+        reason = single_unit_reason(unit)
     else:
         deviations = np.nan_to_num(deviations)
         squared = (units - 1) / units * exact_dot(deviations, deviations)
@@ -222,14 +223,17 @@ def difference_interval(
     if runs_a[0].shape[1] == 1:
         below = above = t * pair.total_error
     else:
-        below, above = _macro_distances(runs_a, runs_b, level)
+        below, above = _macro_distances(runs_a, runs_b, level, pair.effective_units)
         below, above = (math.hypot(x, t * math.sqrt(pair.run_variance)) for x in (below, above))
     reason = few_units_reason(unit) if pair.effective_units < FEW_EFFECTIVE_UNITS else ""
     return Interval(max(-1.0, pair.difference - below), min(1.0, pair.difference + above), reason)
 
 
 def _macro_distances(
-    runs_a: Sequence[RunTable], runs_b: Sequence[RunTable], level: float
+    runs_a: Sequence[RunTable],
+    runs_b: Sequence[RunTable],
+    level: float,
+    effective_units: float,
 ) -> tuple[float, float]:
     """How far the ends of the interval of the difference of macro F1 are from it."""
     terms = MoverSum(len(runs_a[0]))
@@ -247,7 +251,7 @@ def _macro_distances(
                 weight = sign / (len(occurring) * len(runs))
                 residuals = ratio_residuals(sample, right, total)
                 terms.add(weight, value, ends, all_units, residuals, sample.residual_norm)
-    return terms.distances()
+    return terms.distances(effective_units)
 
 
 def _labels_with_same_counts(runs_a: Sequence[RunTable], runs_b: Sequence[RunTable]) -> set[int]:

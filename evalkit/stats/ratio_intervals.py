@@ -172,7 +172,7 @@ def ratio_interval(
     if not sample.total:
         return UNDEFINED_RATIO
     if sample.units == 1:
-        return Interval(None, None, f"one {unit} holds all items")
+        return Interval(None, None, single_unit_reason(unit))
     low, high = unit_ends(sample, level)
     if is_f1:
         low, high = 2 * low / (1 + low), 2 * high / (1 + high)
@@ -190,6 +190,11 @@ def _reason(sample: RatioSample, unit: str) -> str:
     if sample.effective_outcomes < FEW_EFFECTIVE_OUTCOMES:
         return few_outcomes_reason(unit)
     return ""
+
+
+def single_unit_reason(unit: str) -> str:
+    """The reason of rows whose items are all in one unit."""
+    return f"one {unit} holds all items"
 
 
 def few_units_reason(unit: str) -> str:
@@ -259,7 +264,7 @@ def mean_interval(values: Floats, level: float, unit: str = "document") -> Inter
     if not n:
         return UNDEFINED_RATIO
     if n == 1:
-        return Interval(None, None, f"one {unit} holds all items")
+        return Interval(None, None, single_unit_reason(unit))
     mean = math.fsum(values.tolist()) / n
     bound = ((1 - level) / 2) ** (1 / n)
     low, high = values.min(), values.max()
@@ -290,12 +295,16 @@ class MoverSum:
     upper end; r_jk is the correlation over units of the residuals of two terms, 0 where undefined.
     The interval goes from Σ w_k θ_k - √(Σ r_jk x_j x_k) to Σ w_k θ_k + √(Σ r_jk y_j y_k). The
     double sums are computed as sums over units: Σ_d (Σ_k x_k r_kd / ‖r_k‖)².
+
+    With fewer than five effective units, correlations are hardly known and may cancel all
+    distances: then the sums are at least those of independent terms, Σ x_k² and Σ y_k².
     """
 
     def __init__(self, units: int) -> None:
         """No terms yet. units: of all terms."""
         self._below, self._above = np.zeros(units), np.zeros(units)
-        self._squares_below = self._squares_above = 0.0
+        self._squares_below = self._squares_above = 0.0  # of terms without residuals
+        self._independent_below = self._independent_above = 0.0  # of all terms
 
     def add(
         self,
@@ -309,6 +318,8 @@ class MoverSum:
         """Add a term. units: the numbers of the units with residuals. norm: of the residuals."""
         low, high = weight * ends[0], weight * ends[1]
         below, above = weight * value - min(low, high), max(low, high) - weight * value
+        self._independent_below += below * below
+        self._independent_above += above * above
         if not norm:
             self._squares_below += below * below
             self._squares_above += above * above
@@ -317,8 +328,13 @@ class MoverSum:
         self._below[units] += below * direction
         self._above[units] += above * direction
 
-    def distances(self) -> tuple[float, float]:
+    def distances(self, effective_units: float) -> tuple[float, float]:
         """How far the lower and the upper end are from the sum."""
         below = math.fsum((self._below * self._below).tolist()) + self._squares_below
         above = math.fsum((self._above * self._above).tolist()) + self._squares_above
+        if effective_units < FEW_EFFECTIVE_UNITS:
+            below, above = (
+                max(below, self._independent_below),
+                max(above, self._independent_above),
+            )
         return math.sqrt(below), math.sqrt(above)

@@ -571,8 +571,8 @@ def test_results_that_were_not_made_alike_are_refused_naming_the_field(results):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            "evalkit: entities/strict: level is '0.95' for predicted and '0.9' for other: only"
-            " scores of the same gold with the same options can be compared\n"
+            "evalkit: level is 0.95 for predicted and 0.9 for other: only scores of the same gold"
+            " with the same options can be compared\n"
         ),
     )
 

@@ -246,18 +246,28 @@ def test_predictions_from_any_format_are_compared_over_the_sentences_of_gold(tmp
 
 
 MISMATCH = (
-    'documents are read by {} in gold and by {} in predicted: read both with documents="sentence",'
-    ' or, if only one of them names its documents, with documents="file"'
+    "gold was read with documents={} and predicted with documents={}: read both with"
+    ' documents="{}", or, if only one of them names its documents, with documents="file"'
 )
 
 
 @pytest.mark.parametrize(
     ("gold", "options", "predicted", "values"),
     [
-        (UNNAMED, {}, UNNAMED.replace("-DOCSTART- -X- O O\n", ""), ("docstart", "sentence")),
-        (UNNAMED.replace("-DOCSTART- -X- O O\n", ""), {}, UNNAMED, ("sentence", "docstart")),
-        (PLAIN, {"documents": "docstart"}, PLAIN, ("docstart", "sentence")),
-        (PLAIN, {"documents": "2"}, PLAIN.replace("\n\n\n", "\n"), ("2", "sentence")),
+        (
+            UNNAMED,
+            {},
+            UNNAMED.replace("-DOCSTART- -X- O O\n", ""),
+            ("docstart", "sentence", "sentence"),
+        ),
+        (
+            UNNAMED.replace("-DOCSTART- -X- O O\n", ""),
+            {},
+            UNNAMED,
+            ("sentence", "docstart", "sentence"),
+        ),
+        (PLAIN, {"documents": "docstart"}, PLAIN, ("docstart", "sentence", "sentence")),
+        (PLAIN, {"documents": "2"}, PLAIN.replace("\n\n\n", "\n"), ("2", "sentence", "2")),
     ],
 )
 def test_files_that_are_divided_differently_are_answered_with_the_option(

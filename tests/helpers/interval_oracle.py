@@ -103,7 +103,7 @@ def within_exact(low, high, q, effective, level):
     return max(low, float(exact_low)), min(high, float(exact_high))
 
 
-def mover_distances(terms):
+def mover_distances(terms, effective=math.inf):
     """terms: (weight, value, ends, residual of each document)."""
     below, above = [], []
     for weight, value, (low, high), _ in terms:
@@ -119,6 +119,9 @@ def mover_distances(terms):
                 r = sign * correlation(residuals_j, residuals_k)
             sums[0] += r * below[j] * below[k]
             sums[1] += r * above[j] * above[k]
+    if effective < 5:
+        sums[0] = max(sums[0], sum(x * x for x in below))
+        sums[1] = max(sums[1], sum(y * y for y in above))
     return math.sqrt(max(sums[0], 0)), math.sqrt(max(sums[1], 0))
 
 
@@ -149,7 +152,11 @@ def average_ends(by_label, name, weights, level=0.95):
         term = label_term(documents, name, weights[label], level)
         if term is not None:
             terms.append(term)
-    below, above = mover_distances(terms)
+    totals = [
+        sum(sum(right_and_wrong(name, *documents[n])) for documents in by_label.values())
+        for n in range(len(next(iter(by_label.values()))))
+    ]
+    below, above = mover_distances(terms, effective_number(totals))
     value = sum(weight * value for weight, value, _, _ in terms)
     return max(0.0, value - below), min(1.0, value + above)
 

@@ -233,8 +233,8 @@ def test_eval_results_hold_the_f1_of_each_metric_and_all_else_in_words():
 
     notes = (
         "F1 from 0 to 1, micro, entities/strict; precision 0.75; recall 0.75;"
-        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 % CI);"
-        f" {strict.signature}"
+        f" {strict.micro.f1_low} to {strict.micro.f1_high} (95 % CI;"
+        f" {strict.micro.interval('f1').reason}); {strict.signature}"
     )
     assert found[0] == EvalResultEntry(
         "me/tiny",

@@ -29,6 +29,7 @@ from evalkit import (
     predict,
 )
 from evalkit.errors import ModelError
+from evalkit.models import exec  # noqa: A004, F401  loaded before `hangs` replaces an exception
 from evalkit.models import exec_process as running
 from evalkit.models.exec_answers import LEFT_OUT
 

@@ -121,7 +121,7 @@ def test_systems_that_differ_greatly_are_ranked_and_the_verdict_names_the_popula
 
     assert found.differences[0].p < 0.001
     assert found.verdicts() == [
-        "entities/strict: good is better than poor on documents like these 60 (p <.001 after Holm)"
+        "entities/strict: good is better than poor on documents like these 60 (p < .001 after Holm)"
     ]
     assert "cannot be ranked" not in str(found)
 
@@ -133,8 +133,8 @@ def test_over_sentences_the_verdict_is_about_these_documents_only():
     (verdict,) = compare(good=a, poor=poor, gold=gold, metrics="ner").verdicts()
 
     assert verdict == (
-        "entities/strict: good is better than poor (p <.001 after Holm); sentence-resampling range,"
-        " these documents only"
+        "entities/strict: good is better than poor (p < .001 after Holm; sentence-resampling range,"
+        " these documents only)"
     )
 
 
@@ -178,7 +178,7 @@ def test_where_p_cannot_be_small_no_disagreement_is_reported():
 
     comparison = compare(a=a, poor=poor, gold=gold, metrics="ner")
 
-    assert comparison.differences[0].contradicts_interval
+    assert comparison.differences[0].contradicts_interval(0.95)
     assert "disagree" not in str(comparison)
 
 
@@ -247,7 +247,7 @@ def test_an_interval_that_contradicts_p_is_pointed_out():
         comparison = compare(a=a, b=worse(gold, seed + 1, share=0.55), gold=gold, metrics="ner")
         (difference,) = comparison.differences
         contradicts = (difference.p < 0.05) == (difference.low <= 0 <= difference.high)
-        assert difference.contradicts_interval is contradicts
+        assert difference.contradicts_interval(0.95) is contradicts
         assert ("the interval disagree" in str(comparison)) is contradicts
         if contradicts:
             return
@@ -297,13 +297,12 @@ def test_sentences_as_documents_are_named_in_header_and_verdict():
 
     assumption = "sentences as documents: intervals and p assume that they are independent"
     assert comparison.render().splitlines()[1] == assumption
-    assert comparison.verdicts()[0].endswith(assumption)
+    assert comparison.verdicts()[0].endswith(f"; {assumption})")
 
 
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        ({"boot": 0}, "interval"),
         ({"units": "sentences"}, "units"),
         ({"labels": ["A"]}, "labels"),
         ({"label_map": {"A": "B"}}, "map"),
@@ -318,6 +317,62 @@ def test_scores_that_were_not_made_alike_are_refused_with_the_field(options, fie
         match=rf"{field} is .* for a and .* for b: only scores of the same gold",
     ):
         compare(a=score(gold, a, "ner"), b=score(gold, b, "ner", **options))
+
+
+def test_a_result_without_intervals_is_compared_with_one_that_has_them():
+    gold, (a, b) = systems(25, 2, 3)
+    with_intervals, without = score(gold, a, "ner"), score(gold, b, "ner", boot=0)
+
+    (one,) = compare(a=with_intervals, b=without).differences
+    (other,) = compare(b=without, a=with_intervals).differences
+
+    assert one.low is not None
+    assert other.high == pytest.approx(-one.low)
+
+
+def test_a_field_that_one_result_lacks_is_called_not_set():
+    gold, (a, b) = systems(25, 2, 3)
+
+    with pytest.raises(InputError, match="map is not set for a and '[0-9a-f]+' for b"):
+        compare(a=score(gold, a, "ner"), b=score(gold, b, "ner", label_map={"A": "B"}))
+
+
+def test_at_another_level_p_is_compared_with_that_level():
+    gold, (a,) = systems(12, 2)
+    systems_to_compare = {"a": a, "b": worse(gold, 9, share=0.5)}
+
+    comparison = compare(**systems_to_compare, gold=gold, metrics="ner", options={"level": 0.99999})
+
+    (difference,) = comparison.differences
+    assert difference.p < 0.05
+    assert difference.low < 0 < difference.high
+    assert "disagree" not in str(comparison)
+
+
+def test_a_verdict_counts_the_documents_that_are_annotated():
+    gold, (a,) = systems(60, 2)
+    poor = worse(gold, 9, share=0.9)
+    more = [Document(f"e{n}", "Nothing here") for n in range(20)]
+    corpora = [Corpus([*side, *more], name=side.name) for side in (gold, a, poor)]
+
+    (verdict,) = compare(
+        good=corpora[1], poor=corpora[2], gold=corpora[0], metrics="ner"
+    ).verdicts()
+
+    assert "on documents like these 60" in verdict
+
+
+def test_a_system_without_f1_has_no_group():
+    gold = Corpus([Document(f"d{n}", "Ada met Bo", [Entity("PER", 0, 3)]) for n in range(9)])
+    silent = Corpus([Document(d.id, d.text, []) for d in gold], name="silent")
+    empty = Corpus([Document(d.id, d.text, []) for d in gold], name="empty")
+
+    comparison = compare(a=silent, b=empty, gold=empty, metrics="ner")
+
+    text = str(comparison)
+    assert "entities/strict: micro F1 is undefined" in text
+    assert "t-test" not in text
+    assert "Holm" not in text.split("Differences")[1].split("difference:")[1]
 
 
 def test_scores_of_another_gold_are_refused():

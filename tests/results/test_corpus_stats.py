@@ -278,8 +278,7 @@ def test_gold_alone_gives_the_number_under_assumptions():
     assert size.describe().endswith(
         "are needed (assumed: an F1 of 0.800, as many predicted as gold items, a correlation of 0.1"
         " between the outcomes in a document, a correlation of 0.5 between two systems over"
-        " documents, a two-sided test at level 0.05; evalkit compare prints the minimum detectable"
-        " difference (MDD) of two systems)"
+        " documents, a two-sided test at level 0.05)"
     )
 
 

@@ -487,3 +487,18 @@ def test_a_failed_document_is_named_in_one_order():
 
     assert str(scores).splitlines()[2] == "  a: no"
     assert str(Scores.from_json(scores.to_json())) == str(scores)
+
+
+def test_a_result_of_an_earlier_version_gets_the_signature_of_its_intervals():
+    gold, said = perturbed(5, 1)
+    data = json.loads(score(gold, said, units="sentences").to_json())
+    data["intervals"]["requested_units"] = "auto"
+    for fields in data["signature"].values():
+        del fields["interval"]
+        fields |= {"boot": "1000", "seed": "12345"}
+
+    read = Scores.from_json(json.dumps(data))
+
+    now = score(gold, said)
+    assert read.rows() == now.rows()
+    assert read["ner"].signature == now["ner"].signature

@@ -84,7 +84,7 @@ def test_macro_differences_are_those_of_plain_loops(seed):
             term = interval_oracle.label_term(documents, "f1", sign / len(occurring))
             terms.append(term)
             value += term[0] * term[1]
-    below, above = interval_oracle.mover_distances(terms)
+    below, above = interval_oracle.mover_distances(terms, pair.effective_units)
     low, high, _ = difference_interval(pair, *tables, 0.95, "document")
     assert pair.difference == pytest.approx(value)
     assert (low, high) == pytest.approx((max(-1, value - below), min(1, value + above)), abs=1e-9)
