@@ -142,6 +142,8 @@ def render_junit(outcomes: Sequence[GateOutcome]) -> str:
         case = ET.SubElement(
             suite, "testcase", classname="evalkit", name=escape_controls(outcome.result.rule)
         )
+        value = outcome.result.value
+        ET.SubElement(case, "system-out").text = "undefined" if value is None else f"{value:.6f}"
         if not outcome.result.passed:
             message = escape_controls(outcome.sentence)
             ET.SubElement(case, "failure", message=message)

@@ -104,6 +104,7 @@ def test_junit_has_a_case_for_each_gate(files):
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     passed, failed = suite.findall("testcase")
     assert (passed.get("name"), passed.find("failure")) == ("ner>=0.6", None)
+    assert passed.find("system-out").text == "0.666667"
     assert failed.find("failure").get("message") == "entities/strict F1 0.667 < 0.8"
     refused = run_score(files, "--junit", files / "gates.xml")
     assert refused.returncode == 2

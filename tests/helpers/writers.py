@@ -214,7 +214,7 @@ def writers():
             "--gold",
             "IN/gold.jsonl",
             "INPUTS/predicted.jsonl",
-            "INPUTS/1/gold.jsonl",
+            "IN/gold.jsonl",
             "--gate",
             "ner: no worse by 1",
             "--junit",
