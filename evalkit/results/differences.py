@@ -10,7 +10,7 @@ Per difference:
     p_holm       p corrected for all pairs of systems and metrics that are compared (Holm 1979)
     wins, ties, losses
                  the number of units in which the first system has a larger, equal or smaller micro
-                 F1; a unit without gold items and predictions counts as F1 1
+                 F1, over units in which gold or a system has an item
     minimum_detectable_difference
                  the smallest difference that would be found with power .8
 
@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import RATIO_COUNTS, Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
@@ -228,8 +229,14 @@ def _deviation_or_none(values: Sequence[float]) -> float | None:
 
 
 def _align_units(runs: Sequence[Counts]) -> tuple[list[RunTable], UInt64s]:
-    """The credits of each run (units × labels × 4), and the keys of the units."""
-    labels = sorted({label for counts in runs for label in counts.labels})
+    """The credits of each run (units × labels × 4), and the keys of the units. Labels that neither
+    gold nor any run has are left out: what a schema declares beside must not change a number.
+    """
+    occurring: set[str] = set()
+    for counts in runs:
+        item_counts = counts.totals[:, [GOLD, PREDICTED]].sum(axis=1).tolist()
+        occurring.update(label for label, number in zip(counts.labels, item_counts) if number)
+    labels = sorted(occurring)
     label_index = {label: n for n, label in enumerate(labels)}
     index_of_unit: dict[tuple[str, int | None], int] = {}
     rows_of_run = []
@@ -244,7 +251,8 @@ def _align_units(runs: Sequence[Counts]) -> tuple[list[RunTable], UInt64s]:
     for counts, rows in zip(runs, rows_of_run):
         table = np.zeros((len(index_of_unit), len(labels), len(RATIO_COUNTS)), np.int64)
         for label, (units, credits) in zip(counts.labels, counts.credits_by_label()):
-            table[rows[units], label_index[label]] = credits
+            if label in label_index:
+                table[rows[units], label_index[label]] = credits
         tables.append(table)
     documents = [document for document, _ in index_of_unit]
     sentences = [sentence for _, sentence in index_of_unit]

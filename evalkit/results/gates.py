@@ -184,7 +184,7 @@ def parse_gate(rule: str) -> Gate:
 
 def _suggest(text: str) -> str:
     """What a rule with another operator may mean."""
-    corrected = re.sub(r"=>|==|≥|(?<![<>])=", ">=", text)
+    corrected = re.sub(r">\s+=|=>|==|≥|(?<![<>])=", ">=", text)
     if corrected != text and _SCORE_RULE.fullmatch(corrected):
         return f"; did you mean {quoted_repr(corrected)}?"
     return ""

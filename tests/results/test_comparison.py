@@ -14,6 +14,7 @@ from evalkit import (
     Document,
     Entity,
     InputError,
+    Schema,
     compare,
     evaluate,
     load_corpus,
@@ -347,6 +348,26 @@ def test_at_another_level_p_is_compared_with_that_level():
     assert difference.p < 0.05
     assert difference.low < 0 < difference.high
     assert "disagree" not in str(comparison)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_labels_that_are_only_declared_change_no_difference(average):
+    gold, (a, b) = systems(20, 2, 3)
+    one_label = [
+        Corpus(
+            [Document(d.id, d.text, [e for e in d.entities if e.label == "A"]) for d in side],
+            name=side.name,
+        )
+        for side in (gold, a, b)
+    ]
+    rows = []
+    for schema in (None, Schema(labels={"A": "", "DECLARED": ""})):
+        sides = [Corpus(list(side), name=side.name, schema=schema) for side in one_label]
+        comparison = compare(*sides[1:], gold=sides[0], metrics="ner", average=average)
+        rows.append(comparison.differences[0].as_dict())
+
+    assert rows[0] == rows[1]
+    assert rows[0]["low"] is not None
 
 
 def test_a_verdict_counts_the_documents_that_are_annotated():

@@ -100,6 +100,7 @@ def test_what_is_undefined_is_not_passed():
     [
         ("ner=>0.8", "did you mean 'ner>=0.8'?"),
         ("ner == 0.8", "did you mean 'ner >= 0.8'?"),
+        ("ner > = 0.8", "did you mean 'ner >= 0.8'?"),
         ("ner", "expected a rule such as 'ner>=0.80'"),
         ("", "expected a rule such as"),
         ("ner<0.8", "expected a rule such as"),
