@@ -113,7 +113,7 @@ class Counts:
         is_first = np.ones(len(key), bool)
         is_first[1:] = key[1:] != key[:-1]
         starts = np.flatnonzero(is_first)
-        credits = self._cell_credits()[order]
+        credits = self._cell_credits[order]
         if len(starts):
             credits = np.add.reduceat(credits, starts, axis=0)
         labels, units = key[starts] // n_units, key[starts] % n_units
@@ -133,6 +133,7 @@ class Counts:
         )
         return self._sum_credits(document_of_unit[self.unit], len(index))
 
+    @cached_property
     def _cell_credits(self) -> Ints:
         """The credits of each cell: cells × 4."""
         gold, predicted, found, found_half, tp, tp_half, *_ = self.values.astype(np.int64)
@@ -141,7 +142,7 @@ class Counts:
     def _sum_credits(self, group: Ints, n: int) -> Ints:
         """The sums of the credits in each of n groups: n × 4. group: that of each cell."""
         # Sums of doubles are exact up to 2**53, far beyond any count.
-        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits().T]
+        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits.T]
         return np.stack(sums, axis=1).astype(np.int64)
 
     def merge_sentences(self) -> Counts:

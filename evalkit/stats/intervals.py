@@ -221,10 +221,10 @@ class _IntervalComputation:
             for name, (right, total) in split_credits(credits).items():
                 sample = sample_ratio(right, total)
                 samples[name] = sample
+                residuals = ratio_residuals(sample, right, total)
                 for average in weights:
-                    sums[average, name].add(
-                        weights[average][number], sample, self._level, name, units, right, total
-                    )
+                    weight = weights[average][number]
+                    sums[average, name].add(weight, sample, self._level, name, units, residuals)
             label = counts.labels[n]
             self.rows.samples[label, None] = samples
             self.rows.intervals[label, None] = self._intervals(samples, has_f1=self._has_label_f1)
@@ -275,8 +275,7 @@ class AverageInterval:
         level: float,
         name: str,
         units: Ints,
-        right: Ints,
-        total: Ints,
+        residuals: Floats,
     ) -> None:
         """Add a label. An undefined ratio counts as 0, by definition and not by chance."""
         self.count += 1
@@ -287,7 +286,6 @@ class AverageInterval:
         self._value += weight * value
         self._has_errors |= weight > 0 and sample.wrong > 0
         self._has_right |= weight > 0 and sample.right > 0
-        residuals = ratio_residuals(sample, right, total)
         self._terms.add(weight, value, ends, units, residuals, sample.residual_norm)
 
     def interval(self, effective_units: float) -> Interval:

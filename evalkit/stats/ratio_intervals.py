@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -207,6 +208,7 @@ def few_outcomes_reason(unit: str) -> str:
     return f"the errors or the right items sit in few {unit}s, the interval may be too narrow"
 
 
+@lru_cache(maxsize=64)  # a label's ends are those of its row, and go into two averages
 def unit_ends(sample: RatioSample, level: float) -> tuple[float, float]:
     """Both ends of q, also where a single unit holds all items: for the averages over labels."""
     effective = sample.effective_units

@@ -13,7 +13,23 @@ from evalkit.stats.distributions import (
     student_t_tail,
 )
 
-DEGREES = (1.0, 1.0001, 1.5, 2.0, 3.435356, 7.3, 19.5, 49.9, 50.1, 101.0, 999.0, 9_999.0, 1e5, 1e7)
+DEGREES = (
+    1.0,
+    1.0001,
+    1.5,
+    2.0,
+    3.4,
+    7.3,
+    19.5,
+    49.9,
+    50.1,
+    101.0,
+    999.0,
+    2_999.0,
+    3_001.0,
+    1e5,
+    1e7,
+)
 
 
 @pytest.mark.parametrize("df", DEGREES)
