@@ -26,7 +26,8 @@ MAY_IMPORT["models"] = MAY_IMPORT["corpus"] | {"corpus"}
 MAY_IMPORT["inference"] = MAY_IMPORT["models"] | {"models"}
 MAY_IMPORT["scoring"] = GROUND | {"data"}
 MAY_IMPORT["stats"] = MAY_IMPORT["scoring"] | {"scoring"}
-MAY_IMPORT["results"] = MAY_IMPORT["stats"] | {"stats"}
+MAY_IMPORT["analysis"] = MAY_IMPORT["stats"] | {"stats"}
+MAY_IMPORT["results"] = MAY_IMPORT["analysis"] | {"analysis"}
 MAY_IMPORT["evaluation"] = (
     MAY_IMPORT["inference"] | MAY_IMPORT["results"] | {"inference", "results"}
 )

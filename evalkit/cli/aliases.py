@@ -24,6 +24,7 @@ OPTION_ALIASES = {
     "--results": "--baseline",
     "--command": "--baseline-command",
     "--licence": "--license",
+    "--explain": "--by",
 }
 
 

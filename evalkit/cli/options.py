@@ -254,6 +254,15 @@ Average = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
+ComparedFeatures = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="LIST",
+        help="What the differences come from: label, document, zone (with macro: label).",
+        rich_help_panel=SCORING,
+    ),
+]
 Permutations = Annotated[
     int,
     typer.Option(

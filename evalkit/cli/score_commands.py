@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from evalkit.cli.option_values import (
 from evalkit.cli.options import (
     Average,
     Boot,
+    ComparedFeatures,
     ComparedMetrics,
     CurveMetric,
     CurveOutput,
@@ -75,6 +77,7 @@ from evalkit.errors import InputError, escape_surrogates, print_line
 from evalkit.evaluation.corpus_scores import compare_named, score
 from evalkit.evaluation.pr_curves import IMAGE_SUFFIXES, curves
 from evalkit.evaluation.verify import MAX_REPORTED, find_differences
+from evalkit.results.contributions import parse_features
 from evalkit.results.scores import Scores
 
 
@@ -192,6 +195,7 @@ def compare_command(
     gold: Gold = None,
     metrics: ComparedMetrics = None,
     average: Average = "micro",
+    by: ComparedFeatures = None,
     permutations: Permutations = 10_000,
     labels: Labels = None,
     label_map: LabelMapTexts = None,
@@ -221,6 +225,7 @@ def compare_command(
         gold,
         None if gate_file is None else str(gate_file),
     )
+    features = () if by is None else parse_features(by, average)
     gates = read_comparison_gates(gate, gate_file, junit)
     check_report(report)
     if gold is None and (labels is not None or label_map is not None):
@@ -253,6 +258,7 @@ def compare_command(
         metrics=metrics,
         options=options,
     )
+    comparison = replace(comparison, features=features)
     text = comparison.render(
         report_format, width=terminal_width(output), digits=digits, percent=percent
     )

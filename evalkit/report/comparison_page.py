@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 from evalkit.report.interval_bars import difference_bar, score_bar
 from evalkit.results.comparison import Comparison
+from evalkit.results.comparison_report import ComparisonReport
 from evalkit.results.differences import Difference
 from evalkit.results.html_page import build_page, mark_safe, render_template
 from evalkit.results.report_builder import format_interval, name_interval
-from evalkit.results.tables import Report, group_lines
+from evalkit.results.tables import group_lines
 
 
-def build_comparison_page(comparison: Comparison, report: Report) -> str:
-    """The page of a comparison as HTML; `report` has the lines above and below its tables."""
-    lines = group_lines(report)
+def build_comparison_page(comparison: Comparison, reporter: ComparisonReport) -> str:
+    """The page of a comparison as HTML; `reporter` builds its lines and tables."""
+    lines = group_lines(reporter.build())
     limit = _limit(comparison)
-    table = report.tables[-1]
+    table = reporter.difference_table()
     bars = [
         mark_safe(difference_bar(each.difference, each.low, each.high, limit))
         for each in comparison.differences
@@ -38,6 +39,7 @@ def build_comparison_page(comparison: Comparison, report: Report) -> str:
             for cells, bar in zip(table.rows, bars, strict=True)
         ],
         average=comparison.differences[0].average,
+        contribution_tables=reporter.contribution_tables(),
     )
     return build_page(lines.header[0] if lines.header else "evalkit", body)
 

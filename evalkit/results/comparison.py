@@ -20,6 +20,7 @@ from evalkit.errors import (
     escape_controls_in_json,
     quoted_repr,
     spell_option,
+    warn_deprecated,
 )
 from evalkit.results.comparison_report import (
     INTERVAL_FIELDS,
@@ -28,6 +29,8 @@ from evalkit.results.comparison_report import (
     fields_that_must_match,
 )
 from evalkit.results.confusion import import_pandas
+from evalkit.results.contribution_report import Contributions
+from evalkit.results.contributions import SplitDifference, parse_features, split_by_feature
 from evalkit.results.differences import Difference, complete_differences, compute_difference
 from evalkit.results.gates import parse_gate, require_comparison_gate
 from evalkit.results.scores import Scores
@@ -58,13 +61,15 @@ class Comparison:
     """Two or more systems, compared pair by pair: print it, or get its rows.
 
     systems: of each system the scores of its first run; `runs` has all. permutations: random
-    permutations of a test, if there are too many to compute all.
+    permutations of a test, if there are too many to compute all. features: what reports break the
+    differences down by, see `by`.
     """
 
     runs: Mapping[str, Sequence[Scores]]
     differences: tuple[Difference, ...]
     resampling: Resampling
     permutations: int
+    features: tuple[str, ...] = ()
 
     @property
     def systems(self) -> dict[str, Scores]:
@@ -91,6 +96,34 @@ class Comparison:
         if sentence:
             raise AssertionError(f"gate failed: {sentence}")
 
+    def by(self, feature: str) -> Contributions:
+        """What each "label", "document" or "zone" contributes to the differences: the contributions
+        of a feature add up to the difference exactly, and have its sign.
+
+        Raises UnknownNameError for other features, and InputError for those that macro F1 is not
+        made of: it has contributions of labels only.
+        """
+        (name,) = parse_features([feature], self.differences[0].average)
+        return Contributions(name, tuple(self._split_differences(name)))
+
+    def explain(self, feature: str) -> Contributions:
+        """Deprecated name of `by`."""
+        warn_deprecated("Comparison.explain is deprecated: use Comparison.by")
+        return self.by(feature)
+
+    def _split_differences(self, feature: str) -> list[SplitDifference]:
+        """The differences of this comparison by a feature; without those that are undefined."""
+        splits = []
+        for each in self.differences:
+            counts_a, counts_b = (
+                [scores[each.metric].counts for scores in self.runs[name]]
+                for name in (each.a, each.b)
+            )
+            split = split_by_feature((each.a, each.b), (counts_a, counts_b), each.average, feature)
+            if split is not None:
+                splits.append(split)
+        return splits
+
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each metric and pair of systems."""
         return [difference.as_dict() for difference in self.differences]
@@ -112,11 +145,12 @@ class Comparison:
 
         width: columns of the terminal, for the table. digits: decimals of F1 and differences
         (default 3, in percent 1). percent: percent instead of fractions. csv and json always hold
-        the unrounded fractions.
+        the unrounded fractions; csv has the contributions, if there are any, instead of the
+        differences.
         """
         numbers = NumberFormat(digits, percent)
         if format == "json":
-            data = {
+            data: dict[str, Any] = {
                 "systems": {name: scores.signature_fields for name, scores in self.systems.items()},
                 "ranking": {
                     metric: [system.as_dict() for system in self.ranking(metric)]
@@ -125,6 +159,10 @@ class Comparison:
                 "differences": self.rows(),
                 "verdicts": self.verdicts(),
             }
+            if self.features:
+                data["contributions"] = [
+                    row for feature in self.features for row in self.by(feature).rows()
+                ]
             return escape_controls_in_json(
                 json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             )
@@ -134,8 +172,16 @@ class Comparison:
         return RENDERERS[format](report, width)
 
     def _reporter(self, numbers: NumberFormat = DEFAULT_FORMAT) -> ComparisonReport:
+        contributions: list[SplitDifference] = []
+        for feature in self.features:
+            contributions += self._split_differences(feature)
         return ComparisonReport(
-            self.runs, self.differences, self.resampling, self.permutations, numbers
+            self.runs,
+            self.differences,
+            self.resampling,
+            self.permutations,
+            numbers,
+            contributions,
         )
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
@@ -162,7 +208,7 @@ class Comparison:
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.report.comparison_page import build_comparison_page
 
-        return build_comparison_page(self, self._reporter().build())
+        return build_comparison_page(self, self._reporter())
 
     def __repr__(self) -> str:
         return escape_controls(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from evalkit.results.contribution_report import build_table
+from evalkit.results.contributions import SplitDifference
 from evalkit.results.differences import Difference
 from evalkit.results.metadata import find_independence_assumption
 from evalkit.results.report_builder import format_interval, name_interval, name_sample_limit
@@ -63,6 +65,7 @@ class ComparisonReport:
     resampling: Resampling
     permutations: int
     numbers: NumberFormat = DEFAULT_FORMAT
+    contributions: Sequence[SplitDifference] = ()
 
     @property
     def systems(self) -> dict[str, Scores]:
@@ -80,13 +83,23 @@ class ComparisonReport:
         return self.differences[0].average
 
     def build(self, *, with_system_tables: bool = False) -> Report:
-        """The report; on request with a table of precision, recall and F1 for each metric first."""
+        """The report; on request with a table of precision, recall and F1 for each metric first.
+
+        Its rows are those of the contributions, if there are any.
+        """
         tables = [self._ranking_table(metric) for metric in self._ranked_metrics]
-        tables.append(self._difference_table())
+        tables.append(self.difference_table())
         if with_system_tables:
             tables = [*(self._system_table(metric) for metric in self.metrics), *tables]
-        rows = tuple(difference.as_dict() for difference in self.differences)
-        return Report(self._header(), tuple(tables), tuple(self._footer()), rows)
+        tables += self.contribution_tables()
+        rows = [difference.as_dict() for difference in self.differences]
+        if self.contributions:
+            rows = [row for split in self.contributions for row in split.rows()]
+        return Report(self._header(), tuple(tables), tuple(self._footer()), tuple(rows))
+
+    def contribution_tables(self) -> list[Table]:
+        """A table for each difference that is broken down."""
+        return [build_table(split, self.numbers) for split in self.contributions]
 
     @property
     def _ranked_metrics(self) -> list[str]:
@@ -305,7 +318,7 @@ class ComparisonReport:
         notes = ("group: systems that share a letter do not differ significantly",)
         return Table(f"Ranking, {metric} ({self.average} F1)", tuple(columns), tuple(lines), notes)
 
-    def _difference_table(self) -> Table:
+    def difference_table(self) -> Table:
         """The differences of all pairs; with one metric it is in the title."""
         has_metrics = len(self.metrics) > 1
         has_intervals = self.resampling.boot > 0
@@ -320,11 +333,12 @@ class ComparisonReport:
         for each in self.differences:
             interval = "–"
             if each.low is not None:
-                interval = f"{self._format_signed(each.low)} to {self._format_signed(each.high)}"
+                ends = (self.numbers.format_signed(end) for end in (each.low, each.high))
+                interval = " to ".join(ends)
             cells = {
                 "metric": each.metric,
                 "systems": f"{each.a} – {each.b}",
-                "difference": self._format_signed(each.difference),
+                "difference": self.numbers.format_signed(each.difference),
                 name_interval(self.resampling): interval,
                 "p": format_p(each.p),
                 "p (Holm)": format_p(each.p_holm),
@@ -367,15 +381,6 @@ class ComparisonReport:
         """A number with one significant digit, as a fraction or in percent."""
         shown = 100 * value if self.numbers.percent else value
         return f"{float(f'{shown:.0e}'):.10f}".rstrip("0").rstrip(".")
-
-    def _format_signed(self, difference: float | None) -> str:
-        """A difference with its sign; – where it is undefined."""
-        if difference is None:
-            return "–"
-        if not difference:
-            return self.numbers.format(0.0)
-        sign = "-" if difference < 0 else "+"
-        return sign + self.numbers.format(abs(difference))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

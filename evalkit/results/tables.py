@@ -50,6 +50,15 @@ class NumberFormat:
             digits = 1 if self.percent else 3
         return f"{100 * ratio if self.percent else ratio:.{digits}f}"
 
+    def format_signed(self, difference: float | None) -> str:
+        """A difference with its sign; – where it is undefined."""
+        if difference is None:
+            return "–"
+        if not difference:
+            return self.format(0.0)
+        sign = "-" if difference < 0 else "+"
+        return sign + self.format(abs(difference))
+
     def format_range(self, low: float | None, high: float | None) -> str:
         """An interval; – where there is none."""
         if low is None or high is None:
@@ -67,7 +76,7 @@ class Table:
     droppable_columns: columns, or tuples of columns, that a narrow terminal hides in this order.
     highlighted: (row, column) of the cells that are emphasized. first_average: the row before which
     a rule separates averages from labels, if there are averages. keeps_names: whether a narrow
-    terminal hides columns before it shortens the first one.
+    terminal hides columns before it shortens the first one. lead: a sentence below the title.
     """
 
     title: str
@@ -78,6 +87,7 @@ class Table:
     highlighted: frozenset[tuple[int, int]] = frozenset()
     first_average: int | None = None
     keeps_names: bool = False
+    lead: str = ""
 
     def __post_init__(self) -> None:
         # A label of any length stays readable; rows for programs (csv, json) have it in full.
@@ -103,6 +113,7 @@ class Table:
             best,
             self.first_average,
             self.keeps_names,
+            self.lead,
         )
 
     @property
@@ -172,7 +183,9 @@ def _text(report: Report, width: int | None = None) -> str:
         lines += _wrap(line, width)
     for table in report.tables:
         fitted = table if width is None else _fit_to_width(table, width)
-        lines += ["", *_table_lines(fitted)]
+        _, *cells = _table_lines(fitted)
+        lead = _wrap(table.lead, width) if table.lead else []
+        lines += ["", *_wrap(table.title, width), *lead, *cells]
         for note in fitted.notes:
             lines += _wrap(note, width)
     if report.footer:
@@ -252,6 +265,7 @@ def _markdown(report: Report, _width: int | None = None) -> str:
         lines = [
             f"**{_escape_markdown(table.title)}**",
             "",
+            *([_escape_markdown(table.lead), ""] if table.lead else []),
             _markdown_row(table.columns),
             "|---" + "|---:" * (len(table.columns) - 1) + "|",
         ]
@@ -317,7 +331,8 @@ def _latex(report: Report, _width: int | None = None) -> str:
                 lines.append(r"\midrule")
             bold = {column for at, column in table.highlighted if at == number}
             lines.append(_latex_row(row, bold))
-        notes = "".join(f" {_escape_latex(note[:1].upper() + note[1:])}." for note in table.notes)
+        sentences = [table.lead, *table.notes] if table.lead else table.notes
+        notes = "".join(f" {_escape_latex(note[:1].upper() + note[1:])}." for note in sentences)
         lines += [
             r"\bottomrule",
             r"\end{tabular}",
