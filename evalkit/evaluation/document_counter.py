@@ -148,9 +148,9 @@ class DocumentCounter:
                     # Documents of a file are dropped after counting; those in memory are digested
                     # only if a signature is asked for.
                     self._digest.add(pairs.gold)
-                scored_pairs = _drop_failed_annotations(pairs)
+                scored_pairs = drop_failed_annotations(pairs)
                 for name in self._layers:
-                    if _add_annotated(builders[name], scored_pairs) >= BLOCK_DOCUMENTS:
+                    if add_annotated(builders[name], scored_pairs) >= BLOCK_DOCUMENTS:
                         self._count_block(name, builders[name])
                         builders[name] = self._builder(name)
             for name, builder in builders.items():
@@ -260,7 +260,7 @@ def iter_item_pairs(task: ScoringTask, metric: Metric) -> Iterator[ItemPair]:
     labels = Vocabulary()
     for pairs in task.inputs.iter_batches():
         builder = make_block_builder(task, metric.layer, labels, keep_documents=True)
-        if _add_annotated(builder, _drop_failed_annotations(pairs)):
+        if add_annotated(builder, drop_failed_annotations(pairs)):
             block = build_block(builder, task.inputs)
             yield from pairs_of(block, metric, builder.documents, labels)
 
@@ -304,7 +304,7 @@ def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterato
                 yield f"{location}: {duplicate}"
 
 
-def _add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
+def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
     """Add the documents that gold annotates in the layer. Returns the number of documents that the
     builder holds then.
     """
@@ -319,7 +319,7 @@ def _add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
     return len(builder)
 
 
-def _drop_failed_annotations(pairs: DocumentPairs) -> DocumentPairs:
+def drop_failed_annotations(pairs: DocumentPairs) -> DocumentPairs:
     """The documents; a failed prediction counts as empty, even if it has annotations."""
     if all(document.failure is None for document in pairs.predicted):
         return pairs

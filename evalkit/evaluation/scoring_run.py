@@ -10,10 +10,14 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
+from evalkit.analysis.error_items import ErrorItem
 from evalkit.corpus import Corpus
+from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
+from evalkit.evaluation.error_blocks import iter_error_blocks
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.results.merging import merge_results
 from evalkit.results.metadata import LayerPresence
@@ -142,9 +146,36 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        self._check_documents(metric)
+        return iter_item_pairs(self.task, metric)
+
+    def summarize_errors(self, request: ErrorRequest) -> ErrorSummary:
+        """The errors of a layer, counted. Goes through all documents again.
+
+        Raises InputError for a layer that one side lacks.
+        """
+        self._check_documents(request.metric)
+        labels = Vocabulary()
+        collector = ErrorCollector(request, labels)
+        for block in iter_error_blocks(self.task, request.layer, labels):
+            collector.add(block)
+        return collector.summary()
+
+    def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
+        """The errors of a layer in the order of the text. Goes through all documents again.
+
+        Raises InputError for a layer that one side lacks.
+        """
+        self._check_documents(Metric(layer))
+        labels = Vocabulary()
+        collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
+        for block in iter_error_blocks(self.task, layer, labels):
+            yield from collector.iter_items(block)
+
+    def _check_documents(self, metric: Metric) -> None:
+        """Raise InputError for a layer that one side lacks, everywhere or in some documents."""
         self._check_layer(metric)
         self._layers.check_complete(LAYERS[metric.layer].document_layer)
-        return iter_item_pairs(self.task, metric)
 
 
 def count_shard(task: ScoringTask) -> tuple[Result, set[str]]:

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
+from evalkit.analysis.error_items import ErrorBlock, ErrorItem
+from evalkit.analysis.error_kinds import NO_DETAIL
+from evalkit.analysis.features import FEATURES_WITHOUT_TEXT, needs_texts
 from evalkit.data.batch import Vocabulary
 from evalkit.data.label_maps import (
     LabelMapOption,
@@ -258,6 +262,47 @@ class SpanScoringRun:
             arrays, _ = _build_block(block, self._labels, metric.layer)
             lengths = _document_lengths(block).tolist()
             yield from pairs_of_spans(arrays, metric, lengths, self._labels.compared)
+
+    def summarize_errors(self, request: ErrorRequest) -> ErrorSummary:
+        """The errors of a layer, counted. Raises InputError as `score_spans` does, and for features
+        that need texts.
+        """
+        self._validate_metric(request.metric)
+        for feature in request.features:
+            if needs_texts(feature):
+                raise InputError(
+                    f"{feature}: needs the texts of documents, which tags and bare spans do not"
+                    f" have; score documents, or choose from: {', '.join(FEATURES_WITHOUT_TEXT)}"
+                )
+        collector = ErrorCollector(request, self._labels.compared)
+        for block in self._error_blocks(request.layer):
+            collector.add(block)
+        return collector.summary()
+
+    def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
+        """The errors of a layer in order; items have no text. Raises InputError as `score_spans`
+        does.
+        """
+        self._validate_metric(Metric(layer))
+        collector = ErrorCollector(ErrorRequest(Metric(layer)), self._labels.compared)
+        for block in self._error_blocks(layer):
+            yield from collector.iter_items(block)
+
+    def _error_blocks(self, layer: str) -> Iterator[ErrorBlock]:
+        for block in self._blocks:
+            arrays, _ = _build_block(block, self._labels, layer)
+            yield ErrorBlock(
+                block=arrays,
+                layer=layer,
+                labels=list(self._labels.compared),
+                ids=[str(block.first + n) for n in range(block.documents)],
+                lengths=_document_lengths(block).tolist(),
+                texts=None,
+                scores=None,
+                documents=None,
+                unplaced=(),
+                failures=np.full(block.documents, NO_DETAIL, np.int64),
+            )
 
     def _validate_metric(self, metric: Metric) -> None:
         """Raise InputError for a metric that tags, or bare spans, do not have."""

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
+from evalkit.analysis.error_items import ErrorItem
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
 from evalkit.results.rows import Muc, Row, build_row
 from evalkit.results.summary import build_metric_report
@@ -34,6 +36,12 @@ class ScoringSource(Protocol):
     def counts_with_muc(self) -> Sequence[Counts]:
         """The counts of each metric, with those that only MUC's sums need."""
 
+    def summarize_errors(self, request: ErrorRequest) -> ErrorSummary:
+        """The errors of a layer, counted. Raises InputError as `pairs` does."""
+
+    def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
+        """The errors of a layer in the order of the text. Raises InputError as `pairs` does."""
+
     def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
 
@@ -49,6 +57,20 @@ class CountsOnly:
         """Raise InputError."""
         raise InputError(
             f"{metric}: pairs need the documents, and these scores hold only counts; score the"
+            " corpora again"
+        )
+
+    def summarize_errors(self, request: ErrorRequest) -> ErrorSummary:
+        """Raise InputError."""
+        raise self._no_documents(request.layer)
+
+    def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
+        """Raise InputError."""
+        raise self._no_documents(layer)
+
+    def _no_documents(self, layer: str) -> InputError:
+        return InputError(
+            f"errors of {layer} need the documents, and these scores hold only counts; score the"
             " corpora again"
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from evalkit.analysis.error_collector import MAX_EXAMPLES
 from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
@@ -18,6 +19,7 @@ from evalkit.errors import (
 )
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, import_pandas
+from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
 from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.merging import merge_results
@@ -102,6 +104,44 @@ class Scores:
         Raises InputError if the documents are not available: for scores read from a file.
         """
         return list(self._source.pairs(Metric.parse(metric)))
+
+    def errors(
+        self,
+        layer: str = "entities",
+        *,
+        by: str | Iterable[str] = (),
+        train: Iterable[Any] | None = None,
+        metric: str | None = None,
+        ignore_case: bool = False,
+        examples: int = MAX_EXAMPLES,
+    ) -> ErrorAnalysis:
+        """The errors of a layer: kinds, what each costs in F1, and the items. Goes through all
+        documents again.
+
+        - `layer`: entities, triggers, arguments, realis, attributions or tokens.
+        - `by`: features to break recall and precision down by, such as "length,frequency"; others
+          can be added later with `ErrorAnalysis.by`.
+        - `train`: a training corpus, for the features novelty and consistency.
+        - `metric`: the one that is broken down (default: strict).
+        - `ignore_case`: ignore case and white space in surface forms.
+        - `examples`: how many errors of each kind to keep as examples.
+
+        Raises InputError if the documents are not available, and for layers that are not of spans.
+        """
+        strict = f"{layer}/strict"
+        signature = self._metrics[strict].signature if strict in self._metrics else ""
+        return analyze_errors(
+            self._source,
+            layer,
+            self.resampling,
+            self.metadata,
+            signature,
+            by=by,
+            train=train,
+            metric=metric,
+            ignore_case=ignore_case,
+            examples=examples,
+        )
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:
         """The number of spans with each pair of gold label and predicted label.

@@ -77,6 +77,7 @@ class Table:
     highlighted: (row, column) of the cells that are emphasized. first_average: the row before which
     a rule separates averages from labels, if there are averages. keeps_names: whether a narrow
     terminal hides columns before it shortens the first one. lead: a sentence below the title.
+    left_columns: columns that are aligned to the left whatever they hold.
     """
 
     title: str
@@ -88,6 +89,7 @@ class Table:
     first_average: int | None = None
     keeps_names: bool = False
     lead: str = ""
+    left_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # A label of any length stays readable; rows for programs (csv, json) have it in full.
@@ -114,14 +116,15 @@ class Table:
             self.first_average,
             self.keeps_names,
             self.lead,
+            self.left_columns,
         )
 
     @property
     def text_columns(self) -> frozenset[int]:
         """The columns that hold text, which is aligned to the left: the first, and those with a
-        cell that begins with a letter.
+        cell that begins with a letter or that are named in `left_columns`.
         """
-        columns = {0}
+        columns = {0, *(n for n, name in enumerate(self.columns) if name in self.left_columns)}
         for row in self.rows:
             columns.update(number for number, cell in enumerate(row) if cell[:1].isalpha())
         return frozenset(columns)

@@ -43,7 +43,7 @@ from evalkit.scoring.columns import (
     document_offsets,
     is_first_occurrence,
 )
-from evalkit.scoring.layers import Layer, Maps
+from evalkit.scoring.layers import Layer, Maps, iter_unplaced
 from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import SCHEMES
 from evalkit.scoring.zones import SegmentLayout, build_layout
@@ -51,13 +51,6 @@ from evalkit.scoring.zones import SegmentLayout, build_layout
 NO_ROWS: Ints = np.zeros(0, np.int64)
 NO_UNPLACED: Ints = np.zeros((0, 3), np.int64)
 NO_MERGED: Ints = np.zeros((0, 2), np.int64)
-
-# An unplaced item is unplaced in every layer that is made of such items.
-UNPLACED_DERIVED_LAYERS = {
-    "entities": ("tokens",),
-    "arguments": ("attached-arguments",),
-    "attributions": ("attached-attributions",),
-}
 
 
 @dataclass(frozen=True)
@@ -479,14 +472,7 @@ def _find_unplaced(
         [document.id for document in documents if document.unplaced]
     )
     rows = []
-    for document in documents:
-        for item in document.unplaced:
-            if item.layer != name and name not in UNPLACED_DERIVED_LAYERS.get(item.layer, ()):
-                continue
-            label = item.label
-            if item.layer in maps:
-                label = maps[item.layer].get(label, label)
-            if label is not None:
-                characters = max(len(item.quote or ""), 1)
-                rows.append((units[document.id], coding.labels[label], characters))
+    for document_id, item, label in iter_unplaced(documents, name, maps):
+        characters = max(len(item.quote or ""), 1)
+        rows.append((units[document_id], coding.labels[label], characters))
     return np.array(rows, np.int64).reshape(-1, 3)

@@ -16,13 +16,19 @@ here. Citron (Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
 from evalkit.data.batch import EntityArrays, entity_arrays
-from evalkit.data.document import ATTRIBUTION_PARTS, Document, Fragments, span_fragments
+from evalkit.data.document import (
+    ATTRIBUTION_PARTS,
+    Document,
+    Fragments,
+    Unplaced,
+    span_fragments,
+)
 from evalkit.data.text import tokens
 
 # A layer of label maps to what has .get(label, label); see label_maps.LabelMapper.
@@ -360,3 +366,27 @@ LAYERS = {
     ),
     "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
 }
+
+# An unplaced item is unplaced in every layer that is made of such items.
+UNPLACED_DERIVED_LAYERS = {
+    "entities": ("tokens",),
+    "arguments": ("attached-arguments",),
+    "attributions": ("attached-attributions",),
+}
+
+
+def iter_unplaced(
+    documents: Sequence[Any], name: str, maps: Maps
+) -> Iterator[tuple[str, Unplaced, str]]:
+    """(document id, item, label) of each item of a layer that has no offsets; without those that a
+    label map drops.
+    """
+    for document in documents:
+        for item in document.unplaced:
+            if item.layer != name and name not in UNPLACED_DERIVED_LAYERS.get(item.layer, ()):
+                continue
+            label = item.label
+            if item.layer in maps:
+                label = maps[item.layer].get(label, label)
+            if label is not None:
+                yield document.id, item, label

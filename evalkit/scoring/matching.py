@@ -111,11 +111,9 @@ class Matching:
 
     def _pair_equal_spans(self, matched: Pairs) -> Pairs:
         """Pairs of equal spans among the rows that are not matched, in the order of label names."""
-        gold = _unmatched_rows(len(self.gold), matched.gold)
-        predicted = _unmatched_rows(len(self.predicted), matched.predicted)
-        pairs = _pair_in_label_order(
-            self.gold.take(gold), self.predicted.take(predicted), self.rank
-        )
+        gold = unmatched_rows(len(self.gold), matched.gold)
+        predicted = unmatched_rows(len(self.predicted), matched.predicted)
+        pairs = pair_in_label_order(self.gold.take(gold), self.predicted.take(predicted), self.rank)
         return Pairs(gold[pairs.gold], predicted[pairs.predicted])
 
     @cached_property
@@ -174,8 +172,8 @@ class Matching:
 
     def _overlaps_without(self, taken: Pairs) -> Pairs:
         """The largest matching by overlap, whatever the labels, of the rows that are in no pair."""
-        gold = _unmatched_rows(len(self.gold), taken.gold)
-        predicted = _unmatched_rows(len(self.predicted), taken.predicted)
+        gold = unmatched_rows(len(self.gold), taken.gold)
+        predicted = unmatched_rows(len(self.predicted), taken.predicted)
         if not len(gold) or not len(predicted):
             return NO_PAIRS
         rest = self._both.take(np.concatenate([gold, predicted + len(self.gold)]))
@@ -239,14 +237,14 @@ class FlatIntervals(NamedTuple):
     end: Ints
 
 
-def _unmatched_rows(n: int, matched: Ints) -> Ints:
+def unmatched_rows(n: int, matched: Ints) -> Ints:
     """The rows of n that are not matched."""
     is_free = np.ones(n, bool)
     is_free[matched] = False
     return np.flatnonzero(is_free)
 
 
-def _pair_in_label_order(gold: ItemArrays, predicted: ItemArrays, rank: Ints) -> Pairs:
+def pair_in_label_order(gold: ItemArrays, predicted: ItemArrays, rank: Ints) -> Pairs:
     """Pairs of rows with equal span and group: in each, the first gold label by name with the first
     predicted label, and so on.
     """

@@ -1,0 +1,203 @@
+"""Collects the errors of a run block by block: counts, breakdowns, and the examples that are shown.
+
+Examples are chosen deterministically, whatever the order of the documents: where predictions have
+scores, those with the highest score come first, as confident errors are the most informative.
+Otherwise they are spread evenly over documents: first one of each document, then a second one, in
+the order of a 64-bit hash of document, offsets and labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evalkit.analysis.breakdowns import BreakdownCounter, Bucket
+from evalkit.analysis.error_counts import ErrorCounter, ErrorCounts
+from evalkit.analysis.error_items import ErrorBlock, ErrorItem, ErrorView, item_offsets
+from evalkit.analysis.error_kinds import (
+    DUPLICATE,
+    KINDS,
+    NONE,
+    UNPLACED,
+    BlockErrors,
+    classify_block,
+    detail_codes,
+)
+from evalkit.analysis.features import TrainingSurfaces
+from evalkit.analysis.span_pairing import CORRECT
+from evalkit.data.batch import Vocabulary
+from evalkit.scoring.columns import Ints, group_starts, hash_columns
+from evalkit.scoring.metrics import Metric
+from evalkit.stats.randomization import UInt64s, unit_keys
+
+MAX_EXAMPLES = 50  # of each kind that are kept, unless more are requested
+
+
+@dataclass(frozen=True)
+class ErrorRequest:
+    """What to find out beside the counts.
+
+    metric: the one that breakdowns are made under. features: those to break down by. training: for
+    the features that need it. examples: how many of each kind to keep.
+    """
+
+    metric: Metric
+    features: tuple[str, ...] = ()
+    training: TrainingSurfaces | None = None
+    ignore_case: bool = False
+    examples: int = MAX_EXAMPLES
+
+    @property
+    def layer(self) -> str:
+        """The layer of the metric."""
+        return self.metric.layer
+
+
+@dataclass(frozen=True)
+class ErrorSummary:
+    """What was collected. examples: those of each kind, in the order in which they are shown."""
+
+    counts: ErrorCounts
+    breakdowns: dict[str, list[Bucket]] = field(default_factory=dict)
+    examples: dict[str, list[ErrorItem]] = field(default_factory=dict)
+
+
+# How an example is ranked: without a score after those with one, then by negative score, then by
+# its number among those of its document, then by hash.
+_Rank = tuple[bool, float, int, int]
+
+
+class ErrorCollector:
+    """Collects the errors of blocks of documents."""
+
+    def __init__(self, request: ErrorRequest, labels: Vocabulary) -> None:
+        """labels: those of the run."""
+        self._request, self._labels = request, labels
+        self._details = detail_codes()
+        self._counter = ErrorCounter(labels, self._details)
+        self._breakdowns = BreakdownCounter(
+            request.features, request.training, ignore_case=request.ignore_case
+        )
+        self._examples: dict[int, list[tuple[_Rank, ErrorItem]]] = {}
+
+    def add(self, source: ErrorBlock) -> None:
+        """Add a block."""
+        errors = self._classify(source)
+        self._counter.add(errors, source.block.layout.units)
+        if self._request.features:
+            self._breakdowns.add(source, self._credits(source))
+        if self._request.examples:
+            self._add_examples(source, errors)
+
+    def iter_items(self, source: ErrorBlock) -> Iterator[ErrorItem]:
+        """All errors of a block in the order of the text; correct items are left out."""
+        errors = self._classify(source)
+        view = ErrorView(source, errors, list(self._details))
+        wrong = np.flatnonzero(errors.kind != CORRECT)
+        for row in view.text_order(wrong).tolist():
+            yield view.item(row)
+
+    def summary(self) -> ErrorSummary:
+        """What was collected so far."""
+        return ErrorSummary(
+            self._counter.counts(self._request.layer),
+            self._breakdowns.breakdowns() if self._request.features else {},
+            {
+                KINDS[kind]: [item for _, item in ranked]
+                for kind, ranked in sorted(self._examples.items())
+            },
+        )
+
+    def _classify(self, source: ErrorBlock) -> BlockErrors:
+        reasons = [unplaced.reason for unplaced in source.unplaced]
+        return classify_block(source.block, self._details, reasons, source.failures)
+
+    def _credits(self, source: ErrorBlock) -> tuple[Ints, Ints]:
+        """The doubled credit of each item of both sides under the metric."""
+        block = source.block
+        matches = block.matching.pairs_under(self._request.metric.scheme, wrong=False)
+        gold = np.zeros(len(block.gold.columns), np.int64)
+        predicted = np.zeros(len(block.predicted.columns), np.int64)
+        for pairs, credit in ((matches.correct, 2), (matches.partial, 1)):
+            gold[pairs.gold] = credit
+            predicted[pairs.predicted] = credit
+        return gold, predicted
+
+    def _add_examples(self, source: ErrorBlock, errors: BlockErrors) -> None:
+        scores = _predicted_scores(source, errors)
+        hashes = _hash_errors(source, errors)
+        view = ErrorView(source, errors, list(self._details))
+        for kind in range(CORRECT + 1, len(KINDS)):
+            rows = np.flatnonzero(errors.kind == kind)
+            if not len(rows):
+                continue
+            by_document = rows[np.lexsort((hashes[rows], errors.document[rows]))]
+            turns = _rank_in_groups(errors.document[by_document])
+            unscored = np.isnan(scores[by_document])
+            negative = np.where(unscored, 0.0, -scores[by_document])
+            order = np.lexsort((hashes[by_document], turns, negative, unscored))
+            best = order[: self._request.examples]
+            known = self._examples.setdefault(kind, [])
+            for n in best.tolist():
+                row = int(by_document[n])
+                rank = (bool(unscored[n]), float(negative[n]), int(turns[n]), int(hashes[row]))
+                known.append((rank, view.item(row)))
+            known.sort(key=lambda ranked: ranked[0])
+            del known[self._request.examples :]
+
+
+def _rank_in_groups(sorted_groups: Ints) -> Ints:
+    """The number of each row in its group, from 0 on."""
+    positions = np.arange(len(sorted_groups))
+    start = np.maximum.accumulate(np.where(group_starts(sorted_groups), positions, 0))
+    ranks: Ints = positions - start
+    return ranks
+
+
+def _predicted_scores(source: ErrorBlock, errors: BlockErrors) -> np.ndarray:
+    """The score of each row's predicted item; NaN where there is none."""
+    scores = np.full(len(errors), np.nan)
+    if source.scores is None:
+        return scores
+    of_items = np.array(
+        [np.nan if score is None else score for score in source.scores[1]], np.float64
+    )
+    predicted = source.block.predicted
+    is_matched = (errors.predicted != NONE) & (errors.kind < DUPLICATE)
+    scores[is_matched] = of_items[predicted.rows[errors.predicted[is_matched]]]
+    is_duplicate = errors.kind == DUPLICATE
+    scores[is_duplicate] = of_items[predicted.copies_rows[errors.predicted[is_duplicate]]]
+    return scores
+
+
+def _hash_errors(source: ErrorBlock, errors: BlockErrors) -> UInt64s:
+    """A hash of each row, from its document's id, its offsets and its labels alone."""
+    documents = unit_keys(source.ids, [None] * len(source.ids))
+    shifts = np.concatenate([[0], np.cumsum(np.array(source.lengths, np.int64) + 1)])
+    start, end = item_offsets(source.block, errors)
+    is_placed = start != NONE
+    shift = np.where(is_placed, shifts[errors.document], 0)
+    labels = np.array([*map(_hash_text, source.labels), 0], np.uint64)
+    hashes = hash_columns(
+        documents[errors.document],
+        start - shift + 1,
+        end - shift + 1,
+        labels[errors.gold_label],
+        labels[errors.predicted_label],
+    )
+    unplaced = np.flatnonzero(errors.kind == UNPLACED)
+    if len(unplaced):
+        quotes = [source.unplaced[n].quote or "" for n in errors.predicted[unplaced].tolist()]
+        hashes[unplaced] = hash_columns(hashes[unplaced], _hash_texts(quotes))
+    return hashes
+
+
+def _hash_text(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _hash_texts(texts: Sequence[str]) -> UInt64s:
+    return np.array([_hash_text(text) for text in texts], np.uint64)

@@ -1,0 +1,227 @@
+"""The items of error analysis as they stand in their documents: with text, context and sentence."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.analysis.error_kinds import (
+    DUPLICATE,
+    KINDS,
+    NONE,
+    UNPLACED,
+    BlockErrors,
+)
+from evalkit.data.document import Unplaced
+from evalkit.data.text import sentences
+from evalkit.scoring.columns import Ints
+from evalkit.scoring.counting import Block
+from evalkit.scoring.metrics import Metric
+from evalkit.scoring.pairs import Item, ItemView
+
+CONTEXT_LENGTH = 40  # code points on either side of an item
+
+
+class Context(NamedTuple):
+    """A part of a text around an item, and where it starts in the text."""
+
+    text: str
+    start: int
+
+
+class ErrorItem(NamedTuple):
+    """A pair of a gold and a predicted item, or an item without a counterpart.
+
+    sentence: its number in the document, from 0 on. Context, sentence and zone are those of the
+    gold item, or of the predicted item where there is none; they are None without texts. An
+    unplaced item has the offsets -1. is_approximate: whether another pairing may be as good.
+    """
+
+    document: str
+    layer: str
+    kind: str
+    detail: str
+    gold: Item | None
+    predicted: Item | None
+    context: Context | None
+    sentence: int | None
+    zone: str | None
+    is_approximate: bool = False
+
+    def to_json(self, *, text: bool = True) -> dict[str, Any]:
+        """The item as JSON values. text: with surface forms and context."""
+        context = self.context if text else None
+        return {
+            "document": self.document,
+            "layer": self.layer,
+            "kind": self.kind,
+            "detail": self.detail or None,
+            "gold": _item_to_json(self.gold, text=text, score=False),
+            "predicted": _item_to_json(self.predicted, text=text, score=True),
+            "context": context.text if context else None,
+            "context_start": context.start if context else None,
+            "sentence": self.sentence,
+            "zone": self.zone,
+            "approximate": self.is_approximate,
+        }
+
+
+def _item_to_json(item: Item | None, *, text: bool, score: bool) -> dict[str, Any] | None:
+    if item is None:
+        return None
+    is_placed = item.start >= 0
+    fields: dict[str, Any] = {
+        "label": item.label,
+        "start": item.start if is_placed else None,
+        "end": item.end if is_placed else None,
+        "fragments": [list(fragment) for fragment in item.fragments],
+        "surface": item.text if text and item.text else None,
+    }
+    if score:
+        fields["score"] = item.score
+    return fields
+
+
+@dataclass(frozen=True)
+class ErrorBlock:
+    """A block of documents with what its items need to be shown.
+
+    labels: the names of the block's label codes. ids, lengths: of the documents. texts: None for
+    tags and bare spans. scores: of all items that were read on each side, or None. documents: of
+    both sides, or None. unplaced: those of `block.predicted.unplaced`. failures: for each document
+    the detail code of its missed items.
+    """
+
+    block: Block
+    layer: str
+    labels: Sequence[str]
+    ids: Sequence[str]
+    lengths: Sequence[int]
+    texts: Sequence[str] | None
+    scores: tuple[Sequence[float | None], ...] | None
+    documents: tuple[Sequence[Any], Sequence[Any]] | None
+    unplaced: Sequence[Unplaced]
+    failures: Ints
+
+
+class ErrorView:
+    """Shows the errors of a block as ErrorItems."""
+
+    def __init__(self, source: ErrorBlock, errors: BlockErrors, details: Sequence[str]) -> None:
+        """details: the names of detail codes."""
+        self._source, self._errors, self._details = source, errors, details
+        self._items = ItemView(
+            source.block,
+            Metric(source.layer),
+            source.lengths,
+            list(source.labels),
+            source.scores,
+            source.texts,
+        )
+        self._sentences: dict[int, list[tuple[int, int]]] = {}
+
+    def item(self, row: int) -> ErrorItem:
+        """A row of the block's errors as an item."""
+        errors, source = self._errors, self._source
+        kind = int(errors.kind[row])
+        gold_row, predicted_row = int(errors.gold[row]), int(errors.predicted[row])
+        gold = None if gold_row == NONE else self._items.gold(gold_row)
+        predicted = self._predicted(kind, predicted_row)
+        document = int(errors.document[row])
+        shown = gold or predicted
+        context, sentence = None, None
+        if source.texts is not None and shown is not None and shown.start >= 0:
+            context = cut_context(source.texts[document], shown.start, shown.end)
+            sentence = self._sentence_at(document, shown.start)
+        unit = int(errors.predicted_unit[row] if gold is None else errors.gold_unit[row])
+        return ErrorItem(
+            source.ids[document],
+            source.layer,
+            KINDS[kind],
+            self._details[int(errors.detail[row])],
+            gold,
+            predicted,
+            context,
+            sentence,
+            source.block.layout.units[unit].zone,
+            bool(errors.is_approximate[row]),
+        )
+
+    def _predicted(self, kind: int, row: int) -> Item | None:
+        if row == NONE:
+            return None
+        if kind == DUPLICATE:
+            return self._items.copy(row)
+        if kind == UNPLACED:
+            unplaced = self._source.unplaced[row]
+            label = self._source.labels[self._source.block.predicted.unplaced[row, 1]]
+            return Item(label, -1, -1, (), unplaced.quote or "")
+        return self._items.predicted(row)
+
+    def _sentence_at(self, document: int, position: int) -> int | None:
+        if self._source.texts is None:
+            return None
+        if document not in self._sentences:
+            self._sentences[document] = sentences(self._source.texts[document])
+        starts = [start for start, _ in self._sentences[document]]
+        return max(bisect_right(starts, position) - 1, 0)
+
+    def text_order(self, rows: Ints) -> Ints:
+        """The rows in the order of documents and offsets, whatever the order of the items."""
+        errors, block = self._errors, self._source.block
+        start, end = item_offsets(block, errors)
+        label_rank = np.append(block.rank, NONE)
+        order = np.lexsort(
+            (
+                label_rank[errors.predicted_label[rows]],
+                label_rank[errors.gold_label[rows]],
+                errors.kind[rows],
+                end[rows],
+                start[rows],
+                errors.document[rows],
+            )
+        )
+        ordered: Ints = rows[order]
+        return ordered
+
+
+def item_offsets(block: Block, errors: BlockErrors) -> tuple[Ints, Ints]:
+    """Start and end in the block of each row's gold item, or else of its predicted item; -1 for
+    unplaced items.
+    """
+    start, end = np.full(len(errors), NONE, np.int64), np.full(len(errors), NONE, np.int64)
+    has_gold = errors.gold != NONE
+    is_placed = ~has_gold & (errors.kind < DUPLICATE)
+    is_duplicate = errors.kind == DUPLICATE
+    for rows, columns, index in (
+        (has_gold, block.gold.columns, errors.gold),
+        (is_placed, block.predicted.columns, errors.predicted),
+        (is_duplicate, block.predicted.duplicates, errors.predicted),
+    ):
+        start[rows], end[rows] = columns.start[index[rows]], columns.end[index[rows]]
+    return start, end
+
+
+def cut_context(text: str, start: int, end: int) -> Context:
+    """The text around a range: up to 40 code points on either side, cut at words and lines."""
+    first = max(0, start - CONTEXT_LENGTH)
+    if first > 0:
+        space = next((n for n in range(first, start) if text[n].isspace()), None)
+        first = start if space is None else space + 1
+    last = min(len(text), end + CONTEXT_LENGTH)
+    if last < len(text):
+        space = next((n for n in range(last, end, -1) if text[n - 1].isspace()), None)
+        last = end if space is None else space - 1
+    for n in range(start - 1, first - 1, -1):
+        if text[n] in "\r\n":
+            first = n + 1
+            break
+    for n in range(end, last):
+        if text[n] in "\r\n":
+            last = n
+            break
+    return Context(text[first:last], first)

@@ -1,0 +1,74 @@
+"""The blocks of documents whose errors are analyzed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from evalkit.analysis.error_items import ErrorBlock
+from evalkit.analysis.error_kinds import FAILED, MISSING, NO_DETAIL
+from evalkit.data.batch import Vocabulary
+from evalkit.evaluation.document_counter import (
+    BLOCK_DOCUMENTS,
+    ScoringTask,
+    add_annotated,
+    build_block,
+    drop_failed_annotations,
+    make_block_builder,
+)
+from evalkit.evaluation.document_join import MISSING_AS_EMPTY
+from evalkit.scoring.counting import BlockBuilder
+from evalkit.scoring.layers import LAYERS, iter_unplaced
+
+
+def iter_error_blocks(task: ScoringTask, layer: str, labels: Vocabulary) -> Iterator[ErrorBlock]:
+    """All documents of a task, in blocks. labels: the vocabulary of the run, which grows."""
+    builder = make_block_builder(task, layer, labels, keep_documents=True)
+    failures: dict[str, int] = {}
+    for pairs in task.inputs.iter_batches():
+        for document in pairs.predicted:
+            if document.failure is not None:
+                is_missing = document.failure == MISSING_AS_EMPTY
+                failures[document.id] = MISSING if is_missing else FAILED
+        if add_annotated(builder, drop_failed_annotations(pairs)) >= BLOCK_DOCUMENTS:
+            yield _make_error_block(task, builder, layer, labels, failures)
+            builder = make_block_builder(task, layer, labels, keep_documents=True)
+            failures = {}
+    if len(builder):
+        yield _make_error_block(task, builder, layer, labels, failures)
+
+
+def _make_error_block(
+    task: ScoringTask,
+    builder: BlockBuilder,
+    layer: str,
+    labels: Vocabulary,
+    failures: dict[str, int],
+) -> ErrorBlock:
+    block = build_block(builder, task.inputs)
+    gold, predicted = builder.documents
+    texts = [document.text for document in gold]
+    has_scores = any(
+        annotation.score is not None
+        for document in predicted
+        for annotation in getattr(document, LAYERS[layer].document_layer) or ()
+    )
+    scores = None
+    if has_scores or layer in ("arguments", "attached-arguments"):
+        scores = tuple(
+            [score for document in side for score in LAYERS[layer].scores(document)]
+            for side in (gold, predicted)
+        )
+    return ErrorBlock(
+        block=block,
+        layer=layer,
+        labels=list(labels),
+        ids=[document.id for document in gold],
+        lengths=[len(text) for text in texts],
+        texts=texts,
+        scores=scores,
+        documents=(gold, predicted),
+        unplaced=[item for _, item, _ in iter_unplaced(predicted, layer, task.mapping.predicted)],
+        failures=np.array([failures.get(document.id, NO_DETAIL) for document in gold], np.int64),
+    )

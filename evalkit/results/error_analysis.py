@@ -1,0 +1,388 @@
+"""The errors of a system in one layer: what kinds there are, what they cost, and where they are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from evalkit.analysis.breakdowns import Bucket
+from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest, ErrorSummary
+from evalkit.analysis.error_counts import Gain
+from evalkit.analysis.error_items import ErrorItem
+from evalkit.analysis.error_kinds import ERROR_KINDS, KINDS
+from evalkit.analysis.fair_counts import FairScores, count_fairly
+from evalkit.analysis.features import TrainingSurfaces, parse_features, training_surfaces
+from evalkit.errors import InputError, UnknownNameError, escape_controls, escape_controls_in_json
+from evalkit.results.confusion import ConfusionMatrix
+from evalkit.results.error_report import ErrorReport, build_error_report
+from evalkit.results.metadata import ResultMetadata
+from evalkit.results.metric_scores import ScoringSource
+from evalkit.results.tables import DEFAULT_FORMAT, RENDERERS, NumberFormat, to_html_fragment
+from evalkit.scoring.metrics import Metric
+from evalkit.stats.intervals import Resampling
+
+# Layers whose items are spans with labels. `analysis/` has other kinds for the rest.
+SPAN_LAYERS = ("entities", "triggers", "arguments", "realis", "attributions", "tokens")
+DEFAULT_EXAMPLES = 5
+JSON_FORMATS = ("json", "jsonl")
+
+
+class Confusion(NamedTuple):
+    """How often gold has one label and the prediction another.
+
+    same_span: for items with the same span. paired: for all pairs, also those with other
+    boundaries. None stands for missed and spurious items.
+    """
+
+    same_span: ConfusionMatrix
+    paired: ConfusionMatrix
+
+
+class HardDocument(NamedTuple):
+    """A document with its wrong items, and the share of F1 that they cost: the shares of all
+    documents add up to 1 - F1.
+    """
+
+    document: str
+    fn: int
+    fp: int
+    loss: float
+
+
+class ErrorAnalysis:
+    """The errors of a system in one layer. Print it, or look at its parts."""
+
+    def __init__(
+        self,
+        request: ErrorRequest,
+        summary: ErrorSummary,
+        source: ScoringSource,
+        resampling: Resampling,
+        metadata: ResultMetadata,
+        signature: str = "",
+    ) -> None:
+        """signature: of the layer's strict metric."""
+        self.request, self.error_counts = request, summary.counts
+        self.resampling, self.metadata, self.signature = resampling, metadata, signature
+        self._source = source
+        self._examples = summary.examples
+        self._breakdowns = dict(summary.breakdowns)
+
+    @property
+    def layer(self) -> str:
+        """The layer that was analyzed."""
+        return self.request.layer
+
+    @property
+    def f1(self) -> float | None:
+        """Micro F1 under strict; None without items."""
+        return self.error_counts.f1
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """A kind to its number of pairs or items; kinds that do not occur have 0.
+
+        gold = correct + label + boundary + label+boundary + missed; predicted = the first four +
+        spurious + duplicate + unplaced.
+        """
+        return {kind: self.error_counts.count_kind(kind) for kind in KINDS}
+
+    @cached_property
+    def details(self) -> dict[tuple[str, str], int]:
+        """(kind, detail) to the number of pairs or items."""
+        counts = self.error_counts
+        return {
+            (kind, detail): counts.count_kind(kind, detail)
+            for kind in ERROR_KINDS
+            for detail in counts.details_of(kind)
+        }
+
+    @property
+    def items(self) -> list[ErrorItem]:
+        """All errors, in the order of the text.
+
+        Raises InputError if the documents are not available: for scores read from a file.
+        """
+        return list(self.iter_items())
+
+    def iter_items(self) -> Iterator[ErrorItem]:
+        """The same as `items`, one at a time. Goes through all documents again."""
+        return self._source.iter_errors(self.layer)
+
+    def examples(self, kind: str, n: int = DEFAULT_EXAMPLES) -> list[ErrorItem]:
+        """Some errors of a kind: those with the highest scores, else spread over documents.
+
+        Raises UnknownNameError for an unknown kind.
+        """
+        _check_kind(kind)
+        return self._examples.get(kind, [])[:n]
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """The labels of pairs: of those with the same span, and of all."""
+        counts = self.error_counts
+        same_span: Counter[tuple[str | None, str | None]] = Counter()
+        paired: Counter[tuple[str | None, str | None]] = Counter()
+        for (gold, predicted, kind), n in counts.pairs.items():
+            paired[gold, predicted] += n
+            if kind in ("correct", "label"):
+                same_span[gold, predicted] += n
+            else:
+                same_span[gold, None] += n
+                same_span[None, predicted] += n
+        for label in counts.labels:
+            missed = counts.count_kind("missed", label=label)
+            wrong = sum(
+                counts.count_kind(kind, label=label)
+                for kind in ("spurious", "duplicate", "unplaced")
+            )
+            for matrix in (same_span, paired):
+                matrix[label, None] += missed
+                matrix[None, label] += wrong
+        return Confusion(
+            ConfusionMatrix(+same_span, self.layer), ConfusionMatrix(+paired, self.layer)
+        )
+
+    @cached_property
+    def gains(self) -> list[Gain]:
+        """What each kind and each detail that occurs costs: n, loss, gain and its interval.
+
+        The losses of the kinds add up to 1 - F1.
+        """
+        rows = []
+        for kind in ERROR_KINDS:
+            if not self.counts[kind]:
+                continue
+            rows.append(self.error_counts.gain(kind, resampling=self.resampling))
+            rows += [
+                self.error_counts.gain(kind, detail, resampling=self.resampling)
+                for detail in self.error_counts.details_of(kind)
+            ]
+        return rows
+
+    @cached_property
+    def gains_by_label(self) -> list[Gain]:
+        """What each kind costs in each label: that of gold, or the predicted one of items that have
+        no gold item.
+        """
+        counts = self.error_counts
+        return [
+            counts.gain(kind, label=label, resampling=self.resampling)
+            for label in counts.labels
+            for kind in ERROR_KINDS
+            if counts.count_kind(kind, label=label)
+        ]
+
+    @property
+    def gain_without_false_positives(self) -> Gain:
+        """What all wrong predictions together cost: a question of precision."""
+        return self.error_counts.gain_without_false_positives(self.resampling)
+
+    @property
+    def gain_without_false_negatives(self) -> Gain:
+        """What all gold items that are not found together cost: a question of recall."""
+        return self.error_counts.gain_without_false_negatives(self.resampling)
+
+    @property
+    def fair(self) -> FairScores:
+        """Precision, recall and F1 in which each error counts once (Ortmann 2022)."""
+        return count_fairly(self.error_counts)
+
+    @property
+    def breakdowns(self) -> dict[str, list[Bucket]]:
+        """A feature to its buckets, for the features that were requested so far."""
+        return dict(self._breakdowns)
+
+    def by(self, feature: str) -> list[Bucket]:
+        """Recall and precision by a feature; see `analysis.features`. Goes through all documents
+        again for a feature that was not requested before.
+
+        Raises UnknownNameError for an unknown feature.
+        """
+        (name,) = parse_features([feature], has_training=self.request.training is not None)
+        if name not in self._breakdowns:
+            request = ErrorRequest(
+                self.request.metric,
+                (name,),
+                self.request.training,
+                self.request.ignore_case,
+                examples=0,
+            )
+            self._breakdowns |= self._source.summarize_errors(request).breakdowns
+        return self._breakdowns[name]
+
+    def hardest(self, n: int = 10) -> list[HardDocument]:
+        """The documents with the largest share of 1 - F1, the largest first."""
+        rows = self.error_counts.losses_by_document()[:n]
+        return [HardDocument(*row) for row in rows]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each kind, each detail, and each kind in each label."""
+        return [_gain_to_json(gain) for gain in (*self.gains, *self.gains_by_label)]
+
+    def render(
+        self,
+        format: str = "table",
+        *,
+        width: int | None = None,
+        digits: int | None = None,
+        percent: bool = False,
+        examples: int = DEFAULT_EXAMPLES,
+        text: bool = True,
+    ) -> str:
+        """The analysis as table, markdown, latex, csv, html, json or jsonl (one error a line).
+
+        width: columns of the terminal, for the table. digits, percent: of ratios; csv and json
+        always hold the unrounded fractions. examples: of each kind. text: with surface forms and
+        context; without, offsets alone.
+        """
+        if format == "jsonl":
+            return "\n".join(
+                escape_controls_in_json(json.dumps(item.to_json(text=text), ensure_ascii=False))
+                for item in self.iter_items()
+            )
+        if format == "json":
+            data = self.to_builtins(examples=examples, text=text)
+            return escape_controls_in_json(json.dumps(data, ensure_ascii=False, indent=1))
+        if format not in RENDERERS:
+            raise UnknownNameError("format", format, (*JSON_FORMATS, *RENDERERS))
+        numbers = NumberFormat(digits, percent)
+        report = self._report(numbers, width=width, examples=examples, text=text)
+        return RENDERERS[format](report, width)
+
+    def to_builtins(self, *, examples: int = DEFAULT_EXAMPLES, text: bool = True) -> dict[str, Any]:
+        """The analysis as JSON values."""
+        counts = self.error_counts
+        return {
+            "system": self.metadata.system_name,
+            "corpus": self.metadata.corpus.name,
+            "metric": f"{self.layer}/strict",
+            "signature": self.signature,
+            "gold": counts.gold,
+            "predicted": counts.predicted,
+            "correct": counts.correct,
+            "f1": self.f1,
+            "approximate_pairs": counts.approximate,
+            "gains": self.rows(),
+            "false_positives": _gain_to_json(self.gain_without_false_positives),
+            "false_negatives": _gain_to_json(self.gain_without_false_negatives),
+            "fair": self.fair._asdict(),
+            "confusion": [
+                {"gold": gold, "predicted": predicted, "kind": kind, "n": n}
+                for (gold, predicted, kind), n in sorted(counts.pairs.items())
+            ],
+            "breakdowns": [
+                vars(bucket) for buckets in self._breakdowns.values() for bucket in buckets
+            ],
+            "hardest": [document._asdict() for document in self.hardest()],
+            "examples": [
+                item.to_json(text=text)
+                for kind in ERROR_KINDS
+                for item in self.examples(kind, examples)
+            ],
+        }
+
+    def _report(
+        self,
+        numbers: NumberFormat = DEFAULT_FORMAT,
+        *,
+        width: int | None = None,
+        examples: int = DEFAULT_EXAMPLES,
+        text: bool = True,
+    ) -> Any:
+        content = ErrorReport(
+            system=self.metadata.system_name,
+            corpus=self.metadata.corpus.name,
+            metric=self.request.metric,
+            counts=self.error_counts,
+            gains=self.gains,
+            sides=(self.gain_without_false_positives, self.gain_without_false_negatives),
+            fair=self.fair,
+            breakdowns=self._breakdowns,
+            hardest=[tuple(document) for document in self.hardest(DEFAULT_EXAMPLES)],
+            examples={kind: self.examples(kind, examples) for kind in ERROR_KINDS},
+            resampling=self.resampling,
+            signature=self.signature,
+            rows=self.rows(),
+        )
+        return build_error_report(content, numbers, width=width, text=text)
+
+    def _repr_html_(self) -> str:
+        return to_html_fragment(self._report())
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def __repr__(self) -> str:
+        wrong = sum(self.counts[kind] for kind in ERROR_KINDS)
+        return escape_controls(
+            f"<ErrorAnalysis of {self.metadata.system_name} on {self.metadata.corpus.name}:"
+            f" {self.layer}, {wrong:,} errors>"
+        )
+
+
+def analyze_errors(
+    source: ScoringSource,
+    layer: str,
+    resampling: Resampling,
+    metadata: ResultMetadata,
+    signature: str,
+    *,
+    by: str | Iterable[str] = (),
+    train: Iterable[Any] | None = None,
+    metric: str | None = None,
+    ignore_case: bool = False,
+    examples: int = MAX_EXAMPLES,
+) -> ErrorAnalysis:
+    """The errors of a layer; see `Scores.errors`."""
+    request = make_error_request(
+        layer, by=by, train=train, metric=metric, ignore_case=ignore_case, examples=examples
+    )
+    summary = source.summarize_errors(request)
+    return ErrorAnalysis(request, summary, source, resampling, metadata, signature)
+
+
+def make_error_request(
+    layer: str,
+    *,
+    by: str | Iterable[str] = (),
+    train: Iterable[Any] | None = None,
+    metric: str | None = None,
+    ignore_case: bool = False,
+    examples: int = MAX_EXAMPLES,
+) -> ErrorRequest:
+    """A checked request. Raises InputError for a layer or metric that cannot be analyzed."""
+    chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
+    if layer not in SPAN_LAYERS:
+        raise UnknownNameError("layer", layer, SPAN_LAYERS)
+    if chosen.layer != layer:
+        raise InputError(f"metric {chosen}: is of another layer than {layer}")
+    if chosen.scheme == "characters":
+        raise InputError(f"metric {chosen}: characters are compared as sets and make no pairs")
+    training: TrainingSurfaces | None = None
+    if train is not None:
+        training = training_surfaces(train, layer, ignore_case=ignore_case)
+    features = parse_features(by, has_training=training is not None) if by else ()
+    return ErrorRequest(chosen, features, training, ignore_case, examples)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in ERROR_KINDS:
+        raise UnknownNameError("kind of error", kind, ERROR_KINDS)
+
+
+def _gain_to_json(gain: Gain) -> dict[str, Any]:
+    return {
+        "kind": gain.kind,
+        "detail": gain.detail or None,
+        "label": gain.label,
+        "n": gain.n,
+        "loss": gain.loss,
+        "gain": gain.gain,
+        "low": gain.interval.low,
+        "high": gain.interval.high,
+        "reason": gain.interval.reason or None,
+    }
