@@ -9,6 +9,7 @@ The folders, each of which uses only those above it in its wing (tests/test_arch
     inference   running a model
     scoring     layers, matching, counting                     scoring wing
     stats       intervals, differences, permutation tests
+    analysis    kinds of errors
     results     scores, tables, result files
     evaluation  both wings together: evaluate, score, compare
     training    metrics for transformers' Trainer and spaCy
@@ -32,6 +33,8 @@ from evalkit.data.document import (
 from evalkit.data.schema import Schema
 from evalkit.errors import EvalkitError, InputError, LoadError
 from evalkit.evaluation.corpus_scores import compare, evaluate, score
+from evalkit.evaluation.error_fixes import fix_errors
+from evalkit.evaluation.error_fixes import repair as repair
 from evalkit.evaluation.span_scores import score_spans, score_tags
 from evalkit.inference.runner import predict
 from evalkit.models.registry import load_model
@@ -55,6 +58,7 @@ __all__ = [
     "Zone",
     "compare",
     "evaluate",
+    "fix_errors",
     "load_corpus",
     "load_model",
     "predict",

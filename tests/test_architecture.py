@@ -243,6 +243,7 @@ def test_the_public_names_are_these():
         "Zone",
         "compare",
         "evaluate",
+        "fix_errors",
         "load_corpus",
         "load_model",
         "predict",

@@ -1,0 +1,34 @@
+"""How a predicted span differs from gold's, as sets of characters."""
+
+from __future__ import annotations
+
+from evalkit.data.document import Fragments
+
+
+def count_shared(one: Fragments, two: Fragments) -> int:
+    """The number of characters that two spans share."""
+    shared = 0
+    for start, end in one:
+        for first, last in two:
+            shared += max(0, min(end, last) - max(start, first))
+    return shared
+
+
+def compare_spans(gold: Fragments, predicted: Fragments) -> str:
+    """How the prediction differs: "correct" for equal spans, "too short" where it has a part of
+    gold's characters and no other, "too long" where it has all of them and more, "wrong place"
+    where no character is shared, else "shifted".
+    """
+    shared = count_shared(gold, predicted)
+    if not shared:
+        return "wrong place"
+    has_all, has_no_other = shared == _length(gold), shared == _length(predicted)
+    if has_all and has_no_other:
+        return "correct"
+    if has_no_other:
+        return "too short"
+    return "too long" if has_all else "shifted"
+
+
+def _length(span: Fragments) -> int:
+    return sum(end - start for start, end in span)

@@ -1,0 +1,60 @@
+"""Gives predicted annotations the labels and spans of gold annotations."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from evalkit.data.document import Argument, Entity
+from evalkit.data.label_maps import LabelMapping
+from evalkit.errors import InputError, quoted_repr, spell_option
+
+SpanAnnotation = TypeVar("SpanAnnotation", Argument, Entity)
+
+
+class LabelCopier:
+    """Finds the labels that make a predicted item equal to a gold item once both are mapped.
+
+    layer: of label maps: "entities", "triggers" or "arguments".
+    """
+
+    def __init__(self, layer: str, mapping: LabelMapping) -> None:
+        self._layer = layer
+        self._gold = mapping.gold.get(layer)
+        self._predicted = mapping.predicted.get(layer)
+
+    def map_gold(self, label: str) -> str | None:
+        """The label under which a gold item is scored; None if it is dropped."""
+        return label if self._gold is None else self._gold[label]
+
+    def map_predicted(self, label: str) -> str | None:
+        """The label under which a predicted item is scored; None if it is dropped."""
+        return label if self._predicted is None else self._predicted[label]
+
+    def copy(self, label: str) -> str:
+        """The label for a prediction that is to equal a gold item with this label: the same one, if
+        it is mapped in the same way.
+
+        Raises InputError if the label map of predictions leads to no such label.
+        """
+        scored = self.map_gold(label)
+        candidates = [label]
+        if scored is not None:
+            candidates.append(scored)
+        if self._predicted is not None:
+            label_map = self._predicted.label_map
+            candidates += sorted(name for name, new in label_map.items() if new == scored)
+        for candidate in candidates:
+            if self.map_predicted(candidate) == scored:
+                return candidate
+        raise InputError(
+            f"{spell_option('label_map')}: no label of predicted {self._layer} is mapped to"
+            f" {quoted_repr(scored)}, so that no prediction can be corrected to it: give gold and"
+            " predictions maps with the same labels"
+        )
+
+
+def move_span(annotation: SpanAnnotation, target: Any) -> SpanAnnotation:
+    """The annotation with the span of another one."""
+    return replace(annotation, start=target.start, end=target.end, fragments=target.fragments)

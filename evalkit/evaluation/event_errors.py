@@ -1,0 +1,199 @@
+"""The events of both sides with the outcome of each argument, document by document.
+
+Events of one type and trigger are one event with the arguments of all of them, as in the layers
+`triggers` and `attached-arguments`. An event takes part if its trigger or one of its arguments is
+scored, and only scored arguments are classified: triggers outside the scored zones are paired too
+if they have a scored argument, so that the number of correct arguments is tp of
+attached-arguments/strict.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from evalkit.analysis.argument_errors import (
+    ArgumentItem,
+    ArgumentOutcome,
+    EventItem,
+    EventPair,
+    classify_arguments,
+    sort_key,
+)
+from evalkit.analysis.span_pairing import PAIR_KINDS, pair_items
+from evalkit.data.batch import Vocabulary
+from evalkit.data.document import Document, span_fragments
+from evalkit.evaluation.document_counter import (
+    ScoringTask,
+    add_annotated,
+    build_block,
+    drop_failed_annotations,
+    make_block_builder,
+)
+from evalkit.scoring.columns import Ints
+from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
+from evalkit.scoring.layers import LAYERS, Maps
+
+# The index of an event in a document, and of an argument in the event
+ArgumentPlace = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class EventSide:
+    """The events of one side of a document.
+
+    events: for each item the indices of its events. arguments: for each item and each of its
+    arguments the places of the annotations.
+    """
+
+    items: list[EventItem]
+    events: list[list[int]]
+    arguments: list[list[list[ArgumentPlace]]]
+
+
+class EventErrors(NamedTuple):
+    """A document of both sides, its events, the pairs of their triggers, and its arguments."""
+
+    documents: tuple[Document, Document]
+    gold: EventSide
+    predicted: EventSide
+    pairs: list[EventPair]
+    outcomes: list[ArgumentOutcome]
+
+
+def iter_event_errors(task: ScoringTask) -> Iterator[EventErrors]:
+    """The documents whose events gold annotates. Failed predictions have no events."""
+    for pairs in task.inputs.iter_batches():
+        failed = {document.id for document in pairs.predicted if document.failure is not None}
+        scored_pairs = drop_failed_annotations(pairs)
+        labels = Vocabulary()
+        triggers = make_block_builder(task, "triggers", labels, keep_documents=True)
+        arguments = make_block_builder(task, "attached-arguments", labels, keep_documents=True)
+        maps = (task.mapping.gold, task.mapping.predicted)
+        all_triggers = BlockBuilder(LAYERS["triggers"], "triggers", labels, None, maps, whole=True)
+        for builder in (triggers, arguments, all_triggers):
+            add_annotated(builder, scored_pairs)
+        if len(triggers):
+            yield from _compare_blocks(
+                build_block(triggers, task.inputs),
+                build_block(arguments, task.inputs),
+                all_triggers,
+                failed,
+            )
+
+
+def _compare_blocks(
+    triggers: Block, arguments: Block, builder: BlockBuilder, failed: set[str]
+) -> Iterator[EventErrors]:
+    """triggers, arguments: the scored ones; builder: that of all triggers."""
+    all_triggers = builder.block()
+    sides = []
+    for number, name in enumerate(("gold", "predicted")):
+        scored_triggers = read_rows(getattr(triggers, name))
+        scored_arguments = read_rows(getattr(arguments, name))
+        collector = _EventCollector(getattr(all_triggers, name), builder.maps[number])
+        collector.add(builder.documents[number], scored_triggers, scored_arguments)
+        sides.append(collector)
+    gold_rows, predicted_rows = sides[0].rows(), sides[1].rows()
+    pairing = pair_items(
+        all_triggers.gold.columns.take(gold_rows),
+        all_triggers.predicted.columns.take(predicted_rows),
+        all_triggers.rank,
+        all_triggers.coding.pieces,
+    )
+    pairs_of_document: dict[int, list[EventPair]] = defaultdict(list)
+    for g, p, kind in zip(
+        gold_rows[pairing.gold].tolist(),
+        predicted_rows[pairing.predicted].tolist(),
+        pairing.kind.tolist(),
+    ):
+        document, index = sides[0].index_of[g]
+        _, other = sides[1].index_of[p]
+        pairs_of_document[document].append(EventPair(index, other, PAIR_KINDS[kind]))
+    for number, documents in enumerate(zip(*builder.documents)):
+        gold, predicted = (collector.side_of(number) for collector in sides)
+        pairs = sorted(pairs_of_document[number])
+        outcomes = classify_arguments(
+            gold.items, predicted.items, pairs, is_failed=documents[0].id in failed
+        )
+        yield EventErrors(documents, gold, predicted, pairs, outcomes)
+
+
+def read_rows(side: BlockSide) -> set[int]:
+    """The items that are scored, among all that were read."""
+    return {*side.rows.tolist(), *side.merged[:, 1].tolist()}
+
+
+class _EventCollector:
+    """Collects the events of one side of a block."""
+
+    def __init__(self, side: BlockSide, maps: Maps) -> None:
+        self._side, self._roles = side, maps.get("arguments")
+        self._types = maps.get("triggers")
+        self._sides: list[EventSide] = []
+        # A row of the block's triggers to the document and the index of the item
+        self.index_of: dict[int, tuple[int, int]] = {}
+
+    def rows(self) -> Ints:
+        """The rows of the block's triggers that take part."""
+        return np.array(sorted(self.index_of), np.int64)
+
+    def side_of(self, number: int) -> EventSide:
+        """The events of a document of the block."""
+        return self._sides[number]
+
+    def add(
+        self, documents: Iterable[Document], scored_triggers: set[int], scored_arguments: set[int]
+    ) -> None:
+        """Add the documents of the block."""
+        row_of_event = dict(zip(self._side.rows.tolist(), range(len(self._side.rows))))
+        row_of_event.update({event: row for row, event in self._side.merged.tolist()})
+        n_events = n_arguments = 0  # that were read
+        for number, document in enumerate(documents):
+            taking_part = set()
+            events: dict[int, list[int]] = defaultdict(list)
+            arguments: dict[int, dict[ArgumentItem, list[ArgumentPlace]]] = defaultdict(dict)
+            for index, event in enumerate(document.events or ()):
+                row = row_of_event.get(n_events)
+                if row is not None:
+                    events[row].append(index)
+                    if n_events in scored_triggers:
+                        taking_part.add(row)
+                for n, argument in enumerate(event.arguments):
+                    if row is not None and n_arguments in scored_arguments:
+                        taking_part.add(row)
+                        item = ArgumentItem(self._map_role(argument.role), span_fragments(argument))
+                        arguments[row].setdefault(item, []).append((index, n))
+                    n_arguments += 1
+                n_events += 1
+            self._add_document(number, document, taking_part, events, arguments)
+
+    def _add_document(
+        self,
+        number: int,
+        document: Any,
+        taking_part: set[int],
+        events: dict[int, list[int]],
+        arguments: dict[int, dict[ArgumentItem, list[ArgumentPlace]]],
+    ) -> None:
+        side = EventSide([], [], [])
+        built = []
+        for row in taking_part:
+            event = document.events[events[row][0]]
+            items = sorted(arguments[row], key=lambda item: sort_key(item.span, item.role))
+            label = self._types.get(event.label, event.label) if self._types else event.label
+            built.append((EventItem(label, span_fragments(event.trigger), tuple(items)), row))
+        for item, row in sorted(built, key=lambda pair: sort_key(pair[0].trigger, pair[0].label)):
+            self.index_of[row] = number, len(side.items)
+            side.items.append(item)
+            side.events.append(events[row])
+            side.arguments.append([arguments[row][argument] for argument in item.arguments])
+        self._sides.append(side)
+
+    def _map_role(self, role: str) -> str:
+        mapped: str = self._roles.get(role, role) if self._roles else role
+        return mapped
