@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,12 @@ from evalkit.analysis.features import (
     FEATURES,
     FREQUENCIES,
     SCORE_FEATURE,
-    SURFACE_FEATURES,
     FeatureContext,
     ItemSide,
     TrainingSurfaces,
     attribute_value,
 )
+from evalkit.data.batch import Vocabulary
 from evalkit.scoring.columns import Ints, ItemArrays
 
 MIN_ITEMS = 10  # with fewer items, a bucket has counts and no ratios
@@ -50,6 +50,38 @@ class Bucket:
     f1: float | None
 
 
+class _BucketTable:
+    """The items of each bucket: gold, found, predicted, tp. found and tp are doubled credits, so
+    that halves are whole numbers.
+    """
+
+    def __init__(self) -> None:
+        self.codes = Vocabulary()
+        self._sums = np.zeros((0, 4), np.int64)
+
+    def add(self, buckets: Sequence[Any], side: int, credits: Ints) -> None:
+        """Add items of a side (0: gold) with the bucket and the doubled credit of each."""
+        codes = np.fromiter(map(self.codes.__getitem__, buckets), np.int64, len(buckets))
+        missing = len(self.codes) - len(self._sums)
+        if missing > 0:
+            room = np.zeros((missing + len(self._sums), 4), np.int64)  # twice as many
+            self._sums = np.concatenate([self._sums, room])
+        occurring, index = np.unique(codes, return_inverse=True)
+        n, credit_sum = 2 * side, 2 * side + 1
+        self._sums[occurring, n] += np.bincount(index, minlength=len(occurring))
+        weights = np.bincount(index, credits, minlength=len(occurring)).astype(np.int64)
+        self._sums[occurring, credit_sum] += weights
+
+    @property
+    def sums(self) -> Ints:
+        """Buckets × 4, in the order of the codes."""
+        return self._sums[: len(self.codes)]
+
+    def rows(self) -> dict[Any, Ints]:
+        """A bucket to its counts."""
+        return dict(zip(self.codes, self.sums, strict=True))
+
+
 class BreakdownCounter:
     """Counts the items of blocks in the buckets of features."""
 
@@ -62,18 +94,14 @@ class BreakdownCounter:
     ) -> None:
         """training: for the features that need it."""
         self._context = FeatureContext(training or TrainingSurfaces({}), ignore_case)
-        self._counts: dict[str, dict[Any, list[int]]] = {
-            feature: defaultdict(lambda: [0, 0, 0, 0]) for feature in features
-        }
+        self._tables = {feature: _BucketTable() for feature in features}
         self._labels_of: dict[str, set[str]] = defaultdict(set)  # of surface forms in gold
-        self._gold_of_scored = [0, 0]
+        self._unplaced = 0
 
     def add(self, source: ErrorBlock, credits: tuple[Ints, Ints]) -> None:
         """Add a block. credits: the doubled credit of each gold item and of each predicted item
         under the metric that is broken down.
         """
-        if not self._counts:
-            return
         block = source.block
         predicted, duplicates = block.predicted.columns, block.predicted.duplicates
         all_predicted = predicted
@@ -89,25 +117,18 @@ class BreakdownCounter:
             ItemSide(source, block.gold.columns, block.gold.rows, 0),
             ItemSide(source, all_predicted, predicted_rows, 1),
         )
-        n_duplicates = len(duplicates)
-        side_credits = (
-            credits[0].tolist(),
-            [*credits[1].tolist(), *[0] * n_duplicates],
-        )
-        if "density" in self._counts:
+        no_credit = np.zeros(len(duplicates), np.int64)
+        side_credits = (credits[0], np.concatenate([credits[1], no_credit]))
+        self._unplaced += len(source.unplaced)
+        if "density" in self._tables:
             self._context.gold_items_per_sentence = Counter(sides[0].sentences)
-        for feature, counts in self._counts.items():
+        if "confusable" in self._tables:
+            for surface, label in zip(self._context.fold(sides[0].surfaces), sides[0].labels):
+                self._labels_of[surface].add(label)
+        for feature, table in self._tables.items():
             for side in sides:
-                if feature == SCORE_FEATURE and side.side == 0:
-                    continue
-                buckets = self._buckets(feature, side)
-                n, credit_sum = 2 * side.side, 2 * side.side + 1
-                for bucket, credit in zip(buckets, side_credits[side.side], strict=True):
-                    row = counts[bucket]
-                    row[n] += 1
-                    row[credit_sum] += credit
-            if len(source.unplaced):
-                counts["unplaced"][2] += len(source.unplaced)
+                if feature != SCORE_FEATURE or side.side == 1:
+                    table.add(self._buckets(feature, side), side.side, side_credits[side.side])
 
     def _buckets(self, feature: str, side: ItemSide) -> Sequence[Any]:
         if feature in FEATURES:
@@ -117,70 +138,79 @@ class BreakdownCounter:
         if feature.startswith(ATTRIBUTE):
             key = feature.removeprefix(ATTRIBUTE)
             return [attribute_value(annotation, key) for annotation in side.annotations]
-        surfaces = self._context.fold(side.surfaces)
-        if side.side == 0:
-            for surface, label in zip(surfaces, side.labels):
-                self._labels_of[surface].add(label)
-        # A tuple, so that no surface form is taken for the bucket of unplaced items.
-        return [(surface,) for surface in surfaces]
+        return self._context.fold(side.surfaces)
 
     def breakdowns(self) -> dict[str, list[Bucket]]:
         """The buckets of each feature, in order; those without items are left out."""
-        return {feature: self._breakdown(feature) for feature in self._counts}
+        return {feature: self._breakdown(feature) for feature in self._tables}
 
     def _breakdown(self, feature: str) -> list[Bucket]:
-        counts = self._counts[feature]
-        if feature in SURFACE_FEATURES:
-            counts = self._by_surface(feature, counts)
+        table = self._tables[feature]
+        if feature == "frequency":
+            rows = _by_frequency(table)
+        elif feature == "confusable":
+            rows = self._by_label_number(table)
         elif feature == SCORE_FEATURE:
-            counts = _by_score(counts)
-        order = _bucket_order(feature, counts)
+            rows = _by_score(table)
+        else:
+            rows = _in_order(feature, table)
         is_shared = feature in FEATURES and FEATURES[feature].is_shared
-        return [_make_bucket(feature, name, counts[name], is_shared=is_shared) for name in order]
+        if self._unplaced:
+            rows.append(("unplaced", np.array([0, 0, self._unplaced, 0])))
+        return [
+            _make_bucket(feature, name, counts.tolist(), is_shared=is_shared)
+            for name, counts in rows
+        ]
 
-    def _by_surface(self, feature: str, counts: Mapping[Any, list[int]]) -> dict[Any, list[int]]:
-        merged: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        for key, values in counts.items():
-            if not isinstance(key, tuple):
-                bucket = key
-            elif feature == "frequency":
-                bucket = next(name for most, name in FREQUENCIES if values[0] <= most)
-            else:
-                n_labels = len(self._labels_of.get(key[0], ()))
-                bucket = CONFUSABLE[min(n_labels, 2)]
-            merged[bucket] = [a + b for a, b in zip(merged[bucket], values)]
-        return merged
+    def _by_label_number(self, table: _BucketTable) -> list[tuple[str, Ints]]:
+        numbers = [min(len(self._labels_of.get(surface, ())), 2) for surface in table.codes]
+        return _merge_buckets(table.sums, np.array(numbers, np.int64), CONFUSABLE)
 
 
-def _by_score(counts: Mapping[Any, list[int]]) -> dict[Any, list[int]]:
+def _by_frequency(table: _BucketTable) -> list[tuple[str, Ints]]:
+    most = [most for most, _ in FREQUENCIES]
+    places = np.searchsorted(most, table.sums[:, 0], side="left")
+    return _merge_buckets(table.sums, places, [name for _, name in FREQUENCIES])
+
+
+def _merge_buckets(sums: Ints, place: Ints, names: Sequence[str]) -> list[tuple[str, Ints]]:
+    """The sums of the rows in each place, without places that have none."""
+    rows = []
+    for number, name in enumerate(names):
+        selected = sums[place == number]
+        if len(selected):
+            rows.append((name, selected.sum(axis=0)))
+    return rows
+
+
+def _by_score(table: _BucketTable) -> list[tuple[str, Ints]]:
     """Tenths of the predictions in the order of their scores; equal scores stay together."""
-    merged: dict[Any, list[int]] = {}
-    scored = sorted(key for key in counts if isinstance(key, (int, float)))
-    total = sum(counts[score][2] for score in scored)
-    tenth_of: dict[float, int] = {}
+    counts = table.rows()
+    unscored = counts.pop(None, None)
+    scores = sorted(counts)
+    total = sum(int(counts[score][2]) for score in scores)
+    members: dict[int, list[float]] = defaultdict(list)
     before = 0
-    for score in scored:
-        tenth_of[score] = before * 10 // max(total, 1)
-        before += counts[score][2]
-    for tenth in sorted(set(tenth_of.values())):
-        members = [score for score in scored if tenth_of[score] == tenth]
-        name = f"{members[0]:.3g}–{members[-1]:.3g}"
-        if name in merged:
-            name = f"{members[0]!r}–{members[-1]!r}"
-        merged[name] = [sum(column) for column in zip(*(counts[score] for score in members))]
-    for key, name in ((None, "no score"), ("unplaced", "unplaced")):
-        if key in counts:
-            merged[name] = counts[key]
-    return merged
+    for score in scores:
+        members[before * 10 // total].append(score)
+        before += int(counts[score][2])
+    rows = []
+    for tenth in members.values():
+        name = f"{tenth[0]:.3g}–{tenth[-1]:.3g}"
+        rows.append((name, np.sum([counts[score] for score in tenth], axis=0)))
+    if unscored is not None:
+        rows.append(("no score", unscored))
+    return rows
 
 
-def _bucket_order(feature: str, counts: Mapping[Any, list[int]]) -> list[Any]:
+def _in_order(feature: str, table: _BucketTable) -> list[tuple[str, Ints]]:
+    """The buckets in the order of the feature; if it has none, those with most items first."""
+    counts = table.rows()
     names = BUCKET_NAMES.get(feature, ())
     if names:
-        return [name for name in (*names, "unplaced") if name in counts]
-    if feature == SCORE_FEATURE:
-        return list(counts)
-    return sorted(counts, key=lambda name: (-counts[name][0] - counts[name][2], str(name)))
+        return [(name, counts[name]) for name in names if name in counts]
+    ranked = sorted(counts, key=lambda name: (-counts[name][0] - counts[name][2], name))
+    return [(name, counts[name]) for name in ranked]
 
 
 def _make_bucket(feature: str, name: str, counts: Sequence[int], *, is_shared: bool) -> Bucket:

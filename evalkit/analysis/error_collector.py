@@ -11,12 +11,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.analysis.breakdowns import BreakdownCounter, Bucket
 from evalkit.analysis.error_counts import ErrorCounter, ErrorCounts
-from evalkit.analysis.error_items import ErrorBlock, ErrorItem, ErrorView, item_offsets
+from evalkit.analysis.error_items import (
+    ErrorBlock,
+    ErrorItem,
+    ErrorView,
+    item_offsets,
+    with_sentence,
+)
 from evalkit.analysis.error_kinds import (
     DUPLICATE,
     KINDS,
@@ -40,12 +47,14 @@ MAX_EXAMPLES = 50  # of each kind that are kept, unless more are requested
 class ErrorRequest:
     """What to find out beside the counts.
 
-    metric: the one that breakdowns are made under. features: those to break down by. training: for
-    the features that need it. examples: how many of each kind to keep.
+    metric: the one that breakdowns are made under. features: those to break down by.
+    shown_features: those of them that the report shows in full; of all features it shows the worst
+    buckets. training: for the features that need it. examples: how many of each kind to keep.
     """
 
     metric: Metric
     features: tuple[str, ...] = ()
+    shown_features: tuple[str, ...] = ()
     training: TrainingSurfaces | None = None
     ignore_case: bool = False
     examples: int = MAX_EXAMPLES
@@ -70,6 +79,14 @@ class ErrorSummary:
 _Rank = tuple[bool, float, int, int]
 
 
+class _Example(NamedTuple):
+    """An example, its rank, and the text of its document."""
+
+    rank: _Rank
+    item: ErrorItem
+    text: str | None
+
+
 class ErrorCollector:
     """Collects the errors of blocks of documents."""
 
@@ -81,7 +98,7 @@ class ErrorCollector:
         self._breakdowns = BreakdownCounter(
             request.features, request.training, ignore_case=request.ignore_case
         )
-        self._examples: dict[int, list[tuple[_Rank, ErrorItem]]] = {}
+        self._examples: dict[int, list[_Example]] = {}
 
     def add(self, source: ErrorBlock) -> None:
         """Add a block."""
@@ -106,8 +123,8 @@ class ErrorCollector:
             self._counter.counts(self._request.layer),
             self._breakdowns.breakdowns() if self._request.features else {},
             {
-                KINDS[kind]: [item for _, item in ranked]
-                for kind, ranked in sorted(self._examples.items())
+                KINDS[kind]: [with_sentence(each.item, each.text) for each in examples]
+                for kind, examples in sorted(self._examples.items())
             },
         )
 
@@ -141,11 +158,15 @@ class ErrorCollector:
             order = np.lexsort((hashes[by_document], turns, negative, unscored))
             best = order[: self._request.examples]
             known = self._examples.setdefault(kind, [])
+            is_full = len(known) == self._request.examples
+            last_rank = known[-1].rank if is_full else None
             for n in best.tolist():
                 row = int(by_document[n])
                 rank = (bool(unscored[n]), float(negative[n]), int(turns[n]), int(hashes[row]))
-                known.append((rank, view.item(row)))
-            known.sort(key=lambda ranked: ranked[0])
+                if last_rank is None or rank < last_rank:
+                    text = source.texts[errors.document[row]] if source.texts else None
+                    known.append(_Example(rank, view.item(row, with_sentence=False), text))
+            known.sort(key=lambda example: example.rank)
             del known[self._request.examples :]
 
 

@@ -224,15 +224,20 @@ class ErrorCounts:
         add up to 1 - F1.
         """
         total = self.gold + self.predicted
-        names = [unit.document for unit in self.units]
-        wrong = self._rows(lambda cell: cell.kind != "correct")
-        errors: dict[str, list[int]] = {}
-        for unit, cell, count in zip(
-            self.unit[wrong].tolist(), self.cell[wrong].tolist(), self.count[wrong].tolist()
-        ):
-            sums = errors.setdefault(names[unit], [0, 0])
-            sums[int(self.cells[cell].is_predicted)] += count
-        rows = [(document, fn, fp, (fn + fp) / total) for document, (fn, fp) in errors.items()]
+        documents = Vocabulary()
+        document = np.array([documents[unit.document] for unit in self.units], np.int64)
+        sides = [
+            np.bincount(document[self.unit[rows]], self.count[rows], minlength=len(documents))
+            for rows in (
+                self._rows(lambda cell: cell.kind != "correct" and not cell.is_predicted),
+                self._rows(lambda cell: cell.kind != "correct" and cell.is_predicted),
+            )
+        ]
+        rows = [
+            (name, int(fn), int(fp), (fn + fp) / total)
+            for name, fn, fp in zip(documents, *(side.tolist() for side in sides), strict=True)
+            if fn or fp
+        ]
         return sorted(rows, key=lambda row: (-row[1] - row[2], row[0]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from evalkit.analysis.error_kinds import (
     BlockErrors,
 )
 from evalkit.data.document import Unplaced
-from evalkit.data.text import sentences
+from evalkit.data.text import sentence_index_at, sentences
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block
 from evalkit.scoring.metrics import Metric
@@ -124,8 +123,8 @@ class ErrorView:
         )
         self._sentences: dict[int, list[tuple[int, int]]] = {}
 
-    def item(self, row: int) -> ErrorItem:
-        """A row of the block's errors as an item."""
+    def item(self, row: int, *, with_sentence: bool = True) -> ErrorItem:
+        """A row of the errors as an item. with_sentence: also the number of its sentence."""
         errors, source = self._errors, self._source
         kind = int(errors.kind[row])
         gold_row, predicted_row = int(errors.gold[row]), int(errors.predicted[row])
@@ -136,7 +135,8 @@ class ErrorView:
         context, sentence = None, None
         if source.texts is not None and shown is not None and shown.start >= 0:
             context = cut_context(source.texts[document], shown.start, shown.end)
-            sentence = self._sentence_at(document, shown.start)
+            if with_sentence:
+                sentence = self._sentence_at(document, shown.start)
         unit = int(errors.predicted_unit[row] if gold is None else errors.gold_unit[row])
         return ErrorItem(
             source.ids[document],
@@ -168,7 +168,7 @@ class ErrorView:
         if document not in self._sentences:
             self._sentences[document] = sentences(self._source.texts[document])
         starts = [start for start, _ in self._sentences[document]]
-        return max(bisect_right(starts, position) - 1, 0)
+        return sentence_index_at(starts, position)
 
     def text_order(self, rows: Ints) -> Ints:
         """The rows in the order of documents and offsets, whatever the order of the items."""
@@ -204,6 +204,15 @@ def item_offsets(block: Block, errors: BlockErrors) -> tuple[Ints, Ints]:
     ):
         start[rows], end[rows] = columns.start[index[rows]], columns.end[index[rows]]
     return start, end
+
+
+def with_sentence(item: ErrorItem, text: str | None) -> ErrorItem:
+    """The item with the number of its sentence in the text of its document, if there is one."""
+    shown = item.gold or item.predicted
+    if text is None or shown is None or shown.start < 0:
+        return item
+    starts = [start for start, _ in sentences(text)]
+    return item._replace(sentence=sentence_index_at(starts, shown.start))
 
 
 def cut_context(text: str, start: int, end: int) -> Context:

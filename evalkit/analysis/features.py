@@ -154,9 +154,18 @@ def _length(side: ItemSide, context: FeatureContext) -> list[str]:
     for surface in side.surfaces:
         bucket = known.get(surface)
         if bucket is None:
-            bucket = known[surface] = _length_bucket(len(tokens(surface)))
+            bucket = known[surface] = _length_bucket(count_tokens(surface))
         buckets.append(bucket)
     return buckets
+
+
+def count_tokens(surface: str) -> int:
+    """The number of tokens of a surface form."""
+    words = surface.split()
+    # Without punctuation, words are tokens; this is ten times as fast as to find offsets.
+    if all(map(str.isalnum, words)):
+        return len(words)
+    return len(tokens(surface))
 
 
 def _length_bucket(n: int) -> str:
@@ -284,6 +293,8 @@ FEATURES: dict[str, Feature] = {
 # These are known only when all documents were read: items are counted by surface form or score.
 SURFACE_FEATURES = ("frequency", "confusable")
 SCORE_FEATURE = "score"
+DEFAULT_FEATURES = ("length", "frequency", "nesting", "zone")
+TRAINING_FEATURES = ("novelty", "consistency")
 FEATURES_WITHOUT_TEXT = ("length", "nesting", "zone", SCORE_FEATURE)
 ATTRIBUTE = "attribute:"
 ALIASES = {"sentence": "position", "place": "sentence-initial"}

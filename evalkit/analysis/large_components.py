@@ -15,6 +15,7 @@ import numpy as np
 from evalkit.scoring.columns import Ints
 
 MAX_STATES = 256  # sets of open items that a sweep keeps
+MAX_OPEN = 60  # items that are open at once
 MAX_DENSE_CELLS = 2_000 * 2_000  # of a matrix; with more, a sparse one is used
 EXACT_FLOAT = 2**53  # whole numbers up to this one are exact in float64
 
@@ -33,20 +34,41 @@ def sweep_component(
     """The pairs of largest total weight, as (earlier item, later item); None where too many items
     are open at once. items: by start. weights: of each possible pair.
     """
-    # The open unpaired items, with the weight of the best pairs so far and these pairs, linked.
-    states: dict[tuple[int, ...], tuple[int, Any]] = {(): (0, None)}
+    # For each set of open unpaired items (a bit for each, as `open_items` says) the weight of the
+    # best pairs so far, and these pairs as a linked list.
+    states: dict[int, tuple[int, Any]] = {0: (0, None)}
+    open_items: dict[int, int] = {}  # bit → item
+    free_bits = [1 << n for n in reversed(range(MAX_OPEN))]
     for number, (start, _, is_gold) in enumerate(items):
-        following: dict[tuple[int, ...], tuple[int, Any]] = {}
-        for open_items, (weight, pairs) in states.items():
-            still_open = tuple(n for n in open_items if items[n].end > start)
-            _keep_better(following, (*still_open, number), weight, pairs)
-            for other in still_open:
-                if items[other].is_gold != is_gold:
-                    rest = tuple(n for n in still_open if n != other)
-                    pair = (other, number)
-                    _keep_better(following, rest, weight + weights[pair], (pair, pairs))
+        still_open = 0
+        for bit, other in list(open_items.items()):
+            if items[other].end > start:
+                still_open |= bit
+            else:
+                del open_items[bit]
+                free_bits.append(bit)
+        if not free_bits:
+            return None
+        partners = [
+            (bit, (other, number), weights[other, number])
+            for bit, other in open_items.items()
+            if items[other].is_gold != is_gold
+        ]
+        own_bit = free_bits.pop()
+        following: dict[int, tuple[int, Any]] = {}
+        for state, (weight, pairs) in states.items():
+            unpaired = state & still_open
+            known = following.get(unpaired | own_bit)
+            if known is None or weight > known[0]:
+                following[unpaired | own_bit] = (weight, pairs)
+            for bit, pair, pair_weight in partners:
+                if unpaired & bit:
+                    known = following.get(unpaired ^ bit)
+                    if known is None or weight + pair_weight > known[0]:
+                        following[unpaired ^ bit] = (weight + pair_weight, (pair, pairs))
         if len(following) > MAX_STATES:
             return None
+        open_items[own_bit] = number
         states = following
     _, linked = max(states.values(), key=lambda state: state[0])
     chosen = []
@@ -54,14 +76,6 @@ def sweep_component(
         pair, linked = linked
         chosen.append(pair)
     return chosen
-
-
-def _keep_better(
-    states: dict[tuple[int, ...], tuple[int, Any]], key: tuple[int, ...], weight: int, pairs: Any
-) -> None:
-    known = states.get(key)
-    if known is None or weight > known[0]:
-        states[key] = (weight, pairs)
 
 
 def pair_large_component(rows: Ints, columns: Ints, kind: Ints, shared: Ints) -> Ints:

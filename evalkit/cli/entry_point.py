@@ -14,6 +14,7 @@ import typer
 
 from evalkit.cli import (
     corpus_commands,
+    error_commands,
     listing_commands,
     publishing_commands,
     run_commands,
@@ -54,7 +55,11 @@ def _evalkit(
 
 
 PANELS: dict[str, dict[str, Any]] = {
-    "Evaluation": {**run_commands.COMMANDS, **score_commands.COMMANDS},
+    "Evaluation": {
+        **run_commands.COMMANDS,
+        **score_commands.COMMANDS,
+        **error_commands.COMMANDS,
+    },
     "Corpora": {**corpus_commands.COMMANDS, **publishing_commands.COMMANDS},
     "Reference": listing_commands.COMMANDS,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import shutil
@@ -10,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.cli.options import ReportFormat
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
@@ -151,20 +151,24 @@ def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> No
         others.append(None if path is None else str(path))
 
 
-def output_format(form: ReportFormat | None, output: Path | None) -> str:
+def output_format(
+    form: enum.Enum | None, output: Path | None, more_suffixes: Mapping[str, str] | None = None
+) -> str:
     """The name of a format: the requested one, or that of the output's suffix.
 
-    Raises InputError for a suffix without format.
+    more_suffixes: those that the command has beside the usual ones. Raises InputError for a suffix
+    without format.
     """
     if form:
-        return form.value
+        return str(form.value)
+    format_by_suffix = {**FORMAT_BY_SUFFIX, **(more_suffixes or {})}
     suffix = output.suffix if output else ""
-    if suffix not in FORMAT_BY_SUFFIX:
-        known = ", ".join(filter(None, FORMAT_BY_SUFFIX))
+    if suffix not in format_by_suffix:
+        known = ", ".join(filter(None, format_by_suffix))
         raise InputError(
             f"-o {output}: unknown suffix {suffix!r}: expected one of: {known}; or give --format"
         )
-    return FORMAT_BY_SUFFIX[suffix]
+    return format_by_suffix[suffix]
 
 
 def write_output(text: str, output: Path | None) -> None:

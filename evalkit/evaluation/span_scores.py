@@ -211,6 +211,8 @@ class SpanScoringRun:
     spans.
     """
 
+    has_texts = False
+
     def __init__(
         self,
         blocks: Sequence[SpanBlock],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,7 +15,14 @@ from evalkit.analysis.error_counts import Gain
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.analysis.error_kinds import ERROR_KINDS, KINDS
 from evalkit.analysis.fair_counts import FairScores, count_fairly
-from evalkit.analysis.features import TrainingSurfaces, parse_features, training_surfaces
+from evalkit.analysis.features import (
+    DEFAULT_FEATURES,
+    TRAINING_FEATURES,
+    TrainingSurfaces,
+    needs_texts,
+    parse_features,
+    training_surfaces,
+)
 from evalkit.errors import InputError, UnknownNameError, escape_controls, escape_controls_in_json
 from evalkit.results.confusion import ConfusionMatrix
 from evalkit.results.error_report import ErrorReport, build_error_report
@@ -204,13 +212,7 @@ class ErrorAnalysis:
         """
         (name,) = parse_features([feature], has_training=self.request.training is not None)
         if name not in self._breakdowns:
-            request = ErrorRequest(
-                self.request.metric,
-                (name,),
-                self.request.training,
-                self.request.ignore_case,
-                examples=0,
-            )
+            request = replace(self.request, features=(name,), examples=0)
             self._breakdowns |= self._source.summarize_errors(request).breakdowns
         return self._breakdowns[name]
 
@@ -240,10 +242,7 @@ class ErrorAnalysis:
         context; without, offsets alone.
         """
         if format == "jsonl":
-            return "\n".join(
-                escape_controls_in_json(json.dumps(item.to_json(text=text), ensure_ascii=False))
-                for item in self.iter_items()
-            )
+            return "\n".join(iter_json_lines([self], text=text))
         if format == "json":
             data = self.to_builtins(examples=examples, text=text)
             return escape_controls_in_json(json.dumps(data, ensure_ascii=False, indent=1))
@@ -252,6 +251,13 @@ class ErrorAnalysis:
         numbers = NumberFormat(digits, percent)
         report = self._report(numbers, width=width, examples=examples, text=text)
         return RENDERERS[format](report, width)
+
+    def to_html(self, *, text: bool = True, max_documents: int | None = 20) -> str:
+        """A page for readers. text: with surface forms and context. max_documents: how many are
+        shown in full; None for all.
+        """
+        del max_documents
+        return self.render("html", text=text)
 
     def to_builtins(self, *, examples: int = DEFAULT_EXAMPLES, text: bool = True) -> dict[str, Any]:
         """The analysis as JSON values."""
@@ -302,6 +308,7 @@ class ErrorAnalysis:
             sides=(self.gain_without_false_positives, self.gain_without_false_negatives),
             fair=self.fair,
             breakdowns=self._breakdowns,
+            shown_features=self.request.shown_features,
             hardest=[tuple(document) for document in self.hardest(DEFAULT_EXAMPLES)],
             examples={kind: self.examples(kind, examples) for kind in ERROR_KINDS},
             resampling=self.resampling,
@@ -331,15 +338,22 @@ def analyze_errors(
     metadata: ResultMetadata,
     signature: str,
     *,
-    by: str | Iterable[str] = (),
+    by: str | Iterable[str] | None = None,
     train: Iterable[Any] | None = None,
     metric: str | None = None,
     ignore_case: bool = False,
     examples: int = MAX_EXAMPLES,
+    with_texts: bool = True,
 ) -> ErrorAnalysis:
     """The errors of a layer; see `Scores.errors`."""
     request = make_error_request(
-        layer, by=by, train=train, metric=metric, ignore_case=ignore_case, examples=examples
+        layer,
+        by=by,
+        train=train,
+        metric=metric,
+        ignore_case=ignore_case,
+        examples=examples,
+        with_texts=with_texts,
     )
     summary = source.summarize_errors(request)
     return ErrorAnalysis(request, summary, source, resampling, metadata, signature)
@@ -348,13 +362,17 @@ def analyze_errors(
 def make_error_request(
     layer: str,
     *,
-    by: str | Iterable[str] = (),
+    by: str | Iterable[str] | None = None,
     train: Iterable[Any] | None = None,
     metric: str | None = None,
     ignore_case: bool = False,
     examples: int = MAX_EXAMPLES,
+    with_texts: bool = True,
 ) -> ErrorRequest:
-    """A checked request. Raises InputError for a layer or metric that cannot be analyzed."""
+    """A checked request. with_texts: whether the default features may be those that need texts.
+
+    Raises InputError for a layer or metric that cannot be analyzed.
+    """
     chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
     if layer not in SPAN_LAYERS:
         raise UnknownNameError("layer", layer, SPAN_LAYERS)
@@ -365,8 +383,36 @@ def make_error_request(
     training: TrainingSurfaces | None = None
     if train is not None:
         training = training_surfaces(train, layer, ignore_case=ignore_case)
-    features = parse_features(by, has_training=training is not None) if by else ()
-    return ErrorRequest(chosen, features, training, ignore_case, examples)
+    if by is None:
+        features = tuple(f for f in DEFAULT_FEATURES if with_texts or not needs_texts(f))
+        if training is not None:
+            features += TRAINING_FEATURES
+        return ErrorRequest(chosen, features, (), training, ignore_case, examples)
+    given = parse_features(by, has_training=training is not None) if by else ()
+    return ErrorRequest(chosen, given, given, training, ignore_case, examples)
+
+
+def choose_layer(scores: Iterable[str]) -> str:
+    """The layer that is analyzed if none is named: entities, triggers or attributions, whichever
+    comes first among the metrics that were scored.
+
+    Raises InputError if there is none of them.
+    """
+    scored = {Metric.parse(metric).layer for metric in scores}
+    for layer in ("entities", "triggers", "attributions"):
+        if layer in scored:
+            return layer
+    raise InputError("there are no entities, events or attributions on both sides to analyze")
+
+
+def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> Iterator[str]:
+    """The errors of some analyses, each as one line of JSON. text: with surface forms and
+    context.
+    """
+    for analysis in analyses:
+        for item in analysis.iter_items():
+            line = json.dumps(item.to_json(text=text), ensure_ascii=False)
+            yield escape_controls_in_json(line)
 
 
 def _check_kind(kind: str) -> None:

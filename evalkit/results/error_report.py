@@ -25,6 +25,8 @@ WORST_BUCKETS = 3
 DEFAULT_WIDTH = 120  # of a line with an example, where the width of the terminal is not known
 LEAST_CONTEXT = 10
 LONGEST_ID = 20  # characters of a document's id beside an example
+# Buckets of predictions that gold cannot have: their precision says nothing.
+NEVER_CORRECT = ("0", "not in gold", "unplaced")
 
 MEANINGS = {
     "label": "right span, wrong label",
@@ -50,6 +52,7 @@ DETAIL_MEANINGS = {
 @dataclass(frozen=True)
 class ErrorReport:
     """What a report shows. sides: the gains without false positives and without false negatives.
+    shown_features: those whose buckets are all shown.
     examples: of each kind, those to show.
     """
 
@@ -61,6 +64,7 @@ class ErrorReport:
     sides: tuple[Gain, Gain]
     fair: FairScores
     breakdowns: Mapping[str, Sequence[Bucket]]
+    shown_features: Sequence[str]
     hardest: Sequence[tuple[Any, ...]]
     examples: Mapping[str, Sequence[ErrorItem]]
     resampling: Resampling
@@ -77,8 +81,11 @@ def build_error_report(
         _labels_table(content, numbers),
         _confusion_table(content.counts),
         _worst_buckets_table(content.breakdowns, numbers),
-        *(_breakdown_table(name, rows, numbers) for name, rows in content.breakdowns.items()),
-        _hardest_table(content, numbers),
+        *(
+            _breakdown_table(feature, content.breakdowns[feature], numbers)
+            for feature in content.shown_features
+        ),
+        _hardest_table(content),
         *(
             _examples_table(kind, content, width=width or DEFAULT_WIDTH, text=text)
             for kind in ERROR_KINDS
@@ -208,6 +215,8 @@ def _worst_buckets_table(
         if len(buckets) < 2:
             continue
         for bucket in buckets:
+            if bucket.bucket in NEVER_CORRECT:
+                continue
             for ratio, value, n in (
                 ("recall", bucket.recall, bucket.gold),
                 ("precision", bucket.precision, bucket.predicted),
@@ -248,15 +257,16 @@ def _breakdown_table(
     return Table(f"By {feature}", (*columns, "F1") if has_f1 else columns, tuple(rows), notes)
 
 
-def _hardest_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
+def _hardest_table(content: ErrorReport) -> Table | None:
     if len({unit.document for unit in content.counts.units}) < 2 or not content.hardest:
         return None
+    lost = 1 - (content.counts.f1 or 0)
     rows = tuple(
-        (document, f"{fn:,}", f"{fp:,}", numbers.format(loss))
+        (document, f"{fn:,}", f"{fp:,}", f"{100 * loss / lost:.2g} %")
         for document, fn, fp, loss in content.hardest
     )
-    note = "F1 lost: the losses of all documents add up to 1 - F1"
-    return Table("Hardest documents", ("document", "FN", "FP", "F1 lost"), rows, (note,))
+    note = "share: of the F1 that is lost in all documents"
+    return Table("Hardest documents", ("document", "FN", "FP", "share"), rows, (note,))
 
 
 def _examples_table(kind: str, content: ErrorReport, *, width: int, text: bool) -> Table | None:

@@ -27,8 +27,10 @@ from evalkit.stats.intervals import RATIOS, IntervalTable, Resampling, ratios_of
 
 class ScoringSource(Protocol):
     """What was counted, for the few things that scores do not keep: each is computed when it is
-    asked for.
+    asked for. has_texts: whether there are documents with texts.
     """
+
+    has_texts: bool
 
     def pairs(self, metric: Metric) -> Iterator[ItemPair]:
         """The items of a metric, matched. Raises InputError if the documents are not available."""
@@ -48,6 +50,8 @@ class ScoringSource(Protocol):
 
 class CountsOnly:
     """The source of scores that were read from a file: there are no documents."""
+
+    has_texts = False
 
     def __init__(self, digests: CorpusDigests | None) -> None:
         """`digests` are those of the file."""

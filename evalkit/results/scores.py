@@ -109,7 +109,7 @@ class Scores:
         self,
         layer: str = "entities",
         *,
-        by: str | Iterable[str] = (),
+        by: str | Iterable[str] | None = None,
         train: Iterable[Any] | None = None,
         metric: str | None = None,
         ignore_case: bool = False,
@@ -119,8 +119,9 @@ class Scores:
         documents again.
 
         - `layer`: entities, triggers, arguments, realis, attributions or tokens.
-        - `by`: features to break recall and precision down by, such as "length,frequency"; others
-          can be added later with `ErrorAnalysis.by`.
+        - `by`: features to break recall and precision down by, such as "length,frequency", which
+          the report shows in full. Default: some, of which it shows the worst buckets; others can
+          be added later with `ErrorAnalysis.by`.
         - `train`: a training corpus, for the features novelty and consistency.
         - `metric`: the one that is broken down (default: strict).
         - `ignore_case`: ignore case and white space in surface forms.
@@ -141,6 +142,7 @@ class Scores:
             metric=metric,
             ignore_case=ignore_case,
             examples=examples,
+            with_texts=self._source.has_texts,
         )
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:

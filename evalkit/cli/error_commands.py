@@ -1,0 +1,221 @@
+"""The command `errors`: where a system is wrong, and what each kind of error costs."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit.analysis.error_collector import MAX_EXAMPLES
+from evalkit.cli.inputs import load_and_report_losses, load_or_stream
+from evalkit.cli.option_values import (
+    check_outputs,
+    output_format,
+    parse_zones,
+    read_label_options,
+    terminal_width,
+    write_output,
+)
+from evalkit.cli.options import (
+    OUTPUT,
+    Digits,
+    GoldPath,
+    LabelMapTexts,
+    Labels,
+    Missing,
+    Output,
+    Percent,
+    PredictedPath,
+    Zones,
+)
+from evalkit.cli.report_output import PARTIAL
+from evalkit.errors import InputError
+from evalkit.evaluation.corpus_scores import score
+from evalkit.files import replace_file
+from evalkit.results.error_analysis import DEFAULT_EXAMPLES, choose_layer, iter_json_lines
+
+ERRORS = "Errors"
+
+
+class ErrorFormat(str, enum.Enum):
+    """The formats of an error analysis."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+    html = "html"
+
+
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        "--layer",
+        metavar="LAYER",
+        help="Layer to analyze: entities, triggers, … Default: the first that both sides have.",
+        rich_help_panel=ERRORS,
+    ),
+]
+BrokenDownMetric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="METRIC",
+        help="Metric that --by breaks down. Default: the strict one of the layer.",
+        rich_help_panel=ERRORS,
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="LIST",
+        help=(
+            "Break recall and precision down by length, density, position, sentence-initial, zone,"
+            " frequency, nesting, score, novelty, confusable, consistency or attribute:KEY."
+        ),
+        rich_help_panel=ERRORS,
+    ),
+]
+TrainingCorpus = Annotated[
+    str | None,
+    typer.Option(
+        "--train",
+        metavar="CORPUS",
+        help="Training corpus, for --by novelty and consistency.",
+        rich_help_panel=ERRORS,
+    ),
+]
+Examples = Annotated[
+    int,
+    typer.Option(
+        "--examples",
+        metavar="N",
+        min=0,
+        help="Examples of each kind of error.",
+        rich_help_panel=ERRORS,
+    ),
+]
+IgnoreCase = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-case",
+        help="Ignore case and white space in surface forms.",
+        rich_help_panel=ERRORS,
+    ),
+]
+NoText = Annotated[
+    bool,
+    typer.Option(
+        "--no-text",
+        help="Show offsets and hashes instead of text.",
+        rich_help_panel=ERRORS,
+    ),
+]
+MaxDocuments = Annotated[
+    str,
+    typer.Option(
+        "--max-documents",
+        metavar="N|all",
+        help="Documents shown in full on the HTML page.",
+        rich_help_panel=ERRORS,
+    ),
+]
+ErrorOutputFormat = Annotated[
+    ErrorFormat | None,
+    typer.Option(
+        "--format",
+        case_sensitive=False,
+        help="Output format; jsonl: one error a line. Default: that of the output file, or table.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def errors_command(
+    gold: GoldPath,
+    predicted: PredictedPath,
+    *,
+    layer: Layer = None,
+    metric: BrokenDownMetric = None,
+    train: TrainingCorpus = None,
+    by: Features = None,
+    examples: Examples = DEFAULT_EXAMPLES,
+    ignore_case: IgnoreCase = False,
+    no_text: NoText = False,
+    max_documents: MaxDocuments = "20",
+    labels: Labels = None,
+    label_map: LabelMapTexts = None,
+    zones: Zones = "primary",
+    missing: Missing = "error",
+    form: ErrorOutputFormat = None,
+    output: Output = None,
+    digits: Digits = None,
+    percent: Percent = False,
+) -> None:
+    """Analyze errors: kinds, what each costs in F1, and where they are."""
+    check_outputs({"-o": output}, gold, predicted, train)
+    report_format = output_format(form, output, {".jsonl": "jsonl"})
+    documents_shown = parse_max_documents(max_documents)
+    gold_corpus = load_or_stream(gold)
+    scores = score(
+        gold_corpus,
+        load_or_stream(predicted, predictions=True),
+        None if layer is None else f"{layer}/strict",
+        **read_label_options(gold_corpus, labels, label_map),
+        zones=parse_zones(zones),
+        missing=missing,
+    )
+    analysis = scores.errors(
+        choose_layer(scores) if layer is None else layer,
+        by=by,
+        train=None if train is None else load_and_report_losses(train),
+        metric=metric,
+        ignore_case=ignore_case,
+        examples=max(examples, MAX_EXAMPLES),
+    )
+    if report_format == "jsonl":
+        write_lines(iter_json_lines([analysis], text=not no_text), output)
+    elif report_format == "html":
+        write_output(analysis.to_html(text=not no_text, max_documents=documents_shown), output)
+    else:
+        text = analysis.render(
+            report_format,
+            width=terminal_width(output),
+            digits=digits,
+            percent=percent,
+            examples=examples,
+            text=not no_text,
+        )
+        write_output(text, output)
+    if scores.metadata.failures:
+        raise typer.Exit(PARTIAL)
+
+
+def parse_max_documents(text: str) -> int | None:
+    """The number of --max-documents; None for all."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--max-documents {text}: expected a whole number, or all")
+    return int(text)
+
+
+def write_lines(lines: Iterator[str], output: Path | None) -> None:
+    """Write lines to a file, or to stdout, as they come."""
+    if output is None:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        return
+    with replace_file(output) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())
+
+
+COMMANDS = {"errors": errors_command}
