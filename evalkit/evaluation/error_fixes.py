@@ -37,6 +37,7 @@ from evalkit.data.label_maps import LabelMapOption, LabelsOption
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, warn_deprecated
 from evalkit.evaluation.document_counter import ScoringTask
 from evalkit.evaluation.document_join import EvaluationInputs
+from evalkit.evaluation.event_errors import iter_event_errors
 from evalkit.evaluation.event_fixes import ATTRIBUTION_FIXES, EVENT_FIXES, fix_cues, fix_events
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.evaluation.scoring_run import ScoringRun
@@ -103,9 +104,7 @@ def fix_errors(
     )
     run = ScoringRun(inputs, options, len(gold_corpus))
     run.count()  # raises InputError for documents and options that do not fit
-    fixed = {document.id: document for document in _fix_documents(run.task, family, kinds, layer)}
-    documents = [fixed.pop(document.id, document) for document in predicted_corpus]
-    return predicted_corpus.with_documents([*documents, *fixed.values()])
+    return replace_documents(predicted_corpus, _fix_documents(run.task, family, kinds, layer))
 
 
 def _fix_documents(
@@ -115,8 +114,15 @@ def _fix_documents(
     if family == SPAN_FIXES:
         return fix_spans(task, kinds, layer or "")
     if family == EVENT_FIXES:
-        return fix_events(task, kinds)
+        return fix_events(iter_event_errors(task), task.mapping, kinds)
     return fix_cues(task) if family == ATTRIBUTION_FIXES else fix_entities(task)
+
+
+def replace_documents(predicted: Corpus, fixed: Iterable[Document]) -> Corpus:
+    """The prediction with the documents that changed, and behind them those that it lacked."""
+    changed = {document.id: document for document in fixed}
+    documents = [changed.pop(document.id, document) for document in predicted]
+    return predicted.with_documents([*documents, *changed.values()])
 
 
 def repair(*arguments: Any, **options: Any) -> Corpus:

@@ -28,12 +28,14 @@ from evalkit.analysis.span_pairing import PAIR_KINDS, pair_items
 from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Document, span_fragments
 from evalkit.evaluation.document_counter import (
+    BLOCK_DOCUMENTS,
     ScoringTask,
     add_annotated,
     build_block,
     drop_failed_annotations,
     make_block_builder,
 )
+from evalkit.evaluation.document_join import DocumentPairs
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
 from evalkit.scoring.layers import LAYERS, Maps
@@ -67,22 +69,48 @@ class EventErrors(NamedTuple):
 
 def iter_event_errors(task: ScoringTask) -> Iterator[EventErrors]:
     """The documents whose events gold annotates. Failed predictions have no events."""
+    builders = _EventBuilders(task)
     for pairs in task.inputs.iter_batches():
-        failed = {document.id for document in pairs.predicted if document.failure is not None}
-        scored_pairs = drop_failed_annotations(pairs)
+        if builders.add(pairs) >= BLOCK_DOCUMENTS:
+            yield from builders.compare()
+            builders = _EventBuilders(task)
+    yield from builders.compare()
+
+
+class _EventBuilders:
+    """Builds the blocks of scored triggers, of scored arguments and of all triggers."""
+
+    def __init__(self, task: ScoringTask) -> None:
         labels = Vocabulary()
-        triggers = make_block_builder(task, "triggers", labels, keep_documents=True)
-        arguments = make_block_builder(task, "attached-arguments", labels, keep_documents=True)
         maps = (task.mapping.gold, task.mapping.predicted)
-        all_triggers = BlockBuilder(LAYERS["triggers"], "triggers", labels, None, maps, whole=True)
-        for builder in (triggers, arguments, all_triggers):
-            add_annotated(builder, scored_pairs)
-        if len(triggers):
+        self._inputs = task.inputs
+        self._triggers = make_block_builder(task, "triggers", labels, keep_documents=True)
+        self._arguments = make_block_builder(
+            task, "attached-arguments", labels, keep_documents=True
+        )
+        self._all_triggers = BlockBuilder(
+            LAYERS["triggers"], "triggers", labels, None, maps, whole=True
+        )
+        self._failed: set[str] = set()
+
+    def add(self, pairs: DocumentPairs) -> int:
+        """Add the documents that gold annotates. Returns the number of documents so far."""
+        self._failed |= {
+            document.id for document in pairs.predicted if document.failure is not None
+        }
+        scored = drop_failed_annotations(pairs)
+        add_annotated(self._triggers, scored)
+        add_annotated(self._arguments, scored)
+        return add_annotated(self._all_triggers, scored)
+
+    def compare(self) -> Iterator[EventErrors]:
+        """The documents that were added."""
+        if len(self._all_triggers):
             yield from _compare_blocks(
-                build_block(triggers, task.inputs),
-                build_block(arguments, task.inputs),
-                all_triggers,
-                failed,
+                build_block(self._triggers, self._inputs),
+                build_block(self._arguments, self._inputs),
+                self._all_triggers,
+                self._failed,
             )
 
 

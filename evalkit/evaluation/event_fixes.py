@@ -18,6 +18,7 @@ from evalkit.data.document import (
     remove_references,
     span_fragments,
 )
+from evalkit.data.label_maps import LabelMapping
 from evalkit.evaluation.annotation_copies import LabelCopier, move_span
 from evalkit.evaluation.document_counter import (
     ScoringTask,
@@ -26,7 +27,7 @@ from evalkit.evaluation.document_counter import (
     drop_failed_annotations,
     make_block_builder,
 )
-from evalkit.evaluation.event_errors import EventErrors, iter_event_errors, read_rows
+from evalkit.evaluation.event_errors import EventErrors, read_rows
 from evalkit.scoring.attribution_pairing import pair_attributions
 from evalkit.scoring.counting import repeated_annotations
 
@@ -43,10 +44,12 @@ _REQUIRED = {
 }
 
 
-def fix_events(task: ScoringTask, kinds: Collection[str]) -> Iterator[Document]:
+def fix_events(
+    documents: Iterable[EventErrors], mapping: LabelMapping, kinds: Collection[str]
+) -> Iterator[Document]:
     """The predicted documents that change where these kinds of error of events are corrected."""
-    types, roles = (LabelCopier(layer, task.mapping) for layer in ("triggers", "arguments"))
-    for errors in iter_event_errors(task):
+    types, roles = (LabelCopier(layer, mapping) for layer in ("triggers", "arguments"))
+    for errors in documents:
         fixes = _EventFixes(errors, types, roles)
         for outcome in errors.outcomes:
             if _REQUIRED.get(outcome.kind, {""}) <= set(kinds):

@@ -23,7 +23,7 @@ from evalkit.scoring.metrics import Metric
 from evalkit.scoring.span_edges import describe_edges
 from evalkit.stats.intervals import FEW_DOCUMENTS, Resampling
 
-_EVENT_ROWS = {
+EVENT_ROWS = {
     "triggers/exact": "Tri-I",
     "triggers/strict": "Tri-C",
     "arguments/exact": "Arg-I",
@@ -160,7 +160,7 @@ def _metric_tables(
     ]
     for metric in metrics:
         layer = _layer(metric)
-        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in _EVENT_ROWS:
+        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in EVENT_ROWS:
             tables.append(_table(builder, rows, metric))
     return tuple(tables)
 
@@ -212,11 +212,11 @@ def _event_tables(
     builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
 ) -> Iterator[Table]:
     """The rows of TextEE, then each event type."""
-    shown = [metric for metric in _EVENT_ROWS if metric in metrics]
+    shown = [metric for metric in EVENT_ROWS if metric in metrics]
     if not shown:
         return
     averages = [_average_row(rows, metric, "micro") for metric in shown]
-    lines = [builder.line(_EVENT_ROWS[row.metric], row) for row in averages]
+    lines = [builder.line(EVENT_ROWS[row.metric], row) for row in averages]
     notes = builder.notes(averages, [line[0] for line in lines])
     yield builder.table("Events (micro)", lines, notes, "metric")
     if "triggers/strict" in shown:

@@ -1,0 +1,120 @@
+"""How much F1 a layer would gain if another layer were correct, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from evalkit.results.report_builder import name_interval
+from evalkit.results.summary import EVENT_ROWS
+from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Table
+from evalkit.stats.intervals import Resampling
+from evalkit.stats.ratio_intervals import Interval
+
+_METRIC_NAMES = {
+    **EVENT_ROWS,
+    "realis/strict": "realis",
+    "attached-attributions/strict": "attached attributions",
+    "attribution-relations/strict": "whole attributions",
+}
+_CONDITIONS = {
+    "spurious events": "without spurious events",
+    "attachment": "if the attachment were correct",
+}
+
+
+class CascadeGain(NamedTuple):
+    """The gain of a metric where one kind of error of another layer is corrected.
+
+    kind: as in `fix_errors`. f1, corrected_f1: before and after; None without items. gain: their
+    difference, with its paired interval.
+    """
+
+    metric: str
+    kind: str
+    f1: float | None
+    corrected_f1: float | None
+    gain: float | None
+    interval: Interval
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric in reports, such as "Arg-C+"."""
+        return _METRIC_NAMES.get(self.metric, self.metric)
+
+    @property
+    def condition(self) -> str:
+        """What is assumed, such as "if triggers were correct"."""
+        return _CONDITIONS.get(self.kind, f"if {self.kind} were correct")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, with `low`, `high` and `reason` of the interval."""
+        fields = self._asdict()
+        interval = fields.pop("interval")
+        return {
+            **fields,
+            "low": interval.low,
+            "high": interval.high,
+            "reason": interval.reason or None,
+        }
+
+
+def describe_cascades(
+    gains: Sequence[CascadeGain], numbers: NumberFormat = DEFAULT_FORMAT
+) -> list[str]:
+    """A line for each metric: its F1, and the gains of all corrections that change it, the largest
+    first.
+    """
+    lines = []
+    for metric in dict.fromkeys(gain.metric for gain in gains):
+        of_metric = [gain for gain in gains if gain.metric == metric]
+        parts = [f"{of_metric[0].metric_name} F1 {numbers.format(of_metric[0].f1)}"]
+        parts += _describe_gains(of_metric, numbers)
+        lines.append("; ".join(parts))
+    return lines
+
+
+def _describe_gains(gains: Sequence[CascadeGain], numbers: NumberFormat) -> Iterator[str]:
+    changing = [gain for gain in gains if gain.gain]
+    for gain in sorted(changing, key=lambda gain: -(gain.gain or 0)):
+        interval = ""
+        if gain.interval.low is not None:
+            interval = f" ({_format_interval(gain.interval, numbers)})"
+        yield f"{numbers.format_signed(gain.gain)}{interval} {gain.condition}"
+    if not changing:
+        yield "no correction of another layer changes it"
+
+
+def _format_interval(interval: Interval, numbers: NumberFormat) -> str:
+    if interval.low is None:
+        return "–"
+    return " to ".join(numbers.format_signed(end) for end in (interval.low, interval.high))
+
+
+def build_cascade_table(
+    gains: Sequence[CascadeGain], numbers: NumberFormat, resampling: Resampling
+) -> Table | None:
+    """The gains as a table, a line for each metric and correction; None without any."""
+    if not gains:
+        return None
+    interval = [f"{name_interval(resampling)} of gain"] if resampling.boot else []
+    rows = []
+    previous = ""
+    for gain in gains:
+        is_first = gain.metric != previous
+        previous = gain.metric
+        cells = [gain.metric_name if is_first else "", gain.condition]
+        cells += [numbers.format(gain.corrected_f1), numbers.format_signed(gain.gain)]
+        if interval:
+            cells.append(_format_interval(gain.interval, numbers))
+        rows.append(tuple(cells))
+    f1_of = {gain.metric_name: numbers.format(gain.f1) for gain in gains}
+    note = "F1 as predicted: " + ", ".join(f"{name} {f1}" for name, f1 in f1_of.items())
+    return Table(
+        "What other layers cost",
+        ("metric", "condition", "F1 then", "F1 gain", *interval),
+        tuple(rows),
+        (note,),
+        tuple(interval),
+        left_columns=("condition",),
+    )
