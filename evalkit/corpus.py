@@ -8,12 +8,13 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from evalkit.data.batch import DocumentBatch
 from evalkit.data.document import Document
 from evalkit.data.document_display import corpus_to_html
 from evalkit.data.document_labels import map_document_labels
@@ -31,6 +32,7 @@ from evalkit.files import check_folder, is_endless, is_stream, make_parents, sta
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.in_memory import EXPECTED, document_from_example
+from evalkit.formats.jsonl_stream import JsonlBatchReader
 from evalkit.formats.loading import (
     check_options,
     collect_documents,
@@ -222,8 +224,9 @@ class Corpus:
         return conversion
 
     def stats(self) -> CorpusStats:
-        """Returns the number of documents, of characters, and of the annotations of each label:
-        `corpus.stats().render()`, `.rows()`, `.documents_needed(0.02)`.
+        """Returns what the corpus holds: lengths of documents, and for each label its annotations,
+        their lengths, surface forms and overlaps: `corpus.stats().render()`, `.rows()`,
+        `.to_html()`, `.compare_with(other.stats())`, `.documents_needed(0.02)`.
         """
         # The folder of results is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.results.corpus_stats import count_corpus
@@ -249,6 +252,31 @@ class JsonlFile:
     path: Path
     name: str
     schema: Schema | None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yields each document, or its decoded line with the same attributes. Raises LoadError for
+        an invalid file; duplicate annotations and ids are not looked for.
+        """
+        with closing(JsonlBatchReader(self.path)) as reader:
+            while (batch := self._read_batch(reader)) is not None:
+                yield from batch
+
+    def _read_batch(self, reader: JsonlBatchReader) -> DocumentBatch | None:
+        try:
+            return reader.read()
+        except LoadError:
+            refuse_invalid(self.path, predictions=True)  # all errors, with hints
+            raise
+
+    def stats(self) -> CorpusStats:
+        """Returns what `Corpus.stats` returns, without loading the file."""
+        # The folder of results is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.results.corpus_stats import count_corpus
+
+        statistics = count_corpus(self.name, self, self.schema)
+        if statistics.document_stats.has_duplicate_ids:
+            refuse_invalid(self.path, predictions=True)
+        return statistics
 
 
 def _validate_documents(documents: Iterable[Document]) -> list[Document]:

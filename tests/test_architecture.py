@@ -43,6 +43,7 @@ LAZY_IMPORTS = {
     ("results/corpus_stats.py", "evaluation.corpus_scores"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
+    ("results/corpus_stats.py", "report.corpus_page"),
 }
 
 

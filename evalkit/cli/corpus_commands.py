@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.inputs import load_and_report_losses, report_losses, warn_of_contents
+from evalkit.cli.inputs import load_or_open, report_losses, warn_of_contents
 from evalkit.cli.option_values import (
     check_outputs,
     check_writable,
@@ -20,17 +20,23 @@ from evalkit.cli.options import (
     CorpusPath,
     Detect,
     Digits,
+    ExampleContext,
+    Examples,
+    NoText,
     Output,
     OutputFormat,
     Percent,
+    ReportFile,
     SecondCorpusPath,
 )
+from evalkit.cli.report_output import check_report
 from evalkit.corpus import load_corpus, resolve_location
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.document_display import count_labels, describe_contents
 from evalkit.data.schema import Schema
 from evalkit.data.similar_labels import find_similar_labels
 from evalkit.errors import InputError, LoadError, print_line, print_notice, quoted_repr
+from evalkit.files import write_atomically
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import (
     collect_documents,
@@ -41,11 +47,8 @@ from evalkit.formats.loading import (
 )
 from evalkit.formats.registry import parse_location
 from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
-from evalkit.results.corpus_stats import (
-    count_shared_texts,
-    have_same_documents,
-    render_stats,
-)
+from evalkit.results.corpus_examples import DEFAULT_EXAMPLES, ExampleOptions
+from evalkit.results.corpus_stats import build_stats_page, render_stats
 from evalkit.results.sample_size import SampleSize
 from evalkit.results.tables import NumberFormat
 from evalkit.results.wording import pluralize
@@ -108,55 +111,81 @@ def stats(
     corpus: CorpusPath = None,
     other: SecondCorpusPath = None,
     *,
+    examples: Examples = DEFAULT_EXAMPLES,
+    context: ExampleContext = False,
+    no_text: NoText = False,
     detect: Detect = None,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
     percent: Percent = False,
+    report: ReportFile = None,
 ) -> None:
-    """Count documents and labels; plan how many documents a test needs.
+    """Show what a corpus holds: documents, labels and examples.
 
-    A second corpus is shown beside the first.
+    A second corpus, such as test data beside training data, is compared with the first: shares of
+    labels, unseen surface forms, and documents that are in both.
 
     If both have the same documents, the second is taken as predictions for the first.
+
+    -o FILE.html and --report FILE.html write a page with bars and examples in context.
     """
-    check_outputs({"-o": output}, corpus, other)
+    check_outputs({"-o": output, "--report": report}, corpus, other)
+    check_report(report)
     format = output_format(form, output)
     numbers = NumberFormat(digits, percent)
+    example_options = ExampleOptions(examples, context, no_text)
     if detect is not None:
         validate_difference(detect)
-    first = load_and_report_losses(corpus)
+    first = load_or_open(corpus)
     statistics = {first.name: first.stats()}
-    sample_sizes: dict[str, SampleSize] = {}
     heading = ""
-    planned = [first.name]
     predicted = None
     if other is not None:
-        second = load_and_report_losses(other, predictions=True)
-        if have_same_documents(first, second):
-            statistics = {"gold": first.stats(), "predicted": second.stats()}
-            planned, predicted = ["gold"], second
+        second = load_or_open(other)
+        counted, second_counted = statistics[first.name], second.stats()
+        if counted.document_stats.equals(second_counted.document_stats):
+            statistics = {"gold": counted, "predicted": second_counted}
+            predicted = second
             heading = f"{second.name} as predictions for {first.name}: the same documents"
         else:
             second_name = f"{second.name}-2" if second.name == first.name else second.name
-            statistics[second_name] = second.stats()
-            planned.append(second_name)
-            shared = count_shared_texts(first, second)
-            if shared:
-                texts = pluralize(shared, "document")
-                heading = f"with the same text in {second_name}: {texts} of {first.name}"
+            statistics[second_name] = second_counted
+    sample_sizes: dict[str, SampleSize] = {}
     if detect is not None:
-        for name in planned:
+        for name in ["gold"] if predicted is not None else statistics:
             sample_sizes[name] = statistics[name].documents_needed(detect, predicted)
-    text = render_stats(
-        statistics,
-        format,
-        heading=heading,
-        sample_sizes=sample_sizes,
-        width=terminal_width(output),
-        numbers=numbers,
-    )
-    write_output(text, output)
+
+    def write_page(path: Path) -> None:
+        page = build_stats_page(
+            statistics,
+            heading=heading,
+            sample_sizes=sample_sizes,
+            numbers=numbers,
+            examples=example_options,
+        )
+        write_atomically(path, page)
+
+    def render(format: str, width: int | None = None) -> str:
+        return render_stats(
+            statistics,
+            format,
+            heading=heading,
+            sample_sizes=sample_sizes,
+            width=width,
+            numbers=numbers,
+            examples=example_options,
+        )
+
+    if output is not None and format == "html":
+        write_page(output)
+    else:
+        write_output(render(format, terminal_width(output)), output)
+    if report is not None:
+        if report.suffix == ".html":
+            write_page(report)
+        else:
+            write_atomically(report, render("markdown") + "\n")
 
 
 def convert(

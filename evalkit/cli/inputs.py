@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalkit.corpus import Corpus, is_streamable, load_corpus, resolve_location
+from evalkit.corpus import (
+    Corpus,
+    JsonlFile,
+    is_streamable,
+    load_corpus,
+    open_corpus,
+    resolve_location,
+)
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, print_notice
 from evalkit.formats.conversion import ConversionReport
@@ -61,6 +68,18 @@ def load_or_stream(path: str, *, predictions: bool = False) -> Corpus | str:
     if is_streamable(location):
         return path
     return _load_and_report(location, path, predictions=predictions)
+
+
+def load_or_open(path: str | Path | None) -> Corpus | JsonlFile:
+    """The corpus at a path, in which duplicates are kept, with notices on stderr; a JSONL file is
+    not loaded.
+    """
+    location = resolve_location(path)
+    if not is_streamable(location):
+        return _load_and_report(location, str(path), predictions=True)
+    opened = open_corpus(location, predictions=True)
+    refuse_empty_texts(opened, location)
+    return opened
 
 
 def _load_and_report(location: CorpusLocation, path: str, *, predictions: bool) -> Corpus:

@@ -53,6 +53,21 @@ Detect = Annotated[
         help="Number of documents needed to detect a difference of D in F1, such as 0.02.",
     ),
 ]
+Examples = Annotated[
+    int,
+    typer.Option(
+        "--examples",
+        metavar="N",
+        min=0,
+        help="Examples of each label: its most frequent surface forms.",
+    ),
+]
+ExampleContext = Annotated[
+    bool, typer.Option("--context", metavar="", help="Also show each example in a text.")
+]
+NoText = Annotated[
+    bool, typer.Option("--no-text", metavar="", help="Leave out surface forms and texts.")
+]
 GoldPath = Annotated[str, typer.Argument(metavar="GOLD", help="The gold corpus.")]
 PredictedPath = Annotated[
     str, typer.Argument(metavar="PREDICTED", help="Predictions for the same documents.")

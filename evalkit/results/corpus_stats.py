@@ -1,15 +1,15 @@
 """What a corpus holds: documents, characters, and how often each label occurs in each layer; and
 how many such documents it takes to detect a difference between two systems.
 
-`layer_stats` has the definitions, `stats/planning` those of the number of documents.
+`layer_stats` has the definitions, `corpus_differences` those of two corpora, `stats/planning` those
+of the number of documents.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +17,52 @@ from evalkit.data.document import Document
 from evalkit.data.schema import Schema
 from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json
 from evalkit.results.comparison import HEADLINES
-from evalkit.results.layer_stats import ANNOTATED_LAYERS, LayerStats, count_layer
+from evalkit.results.context_tables import build_context_tables
+from evalkit.results.corpus_counts import CorpusCounts, count_documents
+from evalkit.results.corpus_differences import CorpusDifferences, compare_corpora
+from evalkit.results.corpus_examples import DEFAULT_EXAMPLES, ExampleOptions
+from evalkit.results.corpus_lines import describe_corpora
+from evalkit.results.corpus_rows import build_json, build_rows
+from evalkit.results.corpus_tables import (
+    build_document_tables,
+    build_layer_tables,
+)
 from evalkit.results.sample_size import (
     SampleSize,
     compute_sample_size,
     sample_size_without_metric,
 )
+from evalkit.results.table_cells import TableOptions
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
     RENDERERS,
     NumberFormat,
     Report,
-    Table,
     to_html_fragment,
 )
-from evalkit.results.wording import join_some, pluralize
+from evalkit.results.wording import pluralize
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import split_credits
 from evalkit.stats.planning import sample_gold, sample_predictions, validate_difference
 
-ALL_LABELS = "all"
+DEFAULT_EXAMPLE_OPTIONS = ExampleOptions()
 
 
 @dataclass(frozen=True, repr=False)
-class CorpusStats:
-    """What a corpus holds: print it, or get its rows.
+class CorpusStats(CorpusCounts):
+    """What a corpus holds: print it, get its rows, or write a page about it.
 
     documents, characters: how many there are; failed_documents: those that a model could not
-    process. layers: by name.
+    process. layers: by name. document_stats, event_types, attribution_types: lengths, zones and
+    languages; arguments and roles; sources and cues.
     """
 
-    name: str
-    documents: int
-    characters: int
-    failed_documents: int
-    layers: Mapping[str, LayerStats]
-    corpus: Iterable[Document] = field(repr=False, compare=False)
-
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self, *, no_text: bool = False) -> list[dict[str, Any]]:
         """A dict for each label of each annotated layer, and one for the layer, whose label is
-        None.
+        None. no_text: without surface forms.
         """
-        return _rows_of(self.name, self)
+        return build_rows(self.name, self, no_text=no_text)
 
     def render(
         self,
@@ -68,15 +71,37 @@ class CorpusStats:
         width: int | None = None,
         digits: int | None = None,
         percent: bool = False,
+        examples: int = DEFAULT_EXAMPLES,
+        context: bool = False,
+        no_text: bool = False,
     ) -> str:
         """The statistics as table, markdown, latex, csv, html or json.
 
         width: columns of the terminal, for the table. digits: decimals of shares (default 3, in
         percent 1). percent: percent instead of fractions. csv and json always hold the unrounded
-        fractions.
+        fractions. examples: surface forms of each label; context: whether each is shown in a text
+        as well; no_text: leave out surface forms.
         """
-        numbers = NumberFormat(digits, percent)
-        return render_stats({self.name: self}, format, width=width, numbers=numbers)
+        return render_stats(
+            {self.name: self},
+            format,
+            width=width,
+            numbers=NumberFormat(digits, percent),
+            examples=ExampleOptions(examples, context, no_text),
+        )
+
+    def to_html(self, *, examples: int = DEFAULT_EXAMPLES, no_text: bool = False) -> str:
+        """A page for readers: documents, the labels of each layer with bars, what to check, and
+        examples in context. `render("html")` has the tables alone.
+        """
+        options = ExampleOptions(examples, no_text=no_text)
+        return build_stats_page({self.name: self}, examples=options)
+
+    def compare_with(self, other: CorpusStats) -> CorpusDifferences:
+        """How another corpus differs from this one, such as test data from training data: shares
+        of labels, surface forms that are not here, documents that are in both.
+        """
+        return compare_corpora(self, other)
 
     def documents_needed(
         self, difference: float, predicted: str | Path | Iterable[Any] | None = None
@@ -91,17 +116,23 @@ class CorpusStats:
         """
         validate_difference(difference)
         # Corpora and scoring are above this folder; see LAZY_IMPORTS in tests/test_architecture.py.
-        from evalkit.corpus import to_corpus
+        from evalkit.corpus import JsonlFile, to_corpus
         from evalkit.evaluation.corpus_scores import score
 
         is_measured = predicted is not None
         other = self.corpus
-        if predicted is not None:
+        if isinstance(predicted, JsonlFile):
+            other = predicted
+        elif predicted is not None:
             other = to_corpus(predicted, "predictions", predictions=True)
         metric = self._planning_metric(other)
         if metric is None:
             return sample_size_without_metric(difference, self.documents, is_measured=is_measured)
-        counts = score(self.corpus, other, metric, units="documents", boot=0)[metric].counts
+        # A file is scored batch by batch.
+        gold, answers = (
+            each.path if isinstance(each, JsonlFile) else each for each in (self.corpus, other)
+        )
+        counts = score(gold, answers, metric, units="documents", boot=0)[metric].counts
         credits = counts.credits_by_document()
         documents = counts.resampling_unit_count
         if is_measured:
@@ -147,25 +178,16 @@ _ANNOTATIONS_OF = {
 
 
 def count_corpus(name: str, documents: Iterable[Document], schema: Schema | None) -> CorpusStats:
-    """The statistics of a corpus."""
-    number = characters = failed = 0
-    for document in documents:
-        number += 1
-        characters += len(document.text)
-        failed += document.failure is not None
-    layers = {layer: count_layer(layer, documents, schema) for layer in ANNOTATED_LAYERS}
-    return CorpusStats(name, number, characters, failed, layers, documents)
+    """The statistics of a corpus; the documents are read once, and none is kept."""
+    return CorpusStats(**vars(count_documents(name, documents, schema)))
 
 
-def have_same_documents(a: Iterable[Document], b: Iterable[Document]) -> bool:
-    """Whether two corpora have the same ids with the same texts."""
-    return {each.id: each.text for each in a} == {each.id: each.text for each in b}
-
-
-def count_shared_texts(a: Iterable[Document], b: Iterable[Document]) -> int:
-    """The number of documents of the first corpus whose text is in the second one too."""
-    texts = {document.text for document in b}
-    return sum(document.text in texts for document in a)
+def _compare_two(statistics: Mapping[str, CorpusStats]) -> CorpusDifferences | None:
+    """The differences of two corpora under the names that are shown; None for another number."""
+    if len(statistics) != 2:
+        return None
+    (first_name, first), (second_name, second) = statistics.items()
+    return compare_corpora(first, second, first_name=first_name, second_name=second_name)
 
 
 def render_stats(
@@ -176,175 +198,75 @@ def render_stats(
     sample_sizes: Mapping[str, SampleSize] | None = None,
     width: int | None = None,
     numbers: NumberFormat = DEFAULT_FORMAT,
+    examples: ExampleOptions = DEFAULT_EXAMPLE_OPTIONS,
 ) -> str:
     """One or more corpora in a format of `CorpusStats.render`, side by side.
 
     statistics: by the names that are shown. heading: a line above all. sample_sizes: documents
     that are needed, by the names of the corpora that they are computed from.
     """
-    sizes = sample_sizes or {}
     if format == "json":
-        data = {
-            "corpora": [_summarize(name, each) for name, each in statistics.items()],
-            "rows": [row for name, each in statistics.items() for row in _rows_of(name, each)],
-            "documents_needed": [{"corpus": name} | each.as_dict() for name, each in sizes.items()],
-        }
+        data = build_json(statistics, _compare_two(statistics), sample_sizes or {}, examples)
         text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
         return escape_controls_in_json(text)
     if format not in RENDERERS:
         raise UnknownNameError("format", format, ("json", *RENDERERS))
+    options = TableOptions(numbers, examples, width)
+    report = _build_report(statistics, options, heading=heading, sample_sizes=sample_sizes or {})
+    return RENDERERS[format](report, width)
+
+
+def build_stats_page(
+    statistics: Mapping[str, CorpusStats],
+    *,
+    heading: str = "",
+    sample_sizes: Mapping[str, SampleSize] | None = None,
+    numbers: NumberFormat = DEFAULT_FORMAT,
+    examples: ExampleOptions = DEFAULT_EXAMPLE_OPTIONS,
+) -> str:
+    """A page for readers about one or two corpora; see `render_stats` for the parameters."""
+    # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+    from evalkit.report.corpus_page import build_corpus_page
+
+    options = TableOptions(numbers, examples)
+    return build_corpus_page(
+        statistics,
+        _compare_two(statistics),
+        options,
+        heading=heading,
+        footer=_describe_sizes(sample_sizes or {}, numbers),
+    )
+
+
+def _describe_sizes(sizes: Mapping[str, SampleSize], numbers: NumberFormat) -> list[str]:
+    """A sentence about the documents needed for each corpus."""
     lines = []
     for name, size in sizes.items():
         prefix = f"{name}: " if len(sizes) > 1 else ""
         lines.append(prefix + size.describe(digits=numbers.digits, percent=numbers.percent))
-    report = _build_report(statistics, numbers, heading=heading, footer=lines)
-    return RENDERERS[format](report, width)
-
-
-def _rows_of(name: str, statistics: CorpusStats) -> list[dict[str, Any]]:
-    rows = []
-    for layer in statistics.layers.values():
-        if not layer.annotated_documents:
-            continue
-        for each in (*layer.labels, layer.total):
-            rows.append(
-                {
-                    "corpus": name,
-                    "layer": layer.layer,
-                    "label": each.label,
-                    "annotations": each.annotations,
-                    "share": each.share,
-                    "documents": each.documents,
-                    "effective_documents": each.effective_documents,
-                }
-            )
-    return rows
-
-
-def _summarize(name: str, statistics: CorpusStats) -> dict[str, Any]:
-    """What is known of a corpus beside its rows, for JSON."""
-    layers = {}
-    for layer in statistics.layers.values():
-        layers[layer.layer] = {
-            "annotated_documents": layer.annotated_documents,
-            "unplaced": layer.unplaced,
-            "unused_labels": list(layer.unused_labels),
-        }
-    return {
-        "corpus": name,
-        "name": statistics.name,
-        "documents": statistics.documents,
-        "characters": statistics.characters,
-        "failed_documents": statistics.failed_documents,
-        "layers": layers,
-    }
+    return lines
 
 
 def _build_report(
     statistics: Mapping[str, CorpusStats],
-    numbers: NumberFormat = DEFAULT_FORMAT,
+    options: TableOptions | None = None,
     *,
     heading: str = "",
-    footer: Sequence[str] = (),
+    sample_sizes: Mapping[str, SampleSize] | None = None,
 ) -> Report:
+    options = options or TableOptions(DEFAULT_FORMAT, DEFAULT_EXAMPLE_OPTIONS)
+    differences = _compare_two(statistics)
     header = [heading] if heading else []
-    rows: list[dict[str, Any]] = []
-    for name, each in statistics.items():
-        header += _describe_corpus(name, each)
-        rows += _rows_of(name, each)
-    tables = []
-    for layer in ANNOTATED_LAYERS:
-        layers = {name: each.layers[layer] for name, each in statistics.items()}
-        if any(each.total.annotations or each.unplaced for each in layers.values()):
-            tables.append(_build_table(layers, numbers))
-    return Report(tuple(header), tuple(tables), tuple(footer), tuple(rows))
-
-
-def _describe_corpus(name: str, statistics: CorpusStats) -> Iterator[str]:
-    """Lines about a corpus: its size, and layers that are not annotated in all documents."""
-    line = (
-        f"{name}: {pluralize(statistics.documents, 'document')},"
-        f" {pluralize(statistics.characters, 'character')}"
-    )
-    for layer in statistics.layers.values():
-        effective = layer.total.effective_documents
-        if effective:
-            line += f"; effective number of documents: {effective:.1f} (by {layer.layer})"
-            break
-    yield line
-    # Triggers and arguments are annotated together: a line names what documents hold.
-    missing: dict[str, None] = {}
-    partial: dict[str, int] = {}
-    empty = []
-    for layer in statistics.layers.values():
-        noun = LAYERS[layer.layer].document_layer
-        if not layer.annotated_documents:
-            missing[noun] = None
-        elif layer.annotated_documents < statistics.documents:
-            partial[noun] = layer.annotated_documents
-        if layer.annotated_documents and not layer.total.annotations:
-            empty.append(layer.layer)
-    if missing:
-        yield f"{name}: not annotated: {', '.join(missing)}"
-    for noun, annotated in partial.items():
-        yield f"{name}: {noun} are annotated in {annotated:,} of {statistics.documents:,} documents"
-    if empty:
-        yield f"{name}: annotated, without any annotation: {', '.join(empty)}"
-    if statistics.failed_documents:
-        yield f"{name}: {pluralize(statistics.failed_documents, 'document')} failed"
-
-
-def _build_table(layers: Mapping[str, LayerStats], numbers: NumberFormat) -> Table:
-    """A layer of one or more corpora."""
-    first = next(iter(layers.values()))
-    names = list(layers)
-    columns = ["label"]
-    if len(layers) == 1:
-        columns += ["count", "share", "documents", "effective documents"]
-        droppable: list[tuple[str, ...]] = [("share",), ("effective documents",)]
-    else:
-        for name in names:
-            columns += [name, f"{name}: share", f"{name}: documents"]
-        # Columns of both sides are shown or hidden together.
-        columns_of = {
-            kind: tuple(f"{name}: {kind}" for name in names) for kind in ("share", "documents")
-        }
-        droppable = list(columns_of.values())
-    rows = []
-    labels = _order_labels(list(layers.values()))
-    for label in (*labels, None):
-        cells = [ALL_LABELS if label is None else label]
-        for layer in layers.values():
-            each = layer.of_label(label)
-            cells += [f"{each.annotations:,}", numbers.format(each.share), f"{each.documents:,}"]
-            if len(layers) == 1:
-                cells.append(f"{each.effective_documents:.1f}")
-        rows.append(tuple(cells))
-    return Table(
-        title=ANNOTATED_LAYERS[first.layer].title,
-        columns=tuple(columns),
-        rows=tuple(rows),
-        notes=tuple(_table_notes(layers)),
-        droppable_columns=tuple(droppable),
-        first_average=len(labels),
-    )
-
-
-def _order_labels(layers: Sequence[LayerStats]) -> list[str]:
-    """The labels of all corpora, the most frequent first."""
-    counts: Counter[str] = Counter()
+    header += describe_corpora(statistics, differences)
+    layers = build_layer_tables(statistics, differences, options)
+    tables = build_document_tables(statistics, options.numbers)
+    tables += [layer.labels for layer in layers]
     for layer in layers:
-        for each in layer.labels:
-            counts[each.label or ""] += each.annotations
-    return sorted(counts, key=lambda label: (-counts[label], label))
-
-
-def _table_notes(layers: Mapping[str, LayerStats]) -> Iterator[str]:
-    for name, layer in layers.items():
-        prefix = f"{name}: " if len(layers) > 1 else ""
-        if layer.unused_labels:
-            count = pluralize(len(layer.unused_labels), "label")
-            names = join_some(layer.unused_labels)
-            yield f"{prefix}{count} of the schema without annotation: {names}"
-        if layer.unplaced:
-            yield f"{prefix}not counted, without offsets: {layer.unplaced:,}"
+        tables += layer.details
+    rows: list[dict[str, Any]] = []
+    for name, corpus in statistics.items():
+        rows += build_rows(name, corpus, no_text=options.examples.no_text)
+        if options.examples.context:
+            tables += build_context_tables(name, corpus, options, is_only=len(statistics) == 1)
+    footer = _describe_sizes(sample_sizes or {}, options.numbers)
+    return Report(tuple(header), tuple(tables), tuple(footer), tuple(rows))

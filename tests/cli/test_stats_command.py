@@ -1,6 +1,8 @@
 """evalkit stats: what a corpus holds, two corpora side by side, and the documents needed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from helpers.cli import run_evalkit as evalkit
@@ -21,7 +23,7 @@ def test_the_default_is_the_bundled_corpus():
     run = evalkit("stats")
 
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("evalkit-news: 1 document, 2,696 characters;")
+    assert run.stdout.startswith("evalkit-news: 1 document, 2,696 characters\n")
     assert "Attributions by part" in run.stdout
     assert "to detect" not in run.stdout
 
@@ -48,7 +50,7 @@ def test_detect_gives_the_number_of_documents(paths):
     assert measured[-1] == gold.stats().documents_needed(0.03, predicted).describe()
     assert measured[0] == "system as predictions for gold: the same documents"
     assert measured[1].startswith("gold: 30 documents")
-    assert measured[3].startswith("predicted: 30 documents")
+    assert measured[4].startswith("predicted: 30 documents")
 
 
 def test_json_has_the_number_of_documents(paths):
@@ -76,7 +78,10 @@ def test_other_documents_are_shown_side_by_side(paths, tmp_path):
     lines = run.stdout.splitlines()
     assert run.returncode == 0
     # All documents of `perturbed` have one text.
-    assert lines[0] == "with the same text in gold-2: 30 documents of gold"
+    assert lines[0] == (
+        "Warning: 1 document of gold-2 has the text of a document of gold: leakage, if one of them"
+        " is training data"
+    )
     assert any(line.startswith("gold-2: 2 documents, ") for line in lines)
     assert lines[-2].startswith("gold: to detect a difference of 0.05 in micro F1")
     assert lines[-1].startswith("gold-2: to detect a difference of 0.05 in micro F1")
@@ -121,3 +126,140 @@ def test_what_cannot_be_read_or_written_is_refused(paths, arguments, message):
     assert (run.returncode, run.stdout) == (2, "")
     assert message in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_examples_are_asked_for_or_left_out(paths):
+    gold, _ = perturbed(30, 4)
+    text = gold[0].text
+
+    four = evalkit("stats", paths[0], "--examples", "4").stdout
+    context = evalkit("stats", paths[0], "--examples", "1", "--context").stdout
+    without = evalkit("stats", paths[0], "--no-text").stdout
+
+    assert "Entities: most frequent surface forms\n" in four
+    assert "most frequent (count)" not in evalkit("stats", paths[0], "--examples", "0").stdout
+    assert "Entities in context\n" in context
+    assert "most frequent (count)" not in without
+    for word in text.replace(".", "").split():
+        assert word not in without
+    assert four == gold.stats().render(examples=4) + "\n"
+    assert context == gold.stats().render(examples=1, context=True) + "\n"
+    assert without == gold.stats().render(no_text=True) + "\n"
+
+
+@pytest.mark.parametrize("format", ["json", "csv", "markdown", "latex", "html"])
+def test_no_format_holds_text_where_it_is_left_out(tmp_path, format):
+    entities = [Entity("PER", 0, 6), Entity("LOC", 0, 6)]
+    Corpus([Document("d", "Secret text", entities)]).save(tmp_path / "c.jsonl")
+
+    run = evalkit("stats", tmp_path / "c.jsonl", "--no-text", "--format", format)
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "Secret" not in run.stdout
+    assert "PER" in run.stdout
+
+
+def test_the_report_is_the_page_that_the_output_would_be(paths, tmp_path):
+    pages = [tmp_path / name for name in ("output.html", "report.html", "report.md")]
+
+    evalkit("stats", *paths, "-o", pages[0])
+    run = evalkit("stats", *paths, "--report", pages[1])
+    evalkit("stats", *paths, "--report", pages[2])
+
+    assert run.stdout.startswith("system as predictions for gold: the same documents\n")
+    assert pages[0].read_text(encoding="utf-8") == pages[1].read_text(encoding="utf-8")
+    assert "<h1" in pages[0].read_text(encoding="utf-8")
+    markdown = evalkit("stats", *paths, "--format", "markdown").stdout
+    assert pages[2].read_text(encoding="utf-8") == markdown
+    refused = evalkit("stats", *paths, "--report", "report.txt")
+    assert refused.returncode == 2
+    assert "--report report.txt: expected a name that ends in .html or .md" in refused.stderr
+
+
+def test_html_on_the_screen_is_the_plain_table(paths):
+    run = evalkit("stats", paths[0], "--format", "html")
+
+    assert run.stdout.startswith("<!doctype html>")
+    assert "<h1" not in run.stdout
+
+
+def test_duplicates_are_counted_and_not_refused(tmp_path):
+    entities = [Entity("PER", 0, 3), Entity("PER", 0, 3)]
+    Corpus([Document("d", "Ann left", entities)]).save(tmp_path / "c.jsonl")
+
+    run = evalkit("stats", tmp_path / "c.jsonl")
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "label  duplicates\n" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"id": "a", "text": "x", "entities": [{"label": "A", "start": 0, "end": 9}]}'], ":1: "),
+        (['{"id": "a", "text": "x"}', '{"id": "a", "text": "y"}'], ":2: id: duplicate id 'a'"),
+        (['{"id": "a", "text": " "}'], "no text in any document"),
+        (["not json"], ":1: "),
+        (['{"tokens": ["a"], "ner": []}'], ":1: "),
+    ],
+)
+def test_an_invalid_file_is_refused_as_it_is_elsewhere(tmp_path, lines, message):
+    path = tmp_path / "bad.jsonl"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    run = evalkit("stats", path)
+    other = evalkit("run", path)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert run.stderr == other.stderr
+
+
+def test_context_without_text_is_refused():
+    run = evalkit("stats", "--context", "--no-text")
+
+    assert run.returncode == 2
+    assert "--context: shows text, which --no-text leaves out; give one of them" in run.stderr
+
+
+def test_json_of_two_corpora_has_their_differences(paths, tmp_path):
+    (tmp_path / "test").mkdir()
+    Corpus([Document("t1", "Oslo", [Entity("A", 0, 4)])]).save(tmp_path / "test/test.jsonl")
+
+    data = json.loads(
+        evalkit("stats", paths[0], tmp_path / "test/test.jsonl", "--format", "json").stdout
+    )
+
+    assert (data["differences"]["first"], data["differences"]["second"]) == ("gold", "test")
+    assert data["differences"]["rows"][-1]["unseen_share"] == 1.0
+    assert [each["surface"] for each in data["corpora"][1]["examples"]] == ["Oslo"]
+
+
+def test_a_large_file_is_not_held(tmp_path):
+    path = tmp_path / "large.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(400):
+            text = f"Ann met {number} " + "x" * 100_000
+            line = {"id": f"d{number}", "text": text}
+            file.write(
+                json.dumps(line | {"entities": [{"label": "PER", "start": 0, "end": 3}]}) + "\n"
+            )
+    program = (
+        "import resource, sys; from pathlib import Path; from evalkit.corpus import open_corpus;"
+        "stats = open_corpus(sys.argv[1]).stats();"
+        "print(stats.documents, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak(file):
+        run = subprocess.run(
+            [sys.executable, "-c", program, file], capture_output=True, text=True, check=True
+        )
+        return [int(word) for word in run.stdout.split()]
+
+    small = tmp_path / "small.jsonl"
+    small.write_text(path.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
+
+    assert path.stat().st_size > 40_000_000
+    (one, least), (many, most) = peak(small), peak(path)
+    assert (one, many) == (1, 400)
+    assert most - least < 15_000

@@ -55,6 +55,21 @@ def test_each_label_has_its_annotations_and_documents(small):
             "share": 0.75,
             "documents": 2,
             "effective_documents": 9 / 5,
+            "tokens_median": 1,
+            "tokens_max": 1,
+            "characters_median": 2,
+            "characters_max": 3,
+            "surface_forms": 2,
+            "most_frequent": "Bo",
+            "most_frequent_share": 2 / 3,
+            "ambiguous_forms": 0,
+            "is_rare": True,
+            "nested": 0,
+            "crossing": 0,
+            "same_span": 0,
+            "discontinuous": 0,
+            "duplicates": 0,
+            "edges": 0,
         },
         {
             "corpus": "small",
@@ -64,6 +79,21 @@ def test_each_label_has_its_annotations_and_documents(small):
             "share": 0.25,
             "documents": 1,
             "effective_documents": 1.0,
+            "tokens_median": 1,
+            "tokens_max": 1,
+            "characters_median": 4,
+            "characters_max": 4,
+            "surface_forms": 1,
+            "most_frequent": "Rome",
+            "most_frequent_share": 1.0,
+            "ambiguous_forms": 0,
+            "is_rare": True,
+            "nested": 0,
+            "crossing": 0,
+            "same_span": 0,
+            "discontinuous": 0,
+            "duplicates": 0,
+            "edges": 0,
         },
     ]
     assert [(row["layer"], row["label"]) for row in rows[2:]] == [
@@ -83,14 +113,35 @@ def test_the_table_names_what_is_not_annotated(small):
         "small: events are annotated in 1 of 4 documents\n"
         "small: annotated, without any annotation: triggers, arguments\n"
         "\n"
+        "Documents\n"
+        "number of   total  median per document  least  most\n"
+        "───────────────────────────────────────────────────\n"
+        "characters     29                  5.5      0    18\n"
+        "tokens          8                  1.5      0     5\n"
+        "sentences       3                    1      0     1\n"
+        "entities        4                    1      0     2\n"
+        "triggers        0                    0      0     0\n"
+        "arguments       0                    0      0     0\n"
+        "\n"
         "Entities\n"
-        "label  count  share  documents  effective documents\n"
-        "───────────────────────────────────────────────────\n"
-        "PER        3  0.750          2                  1.8\n"
-        "LOC        1  0.250          1                  1.0\n"
-        "───────────────────────────────────────────────────\n"
-        "all        4  1.000          3                  2.7\n"
-        "2 labels of the schema without annotation: ORG, DATE"
+        "label  count  share  documents  most frequent (count)\n"
+        "─────────────────────────────────────────────────────\n"
+        "PER        3  0.750          2  Bo (2), Ann (1)\n"
+        "LOC        1  0.250          1  Rome (1)\n"
+        "─────────────────────────────────────────────────────\n"
+        "all        4  1.000          3\n"
+        "rare labels (fewer than 10 annotations, or in one document only): PER, LOC\n"
+        "2 labels of the schema without annotation: ORG, DATE\n"
+        "\n"
+        "Entities: lengths and surface forms\n"
+        "label  tokens  characters  surface forms  most frequent form\n"
+        "────────────────────────────────────────────────────────────\n"
+        "PER      1, 1        2, 3              2               0.667\n"
+        "LOC      1, 1        4, 4              1               1.000\n"
+        "────────────────────────────────────────────────────────────\n"
+        "all      1, 1      2.5, 4              3               0.500\n"
+        "tokens and characters of an annotation: median, largest; most frequent form: its share of"
+        " the annotations of the label"
     )
 
 
@@ -142,7 +193,15 @@ def test_a_corpus_without_documents_has_statistics():
 
     assert stats.rows() == []
     assert stats.render() == (
-        "none: 0 documents, 0 characters\nnone: not annotated: entities, events, attributions"
+        "none: 0 documents, 0 characters\n"
+        "none: not annotated: entities, events, attributions\n"
+        "\n"
+        "Documents\n"
+        "number of   total  median per document  least  most\n"
+        "───────────────────────────────────────────────────\n"
+        "characters      0                    –      –     –\n"
+        "tokens          0                    –      –     –\n"
+        "sentences       0                    –      –     –"
     )
     assert "there are no items" in stats.documents_needed(0.1).describe()
 
@@ -172,6 +231,9 @@ def test_csv_and_json_hold_the_unrounded_rows(small):
         "annotated_documents": 4,
         "unplaced": 0,
         "unused_labels": ["ORG", "DATE"],
+        "rare_labels": ["PER", "LOC"],
+        "per_document": {"total": 4, "median": 1, "min": 0, "max": 2},
+        "ambiguous": [],
     }
     assert data["corpora"][0]["layers"]["attributions"]["annotated_documents"] == 0
 
@@ -179,8 +241,8 @@ def test_csv_and_json_hold_the_unrounded_rows(small):
 @pytest.mark.parametrize(
     ("format", "line"),
     [
-        ("markdown", "| PER | 3 | 75.00 | 2 | 1.8 |"),
-        ("latex", r"PER & 3 & 75.00 & 2 & 1.8 \\"),
+        ("markdown", "| PER | 3 | 75.00 | 2 | Bo (2), Ann (1) |"),
+        ("latex", r"PER & 3 & 75.00 & 2 & Bo (2), Ann (1) \\"),
         ("html", "75.00"),
     ],
 )
@@ -201,7 +263,7 @@ def test_a_narrow_terminal_hides_columns(small):
     text = small.stats().render(width=40)
 
     assert max(map(len, text.splitlines())) <= 40
-    assert "hidden columns (narrow terminal): share" in text
+    assert "hidden columns (narrow terminal): most frequent (count)" in text.replace("\n ", "")
 
 
 def test_labels_are_shown_safely():
@@ -219,8 +281,8 @@ def test_two_corpora_are_shown_side_by_side(small):
 
     assert "other: 1 document, 4 characters" in text
     rows = [line.split() for line in text.splitlines()]
-    assert ["PER", "3", "0.8", "2", "0", "0.0", "0"] in rows
-    assert ["LOC", "1", "0.2", "1", "1", "1.0", "1"] in rows
+    assert ["PER", "3", "0", "0.8", "0.0", "−0.8"] in rows
+    assert ["LOC", "1", "1", "0.2", "1.0", "+0.8"] in rows
     assert "small: 2 labels of the schema without annotation: ORG, DATE" in text
     narrow = render_stats({"small": small.stats(), "other": other.stats()}, width=48)
     assert "hidden columns (narrow terminal): small: share, other: share" in narrow.replace(
