@@ -11,13 +11,17 @@ both systems are the same, so that n_a - n_b is the difference of their predicte
 F1, x is the F1 of a label, and n is 1 for a label that occurs and 0 for any other.
 
 With several runs of a system R is the mean over its runs, and a contribution the mean over all
-pairs of a run of a and a run of b. All sums are exact: numbers are integers or fractions.
+pairs of a run of a and a run of b.
+
+Kinds of error split a difference more simply: 1 - F1 is the sum of the losses of the kinds, so that
+a kind contributes its loss in b minus its loss in a. All sums are exact: numbers are integers or
+fractions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -89,3 +93,34 @@ def _weigh_runs(
         of_denominator = (run.numerator * mean_inverse + mean_ratio) / run.denominator
         weights.append((of_numerator / (2 * len(runs)), of_denominator / (2 * len(runs))))
     return weights
+
+
+@dataclass(frozen=True)
+class KindCounts:
+    """The items of each kind of error on both sides together, so that a pair counts twice, and all
+    gold and predicted items.
+    """
+
+    wrong: Mapping[str, int]
+    total: int
+
+
+def split_by_loss(
+    runs_a: Sequence[KindCounts], runs_b: Sequence[KindCounts], kinds: Sequence[str]
+) -> list[Fraction] | None:
+    """The contribution of each kind to F1 of the first system minus that of the second. None if an
+    F1 is undefined.
+
+    >>> a, b = KindCounts({"missed": 1}, 10), KindCounts({"missed": 1, "label": 4}, 10)
+    >>> [float(part) for part in split_by_loss([a], [b], ["label", "missed"])]
+    [0.4, 0.0]
+    """
+    if not all(run.total for run in (*runs_a, *runs_b)):
+        return None
+    return [mean_loss(runs_b, kind) - mean_loss(runs_a, kind) for kind in kinds]
+
+
+def mean_loss(runs: Sequence[KindCounts], kind: str) -> Fraction:
+    """The share of F1 that a kind of error costs: the mean over the runs."""
+    losses = (Fraction(run.wrong.get(kind, 0), run.total) for run in runs)
+    return sum(losses, Fraction(0)) / len(runs)

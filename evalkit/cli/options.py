@@ -274,8 +274,18 @@ ComparedFeatures = Annotated[
     typer.Option(
         "--by",
         metavar="LIST",
-        help="What the differences come from: label, document, zone (with macro: label).",
+        help="What the differences come from: label, document, zone, kind (of error); of macro F1:"
+        " label.",
         rich_help_panel=SCORING,
+    ),
+]
+SaveItems = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-items",
+        metavar="FILE",
+        help="Save the items that only one system has right, and all other wrong ones (JSONL).",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Permutations = Annotated[

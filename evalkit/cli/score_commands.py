@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.error_commands import write_lines
 from evalkit.cli.gate_checks import (
     check_comparison_gates,
     finish_gates,
@@ -61,6 +62,7 @@ from evalkit.cli.options import (
     PredictedPath,
     ReportFile,
     Save,
+    SaveItems,
     Seed,
     Units,
     Zones,
@@ -209,6 +211,7 @@ def compare_command(
     output: Output = None,
     digits: Digits = None,
     percent: Percent = False,
+    save_items: SaveItems = None,
     report: ReportFile = None,
     gate: Gates = None,
     gate_file: GateFile = None,
@@ -220,7 +223,7 @@ def compare_command(
     for _, paths in named:
         all_paths += [paths] if isinstance(paths, str) else paths
     check_outputs(
-        {"-o": output, "--report": report, "--junit": junit},
+        {"-o": output, "--save-items": save_items, "--report": report, "--junit": junit},
         *all_paths,
         gold,
         None if gate_file is None else str(gate_file),
@@ -259,6 +262,8 @@ def compare_command(
         options=options,
     )
     comparison = replace(comparison, features=features)
+    if save_items is not None:
+        write_lines(comparison.iter_item_lines(), save_items)
     text = comparison.render(
         report_format, width=terminal_width(output), digits=digits, percent=percent
     )

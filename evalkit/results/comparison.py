@@ -7,11 +7,13 @@ corpus. `differences` has the definitions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from evalkit.analysis.item_changes import ItemChange
 from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
@@ -30,9 +32,11 @@ from evalkit.results.comparison_report import (
 )
 from evalkit.results.confusion import import_pandas
 from evalkit.results.contribution_report import Contributions
-from evalkit.results.contributions import SplitDifference, parse_features, split_by_feature
+from evalkit.results.contributions import KIND
+from evalkit.results.difference_explainer import DifferenceExplainer
 from evalkit.results.differences import Difference, complete_differences, compute_difference
 from evalkit.results.gates import parse_gate, require_comparison_gate
+from evalkit.results.item_comparison import ItemComparison
 from evalkit.results.scores import Scores
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
@@ -97,32 +101,50 @@ class Comparison:
             raise AssertionError(f"gate failed: {sentence}")
 
     def by(self, feature: str) -> Contributions:
-        """What each "label", "document" or "zone" contributes to the differences: the contributions
-        of a feature add up to the difference exactly, and have its sign.
+        """What each "label", "document", "zone" or "kind" of error contributes to the differences:
+        the contributions of a feature add up to the difference exactly, and have its sign.
 
         Raises UnknownNameError for other features, and InputError for those that macro F1 is not
-        made of: it has contributions of labels only.
+        made of (it has contributions of labels only), and for kinds if the documents are not
+        available or no metric is strict.
         """
-        (name,) = parse_features([feature], self.differences[0].average)
-        return Contributions(name, tuple(self._split_differences(name)))
+        return self._explainer.split(feature)
 
     def explain(self, feature: str) -> Contributions:
         """Deprecated name of `by`."""
         warn_deprecated("Comparison.explain is deprecated: use Comparison.by")
         return self.by(feature)
 
-    def _split_differences(self, feature: str) -> list[SplitDifference]:
-        """The differences of this comparison by a feature; without those that are undefined."""
-        splits = []
-        for each in self.differences:
-            counts_a, counts_b = (
-                [scores[each.metric].counts for scores in self.runs[name]]
-                for name in (each.a, each.b)
-            )
-            split = split_by_feature((each.a, each.b), (counts_a, counts_b), each.average, feature)
-            if split is not None:
-                splits.append(split)
-        return splits
+    def items(self) -> list[ItemChange]:
+        """The gold items that at least one of two systems has wrong, such as those that only one
+        has right, and wrong predictions without a gold item; for each pair of systems, in the
+        layers of the strict metrics. See `analysis.item_changes` for their status.
+
+        Raises InputError for several runs of a system, and if the documents are not available.
+        """
+        return [change for _, _, change in self.iter_items()]
+
+    def iter_items(self) -> Iterator[tuple[str, str, ItemChange]]:
+        """The same as `items` for each pair of systems: their names and an item, one at a time.
+        Goes through all documents again.
+        """
+        return self._explainer.iter_items()
+
+    def iter_item_lines(self) -> Iterator[str]:
+        """The same as lines of JSON."""
+        for a, b, change in self.iter_items():
+            line = json.dumps({"a": a, "b": b, **change.to_json()}, ensure_ascii=False)
+            yield escape_controls_in_json(line)
+
+    def compare_items(self) -> list[ItemComparison]:
+        """How many items only one system has right, for each pair of systems and strict metric.
+        Raises InputError as `items` does.
+        """
+        return self._explainer.compare_items()
+
+    @cached_property
+    def _explainer(self) -> DifferenceExplainer:
+        return DifferenceExplainer(self.runs, self.differences, self.resampling, self.permutations)
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each metric and pair of systems."""
@@ -160,9 +182,11 @@ class Comparison:
                 "verdicts": self.verdicts(),
             }
             if self.features:
+                reporter = self._reporter()
                 data["contributions"] = [
-                    row for feature in self.features for row in self.by(feature).rows()
+                    row for each in reporter.contributions for row in each.rows()
                 ]
+                data["items"] = [each.as_dict() for each in reporter.items]
             return escape_controls_in_json(
                 json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             )
@@ -172,9 +196,14 @@ class Comparison:
         return RENDERERS[format](report, width)
 
     def _reporter(self, numbers: NumberFormat = DEFAULT_FORMAT) -> ComparisonReport:
-        contributions: list[SplitDifference] = []
-        for feature in self.features:
-            contributions += self._split_differences(feature)
+        contributions = [self.by(feature) for feature in self.features]
+        notes = [note for each in contributions for note in each.notes]
+        items: list[ItemComparison] = []
+        if KIND in self.features:
+            try:
+                items = self.compare_items()
+            except InputError as error:
+                notes.append(str(error))
         return ComparisonReport(
             self.runs,
             self.differences,
@@ -182,6 +211,8 @@ class Comparison:
             self.permutations,
             numbers,
             contributions,
+            items,
+            notes,
         )
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
-from evalkit.results.contribution_report import build_table
-from evalkit.results.contributions import SplitDifference
+from evalkit.results.contribution_report import Contributions, build_table
 from evalkit.results.differences import Difference
+from evalkit.results.item_comparison import ItemComparison
+from evalkit.results.item_report import build_items_table
 from evalkit.results.metadata import find_independence_assumption
 from evalkit.results.report_builder import format_interval, name_interval, name_sample_limit
 from evalkit.results.scores import Scores
@@ -58,14 +59,19 @@ class RankedSystem(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """What a report of a comparison is made from; see `Comparison` for the fields."""
+    """What a report of a comparison is made from; see `Comparison` for the fields.
+
+    contributions, items: what explains the differences. notes: what is missing there, and why.
+    """
 
     runs: Mapping[str, Sequence[Scores]]
     differences: Sequence[Difference]
     resampling: Resampling
     permutations: int
     numbers: NumberFormat = DEFAULT_FORMAT
-    contributions: Sequence[SplitDifference] = ()
+    contributions: Sequence[Contributions] = ()
+    items: Sequence[ItemComparison] = ()
+    notes: Sequence[str] = ()
 
     @property
     def systems(self) -> dict[str, Scores]:
@@ -92,14 +98,19 @@ class ComparisonReport:
         if with_system_tables:
             tables = [*(self._system_table(metric) for metric in self.metrics), *tables]
         tables += self.contribution_tables()
+        tables += [build_items_table(items) for items in self.items]
         rows = [difference.as_dict() for difference in self.differences]
         if self.contributions:
-            rows = [row for split in self.contributions for row in split.rows()]
+            rows = [row for contributions in self.contributions for row in contributions.rows()]
         return Report(self._header(), tuple(tables), tuple(self._footer()), tuple(rows))
 
     def contribution_tables(self) -> list[Table]:
         """A table for each difference that is broken down."""
-        return [build_table(split, self.numbers) for split in self.contributions]
+        return [
+            build_table(split, self.numbers)
+            for contributions in self.contributions
+            for split in contributions.differences
+        ]
 
     @property
     def _ranked_metrics(self) -> list[str]:
@@ -184,7 +195,7 @@ class ComparisonReport:
     def _footer(self) -> list[str]:
         resampling = self.resampling
         documents = pluralize(resampling.documents, "document")
-        lines = list(self.verdicts.iter_sentences())
+        lines = [*self.notes, *self.verdicts.iter_sentences()]
         for name, runs in self.runs.items():
             failures = max(len(scores.metadata.failures) for scores in runs)
             if failures:

@@ -1,14 +1,16 @@
-"""Tables and sentences of what labels, documents and zones contribute to a difference in F1."""
+"""Tables and sentences of what labels, documents, zones and kinds of error contribute to a
+difference in F1.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json, shorten
-from evalkit.results.contributions import Contribution, SplitDifference, sum_exactly
+from evalkit.results.contributions import KIND, Contribution, SplitDifference, sum_exactly
 from evalkit.results.tables import (
     RENDERERS,
     NumberFormat,
@@ -29,11 +31,12 @@ class Contributions:
     its rows.
 
     by: the feature, such as "label". differences: those that are defined, of each metric and pair
-    of systems.
+    of systems. notes: what there are no contributions of, and why.
     """
 
     by: str
     differences: tuple[SplitDifference, ...]
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each part of each difference, the largest contribution first."""
@@ -61,8 +64,7 @@ class Contributions:
 
     def _report(self, numbers: NumberFormat) -> Report:
         tables = [build_table(difference, numbers) for difference in self.differences]
-        footer = () if tables else ("no contributions: F1 is undefined",)
-        return Report(tables=tuple(tables), footer=footer, rows=tuple(self.rows()))
+        return Report(tables=tuple(tables), footer=self.notes, rows=tuple(self.rows()))
 
     def __repr__(self) -> str:
         sentences = [
@@ -104,16 +106,13 @@ def build_table(split: SplitDifference, numbers: NumberFormat) -> Table:
     """The parts of a difference, the largest first, with the counts that explain them; many are cut
     to the largest, with the sum of the rest.
     """
-    is_macro = split.average == "macro"
-    has_found = any((part.tp_a, part.tp_b) != (part.found_a, part.found_b) for part in split.parts)
-    count_names = {"tp": "TP", "found": "found", "predicted": "predicted"}
-    if not has_found:
-        del count_names["found"]
-    f1_columns = [(f"F1 {split.a}", f"F1 {split.b}")] if is_macro else []
-    count_columns = [(f"{name} {split.a}", f"{name} {split.b}") for name in count_names.values()]
+    count_columns = _choose_counts(split)
     columns = [split.by, "contribution"]
-    for pair in (*f1_columns, *count_columns):
-        columns += pair
+    for column in count_columns:
+        columns += [f"{column.name} {split.a}", f"{column.name} {split.b}"]
+    has_support = split.by != KIND
+    if has_support:
+        columns.append("support")
     groups = [[part] for part in split.parts[:MOST_PARTS]]
     names = [_name(part) for part in split.parts[:MOST_PARTS]]
     hidden = list(split.parts[MOST_PARTS:])
@@ -124,41 +123,72 @@ def build_table(split: SplitDifference, numbers: NumberFormat) -> Table:
     names.append("all")
     rows = []
     for name, parts in zip(names, groups, strict=True):
-        contribution = float(sum_exactly(parts))
-        cells = [name, _finer(numbers).format_signed(contribution)]
-        if is_macro:
-            cells += _f1_cells(parts, numbers)
-        cells += _count_cells(parts, list(count_names))
+        cells = [name, _finer(numbers).format_signed(float(sum_exactly(parts)))]
+        for column in count_columns:
+            cells += [column.cell(parts, side, numbers) for side in "ab"]
+        if has_support:
+            cells.append(format_count(_sum(parts, "gold")))
         rows.append(tuple(cells))
-    notes = [
-        f"contribution: above 0 it favors {split.a}, below 0 {split.b}; the sum is the difference"
-        " of F1"
-    ]
-    if has_found:
-        notes.append("TP: predicted items that match; found: gold items that are matched")
     return Table(
         f"Contributions by {split.by}, {split.metric}: {split.a} – {split.b}",
-        (*columns, "support"),
+        tuple(columns),
         tuple(rows),
-        tuple(notes),
-        tuple(reversed(count_columns)),
+        tuple(_notes(split, count_columns)),
+        tuple(
+            (f"{column.name} {split.a}", f"{column.name} {split.b}")
+            for column in reversed(count_columns)
+            if not column.is_ratio
+        ),
         first_average=len(rows) - 1,
         keeps_names=split.by != "document",
         lead=describe_difference(split, numbers),
     )
 
 
-def _f1_cells(parts: Sequence[Contribution], numbers: NumberFormat) -> list[str]:
-    """F1 of a part under both systems; of several parts none."""
-    f1s = (parts[0].f1_a, parts[0].f1_b) if len(parts) == 1 else (None, None)
-    return [numbers.format(f1) for f1 in f1s]
+class _Column(NamedTuple):
+    """A pair of columns, one for each system. field: of Contribution, without the system. is_sum:
+    whether the value of several parts is their sum; if not, they have none.
+    """
+
+    name: str
+    field: str
+    is_ratio: bool = False
+    is_sum: bool = True
+
+    def cell(self, parts: Sequence[Contribution], side: str, numbers: NumberFormat) -> str:
+        """The cell of a part, or of several, for one system."""
+        if len(parts) > 1 and not self.is_sum:
+            return "–"
+        value = _sum(parts, f"{self.field}_{side}")
+        return numbers.format(value) if self.is_ratio else format_count(value)
 
 
-def _count_cells(parts: Sequence[Contribution], counts: Sequence[str]) -> list[str]:
-    """The sums of some counts of both systems over the parts, and of the gold items."""
-    fields = [f"{count}_{side}" for count in counts for side in "ab"]
-    sums = [sum(getattr(part, field) for part in parts) for field in (*fields, "gold")]
-    return [format_count(total) for total in sums]
+def _sum(parts: Sequence[Contribution], field: str) -> float | None:
+    """The sum of a field; None if it is undefined in a part."""
+    values = [getattr(part, field) for part in parts]
+    return None if None in values else sum(values)
+
+
+def _choose_counts(split: SplitDifference) -> list[_Column]:
+    """The columns that explain the contributions."""
+    if split.by == KIND:
+        return [_Column("F1 lost", "loss", is_ratio=True), _Column("n", "n")]
+    columns = [_Column("F1", "f1", True, False)] if split.average == "macro" else []
+    columns.append(_Column("TP", "tp"))
+    if any((part.tp_a, part.tp_b) != (part.found_a, part.found_b) for part in split.parts):
+        columns.append(_Column("found", "found"))
+    return [*columns, _Column("predicted", "predicted")]
+
+
+def _notes(split: SplitDifference, columns: Sequence[_Column]) -> Iterator[str]:
+    yield (
+        f"contribution: above 0 it favors {split.a}, below 0 {split.b}; the sum is the difference"
+        " of F1"
+    )
+    if any(column.field == "found" for column in columns):
+        yield "TP: predicted items that match; found: gold items that are matched"
+    if split.by == KIND:
+        yield "F1 lost: the share of F1 that errors of this kind cost; with F1 they add up to 1"
 
 
 def _name(part: Contribution) -> str:

@@ -1,4 +1,5 @@
-"""What labels, documents and zones contribute to the difference in F1 of two systems.
+"""What labels, documents, zones and kinds of error contribute to the difference in F1 of two
+systems.
 
 `analysis/contributions.py` has the formula. A contribution has the sign of the difference: above 0
 it favors the first system. Contributions of one feature add up to the difference exactly; parts
@@ -16,11 +17,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.analysis.contributions import RatioParts, split_difference
+from evalkit.analysis.contributions import (
+    KindCounts,
+    RatioParts,
+    mean_loss,
+    split_by_loss,
+    split_difference,
+)
+from evalkit.analysis.error_counts import ErrorCounts
+from evalkit.analysis.error_kinds import ERROR_KINDS
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
+
+KIND = "kind"  # the feature that needs kinds of error
 
 
 class PartCounts(NamedTuple):
@@ -51,21 +62,26 @@ class PartCounts(NamedTuple):
 class Contribution:
     """A part of a difference: what it contributes, and the counts that explain it.
 
-    part: a label, a document, or a zone ("" for text in no zone). Counts are means over the runs of
-    a system, F1 too. exact: the contribution as a fraction.
+    part: a label, a document, a zone ("" for text in no zone), or a kind of error. Counts are means
+    over the runs of a system, F1 and losses too. exact: the contribution as a fraction. Kinds have
+    n and loss, see `analysis.error_counts`, and no other counts.
     """
 
     part: str
     exact: Fraction
-    gold: float
-    predicted_a: float
-    predicted_b: float
-    tp_a: float
-    tp_b: float
-    found_a: float
-    found_b: float
-    f1_a: float | None
-    f1_b: float | None
+    gold: float | None = None
+    predicted_a: float | None = None
+    predicted_b: float | None = None
+    tp_a: float | None = None
+    tp_b: float | None = None
+    found_a: float | None = None
+    found_b: float | None = None
+    f1_a: float | None = None
+    f1_b: float | None = None
+    n_a: float | None = None
+    n_b: float | None = None
+    loss_a: float | None = None
+    loss_b: float | None = None
 
     @property
     def contribution(self) -> float:
@@ -74,19 +90,9 @@ class Contribution:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, `contribution` in the place of the fraction."""
-        return {
-            "part": self.part,
-            "contribution": self.contribution,
-            "gold": self.gold,
-            "predicted_a": self.predicted_a,
-            "predicted_b": self.predicted_b,
-            "tp_a": self.tp_a,
-            "tp_b": self.tp_b,
-            "found_a": self.found_a,
-            "found_b": self.found_b,
-            "f1_a": self.f1_a,
-            "f1_b": self.f1_b,
-        }
+        values = vars(self).copy()
+        del values["part"], values["exact"]
+        return {"part": self.part, "contribution": self.contribution, **values}
 
 
 @dataclass(frozen=True)
@@ -170,6 +176,46 @@ def split_by_feature(
     return SplitDifference(metric, average, *names, feature, tuple(described))
 
 
+def split_by_kind(
+    names: tuple[str, str],
+    runs: tuple[Sequence[ErrorCounts], Sequence[ErrorCounts]],
+    metric: str,
+) -> SplitDifference | None:
+    """The contributions of the kinds of error to the difference of strict micro F1; None if an F1
+    is undefined. Kinds that do not occur are left out.
+    """
+    counts_a, counts_b = ([_count_kinds(counts) for counts in system] for system in runs)
+    occurring = [
+        kind for kind in ERROR_KINDS if any(run.wrong[kind] for run in (*counts_a, *counts_b))
+    ]
+    contributions = split_by_loss(counts_a, counts_b, occurring)
+    if contributions is None:
+        return None
+    parts = []
+    for kind, exact in zip(occurring, contributions, strict=True):
+        parts.append(
+            Contribution(
+                part=kind,
+                exact=exact,
+                n_a=_mean([counts.count_kind(kind) for counts in runs[0]]),
+                n_b=_mean([counts.count_kind(kind) for counts in runs[1]]),
+                loss_a=float(mean_loss(counts_a, kind)),
+                loss_b=float(mean_loss(counts_b, kind)),
+            )
+        )
+    parts.sort(key=lambda each: (-abs(each.contribution), ERROR_KINDS.index(each.part)))
+    return SplitDifference(metric, "micro", *names, KIND, tuple(parts))
+
+
+def _count_kinds(counts: ErrorCounts) -> KindCounts:
+    wrong = {kind: _count_both_sides(counts, kind) for kind in ERROR_KINDS}
+    return KindCounts(wrong, counts.gold + counts.predicted)
+
+
+def _count_both_sides(counts: ErrorCounts, kind: str) -> int:
+    return counts.sum_where(lambda cell: cell.kind == kind)
+
+
 def parse_features(features: str | Iterable[str], average: str = "micro") -> tuple[str, ...]:
     """The features of a list, or of a string with commas; each once.
 
@@ -178,13 +224,19 @@ def parse_features(features: str | Iterable[str], average: str = "micro") -> tup
     given = features.split(",") if isinstance(features, str) else features
     if not isinstance(given, Iterable):
         raise InputError(
-            f"invalid {spell_option('by', features)}: expected some of: {', '.join(FEATURES)}"
+            f"invalid {spell_option('by', features)}: expected some of:"
+            f" {', '.join(COMPARED_FEATURES)}"
         )
     parsed: dict[str, None] = {}
     for feature in given:
         name = feature.strip() if isinstance(feature, str) else feature
-        if name not in FEATURES:
-            raise UnknownNameError("feature", name, FEATURES)
+        if name == "items":  # the former `--explain items`
+            raise InputError(
+                f"{spell_option('by', 'items')}: items are saved with"
+                f" {spell_option('save_items', 'FILE')}"
+            )
+        if name not in COMPARED_FEATURES:
+            raise UnknownNameError("feature", name, COMPARED_FEATURES)
         if average == "macro" and name != "label":
             raise InputError(
                 f"{spell_option('by', name)}: macro F1 is a mean over labels: expected"
@@ -218,6 +270,7 @@ FEATURES: dict[str, Callable[[Counts], dict[str, PartCounts]]] = {
     "document": count_by_document,
     "zone": count_by_zone,
 }
+COMPARED_FEATURES = (*FEATURES, KIND)
 
 
 def _count_by_group(counts: Counts, group_of_unit: Sequence[str]) -> dict[str, PartCounts]:

@@ -275,7 +275,7 @@ def test_an_undefined_difference_has_no_contributions():
     contributions = compare(**systems).by("label")
 
     assert contributions.rows() == []
-    assert str(contributions) == "no contributions: F1 is undefined"
+    assert str(contributions) == "entities/strict, a – b: no contributions: F1 is undefined"
 
 
 def test_other_features_and_features_of_macro_f1_are_refused():
@@ -351,6 +351,7 @@ def test_json_and_csv_have_all_parts(files):
     assert list(lines[0]) == [
         *("metric", "average", "a", "b", "by", "part", "contribution", "gold"),
         *("predicted_a", "predicted_b", "tp_a", "tp_b", "found_a", "found_b", "f1_a", "f1_b"),
+        *("n_a", "n_b", "loss_a", "loss_b"),
     ]
 
 
