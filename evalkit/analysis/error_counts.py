@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -123,6 +123,30 @@ class ErrorCounts:
         """The details that occur with a kind, the most frequent first."""
         found = {cell.detail for cell in self.cells if cell.kind == kind and cell.detail}
         return sorted(found, key=lambda detail: (-self.count_kind(kind, detail), detail))
+
+    def sort_units(self) -> ErrorCounts:
+        """The same counts with units, labels and cells in order."""
+        order = sorted(range(len(self.units)), key=lambda n: self.units[n].sort_key())
+        place = np.zeros(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        unit = place[self.unit] if order else self.unit
+        by_unit = np.lexsort((self.cell, self.label, unit))
+        return replace(
+            self,
+            units=tuple(self.units[n] for n in order),
+            unit=unit[by_unit],
+            label=self.label[by_unit],
+            cell=self.cell[by_unit],
+            count=self.count[by_unit],
+        )
+
+    def merge_sentences(self) -> ErrorCounts:
+        """The counts without numbers of sentences, for results whose units are documents."""
+        units = Vocabulary()
+        place = [units[CountUnit(unit.document, unit.zone)] for unit in self.units]
+        columns = (np.array(place, np.int64)[self.unit], self.label, self.cell)
+        unit, label, cell, count = _sum_rows(columns, self.count)
+        return replace(self, units=tuple(units), unit=unit, label=label, cell=cell, count=count)
 
     def _rows(self, is_selected: Callable[[ErrorCell], bool], label: str | None = None) -> Ints:
         wanted = np.array([is_selected(cell) for cell in self.cells], bool)
@@ -328,14 +352,18 @@ class ErrorCounter:
 
 def _count_rows(columns: Sequence[Ints]) -> Ints:
     """The distinct rows of some columns, and how often each occurs: columns + 1 × distinct rows."""
-    if not len(columns[0]):
+    return _sum_rows(columns, np.ones(len(columns[0]), np.int64))
+
+
+def _sum_rows(columns: Sequence[Ints], weights: Ints) -> Ints:
+    """The distinct rows of some columns, and the sum of the weights of each."""
+    if not len(weights):
         return np.zeros((len(columns) + 1, 0), np.int64)
     key = combine_keys(*columns).key
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(group_starts(key[order]))
-    counts = np.diff(np.append(starts, len(order)))
-    first = order[starts]
-    return np.stack([*(column[first] for column in columns), counts]).astype(np.int64)
+    sums = np.add.reduceat(weights[order], starts)
+    return np.stack([*(column[order[starts]] for column in columns), sums]).astype(np.int64)
 
 
 def merge_error_counts(shards: Iterable[ErrorCounts]) -> ErrorCounts:

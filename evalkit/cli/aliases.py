@@ -25,6 +25,9 @@ OPTION_ALIASES = {
     "--command": "--baseline-command",
     "--licence": "--license",
     "--explain": "--by",
+    "--errors": "--save-errors",
+    "--fold": "--ignore-case",
+    "--documents": "--max-documents",
 }
 
 

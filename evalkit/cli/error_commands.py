@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import enum
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +15,7 @@ from evalkit.cli.option_values import (
     parse_zones,
     read_label_options,
     terminal_width,
+    write_lines,
     write_output,
 )
 from evalkit.cli.options import (
@@ -35,7 +33,6 @@ from evalkit.cli.options import (
 from evalkit.cli.report_output import PARTIAL
 from evalkit.errors import InputError
 from evalkit.evaluation.corpus_scores import score
-from evalkit.files import replace_file
 from evalkit.results.error_analysis import DEFAULT_EXAMPLES, choose_layer, iter_json_lines
 
 ERRORS = "Errors"
@@ -205,17 +202,6 @@ def parse_max_documents(text: str) -> int | None:
     if not text.isdecimal():
         raise InputError(f"--max-documents {text}: expected a whole number, or all")
     return int(text)
-
-
-def write_lines(lines: Iterator[str], output: Path | None) -> None:
-    """Write lines to a file, or to stdout, as they come."""
-    if output is None:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-        return
-    with replace_file(output) as file:
-        for line in lines:
-            file.write(f"{line}\n".encode())
 
 
 COMMANDS = {"errors": errors_command}

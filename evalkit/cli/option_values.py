@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
-from evalkit.files import write_atomically
+from evalkit.files import replace_file, write_atomically
 
 FORMAT_BY_SUFFIX = {
     ".json": "json",
@@ -177,6 +177,17 @@ def write_output(text: str, output: Path | None) -> None:
         write_atomically(output, text + "\n")
     else:
         sys.stdout.write(text + "\n")
+
+
+def write_lines(lines: Iterator[str], output: Path | None) -> None:
+    """Write lines to a file, or to stdout, as they come."""
+    if output is None:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        return
+    with replace_file(output) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())
 
 
 def terminal_width(output: Path | None) -> int | None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import typer
 
 from evalkit.cli.gate_checks import check_score_gates, finish_gates
-from evalkit.cli.option_values import output_format, terminal_width, write_output
+from evalkit.cli.option_values import output_format, terminal_width, write_lines, write_output
 from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
 from evalkit.results.comparison import Comparison
+from evalkit.results.error_analysis import analyzable_layers, iter_json_lines
 from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
 
@@ -58,13 +59,16 @@ def write_model_card(
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """Where and how a report is printed, the file for the full one, and the gates of the scores."""
+    """Where and how a report is printed, the files for the full one and for errors, and the gates
+    of the scores.
+    """
 
     form: ReportFormat | None = None
     path: Path | None = None
     digits: int | None = None
     percent: bool = False
     report: Path | None = None
+    errors: Path | None = None
     gates: tuple[ScoreGate, ...] = ()
     junit: Path | None = None
 
@@ -100,6 +104,10 @@ def print_report(
     did.
     """
     outcomes = check_score_gates(output.gates, scores)
+    if output.errors is not None:
+        # Before the result is saved, which then has the counts of errors.
+        analyses = [scores.errors(layer) for layer in analyzable_layers(scores)]
+        write_lines(iter_json_lines(analyses), output.errors)
     if save:
         scores.save(save)
     text = scores.render(

@@ -46,6 +46,7 @@ from evalkit.cli.options import (
     RetryFailed,
     RunDir,
     Save,
+    SaveErrors,
     Seed,
     Threshold,
     Units,
@@ -107,6 +108,7 @@ def run(
     percent: Percent = False,
     name: Name = None,
     save: Save = None,
+    save_errors: SaveErrors = None,
     report: ReportFile = None,
     model_card: ModelCardFile = None,
     eval_results: EvalResults = None,
@@ -116,7 +118,13 @@ def run(
     junit: JUnitFile = None,
 ) -> None:
     """Run a model over a corpus and score its predictions."""
-    outputs = {"-o": output, "--save": save, "--report": report, "--junit": junit}
+    outputs = {
+        "-o": output,
+        "--save": save,
+        "--save-errors": save_errors,
+        "--report": report,
+        "--junit": junit,
+    }
     check_outputs(
         {**outputs, "--model-card": model_card, "--eval-results": eval_results},
         corpus,
@@ -170,7 +178,7 @@ def run(
     )
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent, report, tuple(gates), junit),
+        ReportOutput(form, output, digits, percent, report, save_errors, tuple(gates), junit),
         save,
         model_card,
         eval_results,

@@ -62,6 +62,7 @@ from evalkit.cli.options import (
     PredictedPath,
     ReportFile,
     Save,
+    SaveErrors,
     SaveItems,
     Seed,
     Units,
@@ -103,6 +104,7 @@ def score_command(
     percent: Percent = False,
     name: Name = None,
     save: Save = None,
+    save_errors: SaveErrors = None,
     report: ReportFile = None,
     gate: Gates = None,
     gate_file: GateFile = None,
@@ -110,7 +112,13 @@ def score_command(
 ) -> None:
     """Score predictions against a gold corpus."""
     check_outputs(
-        {"-o": output, "--save": save, "--report": report, "--junit": junit},
+        {
+            "-o": output,
+            "--save": save,
+            "--save-errors": save_errors,
+            "--report": report,
+            "--junit": junit,
+        },
         gold,
         predicted,
         None if gate_file is None else str(gate_file),
@@ -135,7 +143,9 @@ def score_command(
         name=name,
     )
     print_report(
-        scores, ReportOutput(form, output, digits, percent, report, tuple(gates), junit), save
+        scores,
+        ReportOutput(form, output, digits, percent, report, save_errors, tuple(gates), junit),
+        save,
     )
 
 

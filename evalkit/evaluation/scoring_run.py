@@ -32,7 +32,7 @@ from evalkit.scoring.pairs import ItemPair
 class ScoringRun:
     """Carries out a scoring task, and is the source of its scores (see `ScoringSource`)."""
 
-    has_texts = True
+    has_documents = has_texts = True
 
     def __init__(self, inputs: EvaluationInputs, options: ScoreOptions, documents: int) -> None:
         """documents: the number of gold documents, or any number from 2 on."""

@@ -211,7 +211,7 @@ class SpanScoringRun:
     spans.
     """
 
-    has_texts = False
+    has_documents, has_texts = True, False
 
     def __init__(
         self,

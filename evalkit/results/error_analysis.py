@@ -313,6 +313,7 @@ class ErrorAnalysis:
             examples={kind: self.examples(kind, examples) for kind in ERROR_KINDS},
             resampling=self.resampling,
             signature=self.signature,
+            has_documents=bool(self._examples) or self._source.has_documents,
             rows=self.rows(),
         )
         return build_error_report(content, numbers, width=width, text=text)
@@ -403,6 +404,12 @@ def choose_layer(scores: Iterable[str]) -> str:
         if layer in scored:
             return layer
     raise InputError("there are no entities, events or attributions on both sides to analyze")
+
+
+def analyzable_layers(scores: Iterable[str]) -> list[str]:
+    """The layers among the metrics that were scored whose errors can be analyzed."""
+    scored = {Metric.parse(metric).layer for metric in scores}
+    return [layer for layer in SPAN_LAYERS if layer in scored]
 
 
 def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> Iterator[str]:

@@ -54,6 +54,7 @@ class ErrorReport:
     """What a report shows. sides: the gains without false positives and without false negatives.
     shown_features: those whose buckets are all shown.
     examples: of each kind, those to show.
+    has_documents: False for counts read from a result file.
     """
 
     system: str
@@ -69,6 +70,7 @@ class ErrorReport:
     examples: Mapping[str, Sequence[ErrorItem]]
     resampling: Resampling
     signature: str
+    has_documents: bool
     rows: Sequence[dict[str, Any]]
 
 
@@ -404,6 +406,8 @@ def _footer_lines(content: ErrorReport, numbers: NumberFormat) -> Iterator[str]:
     )
     if content.resampling.boot and reasons:
         yield f"no {name_interval(content.resampling)}: {'; '.join(filter(None, reasons))}"
+    if not content.has_documents:
+        yield "from saved counts: examples and breakdowns need the documents"
     if content.signature:
         yield content.signature
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from evalkit.analysis.error_counts import ErrorCounts, merge_error_counts
 from evalkit.errors import InputError, quoted_repr
 from evalkit.results.metadata import LayerPresence, ScoredOptions, merge_metadata
 from evalkit.results.result_file import Result
@@ -43,7 +44,8 @@ def merge_results(shards: Sequence[Result]) -> Result:
     for metric in _scored_metrics(shards, merged.layers):
         parts = [each for shard in shards for each in shard.counts if each.metric == metric]
         counts.append(_merge_counts(parts, resampling))
-    return Result(counts, resampling, _merge_digests(shards), merged)
+    error_counts = _merge_errors(shards, resampling)
+    return Result(counts, resampling, _merge_digests(shards), merged, error_counts)
 
 
 def _require_equal(name: str, values: Sequence[Any]) -> None:
@@ -109,6 +111,18 @@ def _merge_counts(shards: Sequence[Counts], resampling: Resampling) -> Counts:
         return counts
     not_annotated = resampling.documents - annotated
     return replace(counts, set_aside={**counts.set_aside, "documents_not_annotated": not_annotated})
+
+
+def _merge_errors(shards: Sequence[Result], resampling: Resampling) -> dict[str, ErrorCounts]:
+    """The counts of errors in the layers that were analyzed in all shards."""
+    layers = set(shards[0].error_counts).intersection(*(each.error_counts for each in shards))
+    merged = {}
+    for layer in sorted(layers):
+        parts = [shard.error_counts[layer] for shard in shards]
+        if resampling.units == "documents":
+            parts = [part.merge_sentences() for part in parts]
+        merged[layer] = merge_error_counts(parts)
+    return merged
 
 
 def _merge_digests(shards: Sequence[Result]) -> CorpusDigests | None:

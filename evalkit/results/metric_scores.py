@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
+from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
 from evalkit.results.rows import Muc, Row, build_row
@@ -27,9 +28,11 @@ from evalkit.stats.intervals import RATIOS, IntervalTable, Resampling, ratios_of
 
 class ScoringSource(Protocol):
     """What was counted, for the few things that scores do not keep: each is computed when it is
-    asked for. has_texts: whether there are documents with texts.
+    asked for. has_documents: whether
+    errors can be looked up. has_texts: whether documents have texts.
     """
 
+    has_documents: bool
     has_texts: bool
 
     def pairs(self, metric: Metric) -> Iterator[ItemPair]:
@@ -51,11 +54,14 @@ class ScoringSource(Protocol):
 class CountsOnly:
     """The source of scores that were read from a file: there are no documents."""
 
-    has_texts = False
+    has_documents, has_texts = False, False
 
-    def __init__(self, digests: CorpusDigests | None) -> None:
-        """`digests` are those of the file."""
+    def __init__(
+        self, digests: CorpusDigests | None, error_counts: Mapping[str, ErrorCounts] | None = None
+    ) -> None:
+        """Keep the digests and the counts of errors of the file."""
         self._digests = digests
+        self._error_counts = error_counts or {}
 
     def pairs(self, metric: Metric) -> Iterator[ItemPair]:
         """Raise InputError."""
@@ -65,8 +71,12 @@ class CountsOnly:
         )
 
     def summarize_errors(self, request: ErrorRequest) -> ErrorSummary:
-        """Raise InputError."""
-        raise self._no_documents(request.layer)
+        """The counts of the file, without examples and breakdowns. Raises InputError if it has
+        none, or if breakdowns are requested.
+        """
+        if request.layer not in self._error_counts or request.shown_features:
+            raise self._no_documents(request.layer)
+        return ErrorSummary(self._error_counts[request.layer])
 
     def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
         """Raise InputError."""

@@ -29,6 +29,8 @@ A result file holds no text of the corpus. The keys, in schema version 3:
     ambiguity        only if quotes are ambiguous: a metric to {annotations: how many may stand in
                      several places, worst and best: by how much tp changes under the worst and the
                      best placement}; see evaluation/ambiguity.py
+    error_counts     only if errors were analyzed: the counts of each layer; see
+                     results/error_counts_file.py
     gates            only if any were checked: a list of {rule, value, passed}; see results/gates.py
     warnings         warnings of the report; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
@@ -48,13 +50,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
+from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.errors import InputError, escape_controls_in_json, quoted_repr
+from evalkit.results.error_counts_file import (
+    ErrorCountsRead,
+    decode_error_counts,
+    error_counts_to_json,
+)
 from evalkit.results.metadata import ResultMetadata
 from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import Ints
@@ -72,13 +80,15 @@ COLUMNS = ("unit", "label", *COUNTS)
 class Result:
     """The counts of each metric, and what belongs to them.
 
-    digests: those of gold; None for scores that were made without documents.
+    digests: those of gold; None for scores that were made without documents. error_counts: a layer
+    to the counts of its errors, for layers that were analyzed.
     """
 
     counts: list[Counts]
     resampling: Resampling
     digests: CorpusDigests | None
     metadata: ResultMetadata
+    error_counts: Mapping[str, ErrorCounts] = field(default_factory=dict)
 
 
 def to_json(
@@ -113,6 +123,11 @@ def to_json(
         "units": units,
         "counts": {each.metric: _counts_to_json(each) for each in counts},
     }
+    if result.error_counts:
+        data["error_counts"] = {
+            layer: error_counts_to_json(result.error_counts[layer])
+            for layer in sorted(result.error_counts)
+        }
     return escape_controls_in_json(_dump_json_lines(data))
 
 
@@ -202,6 +217,7 @@ class ResultRead(ResultMetadata, kw_only=True):
     set_aside: dict[str, dict[str, int]]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
+    error_counts: dict[str, ErrorCountsRead] = msgspec.field(default_factory=dict)
 
     def metadata(self) -> ResultMetadata:
         """The part of it that is metadata."""
@@ -251,7 +267,10 @@ def from_json(text: str) -> Result:
     if data.digests is not None:
         sums = {layer: int(total, 16) for layer, total in data.digests.documents.items()}
         digests = CorpusDigests(data.digests.schema, sums)
-    return Result(counts, resampling, digests, data.metadata())
+    error_counts = {
+        layer: decode_error_counts(layer, read) for layer, read in data.error_counts.items()
+    }
+    return Result(counts, resampling, digests, data.metadata(), error_counts)
 
 
 def _renew_signature(counts: Counts, resampling: Resampling) -> Counts:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.analysis.error_collector import MAX_EXAMPLES
+from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
@@ -58,11 +59,15 @@ class Scores:
         resampling: Resampling,
         metadata: ResultMetadata,
         source: ScoringSource,
+        error_counts: Mapping[str, ErrorCounts] | None = None,
     ) -> None:
-        """Keep the counts of each metric. `source` computes pairs, digests and MUC's counts."""
+        """Keep the counts of each metric. `source` computes pairs, digests and MUC's counts.
+        error_counts: of layers whose errors were analyzed.
+        """
         self.resampling = resampling
         self.metadata = metadata
         self._source = source
+        self._error_counts = dict(error_counts or {})
         self._metrics = {each.metric: MetricScores(each, resampling, source) for each in counts}
 
     @classmethod
@@ -72,7 +77,8 @@ class Scores:
             result.counts,
             result.resampling,
             result.metadata,
-            source or CountsOnly(result.digests),
+            source or CountsOnly(result.digests, result.error_counts),
+            result.error_counts,
         )
 
     @property
@@ -131,7 +137,7 @@ class Scores:
         """
         strict = f"{layer}/strict"
         signature = self._metrics[strict].signature if strict in self._metrics else ""
-        return analyze_errors(
+        analysis = analyze_errors(
             self._source,
             layer,
             self.resampling,
@@ -144,6 +150,8 @@ class Scores:
             examples=examples,
             with_texts=self._source.has_texts,
         )
+        self._error_counts[layer] = analysis.error_counts
+        return analysis
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:
         """The number of spans with each pair of gold label and predicted label.
@@ -247,7 +255,7 @@ class Scores:
     def to_json(self) -> str:
         """The text of a result file: options, signatures, rows, counts; see `result_file`."""
         counts = [metric.counts_with_muc for metric in self._metrics.values()]
-        result = Result(counts, self.resampling, self.digests(), self.metadata)
+        result = Result(counts, self.resampling, self.digests(), self.metadata, self._error_counts)
         return to_json(result, self.rows(), self.signature_fields, self.warnings)
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
