@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -52,7 +53,9 @@ class ErrorItem(NamedTuple):
     is_approximate: bool = False
 
     def to_json(self, *, text: bool = True) -> dict[str, Any]:
-        """The item as JSON values. text: with surface forms and context."""
+        """The item as JSON values. text: with surface forms and context; without, surface forms
+        are hashed.
+        """
         context = self.context if text else None
         return {
             "document": self.document,
@@ -80,9 +83,16 @@ def _item_to_json(item: Item | None, *, text: bool, score: bool) -> dict[str, An
         "fragments": [list(fragment) for fragment in item.fragments],
         "surface": item.text if text and item.text else None,
     }
+    if not text:
+        fields["surface_hash"] = hash_surface(item.text) if item.text else None
     if score:
         fields["score"] = item.score
     return fields
+
+
+def hash_surface(surface: str) -> str:
+    """What stands for a surface form where no text is shown: equal forms have equal hashes."""
+    return hashlib.sha256(surface.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

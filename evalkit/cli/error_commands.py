@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Annotated
-
 import typer
 
 from evalkit.analysis.error_collector import MAX_EXAMPLES
+from evalkit.analysis.features import parse_features
+from evalkit.cli.error_options import (
+    BrokenDownMetric,
+    ErrorOutputFormat,
+    Examples,
+    Features,
+    IgnoreCase,
+    Layer,
+    MaxDocuments,
+    NoText,
+    TrainingCorpus,
+)
 from evalkit.cli.inputs import load_and_report_losses, load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
@@ -19,7 +28,6 @@ from evalkit.cli.option_values import (
     write_output,
 )
 from evalkit.cli.options import (
-    OUTPUT,
     Digits,
     GoldPath,
     LabelMapTexts,
@@ -33,106 +41,12 @@ from evalkit.cli.options import (
 from evalkit.cli.report_output import PARTIAL
 from evalkit.errors import InputError
 from evalkit.evaluation.corpus_scores import score
-from evalkit.results.error_analysis import DEFAULT_EXAMPLES, choose_layer, iter_json_lines
-
-ERRORS = "Errors"
-
-
-class ErrorFormat(str, enum.Enum):
-    """The formats of an error analysis."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    markdown = "markdown"
-    latex = "latex"
-    csv = "csv"
-    html = "html"
-
-
-Layer = Annotated[
-    str | None,
-    typer.Option(
-        "--layer",
-        metavar="LAYER",
-        help="Layer to analyze: entities, triggers, … Default: the first that both sides have.",
-        rich_help_panel=ERRORS,
-    ),
-]
-BrokenDownMetric = Annotated[
-    str | None,
-    typer.Option(
-        "--metric",
-        metavar="METRIC",
-        help="Metric that --by breaks down. Default: the strict one of the layer.",
-        rich_help_panel=ERRORS,
-    ),
-]
-Features = Annotated[
-    str | None,
-    typer.Option(
-        "--by",
-        metavar="LIST",
-        help=(
-            "Break recall and precision down by length, density, position, sentence-initial, zone,"
-            " frequency, nesting, score, novelty, confusable, consistency or attribute:KEY."
-        ),
-        rich_help_panel=ERRORS,
-    ),
-]
-TrainingCorpus = Annotated[
-    str | None,
-    typer.Option(
-        "--train",
-        metavar="CORPUS",
-        help="Training corpus, for --by novelty and consistency.",
-        rich_help_panel=ERRORS,
-    ),
-]
-Examples = Annotated[
-    int,
-    typer.Option(
-        "--examples",
-        metavar="N",
-        min=0,
-        help="Examples of each kind of error.",
-        rich_help_panel=ERRORS,
-    ),
-]
-IgnoreCase = Annotated[
-    bool,
-    typer.Option(
-        "--ignore-case",
-        help="Ignore case and white space in surface forms.",
-        rich_help_panel=ERRORS,
-    ),
-]
-NoText = Annotated[
-    bool,
-    typer.Option(
-        "--no-text",
-        help="Show offsets and hashes instead of text.",
-        rich_help_panel=ERRORS,
-    ),
-]
-MaxDocuments = Annotated[
-    str,
-    typer.Option(
-        "--max-documents",
-        metavar="N|all",
-        help="Documents shown in full on the HTML page.",
-        rich_help_panel=ERRORS,
-    ),
-]
-ErrorOutputFormat = Annotated[
-    ErrorFormat | None,
-    typer.Option(
-        "--format",
-        case_sensitive=False,
-        help="Output format; jsonl: one error a line. Default: that of the output file, or table.",
-        rich_help_panel=OUTPUT,
-    ),
-]
+from evalkit.results.error_analysis import (
+    DEFAULT_EXAMPLES,
+    check_layer,
+    choose_layer,
+    iter_json_lines,
+)
 
 
 def errors_command(
@@ -160,6 +74,10 @@ def errors_command(
     check_outputs({"-o": output}, gold, predicted, train)
     report_format = output_format(form, output, {".jsonl": "jsonl"})
     documents_shown = parse_max_documents(max_documents)
+    if layer is not None:
+        check_layer(layer)
+    if by is not None:
+        parse_features(by, has_training=train is not None)
     gold_corpus = load_or_stream(gold)
     scores = score(
         gold_corpus,

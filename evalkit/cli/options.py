@@ -457,15 +457,6 @@ Save = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-SaveErrors = Annotated[
-    Path | None,
-    typer.Option(
-        "--save-errors",
-        metavar="FILE",
-        help="Save one error per line (JSONL).",
-        rich_help_panel=OUTPUT,
-    ),
-]
 ReportFile = Annotated[
     Path | None,
     typer.Option(

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import typer
 
+from evalkit.cli.error_options import SaveErrors
 from evalkit.cli.gate_checks import check_score_gates, read_score_gates
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import (
@@ -46,7 +47,6 @@ from evalkit.cli.options import (
     RetryFailed,
     RunDir,
     Save,
-    SaveErrors,
     Seed,
     Threshold,
     Units,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.error_commands import write_lines
+from evalkit.cli.error_options import SaveErrors
 from evalkit.cli.gate_checks import (
     check_comparison_gates,
     finish_gates,
@@ -24,6 +24,7 @@ from evalkit.cli.option_values import (
     parse_zones,
     read_label_options,
     terminal_width,
+    write_lines,
     write_output,
 )
 from evalkit.cli.options import (
@@ -62,7 +63,6 @@ from evalkit.cli.options import (
     PredictedPath,
     ReportFile,
     Save,
-    SaveErrors,
     SaveItems,
     Seed,
     Units,

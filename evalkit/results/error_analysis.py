@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from evalkit.analysis.breakdowns import Bucket
 from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest, ErrorSummary
-from evalkit.analysis.error_counts import Gain
+from evalkit.analysis.error_counts import ErrorCounts, Gain
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.analysis.error_kinds import ERROR_KINDS, KINDS
 from evalkit.analysis.fair_counts import FairScores, count_fairly
@@ -131,28 +131,7 @@ class ErrorAnalysis:
     @cached_property
     def confusion(self) -> Confusion:
         """The labels of pairs: of those with the same span, and of all."""
-        counts = self.error_counts
-        same_span: Counter[tuple[str | None, str | None]] = Counter()
-        paired: Counter[tuple[str | None, str | None]] = Counter()
-        for (gold, predicted, kind), n in counts.pairs.items():
-            paired[gold, predicted] += n
-            if kind in ("correct", "label"):
-                same_span[gold, predicted] += n
-            else:
-                same_span[gold, None] += n
-                same_span[None, predicted] += n
-        for label in counts.labels:
-            missed = counts.count_kind("missed", label=label)
-            wrong = sum(
-                counts.count_kind(kind, label=label)
-                for kind in ("spurious", "duplicate", "unplaced")
-            )
-            for matrix in (same_span, paired):
-                matrix[label, None] += missed
-                matrix[None, label] += wrong
-        return Confusion(
-            ConfusionMatrix(+same_span, self.layer), ConfusionMatrix(+paired, self.layer)
-        )
+        return count_confusions(self.error_counts)
 
     @cached_property
     def gains(self) -> list[Gain]:
@@ -332,6 +311,30 @@ class ErrorAnalysis:
         )
 
 
+def count_confusions(counts: ErrorCounts) -> Confusion:
+    """How often labels are confused, from counts of errors."""
+    same_span: Counter[tuple[str | None, str | None]] = Counter()
+    paired: Counter[tuple[str | None, str | None]] = Counter()
+    for (gold, predicted, kind), n in counts.pairs.items():
+        paired[gold, predicted] += n
+        if kind in ("correct", "label"):
+            same_span[gold, predicted] += n
+        else:
+            same_span[gold, None] += n
+            same_span[None, predicted] += n
+    for label in counts.labels:
+        missed = counts.count_kind("missed", label=label)
+        wrong = sum(
+            counts.count_kind(kind, label=label) for kind in ("spurious", "duplicate", "unplaced")
+        )
+        for matrix in (same_span, paired):
+            matrix[label, None] += missed
+            matrix[None, label] += wrong
+    return Confusion(
+        ConfusionMatrix(+same_span, counts.layer), ConfusionMatrix(+paired, counts.layer)
+    )
+
+
 def analyze_errors(
     source: ScoringSource,
     layer: str,
@@ -375,8 +378,7 @@ def make_error_request(
     Raises InputError for a layer or metric that cannot be analyzed.
     """
     chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
-    if layer not in SPAN_LAYERS:
-        raise UnknownNameError("layer", layer, SPAN_LAYERS)
+    check_layer(layer)
     if chosen.layer != layer:
         raise InputError(f"metric {chosen}: is of another layer than {layer}")
     if chosen.scheme == "characters":
@@ -420,6 +422,12 @@ def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> 
         for item in analysis.iter_items():
             line = json.dumps(item.to_json(text=text), ensure_ascii=False)
             yield escape_controls_in_json(line)
+
+
+def check_layer(layer: str) -> None:
+    """Raise UnknownNameError for a layer whose errors cannot be analyzed."""
+    if layer not in SPAN_LAYERS:
+        raise UnknownNameError("layer", layer, SPAN_LAYERS)
 
 
 def _check_kind(kind: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.analysis.error_collector import MAX_EXAMPLES
+from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
@@ -20,7 +19,7 @@ from evalkit.errors import (
 )
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, import_pandas
-from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
+from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors, count_confusions
 from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.merging import merge_results
@@ -166,18 +165,8 @@ class Scores:
                 f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens"
                 " and attributions can be confused"
             )
-        counts: Counter[tuple[str | None, str | None]] = Counter()
-        for _, kind, gold, predicted in self.pairs(metric):
-            gold_label = None if gold is None else gold.label
-            predicted_label = None if predicted is None else predicted.label
-            if kind == "correct":
-                counts[gold_label, predicted_label] += 1
-                continue
-            if gold_label is not None:
-                counts[gold_label, None] += 1
-            if predicted_label is not None:
-                counts[None, predicted_label] += 1
-        return ConfusionMatrix(counts, metric.layer)
+        summary = self._source.summarize_errors(ErrorRequest(Metric(metric.layer), examples=0))
+        return count_confusions(summary.counts).same_span
 
     def __getitem__(self, metric: str) -> MetricScores:
         name = str(Metric.parse(metric))

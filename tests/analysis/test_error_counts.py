@@ -225,7 +225,7 @@ def test_the_interval_of_a_gain_is_that_of_the_difference_to_the_corrected_predi
     gold, predicted = perturbed(40, 5)
     scores = score(gold, predicted, "entities/strict")
     analysis = scores.errors()
-    by_document = {id: row for id, row in scores["entities/strict"].by_document()}
+    by_document = dict(scores["entities/strict"].by_document())
     missed = {}
     for item in analysis.items:
         if item.kind == "missed":
@@ -268,7 +268,7 @@ def test_gold_items_of_a_failed_document_are_missed_with_that_detail():
     analysis = score(gold, Corpus(documents), "entities/strict").errors()
     missing = score(gold, Corpus(list(predicted)[1:]), "entities/strict", missing="empty").errors()
 
-    n = len(list(gold)[0].entities)
+    n = len(next(iter(gold)).entities)
     assert analysis.details["missed", "failed document"] == n
     assert missing.details["missed", "missing document"] == n
 
