@@ -69,7 +69,7 @@ def build_layer_tables(
         if len(layers) == 1:
             labels = _label_table(next(iter(layers.values())), options)
         else:
-            labels = _side_by_side_table(layers, of_layer, options.numbers)
+            labels = _side_by_side_table(layers, of_layer, options)
         details: list[Table] = []
         if differences is not None and of_layer is not None:
             details += build_novelty_tables(differences, of_layer, options.numbers)
@@ -183,9 +183,10 @@ def _describe_ambiguous(form: AmbiguousForm) -> str:
 
 
 def _side_by_side_table(
-    layers: Mapping[str, LayerStats], differences: LayerDifferences | None, numbers: NumberFormat
+    layers: Mapping[str, LayerStats], differences: LayerDifferences | None, options: TableOptions
 ) -> Table:
     """The labels of two or more corpora."""
+    numbers = options.numbers
     names = list(layers)
     columns = ["label", *names, *(f"{name}: share" for name in names)]
     rows = []
@@ -205,7 +206,7 @@ def _side_by_side_table(
         title=ANNOTATED_LAYERS[next(iter(layers.values())).layer].title,
         columns=tuple(columns),
         rows=tuple(map(tuple, rows)),
-        notes=tuple(_side_by_side_notes(layers, differences, numbers)),
+        notes=tuple(_side_by_side_notes(layers, differences, options)),
         # Columns of all corpora are shown or hidden together.
         droppable_columns=(tuple(f"{name}: share" for name in names), "difference"),
         first_average=len(labels),
@@ -219,8 +220,9 @@ def _format_difference(difference: float | None, numbers: NumberFormat) -> str:
 
 
 def _side_by_side_notes(
-    layers: Mapping[str, LayerStats], differences: LayerDifferences | None, numbers: NumberFormat
+    layers: Mapping[str, LayerStats], differences: LayerDifferences | None, options: TableOptions
 ) -> Iterator[str]:
+    numbers = options.numbers
     if differences is not None:
         distance = differences.total_variation
         if distance is not None:
@@ -234,9 +236,5 @@ def _side_by_side_notes(
             if labels and differences.total_variation is not None:
                 yield f"only in {name}: {join_some(labels)}"
     for name, layer in layers.items():
-        if layer.unused_labels:
-            count = pluralize(len(layer.unused_labels), "label")
-            names = join_some(layer.unused_labels)
-            yield f"{name}: {count} of the schema without annotation: {names}"
-        if layer.unplaced:
-            yield f"{name}: not counted, without offsets: {layer.unplaced:,}"
+        for note in _layer_notes(layer, options):
+            yield f"{name}: {note}"

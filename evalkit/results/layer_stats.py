@@ -257,9 +257,8 @@ class LayerCounter:
         groups = self._kind.items(document)
         counts: Counter[str] = Counter()
         for items in groups:
-            for label, span in items:
-                counts[label] += 1
-                self._surfaces.add(label, document.text, span)
+            counts.update([label for label, _ in items])
+            self._surfaces.add(document.text, items)
         number = counts.total()
         self._per_document[number] += 1
         self._total.add(number)
@@ -267,19 +266,21 @@ class LayerCounter:
             if label not in self._counters:
                 self._counters[label] = _LabelCounter()
             self._counters[label].add(count)
+        has_overlap = False
         for items in groups:
-            self._add_flags(items)
-        for label in self._kind.duplicates(document):
-            self._counters[label].flags["duplicates"] += 1
-
-    def _add_flags(self, items: Sequence[LabeledSpan]) -> None:
-        """Count overlaps and discontinuous spans among items that are compared with each other."""
-        spans = [span for _, span in items]
-        if len(spans) < 2 or not have_overlap(spans):
             for label, span in items:
                 if span.fragments:
                     self._counters[label].flags["discontinuous"] += 1
-            return
+            if len(items) > 1 and have_overlap([span for _, span in items]):
+                has_overlap = True
+                self._add_overlaps(items)
+        if has_overlap:  # duplicates have a span in common
+            for label in self._kind.duplicates(document):
+                self._counters[label].flags["duplicates"] += 1
+
+    def _add_overlaps(self, items: Sequence[LabeledSpan]) -> None:
+        """Count overlaps among items that are compared with each other."""
+        spans = [span for _, span in items]
         overlaps = find_overlaps(spans)
         labels_of_span: dict[Any, set[str]] = {}
         for label, span in items:
@@ -289,7 +290,6 @@ class LayerCounter:
             flags["nested"] += index in overlaps.nested
             flags["crossing"] += index in overlaps.crossing
             flags["same_span"] += len(labels_of_span[span_fragments(span)]) > 1
-            flags["discontinuous"] += bool(span.fragments)
 
     def finish(self, schema: Schema | None) -> LayerStats:
         """The statistics of the documents."""

@@ -10,9 +10,8 @@ Lengths and edges are properties of the form: they are computed once for each di
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from evalkit.data.text import tokens
 from evalkit.scoring.span_edges import PUNCTUATION
 
 LONGEST_FORM = 200
+LONGEST_WORD, MAX_WORDS = 30, 100_000  # words whose number of tokens is kept
 # Lone surrogates, which no text can hold
 FRAGMENT_BREAK, CUT = "\udfff", "\udffe"
 
@@ -34,9 +34,17 @@ class FormLengths(NamedTuple):
     has_edge: bool
 
 
-@lru_cache(maxsize=1 << 14)
-def _count_word_tokens(word: str) -> int:
-    return len(tokens(word))
+class _WordTokens(dict[str, int]):
+    """The number of tokens of words, kept for many short ones."""
+
+    def __missing__(self, word: str) -> int:
+        count = len(tokens(word))
+        if len(word) <= LONGEST_WORD and len(self) < MAX_WORDS:
+            self[word] = count
+        return count
+
+
+_word_tokens = _WordTokens()
 
 
 def count_tokens(text: str) -> int:
@@ -48,7 +56,7 @@ def count_tokens(text: str) -> int:
     >>> count_tokens("“Kenya’s well-known (1998) plan.”")
     5
     """
-    return sum(map(_count_word_tokens, text.split()))
+    return sum(map(_word_tokens.__getitem__, text.split()))
 
 
 def measure_form(surface: str) -> FormLengths:
@@ -90,21 +98,26 @@ class SurfaceCounts:
     """
 
     def __init__(self) -> None:
-        self.by_label: dict[str, Counter[str]] = {}
+        self.by_label: dict[str, defaultdict[str, int]] = {}
         self._long: dict[str, FormLengths] = {}
 
-    def add(self, label: str, text: str, span: Any) -> None:
-        """Count an annotation."""
-        surface = join_fragments(text, span) if span.fragments else text[span.start : span.end]
-        key = surface
-        if len(surface) > LONGEST_FORM:
-            key = form_key(surface)
-            if key not in self._long:
-                self._long[key] = measure_form(surface)
-        counts = self.by_label.get(label)
-        if counts is None:
-            counts = self.by_label[label] = Counter()
-        counts[key] += 1
+    def add(self, text: str, items: Iterable[tuple[str, Any]]) -> None:
+        """Count the annotations of a text, given as labels and spans."""
+        by_label = self.by_label
+        for label, span in items:
+            key = join_fragments(text, span) if span.fragments else text[span.start : span.end]
+            if len(key) > LONGEST_FORM:
+                key = self._shorten(key)
+            if label not in by_label:
+                by_label[label] = defaultdict(int)
+            by_label[label][key] += 1
+
+    def _shorten(self, surface: str) -> str:
+        """The key of a long surface form, whose lengths are kept."""
+        key = form_key(surface)
+        if key not in self._long:
+            self._long[key] = measure_form(surface)
+        return key
 
     def lengths(self) -> Callable[[str], FormLengths]:
         """A function that returns the lengths of a key, computed once for each."""
@@ -174,7 +187,7 @@ def _iter_novelty(
     known: SurfaceCounts, counted: SurfaceCounts, all_known: set[str]
 ) -> Iterator[tuple[str, Novelty]]:
     for label, counts in counted.by_label.items():
-        same_label = known.by_label.get(label, Counter())
+        same_label: Mapping[str, int] = known.by_label.get(label, {})
         seen = other = unseen = 0
         for key, count in counts.items():
             if key in same_label:

@@ -12,6 +12,7 @@ from evalkit.results.layer_stats import LayerStats
 from evalkit.results.length_stats import LengthStats
 from evalkit.results.surface_stats import display_form
 from evalkit.results.tables import NumberFormat, Table
+from evalkit.scoring.span_edges import PUNCTUATION
 
 ALL_LABELS = "all"
 LONGEST_EXAMPLE = 30  # characters of a surface form in a list
@@ -58,8 +59,13 @@ def list_forms(layer: LayerStats, label: str, count: int, room: int) -> str:
 
 
 def show_form(key: str, most: int = LONGEST_EXAMPLE) -> str:
-    """A surface form on one line, cut to a number of characters."""
-    return shorten(escape_controls(display_form(key)), most)
+    """A surface form on one line, cut to a number of characters; in quotation marks if it has a
+    comma, or punctuation or white space at an edge.
+    """
+    form = display_form(key)
+    shown = shorten(escape_controls(form), most)
+    has_edge = any(edge.isspace() or edge in PUNCTUATION for edge in (form[0], form[-1]))
+    return f"“{shown}”" if has_edge or "," in form else shown
 
 
 def order_labels(layers: Sequence[LayerStats]) -> list[str]:

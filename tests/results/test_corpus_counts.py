@@ -5,7 +5,9 @@ from collections import Counter
 from statistics import median
 
 import pytest
+from helpers.any_text import texts
 from helpers.random_documents import make_gold, make_prediction
+from hypothesis import given
 
 from evalkit import (
     Argument,
@@ -284,6 +286,24 @@ def test_tokens_are_counted_as_they_are_defined():
     text = "“Kenya’s well-known (1998) plan.” —  ’s ’s's\u00a0x\u2028東京\u200b"
 
     assert count_tokens(text) == len(tokens(text))
+
+
+@given(texts())
+def test_tokens_of_any_text_are_counted_as_they_are_defined(text):
+    assert count_tokens(text) == len(tokens(text))
+
+
+def test_surface_forms_with_a_comma_or_an_odd_edge_are_in_quotation_marks():
+    text = "Oslo, Norway 1998, Rome Ann "
+    spans = [("A", 0, 12), ("B", 13, 18), ("C", 19, 23), ("D", 24, 28)]
+    entities = [Entity(*span) for span in spans]
+
+    lines = Corpus([Document("d", text, entities)]).stats().render().splitlines()
+
+    assert "“Oslo, Norway” (1)" in lines[lines.index("Entities") + 3]
+    assert "“1998,” (1)" in lines[lines.index("Entities") + 4]
+    assert "Rome (1)" in lines[lines.index("Entities") + 5]
+    assert "“Ann ” (1)" in lines[lines.index("Entities") + 6]
 
 
 def test_long_surface_forms_are_told_apart_by_all_their_characters():

@@ -76,6 +76,10 @@ def test_two_corpora_are_rendered_side_by_side(train, test):
     assert ["LOC", "2", "3", "0.333", "0.500", "+0.167"] in lines
     assert ["MISC", "1", "0", "0.167", "0.000", "−0.167"] in lines
     assert "only in train: MISC" in text
+    assert (
+        "train: rare labels (fewer than 10 annotations, or in one document only): PER, LOC, MISC"
+        in text.replace("\n ", "")
+    )
     assert ["PER", "3", "1", "0", "2", "0.667"] in lines
     assert ["all", "6", "3", "1", "2", "0.333"] in lines
     assert ["PER", "train", "1,", "1", "3,", "3", "2", "0.667"] in lines
