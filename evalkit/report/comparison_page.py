@@ -1,47 +1,88 @@
-"""The page of a comparison: verdicts, the scores of each system, and their differences with the
-intervals as bars.
+"""The page of a comparison: verdicts, the scores of each system, their differences with the
+intervals as bars, what the differences come from, and items that only one system has right.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from evalkit.report.interval_bars import difference_bar, score_bar
+from evalkit.report.item_lines import ItemTable, build_item_tables
 from evalkit.results.comparison import Comparison
 from evalkit.results.comparison_report import ComparisonReport
+from evalkit.results.contribution_report import MOST_PARTS, build_table
+from evalkit.results.contributions import SplitDifference, sum_exactly
 from evalkit.results.differences import Difference
 from evalkit.results.html_page import build_page, mark_safe, render_template
+from evalkit.results.item_comparison import EXAMPLES
+from evalkit.results.item_report import build_items_table
 from evalkit.results.report_builder import format_interval, name_interval
-from evalkit.results.tables import group_lines
+from evalkit.results.tables import NumberFormat, Table, group_lines
 
 
-def build_comparison_page(comparison: Comparison, reporter: ComparisonReport) -> str:
-    """The page of a comparison as HTML; `reporter` builds its lines and tables."""
+def build_comparison_page(
+    comparison: Comparison, reporter: ComparisonReport, *, text: bool = True
+) -> str:
+    """The page of a comparison as HTML; `reporter` builds its lines and tables. text: whether items
+    are shown in the text of the corpus.
+    """
     lines = group_lines(reporter.build())
     limit = _limit(comparison)
-    table = reporter.difference_table()
-    bars = [
-        mark_safe(difference_bar(each.difference, each.low, each.high, limit))
+    difference_bars = [
+        difference_bar(each.difference, each.low, each.high, limit)
         for each in comparison.differences
     ]
     verdicts = comparison.verdicts()
+    interval_name = name_interval(comparison.resampling) if comparison.resampling.boot else ""
+    item_tables: list[ItemTable] = []
+    if text:
+        for items in reporter.items:
+            item_tables += build_item_tables(items)
     body = render_template(
         "evalkit.report",
         "comparison.html.j2",
         lines=lines,
         verdicts=verdicts,
         notes=[line for line in lines.notes if line not in verdicts],
-        interval_name=name_interval(comparison.resampling) if comparison.resampling.boot else "",
+        interval_name=interval_name,
         systems=_system_lines(comparison),
-        table=table,
-        differences=[
-            (list(zip(table.columns, cells, strict=True)), bar)
-            for cells, bar in zip(table.rows, bars, strict=True)
-        ],
+        differences=BarTable(reporter.difference_table(), interval_name, difference_bars),
         average=comparison.differences[0].average,
-        contribution_tables=reporter.contribution_tables(),
+        contributions=[
+            _contribution_table(split, reporter.numbers)
+            for contributions in reporter.contributions
+            for split in contributions.differences
+        ],
+        item_kinds=[build_items_table(items) for items in reporter.items],
+        item_tables=item_tables,
+        most_examples=EXAMPLES,
     )
     return build_page(lines.header[0] if lines.header else "evalkit", body)
+
+
+class BarTable:
+    """A table with bars, as HTML, in one of its columns."""
+
+    def __init__(self, table: Table, bar_column: str, bars: Sequence[str]) -> None:
+        """bars: one for each row."""
+        self.table, self.bar_column = table, bar_column
+        self.rows = [
+            (list(zip(table.columns, cells, strict=True)), mark_safe(bar))
+            for cells, bar in zip(table.rows, bars, strict=True)
+        ]
+
+
+def _contribution_table(split: SplitDifference, numbers: NumberFormat) -> BarTable:
+    """The contributions of the parts of a difference, with bars on one scale."""
+    table = build_table(split, numbers)
+    values = [part.contribution for part in split.parts[:MOST_PARTS]]
+    if len(split.parts) > MOST_PARTS:
+        values.append(float(sum_exactly(split.parts[MOST_PARTS:])))
+    values.append(split.difference)
+    limit = max(map(abs, values)) or 1.0
+    bars = [difference_bar(value, None, None, limit) for value in values]
+    return BarTable(table, "contribution", bars)
 
 
 class SystemLine(NamedTuple):

@@ -195,15 +195,18 @@ class Comparison:
         report = self._reporter(numbers).build(with_system_tables=format == "latex")
         return RENDERERS[format](report, width)
 
-    def _reporter(self, numbers: NumberFormat = DEFAULT_FORMAT) -> ComparisonReport:
-        contributions = [self.by(feature) for feature in self.features]
+    def _reporter(
+        self, numbers: NumberFormat = DEFAULT_FORMAT, features: Sequence[str] | None = None
+    ) -> ComparisonReport:
+        features = self.features if features is None else features
+        contributions = [self.by(feature) for feature in features]
         notes = [note for each in contributions for note in each.notes]
         items: list[ItemComparison] = []
-        if KIND in self.features:
+        if KIND in features:
             try:
                 items = self.compare_items()
             except InputError as error:
-                notes.append(str(error))
+                notes.append(f"no table of items: {error}")
         return ComparisonReport(
             self.runs,
             self.differences,
@@ -232,14 +235,29 @@ class Comparison:
         frame = import_pandas().DataFrame(self.rows())
         return frame.set_index(["metric", "a", "b"])
 
-    def to_html(self) -> str:
-        """A page for readers: verdicts, the scores of each system, and differences with intervals
-        as bars. `render("html")` has the tables alone.
+    def to_html(self, *, text: bool = True) -> str:
+        """A page for readers: verdicts, the scores of each system, differences with intervals as
+        bars, their contributions by label (and by kind of error, if the documents are available),
+        and items that only one system has right. `render("html")` has the tables alone.
+
+        text: whether these items are shown in the text of the corpus.
         """
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.report.comparison_page import build_comparison_page
 
-        return build_comparison_page(self, self._reporter())
+        features = ["label", *self.features]
+        if self.differences[0].average == "micro" and self._has_kinds():
+            features.insert(1, KIND)
+        reporter = self._reporter(features=tuple(dict.fromkeys(features)))
+        return build_comparison_page(self, reporter, text=text)
+
+    def _has_kinds(self) -> bool:
+        """Whether a metric has kinds of error, and these are known of all systems."""
+        try:
+            self.by(KIND)
+        except InputError:
+            return False
+        return True
 
     def __repr__(self) -> str:
         return escape_controls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.item_changes import ItemChange
@@ -102,21 +103,16 @@ class DifferenceExplainer:
         """The errors of each run of a system; computed once."""
         layer = Metric.parse(metric).layer
         if (name, layer) not in self._analyses:
-            try:
+            with _naming(name):
                 self._analyses[name, layer] = [
                     scores.errors(layer, examples=0) for scores in self._runs[name]
                 ]
-            except InputError as error:
-                raise InputError(
-                    f"{name}: {error}: give predictions, and {spell_option('gold', 'CORPUS')}"
-                ) from None
         return self._analyses[name, layer]
 
     def iter_items(self) -> Iterator[tuple[str, str, ItemChange]]:
         """For each pair of systems their names and each item that one of them has wrong."""
         for a, b, metric in self._pairs_with_items():
-            (analysis_a,), (analysis_b,) = self._analyze(a, metric), self._analyze(b, metric)
-            for change in iter_changes(analysis_a, analysis_b):
+            for change in iter_changes(*self._pair_with_documents(a, b, metric)):
                 yield a, b, change
 
     def compare_items(self) -> list[ItemComparison]:
@@ -125,12 +121,22 @@ class DifferenceExplainer:
         for a, b, metric in self._pairs_with_items():
             key = (a, b, metric)
             if key not in self._item_comparisons:
-                (analysis_a,), (analysis_b,) = self._analyze(a, metric), self._analyze(b, metric)
+                analyses = self._pair_with_documents(a, b, metric)
                 self._item_comparisons[key] = compare_items(
-                    (a, b), (analysis_a, analysis_b), self._resampling, self._permutations
+                    (a, b), analyses, self._resampling, self._permutations
                 )
             compared.append(self._item_comparisons[key])
         return compared
+
+    def _pair_with_documents(
+        self, a: str, b: str, metric: str
+    ) -> tuple[ErrorAnalysis, ErrorAnalysis]:
+        """The errors of two systems. Raises InputError if their documents are not available."""
+        (analysis_a,), (analysis_b,) = self._analyze(a, metric), self._analyze(b, metric)
+        for name, analysis in ((a, analysis_a), (b, analysis_b)):
+            with _naming(name):
+                analysis.iter_items()  # which fails without documents
+        return analysis_a, analysis_b
 
     def _pairs_with_items(self) -> list[tuple[str, str, str]]:
         """The pairs of systems and strict metrics of which items can be compared."""
@@ -140,3 +146,14 @@ class DifferenceExplainer:
                     f"{name}: items are compared between single runs: give one run of each system"
                 )
         return [(each.a, each.b, each.metric) for each in self._differences_with_kinds()]
+
+
+@contextmanager
+def _naming(system: str) -> Iterator[None]:
+    """Name the system in an error about its documents, and how to have them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            f"{system}: {error}: give predictions, and {spell_option('gold', 'CORPUS')}"
+        ) from None

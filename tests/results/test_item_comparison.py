@@ -391,6 +391,21 @@ def test_kinds_and_items_of_saved_results_and_other_metrics_are_refused(tmp_path
         compare(a=a, b=b, gold=gold, metrics="ner", average="macro").by("kind")
 
 
+def test_results_that_were_saved_with_their_errors_have_contributions_of_kinds(tmp_path):
+    gold, a, b = corpora_of(random_documents(30, 1))
+    scores = {"a": score(gold, a, "ner"), "b": score(gold, b, "ner")}
+    for name, each in scores.items():
+        each.errors()
+        each.save(tmp_path / f"{name}.json")
+
+    saved = compare(a=tmp_path / "a.json", b=tmp_path / "b.json")
+
+    assert saved.by("kind").rows() == compare(**scores).by("kind").rows()
+    assert "Contributions by kind" in saved.to_html()
+    with pytest.raises(InputError, match="a: errors of entities need the documents"):
+        saved.items()
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("items")
