@@ -16,15 +16,21 @@ NO_ITEM = "(none)"  # no item of the same span on the other side
 class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
     """A dict from (gold label, predicted label) to a count, which prints as a matrix.
 
-    None stands for no item of the same span. Rows of the matrix are gold labels, columns predicted
+    None stands for no item on the other side. Rows of the matrix are gold labels, columns predicted
     ones. Pairs that do not occur are not in the dict.
     """
 
-    def __init__(self, counts: Mapping[tuple[str | None, str | None], int], layer: str) -> None:
-        """Keep the counts, sorted by label; None comes last."""
+    def __init__(
+        self,
+        counts: Mapping[tuple[str | None, str | None], int],
+        layer: str,
+        no_item: str = "no item of the same span",
+    ) -> None:
+        """Keep the counts, sorted by label; None comes last. no_item: what None stands for."""
         ordered = sorted(counts.items(), key=lambda item: tuple(map(_label_order, item[0])))
         super().__init__(ordered)
         self.layer = layer
+        self._no_item = no_item
 
     @property
     def gold_labels(self) -> list[str | None]:
@@ -76,7 +82,7 @@ class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
                 if count and gold == predicted:
                     diagonal.add((index, column + 1))
             rows.append(tuple(cells))
-        notes = (f"{NO_ITEM}: no item of the same span",)
+        notes = (f"{NO_ITEM}: {self._no_item}",)
         title = f"Confusion of {self.layer}"
         return Table(title, columns, tuple(rows), notes, highlighted=frozenset(diagonal))
 

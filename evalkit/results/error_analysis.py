@@ -331,7 +331,8 @@ def count_confusions(counts: ErrorCounts) -> Confusion:
             matrix[label, None] += missed
             matrix[None, label] += wrong
     return Confusion(
-        ConfusionMatrix(+same_span, counts.layer), ConfusionMatrix(+paired, counts.layer)
+        ConfusionMatrix(+same_span, counts.layer),
+        ConfusionMatrix(+paired, counts.layer, "missed or spurious"),
     )
 
 

@@ -173,12 +173,12 @@ def _labels_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
             cells = tuple(f"{n:,}" if n else "·" for n in numbers_of.values())
             lines.append((-lost, label, (*cells, numbers.format(lost / total))))
     lines.sort()
-    notes = ["pairs are counted under gold's label; F1 lost: over all kinds"]
+    notes = ["items without gold item are under their own label; F1 lost: over all kinds"]
     if len(lines) > MOST_LABELS:
         notes.append(f"{len(lines) - MOST_LABELS:,} more labels lose less")
     return Table(
         "Errors by label",
-        ("label", *kinds, "F1 lost"),
+        ("gold label", *kinds, "F1 lost"),
         tuple((label, *cells) for _, label, cells in lines[:MOST_LABELS]),
         tuple(notes),
         tuple(reversed(kinds)),
