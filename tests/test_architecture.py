@@ -41,6 +41,7 @@ LAZY_IMPORTS = {
     ("corpus.py", "results.corpus_stats"),
     ("results/corpus_stats.py", "corpus"),
     ("results/corpus_stats.py", "evaluation.corpus_scores"),
+    ("results/error_analysis.py", "report.errors_page"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
     ("results/corpus_stats.py", "report.corpus_page"),

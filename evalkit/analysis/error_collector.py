@@ -109,12 +109,12 @@ class ErrorCollector:
         if self._request.examples:
             self._add_examples(source, errors)
 
-    def iter_items(self, source: ErrorBlock) -> Iterator[ErrorItem]:
-        """All errors of a block in the order of the text; correct items are left out."""
+    def iter_items(self, source: ErrorBlock, *, with_correct: bool = False) -> Iterator[ErrorItem]:
+        """All errors of a block in the order of the text. with_correct: and its correct items."""
         errors = self._classify(source)
         view = ErrorView(source, errors, list(self._details))
-        wrong = np.flatnonzero(errors.kind != CORRECT)
-        for row in view.text_order(wrong).tolist():
+        shown = np.flatnonzero(with_correct | (errors.kind != CORRECT))
+        for row in view.text_order(shown).tolist():
             yield view.item(row)
 
     def summary(self) -> ErrorSummary:

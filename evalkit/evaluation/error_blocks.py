@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from evalkit.analysis.error_items import ErrorBlock
+from evalkit.analysis.document_errors import DocumentErrors, ScoredPassage, scored_passages
+from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
+from evalkit.analysis.error_items import ErrorBlock, ErrorItem
 from evalkit.analysis.error_kinds import FAILED, MISSING, NO_DETAIL
-from evalkit.data.batch import Vocabulary
+from evalkit.data.batch import DocumentBatch, Vocabulary
 from evalkit.evaluation.document_counter import (
     BLOCK_DOCUMENTS,
     ScoringTask,
@@ -17,9 +19,10 @@ from evalkit.evaluation.document_counter import (
     drop_failed_annotations,
     make_block_builder,
 )
-from evalkit.evaluation.document_join import MISSING_AS_EMPTY
+from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
 from evalkit.scoring.counting import BlockBuilder
 from evalkit.scoring.layers import LAYERS, iter_unplaced
+from evalkit.scoring.metrics import Metric
 
 
 def iter_error_blocks(task: ScoringTask, layer: str, labels: Vocabulary) -> Iterator[ErrorBlock]:
@@ -27,16 +30,62 @@ def iter_error_blocks(task: ScoringTask, layer: str, labels: Vocabulary) -> Iter
     builder = make_block_builder(task, layer, labels, keep_documents=True)
     failures: dict[str, int] = {}
     for pairs in task.inputs.iter_batches():
-        for document in pairs.predicted:
-            if document.failure is not None:
-                is_missing = document.failure == MISSING_AS_EMPTY
-                failures[document.id] = MISSING if is_missing else FAILED
+        failures |= _failure_details(pairs)
         if add_annotated(builder, drop_failed_annotations(pairs)) >= BLOCK_DOCUMENTS:
             yield _make_error_block(task, builder, layer, labels, failures)
             builder = make_block_builder(task, layer, labels, keep_documents=True)
             failures = {}
     if len(builder):
         yield _make_error_block(task, builder, layer, labels, failures)
+
+
+def iter_document_errors(
+    task: ScoringTask, layers: Sequence[str], ids: Collection[str]
+) -> Iterator[DocumentErrors]:
+    """Some documents with all their items, in the order of gold."""
+    missing = set(ids)
+    for pairs in task.inputs.iter_batches():
+        chosen = [n for n, document in enumerate(pairs.gold) if document.id in missing]
+        if chosen:
+            selected = DocumentPairs(
+                DocumentBatch(pairs.gold[n] for n in chosen),
+                DocumentBatch(pairs.predicted[n] for n in chosen),
+            )
+            missing -= {document.id for document in selected.gold}
+            yield from _analyze_documents(task, layers, selected)
+        if not missing:
+            return
+
+
+def _analyze_documents(
+    task: ScoringTask, layers: Sequence[str], pairs: DocumentPairs
+) -> Iterator[DocumentErrors]:
+    failures = _failure_details(pairs)
+    kept = drop_failed_annotations(pairs)
+    items: dict[str, dict[str, list[ErrorItem]]] = {document.id: {} for document in pairs.gold}
+    passages: dict[str, list[ScoredPassage]] = {}
+    for layer in layers:
+        labels = Vocabulary()
+        builder = make_block_builder(task, layer, labels, keep_documents=True)
+        if not add_annotated(builder, kept):
+            continue
+        source = _make_error_block(task, builder, layer, labels, failures)
+        passages = scored_passages(source) | passages
+        collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
+        for item in collector.iter_items(source, with_correct=True):
+            items[item.document].setdefault(layer, []).append(item)
+    for gold, predicted in zip(*pairs, strict=True):
+        yield DocumentErrors(gold, predicted, items[gold.id], passages.get(gold.id, []))
+
+
+def _failure_details(pairs: DocumentPairs) -> dict[str, int]:
+    """The detail of the missed items of each document without prediction."""
+    failures = {}
+    for document in pairs.predicted:
+        if document.failure is not None:
+            is_missing = document.failure == MISSING_AS_EMPTY
+            failures[document.id] = MISSING if is_missing else FAILED
+    return failures
 
 
 def _make_error_block(

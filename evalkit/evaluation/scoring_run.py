@@ -4,12 +4,13 @@ be checked when all documents were read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.corpus import Corpus
@@ -17,7 +18,7 @@ from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
-from evalkit.evaluation.error_blocks import iter_error_blocks
+from evalkit.evaluation.error_blocks import iter_document_errors, iter_error_blocks
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.results.merging import merge_results
 from evalkit.results.metadata import LayerPresence
@@ -173,6 +174,18 @@ class ScoringRun:
         collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
         for block in iter_error_blocks(self.task, layer, labels):
             yield from collector.iter_items(block)
+
+    def iter_documents(
+        self, layers: Sequence[str], ids: Collection[str]
+    ) -> Iterator[DocumentErrors]:
+        """Some documents with all items of some layers, in the order of gold. Goes through the
+        documents again, up to the last of these.
+
+        Raises InputError for a layer that one side lacks.
+        """
+        for layer in layers:
+            self._check_documents(Metric(layer))
+        return iter_document_errors(self.task, layers, ids)
 
     def _check_documents(self, metric: Metric) -> None:
         """Raise InputError for a layer that one side lacks, everywhere or in some documents."""

@@ -7,12 +7,13 @@ counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_items import ErrorBlock, ErrorItem
 from evalkit.analysis.error_kinds import NO_DETAIL
@@ -289,6 +290,13 @@ class SpanScoringRun:
         collector = ErrorCollector(ErrorRequest(Metric(layer)), self._labels.compared)
         for block in self._error_blocks(layer):
             yield from collector.iter_items(block)
+
+    def iter_documents(
+        self, layers: Sequence[str], ids: Collection[str]
+    ) -> Iterator[DocumentErrors]:
+        """Raise InputError."""
+        del ids
+        raise InputError(f"{', '.join(layers)}: tags and bare spans have no texts to show")
 
     def _error_blocks(self, layer: str) -> Iterator[ErrorBlock]:
         for block in self._blocks:

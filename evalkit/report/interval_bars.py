@@ -64,6 +64,6 @@ def _description(value: float, low: float | None, high: float | None) -> str:
 def _svg(shapes: list[str], description: str) -> str:
     """An SVG image of shapes."""
     return (
-        f'<svg role="img" aria-label="{description}" width="{WIDTH}" height="{HEIGHT}"'
-        f' viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(shapes)}</svg>'
+        f'<svg role="img" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f"<title>{description}</title>{''.join(shapes)}</svg>"
     )

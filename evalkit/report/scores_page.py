@@ -6,9 +6,10 @@ Labels are in alphabetical order, averages below them. Each F1 has a bar with it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.errors import InputError
+from evalkit.errors import InputError, shorten
 from evalkit.report.interval_bars import score_bar
 from evalkit.results.html_page import build_page, mark_safe, render_template
 from evalkit.results.metric_scores import MetricScores
@@ -61,32 +62,41 @@ def build_scores_page(scores: Scores, report: Report) -> str:
         "scores.html.j2",
         lines=lines,
         interval_name=name_interval(resampling) if resampling.boot else "",
-        overview=[_score_line(metric.micro, str(metric.metric)) for metric in metrics],
-        tables=[_score_table(metric) for metric in metrics],
+        overview=build_overview(metrics),
+        tables=[build_score_table(metric) for metric in metrics],
         confusion=_confusion_table(scores),
         documents=_document_table(metrics, resampling.documents),
     )
     return build_page(lines.header[0] if lines.header else "evalkit", body)
 
 
-def _score_table(metric: MetricScores) -> ScoreTable:
-    """The scores under a metric: a line for each label, then the averages."""
-    labels = []
-    unused = 0
-    for label in metric.labels:
-        row = metric[label]
-        if row.gold or row.predicted:
-            labels.append(_score_line(row, label))
-        else:
-            unused += 1
+def build_overview(metrics: Sequence[MetricScores]) -> list[ScoreLine]:
+    """The micro average of each metric."""
+    return [_score_line(metric.micro, str(metric.metric)) for metric in metrics]
+
+
+def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -> ScoreTable:
+    """The scores under a metric: a line for each label, then the averages.
+
+    most_labels: only so many labels, those with the largest support first.
+    """
+    all_rows = [metric[label] for label in metric.labels]
+    occurring = [row for row in all_rows if row.gold or row.predicted]
+    unused = len(all_rows) - len(occurring)
+    shown = occurring
+    if most_labels is not None:
+        by_support = sorted(occurring, key=lambda row: (-(row.gold or 0), row.label or ""))
+        shown = by_support[:most_labels]
+    labels = tuple(_score_line(row, shorten(row.label or "")) for row in shown)
     rows = [row for row in metric.rows() if row.average in AVERAGES]
     averages = tuple(_score_line(row, row.average or "") for row in rows)
-    occurring = [row for row in map(metric.__getitem__, metric.labels) if row.gold or row.predicted]
-    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*occurring, *rows])
+    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*shown, *rows])
+    if len(shown) < len(occurring):
+        notes.append(f"{len(occurring) - len(shown):,} more labels have less support")
     if unused:
         notes.append(f"{pluralize(unused, 'more label')} in the schema, without any item")
     is_open = metric.metric.scheme == "strict"
-    return ScoreTable(str(metric.metric), tuple(labels), averages, tuple(notes), is_open)
+    return ScoreTable(str(metric.metric), labels, averages, tuple(notes), is_open)
 
 
 def _score_line(row: Row, name: str) -> ScoreLine:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from evalkit.analysis.breakdowns import Bucket
+from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_counts import ErrorCounts, Gain
 from evalkit.analysis.error_items import ErrorItem
@@ -120,6 +121,25 @@ class ErrorAnalysis:
         """The same as `items`, one at a time. Goes through all documents again."""
         return self._source.iter_errors(self.layer)
 
+    @property
+    def has_documents(self) -> bool:
+        """Whether errors can be looked up: not for saved results."""
+        return self._source.has_documents
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether there are documents with texts: not for tags, bare spans and saved results."""
+        return self._source.has_texts
+
+    def iter_documents(
+        self, ids: Collection[str], layers: Sequence[str] = ()
+    ) -> Iterator[DocumentErrors]:
+        """Some documents with all items of some layers (default: this one), in the order of gold.
+
+        Raises InputError if the documents are not available.
+        """
+        return self._source.iter_documents(layers or (self.layer,), ids)
+
     def examples(self, kind: str, n: int = DEFAULT_EXAMPLES) -> list[ErrorItem]:
         """Some errors of a kind: those with the highest scores, else spread over documents.
 
@@ -225,6 +245,8 @@ class ErrorAnalysis:
         if format == "json":
             data = self.to_builtins(examples=examples, text=text)
             return escape_controls_in_json(json.dumps(data, ensure_ascii=False, indent=1))
+        if format == "html":
+            return self.to_html(text=text)
         if format not in RENDERERS:
             raise UnknownNameError("format", format, (*JSON_FORMATS, *RENDERERS))
         numbers = NumberFormat(digits, percent)
@@ -235,8 +257,10 @@ class ErrorAnalysis:
         """A page for readers. text: with surface forms and context. max_documents: how many are
         shown in full; None for all.
         """
-        del max_documents
-        return self.render("html", text=text)
+        # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.report.errors_page import build_errors_page
+
+        return build_errors_page([self], text=text, max_documents=max_documents)
 
     def to_builtins(self, *, examples: int = DEFAULT_EXAMPLES, text: bool = True) -> dict[str, Any]:
         """The analysis as JSON values."""

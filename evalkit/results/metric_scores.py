@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
+from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.error_items import ErrorItem
@@ -47,6 +48,11 @@ class ScoringSource(Protocol):
     def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
         """The errors of a layer in the order of the text. Raises InputError as `pairs` does."""
 
+    def iter_documents(
+        self, layers: Sequence[str], ids: Collection[str]
+    ) -> Iterator[DocumentErrors]:
+        """Some documents with all items of some layers. Raises InputError as `pairs` does."""
+
     def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
 
@@ -81,6 +87,13 @@ class CountsOnly:
     def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
         """Raise InputError."""
         raise self._no_documents(layer)
+
+    def iter_documents(
+        self, layers: Sequence[str], ids: Collection[str]
+    ) -> Iterator[DocumentErrors]:
+        """Raise InputError."""
+        del ids
+        raise self._no_documents(", ".join(layers))
 
     def _no_documents(self, layer: str) -> InputError:
         return InputError(

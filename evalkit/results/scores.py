@@ -306,17 +306,7 @@ class Scores:
         return {name: metric.signature_fields for name, metric in self._metrics.items()}
 
     def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
-        metrics = self._metrics.items()
-        return build_report(
-            [row for _, metric in metrics for row in metric.rows()],
-            self.signature_fields,
-            {name: metric.counts.set_aside for name, metric in metrics},
-            self.metadata,
-            self.resampling,
-            {name: metric.counts.resampling_unit_count for name, metric in metrics},
-            self.label_warnings(command_line=True),
-            numbers,
-        )
+        return build_scores_report(self, numbers)
 
     def save(self, path: str | Path) -> None:
         """Write the result to a file, which holds no text of the corpus.
@@ -364,3 +354,20 @@ class Scores:
                     f"expected Scores to merge, got {type(shard).__name__} {quoted_repr(shard)}"
                 )
         return cls.from_result(merge_results([from_json(shard.to_json()) for shard in shards]))
+
+
+def build_scores_report(scores: Scores, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
+    """The report of some scores: what stands above the tables, the tables, and what stands below
+    them.
+    """
+    metrics = [scores[name] for name in scores]
+    return build_report(
+        [row for metric in metrics for row in metric.rows()],
+        scores.signature_fields,
+        {str(metric.metric): metric.counts.set_aside for metric in metrics},
+        scores.metadata,
+        scores.resampling,
+        {str(metric.metric): metric.counts.resampling_unit_count for metric in metrics},
+        scores.label_warnings(command_line=True),
+        numbers,
+    )

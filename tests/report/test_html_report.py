@@ -35,7 +35,7 @@ class Tree(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if {"td", "th"} & set(self.open):
+        if {"td", "th"} & set(self.open) and "title" not in self.open:
             self.rows[-1][-1] += data.strip()
 
 
