@@ -140,7 +140,7 @@ def build_table(split: SplitDifference, numbers: NumberFormat) -> Table:
             if not column.is_ratio
         ),
         first_average=len(rows) - 1,
-        keeps_names=split.by != "document",
+        keeps_names=True,
         lead=describe_difference(split, numbers),
     )
 

@@ -409,8 +409,8 @@ def test_results_that_were_saved_with_their_errors_have_contributions_of_kinds(t
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("items")
-    gold, a = perturbed(1500, 3, sentences=1)  # more than a block
-    _, b = perturbed(1500, 5, sentences=1)
+    gold, a = perturbed(1100, 3, sentences=1)  # more than a block
+    _, b = perturbed(1100, 5, sentences=1)
     draw = random.Random(2)
     shared = []
     for one, other in zip(a, b, strict=True):
