@@ -44,7 +44,7 @@ LAZY_IMPORTS = {
     ("results/error_analysis.py", "report.errors_page"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
-    ("results/corpus_stats.py", "report.corpus_page"),
+    ("results/stats_report.py", "report.corpus_page"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +30,7 @@ from evalkit.cli.options import (
     SecondCorpusPath,
 )
 from evalkit.cli.report_output import check_report
-from evalkit.corpus import load_corpus, resolve_location
+from evalkit.corpus import Corpus, JsonlFile, load_corpus, resolve_location
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.document_display import count_labels, describe_contents
 from evalkit.data.schema import Schema
@@ -48,8 +48,9 @@ from evalkit.formats.loading import (
 from evalkit.formats.registry import parse_location
 from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
 from evalkit.results.corpus_examples import DEFAULT_EXAMPLES, ExampleOptions
-from evalkit.results.corpus_stats import build_stats_page, render_stats
+from evalkit.results.corpus_stats import CorpusStats
 from evalkit.results.sample_size import SampleSize
+from evalkit.results.stats_report import StatsReport, arrange_corpora
 from evalkit.results.tables import NumberFormat
 from evalkit.results.wording import pluralize
 from evalkit.stats.planning import validate_difference
@@ -123,12 +124,11 @@ def stats(
 ) -> None:
     """Show what a corpus holds: documents, labels and examples.
 
-    A second corpus, such as test data beside training data, is compared with the first: shares of
-    labels, unseen surface forms, and documents that are in both.
+    A second corpus, such as test data, is compared with the first.
 
     If both have the same documents, the second is taken as predictions for the first.
 
-    -o FILE.html and --report FILE.html write a page with bars and examples in context.
+    -o FILE.html and --report FILE.html write a page for readers.
     """
     check_outputs({"-o": output, "--report": report}, corpus, other)
     check_report(report)
@@ -138,54 +138,35 @@ def stats(
     if detect is not None:
         validate_difference(detect)
     first = load_or_open(corpus)
-    statistics = {first.name: first.stats()}
-    heading = ""
-    predicted = None
-    if other is not None:
-        second = load_or_open(other)
-        counted, second_counted = statistics[first.name], second.stats()
-        if counted.document_stats.equals(second_counted.document_stats):
-            statistics = {"gold": counted, "predicted": second_counted}
-            predicted = second
-            heading = f"{second.name} as predictions for {first.name}: the same documents"
-        else:
-            second_name = f"{second.name}-2" if second.name == first.name else second.name
-            statistics[second_name] = second_counted
+    second = None if other is None else load_or_open(other)
+    counted = first.stats()
+    statistics, heading = arrange_corpora(counted, None if second is None else second.stats())
     sample_sizes: dict[str, SampleSize] = {}
     if detect is not None:
-        for name in ["gold"] if predicted is not None else statistics:
-            sample_sizes[name] = statistics[name].documents_needed(detect, predicted)
-
-    def write_page(path: Path) -> None:
-        page = build_stats_page(
-            statistics,
-            heading=heading,
-            sample_sizes=sample_sizes,
-            numbers=numbers,
-            examples=example_options,
-        )
-        write_atomically(path, page)
-
-    def render(format: str, width: int | None = None) -> str:
-        return render_stats(
-            statistics,
-            format,
-            heading=heading,
-            sample_sizes=sample_sizes,
-            width=width,
-            numbers=numbers,
-            examples=example_options,
-        )
-
+        sample_sizes = _plan_sizes(statistics, detect, second)
+    stats_report = StatsReport(statistics, heading, numbers, example_options, sample_sizes)
     if output is not None and format == "html":
-        write_page(output)
+        write_atomically(output, stats_report.to_html())
     else:
-        write_output(render(format, terminal_width(output)), output)
-    if report is not None:
-        if report.suffix == ".html":
-            write_page(report)
-        else:
-            write_atomically(report, render("markdown") + "\n")
+        write_output(stats_report.render(format, terminal_width(output)), output)
+    if report is None:
+        return
+    if report.suffix == ".html":
+        write_atomically(report, stats_report.to_html())
+    else:
+        write_atomically(report, stats_report.render("markdown") + "\n")
+
+
+def _plan_sizes(
+    statistics: Mapping[str, CorpusStats], difference: float, second: Corpus | JsonlFile | None
+) -> dict[str, SampleSize]:
+    """The number of documents needed to detect a difference, by the name of a corpus.
+
+    second: the second corpus, which may hold predictions for the first.
+    """
+    if "predicted" in statistics:
+        return {"gold": statistics["gold"].documents_needed(difference, second)}
+    return {name: each.documents_needed(difference) for name, each in statistics.items()}
 
 
 def convert(

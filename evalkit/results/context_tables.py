@@ -21,7 +21,7 @@ def build_context_tables(
     examples = find_examples(corpus, options.examples)
     room = WIDEST
     if options.width is not None:
-        widest = max((len(example.label) for example in examples), default=0)
+        widest = max([len("label"), *(len(shorten(example.label)) for example in examples)])
         room = min(max(options.width - widest - 2, LEAST_ROOM), WIDEST)
     for example in examples:
         if example.context is not None:

@@ -42,17 +42,6 @@ class CorpusCounts:
     attribution_types: tuple[AttributionTypeStats, ...]
     corpus: Iterable[Document] = field(repr=False, compare=False)
 
-    @property
-    def has_annotations(self) -> bool:
-        """Whether there is an annotation in any layer."""
-        return any(layer.total.annotations for layer in self.layers.values())
-
-    def annotated_layers(self) -> list[LayerStats]:
-        """The layers that are annotated in some documents, or have unplaced predictions."""
-        return [
-            layer for layer in self.layers.values() if layer.annotated_documents or layer.unplaced
-        ]
-
 
 def count_documents(
     name: str, documents: Iterable[Document], schema: Schema | None

@@ -7,37 +7,27 @@ of the number of documents.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
-from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json
+from evalkit.errors import escape_controls
 from evalkit.results.comparison import HEADLINES
-from evalkit.results.context_tables import build_context_tables
 from evalkit.results.corpus_counts import CorpusCounts, count_documents
 from evalkit.results.corpus_differences import CorpusDifferences, compare_corpora
 from evalkit.results.corpus_examples import DEFAULT_EXAMPLES, ExampleOptions
-from evalkit.results.corpus_lines import describe_corpora
-from evalkit.results.corpus_rows import build_json, build_rows
-from evalkit.results.corpus_tables import (
-    build_document_tables,
-    build_layer_tables,
-)
+from evalkit.results.corpus_rows import build_rows
 from evalkit.results.sample_size import (
     SampleSize,
     compute_sample_size,
     sample_size_without_metric,
 )
-from evalkit.results.table_cells import TableOptions
+from evalkit.results.stats_report import StatsReport, arrange_corpora
 from evalkit.results.tables import (
-    DEFAULT_FORMAT,
-    RENDERERS,
     NumberFormat,
-    Report,
     to_html_fragment,
 )
 from evalkit.results.wording import pluralize
@@ -45,8 +35,6 @@ from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import split_credits
 from evalkit.stats.planning import sample_gold, sample_predictions, validate_difference
-
-DEFAULT_EXAMPLE_OPTIONS = ExampleOptions()
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +56,7 @@ class CorpusStats(CorpusCounts):
         self,
         format: str = "table",
         *,
+        other: CorpusStats | None = None,
         width: int | None = None,
         digits: int | None = None,
         percent: bool = False,
@@ -77,25 +66,30 @@ class CorpusStats(CorpusCounts):
     ) -> str:
         """The statistics as table, markdown, latex, csv, html or json.
 
-        width: columns of the terminal, for the table. digits: decimals of shares (default 3, in
-        percent 1). percent: percent instead of fractions. csv and json always hold the unrounded
-        fractions. examples: surface forms of each label; context: whether each is shown in a text
-        as well; no_text: leave out surface forms.
+        other: a second corpus, which is shown beside this one. width: columns of the terminal, for
+        the table. digits: decimals of shares (default 3, in percent 1). percent: percent instead of
+        fractions. csv and json always hold the unrounded fractions. examples: surface forms of each
+        label; context: whether each is shown in a text as well; no_text: leave out surface forms.
         """
-        return render_stats(
-            {self.name: self},
-            format,
-            width=width,
+        report = StatsReport(
+            *arrange_corpora(self, other),
             numbers=NumberFormat(digits, percent),
             examples=ExampleOptions(examples, context, no_text),
         )
+        return report.render(format, width)
 
-    def to_html(self, *, examples: int = DEFAULT_EXAMPLES, no_text: bool = False) -> str:
-        """A page for readers: documents, the labels of each layer with bars, what to check, and
-        examples in context. `render("html")` has the tables alone.
+    def to_html(
+        self,
+        *,
+        other: CorpusStats | None = None,
+        examples: int = DEFAULT_EXAMPLES,
+        no_text: bool = False,
+    ) -> str:
+        """A page for readers: documents, the labels of each layer with bars, details, and examples
+        in context; see `render` for the parameters. `render("html")` has the tables alone.
         """
         options = ExampleOptions(examples, no_text=no_text)
-        return build_stats_page({self.name: self}, examples=options)
+        return StatsReport(*arrange_corpora(self, other), examples=options).to_html()
 
     def compare_with(self, other: CorpusStats) -> CorpusDifferences:
         """How another corpus differs from this one, such as test data from training data: shares
@@ -165,7 +159,7 @@ class CorpusStats(CorpusCounts):
         return self.render()
 
     def _repr_html_(self) -> str:
-        return to_html_fragment(_build_report({self.name: self}))
+        return to_html_fragment(StatsReport({self.name: self}).build())
 
 
 # The layer here that has the annotations of a layer of HEADLINES.
@@ -180,93 +174,3 @@ _ANNOTATIONS_OF = {
 def count_corpus(name: str, documents: Iterable[Document], schema: Schema | None) -> CorpusStats:
     """The statistics of a corpus; the documents are read once, and none is kept."""
     return CorpusStats(**vars(count_documents(name, documents, schema)))
-
-
-def _compare_two(statistics: Mapping[str, CorpusStats]) -> CorpusDifferences | None:
-    """The differences of two corpora under the names that are shown; None for another number."""
-    if len(statistics) != 2:
-        return None
-    (first_name, first), (second_name, second) = statistics.items()
-    return compare_corpora(first, second, first_name=first_name, second_name=second_name)
-
-
-def render_stats(
-    statistics: Mapping[str, CorpusStats],
-    format: str = "table",
-    *,
-    heading: str = "",
-    sample_sizes: Mapping[str, SampleSize] | None = None,
-    width: int | None = None,
-    numbers: NumberFormat = DEFAULT_FORMAT,
-    examples: ExampleOptions = DEFAULT_EXAMPLE_OPTIONS,
-) -> str:
-    """One or more corpora in a format of `CorpusStats.render`, side by side.
-
-    statistics: by the names that are shown. heading: a line above all. sample_sizes: documents
-    that are needed, by the names of the corpora that they are computed from.
-    """
-    if format == "json":
-        data = build_json(statistics, _compare_two(statistics), sample_sizes or {}, examples)
-        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-        return escape_controls_in_json(text)
-    if format not in RENDERERS:
-        raise UnknownNameError("format", format, ("json", *RENDERERS))
-    options = TableOptions(numbers, examples, width)
-    report = _build_report(statistics, options, heading=heading, sample_sizes=sample_sizes or {})
-    return RENDERERS[format](report, width)
-
-
-def build_stats_page(
-    statistics: Mapping[str, CorpusStats],
-    *,
-    heading: str = "",
-    sample_sizes: Mapping[str, SampleSize] | None = None,
-    numbers: NumberFormat = DEFAULT_FORMAT,
-    examples: ExampleOptions = DEFAULT_EXAMPLE_OPTIONS,
-) -> str:
-    """A page for readers about one or two corpora; see `render_stats` for the parameters."""
-    # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
-    from evalkit.report.corpus_page import build_corpus_page
-
-    options = TableOptions(numbers, examples)
-    return build_corpus_page(
-        statistics,
-        _compare_two(statistics),
-        options,
-        heading=heading,
-        footer=_describe_sizes(sample_sizes or {}, numbers),
-    )
-
-
-def _describe_sizes(sizes: Mapping[str, SampleSize], numbers: NumberFormat) -> list[str]:
-    """A sentence about the documents needed for each corpus."""
-    lines = []
-    for name, size in sizes.items():
-        prefix = f"{name}: " if len(sizes) > 1 else ""
-        lines.append(prefix + size.describe(digits=numbers.digits, percent=numbers.percent))
-    return lines
-
-
-def _build_report(
-    statistics: Mapping[str, CorpusStats],
-    options: TableOptions | None = None,
-    *,
-    heading: str = "",
-    sample_sizes: Mapping[str, SampleSize] | None = None,
-) -> Report:
-    options = options or TableOptions(DEFAULT_FORMAT, DEFAULT_EXAMPLE_OPTIONS)
-    differences = _compare_two(statistics)
-    header = [heading] if heading else []
-    header += describe_corpora(statistics, differences)
-    layers = build_layer_tables(statistics, differences, options)
-    tables = build_document_tables(statistics, options.numbers)
-    tables += [layer.labels for layer in layers]
-    for layer in layers:
-        tables += layer.details
-    rows: list[dict[str, Any]] = []
-    for name, corpus in statistics.items():
-        rows += build_rows(name, corpus, no_text=options.examples.no_text)
-        if options.examples.context:
-            tables += build_context_tables(name, corpus, options, is_only=len(statistics) == 1)
-    footer = _describe_sizes(sample_sizes or {}, options.numbers)
-    return Report(tuple(header), tuple(tables), tuple(footer), tuple(rows))

@@ -4,7 +4,7 @@ and details.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import shorten
@@ -31,6 +31,7 @@ from evalkit.results.wording import join_some, pluralize
 
 NO_ZONE = "(outside of zones)"
 MAX_LABELS = 3  # of a surface form with several labels
+LONGEST_LABEL = 40  # characters of a label in a sentence
 
 
 @dataclass(frozen=True)
@@ -169,12 +170,17 @@ def _layer_notes(layer: LayerStats, options: TableOptions) -> Iterator[str]:
         # In a single document, each label is in a single document.
         is_several = layer.annotated_documents > 1
         where = ", or in one document only" if is_several else ""
-        yield f"rare labels (fewer than 10 annotations{where}): {join_some(rare)}"
+        yield f"rare labels (fewer than 10 annotations{where}): {_join_labels(rare)}"
     if layer.unused_labels:
         count = pluralize(len(layer.unused_labels), "label")
-        yield f"{count} of the schema without annotation: {join_some(layer.unused_labels)}"
+        yield f"{count} of the schema without annotation: {_join_labels(layer.unused_labels)}"
     if layer.unplaced:
         yield f"not counted, without offsets: {layer.unplaced:,}"
+
+
+def _join_labels(labels: Sequence[str]) -> str:
+    """The first labels, long ones cut, and how many more there are."""
+    return join_some([shorten(label, LONGEST_LABEL) for label in labels])
 
 
 def _describe_ambiguous(form: AmbiguousForm) -> str:
@@ -234,7 +240,7 @@ def _side_by_side_notes(
         only = (differences.only_in_first, differences.only_in_second)
         for name, labels in zip(layers, only):
             if labels and differences.total_variation is not None:
-                yield f"only in {name}: {join_some(labels)}"
+                yield f"only in {name}: {_join_labels(labels)}"
     for name, layer in layers.items():
         for note in _layer_notes(layer, options):
             yield f"{name}: {note}"

@@ -388,11 +388,3 @@ def _order_ambiguous(ambiguous: dict[str, dict[str, int]]) -> tuple[AmbiguousFor
     forms = [AmbiguousForm(key, labels) for key, labels in ambiguous.items()]
     forms.sort(key=lambda form: (-sum(form.labels.values()), form.surface))
     return tuple(forms)
-
-
-def count_layer(layer: str, documents: Iterable[Document], schema: Schema | None) -> LayerStats:
-    """The annotations of a layer of ANNOTATED_LAYERS, by label."""
-    counter = LayerCounter(layer)
-    for document in documents:
-        counter.add(document)
-    return counter.finish(schema)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,5 @@ def summarize_lengths(counts: Mapping[int, int]) -> LengthStats:
 
 def _value_at(values: list[int], counts: Mapping[int, int], position: int) -> int:
     """The value at a position, from 0 on, of all lengths in ascending order."""
-    passed = 0
-    for value in values:
-        passed += counts[value]
-        if passed > position:
-            return value
-    return values[-1]
+    ends = list(accumulate(counts[value] for value in values))
+    return values[bisect_right(ends, position)]

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from evalkit import Corpus, Document, Entity, Event, Span, load_corpus
-from evalkit.results.corpus_stats import build_stats_page
+from evalkit.results.stats_report import StatsReport
 
 VOID = {"meta", "link", "br"}
 
@@ -77,7 +77,7 @@ def test_two_corpora_have_two_bars_and_a_key():
     first = Corpus([Document("a", "Ann", [Entity("PER", 0, 3)])], "train")
     second = Corpus([Document("b", "Ann", [Entity("LOC", 0, 3)])], "test")
 
-    html = build_stats_page({"train": first.stats(), "test": second.stats()}, heading="both")
+    html = first.stats().to_html(other=second.stats())
 
     Page(html)
     assert "<bdi>train and test</bdi>" in html
@@ -118,7 +118,7 @@ def test_hostile_names_and_texts_are_inert(hostile):
 
     for html in (
         stats.to_html(),
-        build_stats_page({hostile: stats, "other": stats}),
+        StatsReport({hostile: stats, "other": stats}, hostile).to_html(),
         stats.render("html", context=True),
     ):
         page = Page(html) if "<h1" in html else None
@@ -134,3 +134,14 @@ def test_an_empty_corpus_has_a_page():
     html = Corpus([]).stats().to_html()
 
     assert Page(html).tags.count("table") == 1
+
+
+def test_a_page_of_many_labels_is_cut_and_says_so():
+    entities = [Entity(f"L{number:03}", number, number + 1) for number in range(400)]
+
+    html = Corpus([Document("d", "x" * 400, entities)]).stats().to_html()
+
+    Page(html)
+    assert "100 more rows in the other formats" in html
+    assert "<bdi>L299</bdi>" in html
+    assert "<bdi>L300</bdi>" not in html.partition("<details>")[0]

@@ -1,5 +1,6 @@
 """The numbers of corpora, by definitions in plain loops on random documents."""
 
+import json
 import random
 from collections import Counter
 from statistics import median
@@ -22,6 +23,7 @@ from evalkit import (
 )
 from evalkit.data.document import duplicate_key
 from evalkit.data.text import sentences, tokens
+from evalkit.errors import InputError
 from evalkit.results.corpus_stats import count_corpus
 from evalkit.results.span_overlaps import find_overlaps
 from evalkit.results.surface_stats import count_tokens
@@ -417,3 +419,43 @@ def test_fragments_are_shown_with_an_ellipsis():
     assert row["most_frequent"] == "red … ear"
     assert (row["tokens_max"], row["characters_max"]) == (2, 6)
     assert "red … ear (1)" in stats.render()
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, "3", True])
+def test_a_number_of_examples_that_is_none_is_refused(number):
+    with pytest.raises(InputError, match="examples=: expected a whole number from 0 on"):
+        Corpus([]).stats().render(examples=number)
+
+
+def test_the_context_of_an_example_is_that_of_the_first_document_by_id():
+    first = Document("a", "In those days Ann left.", [Entity("PER", 14, 17)])
+    second = Document("b", "Ann came.", [Entity("PER", 0, 3)])
+
+    stats = Corpus([second, first]).stats()
+
+    data = json.loads(stats.render("json", context=True))
+    assert data["corpora"][0]["examples"] == [
+        {
+            "layer": "entities",
+            "label": "PER",
+            "annotations": 2,
+            "document": "a",
+            "start": 14,
+            "end": 17,
+            "before": "In those days ",
+            "surface": "Ann",
+            "after": " left.",
+        }
+    ]
+
+
+def test_a_context_is_cut_at_words():
+    text = "start zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    start = text.index("eight")
+    document = Document("a", text, [Entity("N", start, start + 5)])
+
+    data = json.loads(Corpus([document]).stats().render("json", context=True))
+
+    (example,) = data["corpora"][0]["examples"]
+    assert example["before"] == "…zero one two three four five six seven "
+    assert example["after"] == " nine ten eleven twelve thirteen…"

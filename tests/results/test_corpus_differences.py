@@ -6,7 +6,6 @@ import pytest
 from helpers.random_documents import make_gold, make_prediction
 
 from evalkit import Corpus, Document, Entity
-from evalkit.results.corpus_stats import render_stats
 
 
 def corpus_of(name, *texts):
@@ -68,7 +67,7 @@ def test_shares_and_surface_forms_worked_by_hand(train, test):
 
 
 def test_two_corpora_are_rendered_side_by_side(train, test):
-    text = render_stats({"train": train.stats(), "test": test.stats()}, width=80)
+    text = train.stats().render(other=test.stats(), width=80)
 
     assert "Warning: 1 document of test has the text of a document of train: leakage" in text
     lines = [line.split() for line in text.splitlines()]
@@ -84,8 +83,8 @@ def test_two_corpora_are_rendered_side_by_side(train, test):
     assert ["all", "6", "3", "1", "2", "0.333"] in lines
     assert ["PER", "train", "1,", "1", "3,", "3", "2", "0.667"] in lines
     assert max(map(len, text.splitlines())) <= 80
-    percent = render_stats({"train": train.stats(), "test": test.stats()}, "markdown")
-    assert "| LOC | 2 | 3 | 0.333 | 0.500 | +0.167 |" in percent
+    markdown = train.stats().render("markdown", other=test.stats())
+    assert "| LOC | 2 | 3 | 0.333 | 0.500 | +0.167 |" in markdown
 
 
 def test_shared_documents_are_counted_by_text_and_by_id():
@@ -97,7 +96,7 @@ def test_shared_documents_are_counted_by_text_and_by_id():
     assert (differences.first_texts, differences.second_texts) == (1, 2)
     assert differences.same_ids == 1
     assert not differences.same_documents
-    text = render_stats({"x": first.stats(), "y": second.stats()})
+    text = first.stats().render(other=second.stats())
     assert "Warning: 2 documents of y have the text of a document of x: leakage" in text
     assert "1 document id is in both x and y" in text
 
@@ -109,7 +108,7 @@ def test_the_same_documents_in_another_order_are_the_same(train):
 
     assert differences.same_documents
     assert differences.layers["entities"].total_variation == 0
-    text = render_stats({"gold": train.stats(), "predicted": other.stats()})
+    text = train.stats().render(other=other.stats())
     assert "leakage" not in text
     assert "surface forms of" not in text
 
@@ -167,3 +166,12 @@ def test_novelty_is_that_of_plain_loops(seed):
             shares_by_label.append(abs(in_second - in_first))
         if row["label"] is None and known and expected:
             assert row["total_variation"] == pytest.approx(sum(shares_by_label) / 2)
+
+
+def test_examples_in_context_are_shown_for_each_corpus(train, test):
+    text = train.stats().render(other=test.stats(), examples=1, context=True, width=80)
+
+    assert "Entities of train in context\n" in text
+    assert "Entities of test in context\n" in text
+    assert "[Oslo]" in text
+    assert max(map(len, text.splitlines())) <= 80

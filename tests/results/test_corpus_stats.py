@@ -24,8 +24,6 @@ from evalkit import (
 )
 from evalkit.data.schema import ZoneSchema
 from evalkit.errors import InputError, UnknownNameError
-from evalkit.results.corpus_stats import render_stats
-from evalkit.results.tables import NumberFormat
 from evalkit.stats.planning import count_needed_documents, sample_gold, sample_predictions
 
 
@@ -277,14 +275,14 @@ def test_labels_are_shown_safely():
 def test_two_corpora_are_shown_side_by_side(small):
     other = Corpus([Document("e1", "Oslo", [Entity("LOC", 0, 4)])], "other")
 
-    text = render_stats({"small": small.stats(), "other": other.stats()}, numbers=NumberFormat(1))
+    text = small.stats().render(other=other.stats(), digits=1)
 
     assert "other: 1 document, 4 characters" in text
     rows = [line.split() for line in text.splitlines()]
     assert ["PER", "3", "0", "0.8", "0.0", "−0.8"] in rows
     assert ["LOC", "1", "1", "0.2", "1.0", "+0.8"] in rows
     assert "small: 2 labels of the schema without annotation: ORG, DATE" in text
-    narrow = render_stats({"small": small.stats(), "other": other.stats()}, width=48)
+    narrow = small.stats().render(other=other.stats(), width=48)
     assert "hidden columns (narrow terminal): small: share, other: share" in narrow.replace(
         "\n ", ""
     )
