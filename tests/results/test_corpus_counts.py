@@ -450,7 +450,8 @@ def test_the_context_of_an_example_is_that_of_the_first_document_by_id():
 
 
 def test_a_context_is_cut_at_words():
-    text = "start zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    text = "start zero one two three four five six seven eight nine ten eleven twelve thirteen"
+    text += " fourteen fifteen"
     start = text.index("eight")
     document = Document("a", text, [Entity("N", start, start + 5)])
 
