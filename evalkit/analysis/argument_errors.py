@@ -48,6 +48,7 @@ ARGUMENT_KINDS = (
 _EDGE_KINDS = ("role", "span", "role+span", "attachment")
 # Possible pairs under `attachment` that compete with pairs in events, up to which all are compared
 MAX_ATTACHMENT_EDGES = 4_000
+WRONG_EVENT = "wrong event"
 SINGLE_NEEDS = (("missed",), ("spurious",))  # of arguments that are in no pair
 IndexLists = tuple[list[int], list[int]]
 
@@ -96,6 +97,19 @@ class ArgumentOutcome(NamedTuple):
     def is_inherited(self) -> bool:
         """Whether the event is wrong, too."""
         return self.event != "correct"
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The kind and the detail in a table of errors, which `needs_of` understands: under
+        `event` the state of the event; "wrong event" for another pair that inherits an error.
+        """
+        if self.kind == "event":
+            return self.kind, self.event
+        if self.kind == "attachment":
+            return self.kind, "missed event" if self.event == "missed" else ""
+        if self.kind in ("role", "span", "role+span") and self.is_inherited:
+            return self.kind, WRONG_EVENT
+        return self.kind, self.detail or ""
 
 
 class _Argument(NamedTuple):
@@ -337,6 +351,15 @@ def _choose_one_by_one(
 
 
 # What the kinds cost
+
+
+def needs_of(kind: str, detail: str) -> tuple[str, ...]:
+    """What the pairs or items in a cell of a table of errors need to become correct."""
+    if kind == "correct":
+        return ()
+    if kind == "attachment" and detail == "missed event":
+        return ("attachment", "missed event")
+    return ("event", kind) if detail == WRONG_EVENT else (kind,)
 
 
 def count_needs(outcomes: Iterable[ArgumentOutcome]) -> Counter[tuple[str, ...]]:

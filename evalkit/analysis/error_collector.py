@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evalkit.analysis.attached_errors import classify_outcomes
 from evalkit.analysis.breakdowns import BreakdownCounter, Bucket
 from evalkit.analysis.error_counts import ErrorCounter, ErrorCounts
 from evalkit.analysis.error_items import (
@@ -25,8 +26,8 @@ from evalkit.analysis.error_items import (
     with_sentence,
 )
 from evalkit.analysis.error_kinds import (
+    ALL_KINDS,
     DUPLICATE,
-    KINDS,
     NONE,
     UNPLACED,
     BlockErrors,
@@ -123,13 +124,17 @@ class ErrorCollector:
             self._counter.counts(self._request.layer),
             self._breakdowns.breakdowns() if self._request.features else {},
             {
-                KINDS[kind]: [with_sentence(each.item, each.text) for each in examples]
+                ALL_KINDS[kind]: [with_sentence(each.item, each.text) for each in examples]
                 for kind, examples in sorted(self._examples.items())
             },
         )
 
     def _classify(self, source: ErrorBlock) -> BlockErrors:
         reasons = [unplaced.reason for unplaced in source.unplaced]
+        if source.outcomes is not None:
+            return classify_outcomes(
+                source.block, source.outcomes, self._details, reasons, source.failures
+            )
         return classify_block(source.block, self._details, reasons, source.failures)
 
     def _credits(self, source: ErrorBlock) -> tuple[Ints, Ints]:
@@ -147,7 +152,7 @@ class ErrorCollector:
         scores = _predicted_scores(source, errors)
         hashes = _hash_errors(source, errors)
         view = ErrorView(source, errors, list(self._details))
-        for kind in range(CORRECT + 1, len(KINDS)):
+        for kind in range(CORRECT + 1, len(ALL_KINDS)):
             rows = np.flatnonzero(errors.kind == kind)
             if not len(rows):
                 continue
@@ -187,9 +192,9 @@ def _predicted_scores(source: ErrorBlock, errors: BlockErrors) -> np.ndarray:
         [np.nan if score is None else score for score in source.scores[1]], np.float64
     )
     predicted = source.block.predicted
-    is_matched = (errors.predicted != NONE) & (errors.kind < DUPLICATE)
+    is_duplicate, is_unplaced = errors.kind == DUPLICATE, errors.kind == UNPLACED
+    is_matched = (errors.predicted != NONE) & ~is_duplicate & ~is_unplaced
     scores[is_matched] = of_items[predicted.rows[errors.predicted[is_matched]]]
-    is_duplicate = errors.kind == DUPLICATE
     scores[is_duplicate] = of_items[predicted.copies_rows[errors.predicted[is_duplicate]]]
     return scores
 

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.analysis.error_kinds import (
+    ALL_KINDS,
     DETAILS,
-    KINDS,
     NONE,
     PREDICTED_ONLY,
     BlockErrors,
@@ -204,6 +204,23 @@ class ErrorCounts:
         )
         return Gain(kind, detail, label, n, (2 if is_pair else 1) * n / total, gain, interval)
 
+    def gain_of_pairs(
+        self,
+        name: str,
+        is_corrected: Callable[[ErrorCell], bool],
+        n: int,
+        loss: float,
+        resampling: Resampling | None = None,
+    ) -> Gain:
+        """The gain if the pairs in some cells were correct, under a name of its own, with a number
+        and a loss that are given.
+        """
+        gold, predicted, correct = self._sides
+        rows = self._rows(lambda cell: not cell.is_predicted and is_corrected(cell))
+        corrected = (gold, predicted, correct + self._by_unit(rows))
+        gain, interval = self._difference(corrected, resampling)
+        return Gain(name, None, None, n, loss, gain, interval)
+
     def gain_without_false_positives(self, resampling: Resampling | None = None) -> Gain:
         """What all wrong predictions together cost precision."""
         gold, predicted, correct = self._sides
@@ -325,7 +342,7 @@ class ErrorCounter:
         cell = np.array(
             [codes[key] for key in zip(side.tolist(), kind.tolist(), detail.tolist())], np.int64
         )
-        cells = [ErrorCell(bool(s), KINDS[k], details[d]) for s, k, d in codes]
+        cells = [ErrorCell(bool(s), ALL_KINDS[k], details[d]) for s, k, d in codes]
         order = sorted(range(len(cells)), key=lambda n: cells[n])
         place = np.zeros(len(cells), np.int64)
         place[order] = np.arange(len(cells))
@@ -340,7 +357,7 @@ class ErrorCounter:
             cell=place[cell] if cells else cell,
             count=count,
             pairs={
-                (names[gold], names[predicted], KINDS[kind]): n
+                (names[gold], names[predicted], ALL_KINDS[kind]): n
                 for (gold, predicted, kind), n in self._pairs.items()
             },
             pieces={

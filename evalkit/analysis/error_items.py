@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalkit.analysis.error_kinds import (
+    ALL_KINDS,
     DUPLICATE,
-    KINDS,
     NONE,
     UNPLACED,
     BlockErrors,
@@ -95,6 +95,18 @@ def hash_surface(surface: str) -> str:
     return hashlib.sha256(surface.encode()).hexdigest()[:16]
 
 
+class ItemOutcome(NamedTuple):
+    """A pair of rows of a block's items, or a row without a counterpart, with the names of its kind
+    and detail ("" for none).
+    """
+
+    gold: int | None
+    predicted: int | None
+    kind: str
+    detail: str
+    is_approximate: bool = False
+
+
 @dataclass(frozen=True)
 class ErrorBlock:
     """A block of documents with what its items need to be shown.
@@ -102,7 +114,8 @@ class ErrorBlock:
     labels: the names of the block's label codes. ids, lengths: of the documents. texts: None for
     tags and bare spans. scores: of all items that were read on each side, or None. documents: of
     both sides, or None. unplaced: those of `block.predicted.unplaced`. failures: for each document
-    the detail code of its missed items.
+    the detail code of its missed items. outcomes: of all placed items, where they are not found by
+    pairing spans.
     """
 
     block: Block
@@ -115,6 +128,7 @@ class ErrorBlock:
     documents: tuple[Sequence[Any], Sequence[Any]] | None
     unplaced: Sequence[Unplaced]
     failures: Ints
+    outcomes: Sequence[ItemOutcome] | None = None
 
 
 class ErrorView:
@@ -151,7 +165,7 @@ class ErrorView:
         return ErrorItem(
             source.ids[document],
             source.layer,
-            KINDS[kind],
+            ALL_KINDS[kind],
             self._details[int(errors.detail[row])],
             gold,
             predicted,

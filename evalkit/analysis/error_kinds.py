@@ -48,6 +48,27 @@ from evalkit.scoring.matching import unmatched_rows
 
 ERROR_KINDS = (*PAIR_KINDS[1:], "missed", "spurious", "duplicate", "unplaced")
 KINDS = (PAIR_KINDS[CORRECT], *ERROR_KINDS)
+# Kinds of pairs that only attached arguments and attached attributions have
+ATTACHED_KINDS = ("event", "role", "span", "role+span", "attachment", "wrong place")
+ALL_KINDS = (*KINDS, *ATTACHED_KINDS)
+_KINDS_OF_LAYERS = {
+    "attached-arguments": (
+        "correct",
+        *ATTACHED_KINDS[:5],
+        "missed",
+        "spurious",
+        "unplaced",
+    ),
+    "attached-attributions": (
+        "correct",
+        "boundary",
+        "wrong place",
+        "missed",
+        "spurious",
+        "duplicate",
+        "unplaced",
+    ),
+}
 MISSED, SPURIOUS, DUPLICATE, UNPLACED = range(4, 8)
 GOLD_ONLY = frozenset({"missed"})
 PREDICTED_ONLY = frozenset({"spurious", "duplicate", "unplaced"})
@@ -67,6 +88,11 @@ NO_DETAIL, TOO_SHORT, TOO_LONG, SHIFTED, MERGED, SPLIT, NESTED, FAILED, MISSING 
 NONE = -1  # no item on that side
 
 
+def kinds_of_layer(layer: str) -> tuple[str, ...]:
+    """The kinds that the items of a layer can have, `correct` first."""
+    return _KINDS_OF_LAYERS.get(layer, KINDS)
+
+
 def detail_codes() -> Vocabulary:
     """A vocabulary of details, which reasons of unplaced items are added to."""
     return Vocabulary({name: code for code, name in enumerate(DETAILS)})
@@ -76,12 +102,12 @@ def detail_codes() -> Vocabulary:
 class BlockErrors:
     """A row for each pair and each unpaired item of a block; equally long arrays.
 
-    kind: an index of KINDS. detail: a code of the vocabulary of details. gold: a row of the block's
-    gold items, or NONE. predicted: a row of its predicted items (for duplicates and unplaced items:
-    of those), or NONE. gold_label, predicted_label, gold_unit, predicted_unit: of the items, NONE
-    where there is no item. document: its place in the block. partner: how a merged or split item
-    differs from the item that it is judged by: the detail of its boundary, NO_DETAIL if the labels
-    differ; NONE for all other rows.
+    kind: an index of ALL_KINDS. detail: a code of the vocabulary of details. gold: a row of the
+    block's gold items, or NONE. predicted: a row of its predicted items (for duplicates and
+    unplaced items: of those), or NONE. gold_label, predicted_label, gold_unit, predicted_unit: of
+    the items, NONE where there is no item. document: its place in the block. partner: how a merged
+    or split item differs from the item that it is judged by: the detail of its boundary, NO_DETAIL
+    if the labels differ; NONE for all other rows.
     """
 
     kind: Ints
@@ -100,6 +126,33 @@ class BlockErrors:
         return len(self.kind)
 
 
+@dataclass(frozen=True)
+class UnpairedItems:
+    """Items of one side of a block without a pair; equally long arrays.
+
+    rows: of the block's items. detail: codes of the vocabulary of details. partner: how a merged or
+    split row differs from the item of the other side that it is judged by: the detail of its
+    boundary, NO_DETAIL if the labels differ, NONE for other rows.
+    """
+
+    rows: Ints
+    detail: Ints
+    partner: Ints
+
+
+@dataclass(frozen=True)
+class PairedItems:
+    """Pairs of a block; equally long arrays. kind: an index of ALL_KINDS. detail: a code of the
+    vocabulary of details.
+    """
+
+    gold: Ints
+    predicted: Ints
+    kind: Ints
+    detail: Ints
+    is_approximate: Mask
+
+
 def classify_block(
     block: Block, details: Vocabulary, unplaced_reasons: Sequence[str], failures: Ints
 ) -> BlockErrors:
@@ -109,96 +162,100 @@ def classify_block(
     detail of its missed items, where the prediction failed or is missing; else NO_DETAIL.
     """
     gold, predicted = block.gold, block.predicted
-    pieces = block.coding.pieces
-    spans = BlockSpans(gold.columns, predicted.columns, block.rank, pieces)
-    pairing = pair_items(gold.columns, predicted.columns, block.rank, pieces)
-    unpaired_gold, unpaired_predicted = _find_missed(spans, pairing), _find_spurious(spans, pairing)
-    missed, spurious = unpaired_gold.rows, unpaired_predicted.rows
-    failed = failures[gold.columns.document[missed]]
-    missed_details = np.where(failed != NO_DETAIL, failed, unpaired_gold.detail)
-    predicted_unit = predicted.unit.copy()
-    is_correct = pairing.kind == CORRECT
-    # As in the counts of strict: a correct item counts in the unit of its gold item.
-    predicted_unit[pairing.predicted[is_correct]] = gold.unit[pairing.gold[is_correct]]
-
-    n_duplicates, n_unplaced = len(predicted.duplicates), len(predicted.unplaced)
-    document_of_unit = _document_of_unit(block)
-    unplaced_unit, unplaced_label = predicted.unplaced[:, 0], predicted.unplaced[:, 1]
+    spans = BlockSpans(gold.columns, predicted.columns, block.rank, block.coding.pieces)
+    pairing = pair_items(gold.columns, predicted.columns, block.rank, block.coding.pieces)
+    pairs = PairedItems(
+        pairing.gold,
+        pairing.predicted,
+        pairing.kind,
+        _pair_details(spans, pairing),
+        pairing.is_approximate,
+    )
+    missed, spurious = _find_missed(spans, pairing), _find_spurious(spans, pairing)
     reasons = np.array([details[reason] for reason in unplaced_reasons], np.int64)
-    lengths = [len(pairing.gold), len(missed), len(spurious), n_duplicates, n_unplaced]
+    return build_block_errors(block, pairs, missed, spurious, reasons, failures)
 
+
+def build_block_errors(
+    block: Block,
+    pairs: PairedItems,
+    missed: UnpairedItems,
+    spurious: UnpairedItems,
+    unplaced_details: Ints,
+    failures: Ints,
+) -> BlockErrors:
+    """A row for each pair and each unpaired item, duplicates and unplaced items included. failures:
+    see `classify_block`.
+    """
+    gold, predicted = block.gold, block.predicted
+    failed = failures[gold.columns.document[missed.rows]]
+    missed_details = np.where(failed != NO_DETAIL, failed, missed.detail)
+    predicted_unit = predicted.unit.copy()
+    is_correct = pairs.kind == CORRECT
+    # As in the counts of strict: a correct item counts in the unit of its gold item.
+    predicted_unit[pairs.predicted[is_correct]] = gold.unit[pairs.gold[is_correct]]
+
+    n_missed, n_spurious = len(missed.rows), len(spurious.rows)
+    n_duplicates, n_unplaced = len(predicted.duplicates), len(predicted.unplaced)
+    n_predicted_only = n_spurious + n_duplicates + n_unplaced
+    unplaced_unit, unplaced_label = predicted.unplaced[:, 0], predicted.unplaced[:, 1]
+    unpaired_kinds = np.repeat(
+        np.array([MISSED, SPURIOUS, DUPLICATE, UNPLACED]),
+        [n_missed, n_spurious, n_duplicates, n_unplaced],
+    )
+    unplaced_document = _no_items(0)
+    if n_unplaced:
+        unplaced_document = _document_of_unit(block)[unplaced_unit]
+    no_gold, no_predicted = _no_items(n_predicted_only), _no_items(n_missed)
+    predicted_rows = (
+        pairs.predicted,
+        no_predicted,
+        spurious.rows,
+        np.arange(n_duplicates),
+        np.arange(n_unplaced),
+    )
+    predicted_labels = (
+        predicted.columns.label[pairs.predicted],
+        no_predicted,
+        predicted.columns.label[spurious.rows],
+        predicted.duplicates.label,
+        unplaced_label,
+    )
+    predicted_units = (
+        predicted_unit[pairs.predicted],
+        no_predicted,
+        predicted_unit[spurious.rows],
+        predicted.copies_unit,
+        unplaced_unit,
+    )
+    documents = (
+        gold.columns.document[pairs.gold],
+        gold.columns.document[missed.rows],
+        predicted.columns.document[spurious.rows],
+        predicted.duplicates.document,
+        unplaced_document,
+    )
+    no_duplicate_details = np.full(n_duplicates, NO_DETAIL, np.int64)
+    no_partners = _no_items(n_duplicates + n_unplaced)
+    gold_rows = np.concatenate([pairs.gold, missed.rows])
     return BlockErrors(
-        kind=np.concatenate(
-            [
-                pairing.kind,
-                np.repeat(np.array([MISSED, SPURIOUS, DUPLICATE, UNPLACED]), lengths[1:]),
-            ]
-        ),
+        kind=np.concatenate([pairs.kind, unpaired_kinds]),
         detail=np.concatenate(
-            [
-                _pair_details(spans, pairing),
-                missed_details,
-                unpaired_predicted.detail,
-                np.full(n_duplicates, NO_DETAIL, np.int64),
-                reasons.reshape(-1),
-            ]
+            [pairs.detail, missed_details, spurious.detail, no_duplicate_details, unplaced_details]
         ),
-        gold=np.concatenate([pairing.gold, missed, _no_items(sum(lengths[2:]))]),
-        predicted=np.concatenate(
-            [
-                pairing.predicted,
-                _no_items(len(missed)),
-                spurious,
-                np.arange(n_duplicates),
-                np.arange(n_unplaced),
-            ]
-        ),
-        gold_label=np.concatenate(
-            [
-                gold.columns.label[pairing.gold],
-                gold.columns.label[missed],
-                _no_items(sum(lengths[2:])),
-            ]
-        ),
-        predicted_label=np.concatenate(
-            [
-                predicted.columns.label[pairing.predicted],
-                _no_items(len(missed)),
-                predicted.columns.label[spurious],
-                predicted.duplicates.label,
-                unplaced_label,
-            ]
-        ),
-        gold_unit=np.concatenate(
-            [gold.unit[pairing.gold], gold.unit[missed], _no_items(sum(lengths[2:]))]
-        ),
-        predicted_unit=np.concatenate(
-            [
-                predicted_unit[pairing.predicted],
-                _no_items(len(missed)),
-                predicted_unit[spurious],
-                predicted.copies_unit,
-                unplaced_unit,
-            ]
-        ),
-        document=np.concatenate(
-            [
-                gold.columns.document[pairing.gold],
-                gold.columns.document[missed],
-                predicted.columns.document[spurious],
-                predicted.duplicates.document,
-                document_of_unit[unplaced_unit] if n_unplaced else _no_items(0),
-            ]
-        ),
+        gold=np.concatenate([gold_rows, no_gold]),
+        predicted=np.concatenate(predicted_rows),
+        gold_label=np.concatenate([gold.columns.label[gold_rows], no_gold]),
+        predicted_label=np.concatenate(predicted_labels),
+        gold_unit=np.concatenate([gold.unit[gold_rows], no_gold]),
+        predicted_unit=np.concatenate(predicted_units),
+        document=np.concatenate(documents),
         partner=np.concatenate(
-            [
-                _no_items(len(pairing.gold)),
-                unpaired_gold.partner,
-                unpaired_predicted.partner,
-                _no_items(n_duplicates + n_unplaced),
-            ]
+            [_no_items(len(pairs.gold)), missed.partner, spurious.partner, no_partners]
         ),
-        is_approximate=np.concatenate([pairing.is_approximate, np.zeros(sum(lengths[1:]), bool)]),
+        is_approximate=np.concatenate(
+            [pairs.is_approximate, np.zeros(n_missed + n_predicted_only, bool)]
+        ),
     )
 
 
@@ -224,19 +281,7 @@ def _pair_details(spans: BlockSpans, pairing: SpanPairing) -> Ints:
     return details
 
 
-@dataclass(frozen=True)
-class _Unpaired:
-    """The unpaired rows of a side, with the detail of each. partner: how a merged or split row
-    differs from the item of the other side that it is judged by: the detail of its boundary,
-    NO_DETAIL if the labels differ, NONE for other rows.
-    """
-
-    rows: Ints
-    detail: Ints
-    partner: Ints
-
-
-def _find_missed(spans: BlockSpans, pairing: SpanPairing) -> _Unpaired:
+def _find_missed(spans: BlockSpans, pairing: SpanPairing) -> UnpairedItems:
     rows = unmatched_rows(len(spans.gold), pairing.gold)
     overlaps = spans.overlaps(rows, np.arange(len(spans.predicted), dtype=np.int64))
     kind_of_predicted = np.full(len(spans.predicted), NONE, np.int64)
@@ -245,7 +290,7 @@ def _find_missed(spans: BlockSpans, pairing: SpanPairing) -> _Unpaired:
     return _judge_unpaired(spans, rows, overlaps.gold, overlaps, kinds, MERGED)
 
 
-def _find_spurious(spans: BlockSpans, pairing: SpanPairing) -> _Unpaired:
+def _find_spurious(spans: BlockSpans, pairing: SpanPairing) -> UnpairedItems:
     rows = unmatched_rows(len(spans.predicted), pairing.predicted)
     overlaps = spans.overlaps(np.arange(len(spans.gold), dtype=np.int64), rows)
     kind_of_gold = np.full(len(spans.gold), NONE, np.int64)
@@ -256,7 +301,7 @@ def _find_spurious(spans: BlockSpans, pairing: SpanPairing) -> _Unpaired:
 
 def _judge_unpaired(
     spans: BlockSpans, rows: Ints, row: Ints, overlaps: Overlaps, kinds: Ints, name: int
-) -> _Unpaired:
+) -> UnpairedItems:
     """The details of unpaired rows. row, kinds: of each overlap, the unpaired row and the kind of
     pair that the other item is in. name: the detail of rows that overlap a boundary error.
     """
@@ -266,7 +311,7 @@ def _judge_unpaired(
     detail[place] = NESTED
     is_boundary = np.flatnonzero((kinds == BOUNDARY) | (kinds == LABEL_BOUNDARY))
     if not len(is_boundary):
-        return _Unpaired(rows, detail, partner)
+        return UnpairedItems(rows, detail, partner)
     detail[place[is_boundary]] = name
     gold, predicted = overlaps.gold[is_boundary], overlaps.predicted[is_boundary]
     shared = overlaps.shared[is_boundary]
@@ -284,4 +329,4 @@ def _judge_unpaired(
     judged[shared[first] == spans.lengths(other)[predicted[first]]] = TOO_SHORT
     judged[differs[first]] = NO_DETAIL
     partner[place[is_boundary][first]] = judged
-    return _Unpaired(rows, detail, partner)
+    return UnpairedItems(rows, detail, partner)

@@ -41,12 +41,8 @@ from evalkit.cli.options import (
 from evalkit.cli.report_output import PARTIAL
 from evalkit.errors import InputError
 from evalkit.evaluation.corpus_scores import score
-from evalkit.results.error_analysis import (
-    DEFAULT_EXAMPLES,
-    check_layer,
-    choose_layer,
-    iter_json_lines,
-)
+from evalkit.results.error_analysis import DEFAULT_EXAMPLES, iter_json_lines
+from evalkit.results.error_requests import check_layer, choose_layer
 
 
 def errors_command(

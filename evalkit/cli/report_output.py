@@ -15,7 +15,8 @@ from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
 from evalkit.results.comparison import Comparison
-from evalkit.results.error_analysis import analyzable_layers, iter_json_lines
+from evalkit.results.error_analysis import iter_json_lines
+from evalkit.results.error_requests import analyzable_layers
 from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
 

@@ -1,12 +1,16 @@
-"""Gives predicted annotations the labels and spans of gold annotations."""
+"""Gives predicted annotations the labels and spans of gold annotations, and predictions corrected
+documents.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from evalkit.data.document import Argument, Entity
+from evalkit.corpus import Corpus
+from evalkit.data.document import Argument, Document, Entity
 from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import InputError, quoted_repr, spell_option
 
@@ -58,3 +62,10 @@ class LabelCopier:
 def move_span(annotation: SpanAnnotation, target: Any) -> SpanAnnotation:
     """The annotation with the span of another one."""
     return replace(annotation, start=target.start, end=target.end, fragments=target.fragments)
+
+
+def replace_documents(predicted: Corpus, fixed: Iterable[Document]) -> Corpus:
+    """The prediction with the documents that changed, and behind them those that it lacked."""
+    changed = {document.id: document for document in fixed}
+    documents = [changed.pop(document.id, document) for document in predicted]
+    return predicted.with_documents([*documents, *changed.values()])

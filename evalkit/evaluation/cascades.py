@@ -12,9 +12,9 @@ import numpy as np
 
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.errors import UnknownNameError
+from evalkit.evaluation.annotation_copies import replace_documents
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask
 from evalkit.evaluation.document_join import FileRange
-from evalkit.evaluation.error_fixes import replace_documents
 from evalkit.evaluation.event_errors import EventErrors, iter_event_errors
 from evalkit.evaluation.event_fixes import EVENT_FIXES, fix_cues, fix_events
 from evalkit.evaluation.span_fixes import fix_entities

@@ -11,6 +11,7 @@ from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
 from evalkit.analysis.error_items import ErrorBlock, ErrorItem
 from evalkit.analysis.error_kinds import FAILED, MISSING, NO_DETAIL
 from evalkit.data.batch import DocumentBatch, Vocabulary
+from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS, find_attached_outcomes
 from evalkit.evaluation.document_counter import (
     BLOCK_DOCUMENTS,
     ScoringTask,
@@ -120,4 +121,9 @@ def _make_error_block(
         documents=(gold, predicted),
         unplaced=[item for _, item, _ in iter_unplaced(predicted, layer, task.mapping.predicted)],
         failures=np.array([failures.get(document.id, NO_DETAIL) for document in gold], np.int64),
+        outcomes=(
+            find_attached_outcomes(task, builder, block, failures)
+            if layer in ATTACHED_LAYERS
+            else None
+        ),
     )

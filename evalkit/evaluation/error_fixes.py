@@ -35,6 +35,7 @@ from evalkit.corpus import Corpus, CorpusSource, to_corpus
 from evalkit.data.document import Document
 from evalkit.data.label_maps import LabelMapOption, LabelsOption
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, warn_deprecated
+from evalkit.evaluation.annotation_copies import replace_documents
 from evalkit.evaluation.document_counter import ScoringTask
 from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.event_errors import iter_event_errors
@@ -116,13 +117,6 @@ def _fix_documents(
     if family == EVENT_FIXES:
         return fix_events(iter_event_errors(task), task.mapping, kinds)
     return fix_cues(task) if family == ATTRIBUTION_FIXES else fix_entities(task)
-
-
-def replace_documents(predicted: Corpus, fixed: Iterable[Document]) -> Corpus:
-    """The prediction with the documents that changed, and behind them those that it lacked."""
-    changed = {document.id: document for document in fixed}
-    documents = [changed.pop(document.id, document) for document in predicted]
-    return predicted.with_documents([*documents, *changed.values()])
 
 
 def repair(*arguments: Any, **options: Any) -> Corpus:

@@ -10,7 +10,7 @@ attached-arguments/strict.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,7 +35,6 @@ from evalkit.evaluation.document_counter import (
     drop_failed_annotations,
     make_block_builder,
 )
-from evalkit.evaluation.document_join import DocumentPairs
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
 from evalkit.scoring.layers import LAYERS, Maps
@@ -69,69 +68,49 @@ class EventErrors(NamedTuple):
 
 def iter_event_errors(task: ScoringTask) -> Iterator[EventErrors]:
     """The documents whose events gold annotates. Failed predictions have no events."""
-    builders = _EventBuilders(task)
+    builder = make_block_builder(task, "attached-arguments", Vocabulary(), keep_documents=True)
+    failed: set[str] = set()
     for pairs in task.inputs.iter_batches():
-        if builders.add(pairs) >= BLOCK_DOCUMENTS:
-            yield from builders.compare()
-            builders = _EventBuilders(task)
-    yield from builders.compare()
-
-
-class _EventBuilders:
-    """Builds the blocks of scored triggers, of scored arguments and of all triggers."""
-
-    def __init__(self, task: ScoringTask) -> None:
-        labels = Vocabulary()
-        maps = (task.mapping.gold, task.mapping.predicted)
-        self._inputs = task.inputs
-        self._triggers = make_block_builder(task, "triggers", labels, keep_documents=True)
-        self._arguments = make_block_builder(
-            task, "attached-arguments", labels, keep_documents=True
-        )
-        self._all_triggers = BlockBuilder(
-            LAYERS["triggers"], "triggers", labels, None, maps, whole=True
-        )
-        self._failed: set[str] = set()
-
-    def add(self, pairs: DocumentPairs) -> int:
-        """Add the documents that gold annotates. Returns the number of documents so far."""
-        self._failed |= {
-            document.id for document in pairs.predicted if document.failure is not None
-        }
-        scored = drop_failed_annotations(pairs)
-        add_annotated(self._triggers, scored)
-        add_annotated(self._arguments, scored)
-        return add_annotated(self._all_triggers, scored)
-
-    def compare(self) -> Iterator[EventErrors]:
-        """The documents that were added."""
-        if len(self._all_triggers):
-            yield from _compare_blocks(
-                build_block(self._triggers, self._inputs),
-                build_block(self._arguments, self._inputs),
-                self._all_triggers,
-                self._failed,
+        failed |= {document.id for document in pairs.predicted if document.failure is not None}
+        if add_annotated(builder, drop_failed_annotations(pairs)) >= BLOCK_DOCUMENTS:
+            yield from compare_events(task, builder, build_block(builder, task.inputs), failed)
+            builder = make_block_builder(
+                task, "attached-arguments", Vocabulary(), keep_documents=True
             )
+    if len(builder):
+        yield from compare_events(task, builder, build_block(builder, task.inputs), failed)
 
 
-def _compare_blocks(
-    triggers: Block, arguments: Block, builder: BlockBuilder, failed: set[str]
+def compare_events(
+    task: ScoringTask, builder: BlockBuilder, arguments: Block, failed: Container[str]
 ) -> Iterator[EventErrors]:
-    """triggers, arguments: the scored ones; builder: that of all triggers."""
-    all_triggers = builder.block()
+    """The documents of a block of attached arguments, which keeps its documents, in order.
+
+    failed: ids of documents on which the model failed.
+    """
+    triggers = make_block_builder(task, "triggers", Vocabulary(), keep_documents=True)
+    triggers.add(*builder.documents)
+    scored = build_block(triggers, task.inputs)
+    all_triggers = BlockBuilder(
+        LAYERS["triggers"], "triggers", Vocabulary(), None, builder.maps, whole=True
+    )
+    all_triggers.add(*builder.documents)
+    block = all_triggers.block()
     sides = []
     for number, name in enumerate(("gold", "predicted")):
-        scored_triggers = read_rows(getattr(triggers, name))
-        scored_arguments = read_rows(getattr(arguments, name))
-        collector = _EventCollector(getattr(all_triggers, name), builder.maps[number])
-        collector.add(builder.documents[number], scored_triggers, scored_arguments)
+        collector = _EventCollector(getattr(block, name), builder.maps[number])
+        collector.add(
+            builder.documents[number],
+            read_rows(getattr(scored, name)),
+            read_rows(getattr(arguments, name)),
+        )
         sides.append(collector)
     gold_rows, predicted_rows = sides[0].rows(), sides[1].rows()
     pairing = pair_items(
-        all_triggers.gold.columns.take(gold_rows),
-        all_triggers.predicted.columns.take(predicted_rows),
-        all_triggers.rank,
-        all_triggers.coding.pieces,
+        block.gold.columns.take(gold_rows),
+        block.predicted.columns.take(predicted_rows),
+        block.rank,
+        block.coding.pieces,
     )
     pairs_of_document: dict[int, list[EventPair]] = defaultdict(list)
     for g, p, kind in zip(

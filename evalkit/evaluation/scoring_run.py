@@ -16,10 +16,12 @@ from evalkit.analysis.error_items import ErrorItem
 from evalkit.corpus import Corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError
+from evalkit.evaluation.cascades import CASCADES, measure_cascades
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
 from evalkit.evaluation.error_blocks import iter_document_errors, iter_error_blocks
 from evalkit.evaluation.score_options import ScoreOptions
+from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.merging import merge_results
 from evalkit.results.metadata import LayerPresence
 from evalkit.results.result_file import Result
@@ -186,6 +188,11 @@ class ScoringRun:
         for layer in layers:
             self._check_documents(Metric(layer))
         return iter_document_errors(self.task, layers, ids)
+
+    def measure_cascades(self, metric: Metric) -> list[CascadeGain]:
+        """What a metric would gain if other layers were correct. Scores all documents again."""
+        name = str(metric)
+        return measure_cascades(self.task, [name]) if name in CASCADES else []
 
     def _check_documents(self, metric: Metric) -> None:
         """Raise InputError for a layer that one side lacks, everywhere or in some documents."""

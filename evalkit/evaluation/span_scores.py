@@ -36,6 +36,7 @@ from evalkit.evaluation.span_arrays import (
     tagged_span_arrays,
 )
 from evalkit.formats.reading_options import signature_field
+from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.metadata import CorpusInfo, LayerPresence, ResultMetadata, ScoredOptions
 from evalkit.results.result_file import Result
 from evalkit.results.scores import Scores
@@ -297,6 +298,10 @@ class SpanScoringRun:
         """Raise InputError."""
         del ids
         raise InputError(f"{', '.join(layers)}: tags and bare spans have no texts to show")
+
+    def measure_cascades(self, metric: Metric) -> list[CascadeGain]:  # noqa: ARG002
+        """Nothing: there is only one layer."""
+        return []
 
     def _error_blocks(self, layer: str) -> Iterator[ErrorBlock]:
         for block in self._blocks:

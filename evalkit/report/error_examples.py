@@ -9,9 +9,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from evalkit.analysis.error_items import ErrorItem, hash_surface
-from evalkit.analysis.error_kinds import ERROR_KINDS
 from evalkit.errors import shorten
-from evalkit.report.marked_text import KIND_CLASSES, mark_text, marks_of
+from evalkit.report.marked_text import class_of_kind, mark_text, marks_of
 from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.results.error_report import MEANINGS
 from evalkit.scoring.pairs import Item
@@ -64,14 +63,14 @@ class ExampleGroup:
 def build_examples(analysis: ErrorAnalysis, policy: TextPolicy, most: int) -> list[ExampleGroup]:
     """The examples of each kind that occurs, at most so many."""
     groups = []
-    for kind in ERROR_KINDS:
+    for kind in analysis.kinds:
         n = analysis.counts[kind]
         lines = [_example_line(item, policy) for item in analysis.examples(kind, most)]
         if lines:
             count = f"{len(lines):,} of {n:,}" if len(lines) < n else f"{n:,}"
             first, others = lines[:OPEN_EXAMPLES], lines[OPEN_EXAMPLES:]
             groups.append(
-                ExampleGroup(kind, KIND_CLASSES[kind], MEANINGS[kind], count, first, others)
+                ExampleGroup(kind, class_of_kind(kind), MEANINGS[kind], count, first, others)
             )
     return groups
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from evalkit.analysis.breakdowns import MIN_ITEMS, Bucket
 from evalkit.analysis.error_counts import ErrorCounts, Gain
-from evalkit.analysis.error_kinds import ERROR_KINDS, KINDS, PREDICTED_ONLY
-from evalkit.analysis.span_pairing import PAIR_KINDS
+from evalkit.analysis.error_kinds import ALL_KINDS, PREDICTED_ONLY
 from evalkit.report.interval_bars import score_bar
-from evalkit.report.marked_text import KIND_CLASSES
+from evalkit.report.marked_text import class_of_kind
+from evalkit.results.confusion import SAME_SPAN_KINDS
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_report import DETAIL_MEANINGS, MEANINGS
+from evalkit.results.error_report import DETAIL_MEANINGS, MEANINGS, UNPAIRED_KINDS
 from evalkit.results.html_page import mark_safe
 from evalkit.results.report_builder import format_interval
 from evalkit.results.tables import DEFAULT_FORMAT, Table
@@ -90,7 +90,7 @@ def build_losses(analysis: ErrorAnalysis) -> LossView | None:
             key = chr(FIRST_KEY + keys)
             keys += 1
             width = gain.loss or 0.0
-            code = KIND_CLASSES[gain.kind]
+            code = class_of_kind(gain.kind)
             segments.append(_segment(key, gain.kind, code, position, width))
             position += width
         lines.append(_loss_line(key, gain))
@@ -135,7 +135,7 @@ def _loss_line(key: str, gain: Gain) -> LossLine:
     return LossLine(
         key,
         name,
-        KIND_CLASSES[gain.kind],
+        class_of_kind(gain.kind),
         is_detail,
         f"{gain.n:,}",
         DEFAULT_FORMAT.format(gain.loss),
@@ -146,13 +146,13 @@ def _loss_line(key: str, gain: Gain) -> LossLine:
 
 
 def count_by_label(counts: ErrorCounts) -> Ints:
-    """The number of pairs or items of each label and kind: labels × KINDS. Pairs are counted under
+    """The number of pairs or items of each label and kind: labels × kinds. Pairs are counted under
     gold's label.
     """
-    table = np.zeros((len(counts.labels), len(KINDS)), np.int64)
+    table = np.zeros((len(counts.labels), len(ALL_KINDS)), np.int64)
     if not len(counts.cell):
         return table
-    kind_of_cell = np.array([KINDS.index(cell.kind) for cell in counts.cells], np.int64)
+    kind_of_cell = np.array([ALL_KINDS.index(cell.kind) for cell in counts.cells], np.int64)
     is_counted = np.array(
         [cell.is_predicted == (cell.kind in PREDICTED_ONLY) for cell in counts.cells], bool
     )
@@ -167,8 +167,8 @@ def build_label_table(counts: ErrorCounts) -> Table | None:
     if len(counts.labels) < 2 or not total:
         return None
     table = count_by_label(counts)
-    kinds = [kind for kind in ERROR_KINDS if table[:, KINDS.index(kind)].any()]
-    weights = np.array([2 if kind in PAIR_KINDS else 1 for kind in KINDS], np.int64)
+    kinds = [kind for kind in ALL_KINDS[1:] if table[:, ALL_KINDS.index(kind)].any()]
+    weights = np.array([1 if kind in UNPAIRED_KINDS else 2 for kind in ALL_KINDS], np.int64)
     weights[0] = 0
     lost = table @ weights
     order = sorted(np.flatnonzero(lost).tolist(), key=lambda row: (-lost[row], counts.labels[row]))
@@ -176,7 +176,7 @@ def build_label_table(counts: ErrorCounts) -> Table | None:
         return None
     rows = []
     for row in order[:MOST_LABELS]:
-        cells = [f"{n:,}" if n else "·" for n in (table[row, KINDS.index(k)] for k in kinds)]
+        cells = [f"{n:,}" if n else "·" for n in (table[row, ALL_KINDS.index(k)] for k in kinds)]
         rows.append((counts.labels[row], *cells, DEFAULT_FORMAT.format(lost[row] / total)))
     notes = ["Pairs are counted under gold's label. F1 lost: over all kinds."]
     if len(order) > MOST_LABELS:
@@ -212,10 +212,10 @@ def build_confusion(counts: ErrorCounts) -> ConfusionView | None:
     pairs: dict[tuple[str, str], list[int]] = {}
     for (gold, predicted, kind), n in counts.pairs.items():
         cell = pairs.setdefault((gold, predicted), [0, 0])
-        cell[kind not in ("correct", "label")] += n
+        cell[kind not in SAME_SPAN_KINDS] += n
     table = count_by_label(counts)
-    missed = dict(zip(counts.labels, table[:, KINDS.index(MISSED)].tolist(), strict=True))
-    wrong_kinds = [KINDS.index(kind) for kind in ERROR_KINDS if kind in PREDICTED_ONLY]
+    missed = dict(zip(counts.labels, table[:, ALL_KINDS.index(MISSED)].tolist(), strict=True))
+    wrong_kinds = [ALL_KINDS.index(kind) for kind in ALL_KINDS if kind in PREDICTED_ONLY]
     spurious = dict(zip(counts.labels, table[:, wrong_kinds].sum(axis=1).tolist(), strict=True))
     notes = []
     if len(counts.labels) > MOST_MATRIX_LABELS:

@@ -30,6 +30,20 @@ KIND_CLASSES = {
     "duplicate": "d",
     "unplaced": "u",
 }
+# Kinds of attached arguments and attributions look like the kind that they resemble most.
+_SIMILAR_KINDS = {
+    "event": "unplaced",
+    "role": "label",
+    "span": "boundary",
+    "role+span": "label+boundary",
+    "attachment": "duplicate",
+    "wrong place": "label+boundary",
+}
+
+
+def class_of_kind(kind: str) -> str:
+    """The class of a kind in the style sheet."""
+    return KIND_CLASSES[_SIMILAR_KINDS.get(kind, kind)]
 
 
 class Mark(NamedTuple):
@@ -153,7 +167,7 @@ class _Writer:
         return shown
 
     def open(self, mark: Mark) -> None:
-        self._add_markup(f'<mark class="{mark.sides} {KIND_CLASSES[mark.kind]}">')
+        self._add_markup(f'<mark class="{mark.sides} {class_of_kind(mark.kind)}">')
         self._open.append(mark)
 
     def close_ended(self, position: int) -> None:

@@ -4,12 +4,16 @@ same span.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.errors import MissingDependencyError, UnknownNameError
 from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 
+# Kinds of pairs with the same span
+SAME_SPAN_KINDS = ("correct", "label", "event", "role", "attachment")
 NO_ITEM = "(none)"  # no item of the same span on the other side
 
 
@@ -92,6 +96,42 @@ class ConfusionMatrix(dict[tuple[str | None, str | None], int]):
             for (gold, predicted), count in self.items()
         ]
         return Report(tables=(self.to_table(),), rows=tuple(records))
+
+
+class Confusion(NamedTuple):
+    """How often gold has one label and the prediction another.
+
+    same_span: for items with the same span. paired: for all pairs, also those with other
+    boundaries. None stands for missed and spurious items.
+    """
+
+    same_span: ConfusionMatrix
+    paired: ConfusionMatrix
+
+
+def count_confusions(counts: ErrorCounts) -> Confusion:
+    """How often labels are confused, from counts of errors."""
+    same_span: Counter[tuple[str | None, str | None]] = Counter()
+    paired: Counter[tuple[str | None, str | None]] = Counter()
+    for (gold, predicted, kind), n in counts.pairs.items():
+        paired[gold, predicted] += n
+        if kind in SAME_SPAN_KINDS:
+            same_span[gold, predicted] += n
+        else:
+            same_span[gold, None] += n
+            same_span[None, predicted] += n
+    for label in counts.labels:
+        missed = counts.count_kind("missed", label=label)
+        wrong = sum(
+            counts.count_kind(kind, label=label) for kind in ("spurious", "duplicate", "unplaced")
+        )
+        for matrix in (same_span, paired):
+            matrix[label, None] += missed
+            matrix[None, label] += wrong
+    return Confusion(
+        ConfusionMatrix(+same_span, counts.layer),
+        ConfusionMatrix(+paired, counts.layer, "missed or spurious"),
+    )
 
 
 def import_pandas() -> Any:

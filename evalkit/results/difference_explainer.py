@@ -17,7 +17,8 @@ from evalkit.results.contributions import (
     split_by_kind,
 )
 from evalkit.results.differences import Difference
-from evalkit.results.error_analysis import SPAN_LAYERS, ErrorAnalysis
+from evalkit.results.error_analysis import ErrorAnalysis
+from evalkit.results.error_requests import SPAN_LAYERS
 from evalkit.results.item_comparison import ItemComparison, compare_items, iter_changes
 from evalkit.results.scores import Scores
 from evalkit.scoring.counts import Counts

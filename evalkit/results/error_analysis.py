@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from evalkit.analysis.attached_errors import gains_by_need
 from evalkit.analysis.breakdowns import Bucket
 from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest, ErrorSummary
-from evalkit.analysis.error_counts import ErrorCounts, Gain
+from evalkit.analysis.error_counts import Gain
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.analysis.error_kinds import ERROR_KINDS, KINDS
+from evalkit.analysis.error_kinds import kinds_of_layer
 from evalkit.analysis.fair_counts import FairScores, count_fairly
 from evalkit.analysis.features import (
-    DEFAULT_FEATURES,
-    TRAINING_FEATURES,
-    TrainingSurfaces,
-    needs_texts,
     parse_features,
-    training_surfaces,
 )
-from evalkit.errors import InputError, UnknownNameError, escape_controls, escape_controls_in_json
-from evalkit.results.confusion import ConfusionMatrix
+from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json
+from evalkit.results.cascade_gains import CascadeGain
+from evalkit.results.confusion import Confusion, count_confusions
 from evalkit.results.error_report import ErrorReport, build_error_report
+from evalkit.results.error_requests import SPAN_LAYERS, make_error_request
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import ScoringSource
 from evalkit.results.tables import DEFAULT_FORMAT, RENDERERS, NumberFormat, to_html_fragment
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import Resampling
 
-# Layers whose items are spans with labels. `analysis/` has other kinds for the rest.
-SPAN_LAYERS = ("entities", "triggers", "arguments", "realis", "attributions", "tokens")
 DEFAULT_EXAMPLES = 5
 JSON_FORMATS = ("json", "jsonl")
-
-
-class Confusion(NamedTuple):
-    """How often gold has one label and the prediction another.
-
-    same_span: for items with the same span. paired: for all pairs, also those with other
-    boundaries. None stands for missed and spurious items.
-    """
-
-    same_span: ConfusionMatrix
-    paired: ConfusionMatrix
 
 
 class HardDocument(NamedTuple):
@@ -94,10 +78,15 @@ class ErrorAnalysis:
     def counts(self) -> dict[str, int]:
         """A kind to its number of pairs or items; kinds that do not occur have 0.
 
-        gold = correct + label + boundary + label+boundary + missed; predicted = the first four +
-        spurious + duplicate + unplaced.
+        gold = all kinds of pairs + missed, such as correct + label + boundary + label+boundary +
+        missed; predicted = all kinds of pairs + spurious + duplicate + unplaced.
         """
-        return {kind: self.error_counts.count_kind(kind) for kind in KINDS}
+        return {kind: self.error_counts.count_kind(kind) for kind in kinds_of_layer(self.layer)}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of error that the layer has."""
+        return kinds_of_layer(self.layer)[1:]
 
     @cached_property
     def details(self) -> dict[tuple[str, str], int]:
@@ -105,7 +94,7 @@ class ErrorAnalysis:
         counts = self.error_counts
         return {
             (kind, detail): counts.count_kind(kind, detail)
-            for kind in ERROR_KINDS
+            for kind in self.kinds
             for detail in counts.details_of(kind)
         }
 
@@ -145,7 +134,8 @@ class ErrorAnalysis:
 
         Raises UnknownNameError for an unknown kind.
         """
-        _check_kind(kind)
+        if kind not in self.kinds:
+            raise UnknownNameError("kind of error", kind, self.kinds)
         return self._examples.get(kind, [])[:n]
 
     @cached_property
@@ -160,7 +150,7 @@ class ErrorAnalysis:
         The losses of the kinds add up to 1 - F1.
         """
         rows = []
-        for kind in ERROR_KINDS:
+        for kind in self.kinds:
             if not self.counts[kind]:
                 continue
             rows.append(self.error_counts.gain(kind, resampling=self.resampling))
@@ -179,7 +169,7 @@ class ErrorAnalysis:
         return [
             counts.gain(kind, label=label, resampling=self.resampling)
             for label in counts.labels
-            for kind in ERROR_KINDS
+            for kind in self.kinds
             if counts.count_kind(kind, label=label)
         ]
 
@@ -194,9 +184,30 @@ class ErrorAnalysis:
         return self.error_counts.gain_without_false_negatives(self.resampling)
 
     @property
-    def fair(self) -> FairScores:
-        """Precision, recall and F1 in which each error counts once (Ortmann 2022)."""
-        return count_fairly(self.error_counts)
+    def fair(self) -> FairScores | None:
+        """Precision, recall and F1 in which each error counts once (Ortmann 2022); None for layers
+        that are not of spans.
+        """
+        return count_fairly(self.error_counts) if self.layer in SPAN_LAYERS else None
+
+    @cached_property
+    def needs(self) -> list[Gain]:
+        """What arguments need to become correct, and what each need costs; nothing for other layers
+        than attached-arguments.
+
+        A pair may need several corrections. Its loss is divided equally among them, so that all
+        losses add up to 1 - F1; a gain is that of one correction alone.
+        """
+        if self.layer != "attached-arguments":
+            return []
+        return gains_by_need(self.error_counts, self.resampling)
+
+    @cached_property
+    def cascades(self) -> list[CascadeGain]:
+        """What the layer would gain if another layer were correct: arguments, realis and attached
+        attributions. Scores the corpus again for each correction; nothing without documents.
+        """
+        return self._source.measure_cascades(Metric(self.layer))
 
     @property
     def breakdowns(self) -> dict[str, list[Bucket]]:
@@ -278,7 +289,9 @@ class ErrorAnalysis:
             "gains": self.rows(),
             "false_positives": _gain_to_json(self.gain_without_false_positives),
             "false_negatives": _gain_to_json(self.gain_without_false_negatives),
-            "fair": self.fair._asdict(),
+            "fair": None if self.fair is None else self.fair._asdict(),
+            "needs": [_gain_to_json(gain) for gain in self.needs],
+            "cascades": [gain.as_dict() for gain in self.cascades],
             "confusion": [
                 {"gold": gold, "predicted": predicted, "kind": kind, "n": n}
                 for (gold, predicted, kind), n in sorted(counts.pairs.items())
@@ -289,7 +302,7 @@ class ErrorAnalysis:
             "hardest": [document._asdict() for document in self.hardest()],
             "examples": [
                 item.to_json(text=text)
-                for kind in ERROR_KINDS
+                for kind in self.kinds
                 for item in self.examples(kind, examples)
             ],
         }
@@ -310,10 +323,12 @@ class ErrorAnalysis:
             gains=self.gains,
             sides=(self.gain_without_false_positives, self.gain_without_false_negatives),
             fair=self.fair,
+            needs=self.needs,
+            cascades=self.cascades,
             breakdowns=self._breakdowns,
             shown_features=self.request.shown_features,
             hardest=[tuple(document) for document in self.hardest(DEFAULT_EXAMPLES)],
-            examples={kind: self.examples(kind, examples) for kind in ERROR_KINDS},
+            examples={kind: self.examples(kind, examples) for kind in self.kinds},
             resampling=self.resampling,
             signature=self.signature,
             has_documents=bool(self._examples) or self._source.has_documents,
@@ -328,36 +343,11 @@ class ErrorAnalysis:
         return self.render()
 
     def __repr__(self) -> str:
-        wrong = sum(self.counts[kind] for kind in ERROR_KINDS)
+        wrong = sum(self.counts[kind] for kind in self.kinds)
         return escape_controls(
             f"<ErrorAnalysis of {self.metadata.system_name} on {self.metadata.corpus.name}:"
             f" {self.layer}, {wrong:,} errors>"
         )
-
-
-def count_confusions(counts: ErrorCounts) -> Confusion:
-    """How often labels are confused, from counts of errors."""
-    same_span: Counter[tuple[str | None, str | None]] = Counter()
-    paired: Counter[tuple[str | None, str | None]] = Counter()
-    for (gold, predicted, kind), n in counts.pairs.items():
-        paired[gold, predicted] += n
-        if kind in ("correct", "label"):
-            same_span[gold, predicted] += n
-        else:
-            same_span[gold, None] += n
-            same_span[None, predicted] += n
-    for label in counts.labels:
-        missed = counts.count_kind("missed", label=label)
-        wrong = sum(
-            counts.count_kind(kind, label=label) for kind in ("spurious", "duplicate", "unplaced")
-        )
-        for matrix in (same_span, paired):
-            matrix[label, None] += missed
-            matrix[None, label] += wrong
-    return Confusion(
-        ConfusionMatrix(+same_span, counts.layer),
-        ConfusionMatrix(+paired, counts.layer, "missed or spurious"),
-    )
 
 
 def analyze_errors(
@@ -388,57 +378,6 @@ def analyze_errors(
     return ErrorAnalysis(request, summary, source, resampling, metadata, signature)
 
 
-def make_error_request(
-    layer: str,
-    *,
-    by: str | Iterable[str] | None = None,
-    train: Iterable[Any] | None = None,
-    metric: str | None = None,
-    ignore_case: bool = False,
-    examples: int = MAX_EXAMPLES,
-    with_texts: bool = True,
-) -> ErrorRequest:
-    """A checked request. with_texts: whether the default features may be those that need texts.
-
-    Raises InputError for a layer or metric that cannot be analyzed.
-    """
-    chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
-    check_layer(layer)
-    if chosen.layer != layer:
-        raise InputError(f"metric {chosen}: is of another layer than {layer}")
-    if chosen.scheme == "characters":
-        raise InputError(f"metric {chosen}: characters are compared as sets and make no pairs")
-    training: TrainingSurfaces | None = None
-    if train is not None:
-        training = training_surfaces(train, layer, ignore_case=ignore_case)
-    if by is None:
-        features = tuple(f for f in DEFAULT_FEATURES if with_texts or not needs_texts(f))
-        if training is not None:
-            features += TRAINING_FEATURES
-        return ErrorRequest(chosen, features, (), training, ignore_case, examples)
-    given = parse_features(by, has_training=training is not None) if by else ()
-    return ErrorRequest(chosen, given, given, training, ignore_case, examples)
-
-
-def choose_layer(scores: Iterable[str]) -> str:
-    """The layer that is analyzed if none is named: entities, triggers or attributions, whichever
-    comes first among the metrics that were scored.
-
-    Raises InputError if there is none of them.
-    """
-    scored = {Metric.parse(metric).layer for metric in scores}
-    for layer in ("entities", "triggers", "attributions"):
-        if layer in scored:
-            return layer
-    raise InputError("there are no entities, events or attributions on both sides to analyze")
-
-
-def analyzable_layers(scores: Iterable[str]) -> list[str]:
-    """The layers among the metrics that were scored whose errors can be analyzed."""
-    scored = {Metric.parse(metric).layer for metric in scores}
-    return [layer for layer in SPAN_LAYERS if layer in scored]
-
-
 def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> Iterator[str]:
     """The errors of some analyses, each as one line of JSON. text: with surface forms and
     context.
@@ -447,17 +386,6 @@ def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> 
         for item in analysis.iter_items():
             line = json.dumps(item.to_json(text=text), ensure_ascii=False)
             yield escape_controls_in_json(line)
-
-
-def check_layer(layer: str) -> None:
-    """Raise UnknownNameError for a layer whose errors cannot be analyzed."""
-    if layer not in SPAN_LAYERS:
-        raise UnknownNameError("layer", layer, SPAN_LAYERS)
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in ERROR_KINDS:
-        raise UnknownNameError("kind of error", kind, ERROR_KINDS)
 
 
 def _gain_to_json(gain: Gain) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from evalkit.analysis.error_counts import ErrorCell, ErrorCounts
-from evalkit.analysis.error_kinds import KINDS
+from evalkit.analysis.error_kinds import ALL_KINDS
 from evalkit.errors import InputError
 from evalkit.scoring.zones import CountUnit
 
@@ -60,7 +60,7 @@ def decode_error_counts(layer: str, data: ErrorCountsRead) -> ErrorCounts:
                 f"error_counts: {layer}: a count of a unit, label or cell that is not listed"
             )
     for kind in (*(kind for _, kind, _ in data.cells), *(kind for _, _, kind, _ in data.pairs)):
-        if kind not in KINDS:
+        if kind not in ALL_KINDS:
             raise InputError(f"error_counts: {layer}: unknown kind of error {kind!r}")
     return ErrorCounts(
         layer=layer,

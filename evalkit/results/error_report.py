@@ -9,9 +9,9 @@ from typing import Any
 from evalkit.analysis.breakdowns import MIN_ITEMS, Bucket
 from evalkit.analysis.error_counts import ErrorCounts, Gain
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.analysis.error_kinds import ERROR_KINDS
 from evalkit.analysis.fair_counts import FairScores
 from evalkit.errors import escape_controls, shorten
+from evalkit.results.cascade_gains import CascadeGain, build_cascade_table
 from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.tables import NumberFormat, Report, Table
 from evalkit.results.wording import pluralize
@@ -28,6 +28,9 @@ LONGEST_ID = 20  # characters of a document's id beside an example
 # Buckets of predictions that gold cannot have: their precision says nothing.
 NEVER_CORRECT = ("0", "not in gold", "unplaced")
 
+# Kinds of items that are in no pair, and cost half as much as a pair
+UNPAIRED_KINDS = ("missed", "spurious", "duplicate", "unplaced")
+
 MEANINGS = {
     "label": "right span, wrong label",
     "boundary": "right label, wrong span that overlaps",
@@ -36,6 +39,13 @@ MEANINGS = {
     "spurious": "prediction without gold item",
     "duplicate": "prediction repeated in full",
     "unplaced": "prediction that is not in the text",
+    "event": "right role and span, wrong event type or trigger",
+    "role": "right span, wrong role",
+    "span": "right role, wrong span that overlaps",
+    "role+span": "overlaps, wrong role and span",
+    "attachment": "right role and span, at another event",
+    "wrong place": "no character of the gold part",
+    "missed event": "gold event without prediction",
 }
 DETAIL_MEANINGS = {
     "too short": "a part of the gold span",
@@ -46,7 +56,16 @@ DETAIL_MEANINGS = {
     "nested": "in or around an item with its own pair",
     "failed document": "the model failed on the document",
     "missing document": "the document has no prediction",
+    "label": "wrong event type",
+    "boundary": "wrong trigger",
+    "label+boundary": "wrong event type and trigger",
+    "wrong event": "the event is wrong, too",
+    "missed event": "gold's event is missed, too",
+    "with its event": "the event is missed or spurious, too",
+    "with its attribution": "the attribution is missed or spurious, too",
+    "attached elsewhere": "the part of another attribution",
 }
+NEED_MEANINGS = {**MEANINGS, "event": "event type and trigger of gold"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,9 @@ class ErrorReport:
     counts: ErrorCounts
     gains: Sequence[Gain]
     sides: tuple[Gain, Gain]
-    fair: FairScores
+    fair: FairScores | None
+    needs: Sequence[Gain]
+    cascades: Sequence[CascadeGain]
     breakdowns: Mapping[str, Sequence[Bucket]]
     shown_features: Sequence[str]
     hardest: Sequence[tuple[Any, ...]]
@@ -80,6 +101,8 @@ def build_error_report(
     """The report. width: of the terminal. text: whether to show surface forms and context."""
     tables = [
         _kinds_table(content, numbers),
+        _needs_table(content, numbers),
+        build_cascade_table(content.cascades, numbers, content.resampling),
         _labels_table(content, numbers),
         _confusion_table(content.counts),
         _worst_buckets_table(content.breakdowns, numbers),
@@ -90,7 +113,7 @@ def build_error_report(
         _hardest_table(content),
         *(
             _examples_table(kind, content, width=width or DEFAULT_WIDTH, text=text)
-            for kind in ERROR_KINDS
+            for kind in content.examples
         ),
     ]
     return Report(
@@ -155,6 +178,30 @@ def _kinds_notes(content: ErrorReport) -> Iterator[str]:
         )
 
 
+def _needs_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
+    """What arguments need to become correct, where some need more than one correction."""
+    kinds = {(gain.kind, gain.n) for gain in content.gains if gain.detail is None}
+    if {(need.kind, need.n) for need in content.needs} <= kinds:
+        return None  # the kinds say as much
+    resampling = content.resampling
+    interval = [f"{name_interval(resampling)} of gain"] if resampling.boot else []
+    rows = []
+    for need in content.needs:
+        cells = [need.kind, f"{need.n:,}", numbers.format(need.loss)]
+        cells.append(_format_gain(need.gain, numbers))
+        if interval:
+            cells.append(format_interval(need.interval, numbers))
+        rows.append((*cells, NEED_MEANINGS.get(need.kind, "")))
+    note = "an argument that needs several corrections counts in each; gain: of this one alone"
+    return Table(
+        "What arguments need to be correct",
+        ("need", "n", "F1 lost", "F1 gain if met", *interval, "what is wrong"),
+        tuple(rows),
+        (note,),
+        ("what is wrong", *interval),
+    )
+
+
 def _labels_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
     """What each kind costs in each label."""
     counts = content.counts
@@ -165,10 +212,7 @@ def _labels_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
     lines = []
     for label in counts.labels:
         numbers_of = {kind: counts.count_kind(kind, label=label) for kind in kinds}
-        lost = sum(
-            n * (2 if kind in ("label", "boundary", "label+boundary") else 1)
-            for kind, n in numbers_of.items()
-        )
+        lost = sum(n * (1 if kind in UNPAIRED_KINDS else 2) for kind, n in numbers_of.items())
         if lost:
             cells = tuple(f"{n:,}" if n else "·" for n in numbers_of.values())
             lines.append((-lost, label, (*cells, numbers.format(lost / total))))
@@ -192,7 +236,7 @@ def _confusion_table(counts: ErrorCounts) -> Table | None:
         if gold != predicted:
             row = all_pairs.setdefault((gold, predicted), [0, 0])
             row[0] += n
-            row[1] += n if kind == "label" else 0
+            row[1] += n if kind in ("label", "event", "role") else 0
     largest = sorted(all_pairs.items(), key=lambda item: (-item[1][0], item[0]))
     if not largest:
         return None
@@ -396,11 +440,12 @@ def _footer_lines(content: ErrorReport, numbers: NumberFormat) -> Iterator[str]:
         f"{_in_range(without_fn, numbers)}"
     )
     fair = content.fair
-    yield (
-        "Each error counted once (Ortmann 2022), not as a false positive and a false negative:"
-        f" P {numbers.format(fair.precision)}, R {numbers.format(fair.recall)}, F1"
-        f" {numbers.format(fair.f1)}"
-    )
+    if fair is not None:
+        yield (
+            "Each error counted once (Ortmann 2022), not as a false positive and a false negative:"
+            f" P {numbers.format(fair.precision)}, R {numbers.format(fair.recall)}, F1"
+            f" {numbers.format(fair.f1)}"
+        )
     reasons = dict.fromkeys(
         gain.interval.reason for gain in content.gains if gain.interval.low is None
     )

@@ -14,6 +14,7 @@ from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
+from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.rows import Muc, Row, build_row
 from evalkit.results.summary import build_metric_report
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
@@ -52,6 +53,9 @@ class ScoringSource(Protocol):
         self, layers: Sequence[str], ids: Collection[str]
     ) -> Iterator[DocumentErrors]:
         """Some documents with all items of some layers. Raises InputError as `pairs` does."""
+
+    def measure_cascades(self, metric: Metric) -> list[CascadeGain]:
+        """What a metric would gain if other layers were correct; nothing without documents."""
 
     def digests(self) -> CorpusDigests | None:
         """The digests of gold; None for scores that were made without documents."""
@@ -94,6 +98,10 @@ class CountsOnly:
         """Raise InputError."""
         del ids
         raise self._no_documents(", ".join(layers))
+
+    def measure_cascades(self, metric: Metric) -> list[CascadeGain]:  # noqa: ARG002
+        """Nothing: the documents are needed."""
+        return []
 
     def _no_documents(self, layer: str) -> InputError:
         return InputError(

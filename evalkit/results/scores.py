@@ -18,8 +18,8 @@ from evalkit.errors import (
     warn_deprecated,
 )
 from evalkit.files import write_atomically
-from evalkit.results.confusion import ConfusionMatrix, import_pandas
-from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors, count_confusions
+from evalkit.results.confusion import ConfusionMatrix, count_confusions, import_pandas
+from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
 from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.merging import merge_results
@@ -123,7 +123,8 @@ class Scores:
         """The errors of a layer: kinds, what each costs in F1, and the items. Goes through all
         documents again.
 
-        - `layer`: entities, triggers, arguments, realis, attributions or tokens.
+        - `layer`: entities, triggers, arguments, attached-arguments, realis, attributions,
+          attached-attributions or tokens.
         - `by`: features to break recall and precision down by, such as "length,frequency", which
           the report shows in full. Default: some, of which it shows the worst buckets; others can
           be added later with `ErrorAnalysis.by`.
@@ -132,7 +133,7 @@ class Scores:
         - `ignore_case`: ignore case and white space in surface forms.
         - `examples`: how many errors of each kind to keep as examples.
 
-        Raises InputError if the documents are not available, and for layers that are not of spans.
+        Raises InputError if the documents are not available, and for other layers.
         """
         strict = f"{layer}/strict"
         signature = self._metrics[strict].signature if strict in self._metrics else ""

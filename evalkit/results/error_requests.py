@@ -1,0 +1,79 @@
+"""What an error analysis is asked for: the layer, features, a training corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest
+from evalkit.analysis.features import (
+    DEFAULT_FEATURES,
+    TRAINING_FEATURES,
+    TrainingSurfaces,
+    needs_texts,
+    parse_features,
+    training_surfaces,
+)
+from evalkit.errors import InputError, UnknownNameError
+from evalkit.scoring.metrics import Metric
+
+# Layers whose items are spans with labels
+SPAN_LAYERS = ("entities", "triggers", "arguments", "realis", "attributions", "tokens")
+ANALYZED_LAYERS = (*SPAN_LAYERS, "attached-arguments", "attached-attributions")
+
+
+def make_error_request(
+    layer: str,
+    *,
+    by: str | Iterable[str] | None = None,
+    train: Iterable[Any] | None = None,
+    metric: str | None = None,
+    ignore_case: bool = False,
+    examples: int = MAX_EXAMPLES,
+    with_texts: bool = True,
+) -> ErrorRequest:
+    """A checked request. with_texts: whether the default features may be those that need texts.
+
+    Raises InputError for a layer or metric that cannot be analyzed.
+    """
+    chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
+    check_layer(layer)
+    if chosen.layer != layer:
+        raise InputError(f"metric {chosen}: is of another layer than {layer}")
+    if chosen.scheme == "characters":
+        raise InputError(f"metric {chosen}: characters are compared as sets and make no pairs")
+    training: TrainingSurfaces | None = None
+    if train is not None:
+        training = training_surfaces(train, layer, ignore_case=ignore_case)
+    if by is None:
+        features = tuple(f for f in DEFAULT_FEATURES if with_texts or not needs_texts(f))
+        if training is not None:
+            features += TRAINING_FEATURES
+        return ErrorRequest(chosen, features, (), training, ignore_case, examples)
+    given = parse_features(by, has_training=training is not None) if by else ()
+    return ErrorRequest(chosen, given, given, training, ignore_case, examples)
+
+
+def choose_layer(scores: Iterable[str]) -> str:
+    """The layer that is analyzed if none is named: entities, triggers or attributions, whichever
+    comes first among the metrics that were scored.
+
+    Raises InputError if there is none of them.
+    """
+    scored = {Metric.parse(metric).layer for metric in scores}
+    for layer in ("entities", "triggers", "attributions"):
+        if layer in scored:
+            return layer
+    raise InputError("there are no entities, events or attributions on both sides to analyze")
+
+
+def analyzable_layers(scores: Iterable[str]) -> list[str]:
+    """The layers among the metrics that were scored whose errors can be analyzed."""
+    scored = {Metric.parse(metric).layer for metric in scores}
+    return [layer for layer in ANALYZED_LAYERS if layer in scored]
+
+
+def check_layer(layer: str) -> None:
+    """Raise UnknownNameError for a layer whose errors cannot be analyzed."""
+    if layer not in ANALYZED_LAYERS:
+        raise UnknownNameError("layer", layer, ANALYZED_LAYERS)
