@@ -247,7 +247,7 @@ def _error_key(error: ErrorItem) -> _Key:
     """An order of the errors of equal items that does not depend on the order of the input."""
     gold = () if error.gold is None else _key(error.gold)
     predicted = () if error.predicted is None else _key(error.predicted)
-    return KINDS.index(error.kind), error.detail, predicted, gold
+    return error.kind, error.detail, predicted, gold
 
 
 def _text_order_key(change: ItemChange) -> _Key:

@@ -14,7 +14,7 @@ from evalkit.results.comparison_report import ComparisonReport
 from evalkit.results.contribution_report import MOST_PARTS, build_table
 from evalkit.results.contributions import SplitDifference, sum_exactly
 from evalkit.results.differences import Difference
-from evalkit.results.html_page import build_page, mark_safe, render_template
+from evalkit.results.html_page import build_page, load_text, mark_safe, render_template
 from evalkit.results.item_comparison import EXAMPLES
 from evalkit.results.item_report import build_items_table
 from evalkit.results.report_builder import format_interval, name_interval
@@ -58,7 +58,12 @@ def build_comparison_page(
         item_tables=item_tables,
         most_examples=EXAMPLES,
     )
-    return build_page(lines.header[0] if lines.header else "evalkit", body)
+    return build_page(
+        lines.header[0] if lines.header else "evalkit",
+        body,
+        style=load_text("evalkit.report", "errors.css")
+        + load_text("evalkit.report", "comparison.css"),
+    )
 
 
 class BarTable:

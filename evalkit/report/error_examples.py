@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evalkit.analysis.error_items import ErrorItem, hash_surface
 from evalkit.errors import shorten
-from evalkit.report.marked_text import class_of_kind, mark_text, marks_of
+from evalkit.report.marked_text import class_of_kind, mark_context
 from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.results.error_report import MEANINGS
 from evalkit.scoring.pairs import Item
@@ -98,31 +98,14 @@ def _count_bytes(line: ExampleLine) -> int:
 
 
 def _example_line(item: ErrorItem, policy: TextPolicy) -> ExampleLine:
-    marked = Markup()
-    context = item.context
-    if policy.shows_text and context is not None:
-        shown = item._replace(gold=_shift(item.gold, -context.start))
-        shown = shown._replace(predicted=_shift(item.predicted, -context.start))
-        marks = marks_of([shown], with_kinds=False)
-        marked, end = mark_text(context.text, 0, len(context.text), marks, MOST_CONTEXT)
-        if end < len(context.text):
-            marked += "…"
     return ExampleLine(
         item.document,
         shorten(item.document),
         describe_item(item.gold, policy),
         describe_item(item.predicted, policy),
         _describe_place(item),
-        marked,
+        mark_context(item, MOST_CONTEXT) if policy.shows_text else Markup(),
     )
-
-
-def _shift(item: Item | None, by: int) -> Item | None:
-    """An item with other offsets; unplaced items stay without."""
-    if item is None or item.start < 0:
-        return item
-    fragments = tuple((start + by, end + by) for start, end in item.fragments)
-    return item._replace(start=item.start + by, end=item.end + by, fragments=fragments)
 
 
 def describe_item(item: Item | None, policy: TextPolicy) -> str:

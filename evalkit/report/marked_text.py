@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.errors import shorten
 from evalkit.results.html_page import show_invisible
+from evalkit.scoring.pairs import Item
 
 LONGEST_LABEL = 40  # characters of a label beside its span
 GOLD, PREDICTED = "g", "p"
@@ -133,6 +134,27 @@ def mark_text(
             writer.open(clipped[opened])
             opened += 1
     return MarkedText(Markup(writer.html), end)  # noqa: S704 - made of escaped values alone
+
+
+def mark_context(item: ErrorItem, most_bytes: int) -> Markup:
+    """The words around an item with its marks, of about `most_bytes` bytes; empty without them."""
+    context = item.context
+    if context is None:
+        return Markup()
+    shown = item._replace(
+        gold=_shift(item.gold, -context.start), predicted=_shift(item.predicted, -context.start)
+    )
+    marks = marks_of([shown], with_kinds=False)
+    marked, end = mark_text(context.text, 0, len(context.text), marks, most_bytes)
+    return marked + "…" if end < len(context.text) else marked
+
+
+def _shift(item: Item | None, by: int) -> Item | None:
+    """An item with other offsets; unplaced items stay without."""
+    if item is None or item.start < 0:
+        return item
+    fragments = tuple((start + by, end + by) for start, end in item.fragments)
+    return item._replace(start=item.start + by, end=item.end + by, fragments=fragments)
 
 
 class _Writer:

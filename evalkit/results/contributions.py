@@ -25,7 +25,7 @@ from evalkit.analysis.contributions import (
     split_difference,
 )
 from evalkit.analysis.error_counts import ErrorCounts
-from evalkit.analysis.error_kinds import ERROR_KINDS
+from evalkit.analysis.error_kinds import kinds_of_layer
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
 from evalkit.scoring.counts import Counts
@@ -185,8 +185,9 @@ def split_by_kind(
     is undefined. Kinds that do not occur are left out.
     """
     counts_a, counts_b = ([_count_kinds(counts) for counts in system] for system in runs)
+    error_kinds = kinds_of_layer(Metric.parse(metric).layer)[1:]
     occurring = [
-        kind for kind in ERROR_KINDS if any(run.wrong[kind] for run in (*counts_a, *counts_b))
+        kind for kind in error_kinds if any(run.wrong[kind] for run in (*counts_a, *counts_b))
     ]
     contributions = split_by_loss(counts_a, counts_b, occurring)
     if contributions is None:
@@ -203,12 +204,12 @@ def split_by_kind(
                 loss_b=float(mean_loss(counts_b, kind)),
             )
         )
-    parts.sort(key=lambda each: (-abs(each.contribution), ERROR_KINDS.index(each.part)))
+    parts.sort(key=lambda each: (-abs(each.contribution), error_kinds.index(each.part)))
     return SplitDifference(metric, "micro", *names, KIND, tuple(parts))
 
 
 def _count_kinds(counts: ErrorCounts) -> KindCounts:
-    wrong = {kind: _count_both_sides(counts, kind) for kind in ERROR_KINDS}
+    wrong = {kind: _count_both_sides(counts, kind) for kind in kinds_of_layer(counts.layer)[1:]}
     return KindCounts(wrong, counts.gold + counts.predicted)
 
 

@@ -18,14 +18,14 @@ from evalkit.results.contributions import (
 )
 from evalkit.results.differences import Difference
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_requests import SPAN_LAYERS
+from evalkit.results.error_requests import ANALYZED_LAYERS
 from evalkit.results.item_comparison import ItemComparison, compare_items, iter_changes
 from evalkit.results.scores import Scores
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import Resampling
 
-KINDS_OF_STRICT = f"errors have kinds under strict, in the layers {', '.join(SPAN_LAYERS)}"
+KINDS_OF_STRICT = f"errors have kinds under strict, in the layers {', '.join(ANALYZED_LAYERS)}"
 
 
 class DifferenceExplainer:
@@ -77,7 +77,7 @@ class DifferenceExplainer:
         differences = []
         for each in self._differences:
             metric = Metric.parse(each.metric)
-            if metric.scheme == "strict" and metric.layer in SPAN_LAYERS:
+            if metric.scheme == "strict" and metric.layer in ANALYZED_LAYERS:
                 differences.append(each)
         if not differences:
             metrics = dict.fromkeys(each.metric for each in self._differences)

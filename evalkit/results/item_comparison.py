@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.analysis.error_kinds import KINDS
+from evalkit.analysis.error_kinds import PREDICTED_ONLY, kinds_of_layer
 from evalkit.analysis.item_changes import (
     CORRECT,
     GOLD_STATUSES,
@@ -31,7 +31,6 @@ from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.stats.intervals import Resampling
 from evalkit.stats.randomization import permutation_p, permute_systems, unit_keys
 
-GOLD_KINDS = tuple(kind for kind in KINDS if kind not in ("spurious", "duplicate", "unplaced"))
 EXAMPLES = 50  # of items that only one system has right, that are kept for a page
 
 
@@ -54,6 +53,11 @@ class ItemComparison:
     unit: str
     differing_units: int
     examples: tuple[ItemChange, ...] = field(default=(), repr=False)
+
+    @property
+    def gold_kinds(self) -> list[str]:
+        """The kinds that gold items of the layer can have."""
+        return [kind for kind in kinds_of_layer(self.layer) if kind not in PREDICTED_ONLY]
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.results.item_comparison import GOLD_KINDS, ItemComparison
+from evalkit.results.item_comparison import ItemComparison
 from evalkit.results.tables import Table
 from evalkit.results.verdicts import format_p
 from evalkit.results.wording import pluralize
@@ -42,12 +42,12 @@ def describe_test(items: ItemComparison) -> str:
 def build_items_table(items: ItemComparison) -> Table:
     """The kinds of the gold items in both systems, as a matrix."""
     rows = []
-    for kind_a in GOLD_KINDS:
-        counts = [items.kinds.get((kind_a, kind_b), 0) for kind_b in GOLD_KINDS]
+    for kind_a in items.gold_kinds:
+        counts = [items.kinds.get((kind_a, kind_b), 0) for kind_b in items.gold_kinds]
         rows.append((kind_a, *(f"{count:,}" for count in counts)))
     return Table(
         f"Gold items by kind, {items.layer}/strict: {items.a} (rows) and {items.b} (columns)",
-        (f"{items.a} \\ {items.b}", *GOLD_KINDS),
+        (f"{items.a} \\ {items.b}", *items.gold_kinds),
         tuple(rows),
         (describe_wrong_predictions(items), describe_test(items)),
         lead=describe_gold_items(items),

@@ -16,9 +16,8 @@ from helpers.random_documents import SCHEMA, make_gold, make_prediction
 
 from evalkit import Corpus, Document, Entity, InputError, Unplaced, compare, score, score_spans
 from evalkit.analysis.item_changes import compare_document
-from evalkit.results.item_comparison import GOLD_KINDS
 
-SINGLE_KINDS = ("spurious", "duplicate", "unplaced")
+GOLD_KINDS = ("correct", "label", "boundary", "label+boundary", "missed")
 
 
 def random_documents(n, seed):
@@ -329,6 +328,7 @@ def test_gold_items_that_a_label_map_makes_equal_are_counted_one_by_one():
 
 def test_kinds_and_items_fit_the_counts_in_all_layers():
     layers = ("entities", "triggers", "arguments", "realis", "attributions", "tokens")
+    layers += ("attached-arguments", "attached-attributions")
     draw = random.Random(1)
     gold = [make_gold(draw, f"d{n}") for n in range(60)]
     a, b = ([make_prediction(draw, document) for document in gold] for _ in range(2))
