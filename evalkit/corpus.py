@@ -303,6 +303,8 @@ def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool =
     """
     if isinstance(source, Corpus):
         return source
+    if isinstance(source, JsonlFile):
+        return load_corpus(source.path, predictions=predictions)
     if isinstance(source, (str, Path)):
         return load_corpus(source, predictions=predictions)
     if isinstance(source, (bytes, Mapping)) or not isinstance(source, Iterable):

@@ -18,7 +18,7 @@ from evalkit.results.corpus_tables import (
     build_document_tables,
     build_layer_tables,
 )
-from evalkit.results.html_page import build_page, mark_safe, render_template
+from evalkit.results.html_page import build_page, load_text, mark_safe, render_template
 from evalkit.results.layer_stats import ANNOTATED_LAYERS
 from evalkit.results.table_cells import TableOptions
 from evalkit.results.tables import Report, Table, group_lines
@@ -53,6 +53,7 @@ class ContextTable:
 class LayerSection:
     """A layer: its labels, a bar for each of them as SVG, further tables, and examples."""
 
+    layer: str
     title: str
     labels: Table
     bars: tuple[str, ...]
@@ -93,7 +94,8 @@ def build_corpus_page(
         has_two=len(statistics) > 1,
         names=list(statistics),
     )
-    return build_page(f"{title}: corpus statistics", body)
+    style = load_text("evalkit.report", "corpus.css")
+    return build_page(f"{title}: corpus statistics", body, style=style)
 
 
 def _layer_section(
@@ -109,6 +111,7 @@ def _layer_section(
         shares = [layer.of_label(label).share or 0.0 for layer in layers]
         bars.append(mark_safe(_share_bars(shares, largest or 1.0)))
     return LayerSection(
+        tables.layer,
         ANNOTATED_LAYERS[tables.layer].title,
         labels,
         tuple(bars),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from evalkit.data.document import Fragments, span_fragments
@@ -39,7 +40,7 @@ def have_overlap(spans: Sequence[Any]) -> bool:
 
 def find_overlaps(spans: Sequence[Any]) -> OverlapIndices:
     """The nested and the crossing spans of a list, in O(n log n) if they are contiguous; a
-    discontinuous span is compared with each span of its extent.
+    discontinuous span is compared with those that overlap its extent.
     """
     indices: dict[Fragments, list[int]] = {}
     for index, span in enumerate(spans):
@@ -97,10 +98,13 @@ def _add_discontinuous(
     spans: Sequence[Fragments], nested: set[Fragments], crossing: set[Fragments]
 ) -> None:
     """Add what follows from pairs with a discontinuous span; spans: all, in order."""
+    last_ends = list(accumulate((span[-1][1] for span in spans), max))
     for one in spans:
         if len(one) == 1:
             continue
-        for other in spans:
+        first = bisect_right(last_ends, one[0][0])  # all spans before it end before `one`
+        for index in range(first, len(spans)):
+            other = spans[index]
             if other[0][0] >= one[-1][1]:
                 break
             if other == one or other[-1][1] <= one[0][0]:

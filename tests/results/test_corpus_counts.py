@@ -262,6 +262,15 @@ def test_a_chain_of_many_overlapping_spans_takes_no_time():
     assert overlaps.nested == frozenset()
 
 
+def test_a_chain_of_many_discontinuous_spans_takes_no_time():
+    spans = [Span(at, at + 6, ((at, at + 2), (at + 4, at + 6))) for at in range(0, 60_000, 5)]
+
+    overlaps = find_overlaps(spans)
+
+    assert len(overlaps.crossing) == len(spans)
+    assert overlaps.nested == frozenset()
+
+
 def test_overlaps_worked_by_hand():
     spans = [
         Span(0, 10),  # holds 1, 2 and 4

@@ -21,7 +21,9 @@ from evalkit import (
     Unplaced,
     Zone,
     load_corpus,
+    score,
 )
+from evalkit.corpus import open_corpus
 from evalkit.data.schema import ZoneSchema
 from evalkit.errors import InputError, UnknownNameError
 from evalkit.stats.planning import count_needed_documents, sample_gold, sample_predictions
@@ -262,6 +264,16 @@ def test_a_narrow_terminal_hides_columns(small):
 
     assert max(map(len, text.splitlines())) <= 40
     assert "hidden columns (narrow terminal): most frequent (count)" in text.replace("\n ", "")
+
+
+def test_a_file_that_is_not_loaded_has_the_same_statistics(tmp_path, small):
+    small.save(tmp_path / "small.jsonl")
+
+    opened = open_corpus(tmp_path / "small.jsonl")
+
+    assert opened.stats() == small.stats()
+    assert opened.stats().to_html() == small.stats().to_html()
+    assert score(opened, small, "entities/strict", boot=0)["entities/strict"].micro.f1 == 1
 
 
 def test_labels_are_shown_safely():
