@@ -42,6 +42,7 @@ LAZY_IMPORTS = {
     ("results/corpus_stats.py", "corpus"),
     ("results/corpus_stats.py", "evaluation.corpus_scores"),
     ("results/error_analysis.py", "report.errors_page"),
+    ("results/scores.py", "report.errors_page"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
     ("results/stats_report.py", "report.corpus_page"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from evalkit.analysis.error_collector import MAX_EXAMPLES
@@ -21,6 +23,7 @@ from evalkit.cli.inputs import load_and_report_losses, load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
     output_format,
+    parse_max_documents,
     parse_zones,
     read_label_options,
     terminal_width,
@@ -38,9 +41,9 @@ from evalkit.cli.options import (
     PredictedPath,
     Zones,
 )
-from evalkit.cli.report_output import PARTIAL
-from evalkit.errors import InputError
+from evalkit.cli.report_output import PARTIAL, describe_command
 from evalkit.evaluation.corpus_scores import score
+from evalkit.report.errors_page import build_errors_page
 from evalkit.results.error_analysis import DEFAULT_EXAMPLES, iter_json_lines
 from evalkit.results.error_requests import check_layer, choose_layer
 
@@ -94,7 +97,14 @@ def errors_command(
     if report_format == "jsonl":
         write_lines(iter_json_lines([analysis], text=not no_text), output)
     elif report_format == "html":
-        write_output(analysis.to_html(text=not no_text, max_documents=documents_shown), output)
+        page = build_errors_page(
+            [analysis],
+            scores,
+            text=not no_text,
+            max_documents=documents_shown,
+            command=describe_command(sys.argv[1:]),
+        )
+        write_output(page, output)
     else:
         text = analysis.render(
             report_format,
@@ -107,15 +117,6 @@ def errors_command(
         write_output(text, output)
     if scores.metadata.failures:
         raise typer.Exit(PARTIAL)
-
-
-def parse_max_documents(text: str) -> int | None:
-    """The number of --max-documents; None for all."""
-    if text == "all":
-        return None
-    if not text.isdecimal():
-        raise InputError(f"--max-documents {text}: expected a whole number, or all")
-    return int(text)
 
 
 COMMANDS = {"errors": errors_command}

@@ -78,6 +78,7 @@ IgnoreCase = Annotated[
     bool,
     typer.Option(
         "--ignore-case",
+        metavar="",
         help="Ignore case and white space in surface forms.",
         rich_help_panel=ERRORS,
     ),
@@ -86,6 +87,7 @@ NoText = Annotated[
     bool,
     typer.Option(
         "--no-text",
+        metavar="",
         help="Show offsets and hashes instead of text.",
         rich_help_panel=ERRORS,
     ),
@@ -114,6 +116,24 @@ SaveErrors = Annotated[
         "--save-errors",
         metavar="FILE",
         help="Save one error per line (JSONL).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ReportWithoutText = Annotated[
+    bool,
+    typer.Option(
+        "--no-text",
+        metavar="",
+        help="Leave the text out of --report and --save-errors.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ReportDocuments = Annotated[
+    str,
+    typer.Option(
+        "--max-documents",
+        metavar="N|all",
+        help="Documents shown in full by --report FILE.html.",
         rich_help_panel=OUTPUT,
     ),
 ]

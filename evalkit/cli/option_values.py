@@ -195,3 +195,12 @@ def terminal_width(output: Path | None) -> int | None:
     if output is not None or not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size().columns
+
+
+def parse_max_documents(text: str) -> int | None:
+    """The number of --max-documents; None for all."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--max-documents {text}: expected a whole number, or all")
+    return int(text)

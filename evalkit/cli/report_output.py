@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +17,10 @@ from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.hub import model_card as model_cards
 from evalkit.hub.model_card import HubDataset
+from evalkit.redaction import REDACTED, is_secret, redact, redact_values, secret_option_values
+from evalkit.report.errors_page import MAX_DOCUMENTS, build_errors_page
 from evalkit.results.comparison import Comparison
-from evalkit.results.error_analysis import iter_json_lines
+from evalkit.results.error_analysis import ErrorAnalysis, iter_json_lines
 from evalkit.results.error_requests import analyzable_layers
 from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
@@ -62,6 +67,9 @@ def write_model_card(
 class ReportOutput:
     """Where and how a report is printed, the files for the full one and for errors, and the gates
     of the scores.
+
+    text: whether the full report and the errors quote the corpus. max_documents: how many documents
+    the full report shows; None for all.
     """
 
     form: ReportFormat | None = None
@@ -72,6 +80,8 @@ class ReportOutput:
     errors: Path | None = None
     gates: tuple[ScoreGate, ...] = ()
     junit: Path | None = None
+    text: bool = True
+    max_documents: int | None = MAX_DOCUMENTS
 
 
 def check_report(report: Path | None) -> None:
@@ -82,15 +92,57 @@ def check_report(report: Path | None) -> None:
         )
 
 
-def write_report(result: Scores | Comparison, output: ReportOutput) -> None:
-    """Write the full report of scores or of a comparison, if there is a file for it."""
+def write_comparison_report(comparison: Comparison, output: ReportOutput) -> None:
+    """Write the full report of a comparison, if there is a file for it."""
     if output.report is None:
         return
     if output.report.suffix == ".html":
-        text = result.to_html()
+        text = comparison.to_html()
     else:
-        text = result.render("markdown", digits=output.digits, percent=output.percent) + "\n"
+        text = comparison.render("markdown", digits=output.digits, percent=output.percent) + "\n"
     write_atomically(output.report, text)
+
+
+def write_report(scores: Scores, analyses: Sequence[ErrorAnalysis], output: ReportOutput) -> None:
+    """Write the full report of scores and errors, if there is a file for it."""
+    if output.report is None:
+        return
+    if output.report.suffix == ".html":
+        text = build_errors_page(
+            analyses,
+            scores,
+            text=output.text,
+            max_documents=output.max_documents,
+            command=describe_command(sys.argv[1:]),
+        )
+    else:
+        digits, percent = output.digits, output.percent
+        parts = [scores.render("markdown", digits=digits, percent=percent)]
+        for analysis in analyses:
+            parts.append(
+                analysis.render("markdown", digits=digits, percent=percent, text=output.text)
+            )
+        text = "\n\n".join(parts) + "\n"
+    write_atomically(output.report, text)
+
+
+def describe_command(arguments: Sequence[str]) -> str:
+    """The command with these arguments as it can be typed again, without secrets.
+
+    >>> describe_command(["run", "-m", "exec:ner --token abc", "-a", "api_key=x1"])
+    "evalkit run -m 'exec:ner --token [hidden]' -a 'api_key=[hidden]'"
+    """
+    words = ["evalkit"]
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        shown = argument
+        if equals and is_secret(name.lstrip("-")):
+            shown = f"{name}={REDACTED}"
+        else:
+            # The command of exec: is one argument with options of its own.
+            shown = redact_values(argument, secret_option_values(argument.split()))
+        words.append(str(redact(shown)))
+    return shlex.join(words)
 
 
 def print_report(
@@ -105,10 +157,12 @@ def print_report(
     did.
     """
     outcomes = check_score_gates(output.gates, scores)
-    if output.errors is not None:
+    analyses = []
+    if output.errors is not None or output.report is not None:
         # Before the result is saved, which then has the counts of errors.
         analyses = [scores.errors(layer) for layer in analyzable_layers(scores)]
-        write_lines(iter_json_lines(analyses), output.errors)
+    if output.errors is not None:
+        write_lines(iter_json_lines(analyses, text=output.text), output.errors)
     if save:
         scores.save(save)
     text = scores.render(
@@ -118,7 +172,7 @@ def print_report(
         percent=output.percent,
     )
     write_output(text, output.path)
-    write_report(scores, output)
+    write_report(scores, analyses, output)
     write_model_card(scores, model_card, eval_results, hub_dataset)
     finish_gates(outcomes, output.junit)
     if scores.metadata.failures:

@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 import typer
 
-from evalkit.cli.error_options import SaveErrors
+from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import check_score_gates, read_score_gates
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import (
     check_outputs,
     check_writable,
     output_format,
+    parse_max_documents,
     parse_model_args,
     parse_zones,
     read_label_options,
@@ -116,6 +117,8 @@ def run(
     gate: Gates = None,
     gate_file: GateFile = None,
     junit: JUnitFile = None,
+    no_text: ReportWithoutText = False,
+    max_documents: ReportDocuments = "20",
 ) -> None:
     """Run a model over a corpus and score its predictions."""
     outputs = {
@@ -132,6 +135,7 @@ def run(
         *list_run_files(run_dir),
     )
     check_report(report)
+    documents_shown = parse_max_documents(max_documents)
     gates = read_score_gates(gate, gate_file, junit)
     validate_card_options(model_card, eval_results, hub_dataset)
     all_documents = load_and_report_losses(corpus)
@@ -178,7 +182,18 @@ def run(
     )
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent, report, save_errors, tuple(gates), junit),
+        ReportOutput(
+            form,
+            output,
+            digits,
+            percent,
+            report,
+            save_errors,
+            tuple(gates),
+            junit,
+            not no_text,
+            documents_shown,
+        ),
         save,
         model_card,
         eval_results,

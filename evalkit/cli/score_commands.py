@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.error_options import SaveErrors
+from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import (
     check_comparison_gates,
     finish_gates,
@@ -20,6 +20,7 @@ from evalkit.cli.option_values import (
     check_outputs,
     check_writable,
     output_format,
+    parse_max_documents,
     parse_systems,
     parse_zones,
     read_label_options,
@@ -74,7 +75,7 @@ from evalkit.cli.report_output import (
     check_report,
     print_report,
     validate_card_options,
-    write_report,
+    write_comparison_report,
 )
 from evalkit.errors import InputError, escape_surrogates, print_line
 from evalkit.evaluation.corpus_scores import compare_named, score
@@ -109,6 +110,8 @@ def score_command(
     gate: Gates = None,
     gate_file: GateFile = None,
     junit: JUnitFile = None,
+    no_text: ReportWithoutText = False,
+    max_documents: ReportDocuments = "20",
 ) -> None:
     """Score predictions against a gold corpus."""
     check_outputs(
@@ -124,6 +127,7 @@ def score_command(
         None if gate_file is None else str(gate_file),
     )
     check_report(report)
+    documents_shown = parse_max_documents(max_documents)
     gates = read_score_gates(gate, gate_file, junit)
     output_format(form, output)
     gold_corpus = load_or_stream(gold)
@@ -144,7 +148,18 @@ def score_command(
     )
     print_report(
         scores,
-        ReportOutput(form, output, digits, percent, report, save_errors, tuple(gates), junit),
+        ReportOutput(
+            form,
+            output,
+            digits,
+            percent,
+            report,
+            save_errors,
+            tuple(gates),
+            junit,
+            not no_text,
+            documents_shown,
+        ),
         save,
     )
 
@@ -278,7 +293,7 @@ def compare_command(
         report_format, width=terminal_width(output), digits=digits, percent=percent
     )
     write_output(text, output)
-    write_report(comparison, ReportOutput(form, output, digits, percent, report))
+    write_comparison_report(comparison, ReportOutput(form, output, digits, percent, report))
     finish_gates(check_comparison_gates(gates, comparison), junit)
     if any(scores.metadata.failures for runs in comparison.runs.values() for scores in runs):
         raise typer.Exit(PARTIAL)

@@ -15,13 +15,14 @@ from evalkit.analysis.error_items import ErrorItem
 from evalkit.data.document import ATTRIBUTION_PARTS, Fragments, span_fragments
 from evalkit.errors import InputError, shorten
 from evalkit.report.error_examples import TextPolicy, describe_item
-from evalkit.report.marked_text import mark_text, marks_of
+from evalkit.report.marked_text import escape_text, mark_text, marks_of
 from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.results.tables import DEFAULT_FORMAT
 from evalkit.results.wording import pluralize
 
-MOST_BYTES = 40_000  # of the marked text of a document, unless all documents are shown
-MOST_LINES = 60  # of each list below a text
+# Of the marked text of a document and of the lists below it, unless all documents are shown
+MOST_BYTES = 30_000
+MOST_LIST_BYTES = 12_000
 MOST_ARGUMENTS = 12  # of an event in a list
 EVENT_LAYERS = ("triggers", "arguments", "realis")
 
@@ -125,21 +126,17 @@ class _DocumentViewer:
             reason = f": {shorten(failure, 200)}" if self._policy.shows_text else ""
             notes.append(f"The prediction failed{reason}")
         passages: list[PassageView] = []
-        lists = []
+        lists: list[tuple[str, Sequence[str]]] = []
         if self._policy.shows_text:
             passages = self._mark_passages(document, notes)
             lists += self._unplaced_lists(document)
             lists += self._annotation_lists(document)
         else:
             lists += self._item_lists(document)
-        capped = []
-        for name, lines in lists:
-            shown = lines if self._is_whole else lines[:MOST_LINES]
-            if len(shown) < len(lines):
-                notes.append(f"{name}: {len(lines) - len(shown):,} more are not shown")
-            if shown:
-                capped.append((name, shown))
-        return DocumentView(row.id, anchor, title, summary, passages, capped, notes)
+        if not self._is_whole:
+            lists = _cap_lists(lists, notes)
+        shown = [(name, lines) for name, lines in lists if lines]
+        return DocumentView(row.id, anchor, title, summary, passages, shown, notes)
 
     def _mark_passages(self, document: DocumentErrors, notes: list[str]) -> list[PassageView]:
         """The scored parts of the text with the items of the first layer."""
@@ -156,7 +153,7 @@ class _DocumentViewer:
             marked, end = mark_text(text, passage.start, passage.end, marks, left)
             left -= len(marked.encode())
             shown += end - passage.start
-            views.append(PassageView(passage.zone or "", marked))
+            views.append(PassageView(shorten(passage.zone or ""), marked))
             if end < passage.end:
                 break
         if shown < length:
@@ -251,6 +248,24 @@ class _DocumentViewer:
         pieces = span_fragments(span)
         surface = " … ".join(document.gold.text[start:end] for start, end in pieces)
         return f"{self._policy.show_surface(surface)} {span.start}–{span.end}"
+
+
+def _cap_lists(
+    lists: Sequence[tuple[str, Sequence[str]]], notes: list[str]
+) -> list[tuple[str, Sequence[str]]]:
+    """The beginnings of the lists that fit on the page; notes on the others are added."""
+    capped: list[tuple[str, Sequence[str]]] = []
+    left = MOST_LIST_BYTES
+    for name, lines in lists:
+        shown: list[str] = []
+        for line in lines:
+            left -= len(escape_text(line).encode())
+            if left < 0:
+                notes.append(f"{name}: {len(lines) - len(shown):,} more are not shown")
+                break
+            shown.append(line)
+        capped.append((name, shown))
+    return capped
 
 
 class _KindsOfSpans:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evalkit.analysis.error_items import ErrorItem, hash_surface
 from evalkit.errors import shorten
-from evalkit.report.marked_text import class_of_kind, mark_context
+from evalkit.report.marked_text import class_of_kind, escape_text, mark_context
 from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.results.error_report import MEANINGS
 from evalkit.scoring.pairs import Item
@@ -42,9 +42,7 @@ class ExampleLine(NamedTuple):
 
     document: str
     document_name: str
-    gold: str
-    predicted: str
-    where: str
+    description: str
     marked: Markup
 
 
@@ -94,16 +92,15 @@ def fit_examples(
 
 def _count_bytes(line: ExampleLine) -> int:
     """About how long an example is on the page."""
-    return 200 + sum(len(text.encode("utf-8", "surrogatepass")) for text in line)
+    words = sum(len(escape_text(text).encode()) for text in line[:-1])
+    return 200 + words + len(line.marked.encode())
 
 
 def _example_line(item: ErrorItem, policy: TextPolicy) -> ExampleLine:
     return ExampleLine(
         item.document,
         shorten(item.document),
-        describe_item(item.gold, policy),
-        describe_item(item.predicted, policy),
-        _describe_place(item),
+        _describe_error(item, policy),
         mark_context(item, MOST_CONTEXT) if policy.shows_text else Markup(),
     )
 
@@ -122,9 +119,15 @@ def describe_item(item: Item | None, policy: TextPolicy) -> str:
     return " ".join(filter(None, parts))
 
 
-def _describe_place(item: ErrorItem) -> str:
-    """The detail, the sentence and the zone of an error."""
-    parts = [shorten(item.detail)] if item.detail else []
+def _describe_error(item: ErrorItem, policy: TextPolicy) -> str:
+    """Both items, the detail, the sentence and the zone of an error."""
+    parts = [
+        f"{side}: {shown}"
+        for side, each in (("gold", item.gold), ("predicted", item.predicted))
+        if (shown := describe_item(each, policy))
+    ]
+    if item.detail:
+        parts.append(shorten(item.detail))
     if item.sentence is not None:
         parts.append(f"sentence {item.sentence + 1}")
     if item.zone is not None:

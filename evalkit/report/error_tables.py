@@ -13,6 +13,7 @@ import numpy as np
 from evalkit.analysis.breakdowns import MIN_ITEMS, Bucket
 from evalkit.analysis.error_counts import ErrorCounts, Gain
 from evalkit.analysis.error_kinds import ALL_KINDS, PREDICTED_ONLY
+from evalkit.errors import shorten
 from evalkit.report.interval_bars import score_bar
 from evalkit.report.marked_text import class_of_kind
 from evalkit.results.confusion import SAME_SPAN_KINDS
@@ -230,11 +231,12 @@ def build_confusion(counts: ErrorCounts) -> ConfusionView | None:
             _confusion_cell(same, other, total, is_diagonal=gold == label)
             for (same, other), label in zip(values, [*counts.labels, None], strict=True)
         ]
-        rows.append((gold, cells))
+        rows.append((shorten(gold), cells))
     total = sum(spurious.values())
     cells = [_confusion_cell(spurious[label], 0, total) for label in counts.labels]
     rows.append((SPURIOUS, [*cells, ConfusionCell("", "", 0, False)]))
-    return ConfusionView((*counts.labels, MISSED), tuple(rows), (), tuple(notes))
+    columns = (*map(shorten, counts.labels), MISSED)
+    return ConfusionView(columns, tuple(rows), (), tuple(notes))
 
 
 def _confusion_cell(
@@ -265,7 +267,8 @@ def _largest_cells(
     for cells in (confused, unpaired):
         cells.sort(key=lambda cell: (-cell[0], cell[1:3]))
         largest += [
-            (gold, predicted, f"{n:,}", same) for n, gold, predicted, same in cells[:MOST_CELLS]
+            (shorten(gold), shorten(predicted), f"{n:,}", same)
+            for n, gold, predicted, same in cells[:MOST_CELLS]
         ]
     return largest
 
@@ -307,7 +310,7 @@ def build_breakdowns(analysis: ErrorAnalysis) -> list[BreakdownView]:
             notes.append(f"{len(buckets) - len(shown):,} more buckets")
         views.append(
             BreakdownView(
-                feature,
+                shorten(feature),
                 tuple(_bucket_line(bucket) for bucket in shown),
                 any(bucket.gold for bucket in buckets),
                 any(bucket.f1 is not None for bucket in buckets),
@@ -319,7 +322,7 @@ def build_breakdowns(analysis: ErrorAnalysis) -> list[BreakdownView]:
 
 def _bucket_line(bucket: Bucket) -> BucketLine:
     return BucketLine(
-        bucket.bucket,
+        shorten(bucket.bucket),
         f"{bucket.gold:,}",
         DEFAULT_FORMAT.format(bucket.recall),
         mark_safe(score_bar(bucket.recall, None, None)),

@@ -29,7 +29,9 @@ from evalkit.report.error_tables import (
 )
 from evalkit.report.marked_text import KIND_CLASSES
 from evalkit.report.scores_page import build_overview, build_score_table
+from evalkit.results.cascade_gains import build_cascade_table
 from evalkit.results.error_analysis import ErrorAnalysis
+from evalkit.results.error_report import build_needs_table
 from evalkit.results.html_page import build_page, load_text, render_template
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import CountsOnly, MetricScores
@@ -44,7 +46,7 @@ from evalkit.scoring.counts import Counts
 MAX_DOCUMENTS = 20
 MOST_LABELS = 50  # of a table of scores
 MOST_FAILURES = 20
-EXAMPLE_BYTES = 700_000
+EXAMPLE_BYTES = 500_000
 LONGEST_LINE = 2000  # characters of a note or a signature
 
 
@@ -54,7 +56,7 @@ class LayerView:
 
     layer: str
     losses: LossView | None
-    labels: Table | None
+    tables: Sequence[Table]
     confusion: ConfusionView | None
     breakdowns: Sequence[BreakdownView]
     breakdown_metric: str
@@ -96,15 +98,17 @@ def build_errors_page(
     metrics = _metrics(analyses, scores)
     lines = _scores_lines(scores) if scores is not None else _analysis_lines(analyses)
     documents = build_documents(analyses, policy, max_documents)
-    title = f"{metadata.system_name} on {metadata.corpus.name}"
+    title = shorten(f"{metadata.system_name} on {metadata.corpus.name}", 200)
     body = render_template(
         "evalkit.report",
         "errors.html.j2",
-        title=f"{shorten(title, 200)}: {'scores and errors' if scores is not None else 'errors'}",
+        title=f"{title}: {'scores and errors' if scores is not None else 'errors'}",
         documents_scored=pluralize(metadata.corpus.documents, "document"),
         headlines=[_headline(analysis) for analysis in analyses],
         warnings=[shorten(line, LONGEST_LINE) for line in lines.warnings],
         interval_name=name_interval(resampling) if resampling.boot else "",
+        interval_label=f"{100 * resampling.level:g} %" if resampling.boot else "",
+        is_single=metadata.corpus.documents == 1,
         overview=build_overview(metrics),
         score_tables=[
             build_score_table(metric, most_labels=MOST_LABELS)
@@ -144,10 +148,15 @@ def _layer_view(analysis: ErrorAnalysis, examples: Sequence[ExampleGroup]) -> La
     ):
         if gain.gain is not None:
             sides.append(f"without {name} +{DEFAULT_FORMAT.format(gain.gain)}")
+    tables = (
+        build_needs_table(analysis.needs, analysis.gains, DEFAULT_FORMAT, analysis.resampling),
+        build_cascade_table(analysis.cascades, DEFAULT_FORMAT, analysis.resampling),
+        build_label_table(analysis.error_counts),
+    )
     return LayerView(
         analysis.layer,
         build_losses(analysis),
-        build_label_table(analysis.error_counts),
+        tuple(table for table in tables if table is not None),
         build_confusion(analysis.error_counts),
         build_breakdowns(analysis),
         str(analysis.request.metric),
@@ -208,11 +217,14 @@ def _metrics(analyses: Sequence[ErrorAnalysis], scores: Scores | None) -> list[M
 def _metrics_by_label(metrics: Sequence[MetricScores]) -> list[MetricScores]:
     """The metrics that are shown by label: the strict ones, and all of layers without one."""
     strict = {each.metric.layer for each in metrics if each.metric.scheme == "strict"}
-    return [
-        each
-        for each in metrics
-        if each.metric.scheme == "strict" or each.metric.layer not in strict
-    ]
+    shown = []
+    for each in metrics:
+        layer = each.metric.layer
+        # Attached arguments have the labels of arguments.
+        is_repeated = layer.removeprefix("attached-") in strict - {layer}
+        if not is_repeated and (each.metric.scheme == "strict" or layer not in strict):
+            shown.append(each)
+    return shown
 
 
 def _scores_lines(scores: Scores) -> ReportLines:

@@ -90,7 +90,8 @@ def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -
     labels = tuple(_score_line(row, shorten(row.label or "")) for row in shown)
     rows = [row for row in metric.rows() if row.average in AVERAGES]
     averages = tuple(_score_line(row, row.average or "") for row in rows)
-    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*shown, *rows])
+    names = [shorten(row.label or row.average or "") for row in (*shown, *rows)]
+    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*shown, *rows], names)
     if len(shown) < len(occurring):
         notes.append(f"{len(occurring) - len(shown):,} more labels have less support")
     if unused:

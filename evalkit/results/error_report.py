@@ -101,7 +101,7 @@ def build_error_report(
     """The report. width: of the terminal. text: whether to show surface forms and context."""
     tables = [
         _kinds_table(content, numbers),
-        _needs_table(content, numbers),
+        build_needs_table(content.needs, content.gains, numbers, content.resampling),
         build_cascade_table(content.cascades, numbers, content.resampling),
         _labels_table(content, numbers),
         _confusion_table(content.counts),
@@ -178,15 +178,16 @@ def _kinds_notes(content: ErrorReport) -> Iterator[str]:
         )
 
 
-def _needs_table(content: ErrorReport, numbers: NumberFormat) -> Table | None:
+def build_needs_table(
+    needs: Sequence[Gain], gains: Sequence[Gain], numbers: NumberFormat, resampling: Resampling
+) -> Table | None:
     """What arguments need to become correct, where some need more than one correction."""
-    kinds = {(gain.kind, gain.n) for gain in content.gains if gain.detail is None}
-    if {(need.kind, need.n) for need in content.needs} <= kinds:
+    kinds = {(gain.kind, gain.n) for gain in gains if gain.detail is None}
+    if {(need.kind, need.n) for need in needs} <= kinds:
         return None  # the kinds say as much
-    resampling = content.resampling
     interval = [f"{name_interval(resampling)} of gain"] if resampling.boot else []
     rows = []
-    for need in content.needs:
+    for need in needs:
         cells = [need.kind, f"{need.n:,}", numbers.format(need.loss)]
         cells.append(_format_gain(need.gain, numbers))
         if interval:

@@ -20,6 +20,7 @@ from evalkit.errors import (
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, count_confusions, import_pandas
 from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
+from evalkit.results.error_requests import analyzable_layers
 from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.merging import merge_results
@@ -260,11 +261,25 @@ class Scores:
         """The rows, with a header line."""
         return self.render("csv")
 
-    def to_html(self) -> str:
+    def to_html(
+        self, *, errors: bool = False, text: bool = True, max_documents: int | None = 20
+    ) -> str:
         """A page for readers: all metrics with bars and intervals, the confusion of labels, and the
         documents with the lowest F1. `render("html")` has the tables alone.
+
+        errors: also the errors of each layer with examples, and the documents with the most errors,
+        as `ErrorAnalysis.to_html`; of scores that were read from a file, what they hold. text:
+        whether words of the corpus are shown. max_documents: how many documents are shown in full;
+        None for all.
         """
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        if errors:
+            from evalkit.report.errors_page import build_errors_page
+
+            has_documents = self._source.has_documents
+            layers = analyzable_layers(self) if has_documents else self._error_counts
+            analyses = [self.errors(layer) for layer in layers]
+            return build_errors_page(analyses, self, text=text, max_documents=max_documents)
         from evalkit.report.scores_page import build_scores_page
 
         return build_scores_page(self, self._report())

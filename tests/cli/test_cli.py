@@ -1,6 +1,7 @@
 """The command line: results to stdout, errors in a line each, exit codes that a script can rely on."""  # noqa: E501
 
 import csv
+import html
 import io
 import json
 import shutil
@@ -442,11 +443,37 @@ def test_the_full_report_is_a_page_or_markdown(files):
     assert (scored.returncode, as_markdown.returncode, refused.returncode) == (0, 0, 2)
     assert scored.stdout.startswith("predicted on gold (1 document)\n")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "Where F1 is lost" in page.read_text(encoding="utf-8")
+    assert f"<code>evalkit score {files}/gold.jsonl" in page.read_text(encoding="utf-8")
+    assert "**Kinds of error**" in text.read_text(encoding="utf-8")
     assert "| PER | 100.0 | 50.0 | 66.7 |" in text.read_text(encoding="utf-8")
     assert (
         refused.stderr
         == f"evalkit: --report {files}/report.csv: expected a name that ends in .html or .md\n"
     )
+
+
+def test_reports_and_errors_are_written_without_text_on_request(files):
+    options = ("--boot", "0", "--max-documents", "1", "--no-text")
+    outputs = {"--report": files / "run.html", "--save-errors": files / "errors.jsonl"}
+
+    ran = evalkit("run", *options, *(word for pair in outputs.items() for word in pair))
+    refused = evalkit("run", "--max-documents", "none", "--report", files / "other.html")
+
+    assert (ran.returncode, refused.returncode) == (0, 2)
+    assert refused.stderr == "evalkit: --max-documents none: expected a whole number, or all\n"
+    for path in outputs.values():
+        text = path.read_text(encoding="utf-8")
+        assert "PERSON" in text
+        assert "Islamic" not in text
+
+
+def test_a_report_names_its_command_without_secrets(files):
+    page = files / "report.html"
+
+    evalkit("run", "-m", "rules", "--name", "token=abc123", "--report", page)
+
+    assert "--name 'token=[hidden]'" in html.unescape(page.read_text(encoding="utf-8"))
 
 
 def test_run_and_compare_write_full_reports_and_compare_takes_digits(files):
