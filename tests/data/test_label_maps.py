@@ -713,7 +713,7 @@ def test_confusion_of_a_layer_that_was_not_scored_is_made_or_refused_in_words(la
 
     if layer == "attributions":
         with pytest.raises(
-            InputError, match="attributions/exact: corpus has no attributions in any document"
+            InputError, match="attributions/strict: corpus has no attributions in any document"
         ):
             scores.confusion(layer)
     else:

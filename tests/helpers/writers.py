@@ -120,6 +120,9 @@ def prepare(inputs):
         (folder / f"text{version}.txt").write_text(f"Text {version} of two.\n")
         (folder / "card.md").write_text(CARD_SOURCE)
     Corpus(documents(1), name="model").save(inputs / "predicted.jsonl")
+    # Predictions that are wrong in both versions
+    without = [Document(document.id, document.text, entities=()) for document in documents(1)]
+    Corpus(without, name="model").save(inputs / "wrong.jsonl")
 
 
 def command(*arguments):
@@ -253,6 +256,34 @@ def writers():
             "--report",
             "c.html",
         ),
+        "run --save-errors": command(
+            "run",
+            "IN/gold.jsonl",
+            "-m",
+            "predictions:INPUTS/wrong.jsonl",
+            "--metrics",
+            "entities/strict",
+            "--save-errors",
+            "e.jsonl",
+        ),
+        "score --save-errors": command(
+            "score", "IN/gold.jsonl", "INPUTS/wrong.jsonl", "--save-errors", "e.jsonl"
+        ),
+        "errors --output": command(
+            "errors", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "e.html"
+        ),
+        "compare --save-items": command(
+            "compare",
+            "--gold",
+            "IN/gold.jsonl",
+            "INPUTS/predicted.jsonl",
+            "INPUTS/wrong.jsonl",
+            "--metrics",
+            "entities/strict",
+            "--save-items",
+            "i.jsonl",
+        ),
+        "stats --report": command("stats", "IN/gold.jsonl", "--report", "s.html"),
         "curve --output": command(
             "curve", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "c.json"
         ),
