@@ -17,8 +17,8 @@ class ScoredPassage(NamedTuple):
 
 
 class DocumentErrors(NamedTuple):
-    """A document. items: a layer to its items in the order of the text, with the correct ones.
-    passages: the parts of the text in which the first of the layers is scored.
+    """A document. items: a layer to its items in the order of the text, correct ones too, without
+    context. passages: the parts of the text in which the first of the layers is scored.
     """
 
     gold: Any

@@ -110,13 +110,20 @@ class ErrorCollector:
         if self._request.examples:
             self._add_examples(source, errors)
 
-    def iter_items(self, source: ErrorBlock, *, with_correct: bool = False) -> Iterator[ErrorItem]:
-        """All errors of a block in the order of the text. with_correct: and its correct items."""
+    def iter_items(self, source: ErrorBlock) -> Iterator[ErrorItem]:
+        """All errors of a block in the order of the text; correct items are left out."""
         errors = self._classify(source)
         view = ErrorView(source, errors, list(self._details))
-        shown = np.flatnonzero(with_correct | (errors.kind != CORRECT))
-        for row in view.text_order(shown).tolist():
+        wrong = np.flatnonzero(errors.kind != CORRECT)
+        for row in view.text_order(wrong).tolist():
             yield view.item(row)
+
+    def iter_all_items(self, source: ErrorBlock) -> Iterator[ErrorItem]:
+        """All items of a block in the order of the text, correct ones too, without context."""
+        errors = self._classify(source)
+        view = ErrorView(source, errors, list(self._details))
+        for row in view.text_order(np.arange(len(errors))).tolist():
+            yield view.item(row, with_context=False, with_sentence=False)
 
     def summary(self) -> ErrorSummary:
         """What was collected so far."""

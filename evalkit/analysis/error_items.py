@@ -147,8 +147,10 @@ class ErrorView:
         )
         self._sentences: dict[int, list[tuple[int, int]]] = {}
 
-    def item(self, row: int, *, with_sentence: bool = True) -> ErrorItem:
-        """A row of the errors as an item. with_sentence: also the number of its sentence."""
+    def item(self, row: int, *, with_context: bool = True, with_sentence: bool = True) -> ErrorItem:
+        """A row of the errors as an item. with_context, with_sentence: also the words around it
+        and the number of its sentence.
+        """
         errors, source = self._errors, self._source
         kind = int(errors.kind[row])
         gold_row, predicted_row = int(errors.gold[row]), int(errors.predicted[row])
@@ -158,7 +160,8 @@ class ErrorView:
         shown = gold or predicted
         context, sentence = None, None
         if source.texts is not None and shown is not None and shown.start >= 0:
-            context = cut_context(source.texts[document], shown.start, shown.end)
+            if with_context:
+                context = cut_context(source.texts[document], shown.start, shown.end)
             if with_sentence:
                 sentence = self._sentence_at(document, shown.start)
         unit = int(errors.predicted_unit[row] if gold is None else errors.gold_unit[row])

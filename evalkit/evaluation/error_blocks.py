@@ -73,7 +73,7 @@ def _analyze_documents(
         source = _make_error_block(task, builder, layer, labels, failures)
         passages = scored_passages(source) | passages
         collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
-        for item in collector.iter_items(source, with_correct=True):
+        for item in collector.iter_all_items(source):
             items[item.document].setdefault(layer, []).append(item)
     for gold, predicted in zip(*pairs, strict=True):
         yield DocumentErrors(gold, predicted, items[gold.id], passages.get(gold.id, []))

@@ -14,6 +14,7 @@ from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.data.document import ATTRIBUTION_PARTS, Fragments, span_fragments
 from evalkit.errors import InputError, shorten
+from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS
 from evalkit.report.error_examples import TextPolicy, describe_item
 from evalkit.report.marked_text import escape_text, mark_text, marks_of
 from evalkit.results.error_analysis import ErrorAnalysis
@@ -24,7 +25,8 @@ from evalkit.results.wording import pluralize
 MOST_BYTES = 30_000
 MOST_LIST_BYTES = 12_000
 MOST_ARGUMENTS = 12  # of an event in a list
-EVENT_LAYERS = ("triggers", "arguments", "realis")
+EVENT_LAYERS = ("triggers", "arguments", "realis", "attached-arguments")
+ATTRIBUTION_LAYERS = ("attributions", "attached-attributions")
 
 
 class DocumentLoss(NamedTuple):
@@ -89,6 +91,9 @@ def build_documents(
     ranked = rank_documents(analyses)
     shown = ranked if max_documents is None else ranked[:max_documents]
     layers = [analysis.layer for analysis in analyses]
+    if policy.shows_text:
+        # The lists below a text have the kinds of arguments and of parts.
+        layers = [layer for layer in layers if layer not in ATTACHED_LAYERS] or layers
     found: dict[str, DocumentErrors] = {}
     reason = ""
     if shown:
@@ -177,7 +182,7 @@ class _DocumentViewer:
         lists = []
         if set(EVENT_LAYERS) & set(self._layers):
             lists.append(("Events", list(self._event_lines(document))))
-        if "attributions" in self._layers:
+        if set(ATTRIBUTION_LAYERS) & set(self._layers):
             lists.append(("Attributions", list(self._attribution_lines(document))))
         return lists
 
@@ -201,7 +206,7 @@ class _DocumentViewer:
 
     def _event_lines(self, document: DocumentErrors) -> Iterator[str]:
         triggers = _KindsOfSpans(document.items.get("triggers", ()))
-        arguments = _KindsOfSpans(document.items.get("arguments", ()))
+        arguments = _KindsOfSpans(_items_of(document, ("arguments", "attached-arguments")))
         lines: list[tuple[Any, str]] = []
         for side in (0, 1):
             for event in _side_of(document, side).events or ():
@@ -226,7 +231,7 @@ class _DocumentViewer:
         yield from _name_sides(lines)
 
     def _attribution_lines(self, document: DocumentErrors) -> Iterator[str]:
-        kinds = _KindsOfSpans(document.items.get("attributions", ()))
+        kinds = _KindsOfSpans(_items_of(document, ATTRIBUTION_LAYERS))
         lines: list[tuple[Any, str]] = []
         for side in (0, 1):
             for attribution in _side_of(document, side).attributions or ():
@@ -288,6 +293,11 @@ class _KindsOfSpans:
         if by_label is None:
             return None
         return by_label.get(label) or next(iter(by_label.values()))
+
+
+def _items_of(document: DocumentErrors, layers: Sequence[str]) -> Sequence[ErrorItem]:
+    """The items of the first of some layers that has any."""
+    return next((document.items[layer] for layer in layers if layer in document.items), ())
 
 
 def _side_of(document: DocumentErrors, side: int) -> Any:

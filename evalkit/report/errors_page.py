@@ -8,8 +8,8 @@ from the corpora; without them, the page has no texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from evalkit.report.error_tables import (
     build_label_table,
     build_losses,
 )
-from evalkit.report.marked_text import KIND_CLASSES
+from evalkit.report.marked_text import KIND_CLASSES, class_of_kind
 from evalkit.report.scores_page import build_overview, build_score_table
 from evalkit.results.cascade_gains import build_cascade_table
 from evalkit.results.error_analysis import ErrorAnalysis
@@ -94,7 +94,7 @@ def build_errors_page(
     policy = TextPolicy(text)
     examples, most_examples = fit_examples(analyses, policy, EXAMPLE_BYTES)
     layers = [_layer_view(analysis, examples[analysis.layer]) for analysis in analyses]
-    occurring = {group.kind for layer in layers for group in layer.examples}
+    occurring = dict.fromkeys(group.kind for layer in layers for group in layer.examples)
     metrics = _metrics(analyses, scores)
     lines = _scores_lines(scores) if scores is not None else _analysis_lines(analyses)
     documents = build_documents(analyses, policy, max_documents)
@@ -116,7 +116,7 @@ def build_errors_page(
         ],
         layers=layers,
         most_examples=most_examples,
-        kinds=[KindLegend(kind, code) for kind, code in KIND_CLASSES.items() if kind in occurring],
+        kinds=_group_kinds(occurring),
         all_kinds=[KindLegend(kind, code) for kind, code in KIND_CLASSES.items()],
         shows_text=text,
         has_texts=bool(analyses) and analyses[0].has_texts,
@@ -156,13 +156,23 @@ def _layer_view(analysis: ErrorAnalysis, examples: Sequence[ExampleGroup]) -> La
     return LayerView(
         analysis.layer,
         build_losses(analysis),
-        tuple(table for table in tables if table is not None),
+        tuple(_repeat_names(table) for table in tables if table is not None),
         build_confusion(analysis.error_counts),
         build_breakdowns(analysis),
         str(analysis.request.metric),
         examples,
         ", ".join(sides),
     )
+
+
+def _repeat_names(table: Table) -> Table:
+    """The table with a name in each row: an empty one is that of the row above."""
+    rows = []
+    name = ""
+    for first, *others in table.rows:
+        name = first or name
+        rows.append((name, *others))
+    return replace(table, rows=tuple(rows))
 
 
 def _headline(analysis: ErrorAnalysis) -> str:
@@ -206,6 +216,14 @@ def _strict_counts(counts: ErrorCounts) -> Counts:
         values,
         signature={},
     )
+
+
+def _group_kinds(kinds: Iterable[str]) -> list[KindLegend]:
+    """The kinds by the class of their marks; those of one class together."""
+    kinds_of_class: dict[str, list[str]] = {}
+    for kind in kinds:
+        kinds_of_class.setdefault(class_of_kind(kind), []).append(kind)
+    return [KindLegend(", ".join(names), code) for code, names in kinds_of_class.items()]
 
 
 def _metrics(analyses: Sequence[ErrorAnalysis], scores: Scores | None) -> list[MetricScores]:

@@ -285,6 +285,17 @@ def test_events_attributions_and_unplaced_predictions_are_listed_below_the_text(
     assert "entities: PER “Eve” (not in the text)" in lines
 
 
+def test_a_page_of_attached_arguments_has_their_kinds_and_what_other_layers_cost(scores):
+    tree = parse(scores.errors("attached-arguments").to_html())
+
+    rows = rows_of(tree)
+    assert ["a role", "7"] in [row[:2] for row in rows]
+    conditions = [row for row in rows if row[1] == "if triggers were correct"]
+    assert [row[0] for row in conditions] == ["Arg-C+"]
+    assert {text_of(label).strip() for label in tree.iter("label")} >= {"all kinds", "role", "span"}
+    assert "Target “al-Jora” 1438–1445 (role)" in text_of(tree)
+
+
 def test_the_documents_with_the_largest_losses_are_shown_and_others_counted():
     gold = Corpus([Document(f"d{n:02}", "x" * 40, entities_of(n + 1)) for n in range(30)])
     predicted = Corpus([Document(f"d{n:02}", "x" * 40, []) for n in range(30)])
