@@ -52,18 +52,18 @@ class ErrorItem(NamedTuple):
     zone: str | None
     is_approximate: bool = False
 
-    def to_json(self, *, text: bool = True) -> dict[str, Any]:
-        """The item as JSON values. text: with surface forms and context; without, surface forms
-        are hashed.
+    def to_json(self, *, no_text: bool = False) -> dict[str, Any]:
+        """The item as JSON values. no_text: without context, and with hashes instead of surface
+        forms.
         """
-        context = self.context if text else None
+        context = None if no_text else self.context
         return {
             "document": self.document,
             "layer": self.layer,
             "kind": self.kind,
             "detail": self.detail or None,
-            "gold": _item_to_json(self.gold, text=text, score=False),
-            "predicted": _item_to_json(self.predicted, text=text, score=True),
+            "gold": _item_to_json(self.gold, text=not no_text, score=False),
+            "predicted": _item_to_json(self.predicted, text=not no_text, score=True),
             "context": context.text if context else None,
             "context_start": context.start if context else None,
             "sentence": self.sentence,

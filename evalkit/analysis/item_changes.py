@@ -75,17 +75,17 @@ class ItemChange(NamedTuple):
             raise ValueError("a change without an item")
         return item
 
-    def to_json(self, *, text: bool = True) -> dict[str, Any]:
-        """The change as JSON values. text: with surface forms and context."""
-        context = self.context if text else None
+    def to_json(self, *, no_text: bool = False) -> dict[str, Any]:
+        """The change as JSON values. no_text: without surface forms and context."""
+        context = None if no_text else self.context
         return {
             "document": self.document,
             "layer": self.layer,
             "status": self.status,
             "side": "gold" if self.gold is not None else "predicted",
-            **item_to_json(self.item, text=text),
-            **self.a.to_json("a", text=text),
-            **self.b.to_json("b", text=text),
+            **item_to_json(self.item, text=not no_text),
+            **self.a.to_json("a", text=not no_text),
+            **self.b.to_json("b", text=not no_text),
             "context": context.text if context else None,
             "context_start": context.start if context else None,
             "sentence": self.sentence,

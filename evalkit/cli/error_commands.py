@@ -95,7 +95,7 @@ def errors_command(
         examples=max(examples, MAX_EXAMPLES),
     )
     if report_format == "jsonl":
-        write_lines(iter_json_lines([analysis], text=not no_text), output)
+        write_lines(iter_json_lines([analysis], no_text=no_text), output)
     elif report_format == "html":
         page = build_errors_page(
             [analysis],
@@ -112,7 +112,7 @@ def errors_command(
             digits=digits,
             percent=percent,
             examples=examples,
-            text=not no_text,
+            no_text=no_text,
         )
         write_output(text, output)
     if scores.metadata.failures:

@@ -68,8 +68,8 @@ class ReportOutput:
     """Where and how a report is printed, the files for the full one and for errors, and the gates
     of the scores.
 
-    text: whether the full report and the errors quote the corpus. max_documents: how many documents
-    the full report shows; None for all.
+    no_text: whether the full report and the errors leave out the text of the corpus.
+    max_documents: how many documents the full report shows; None for all.
     """
 
     form: ReportFormat | None = None
@@ -80,7 +80,7 @@ class ReportOutput:
     errors: Path | None = None
     gates: tuple[ScoreGate, ...] = ()
     junit: Path | None = None
-    text: bool = True
+    no_text: bool = False
     max_documents: int | None = MAX_DOCUMENTS
 
 
@@ -111,7 +111,7 @@ def write_report(scores: Scores, analyses: Sequence[ErrorAnalysis], output: Repo
         text = build_errors_page(
             analyses,
             scores,
-            text=output.text,
+            text=not output.no_text,
             max_documents=output.max_documents,
             command=describe_command(sys.argv[1:]),
         )
@@ -120,7 +120,7 @@ def write_report(scores: Scores, analyses: Sequence[ErrorAnalysis], output: Repo
         parts = [scores.render("markdown", digits=digits, percent=percent)]
         for analysis in analyses:
             parts.append(
-                analysis.render("markdown", digits=digits, percent=percent, text=output.text)
+                analysis.render("markdown", digits=digits, percent=percent, no_text=output.no_text)
             )
         text = "\n\n".join(parts) + "\n"
     write_atomically(output.report, text)
@@ -162,7 +162,7 @@ def print_report(
         # Before the result is saved, which then has the counts of errors.
         analyses = [scores.errors(layer) for layer in analyzable_layers(scores)]
     if output.errors is not None:
-        write_lines(iter_json_lines(analyses, text=output.text), output.errors)
+        write_lines(iter_json_lines(analyses, no_text=output.no_text), output.errors)
     if save:
         scores.save(save)
     text = scores.render(

@@ -191,7 +191,7 @@ def run(
             save_errors,
             tuple(gates),
             junit,
-            not no_text,
+            no_text,
             documents_shown,
         ),
         save,

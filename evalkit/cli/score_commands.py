@@ -157,7 +157,7 @@ def score_command(
             save_errors,
             tuple(gates),
             junit,
-            not no_text,
+            no_text,
             documents_shown,
         ),
         save,

@@ -235,12 +235,12 @@ class Comparison:
         frame = import_pandas().DataFrame(self.rows())
         return frame.set_index(["metric", "a", "b"])
 
-    def to_html(self, *, text: bool = True) -> str:
+    def to_html(self, *, no_text: bool = False) -> str:
         """A page for readers: verdicts, the scores of each system, differences with intervals as
         bars, their contributions by label (and by kind of error, if the documents are available),
         and items that only one system has right. `render("html")` has the tables alone.
 
-        text: whether these items are shown in the text of the corpus.
+        no_text: leave out the text of the corpus, and so these items.
         """
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.report.comparison_page import build_comparison_page
@@ -249,7 +249,7 @@ class Comparison:
         if self.differences[0].average == "micro" and self._has_kinds():
             features.insert(1, KIND)
         reporter = self._reporter(features=tuple(dict.fromkeys(features)))
-        return build_comparison_page(self, reporter, text=text)
+        return build_comparison_page(self, reporter, text=not no_text)
 
     def _has_kinds(self) -> bool:
         """Whether a metric has kinds of error, and these are known of all systems."""

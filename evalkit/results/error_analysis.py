@@ -243,37 +243,39 @@ class ErrorAnalysis:
         digits: int | None = None,
         percent: bool = False,
         examples: int = DEFAULT_EXAMPLES,
-        text: bool = True,
+        no_text: bool = False,
     ) -> str:
         """The analysis as table, markdown, latex, csv, html, json or jsonl (one error a line).
 
         width: columns of the terminal, for the table. digits, percent: of ratios; csv and json
-        always hold the unrounded fractions. examples: of each kind. text: with surface forms and
-        context; without, offsets alone.
+        always hold the unrounded fractions. examples: of each kind. no_text: offsets and hashes
+        instead of surface forms and context.
         """
         if format == "jsonl":
-            return "\n".join(iter_json_lines([self], text=text))
+            return "\n".join(iter_json_lines([self], no_text=no_text))
         if format == "json":
-            data = self.to_builtins(examples=examples, text=text)
+            data = self.to_builtins(examples=examples, no_text=no_text)
             return escape_controls_in_json(json.dumps(data, ensure_ascii=False, indent=1))
         if format == "html":
-            return self.to_html(text=text)
+            return self.to_html(no_text=no_text)
         if format not in RENDERERS:
             raise UnknownNameError("format", format, (*JSON_FORMATS, *RENDERERS))
         numbers = NumberFormat(digits, percent)
-        report = self._report(numbers, width=width, examples=examples, text=text)
+        report = self._report(numbers, width=width, examples=examples, text=not no_text)
         return RENDERERS[format](report, width)
 
-    def to_html(self, *, text: bool = True, max_documents: int | None = 20) -> str:
-        """A page for readers. text: with surface forms and context. max_documents: how many are
-        shown in full; None for all.
+    def to_html(self, *, no_text: bool = False, max_documents: int | None = 20) -> str:
+        """A page for readers. no_text: without surface forms and context. max_documents: how many
+        are shown in full; None for all.
         """
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.report.errors_page import build_errors_page
 
-        return build_errors_page([self], text=text, max_documents=max_documents)
+        return build_errors_page([self], text=not no_text, max_documents=max_documents)
 
-    def to_builtins(self, *, examples: int = DEFAULT_EXAMPLES, text: bool = True) -> dict[str, Any]:
+    def to_builtins(
+        self, *, examples: int = DEFAULT_EXAMPLES, no_text: bool = False
+    ) -> dict[str, Any]:
         """The analysis as JSON values."""
         counts = self.error_counts
         return {
@@ -301,7 +303,7 @@ class ErrorAnalysis:
             ],
             "hardest": [document._asdict() for document in self.hardest()],
             "examples": [
-                item.to_json(text=text)
+                item.to_json(no_text=no_text)
                 for kind in self.kinds
                 for item in self.examples(kind, examples)
             ],
@@ -378,13 +380,13 @@ def analyze_errors(
     return ErrorAnalysis(request, summary, source, resampling, metadata, signature)
 
 
-def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, text: bool = True) -> Iterator[str]:
-    """The errors of some analyses, each as one line of JSON. text: with surface forms and
-    context.
+def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, no_text: bool = False) -> Iterator[str]:
+    """The errors of some analyses, each as one line of JSON. no_text: without context, and
+    with hashes instead of surface forms.
     """
     for analysis in analyses:
         for item in analysis.iter_items():
-            line = json.dumps(item.to_json(text=text), ensure_ascii=False)
+            line = json.dumps(item.to_json(no_text=no_text), ensure_ascii=False)
             yield escape_controls_in_json(line)
 
 

@@ -262,15 +262,15 @@ class Scores:
         return self.render("csv")
 
     def to_html(
-        self, *, errors: bool = False, text: bool = True, max_documents: int | None = 20
+        self, *, errors: bool = False, no_text: bool = False, max_documents: int | None = 20
     ) -> str:
         """A page for readers: all metrics with bars and intervals, the confusion of labels, and the
         documents with the lowest F1. `render("html")` has the tables alone.
 
         errors: also the errors of each layer with examples, and the documents with the most errors,
-        as `ErrorAnalysis.to_html`; of scores that were read from a file, what they hold. text:
-        whether words of the corpus are shown. max_documents: how many documents are shown in full;
-        None for all.
+        as `ErrorAnalysis.to_html`; of scores that were read from a file, what they hold.
+        no_text: offsets and hashes instead of the text of the corpus. max_documents: how many
+        documents are shown in full; None for all.
         """
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         if errors:
@@ -279,7 +279,7 @@ class Scores:
             has_documents = self._source.has_documents
             layers = analyzable_layers(self) if has_documents else self._error_counts
             analyses = [self.errors(layer) for layer in layers]
-            return build_errors_page(analyses, self, text=text, max_documents=max_documents)
+            return build_errors_page(analyses, self, text=not no_text, max_documents=max_documents)
         from evalkit.report.scores_page import build_scores_page
 
         return build_scores_page(self, self._report())

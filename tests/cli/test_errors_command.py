@@ -30,7 +30,7 @@ def scores(paths):
         (("--format", "csv"), {"format": "csv"}),
         (("--format", "json"), {"format": "json"}),
         (("--format", "jsonl"), {"format": "jsonl"}),
-        (("--format", "markdown", "--no-text"), {"format": "markdown", "text": False}),
+        (("--format", "markdown", "--no-text"), {"format": "markdown", "no_text": True}),
         (("--format", "latex", "--digits", "2"), {"format": "latex", "digits": 2}),
     ],
 )

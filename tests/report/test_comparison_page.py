@@ -133,7 +133,7 @@ def test_without_text_the_page_has_no_text_and_says_so(comparison, tmp_path, sys
         a=score_spans([SPANS], [SPANS[:2]], boot=0), b=score_spans([SPANS], [SPANS[1:]], boot=0)
     )
 
-    pages = [comparison.to_html(text=False), saved.to_html(), bare.to_html()]
+    pages = [comparison.to_html(no_text=True), saved.to_html(), bare.to_html()]
 
     for html in pages:
         assert "This page contains no text of the corpus." in html

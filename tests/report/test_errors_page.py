@@ -338,7 +338,7 @@ def test_signatures_options_failures_and_the_command_are_named(scores, page):
 
 
 def test_without_text_no_word_of_the_corpus_is_on_the_page(scores):
-    page = scores.to_html(errors=True, text=False)
+    page = scores.to_html(errors=True, no_text=True)
 
     tree = parse(page)
     assert not list(tree.iter("mark"))
@@ -351,7 +351,7 @@ def test_reasons_of_failures_are_left_out_with_the_text():
     failed = Corpus([Document("d", "aa bb", failure="no JSON in: aa bb")])
     gold = Corpus([Document("d", "aa bb", [Entity("A", 0, 2)])])
 
-    page = score(gold, failed, "ner", boot=0).to_html(errors=True, text=False)
+    page = score(gold, failed, "ner", boot=0).to_html(errors=True, no_text=True)
 
     assert "no JSON" not in page
     assert "The prediction failed" in page

@@ -82,10 +82,10 @@ def test_without_text_no_characters_of_the_corpus_are_shown():
     analysis = analyze()
 
     for format in ("table", "markdown", "latex", "csv", "html", "json", "jsonl"):
-        shown = analysis.render(format, text=False)
+        shown = analysis.render(format, no_text=True)
         for words in ("Lovelace", "Royal", "Babbage", "1843"):
             assert words not in shown, format
-    first = json.loads(analysis.render("jsonl", text=False).splitlines()[0])
+    first = json.loads(analysis.render("jsonl", no_text=True).splitlines()[0])
     assert first["gold"]["surface"] is None
     assert first["gold"]["surface_hash"] == hashlib.sha256(b"Ada Lovelace").hexdigest()[:16]
 

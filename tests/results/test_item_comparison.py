@@ -260,7 +260,7 @@ def test_a_change_has_the_outcome_of_both_systems_and_its_context():
         "sentence": 0,
         "zone": None,
     }
-    without_text = changes[1].to_json(text=False)
+    without_text = changes[1].to_json(no_text=True)
     assert "Bo" not in json.dumps(without_text)
 
 
