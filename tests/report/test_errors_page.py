@@ -685,3 +685,23 @@ def test_long_lists_are_cut_with_a_note():
 
     assert len(page.encode()) < 200_000
     assert re.search(r"Events: 1,\d\d\d more are not shown", page)
+
+
+@pytest.mark.slow
+def test_the_page_of_many_documents_is_below_two_megabytes():
+    draw = random.Random(1)
+    gold, predicted = [], []
+    for number in range(10_000):
+        text = "word " * 150
+        starts = draw.sample(range(150), 25)
+        spans = [(f"L{draw.randrange(30)}", 5 * start, 5 * start + 4) for start in starts]
+        gold.append(Document(f"d{number}", text, [Entity(*span) for span in spans]))
+        wrong = [(f"L{draw.randrange(30)}", *span[1:]) for span in spans[:5]]
+        predicted.append(
+            Document(f"d{number}", text, [Entity(*span) for span in (*wrong, *spans[8:])])
+        )
+
+    page = score(Corpus(gold), Corpus(predicted), "ner").to_html(errors=True)
+
+    assert len(page.encode()) < 2_000_000
+    assert "20 of 10,000 with errors" in page
