@@ -28,6 +28,15 @@ class OpenItem(NamedTuple):
     is_gold: bool
 
 
+def can_sweep(starts: Ints, ends: Ints) -> bool:
+    """Whether no more items are open at once than a sweep keeps. starts, ends: of contiguous
+    items, by start.
+    """
+    closed_before = np.searchsorted(np.sort(ends), starts, side="right")
+    open_before = np.arange(len(starts)) - closed_before
+    return int(open_before.max(initial=0)) < MAX_OPEN
+
+
 def sweep_component(
     items: Sequence[OpenItem], weights: Mapping[tuple[int, int], int]
 ) -> list[tuple[int, int]] | None:

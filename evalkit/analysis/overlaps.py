@@ -11,7 +11,7 @@ from evalkit.data.document import Fragments
 from evalkit.errors import InputError
 from evalkit.scoring.columns import Ints, ItemArrays, fragment_ranges
 
-MAX_OVERLAPS = 20_000_000  # of a block of documents: more do not fit into memory
+MAX_OVERLAPS = 8_000_000  # of a block of documents: these take about 2 GB
 
 
 class Overlaps(NamedTuple):
@@ -79,8 +79,9 @@ def find_overlaps(gold: ItemRanges, predicted: ItemRanges) -> Overlaps:
     total = inside_gold.total + inside_predicted.total
     if total > MAX_OVERLAPS:
         raise InputError(
-            f"{total:,} overlaps of gold and predicted items: more than {MAX_OVERLAPS:,} cannot be"
-            " analyzed at once"
+            f"{total:,} overlaps of gold and predicted items: the errors of more than"
+            f" {MAX_OVERLAPS:,} cannot be analyzed at once; split the documents whose items overlap"
+            " most, or score without the analysis of errors"
         )
     outer, inner = inside_gold.pairs()
     other_outer, other_inner = inside_predicted.pairs()

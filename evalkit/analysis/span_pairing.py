@@ -29,7 +29,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.analysis.large_components import OpenItem, pair_large_component, sweep_component
+from evalkit.analysis.large_components import (
+    OpenItem,
+    can_sweep,
+    pair_large_component,
+    sweep_component,
+)
 from evalkit.analysis.overlaps import (
     ItemRanges,
     Overlaps,
@@ -322,6 +327,8 @@ def _sweep(spans: BlockSpans, candidates: _Candidates) -> Ints | None:
     starts = np.concatenate([gold.start, predicted.start])
     ends = np.concatenate([gold.end, predicted.end])
     order = np.argsort(keys, kind="stable")
+    if not can_sweep(starts[order], ends[order]):
+        return None
     number = np.zeros(len(keys), np.int64)
     number[order] = np.arange(len(keys))
     is_gold = (order < len(gold)).tolist()

@@ -75,7 +75,7 @@ def fix_errors(
       "attachment" of events; "cues" of attributions; "entities", with the arguments that have their
       spans. A list of kinds of one layer corrects all of them.
     - `layer`: "entities" or "triggers", for the first seven kinds. Default: entities, or triggers
-      where gold or the prediction has no entities.
+      where gold has no entities, or the prediction has events and no entities.
     - `labels`, `label_map`, `zones`, `missing`: see `score`. What these set aside is not changed.
 
     Scoring the result with the same options shows what the errors cost. Raises UnknownNameError for
@@ -148,11 +148,15 @@ def _family_of(kind: str) -> tuple[str, ...]:
 def _choose_layer(layer: str | None, gold: Corpus, predicted: Corpus) -> str:
     """The layer of a kind that entities and triggers have. Raises UnknownNameError."""
     if layer is None:
-        has_entities = all(
-            any(document.entities is not None for document in corpus)
-            for corpus in (gold, predicted)
-        )
-        return "entities" if has_entities else "triggers"
+        if not _has_layer(gold, "entities"):
+            return "triggers"
+        # Predictions without any layer, such as failed ones, lack the entities of gold.
+        is_of_events = _has_layer(predicted, "events") and not _has_layer(predicted, "entities")
+        return "triggers" if is_of_events else "entities"
     if layer not in SPAN_LAYERS:
         raise UnknownNameError("layer", layer, SPAN_LAYERS)
     return layer
+
+
+def _has_layer(corpus: Corpus, layer: str) -> bool:
+    return any(getattr(document, layer) is not None for document in corpus)

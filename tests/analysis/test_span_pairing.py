@@ -1,6 +1,7 @@
 """Pairs and kinds of errors, against exhaustive search."""
 
 import random
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 from helpers import error_reference
 from helpers.error_corpora import corpora_of, document_of, random_components
 
-from evalkit import Corpus, score
+from evalkit import Corpus, InputError, score
 
 
 def span_of(item):
@@ -185,3 +186,30 @@ def test_kinds_in_crowds_equal_the_assignment_of_another_solver():
 
     found = (counts["label"], counts["boundary"], counts["label+boundary"])
     assert found == (weights[10_000], weights[100], weights[1])
+
+
+def test_more_overlaps_than_fit_into_memory_are_an_error_that_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("evalkit.analysis.overlaps.MAX_OVERLAPS", 1_000)
+    gold, predicted = crowd(40, seed=3)
+    corpora = [Corpus([document_of("d", spans, "x" * 100)]) for spans in (gold, predicted)]
+    scores = score(*corpora, "entities/strict", boot=0)
+
+    with pytest.raises(InputError, match="more than 1,000 cannot be analyzed.*; split the doc"):
+        scores.errors()
+
+
+def test_the_largest_crowds_take_memory_for_arrays_only():
+    # Each of 500 x 500 overlaps as objects in dicts takes more than 500 bytes.
+    spans = [(n, 1_001 - n) for n in range(500)]
+    gold = [(*span, "A") for span in spans]
+    predicted = [(start, end + 1, "B") for start, end in spans]
+    corpora = [Corpus([document_of("d", side, "x" * 1_010)]) for side in (gold, predicted)]
+    scores = score(*corpora, "entities/strict", boot=0)
+
+    tracemalloc.start()
+    counts = scores.errors().counts
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert counts["label+boundary"] == 500
+    assert peak < 300 * 500 * 500

@@ -509,6 +509,16 @@ def test_triggers_are_the_default_without_entities():
     assert fixed == gold
 
 
+def test_entities_are_the_default_where_all_predictions_failed():
+    gold = Corpus([Document("a", "x y", entities=[Entity("A", 0, 1)])])
+    predicted = [Document("a", "x y", failure="out of memory")]
+
+    fixed = fix_errors(gold, predicted, "missed", missing="empty")
+
+    assert [document.entities for document in fixed] == [gold["a"].entities]
+    assert f1_of(gold, fixed, "entities/strict") == 1
+
+
 def test_repair_is_the_deprecated_name():
     gold = make_corpus([(0, 12, "PER")])
     predicted = make_corpus([(0, 12, "ORG")])
