@@ -21,6 +21,7 @@ from evalkit.analysis.features import (
     CONFUSABLE,
     FEATURES,
     FREQUENCIES,
+    NO_VALUE,
     SCORE_FEATURE,
     FeatureContext,
     ItemSide,
@@ -28,6 +29,7 @@ from evalkit.analysis.features import (
     attribute_value,
 )
 from evalkit.data.batch import Vocabulary
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.scoring.columns import Ints, ItemArrays
 
 MIN_ITEMS = 10  # with fewer items, a bucket has counts and no ratios
@@ -97,6 +99,7 @@ class BreakdownCounter:
         self._tables = {feature: _BucketTable() for feature in features}
         self._labels_of: dict[str, set[str]] = defaultdict(set)  # of surface forms in gold
         self._unplaced = 0
+        self._keys: set[str] = set()  # of the attributes of items
 
     def add(self, source: ErrorBlock, credits: tuple[Ints, Ints]) -> None:
         """Add a block. credits: the doubled credit of each gold item and of each predicted item
@@ -137,11 +140,25 @@ class BreakdownCounter:
             return side.scores
         if feature.startswith(ATTRIBUTE):
             key = feature.removeprefix(ATTRIBUTE)
-            return [attribute_value(annotation, key) for annotation in side.annotations]
+            annotations = side.annotations
+            for annotation in annotations:
+                self._keys.update(getattr(annotation, "attributes", None) or ())
+            return [attribute_value(annotation, key) for annotation in annotations]
         return self._context.fold(side.surfaces)
 
     def breakdowns(self) -> dict[str, list[Bucket]]:
-        """The buckets of each feature, in order; those without items are left out."""
+        """The buckets of each feature, in order; those without items are left out.
+
+        Raises InputError for an attribute that no item has.
+        """
+        for feature, table in self._tables.items():
+            if feature.startswith(ATTRIBUTE) and set(table.codes) == {NO_VALUE}:
+                key = feature.removeprefix(ATTRIBUTE)
+                known = f": {', '.join(sorted(self._keys))}" if self._keys else " (none)"
+                raise InputError(
+                    f"{spell_option('by')} {feature}: no item has the attribute"
+                    f" {quoted_repr(key)}; expected one of those that items have{known}"
+                )
         return {feature: self._breakdown(feature) for feature in self._tables}
 
     def _breakdown(self, feature: str) -> list[Bucket]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from evalkit.analysis.error_items import (
     ErrorBlock,
     ErrorItem,
     ErrorView,
+    item_fragments,
     item_offsets,
     with_sentence,
 )
@@ -50,13 +51,14 @@ class ErrorRequest:
 
     metric: the one that breakdowns are made under. features: those to break down by.
     shown_features: those of them that the report shows in full; of all features it shows the worst
-    buckets. training: for the features that need it. examples: how many of each kind to keep.
+    buckets. train: a training corpus, for the features that need it. examples: how many of each
+    kind to keep.
     """
 
     metric: Metric
     features: tuple[str, ...] = ()
     shown_features: tuple[str, ...] = ()
-    training: TrainingSurfaces | None = None
+    train: Any = None
     ignore_case: bool = False
     examples: int = MAX_EXAMPLES
 
@@ -91,13 +93,18 @@ class _Example(NamedTuple):
 class ErrorCollector:
     """Collects the errors of blocks of documents."""
 
-    def __init__(self, request: ErrorRequest, labels: Vocabulary) -> None:
-        """labels: those of the run."""
+    def __init__(
+        self,
+        request: ErrorRequest,
+        labels: Vocabulary,
+        training: TrainingSurfaces | None = None,
+    ) -> None:
+        """labels: those of the run. training: the surface forms of the training corpus."""
         self._request, self._labels = request, labels
         self._details = detail_codes()
         self._counter = ErrorCounter(labels, self._details)
         self._breakdowns = BreakdownCounter(
-            request.features, request.training, ignore_case=request.ignore_case
+            request.features, training, ignore_case=request.ignore_case
         )
         self._examples: dict[int, list[_Example]] = {}
 
@@ -221,6 +228,15 @@ def _hash_errors(source: ErrorBlock, errors: BlockErrors) -> UInt64s:
         labels[errors.gold_label],
         labels[errors.predicted_label],
     )
+    for shapes in item_fragments(source.block, errors):
+        rows = np.flatnonzero(shapes)
+        if len(rows):
+            pieces = source.block.coding.pieces
+            texts = [
+                repr([(a - n, b - n) for a, b in pieces[code]])
+                for code, n in zip(shapes[rows].tolist(), shift[rows].tolist())
+            ]
+            hashes[rows] = hash_columns(hashes[rows], _hash_texts(texts))
     unplaced = np.flatnonzero(errors.kind == UNPLACED)
     if len(unplaced):
         quotes = [source.unplaced[n].quote or "" for n in errors.predicted[unplaced].tolist()]

@@ -119,6 +119,29 @@ class ErrorCounts:
         """
         return self.sum_where(_is_counted(kind, detail), label)
 
+    @cached_property
+    def by_label(self) -> Ints:
+        """The number of pairs or items of each label and kind: labels × ALL_KINDS. Pairs are
+        counted under gold's label.
+        """
+        table = np.zeros((len(self.labels), len(ALL_KINDS)), np.int64)
+        if not self.cells:
+            return table
+        kind_of_cell = np.array([ALL_KINDS.index(cell.kind) for cell in self.cells], np.int64)
+        is_counted = np.array(
+            [cell.is_predicted == (cell.kind in PREDICTED_ONLY) for cell in self.cells], bool
+        )
+        rows = is_counted[self.cell]
+        np.add.at(table, (self.label[rows], kind_of_cell[self.cell[rows]]), self.count[rows])
+        return table
+
+    @cached_property
+    def _rows_of_label(self) -> list[Ints]:
+        """The rows of each label."""
+        order = np.argsort(self.label, kind="stable")
+        borders = np.searchsorted(self.label[order], np.arange(1, len(self.labels)))
+        return np.split(order, borders)
+
     def details_of(self, kind: str) -> list[str]:
         """The details that occur with a kind, the most frequent first."""
         found = {cell.detail for cell in self.cells if cell.kind == kind and cell.detail}
@@ -149,12 +172,22 @@ class ErrorCounts:
         return replace(self, units=tuple(units), unit=unit, label=label, cell=cell, count=count)
 
     def _rows(self, is_selected: Callable[[ErrorCell], bool], label: str | None = None) -> Ints:
+        if not self.cells:
+            return np.zeros(0, np.int64)
         wanted = np.array([is_selected(cell) for cell in self.cells], bool)
-        rows = wanted[self.cell] if len(self.cells) else np.zeros(0, bool)
-        if label is not None:
-            index = self.labels.index(label) if label in self.labels else NONE
-            rows = rows & (self.label == index)
-        return np.flatnonzero(rows)
+        if label is None:
+            return np.flatnonzero(wanted[self.cell])
+        index = self._label_index.get(label)
+        if index is None:
+            return np.zeros(0, np.int64)
+        rows = self._rows_of_label[index]
+        selected: Ints = rows[wanted[self.cell[rows]]]
+        return selected
+
+    @cached_property
+    def _label_index(self) -> dict[str, int]:
+        """The place of each label."""
+        return {label: index for index, label in enumerate(self.labels)}
 
     @cached_property
     def _resampling_unit(self) -> tuple[Ints, int]:
@@ -392,13 +425,15 @@ def merge_error_counts(shards: Iterable[ErrorCounts]) -> ErrorCounts:
         raise InputError("error counts of one layer are needed to merge them")
     labels = tuple(sorted({label for part in parts for label in part.labels}))
     cells = tuple(sorted({cell for part in parts for cell in part.cells}))
+    place_of_label = {label: place for place, label in enumerate(labels)}
+    place_of_cell = {cell: place for place, cell in enumerate(cells)}
     units: list[CountUnit] = []
     columns: list[Ints] = [np.zeros((4, 0), np.int64)]
     pairs: Counter[tuple[str, str, str]] = Counter()
     pieces: Counter[str] = Counter()
     for part in parts:
-        label_place = np.array([labels.index(label) for label in part.labels], np.int64)
-        cell_place = np.array([cells.index(cell) for cell in part.cells], np.int64)
+        label_place = np.array([place_of_label[label] for label in part.labels], np.int64)
+        cell_place = np.array([place_of_cell[cell] for cell in part.cells], np.int64)
         label = label_place[part.label] if len(part.label) else part.label
         cell = cell_place[part.cell] if len(part.cell) else part.cell
         columns.append(np.stack([part.unit + len(units), label, cell, part.count]))

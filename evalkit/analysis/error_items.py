@@ -145,7 +145,7 @@ class ErrorView:
             source.scores,
             source.texts,
         )
-        self._sentences: dict[int, list[tuple[int, int]]] = {}
+        self._sentence_starts: dict[int, list[int]] = {}
 
     def item(self, row: int, *, with_context: bool = True, with_sentence: bool = True) -> ErrorItem:
         """A row of the errors as an item. with_context, with_sentence: also the words around it
@@ -192,18 +192,26 @@ class ErrorView:
     def _sentence_at(self, document: int, position: int) -> int | None:
         if self._source.texts is None:
             return None
-        if document not in self._sentences:
-            self._sentences[document] = sentences(self._source.texts[document])
-        starts = [start for start, _ in self._sentences[document]]
-        return sentence_index_at(starts, position)
+        if document not in self._sentence_starts:
+            ranges = sentences(self._source.texts[document])
+            self._sentence_starts[document] = [start for start, _ in ranges]
+        return sentence_index_at(self._sentence_starts[document], position)
 
     def text_order(self, rows: Ints) -> Ints:
         """The rows in the order of documents and offsets, whatever the order of the items."""
         errors, block = self._errors, self._source.block
         start, end = item_offsets(block, errors)
+        gold_shape, predicted_shape = item_fragments(block, errors)
+        fragments = block.coding.pieces
+        shape_rank = np.zeros(len(fragments) + 1, np.int64)
+        shape_rank[sorted(range(len(fragments)), key=fragments.__getitem__)] = np.arange(
+            len(fragments)
+        )
         label_rank = np.append(block.rank, NONE)
         order = np.lexsort(
             (
+                shape_rank[predicted_shape[rows]],
+                shape_rank[gold_shape[rows]],
                 label_rank[errors.predicted_label[rows]],
                 label_rank[errors.gold_label[rows]],
                 errors.kind[rows],
@@ -231,6 +239,21 @@ def item_offsets(block: Block, errors: BlockErrors) -> tuple[Ints, Ints]:
     ):
         start[rows], end[rows] = columns.start[index[rows]], columns.end[index[rows]]
     return start, end
+
+
+def item_fragments(block: Block, errors: BlockErrors) -> tuple[Ints, Ints]:
+    """The code of the fragments of each row's gold item and of its predicted item; 0 for contiguous
+    items and where there is none.
+    """
+    gold, predicted = np.zeros(len(errors), np.int64), np.zeros(len(errors), np.int64)
+    has_gold = errors.gold != NONE
+    is_duplicate, is_unplaced = errors.kind == DUPLICATE, errors.kind == UNPLACED
+    is_matched = (errors.predicted != NONE) & ~is_duplicate & ~is_unplaced
+    gold[has_gold] = block.gold.columns.fragments[errors.gold[has_gold]]
+    predicted[is_matched] = block.predicted.columns.fragments[errors.predicted[is_matched]]
+    duplicates = block.predicted.duplicates
+    predicted[is_duplicate] = duplicates.fragments[errors.predicted[is_duplicate]]
+    return gold, predicted
 
 
 def with_sentence(item: ErrorItem, text: str | None) -> ErrorItem:

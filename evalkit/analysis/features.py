@@ -36,7 +36,7 @@ from evalkit.data.document import span_fragments
 from evalkit.data.text import sentences, tokens
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints, ItemArrays
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import LAYERS, Maps
 
 NO_VALUE = "–"
 
@@ -306,7 +306,12 @@ def parse_features(names: str | Iterable[str], *, has_training: bool) -> tuple[s
 
     Raises UnknownNameError for an unknown one, InputError for one that needs a training corpus.
     """
-    given = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    given = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in given):
+        raise InputError(
+            f"invalid {spell_option('by', names)}: expected names of features such as"
+            " length,frequency"
+        )
     parsed = []
     for name in given:
         feature = ALIASES.get(name, name)
@@ -352,20 +357,36 @@ def fold_surface(surface: str) -> str:
 
 
 def training_surfaces(
-    documents: Iterable[Any], layer: str, *, ignore_case: bool
+    documents: Iterable[Any], layer: str, maps: Maps, *, ignore_case: bool
 ) -> TrainingSurfaces:
-    """The surface forms of a training corpus in a layer."""
+    """The surface forms of a training corpus in a layer, in all zones. maps: the label maps of
+    gold, which also hold for the training corpus.
+
+    Raises InputError if no document is annotated in the layer.
+    """
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
+    is_annotated = False
     for document in documents:
-        items = LAYERS[layer].items([document], {})
+        if getattr(document, LAYERS[layer].document_layer) is None:
+            continue
+        is_annotated = True
+        items = LAYERS[layer].items([document], maps)
         if isinstance(items, EntityArrays):
             spans: Sequence[Any] = document.entities or ()
             labels: Sequence[Any] = [span.label for span in spans]
         else:
             spans, labels = items.spans, items.labels
         for span, label in zip(spans, labels):
+            if label is None:  # dropped by the label map
+                continue
             surface = " ".join(document.text[start:end] for start, end in span_fragments(span))
             labels_of[fold_surface(surface) if ignore_case else surface][label] += 1
+    if not is_annotated:
+        raise InputError(
+            f"{spell_option('train')}: the training corpus has no"
+            f" {LAYERS[layer].document_layer} in any document; novelty and consistency of"
+            f" {layer} need them"
+        )
     return TrainingSurfaces(labels_of, ignore_case)
 
 

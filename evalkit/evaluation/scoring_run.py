@@ -13,7 +13,8 @@ from pathlib import Path
 from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.corpus import Corpus
+from evalkit.analysis.features import training_surfaces
+from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError
 from evalkit.evaluation.cascades import CASCADES, measure_cascades
@@ -161,7 +162,15 @@ class ScoringRun:
         """
         self._check_documents(request.metric)
         labels = Vocabulary()
-        collector = ErrorCollector(request, labels)
+        training = None
+        if request.train is not None:
+            training = training_surfaces(
+                to_corpus(request.train),
+                request.layer,
+                self.task.mapping.gold,
+                ignore_case=request.ignore_case,
+            )
+        collector = ErrorCollector(request, labels, training)
         for block in iter_error_blocks(self.task, request.layer, labels):
             collector.add(block)
         return collector.summary()

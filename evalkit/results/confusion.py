@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from evalkit.analysis.error_counts import ErrorCounts
+from evalkit.analysis.error_kinds import ALL_KINDS
 from evalkit.errors import MissingDependencyError, UnknownNameError
 from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 
@@ -120,11 +121,10 @@ def count_confusions(counts: ErrorCounts) -> Confusion:
         else:
             same_span[gold, None] += n
             same_span[None, predicted] += n
-    for label in counts.labels:
-        missed = counts.count_kind("missed", label=label)
-        wrong = sum(
-            counts.count_kind(kind, label=label) for kind in ("spurious", "duplicate", "unplaced")
-        )
+    wrong_kinds = [ALL_KINDS.index(kind) for kind in ("spurious", "duplicate", "unplaced")]
+    for label, row in zip(counts.labels, counts.by_label.tolist(), strict=True):
+        missed = row[ALL_KINDS.index("missed")]
+        wrong = sum(row[kind] for kind in wrong_kinds)
         for matrix in (same_span, paired):
             matrix[label, None] += missed
             matrix[None, label] += wrong

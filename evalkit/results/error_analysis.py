@@ -14,12 +14,18 @@ from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_counts import Gain
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.analysis.error_kinds import kinds_of_layer
+from evalkit.analysis.error_kinds import ALL_KINDS, kinds_of_layer
 from evalkit.analysis.fair_counts import FairScores, count_fairly
 from evalkit.analysis.features import (
     parse_features,
 )
-from evalkit.errors import UnknownNameError, escape_controls, escape_controls_in_json
+from evalkit.errors import (
+    InputError,
+    UnknownNameError,
+    escape_controls,
+    escape_controls_in_json,
+    spell_option,
+)
 from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.confusion import Confusion, count_confusions
 from evalkit.results.error_report import ErrorReport, build_error_report
@@ -168,9 +174,9 @@ class ErrorAnalysis:
         counts = self.error_counts
         return [
             counts.gain(kind, label=label, resampling=self.resampling)
-            for label in counts.labels
+            for label, row in zip(counts.labels, counts.by_label.tolist(), strict=True)
             for kind in self.kinds
-            if counts.count_kind(kind, label=label)
+            if row[ALL_KINDS.index(kind)]
         ]
 
     @property
@@ -220,9 +226,9 @@ class ErrorAnalysis:
 
         Raises UnknownNameError for an unknown feature.
         """
-        (name,) = parse_features([feature], has_training=self.request.training is not None)
+        (name,) = parse_features([feature], has_training=self.request.train is not None)
         if name not in self._breakdowns:
-            request = replace(self.request, features=(name,), examples=0)
+            request = replace(self.request, features=(name,), shown_features=(name,), examples=0)
             self._breakdowns |= self._source.summarize_errors(request).breakdowns
         return self._breakdowns[name]
 
@@ -262,12 +268,21 @@ class ErrorAnalysis:
             raise UnknownNameError("format", format, (*JSON_FORMATS, *RENDERERS))
         numbers = NumberFormat(digits, percent)
         report = self._report(numbers, width=width, examples=examples, text=not no_text)
+        if format == "csv":  # the rows of many labels take time
+            report = replace(report, rows=tuple(self.rows()))
         return RENDERERS[format](report, width)
 
     def to_html(self, *, no_text: bool = False, max_documents: int | None = 20) -> str:
         """A page for readers. no_text: without surface forms and context. max_documents: how many
         are shown in full; None for all.
+
+        Raises InputError for another number of documents.
         """
+        if max_documents is not None and (type(max_documents) is not int or max_documents < 0):
+            raise InputError(
+                f"invalid {spell_option('max_documents', max_documents)}: expected a whole number"
+                " from 0 on, or None for all"
+            )
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         from evalkit.report.errors_page import build_errors_page
 
@@ -334,7 +349,7 @@ class ErrorAnalysis:
             resampling=self.resampling,
             signature=self.signature,
             has_documents=bool(self._examples) or self._source.has_documents,
-            rows=self.rows(),
+            rows=(),
         )
         return build_error_report(content, numbers, width=width, text=text)
 
@@ -360,7 +375,7 @@ def analyze_errors(
     signature: str,
     *,
     by: str | Iterable[str] | None = None,
-    train: Iterable[Any] | None = None,
+    train: Any = None,
     metric: str | None = None,
     ignore_case: bool = False,
     examples: int = MAX_EXAMPLES,

@@ -9,12 +9,10 @@ from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest
 from evalkit.analysis.features import (
     DEFAULT_FEATURES,
     TRAINING_FEATURES,
-    TrainingSurfaces,
     needs_texts,
     parse_features,
-    training_surfaces,
 )
-from evalkit.errors import InputError, UnknownNameError
+from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.metrics import Metric
 
 # Layers whose items are spans with labels
@@ -26,13 +24,14 @@ def make_error_request(
     layer: str,
     *,
     by: str | Iterable[str] | None = None,
-    train: Iterable[Any] | None = None,
+    train: Any = None,
     metric: str | None = None,
     ignore_case: bool = False,
     examples: int = MAX_EXAMPLES,
     with_texts: bool = True,
 ) -> ErrorRequest:
-    """A checked request. with_texts: whether the default features may be those that need texts.
+    """A checked request. train: a corpus or its path, opened when errors are counted. with_texts:
+    whether the default features may be those that need texts.
 
     Raises InputError for a layer or metric that cannot be analyzed.
     """
@@ -42,16 +41,17 @@ def make_error_request(
         raise InputError(f"metric {chosen}: is of another layer than {layer}")
     if chosen.scheme == "characters":
         raise InputError(f"metric {chosen}: characters are compared as sets and make no pairs")
-    training: TrainingSurfaces | None = None
-    if train is not None:
-        training = training_surfaces(train, layer, ignore_case=ignore_case)
+    if type(examples) is not int or examples < 0:
+        raise InputError(
+            f"invalid {spell_option('examples', examples)}: expected a whole number from 0 on"
+        )
     if by is None:
         features = tuple(f for f in DEFAULT_FEATURES if with_texts or not needs_texts(f))
-        if training is not None:
+        if train is not None:
             features += TRAINING_FEATURES
-        return ErrorRequest(chosen, features, (), training, ignore_case, examples)
-    given = parse_features(by, has_training=training is not None) if by else ()
-    return ErrorRequest(chosen, given, given, training, ignore_case, examples)
+        return ErrorRequest(chosen, features, (), train, ignore_case, examples)
+    given = parse_features(by, has_training=train is not None) if by else ()
+    return ErrorRequest(chosen, given, given, train, ignore_case, examples)
 
 
 def choose_layer(scores: Iterable[str]) -> str:

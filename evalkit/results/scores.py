@@ -116,7 +116,7 @@ class Scores:
         layer: str = "entities",
         *,
         by: str | Iterable[str] | None = None,
-        train: Iterable[Any] | None = None,
+        train: Any = None,
         metric: str | None = None,
         ignore_case: bool = False,
         examples: int = MAX_EXAMPLES,
@@ -129,7 +129,8 @@ class Scores:
         - `by`: features to break recall and precision down by, such as "length,frequency", which
           the report shows in full. Default: some, of which it shows the worst buckets; others can
           be added later with `ErrorAnalysis.by`.
-        - `train`: a training corpus, for the features novelty and consistency.
+        - `train`: a training corpus or its path, for the features novelty and consistency; the
+          label map of gold holds for it, too.
         - `metric`: the one that is broken down (default: strict).
         - `ignore_case`: ignore case and white space in surface forms.
         - `examples`: how many errors of each kind to keep as examples.

@@ -261,3 +261,47 @@ def test_tags_and_spans_have_the_features_that_need_no_text():
     assert tags.counts["boundary"] == 12
     with pytest.raises(InputError, match="needs the texts of documents"):
         spans.errors(by="frequency")
+
+
+def test_the_label_map_of_gold_holds_for_the_training_corpus():
+    text = "Bo met Al"
+    entities = (Entity("person", 0, 2), Entity("PER", 7, 9))
+    gold = Corpus([Document("d", text, entities=entities)])
+
+    analysis = score(gold, gold, "entities/strict", label_map={"person": "PER"}, boot=0).errors(
+        train=gold, by="novelty,consistency"
+    )
+
+    assert [(b.bucket, b.gold) for b in analysis.by("novelty")] == [("seen", 2)]
+    assert [(b.bucket, b.gold) for b in analysis.by("consistency")] == [("1", 2)]
+
+
+def test_a_training_corpus_may_be_a_path_and_must_have_the_layer(tmp_path):
+    gold, predicted = corpora()
+    gold.save(tmp_path / "train.jsonl")
+    scores = score(gold, predicted, "entities/strict", boot=0)
+
+    (seen,) = scores.errors(train=tmp_path / "train.jsonl", by="novelty").by("novelty")[:1]
+
+    assert seen.bucket == "seen"
+    with pytest.raises(InputError, match="the training corpus has no entities in any document"):
+        scores.errors(train=Corpus([Document("d", "text")]), by="novelty")
+    for train in (5, [5]):
+        with pytest.raises(InputError):
+            scores.errors(train=train, by="novelty")
+
+
+def test_an_attribute_that_no_item_has_is_refused_with_those_that_there_are():
+    gold, predicted = corpora()
+    scores = score(gold, predicted, "entities/strict", boot=0)
+
+    with pytest.raises(InputError, match="no item has the attribute 'nests'; .*: nested"):
+        scores.errors(by="attribute:nests")
+
+
+@pytest.mark.parametrize("by", [5, [5], [None]])
+def test_features_that_are_no_names_are_refused(by):
+    gold, predicted = corpora()
+
+    with pytest.raises(InputError, match="expected names of features"):
+        score(gold, predicted, "entities/strict", boot=0).errors(by=by)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import itertools
 import json
 
 import pytest
@@ -288,3 +289,38 @@ def test_spans_without_text_are_analyzed_by_offsets():
     assert analysis.counts["boundary"] == analysis.counts["missed"] == 1
     assert [item.context for item in analysis.items] == [None, None]
     assert "Examples: missed" in analysis.render()
+
+
+def test_numbers_that_cannot_be_are_refused():
+    gold, predicted = perturbed(3, 2)
+    scores = score(gold, predicted, "entities/strict")
+
+    for examples in (-1, "x", 2.0):
+        with pytest.raises(InputError, match="expected a whole number from 0 on"):
+            scores.errors(examples=examples)
+    with pytest.raises(InputError, match="or None for all"):
+        scores.errors().to_html(max_documents="all")
+
+
+def test_breakdowns_of_saved_counts_are_refused(tmp_path):
+    gold, predicted = perturbed(5, 3)
+    scores = score(gold, predicted, "entities/strict")
+    scores.errors()
+    scores.save(tmp_path / "result.json")
+
+    with pytest.raises(InputError, match="need the documents"):
+        Scores.load(tmp_path / "result.json").errors().by("length")
+
+
+def test_discontinuous_items_with_equal_ends_have_one_order():
+    text = "x" * 20
+    entities = [Entity("A", 0, 12, fragments=((0, 2), (at, at + 1), (10, 12))) for at in (3, 5, 7)]
+    shown = set()
+    for order in itertools.permutations(entities):
+        gold = Corpus([Document("d", text, entities=order)])
+        predicted = Corpus([Document("d", text, entities=())])
+        analysis = score(gold, predicted, "entities/strict").errors()
+        items = analysis.examples("missed")
+        shown.add((analysis.render("jsonl"), tuple(item.gold.fragments for item in items)))
+
+    assert len(shown) == 1
