@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from evalkit.analysis.error_items import Context, ErrorItem
+from evalkit.analysis.error_items import Context, ErrorItem, hash_surface
 from evalkit.analysis.error_kinds import KINDS
 from evalkit.scoring.pairs import Item
 
@@ -39,7 +39,9 @@ class Outcome(NamedTuple):
     predicted: Item | None
 
     def to_json(self, suffix: str, *, text: bool = True) -> dict[str, Any]:
-        """The fields as JSON values, with a suffix to their names. text: with the surface form."""
+        """The fields as JSON values, with a suffix to their names. text: with the surface form
+        itself, not its hash.
+        """
         predicted = None
         if self.predicted is not None:
             predicted = {**item_to_json(self.predicted, text=text), "score": self.predicted.score}
@@ -76,7 +78,9 @@ class ItemChange(NamedTuple):
         return item
 
     def to_json(self, *, no_text: bool = False) -> dict[str, Any]:
-        """The change as JSON values. no_text: without surface forms and context."""
+        """The change as JSON values. no_text: without context, and with hashes instead of surface
+        forms.
+        """
         context = None if no_text else self.context
         return {
             "document": self.document,
@@ -94,15 +98,20 @@ class ItemChange(NamedTuple):
 
 
 def item_to_json(item: Item, *, text: bool) -> dict[str, Any]:
-    """An item as JSON values; an unplaced item has no offsets."""
+    """An item as JSON values; an unplaced item has no offsets. text: the surface form itself, not
+    its hash.
+    """
     is_placed = item.start >= 0
-    return {
+    fields: dict[str, Any] = {
         "label": item.label,
         "start": item.start if is_placed else None,
         "end": item.end if is_placed else None,
         "fragments": [list(fragment) for fragment in item.fragments],
         "surface": item.text if text and item.text else None,
     }
+    if not text:
+        fields["surface_hash"] = hash_surface(item.text) if item.text else None
+    return fields
 
 
 def compare_errors(

@@ -25,6 +25,8 @@ FORMAT_BY_SUFFIX = {
     ".txt": "table",
     "": "table",
 }
+# Options that write lines of JSON under any name, but for those that promise another format
+JSONL_OPTIONS = ("--save-errors", "--save-items")
 
 
 def parse_model_args(arguments: Iterable[str] | None) -> dict[str, Any]:
@@ -142,11 +144,15 @@ def check_writable(
 
 
 def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:
-    """Refuse outputs, by option, that cannot be written, or that are an input or an output before
-    them, before anything is run.
+    """Refuse outputs, by option, that cannot be written, that are an input or an output before
+    them, or whose name promises another format, before anything is run.
     """
     others = list(inputs)
     for option, path in outputs.items():
+        if option in JSONL_OPTIONS and path is not None:
+            suffix = path.suffix.lower()
+            if suffix and suffix in FORMAT_BY_SUFFIX:
+                raise InputError(f"{option} {path}: expected a name that ends in .jsonl")
         check_writable(path, *others, option=option)
         others.append(None if path is None else str(path))
 

@@ -288,6 +288,15 @@ SaveItems = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ComparedWithoutText = Annotated[
+    bool,
+    typer.Option(
+        "--no-text",
+        metavar="",
+        help="Leave the text out of --report and --save-items.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Permutations = Annotated[
     int,
     typer.Option(

@@ -97,7 +97,7 @@ def write_comparison_report(comparison: Comparison, output: ReportOutput) -> Non
     if output.report is None:
         return
     if output.report.suffix == ".html":
-        text = comparison.to_html()
+        text = comparison.to_html(no_text=output.no_text)
     else:
         text = comparison.render("markdown", digits=output.digits, percent=output.percent) + "\n"
     write_atomically(output.report, text)

@@ -33,6 +33,7 @@ from evalkit.cli.options import (
     Boot,
     ComparedFeatures,
     ComparedMetrics,
+    ComparedWithoutText,
     CurveMetric,
     CurveOutput,
     Digits,
@@ -238,6 +239,7 @@ def compare_command(
     percent: Percent = False,
     save_items: SaveItems = None,
     report: ReportFile = None,
+    no_text: ComparedWithoutText = False,
     gate: Gates = None,
     gate_file: GateFile = None,
     junit: JUnitFile = None,
@@ -288,12 +290,14 @@ def compare_command(
     )
     comparison = replace(comparison, features=features)
     if save_items is not None:
-        write_lines(comparison.iter_item_lines(), save_items)
+        write_lines(comparison.iter_item_lines(no_text=no_text), save_items)
     text = comparison.render(
         report_format, width=terminal_width(output), digits=digits, percent=percent
     )
     write_output(text, output)
-    write_comparison_report(comparison, ReportOutput(form, output, digits, percent, report))
+    write_comparison_report(
+        comparison, ReportOutput(form, output, digits, percent, report, no_text=no_text)
+    )
     finish_gates(check_comparison_gates(gates, comparison), junit)
     if any(scores.metadata.failures for runs in comparison.runs.values() for scores in runs):
         raise typer.Exit(PARTIAL)

@@ -104,9 +104,10 @@ class Comparison:
         """What each "label", "document", "zone" or "kind" of error contributes to the differences:
         the contributions of a feature add up to the difference exactly, and have its sign.
 
-        Raises UnknownNameError for other features, and InputError for those that macro F1 is not
-        made of (it has contributions of labels only), and for kinds if the documents are not
-        available or no metric is strict.
+        feature: a single one. Raises UnknownNameError for others, and InputError for those that
+        macro F1 is not made of (it has contributions of labels only), and for kinds if the
+        documents are not available or no metric is strict. A difference without items in zones has
+        a note instead of contributions by zone.
         """
         return self._explainer.split(feature)
 
@@ -130,11 +131,13 @@ class Comparison:
         """
         return self._explainer.iter_items()
 
-    def iter_item_lines(self) -> Iterator[str]:
-        """The same as lines of JSON."""
+    def iter_item_lines(self, *, no_text: bool = False) -> Iterator[str]:
+        """The same as lines of JSON. no_text: without context, and with hashes instead of surface
+        forms.
+        """
         for a, b, change in self.iter_items():
-            line = json.dumps({"a": a, "b": b, **change.to_json()}, ensure_ascii=False)
-            yield escape_controls_in_json(line)
+            fields = {"a": a, "b": b, **change.to_json(no_text=no_text)}
+            yield escape_controls_in_json(json.dumps(fields, ensure_ascii=False))
 
     def compare_items(self) -> list[ItemComparison]:
         """How many items only one system has right, for each pair of systems and strict metric.

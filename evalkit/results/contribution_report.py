@@ -81,14 +81,14 @@ class Contributions:
 
 
 def describe_difference(split: SplitDifference, numbers: NumberFormat) -> str:
-    """Where a difference comes from: "of +0.0087: PER +0.0320, LOC +0.0171, ORG -0.0404"; parts
-    with the sign of the difference first, the largest first.
+    """Where a difference comes from: "the difference of +0.0087 is PER +0.0320, LOC +0.0171,
+    ORG -0.0404"; parts with the sign of the difference first, the largest first.
     """
     numbers = _finer(numbers)
     total = numbers.format_signed(split.difference)
     differing = [part for part in split.parts if part.exact]
     if not differing:
-        return f"of {total}: no {split.by} contributes anything"
+        return f"no {split.by} contributes to the difference of {total}"
     largest = differing[:MOST_NAMED]
     others = len(differing) - len(largest)
     is_positive = split.exact >= 0
@@ -99,7 +99,7 @@ def describe_difference(split: SplitDifference, numbers: NumberFormat) -> str:
         items.append(
             f"{others:,} other{'' if others == 1 else 's'} {numbers.format_signed(float(rest))}"
         )
-    return f"of {total}: {', '.join(items)}"
+    return f"the difference of {total} is {', '.join(items)}"
 
 
 def build_table(split: SplitDifference, numbers: NumberFormat) -> Table:

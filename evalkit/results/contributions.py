@@ -32,6 +32,7 @@ from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
 
 KIND = "kind"  # the feature that needs kinds of error
+ZONE = "zone"
 
 
 class PartCounts(NamedTuple):
@@ -237,7 +238,8 @@ def parse_features(features: str | Iterable[str], average: str = "micro") -> tup
                 f" {spell_option('save_items', 'FILE')}"
             )
         if name not in COMPARED_FEATURES:
-            raise UnknownNameError("feature", name, COMPARED_FEATURES)
+            option = spell_option("by").rstrip("=")
+            raise UnknownNameError("value", name, COMPARED_FEATURES, within=option)
         if average == "macro" and name != "label":
             raise InputError(
                 f"{spell_option('by', name)}: macro F1 is a mean over labels: expected"
@@ -269,7 +271,7 @@ def count_by_zone(counts: Counts) -> dict[str, PartCounts]:
 FEATURES: dict[str, Callable[[Counts], dict[str, PartCounts]]] = {
     "label": count_by_label,
     "document": count_by_document,
-    "zone": count_by_zone,
+    ZONE: count_by_zone,
 }
 COMPARED_FEATURES = (*FEATURES, KIND)
 

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.item_changes import ItemChange
-from evalkit.errors import InputError, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.results.contribution_report import Contributions
 from evalkit.results.contributions import (
+    COMPARED_FEATURES,
     KIND,
+    ZONE,
     SplitDifference,
     parse_features,
     split_by_feature,
@@ -48,6 +50,11 @@ class DifferenceExplainer:
 
     def split(self, feature: str) -> Contributions:
         """The contributions of the parts of a feature."""
+        if isinstance(feature, str) and "," in feature:
+            raise InputError(
+                f"by({quoted_repr(feature)}): expected a single one of:"
+                f" {', '.join(COMPARED_FEATURES)}; call by() for each"
+            )
         (name,) = parse_features([feature], self._differences[0].average)
         differences = self._differences
         notes: dict[str, None] = {}
@@ -59,9 +66,11 @@ class DifferenceExplainer:
         splits: list[SplitDifference] = []
         for each in differences:
             split = self._split(each, name)
+            pair = f"{each.metric}, {each.a} – {each.b}"
             if split is None:
-                pair = f"{each.metric}, {each.a} – {each.b}"
                 notes[f"{pair}: no contributions: F1 is undefined"] = None
+            elif name == ZONE and all(part.part == "" for part in split.parts):
+                notes[f"{pair}: no contributions by zone: no item is in a zone"] = None
             else:
                 splits.append(split)
         return Contributions(name, tuple(splits), tuple(notes))

@@ -139,6 +139,17 @@ def test_former_names_of_options_are_accepted(paths, tmp_path):
     assert (tmp_path / "errors.jsonl").exists()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".html", ".md", ".tex", ".txt", ".CSV"])
+def test_errors_are_not_saved_under_a_name_of_another_format(paths, tmp_path, suffix):
+    file = tmp_path / f"errors{suffix}"
+
+    run = evalkit("score", *paths, "--save-errors", file)
+
+    assert run.returncode == 2
+    assert f"--save-errors {file}: expected a name that ends in .jsonl" in run.stderr
+    assert not file.exists()
+
+
 def test_an_output_that_is_an_input_is_refused(paths):
     before = paths[0].read_bytes()
 

@@ -71,7 +71,7 @@ def test_contributions_of_labels_and_kinds_have_bars_and_a_sentence(comparison):
         (split,) = comparison.by(feature).differences
         title = f"Contributions by {feature}, entities/strict: one – two"
         table = html[html.index(title) :].partition("</table>")[0]
-        assert f"of {split.difference:+.4f}: " in table
+        assert f"the difference of {split.difference:+.4f} is " in table
         assert table.count("<svg") == len(split.parts) + 1
         assert table.count('class="bar"') == len(split.parts) + 1
         assert f"{split.parts[0].contribution:+.4f}" in table

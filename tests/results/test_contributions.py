@@ -215,7 +215,7 @@ def test_a_sentence_says_where_the_difference_comes_from():
     lines = str(contributions).splitlines()
     assert lines[:2] == [
         "Contributions by label, entities/strict: new – old",
-        "of +0.0087: PER +0.0320, LOC +0.0171, ORG -0.0404",
+        "the difference of +0.0087 is PER +0.0320, LOC +0.0171, ORG -0.0404",
     ]
     assert lines[4:9] == [
         "ORG         -0.0404      18      20             40             30       50",
@@ -224,8 +224,8 @@ def test_a_sentence_says_where_the_difference_comes_from():
         "──────────────────────────────────────────────────────────────────────────",
         "all         +0.0087      96      90            127            113      150",
     ]
-    assert "of +0.87: PER +3.20" in contributions.render(percent=True)
-    assert "of +0.009: PER +0.032" in contributions.render(digits=3)
+    assert "difference of +0.87 is PER +3.20" in contributions.render(percent=True)
+    assert "difference of +0.009 is PER +0.032" in contributions.render(digits=3)
 
 
 def test_a_long_table_is_cut_and_its_rest_added_up():
@@ -250,7 +250,7 @@ def test_systems_with_the_same_counts_have_no_contributions_but_0():
 
     text = str(compare(a=a, b=a, gold=gold, metrics="ner").by("label"))
 
-    assert "of 0.0000: no label contributes anything" in text
+    assert "no label contributes to the difference of 0.0000" in text
 
 
 def test_schemes_that_ignore_labels_say_which_side_is_counted():
@@ -278,11 +278,22 @@ def test_an_undefined_difference_has_no_contributions():
     assert str(contributions) == "entities/strict, a – b: no contributions: F1 is undefined"
 
 
+def test_text_without_zones_has_no_contributions_by_zone():
+    contributions = compare(**c3_scores()).by("zone")
+
+    assert contributions.rows() == []
+    assert str(contributions) == (
+        "entities/strict, new – old: no contributions by zone: no item is in a zone"
+    )
+
+
 def test_other_features_and_features_of_macro_f1_are_refused():
     systems = c3_scores()
 
-    with pytest.raises(InputError, match="unknown feature 'labels'.*did you mean 'label'"):
+    with pytest.raises(InputError, match="unknown value 'labels' in 'by'.*did you mean 'label'"):
         compare(**systems).by("labels")
+    with pytest.raises(InputError, match=r"by\('label,kind'\): expected a single one of: label,"):
+        compare(**systems).by("label,kind")
     with pytest.raises(InputError, match='by="zone": macro F1 is a mean over labels'):
         compare(**systems, average="macro").by("zone")
 
@@ -365,7 +376,10 @@ def test_the_report_has_the_contributions_too(files):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--by", "labl"), "unknown feature 'labl'; expected one of: label, document, zone"),
+        (
+            ("--by", "labl"),
+            "unknown value 'labl' in '--by'; expected one of: label, document, zone",
+        ),
         (("--by", "labl"), "did you mean 'label'?"),
         (("--by", "zone", "--average", "macro"), "--by zone: macro F1 is a mean over labels"),
         (("--by", "label", "--explain", "zone"), "--explain is the former name of --by"),

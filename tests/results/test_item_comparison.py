@@ -15,6 +15,7 @@ from helpers.perturbed import perturbed
 from helpers.random_documents import SCHEMA, make_gold, make_prediction
 
 from evalkit import Corpus, Document, Entity, InputError, Unplaced, compare, score, score_spans
+from evalkit.analysis.error_items import hash_surface
 from evalkit.analysis.item_changes import compare_document
 
 GOLD_KINDS = ("correct", "label", "boundary", "label+boundary", "missed")
@@ -441,6 +442,26 @@ def test_the_command_saves_items_of_streamed_files(files):
     assert statuses["gone"] == items["gone"]
 
 
+def test_without_text_the_items_and_the_page_have_no_text(files):
+    arguments = ("compare", "a.jsonl", "b.jsonl", "--gold", "gold.jsonl", "--no-text")
+
+    done = run_evalkit(
+        *arguments, "--save-items", "hashes.jsonl", "--report", "hashes.html", cwd=files
+    )
+
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (files / "hashes.jsonl").read_text().splitlines()]
+    comparison = compare(
+        a=files / "a.jsonl", b=files / "b.jsonl", gold=files / "gold.jsonl", metrics="ner"
+    )
+    for line, change in zip(lines, comparison.items(), strict=True):
+        assert line["surface"] is None
+        assert line["context"] is None
+        assert line["surface_hash"] == hash_surface(change.item.text)
+    page = (files / "hashes.html").read_text(encoding="utf-8")
+    assert "This page contains no text of the corpus." in page
+
+
 def test_the_command_prints_the_matrix_and_the_test(files):
     done = run_evalkit(
         *("compare", "a.jsonl", "b.jsonl", "--gold", "gold.jsonl", "--by", "kind"), cwd=files
@@ -458,6 +479,7 @@ def test_the_command_prints_the_matrix_and_the_test(files):
         (("--by", "items"), "--by items: items are saved with --save-items FILE"),
         (("--by", "kinds"), "did you mean 'kind'?"),
         (("--save-items", "gold.jsonl"), "--save-items gold.jsonl: the command reads or writes"),
+        (("--save-items", "it.csv"), "--save-items it.csv: expected a name that ends in .jsonl"),
     ],
 )
 def test_other_requests_are_refused(files, arguments, message):
