@@ -26,30 +26,19 @@ one event.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalkit.analysis.span_comparison import compare_spans, count_shared
 from evalkit.data.document import Fragments
 from evalkit.scoring.assignment import Edge, Indices, TooManyEdgesError, choose_pairs
 
-ARGUMENT_KINDS = (
-    "correct",
-    "event",
-    "role",
-    "span",
-    "role+span",
-    "attachment",
-    "missed",
-    "spurious",
-)
 # The places of an edge's vector, after the pairs that are certain; then shared characters
 _EDGE_KINDS = ("role", "span", "role+span", "attachment")
 # Possible pairs under `attachment` that compete with pairs in events, up to which all are compared
 MAX_ATTACHMENT_EDGES = 4_000
 WRONG_EVENT = "wrong event"
-SINGLE_NEEDS = (("missed",), ("spurious",))  # of arguments that are in no pair
 IndexLists = tuple[list[int], list[int]]
 
 
@@ -360,54 +349,3 @@ def needs_of(kind: str, detail: str) -> tuple[str, ...]:
     if kind == "attachment" and detail == "missed event":
         return ("attachment", "missed event")
     return ("event", kind) if detail == WRONG_EVENT else (kind,)
-
-
-def count_needs(outcomes: Iterable[ArgumentOutcome]) -> Counter[tuple[str, ...]]:
-    """How often each set of needs occurs, () for correct pairs; the counts of documents add up."""
-    return Counter(outcome.needs for outcome in outcomes)
-
-
-def loss_by_need(needs: Mapping[tuple[str, ...], int], unplaced: int = 0) -> dict[str, float]:
-    """The share of each need in 1 - F1 of attached-arguments/strict; all of them add up to it. The
-    loss of a pair is divided equally among its needs.
-
-    unplaced: the number of predicted arguments without offsets, which need to be removed.
-    """
-    total = sum(_sizes(needs, unplaced))
-    losses: dict[str, float] = defaultdict(float)
-    for each, number in needs.items():
-        items = number if each in SINGLE_NEEDS else 2 * number
-        for need in each:
-            losses[need] += items / len(each) / total
-    if unplaced:
-        losses["unplaced"] = unplaced / total
-    return dict(losses)
-
-
-def compute_f1(
-    needs: Mapping[tuple[str, ...], int], corrected: Container[str] = (), unplaced: int = 0
-) -> float | None:
-    """F1 of attached-arguments/strict if these needs were met; None without items. A pair becomes
-    correct if all its needs are met.
-    """
-    gold, predicted = _sizes(needs, unplaced)
-    correct = 0
-    for each, number in needs.items():
-        if not all(need in corrected for need in each):
-            continue
-        if each == ("spurious",):
-            predicted -= number
-            continue
-        correct += number
-        if each == ("missed",):
-            predicted += number
-    if "unplaced" in corrected:
-        predicted -= unplaced
-    return 2 * correct / (gold + predicted) if gold + predicted else None
-
-
-def _sizes(needs: Mapping[tuple[str, ...], int], unplaced: int) -> tuple[int, int]:
-    """The number of gold and of predicted items."""
-    pairs = sum(number for each, number in needs.items() if each not in SINGLE_NEEDS)
-    missed, spurious = (needs.get(each, 0) for each in SINGLE_NEEDS)
-    return pairs + missed, pairs + spurious + unplaced

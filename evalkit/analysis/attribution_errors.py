@@ -25,16 +25,6 @@ from evalkit.analysis.span_comparison import compare_spans
 from evalkit.data.document import ATTRIBUTION_PARTS, Attribution, Fragments, span_fragments
 from evalkit.scoring.attribution_pairing import pair_attributions
 
-PART_STATUSES = (
-    "correct",
-    "too short",
-    "too long",
-    "shifted",
-    "wrong place",
-    "missed",
-    "spurious",
-    "correct (none)",
-)
 CORRECT_STATUSES = ("correct", "correct (none)")
 # The kind and the detail of a status in a table of errors, where it differs from (status, none)
 _KINDS = {

@@ -1,4 +1,4 @@
-"""The options of error analysis."""
+"""The options of error analysis, and of its files and reports in other commands."""
 
 from __future__ import annotations
 
@@ -119,12 +119,30 @@ SaveErrors = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+SaveItems = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-items",
+        metavar="FILE",
+        help="Save the items that only one system has right, and all other wrong ones (JSONL).",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ReportWithoutText = Annotated[
     bool,
     typer.Option(
         "--no-text",
         metavar="",
         help="Leave the text out of --report and --save-errors.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ComparedWithoutText = Annotated[
+    bool,
+    typer.Option(
+        "--no-text",
+        metavar="",
+        help="Leave the text out of --report and --save-items.",
         rich_help_panel=OUTPUT,
     ),
 ]

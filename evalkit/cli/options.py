@@ -279,24 +279,6 @@ ComparedFeatures = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
-SaveItems = Annotated[
-    Path | None,
-    typer.Option(
-        "--save-items",
-        metavar="FILE",
-        help="Save the items that only one system has right, and all other wrong ones (JSONL).",
-        rich_help_panel=OUTPUT,
-    ),
-]
-ComparedWithoutText = Annotated[
-    bool,
-    typer.Option(
-        "--no-text",
-        metavar="",
-        help="Leave the text out of --report and --save-items.",
-        rich_help_panel=OUTPUT,
-    ),
-]
 Permutations = Annotated[
     int,
     typer.Option(

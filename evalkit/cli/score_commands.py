@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
+from evalkit.cli.error_options import (
+    ComparedWithoutText,
+    ReportDocuments,
+    ReportWithoutText,
+    SaveErrors,
+    SaveItems,
+)
 from evalkit.cli.gate_checks import (
     check_comparison_gates,
     finish_gates,
@@ -33,7 +39,6 @@ from evalkit.cli.options import (
     Boot,
     ComparedFeatures,
     ComparedMetrics,
-    ComparedWithoutText,
     CurveMetric,
     CurveOutput,
     Digits,
@@ -65,7 +70,6 @@ from evalkit.cli.options import (
     PredictedPath,
     ReportFile,
     Save,
-    SaveItems,
     Seed,
     Units,
     Zones,

@@ -43,14 +43,15 @@ def measure_cascades(task: ScoringTask, metrics: Iterable[str] | None = None) ->
     """The gain of each metric for each correction of another layer that both sides annotate.
 
     metrics: some of CASCADES; default: all. Metrics of a layer that a side lacks, or without items
-    on either side, are left out. Both sides are loaded, if they are files. Raises UnknownNameError
-    for another metric.
+    on either side, are left out. Files are loaded whole on both sides, since a correction makes a
+    new corpus: unlike counts, gains take memory for all documents. Raises UnknownNameError for
+    another metric.
     """
     chosen = list(CASCADES if metrics is None else metrics)
     for metric in chosen:
         if metric not in CASCADES:
             raise UnknownNameError("metric", metric, CASCADES)
-    task = _load_inputs(task)
+    task, predicted = _load_inputs(task)
     before, presence = _count(task, chosen)
     events = list(iter_event_errors(task)) if presence.is_scorable("events") else []
     after: dict[str, dict[str, Counts]] = {}
@@ -63,7 +64,7 @@ def measure_cascades(task: ScoringTask, metrics: Iterable[str] | None = None) ->
             if kind == "entities" and not presence.is_scorable("entities"):
                 continue
             if kind not in after:
-                corrected = _correct(task, kind, events)
+                corrected = _correct(task, predicted, kind, events)
                 affected = [each for each in chosen if kind in CASCADES[each]]
                 after[kind], _ = _count(corrected, affected)
             counts = before[metric], after[kind][metric]
@@ -71,11 +72,11 @@ def measure_cascades(task: ScoringTask, metrics: Iterable[str] | None = None) ->
     return gains
 
 
-def _load_inputs(task: ScoringTask) -> ScoringTask:
-    """The task with corpora in place of files."""
+def _load_inputs(task: ScoringTask) -> tuple[ScoringTask, Corpus]:
+    """The task with corpora in place of files, and the prediction."""
     gold = _load_side(task.inputs.gold, predictions=False)
     predicted = _load_side(task.inputs.predicted, predictions=True)
-    return replace(task, inputs=replace(task.inputs, gold=gold, predicted=predicted))
+    return replace(task, inputs=replace(task.inputs, gold=gold, predicted=predicted)), predicted
 
 
 def _load_side(side: Corpus | Path | FileRange, *, predictions: bool) -> Corpus:
@@ -96,15 +97,14 @@ def _has_items(counts: Counts) -> bool:
     return bool(counts.totals[:, [GOLD, PREDICTED]].any())
 
 
-def _correct(task: ScoringTask, kind: str, events: Sequence[EventErrors]) -> ScoringTask:
+def _correct(
+    task: ScoringTask, predicted: Corpus, kind: str, events: Sequence[EventErrors]
+) -> ScoringTask:
     """The task with a corrected prediction."""
     if kind in EVENT_FIXES:
         fixed = fix_events(events, task.mapping, (kind,))
     else:
         fixed = fix_cues(task) if kind == "cues" else fix_entities(task)
-    predicted = task.inputs.predicted
-    if not isinstance(predicted, Corpus):
-        return task
     corrected = replace_documents(predicted, fixed)
     return replace(task, inputs=replace(task.inputs, predicted=corrected))
 

@@ -1,13 +1,13 @@
-"""How much F1 a layer would gain if another layer were correct, in words and as a table."""
+"""How much F1 a layer would gain if another layer were correct, as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evalkit.results.report_builder import name_interval
 from evalkit.results.summary import EVENT_ROWS
-from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Table
+from evalkit.results.tables import NumberFormat, Table
 from evalkit.stats.intervals import Resampling
 from evalkit.stats.ratio_intervals import Interval
 
@@ -57,32 +57,6 @@ class CascadeGain(NamedTuple):
             "high": interval.high,
             "reason": interval.reason or None,
         }
-
-
-def describe_cascades(
-    gains: Sequence[CascadeGain], numbers: NumberFormat = DEFAULT_FORMAT
-) -> list[str]:
-    """A line for each metric: its F1, and the gains of all corrections that change it, the largest
-    first.
-    """
-    lines = []
-    for metric in dict.fromkeys(gain.metric for gain in gains):
-        of_metric = [gain for gain in gains if gain.metric == metric]
-        parts = [f"{of_metric[0].metric_name} F1 {numbers.format(of_metric[0].f1)}"]
-        parts += _describe_gains(of_metric, numbers)
-        lines.append("; ".join(parts))
-    return lines
-
-
-def _describe_gains(gains: Sequence[CascadeGain], numbers: NumberFormat) -> Iterator[str]:
-    changing = [gain for gain in gains if gain.gain]
-    for gain in sorted(changing, key=lambda gain: -(gain.gain or 0)):
-        interval = ""
-        if gain.interval.low is not None:
-            interval = f" ({_format_interval(gain.interval, numbers)})"
-        yield f"{numbers.format_signed(gain.gain)}{interval} {gain.condition}"
-    if not changing:
-        yield "no correction of another layer changes it"
 
 
 def _format_interval(interval: Interval, numbers: NumberFormat) -> str:

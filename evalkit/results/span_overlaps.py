@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from evalkit.analysis.span_comparison import count_shared
 from evalkit.data.document import Fragments, span_fragments
 
 
@@ -23,9 +24,6 @@ class OverlapIndices(NamedTuple):
 
     nested: frozenset[int]
     crossing: frozenset[int]
-
-
-NO_OVERLAPS = OverlapIndices(frozenset(), frozenset())
 
 
 def have_overlap(spans: Sequence[Any]) -> bool:
@@ -109,7 +107,7 @@ def _add_discontinuous(
                 break
             if other == one or other[-1][1] <= one[0][0]:
                 continue
-            shared = _count_shared(one, other)
+            shared = count_shared(one, other)
             if not shared:
                 continue
             is_inside = shared == _count_characters(one)
@@ -120,15 +118,6 @@ def _add_discontinuous(
                 nested.add(other)
             else:
                 crossing.update((one, other))
-
-
-def _count_shared(one: Fragments, other: Fragments) -> int:
-    """The number of characters that two spans share."""
-    shared = 0
-    for start, end in one:
-        for other_start, other_end in other:
-            shared += max(min(end, other_end) - max(start, other_start), 0)
-    return shared
 
 
 def _count_characters(pieces: Fragments) -> int:

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+from helpers.argument_needs import compute_f1, count_needs, loss_by_need
 from helpers.error_examples import EVENT_EXAMPLE
 from helpers.error_reference import analyze, find_best_set, make_span
 
@@ -12,9 +13,6 @@ from evalkit.analysis.argument_errors import (
     EventItem,
     EventPair,
     classify_arguments,
-    compute_f1,
-    count_needs,
-    loss_by_need,
 )
 
 EDGE_KINDS = ("correct", "event", "role", "span", "role+span", "attachment")

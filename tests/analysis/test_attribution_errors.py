@@ -7,8 +7,19 @@ from helpers.error_examples import ATTRIBUTION_EXAMPLE
 from helpers.random_documents import make_pairs
 
 from evalkit import Attribution, Span, score
-from evalkit.analysis.attribution_errors import PART_STATUSES, classify_attributions
+from evalkit.analysis.attribution_errors import classify_attributions
 from evalkit.data.duplicates import drop_duplicates
+
+PART_STATUSES = (
+    "correct",
+    "too short",
+    "too long",
+    "shifted",
+    "wrong place",
+    "missed",
+    "spurious",
+    "correct (none)",
+)
 
 
 def make_attribution(cue, content, source=None):

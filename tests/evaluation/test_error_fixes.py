@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from helpers.argument_needs import compute_f1, count_needs
 from helpers.error_examples import EVENT_EXAMPLE, SPAN_EXAMPLES
 from helpers.error_reference import (
     ERROR_KINDS,
@@ -31,7 +32,6 @@ from evalkit import (
     fix_errors,
     score,
 )
-from evalkit.analysis.argument_errors import compute_f1, count_needs
 from evalkit.data.schema import ZoneSchema
 from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.event_errors import iter_event_errors
