@@ -12,7 +12,7 @@ from evalkit.analysis.error_items import ErrorItem, hash_surface
 from evalkit.errors import shorten
 from evalkit.report.marked_text import class_of_kind, escape_text, mark_context
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_report import MEANINGS
+from evalkit.results.error_numbers import MEANINGS
 from evalkit.scoring.pairs import Item
 
 OPEN_EXAMPLES = 5  # of a kind that are shown at once

@@ -1,5 +1,5 @@
-"""The tables and charts of an error analysis: what each kind of error costs, by kind and by label,
-the confusion of labels, and recall by bucket.
+"""The tables and charts of an error analysis: what each kind of error costs, the confusion of
+labels, and recall by bucket.
 """
 
 from __future__ import annotations
@@ -8,26 +8,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from evalkit.analysis.breakdowns import MIN_ITEMS, Bucket
 from evalkit.analysis.error_counts import ErrorCounts, Gain
 from evalkit.analysis.error_kinds import ALL_KINDS, PREDICTED_ONLY
 from evalkit.errors import shorten
 from evalkit.report.interval_bars import score_bar
 from evalkit.report.marked_text import class_of_kind
-from evalkit.results.confusion import SAME_SPAN_KINDS
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_report import DETAIL_MEANINGS, MEANINGS, UNPAIRED_KINDS
+from evalkit.results.error_numbers import (
+    SAME_SPAN_KINDS,
+    describe_approximation,
+    explain_gain,
+    has_f1,
+    has_gold,
+    name_gain,
+    rank_confusions,
+)
 from evalkit.results.html_page import mark_safe
-from evalkit.results.report_builder import format_interval
-from evalkit.results.tables import DEFAULT_FORMAT, Table
-from evalkit.results.wording import pluralize
-from evalkit.scoring.columns import Ints
+from evalkit.results.report_builder import (
+    caution_notes,
+    format_signed_interval,
+    interval_note,
+    shorten_interval_name,
+)
+from evalkit.results.tables import DEFAULT_FORMAT
 
 MOST_MATRIX_LABELS = 20  # with more labels, a confusion matrix becomes a list
 MOST_CELLS = 20  # of the list
-MOST_LABELS = 30  # in the table of errors by label
 MOST_BUCKETS = 30  # of a breakdown
 SHADES = 9  # strengths of the background of a cell
 MISSED, SPURIOUS = "missed", "spurious"
@@ -66,13 +73,14 @@ class Segment(NamedTuple):
 @dataclass(frozen=True)
 class LossView:
     """One stacked bar of length 1: F1, then the loss of each kind; and its numbers. description:
-    the bar in words.
+    the bar in words. interval_name: the header of the intervals of gains; empty without intervals.
     """
 
     segments: Sequence[Segment]
     description: str
     lines: Sequence[LossLine]
     lost: str
+    interval_name: str
     notes: Sequence[str]
 
 
@@ -96,22 +104,20 @@ def build_losses(analysis: ErrorAnalysis) -> LossView | None:
             position += width
         lines.append(_loss_line(key, gain))
     parts = [f"{segment.name} {segment.text}" for segment in segments]
-    notes = []
-    approximate = analysis.error_counts.approximate
-    if approximate:
-        notes.append(
-            f"{pluralize(approximate, 'pair')} among more than 32 overlapping items: the numbers of"
-            " kinds are exact, details and examples may differ from the best pairing"
-        )
-    reasons = {gain.interval.reason for gain in analysis.gains if gain.interval.low is None}
-    if analysis.resampling.boot and reasons - {""}:
-        notes.append(f"–: {'; '.join(sorted(reasons - {''}))}")
+    resampling = analysis.resampling
+    intervals = [(name_gain(gain), gain.interval) for gain in analysis.gains if gain.gain]
+    notes = [
+        interval_note(resampling, "gain"),
+        *caution_notes(intervals, resampling),
+        describe_approximation(analysis.error_counts),
+    ]
     return LossView(
         tuple(segments),
         f"A bar of length 1: {', '.join(parts)}",
         tuple(lines),
         DEFAULT_FORMAT.format(1 - f1),
-        tuple(notes),
+        shorten_interval_name(resampling) if resampling.boot else "",
+        tuple(filter(None, notes)),
     )
 
 
@@ -129,60 +135,17 @@ def _segment(key: str, name: str, code: str, start: float, width: float) -> Segm
 
 
 def _loss_line(key: str, gain: Gain) -> LossLine:
-    is_detail = gain.detail is not None
-    meanings = DETAIL_MEANINGS if is_detail else MEANINGS
-    name = gain.detail or gain.kind
-    value = "–" if gain.gain is None else f"+{DEFAULT_FORMAT.format(gain.gain)}"
     return LossLine(
         key,
-        name,
+        gain.detail or gain.kind,
         class_of_kind(gain.kind),
-        is_detail,
+        gain.detail is not None,
         f"{gain.n:,}",
         DEFAULT_FORMAT.format(gain.loss),
-        value,
-        format_interval(gain.interval),
-        meanings.get(name, ""),
+        DEFAULT_FORMAT.format_signed(gain.gain),
+        format_signed_interval(gain.interval),
+        explain_gain(gain),
     )
-
-
-def count_by_label(counts: ErrorCounts) -> Ints:
-    """The number of pairs or items of each label and kind: labels × kinds. Pairs are counted under
-    gold's label.
-    """
-    table = np.zeros((len(counts.labels), len(ALL_KINDS)), np.int64)
-    if not len(counts.cell):
-        return table
-    kind_of_cell = np.array([ALL_KINDS.index(cell.kind) for cell in counts.cells], np.int64)
-    is_counted = np.array(
-        [cell.is_predicted == (cell.kind in PREDICTED_ONLY) for cell in counts.cells], bool
-    )
-    rows = is_counted[counts.cell]
-    np.add.at(table, (counts.label[rows], kind_of_cell[counts.cell[rows]]), counts.count[rows])
-    return table
-
-
-def build_label_table(counts: ErrorCounts) -> Table | None:
-    """What each kind costs in each label, the most costly label first; None for a single label."""
-    total = counts.gold + counts.predicted
-    if len(counts.labels) < 2 or not total:
-        return None
-    table = count_by_label(counts)
-    kinds = [kind for kind in ALL_KINDS[1:] if table[:, ALL_KINDS.index(kind)].any()]
-    weights = np.array([1 if kind in UNPAIRED_KINDS else 2 for kind in ALL_KINDS], np.int64)
-    weights[0] = 0
-    lost = table @ weights
-    order = sorted(np.flatnonzero(lost).tolist(), key=lambda row: (-lost[row], counts.labels[row]))
-    if not order:
-        return None
-    rows = []
-    for row in order[:MOST_LABELS]:
-        cells = [f"{n:,}" if n else "·" for n in (table[row, ALL_KINDS.index(k)] for k in kinds)]
-        rows.append((counts.labels[row], *cells, DEFAULT_FORMAT.format(lost[row] / total)))
-    notes = ["Pairs are counted under gold's label. F1 lost: over all kinds."]
-    if len(order) > MOST_LABELS:
-        notes.append(f"{len(order) - MOST_LABELS:,} more labels lose less.")
-    return Table("Errors by label", ("label", *kinds, "F1 lost"), tuple(rows), tuple(notes))
 
 
 class ConfusionCell(NamedTuple):
@@ -214,14 +177,14 @@ def build_confusion(counts: ErrorCounts) -> ConfusionView | None:
     for (gold, predicted, kind), n in counts.pairs.items():
         cell = pairs.setdefault((gold, predicted), [0, 0])
         cell[kind not in SAME_SPAN_KINDS] += n
-    table = count_by_label(counts)
+    table = counts.by_label
     missed = dict(zip(counts.labels, table[:, ALL_KINDS.index(MISSED)].tolist(), strict=True))
     wrong_kinds = [ALL_KINDS.index(kind) for kind in ALL_KINDS if kind in PREDICTED_ONLY]
     spurious = dict(zip(counts.labels, table[:, wrong_kinds].sum(axis=1).tolist(), strict=True))
     notes = []
     if len(counts.labels) > MOST_MATRIX_LABELS:
         notes.append(f"{len(counts.labels):,} labels: the largest cells off the diagonal.")
-        return ConfusionView((), (), _largest_cells(pairs, missed, spurious), tuple(notes))
+        return ConfusionView((), (), _largest_cells(counts, missed, spurious), tuple(notes))
     rows = []
     for gold in counts.labels:
         values = [pairs.get((gold, predicted), [0, 0]) for predicted in counts.labels]
@@ -249,27 +212,24 @@ def _confusion_cell(
 
 
 def _largest_cells(
-    pairs: dict[tuple[str, str], list[int]], missed: dict[str, int], spurious: dict[str, int]
+    counts: ErrorCounts, missed: dict[str, int], spurious: dict[str, int]
 ) -> list[tuple[str, str, str, str]]:
-    """(gold, predicted, n, of these same span) of the largest cells off the diagonal: of pairs of
+    """(gold, predicted, n, with the same span) of the largest cells off the diagonal: of pairs of
     labels, then of missed and spurious items.
     """
-    confused = [
-        (n_same + n_other, gold, predicted, f"{n_same:,}")
-        for (gold, predicted), (n_same, n_other) in pairs.items()
-        if gold != predicted
+    largest = [
+        (shorten(pair.gold), shorten(pair.predicted), f"{pair.n:,}", f"{pair.same_span:,}")
+        for pair in rank_confusions(counts)[:MOST_CELLS]
     ]
     unpaired = [
-        *((n, label, MISSED, "") for label, n in missed.items() if n),
-        *((n, SPURIOUS, label, "") for label, n in spurious.items() if n),
+        *((n, label, MISSED) for label, n in missed.items() if n),
+        *((n, SPURIOUS, label) for label, n in spurious.items() if n),
     ]
-    largest = []
-    for cells in (confused, unpaired):
-        cells.sort(key=lambda cell: (-cell[0], cell[1:3]))
-        largest += [
-            (shorten(gold), shorten(predicted), f"{n:,}", same)
-            for n, gold, predicted, same in cells[:MOST_CELLS]
-        ]
+    unpaired.sort(key=lambda cell: (-cell[0], cell[1], cell[2]))
+    largest += [
+        (shorten(gold), shorten(predicted), f"{n:,}", "")
+        for n, gold, predicted in unpaired[:MOST_CELLS]
+    ]
     return largest
 
 
@@ -312,8 +272,8 @@ def build_breakdowns(analysis: ErrorAnalysis) -> list[BreakdownView]:
             BreakdownView(
                 shorten(feature),
                 tuple(_bucket_line(bucket) for bucket in shown),
-                any(bucket.gold for bucket in buckets),
-                any(bucket.f1 is not None for bucket in buckets),
+                has_gold(buckets),
+                has_f1(buckets),
                 tuple(notes),
             )
         )

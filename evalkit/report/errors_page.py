@@ -24,20 +24,19 @@ from evalkit.report.error_tables import (
     LossView,
     build_breakdowns,
     build_confusion,
-    build_label_table,
     build_losses,
 )
 from evalkit.report.marked_text import KIND_CLASSES, class_of_kind
 from evalkit.report.scores_page import build_overview, build_score_table
 from evalkit.results.cascade_gains import build_cascade_table
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_report import build_needs_table
+from evalkit.results.error_tables import build_label_table, build_needs_table
 from evalkit.results.html_page import build_page, load_text, render_template
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import CountsOnly, MetricScores
 from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.scores import Scores, build_scores_report
-from evalkit.results.summary import warnings
+from evalkit.results.summary import set_aside_lines, warnings
 from evalkit.results.tables import DEFAULT_FORMAT, ReportLines, Table, group_lines
 from evalkit.results.wording import pluralize
 from evalkit.scoring.cells import COUNTS, FOUND, GOLD, PREDICTED, TP
@@ -45,6 +44,7 @@ from evalkit.scoring.counts import Counts
 
 MAX_DOCUMENTS = 20
 MOST_LABELS = 50  # of a table of scores
+MOST_ERROR_LABELS = 30  # of the table of errors by label
 MOST_FAILURES = 20
 EXAMPLE_BYTES = 500_000
 LONGEST_LINE = 2000  # characters of a note or a signature
@@ -147,11 +147,11 @@ def _layer_view(analysis: ErrorAnalysis, examples: Sequence[ExampleGroup]) -> La
         ("false negatives", analysis.gain_without_false_negatives),
     ):
         if gain.gain is not None:
-            sides.append(f"without {name} +{DEFAULT_FORMAT.format(gain.gain)}")
+            sides.append(f"{DEFAULT_FORMAT.format_signed(gain.gain)} without {name}")
     tables = (
         build_needs_table(analysis.needs, analysis.gains, DEFAULT_FORMAT, analysis.resampling),
         build_cascade_table(analysis.cascades, DEFAULT_FORMAT, analysis.resampling),
-        build_label_table(analysis.error_counts),
+        build_label_table(analysis.error_counts, DEFAULT_FORMAT, MOST_ERROR_LABELS),
     )
     return LayerView(
         analysis.layer,
@@ -251,9 +251,12 @@ def _scores_lines(scores: Scores) -> ReportLines:
 
 
 def _analysis_lines(analyses: Sequence[ErrorAnalysis]) -> ReportLines:
-    """The warnings and signatures of analyses without scores."""
+    """The warnings, notes and signatures of analyses without scores."""
     signatures = dict.fromkeys(each.signature for each in analyses if each.signature)
-    return ReportLines([], list(warnings(analyses[0].metadata)), [], list(signatures))
+    label_warnings = dict.fromkeys(line for each in analyses for line in each.notes.label_warnings)
+    shown = [*label_warnings, *warnings(analyses[0].metadata)]
+    set_aside = {f"{each.layer}/strict": each.notes.set_aside for each in analyses}
+    return ReportLines([], shown, list(set_aside_lines(set_aside)), list(signatures))
 
 
 def _about(metadata: ResultMetadata) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evalkit.results.report_builder import name_interval
+from evalkit.results.report_builder import (
+    caution_notes,
+    format_signed_interval,
+    interval_note,
+    shorten_interval_name,
+)
 from evalkit.results.summary import EVENT_ROWS
 from evalkit.results.tables import NumberFormat, Table
 from evalkit.stats.intervals import Resampling
@@ -59,19 +64,13 @@ class CascadeGain(NamedTuple):
         }
 
 
-def _format_interval(interval: Interval, numbers: NumberFormat) -> str:
-    if interval.low is None:
-        return "–"
-    return " to ".join(numbers.format_signed(end) for end in (interval.low, interval.high))
-
-
 def build_cascade_table(
     gains: Sequence[CascadeGain], numbers: NumberFormat, resampling: Resampling
 ) -> Table | None:
     """The gains as a table, a line for each metric and correction; None without any."""
     if not gains:
         return None
-    interval = [f"{name_interval(resampling)} of gain"] if resampling.boot else []
+    interval = [shorten_interval_name(resampling)] if resampling.boot else []
     rows = []
     previous = ""
     for gain in gains:
@@ -80,15 +79,23 @@ def build_cascade_table(
         cells = [gain.metric_name if is_first else "", gain.condition]
         cells += [numbers.format(gain.corrected_f1), numbers.format_signed(gain.gain)]
         if interval:
-            cells.append(_format_interval(gain.interval, numbers))
+            cells.append(format_signed_interval(gain.interval, numbers))
         rows.append(tuple(cells))
     f1_of = {gain.metric_name: numbers.format(gain.f1) for gain in gains}
-    note = "F1 as predicted: " + ", ".join(f"{name} {f1}" for name, f1 in f1_of.items())
+    predicted = ", ".join(f"{name} {f1}" for name, f1 in f1_of.items())
+    intervals = [
+        (f"{gain.metric_name} {gain.condition}", gain.interval) for gain in gains if gain.gain
+    ]
+    notes = [
+        f"F1 as predicted: {predicted}",
+        interval_note(resampling, "gain"),
+        *caution_notes(intervals, resampling),
+    ]
     return Table(
-        "What other layers cost",
+        "F1 if other parts were correct",
         ("metric", "condition", "F1 then", "F1 gain", *interval),
         tuple(rows),
-        (note,),
+        tuple(filter(None, notes)),
         tuple(interval),
         left_columns=("condition",),
     )

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.analysis.error_kinds import ALL_KINDS
 from evalkit.errors import MissingDependencyError, UnknownNameError
+from evalkit.results.error_numbers import SAME_SPAN_KINDS
 from evalkit.results.tables import RENDERERS, Report, Table, to_html_fragment
 
-# Kinds of pairs with the same span
-SAME_SPAN_KINDS = ("correct", "label", "event", "role", "attachment")
 NO_ITEM = "(none)"  # no item of the same span on the other side
 
 

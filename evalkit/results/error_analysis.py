@@ -28,7 +28,7 @@ from evalkit.errors import (
 )
 from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.confusion import Confusion, count_confusions
-from evalkit.results.error_report import ErrorReport, build_error_report
+from evalkit.results.error_report import ErrorReport, StrictNotes, build_error_report
 from evalkit.results.error_requests import SPAN_LAYERS, make_error_request
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import ScoringSource
@@ -38,6 +38,7 @@ from evalkit.stats.intervals import Resampling
 
 DEFAULT_EXAMPLES = 5
 JSON_FORMATS = ("json", "jsonl")
+NO_NOTES = StrictNotes()
 
 
 class HardDocument(NamedTuple):
@@ -62,10 +63,12 @@ class ErrorAnalysis:
         resampling: Resampling,
         metadata: ResultMetadata,
         signature: str = "",
+        notes: StrictNotes = NO_NOTES,
     ) -> None:
-        """signature: of the layer's strict metric."""
+        """signature, notes: of the layer's strict metric."""
         self.request, self.error_counts = request, summary.counts
         self.resampling, self.metadata, self.signature = resampling, metadata, signature
+        self.notes = notes
         self._source = source
         self._examples = summary.examples
         self._breakdowns = dict(summary.breakdowns)
@@ -333,8 +336,8 @@ class ErrorAnalysis:
         text: bool = True,
     ) -> Any:
         content = ErrorReport(
-            system=self.metadata.system_name,
-            corpus=self.metadata.corpus.name,
+            metadata=self.metadata,
+            notes=self.notes,
             metric=self.request.metric,
             counts=self.error_counts,
             gains=self.gains,
@@ -380,6 +383,7 @@ def analyze_errors(
     ignore_case: bool = False,
     examples: int = MAX_EXAMPLES,
     with_texts: bool = True,
+    notes: StrictNotes = NO_NOTES,
 ) -> ErrorAnalysis:
     """The errors of a layer; see `Scores.errors`."""
     request = make_error_request(
@@ -392,7 +396,7 @@ def analyze_errors(
         with_texts=with_texts,
     )
     summary = source.summarize_errors(request)
-    return ErrorAnalysis(request, summary, source, resampling, metadata, signature)
+    return ErrorAnalysis(request, summary, source, resampling, metadata, signature, notes)
 
 
 def iter_json_lines(analyses: Iterable[ErrorAnalysis], *, no_text: bool = False) -> Iterator[str]:

@@ -181,12 +181,59 @@ def name_interval(resampling: Resampling) -> str:
 def format_interval(interval: Interval, numbers: NumberFormat = DEFAULT_FORMAT) -> str:
     """An interval; a bound as ≥ or ≤; where all items are in one unit, that instead."""
     if interval.low is None or interval.high is None:
-        for unit in ("document", "sentence"):
-            if interval.reason == single_unit_reason(unit):
-                return f"– (1 {unit})"
-        return "–"
+        return _format_absence(interval)
     if interval.reason == NO_ERROR:
         return f"≥ {numbers.format(interval.low)}"
     if interval.reason == NOTHING_RIGHT:
         return f"≤ {numbers.format(interval.high)}"
     return numbers.format_range(interval.low, interval.high)
+
+
+def format_signed_interval(interval: Interval, numbers: NumberFormat = DEFAULT_FORMAT) -> str:
+    """The interval of a difference, both ends with their signs."""
+    if interval.low is None or interval.high is None:
+        return _format_absence(interval)
+    return f"{numbers.format_signed(interval.low)} to {numbers.format_signed(interval.high)}"
+
+
+def _format_absence(interval: Interval) -> str:
+    for unit in ("document", "sentence"):
+        if interval.reason == single_unit_reason(unit):
+            return f"– (1 {unit})"
+    return "–"
+
+
+def shorten_interval_name(resampling: Resampling) -> str:
+    """The header of a narrow column of intervals; `interval_note` says what they are."""
+    kind = "range" if resampling.units == "sentences" else "CI"
+    return f"{_level(resampling)} {kind}"
+
+
+def interval_note(resampling: Resampling, quantity: str) -> str:
+    """What the intervals in a column with a short header are; empty without intervals."""
+    if not resampling.boot:
+        return ""
+    name = shorten_interval_name(resampling)
+    if resampling.units == "sentences":
+        return f"{name}: of the {quantity}; {RANGE_NAME}"
+    return f"{name}: of the {quantity}"
+
+
+def caution_notes(intervals: Sequence[tuple[str, Interval]], resampling: Resampling) -> list[str]:
+    """Which of some named intervals of differences are to be read with care, or are missing, and
+    why.
+    """
+    if not resampling.boot:
+        return []
+    names_of: dict[str, list[str]] = {}
+    for name, interval in intervals:
+        if interval.reason:
+            names_of.setdefault(interval.reason, []).append(name)
+    has_none = all(interval.low is None for _, interval in intervals)
+    notes = []
+    for reason, names in names_of.items():
+        subject = join_some(names)
+        if len(names) == len(intervals) > 1:
+            subject = "no intervals" if has_none else "all intervals"
+        notes.append(f"{subject}: {reason}")
+    return notes

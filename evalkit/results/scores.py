@@ -20,6 +20,7 @@ from evalkit.errors import (
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, count_confusions, import_pandas
 from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
+from evalkit.results.error_report import StrictNotes
 from evalkit.results.error_requests import analyzable_layers
 from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
@@ -151,9 +152,18 @@ class Scores:
             ignore_case=ignore_case,
             examples=examples,
             with_texts=self._source.has_texts,
+            notes=self._strict_notes(layer),
         )
         self._error_counts[layer] = analysis.error_counts
         return analysis
+
+    def _strict_notes(self, layer: str) -> StrictNotes:
+        """What the report of the scores says about a layer's strict metric."""
+        strict = self._metrics.get(f"{layer}/strict")
+        if strict is None:
+            return StrictNotes()
+        warnings = iter_label_warnings([strict.counts], self.metadata, command_line=True)
+        return StrictNotes(strict.signature_fields, strict.counts.set_aside, tuple(warnings))
 
     def confusion(self, layer: str = "entities") -> ConfusionMatrix:
         """The number of spans with each pair of gold label and predicted label.

@@ -8,7 +8,7 @@ stand what was set aside, how the intervals were made, and the signatures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from evalkit.results.metadata import (
     ConversionCounts,
@@ -89,12 +89,12 @@ def build_report(
     builder = ReportBuilder(resampling, numbers)
     head = (
         *_header_lines(metadata),
-        *(f"Warning: {warning}" for warning in (*label_warnings, *warnings(metadata))),
-        *_assumption_lines(signatures_of, resampling),
+        *warning_lines(metadata, label_warnings),
+        *assumption_lines(signatures_of.values(), resampling),
     )
     foot = (
-        *_set_aside_lines(set_aside),
-        *_unplaced_lines(metadata),
+        *set_aside_lines(set_aside),
+        *unplaced_lines(metadata),
         *_ambiguity_lines(builder, rows, metadata),
         *builder.interval_lines(unit_counts, [_average_row(rows, m, "micro") for m in metrics]),
         *builder.single_document_lines(signatures_of),
@@ -115,7 +115,7 @@ def build_metric_report(
     metric = rows[0].metric
     builder = ReportBuilder(resampling, DEFAULT_FORMAT)
     foot = (
-        *_set_aside_lines({metric: set_aside}),
+        *set_aside_lines({metric: set_aside}),
         *builder.interval_lines({metric: unit_count}, [_average_row(rows, metric, "micro")]),
         *builder.single_document_lines({metric: signature_fields}),
         *signatures({metric: signature_fields}),
@@ -128,25 +128,38 @@ def _layer(metric: str) -> str:
     return Metric.parse(metric).layer
 
 
-def _assumption_lines(
-    signatures_of: Mapping[str, Mapping[str, str]], resampling: Resampling
-) -> list[str]:
-    """What the intervals assume where sentences are documents."""
+def warning_lines(metadata: ResultMetadata, label_warnings: Sequence[str] = ()) -> Iterator[str]:
+    """The warnings about labels and about a result, each marked as one."""
+    for warning in (*label_warnings, *warnings(metadata)):
+        yield f"Warning: {warning}"
+
+
+def assumption_lines(signatures: Iterable[Mapping[str, str]], resampling: Resampling) -> list[str]:
+    """What the intervals assume where sentences are documents. signatures: their fields."""
     if resampling.describes_sample_only or not resampling.boot:
         return []
-    assumptions = [find_independence_assumption(fields) for fields in signatures_of.values()]
+    assumptions = [find_independence_assumption(fields) for fields in signatures]
     return list(dict.fromkeys(filter(None, assumptions)))
 
 
 def _header_lines(metadata: ResultMetadata) -> Iterator[str]:
     documents = pluralize(metadata.corpus.documents, "document")
     yield f"{metadata.system_name} on {metadata.corpus.name} ({documents})"
-    if metadata.failures:
-        yield (
-            f"FAILED on {len(metadata.failures)} of {documents}; their gold items count as missed:"
-        )
-        for id, reason in sorted(metadata.failures.items())[:5]:
-            yield f"  {id}: {reason}"
+    yield from failure_lines(metadata)
+
+
+def failure_lines(metadata: ResultMetadata, *, most_reasons: int = 5) -> Iterator[str]:
+    """How many documents the model failed on, and why it failed on the first ones."""
+    if not metadata.failures:
+        return
+    documents = pluralize(metadata.corpus.documents, "document")
+    colon = ":" if most_reasons else ""
+    yield (
+        f"FAILED on {len(metadata.failures)} of {documents}; their gold items count as missed"
+        f"{colon}"
+    )
+    for id, reason in sorted(metadata.failures.items())[:most_reasons]:
+        yield f"  {id}: {reason}"
 
 
 def _metric_tables(
@@ -247,12 +260,13 @@ def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
     return next(row for row in rows if row.metric == metric and row.average == average)
 
 
-def _set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """What each metric set aside, and what it counted as wrong beside its items."""
     yield from _count_lines(set_aside, _REASONS, "Set aside")
     yield from _count_lines(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
 
 
-def _unplaced_lines(metadata: ResultMetadata) -> Iterator[str]:
+def unplaced_lines(metadata: ResultMetadata) -> Iterator[str]:
     """The most frequent reasons for which predictions are unplaced."""
     for reason, count in list(metadata.unplaced.items())[:3]:
         yield f"  {count} × {reason}"

@@ -270,7 +270,7 @@ def _markdown(report: Report, _width: int | None = None) -> str:
             "",
             *([_escape_markdown(table.lead), ""] if table.lead else []),
             _markdown_row(table.columns),
-            "|---" + "|---:" * (len(table.columns) - 1) + "|",
+            _markdown_rule(table),
         ]
         for number, row in enumerate(table.rows):
             bold = {column for at, column in table.highlighted if at == number}
@@ -279,6 +279,13 @@ def _markdown(report: Report, _width: int | None = None) -> str:
         blocks += ["  \n".join(map(_escape_markdown, table.notes))] if table.notes else []
     blocks.append("\n".join(f"- {_escape_markdown(line)}" for line in report.footer))
     return "\n\n".join(block for block in blocks if block)
+
+
+def _markdown_rule(table: Table) -> str:
+    """The line below the names of the columns: text to the left, numbers to the right."""
+    left = table.text_columns
+    rules = ("---" if number in left else "---:" for number in range(len(table.columns)))
+    return f"|{'|'.join(rules)}|"
 
 
 def _markdown_row(cells: Sequence[str], bold: Container[int] = ()) -> str:
@@ -308,6 +315,8 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "–": "--",
+    "→": r"$\rightarrow$",
+    "×": r"$\times$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
     "½": r"$\frac{1}{2}$",
@@ -321,10 +330,12 @@ _LATEX = {
 def _latex(report: Report, _width: int | None = None) -> str:
     blocks = ["% needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} or a Unicode engine"]
     for table in report.tables:
+        left = table.text_columns
+        alignments = "".join("l" if n in left else "r" for n in range(len(table.columns)))
         lines = [
             r"\begin{table}",
             r"\centering",
-            r"\begin{tabular}{l" + "r" * (len(table.columns) - 1) + "}",
+            rf"\begin{{tabular}}{{{alignments}}}",
             r"\toprule",
             _latex_row(table.columns),
             r"\midrule",

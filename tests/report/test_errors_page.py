@@ -160,7 +160,7 @@ def test_many_labels_are_a_list_of_the_largest_confusions():
 
     rows = rows_of(parse(page_of(gold, predicted, text="x" * 30)))
 
-    assert ["gold label → predicted label", "n", "of these same span"] in rows
+    assert ["gold label → predicted label", "n", "with the same span"] in rows
     assert ["L01 → L00", "1", "1"] in rows
     assert sum(" → " in row[0] for row in rows) == 1 + 20
 
