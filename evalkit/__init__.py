@@ -19,27 +19,32 @@ The folders, each of which uses only those above it in its wing (tests/test_arch
 Below them all: errors, files, redaction, version.
 """
 
-from evalkit.corpus import Corpus, load_corpus
-from evalkit.data.document import (
-    Argument,
-    Attribution,
-    Document,
-    Entity,
-    Event,
-    Span,
-    Unplaced,
-    Zone,
-)
-from evalkit.data.schema import Schema
-from evalkit.errors import EvalkitError, InputError, LoadError
-from evalkit.evaluation.corpus_scores import compare, evaluate, score
-from evalkit.evaluation.error_fixes import fix_errors
-from evalkit.evaluation.error_fixes import repair as repair
-from evalkit.evaluation.span_scores import score_spans, score_tags
-from evalkit.inference.runner import predict
-from evalkit.models.registry import load_model
-from evalkit.results.scores import Scores
-from evalkit.version import evalkit_version
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalkit.corpus import Corpus, load_corpus
+    from evalkit.data.document import (
+        Argument,
+        Attribution,
+        Document,
+        Entity,
+        Event,
+        Span,
+        Unplaced,
+        Zone,
+    )
+    from evalkit.data.schema import Schema
+    from evalkit.errors import EvalkitError, InputError, LoadError
+    from evalkit.evaluation.corpus_scores import compare, evaluate, score
+    from evalkit.evaluation.error_fixes import fix_errors
+    from evalkit.evaluation.error_fixes import repair as repair
+    from evalkit.evaluation.span_scores import score_spans, score_tags
+    from evalkit.inference.runner import predict
+    from evalkit.models.registry import load_model
+    from evalkit.results.scores import Scores
 
 __all__ = [
     "Argument",
@@ -68,9 +73,43 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    # Reading the installed version takes longer than the rest of the import, so it waits until it
-    # is asked for.
+# The public names of each module. A module is imported when one of its names is first used, so that
+# a program loads only what it needs.
+_NAMES = {
+    "evalkit.corpus": ("Corpus", "load_corpus"),
+    "evalkit.data.document": (
+        "Argument",
+        "Attribution",
+        "Document",
+        "Entity",
+        "Event",
+        "Span",
+        "Unplaced",
+        "Zone",
+    ),
+    "evalkit.data.schema": ("Schema",),
+    "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
+    "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
+    "evalkit.evaluation.error_fixes": ("fix_errors", "repair"),
+    "evalkit.evaluation.span_scores": ("score_spans", "score_tags"),
+    "evalkit.inference.runner": ("predict",),
+    "evalkit.models.registry": ("load_model",),
+    "evalkit.results.scores": ("Scores",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from evalkit.version import evalkit_version
+
         return evalkit_version()
-    raise AttributeError(f"module 'evalkit' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'evalkit' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULE_OF, "__version__"]
