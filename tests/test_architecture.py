@@ -270,6 +270,18 @@ def test_the_import_loads_nothing_heavy():
     assert HEAVY & set(loaded) == set()
 
 
+def test_the_import_alone_loads_no_library():
+    code = (
+        "import sys, evalkit; print('numpy' in sys.modules, 'msgspec' in sys.modules);"
+        " print('score' in vars(evalkit), 'score' in dir(evalkit)); evalkit.score;"
+        " print('score' in vars(evalkit))"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.splitlines() == ["False False", "False True", "True"]
+
+
 def test_the_rules_baseline_runs_without_spacy():
     code = (
         "import sys, evalkit; print(len(evalkit.predict('rules', evalkit.load_corpus()))); assert"
