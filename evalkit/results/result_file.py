@@ -155,13 +155,21 @@ def _dump_json_lines(value: Any, depth: int = 0) -> str:
         ]
         return "{\n" + ",\n".join(entries) + f"\n{' ' * depth}}}"
     if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+        text = _compact_json(value)
+        if text.startswith("[[") and '"' not in text and "[[" not in text[1:]:
+            # Lists of numbers, such as counts: one call for all of them takes a tenth of the time.
+            lines = text[1:-1].replace("], [", f"],\n{indent}[")
+            return f"[\n{indent}{lines}\n{' ' * depth}]"
         entries = [f"{indent}{_compact_json(entry)}" for entry in value]
         return "[\n" + ",\n".join(entries) + f"\n{' ' * depth}]"
     return _compact_json(value)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+
+
 def _compact_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+    return _ENCODER.encode(value)
 
 
 class IntervalsRead(msgspec.Struct):
