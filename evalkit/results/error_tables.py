@@ -118,7 +118,7 @@ def build_label_table(
         rows.append((each.label, *cells, numbers.format(each.loss)))
     notes = ["pairs are counted under gold's label; F1 lost: over all kinds"]
     if len(ranked) > most:
-        notes.append(f"{len(ranked) - most:,} more labels lose less")
+        notes.append(f"{len(ranked) - most:,} more labels lose as much or less")
     return Table(
         "Errors by label",
         ("label", *kinds, "F1 lost"),

@@ -122,7 +122,7 @@ def test_the_table_has_a_line_for_each_metric_and_correction():
 
     table = build_cascade_table(gains, DEFAULT_FORMAT, task.resampling)
 
-    assert table.columns == ("metric", "condition", "F1 then", "F1 gain", "95 % CI of gain")
+    assert table.columns == ("metric", "condition", "F1 then", "F1 gain", "95 % CI")
     assert [row[0] for row in table.rows if row[0]] == [
         "Arg-C+",
         "Arg-C",
