@@ -32,7 +32,16 @@ def build_context_tables(
         title = ANNOTATED_LAYERS[layer].title
         if not is_only:
             title += f" of {name}"
-        tables.append(Table(f"{title} in context", ("label", "[example] in its text"), tuple(rows)))
+        labels = list(dict.fromkeys(label for label, _ in rows))
+        shown = set(labels[: options.max_rows])
+        tables.append(
+            Table(
+                f"{title} in context",
+                ("label", "[example] in its text"),
+                tuple(row for row in rows if row[0] in shown),
+                options.note_hidden(len(labels), "label"),
+            )
+        )
     return tables
 
 

@@ -68,7 +68,8 @@ class CorpusStats(CorpusCounts):
 
         other: a second corpus, which is shown beside this one. width: columns of the terminal, for
         the table. digits: decimals of shares (default 3, in percent 1). percent: percent instead of
-        fractions. csv and json always hold the unrounded fractions. examples: surface forms of each
+        fractions. Tables have the 50 most frequent labels; csv and json have all of them, with
+        unrounded fractions. examples: surface forms of each
         label; context: whether each is shown in a text as well; no_text: leave out surface forms.
         """
         report = StatsReport(

@@ -20,6 +20,8 @@ from evalkit.results.layer_stats import ANNOTATED_LAYERS, AmbiguousForm, LayerSt
 from evalkit.results.length_stats import LengthStats
 from evalkit.results.table_cells import (
     ALL_LABELS,
+    CSV_AND_JSON,
+    MAX_ROWS,
     TableOptions,
     list_forms,
     order_labels,
@@ -73,7 +75,7 @@ def build_layer_tables(
             labels = _side_by_side_table(layers, of_layer, options)
         details: list[Table] = []
         if differences is not None and of_layer is not None:
-            details += build_novelty_tables(differences, of_layer, options.numbers)
+            details += build_novelty_tables(differences, of_layer, options)
         details += build_detail_tables(layers, options)
         for name, corpus in statistics.items():
             details += build_structure_tables(
@@ -113,7 +115,9 @@ def _length_cells(lengths: LengthStats) -> tuple[str, str, str]:
 
 def _zone_table(name: str, corpus: CorpusCounts, numbers: NumberFormat, *, is_only: bool) -> Table:
     rows = []
-    for zone in corpus.document_stats.zones:
+    zones = corpus.document_stats.zones
+    labeled = [zone for zone in zones if zone.label is not None]
+    for zone in (*labeled[:MAX_ROWS], *zones[len(labeled) :]):  # text outside of zones is last
         rows.append(
             (
                 NO_ZONE if zone.label is None else zone.label,
@@ -124,15 +128,22 @@ def _zone_table(name: str, corpus: CorpusCounts, numbers: NumberFormat, *, is_on
             )
         )
     title = "Zones" if is_only else f"Zones of {name}"
-    columns = ("zone", "count", "documents", "characters", "share of the text")
-    return Table(title, columns, tuple(rows), droppable_columns=("characters", "documents"))
+    more = len(zones) - len(rows)
+    return Table(
+        title,
+        ("zone", "count", "documents", "characters", "share of the text"),
+        tuple(rows),
+        notes=(f"… and {pluralize(more, 'more zone')}: json has all",) if more else (),
+        droppable_columns=("characters", "documents"),
+    )
 
 
 def _label_table(layer: LayerStats, options: TableOptions) -> Table:
     """The labels of one corpus with examples."""
     columns = ["label", "count", "share", "documents"]
     rows = []
-    for each in (*layer.labels, layer.total):
+    shown = (*layer.labels[: options.max_rows], layer.total)
+    for each in shown:
         cells = [ALL_LABELS if each.label is None else each.label]
         cells += [f"{each.annotations:,}", options.numbers.format(each.share)]
         cells.append(f"{each.documents:,}")
@@ -141,15 +152,18 @@ def _label_table(layer: LayerStats, options: TableOptions) -> Table:
     if count:
         columns.append("most frequent (count)")
         room = room_for_text(columns[:-1], rows, options.width)
-        for cells, each in zip(rows, (*layer.labels, layer.total), strict=True):
+        for cells, each in zip(rows, shown, strict=True):
             cells.append("" if each.label is None else list_forms(layer, each.label, count, room))
     return Table(
         title=ANNOTATED_LAYERS[layer.layer].title,
         columns=tuple(columns),
         rows=tuple(map(tuple, rows)),
-        notes=tuple(_layer_notes(layer, options)),
+        notes=(
+            *options.note_hidden(len(layer.labels), "label", CSV_AND_JSON),
+            *_layer_notes(layer, options),
+        ),
         droppable_columns=("most frequent (count)", "share"),
-        first_average=len(layer.labels),
+        first_average=len(rows) - 1,
     )
 
 
@@ -197,7 +211,8 @@ def _side_by_side_table(
     columns = ["label", *names, *(f"{name}: share" for name in names)]
     rows = []
     labels = order_labels(list(layers.values()))
-    for label in (*labels, None):
+    shown = (*labels[: options.max_rows], None)
+    for label in shown:
         each_layer = [layer.of_label(label) for layer in layers.values()]
         cells = [ALL_LABELS if label is None else label]
         cells += [f"{each.annotations:,}" for each in each_layer]
@@ -206,16 +221,19 @@ def _side_by_side_table(
     if differences is not None:
         columns.append("difference")
         of_label = {each.label: each.difference for each in differences.labels}
-        for cells, label in zip(rows, (*labels, None), strict=True):
+        for cells, label in zip(rows, shown, strict=True):
             cells.append("" if label is None else _format_difference(of_label[label], numbers))
     return Table(
         title=ANNOTATED_LAYERS[next(iter(layers.values())).layer].title,
         columns=tuple(columns),
         rows=tuple(map(tuple, rows)),
-        notes=tuple(_side_by_side_notes(layers, differences, options)),
+        notes=(
+            *options.note_hidden(len(labels), "label", CSV_AND_JSON),
+            *_side_by_side_notes(layers, differences, options),
+        ),
         # Columns of all corpora are shown or hidden together.
         droppable_columns=(tuple(f"{name}: share" for name in names), "difference"),
-        first_average=len(labels),
+        first_average=len(rows) - 1,
     )
 
 

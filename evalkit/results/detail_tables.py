@@ -10,6 +10,7 @@ from evalkit.results.corpus_examples import DEFAULT_EXAMPLES
 from evalkit.results.layer_stats import ANNOTATED_LAYERS, LabelStats, LayerStats
 from evalkit.results.table_cells import (
     ALL_LABELS,
+    CSV_AND_JSON,
     LONGEST_EXAMPLE,
     TableOptions,
     list_forms,
@@ -19,7 +20,7 @@ from evalkit.results.table_cells import (
     room_for_text,
     show_form,
 )
-from evalkit.results.tables import NumberFormat, Table
+from evalkit.results.tables import Table
 
 NO_TYPE = "(no type)"
 MAX_CHECKED = 12  # labels in the table of overlaps
@@ -36,19 +37,20 @@ CHECKS = {
 
 
 def build_novelty_tables(
-    differences: CorpusDifferences, layer: LayerDifferences, numbers: NumberFormat
+    differences: CorpusDifferences, layer: LayerDifferences, options: TableOptions
 ) -> Iterator[Table]:
     """How many annotations of the second corpus have a surface form of the first."""
     first, second = differences.first, differences.second
     if differences.same_documents or not layer.total.second_annotations:
         return
     rows = []
-    for each in (*layer.labels, layer.total):
-        if each.novelty is None or not each.second_annotations:
+    labels = [each for each in layer.labels if each.novelty is not None and each.second_annotations]
+    for each in (*labels[: options.max_rows], layer.total):
+        if each.novelty is None:
             continue
         cells = [ALL_LABELS if each.label is None else each.label, f"{each.second_annotations:,}"]
         cells += [f"{number:,}" for number in each.novelty]
-        cells.append(numbers.format(each.novelty.unseen_share))
+        cells.append(options.numbers.format(each.novelty.unseen_share))
         rows.append(tuple(cells))
     if rows:
         title = ANNOTATED_LAYERS[layer.layer].title
@@ -57,6 +59,7 @@ def build_novelty_tables(
             columns=("label", "count", "same label", "other label", "unseen", "unseen share"),
             rows=tuple(rows),
             notes=(
+                *options.note_hidden(len(labels), "label"),
                 f"annotations of {second} whose surface form {first} has with the same label, only"
                 " with another label, or not at all (unseen)",
             ),
@@ -67,7 +70,7 @@ def build_novelty_tables(
 
 def build_detail_tables(layers: Mapping[str, LayerStats], options: TableOptions) -> Iterator[Table]:
     """Lengths, examples and overlaps of a layer of one or more corpora."""
-    yield _length_table(layers, options.numbers)
+    yield _length_table(layers, options)
     yield from _example_tables(layers, options)
     for name, layer in layers.items():
         checks = _check_table(name, layer, is_only=len(layers) == 1)
@@ -75,20 +78,21 @@ def build_detail_tables(layers: Mapping[str, LayerStats], options: TableOptions)
             yield checks
 
 
-def _length_table(layers: Mapping[str, LayerStats], numbers: NumberFormat) -> Table:
+def _length_table(layers: Mapping[str, LayerStats], options: TableOptions) -> Table:
     """Lengths and surface forms of each label, with a row for each corpus."""
     is_only = len(layers) == 1
     columns = ["label", *(() if is_only else ("corpus",)), "tokens", "characters"]
     columns += ["surface forms", "most frequent form"]
     rows = []
     labels = order_labels(list(layers.values()))
-    for label in (*labels, None):
+    shown = (*labels[: options.max_rows], None)
+    for label in shown:
         for name, layer in layers.items():
             each = layer.of_label(label)
             cells = [ALL_LABELS if label is None else label]
             cells += [] if is_only else [name]
             cells += [median_and_largest(each.tokens), median_and_largest(each.characters)]
-            cells += [f"{each.surface_forms:,}", numbers.format(each.most_frequent_share)]
+            cells += [f"{each.surface_forms:,}", options.numbers.format(each.most_frequent_share)]
             rows.append(tuple(cells))
     title = ANNOTATED_LAYERS[next(iter(layers.values())).layer].title
     return Table(
@@ -96,11 +100,12 @@ def _length_table(layers: Mapping[str, LayerStats], numbers: NumberFormat) -> Ta
         columns=tuple(columns),
         rows=tuple(rows),
         notes=(
+            *options.note_hidden(len(labels), "label", CSV_AND_JSON),
             "tokens and characters of an annotation: median, largest; most frequent form: its share"
             " of the annotations of the label",
         ),
         droppable_columns=("most frequent form", "characters"),
-        first_average=len(labels) * len(layers),
+        first_average=len(rows) - len(layers),
     )
 
 
@@ -113,7 +118,7 @@ def _example_tables(layers: Mapping[str, LayerStats], options: TableOptions) -> 
         if count <= DEFAULT_EXAMPLES:
             return
         layer = next(iter(layers.values()))
-        for each in layer.labels:
+        for each in layer.labels[: options.max_rows]:
             label = each.label or ""
             for key, number in layer.surfaces.most_frequent(label, count):
                 rows.append((label, f"{number:,}", show_form(key, 2 * LONGEST_EXAMPLE)))
@@ -121,14 +126,21 @@ def _example_tables(layers: Mapping[str, LayerStats], options: TableOptions) -> 
             f"{title}: most frequent surface forms",
             ("label", "count", "surface form"),
             tuple(rows),
+            options.note_hidden(len(layer.labels), "label"),
         )
     elif count:
         labels = order_labels(list(layers.values()))
-        room = room_for_text(["label"], [[label] for label in labels], options.width, len(layers))
-        for label in labels:
+        shown = labels[: options.max_rows]
+        room = room_for_text(["label"], [[label] for label in shown], options.width, len(layers))
+        for label in shown:
             forms = [list_forms(layer, label, count, room) for layer in layers.values()]
             rows.append((label, *forms))
-        yield Table(f"{title}: most frequent surface forms", ("label", *layers), tuple(rows))
+        yield Table(
+            f"{title}: most frequent surface forms",
+            ("label", *layers),
+            tuple(rows),
+            options.note_hidden(len(labels), "label"),
+        )
 
 
 def _check_table(name: str, layer: LayerStats, *, is_only: bool) -> Table | None:
@@ -172,14 +184,16 @@ def build_structure_tables(
     if layer == "arguments" and corpus.event_types:
         yield _event_table(name, corpus, options, is_only=is_only)
     if layer == "attributions" and corpus.attribution_types:
-        yield _attribution_table(name, corpus, options.numbers, is_only=is_only)
+        yield _attribution_table(name, corpus, options, is_only=is_only)
 
 
 def _event_table(name: str, corpus: CorpusCounts, options: TableOptions, *, is_only: bool) -> Table:
     """The number of arguments and the roles of each event type."""
     columns = ["event type", "events", "arguments", "per event", "events without"]
     rows = []
-    for each in corpus.event_types:
+    *types, total = corpus.event_types
+    shown = (*types[: options.max_rows], total)
+    for each in shown:
         per_event = each.arguments_per_event
         rows.append(
             [
@@ -192,28 +206,30 @@ def _event_table(name: str, corpus: CorpusCounts, options: TableOptions, *, is_o
         )
     room = room_for_text(columns, rows, options.width)
     columns.append("roles (count)")
-    for cells, each in zip(rows, corpus.event_types, strict=True):
+    for cells, each in zip(rows, shown, strict=True):
         cells.append("" if each.label is None else list_roles(each.roles, room))
     title = "Arguments by event type"
     return Table(
         title if is_only else f"{title} of {name}",
         tuple(columns),
         tuple(map(tuple, rows)),
+        options.note_hidden(len(types), "event type"),
         droppable_columns=("roles (count)", "events without", "arguments"),
         first_average=len(rows) - 1,
     )
 
 
 def _attribution_table(
-    name: str, corpus: CorpusCounts, numbers: NumberFormat, *, is_only: bool
+    name: str, corpus: CorpusCounts, options: TableOptions, *, is_only: bool
 ) -> Table:
     """The share of attributions without source or cue, by type."""
     rows: list[tuple[str, ...]] = []
-    for each in corpus.attribution_types:
+    *types, total = corpus.attribution_types
+    for each in (*types[: options.max_rows], total):
         label = ALL_LABELS if each.label is None else each.label or NO_TYPE
         cells = [label, f"{each.attributions:,}"]
         for number in (each.without_source, each.without_cue, each.nested):
-            cells.append(f"{number:,} ({numbers.format(each.share(number))})")
+            cells.append(f"{number:,} ({options.numbers.format(each.share(number))})")
         rows.append(tuple(cells))
     title = "Attributions by type"
     return Table(
@@ -222,6 +238,7 @@ def _attribution_table(
         tuple(rows),
         droppable_columns=("nested", "count"),
         notes=(
+            *options.note_hidden(len(types), "type"),
             "in parentheses: the share of the attributions of the type; nested: with another"
             " attribution as parent",
         ),

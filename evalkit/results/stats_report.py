@@ -68,7 +68,7 @@ class StatsReport:
         return build_corpus_page(
             self.statistics,
             self.differences,
-            TableOptions(self.numbers, self.examples),
+            TableOptions(self.numbers, self.examples, max_rows=None),  # the page has its own limit
             heading=self.heading,
             footer=self._describe_sizes(),
         )

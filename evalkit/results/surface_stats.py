@@ -148,14 +148,17 @@ class SurfaceCounts:
     def find_ambiguous(self) -> dict[str, dict[str, int]]:
         """The surface forms that have two or more labels: their counts by label."""
         owners: dict[str, str] = {}
-        ambiguous: dict[str, dict[str, int]] = {}
+        found: dict[str, dict[str, int]] = {}
         for label, counts in self.by_label.items():
-            for key in counts:
-                if owners.setdefault(key, label) != label:
-                    ambiguous[key] = {}
-        for key, by_label in ambiguous.items():
-            found = {label: counts[key] for label, counts in self.by_label.items() if key in counts}
-            by_label.update(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+            for key, count in counts.items():
+                owner = owners.setdefault(key, label)
+                if owner != label:
+                    first = {owner: self.by_label[owner][key]}
+                    found.setdefault(key, first)[label] = count
+        ambiguous: dict[str, dict[str, int]] = {}
+        for key, by_label in found.items():
+            ordered = sorted(by_label.items(), key=lambda item: (-item[1], item[0]))
+            ambiguous[key] = dict(ordered)
         return ambiguous
 
 

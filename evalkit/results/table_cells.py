@@ -12,6 +12,7 @@ from evalkit.results.layer_stats import LayerStats
 from evalkit.results.length_stats import LengthStats
 from evalkit.results.surface_stats import display_form
 from evalkit.results.tables import NumberFormat, Table
+from evalkit.results.wording import pluralize
 from evalkit.scoring.span_edges import PUNCTUATION
 
 ALL_LABELS = "all"
@@ -19,15 +20,27 @@ LONGEST_EXAMPLE = 30  # characters of a surface form in a list
 LONGEST_CELL = 80
 LEAST_ROOM = 16  # characters of the examples in a narrow terminal
 MAX_ROLES = 4  # roles of an event type
+CSV_AND_JSON = "csv and json have"
+MAX_ROWS = 50  # labels, or zones, of a table
 
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How tables are built: numbers, examples, and the columns of the terminal, if it is one."""
+    """How tables are built: numbers, examples, the columns of the terminal, if it is one, and the
+    most labels that a table has; None for all.
+    """
 
     numbers: NumberFormat
     examples: ExampleOptions
     width: int | None = None
+    max_rows: int | None = MAX_ROWS
+
+    def note_hidden(self, count: int, noun: str, formats: str = "json has") -> tuple[str, ...]:
+        """A note about the labels that a table of `count` ones leaves out; none if it has all."""
+        if self.max_rows is None or count <= self.max_rows:
+            return ()
+        more = pluralize(count - self.max_rows, f"more {noun}")
+        return (f"… and {more}: {formats} all",)
 
 
 def room_for_text(

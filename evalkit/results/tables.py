@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from evalkit.errors import InputError, escape_controls, quoted_repr, shorten, spell_option
@@ -119,7 +120,7 @@ class Table:
             self.left_columns,
         )
 
-    @property
+    @cached_property
     def text_columns(self) -> frozenset[int]:
         """The columns that hold text, which is aligned to the left: the first, and those with a
         cell that begins with a letter or that are named in `left_columns`.

@@ -478,3 +478,41 @@ def test_only_items_in_scored_zones_count_for_the_number_needed():
     size = Corpus(documents, schema=schema).stats().documents_needed(0.1)
 
     assert size.sample.effective_documents == pytest.approx(15**2 / 55)
+
+
+def many_labels(n):
+    """A corpus with n labels, each at a span of its own and in a zone of its own."""
+    entities = [Entity(f"L{number:05}", number, number + 1) for number in range(n)]
+    zones = [Zone(f"z{number:05}", number, number + 1) for number in range(n)]
+    return Corpus([Document("d", "x" * n, entities, zones=zones)])
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "latex", "html"])
+def test_tables_of_many_labels_and_zones_are_cut_and_say_so(format):
+    text = many_labels(1_200).stats().render(format, context=True)
+
+    assert "… and 1,150 more labels: csv and json have all" in text
+    assert "… and 1,150 more zones: json has all" in text
+    for last, hidden in (("L00049", "L00050"), ("z00049", "z00050")):
+        assert last in text
+        assert hidden not in text
+
+
+def test_csv_and_json_have_all_labels_and_zones():
+    stats = many_labels(1_200).stats()
+
+    data = json.loads(stats.render("json"))
+
+    assert len(list(csv.reader(io.StringIO(stats.render("csv"))))) == 1 + 1_200 + 1
+    assert len(data["rows"]) == len(stats.rows()) == 1_200 + 1
+    assert len(data["corpora"][0]["zones"]) == 1_200
+
+
+def test_tables_of_two_corpora_are_cut_too():
+    one, other = many_labels(60), many_labels(70)
+
+    text = one.stats().render(other=other.stats())
+
+    assert "… and 20 more labels: csv and json have all" in text
+    assert "L00049" in text
+    assert "L00069" not in text.partition("only in")[0]
