@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +17,7 @@ from evalkit.analysis.error_counts import Gain
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.analysis.error_kinds import ALL_KINDS, kinds_of_layer
 from evalkit.analysis.fair_counts import FairScores, count_fairly
-from evalkit.analysis.features import (
-    parse_features,
-)
+from evalkit.analysis.features import fold_surface, parse_features
 from evalkit.errors import (
     InputError,
     UnknownNameError,
@@ -50,6 +49,20 @@ class HardDocument(NamedTuple):
     fn: int
     fp: int
     loss: float
+
+
+class SurfaceErrors(NamedTuple):
+    """How often a surface form is wrong in one way: "Islamic State", ORG → PERSON, 4 times.
+
+    surface: of the gold item, or of the prediction where there is none. gold, predicted: the
+    labels; None for a side without an item.
+    """
+
+    surface: str
+    kind: str
+    gold: str | None
+    predicted: str | None
+    n: int
 
 
 class ErrorAnalysis:
@@ -239,6 +252,25 @@ class ErrorAnalysis:
         """The documents with the largest share of 1 - F1, the largest first."""
         rows = self.error_counts.losses_by_document()[:n]
         return [HardDocument(*row) for row in rows]
+
+    def by_surface(self, n: int = 10) -> list[SurfaceErrors]:
+        """The surface forms that are wrong most often, with kind and labels. Goes through all
+        documents again; empty for items without text.
+
+        Raises InputError if the documents are not available.
+        """
+        counts: Counter[tuple[str, str, str | None, str | None]] = Counter()
+        for item in self.iter_items():
+            shown = item.gold or item.predicted
+            if shown is None or not shown.text:
+                continue
+            surface = shown.text
+            if self.request.ignore_case:
+                surface = fold_surface(surface)
+            labels = [None if side is None else side.label for side in (item.gold, item.predicted)]
+            counts[surface, item.kind, labels[0], labels[1]] += 1
+        ranked = sorted(counts.items(), key=lambda each: (-each[1], *map(str, each[0])))
+        return [SurfaceErrors(*key, number) for key, number in ranked[:n]]
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each kind, each detail, and each kind in each label."""

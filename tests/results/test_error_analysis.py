@@ -324,3 +324,22 @@ def test_discontinuous_items_with_equal_ends_have_one_order():
         shown.add((analysis.render("jsonl"), tuple(item.gold.fragments for item in items)))
 
     assert len(shown) == 1
+
+
+def test_errors_are_grouped_by_surface_form(bundled):
+    first = bundled.by_surface(1)
+
+    assert [tuple(each) for each in first] == [("Islamic State", "label", "ORG", "PERSON", 4)]
+    assert sum(each.n for each in bundled.by_surface(100)) == len(bundled.items)
+
+
+def test_surface_forms_are_compared_without_case_on_request():
+    gold = Corpus([Document("d", "Bo BO  bo", entities=(Entity("A", 0, 2), Entity("A", 3, 5)))])
+    predicted = Corpus([Document("d", "Bo BO  bo", entities=())])
+    scores = score(gold, predicted, "entities/strict")
+
+    assert [each.surface for each in scores.errors().by_surface()] == ["BO", "Bo"]
+    assert [tuple(each) for each in scores.errors(ignore_case=True).by_surface()] == [
+        ("bo", "missed", "A", None, 2)
+    ]
+    assert score_spans([[(0, 3, "A")]], [[]]).errors().by_surface() == []
