@@ -30,9 +30,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evalkit.analysis.span_comparison import compare_spans, count_shared
+from evalkit.analysis.span_comparison import compare_spans
 from evalkit.data.document import Fragments
 from evalkit.scoring.assignment import Edge, Indices, TooManyEdgesError, choose_pairs
+from evalkit.scoring.attribution_pairing import count_shared
 
 # The places of an edge's vector, after the pairs that are certain; then shared characters
 _EDGE_KINDS = ("role", "span", "role+span", "attachment")

@@ -57,13 +57,17 @@ class ErrorItem(NamedTuple):
         forms.
         """
         context = None if no_text else self.context
+        predicted = None
+        if self.predicted is not None:
+            fields = item_to_json(self.predicted, text=not no_text)
+            predicted = {**fields, "score": self.predicted.score}
         return {
             "document": self.document,
             "layer": self.layer,
             "kind": self.kind,
             "detail": self.detail or None,
-            "gold": _item_to_json(self.gold, text=not no_text, score=False),
-            "predicted": _item_to_json(self.predicted, text=not no_text, score=True),
+            "gold": None if self.gold is None else item_to_json(self.gold, text=not no_text),
+            "predicted": predicted,
             "context": context.text if context else None,
             "context_start": context.start if context else None,
             "sentence": self.sentence,
@@ -72,9 +76,10 @@ class ErrorItem(NamedTuple):
         }
 
 
-def _item_to_json(item: Item | None, *, text: bool, score: bool) -> dict[str, Any] | None:
-    if item is None:
-        return None
+def item_to_json(item: Item, *, text: bool) -> dict[str, Any]:
+    """An item as JSON values; an unplaced item has no offsets. text: the surface form itself, not
+    its hash.
+    """
     is_placed = item.start >= 0
     fields: dict[str, Any] = {
         "label": item.label,
@@ -85,8 +90,6 @@ def _item_to_json(item: Item | None, *, text: bool, score: bool) -> dict[str, An
     }
     if not text:
         fields["surface_hash"] = hash_surface(item.text) if item.text else None
-    if score:
-        fields["score"] = item.score
     return fields
 
 

@@ -70,7 +70,6 @@ _KINDS_OF_LAYERS = {
     ),
 }
 MISSED, SPURIOUS, DUPLICATE, UNPLACED = range(4, 8)
-GOLD_ONLY = frozenset({"missed"})
 PREDICTED_ONLY = frozenset({"spurious", "duplicate", "unplaced"})
 
 DETAILS = (

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from evalkit.analysis.error_items import Context, ErrorItem, hash_surface
+from evalkit.analysis.error_items import Context, ErrorItem, item_to_json
 from evalkit.analysis.error_kinds import KINDS
 from evalkit.scoring.pairs import Item
 
@@ -95,23 +95,6 @@ class ItemChange(NamedTuple):
             "sentence": self.sentence,
             "zone": self.zone,
         }
-
-
-def item_to_json(item: Item, *, text: bool) -> dict[str, Any]:
-    """An item as JSON values; an unplaced item has no offsets. text: the surface form itself, not
-    its hash.
-    """
-    is_placed = item.start >= 0
-    fields: dict[str, Any] = {
-        "label": item.label,
-        "start": item.start if is_placed else None,
-        "end": item.end if is_placed else None,
-        "fragments": [list(fragment) for fragment in item.fragments],
-        "surface": item.text if text and item.text else None,
-    }
-    if not text:
-        fields["surface_hash"] = hash_surface(item.text) if item.text else None
-    return fields
 
 
 def compare_errors(

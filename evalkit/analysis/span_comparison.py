@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from evalkit.data.document import Fragments
-
-
-def count_shared(one: Fragments, two: Fragments) -> int:
-    """The number of characters that two spans share."""
-    shared = 0
-    for start, end in one:
-        for first, last in two:
-            shared += max(0, min(end, last) - max(start, first))
-    return shared
+from evalkit.scoring.attribution_pairing import count_shared
 
 
 def compare_spans(gold: Fragments, predicted: Fragments) -> str:

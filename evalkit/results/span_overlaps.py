@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from evalkit.analysis.span_comparison import count_shared
 from evalkit.data.document import Fragments, span_fragments
+from evalkit.scoring.attribution_pairing import count_shared
 
 
 class OverlapIndices(NamedTuple):

@@ -135,14 +135,15 @@ def _build_edge(gold: Parts, predicted: Parts) -> Edge:
         int(gold.content == predicted.content),
         int(gold.source == predicted.source),
         1,
-        _count_shared(one, two),
-        _count_shared(gold.content, predicted.content),
+        count_shared(one, two),
+        count_shared(gold.content, predicted.content),
         -moved,
     )
     return Edge(vector, tuple(sorted((gold, predicted))))
 
 
-def _count_shared(one: Fragments, two: Fragments) -> int:
+def count_shared(one: Fragments, two: Fragments) -> int:
+    """The number of characters that two spans share."""
     return sum(
         max(0, min(end, last) - max(start, first)) for start, end in one for first, last in two
     )

@@ -23,19 +23,19 @@ def corpus_of(name, *texts):
 
 
 @pytest.fixture
-def train():
+def train_corpus():
     return corpus_of(
         "train", "Ann/PER met Bo/PER in Rome/LOC", "Oslo/LOC", "Ann/PER left Paris/MISC"
     )
 
 
 @pytest.fixture
-def test():
+def evaluated_corpus():
     return corpus_of("test", "Ann/PER met Cy/PER in Paris/LOC", "Rome/LOC", "ann/PER", "Oslo/LOC")
 
 
-def test_shares_and_surface_forms_worked_by_hand(train, test):
-    differences = train.stats().compare_with(test.stats())
+def test_shares_and_surface_forms_worked_by_hand(train_corpus, evaluated_corpus):
+    differences = train_corpus.stats().compare_with(evaluated_corpus.stats())
 
     rows = {row["label"]: row for row in differences.rows()}
     assert rows["PER"] == {
@@ -66,8 +66,8 @@ def test_shares_and_surface_forms_worked_by_hand(train, test):
     assert (layer.only_in_first, layer.only_in_second) == (("MISC",), ())
 
 
-def test_two_corpora_are_rendered_side_by_side(train, test):
-    text = train.stats().render(other=test.stats(), width=80)
+def test_two_corpora_are_rendered_side_by_side(train_corpus, evaluated_corpus):
+    text = train_corpus.stats().render(other=evaluated_corpus.stats(), width=80)
 
     assert "Warning: 1 document of test has the text of a document of train: leakage" in text
     lines = [line.split() for line in text.splitlines()]
@@ -83,7 +83,7 @@ def test_two_corpora_are_rendered_side_by_side(train, test):
     assert ["all", "6", "3", "1", "2", "0.333"] in lines
     assert ["PER", "train", "1,", "1", "3,", "3", "2", "0.667"] in lines
     assert max(map(len, text.splitlines())) <= 80
-    markdown = train.stats().render("markdown", other=test.stats())
+    markdown = train_corpus.stats().render("markdown", other=evaluated_corpus.stats())
     assert "| LOC | 2 | 3 | 0.333 | 0.500 | +0.167 |" in markdown
 
 
@@ -101,24 +101,24 @@ def test_shared_documents_are_counted_by_text_and_by_id():
     assert "1 document id is in both x and y" in text
 
 
-def test_the_same_documents_in_another_order_are_the_same(train):
-    other = Corpus(list(train)[::-1])
+def test_the_same_documents_in_another_order_are_the_same(train_corpus):
+    other = Corpus(list(train_corpus)[::-1])
 
-    differences = train.stats().compare_with(other.stats())
+    differences = train_corpus.stats().compare_with(other.stats())
 
     assert differences.same_documents
     assert differences.layers["entities"].total_variation == 0
-    text = train.stats().render(other=other.stats())
+    text = train_corpus.stats().render(other=other.stats())
     assert "leakage" not in text
     assert "surface forms of" not in text
 
 
-def test_a_layer_that_one_side_does_not_have_is_undefined(train):
+def test_a_layer_that_one_side_does_not_have_is_undefined(train_corpus):
     bare = Corpus([Document("z", "Ann")], "bare")
     empty = Corpus([Document("z", "Ann", entities=[])], "empty")
 
-    without_layer = train.stats().compare_with(bare.stats()).rows()
-    without_items = empty.stats().compare_with(train.stats()).rows()
+    without_layer = train_corpus.stats().compare_with(bare.stats()).rows()
+    without_items = empty.stats().compare_with(train_corpus.stats()).rows()
 
     assert {row["difference"] for row in without_layer} == {None}
     assert {row["unseen"] for row in without_layer} == {None}
@@ -168,8 +168,10 @@ def test_novelty_is_that_of_plain_loops(seed):
             assert row["total_variation"] == pytest.approx(sum(shares_by_label) / 2)
 
 
-def test_examples_in_context_are_shown_for_each_corpus(train, test):
-    text = train.stats().render(other=test.stats(), examples=1, context=True, width=80)
+def test_examples_in_context_are_shown_for_each_corpus(train_corpus, evaluated_corpus):
+    text = train_corpus.stats().render(
+        other=evaluated_corpus.stats(), examples=1, context=True, width=80
+    )
 
     assert "Entities of train in context\n" in text
     assert "Entities of test in context\n" in text
