@@ -157,6 +157,63 @@ def test_seqeval_gives_the_same_f1_for_flat_corpora():
         assert f1 == pytest.approx(float(f1_if_repaired(counts, kinds)), abs=1e-12)
 
 
+SLOT = 12  # characters, in which one gold item and its prediction lie
+
+
+def document_of_slots(draw, id, kinds):
+    """A gold and a predicted document of items of these kinds, which stay flat when any kind is
+    corrected, and the number of items of each kind.
+    """
+    gold, predicted, unplaced = [], [], []
+    counts = dict.fromkeys(("correct", *ERROR_KINDS), 0)
+    for slot in range(20):
+        kind = draw.choice(kinds)
+        start = SLOT * slot + 2
+        label, other = draw.sample("ABC", 2)
+        item, cut = Entity(label, start, start + 6), start + draw.choice([4, 8])
+        counts[kind] += 1
+        if kind not in ("spurious", "duplicate", "unplaced"):
+            gold.append(item)
+        if kind == "unplaced":
+            unplaced.append(Unplaced("entities", label, "not in the text", "Bo"))
+        elif kind == "duplicate":
+            gold.append(item)
+            predicted += [item, item]
+            counts["correct"] += 1
+        elif kind in ("correct", "spurious"):
+            predicted.append(item)
+        elif kind != "missed":
+            end = item.end if kind == "label" else cut
+            predicted.append(Entity(label if kind == "boundary" else other, start, end))
+    text = "x" * (SLOT * 20)
+    return Document(id, text, gold), Document(id, text, predicted, unplaced=unplaced), counts
+
+
+@pytest.mark.parametrize("kind", ERROR_KINDS)
+def test_seqeval_gives_the_predicted_gain_of_each_kind(kind):
+    seqeval = pytest.importorskip("seqeval.metrics")
+    draw = random.Random(11)
+    # Tags cannot hold duplicates and unplaced items, so these occur only where they are corrected.
+    others = [each for each in ERROR_KINDS if each not in ("duplicate", "unplaced")]
+    kinds = ["correct", "correct", *dict.fromkeys([*others, kind])]
+    made = [document_of_slots(draw, f"d{n}", kinds) for n in range(15)]
+    gold, predicted = Corpus([m[0] for m in made]), Corpus([m[1] for m in made])
+    counts = {name: sum(m[2][name] for m in made) for name in made[0][2]}
+
+    fixed = fix_errors(gold, predicted, kind)
+    gain = next(
+        gain
+        for gain in score(gold, predicted, "ner", boot=0).errors().gains
+        if (gain.kind, gain.detail) == (kind, None)
+    )
+
+    f1 = seqeval.f1_score([tags_of(d) for d in gold], [tags_of(d) for d in fixed])
+    assert gain.n == counts[kind] > 0
+    assert f1 == pytest.approx(float(f1_if_repaired(counts, [kind])), abs=1e-12)
+    assert f1 == pytest.approx(f1_of(gold, predicted, "ner") + gain.gain, abs=1e-12)
+    assert f1 == pytest.approx(f1_of(gold, fixed, "ner"), abs=1e-12)
+
+
 def make_corpus(entities, **options):
     text = SPAN_EXAMPLES[0].text
     return Corpus(
