@@ -16,13 +16,14 @@ The folders, each of which uses only those above it in its wing (tests/test_arch
     hub         cards and publishing
     cli         the command line
 
-Below them all: errors, files, redaction, version.
+Below them all: errors, files, redaction, version, lazy_names.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evalkit.lazy_names import import_lazily
 
 if TYPE_CHECKING:
     from evalkit.corpus import Corpus, load_corpus
@@ -72,44 +73,28 @@ __all__ = [
     "score_tags",
 ]
 
-
-# The public names of each module. A module is imported when one of its names is first used, so that
-# a program loads only what it needs.
-_NAMES = {
-    "evalkit.corpus": ("Corpus", "load_corpus"),
-    "evalkit.data.document": (
-        "Argument",
-        "Attribution",
-        "Document",
-        "Entity",
-        "Event",
-        "Span",
-        "Unplaced",
-        "Zone",
-    ),
-    "evalkit.data.schema": ("Schema",),
-    "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
-    "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
-    "evalkit.evaluation.error_fixes": ("fix_errors", "repair"),
-    "evalkit.evaluation.span_scores": ("score_spans", "score_tags"),
-    "evalkit.inference.runner": ("predict",),
-    "evalkit.models.registry": ("load_model",),
-    "evalkit.results.scores": ("Scores",),
-}
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from evalkit.version import evalkit_version
-
-        return evalkit_version()
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'evalkit' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value  # found without this function from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_MODULE_OF, "__version__"]
+__getattr__, __dir__ = import_lazily(
+    __name__,
+    {
+        "evalkit.corpus": ("Corpus", "load_corpus"),
+        "evalkit.data.document": (
+            "Argument",
+            "Attribution",
+            "Document",
+            "Entity",
+            "Event",
+            "Span",
+            "Unplaced",
+            "Zone",
+        ),
+        "evalkit.data.schema": ("Schema",),
+        "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
+        "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
+        "evalkit.evaluation.error_fixes": ("fix_errors", "repair"),
+        "evalkit.evaluation.span_scores": ("score_spans", "score_tags"),
+        "evalkit.inference.runner": ("predict",),
+        "evalkit.models.registry": ("load_model",),
+        "evalkit.results.scores": ("Scores",),
+        "evalkit.version": ("__version__",),
+    },
+)

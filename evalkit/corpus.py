@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -317,6 +316,8 @@ def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool =
 
 def bundled_path() -> Path:
     """Returns the folder of the bundled corpus, in the installed package or in the checkout."""
+    from importlib import resources
+
     installed = Path(str(resources.files("evalkit"))) / "_data"
     return installed if installed.is_dir() else Path(__file__).resolve().parent.parent
 

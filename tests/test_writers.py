@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import evalkit
 from evalkit import Corpus, Document, InputError, Schema, Scores, evaluate, load_corpus, predict
-from evalkit.cli.entry_point import app
+from evalkit.cli.command_table import COMMANDS
 from evalkit.errors import LoadError, ModelError, WriteError
 from evalkit.files import replace_file, system_calls, write_atomically, write_folder
 from evalkit.files.folder_writing import COMMIT
@@ -94,9 +94,8 @@ def test_every_writer_survives(kind):
 
 def test_every_output_of_a_command_is_in_the_table():
     outputs = set()
-    for command in app.registered_commands:
-        name = command.name or command.callback.__name__
-        for parameter, kind in get_type_hints(command.callback).items():
+    for name, command in COMMANDS.items():
+        for parameter, kind in get_type_hints(command.load_function()).items():
             if "Path" in str(kind) and parameter not in READ:
                 outputs.add(
                     f"{name} --{parameter.replace('_', '-')}" if parameter != "folder" else name

@@ -10,6 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from evalkit.cli.option_conversion import convert_plainly
 from evalkit.errors import InputError, print_notice
 
 OPTION_ALIASES = {
@@ -36,6 +37,7 @@ class AliasedCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Replace former names, then parse as usual."""
+        convert_plainly(self.get_params(ctx))
         names = {name for parameter in self.params for name in parameter.opts}
         return super().parse_args(ctx, replace_option_aliases(args, names))
 

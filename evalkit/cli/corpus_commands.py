@@ -312,6 +312,3 @@ def load_or_derive_schema(path: str) -> Schema:
     if not declares_labels(derived):
         raise InputError(f"--schema-from {path}: the corpus has no schema and no annotations")
     return derived
-
-
-COMMANDS = {"validate": validate, "stats": stats, "convert": convert, "new": new}

@@ -12,15 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evalkit.cli import (
-    corpus_commands,
-    error_commands,
-    listing_commands,
-    publishing_commands,
-    run_commands,
-    score_commands,
-)
-from evalkit.cli.aliases import AliasedCommand
+from evalkit.cli.command_table import LazyGroup, add_commands
 from evalkit.errors import (
     EvalkitError,
     escape_controls,
@@ -34,6 +26,7 @@ from evalkit.version import evalkit_version
 ENVIRONMENT, INTERRUPTED = 3, 130
 
 app = typer.Typer(
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -54,18 +47,7 @@ def _evalkit(
         raise typer.Exit
 
 
-PANELS: dict[str, dict[str, Any]] = {
-    "Evaluation": {
-        **run_commands.COMMANDS,
-        **score_commands.COMMANDS,
-        **error_commands.COMMANDS,
-    },
-    "Corpora": {**corpus_commands.COMMANDS, **publishing_commands.COMMANDS},
-    "Reference": listing_commands.COMMANDS,
-}
-for panel, commands in PANELS.items():
-    for name, command in commands.items():
-        app.command(name=name, cls=AliasedCommand, rich_help_panel=panel)(command)
+add_commands(app)
 
 
 def main() -> None:

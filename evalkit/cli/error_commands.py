@@ -117,6 +117,3 @@ def errors_command(
         write_output(text, output)
     if scores.metadata.failures:
         raise typer.Exit(PARTIAL)
-
-
-COMMANDS = {"errors": errors_command}

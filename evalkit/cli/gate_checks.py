@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from evalkit.errors import InputError, escape_controls, print_notice
 from evalkit.files import write_atomically
-from evalkit.results.comparison import Comparison
 from evalkit.results.gates import (
     ComparisonGate,
     Gate,
@@ -23,6 +21,9 @@ from evalkit.results.gates import (
 )
 from evalkit.results.metadata import GateResult
 from evalkit.results.scores import Scores
+
+if TYPE_CHECKING:
+    from evalkit.results.comparison import Comparison
 
 GATE_FAILED = 5
 OneGate = TypeVar("OneGate", ScoreGate, ComparisonGate)
@@ -135,6 +136,8 @@ def finish_gates(outcomes: Sequence[GateOutcome], junit: Path | None) -> None:
 def render_junit(outcomes: Sequence[GateOutcome]) -> str:
     """The gates as a test suite of JUnit XML."""
     failures = sum(not outcome.result.passed for outcome in outcomes)
+    from xml.etree import ElementTree as ET  # imported late: few commands write XML
+
     suite = ET.Element(
         "testsuite", name="evalkit gates", tests=str(len(outcomes)), failures=str(failures)
     )

@@ -196,6 +196,3 @@ def _print_columns(rows: Sequence[tuple[str, str, str]]) -> None:
     second = max(len(row[1]) for row in rows)
     for row in rows:
         print_line(f"{row[0]:{first}}  {row[1]:{second}}  {row[2]}")
-
-
-COMMANDS = {"formats": formats, "models": models}

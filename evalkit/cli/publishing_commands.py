@@ -270,6 +270,3 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-
-
-COMMANDS = {"card": card, "publish": publish}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,15 +16,14 @@ from evalkit.cli.option_values import output_format, terminal_width, write_lines
 from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
-from evalkit.hub import model_card as model_cards
-from evalkit.hub.model_card import HubDataset
 from evalkit.redaction import REDACTED, is_secret, redact, redact_values, secret_option_values
-from evalkit.report.errors_page import MAX_DOCUMENTS, build_errors_page
-from evalkit.results.comparison import Comparison
-from evalkit.results.error_analysis import ErrorAnalysis, iter_json_lines
 from evalkit.results.error_requests import analyzable_layers
 from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
+
+if TYPE_CHECKING:
+    from evalkit.results.comparison import Comparison
+    from evalkit.results.error_analysis import ErrorAnalysis
 
 PARTIAL = 4
 REPORT_SUFFIXES = (".html", ".md")
@@ -43,10 +43,14 @@ def validate_card_options(
         )
     if hub_dataset and not (model_card or eval_results):
         raise InputError("--hub-dataset: needs --model-card or --eval-results")
+    if not (model_card or hub_dataset):
+        return
+    from evalkit.hub import model_card as model_cards
+
     if model_card:
         model_cards.check_model_card(model_card)
     if hub_dataset:
-        HubDataset(hub_dataset)
+        model_cards.HubDataset(hub_dataset)
 
 
 def write_model_card(
@@ -55,7 +59,11 @@ def write_model_card(
     """Write the scores into a model card and a file of evaluation results; undefined ratios are
     left out, with a notice on stderr.
     """
-    dataset = HubDataset(hub_dataset) if hub_dataset else None
+    if not (model_card or eval_results):
+        return
+    from evalkit.hub import model_card as model_cards
+
+    dataset = model_cards.HubDataset(hub_dataset) if hub_dataset else None
     if model_card:
         for line in model_cards.update_model_card(model_card, scores, dataset=dataset):
             print_notice(f"{model_card}: {line}")
@@ -81,7 +89,7 @@ class ReportOutput:
     gates: tuple[ScoreGate, ...] = ()
     junit: Path | None = None
     no_text: bool = False
-    max_documents: int | None = MAX_DOCUMENTS
+    max_documents: int | None = None
 
 
 def check_report(report: Path | None) -> None:
@@ -108,6 +116,8 @@ def write_report(scores: Scores, analyses: Sequence[ErrorAnalysis], output: Repo
     if output.report is None:
         return
     if output.report.suffix == ".html":
+        from evalkit.report.errors_page import build_errors_page
+
         text = build_errors_page(
             analyses,
             scores,
@@ -162,6 +172,8 @@ def print_report(
         # Before the result is saved, which then has the counts of errors.
         analyses = [scores.errors(layer) for layer in analyzable_layers(scores)]
     if output.errors is not None:
+        from evalkit.results.error_analysis import iter_json_lines
+
         write_lines(iter_json_lines(analyses, no_text=output.no_text), output.errors)
     if save:
         scores.save(save)

@@ -265,6 +265,3 @@ def apply_threshold(answers: Corpus, text: str | None, thresholds: Thresholds | 
     for line in threshold_messages(answers, thresholds):
         print_notice(f"--threshold {text}: {line}")
     return filter_by_score(answers, thresholds)
-
-
-COMMANDS = {"run": run, "predict": predict}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+    Ints = NDArray[np.int64]
 
 # The number of each label in this process, so that batches can be merged
 LABEL_IDS: dict[str, int] = {}
@@ -34,6 +35,8 @@ class Vocabulary(dict[Any, int]):
 
     def sorted_positions(self) -> Ints:
         """The position of each key in sorted order, by the key's number."""
+        import numpy as np  # imported late: most programs load corpora without it
+
         positions = {name: position for position, name in enumerate(sorted(self))}
         return np.fromiter((positions[name] for name in self), np.int64, len(self))
 

@@ -26,12 +26,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.data.batch import Ints, Vocabulary
+from evalkit.data.batch import Vocabulary
 from evalkit.errors import (
     InputError,
     UnknownNameError,
@@ -39,6 +39,9 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
+
+if TYPE_CHECKING:
+    from evalkit.data.batch import Ints
 
 Mask = NDArray[np.bool_]
 TAG_FORMATS = ("IOB2", "IOB1", "BIOES", "BILOU")

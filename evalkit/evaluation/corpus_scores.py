@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from evalkit.corpus import (
     Corpus,
@@ -33,10 +33,11 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_stream import count_documents
 from evalkit.formats.reading_options import signature_field
 from evalkit.formats.registry import validate_path
-from evalkit.inference.runner import predict, take_documents
-from evalkit.results.comparison import Comparison, compare_scores
 from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric, parse_metrics
+
+if TYPE_CHECKING:
+    from evalkit.results.comparison import Comparison
 
 SEVERAL = 2  # documents, from which on they are the units of intervals
 # The options of `score` that `compare` takes together, as `options`.
@@ -79,6 +80,8 @@ def evaluate(
     - `model_args`: the options of the model.
     - `metrics` and all others: see `score`.
     """
+    from evalkit.inference.runner import predict, take_documents
+
     if model_args is not None:
         options["model_args"] = model_args
     options = resolve_option_aliases(options, {"arguments": "model_args"}, of="command")
@@ -214,6 +217,8 @@ def compare_named(
 
     None stands for the name of the result, of its file, or of the model.
     """
+    from evalkit.results.comparison import compare_scores
+
     runs = [(name, _runs_of(system)) for name, system in systems]
     if options and any(_is_result(run) for _, runs_of_system in runs for run in runs_of_system):
         raise InputError(

@@ -31,7 +31,7 @@ from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
 from evalkit.scoring.zones import CountUnit
 from evalkit.stats.intervals import Resampling
-from evalkit.version import evalkit_version
+from evalkit.version import __version__
 
 # Documents that are compared at once: enough that the cost of calling numpy is shared.
 BLOCK_DOCUMENTS = 1024
@@ -209,7 +209,7 @@ class DocumentCounter:
         inputs, resampling = self._task.inputs, self._task.resampling
         zones = self._task.zones_of(LAYERS[metric.layer].document_layer)
         fields = {
-            "evalkit": evalkit_version(),
+            "evalkit": __version__,
             "corpus": f"{inputs.name}@",
             "docs": f"{layer.documents}/{self._annotated.documents}",
             "metric": str(metric),
@@ -242,7 +242,7 @@ class DocumentCounter:
             model=inputs.prediction_name,
             corpus=CorpusInfo(inputs.name, annotated.documents),
             options=self._task.options.to_scored_options(mapping),
-            versions={"evalkit": evalkit_version(), "numpy": np.__version__},
+            versions={"evalkit": __version__, "numpy": np.__version__},
             failures=dict(annotated.failures),
             unplaced=sort_by_count(annotated.unplaced_reasons),
             layers=annotated.presence(),

@@ -5,25 +5,20 @@ be checked when all documents were read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.analysis.document_errors import DocumentErrors
 from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
 from evalkit.analysis.error_items import ErrorItem
-from evalkit.analysis.features import training_surfaces
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError
-from evalkit.evaluation.cascades import CASCADES, measure_cascades
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
-from evalkit.evaluation.error_blocks import iter_document_errors, iter_error_blocks
 from evalkit.evaluation.score_options import ScoreOptions
-from evalkit.results.cascade_gains import CascadeGain
-from evalkit.results.merging import merge_results
 from evalkit.results.metadata import LayerPresence
 from evalkit.results.result_file import Result
 from evalkit.scoring.counts import Counts
@@ -31,6 +26,9 @@ from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
+
+if TYPE_CHECKING:
+    from evalkit.results.cascade_gains import CascadeGain
 
 
 class ScoringRun:
@@ -69,6 +67,10 @@ class ScoringRun:
         ranges = split_files(inputs.gold, inputs.predicted, jobs)
         if len(ranges) < 2:
             return None
+        from concurrent.futures import ProcessPoolExecutor
+
+        from evalkit.results.merging import merge_results
+
         shards = [
             replace(self.task, inputs=replace(inputs, gold=gold, predicted=predicted))
             for gold, predicted in ranges
@@ -160,6 +162,9 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        from evalkit.analysis.features import training_surfaces
+        from evalkit.evaluation.error_blocks import iter_error_blocks
+
         self._check_documents(request.metric)
         labels = Vocabulary()
         training = None
@@ -180,6 +185,8 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        from evalkit.evaluation.error_blocks import iter_error_blocks
+
         self._check_documents(Metric(layer))
         labels = Vocabulary()
         collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
@@ -194,12 +201,16 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        from evalkit.evaluation.error_blocks import iter_document_errors
+
         for layer in layers:
             self._check_documents(Metric(layer))
         return iter_document_errors(self.task, layers, ids)
 
     def measure_cascades(self, metric: Metric) -> list[CascadeGain]:
         """What a metric would gain if other layers were correct. Scores all documents again."""
+        from evalkit.evaluation.cascades import CASCADES, measure_cascades
+
         name = str(metric)
         return measure_cascades(self.task, [name]) if name in CASCADES else []
 

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jsonlines
 import msgspec
 
 from evalkit.data.document import (
@@ -288,6 +287,8 @@ def write(
     documents: Iterable[Document], path: Path, _conversion: ConversionReport | None = None
 ) -> None:
     """Writes one document per line, each span with its text."""
+    import jsonlines
+
     with replace_file(path) as file:
         writer = jsonlines.Writer(file, dumps=lambda item: msgspec.json.encode(item).decode())
         for document in documents:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.document import Document
@@ -204,6 +203,8 @@ def check_entities(chunk: DocumentBatch) -> bool:
     chunk.entities = EntityArrays(
         counts, pack_int64(starts), pack_int64(ends), pack_int64(labels), []
     )
+    import numpy as np  # imported late: most programs load corpora without it
+
     start = np.frombuffer(chunk.entities.start, np.int64)
     end = np.frombuffer(chunk.entities.end, np.int64)
     chunk.contiguous_only = True

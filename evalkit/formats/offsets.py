@@ -21,15 +21,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import groupby, pairwise, product
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import DocumentError, UnknownNameError, past_end_problem, quoted_repr
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Widths = npt.NDArray[np.int64]
+
 SurfaceCheck = tuple[str, int, int, str]  # text, start, end, surface form in the file
-Widths = npt.NDArray[np.int64]
 CHOICES: dict[str, dict[Any, str]] = {
     "offset_unit": {
         "code-points": "",
@@ -136,6 +138,8 @@ class Offsets:
         self._starts: Widths | None = None  # the offset of each character, and the length
         widths = None if reading.is_default else widths_of(text, reading)
         if widths is not None:
+            import numpy as np  # imported late: most programs load corpora without it
+
             self._starts = np.concatenate(([0], np.cumsum(widths)))
             self._length = int(self._starts[-1])
 
@@ -179,6 +183,8 @@ def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
     """The number of units that each character was counted as; None if each was one unit."""
     if text.isascii() and (reading.newlines == "as-is" or "\n" not in text):
         return None
+    import numpy as np
+
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     widths = np.ones(len(codes), np.int64)
     for last_code in _LAST_CODES[reading.offset_unit]:

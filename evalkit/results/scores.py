@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest
 from evalkit.analysis.error_counts import ErrorCounts
@@ -19,12 +19,7 @@ from evalkit.errors import (
 )
 from evalkit.files import write_atomically
 from evalkit.results.confusion import ConfusionMatrix, count_confusions, import_pandas
-from evalkit.results.error_analysis import ErrorAnalysis, analyze_errors
-from evalkit.results.error_report import StrictNotes
-from evalkit.results.error_requests import analyzable_layers
-from evalkit.results.gates import parse_gate, require_score_gate
 from evalkit.results.label_advice import iter_label_warnings
-from evalkit.results.merging import merge_results
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import (
     CountsOnly,
@@ -49,6 +44,10 @@ from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import Resampling
+
+if TYPE_CHECKING:
+    from evalkit.results.error_analysis import ErrorAnalysis
+    from evalkit.results.error_report import StrictNotes
 
 
 class Scores:
@@ -138,6 +137,8 @@ class Scores:
 
         Raises InputError if the documents are not available, and for other layers.
         """
+        from evalkit.results.error_analysis import analyze_errors
+
         strict = f"{layer}/strict"
         signature = self._metrics[strict].signature if strict in self._metrics else ""
         analysis = analyze_errors(
@@ -159,6 +160,8 @@ class Scores:
 
     def _strict_notes(self, layer: str) -> StrictNotes:
         """What the report of the scores says about a layer's strict metric."""
+        from evalkit.results.error_report import StrictNotes
+
         strict = self._metrics.get(f"{layer}/strict")
         if strict is None:
             return StrictNotes()
@@ -200,6 +203,8 @@ class Scores:
         """Raise AssertionError, with a sentence, if a rule such as "ner>=0.80" or
         "entities/strict[PER].recall>=0.9" is not met; see `gates`.
         """
+        from evalkit.results.gates import parse_gate, require_score_gate
+
         _, sentence = require_score_gate(parse_gate(rule)).check(self)
         if sentence:
             raise AssertionError(f"gate failed: {sentence}")
@@ -286,6 +291,7 @@ class Scores:
         # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
         if errors:
             from evalkit.report.errors_page import build_errors_page
+            from evalkit.results.error_requests import analyzable_layers
 
             has_documents = self._source.has_documents
             layers = analyzable_layers(self) if has_documents else self._error_counts
@@ -375,6 +381,8 @@ class Scores:
         Raises InputError, naming the field, for shards that were scored with other options, and for
         a document that is in two shards.
         """
+        from evalkit.results.merging import merge_results
+
         for shard in shards:
             if not isinstance(shard, Scores):
                 raise InputError(

@@ -6,9 +6,7 @@ import pytest
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit import Corpus, Document, Entity, evaluate, load_corpus, predict
-from evalkit.cli.entry_point import app
-
-COMMANDS = [command.name for command in app.registered_commands]
+from evalkit.cli.command_table import COMMANDS
 
 
 def help_of(*command, columns=80):
@@ -20,13 +18,14 @@ def panels(text):
     return [line.strip("╭╮─ ") for line in text.splitlines() if line.startswith("╭")]
 
 
-@pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_summary_of_each_command_fits_on_one_line_of_80_columns(command):
-    summary = command.callback.__doc__.splitlines()[0]
+    summary = COMMANDS[command].load_function().__doc__.split("\n\n")[0]
 
-    line = next(line for line in help_of().splitlines() if line.startswith(f"│ {command.name} "))
+    line = next(line for line in help_of().splitlines() if line.startswith(f"│ {command} "))
 
-    assert line.strip("│ ").removeprefix(command.name).strip() == summary
+    assert line.strip("│ ").removeprefix(command).strip() == summary
+    assert summary == COMMANDS[command].summary
 
 
 def test_options_are_grouped():

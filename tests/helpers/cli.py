@@ -58,7 +58,10 @@ def _stop(server):
 
 def serve():
     """Answer each line of stdin, a request in JSON, with the exit code of the command."""
-    import evalkit.cli  # noqa: F401 - imported once, for all commands
+    from evalkit.cli.command_table import COMMANDS
+
+    for command in COMMANDS.values():
+        command.load_function()  # imported once, for all processes
 
     for line in sys.stdin:
         child = os.fork()
