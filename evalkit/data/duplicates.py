@@ -7,12 +7,12 @@ duplicates="drop" as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import LAYERS, Document, Event, duplicate_key
+from evalkit.data.document import LAYERS, Document, Entity, Event, duplicate_key
 from evalkit.errors import DocumentError, spell_option
 
 AGREEMENT = {
@@ -34,6 +34,19 @@ def find_duplicates(document: Document) -> Iterator[DocumentError]:
     """An error for each annotation that is a duplicate of an earlier one, and each argument that is
     a duplicate of an earlier argument of its event.
     """
+    if document.events or document.attributions or not _are_distinct(document.entities or ()):
+        return _iter_duplicates(document)
+    return iter(())
+
+
+def _are_distinct(entities: Sequence[Entity]) -> bool:
+    """Whether no two entities share label, start and end. This takes a third of the time of looking
+    for duplicates.
+    """
+    return len({(entity.label, entity.start, entity.end) for entity in entities}) == len(entities)
+
+
+def _iter_duplicates(document: Document) -> Iterator[DocumentError]:
     for layer in LAYERS:
         for index, first in _find_pairs(getattr(document, layer) or ()):
             problem = f"duplicate of {layer}[{first}] ({AGREEMENT[layer]})"

@@ -63,7 +63,8 @@ def iter_documents(
         if document.id in first_positions:
             problem = duplicate_id_problem(document.id, first_positions[document.id])
             yield LoadError([f"{position}: id: {problem}"])
-        first_positions.setdefault(document.id, position)
+        else:
+            first_positions[document.id] = position
         if has_converted_offsets:
             converted = sum(1 for _ in iter_spans(document))
             if converted:
