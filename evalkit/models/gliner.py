@@ -6,8 +6,11 @@ or state" (PROMPTS). Predicted entities get the label of their prompt; an entity
 prompt keeps it as its label, and counts as wrong.
 
 A text longer than the model is read in overlapping windows of words. Where two windows have
-entities at the same characters, those of the window with more context around them count, once. A
-document is processed alone, so that its answer depends on no other document.
+entities at the same characters, those of the window with more context around them count, once.
+Windows of many documents are read `batch_size` at a time, those of about one length together, which
+changes scores by no more than the rounding of the model's arithmetic. If a batch fails, each of its
+windows is read alone, so that one error fails one document. An object without GLiNER's `inference`
+reads one window at a time.
 
 - `labels`: a list of labels, or prompts with their labels, as in {"city": "GPE", "country": "GPE"}.
   Default: the schema's.
@@ -15,13 +18,15 @@ document is processed alone, so that its answer depends on no other document.
 - `flat_ner`: no entity lies in another.
 - `multi_label`: a span may have several labels.
 - `window`, `overlap`: numbers of words. Default: the model's length, and a quarter of it.
-- `device`: where the model runs.
+- `batch_size`: windows in a batch.
+- `device`: where the model runs, as torch names it: cpu, cuda, cuda:1, mps.
 - `revision`: the version that is loaded from the Hub.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,10 +47,18 @@ from evalkit.models.malformed_answers import MALFORMED
 from evalkit.models.pretrained import find_model_version, silence_transformers, validate_model_name
 from evalkit.models.python_function import add_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import Range, split_windows
+from evalkit.models.text_windows import (
+    Range,
+    group_documents,
+    pad_length,
+    split_batches,
+    split_windows,
+)
 
 WINDOW = 384  # words, where the model does not name a length
 UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
+# Batches that the documents of a group fill, if each is one window
+BATCHES_PER_GROUP = 32
 MIN_TEXT_TOKENS = 8  # tokens that the labels must leave for the text
 PROMPTS = {  # labels that are not words
     "PER": "person",
@@ -86,6 +99,7 @@ class GlinerModel:
     multi_label: bool
     window: int
     overlap: int
+    batch_size: int
     max_tokens: int | None
 
 
@@ -98,6 +112,7 @@ def load(
     multi_label: bool = False,
     window: int | None = None,
     overlap: int | None = None,
+    batch_size: int = 8,
     device: str = "cpu",
     revision: str | None = None,
 ) -> Model:
@@ -120,6 +135,9 @@ def load(
     if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
         option = spell_option("threshold", threshold, of="model")
         raise InputError(f"{name}: {option}: expected a number from 0 to 1")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        option = spell_option("batch_size", batch_size, of="model")
+        raise InputError(f"{name}: {option}: expected an integer >= 1")
     window, overlap = _window_and_overlap(name, network, window, overlap)
     settings = {
         "threshold": threshold,
@@ -131,7 +149,11 @@ def load(
     if isinstance(source, str):
         settings |= find_model_version(source, revision)
     build_model = functools.partial(
-        Model, name, packages=("gliner", "transformers", "torch"), streams=True
+        Model,
+        name,
+        batch_size=batch_size * BATCHES_PER_GROUP,
+        packages=("gliner", "transformers", "torch"),
+        streams=True,
     )
 
     def with_schema(schema: Schema | None) -> Model:
@@ -145,10 +167,11 @@ def load(
             multi_label,
             window,
             overlap,
+            batch_size,
             _max_text_tokens(name, network, prompts),
         )
         return build_model(
-            lambda documents: (_annotate(model, document) for document in documents),
+            functools.partial(_annotate, model),
             settings={**settings, "labels": prompts},
             with_schema=with_schema,
         )
@@ -241,24 +264,55 @@ def _window_and_overlap(
     return window, overlap
 
 
-def _annotate(model: GlinerModel, document: Document) -> Document:
-    """The document with the model's entities, or with its failure."""
+def _annotate(model: GlinerModel, documents: Sequence[Document]) -> Iterator[Document]:
+    """Each document with the model's entities, or with its failure."""
+    for group in group_documents(documents, model.batch_size * BATCHES_PER_GROUP):
+        windows_of = [_find_windows(model, document) for document in group]
+        texts = []
+        for document, windows in zip(group, windows_of, strict=True):
+            if not isinstance(windows, Exception):
+                texts += [document.text[start:end] for start, end in windows]
+        answers = iter(_predict_windows(model, texts))
+        for document, windows in zip(group, windows_of, strict=True):
+            if isinstance(windows, Exception):
+                yield _fail(document, windows)
+                continue
+            by_window = [next(answers) for _ in windows]
+            try:
+                yield _join_windows(model, document, windows, by_window)
+            except Exception as error:  # a model may return anything, and must not end the run
+                yield _fail(document, error)
+
+
+def _fail(document: Document, error: Exception) -> Document:
+    """The document with an error as its failure."""
+    return msgspec.structs.replace(
+        document, failure=f"{type(error).__name__}: {to_one_line(error)}"
+    )
+
+
+def _find_windows(model: GlinerModel, document: Document) -> list[Range] | Exception:
+    """The windows of a document, or the error of the model's tokenizer."""
     try:
-        return _predict_document(model, document)
-    except Exception as error:  # a model may raise anything, and must not end the run
-        return msgspec.structs.replace(
-            document, failure=f"{type(error).__name__}: {to_one_line(error)}"
-        )
+        return list(_text_windows(model, document.text))
+    except Exception as error:  # a tokenizer may raise anything
+        return error
 
 
-def _predict_document(model: GlinerModel, document: Document) -> Document:
-    """The document with the entities of all its windows."""
+def _join_windows(
+    model: GlinerModel,
+    document: Document,
+    windows: Sequence[Range],
+    answers: Sequence[Any],
+) -> Document:
+    """The document with the entities of all its windows. Raises the first error of a window."""
     entities: list[WindowEntity] = []
     unplaced: list[Unplaced] = []
     malformed_notes: list[str | None] = []  # of each window with answers
-    windows = list(_text_windows(model, document.text))
     for index, (start, end) in enumerate(windows):
-        answer = _predict_window(model, document.text[start:end])
+        if isinstance(answers[index], Exception):
+            raise answers[index]
+        answer = _parse_answer(model, document.text[start:end], answers[index])
         unplaced += answer.unplaced
         if answer.entities or answer.unplaced:
             malformed_notes.append((answer.meta or {}).get(MALFORMED))
@@ -283,21 +337,64 @@ def _predict_document(model: GlinerModel, document: Document) -> Document:
     )
 
 
-def _predict_window(model: GlinerModel, text: str) -> Document:
-    """The answer for one window; invalid entities are unplaced."""
-    entities = model.network.predict_entities(
-        text,
-        list(model.labels),
-        threshold=model.threshold,
-        flat_ner=model.flat_ner,
-        multi_label=model.multi_label,
-    )
+def _parse_answer(model: GlinerModel, text: str, entities: Iterable[Any]) -> Document:
+    """The answer for one window as a document; invalid entities are unplaced."""
     answer = add_entities(Document("window", text), entities)
     unplaced = tuple(
         msgspec.structs.replace(item, label=model.labels.get(item.label, item.label))
         for item in answer.unplaced
     )
     return msgspec.structs.replace(answer, unplaced=unplaced)
+
+
+def _predict_windows(model: GlinerModel, texts: Sequence[str]) -> list[Any]:
+    """What the model returns for each text, a list of dicts, or its error. If a batch fails, each
+    of its texts is read alone.
+    """
+    lengths = [pad_length(len(text), UNBOUNDED) for text in texts]
+    batch_size = model.batch_size if _reads_batches(model.network) else 1
+    answers: dict[int, Any] = {}
+    for batch in split_batches(lengths, batch_size):
+        batch_texts = [texts[index] for index in batch]
+        answers.update(zip(batch, _predict_batch(model, batch_texts), strict=True))
+    return [answers[index] for index in range(len(texts))]
+
+
+def _reads_batches(network: Any) -> bool:
+    """Whether a model reads several texts in one call, as GLiNER's `inference` does."""
+    inference = getattr(network, "inference", None)
+    return callable(inference) and "batch_size" in inspect.signature(inference).parameters
+
+
+def _predict_batch(model: GlinerModel, texts: Sequence[str]) -> list[Any]:
+    """What the model returns for each text of a batch, or its error."""
+    if len(texts) > 1:
+        try:
+            answers = model.network.inference(
+                texts, list(model.labels), batch_size=len(texts), **_thresholds(model)
+            )
+        except Exception:  # a model may raise anything
+            answers = []
+        if len(answers) == len(texts):
+            return list(answers)
+    return [_predict_alone(model, text) for text in texts]
+
+
+def _predict_alone(model: GlinerModel, text: str) -> Any:
+    """What the model returns for one text, or its error."""
+    try:
+        return model.network.predict_entities(text, list(model.labels), **_thresholds(model))
+    except Exception as error:  # a model may raise anything, and must not end the run
+        return error
+
+
+def _thresholds(model: GlinerModel) -> dict[str, Any]:
+    """The options of the model that say which of its entities are returned."""
+    return {
+        "threshold": model.threshold,
+        "flat_ner": model.flat_ner,
+        "multi_label": model.multi_label,
+    }
 
 
 def _merge_windows(entities: Iterable[WindowEntity], text_length: int) -> list[Entity]:

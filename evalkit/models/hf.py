@@ -17,14 +17,17 @@ The model is called directly, not through transformers' pipeline, by these rules
                follows nothing begins an entity. The pipeline knows B- and I- alone.
     score      the mean over an entity's words of the probability of each word's tag.
 
-A document is processed alone, its windows `batch_size` at a time, so that its answer depends on no
-other document: an interrupted and resumed run gives the same scores to the last bit. Code that
-comes with a model is never run.
+The windows of many documents are read `batch_size` at a time, those of one length together. A
+window is padded to a length that depends on it alone, so that a document has the same entities
+whatever the batch size and the other documents; scores are equal up to the rounding of the model's
+arithmetic. If a batch fails, each of its windows is read alone, so that one error fails one
+document. Code that comes with a model is never run.
 
 - `aggregation_strategy`: first, average or max; see "tag".
 - `window`, `stride`: numbers of tokens. Default: the model's length, and a quarter of it.
 - `label_map`: renames the model's tags, as in {"LABEL_0": "O"}, or lists them all.
-- `device`: where the model runs.
+- `batch_size`: windows in a batch.
+- `device`: where the model runs, as torch names it: cpu, cuda, cuda:1, mps.
 - `revision`: the version that is loaded from the Hub.
 - `allow_pickle`: also loads pickled weights, which can run code.
 """
@@ -33,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -50,11 +53,19 @@ from evalkit.errors import (
 from evalkit.models.pretrained import find_model_version, silence_transformers, validate_model_name
 from evalkit.models.python_function import add_entities
 from evalkit.models.registry import Model
-from evalkit.models.text_windows import find_window_cores, split_windows
+from evalkit.models.text_windows import (
+    Range,
+    find_window_cores,
+    group_documents,
+    pad_length,
+    split_batches,
+    split_windows,
+)
 from evalkit.models.word_tags import (
     AGGREGATION_STRATEGIES,
     Floats,
     Tag,
+    TaggedWord,
     aggregate,
     find_entities,
     group_tokens,
@@ -64,12 +75,15 @@ from evalkit.models.word_tags import (
 UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
 # Tokens, where neither the tokenizer nor the model names a length, as for relative positions
 WINDOW = 512
+# Batches that the documents of a group fill, if each is one window
+BATCHES_PER_GROUP = 32
+Inputs = Mapping[str, Sequence[int]]  # of the model for one window, by name
 
 
 @dataclass(frozen=True)
 class Tagger:
     """A loaded model and its options; `max_tokens` counts the tokens of text in a window, without
-    special ones.
+    the `special_tokens`.
     """
 
     tokenizer: Any
@@ -77,8 +91,20 @@ class Tagger:
     tags: Sequence[Tag]
     aggregation_strategy: str
     max_tokens: int
+    special_tokens: int
     stride: int
     batch_size: int
+
+
+class TokenizedText(NamedTuple):
+    """The words of a text, and its windows: the range of each in the tokens of text, and what the
+    model reads, special tokens included.
+    """
+
+    words: Sequence[TaggedWord]
+    ranges: Sequence[Range]
+    windows: Sequence[Inputs]
+    prefix: int  # special tokens before the text
 
 
 def load(
@@ -118,7 +144,14 @@ def load(
     max_length = _max_length(tokenizer, network)
     window, stride = _window_and_stride(name, max_length, special_tokens, window, stride)
     tagger = Tagger(
-        tokenizer, network, tags, aggregation_strategy, window - special_tokens, stride, batch_size
+        tokenizer,
+        network,
+        tags,
+        aggregation_strategy,
+        window - special_tokens,
+        special_tokens,
+        stride,
+        batch_size,
     )
     settings = {
         "aggregation_strategy": aggregation_strategy,
@@ -129,9 +162,16 @@ def load(
     settings |= find_model_version(
         network.name_or_path, revision, getattr(network.config, "_commit_hash", None)
     )
+    group_size = batch_size * BATCHES_PER_GROUP  # documents
+
+    def predict(documents: Sequence[Document]) -> Iterator[Document]:
+        for group in group_documents(documents, group_size):
+            yield from _annotate(tagger, group)
+
     return Model(
         name,
-        lambda documents: (_annotate(tagger, document) for document in documents),
+        predict,
+        batch_size=group_size,
         settings=settings,
         packages=("transformers", "torch"),
         streams=True,
@@ -256,31 +296,148 @@ def _window_and_stride(
     return window, stride
 
 
-def _annotate(tagger: Tagger, document: Document) -> Document:
-    """The document with the model's entities, or with its failure."""
-    try:
-        return add_entities(document, _entities(tagger, document.text))
-    except Exception as error:  # a model may raise anything, and must not end the run
-        return msgspec.structs.replace(
-            document, failure=f"{type(error).__name__}: {to_one_line(error)}"
-        )
+def _annotate(tagger: Tagger, documents: Sequence[Document]) -> Iterator[Document]:
+    """Each document with the model's entities, or with its failure."""
+    texts = _tokenize(tagger, [document.text for document in documents])
+    windows = [
+        window for text in texts if not isinstance(text, Exception) for window in text.windows
+    ]
+    answers = iter(_read_windows(tagger, windows))
+    for document, text in zip(documents, texts, strict=True):
+        if isinstance(text, Exception):
+            yield _fail(document, text)
+            continue
+        by_window = [next(answers) for _ in text.windows]
+        try:
+            yield add_entities(document, _entities(tagger, text, by_window))
+        except Exception as error:  # a model may return anything, and must not end the run
+            yield _fail(document, error)
 
 
-def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
-    """The entities of a text, as dicts with start, end, label and score."""
-    encoding = tagger.tokenizer(text, return_offsets_mapping=True, truncation=False, verbose=False)
-    sequences = encoding.sequence_ids(0)
-    text_tokens = [token for token, sequence in enumerate(sequences) if sequence is not None]
-    offsets = [encoding["offset_mapping"][token] for token in text_tokens]
-    words = list(group_tokens(text, offsets))
-    if not words:
-        return
-    by_token = _probabilities(tagger, encoding, text_tokens)
-    by_word = np.array(
-        [aggregate(by_token[word.first : word.last], tagger.aggregation_strategy) for word in words]
+def _fail(document: Document, error: Exception) -> Document:
+    """The document with an error as its failure."""
+    return msgspec.structs.replace(
+        document, failure=f"{type(error).__name__}: {to_one_line(error)}"
     )
+
+
+def _tokenize(tagger: Tagger, texts: Sequence[str]) -> list[TokenizedText | Exception]:
+    """The windows of each text, or the error of its tokenizer. If they cannot be tokenized
+    together, each is tokenized alone.
+    """
+    try:
+        encoding = tagger.tokenizer(
+            list(texts), return_offsets_mapping=True, truncation=False, verbose=False
+        )
+        return [_split_text(tagger, text, encoding, index) for index, text in enumerate(texts)]
+    except Exception as error:  # a tokenizer may raise anything
+        if len(texts) == 1:
+            return [error]
+        return [tokenized for text in texts for tokenized in _tokenize(tagger, [text])]
+
+
+def _split_text(tagger: Tagger, text: str, encoding: Any, index: int) -> TokenizedText:
+    """The words and windows of a text, the one at an index of an encoding."""
+    sequences = encoding.sequence_ids(index)
+    text_tokens = [token for token, sequence in enumerate(sequences) if sequence is not None]
+    offsets = encoding["offset_mapping"][index]
+    words = list(group_tokens(text, [offsets[token] for token in text_tokens]))
+    if not words:
+        return TokenizedText((), (), (), 0)
+    prefix, end = text_tokens[0], text_tokens[-1] + 1
+    inputs = {
+        key: encoding[key][index]
+        for key in ("input_ids", "token_type_ids", "attention_mask")
+        if key in encoding
+    }
+    ranges = split_windows(
+        [1] * len(text_tokens),
+        max_units=tagger.max_tokens,
+        max_cost=tagger.max_tokens,
+        overlap=tagger.stride,
+    )
+    windows = []
+    for first, last in ranges:
+        windows.append(
+            {
+                key: [*values[:prefix], *values[prefix + first : prefix + last], *values[end:]]
+                for key, values in inputs.items()
+            }
+        )
+    return TokenizedText(words, ranges, windows, prefix)
+
+
+def _read_windows(tagger: Tagger, windows: Sequence[Inputs]) -> list[Floats | Exception]:
+    """The probability of each tag for each token of each window, tokens × tags, or the error of the
+    model. If a batch fails, each of its windows is read alone.
+    """
+    lengths = [_batch_length(tagger, window) for window in windows]
+    answers: dict[int, Floats | Exception] = {}
+    for batch in split_batches(lengths, tagger.batch_size):
+        batch_windows = [windows[index] for index in batch]
+        length = lengths[batch[0]]
+        try:
+            read: Sequence[Floats | Exception] = _read_batch(tagger, batch_windows, length)
+        except Exception:  # a model may raise anything
+            read = [_read_alone(tagger, window, length) for window in batch_windows]
+        answers.update(zip(batch, read, strict=True))
+    return [answers[index] for index in range(len(windows))]
+
+
+def _batch_length(tagger: Tagger, window: Inputs) -> int:
+    """The length to which a window is padded; its own where the model cannot ignore padding."""
+    length = len(window["input_ids"])
+    if "attention_mask" not in window:
+        return length
+    return pad_length(length, tagger.max_tokens + tagger.special_tokens)
+
+
+def _read_alone(tagger: Tagger, window: Inputs, length: int) -> Floats | Exception:
+    """The probabilities of tags in one window, or the error of the model."""
+    try:
+        return _read_batch(tagger, [window], length)[0]
+    except Exception as error:  # a model may raise anything, and must not end the run
+        return error
+
+
+def _read_batch(tagger: Tagger, windows: Sequence[Inputs], length: int) -> Sequence[Floats]:
+    """The probabilities of tags in windows that are padded to one length."""
+    import torch
+
+    inputs = {}
+    for key in windows[0]:
+        padding = (tagger.tokenizer.pad_token_id or 0) if key == "input_ids" else 0
+        rows = [[*window[key], *[padding] * (length - len(window[key]))] for window in windows]
+        inputs[key] = torch.tensor(rows, device=tagger.network.device)
+    with torch.inference_mode():
+        logits = tagger.network(**inputs).logits
+    probabilities: Sequence[Floats] = logits.cpu().double().softmax(-1).numpy()
+    return probabilities
+
+
+def _entities(
+    tagger: Tagger, text: TokenizedText, by_window: Sequence[Floats | Exception]
+) -> Iterator[dict[str, Any]]:
+    """The entities of a text, as dicts with start, end, label and score, from the probabilities of
+    its windows. Raises the first error of a window.
+    """
+    cores = []
+    for probabilities, (start, _), (first, last) in zip(
+        by_window, text.ranges, find_window_cores(text.ranges), strict=True
+    ):
+        if isinstance(probabilities, Exception):
+            raise probabilities
+        offset = text.prefix - start
+        cores.append(probabilities[offset + first : offset + last])
+    if not cores:
+        return
+    by_token = np.concatenate(cores)
+    if not np.isfinite(by_token).all():
+        raise ValueError("the model returned values that are not finite numbers")
+    words = text.words
+    by_word = aggregate(by_token, words, tagger.aggregation_strategy)
     scores = by_word.max(axis=1)
-    tags = [tagger.tags[id] for id in by_word.argmax(axis=1)]
+    tags = [tagger.tags[id] for id in by_word.argmax(axis=1).tolist()]
     for label, first, last in find_entities(tags):
         yield {
             "start": words[first].start,
@@ -288,51 +445,3 @@ def _entities(tagger: Tagger, text: str) -> Iterator[dict[str, Any]]:
             "label": label,
             "score": float(scores[first:last].mean()),
         }
-
-
-def _probabilities(tagger: Tagger, encoding: Any, text_tokens: Sequence[int]) -> Floats:
-    """The probability of each tag for each token of the text: tokens × tags."""
-    prefix = range(text_tokens[0])
-    suffix = range(text_tokens[-1] + 1, len(encoding["input_ids"]))
-    ranges = split_windows(
-        [1] * len(text_tokens),
-        max_units=tagger.max_tokens,
-        max_cost=tagger.max_tokens,
-        overlap=tagger.stride,
-    )
-    windows = [[*prefix, *text_tokens[start:end], *suffix] for start, end in ranges]
-    by_window: list[Floats] = []
-    for first in range(0, len(windows), tagger.batch_size):
-        batch = windows[first : first + tagger.batch_size]
-        by_window += _window_probabilities(tagger, encoding, batch)
-    cores = []
-    for probabilities, (start, _), (first, last) in zip(
-        by_window, ranges, find_window_cores(ranges), strict=True
-    ):
-        offset = len(prefix) - start
-        cores.append(probabilities[offset + first : offset + last])
-    joined = np.concatenate(cores)
-    if not np.isfinite(joined).all():
-        raise ValueError("the model returned values that are not finite numbers")
-    return joined
-
-
-def _window_probabilities(
-    tagger: Tagger, encoding: Any, windows: Sequence[Sequence[int]]
-) -> list[Floats]:
-    """The probabilities of tags in a batch of windows, each given by the indices of its tokens."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    inputs = {}
-    for key in ("input_ids", "token_type_ids", "attention_mask"):
-        if key not in encoding:
-            continue
-        values = np.asarray(encoding[key])
-        rows = [torch.tensor(values[window]) for window in windows]
-        padding = (tagger.tokenizer.pad_token_id or 0) if key == "input_ids" else 0
-        padded = pad_sequence(rows, batch_first=True, padding_value=padding)
-        inputs[key] = padded.to(tagger.network.device)
-    with torch.inference_mode():
-        logits = tagger.network(**inputs).logits
-    return list(logits.double().softmax(-1).cpu().numpy())

@@ -3,14 +3,23 @@
 A window is a range of units: tokens, or words. Windows overlap, and a unit in an overlap counts
 from the window in which it has more context, so that answers at the edge of one window are replaced
 by those of the next.
+
+Windows of many documents are read in batches of one length. A window is padded to a length that
+depends on it alone, so that its answer depends neither on the other windows of its batch nor on the
+size of batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from evalkit.data.document import Document
+
 Range = tuple[int, int]
+MAX_GROUP_CHARACTERS = 500_000  # of documents that are in memory as tokens at once
+MIN_PADDED_LENGTH = 16  # tokens; for fewer, libraries multiply matrices in other ways
+MIN_PADDING_STEP = 4  # tokens
 
 
 def split_windows(costs: Sequence[int], max_units: int, max_cost: int, overlap: int) -> list[Range]:
@@ -49,3 +58,51 @@ def find_window_cores(windows: Sequence[Range]) -> list[Range]:
     starts = [0, *cuts]
     ends = [*cuts, windows[-1][1]]
     return list(zip(starts, ends, strict=True))
+
+
+def group_documents(
+    documents: Iterable[Document], max_documents: int, max_characters: int = MAX_GROUP_CHARACTERS
+) -> Iterator[list[Document]]:
+    """The documents in groups that are processed together; a document with more than
+    `max_characters` is a group of its own.
+    """
+    group: list[Document] = []
+    characters = 0
+    for document in documents:
+        characters += len(document.text)
+        if group and (len(group) == max_documents or characters > max_characters):
+            yield group
+            group, characters = [], len(document.text)
+        group.append(document)
+    if group:
+        yield group
+
+
+def pad_length(length: int, max_length: int) -> int:
+    """The length to which a window of `length` tokens is padded: few different ones, at most an
+    eighth longer, or a few tokens.
+
+    >>> [pad_length(length, 512) for length in (3, 21, 100, 130, 500)]
+    [16, 24, 104, 144, 512]
+    """
+    step = max(MIN_PADDING_STEP, 1 << max(0, (length - 1).bit_length() - 4))
+    padded = max(MIN_PADDED_LENGTH, -(-length // step) * step)
+    return max(length, min(padded, max_length))
+
+
+def split_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """The indices of windows in batches of equal lengths, at most `batch_size` in each; the longest
+    come first, so that a lack of memory shows at once.
+
+    >>> split_batches([16, 20, 16, 16], batch_size=2)
+    [[1], [0, 2], [3]]
+    """
+    by_length: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(index)
+    batches: list[list[int]] = []
+    for length in sorted(by_length, reverse=True):
+        indices = by_length[length]
+        for first in range(0, len(indices), batch_size):
+            batches.append(indices[first : first + batch_size])
+    return batches

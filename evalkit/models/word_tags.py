@@ -11,6 +11,7 @@ inside: neighbors of one label are one entity.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -58,20 +59,23 @@ def group_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[Tagg
     ['Ali', 'Smith', '-', 'Jones']
     """
     word = None
+    end = 0  # of the word
     for token, (token_start, token_end) in enumerate(offsets):
         surface = text[token_start:token_end]
         start = token_end - len(surface.lstrip())
-        end = token_start + len(surface.rstrip())
-        if start >= end:
+        surface_end = token_start + len(surface.rstrip())
+        if start >= surface_end:
             continue
-        if word is not None and _is_continued(text, word.end, start):
-            word = word._replace(end=max(end, word.end), last=token + 1)
+        if word is not None and _is_continued(text, end, start):
+            end = max(surface_end, end)
+            word = TaggedWord(word.start, end, word.first, token + 1)
             continue
         if word is not None:
             yield word
         is_preceded = token > 0 and start == token_start
         has_space = is_preceded and _is_leading_space(text, offsets[token - 1], start)
-        word = TaggedWord(start, end, token - 1 if has_space else token, token + 1)
+        word = TaggedWord(start, surface_end, token - 1 if has_space else token, token + 1)
+        end = surface_end
     if word is not None:
         yield word
 
@@ -92,20 +96,29 @@ def _is_continued(text: str, end: int, start: int) -> bool:
     return start == end and _is_word_character(text[start - 1]) and _is_word_character(text[start])
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_word_character(character: str) -> bool:
     is_unspaced = any(first <= ord(character) <= last for first, last in _UNSPACED_BLOCKS)
     is_letter = character.isalnum() or unicodedata.category(character)[0] == "M"
     return is_letter and not is_unspaced
 
 
-def aggregate(rows: Floats, strategy: str) -> Floats:
-    """The probabilities of a word's tags from those of its tokens: of the first token, their mean,
-    or of the token with the most probable tag.
+def aggregate(rows: Floats, words: Sequence[TaggedWord], strategy: str) -> Floats:
+    """The probabilities of each word's tags from those of its tokens, words × tags: of its first
+    token, their mean, or of the token with the most probable tag.
     """
-    if strategy == "average":
-        return np.asarray(rows.mean(axis=0), np.float64)
-    row = 0 if strategy == "first" else rows.max(axis=1).argmax()
-    return np.asarray(rows[row], np.float64)
+    by_word = rows[[word.first for word in words]]
+    if strategy == "first":
+        return by_word
+    for index, word in enumerate(words):
+        tokens = rows[word.first : word.last]
+        if len(tokens) == 1:
+            continue
+        if strategy == "average":
+            by_word[index] = tokens.mean(axis=0)
+        else:
+            by_word[index] = tokens[tokens.max(axis=1).argmax()]
+    return by_word
 
 
 def parse_tag(name: str, names: Collection[str]) -> Tag:

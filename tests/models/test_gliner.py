@@ -273,6 +273,76 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone():
     assert [entity.label for entity in good.entities] == ["PERSON"]
 
 
+class Batching(StandIn):
+    """It reads several texts in a call, as GLiNER does, and remembers how many."""
+
+    def __init__(self, *, refused="no text has this"):
+        super().__init__()
+        self.refused, self.sizes = refused, []
+
+    def inference(self, texts, labels, *, threshold, flat_ner, multi_label, batch_size):
+        self.sizes.append(len(texts))
+        return [
+            self.predict_entities(
+                text, labels, threshold=threshold, flat_ner=flat_ner, multi_label=multi_label
+            )
+            for text in texts
+        ]
+
+    def predict_entities(self, text, labels, **how):
+        if self.refused in text:
+            raise RuntimeError("out of\nmemory")
+        return super().predict_entities(text, labels, **how)
+
+
+def documents_of_all_lengths(count=40):
+    return [
+        Document(f"d{n}", " ".join(WORDS[(n * k) % len(WORDS)] for k in range(n)))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 100])
+def test_a_documents_answer_depends_on_no_other_and_on_no_batch_size(batch_size):
+    documents = documents_of_all_lengths()
+    alone = gliner.load(StandIn(), window=9).with_schema(NEWS)
+    network = Batching()
+
+    together = gliner.load(network, window=9, batch_size=batch_size).with_schema(NEWS)
+
+    assert list(together.predict(documents)) == [
+        next(iter(alone.predict([document]))) for document in documents
+    ]
+    assert all(size <= batch_size for size in network.sizes)
+    assert bool(network.sizes) == (batch_size > 1)
+
+
+def test_of_a_batch_that_fails_only_the_document_that_causes_it_has_a_failure():
+    documents = documents_of_all_lengths()
+    expected = list(gliner.load(Batching()).with_schema(NEWS).predict(documents))
+    bad = {document.id for document in documents if "Tosca" in document.text}
+
+    answers = gliner.load(Batching(refused="Tosca")).with_schema(NEWS).predict(documents)
+
+    assert 0 < len(bad) < len(documents)
+    for document, answered in zip(expected, answers, strict=True):
+        if answered.id in bad:
+            assert answered.failure == "RuntimeError: out of memory"
+        else:
+            assert answered == document
+
+
+def test_a_batch_with_another_number_of_answers_is_read_one_by_one():
+    class Losing(Batching):
+        def inference(self, texts, labels, **how):
+            return super().inference(texts, labels, **how)[1:]
+
+    documents = documents_of_all_lengths()
+    expected = list(gliner.load(StandIn()).with_schema(NEWS).predict(documents))
+
+    assert list(gliner.load(Losing()).with_schema(NEWS).predict(documents)) == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -287,6 +357,7 @@ def test_a_document_on_which_the_model_fails_is_that_document_alone():
         ({"labels": {"person": 3}}, "labels=.*: expected a list such as"),
         ({"threshold": 2}, "threshold=2: expected a number from 0 to 1"),
         ({"threshold": "high"}, 'threshold="high": expected a number from 0 to 1'),
+        ({"batch_size": 0}, "batch_size=0: expected an integer >= 1"),
         ({"window": 0}, "window=0: expected an integer from 1 to 384"),
         (
             {"window": 10, "overlap": 6},
@@ -385,6 +456,26 @@ def test_a_real_model_reads_a_long_text_to_its_end_and_has_nothing_to_warn_of(fo
     assert len({(entity.start, entity.end, entity.label) for entity in predicted.entities}) == len(
         predicted.entities
     )
+
+
+@needs_gliner
+@loads
+def test_a_real_model_reads_documents_in_batches_and_answers_as_for_each_alone(folder, monkeypatch):
+    words = PIECES[2:8]
+    documents = [
+        Document(f"d{n}", " ".join(words[(n * k) % 6] for k in range(n))) for n in range(30)
+    ]
+    model = load_model(f"gliner:{folder}", labels=["person", "city"], threshold=0)
+    expected = [next(iter(model.predict([document]))) for document in documents]
+
+    answers = list(model.predict(documents))
+
+    for document, answered in zip(expected, answers, strict=True):
+        assert (answered.failure, answered.unplaced) == (None, ())
+        assert [(e.start, e.end, e.label, e.score) for e in answered.entities] == [
+            (e.start, e.end, e.label, pytest.approx(e.score, abs=1e-6)) for e in document.entities
+        ]
+    assert sum(len(document.entities) for document in expected) > 50
 
 
 @needs_gliner

@@ -325,16 +325,159 @@ def test_words_and_scores_are_those_of_the_pipeline_where_it_is_right(aggregatio
     assert len(expected) >= 6
 
 
-def test_a_documents_answer_depends_on_no_other(tmp_path):
-    tokenizer = tiny_models.wordpiece(PIECES, 24)
-    model = load_model(
-        f"hf:{tiny_models.tagger(tmp_path, tokenizer, BIO, tiny_models.capitalised)}"
+def mixed_pipeline():
+    """A model with attention, so that its tags depend on the whole text, and random weights."""
+    import torch
+    from transformers import BertConfig, BertForTokenClassification
+
+    torch.manual_seed(1)
+    tokenizer = tiny_models.wordpiece(PIECES, 40)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=40,
+        id2label=dict(enumerate(BIO)),
+        label2id={name: n for n, name in enumerate(BIO)},
     )
-    documents = [Document(f"d{n}", TEXT[n:]) for n in range(5)]
+    network = BertForTokenClassification(config)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(4)
+    return pipeline(network, tokenizer)
 
-    together = list(model.predict(documents))
 
-    assert together == [next(iter(model.predict([document]))) for document in documents]
+def texts_of_all_lengths():
+    """60 texts of 1 to 150 words; some are longer than the model."""
+    words = TEXT.split()
+    return [
+        Document(f"d{n}", " ".join(words[(n * k) % len(words)] for k in range(1 + n * n // 24)))
+        for n in range(60)
+    ]
+
+
+def spans(document):
+    return [(entity.start, entity.end, entity.label) for entity in document.entities]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
+def test_a_documents_answer_depends_on_no_other_and_on_no_batch_size(batch_size):
+    theirs, documents = mixed_pipeline(), texts_of_all_lengths()
+    alone = load_model(theirs)
+    expected = [next(iter(alone.predict([document]))) for document in documents]
+    sizes = []
+    forward = theirs.model.forward
+    theirs.model.forward = lambda **inputs: (
+        sizes.append(len(inputs["input_ids"])) or forward(**inputs)
+    )
+
+    together = predict(theirs, Corpus(documents[::-1]), batch_size=batch_size)
+
+    for document, answered in zip(expected, together[::-1], strict=True):
+        assert spans(answered) == spans(document)
+        assert [e.score for e in answered.entities] == pytest.approx(
+            [e.score for e in document.entities], abs=1e-6
+        )
+    assert sum(len(document.entities) for document in expected) > 100
+    assert max(sizes) == min(batch_size, max(sizes))
+    if batch_size > 1:
+        assert len(sizes) < sum(sizes)
+
+
+def test_windows_of_one_batch_have_one_length_so_that_none_is_padded_to_another():
+    theirs = mixed_pipeline()
+    padding = []
+    forward = theirs.model.forward
+
+    def remember(**inputs):
+        lengths = inputs["attention_mask"].sum(dim=1)
+        padding.append((inputs["input_ids"].shape[1], lengths.min().item()))
+        return forward(**inputs)
+
+    theirs.model.forward = remember
+    predict(theirs, Corpus(texts_of_all_lengths()))
+
+    assert all(padded <= 16 or padded - shortest < 4 for padded, shortest in padding)
+
+
+def test_of_a_batch_that_fails_only_the_document_that_causes_it_has_a_failure():
+    theirs, documents = mixed_pipeline(), texts_of_all_lengths()
+    expected = predict(theirs, Corpus(documents))
+    unknown = theirs.tokenizer.convert_tokens_to_ids("fought")
+    bad = {document.id for document in documents if "fought" in document.text}
+    forward = theirs.model.forward
+
+    def refuse(**inputs):
+        if (inputs["input_ids"] == unknown).any():
+            raise RuntimeError("out of\nmemory")
+        return forward(**inputs)
+
+    theirs.model.forward = refuse
+    answers = predict(theirs, Corpus(documents))
+
+    assert 0 < len(bad) < len(documents)
+    for before, answered in zip(expected, answers, strict=True):
+        if answered.id in bad:
+            assert answered.failure == "RuntimeError: out of memory"
+        else:
+            assert spans(answered) == spans(before)
+
+
+def test_a_text_that_cannot_be_tokenized_fails_alone(monkeypatch):
+    theirs = mixed_pipeline()
+    call = type(theirs.tokenizer).__call__
+
+    def refuse(tokenizer, texts, **options):
+        if "bad" in texts:
+            raise ValueError("cannot be tokenized")
+        return call(tokenizer, texts, **options)
+
+    monkeypatch.setattr(type(theirs.tokenizer), "__call__", refuse)
+    good, bad = predict(theirs, Corpus([Document("d0", "Jane Doe"), Document("d1", "bad")]))
+
+    assert good.failure is None
+    assert bad.failure == "ValueError: cannot be tokenized"
+
+
+def test_a_model_that_cannot_ignore_padding_is_given_none():
+    theirs = mixed_pipeline()
+    theirs.tokenizer.model_input_names = ["input_ids", "token_type_ids"]
+    lengths = []
+    forward = theirs.model.forward
+    theirs.model.forward = lambda **inputs: (
+        lengths.append(inputs["input_ids"].shape[1]) or forward(**inputs)
+    )
+
+    predict(theirs, Corpus([Document("d0", "Jane said"), Document("d1", "Jane")]))
+
+    assert lengths == [4, 3]
+
+
+def test_a_run_that_was_stopped_resumes_with_the_documents_that_are_left(tmp_path):
+    theirs, documents = mixed_pipeline(), texts_of_all_lengths()
+    expected = predict(theirs, Corpus(documents))
+    read = []
+    forward = theirs.model.forward
+
+    def stop(**inputs):
+        if len(read) == 60:  # in the second group of documents
+            raise KeyboardInterrupt
+        read.append(len(inputs["input_ids"]))
+        return forward(**inputs)
+
+    theirs.model.forward = stop
+    with pytest.raises(KeyboardInterrupt):
+        predict(theirs, Corpus(documents), run_dir=tmp_path / "run", batch_size=1)
+    theirs.model.forward = lambda **inputs: (
+        read.append(len(inputs["input_ids"])) or forward(**inputs)
+    )
+    stored = load_corpus(tmp_path / "run" / "predictions.jsonl", predictions=True)
+    resumed = predict(theirs, Corpus(documents), run_dir=tmp_path / "run", batch_size=8)
+
+    assert list(map(spans, resumed)) == list(map(spans, expected))
+    assert 0 < len(stored) < len(documents)
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "\u3000"])

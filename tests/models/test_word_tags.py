@@ -5,8 +5,21 @@ it is tested everywhere.
 import numpy as np
 import pytest
 
-from evalkit.models.text_windows import find_window_cores, split_windows
-from evalkit.models.word_tags import aggregate, find_entities, group_tokens, parse_tag
+from evalkit import Document
+from evalkit.models.text_windows import (
+    find_window_cores,
+    group_documents,
+    pad_length,
+    split_batches,
+    split_windows,
+)
+from evalkit.models.word_tags import (
+    TaggedWord,
+    aggregate,
+    find_entities,
+    group_tokens,
+    parse_tag,
+)
 
 
 def places(text, *pieces):
@@ -101,11 +114,13 @@ def test_tags_of_every_scheme_say_entities(tags, expected):
 
 
 def test_a_words_probabilities_are_those_of_its_first_token_the_mean_or_the_surest():
-    rows = np.array([[0.6, 0.4], [0.1, 0.9], [0.3, 0.7]])
+    rows = np.array([[0.6, 0.4], [0.1, 0.9], [0.3, 0.7], [0.8, 0.2]])
+    words = [TaggedWord(0, 9, 0, 3), TaggedWord(10, 12, 3, 4)]
 
-    assert aggregate(rows, "first").tolist() == [0.6, 0.4]
-    assert aggregate(rows, "average").tolist() == pytest.approx([1 / 3, 2 / 3])
-    assert aggregate(rows, "max").tolist() == [0.1, 0.9]
+    assert aggregate(rows, words, "first").tolist() == [[0.6, 0.4], [0.8, 0.2]]
+    average = aggregate(rows, words, "average").tolist()
+    assert average == [pytest.approx([1 / 3, 2 / 3]), [0.8, 0.2]]
+    assert aggregate(rows, words, "max").tolist() == [[0.1, 0.9], [0.8, 0.2]]
 
 
 @pytest.mark.parametrize("units", [0, 1, 5, 6, 29, 30, 31])
@@ -134,4 +149,34 @@ def test_windows_keep_to_what_units_cost_and_a_unit_that_costs_too_much_is_alone
         (2, 3),
         (3, 4),
         (4, 6),
+    ]
+
+
+def test_batches_hold_windows_of_one_length_the_longest_first():
+    lengths = [16, 20, 16, 16, 512, 20, 16]
+
+    assert split_batches(lengths, 3) == [[4], [1, 5], [0, 2, 3], [6]]
+    assert split_batches([], 3) == []
+
+
+def test_a_window_is_padded_to_a_length_that_depends_on_it_alone_and_by_little():
+    padded = [pad_length(length, 500) for length in range(1, 501)]
+
+    assert padded == sorted(padded)
+    assert max(padded) == 500
+    for length in range(1, 501):
+        assert length <= padded[length - 1] <= max(16, length + 3, length * 1.125)
+    assert len(set(padded)) < 40
+
+
+def test_documents_are_grouped_by_number_and_length_and_a_long_one_is_alone():
+    documents = [Document(f"d{n}", "x" * length) for n, length in enumerate([2, 3, 9, 1, 1, 1])]
+
+    groups = group_documents(documents, max_documents=2, max_characters=6)
+
+    assert [[document.id for document in group] for group in groups] == [
+        ["d0", "d1"],
+        ["d2"],
+        ["d3", "d4"],
+        ["d5"],
     ]
