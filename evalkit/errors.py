@@ -10,6 +10,7 @@
       ModelError                 a model that cannot be used, such as an endpoint that
                                  refuses the key                                              3
       HubError                   a request that the Hugging Face Hub refused                  3
+      WorkerError                worker processes that were killed                            3
       PartialRunError            a run that ended before its last document                    4
       InterruptedRunError        a run that was interrupted                                 130
 
@@ -42,6 +43,21 @@ class EvalkitError(Exception):
     """Base class of all errors of evalkit."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The error as pickle keeps it: as it is, since subclasses build the message from others
+        than `args`.
+        """
+        return _restore_error, (type(self), self.args, self.__dict__)
+
+
+def _restore_error(
+    error_type: type[EvalkitError], args: tuple[Any, ...], fields: Mapping[str, Any]
+) -> EvalkitError:
+    """An error from another process."""
+    error = error_type.__new__(error_type, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InputError(EvalkitError, ValueError):
@@ -229,6 +245,12 @@ class ModelError(EvalkitError):
         self.notes = list(notes)
 
 
+class WorkerError(EvalkitError):
+    """Worker processes that were killed, such as for lack of memory."""
+
+    exit_code = 3
+
+
 class PartialRunError(EvalkitError):
     """A run that ended before its last document: it was interrupted, or failed too often."""
 
@@ -354,6 +376,11 @@ def use_command_line_spelling(*, on: bool = True) -> None:
     global _on_command_line  # noqa: PLW0603 - a process has one command line, or none
     _on_command_line = on
     _print_deprecation.cache_clear()
+
+
+def is_command_line_spelling() -> bool:
+    """Whether messages write options as on the command line."""
+    return _on_command_line
 
 
 def warn_deprecated(message: str) -> None:

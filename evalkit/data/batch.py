@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 # The number of each label in this process, so that batches can be merged
 LABEL_IDS: dict[str, int] = {}
+_NEW_LABEL = Lock()  # two threads must not give one number to two labels
 
 
 def label_id(label: str) -> int:
     """The number of a label, from 0 on. Callers look it up in LABEL_IDS first, which is faster."""
-    return LABEL_IDS.setdefault(label, len(LABEL_IDS))
+    with _NEW_LABEL:
+        return LABEL_IDS.setdefault(label, len(LABEL_IDS))
 
 
 class Vocabulary(dict[Any, int]):

@@ -27,7 +27,7 @@ from evalkit.evaluation.document_join import (
     FileRange,
     advise_same_documents,
 )
-from evalkit.evaluation.score_options import ScoreOptions
+from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_stream import count_documents
@@ -51,6 +51,7 @@ SCORE_OPTIONS = (
     "seed",
     "level",
     "jobs",
+    "backend",
     "name",
 )
 
@@ -114,6 +115,7 @@ def score(
     seed: int = 12345,
     level: float = 0.95,
     jobs: int = 1,
+    backend: str | None = None,
     name: str | None = None,
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
@@ -133,12 +135,15 @@ def score(
       documents, and sentences for a single document.
     - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
-    - `jobs`: worker processes, where both sides are JSONL files in one order.
+    - `jobs`: workers, where both sides are JSONL files in one order.
+    - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
+      cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
     - `name`: the name of the system in headings and files. Default: the model's.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
     duplicates in gold.
     """
+    validate_backend(backend)
     options = ScoreOptions.create(
         metrics,
         labels=labels,
@@ -153,7 +158,7 @@ def score(
     inputs = _open_inputs(gold, predicted, options.missing)
     run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:
-        result = run.count(jobs)
+        result = run.count(jobs, backend)
     except InputError:
         # Errors of a file come before those of both together, and all of them are reported, as
         # load_corpus does.

@@ -12,12 +12,20 @@ from evalkit.data.label_maps import (
     resolve_label_mapping,
 )
 from evalkit.data.schema import Schema
-from evalkit.errors import InputError, UnknownNameError, spell_option
+from evalkit.errors import (
+    InputError,
+    MissingDependencyError,
+    UnknownNameError,
+    advise_extra,
+    spell_option,
+)
 from evalkit.results.metadata import ScoredOptions
 from evalkit.scoring.metrics import Metric, flat_layer_of, parse_metrics
 from evalkit.stats.intervals import Resampling, make_resampling
 
 MISSING = ("error", "empty")
+LOKY, THREADING, DASK = "loky", "threading", "dask:"
+BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 
 
 @dataclass(frozen=True)
@@ -108,3 +116,25 @@ def _parse_zones(zones: str | Iterable[str]) -> str | frozenset[str]:
     if chosen in ({"primary"}, {"all"}):
         return next(iter(chosen))
     return chosen
+
+
+def validate_backend(backend: str | None) -> None:
+    """Raise InputError for a backend that does not exist, MissingDependencyError for one whose
+    package is not installed.
+    """
+    if backend in (None, LOKY, THREADING):
+        return
+    if not isinstance(backend, str) or not backend.startswith(DASK):
+        raise UnknownNameError("value", backend, BACKENDS, within=spell_option("backend"))
+    if backend == DASK:
+        raise InputError(
+            f"invalid {spell_option('backend', backend)}: expected the address of a scheduler, as"
+            " in dask:tcp://127.0.0.1:8786"
+        )
+    try:
+        import distributed  # noqa: F401 - only whether it is there
+    except ImportError:
+        raise MissingDependencyError(
+            f"{spell_option('backend', backend)} needs the package distributed, which is not"
+            f" installed: {advise_extra('dask')}"
+        ) from None

@@ -1,10 +1,10 @@
-"""Scores one side against another: counts in this process or in several, then checks what can only
-be checked when all documents were read.
+"""Scores one side against another: counts in this process or in several workers, then checks what
+can only be checked when all documents were read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
 
 if TYPE_CHECKING:
+    from evalkit.evaluation.shard_tasks import ShardTask
     from evalkit.results.cascade_gains import CascadeGain
 
 
@@ -47,45 +48,54 @@ class ScoringRun:
         self._layers = LayerPresence()
         self._digests: CorpusDigests | None = None
 
-    def count(self, jobs: int = 1) -> Result:
-        """The counts of all documents, in several processes where both sides are JSONL files in one
+    def count(self, jobs: int = 1, backend: str | None = None) -> Result:
+        """The counts of all documents, by several workers where both sides are JSONL files in one
         order.
 
         Raises InputError for documents and options that do not fit.
         """
-        result, zones = self._count_shards(jobs) or count_shard(self.task)
+        counted = self._count_parts(jobs, backend)
+        if counted is None:
+            counter = DocumentCounter(self.task)
+            counted = counter.count(), counter.zones
+        result, zones = counted
         self._layers = result.metadata.layers
         self._digests = result.digests
         self._check(result, zones)
         return result
 
-    def _count_shards(self, jobs: int) -> tuple[Result, set[str]] | None:
-        """The counts of shards of both files, merged; None if the files cannot be split."""
-        inputs = self.task.inputs
-        if jobs == 1 or not isinstance(inputs.gold, Path):
+    def _count_parts(self, jobs: int, backend: str | None) -> tuple[Result, set[str]] | None:
+        """The counts of parts of both files, merged; None if the files cannot be split."""
+        tasks = self._split(jobs)
+        if len(tasks) < 2:
             return None
-        ranges = split_files(inputs.gold, inputs.predicted, jobs)
-        if len(ranges) < 2:
-            return None
-        from concurrent.futures import ProcessPoolExecutor
+        from evalkit.evaluation.shard_workers import count_shards
 
-        from evalkit.results.merging import merge_results
-
-        shards = [
-            replace(self.task, inputs=replace(inputs, gold=gold, predicted=predicted))
-            for gold, predicted in ranges
-        ]
         try:
-            with ProcessPoolExecutor(len(shards)) as pool:
-                counted = list(pool.map(count_shard, shards))
-            return (
-                merge_results([result for result, _ in counted]),
-                set().union(*(zones for _, zones in counted)),
-            )
+            return merge_shards(dict(count_shards(tasks, jobs, backend)))
         except InputError:
             # Counting both files whole raises the same error with the right document, or none if
             # only the order of the documents differs.
             return None
+
+    def _split(self, parts: int) -> list[ShardTask]:
+        """Tasks for parts of both files; fewer than two if the files cannot be split."""
+        inputs = self.task.inputs
+        if parts == 1 or not isinstance(inputs.gold, Path):
+            return []
+        from evalkit.evaluation.shard_tasks import ShardTask
+
+        return [
+            ShardTask.create(
+                f"{gold.path}, part {number}",
+                replace(inputs, gold=gold, predicted=predicted),
+                self.task.options,
+                self.task.resampling,
+            )
+            for number, (gold, predicted) in enumerate(
+                split_files(inputs.gold, inputs.predicted, parts), start=1
+            )
+        ]
 
     def _check(self, result: Result, zones: set[str]) -> None:
         """Raise InputError for a requested metric, layer or zone that the documents do not have,
@@ -220,9 +230,17 @@ class ScoringRun:
         self._layers.check_complete(LAYERS[metric.layer].document_layer)
 
 
-def count_shard(task: ScoringTask) -> tuple[Result, set[str]]:
-    """The counts of all documents of a task, and the zones that gold has. Runs in a process
-    of its own.
+def merge_shards(counted: Mapping[int, bytes]) -> tuple[Result, set[str]]:
+    """The counts of all shards, and the zones that gold has. counted: the number of each shard to
+    its encoded counts.
+
+    Raises InputError for a document that is in two shards.
     """
-    counter = DocumentCounter(task)
-    return counter.count(), counter.zones
+    from evalkit.evaluation.shard_counts import decode_shard
+    from evalkit.results.merging import merge_results
+
+    shards = [decode_shard(counted[number]) for number in sorted(counted)]
+    zones: set[str] = set()
+    for shard in shards:
+        zones.update(shard.zones)
+    return merge_results([shard.to_result() for shard in shards]), zones

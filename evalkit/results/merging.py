@@ -42,8 +42,8 @@ def merge_results(shards: Sequence[Result]) -> Result:
     resampling = _merge_resampling(shards[0].resampling, merged.corpus.documents)
     counts = []
     for metric in _scored_metrics(shards, merged.layers):
-        parts = [each for shard in shards for each in shard.counts if each.metric == metric]
-        counts.append(_merge_counts(parts, resampling))
+        parts = [_counts_of(shard, metric, resampling.units) for shard in shards]
+        counts.append(_merge_counts([part for part in parts if part is not None], resampling))
     error_counts = _merge_errors(shards, resampling)
     return Result(counts, resampling, _merge_digests(shards), merged, error_counts)
 
@@ -62,8 +62,9 @@ def _check_disjoint(shards: Sequence[Result]) -> None:
     seen: set[str] = set()
     for shard in shards:
         documents = set(shard.metadata.unscored_documents)
-        for counts in shard.counts:
-            documents.update(unit.document for unit in counts.units)
+        units_of = {id(counts.units): counts.units for counts in shard.counts}
+        for units in units_of.values():  # the metrics of a layer share theirs
+            documents.update([unit.document for unit in units])
         if duplicates := seen & documents:
             raise InputError(
                 f"document {quoted_repr(min(duplicates))} is in two of the results: merge shards of"
@@ -91,9 +92,16 @@ def _scored_metrics(shards: Sequence[Result], layers: LayerPresence) -> list[str
     return sorted(scorable, key=DEFAULT_METRICS.index)
 
 
+def _counts_of(shard: Result, metric: str, units: str) -> Counts | None:
+    """The counts of a shard for a metric, by the sampling units of the whole."""
+    for counts in shard.counts:
+        if counts.metric == metric:
+            by_sentence = shard.resampling.units == "sentences"
+            return counts.merge_sentences() if by_sentence and units == "documents" else counts
+    return None
+
+
 def _merge_counts(shards: Sequence[Counts], resampling: Resampling) -> Counts:
-    if resampling.units == "documents":
-        shards = [shard.merge_sentences() for shard in shards]
     first = shards[0]
     for name in first.signature:
         if name not in SHARD_FIELDS:

@@ -1,0 +1,145 @@
+"""Workers of every kind count what one process counts, and have the same errors."""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+
+import pytest
+from helpers.perturbed import perturbed
+
+from evalkit import Corpus, Document, Entity, EvalkitError, InputError, LoadError, Zone, score
+from evalkit.data.batch import LABEL_IDS, label_id
+from evalkit.errors import DocumentError, MissingDependencyError, UnknownNameError
+from evalkit.evaluation.document_join import EvaluationInputs
+from evalkit.evaluation.score_options import ScoreOptions
+from evalkit.evaluation.scoring_run import ScoringRun
+from evalkit.evaluation.shard_counts import decode_shard, encode_shard
+from evalkit.evaluation.shard_workers import count_shards
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    gold, predicted = perturbed(60, 5)
+    gold.save(folder / "gold.jsonl")
+    predicted.save(folder / "predicted.jsonl")
+    return folder / "gold.jsonl", folder / "predicted.jsonl"
+
+
+@pytest.fixture(scope="module")
+def expected(files):
+    return score(*files).to_json()
+
+
+@pytest.mark.parametrize(("backend", "jobs"), [(None, 2), ("loky", 2), ("threading", 5)])
+def test_workers_of_every_kind_give_the_same_bytes(files, expected, backend, jobs):
+    assert score(*files, jobs=jobs, backend=backend).to_json() == expected
+
+
+def zoned(n):
+    for number in range(n):
+        entities = [Entity("A", 0, 3), Entity("B", 4, 7)]
+        yield Document(
+            f"d{number}",
+            "Ada met. Bo left.",
+            entities if number % 3 else None,
+            zones=[Zone("body", 0, 8)] if number % 2 else [],
+        )
+
+
+@pytest.mark.parametrize("units", ["documents", "sentences"])
+@pytest.mark.parametrize("documents", [1, 7, 300])
+def test_counts_come_back_from_bytes(documents, units):
+    gold = Corpus(zoned(documents + 1), name="gold")
+    options = ScoreOptions.create(zones="all", units=units)
+    inputs = EvaluationInputs("gold", "gold", gold.schema, gold, gold, "error")
+    run = ScoringRun(inputs, options, len(gold))
+    result = run.count()
+
+    shard = decode_shard(encode_shard(result, {"body"}))
+
+    assert shard.zones == ["body"]
+    assert_same_result(shard.to_result(), result)
+
+
+def assert_same_result(one, other):
+    assert one.metadata == other.metadata
+    assert one.resampling == other.resampling
+    for counts, expected in zip(one.counts, other.counts, strict=True):
+        assert counts.units == expected.units
+        for name in ("unit", "label", "values"):
+            array, wanted = getattr(counts, name), getattr(expected, name)
+            assert (array.dtype, array.tolist()) == (wanted.dtype, wanted.tolist())
+        assert (counts.labels, counts.signature) == (expected.labels, expected.signature)
+
+
+def test_an_error_of_another_process_is_the_same_error():
+    errors = [
+        LoadError(["a.jsonl:1: x"] * 30, more=2, advice=["y"]),
+        UnknownNameError("layer", "entity", ["entities"]),
+        DocumentError("z", document="d", layer="entities", index=1, field="end"),
+    ]
+    for error in errors:
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - bytes of this test
+
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("backend", ["fork", "dask", "", 3])
+def test_a_backend_that_does_not_exist_is_refused(files, backend):
+    with pytest.raises(UnknownNameError, match="unknown value .* expected one of: loky, threading"):
+        score(*files, jobs=2, backend=backend)
+
+
+def test_a_cluster_needs_its_package_and_its_address(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(InputError, match="expected the address of a scheduler"):
+        score(*files, backend="dask:")
+    with pytest.raises(MissingDependencyError, match=r"package distributed.*\.\[dask\]"):
+        score(*files, backend="dask:tcp://127.0.0.1:1")
+
+
+def test_labels_that_threads_meet_at_once_have_different_numbers():
+    names = [f"thread-label-{number}" for number in range(2000)]
+    threads = [
+        threading.Thread(target=lambda part=part: [label_id(name) for name in names[part::4]])
+        for part in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({LABEL_IDS[name] for name in names}) == len(names)
+
+
+class KillingTask:
+    """A task that kills the process that counts it, as long as a file is there."""
+
+    name = "shard"
+
+    def __init__(self, marker, *, once):
+        self.marker, self.once = marker, once
+
+    @property
+    def on_command_line(self):
+        if self.marker.exists():
+            if self.once:
+                self.marker.unlink(missing_ok=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise InputError("not killed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("once", [True, False])
+def test_shards_of_a_killed_worker_are_counted_again_once(tmp_path, once):
+    marker = tmp_path / "marker"
+    marker.touch()
+    tasks = [KillingTask(marker, once=once), KillingTask(marker, once=once)]
+    message = "not killed" if once else "worker processes were killed.* 2 of 2 shards"
+
+    with pytest.raises(EvalkitError, match=message):
+        list(count_shards(tasks, 2, "loky"))
