@@ -352,7 +352,10 @@ def escape_controls_in_json(text: str) -> str:
     >>> print(escape_controls_in_json('{"a": "\u202e"}'))
     {"a": "\u202e"}
     """
-    controls = [c for c in set(text) if c not in "\n\r\t" and unicodedata.category(c) in _CONTROLS]
+    if text.isascii() and "\x7f" not in text:  # JSON escapes the others of ASCII already
+        return text
+    unusual = set(re.findall(r"[^\n\r\t -~]", text))
+    controls = [c for c in unusual if unicodedata.category(c) in _CONTROLS]
     escapes = {ord(c): "\\u007f" if c == "\x7f" else json.dumps(c)[1:-1] for c in controls}
     return text.translate(escapes) if escapes else text
 

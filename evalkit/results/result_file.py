@@ -1,8 +1,9 @@
 """Result files: JSON from which reports and comparisons can be made without model and corpus.
 
-A result file holds no text of the corpus. The keys, in schema version 3:
+A result file holds no text of the corpus. The keys, in schema version 4
+(files of version 3, whose units and counts were lists, are read, too):
 
-    schema_version   3
+    schema_version   4
     model, corpus    the model's name; the corpus's {name, documents}
     options          metrics, labels, label_map, zones, missing, units as they were given; for tags
                      tagging and repair instead of the last three
@@ -36,10 +37,11 @@ A result file holds no text of the corpus. The keys, in schema version 3:
     set_aside        a metric to how many items were set aside for which reason
     rows             a dict for each label and average, with the ends of the intervals; derived from
                      the counts, and not read again
-    units            a layer to {scored: the number of resampling units, units: [document, zone,
-                     sentence] each}
-    counts           a metric to {labels, columns, cells}: a list of numbers for each unit and label
-                     that has any, in the order of columns
+    documents        the ids of the documents that any unit is of
+    units            a layer to {scored: the number of resampling units, and columns of its units};
+                     see results/counts_file.py
+    counts           a metric to {labels, and columns of the cells: of each unit and label that has
+                     any items}; see results/counts_file.py
 
 Everything is in an order that depends on nothing but the documents, so that equal results are equal
 files.
@@ -58,22 +60,29 @@ import numpy as np
 
 from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.errors import InputError, escape_controls_in_json, quoted_repr
+from evalkit.results.counts_file import (
+    CountsRead,
+    FormerCountsRead,
+    FormerUnitsRead,
+    UnitsRead,
+    counts_to_json,
+    list_documents,
+    units_to_json,
+)
 from evalkit.results.error_counts_file import (
     ErrorCountsRead,
     decode_error_counts,
     error_counts_to_json,
 )
 from evalkit.results.metadata import ResultMetadata
-from evalkit.scoring.cells import COUNTS
-from evalkit.scoring.columns import Ints
-from evalkit.scoring.counts import Counts
+from evalkit.scoring.counts import Counts, sort_all_units
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.zones import CountUnit
 from evalkit.stats.intervals import MOST_REPLICATES, Resampling, choose_units
 
-SCHEMA_VERSION = 3
-COLUMNS = ("unit", "label", *COUNTS)
+SCHEMA_VERSION = 4
+FORMER_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -101,16 +110,17 @@ def to_json(
 
     signature_fields: a metric to the fields of its signature.
     """
-    counts = [each.sort_units() for each in result.counts]
+    counts = sort_all_units(result.counts)
+    documents = list_documents(counts)
+    index = {document: n for n, document in enumerate(documents)}
     metadata = result.metadata.to_builtins()
     metadata["failures"] = dict(sorted(metadata["failures"].items()))
     resampling = result.resampling
-    units = {}
+    units: dict[str, Any] = {}
     for each in counts:
-        units[Metric.parse(each.metric).layer] = {
-            "scored": each.resampling_unit_count,
-            "units": [list(unit) for unit in each.units],
-        }
+        layer = Metric.parse(each.metric).layer
+        if layer not in units:
+            units[layer] = units_to_json(each, index)
     data = {
         "schema_version": SCHEMA_VERSION,
         **metadata,
@@ -120,8 +130,9 @@ def to_json(
         "digests": _digests_to_json(result.digests),
         "set_aside": {each.metric: dict(sorted(each.set_aside.items())) for each in counts},
         "rows": list(rows),
+        "documents": documents,
         "units": units,
-        "counts": {each.metric: _counts_to_json(each) for each in counts},
+        "counts": {each.metric: counts_to_json(each) for each in counts},
     }
     if result.error_counts:
         data["error_counts"] = {
@@ -138,14 +149,9 @@ def _digests_to_json(digests: CorpusDigests | None) -> dict[str, Any] | None:
     return {"schema": digests.schema, "documents": documents}
 
 
-def _counts_to_json(counts: Counts) -> dict[str, Any]:
-    cells = np.concatenate([np.stack([counts.unit, counts.label]), counts.values]).T
-    return {"labels": list(counts.labels), "columns": list(COLUMNS), "cells": cells.tolist()}
-
-
 def _dump_json_lines(value: Any, depth: int = 0) -> str:
     """JSON with a line for each entry of dicts down to the third level, and of lists of lists or
-    dicts.
+    dicts. Columns of numbers are written without spaces.
     """
     indent = " " * (depth + 1)
     if isinstance(value, Mapping) and value and depth < 3:
@@ -162,6 +168,8 @@ def _dump_json_lines(value: Any, depth: int = 0) -> str:
             return f"[\n{indent}{lines}\n{' ' * depth}]"
         entries = [f"{indent}{_compact_json(entry)}" for entry in value]
         return "[\n" + ",\n".join(entries) + f"\n{' ' * depth}]"
+    if isinstance(value, list) and value and isinstance(value[0], int):
+        return msgspec.json.encode(value).decode()
     return _compact_json(value)
 
 
@@ -190,21 +198,6 @@ class DigestsRead(msgspec.Struct):
     documents: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
 
 
-class UnitsRead(msgspec.Struct):
-    """The units of a layer."""
-
-    scored: int
-    units: list[tuple[str, str | None, int | None]]
-
-
-class CountsRead(msgspec.Struct):
-    """The counts of a metric."""
-
-    labels: list[str]
-    columns: list[str]
-    cells: list[list[Annotated[int, msgspec.Meta(ge=0, lt=2**31)]]]
-
-
 class ResultRead(ResultMetadata, kw_only=True):
     """A result as it is in a file: a value of another type is refused, with its location.
 
@@ -223,6 +216,7 @@ class ResultRead(ResultMetadata, kw_only=True):
     signature: dict[str, dict[str, str]]
     digests: DigestsRead | None
     set_aside: dict[str, dict[str, int]]
+    documents: list[str]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
     error_counts: dict[str, ErrorCountsRead] = msgspec.field(default_factory=dict)
@@ -231,6 +225,17 @@ class ResultRead(ResultMetadata, kw_only=True):
         """The part of it that is metadata."""
         fields = ResultMetadata.__struct_fields__
         return ResultMetadata(**{name: getattr(self, name) for name in fields})
+
+
+class FormerResultRead(ResultRead, kw_only=True):
+    """A result of schema version 3."""
+
+    documents: list[str] = msgspec.field(default_factory=list)
+    units: dict[str, FormerUnitsRead]  # type: ignore[assignment]
+    counts: dict[str, FormerCountsRead]  # type: ignore[assignment]
+
+
+_READ_TYPES = {SCHEMA_VERSION: ResultRead, FORMER_VERSION: FormerResultRead}
 
 
 class _Version(msgspec.Struct):
@@ -244,13 +249,12 @@ def from_json(text: str) -> Result:
     """
     try:
         version = msgspec.json.decode(text, type=_Version).schema_version
-        if version != SCHEMA_VERSION:
+        if version not in _READ_TYPES:
             raise InputError(
-                f"schema version {version}: this evalkit reads version {SCHEMA_VERSION}; the"
-                " definitions of some numbers changed between the two, so score the predictions"
-                " again"
+                f"schema version {version}: this evalkit reads versions {FORMER_VERSION} and"
+                f" {SCHEMA_VERSION}; score the predictions again"
             )
-        data = msgspec.json.decode(text, type=ResultRead)
+        data = msgspec.json.decode(text, type=_READ_TYPES[version])
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
         message = str(error).replace("`", "'")
         raise InputError(f"not a result of evalkit: {message}") from None
@@ -261,15 +265,16 @@ def from_json(text: str) -> Result:
         )
     if not data.counts:
         raise InputError("not a result of evalkit: it has no counts")
+    units_of = {layer: units.decode(layer, data.documents) for layer, units in data.units.items()}
     counts = [
-        _decode_counts(str(Metric.parse(metric)), cells, data)
-        for metric, cells in data.counts.items()
+        _decode_counts(str(Metric.parse(metric)), columns, data, units_of)
+        for metric, columns in data.counts.items()
     ]
-    units = choose_units(resampling.requested_units, resampling.documents)
-    if units == "documents" and resampling.units == "sentences":
+    chosen_units = choose_units(resampling.requested_units, resampling.documents)
+    if chosen_units == "documents" and resampling.units == "sentences":
         # Written when the units of few documents were sentences.
         counts = [each.merge_sentences() for each in counts]
-        resampling = resampling._replace(units=units)
+        resampling = resampling._replace(units=chosen_units)
     counts = [_renew_signature(each, resampling) for each in counts]
     digests = None
     if data.digests is not None:
@@ -296,15 +301,18 @@ def _renew_signature(counts: Counts, resampling: Resampling) -> Counts:
     return replace(counts, signature=signature)
 
 
-def _decode_counts(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
-    """The counts of a metric. Raises InputError for counts that do not fit the rest of the file."""
-    if tuple(sparse.columns) != COLUMNS:
-        raise InputError(
-            f"{metric}: columns {quoted_repr(sparse.columns)}; this evalkit reads"
-            f" {', '.join(COLUMNS)}"
-        )
+def _decode_counts(
+    metric: str,
+    columns: CountsRead,
+    data: ResultRead,
+    units_of: Mapping[str, tuple[CountUnit, ...]],
+) -> Counts:
+    """The counts of a metric. units_of: the units of each layer.
+
+    Raises InputError for counts that do not fit the rest of the file.
+    """
     layer = Metric.parse(metric).layer
-    if metric not in data.signature or metric not in data.set_aside or layer not in data.units:
+    if metric not in data.signature or metric not in data.set_aside or layer not in units_of:
         raise InputError(
             f"{metric}: the result has counts of this metric, but no signature, set_aside or units"
         )
@@ -314,20 +322,17 @@ def _decode_counts(metric: str, sparse: CountsRead, data: ResultRead) -> Counts:
             f"{metric}: signature: docs: invalid value {quoted_repr(documents)}: expected two"
             " numbers such as 3/5"
         )
-    if any(len(cell) != len(COLUMNS) for cell in sparse.cells):
-        raise InputError(f"{metric}: cells: expected lists of {len(COLUMNS)} numbers")
-    units = tuple(CountUnit(*unit) for unit in data.units[layer].units)
-    cells: Ints = np.array(sparse.cells, np.int64).reshape(-1, len(COLUMNS))
-    if len(cells) and (cells[:, 0].max() >= len(units) or cells[:, 1].max() >= len(sparse.labels)):
+    units = units_of[layer]
+    unit, label, *values = columns.decode(metric, len(units))
+    if len(unit) and (unit.max() >= len(units) or label.max() >= len(columns.labels)):
         raise InputError(f"{metric}: a count of a unit or label that is not listed")
-    small_cells = cells.astype(np.int32)
     counts = Counts(
         metric,
-        tuple(sparse.labels),
+        tuple(columns.labels),
         units,
-        small_cells[:, 0].copy(),
-        cells[:, 1].copy(),
-        np.ascontiguousarray(small_cells[:, 2:].T),
+        unit.astype(np.int32),
+        label.copy(),
+        np.stack(values).astype(np.int32),
         data.signature[metric],
         data.set_aside[metric],
         resampling_unit_count=data.units[layer].scored,

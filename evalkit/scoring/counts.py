@@ -159,19 +159,35 @@ class Counts:
 
     def sort_units(self) -> Counts:
         """The counts with sorted units and cells, so that equal counts are equal arrays."""
-        order = sorted(range(len(self.units)), key=lambda n: self.units[n].sort_key())
-        position = np.empty(len(order), np.int64)
-        position[order] = np.arange(len(order))
-        unit = position[self.unit]
-        cells = np.lexsort((self.label, unit))
-        units = tuple(self.units[n] for n in order)
-        return replace(
-            self,
-            units=units,
-            unit=unit[cells].astype(np.int32),
-            label=self.label[cells],
-            values=self.values[:, cells],
-        )
+        return sort_all_units([self])[0]
+
+
+def sort_all_units(counts: Sequence[Counts]) -> list[Counts]:
+    """Counts with sorted units and cells. Units that several of them share are sorted once."""
+    orders: dict[int, tuple[list[int], tuple[CountUnit, ...]]] = {}
+    for each in counts:
+        if id(each.units) not in orders:
+            keys = [unit.sort_key() for unit in each.units]
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            orders[id(each.units)] = order, tuple(each.units[n] for n in order)
+    return [_arrange_units(each, *orders[id(each.units)]) for each in counts]
+
+
+def _arrange_units(counts: Counts, order: Sequence[int], units: tuple[CountUnit, ...]) -> Counts:
+    """The counts with sorted units and cells. order: the indices of the units in sorted order.
+    units: the sorted units.
+    """
+    position = np.empty(len(order), np.int64)
+    position[order] = np.arange(len(order))
+    unit = position[counts.unit]
+    cells = np.lexsort((counts.label, unit))
+    return replace(
+        counts,
+        units=units,
+        unit=unit[cells].astype(np.int32),
+        label=counts.label[cells],
+        values=counts.values[:, cells],
+    )
 
 
 def _merge_units(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts:

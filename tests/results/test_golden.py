@@ -108,38 +108,37 @@ def test_a_result_holds_counts_by_unit_and_label():
     data = json.loads(score(GOLD, SAID, ["entities/partial", "entities/strict"]).to_json())
 
     assert data["counts"]["entities/partial"] == {
-        "columns": [
-            "unit",
-            "label",
-            "gold",
-            "predicted",
-            "found",
-            "found_half",
-            "tp",
-            "tp_half",
-            "wrong_gold",
-            "wrong_predicted",
-        ],
         "labels": ["LOC", "ORG", "PER"],
-        "cells": [
-            [1, 1, 0, 1, 0, 0, 0, 1, 0, 0],
-            [1, 2, 2, 1, 1, 1, 1, 0, 0, 0],
-            [2, 0, 1, 0, 0, 0, 0, 0, 0, 0],
-        ],
+        "cells_per_unit": [0, 2, 1],
+        "label": [1, 2, 0],
+        "gold": [0, 2, 1],
+        "predicted": [1, 1, 0],
+        "found": [0, 1, 0],
+        "found_half": [0, 1, 0],
+        "tp": [0, 1, 0],
+        "tp_half": [1, 0, 0],
     }
+    assert data["documents"] == ["d", "e"]
     assert data["units"] == {
         "entities": {
             "scored": 2,
-            "units": [["d", None, None], ["d", "body", None], ["e", None, None]],
+            "document": [0, 0, 1],
+            "zone": [None, "body", None],
         }
     }
-    assert data["counts"]["entities/strict"]["cells"] == [
-        [1, 1, 0, 1, 0, 0, 0, 0, 0, 1],
-        [1, 2, 2, 1, 1, 0, 1, 0, 1, 0],
-        [2, 0, 1, 0, 0, 0, 0, 0, 0, 0],
-    ]
+    assert data["counts"]["entities/strict"] == {
+        "labels": ["LOC", "ORG", "PER"],
+        "cells_per_unit": [0, 2, 1],
+        "label": [1, 2, 0],
+        "gold": [0, 2, 1],
+        "predicted": [1, 1, 0],
+        "found": [0, 1, 0],
+        "tp": [0, 1, 0],
+        "wrong_gold": [0, 1, 0],
+        "wrong_predicted": [1, 0, 0],
+    }
     assert (data["schema_version"], data["model"], data["corpus"], data["failures"]) == (
-        3,
+        4,
         "said",
         {"name": "gold", "documents": 2},
         {},
@@ -174,6 +173,7 @@ def test_a_result_holds_counts_by_unit_and_label():
         "digests",
         "set_aside",
         "rows",
+        "documents",
         "units",
         "counts",
     ]
@@ -211,46 +211,59 @@ def test_tables_hold_no_counts_of_units():
     [
         (
             lambda d: d.__setitem__("schema_version", 99),
-            (
-                "schema version 99: this evalkit reads version 3; the definitions of some numbers"
-                " changed between the two, so score the predictions again"
-            ),
+            ("schema version 99: this evalkit reads versions 3 and 4; score the predictions again"),
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, 3),
+            lambda d: d["units"]["entities"]["document"].__setitem__(0, 2),
+            "units: entities: a document that is not listed",
+        ),
+        (
+            lambda d: d["units"]["entities"]["zone"].pop(),
+            "units: entities: 2 values in a column, expected 3",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells_per_unit"].append(0),
+            "entities/strict: cells_per_unit: 4 values, expected 3",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells_per_unit"].__setitem__(0, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells_per_unit[0]'",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["cells_per_unit"].__setitem__(0, 1),
+            "entities/strict: label: 3 values, expected 4",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["label"].__setitem__(0, 3),
             "entities/strict: a count of a unit or label that is not listed",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(0, -1),
-            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][0]'",
+            lambda d: d["counts"]["entities/strict"]["label"].__setitem__(0, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].label[0]'",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, 3),
-            "entities/strict: a count of a unit or label that is not listed",
-        ),
-        (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(1, -1),
-            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][1]'",
-        ),
-        (
-            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(4, 3),
+            lambda d: d["counts"]["entities/strict"]["found"].__setitem__(1, 3),
             "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(5, 2),
+            lambda d: d["counts"]["entities/strict"].update(found_half=[0, 2, 0]),
             "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][1].__setitem__(8, 2),
+            lambda d: d["counts"]["entities/strict"]["wrong_gold"].__setitem__(1, 2),
             "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(9, 2),
+            lambda d: d["counts"]["entities/strict"]["wrong_predicted"].__setitem__(0, 2),
             "entities/strict: invalid counts: more items are matched than there are",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, -1),
-            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].cells[0][2]'",
+            lambda d: d["counts"]["entities/strict"]["tp"].append(1),
+            "entities/strict: tp: 4 values, expected 3",
+        ),
+        (
+            lambda d: d["counts"]["entities/strict"]["gold"].__setitem__(0, -1),
+            "not a result of evalkit: Expected 'int' >= 0 - at '$.counts[...].gold[0]'",
         ),
         (
             lambda d: d.pop("counts"),

@@ -253,11 +253,7 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
         ),
         (lambda d: d.update(counts={}), "it has no counts"),
         (
-            lambda d: d["counts"]["entities/strict"]["columns"].reverse(),
-            "columns .*; this evalkit reads unit, label, gold",
-        ),
-        (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(2, 2**31),
+            lambda d: d["counts"]["entities/strict"]["gold"].__setitem__(0, 2**31),
             "Expected 'int' <= 2147483647",
         ),
         (
@@ -267,7 +263,7 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
         (lambda d: d["intervals"].update(documents=5), "corpus: 3 documents, and 5 in intervals"),
         (lambda d: d["intervals"].update(level=None), "Expected 'float', got 'null' - at"),
         (
-            lambda d: d["units"]["entities"]["units"][0].__setitem__(0, None),
+            lambda d: d["documents"].__setitem__(0, None),
             "Expected 'str', got 'null' - at",
         ),
         (
@@ -279,23 +275,87 @@ def test_a_file_that_is_no_result_is_named(tmp_path):
             "the result has counts of this metric, but no signature, set_aside or units",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].append(1),
-            "cells: expected lists of 10 numbers",
+            lambda d: d["counts"]["entities/strict"]["gold"].append(1),
+            "gold: [0-9]+ values, expected",
         ),
         (
-            lambda d: d["counts"]["entities/strict"]["cells"][0].__setitem__(4, 0.5),
+            lambda d: d["counts"]["entities/strict"]["found"].__setitem__(0, 0.5),
             "Expected 'int', got 'float'",
         ),
         (lambda d: d.pop("corpus"), "Object missing required field 'corpus'"),
         (
             lambda d: d.update(schema_version=1),
-            "schema version 1: this evalkit reads version 3; .* score the predictions again",
+            "schema version 1: this evalkit reads versions 3 and 4; score the predictions again",
         ),
     ],
 )
 def test_a_result_that_was_spoilt_is_refused(spoil, message):
     data = json.loads(score(*perturbed(3, 2)).to_json())
     spoil(data)
+
+    with pytest.raises(InputError, match=message):
+        Scores.from_json(json.dumps(data))
+
+
+def as_version_3(text):
+    """A result as it was written in schema version 3, made with plain loops."""
+    data = json.loads(text)
+    documents = data.pop("documents")
+    data["schema_version"] = 3
+    for layer, units in data["units"].items():
+        indices = units.get("document", range(len(documents)))
+        nothing = [None] * len(indices)
+        zones, sentences = units.get("zone", nothing), units.get("sentence", nothing)
+        data["units"][layer] = {
+            "scored": units["scored"],
+            "units": [[documents[n], *rest] for n, *rest in zip(indices, zones, sentences)],
+        }
+    names = "gold predicted found found_half tp tp_half wrong_gold wrong_predicted".split()
+    for metric, counts in data["counts"].items():
+        cells, labels = [], iter(counts["label"])
+        for unit, number in enumerate(counts["cells_per_unit"]):
+            for _ in range(number):
+                row = [counts[name][len(cells)] if name in counts else 0 for name in names]
+                cells.append([unit, next(labels), *row])
+        data["counts"][metric] = {
+            "labels": counts["labels"],
+            "columns": ["unit", "label", *names],
+            "cells": cells,
+        }
+    return data
+
+
+@pytest.mark.parametrize("units", ["documents", "sentences"])
+def test_a_result_of_schema_version_3_is_read(units):
+    text = score(*perturbed(5, 4), units=units, zones="all").to_json()
+
+    assert Scores.from_json(json.dumps(as_version_3(text))).to_json() == text
+    assert Scores.from_json(json.dumps(as_version_3(evaluate("rules").to_json()))).to_json() == (
+        evaluate("rules").to_json()
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda counts: counts["columns"].reverse(),
+            "columns .*; this evalkit reads unit, label, gold",
+        ),
+        (lambda counts: counts["cells"][0].append(1), "cells: expected lists of 10 numbers"),
+        (
+            lambda counts: counts["cells"][0].__setitem__(0, 3),
+            "a count of a unit or label that is not listed",
+        ),
+        (
+            lambda counts: counts["cells"][0].__setitem__(1, 3),
+            "a count of a unit or label that is not listed",
+        ),
+    ],
+)
+def test_a_spoilt_result_of_schema_version_3_is_refused(spoil, message):
+    data = as_version_3(score(*perturbed(3, 2)).to_json())
+    spoil(data["counts"]["entities/strict"])
 
     with pytest.raises(InputError, match=message):
         Scores.from_json(json.dumps(data))
