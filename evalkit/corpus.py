@@ -27,7 +27,15 @@ from evalkit.errors import (
     quoted_repr,
     warn_deprecated,
 )
-from evalkit.files import check_folder, is_endless, is_stream, make_parents, stage_file
+from evalkit.files import (
+    check_folder,
+    is_endless,
+    is_stream,
+    make_parents,
+    refuse_unsupported,
+    stage_file,
+    strip_compression,
+)
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.in_memory import EXPECTED, document_from_example
@@ -198,6 +206,7 @@ class Corpus:
         what was dropped, repaired and skipped.
         """
         location = parse_location(path, **options)
+        refuse_unsupported(location.path)
         module = location.module
         conversion = ConversionReport()
         write = check_options(location, module.write)
@@ -382,7 +391,8 @@ def is_streamable(location: CorpusLocation) -> bool:
     """Whether a location is a JSONL file without reading options, which is scored in batches."""
     if location.format not in (None, "jsonl") or location.options:
         return False
-    return location.path.is_file() and location.path.suffix in STREAMED_SUFFIXES
+    suffix = strip_compression(location.path).suffix
+    return suffix in STREAMED_SUFFIXES and location.path.is_file()
 
 
 def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
@@ -425,6 +435,6 @@ def _corpus_name(location: CorpusLocation) -> str:
     path = location.path
     if path == bundled_path():
         return BUNDLED
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = path.resolve().name if path.is_dir() else strip_compression(path).stem
     annotator = location.options.get("annotator")
     return name if annotator is None else f"{name}[{annotator}]"

@@ -24,6 +24,7 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
+from evalkit.files import is_plain_file
 from evalkit.formats import jsonl_stream
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
@@ -224,9 +225,11 @@ class FilePredictions:
 
 def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, FileRange]]:
     """Both files cut at the same documents into n parts of about the same size; fewer parts where
-    no such cut is found, none for what is not a file.
+    no such cut is found, none for what is not a local file without compression.
     """
-    if not isinstance(gold, Path) or not isinstance(predicted, Path):
+    if not (isinstance(gold, Path) and isinstance(predicted, Path)):
+        return []
+    if not (is_plain_file(gold) and is_plain_file(predicted)):
         return []
     gold_size, predicted_size = gold.stat().st_size, predicted.stat().st_size
     cuts = [(0, 0)]

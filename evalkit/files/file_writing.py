@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalkit.errors import InputError, WriteError
+from evalkit.files.inputs import COMPRESSED_SUFFIXES, is_url, strip_compression
 from evalkit.files.system_calls import sync_folder
 from evalkit.files.temporary import copy_permissions, create_temporary, remove_leftovers
 
@@ -63,6 +64,7 @@ def replace_file(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises InputError where the path cannot be written to, WriteError where writing fails.
     """
+    refuse_unsupported(path)
     with name_errors(path):
         target = resolve_links(Path(path))
         descriptor = find_descriptor(target)
@@ -98,6 +100,15 @@ def name_errors(path: str | Path, advice: str = "") -> Iterator[None]:
         if error.errno in _UNUSABLE:
             raise InputError(f"{path}: {error.strerror or error}") from None
         raise WriteError(f"{path}: {error.strerror or error}{advice}") from None
+
+
+def refuse_unsupported(path: str | Path) -> None:
+    """Raise InputError for remote and compressed files, which are only read."""
+    if is_url(path) or Path(path).suffix in COMPRESSED_SUFFIXES:
+        raise InputError(
+            f"{path}: remote and compressed files are only read: expected a local file, such as"
+            f" {strip_compression(Path(path)).name}"
+        )
 
 
 def write_files(contents: Mapping[Path, bytes | None]) -> None:

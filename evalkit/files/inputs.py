@@ -1,13 +1,15 @@
 """Opening input files.
 
 All readers open files with these functions: a pipe or a device, which may never end, is refused,
-and so is a symbolic link that leads out of a folder.
+and so is a symbolic link that leads out of a folder. Compressed files are decompressed, and remote
+files opened through fsspec.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -18,6 +20,8 @@ from typing import BinaryIO, cast
 from evalkit.errors import InputError, LoadError
 
 MAX_COPY_IN_MEMORY = 1 << 24  # bytes of a pipe that are kept in memory
+COMPRESSED_SUFFIXES = (".gz", ".zst")
+_URL = re.compile(r"([a-z][a-z0-9+.-]+)://.")
 SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell creates and closes
 
 
@@ -35,13 +39,51 @@ def is_there(path: Path) -> bool:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """A binary file open for reading. Raises InputError if that fails, or for a pipe or device."""
+    """A binary file open for reading; that of a compressed file has the decompressed content.
+
+    Raises InputError if that fails, or for a pipe or device.
+    """
     if is_endless(path):
         raise InputError(f"{path}: a device or a named pipe: expected a file")
     try:
-        return path.open("rb")
+        file = cast("BinaryIO", path.open("rb"))
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from None
+    if path.suffix not in COMPRESSED_SUFFIXES:
+        return file
+    from evalkit.files.compression import open_decompressed
+
+    return open_decompressed(path, file)
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether a path is a local file that is not compressed, so that it can be mapped and cut."""
+    return not is_url(path) and path.suffix not in COMPRESSED_SUFFIXES and path.is_file()
+
+
+def strip_compression(path: Path) -> Path:
+    """The path without the suffix of a compression: "a.jsonl" for "a.jsonl.gz"."""
+    return path.with_suffix("") if path.suffix in COMPRESSED_SUFFIXES else path
+
+
+def is_url(location: str | Path) -> bool:
+    """Whether a location is a URL, such as s3://bucket/gold.jsonl."""
+    return _URL.match(str(location)) is not None
+
+
+def to_path(location: str | Path) -> Path:
+    """The path of a location; a RemotePath for a URL other than file://."""
+    text = str(location)
+    if not is_url(text):
+        return Path(location)
+    if text.startswith("file://"):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        return Path(url2pathname(urlsplit(text).path))
+    from evalkit.files.remote import RemotePath
+
+    return RemotePath(text)
 
 
 def open_rereadable_input(path: Path) -> BinaryIO:

@@ -31,6 +31,7 @@ from evalkit.errors import (
     advise_extra,
     quoted_repr,
 )
+from evalkit.files import is_url, strip_compression, to_path
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import replace_option_aliases
 
@@ -183,12 +184,23 @@ def split_prefix(location: str | Path) -> tuple[str | None, Path]:
     >>> split_prefix("jsonl:a.txt")
     ('jsonl', PosixPath('a.txt'))
     """
+    if is_url(location) and not _is_hub_dataset(str(location)):
+        return None, to_path(location)
     prefix, colon, rest = str(location).partition(":")
     if colon and not Path(location).exists() and prefix.isidentifier():
         if prefix not in FORMATS:
             raise UnknownNameError("format", prefix, FORMATS, within=str(location))
-        return prefix, Path(rest)
+        return prefix, Path(rest) if prefix == "hf" else to_path(rest)
     return None, Path(location)
+
+
+def _is_hub_dataset(location: str) -> bool:
+    """Whether a location is the name of a data set on the Hub, such as hf://OWNER/NAME, and not
+    that of a file in it, such as hf://datasets/OWNER/NAME/gold.jsonl.
+    """
+    suffix = strip_compression(Path(location)).suffix
+    is_file = any(suffix in format.suffixes for format in FORMATS.values())
+    return location.startswith("hf://") and not (suffix and is_file)
 
 
 def format_module(path: Path, name: str | None = None) -> ModuleType:
@@ -215,7 +227,7 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
 
 
 def _format_by_suffix(path: Path) -> str | None:
-    suffix = "/" if path.is_dir() or not path.suffix else path.suffix
+    suffix = "/" if path.is_dir() or not path.suffix else strip_compression(path).suffix
     for name, format in FORMATS.items():
         if suffix in format.suffixes:
             return name
