@@ -85,8 +85,9 @@ from evalkit.formats.conll_documents import (
     detect_documents,
     parse_documents,
 )
-from evalkit.formats.conll_lines import RANGE, ConllColumns, ConllDocument, ConllParser
+from evalkit.formats.conll_lines import ConllColumns, ConllDocument, ConllParser
 from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
+from evalkit.formats.conll_rows import RANGE
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents

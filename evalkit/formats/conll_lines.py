@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
@@ -24,6 +25,7 @@ from evalkit.formats.conll_documents import (
     count_sentences_per_document,
     parse_mark,
 )
+from evalkit.formats.conll_rows import RANGE, Rows, read_blocks, split_rows
 from evalkit.formats.conversion import ConversionReport
 
 _SPLITTERS: dict[str, Callable[[str], list[str]]] = {
@@ -38,7 +40,6 @@ _SEPARATOR_RULES = {
 }
 COMMENTS_HINT = "if lines that begin with # are comments, use {}"
 DROPPED_TEXTS = "texts in # doc_text, of documents that are divided or joined"
-RANGE = re.compile(r"\d+[-.]\d+")  # multiword tokens (2-3) and empty nodes (3.1) of CoNLL-U
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,8 @@ class ConllColumns:
             raise UnknownNameError("separator", self.separator, _SPLITTERS)
 
 
-class TokenSpan(NamedTuple):
-    """An entity by the indices of its first token and of the token after its last."""
-
-    first: int
-    end: int
-    label: str
+# An entity: the indices of its first token and of the token after its last, and its label
+TokenSpan = tuple[int, int, str]
 
 
 @dataclass
@@ -122,6 +119,7 @@ class ConllParser:
         self._first_row_is_hashed = False  # it begins with # and may be a comment
         self._token_column = 0
         self._tag_column = 0
+        self._number = 0  # of the last line that was read
         self._draft: ConllDocument | None = None
         self._in_sentence = False
         self._is_whole_file = documents == "file"
@@ -144,15 +142,67 @@ class ConllParser:
     def drafts(self, file: BinaryIO) -> Iterator[ConllDocument]:
         """Yields each document of an open file. Raises InputError if it cannot be read."""
         try:
-            for number, raw in enumerate(file, 1):
-                previous = self._draft
-                self._read_line(number, raw)
-                if previous is not None and self._draft is not previous:
-                    yield previous
+            for block in read_blocks(file):
+                yield from self._read_block(block.data, is_markup=block.is_markup)
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
         if self._draft is not None:
             yield self._draft
+
+    def _read_block(self, data: bytes, *, is_markup: bool) -> Iterator[ConllDocument]:
+        """Reads lines, and yields the documents that end in them.
+
+        Lines are split at once if possible. The first row of a file is read on its own, since it
+        has the number of columns.
+        """
+        rows = None
+        if self._column_count and not is_markup:
+            rows = split_rows(
+                data,
+                self._columns.separator,
+                self._column_count,
+                self._token_column,
+                self._tag_column,
+            )
+        if rows is not None:
+            yield from self._add_rows(rows)
+            return
+        lines = io.BytesIO(data)
+        for line in lines:
+            previous = self._draft
+            has_column_count = self._column_count > 0
+            self._number += 1
+            self._read_line(self._number, line)
+            if previous is not None and self._draft is not previous:
+                yield previous
+            if self._column_count and not has_column_count and (rest := lines.read()):
+                yield from self._read_block(rest, is_markup=False)
+
+    def _add_rows(self, rows: Rows) -> Iterator[ConllDocument]:
+        """Adds the rows of lines without errors, and yields the documents that end in them."""
+        first = 0  # the row with which a sentence, or its rest, begins
+        for index, length in enumerate(rows.lengths):
+            if index:
+                self._in_sentence = False
+                self._number += 1
+            if not length:
+                continue
+            number = self._number + 1
+            previous = self._draft
+            draft = previous
+            if draft is None or not self._in_sentence:
+                draft = self._begin_sentence(number)
+            if previous is not None and draft is not previous:
+                yield previous
+            end = first + length
+            if draft.tokens or length < len(rows.tokens):
+                draft.tokens += rows.tokens[first:end]
+                draft.tags += rows.tags[first:end]
+            else:
+                draft.tokens, draft.tags = rows.tokens, rows.tags
+            draft.lines += range(number, number + length)
+            self._number += length
+            first = end
 
     def _read_line(self, number: int, raw: bytes) -> None:
         line = self._decode_line(number, raw)

@@ -23,7 +23,7 @@ from evalkit.data.tags import (
 )
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import check_inside, read_input
-from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument, TokenSpan
+from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
@@ -84,6 +84,8 @@ class ConllReader:
 
     def _check_tags(self, draft: ConllDocument) -> None:
         """Adds an error for each string that is not a tag."""
+        if self._valid_tags.issuperset(draft.tags):
+            return
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._valid_tags and not self._is_tag(tag):
                 problem = self._unknown_tag_error(line, tag)
@@ -136,7 +138,7 @@ class ConllReader:
         columns = (result.sequence, result.start, result.end, result.label)
         for number, start, end, label in zip(*(column.tolist() for column in columns)):
             draft, first, _ = sentences[number]
-            draft.spans.append(TokenSpan(first + start, first + end, labels[label]))
+            draft.spans.append((first + start, first + end, labels[label]))
 
     def _count_invalid_tags(self, sentences: Sequence[_Sentence], read: NonOutsideTags) -> None:
         """Counts the invalid tags as repaired, or adds their errors if `repair` is "error"."""
@@ -169,29 +171,20 @@ class ConllReader:
         """The document, or a LoadError with all of its errors."""
         if draft.errors:
             return LoadError(draft.errors, more=draft.omitted)
+        text = draft.text
+        if self._texts is None and text is None:
+            return Document(draft.id, _join_tokens(draft), tuple(_locate_in_joined_text(draft)))
         try:
-            text, starts, ends = self._build_text(draft)
+            if self._texts is not None:
+                text = self._load_text(draft, self._texts)
+            starts = self._align_tokens(draft, text or "")
         except LoadError as error:
             return error
-        entities = [
-            Entity(label, starts[first], ends[end - 1]) for first, end, label in draft.spans
-        ]
-        return Document(draft.id, text, tuple(entities))
-
-    def _build_text(self, draft: ConllDocument) -> tuple[str, list[int], list[int]]:
-        """The text, and the start and the end offset of each token.
-
-        Raises LoadError if a given text does not consist of the tokens.
-        """
-        text = draft.text
-        if self._texts is not None:
-            text = self._load_text(draft, self._texts)
-        if text is None:
-            text, starts = _join_tokens(draft)
-        else:
-            starts = self._align_tokens(draft, text)
-        ends = [start + len(token) for start, token in zip(starts, draft.tokens)]
-        return text, starts, ends
+        entities = []
+        for first, end, label in draft.spans:
+            last_token = draft.tokens[end - 1]
+            entities.append(Entity(label, starts[first], starts[end - 1] + len(last_token)))
+        return Document(draft.id, text or "", tuple(entities))
 
     def _load_text(self, draft: ConllDocument, texts: Path) -> str:
         """The text of a document from the folder or file `texts`."""
@@ -263,17 +256,22 @@ def _batch_drafts(drafts: Iterable[ConllDocument]) -> Iterator[list[ConllDocumen
     yield batch
 
 
-def _join_tokens(draft: ConllDocument) -> tuple[str, list[int]]:
-    """The rebuilt text and the start of each token. One character (a space or a line feed)
-    separates two tokens.
-    """
-    starts: list[int] = []
-    position = 0
-    for token in draft.tokens:
-        starts.append(position)
-        position += len(token) + 1
+def _join_tokens(draft: ConllDocument) -> str:
+    """The rebuilt text. One character (a space or a line feed) separates two tokens."""
     sentences = [" ".join(draft.tokens[first:last]) for first, last in pairwise(draft.borders)]
-    return "\n".join(sentences), starts
+    return "\n".join(sentences)
+
+
+def _locate_in_joined_text(draft: ConllDocument) -> Iterator[Entity]:
+    """Yields the entities of a draft with their offsets in the rebuilt text."""
+    tokens = draft.tokens
+    position = 0
+    token = 0  # the token that begins at `position`
+    for first, end, label in draft.spans:
+        start = position + sum(map(len, tokens[token:first])) + first - token
+        position = start + sum(map(len, tokens[first:end])) + end - first
+        token = end
+        yield Entity(label, start, position - 1)
 
 
 def _is_valid(tags: TagReader, sentences: list[list[str]]) -> bool:
