@@ -6,6 +6,7 @@ Gold annotations, a model's predictions and a second annotator's annotations are
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -31,10 +32,12 @@ from evalkit.files import (
     check_folder,
     is_endless,
     is_stream,
+    is_url,
     make_parents,
     refuse_unsupported,
     stage_file,
     strip_compression,
+    to_path,
 )
 from evalkit.formats import directory
 from evalkit.formats.conversion import ConversionReport
@@ -50,7 +53,7 @@ from evalkit.formats.loading import (
 from evalkit.formats.loading import load_schema_for as load_schema_for  # noqa: PLC0414
 from evalkit.formats.loading import refuse_empty_texts as refuse_empty_texts  # noqa: PLC0414
 from evalkit.formats.reading_options import changed_options
-from evalkit.formats.registry import CorpusLocation, parse_location
+from evalkit.formats.registry import CorpusLocation, parse_location, validate_path
 
 if TYPE_CHECKING:
     from evalkit.results.corpus_stats import CorpusStats
@@ -395,7 +398,47 @@ def is_streamable(location: CorpusLocation) -> bool:
     return suffix in STREAMED_SUFFIXES and location.path.is_file()
 
 
-def refuse_invalid(path: str | Path, *, predictions: bool) -> None:
+def are_sharded(gold: object, predicted: object) -> bool:
+    """Whether two corpora are shards: patterns such as gold/*.jsonl, or folders of JSONL files.
+
+    Raises InputError for what is no valid path.
+    """
+    if not isinstance(gold, (str, Path)) or not isinstance(predicted, (str, Path)):
+        return False
+    validate_path(gold)
+    validate_path(predicted)
+    if _is_pattern(gold) or _is_pattern(predicted):
+        return True
+    return _is_folder_of_shards(gold) and _is_folder_of_shards(predicted)
+
+
+def split_options(location: str) -> tuple[str, str]:
+    """The path and the reading options of a location, with the question mark before them.
+
+    >>> split_options("gold/part-?.conll?tagging=IOB1")
+    ('gold/part-?.conll', '?tagging=IOB1')
+    """
+    query = re.search(r"\?\w[^?=/]*=.*$", location)
+    if query is None:
+        return location, ""
+    return location[: query.start()], query[0]
+
+
+def _is_pattern(location: str | Path) -> bool:
+    path, _ = split_options(str(location))
+    return re.search(r"[*?\[]", path) is not None and not Path(path).exists()
+
+
+def _is_folder_of_shards(location: str | Path) -> bool:
+    path = to_path(location)
+    if not path.is_dir() or (path / "annotations").is_dir() or (path / "corpus").is_dir():
+        return False
+    if is_url(path):
+        return True
+    return any(strip_compression(file).suffix in STREAMED_SUFFIXES for file in path.rglob("*"))
+
+
+def refuse_invalid(path: str | Path | CorpusLocation, *, predictions: bool) -> None:
     """Raises the LoadError that `load_corpus` raises for a file, without keeping its documents."""
     location = resolve_location(path)
     results = iter_documents(location, ConversionReport(), predictions=predictions)

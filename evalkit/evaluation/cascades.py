@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from evalkit.corpus import Corpus, load_corpus
 from evalkit.errors import UnknownNameError
 from evalkit.evaluation.annotation_copies import replace_documents
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask
-from evalkit.evaluation.document_join import FileRange
+from evalkit.evaluation.document_join import ShardedSide, Side, path_of
 from evalkit.evaluation.event_errors import EventErrors, iter_event_errors
 from evalkit.evaluation.event_fixes import EVENT_FIXES, fix_cues, fix_events
 from evalkit.evaluation.span_fixes import fix_entities
@@ -79,11 +78,14 @@ def _load_inputs(task: ScoringTask) -> tuple[ScoringTask, Corpus]:
     return replace(task, inputs=replace(task.inputs, gold=gold, predicted=predicted)), predicted
 
 
-def _load_side(side: Corpus | Path | FileRange, *, predictions: bool) -> Corpus:
+def _load_side(side: Side, *, predictions: bool) -> Corpus:
     if isinstance(side, Corpus):
         return side
-    path = side if isinstance(side, Path) else side.path
-    return load_corpus(path, predictions=predictions)
+    if isinstance(side, ShardedSide):
+        shards = [load_corpus(location, predictions=predictions) for location in side.locations]
+        documents = [document for shard in shards for document in shard]
+        return shards[0].with_documents(documents)
+    return load_corpus(path_of(side), predictions=predictions)
 
 
 def _count(task: ScoringTask, metrics: Sequence[str]) -> tuple[dict[str, Counts], LayerPresence]:

@@ -12,26 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 from evalkit.corpus import (
     Corpus,
     CorpusSource,
-    JsonlFile,
+    are_sharded,
     load_corpus,
-    open_corpus,
-    refuse_invalid,
     to_corpus,
 )
 from evalkit.data.label_maps import LabelMapOption, LabelsOption
 from evalkit.data.option_aliases import resolve_option_aliases
 from evalkit.errors import InputError, escape_surrogates, quoted_repr, spell_option
 from evalkit.evaluation.ambiguity import measure_ambiguity
-from evalkit.evaluation.document_join import (
-    EvaluationInputs,
-    FileRange,
-    advise_same_documents,
-)
+from evalkit.evaluation.document_join import Side, open_inputs, path_of, refuse_invalid_files
 from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
-from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_stream import count_documents
-from evalkit.formats.reading_options import signature_field
 from evalkit.formats.registry import validate_path
 from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric, parse_metrics
@@ -121,7 +113,8 @@ def score(
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
     - `gold`, `predicted`: corpora, paths, or lists as `Corpus.from_examples` takes them. JSONL
-      files are read in blocks, and never held whole.
+      files are read in blocks, and never held whole. Patterns such as "gold/*.jsonl", and folders
+      of JSONL files, are shards of one corpus, paired by name.
     - `metrics`: names such as "entities/strict" or "tri-c". Default: those that fit the layers that
       gold and the prediction have.
     - `labels`: a list of labels to score.
@@ -135,7 +128,7 @@ def score(
       documents, and sentences for a single document.
     - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
-    - `jobs`: workers, where both sides are JSONL files in one order.
+    - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
     - `name`: the name of the system in headings and files. Default: the model's.
@@ -155,16 +148,17 @@ def score(
         seed=seed,
         level=level,
     )
-    inputs = _open_inputs(gold, predicted, options.missing)
+    if are_sharded(gold, predicted):
+        from evalkit.evaluation.shards import ShardPlan
+
+        plan = ShardPlan(cast("str", gold), cast("str", predicted), options, name)
+        return plan.merge(plan.iter_counts(jobs, backend))
+    inputs = open_inputs(gold, predicted, options.missing)
     run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:
         result = run.count(jobs, backend)
     except InputError:
-        # Errors of a file come before those of both together, and all of them are reported, as
-        # load_corpus does.
-        for side, is_prediction in ((inputs.gold, False), (inputs.predicted, True)):
-            if isinstance(side, Path):
-                refuse_invalid(side, predictions=is_prediction)
+        refuse_invalid_files(inputs)
         raise
     metadata = result.metadata
     metadata.name = None if name is None else escape_surrogates(name)
@@ -301,45 +295,8 @@ def _load_or_score(
     return score(gold, system, metrics, **options)
 
 
-def _open_inputs(gold: CorpusSource, predicted: CorpusSource, missing: str) -> EvaluationInputs:
-    """Both sides of an evaluation; JSONL files are not loaded."""
-    gold_corpus = _open_side(gold, "gold", predictions=False)
-    predicted_corpus = _open_side(predicted, "predictions", predictions=True)
-    conversion = {"gold": ConversionReport(), "predicted": ConversionReport()}
-    read_options: dict[str, Mapping[str, str]] = {"gold": {}, "predicted": {}}
-    for side, corpus in (("gold", gold_corpus), ("predicted", predicted_corpus)):
-        if isinstance(corpus, Corpus):
-            conversion[side] = corpus.conversion
-            read_options[side] = corpus.read_options
-    return EvaluationInputs(
-        name=gold_corpus.name,
-        prediction_name=predicted_corpus.name,
-        schema=gold_corpus.schema,
-        gold=gold_corpus.path if isinstance(gold_corpus, JsonlFile) else gold_corpus,
-        predicted=(
-            predicted_corpus.path if isinstance(predicted_corpus, JsonlFile) else predicted_corpus
-        ),
-        missing=missing,
-        conversion={side: report.to_json() for side, report in conversion.items()},
-        duplicates=read_options["gold"].get("duplicates", "error"),
-        read=signature_field(read_options["gold"], read_options["predicted"]),
-        document_advice=advise_same_documents(
-            gold_corpus.name,
-            conversion["gold"].effective_options,
-            predicted_corpus.name,
-            conversion["predicted"].effective_options,
-        ),
-    )
-
-
-def _open_side(source: CorpusSource, name: str, *, predictions: bool) -> Corpus | JsonlFile:
-    if isinstance(source, (str, Path)):
-        return open_corpus(source, predictions=predictions)
-    return to_corpus(source, name)
-
-
-def _count_documents_up_to(gold: Corpus | Path | FileRange, limit: int) -> int:
+def _count_documents_up_to(gold: Side, limit: int) -> int:
     """The number of documents; those of a file are counted up to a limit."""
     if isinstance(gold, Corpus):
         return len(gold)
-    return count_documents(gold if isinstance(gold, Path) else gold.path, limit)
+    return count_documents(path_of(gold), limit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from evalkit.data.duplicates import find_duplicates
 from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import LoadError, escape_controls
 from evalkit.evaluation.annotated_layers import AnnotatedLayers
-from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled
+from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled, path_of
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.formats.jsonl import read
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
@@ -107,12 +106,18 @@ class LayerCounts:
 class DocumentCounter:
     """Goes through all documents of a task once, and keeps counts.
 
-    with_muc: also make the counts that only MUC's sums need.
+    with_muc: also make the counts that only MUC's sums need. is_shard: whether the documents are a
+    part of a corpus. Then the counts of all layers are kept, since the whole decides which of them
+    are scored, and a corpus in memory gets its digests.
     """
 
-    def __init__(self, task: ScoringTask, *, with_muc: bool = False) -> None:
+    def __init__(
+        self, task: ScoringTask, *, with_muc: bool = False, is_shard: bool = False
+    ) -> None:
         """Nothing is counted yet."""
         self._task = task
+        self._is_shard = is_shard
+        self._is_digested = is_shard or not isinstance(task.inputs.gold, Corpus)
         self._with_muc = with_muc
         self._layers: dict[str, LayerCounts] = {}
         for metric in task.metrics():
@@ -144,7 +149,7 @@ class DocumentCounter:
         with gc_disabled():
             for pairs in inputs.iter_batches():
                 self._annotated.add(pairs)
-                if not isinstance(inputs.gold, Corpus):
+                if self._is_digested:
                     # Documents of a file are dropped after counting; those in memory are digested
                     # only if a signature is asked for.
                     self._digest.add(pairs.gold)
@@ -159,7 +164,7 @@ class DocumentCounter:
         return Result(
             counts=[self._counts(metric) for metric in self._scored_metrics(metadata)],
             resampling=self._task.resampling._replace(documents=self._annotated.documents),
-            digests=None if isinstance(inputs.gold, Corpus) else self._digests(),
+            digests=self._digests() if self._is_digested else None,
             metadata=metadata,
         )
 
@@ -167,7 +172,7 @@ class DocumentCounter:
         return self._digest.with_schema(self._task.inputs.schema)
 
     def _scored_metrics(self, metadata: ResultMetadata) -> list[Metric]:
-        requested = self._task.options.metrics is not None
+        requested = self._is_shard or self._task.options.metrics is not None
         metrics: list[Metric] = []
         for name, layer in self._layers.items():
             if requested or metadata.layers.is_scorable(LAYERS[name].document_layer):
@@ -297,8 +302,7 @@ def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterato
             for duplicate in find_duplicates(document):
                 yield f"{inputs.name}: {duplicate}"
         return
-    path = inputs.gold if isinstance(inputs.gold, Path) else inputs.gold.path
-    for location, document in read(path):
+    for location, document in read(path_of(inputs.gold)):
         if isinstance(document, Document):
             for duplicate in find_duplicates(document):
                 yield f"{location}: {duplicate}"

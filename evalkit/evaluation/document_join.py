@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.corpus import Corpus
+from evalkit.corpus import (
+    Corpus,
+    CorpusSource,
+    JsonlFile,
+    open_corpus,
+    refuse_invalid,
+    to_corpus,
+)
 from evalkit.data.batch import DocumentBatch
 from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
@@ -26,6 +33,9 @@ from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import is_plain_file
 from evalkit.formats import jsonl_stream
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.reading_options import signature_field
+from evalkit.formats.registry import CorpusLocation
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
 # arrays.
@@ -50,6 +60,27 @@ class FileRange(NamedTuple):
     end: int
 
 
+@dataclass(frozen=True)
+class ShardedSide:
+    """The shards of one side of an evaluation."""
+
+    locations: tuple[CorpusLocation, ...]
+
+
+Side = Corpus | Path | FileRange | ShardedSide
+
+
+def path_of(side: Path | FileRange | ShardedSide) -> Path:
+    """The path of a file, of the file that a part is of, or of the first shard."""
+    if isinstance(side, ShardedSide):
+        return side.locations[0].path
+    return side if isinstance(side, Path) else side.path
+
+
+def _range_of(side: Path | FileRange | ShardedSide) -> FileRange:
+    return side if isinstance(side, FileRange) else FileRange(path_of(side), 0, -1)
+
+
 @dataclass
 class EvaluationInputs:
     """Both sides of an evaluation.
@@ -65,8 +96,8 @@ class EvaluationInputs:
     name: str
     prediction_name: str
     schema: Schema | None
-    gold: Corpus | Path | FileRange
-    predicted: Corpus | Path | FileRange
+    gold: Side
+    predicted: Side
     missing: str
     missing_count: int = 0
     conversion: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
@@ -85,7 +116,7 @@ class EvaluationInputs:
         if isinstance(self.predicted, Corpus):
             predictions = InMemoryPredictions(self.predicted)
         else:
-            predictions = FilePredictions(self.predicted)
+            predictions = FilePredictions(_range_of(self.predicted))
         with closing(predictions), closing(_iter_gold_batches(self.gold)) as gold_batches:
             for gold in gold_batches:
                 refuse_duplicates(gold, self.name)
@@ -128,6 +159,56 @@ class EvaluationInputs:
         return prediction
 
 
+def open_inputs(
+    gold: CorpusSource | CorpusLocation, predicted: CorpusSource | CorpusLocation, missing: str
+) -> EvaluationInputs:
+    """Both sides of an evaluation; JSONL files are not loaded."""
+    gold_corpus = _open_side(gold, "gold", predictions=False)
+    predicted_corpus = _open_side(predicted, "predictions", predictions=True)
+    conversion = {"gold": ConversionReport(), "predicted": ConversionReport()}
+    read_options: dict[str, Mapping[str, str]] = {"gold": {}, "predicted": {}}
+    for side, corpus in (("gold", gold_corpus), ("predicted", predicted_corpus)):
+        if isinstance(corpus, Corpus):
+            conversion[side] = corpus.conversion
+            read_options[side] = corpus.read_options
+    return EvaluationInputs(
+        name=gold_corpus.name,
+        prediction_name=predicted_corpus.name,
+        schema=gold_corpus.schema,
+        gold=gold_corpus.path if isinstance(gold_corpus, JsonlFile) else gold_corpus,
+        predicted=(
+            predicted_corpus.path if isinstance(predicted_corpus, JsonlFile) else predicted_corpus
+        ),
+        missing=missing,
+        conversion={side: report.to_json() for side, report in conversion.items()},
+        duplicates=read_options["gold"].get("duplicates", "error"),
+        read=signature_field(read_options["gold"], read_options["predicted"]),
+        document_advice=advise_same_documents(
+            gold_corpus.name,
+            conversion["gold"].effective_options,
+            predicted_corpus.name,
+            conversion["predicted"].effective_options,
+        ),
+    )
+
+
+def _open_side(
+    source: CorpusSource | CorpusLocation, name: str, *, predictions: bool
+) -> Corpus | JsonlFile:
+    if isinstance(source, (str, Path, CorpusLocation)):
+        return open_corpus(source, predictions=predictions)
+    return to_corpus(source, name)
+
+
+def refuse_invalid_files(inputs: EvaluationInputs) -> None:
+    """Raise LoadError for an invalid JSONL file: errors of a file come before those of both
+    together, and all of them are reported, as load_corpus does.
+    """
+    for side, is_prediction in ((inputs.gold, False), (inputs.predicted, True)):
+        if isinstance(side, Path):
+            refuse_invalid(side, predictions=is_prediction)
+
+
 def _have_equal_texts(gold: DocumentBatch, predicted: DocumentBatch) -> bool:
     """Whether each document has a prediction with the same text."""
     return None not in predicted and [document.text for document in gold] == [
@@ -157,11 +238,10 @@ class InMemoryPredictions:
 class FilePredictions:
     """Predictions in a JSONL file, which is read as far as needed."""
 
-    def __init__(self, file: Path | FileRange) -> None:
+    def __init__(self, part: FileRange) -> None:
         """Open the file; nothing is read yet."""
-        part = file if isinstance(file, FileRange) else FileRange(file, 0, -1)
         self._path = part.path
-        self._is_whole = not isinstance(file, FileRange)
+        self._is_whole = part.end < 0
         self._waiting: dict[str, Any] = {}  # documents that were read before their gold document
         self._ids: set[str] = set()
         self._reader = jsonl_stream.JsonlBatchReader(*part)
@@ -255,7 +335,7 @@ def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, File
 
 
 def _iter_gold_batches(
-    gold: Corpus | Path | FileRange,
+    gold: Side,
 ) -> Generator[DocumentBatch, None, None]:
     if isinstance(gold, Corpus):
         documents = list(gold)
@@ -263,7 +343,7 @@ def _iter_gold_batches(
             yield DocumentBatch(documents[first : first + BATCH_DOCUMENTS])
         return
     ids: set[str] = set()
-    part = gold if isinstance(gold, FileRange) else FileRange(gold, 0, -1)
+    part = _range_of(gold)
     with closing(jsonl_stream.JsonlBatchReader(*part)) as reader:
         while (batch := reader.read()) is not None:
             _register_ids(batch, ids, part.path)

@@ -4,7 +4,7 @@ can only be checked when all documents were read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, Error
 from evalkit.analysis.error_items import ErrorItem
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
-from evalkit.errors import InputError, UnknownNameError
+from evalkit.errors import InputError, UnknownNameError, quoted_repr
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
 from evalkit.evaluation.score_options import ScoreOptions
@@ -58,7 +58,25 @@ class ScoringRun:
         if counted is None:
             counter = DocumentCounter(self.task)
             counted = counter.count(), counter.zones
-        result, zones = counted
+        return self._keep(*counted)
+
+    def merge(self, tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> Result:
+        """The counts of all shards, from those of each, in any order. Raises InputError as `count`
+        does, and for a shard that is missing.
+        """
+        from evalkit.evaluation.shard_tasks import count_shard
+
+        result, zones = merge_shards(tasks, counted)
+        resampling = self.task.options.resampling(result.resampling.documents)
+        if resampling.units != self.task.resampling.units:
+            # The sampling units of a single document are its sentences, which was not known.
+            self.task = replace(self.task, resampling=resampling)
+            tasks = [replace(task, resampling=resampling) for task in tasks]
+            result, zones = merge_shards(tasks, map(count_shard, tasks))
+        return self._keep(result, zones)
+
+    def _keep(self, result: Result, zones: set[str]) -> Result:
+        """Keep what later requests need of a result, which is checked and returned."""
         self._layers = result.metadata.layers
         self._digests = result.digests
         self._check(result, zones)
@@ -72,7 +90,7 @@ class ScoringRun:
         from evalkit.evaluation.shard_workers import count_shards
 
         try:
-            return merge_shards(dict(count_shards(tasks, jobs, backend)))
+            return merge_shards(tasks, count_shards(tasks, jobs, backend))
         except InputError:
             # Counting both files whole raises the same error with the right document, or none if
             # only the order of the documents differs.
@@ -230,17 +248,27 @@ class ScoringRun:
         self._layers.check_complete(LAYERS[metric.layer].document_layer)
 
 
-def merge_shards(counted: Mapping[int, bytes]) -> tuple[Result, set[str]]:
-    """The counts of all shards, and the zones that gold has. counted: the number of each shard to
-    its encoded counts.
+def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> tuple[Result, set[str]]:
+    """The counts of all shards, and the zones that gold has. counted: the encoded counts of each,
+    in any order.
 
-    Raises InputError for a document that is in two shards.
+    Raises InputError for a shard that is missing, and for a document that is in two shards.
     """
     from evalkit.evaluation.shard_counts import decode_shard
     from evalkit.results.merging import merge_results
 
-    shards = [decode_shard(counted[number]) for number in sorted(counted)]
+    shards = {}
+    for counts in counted:
+        shard = decode_shard(counts)
+        shards[shard.name] = shard
+    names = [task.name for task in tasks]
+    missing = [name for name in names if name not in shards]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(names)} shards were not counted, such as"
+            f" {quoted_repr(missing[0])}: expected the counts of each task"
+        )
     zones: set[str] = set()
-    for shard in shards:
+    for shard in shards.values():
         zones.update(shard.zones)
-    return merge_results([shard.to_result() for shard in shards]), zones
+    return merge_results([shards[name].to_result() for name in names], names), zones

@@ -60,10 +60,13 @@ class PackedCounts(msgspec.Struct):
 
 
 class ShardCounts(msgspec.Struct):
-    """The result of a shard. documents: the ids of all gold documents. units: those of each layer
-    of metrics. digests: the schema's, and a layer to a hexadecimal sum. zones: those of gold.
+    """The result of a shard, and its name.
+
+    documents: the ids of all gold documents. units: those of each layer of metrics. digests: the
+    schema's, and a layer to a hexadecimal sum. zones: those of gold.
     """
 
+    name: str
     documents: list[str]
     arrays: list[PackedArray]
     units: dict[str, PackedUnits]
@@ -123,7 +126,7 @@ def decode_shard(data: bytes) -> ShardCounts:
     return msgspec.msgpack.decode(data, type=ShardCounts)
 
 
-def encode_shard(result: Result, zones: set[str]) -> bytes:
+def encode_shard(name: str, result: Result, zones: set[str]) -> bytes:
     """The counts of a shard as bytes. zones: those that gold has."""
     documents = Vocabulary()
     arrays = _ArrayTable()
@@ -145,6 +148,7 @@ def encode_shard(result: Result, zones: set[str]) -> bytes:
     packed = [_pack_counts(counts, arrays) for counts in result.counts]
     return msgspec.msgpack.encode(
         ShardCounts(
+            name,
             list(documents),
             list(arrays),
             units,

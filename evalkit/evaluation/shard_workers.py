@@ -29,8 +29,8 @@ CONNECT_SECONDS = 10
 
 def count_shards(
     tasks: Sequence[ShardTask], jobs: int = 1, backend: str | None = None
-) -> Iterator[tuple[int, bytes]]:
-    """The index and the counts of each task, in the order in which workers finish.
+) -> Iterator[bytes]:
+    """The counts of each task, in the order in which workers finish.
 
     backend: "loky", "threading" or "dask:ADDRESS"; None for local processes. Shards whose process
     was killed are counted again once. Raises the first error of a shard, WorkerError if a process
@@ -40,14 +40,13 @@ def count_shards(
     remaining = dict(enumerate(tasks))
     jobs = min(jobs, len(tasks))
     if jobs <= 1 and not (backend or "").startswith(DASK):
-        for index, task in remaining.items():
-            yield index, count_shard(task)
+        yield from map(count_shard, tasks)
         return
     for attempt in range(MAX_RESTARTS + 1):
         try:
             for index, counts in _count_parallel(dict(remaining), jobs, backend):
                 del remaining[index]
-                yield index, counts
+                yield counts
         except _worker_died_errors(backend):
             if attempt < MAX_RESTARTS:
                 continue

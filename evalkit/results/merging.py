@@ -19,8 +19,9 @@ from evalkit.stats.intervals import Resampling, choose_units
 SHARD_FIELDS = ("docs", "corpus", "units")  # of a signature: differ between shards of one corpus
 
 
-def merge_results(shards: Sequence[Result]) -> Result:
-    """The result of the corpus that the shards are of, in whatever order they come.
+def merge_results(shards: Sequence[Result], names: Sequence[str] = ()) -> Result:
+    """The result of the corpus that the shards are of, in whatever order they come. names: those of
+    the shards, for messages.
 
     Raises InputError for shards that were not scored with the same options, and for a document that
     is in two of them.
@@ -33,7 +34,7 @@ def merge_results(shards: Sequence[Result]) -> Result:
         _require_equal(f"options: {name}", [getattr(each.options, name) for each in metadata])
     _require_equal("name", [each.name for each in metadata])
     _require_equal("versions", [each.versions.get("evalkit") for each in metadata])
-    _check_disjoint(shards)
+    _check_disjoint(shards, names)
     _require_equal("corpus", [each.corpus.name for each in metadata])
     _require_equal("schema", [shard.digests and shard.digests.schema for shard in shards])
     for name in ("requested_units", "boot", "seed", "level"):
@@ -58,19 +59,31 @@ def _require_equal(name: str, values: Sequence[Any]) -> None:
             )
 
 
-def _check_disjoint(shards: Sequence[Result]) -> None:
+def _check_disjoint(shards: Sequence[Result], names: Sequence[str]) -> None:
     seen: set[str] = set()
-    for shard in shards:
-        documents = set(shard.metadata.unscored_documents)
-        units_of = {id(counts.units): counts.units for counts in shard.counts}
-        for units in units_of.values():  # the metrics of a layer share theirs
-            documents.update([unit.document for unit in units])
+    for number, shard in enumerate(shards):
+        documents = _documents_of(shard)
         if duplicates := seen & documents:
+            duplicate = min(duplicates)
+            if names:
+                first = next(n for n, each in enumerate(shards) if duplicate in _documents_of(each))
+                raise InputError(
+                    f"document {quoted_repr(duplicate)} is in two shards, {names[first]} and"
+                    f" {names[number]}; ids name one document each"
+                )
             raise InputError(
-                f"document {quoted_repr(min(duplicates))} is in two of the results: merge shards of"
-                " one corpus, each once"
+                f"document {quoted_repr(duplicate)} is in two of the results: merge shards of one"
+                " corpus, each once"
             )
         seen |= documents
+
+
+def _documents_of(shard: Result) -> set[str]:
+    documents = set(shard.metadata.unscored_documents)
+    units_of = {id(counts.units): counts.units for counts in shard.counts}
+    for units in units_of.values():  # the metrics of a layer share theirs
+        documents.update([unit.document for unit in units])
+    return documents
 
 
 def _merge_resampling(first: Resampling, documents: int) -> Resampling:

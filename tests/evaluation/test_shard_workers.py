@@ -58,9 +58,9 @@ def test_counts_come_back_from_bytes(documents, units):
     run = ScoringRun(inputs, options, len(gold))
     result = run.count()
 
-    shard = decode_shard(encode_shard(result, {"body"}))
+    shard = decode_shard(encode_shard("part 1", result, {"body"}))
 
-    assert shard.zones == ["body"]
+    assert (shard.name, shard.zones) == ("part 1", ["body"])
     assert_same_result(shard.to_result(), result)
 
 
