@@ -143,12 +143,22 @@ def list_inputs(
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            path = Path(parent, name)
-            if name.startswith(".") or name in ignore or (suffixes and path.suffix not in suffixes):
+            is_listed = not suffixes or name.endswith(tuple(suffixes))
+            if name.startswith(".") or name in ignore or not is_listed:
                 continue
-            check_inside(folder, path)
+            path = Path(parent, name)
+            if not _is_regular(path):
+                check_inside(folder, path)
             files.append(path)
-    return sorted(files)
+    return sorted(files, key=lambda path: path.parts)
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether a path is a regular file and no link, and therefore where it is listed."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _reason(error: Exception) -> str:

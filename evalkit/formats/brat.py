@@ -49,9 +49,10 @@ file names are kept in evalkit-ids.json: {"document-000001": "../x"}.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -61,6 +62,7 @@ from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import list_inputs, read_input, write_files, write_folder
 from evalkit.formats.brat_lines import BratParser, decode_text, lines_of, replace_line_ends
+from evalkit.formats.brat_plain import read_plain_entities
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter
 from evalkit.formats.conversion import ConversionReport
@@ -161,11 +163,17 @@ def _find_documents(path: Path) -> list[BratFiles]:
             " and NAME.a2 into NAME.ann"
         )
     ids = _ids(folder / NAMES)
+    annotation_files: dict[str, Path] = {}  # by path in the folder, without suffix
+    text_files: dict[str, Path] = {}
+    for file in existing:
+        parts = file.parts[len(folder.parts) :]
+        stem = "/".join(parts).removesuffix(file.suffix)
+        files_of_kind = annotation_files if file.suffix == ".ann" else text_files
+        files_of_kind[stem] = file
     files = []
-    for stem in sorted({file.relative_to(folder).with_suffix("").as_posix() for file in existing}):
-        text, annotations = folder / f"{stem}.txt", folder / f"{stem}.ann"
-        has_file = annotations in existing
-        files.append(BratFiles(ids.get(stem, stem), text, annotations if has_file else None))
+    for stem in sorted({*text_files, *annotation_files}):
+        text = text_files.get(stem) or annotation_files[stem].with_suffix(".txt")
+        files.append(BratFiles(ids.get(stem, stem), text, annotation_files.get(stem)))
     return files
 
 
@@ -213,8 +221,13 @@ def _read_document(
     text = decode_text(pair.text, _read_bytes(pair.text, f"{pair.annotations or pair.text}: "))
     if pair.annotations is None:
         return Document(_document_id(pair), text)
+    data = _read_bytes(pair.annotations)
+    entities = read_plain_entities(data, text) if reading.is_default else None
+    if entities is not None:
+        other_layers: dict[str, Any] = dict.fromkeys(layers - {"entities"}, ())
+        return Document(_document_id(pair), text, tuple(entities), **other_layers)
     parser = BratParser(pair.annotations, text, conversion, reading)
-    parser.read(_read_bytes(pair.annotations))
+    parser.read(data)
     if parser.errors:
         return LoadError(parser.errors)
     return BratDocument(parser, terms).to_document(_document_id(pair), text, layers)
@@ -225,10 +238,11 @@ def _read_bytes(path: Path, before: str = "") -> bytes:
 
     Pipes and devices are refused, since reading them may never end.
     """
-    if path.exists() and not path.is_file():
-        raise LoadError([f"{path}: not a regular file"])
     try:
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LoadError([f"{path}: not a regular file"])
+        with path.open("rb", buffering=0) as file:
+            return file.read()
     except FileNotFoundError:
         raise LoadError(
             [

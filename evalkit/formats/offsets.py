@@ -136,7 +136,8 @@ class Offsets:
         self._reading = reading
         self._length = len(text)
         self._starts: Widths | None = None  # the offset of each character, and the length
-        widths = None if reading.is_default else widths_of(text, reading)
+        self._is_default = reading.is_default
+        widths = None if self._is_default else widths_of(text, reading)
         if widths is not None:
             import numpy as np  # imported late: most programs load corpora without it
 
@@ -149,7 +150,7 @@ class Offsets:
         Raises DocumentError, with the field, for an offset outside the text or inside a character.
         Offsets in the convention of Document are returned unchecked, since a Document checks them.
         """
-        if self._reading.is_default:
+        if self._is_default:
             return start, end
         end_shift = 1 if self._reading.end_offset == "inclusive" else 0
         return self._convert(start, "start", 0), self._convert(end, "end", end_shift)
