@@ -250,9 +250,10 @@ def _align_units(runs: Sequence[Counts]) -> tuple[list[RunTable], UInt64s]:
     tables = []
     for counts, rows in zip(runs, rows_of_run):
         table = np.zeros((len(index_of_unit), len(labels), len(RATIO_COUNTS)), np.int64)
-        for label, (units, credits) in zip(counts.labels, counts.credits_by_label()):
-            if label in label_index:
-                table[rows[units], label_index[label]] = credits
+        of_labels = counts.credits_by_label()  # those that do not occur have no credits
+        column_of_label = np.array([label_index.get(label, 0) for label in counts.labels], np.int64)
+        columns = np.repeat(column_of_label, of_labels.sizes)
+        table[rows[of_labels.units], columns] = of_labels.credits
         tables.append(table)
     documents = [document for document, _ in index_of_unit]
     sentences = [sentence for _, sentence in index_of_unit]

@@ -141,10 +141,18 @@ class MetricScores:
         """The row of each label in the totals."""
         return {label: index for index, label in enumerate(self.counts.labels)}
 
+    @cached_property
+    def _label_rows(self) -> list[Row]:
+        """The row of each label."""
+        return [
+            self._build_row(totals, label=label)
+            for label, totals in zip(self.counts.labels, self.counts.totals)
+        ]
+
     def __getitem__(self, label: str) -> Row:
         if label not in self._label_index:
             raise UnknownNameError("label", label, self.counts.labels, within=self.counts.metric)
-        return self._build_row(self.counts.totals[self._label_index[label]], label=label)
+        return self._label_rows[self._label_index[label]]
 
     @property
     def micro(self) -> Row:
@@ -229,7 +237,7 @@ class MetricScores:
     def rows(self) -> list[Row]:
         """A row for each label, then the averages."""
         return [
-            *(self[label] for label in self.labels),
+            *self._label_rows,
             self.micro,
             self.macro,
             self.weighted,
@@ -294,7 +302,7 @@ class MetricScores:
         """The mean over the labels that have an item on either side; an undefined ratio counts as
         0. The weighted mean is 0 where there is no gold item.
         """
-        rows = [row for row in map(self.__getitem__, self.labels) if row.gold or row.predicted]
+        rows = [row for row in self._label_rows if row.gold or row.predicted]
         weights = [row.gold or 0 for row in rows] if average == "weighted" else [1] * len(rows)
         total_weight = sum(weights)
         means: dict[str, float | None] = {}

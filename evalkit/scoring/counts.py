@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +40,18 @@ class ResamplingUnits(NamedTuple):
     documents: list[str]
     sentences: list[int | None]
     of: Ints
+
+
+class LabelCredits(NamedTuple):
+    """Credits of labels, one label after the other: units × 4.
+
+    units: the number of the resampling unit of each, ascending within a label. sizes: how many
+    units each label has.
+    """
+
+    units: Ints
+    credits: Ints
+    sizes: Ints
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,9 @@ class Counts:
     @cached_property
     def resampling_units(self) -> ResamplingUnits:
         """The sampling units: documents or sentences, each with all its zones."""
+        ids = [unit.document for unit in self.units]
+        if len(set(ids)) == len(ids):
+            return ResamplingUnits(ids, [unit.sentence for unit in self.units], np.arange(len(ids)))
         index: dict[tuple[str, int | None], int] = {}
         of = [index.setdefault((unit.document, unit.sentence), len(index)) for unit in self.units]
         return ResamplingUnits(
@@ -100,10 +114,8 @@ class Counts:
             of=np.array(of, np.int64),
         )
 
-    def credits_by_label(self) -> list[tuple[Ints, Ints]]:
-        """For each label the numbers of the resampling units that have an item of it, ascending,
-        and the credits of each: units × 4.
-        """
+    def credits_by_label(self) -> LabelCredits:
+        """The credits of each label in the resampling units that have an item of it."""
         resampling_unit = self.resampling_units.of
         n_units = max(len(self.resampling_units.documents), 1)
         # Cells with one label and resampling unit are added up: those of its zones.
@@ -114,11 +126,10 @@ class Counts:
         is_first[1:] = key[1:] != key[:-1]
         starts = np.flatnonzero(is_first)
         credits = self._cell_credits[order]
-        if len(starts):
+        if len(starts) < len(key):
             credits = np.add.reduceat(credits, starts, axis=0)
-        labels, units = key[starts] // n_units, key[starts] % n_units
-        borders = np.searchsorted(labels, np.arange(len(self.labels) + 1))
-        return [(units[a:b], credits[a:b]) for a, b in pairwise(borders.tolist())]
+        sizes = np.bincount(key[starts] // n_units, minlength=len(self.labels))
+        return LabelCredits(key[starts] % n_units, credits, sizes)
 
     def credits_by_unit(self) -> Ints:
         """The credits of each resampling unit, over all labels: units × 4."""

@@ -7,8 +7,7 @@ The units are documents wherever there are two or more, and the sentences of a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,20 +17,20 @@ from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.stats.grouped_samples import GroupedSamples, sample_groups
+from evalkit.stats.mover import MoverSum
 from evalkit.stats.ratio_intervals import (
     NO_ERROR,
     NOTHING_RIGHT,
     UNDEFINED_RATIO,
     Floats,
     Interval,
-    MoverSum,
     RatioSample,
     count_dominating,
     few_outcomes_reason,
     few_units_reason,
     mean_interval,
     ratio_interval,
-    ratio_residuals,
     sample_ratio,
     single_unit_reason,
     unit_ends,
@@ -132,63 +131,68 @@ class IntervalTable:
 
     def of_row(self, label: str | None, average: str | None) -> Mapping[str, Interval]:
         """The interval of each ratio of a row; empty if the row has none."""
-        return self._computed.intervals.get((label, average), {})
+        return {} if self._computed is None else self._computed.of_row(label, average)
 
     def sample_of_row(self, label: str | None, average: str | None) -> Mapping[str, RatioSample]:
         """What the interval of each ratio of a label or of micro is computed from."""
-        return self._computed.samples.get((label, average), {})
+        return {} if self._computed is None else self._computed.sample_of_row(label, average)
 
     @property
     def dominating_units(self) -> int:
         """The number of units that hold half of all items, if these are few; else 0."""
-        return self._computed.dominating_units
+        return 0 if self._computed is None else self._computed.dominating_units
 
     @cached_property
-    def _computed(self) -> RowIntervals:
-        if not self._resampling.boot:
-            return RowIntervals()
-        return compute_intervals(self._counts, self._resampling)
+    def _computed(self) -> _RowIntervals | None:
+        return _RowIntervals(self._counts, self._resampling) if self._resampling.boot else None
 
 
-@dataclass
-class RowIntervals:
+class _RowIntervals:
     """The intervals of labels and averages by ratio, and of labels and micro also their samples.
-
-    dominating_units: the number of units that hold half of all items, if these are few; else 0.
+    Those of the labels and of the averages over them are computed when one of them is asked for.
     """
 
-    intervals: dict[RowKey, Mapping[str, Interval]] = field(default_factory=dict)
-    samples: dict[RowKey, Mapping[str, RatioSample]] = field(default_factory=dict)
-    dominating_units: int = 0
-
-
-def compute_intervals(counts: Counts, resampling: Resampling) -> RowIntervals:
-    """The intervals of each label and each average."""
-    return _IntervalComputation(counts, resampling).rows
-
-
-class _IntervalComputation:
-    """Goes through the labels once."""
-
     def __init__(self, counts: Counts, resampling: Resampling) -> None:
-        self.rows = RowIntervals()
+        self._counts = counts
+        self._resampling = resampling
         self._level = resampling.level
         self._unit = resampling.unit
         self._has_label_f1 = SCHEMES[Metric.parse(counts.metric).scheme].same_label
-        self._unit_count = len(counts.resampling_units.documents)
-        credits = counts.credits_by_unit()
-        self._add_micro(credits)
-        self._add_labels(counts)
-        self.rows.intervals[None, "per-document"] = self._per_document(credits, resampling)
 
-    def _add_micro(self, credits: Ints) -> None:
-        ratios = split_credits(credits)
-        self._micro = {name: sample_ratio(*ratio) for name, ratio in ratios.items()}
+    def of_row(self, label: str | None, average: str | None) -> Mapping[str, Interval]:
+        """The interval of each ratio of a row; empty if the row has none."""
+        if average == "micro":
+            return self._micro_intervals
+        if average == "per-document":
+            return self._per_document
+        return self._labels.intervals.get((label, average), {})
+
+    def sample_of_row(self, label: str | None, average: str | None) -> Mapping[str, RatioSample]:
+        """The samples of a label or of micro."""
+        if average == "micro":
+            return self._micro
+        return self._labels.samples.get(label, {})
+
+    @cached_property
+    def dominating_units(self) -> int:
+        """The number of units that hold half of all items, if these are few; else 0."""
         sample = self._micro["f1"]
-        if sample.effective_units < sample.units / 2:
-            self.rows.dominating_units = count_dominating(ratios["f1"][1])
-        self.rows.samples[None, "micro"] = self._micro
-        self.rows.intervals[None, "micro"] = self._intervals(self._micro, has_f1=True)
+        if sample.effective_units >= sample.units / 2:
+            return 0
+        return count_dominating(split_credits(self._credits)["f1"][1])
+
+    @cached_property
+    def _credits(self) -> Ints:
+        return self._counts.credits_by_unit()
+
+    @cached_property
+    def _micro(self) -> dict[str, RatioSample]:
+        ratios = split_credits(self._credits)
+        return {name: sample_ratio(*ratio) for name, ratio in ratios.items()}
+
+    @cached_property
+    def _micro_intervals(self) -> dict[str, Interval]:
+        return self._intervals(self._micro, has_f1=True)
 
     def _intervals(
         self, samples: Mapping[str, RatioSample], *, has_f1: bool
@@ -201,56 +205,57 @@ class _IntervalComputation:
                 intervals[name] = ratio_interval(sample, self._level, is_f1=is_f1, unit=self._unit)
         return intervals
 
-    def _add_labels(self, counts: Counts) -> None:
-        """Add the labels, and the averages over them."""
-        cells = [(units, credits) for units, credits in counts.credits_by_label()]
-        occurring = [n for n, (units, _) in enumerate(cells) if len(units)]
-        gold = [int(cells[n][1][:, 0].sum()) for n in occurring]
-        weights = {
-            "macro": [1 / len(occurring) for _ in occurring],
-            "weighted": [share / sum(gold) if sum(gold) else 0.0 for share in gold],
-        }
-        sums = {
-            (average, ratio): AverageInterval(self._unit_count)
-            for average in weights
-            for ratio in RATIOS
-        }
+    @cached_property
+    def _labels(self) -> _LabelIntervals:
+        """The intervals of the labels, and of the averages over them."""
+        table = self._counts.credits_by_label()
+        occurring = np.flatnonzero(table.sizes).tolist()
+        sizes = table.sizes[occurring]
+        groups = {}
+        for name, (right, total) in split_credits(table.credits).items():
+            groups[name] = sample_groups(right, total, table.units, sizes)
+        samples: dict[str | None, dict[str, RatioSample]] = {}
+        intervals: dict[RowKey, Mapping[str, Interval]] = {}
         for number, n in enumerate(occurring):
-            units, credits = cells[n]
-            samples = {}
-            for name, (right, total) in split_credits(credits).items():
-                sample = sample_ratio(right, total)
-                samples[name] = sample
-                residuals = ratio_residuals(sample, right, total)
-                for average in weights:
-                    weight = weights[average][number]
-                    sums[average, name].add(weight, sample, self._level, name, units, residuals)
-            label = counts.labels[n]
-            self.rows.samples[label, None] = samples
-            self.rows.intervals[label, None] = self._intervals(samples, has_f1=self._has_label_f1)
-        for average in weights:
-            self.rows.intervals[None, average] = {
-                name: self._average_interval(average, name, sums[average, name]) for name in RATIOS
+            label = self._counts.labels[n]
+            samples[label] = {name: of_ratio.samples[number] for name, of_ratio in groups.items()}
+            intervals[label, None] = self._intervals(samples[label], has_f1=self._has_label_f1)
+        gold = [of_label["recall"].total for of_label in samples.values()]
+        all_gold = sum(gold)
+        weights = {
+            "macro": [1 / len(gold)] * len(gold),
+            "weighted": [share / all_gold if all_gold else 0.0 for share in gold],
+        }
+        for average, of_labels in weights.items():
+            intervals[None, average] = {
+                name: self._average_interval(average, name, of_labels, groups[name])
+                for name in RATIOS
             }
+        return _LabelIntervals(samples, intervals)
 
-    def _average_interval(self, average: str, name: str, terms: AverageInterval) -> Interval:
-        if not terms.count or (name == "f1" and not self._has_label_f1):
+    def _average_interval(
+        self, average: str, name: str, weights: Sequence[float], groups: GroupedSamples
+    ) -> Interval:
+        if not weights or (name == "f1" and not self._has_label_f1):
             return UNDEFINED_RATIO
         if average == "weighted" and not self._micro["recall"].total:
             return UNDEFINED_RATIO  # without gold items there are no weights
         if self._micro["f1"].units == 1:
             return Interval(None, None, single_unit_reason(self._unit))
-        interval = terms.interval(self._micro[name].effective_units)
-        micro_reason = self.rows.intervals[None, "micro"][name].reason
+        effective_units, units = self._micro[name].effective_units, len(self._credits)
+        interval = average_interval(name, weights, groups, self._level, effective_units, units)
+        micro_reason = self._micro_intervals[name].reason
         warnings = (few_units_reason(self._unit), few_outcomes_reason(self._unit))
         if not interval.reason and micro_reason in warnings:
             interval = interval._replace(reason=micro_reason)
         return interval
 
-    def _per_document(self, credits: Ints, resampling: Resampling) -> dict[str, Interval]:
-        """The intervals of the mean over documents. credits: of each unit."""
-        if resampling.units == "sentences":
+    @cached_property
+    def _per_document(self) -> dict[str, Interval]:
+        """The intervals of the mean over documents."""
+        if self._resampling.units == "sentences":
             return dict.fromkeys(RATIOS, NEEDS_DOCUMENTS)
+        credits = self._credits
         with_items = credits[(credits[:, 0] > 0) | (credits[:, 1] > 0)]
         intervals = {}
         for name, ratios in ratios_of(with_items).items():
@@ -258,45 +263,48 @@ class _IntervalComputation:
         return intervals
 
 
-class AverageInterval:
-    """The interval of one ratio of the macro or weighted average, from the labels' intervals."""
+class _LabelIntervals(NamedTuple):
+    """The samples of the labels, and the intervals of labels and of averages over them."""
 
-    def __init__(self, units: int) -> None:
-        """No labels yet."""
-        self.count = 0
-        self._value = 0.0
-        self._terms = MoverSum(units)
-        self._has_errors = self._has_right = False
+    samples: Mapping[str | None, Mapping[str, RatioSample]]
+    intervals: Mapping[RowKey, Mapping[str, Interval]]
 
-    def add(
-        self,
-        weight: float,
-        sample: RatioSample,
-        level: float,
-        name: str,
-        units: Ints,
-        residuals: Floats,
-    ) -> None:
-        """Add a label. An undefined ratio counts as 0, by definition and not by chance."""
-        self.count += 1
+
+def average_interval(
+    name: str,
+    weights: Sequence[float],
+    groups: GroupedSamples,
+    level: float,
+    effective_units: float,
+    units: int,
+) -> Interval:
+    """The interval of one ratio of the macro or weighted average, cut at 0 and 1, from the labels'
+    intervals. An undefined ratio counts as 0, by definition and not by chance.
+    """
+    average = 0.0
+    values, ends = [], []
+    has_errors = has_right = False
+    for weight, sample in zip(weights, groups.samples):
         if not sample.total:
-            self._has_errors = True
-            return
-        value, ends = ratio_with_ends(sample, level, name)
-        self._value += weight * value
-        self._has_errors |= weight > 0 and sample.wrong > 0
-        self._has_right |= weight > 0 and sample.right > 0
-        self._terms.add(weight, value, ends, units, residuals, sample.residual_norm)
-
-    def interval(self, effective_units: float) -> Interval:
-        """The interval, cut at 0 and 1."""
-        below, above = self._terms.distances(effective_units)
-        reason = ""
-        if not self._has_errors:
-            reason = NO_ERROR
-        elif not self._has_right:
-            reason = NOTHING_RIGHT
-        return Interval(max(0.0, self._value - below), min(1.0, self._value + above), reason)
+            has_errors = True
+            values.append(0.0)
+            ends.append((0.0, 0.0))
+            continue
+        value, ends_of_label = ratio_with_ends(sample, level, name)
+        average += weight * value
+        has_errors |= weight > 0 and sample.wrong > 0
+        has_right |= weight > 0 and sample.right > 0
+        values.append(value)
+        ends.append(ends_of_label)
+    terms = MoverSum(units)
+    terms.add_groups(weights, values, ends, groups)
+    below, above = terms.distances(effective_units)
+    reason = ""
+    if not has_errors:
+        reason = NO_ERROR
+    elif not has_right:
+        reason = NOTHING_RIGHT
+    return Interval(max(0.0, average - below), min(1.0, average + above), reason)
 
 
 def ratio_with_ends(

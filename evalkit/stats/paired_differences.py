@@ -28,11 +28,11 @@ import numpy as np
 from evalkit.scoring.columns import Ints
 from evalkit.stats.distributions import student_t_quantile, student_t_tail
 from evalkit.stats.intervals import ratio_with_ends, split_credits
+from evalkit.stats.mover import MoverSum
 from evalkit.stats.ratio_intervals import (
     FEW_EFFECTIVE_UNITS,
     Floats,
     Interval,
-    MoverSum,
     exact_dot,
     few_units_reason,
     ratio_residuals,

@@ -29,7 +29,6 @@ order of the documents changes no digit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
@@ -82,8 +81,7 @@ class Interval(NamedTuple):
 UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
 
 
-@dataclass(frozen=True)
-class RatioSample:
+class RatioSample(NamedTuple):
     """What an interval of a ratio is computed from.
 
     right, total: A and M. units: n. effective_units: K. effective_right, effective_wrong: the
@@ -119,26 +117,46 @@ def sample_ratio(right: Ints, total: Ints) -> RatioSample:
     m = total[has_items].astype(np.float64)
     units = len(m)
     right_sum, total_sum = int(a.sum()), int(m.sum())
-    wrong = m - a
-    squared_totals, squared_rights = exact_dot(m, m), exact_dot(a, a)
-    # Σ (a_d M - A m_d)², multiplied out: in whole numbers, whatever their size.
-    squared_residuals = (
-        total_sum**2 * int(squared_rights)
-        - 2 * right_sum * total_sum * int(exact_dot(a, m))
-        + right_sum**2 * int(squared_totals)
-    )
-    variance = 0.0
+    squared_deviations = 0.0
     if units > 1:
         deviations = (a * total_sum - right_sum * m) / (total_sum * (total_sum - m))
-        variance = (units - 1) / units * exact_dot(deviations, deviations)
+        squared_deviations = exact_dot(deviations, deviations)
+    return sample_from_sums(
+        units,
+        right_sum,
+        total_sum,
+        int(exact_dot(a, a)),
+        int(exact_dot(a, m)),
+        int(exact_dot(m, m)),
+        squared_deviations,
+    )
+
+
+def sample_from_sums(
+    units: int,
+    right: int,
+    total: int,
+    squared_rights: int,
+    products: int,
+    squared_totals: int,
+    squared_deviations: float,
+) -> RatioSample:
+    """The sample of a ratio from sums over the units: n, A, M, Σ a_d², Σ a_d m_d, Σ m_d², and
+    Σ (q without document d - q)².
+    """
+    # Σ (a_d M - A m_d)², multiplied out: in whole numbers, whatever their size.
+    squared_residuals = (
+        total**2 * squared_rights - 2 * right * total * products + right**2 * squared_totals
+    )
+    squared_wrongs = squared_totals - 2 * products + squared_rights
     return RatioSample(
-        right=right_sum,
-        total=total_sum,
+        right=right,
+        total=total,
         units=units,
-        effective_units=_effective_number(total_sum, squared_totals),
-        effective_right=_effective_number(right_sum, squared_rights),
-        effective_wrong=_effective_number(total_sum - right_sum, exact_dot(wrong, wrong)),
-        variance=variance,
+        effective_units=_effective_number(total, squared_totals),
+        effective_right=_effective_number(right, squared_rights),
+        effective_wrong=_effective_number(total - right, squared_wrongs),
+        variance=(units - 1) / units * squared_deviations if units > 1 else 0.0,
         residual_norm=math.sqrt(max(squared_residuals, 0)),
     )
 
@@ -159,8 +177,8 @@ def exact_dot(a: Floats, b: Floats) -> float:
     return math.fsum(product.tolist())
 
 
-def _effective_number(total: int, squares: float) -> float:
-    return total * total / squares if squares else 0.0
+def _effective_number(total: int, squares: int) -> float:
+    return total * total / float(squares) if squares else 0.0
 
 
 def ratio_interval(
@@ -208,7 +226,9 @@ def few_outcomes_reason(unit: str) -> str:
     return f"the errors or the right items sit in few {unit}s, the interval may be too narrow"
 
 
-@lru_cache(maxsize=64)  # a label's ends are those of its row, and go into two averages
+# A label's ends are those of its row, and go into two averages; samples of rare labels are often
+# equal.
+@lru_cache(maxsize=2**14)
 def unit_ends(sample: RatioSample, level: float) -> tuple[float, float]:
     """Both ends of q, also where a single unit holds all items: for the averages over labels."""
     effective = sample.effective_units
@@ -287,56 +307,3 @@ def count_dominating(total: Ints) -> int:
     """The smallest number of units that hold half of all items."""
     sizes = np.sort(total[total > 0])[::-1]
     return int(np.searchsorted(2 * np.cumsum(sizes), sizes.sum())) + 1 if len(sizes) else 0
-
-
-class MoverSum:
-    """The interval of a weighted sum of ratios, from the interval of each: MOVER, the method of
-    variance estimates recovery (Zou & Donner 2008; Donner & Zou 2012).
-
-    A term w_k θ_k with the interval from l_k to u_k has the distances x_k and y_k to its lower and
-    upper end; r_jk is the correlation over units of the residuals of two terms, 0 where undefined.
-    The interval goes from Σ w_k θ_k - √(Σ r_jk x_j x_k) to Σ w_k θ_k + √(Σ r_jk y_j y_k). The
-    double sums are computed as sums over units: Σ_d (Σ_k x_k r_kd / ‖r_k‖)².
-
-    With fewer than five effective units, correlations are hardly known and may cancel all
-    distances: then the sums are at least those of independent terms, Σ x_k² and Σ y_k².
-    """
-
-    def __init__(self, units: int) -> None:
-        """No terms yet. units: of all terms."""
-        self._below, self._above = np.zeros(units), np.zeros(units)
-        self._squares_below = self._squares_above = 0.0  # of terms without residuals
-        self._independent_below = self._independent_above = 0.0  # of all terms
-
-    def add(
-        self,
-        weight: float,
-        value: float,
-        ends: tuple[float, float],
-        units: Ints,
-        residuals: Floats,
-        norm: float,
-    ) -> None:
-        """Add a term. units: the numbers of the units with residuals. norm: of the residuals."""
-        low, high = weight * ends[0], weight * ends[1]
-        below, above = weight * value - min(low, high), max(low, high) - weight * value
-        self._independent_below += below * below
-        self._independent_above += above * above
-        if not norm:
-            self._squares_below += below * below
-            self._squares_above += above * above
-            return
-        direction = residuals * (math.copysign(1.0, weight) / norm)
-        self._below[units] += below * direction
-        self._above[units] += above * direction
-
-    def distances(self, effective_units: float) -> tuple[float, float]:
-        """How far the lower and the upper end are from the sum."""
-        below = math.fsum((self._below * self._below).tolist()) + self._squares_below
-        above = math.fsum((self._above * self._above).tolist()) + self._squares_above
-        if effective_units < FEW_EFFECTIVE_UNITS:
-            below, above = (
-                max(below, self._independent_below),
-                max(above, self._independent_above),
-            )
-        return math.sqrt(below), math.sqrt(above)
