@@ -40,9 +40,9 @@ from evalkit.files import (
     to_path,
 )
 from evalkit.formats import directory
+from evalkit.formats.arrow_objects import ArrowTable, documents_of_table, is_arrow_table
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.in_memory import EXPECTED, document_from_example
-from evalkit.formats.jsonl_stream import JsonlBatchReader
 from evalkit.formats.loading import (
     check_options,
     collect_documents,
@@ -53,13 +53,19 @@ from evalkit.formats.loading import (
 from evalkit.formats.loading import load_schema_for as load_schema_for  # noqa: PLC0414
 from evalkit.formats.loading import refuse_empty_texts as refuse_empty_texts  # noqa: PLC0414
 from evalkit.formats.reading_options import changed_options
-from evalkit.formats.registry import CorpusLocation, parse_location, validate_path
+from evalkit.formats.registry import (
+    STREAMED_SUFFIXES,
+    CorpusLocation,
+    is_streamable,
+    parse_location,
+    stream_module,
+    validate_path,
+)
 
 if TYPE_CHECKING:
     from evalkit.results.corpus_stats import CorpusStats
 
 BUNDLED = "evalkit-news"
-STREAMED_SUFFIXES = (".jsonl", ".ndjson")
 Example = Document | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 
 
@@ -147,21 +153,28 @@ class Corpus:
     @classmethod
     def from_examples(
         cls,
-        examples: Iterable[Example],
+        examples: Iterable[Example] | ArrowTable,
         name: str = "corpus",
         schema: Schema | None = None,
     ) -> Corpus:
         """Returns a corpus built from examples in memory.
 
         An example is a Document, a dict with the keys of a JSONL line (`text`, `entities` and so
-        on), or a spaCy-style pair (text, {"entities": [(start, end, label), …]}). Examples without
-        an id get "doc-1", "doc-2" and so on, by position. Without "entities", the entities of a
-        text were not annotated. `conversion` counts other keys of a pair's annotations, which are
-        not read. Raises InputError, with the index, for an invalid example.
+        on), or a spaCy-style pair (text, {"entities": [(start, end, label), …]}). A table with the
+        Arrow PyCapsule interface (of pyarrow, pandas, polars, duckdb) or a data set of the package
+        `datasets` has a document in each row, or an entity; see the format parquet. Examples
+        without an id get "doc-1", "doc-2" and so on, by position. Without "entities", the entities
+        of a text were not annotated. `conversion` counts other keys of a pair's annotations, and
+        other columns, which are not read. Raises InputError, with the index or row, for an invalid
+        example.
 
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
         'PER'
         """
+        if is_arrow_table(examples):
+            table_conversion = ConversionReport()
+            rows = documents_of_table(examples, name, table_conversion)
+            return cls(rows, name, schema, table_conversion)
         if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
             raise InputError(
                 f"invalid examples {quoted_repr(examples)}: expected a list, each item {EXPECTED}"
@@ -253,12 +266,12 @@ class Corpus:
         return to_datasets(self)
 
 
-CorpusSource = Corpus | str | Path | Iterable[Example]
+CorpusSource = Corpus | str | Path | Iterable[Example] | ArrowTable
 
 
 @dataclass(frozen=True)
 class JsonlFile:
-    """A JSONL file that is scored batch by batch, without loading it."""
+    """A JSONL or Parquet file that is scored batch by batch, without loading it."""
 
     path: Path
     name: str
@@ -268,16 +281,17 @@ class JsonlFile:
         """Yields each document, or its decoded line with the same attributes. Raises LoadError for
         an invalid file; duplicate annotations and ids are not looked for.
         """
-        with closing(JsonlBatchReader(self.path)) as reader:
+        with closing(stream_module(self.path).open_batches(self.path)) as reader:
             while (batch := self._read_batch(reader)) is not None:
                 yield from batch
 
-    def _read_batch(self, reader: JsonlBatchReader) -> DocumentBatch | None:
+    def _read_batch(self, reader: Any) -> DocumentBatch | None:
         try:
-            return reader.read()
+            batch: DocumentBatch | None = reader.read()
         except LoadError:
             refuse_invalid(self.path, predictions=True)  # all errors, with hints
             raise
+        return batch
 
     def stats(self) -> CorpusStats:
         """Returns what `Corpus.stats` returns, without loading the file."""
@@ -318,6 +332,8 @@ def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool =
         return load_corpus(source.path, predictions=predictions)
     if isinstance(source, (str, Path)):
         return load_corpus(source, predictions=predictions)
+    if is_arrow_table(source):
+        return Corpus.from_examples(source, name)
     if isinstance(source, (bytes, Mapping)) or not isinstance(source, Iterable):
         raise InputError(
             f"invalid corpus {quoted_repr(source)}: expected a Corpus, a path, or a list, each item"
@@ -376,7 +392,8 @@ def load_corpus(
 def open_corpus(
     path: str | Path | CorpusLocation | None = None, *, predictions: bool = False, **options: Any
 ) -> Corpus | JsonlFile:
-    """Returns a JsonlFile for a JSONL file without reading options, else the loaded corpus.
+    """Returns a JsonlFile for a JSONL or Parquet file without reading options, else the loaded
+    corpus.
 
     A JsonlFile is scored batch by batch. Raises InputError for a corpus without any text; see
     `load_corpus` for other errors.
@@ -388,14 +405,6 @@ def open_corpus(
     corpus = load_corpus(location, predictions=predictions)
     refuse_empty_texts(corpus, location)
     return corpus
-
-
-def is_streamable(location: CorpusLocation) -> bool:
-    """Whether a location is a JSONL file without reading options, which is scored in batches."""
-    if location.format not in (None, "jsonl") or location.options:
-        return False
-    suffix = strip_compression(location.path).suffix
-    return suffix in STREAMED_SUFFIXES and location.path.is_file()
 
 
 def are_sharded(gold: object, predicted: object) -> bool:

@@ -8,16 +8,16 @@ from pathlib import Path
 from evalkit.corpus import (
     Corpus,
     JsonlFile,
-    is_streamable,
     load_corpus,
     open_corpus,
     resolve_location,
 )
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, print_notice
+from evalkit.evaluation.span_tables import lacks_texts
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import refuse_empty_texts
-from evalkit.formats.registry import CorpusLocation
+from evalkit.formats.registry import CorpusLocation, is_streamable
 from evalkit.results.wording import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
 
@@ -63,9 +63,11 @@ def load_and_report_losses(path: str | Path | None, *, predictions: bool = False
 
 
 def load_or_stream(path: str, *, predictions: bool = False) -> Corpus | str:
-    """The corpus at a path; for JSONL only the path, since it is scored batch by batch."""
+    """The corpus at a path; only the path where a file is scored batch by batch, and of a table of
+    spans without texts.
+    """
     location = resolve_location(path)
-    if is_streamable(location):
+    if is_streamable(location) or lacks_texts(location):
         return path
     return _load_and_report(location, path, predictions=predictions)
 

@@ -79,9 +79,12 @@ class DocumentBatch(list[Any]):
 
 
 class DocumentRef(NamedTuple):
-    """A document of which only the id is needed, since its entities are in EntityArrays."""
+    """A document of which only the id and the length of the text are needed, since its entities are
+    in EntityArrays.
+    """
 
     id: str
+    length: int
     zones: tuple[()] = ()
     unplaced: tuple[()] = ()
 

@@ -23,8 +23,7 @@ from evalkit.evaluation.ambiguity import measure_ambiguity
 from evalkit.evaluation.document_join import Side, open_inputs, path_of, refuse_invalid_files
 from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
-from evalkit.formats.jsonl_stream import count_documents
-from evalkit.formats.registry import validate_path
+from evalkit.formats.registry import stream_module, validate_path
 from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric, parse_metrics
 
@@ -112,9 +111,11 @@ def score(
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
-    - `gold`, `predicted`: corpora, paths, or lists as `Corpus.from_examples` takes them. JSONL
-      files are read in blocks, and never held whole. Patterns such as "gold/*.jsonl", and folders
-      of JSONL files, are shards of one corpus, paired by name.
+    - `gold`, `predicted`: corpora, paths, or lists or tables as `Corpus.from_examples` takes them.
+      JSONL and Parquet files are read in blocks, and never held whole. A table of spans without
+      texts (see the format parquet) gets those of the other side; two of them are compared by
+      offsets alone. Patterns such as "gold/*.jsonl", and folders of JSONL files, are shards of one
+      corpus, paired by name.
     - `metrics`: names such as "entities/strict" or "tri-c". Default: those that fit the layers that
       gold and the prediction have.
     - `labels`: a list of labels to score.
@@ -153,7 +154,7 @@ def score(
 
         plan = ShardPlan(cast("str", gold), cast("str", predicted), options, name)
         return plan.merge(plan.iter_counts(jobs, backend))
-    inputs = open_inputs(gold, predicted, options.missing)
+    inputs = open_inputs(gold, predicted, options.missing, options.metrics or ())
     run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:
         result = run.count(jobs, backend)
@@ -299,4 +300,6 @@ def _count_documents_up_to(gold: Side, limit: int) -> int:
     """The number of documents; those of a file are counted up to a limit."""
     if isinstance(gold, Corpus):
         return len(gold)
-    return count_documents(path_of(gold), limit)
+    path = path_of(gold)
+    count: int = stream_module(path).count_documents(path, limit)
+    return count

@@ -17,7 +17,8 @@ from evalkit.errors import LoadError, escape_controls
 from evalkit.evaluation.annotated_layers import AnnotatedLayers
 from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled, path_of
 from evalkit.evaluation.score_options import ScoreOptions
-from evalkit.formats.jsonl import read
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
 from evalkit.results.result_file import Result
 from evalkit.scoring.cells import COUNTS
@@ -302,7 +303,8 @@ def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterato
             for duplicate in find_duplicates(document):
                 yield f"{inputs.name}: {duplicate}"
         return
-    for location, document in read(path_of(inputs.gold)):
+    path = path_of(inputs.gold)
+    for location, document in format_module(path).read(path, ConversionReport()):
         if isinstance(document, Document):
             for duplicate in find_duplicates(document):
                 yield f"{location}: {duplicate}"

@@ -9,7 +9,7 @@ lines.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -31,11 +31,18 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
+from evalkit.evaluation.span_tables import check_metrics, open_sides
 from evalkit.files import is_plain_file
-from evalkit.formats import jsonl_stream
+from evalkit.formats.arrow_objects import is_arrow_table
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import signature_field
-from evalkit.formats.registry import CorpusLocation
+from evalkit.formats.registry import (
+    CorpusLocation,
+    is_table_file,
+    parse_location,
+    stream_module,
+)
+from evalkit.scoring.metrics import Metric
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
 # arrays.
@@ -160,11 +167,21 @@ class EvaluationInputs:
 
 
 def open_inputs(
-    gold: CorpusSource | CorpusLocation, predicted: CorpusSource | CorpusLocation, missing: str
+    gold: CorpusSource | CorpusLocation,
+    predicted: CorpusSource | CorpusLocation,
+    missing: str,
+    metrics: Iterable[Metric] = (),
 ) -> EvaluationInputs:
-    """Both sides of an evaluation; JSONL files are not loaded."""
-    gold_corpus = _open_side(gold, "gold", predictions=False)
-    predicted_corpus = _open_side(predicted, "predictions", predictions=True)
+    """Both sides of an evaluation; JSONL and Parquet files of documents are not loaded.
+
+    metrics: those that are requested, of which some need texts.
+    """
+    if _is_table(gold) or _is_table(predicted):
+        gold_corpus, predicted_corpus = open_sides(gold, predicted)
+        check_metrics(metrics, gold_corpus)
+    else:
+        gold_corpus = _open_side(gold, "gold", predictions=False)
+        predicted_corpus = _open_side(predicted, "predictions", predictions=True)
     conversion = {"gold": ConversionReport(), "predicted": ConversionReport()}
     read_options: dict[str, Mapping[str, str]] = {"gold": {}, "predicted": {}}
     for side, corpus in (("gold", gold_corpus), ("predicted", predicted_corpus)):
@@ -198,6 +215,15 @@ def _open_side(
     if isinstance(source, (str, Path, CorpusLocation)):
         return open_corpus(source, predictions=predictions)
     return to_corpus(source, name)
+
+
+def _is_table(source: CorpusSource | CorpusLocation) -> bool:
+    """Whether a side is a Parquet file or a table in memory, which may have no texts."""
+    if isinstance(source, (str, Path)):
+        source = parse_location(source)
+    if isinstance(source, CorpusLocation):
+        return is_table_file(source)
+    return not isinstance(source, Corpus) and is_arrow_table(source)
 
 
 def refuse_invalid_files(inputs: EvaluationInputs) -> None:
@@ -236,7 +262,7 @@ class InMemoryPredictions:
 
 
 class FilePredictions:
-    """Predictions in a JSONL file, which is read as far as needed."""
+    """Predictions in a JSONL or Parquet file, which is read as far as needed."""
 
     def __init__(self, part: FileRange) -> None:
         """Open the file; nothing is read yet."""
@@ -244,7 +270,7 @@ class FilePredictions:
         self._is_whole = part.end < 0
         self._waiting: dict[str, Any] = {}  # documents that were read before their gold document
         self._ids: set[str] = set()
-        self._reader = jsonl_stream.JsonlBatchReader(*part)
+        self._reader = stream_module(part.path).open_batches(*part)
         self._lines: dict[str, int] | None = None  # where unread documents are, if orders differ
 
     def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
@@ -270,10 +296,10 @@ class FilePredictions:
         if id in self._waiting or self._lines is None:
             return self._waiting.pop(id, None)
         line = self._lines.pop(id, None)
-        return None if line is None else jsonl_stream.document_at(self._path, line)
+        return None if line is None else self._reader.document_at(line)
 
     def _read(self, lines: int | None = None) -> DocumentBatch | None:
-        batch = self._reader.read(lines)
+        batch: DocumentBatch | None = self._reader.read(lines)
         if batch:
             _register_ids(batch, self._ids, self._path)
         return batch
@@ -283,7 +309,7 @@ class FilePredictions:
         twice.
         """
         lines: dict[str, int] = {}
-        for id, start in jsonl_stream.index_lines(self._path):
+        for id, start in stream_module(self._path).index_lines(self._path):
             if id in lines:
                 raise _duplicate_id(id, self._path)
             lines[id] = start
@@ -311,14 +337,15 @@ def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, File
         return []
     if not (is_plain_file(gold) and is_plain_file(predicted)):
         return []
-    gold_size, predicted_size = gold.stat().st_size, predicted.stat().st_size
+    gold_stream, predicted_stream = stream_module(gold), stream_module(predicted)
+    gold_size, predicted_size = gold_stream.size_of(gold), predicted_stream.size_of(predicted)
     cuts = [(0, 0)]
     for part in range(1, n):
-        line = jsonl_stream.line_after(gold, gold_size * part // n)
+        line = gold_stream.line_after(gold, gold_size * part // n)
         if line is None:
             continue
         id, gold_cut = line
-        predicted_cut = jsonl_stream.line_of_id(predicted, id, predicted_size * part // n)
+        predicted_cut = predicted_stream.line_of_id(predicted, id, predicted_size * part // n)
         last_gold_cut, last_predicted_cut = cuts[-1]
         if predicted_cut is None or predicted_cut <= last_predicted_cut:
             continue
@@ -344,7 +371,7 @@ def _iter_gold_batches(
         return
     ids: set[str] = set()
     part = _range_of(gold)
-    with closing(jsonl_stream.JsonlBatchReader(*part)) as reader:
+    with closing(stream_module(part.path).open_batches(*part)) as reader:
         while (batch := reader.read()) is not None:
             _register_ids(batch, ids, part.path)
             yield batch

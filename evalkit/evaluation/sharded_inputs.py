@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from evalkit.corpus import STREAMED_SUFFIXES, split_options
+from evalkit.corpus import split_options
 from evalkit.errors import InputError, escape_surrogates, quoted_repr
 from evalkit.evaluation.document_join import (
     DocumentPairs,
@@ -21,7 +21,12 @@ from evalkit.evaluation.document_join import (
 )
 from evalkit.files import is_url, list_inputs, strip_compression, to_path
 from evalkit.formats.loading import load_schema_for
-from evalkit.formats.registry import FORMATS, CorpusLocation, parse_location
+from evalkit.formats.registry import (
+    FORMATS,
+    STREAMED_SUFFIXES,
+    CorpusLocation,
+    parse_location,
+)
 
 MAX_NAMED = 5  # shards that a message names
 

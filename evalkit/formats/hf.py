@@ -97,27 +97,27 @@ def document_of(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
             field="text",
         )
     plain = {
-        name: _to_jsonl_value(value)
+        name: to_jsonl_value(value)
         for name, value in row.items()
         if value is not None and name not in ("layers", "sha256", "text", *LAYERS)
     }
-    layers = {layer: _to_jsonl_value(row[layer] or []) for layer in row["layers"]}
+    layers = {layer: to_jsonl_value(row[layer] or []) for layer in row["layers"]}
     if "meta" in plain:
         plain["meta"] = json.loads(plain["meta"], object_pairs_hook=reject_duplicate_keys)
     return jsonl.document_of(msgspec.convert({**plain, **layers, "text": text}, jsonl.DocumentLine))
 
 
-def _to_jsonl_value(value: Any) -> Any:
+def to_jsonl_value(value: Any) -> Any:
     """Returns a nested value in the form of evalkit's JSONL.
 
     Nulls are removed, except for `cue`; fragments become pairs, and JSON strings become objects.
     """
     if isinstance(value, list):
-        return [_to_jsonl_value(item) for item in value]
+        return [to_jsonl_value(item) for item in value]
     if not isinstance(value, dict):
         return value
     kept = {
-        name: _to_jsonl_value(item)
+        name: to_jsonl_value(item)
         for name, item in value.items()
         if name == "cue" or (item is not None and name != "digest")
     }

@@ -136,6 +136,10 @@ class JsonlBatchReader:
         )
         return DocumentBatch(line if _is_valid_plain(line) else document_of(line) for line in lines)
 
+    def document_at(self, position: int) -> Document:
+        """The document whose line begins at a byte offset from `index_lines`."""
+        return document_at(self._path, position)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -156,6 +160,16 @@ class JsonlBatchReader:
             data = data[: self._end - start]
             self._file.seek(self._end)
         return data
+
+
+def open_batches(path: Path, start: int = 0, end: int = -1) -> JsonlBatchReader:
+    """A reader of the lines from byte `start` up to `end`; -1 is the end of the file."""
+    return JsonlBatchReader(path, start, end)
+
+
+def size_of(path: Path) -> int:
+    """The number of bytes, which positions in the file count."""
+    return path.stat().st_size
 
 
 def is_document_per_line(data: bytes, documents: int) -> bool:

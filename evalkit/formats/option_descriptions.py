@@ -61,6 +61,10 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "windows": "joined: windows of one doc_id form a document; apart: each is a document.",
         "text": "given: the text of the window; tokens: the tokens joined by spaces.",
     },
+    "parquet": {
+        "texts": "Corpus or folder with the texts of a table of spans.",
+        "layout": "documents (a document in each row), or spans (an entity in each row).",
+    },
     "hf": {
         "config": "Config to load.",
         "split": "Split to load.",

@@ -31,7 +31,7 @@ from evalkit.errors import (
     advise_extra,
     quoted_repr,
 )
-from evalkit.files import is_url, strip_compression, to_path
+from evalkit.files import is_url, open_input, strip_compression, to_path
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import replace_option_aliases
 
@@ -75,11 +75,17 @@ FORMATS = {
     "dygie": Format((), "DyGIE++ JSONL"),
     "textee": Format((), "TextEE and OneIE JSONL"),
     "bigbio": Format((), "BigBIO-shaped JSON"),
+    "parquet": Format(
+        (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
+    ),
     "hf": Format(
         (),
         "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
     ),
 }
+PARQUET_MAGIC = b"PAR1"
+# Files that are scored in batches, without loading them
+STREAMED_SUFFIXES = (*FORMATS["jsonl"].suffixes, *FORMATS["parquet"].suffixes)
 DocumentResults = Iterator[tuple[str, Document | InputError]]  # with file:line
 
 
@@ -226,9 +232,44 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
     return import_module(f"evalkit.formats.{format_name}")
 
 
+def stream_module(path: Path) -> ModuleType:
+    """Returns the module that reads a file of documents in batches: `jsonl_stream`, or
+    `parquet_stream` for a Parquet file.
+    """
+    is_parquet = path.suffix in FORMATS["parquet"].suffixes
+    return import_module(f"evalkit.formats.{'parquet' if is_parquet else 'jsonl'}_stream")
+
+
+def is_streamable(location: CorpusLocation) -> bool:
+    """Whether a location is a JSONL file without reading options, or a Parquet file with a document
+    in each row, which are scored in batches.
+    """
+    if location.options or not location.path.is_file():
+        return False
+    if location.format in (None, "parquet") and location.path.suffix in FORMATS["parquet"].suffixes:
+        return bool(stream_module(location.path).is_streamable(location.path))
+    suffix = strip_compression(location.path).suffix
+    return location.format in (None, "jsonl") and suffix in FORMATS["jsonl"].suffixes
+
+
+def is_table_file(location: CorpusLocation) -> bool:
+    """Whether a location is a file in the format parquet."""
+    if not location.path.is_file():
+        return False
+    return (location.format or _format_by_suffix(location.path)) == "parquet"
+
+
 def _format_by_suffix(path: Path) -> str | None:
     suffix = "/" if path.is_dir() or not path.suffix else strip_compression(path).suffix
     for name, format in FORMATS.items():
         if suffix in format.suffixes:
             return name
-    return None
+    return "parquet" if starts_as_parquet(path) else None
+
+
+def starts_as_parquet(path: Path) -> bool:
+    """Whether a file begins with the four bytes with which every Parquet file begins."""
+    if not path.is_file():
+        return False
+    with open_input(path) as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC

@@ -225,7 +225,9 @@ class BlockBuilder:
                 self._items[side].add(items)
                 self._dropped[side] += items.dropped
             if isinstance(items, EntityArrays) and self._needs_ids_only(documents):
-                self.documents[side].extend([DocumentRef(document.id) for document in documents])
+                self.documents[side].extend(
+                    [DocumentRef(document.id, len(document.text)) for document in documents]
+                )
             else:
                 self.documents[side].extend(documents)
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evalkit.data.batch import Vocabulary
+from evalkit.data.batch import DocumentRef, Vocabulary
 from evalkit.data.document import Fragments
 from evalkit.data.text import sentence_index_at, sentences
 from evalkit.scoring.columns import Ints, ItemArrays, Mask, fragment_ranges
@@ -174,7 +174,7 @@ def _segments(
     """(start, end, zone, sentence, whether it is scored) from the start of the text to one past its
     end, without gaps.
     """
-    end = len(document.text) + 1
+    end = (document.length if isinstance(document, DocumentRef) else len(document.text)) + 1
     starts = [start for start, _ in sentences(document.text)] if by_sentence else []
     ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
     borders = sorted({0, end, *starts, *(at for zone in ordered for at in zone[:2])})

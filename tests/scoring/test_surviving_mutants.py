@@ -583,8 +583,8 @@ def test_plain_documents_are_let_go_once_their_entities_are_numbers():
     builder.add(chunk, chunk)
 
     assert builder.documents == (
-        [DocumentRef("a"), DocumentRef("b")],
-        [DocumentRef("a"), DocumentRef("b")],
+        [DocumentRef("a", 9), DocumentRef("b", 2)],
+        [DocumentRef("a", 9), DocumentRef("b", 2)],
     )
     assert len(builder) == 2
 
