@@ -9,12 +9,15 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
 from evalkit.files import replace_file, write_atomically
+
+if TYPE_CHECKING:
+    from evalkit.evaluation.sharded_inputs import ShardedInputs
 
 FORMAT_BY_SUFFIX = {
     ".json": "json",
@@ -67,7 +70,7 @@ def parse_zones(zones: str) -> str | list[str]:
 
 
 def read_label_options(
-    gold: Corpus | str | Path, labels: str | None, label_maps: Sequence[str] | None
+    gold: Corpus | ShardedInputs | str | Path, labels: str | None, label_maps: Sequence[str] | None
 ) -> dict[str, Any]:
     """`labels` and `label_map` of `score`, where they were given.
 
@@ -78,7 +81,10 @@ def read_label_options(
         options["label_map"] = merge_label_maps(label_maps)
     if labels is None:
         return options
-    schema = gold.schema if isinstance(gold, Corpus) else load_schema_for(resolve_location(gold))
+    if isinstance(gold, (str, Path)):
+        schema = load_schema_for(resolve_location(gold))
+    else:
+        schema = gold.schema
     if schema is not None and labels in schema.label_maps:
         if label_maps:
             raise InputError(

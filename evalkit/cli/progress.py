@@ -154,6 +154,28 @@ def with_progress(
     return _with_lines(documents, total, initial)
 
 
+def with_shard_progress(counted: Iterable[bytes], total: int) -> Iterator[bytes]:
+    """The same counts of shards; if stderr is a terminal, with a bar on it."""
+    if not sys.stderr.isatty():
+        yield from counted
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("shards"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        for counts in counted:
+            bar.advance(task)
+            yield counts
+
+
 def _with_bar(documents: Iterable[Document], total: int, initial: int) -> Iterator[Document]:
     from rich.console import Console
     from rich.progress import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,6 @@ from evalkit.cli.options import (
     Gates,
     GoldPath,
     HubDatasetId,
-    Jobs,
     JUnitFile,
     LabelMapTexts,
     Labels,
@@ -50,6 +49,8 @@ from evalkit.cli.report_output import (
     print_report,
     validate_card_options,
 )
+from evalkit.cli.shard_options import Backend, CountsDir, ScoreJobs
+from evalkit.corpus import are_sharded
 from evalkit.errors import escape_surrogates
 from evalkit.evaluation.corpus_scores import score
 from evalkit.results.scores import Scores
@@ -68,7 +69,9 @@ def score_command(
     boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
-    jobs: Jobs = 1,
+    jobs: ScoreJobs = 1,
+    backend: Backend = None,
+    run_dir: CountsDir = None,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -100,22 +103,42 @@ def score_command(
     documents_shown = parse_max_documents(max_documents)
     gates = read_score_gates(gate, gate_file, junit)
     output_format(form, output)
-    gold_corpus = load_or_stream(gold)
-    label_options = read_label_options(gold_corpus, labels, label_map)
-    scores = score(
-        gold_corpus,
-        load_or_stream(predicted, predictions=True),
-        metrics,
-        **label_options,
-        zones=parse_zones(zones),
-        missing=missing,
-        units=units,
-        boot=boot,
-        seed=seed,
-        level=level,
-        jobs=jobs,
-        name=name,
-    )
+    options: dict[str, Any] = {
+        "zones": parse_zones(zones),
+        "missing": missing,
+        "units": units,
+        "boot": boot,
+        "seed": seed,
+        "level": level,
+    }
+    if are_sharded(gold, predicted):
+        from evalkit.cli.shard_scoring import score_shards
+
+        scores = score_shards(
+            gold,
+            predicted,
+            metrics,
+            options,
+            labels=labels,
+            label_map=label_map,
+            name=name,
+            jobs=jobs,
+            backend=backend,
+            run_dir=run_dir,
+        )
+    else:
+        gold_corpus = load_or_stream(gold)
+        scores = score(
+            gold_corpus,
+            load_or_stream(predicted, predictions=True),
+            metrics,
+            **read_label_options(gold_corpus, labels, label_map),
+            **options,
+            jobs=jobs,
+            backend=backend,
+            run_dir=run_dir,
+            name=name,
+        )
     print_report(
         scores,
         ReportOutput(

@@ -43,6 +43,7 @@ SCORE_OPTIONS = (
     "level",
     "jobs",
     "backend",
+    "run_dir",
     "name",
 )
 
@@ -107,6 +108,7 @@ def score(
     level: float = 0.95,
     jobs: int = 1,
     backend: str | None = None,
+    run_dir: str | Path | None = None,
     name: str | None = None,
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
@@ -132,6 +134,7 @@ def score(
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
+    - `run_dir`: a folder for the counts of finished shards; the same call resumes.
     - `name`: the name of the system in headings and files. Default: the model's.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
@@ -150,10 +153,18 @@ def score(
         level=level,
     )
     if are_sharded(gold, predicted):
+        from evalkit.evaluation.sharded_inputs import find_shards
         from evalkit.evaluation.shards import ShardPlan
 
-        plan = ShardPlan(cast("str", gold), cast("str", predicted), options, name)
-        return plan.merge(plan.iter_counts(jobs, backend))
+        shards = find_shards(cast("str", gold), cast("str", predicted), options.missing)
+        plan = ShardPlan(shards, options, name)
+        store = None if run_dir is None else plan.open_store(run_dir)
+        return plan.merge(plan.iter_counts(jobs, backend, store))
+    if run_dir is not None:
+        raise InputError(
+            f"{spell_option('run_dir', str(run_dir))}: the counts of shards are stored: expected"
+            " patterns, such as gold/*.jsonl, or folders of JSONL files"
+        )
     inputs = open_inputs(gold, predicted, options.missing, options.metrics or ())
     run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:

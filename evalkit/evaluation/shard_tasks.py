@@ -51,7 +51,7 @@ def count_shard(task: ShardTask) -> bytes:
     if isinstance(task.inputs, EvaluationInputs):
         return _count(task, task.inputs)
     try:
-        inputs = task.inputs.open()
+        inputs = task.inputs.open(task.options.metrics or ())
         try:
             return _count(task, inputs)
         except InputError:

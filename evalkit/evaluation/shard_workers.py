@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ CONNECT_SECONDS = 10
 
 def count_shards(
     tasks: Sequence[ShardTask], jobs: int = 1, backend: str | None = None
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The counts of each task, in the order in which workers finish.
 
     backend: "loky", "threading" or "dask:ADDRESS"; None for local processes. Shards whose process

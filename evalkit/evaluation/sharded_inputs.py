@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from evalkit.formats.registry import (
     CorpusLocation,
     parse_location,
 )
+from evalkit.scoring.metrics import Metric
 
 MAX_NAMED = 5  # shards that a message names
 
@@ -44,9 +45,11 @@ class ShardPair(NamedTuple):
     predicted: CorpusLocation
     missing: str
 
-    def open(self) -> EvaluationInputs:
-        """Both sides of the shard, with the names of the whole corpora."""
-        inputs = open_inputs(self.gold, self.predicted, self.missing)
+    def open(self, metrics: Iterable[Metric] = ()) -> EvaluationInputs:
+        """Both sides of the shard, with the names of the whole corpora. metrics: those that are
+        requested, of which some need texts.
+        """
+        inputs = open_inputs(self.gold, self.predicted, self.missing, metrics)
         return replace(inputs, name=self.corpus_name, prediction_name=self.prediction_name)
 
 

@@ -9,7 +9,8 @@ with each of `plan.tasks`; `plan.merge` takes what they return.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import msgspec
 from evalkit.errors import InputError, escape_surrogates
 from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
+from evalkit.evaluation.shard_store import ShardStore
 from evalkit.evaluation.shard_tasks import ShardTask
 from evalkit.evaluation.shard_tasks import count_shard as count_shard  # noqa: PLC0414 - public here
 from evalkit.evaluation.shard_workers import count_shards
-from evalkit.evaluation.sharded_inputs import find_shards
+from evalkit.evaluation.sharded_inputs import ShardedInputs, find_shards
 from evalkit.results.scores import Scores
 from evalkit.scoring.metrics import Metric
 
@@ -43,7 +45,8 @@ def plan_shards(
 
     Raises InputError for a shard that one side lacks.
     """
-    return ShardPlan(gold, predicted, ScoreOptions.create(metrics, **options), name)
+    score_options = ScoreOptions.create(metrics, **options)
+    return ShardPlan(find_shards(gold, predicted, score_options.missing), score_options, name)
 
 
 class ShardPlan:
@@ -52,10 +55,7 @@ class ShardPlan:
     `tasks` has one for each shard, in the order of their names. A task can be pickled.
     """
 
-    def __init__(
-        self, gold: str | Path, predicted: str | Path, options: ScoreOptions, name: str | None
-    ) -> None:
-        inputs = find_shards(gold, predicted, options.missing)
+    def __init__(self, inputs: ShardedInputs, options: ScoreOptions, name: str | None) -> None:
         self._run = ScoringRun(inputs, options, SEVERAL)
         self._name = name
         self.tasks = [
@@ -63,15 +63,38 @@ class ShardPlan:
             for shard in inputs.shards
         ]
 
-    def iter_counts(self, jobs: int = 1, backend: str | None = None) -> Iterator[bytes]:
+    def open_store(self, run_dir: str | Path) -> ShardStore:
+        """Returns the run directory, which has the counts of shards that are finished.
+
+        Raises InputError for a folder with other files.
+        """
+        task = self._run.task
+        scored_options = msgspec.to_builtins(task.options.to_scored_options(task.mapping))
+        return ShardStore(
+            run_dir, self.tasks, {**scored_options, "intervals": task.resampling._asdict()}
+        )
+
+    def iter_counts(
+        self, jobs: int = 1, backend: str | None = None, store: ShardStore | None = None
+    ) -> Generator[bytes, None, None]:
         """Yields the counts of each shard, in the order in which workers finish.
 
         - `jobs`, `backend`: see `score`.
+        - `store`: has the counts that need not be made again, and gets all others.
 
         Raises the first error of a shard.
         """
         validate_backend(backend)
-        return count_shards(self.tasks, jobs, backend)
+        if store is None:
+            yield from count_shards(self.tasks, jobs, backend)
+            return
+        yield from store.stored.values()
+        remaining = [task for task in self.tasks if task.name not in store.stored]
+        with closing(count_shards(remaining, jobs, backend)) as counted:
+            for counts in counted:
+                store.add(counts)
+                yield counts
+        store.remove_outdated()
 
     def merge(self, counted: Iterable[bytes]) -> Scores:
         """Returns the scores of the whole corpus.
