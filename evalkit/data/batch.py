@@ -12,6 +12,8 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evalkit.data.compiled import core
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -70,6 +72,11 @@ class DocumentBatch(list[Any]):
     without_surface = 0
 
     @cached_property
+    def ids(self) -> list[str]:
+        """The id of each document."""
+        return [document.id for document in self]
+
+    @cached_property
     def entities(self) -> EntityArrays:
         """The entities of the documents as arrays.
 
@@ -89,7 +96,11 @@ class DocumentRef(NamedTuple):
     unplaced: tuple[()] = ()
 
 
-def _read_entity_arrays(documents: Sequence[Any]) -> EntityArrays:
+def _read_entity_arrays(documents: list[Any]) -> EntityArrays:
+    if core is not None:
+        read = core.read_entities(documents, LABEL_IDS, label_id, False)
+        if read is not None:
+            return EntityArrays(*read[:5])
     counts: list[int] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from evalkit.data.compiled import core
 from evalkit.errors import InputError, quoted_repr
 
 QUOTE = ord('"')
@@ -55,6 +56,8 @@ def has_all_strings(text: bytes, encode_again: Callable[[], bytes]) -> bool:
 
 def count_quotes(text: bytes) -> int:
     """The number of quotation marks; three times as fast as bytes.count."""
+    if core is not None:
+        return int(core.count_quotes(text))
     import numpy as np  # imported late: most programs load corpora without it
 
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE))

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.data.batch import Vocabulary
+from evalkit.data.compiled import core
 from evalkit.errors import (
     InputError,
     UnknownNameError,
@@ -148,6 +149,12 @@ class TagReader:
         name: the side ("gold" or "predicted"), for messages. Raises InputError for an invalid tag.
         """
         self._codes.side = name
+        if core is not None:
+            read = core.read_tags(sequences, self._codes, self._codes.__getitem__)
+            if read is not None:
+                lengths, *columns, n = read
+                where, code = (np.frombuffer(values, np.int64, n) for values in columns)
+                return self._non_outside_tags(where, code, np.array(lengths, np.int64))
         lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
         tags = chain.from_iterable(sequences)
         try:
@@ -157,7 +164,9 @@ class TagReader:
         except TypeError as error:  # unhashable, such as a list
             raise InputError(f"{name} tags: expected strings: {error}") from None
         where = np.flatnonzero(every_code != OUTSIDE_CODE)
-        code = every_code[where]
+        return self._non_outside_tags(where, every_code[where], lengths)
+
+    def _non_outside_tags(self, where: Ints, code: Ints, lengths: Ints) -> NonOutsideTags:
         return NonOutsideTags(
             where,
             np.array(self._codes.kinds, np.int8)[code],

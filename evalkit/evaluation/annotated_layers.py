@@ -42,7 +42,7 @@ class AnnotatedLayers:
         self.edges["gold"].take(pairs.gold)
         self.edges["predicted"].take(pairs.predicted)
         self.documents += len(pairs.gold)
-        self.ids.update([document.id for document in pairs.gold])
+        self.ids.update(pairs.gold.ids)
         for document in pairs.predicted:
             if document.failure is not None or document.unplaced:
                 self._add_failure_and_unplaced(document)
@@ -54,7 +54,9 @@ class AnnotatedLayers:
                 )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
-        for layer in DOCUMENT_LAYERS:
+        # Where both sides have contiguous entities only, no other layer is annotated.
+        entities_only = pairs.gold.contiguous_only and pairs.predicted.contiguous_only
+        for layer in ("entities",) if entities_only else DOCUMENT_LAYERS:
             self._add_layer(layer, pairs)
 
     def _add_layer(self, layer: str, pairs: DocumentPairs) -> None:

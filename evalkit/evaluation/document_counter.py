@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -22,7 +22,16 @@ from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
 from evalkit.results.result_file import Result
 from evalkit.scoring.cells import COUNTS
-from evalkit.scoring.columns import Cells
+from evalkit.scoring.columns import Cells, Ints
+from evalkit.scoring.count_table import (
+    CountTable,
+    LabelCodes,
+    TableRows,
+    can_count_table,
+    cells_of_scheme,
+    count_documents,
+    to_item_columns,
+)
 from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
@@ -33,6 +42,15 @@ from evalkit.scoring.zones import CountUnit
 from evalkit.stats.intervals import Resampling
 from evalkit.version import __version__
 
+# What no item of a document without zones and unplaced items is set aside for.
+NOT_SET_ASIDE = (
+    "gold_outside_zones",
+    "gold_merged",
+    "gold_copies",
+    "predicted_outside_zones",
+    "predicted_merged",
+    "unplaced",
+)
 # Documents that are compared at once: enough that the cost of calling numpy is shared.
 BLOCK_DOCUMENTS = 1024
 
@@ -70,18 +88,25 @@ class ScoringTask:
 class LayerCounts:
     """The counts of all blocks so far, for the metrics of one layer.
 
-    units: the units of all blocks, in order. cells: a metric to the cells of each block.
-    set_aside: a metric to the number of items set aside for each reason. documents: those that gold
-    annotates in the layer. resampling_unit_count: sampling units.
+    units: the units of all blocks, in order. cells: a metric to the cells of each block. tables:
+    the counts of documents that were counted under all schemes at once. set_aside: a metric to the
+    number of items set aside for each reason. documents: those that gold annotates in the layer.
+    resampling_unit_count: sampling units.
     """
 
     metrics: list[Metric]
     labels: Vocabulary = field(default_factory=Vocabulary)
     units: list[CountUnit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
+    tables: list[CountTable] = field(default_factory=list)
     set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
     resampling_unit_count: int = 0
+
+    @property
+    def schemes(self) -> set[str]:
+        """The schemes of the metrics."""
+        return {metric.scheme for metric in self.metrics}
 
     def add_block(self, block: Block, documents: int, *, muc: bool) -> None:
         """Add the counts of a block of so many documents."""
@@ -98,10 +123,33 @@ class LayerCounts:
         self.documents += documents
         self.resampling_unit_count += block.layout.resampling_unit_count()
 
-    def take_cells(self, metric: str) -> Cells:
-        """The cells of a metric over all blocks. They are not kept: ask once."""
-        no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
-        return np.concatenate([*self.cells.pop(metric, ()), no_cells], axis=1)
+    def add_table(self, ids: Sequence[str], counted: TableRows) -> None:
+        """Add the counts of documents that are a unit each."""
+        set_aside = {
+            **dict.fromkeys(NOT_SET_ASIDE, 0),
+            "gold_dropped": counted.gold_dropped,
+            "predicted_dropped": counted.predicted_dropped,
+            "duplicate": counted.duplicates,
+        }
+        for metric in self.metrics:
+            counts = self.set_aside.setdefault(str(metric), {})
+            for reason, count in set_aside.items():
+                counts[reason] = counts.get(reason, 0) + count
+        self.tables.append(counted.rows)
+        self.units += [CountUnit(id) for id in ids]
+        self.documents += len(ids)
+        self.resampling_unit_count += len(ids)
+
+    def take_cells(self, metric: Metric) -> Cells:
+        """The cells of a metric over all documents. Those of blocks are not kept: ask once."""
+        from_blocks = self.cells.pop(str(metric), [])
+        if not self.tables:
+            no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
+            return np.concatenate([*from_blocks, no_cells], axis=1)
+        from_tables = cells_of_scheme(self.tables, metric.scheme)
+        if not from_blocks:
+            return from_tables
+        return np.concatenate([*from_blocks, from_tables], axis=1)
 
 
 class DocumentCounter:
@@ -126,6 +174,7 @@ class DocumentCounter:
         self._annotated = AnnotatedLayers()
         self._digest = DigestBuilder(task.document_layers())
         self._declare_labels()
+        self._prepare_tables()
 
     @property
     def zones(self) -> set[str]:
@@ -140,6 +189,20 @@ class DocumentCounter:
         for name, layer in self._layers.items():
             for label in schema.labels_of(name):
                 layer.labels[label]  # numbers the label
+
+    def _prepare_tables(self) -> None:
+        """Find out which layers can be counted in tables: entities, by document."""
+        self._table_layers: set[str] = set()
+        self._rank: Ints = np.zeros(0, np.int64)
+        entities = self._layers.get("entities")
+        if entities is None or self._with_muc or self._task.resampling.units == "sentences":
+            return
+        if can_count_table(entities.schemes):
+            self._table_layers.add("entities")
+            self._label_codes = [
+                LabelCodes(entities.labels, maps.get("entities"))
+                for maps in (self._task.mapping.gold, self._task.mapping.predicted)
+            ]
 
     def count(self) -> Result:
         """The counts of all documents: of the requested metrics or, if none were requested, of
@@ -156,6 +219,8 @@ class DocumentCounter:
                     self._digest.add(pairs.gold)
                 scored_pairs = drop_failed_annotations(pairs)
                 for name in self._layers:
+                    if self._count_whole_documents(name, scored_pairs):
+                        continue
                     if add_annotated(builders[name], scored_pairs) >= BLOCK_DOCUMENTS:
                         self._count_block(name, builders[name])
                         builders[name] = self._builder(name)
@@ -188,10 +253,36 @@ class DocumentCounter:
             block = build_block(builder, self._task.inputs)
             self._layers[name].add_block(block, len(builder), muc=self._with_muc)
 
+    def _count_whole_documents(self, name: str, pairs: DocumentPairs) -> bool:
+        """Count a batch of documents with contiguous entities and no zones under all schemes at
+        once; False if it has anything else, and must be counted as part of a block.
+        """
+        if name not in self._table_layers:
+            return False
+        gold, predicted = pairs
+        if gold.entities.discontinuous or predicted.entities.discontinuous:
+            return False
+        for document in gold:
+            if document.zones or document.entities is None:
+                return False
+        if not predicted.contiguous_only and any(document.unplaced for document in predicted):
+            return False
+        layer = self._layers[name]
+        items = to_item_columns(gold.entities), to_item_columns(predicted.entities)
+        gold_codes, predicted_codes = self._label_codes
+        codes = gold_codes.codes_for(items[0].label), predicted_codes.codes_for(items[1].label)
+        if len(self._rank) < len(layer.labels):
+            self._rank = layer.labels.sorted_positions()
+        counted = count_documents(*items, codes, self._rank, len(layer.units), layer.schemes)
+        if counted is None:
+            return False
+        layer.add_table(gold.ids, counted)
+        return True
+
     def _counts(self, metric: Metric) -> Counts:
         layer = self._layers[metric.layer]
         ranks = layer.labels.sorted_positions()
-        cells = layer.take_cells(str(metric))
+        cells = layer.take_cells(metric)
         set_aside = dict(layer.set_aside.get(str(metric), {}))
         set_aside["documents_not_annotated"] = self._annotated.documents - layer.documents
         set_aside.pop("gold_copies", None)
@@ -315,6 +406,8 @@ def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
     builder holds then.
     """
     gold, predicted = pairs
+    if gold.contiguous_only and builder.layer.document_layer != "entities":
+        return len(builder)
     annotations = list(map(attrgetter(builder.layer.document_layer), gold))
     if None in annotations:
         annotated = [n for n, items in enumerate(annotations) if items is not None]

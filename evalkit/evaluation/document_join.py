@@ -27,6 +27,7 @@ from evalkit.corpus import (
     to_corpus,
 )
 from evalkit.data.batch import DocumentBatch
+from evalkit.data.compiled import core
 from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
@@ -275,11 +276,11 @@ class FilePredictions:
 
     def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None if there is none."""
-        ids = [document.id for document in gold]
+        ids = gold.ids
         if not self._waiting and self._lines is None:
             batch = self._read(len(ids))
             if batch is not None:
-                if [document.id for document in batch] == ids:  # the usual case: equal order
+                if batch.ids == ids:  # the usual case: equal order
                     return batch
                 self._waiting = {document.id: document for document in batch}
         return DocumentBatch([self._get(id) for id in ids])
@@ -401,6 +402,9 @@ def _may_have_duplicate_entities(batch: DocumentBatch) -> bool:
     have, as their hashes are compared.
     """
     counts, starts, ends, labels, _ = batch.entities
+    if core is not None:
+        columns = (np.frombuffer(values, np.int64) for values in (starts, ends, labels))
+        return bool(core.has_duplicates(counts, *columns))
     start, end, label = (np.frombuffer(values, np.uint64) for values in (starts, ends, labels))
     document = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
     hashes = ((document * _FACTORS[0] + start) * _FACTORS[1] + end) * _FACTORS[2] + label
@@ -410,10 +414,17 @@ def _may_have_duplicate_entities(batch: DocumentBatch) -> bool:
 
 def _register_ids(batch: DocumentBatch, ids: set[str], path: Path) -> None:
     """Add the ids of a batch. Raises LoadError for one that is there already."""
-    for document in batch:
-        if document.id in ids:
-            raise _duplicate_id(document.id, path)
-        ids.add(document.id)
+    expected = len(ids) + len(batch)
+    if not ids.isdisjoint(batch.ids):
+        raise _duplicate_id(next(id for id in batch.ids if id in ids), path)
+    ids.update(batch.ids)
+    if len(ids) < expected:
+        raise _duplicate_id(_first_repeated(batch.ids), path)
+
+
+def _first_repeated(ids: list[str]) -> str:
+    """The first id that occurs again."""
+    return next(id for n, id in enumerate(ids) if id in ids[:n])
 
 
 def _duplicate_id(id: str, path: Path) -> LoadError:

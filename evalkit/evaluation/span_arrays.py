@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.data.batch import Vocabulary, pack_int64
+from evalkit.data.compiled import core
 from evalkit.data.tags import TaggedSpans
 from evalkit.errors import InputError, escape_surrogates, quoted_repr
 from evalkit.scoring.columns import Ints
@@ -64,6 +65,12 @@ def build_span_arrays(
     """The spans of some documents as arrays. name: the side, for messages; first: the number of the
     first document. Raises InputError for what is not a span.
     """
+    if core is not None:
+        read = core.read_spans(documents, labels, labels.__getitem__, MAX_OFFSET)
+        if read is not None:
+            counts, *columns = read
+            start, end, label = (np.frombuffer(values, np.int64) for values in columns)
+            return np.repeat(np.arange(len(counts), dtype=np.int64), counts), start, end, label
     flat: list[Any] = list(chain.from_iterable(documents))
     if any(isinstance(span, Mapping) for span in flat):
         flat = [_triple_of(span) if isinstance(span, Mapping) else span for span in flat]

@@ -49,6 +49,13 @@ from evalkit.scoring.columns import (
     SharedEncoding,
     combine_keys,
 )
+from evalkit.scoring.count_table import (
+    CountTable,
+    ItemColumns,
+    can_count_table,
+    cells_of_scheme,
+    count_documents,
+)
 from evalkit.scoring.counting import Block, block_from_arrays, has_duplicates
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
@@ -337,6 +344,14 @@ class SpanScoringRun:
         counts: dict[Metric, Counts] = {}
         for layer in dict.fromkeys(metric.layer for metric in self._metrics):
             metrics = [metric for metric in self._metrics if metric.layer == layer]
+            if layer == "entities" and not with_muc:
+                tables = self._count_tables({metric.scheme for metric in metrics})
+                if tables is not None:
+                    rows, reasons = tables
+                    for metric in metrics:
+                        metric_cells = cells_of_scheme(rows, metric.scheme)
+                        counts[metric] = self._counts(metric, metric_cells, reasons, with_muc=False)
+                    continue
             cells: dict[Metric, list[Cells]] = {metric: [] for metric in metrics}
             set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
             for block in self._blocks:
@@ -346,15 +361,45 @@ class SpanScoringRun:
                     block_cells = arrays.count_cells(metric.scheme, wrong=with_muc)
                     block_cells[0] += block.first
                     cells[metric].append(block_cells)
+            no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
             for metric in metrics:
-                counts[metric] = self._counts(metric, cells[metric], set_aside, with_muc=with_muc)
+                metric_cells = np.concatenate([*cells[metric], no_cells], axis=1)
+                counts[metric] = self._counts(metric, metric_cells, set_aside, with_muc=with_muc)
         return [counts[metric] for metric in self._metrics]
 
+    def _count_tables(
+        self, schemes: Collection[str]
+    ) -> tuple[list[CountTable], dict[str, int]] | None:
+        """The counts of all schemes at once, and the number of spans that are set aside; None if
+        gold has duplicates, or these schemes are not counted so.
+        """
+        if not can_count_table(schemes):
+            return None
+        labels = self._labels
+        rank = labels.compared.sorted_positions()
+        codes = labels.gold_codes, labels.predicted_codes
+        tables: list[CountTable] = []
+        set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
+        has_dropped = any((of_side == DROPPED_LABEL).any() for of_side in codes)
+        for block in self._blocks:
+            sides = [
+                ItemColumns(np.bincount(document, minlength=block.documents).tolist(), *columns)
+                for document, *columns in (block.gold, block.predicted)
+            ]
+            counted = count_documents(sides[0], sides[1], codes, rank, block.first, schemes)
+            if counted is None:
+                return None
+            tables.append(counted.rows)
+            set_aside["duplicate"] += counted.duplicates
+            if has_dropped:
+                set_aside["gold_dropped"] += counted.gold_dropped
+                set_aside["predicted_dropped"] += counted.predicted_dropped
+        return tables, set_aside
+
     def _counts(
-        self, metric: Metric, cells: list[Cells], set_aside: Mapping[str, int], *, with_muc: bool
+        self, metric: Metric, cells: Cells, set_aside: Mapping[str, int], *, with_muc: bool
     ) -> Counts:
-        no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
-        unit, label, *values = np.concatenate([*cells, no_cells], axis=1)
+        unit, label = cells[:2]
         ranks = self._labels.compared.sorted_positions()
         units = tuple(CountUnit(str(n)) for n in range(self._resampling.documents))
         return Counts(
@@ -363,7 +408,7 @@ class SpanScoringRun:
             units=units,
             unit=unit,
             label=ranks[label] if len(ranks) else label,
-            values=np.stack(values),
+            values=cells[2:],
             signature=self._signature(metric),
             set_aside=dict(set_aside),
             has_incorrect=with_muc,
@@ -406,7 +451,7 @@ def _map_labels(
         code_of = np.full(len(names), DROPPED_LABEL, np.int64)
         occurring: set[int] = set()
         for block in blocks:
-            occurring.update(np.unique(getattr(block, side)[3]).tolist())
+            occurring.update(np.flatnonzero(np.bincount(getattr(block, side)[3])).tolist())
         for code in sorted(occurring):
             label = names[code]
             mapped = maps["entities"].get(label) if "entities" in maps else label

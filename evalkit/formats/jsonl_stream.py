@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
+from evalkit.data.compiled import core
 from evalkit.data.document import Document
 from evalkit.data.json_keys import count_quotes, has_all_strings
 from evalkit.errors import DocumentError, LoadError
@@ -27,7 +28,7 @@ from evalkit.formats.jsonl import (
 # After this many chunks in a row with other than plain lines, chunks are not tried as plain.
 MAX_COMPLEX_CHUNKS = 4
 # Bytes that are decoded at once: few enough that the decoded objects stay in the processor's cache
-CHUNK = 200_000
+CHUNK = 100_000
 
 # Lines with contiguous entities only, as in most large files, are decoded and checked several times
 # faster. The fields in `namespace` have the values of an empty Entity or Document.
@@ -76,6 +77,7 @@ class JsonlBatchReader:
         """
         self._path, self._end = path, end
         self._file = open_input(path)
+        self._block, self._at = b"", 0  # what was read, and the position of the next line in it
         self._plain = msgspec.json.Decoder(PlainLine)
         self._decoder = msgspec.json.Decoder(DocumentLine)
         self._encoder = msgspec.json.Encoder()
@@ -145,20 +147,38 @@ class JsonlBatchReader:
         self._file.close()
 
     def _read_chunk(self) -> bytes:
-        size = CHUNK
-        if self._end >= 0:
-            size = min(CHUNK, self._end - self._file.tell())
-        data: bytes = self._file.read(size)
+        """What is left of the last block, or the next block, up to the end of a line."""
+        data = self._block[self._at :] or self._read_block(CHUNK)
+        self._block, self._at = b"", 0
         if data and not data.endswith(b"\n"):
             data += self._file.readline()
         return data
 
     def _read_lines(self, lines: int) -> bytes:
-        start = self._file.tell()
-        data = b"".join(islice(self._file, lines))
-        if 0 <= self._end < start + len(data):  # do not read beyond the end of the part
-            data = data[: self._end - start]
-            self._file.seek(self._end)
+        """The next lines. Finding them in a block is faster than reading them one by one."""
+        end = self._at
+        while lines:
+            newline = self._block.find(b"\n", end)
+            if newline >= 0:
+                end = newline + 1
+                lines -= 1
+                continue
+            unread = self._block[self._at :]
+            added = self._read_block(max(CHUNK, len(unread)))
+            end -= self._at
+            self._block, self._at = unread + added, 0
+            if not added:
+                end = len(self._block)
+                break
+        data = self._block[self._at : end]
+        self._at = end
+        return data
+
+    def _read_block(self, size: int) -> bytes:
+        """The next bytes of the part, at most `size`."""
+        if self._end >= 0:
+            size = min(size, self._end - self._file.tell())
+        data: bytes = self._file.read(size)
         return data
 
 
@@ -178,6 +198,8 @@ def is_document_per_line(data: bytes, documents: int) -> bool:
     False also for data with blank lines. It suffices to check the first and last character: if an
     object continues on the next line, that line does not begin with a brace.
     """
+    if core is not None:
+        return bool(core.has_document_on_each_line(data, documents))
     lines = data.removesuffix(b"\n").split(b"\n")
     if len(lines) != documents:
         return False
@@ -189,6 +211,15 @@ def check_entities(chunk: DocumentBatch) -> bool:
 
     Sets `chunk.entities`, so that the entities need not be visited again.
     """
+    if core is not None:
+        read = core.read_entities(chunk, LABEL_IDS, label_id, True)
+        if read is False:
+            return False
+        if read is not None:
+            *arrays, chunk.without_surface = read
+            chunk.entities = EntityArrays(*arrays)
+            chunk.contiguous_only = True
+            return True
     counts: list[int] = []
     starts: list[int] = []
     ends: list[int] = []

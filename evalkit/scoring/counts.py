@@ -138,11 +138,13 @@ class Counts:
 
     def credits_by_document(self) -> Ints:
         """The credits of each document, over all labels: documents × 4."""
+        documents = [unit.document for unit in self.units]
+        if len(set(documents)) == len(documents):
+            return self._sum_credits(self.unit.astype(np.int64), len(documents))
         index: dict[str, int] = {}
-        document_of_unit = np.array(
-            [index.setdefault(unit.document, len(index)) for unit in self.units], np.int64
-        )
-        return self._sum_credits(document_of_unit[self.unit], len(index))
+        document_of_unit = [index.setdefault(document, len(index)) for document in documents]
+        of_cell = np.array(document_of_unit, np.int64)[self.unit]
+        return self._sum_credits(of_cell, len(index))
 
     @cached_property
     def _cell_credits(self) -> Ints:

@@ -23,8 +23,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from evalkit.data.batch import Vocabulary, entity_arrays
+from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, Vocabulary, entity_arrays
+from evalkit.data.compiled import core
 from evalkit.data.hashing import annotation_key
 from evalkit.data.schema import Schema
 from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
@@ -55,20 +57,33 @@ class DigestBuilder:
         if "entities" in self.sums:
             self._entities.add(documents)
         for layer, digests in self._annotations.items():
-            digests += [_digest_annotations(getattr(document, layer)) for document in documents]
+            if isinstance(documents, DocumentBatch) and documents.contiguous_only:
+                digests.extend([UNANNOTATED] * len(documents))
+            else:
+                digests.extend(
+                    [_digest_annotations(getattr(document, layer)) for document in documents]
+                )
         if len(self._documents) >= BLOCK_DOCUMENTS:
             self.flush()
 
     def flush(self) -> None:
         """Add the documents of the current block to the sums."""
         digests_of_layer = {"entities": self._entities.sums(), **self._annotations}
+        sha256, from_bytes = hashlib.sha256, int.from_bytes
+        unannotated = None  # the sum of documents that are not annotated, computed once
         for layer in self.sums:
+            digests = digests_of_layer[layer]
+            if digests.count(UNANNOTATED) == len(digests):
+                if unannotated is None:
+                    unannotated = sum(from_bytes(digest, "little") for digest in self._documents)
+                self.sums[layer] = (self.sums[layer] + unannotated) % 2**256
+                continue
             total = self.sums[layer]
-            for document, of_layer in zip(self._documents, digests_of_layer[layer], strict=True):
+            for document, of_layer in zip(self._documents, digests, strict=True):
                 digest = document
                 if of_layer != UNANNOTATED:
-                    digest = hashlib.sha256(document + of_layer).digest()
-                total += int.from_bytes(digest, "little")
+                    digest = sha256(document + of_layer).digest()
+                total += from_bytes(digest, "little")
             self.sums[layer] = total % 2**256
         self._start_block()
 
@@ -107,6 +122,8 @@ class EntityDigests:
         self._items = ItemArrayBuilder(self._coding)
         self._counts: list[int] = []
         self._is_annotated: list[bool] = []
+        # The sums of the first documents, which have contiguous entities only.
+        self._first_sums = bytearray()
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -114,12 +131,22 @@ class EntityDigests:
     def add(self, documents: Sequence[Any]) -> None:
         """Add the entities of documents."""
         entities = entity_arrays(documents)
+        self._is_annotated += [document.entities is not None for document in documents]
+        if core is not None and not self._counts and not entities.discontinuous:
+            self._first_sums += _sum_contiguous(entities)
+            return
         self._items.add_placed(entities)
         self._counts += entities.counts
-        self._is_annotated += [document.entities is not None for document in documents]
 
     def sums(self) -> list[bytes]:
         """The sum of each document; UNANNOTATED if the layer is not annotated."""
+        sums = bytes(self._first_sums) + (self._sums_of_items().tobytes() if self._counts else b"")
+        return [
+            sums[8 * n : 8 * n + 8] if is_annotated else UNANNOTATED
+            for n, is_annotated in enumerate(self._is_annotated)
+        ]
+
+    def _sums_of_items(self) -> NDArray[np.uint64]:
         items = self._items.columns(np.zeros(len(self), np.int64))
         labels = np.array([_hash_text(label) for label in self._coding.labels], np.uint64)
         fragments = [_hash_text(repr(pieces)) for pieces in self._coding.pieces[1:]]
@@ -127,11 +154,25 @@ class EntityDigests:
         digests = hash_columns(labels[items.label], items.start, items.end, shapes[items.fragments])
         totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(digests)])
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
-        sums = (totals[borders[1:]] - totals[borders[:-1]]).astype("<u8")
-        return [
-            value.tobytes() if is_annotated else UNANNOTATED
-            for value, is_annotated in zip(sums, self._is_annotated, strict=True)
-        ]
+        sums: NDArray[np.uint64] = totals[borders[1:]] - totals[borders[:-1]]
+        return sums.astype("<u8")
+
+
+_label_hashes: NDArray[np.uint64] = np.zeros(0, np.uint64)  # by the numbers of LABEL_IDS
+
+
+def _sum_contiguous(entities: EntityArrays) -> bytes:
+    """The sum of the digests of the contiguous entities of each document, as 64-bit words."""
+    global _label_hashes  # noqa: PLW0603 - labels keep their numbers as long as the process runs
+    if len(_label_hashes) < len(LABEL_IDS):
+        new_labels = list(LABEL_IDS)[len(_label_hashes) :]
+        hashes = np.array([_hash_text(label) for label in new_labels], np.uint64)
+        _label_hashes = np.concatenate([_label_hashes, hashes])
+    columns = (
+        np.frombuffer(values, np.int64) for values in (entities.start, entities.end, entities.label)
+    )
+    sums: bytes = core.sum_entity_digests(entities.counts, *columns, _label_hashes)  # type: ignore[union-attr]
+    return np.frombuffer(sums, np.uint64).astype("<u8").tobytes()
 
 
 def _digest_annotations(annotations: Iterable[Any] | None) -> bytes:

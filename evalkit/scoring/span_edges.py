@@ -13,12 +13,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from evalkit.data.batch import DocumentBatch
+from evalkit.data.batch import DocumentBatch, Ints
+from evalkit.data.compiled import core
 from evalkit.errors import quoted_repr
 
 PUNCTUATION = ",;:!?•–—、。，；：！？"
 _IS_EDGE = np.array([chr(code).isspace() or chr(code) in PUNCTUATION for code in range(0x10000)])
+_IS_EDGE_BYTES = _IS_EDGE.tobytes()
 
 
 class SpanEdges(msgspec.Struct):
@@ -37,16 +40,7 @@ class SpanEdges(msgspec.Struct):
         start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
         if not len(start):
             return
-        text = np.frombuffer(
-            "".join([document.text for document in chunk]).encode("utf-32-le", "surrogatepass"),
-            np.uint32,
-        )
-        before = np.cumsum([0, *(len(document.text) for document in chunk)])[:-1]
-        shift = np.repeat(before, counts)
-        found = np.flatnonzero(
-            _IS_EDGE[np.minimum(text[start + shift], 0xFFFF)]
-            | _IS_EDGE[np.minimum(text[end + shift - 1], 0xFFFF)]
-        )
+        found = _find_edges(chunk, counts, start, end)
         self.entities += len(start)
         self.with_edges += len(found)
         if len(found):
@@ -76,6 +70,26 @@ class SpanEdges(msgspec.Struct):
     def _keep_least(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Keep the least location as the example, whatever the order of documents."""
         self.example = min([*places, *([self.example] if self.example else [])])
+
+
+def _find_edges(
+    documents: Sequence[Any], counts: list[int], start: Ints, end: Ints
+) -> NDArray[np.intp]:
+    """The rows of the entities that begin or end with white space or punctuation."""
+    if core is not None:
+        rows = core.find_span_edges(documents, counts, start, end, _IS_EDGE_BYTES)
+        if rows is not None:
+            return np.array(rows, np.intp)
+    text = np.frombuffer(
+        "".join([document.text for document in documents]).encode("utf-32-le", "surrogatepass"),
+        np.uint32,
+    )
+    before = np.cumsum([0, *(len(document.text) for document in documents)])[:-1]
+    shift = np.repeat(before, counts)
+    return np.flatnonzero(
+        _IS_EDGE[np.minimum(text[start + shift], 0xFFFF)]
+        | _IS_EDGE[np.minimum(text[end + shift - 1], 0xFFFF)]
+    )
 
 
 def describe_edges(name: str, edges: SpanEdges, text: str | None = None) -> str | None:
