@@ -4,7 +4,8 @@ evalkit is complete without it, and slower. `pip install .` calls this file as a
 hatchling; where the core cannot be built, the package is built without it, and EVALKIT_PURE=1 does
 not even try.
 
-    python scripts/build_core.py        builds it in the checkout, for development, and says why not
+    python scripts/build_core.py              builds it in the checkout, for development
+    python scripts/build_core.py --sanitize   with AddressSanitizer: see scripts/sanitize
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ SOURCE = "evalkit/data/_core.pyx"
 MODULE = "evalkit.data._core"
 
 
-def build_core(root: Path, folder: Path) -> Path:
+def build_core(root: Path, folder: Path, *, sanitize: bool = False) -> Path:
     """Compile the core in a folder, and return the path of the built module.
+
+    sanitize: with checks of every access to memory.
 
     Raises whatever Cython, setuptools or the compiler raise where it cannot be built.
     """
@@ -39,8 +42,10 @@ def build_core(root: Path, folder: Path) -> Path:
     source = folder / "_core.pyx"
     shutil.copy(root / SOURCE, source)
     options = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    if sanitize:
+        options = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"]
     (extension,) = cythonize(
-        [Extension(MODULE, [str(source)], extra_compile_args=options)],
+        [Extension(MODULE, [str(source)], extra_compile_args=options, extra_link_args=options)],
         quiet=True,
         build_dir=str(folder / "c"),
     )
@@ -81,7 +86,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        module = build_core(ROOT, Path(folder))
+        module = build_core(ROOT, Path(folder), sanitize="--sanitize" in sys.argv[1:])
         target = ROOT / "evalkit" / "data" / module.name
         shutil.copy(module, target)
     print(f"built {target.relative_to(ROOT)}", file=sys.stderr)

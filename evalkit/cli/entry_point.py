@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from evalkit.cli.command_table import LazyGroup, add_commands
+from evalkit.data.compiled import core
 from evalkit.errors import (
     EvalkitError,
     escape_controls,
@@ -43,7 +44,8 @@ def _evalkit(
 ) -> None:
     """Evaluate information extraction: entities, events and attributions."""
     if version:
-        print_line(f"evalkit {evalkit_version()}")
+        kind = "pure Python" if core is None else "compiled core"
+        print_line(f"evalkit {evalkit_version()} ({kind})")
         raise typer.Exit
 
 

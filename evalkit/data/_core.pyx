@@ -734,7 +734,7 @@ def has_duplicates(list counts, const int64_t[::1] start, const int64_t[::1] end
             n = counts[k]
             if n > size:
                 size = 2 * n
-                grown = <Item *>realloc(items, size * sizeof(Item))
+                grown = <Item *>realloc(items, <size_t>size * sizeof(Item))
                 if grown == NULL:
                     raise MemoryError
                 items = grown
@@ -813,7 +813,7 @@ def count_documents(
                 space.count_type(n_gold, n_predicted)
             if used + space.n_rows > size:
                 size = max(2 * size, used + space.n_rows, 256)
-                grown = <int32_t *>realloc(table, size * WIDTH * sizeof(int32_t))
+                grown = <int32_t *>realloc(table, <size_t>size * WIDTH * sizeof(int32_t))
                 if grown == NULL:
                     raise MemoryError
                 table = grown

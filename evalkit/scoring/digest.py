@@ -164,14 +164,15 @@ _label_hashes: NDArray[np.uint64] = np.zeros(0, np.uint64)  # by the numbers of 
 def _sum_contiguous(entities: EntityArrays) -> bytes:
     """The sum of the digests of the contiguous entities of each document, as 64-bit words."""
     global _label_hashes  # noqa: PLW0603 - labels keep their numbers as long as the process runs
-    if len(_label_hashes) < len(LABEL_IDS):
-        new_labels = list(LABEL_IDS)[len(_label_hashes) :]
-        hashes = np.array([_hash_text(label) for label in new_labels], np.uint64)
-        _label_hashes = np.concatenate([_label_hashes, hashes])
+    hashes = _label_hashes  # another thread may replace the array meanwhile
+    if len(hashes) < len(LABEL_IDS):
+        new_labels = list(LABEL_IDS)[len(hashes) :]
+        new_hashes = np.array([_hash_text(label) for label in new_labels], np.uint64)
+        _label_hashes = hashes = np.concatenate([hashes, new_hashes])
     columns = (
         np.frombuffer(values, np.int64) for values in (entities.start, entities.end, entities.label)
     )
-    sums: bytes = core.sum_entity_digests(entities.counts, *columns, _label_hashes)  # type: ignore[union-attr]
+    sums: bytes = core.sum_entity_digests(entities.counts, *columns, hashes)  # type: ignore[union-attr]
     return np.frombuffer(sums, np.uint64).astype("<u8").tobytes()
 
 

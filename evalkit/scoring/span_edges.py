@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.data.batch import DocumentBatch, Ints
+from evalkit.data.batch import DocumentBatch
 from evalkit.data.compiled import core
 from evalkit.errors import quoted_repr
 
@@ -73,7 +73,7 @@ class SpanEdges(msgspec.Struct):
 
 
 def _find_edges(
-    documents: Sequence[Any], counts: list[int], start: Ints, end: Ints
+    documents: Sequence[Any], counts: list[int], start: NDArray[np.int64], end: NDArray[np.int64]
 ) -> NDArray[np.intp]:
     """The rows of the entities that begin or end with white space or punctuation."""
     if core is not None:

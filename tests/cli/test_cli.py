@@ -14,6 +14,7 @@ from helpers.marked import corpus
 
 from evalkit import Corpus, Document, Entity, load_corpus
 from evalkit.corpus import bundled_path
+from evalkit.data.compiled import core
 
 
 @pytest.fixture
@@ -214,7 +215,9 @@ def test_a_closed_stdout_is_no_traceback():
 
 def test_usage_errors_are_2_and_help_names_every_command():
     assert evalkit("run", "--formatt", "json").returncode == 2
-    assert evalkit("--version").stdout.startswith("evalkit ")
+    version = evalkit("--version").stdout
+    assert version.startswith("evalkit ")
+    assert version.endswith("(pure Python)\n" if core is None else "(compiled core)\n")
     help_text = evalkit("--help").stdout
     assert [
         command
