@@ -30,6 +30,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ class RunDirectory:
         self._model, self._corpus = model, corpus
         self._started, self._synced = time.monotonic(), time.monotonic()
         self.answers: dict[str, Document] = {}
+        self._appended: list[str] = []  # the ids of the answers of this session
         self.truncated_bytes = 0
         self.changed_versions: list[str] = []
         self.moved: tuple[str, str] | None = None
@@ -105,6 +107,7 @@ class RunDirectory:
             self._start_session()
             self._read_answers(retry_failed=retry_failed)
             self._predictions = self._open_to_append("predictions.jsonl")
+            self._is_new_file = not self._predictions.tell()
             self._log = self._open_to_append("log.jsonl")
         except BaseException:
             self._lock.release()
@@ -133,6 +136,7 @@ class RunDirectory:
         self._append(self._log, {**entry, **(notes or {})})
         self._sync()
         self.answers[document.id] = stored
+        self._appended.append(document.id)
         return stored
 
     def add_unanswered(self, notes: Mapping[str, Any]) -> None:
@@ -141,8 +145,14 @@ class RunDirectory:
 
     def key(self, document: Document) -> str:
         """The digest of everything that determines an answer."""
-        parts = [*self._settings.values(), document.id, document.text]
-        return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+        document_part = msgspec.json.encode([document.id, document.text])
+        return hashlib.sha256(self._settings_part + document_part[1:]).hexdigest()[:16]
+
+    @cached_property
+    def _settings_part(self) -> bytes:
+        """What is hashed for each key before the document: a JSON list that is not closed."""
+        settings = msgspec.json.encode([*self._settings.values()], order="sorted")
+        return settings.removesuffix(b"]") + b","
 
     def close(self, state: str) -> None:
         """Sort the predictions, write the outcome to run.json, and release the directory."""
@@ -150,19 +160,25 @@ class RunDirectory:
             for file in (self._predictions, self._log):
                 with self._name_errors(file.name), file:
                     os.fsync(file.fileno())
-            ordered = (self.answers[id] for id in self._corpus.ids if id in self.answers)
-            with (
-                self._name_errors("predictions.jsonl"),
-                replace_file(self._path("predictions.jsonl")) as file,
-            ):
-                file.writelines(
-                    msgspec.json.encode(to_json_dict(document)) + b"\n" for document in ordered
-                )
+            self._sort_predictions()
             self._write_record({**self._record, **self._outcome(state)})
         finally:
             for file in (self._predictions, self._log):
                 file.close()
             self._lock.release()
+
+    def _sort_predictions(self) -> None:
+        """Write the answers again in the order of the corpus, unless they are in it already."""
+        ordered = [id for id in self._corpus.ids if id in self.answers]
+        if self._is_new_file and self._appended == ordered:
+            return
+        with (
+            self._name_errors("predictions.jsonl"),
+            replace_file(self._path("predictions.jsonl")) as file,
+        ):
+            file.writelines(
+                msgspec.json.encode(to_json_dict(self.answers[id])) + b"\n" for id in ordered
+            )
 
     def _refuse_other_files(self) -> None:
         """Raise InputError for a folder with files that are not those of a run.
@@ -283,10 +299,13 @@ class RunDirectory:
     def _append(self, file: Any, item: Any) -> None:
         """Write an item as a line at the end of a file."""
         line = msgspec.json.encode(item) + b"\n"
-        with self._name_errors(file.name):
+        try:
             written = file.write(line)
             while written < len(line):  # a disk that fills up takes a part first
                 written += file.write(line[written:])
+        except OSError:
+            with self._name_errors(file.name):
+                raise
 
     def _sync(self) -> None:
         """Sync the predictions to the disk, at most once in SYNC_INTERVAL."""
@@ -345,8 +364,10 @@ class _LogEntry(msgspec.Struct):
 
 
 def _log_entries(path: Path) -> Iterator[_LogEntry]:
-    """The lines of a log, except for invalid ones."""
+    """The lines of a log with requests or retries, except for invalid ones."""
     for line in path.read_bytes().split(b"\n"):
+        if b'"re' not in line:
+            continue
         with contextlib.suppress(msgspec.MsgspecError):
             yield msgspec.json.decode(line, type=_LogEntry)
 

@@ -243,6 +243,9 @@ def _redact_answer(
     answer: Document, corpus: Corpus, secrets: Sequence[str]
 ) -> tuple[Document, Mapping[str, Any] | None]:
     """An answer with the zones of its document and without secrets, and the notes for the log."""
+    zones = corpus[answer.id].zones
+    if answer.meta is None and answer.failure is None and answer.zones == zones:
+        return answer, None
     meta = dict(answer.meta or {})
     notes = meta.pop(RUN_METADATA_KEY, None)
     failure = answer.failure
@@ -250,7 +253,7 @@ def _redact_answer(
         failure = _to_single_line(redact_values(redact(failure), secrets))
     document = replace(
         answer,
-        zones=corpus[answer.id].zones,
+        zones=zones,
         meta=redact(meta, secrets) if meta else None,
         failure=failure,
     )
@@ -350,7 +353,8 @@ def iter_checked_answers(model: Model, batch: Batch) -> Any:
     for answer in model.predict([document.without_annotations() for document in batch]):
         if count == len(batch):
             raise EvalkitError(f"{model.name}: more than {count} answers to {count} documents")
-        yield replace(answer, id=batch[count].id)
+        id = batch[count].id
+        yield answer if answer.id == id else replace(answer, id=id)
         count += 1
     if count < len(batch):
         raise EvalkitError(f"{model.name}: {count} answers to {len(batch)} documents")

@@ -259,7 +259,7 @@ def add_entities(document: Document, answer: Iterable[Any]) -> Document:
     unplaced: list[Unplaced] = []
     malformed: list[tuple[Any, str]] = []
     for item in answer:
-        entity = _parse_entity(item)
+        entity = _parse_triple(item) or _parse_entity(item)
         if isinstance(entity, Unplaced):
             malformed.append((item, entity.reason))
             unplaced.append(entity)
@@ -274,6 +274,21 @@ def add_entities(document: Document, answer: Iterable[Any]) -> Document:
     if malformed and len(malformed) == len(unplaced) and not entities:
         return note_malformed(annotated, *malformed[0], EXPECTED)
     return annotated
+
+
+def _parse_triple(item: Any) -> Entity | None:
+    """The entity of a valid (start, end, label), the most frequent item, in a third of the time;
+    None for all other items.
+    """
+    if type(item) is not tuple or len(item) != 3:
+        return None
+    start, end, label = item
+    if type(label) is not str or not label or not label.isprintable():
+        return None
+    try:
+        return Entity(label, start, end)
+    except (DocumentError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _parse_entity(item: Any) -> Entity | Unplaced:
