@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from evalkit.cli.command_table import LazyGroup, add_commands
-from evalkit.data.compiled import core
 from evalkit.errors import (
     EvalkitError,
     escape_controls,
@@ -44,6 +43,8 @@ def _evalkit(
 ) -> None:
     """Evaluate information extraction: entities, events and attributions."""
     if version:
+        from evalkit.data.compiled import core
+
         kind = "pure Python" if core is None else "compiled core"
         print_line(f"evalkit {evalkit_version()} ({kind})")
         raise typer.Exit
