@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalkit.data.batch import DocumentBatch, EntityArrays, label_id
-from evalkit.data.document import LAYERS, Entity
+from evalkit.data.document import LAYERS, Document, Entity
 from evalkit.data.json_keys import reject_duplicate_keys
 from evalkit.errors import InputError
 from evalkit.formats.arrow_columns import (
@@ -32,7 +32,7 @@ from evalkit.formats.arrow_columns import (
     to_integers,
     to_mask,
 )
-from evalkit.formats.arrow_documents import Columns, document_of_row, row_of
+from evalkit.formats.arrow_rows import Columns, document_of_row, row_of
 
 Bytes = NDArray[np.uint8]
 # What converting an invalid row raises
@@ -107,6 +107,11 @@ class ColumnDocument(msgspec.Struct, frozen=True, gc=False):
     attributions: ClassVar[None] = None
     zones: ClassVar[tuple[()]] = ()
     unplaced: ClassVar[tuple[()]] = ()
+
+    def to_document(self) -> Document:
+        """Returns the Document with the same fields."""
+        entities = None if self.entities is None else tuple(self.entities)
+        return Document(self.id, self.text, entities, meta=self.meta, failure=self.failure)
 
 
 def to_document_batch(columns: Columns) -> DocumentBatch | None:
@@ -252,11 +257,11 @@ def _label_codes(column: Any) -> tuple[list[str], Ints]:
     """Returns the labels, and the index of each entity's label."""
     _check(not column.null_count)
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    used, codes = np.unique(to_integers(encoded.indices), return_inverse=True)
-    dictionary = encoded.dictionary.take(from_integers(used))
-    labels = _strings(dictionary)
+    codes = to_integers(encoded.indices)
+    is_used = np.bincount(codes, minlength=len(encoded.dictionary)) > 0
+    labels = _strings(encoded.dictionary.take(from_integers(np.flatnonzero(is_used))))
     _check(all(labels))
-    return labels, codes
+    return labels, codes if is_used.all() else (np.cumsum(is_used) - 1)[codes]
 
 
 def _check_ids(column: Any, owners: Ints) -> Any:
@@ -314,8 +319,7 @@ class _TextBuffer:
         first, past = self._byte_range(owners, start, end)
         lengths = np.diff(borders)
         _check(bool((past - first == lengths).all()))
-        positions = np.arange(len(surfaces)) + np.repeat(first - borders[:-1], lengths)
-        _check(bool((self._bytes[positions] == surfaces).all()))
+        _check(bool((self._bytes[_join_ranges(first, lengths)] == surfaces).all()))
 
     def _byte_range(self, owners: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
         """Returns the first byte of each span, and the byte after its last."""
@@ -326,6 +330,16 @@ class _TextBuffer:
         positions = np.append(np.flatnonzero(is_first_byte), len(self._bytes))
         characters = np.concatenate([[0], np.cumsum(self.lengths)])[:-1][owners]
         return positions[characters + start], positions[characters + end]
+
+
+def _join_ranges(first: Ints, lengths: Ints) -> Ints:
+    """Returns the numbers of several ranges, one range after another."""
+    first, lengths = first[lengths > 0], lengths[lengths > 0]
+    steps = np.ones(int(lengths.sum()), np.int64)
+    if len(steps):
+        steps[0] = first[0]
+        steps[np.cumsum(lengths)[:-1]] = first[1:] - (first + lengths)[:-1] + 1
+    return np.cumsum(steps)
 
 
 def _string_buffer(column: Any) -> tuple[Bytes, Ints]:

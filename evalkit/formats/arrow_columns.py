@@ -160,6 +160,18 @@ def _convert_list(array: Any, kind: Any, name: str) -> Any:
     return pa.LargeListArray.from_arrays(from_integers(offsets), values, mask=mask)
 
 
+def has_only_empty_lists(array: Any) -> bool:
+    """Whether an array has lists, and none of them has an item."""
+    return _is_list(array.type) and not len(array.flatten())
+
+
+def empty_lists(array: Any, kind: Any) -> Any:
+    """Returns a column of lists without items under the Arrow type of `kind`."""
+    offsets = from_integers(np.zeros(len(array) + 1, np.int64))
+    mask = array.is_null() if array.null_count else None
+    return pa.LargeListArray.from_arrays(offsets, pa.nulls(0, arrow_type(kind[0])), mask=mask)
+
+
 def _convert_pairs(items: Any, kind: Mapping[str, Any], name: str) -> Any:
     """Returns fragments that are given as lists of two numbers, as structs."""
     lengths = list_lengths(items)

@@ -9,31 +9,28 @@ are left out.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-import msgspec
 import pyarrow as pa
 
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, LoadError, quoted_repr
-from evalkit.formats import hf
+from evalkit.formats.arrow_batches import ColumnDocument, to_document_batch
 from evalkit.formats.arrow_columns import (
     ColumnTypeError,
     ColumnValueError,
     arrow_type,
     check_column_type,
     convert_column,
+    empty_lists,
+    has_only_empty_lists,
     unread_columns,
 )
+from evalkit.formats.arrow_rows import Columns, document_or_error
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.hf_tables import column_types
-from evalkit.formats.hf_withheld import Texts, digest_errors, sha256
+from evalkit.formats.hf_withheld import Texts
 from evalkit.formats.registry import DocumentResults
-
-Columns = dict[str, Any]  # a column of each name, under the types of `DocumentColumns.kinds`
 
 
 def has_document_rows(schema: pa.Schema) -> bool:
@@ -94,7 +91,11 @@ class DocumentColumns:
         """
         columns = {}
         for name, kind in self.kinds.items():
-            columns[name] = convert_column(batch.column(name), kind, name)
+            column = batch.column(name)
+            if isinstance(kind, list) and has_only_empty_lists(column):
+                columns[name] = empty_lists(column, kind)
+            else:
+                columns[name] = convert_column(column, kind, name)
         for name in self.missing:
             columns[name] = pa.nulls(batch.num_rows, arrow_type(self._known[name]))
         return columns
@@ -121,74 +122,25 @@ def iter_documents(
             message = f"{position}: {error.column}: {error.problem}"
             yield position, LoadError([message])
         else:
-            for index in range(batch.num_rows):
-                position = f"{columns.name}: row {first_row + index}"
-                yield position, _document_or_error(converted, index, position, texts)
+            location = f"{columns.name}: row "
+            for index, document in enumerate(_iter_batch(converted, location, first_row, texts)):
+                yield f"{location}{first_row + index}", document
         first_row += batch.num_rows
 
 
-def _document_or_error(
-    columns: Columns, index: int, position: str, texts: Texts | None
-) -> Document | LoadError:
-    try:
-        row = row_of(columns, index)
-        document = document_of_row(row, texts)
-    except msgspec.ValidationError as error:
-        return LoadError([f"{position}: {_describe_invalid(error)}"])
-    except UnicodeDecodeError as error:
-        return LoadError([f"{position}: not UTF-8: {error.reason} at byte {error.start}"])
-    except (InputError, json.JSONDecodeError, RecursionError) as error:
-        return LoadError([f"{position}: {error}"])
-    if row.get("text") is None:
-        errors = [f"{position}: {error}" for error in digest_errors(row, document)]
-        if errors:
-            return LoadError(errors)
-    return document
-
-
-def row_of(columns: Columns, index: int) -> dict[str, Any]:
-    """Returns a row of converted columns as Python values."""
-    return {name: column[index].as_py() for name, column in columns.items()}
-
-
-def document_of_row(row: Mapping[str, Any], texts: Texts | None = None) -> Document:
-    """Returns the document of a row of converted columns.
-
-    Raises InputError or ValidationError for invalid values.
+def _iter_batch(
+    columns: Columns, location: str, first_row: int, texts: Texts | None
+) -> Iterator[Document | LoadError]:
+    """Yields the document of each row; those of invalid batches are read one by one, to report all
+    errors.
     """
-    checked = dict(row)
-    for name in ("id", "text" if texts is None else "sha256"):
-        if checked.get(name) is None:
-            raise InputError(f"{name}: null: expected a string")
-    layers = checked["layers"]
-    if layers is None:
-        layers = [layer for layer in LAYERS if checked[layer] is not None]
-    for layer in layers:
-        if layer not in LAYERS:
-            expected = ", ".join(LAYERS)
-            raise InputError(f"layers: {quoted_repr(layer)}: expected one of: {expected}")
-    for layer in LAYERS:
-        if checked[layer] and layer not in layers:
-            raise InputError(
-                f"{layer}: {len(checked[layer])} annotations, but the column 'layers' does not"
-                f" name {layer}: add it, or remove the annotations"
-            )
-    checked["layers"] = layers
-    if checked["sha256"] is None:
-        checked["sha256"] = sha256(checked["text"])
-    return hf.document_of(checked, texts)
-
-
-def _describe_invalid(error: msgspec.ValidationError) -> str:
-    """The message about an invalid value: its path, and what was expected.
-
-    Null values are left out before rows are converted, so that a missing field is one that is null.
-    """
-    message = str(error).replace("`", "'")
-    problem, _, path = message.partition(" - at '$")
-    path = path.strip(".'")
-    missing = re.fullmatch(r"Object missing required field '(\w+)'", problem)
-    if missing:
-        field = ".".join(part for part in (path, missing[1]) if part)
-        return f"{field}: null: expected a value"
-    return f"{path}: {problem}" if path else problem
+    batch = to_document_batch(columns) if texts is None else None
+    if batch is None:
+        for index in range(len(columns["id"])):
+            yield document_or_error(columns, index, f"{location}{first_row + index}", texts)
+        return
+    for document in batch:
+        if isinstance(document, ColumnDocument):
+            yield document.to_document()
+        else:
+            yield document

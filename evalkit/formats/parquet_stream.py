@@ -60,33 +60,45 @@ def iter_batches(
     """Yields the rows from `start` up to `end` (-1: the last). Raises LoadError for an invalid
     file.
     """
-    first_row = 0
+    last = file.metadata.num_rows if end < 0 else min(end, file.metadata.num_rows)
+    for groups, first_row in _join_row_groups(file, start, last):
+        position = first_row
+        with parquet_errors(path):
+            for batch in file.iter_batches(
+                batch_rows(file, groups), row_groups=groups, columns=columns, use_threads=False
+            ):
+                past = position + batch.num_rows
+                if past > start:
+                    rows = batch.slice(max(start - position, 0))
+                    yield rows.slice(0, last - max(start, position))
+                position = past
+                if position >= last:
+                    break
+
+
+def _join_row_groups(
+    file: pq.ParquetFile, start: int, last: int
+) -> Iterator[tuple[list[int], int]]:
+    """Yields lists of row groups that are read together, which have BATCH_ROWS rows or more, and
+    the first row of each list.
+
+    pyarrow keeps what it read of a row group until the last of them is read, so that a file is not
+    read at once.
+    """
     groups: list[int] = []
-    skipped_rows = 0
-    last = file.metadata.num_rows if end < 0 else end
+    position = first_row = 0
     for group in range(file.metadata.num_row_groups):
-        past_row = first_row + file.metadata.row_group(group).num_rows
-        if past_row > start and first_row < last:
+        past = position + file.metadata.row_group(group).num_rows
+        if past > start and position < last:
             if not groups:
-                skipped_rows = start - first_row
+                first_row = position
             groups.append(group)
-        first_row = past_row
-    if not groups:
-        return
-    remaining = last - start
-    with parquet_errors(path):
-        batches = file.iter_batches(
-            batch_rows(file, groups), row_groups=groups, columns=columns, use_threads=False
-        )
-        for batch in batches:
-            rows = batch.slice(skipped_rows)
-            skipped_rows = max(skipped_rows - batch.num_rows, 0)
-            rows = rows.slice(0, remaining)
-            remaining -= rows.num_rows
-            if rows.num_rows:
-                yield rows
-            if not remaining:
-                return
+            if past - first_row >= BATCH_ROWS:
+                yield groups, first_row
+                groups = []
+        position = past
+    if groups:
+        yield groups, first_row
 
 
 def batch_rows(file: pq.ParquetFile, groups: list[int]) -> int:

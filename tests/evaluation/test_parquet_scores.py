@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from helpers.arrow_tables import make_sides, rewrite
@@ -141,3 +142,19 @@ def test_the_command_line_scores_tables_of_spans_without_texts(tmp_path):
     for gold in ("gold.jsonl", "s.parquet"):
         done = run_evalkit("score", gold, "s.parquet", "--metrics", "ner", cwd=tmp_path)
         assert (done.returncode, "PER" in done.stdout) == (0, True), done.stderr
+
+
+def test_ranges_of_rows_are_read_as_they_are_in_row_groups_of_any_size(tmp_path):
+    ids = [f"d{n}" for n in range(23)]
+    Corpus([Document(id, "Ada", []) for id in ids]).save(tmp_path / "all.parquet")
+
+    for row_group_size in (1, 4, 23):
+        rewrite(tmp_path / "all.parquet", row_group_size)
+        for start, end in ((0, -1), (0, 23), (3, 9), (4, 8), (22, 23), (5, 5), (23, 23)):
+            with closing(
+                parquet_stream.open_batches(tmp_path / "all.parquet", start, end)
+            ) as reader:
+                read = []
+                while (batch := reader.read(5)) is not None:
+                    read += [document.id for document in batch]
+            assert read == ids[start : 23 if end < 0 else end]
