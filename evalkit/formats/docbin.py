@@ -69,11 +69,13 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.docbin_file import (
     DocBinEntry,
     docs,
+    multi_language_vocabulary,
     token_edges,
     tokenizer,
-    vocabulary,
     words_and_spaces,
 )
+from evalkit.formats.docbin_packing import DocBinPacker
+from evalkit.formats.docbin_plain import DocBinSpan, DocBinText, convert_doc
 from evalkit.formats.registry import DocumentResults, iter_documents
 
 ALIGNMENT_MODES = ("split", "strict", "expand", "contract")
@@ -116,7 +118,7 @@ class DocBinReader:
 
     def document(self, entry: DocBinEntry, number: int) -> Document | LoadError:
         """The document, or a LoadError if it is invalid."""
-        self._groups.update(dict.fromkeys(entry.doc.spans))
+        self._groups.update(dict.fromkeys(entry.doc.groups))
         try:
             record = _record(entry.data)
             if record and not self._ignore_record and record.state == spans_digest(entry.doc):
@@ -162,28 +164,29 @@ class DocBinReader:
     def _read_entities(self, entry: DocBinEntry) -> tuple[Entity, ...] | None:
         doc = entry.doc
         if self._entities != "ents":
-            if self._entities not in doc.spans:
+            if self._entities not in doc.groups:
                 return None
             return tuple(_entity(span) for span in self._spans_of_group(entry, self._entities))
-        if len(doc) and not doc.has_annotation("ENT_IOB"):
+        if doc.entities is None:
             return None
-        missing = sum(token.ent_iob == 0 for token in doc)
-        if missing:
+        if doc.missing_count:
             self._conversion.add(
-                "tokens whose entities are missing, read as outside", entry.position, missing
+                "tokens whose entities are missing, read as outside",
+                entry.position,
+                doc.missing_count,
             )
-        return tuple(_entity(span) for span in doc.ents)
+        return tuple(_entity(span) for span in doc.entities)
 
     def _read_events(self, entry: DocBinEntry) -> tuple[Event, ...] | None:
-        if self._triggers is None or self._triggers not in entry.doc.spans:
+        if self._triggers is None or self._triggers not in entry.doc.groups:
             return None
         events = []
         for span in self._spans_of_group(entry, self._triggers):
-            events.append(Event(_string(span, "label"), Span(span.start_char, span.end_char)))
+            events.append(Event(span.label, Span(span.start_char, span.end_char)))
         return tuple(events)
 
-    def _spans_of_group(self, entry: DocBinEntry, name: str) -> list[Any]:
-        group = entry.doc.spans[name]
+    def _spans_of_group(self, entry: DocBinEntry, name: str) -> list[DocBinSpan]:
+        group = entry.doc.groups[name]
         spans = [span for span in group if span.start < span.end]
         if len(spans) < len(group):
             self._conversion.add("spans of no tokens", entry.position, len(group) - len(spans))
@@ -191,7 +194,7 @@ class DocBinReader:
 
     def _count_ignored(self, entry: DocBinEntry, read_groups: Sequence[str]) -> None:
         """Counts span groups and user data that are not read."""
-        for name, group in entry.doc.spans.items():
+        for name, group in entry.doc.groups.items():
             if name not in read_groups and len(group):
                 self._conversion.add(
                     f"spans of the group {quoted_repr(name)}", entry.position, len(group)
@@ -201,21 +204,13 @@ class DocBinReader:
             self._conversion.add("items of user data", entry.position, len(other_data))
 
 
-def _entity(span: Any) -> Entity:
+def _entity(span: DocBinSpan) -> Entity:
     attributes: dict[str, Any] = {}
-    for name, spacy_name in (("kb_id", "kb_id"), ("ent_id", "id")):
-        value = _string(span, spacy_name)
+    for name in ("kb_id", "ent_id"):
+        value = getattr(span, name)
         if value:
             attributes[name] = value
-    label = _string(span, "label")
-    return Entity(label, span.start_char, span.end_char, attributes=attributes or None)
-
-
-def _string(span: Any, name: str) -> str:
-    """The string value of an attribute of a span; "" if the vocabulary lacks its number."""
-    number = getattr(span, name)
-    strings = span.doc.vocab.strings
-    return str(strings[number]) if number in strings else ""
+    return Entity(span.label, span.start_char, span.end_char, attributes=attributes or None)
 
 
 class DocBinRecord(msgspec.Struct):
@@ -249,17 +244,17 @@ def _document_from_record(record: dict[str, Any], text: str) -> Document:
         ) from None
 
 
-def spans_digest(doc: Any) -> str:
+def spans_digest(doc: DocBinText) -> str:
     """A digest of the text and the spans that evalkit writes."""
     ents = None
-    if doc.has_annotation("ENT_IOB"):
-        ents = [(span.start_char, span.end_char, span.label_) for span in doc.ents]
+    if doc.entities is not None:
+        ents = [(span.start_char, span.end_char, span.label) for span in doc.entities]
     groups: dict[str, list[tuple[int, int, str]]] = {}
     for name in SPAN_GROUPS:
-        if name in doc.spans:
+        if name in doc.groups:
             groups[name] = []
-            for span in doc.spans[name]:
-                groups[name].append((span.start_char, span.end_char, _string(span, "label")))
+            for span in doc.groups[name]:
+                groups[name].append((span.start_char, span.end_char, span.label))
     content = json.dumps([doc.text, ents, groups], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -281,16 +276,13 @@ def write(
     `align_with`.
     """
     writer = DocBinWriter(conversion, lang, alignment_mode, iter_documents(align_with))
-    from spacy.tokens import DocBin
-
-    doc_bin = DocBin(store_user_data=True)
     for document in documents:
-        doc_bin.add(writer.doc(document))
-    write_atomically(path, doc_bin.to_bytes())
+        writer.add(document)
+    write_atomically(path, writer.to_bytes())
 
 
 class DocBinWriter:
-    """Converts documents to spaCy documents."""
+    """Converts documents to spaCy documents, and packs them."""
 
     def __init__(
         self,
@@ -306,14 +298,20 @@ class DocBinWriter:
             raise UnknownNameError("alignment mode", alignment_mode, ALIGNMENT_MODES)
         self._conversion = conversion
         self._alignment_mode = alignment_mode
-        self._vocab = vocabulary()
+        # A word is added to a vocabulary once, which takes most of the time of making a document.
+        self._vocab = multi_language_vocabulary()
+        self._packer = DocBinPacker(self._vocab)
         if lang is not None:
             tokenizer(lang)  # raises InputError for an unknown language
         self._lang = lang
         self._align_with = {document.id: document for document in align_with}
 
-    def doc(self, document: Document) -> Any:
-        """The spaCy document, with evalkit's record in its user data."""
+    def to_bytes(self) -> bytes:
+        """The bytes of the file."""
+        return self._packer.to_bytes()
+
+    def add(self, document: Document) -> None:
+        """Adds a document, with evalkit's record in its user data."""
         from spacy.tokens import Doc
 
         ranges: list[Range] = []
@@ -327,9 +325,9 @@ class DocBinWriter:
         self._add_triggers(doc, document)
         fields = jsonl.to_json_dict(document)
         del fields["text"]
-        record = DocBinRecord(spans_digest(doc), fields)
+        record = DocBinRecord(spans_digest(convert_doc(doc)), fields)
         doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(record).decode()}
-        return doc
+        self._packer.add(doc, words)
 
     def _add_entities(self, doc: Any, document: Document) -> None:
         from spacy.util import filter_spans

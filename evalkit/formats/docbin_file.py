@@ -29,6 +29,7 @@ from evalkit.errors import (
 )
 from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.docbin_plain import DocBinText, TokenColumns, convert_doc, read_plain_doc
 
 # Longer runs are split, since the time of spaCy's tokenizer is quadratic in the length of a run.
 _LONG_RUN = re.compile(r"\S{1000}(?=\S)")
@@ -144,10 +145,10 @@ class Message(msgspec.Struct):
 
 @dataclass(frozen=True)
 class DocBinEntry:
-    """A spaCy document with its location (FILE:N) and its user data."""
+    """The text and spans of a document with its location (FILE:N) and its user data."""
 
     position: str
-    doc: Any
+    doc: DocBinText
     data: dict[Any, Any]
 
 
@@ -176,6 +177,16 @@ def vocabulary() -> Any:
     except ImportError as error:
         raise MissingDependencyError(f"spacy is not installed: {error}") from None
     return spacy.blank("xx").vocab
+
+
+@cache
+def multi_language_vocabulary() -> Any:
+    """The vocabulary of the multi-language tokenizer.
+
+    Raises MissingDependencyError if spaCy is not installed.
+    """
+    vocabulary()
+    return tokenizer("xx").vocab
 
 
 def decode_message(path: Path) -> Message:
@@ -247,10 +258,13 @@ class TokenTable:
             if IDS[name] in message.attrs
         }
         self._check(path, len(spaces))
+        self._read_columns = [name for name in ("ORTH", *ENTITY) if name in self._columns]
         # The value of MORPH for a token that is annotated as having no morphological features
         self._no_features = np.uint64(vocab.strings.add("_"))
+        # The strings of the file by their numbers in the arrays, where 0 is the empty string
+        self._strings: dict[int, str] = {0: ""}
         for string in message.strings:
-            vocab.strings.add(string)
+            self._strings[vocab.strings.add(string)] = string
 
     def _check(self, path: Path, token_count: int) -> None:
         document_count = len(self.lengths)
@@ -268,28 +282,48 @@ class TokenTable:
 
     def read_document(self, index: int, position: str, conversion: ConversionReport) -> DocBinEntry:
         """One document. Raises InputError, or any exception of spaCy, if it is damaged."""
-        from spacy.tokens import Doc
-
         end = self._ends[index]
         start = end - self.lengths[index]
         rows = self._rows[start:end]
-        spaces: list[bool] | None = self._spaces[start:end].tolist()
         flags = self._message.flags
         has_unknown_spaces = bool(flags and flags[index].get("has_unknown_spaces"))
-        if has_unknown_spaces:
-            spaces = None
-        words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
-        doc = Doc(self._vocab, words=words, spaces=spaces)
-        self._set_entities(doc, rows)
-        if self._message.span_groups and self._message.span_groups[index]:
-            doc.spans.from_bytes(self._message.span_groups[index])
-        _check_spans(doc)
-        if has_unknown_spaces and len(doc) > 1:
+        groups = self._message.span_groups[index] if self._message.span_groups else b""
+        doc = None
+        if not has_unknown_spaces:
+            tokens = self._token_columns(rows, self._spaces[start:end])
+            doc = read_plain_doc(tokens, groups, self._strings)
+        if doc is None:
+            spaces = None if has_unknown_spaces else self._spaces[start:end].tolist()
+            doc = self._read_with_spacy(rows, spaces, groups)
+        if has_unknown_spaces and len(rows) > 1:
             conversion.add(
-                "spaces between words that are not known, read as one each", position, len(doc) - 1
+                "spaces between words that are not known, read as one each", position, len(rows) - 1
             )
         self._count_ignored(index, rows, position, conversion)
         return DocBinEntry(position, doc, self._user_data(index))
+
+    def _token_columns(self, rows: Any, spaces: Any) -> TokenColumns:
+        columns = {name: rows[:, self._columns[name]].tolist() for name in self._read_columns}
+        zeros = [0] * len(rows)
+        return TokenColumns(
+            columns["ORTH"],
+            spaces.tolist(),
+            columns.get("ENT_IOB"),
+            columns.get("ENT_TYPE", zeros),
+            columns.get("ENT_KB_ID", zeros),
+            columns.get("ENT_ID", zeros),
+        )
+
+    def _read_with_spacy(self, rows: Any, spaces: list[bool] | None, groups: bytes) -> DocBinText:
+        from spacy.tokens import Doc
+
+        words = [self._vocab.strings[int(word)] for word in rows[:, self._columns["ORTH"]]]
+        doc = Doc(self._vocab, words=words, spaces=spaces)
+        self._set_entities(doc, rows)
+        if groups:
+            doc.spans.from_bytes(groups)
+        _check_spans(doc)
+        return convert_doc(doc)
 
     def _set_entities(self, doc: Any, rows: Any) -> None:
         names = [name for name in ENTITY if name in self._columns]
