@@ -57,7 +57,7 @@ from evalkit.models.text_windows import (
 
 WINDOW = 384  # words, where the model does not name a length
 UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
-# Batches that the documents of a group fill, if each is one window
+# Batches that the documents of the largest groups fill, if each is one window
 BATCHES_PER_GROUP = 32
 MIN_TEXT_TOKENS = 8  # tokens that the labels must leave for the text
 PROMPTS = {  # labels that are not words
@@ -151,7 +151,7 @@ def load(
     build_model = functools.partial(
         Model,
         name,
-        batch_size=batch_size * BATCHES_PER_GROUP,
+        batch_size=0,
         packages=("gliner", "transformers", "torch"),
         streams=True,
     )
@@ -266,7 +266,8 @@ def _window_and_overlap(
 
 def _annotate(model: GlinerModel, documents: Sequence[Document]) -> Iterator[Document]:
     """Each document with the model's entities, or with its failure."""
-    for group in group_documents(documents, model.batch_size * BATCHES_PER_GROUP):
+    largest = model.batch_size * BATCHES_PER_GROUP
+    for group in group_documents(documents, model.batch_size, largest):
         windows_of = [_find_windows(model, document) for document in group]
         texts = []
         for document, windows in zip(group, windows_of, strict=True):

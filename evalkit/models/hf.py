@@ -75,7 +75,7 @@ from evalkit.models.word_tags import (
 UNBOUNDED = 10**6  # tokens; a tokenizer without a length reports 10**30
 # Tokens, where neither the tokenizer nor the model names a length, as for relative positions
 WINDOW = 512
-# Batches that the documents of a group fill, if each is one window
+# Batches that the documents of the largest groups fill, if each is one window
 BATCHES_PER_GROUP = 32
 Inputs = Mapping[str, Sequence[int]]  # of the model for one window, by name
 
@@ -162,16 +162,15 @@ def load(
     settings |= find_model_version(
         network.name_or_path, revision, getattr(network.config, "_commit_hash", None)
     )
-    group_size = batch_size * BATCHES_PER_GROUP  # documents
 
     def predict(documents: Sequence[Document]) -> Iterator[Document]:
-        for group in group_documents(documents, group_size):
+        for group in group_documents(documents, batch_size, batch_size * BATCHES_PER_GROUP):
             yield from _annotate(tagger, group)
 
     return Model(
         name,
         predict,
-        batch_size=group_size,
+        batch_size=0,
         settings=settings,
         packages=("transformers", "torch"),
         streams=True,

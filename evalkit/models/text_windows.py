@@ -11,12 +11,14 @@ size of batches.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from evalkit.data.document import Document
 
 Range = tuple[int, int]
+MAX_GROUP_SECONDS = 4.0
 MAX_GROUP_CHARACTERS = 500_000  # of documents that are in memory as tokens at once
 MIN_PADDED_LENGTH = 16  # tokens; for fewer, libraries multiply matrices in other ways
 MIN_PADDING_STEP = 4  # tokens
@@ -61,17 +63,27 @@ def find_window_cores(windows: Sequence[Range]) -> list[Range]:
 
 
 def group_documents(
-    documents: Iterable[Document], max_documents: int, max_characters: int = MAX_GROUP_CHARACTERS
+    documents: Iterable[Document], smallest: int, largest: int
 ) -> Iterator[list[Document]]:
-    """The documents in groups that are processed together; a document with more than
-    `max_characters` is a group of its own.
+    """The documents in groups that are processed together, so that windows of one length meet.
+
+    The first group has `smallest` documents. The next is twice as large, up to `largest`, while a
+    group takes little time, and half as large if it took more than MAX_GROUP_SECONDS: a run can be
+    stopped between groups. A document with more than MAX_GROUP_CHARACTERS is a group of its own.
     """
     group: list[Document] = []
     characters = 0
+    size = smallest
     for document in documents:
         characters += len(document.text)
-        if group and (len(group) == max_documents or characters > max_characters):
+        if group and (len(group) >= size or characters > MAX_GROUP_CHARACTERS):
+            started = time.monotonic()
             yield group
+            seconds = time.monotonic() - started
+            if seconds > MAX_GROUP_SECONDS:
+                size = max(smallest, size // 2)
+            elif seconds < MAX_GROUP_SECONDS / 2:
+                size = min(largest, 2 * size)
             group, characters = [], len(document.text)
         group.append(document)
     if group:

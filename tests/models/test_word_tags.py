@@ -2,10 +2,13 @@
 it is tested everywhere.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from evalkit import Document
+from evalkit.models import text_windows
 from evalkit.models.text_windows import (
     find_window_cores,
     group_documents,
@@ -169,14 +172,31 @@ def test_a_window_is_padded_to_a_length_that_depends_on_it_alone_and_by_little()
     assert len(set(padded)) < 40
 
 
-def test_documents_are_grouped_by_number_and_length_and_a_long_one_is_alone():
-    documents = [Document(f"d{n}", "x" * length) for n, length in enumerate([2, 3, 9, 1, 1, 1])]
+def group_ids(documents, smallest, largest, clock=None, seconds=None):
+    """The ids of each group, where processing them takes so many seconds."""
+    groups = []
+    for group in group_documents(documents, smallest, largest):
+        groups.append([document.id for document in group])
+        if clock is not None:
+            clock.now += next(seconds)
+    return groups
 
-    groups = group_documents(documents, max_documents=2, max_characters=6)
 
-    assert [[document.id for document in group] for group in groups] == [
-        ["d0", "d1"],
-        ["d2"],
-        ["d3", "d4"],
-        ["d5"],
-    ]
+def test_a_group_is_twice_as_large_as_the_last_and_half_as_large_after_one_that_took_long(
+    monkeypatch,
+):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(text_windows, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    documents = [Document(f"d{n}", "x") for n in range(40)]
+
+    groups = group_ids(documents, 2, 8, clock, iter([0.1, 0.1, 0.1, 3.0, 9.0, 9.0, 9.0, 9.0, 0.1]))
+
+    assert [len(group) for group in groups] == [2, 4, 8, 8, 8, 4, 2, 2, 2]
+    assert [id for group in groups for id in group] == [document.id for document in documents]
+
+
+def test_long_documents_are_not_grouped_with_others(monkeypatch):
+    monkeypatch.setattr(text_windows, "MAX_GROUP_CHARACTERS", 6)
+    documents = [Document(f"d{n}", "x" * length) for n, length in enumerate([2, 3, 9, 1, 5, 1])]
+
+    assert group_ids(documents, 4, 4) == [["d0", "d1"], ["d2"], ["d3", "d4"], ["d5"]]
