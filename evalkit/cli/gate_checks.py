@@ -11,22 +11,15 @@ import typer
 
 from evalkit.errors import InputError, escape_controls, print_notice
 from evalkit.files import write_atomically
-from evalkit.results.gates import (
-    ComparisonGate,
-    Gate,
-    ScoreGate,
-    parse_gate,
-    require_comparison_gate,
-    require_score_gate,
-)
 from evalkit.results.metadata import GateResult
 from evalkit.results.scores import Scores
 
 if TYPE_CHECKING:
     from evalkit.results.comparison import Comparison
+    from evalkit.results.gates import ComparisonGate, Gate, ScoreGate
 
 GATE_FAILED = 5
-OneGate = TypeVar("OneGate", ScoreGate, ComparisonGate)
+OneGate = TypeVar("OneGate", "ScoreGate", "ComparisonGate")
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,10 @@ def read_score_gates(
     rules: Sequence[str] | None, file: Path | None, junit: Path | None
 ) -> list[ScoreGate]:
     """The gates of --gate and --gate-file. Raises InputError for one that cannot be read."""
+    if not rules and file is None and junit is None:
+        return []
+    from evalkit.results.gates import require_score_gate
+
     return _read_gates(rules, file, junit, require_score_gate)
 
 
@@ -48,6 +45,8 @@ def read_comparison_gates(
     rules: Sequence[str] | None, file: Path | None, junit: Path | None
 ) -> list[ComparisonGate]:
     """The gates of --gate and --gate-file. Raises InputError for one that cannot be read."""
+    from evalkit.results.gates import require_comparison_gate
+
     return _read_gates(rules, file, junit, require_comparison_gate)
 
 
@@ -57,6 +56,8 @@ def _read_gates(
     junit: Path | None,
     require: Callable[[Gate], OneGate],
 ) -> list[OneGate]:
+    from evalkit.results.gates import parse_gate
+
     gates = [require(parse_gate(rule)) for rule in rules or ()]
     if file is not None:
         for number, line in _lines_of(file):

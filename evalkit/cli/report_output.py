@@ -17,13 +17,12 @@ from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.redaction import REDACTED, is_secret, redact, redact_values, secret_option_values
-from evalkit.results.error_requests import analyzable_layers
-from evalkit.results.gates import ScoreGate
 from evalkit.results.scores import Scores
 
 if TYPE_CHECKING:
     from evalkit.results.comparison import Comparison
     from evalkit.results.error_analysis import ErrorAnalysis
+    from evalkit.results.gates import ScoreGate
 
 PARTIAL = 4
 REPORT_SUFFIXES = (".html", ".md")
@@ -169,6 +168,8 @@ def print_report(
     outcomes = check_score_gates(output.gates, scores)
     analyses = []
     if output.errors is not None or output.report is not None:
+        from evalkit.results.error_requests import analyzable_layers
+
         # Before the result is saved, which then has the counts of errors.
         analyses = [scores.errors(layer) for layer in analyzable_layers(scores)]
     if output.errors is not None:

@@ -20,7 +20,7 @@ from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
-from evalkit.results.result_file import Result
+from evalkit.results.result import Result
 from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (

@@ -10,9 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.analysis.document_errors import DocumentErrors
-from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest, ErrorSummary
-from evalkit.analysis.error_items import ErrorItem
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError, quoted_repr
@@ -20,7 +17,7 @@ from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, it
 from evalkit.evaluation.document_join import EvaluationInputs, split_files
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.results.metadata import LayerPresence
-from evalkit.results.result_file import Result
+from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import LAYERS
@@ -28,6 +25,9 @@ from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
 
 if TYPE_CHECKING:
+    from evalkit.analysis.document_errors import DocumentErrors
+    from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
+    from evalkit.analysis.error_items import ErrorItem
     from evalkit.evaluation.shard_tasks import ShardTask
     from evalkit.results.cascade_gains import CascadeGain
 
@@ -190,6 +190,7 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        from evalkit.analysis.error_collector import ErrorCollector
         from evalkit.analysis.features import training_surfaces
         from evalkit.evaluation.error_blocks import iter_error_blocks
 
@@ -213,6 +214,7 @@ class ScoringRun:
 
         Raises InputError for a layer that one side lacks.
         """
+        from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
         from evalkit.evaluation.error_blocks import iter_error_blocks
 
         self._check_documents(Metric(layer))

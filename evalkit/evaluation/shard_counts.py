@@ -13,7 +13,7 @@ import numpy as np
 
 from evalkit.data.batch import Vocabulary
 from evalkit.results.metadata import ResultMetadata
-from evalkit.results.result_file import Result
+from evalkit.results.result import Result
 from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.counts import Counts

@@ -42,7 +42,7 @@ from evalkit.evaluation.span_blocks import (
 from evalkit.formats.reading_options import signature_field
 from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.metadata import CorpusInfo, LayerPresence, ResultMetadata, ScoredOptions
-from evalkit.results.result_file import Result
+from evalkit.results.result import Result
 from evalkit.results.scores import Scores
 from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import (

@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.analysis.error_counts import ErrorCounts, merge_error_counts
 from evalkit.errors import InputError, quoted_repr
 from evalkit.results.metadata import LayerPresence, ScoredOptions, merge_metadata
-from evalkit.results.result_file import Result
+from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts, merge_counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS

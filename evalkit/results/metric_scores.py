@@ -5,16 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from evalkit.analysis.document_errors import DocumentErrors
-from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
-from evalkit.analysis.error_counts import ErrorCounts
-from evalkit.analysis.error_items import ErrorItem
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
-from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.rows import Muc, Row, build_row
 from evalkit.results.summary import build_metric_report
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
@@ -26,6 +21,13 @@ from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import SCHEMES, Metric
 from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import RATIOS, IntervalTable, Resampling, ratios_of
+
+if TYPE_CHECKING:
+    from evalkit.analysis.document_errors import DocumentErrors
+    from evalkit.analysis.error_collector import ErrorRequest, ErrorSummary
+    from evalkit.analysis.error_counts import ErrorCounts
+    from evalkit.analysis.error_items import ErrorItem
+    from evalkit.results.cascade_gains import CascadeGain
 
 
 class ScoringSource(Protocol):
@@ -86,6 +88,8 @@ class CountsOnly:
         """
         if request.layer not in self._error_counts or request.shown_features:
             raise self._no_documents(request.layer)
+        from evalkit.analysis.error_collector import ErrorSummary
+
         return ErrorSummary(self._error_counts[request.layer])
 
     def iter_errors(self, layer: str) -> Iterator[ErrorItem]:

@@ -52,13 +52,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.errors import InputError, escape_controls_in_json, quoted_repr
 from evalkit.results.counts_file import (
     CountsRead,
@@ -75,6 +74,7 @@ from evalkit.results.error_counts_file import (
     error_counts_to_json,
 )
 from evalkit.results.metadata import ResultMetadata
+from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts, sort_all_units
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
@@ -83,21 +83,6 @@ from evalkit.stats.intervals import MOST_REPLICATES, Resampling, choose_units
 
 SCHEMA_VERSION = 4
 FORMER_VERSION = 3
-
-
-@dataclass(frozen=True)
-class Result:
-    """The counts of each metric, and what belongs to them.
-
-    digests: those of gold; None for scores that were made without documents. error_counts: a layer
-    to the counts of its errors, for layers that were analyzed.
-    """
-
-    counts: list[Counts]
-    resampling: Resampling
-    digests: CorpusDigests | None
-    metadata: ResultMetadata
-    error_counts: Mapping[str, ErrorCounts] = field(default_factory=dict)
 
 
 def to_json(

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.analysis.error_collector import MAX_EXAMPLES, ErrorRequest
-from evalkit.analysis.error_counts import ErrorCounts
 from evalkit.data.option_aliases import accept_former_names
 from evalkit.errors import (
     InputError,
@@ -18,7 +16,6 @@ from evalkit.errors import (
     warn_deprecated,
 )
 from evalkit.files import write_atomically
-from evalkit.results.confusion import ConfusionMatrix, count_confusions, import_pandas
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import (
@@ -27,7 +24,7 @@ from evalkit.results.metric_scores import (
     ScoringSource,
     describe_micro,
 )
-from evalkit.results.result_file import Result, from_json, to_json
+from evalkit.results.result import Result
 from evalkit.results.rows import COUNTS
 from evalkit.results.summary import build_report, warnings
 from evalkit.results.tables import (
@@ -46,6 +43,8 @@ from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import Resampling
 
 if TYPE_CHECKING:
+    from evalkit.analysis.error_counts import ErrorCounts
+    from evalkit.results.confusion import ConfusionMatrix
     from evalkit.results.error_analysis import ErrorAnalysis
     from evalkit.results.error_report import StrictNotes
 
@@ -119,7 +118,7 @@ class Scores:
         train: Any = None,
         metric: str | None = None,
         ignore_case: bool = False,
-        examples: int = MAX_EXAMPLES,
+        examples: int = 50,
     ) -> ErrorAnalysis:
         """The errors of a layer: kinds, what each costs in F1, and the items. Goes through all
         documents again.
@@ -175,6 +174,9 @@ class Scores:
         predicted items, and the diagonal is tp of strict. Raises InputError if the documents are
         not available, and for layers that are sets.
         """
+        from evalkit.analysis.error_collector import ErrorRequest
+        from evalkit.results.confusion import count_confusions
+
         metric = Metric.parse(f"{layer}/exact")
         if LAYERS[metric.layer].deduplicate:
             raise InputError(
@@ -222,6 +224,8 @@ class Scores:
         empty for labels. Labels that neither gold nor the prediction has are left out. Counts are
         whole numbers where all of a column are.
         """
+        from evalkit.results.confusion import import_pandas
+
         pandas = import_pandas()
         records = []
         for row in self.rows():
@@ -261,6 +265,8 @@ class Scores:
 
     def to_json(self) -> str:
         """The text of a result file: options, signatures, rows, counts; see `result_file`."""
+        from evalkit.results.result_file import to_json
+
         counts = [metric.counts_with_muc for metric in self._metrics.values()]
         result = Result(counts, self.resampling, self.digests(), self.metadata, self._error_counts)
         return to_json(result, self.rows(), self.signature_fields, self.warnings)
@@ -352,6 +358,8 @@ class Scores:
     @classmethod
     def from_json(cls, text: str) -> Scores:
         """The scores that `to_json` wrote. Raises InputError for any other text."""
+        from evalkit.results.result_file import from_json
+
         return cls.from_result(from_json(text))
 
     @classmethod
@@ -382,6 +390,7 @@ class Scores:
         a document that is in two shards.
         """
         from evalkit.results.merging import merge_results
+        from evalkit.results.result_file import from_json
 
         for shard in shards:
             if not isinstance(shard, Scores):

@@ -69,7 +69,9 @@ def test_score_loads_no_other_part(tmp_path):
         for name in (
             "models.registry",
             "inference.runner",
+            "analysis.error_kinds",
             "results.comparison",
+            "results.gates",
             "results.error_analysis",
             "evaluation.cascades",
             "report.errors_page",
