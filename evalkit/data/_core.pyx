@@ -10,7 +10,7 @@ Results are lists of counts, and bytes that hold C integers: no numpy is needed 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
@@ -76,13 +76,15 @@ cdef inline bint _as_int64(object value, int64_t *result):
 
 
 def read_entities(documents, dict label_ids, object add_label, bint check):
-    """The entities of documents as (counts, start, end, label, discontinuous, without_surface).
+    """The entities of a list of documents as (counts, start, end, label, discontinuous,
+    without_surface, unannotated).
 
     check: also whether each entity is within the text and matches its surface form (in the
-    attribute `text`); entities have no fragments then. documents: a list. False if one does not, None if a value is
-    unusual. Reference: `batch._read_entity_arrays`, `jsonl_stream.check_entities`.
+    attribute `text`); entities have no fragments then. False if one does not, None if a value is
+    unusual. unannotated: the number of documents whose entities are None.
+    Reference: `batch._read_entity_arrays`, `jsonl_stream.check_entities`.
     """
-    cdef Py_ssize_t total = 0, row = 0, length = 0, n, k, without_surface = 0
+    cdef Py_ssize_t total = 0, row = 0, length = 0, n, k, without_surface = 0, unannotated = 0
     cdef Py_ssize_t at_label = 0, at_start = 0, at_end = 0, at_text = 0, at_fragments = 0
     cdef int64_t *starts
     cdef int64_t *ends
@@ -96,6 +98,7 @@ def read_entities(documents, dict label_ids, object add_label, bint check):
         entities = document.entities
         if entities is None:
             n = 0
+            unannotated += 1
         elif type(entities) is tuple:
             n = PyTuple_GET_SIZE(entities)
         else:
@@ -135,7 +138,7 @@ def read_entities(documents, dict label_ids, object add_label, bint check):
             label = _field(entity, at_label)
             if not PyUnicode_CheckExact(label):
                 return None
-            code = PyDict_GetItem(label_ids, label)
+            code = PyDict_GetItemWithError(label_ids, label)
             if code == NULL:
                 labels[row] = add_label(label)
             else:
@@ -159,7 +162,51 @@ def read_entities(documents, dict label_ids, object add_label, bint check):
             if at_fragments and _field(entity, at_fragments):
                 discontinuous.append((row, entity))
             row += 1
-    return counts, start_bytes, end_bytes, label_bytes, discontinuous, without_surface
+    return (
+        counts, start_bytes, end_bytes, label_bytes, discontinuous, without_surface, unannotated
+    )
+
+
+def are_all_none(documents, str name):
+    """Whether a field of all documents of a list is None."""
+    cdef Py_ssize_t at = 0, k
+    cdef object kind = None
+    for k in range(PyList_GET_SIZE(documents)):
+        document = <object>PyList_GET_ITEM(documents, k)
+        if type(document) is not kind:
+            kind = type(document)
+            at = _field_offset(kind, name)
+        value = _field(document, at) if at else getattr(document, name)
+        if value is not None:
+            return False
+    return True
+
+
+def have_equal_texts(gold, predicted):
+    """Whether the documents of two lists have equal texts, one by one.
+
+    Reference: `document_join._have_equal_texts`.
+    """
+    cdef Py_ssize_t gold_at = 0, predicted_at = 0, k
+    cdef object gold_kind = None, predicted_kind = None
+    if PyList_GET_SIZE(gold) != PyList_GET_SIZE(predicted):
+        return False
+    for k in range(PyList_GET_SIZE(gold)):
+        one = <object>PyList_GET_ITEM(gold, k)
+        other = <object>PyList_GET_ITEM(predicted, k)
+        if other is None:
+            return False
+        if type(one) is not gold_kind:
+            gold_kind = type(one)
+            gold_at = _field_offset(gold_kind, "text")
+        if type(other) is not predicted_kind:
+            predicted_kind = type(other)
+            predicted_at = _field_offset(predicted_kind, "text")
+        if (_field(one, gold_at) if gold_at else one.text) != (
+            _field(other, predicted_at) if predicted_at else other.text
+        ):
+            return False
+    return True
 
 
 def has_document_on_each_line(bytes data, Py_ssize_t documents):
@@ -275,7 +322,7 @@ def read_spans(documents, label_codes, object add_label, int64_t max_offset):
             label = <object>PyTuple_GET_ITEM(span, 2)
             if not PyUnicode_CheckExact(label):
                 return None
-            code = PyDict_GetItem(label_codes, label)
+            code = PyDict_GetItemWithError(label_codes, label)
             if code == NULL:
                 if not _is_encodable(label):
                     return None
@@ -330,7 +377,7 @@ def read_tags(sequences, codes, object add_tag):
             if tag != last_tag:
                 if not PyUnicode_CheckExact(<object>tag):
                     return None
-                code = PyDict_GetItem(codes, <object>tag)
+                code = PyDict_GetItemWithError(codes, <object>tag)
                 if code == NULL:
                     number = add_tag(<object>tag)
                 else:

@@ -72,6 +72,16 @@ class DocumentBatch(list[Any]):
     without_surface = 0
 
     @cached_property
+    def has_failures(self) -> bool:
+        """Whether a prediction has a failure."""
+        return any(document.failure is not None for document in self)
+
+    @cached_property
+    def has_unannotated(self) -> bool:
+        """Whether the entities of a document are not annotated."""
+        return any(document.entities is None for document in self)
+
+    @cached_property
     def ids(self) -> list[str]:
         """The id of each document."""
         return [document.id for document in self]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -43,10 +44,25 @@ class AnnotatedLayers:
         self.edges["predicted"].take(pairs.predicted)
         self.documents += len(pairs.gold)
         self.ids.update(pairs.gold.ids)
-        for document in pairs.predicted:
-            if document.failure is not None or document.unplaced:
-                self._add_failure_and_unplaced(document)
-        for document in pairs.gold:
+        has_unplaced = not pairs.predicted.contiguous_only
+        if has_unplaced or pairs.predicted.has_failures:
+            for document in pairs.predicted:
+                if document.failure is not None or document.unplaced:
+                    self._add_failure_and_unplaced(document)
+        if pairs.gold.has_failures or not pairs.gold.contiguous_only:
+            self._add_zones(pairs.gold)
+        # Where both sides have contiguous entities only, no other layer is annotated.
+        entities_only = pairs.gold.contiguous_only and pairs.predicted.contiguous_only
+        if entities_only and not (pairs.gold.has_unannotated or pairs.predicted.has_unannotated):
+            self.in_gold.add("entities")
+            self.in_predicted.add("entities")
+            return
+        for layer in ("entities",) if entities_only else DOCUMENT_LAYERS:
+            self._add_layer(layer, pairs)
+
+    def _add_zones(self, gold: Sequence[Any]) -> None:
+        """Add the zones of gold. Raises InputError for a failure or unplaced items."""
+        for document in gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(
                     f"document {quoted_repr(document.id)}: gold has a failure or unplaced"
@@ -54,10 +70,6 @@ class AnnotatedLayers:
                 )
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
-        # Where both sides have contiguous entities only, no other layer is annotated.
-        entities_only = pairs.gold.contiguous_only and pairs.predicted.contiguous_only
-        for layer in ("entities",) if entities_only else DOCUMENT_LAYERS:
-            self._add_layer(layer, pairs)
 
     def _add_layer(self, layer: str, pairs: DocumentPairs) -> None:
         get_layer = attrgetter(layer)

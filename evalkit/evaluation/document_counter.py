@@ -257,15 +257,8 @@ class DocumentCounter:
         """Count a batch of documents with contiguous entities and no zones under all schemes at
         once; False if it has anything else, and must be counted as part of a block.
         """
-        if name not in self._table_layers:
-            return False
         gold, predicted = pairs
-        if gold.entities.discontinuous or predicted.entities.discontinuous:
-            return False
-        for document in gold:
-            if document.zones or document.entities is None:
-                return False
-        if not predicted.contiguous_only and any(document.unplaced for document in predicted):
+        if name not in self._table_layers or not _are_units_of_contiguous_items(pairs):
             return False
         layer = self._layers[name]
         items = to_item_columns(gold.entities), to_item_columns(predicted.entities)
@@ -401,6 +394,16 @@ def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterato
                 yield f"{location}: {duplicate}"
 
 
+def _are_units_of_contiguous_items(pairs: DocumentPairs) -> bool:
+    """Whether all documents are a unit each, with entities that are contiguous and have offsets."""
+    gold, predicted = pairs
+    if gold.has_unannotated or gold.entities.discontinuous or predicted.entities.discontinuous:
+        return False
+    if not gold.contiguous_only and any(document.zones for document in gold):
+        return False
+    return predicted.contiguous_only or not any(document.unplaced for document in predicted)
+
+
 def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
     """Add the documents that gold annotates in the layer. Returns the number of documents that the
     builder holds then.
@@ -420,7 +423,7 @@ def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
 
 def drop_failed_annotations(pairs: DocumentPairs) -> DocumentPairs:
     """The documents; a failed prediction counts as empty, even if it has annotations."""
-    if all(document.failure is None for document in pairs.predicted):
+    if not pairs.predicted.has_failures:
         return pairs
     predicted = DocumentBatch(
         document if document.failure is None else Document(document.id, document.text)

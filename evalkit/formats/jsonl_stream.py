@@ -122,10 +122,12 @@ class JsonlBatchReader:
         If no string contains a quotation mark, each key and each string has two of them, so that
         their number follows from the decoded documents.
         """
-        extended = any(line.meta is not None or line.failure is not None for line in chunk)
-        if extended or (b"\\" in data and b'\\"' in data):
+        is_extended = chunk.has_failures or not _has_no_meta(chunk)
+        if is_extended or (b"\\" in data and b'\\"' in data):
             return has_all_strings(data, lambda: self._encoder.encode(chunk))
-        annotated = sum(line.entities is not None for line in chunk)
+        annotated = len(chunk)
+        if chunk.has_unannotated:
+            annotated = sum(line.entities is not None for line in chunk)
         entities = sum(chunk.entities.counts)
         return (
             count_quotes(data)
@@ -216,9 +218,11 @@ def check_entities(chunk: DocumentBatch) -> bool:
         if read is False:
             return False
         if read is not None:
-            *arrays, chunk.without_surface = read
+            *arrays, chunk.without_surface, unannotated = read
             chunk.entities = EntityArrays(*arrays)
             chunk.contiguous_only = True
+            chunk.has_unannotated = unannotated > 0
+            chunk.has_failures = not core.are_all_none(chunk, "failure")
             return True
     counts: list[int] = []
     starts: list[int] = []
@@ -254,6 +258,13 @@ def check_entities(chunk: DocumentBatch) -> bool:
     end = np.frombuffer(chunk.entities.end, np.int64)
     chunk.contiguous_only = True
     return bool(((start >= 0) & (start < end) & (end <= np.repeat(lengths, counts))).all())
+
+
+def _has_no_meta(chunk: DocumentBatch) -> bool:
+    """Whether no line has meta."""
+    if core is not None:
+        return bool(core.are_all_none(chunk, "meta"))
+    return all(line.meta is None for line in chunk)
 
 
 def _is_valid_plain(document: Any) -> bool:

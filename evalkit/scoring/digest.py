@@ -131,7 +131,10 @@ class EntityDigests:
     def add(self, documents: Sequence[Any]) -> None:
         """Add the entities of documents."""
         entities = entity_arrays(documents)
-        self._is_annotated += [document.entities is not None for document in documents]
+        if isinstance(documents, DocumentBatch) and not documents.has_unannotated:
+            self._is_annotated += [True] * len(documents)
+        else:
+            self._is_annotated += [document.entities is not None for document in documents]
         if core is not None and not self._counts and not entities.discontinuous:
             self._first_sums += _sum_contiguous(entities)
             return
