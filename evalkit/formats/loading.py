@@ -27,7 +27,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.offsets import diagnose_offsets
 from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
 from evalkit.formats.recognition import recognize
-from evalkit.formats.registry import CorpusLocation
+from evalkit.formats.registry import CorpusLocation, is_table_file, starts_as_parquet
 
 
 def iter_documents(
@@ -44,6 +44,7 @@ def iter_documents(
     in gold and, with a schema, annotations that violate it.
     """
     module = location.module
+    _refuse_parquet(location)
     duplicates, options = split_options(location.options)
     if duplicates is None and not predictions:
         duplicates = "error"
@@ -82,6 +83,15 @@ def iter_documents(
                 line = annotation_lines.find(document, error) or position
                 yield LoadError([f"{line}: {error}"])
         yield document
+
+
+def _refuse_parquet(location: CorpusLocation) -> None:
+    """Raises InputError for a Parquet file that is to be read in another format."""
+    if starts_as_parquet(location.path) and not is_table_file(location):
+        raise InputError(
+            f"{location.path}: a Parquet file: read it as parquet:{location.path}, or name it"
+            " .parquet"
+        )
 
 
 class _AnnotationLines:

@@ -5,17 +5,19 @@ The functions are those of `jsonl_stream`, with rows in place of bytes.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.data.batch import DocumentBatch
 from evalkit.errors import InputError, LoadError, to_one_line
-from evalkit.files import open_rereadable_input
+from evalkit.files import open_input, strip_compression
 from evalkit.formats.arrow_batches import to_document_batch
 from evalkit.formats.arrow_columns import ColumnValueError
 from evalkit.formats.arrow_documents import (
@@ -44,10 +46,24 @@ def parquet_errors(path: Path) -> Iterator[None]:
         raise LoadError([f"{path}: not a valid Parquet file: {problem}"]) from None
 
 
+def _open_seekable(path: Path) -> BinaryIO:
+    """An open file that can be read from its end; a pipe, and the content of a compressed file, are
+    copied to a temporary file.
+    """
+    file = open_input(path)
+    if strip_compression(path) == path and file.seekable():
+        return file
+    copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
+    with file:
+        shutil.copyfileobj(file, copy)
+    copy.seek(0)
+    return copy
+
+
 @contextmanager
 def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
     """An open file. Raises LoadError if it is not a valid Parquet file."""
-    with open_rereadable_input(path) as file:
+    with _open_seekable(path) as file:
         with parquet_errors(path):
             opened = pq.ParquetFile(file, buffer_size=READ_BUFFER, page_checksum_verification=True)
             opened.schema_arrow.to_string()  # raises UnicodeDecodeError for invalid names

@@ -2,6 +2,7 @@
 and an invalid file is an error that names column, row and value.
 """
 
+import gzip
 import json
 import re
 from contextlib import suppress
@@ -125,6 +126,25 @@ def test_a_file_without_a_known_suffix_is_recognized_by_its_first_bytes(tmp_path
     Corpus([ADA]).save(f"parquet:{tmp_path}/corpus.data")
 
     assert list(load_corpus(tmp_path / "corpus.data")) == [ADA]
+
+
+@pytest.mark.parametrize("location", ["{}/corpus.jsonl", "conll:{}/corpus.parquet"])
+def test_a_parquet_file_is_not_read_in_another_format(tmp_path, location):
+    path = location.format(tmp_path)
+    Corpus([ADA]).save(f"parquet:{path.removeprefix('conll:')}")
+
+    for function in (load_corpus, score_itself):
+        with pytest.raises(InputError, match="a Parquet file: read it as parquet:"):
+            function(path)
+
+
+def test_compressed_files_are_read(tmp_path):
+    Corpus([ADA]).save(tmp_path / "corpus.parquet")
+    data = (tmp_path / "corpus.parquet").read_bytes()
+    (tmp_path / "corpus.parquet.gz").write_bytes(gzip.compress(data))
+
+    assert list(load_corpus(tmp_path / "corpus.parquet.gz")) == [ADA]
+    assert score_itself(tmp_path / "corpus.parquet.gz")["ner"].micro.tp == 2
 
 
 def test_a_file_of_documents_is_streamed_and_a_table_of_spans_is_loaded(tmp_path):
