@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,16 @@ from typing import Any
 from benchmarks.goals import NOT_INSTALLED, ROWS, MeasuredRow
 from benchmarks.measure import Figure, Goal, Line
 
-HEADER = "| measured | against | that takes | evalkit | ratio (all rounds) | goal | |"
+HEADER = """\
+| measured | reference | reference takes | evalkit | ratio (lowest to highest) | goal | |
+|---|---|---|---|---|---|---|"""
+SECTIONS = {
+    "From files to the report": ("files", "tiny", "spans"),
+    "Data in memory": ("seqeval", "seqscore", "nervaluate", "sets", "spacy"),
+    "Formats, results and intervals": ("loading", "conversion", "to_json", "labels", "intervals"),
+    "Imports and small commands": ("imports", "commands"),
+    "Running models": ("predict", "batches"),
+}
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 NOTES = Path(__file__).with_name("notes.md")  # what limits rows; the end of the page
 MACHINE = ("sizes", "processor", "cores", "memory", "system", "evalkit", "commit")
@@ -93,15 +102,26 @@ def render_page(results: Results) -> str:
     ]
     if environment["sizes"] == "quick":
         parts += ["", "The sizes are those of `--quick`: the goals are for the full ones."]
-    parts += ["", HEADER, "|---|---|---|---|---|---|---|"]
-    for row in results.rows.values():
-        parts += [render_line(line) for line in row.lines]
-    notes = [f"- {line.name}: {line.note}" for line in all_lines(results) if line.note]
-    if notes:
-        parts += ["", *notes]
+    for section, names in SECTIONS.items():
+        rows = [results.rows[name] for name in names if name in results.rows]
+        if rows:
+            parts += ["", f"### {section}", "", render_table(rows)]
     if NOTES.exists():
         parts += ["", NOTES.read_text(encoding="utf-8").rstrip()]
     return "\n".join(parts) + "\n"
+
+
+def render_table(rows: Iterable[MeasuredRow]) -> str:
+    """The table of some rows, and the notes on its lines."""
+    parts, notes = [HEADER], []
+    for row in rows:
+        for line in row.lines:
+            parts.append(render_line(line))
+            if line.note:
+                notes.append(f"- {line.name}: {line.note}")
+    if notes:
+        parts += ["", *notes]
+    return "\n".join(parts)
 
 
 def all_lines(results: Results) -> list[Line]:
