@@ -2,8 +2,8 @@
 
 A gold document without prediction is an error, or scored as empty on request; a prediction without
 gold document, or with another text, is an error. Files are read in batches and dropped: memory does
-not grow with them if both are in the same order; if not, predictions are found by an index of the
-lines.
+not grow with them if both are in the same order; if not, the lines of predictions are sorted into
+temporary files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import gc
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,9 +32,14 @@ from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.evaluation.span_tables import check_metrics, open_sides
-from evalkit.files import is_plain_file
+from evalkit.evaluation.unordered_predictions import (
+    IndexedPredictions,
+    PartitionedPredictions,
+    duplicate_id,
+)
 from evalkit.formats.arrow_objects import is_arrow_table
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.jsonl_stream import JsonlBatchReader
 from evalkit.formats.reading_options import signature_field
 from evalkit.formats.registry import (
     CorpusLocation,
@@ -124,7 +128,7 @@ class EvaluationInputs:
         if isinstance(self.predicted, Corpus):
             predictions = InMemoryPredictions(self.predicted)
         else:
-            predictions = FilePredictions(_range_of(self.predicted))
+            predictions = FilePredictions(_range_of(self.predicted), self.gold)
         with closing(predictions), closing(_iter_gold_batches(self.gold)) as gold_batches:
             for gold in gold_batches:
                 refuse_duplicates(gold, self.name)
@@ -267,39 +271,46 @@ class InMemoryPredictions:
 class FilePredictions:
     """Predictions in a JSONL or Parquet file, which is read as far as needed."""
 
-    def __init__(self, part: FileRange) -> None:
+    def __init__(self, part: FileRange, gold: Side) -> None:
         """Open the file; nothing is read yet."""
-        self._path = part.path
+        self._path, self._gold = part.path, gold
         self._is_whole = part.end < 0
         self._waiting: dict[str, Any] = {}  # documents that were read before their gold document
         self._ids: set[str] = set()
         self._reader = stream_module(part.path).open_batches(*part)
-        self._lines: dict[str, int] | None = None  # where unread documents are, if orders differ
+        # What was not read when it turned out that the orders differ
+        self._rest: PartitionedPredictions | IndexedPredictions | None = None
 
     def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None if there is none."""
         ids = gold.ids
-        if not self._waiting and self._lines is None:
+        if not self._waiting and self._rest is None:
             batch = self._read(len(ids))
             if batch is not None:
                 if batch.ids == ids:  # the usual case: equal order
                     return batch
                 self._waiting = {document.id: document for document in batch}
-        return DocumentBatch([self._get(id) for id in ids])
+        for id in ids:
+            self._read_up_to(id)
+        found = {id: self._waiting.pop(id) for id in ids if id in self._waiting}
+        if self._rest is not None:
+            others = [id for id in ids if id not in found]
+            rest = self._rest.take(others)
+            if not found:
+                return rest
+            found.update(zip(others, rest, strict=True))
+        return DocumentBatch([found.get(id) for id in ids])
 
-    def _get(self, id: str) -> Any:
-        while id not in self._waiting and self._lines is None:
+    def _read_up_to(self, id: str) -> None:
+        """Read until a document waits, or until the rest of the file is known to be unordered."""
+        while id not in self._waiting and self._rest is None:
             if len(self._waiting) > MAX_READ_AHEAD and self._is_whole:
-                self._lines = self._index()
-                break
+                self._rest = self._open_rest()
+                return
             batch = self._read()
             if batch is None:
-                return None
+                return
             self._waiting.update((document.id, document) for document in batch)
-        if id in self._waiting or self._lines is None:
-            return self._waiting.pop(id, None)
-        line = self._lines.pop(id, None)
-        return None if line is None else self._reader.document_at(line)
 
     def _read(self, lines: int | None = None) -> DocumentBatch | None:
         batch: DocumentBatch | None = self._reader.read(lines)
@@ -307,61 +318,37 @@ class FilePredictions:
             _register_ids(batch, self._ids, self._path)
         return batch
 
-    def _index(self) -> dict[str, int]:
-        """Where the line of each unread document begins. Raises LoadError for an id that occurs
-        twice.
-        """
-        lines: dict[str, int] = {}
-        for id, start in stream_module(self._path).index_lines(self._path):
-            if id in lines:
-                raise _duplicate_id(id, self._path)
-            lines[id] = start
-        return {id: start for id, start in lines.items() if id not in self._ids}
+    def _open_rest(self) -> PartitionedPredictions | IndexedPredictions:
+        """The unread documents. Raises LoadError for an id that occurs twice."""
+        if not isinstance(self._reader, JsonlBatchReader):
+            return IndexedPredictions(self._path, self._reader, self._ids)
+        return PartitionedPredictions(self._path, self._reader, self._ids, _iter_ids(self._gold))
 
     def unmatched_ids(self) -> list[str]:
         """The ids of predictions without gold document, once all of gold is joined."""
-        while self._lines is None and len(self._waiting) <= MAX_READ_AHEAD:
+        while self._rest is None and len(self._waiting) <= MAX_READ_AHEAD:
             batch = self._read()
             if batch is None:
                 break
             self._waiting.update((document.id, document) for document in batch)
-        return [*self._waiting, *(self._lines or ())]
+        rest = [] if self._rest is None else self._rest.unmatched_ids()
+        return [*self._waiting, *rest]
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and remove temporary files."""
+        if self._rest is not None:
+            self._rest.close()
         self._reader.close()
 
 
-def split_files(gold: Any, predicted: Any, n: int) -> list[tuple[FileRange, FileRange]]:
-    """Both files cut at the same documents into n parts of about the same size; fewer parts where
-    no such cut is found, none for what is not a local file without compression.
-    """
-    if not (isinstance(gold, Path) and isinstance(predicted, Path)):
-        return []
-    if not (is_plain_file(gold) and is_plain_file(predicted)):
-        return []
-    gold_stream, predicted_stream = stream_module(gold), stream_module(predicted)
-    gold_size, predicted_size = gold_stream.size_of(gold), predicted_stream.size_of(predicted)
-    cuts = [(0, 0)]
-    for part in range(1, n):
-        line = gold_stream.line_after(gold, gold_size * part // n)
-        if line is None:
-            continue
-        id, gold_cut = line
-        predicted_cut = predicted_stream.line_of_id(predicted, id, predicted_size * part // n)
-        last_gold_cut, last_predicted_cut = cuts[-1]
-        if predicted_cut is None or predicted_cut <= last_predicted_cut:
-            continue
-        if gold_cut > last_gold_cut:
-            cuts.append((gold_cut, predicted_cut))
-    cuts.append((gold_size, predicted_size))
-    return [
-        (
-            FileRange(gold, gold_start, gold_end),
-            FileRange(predicted, predicted_start, predicted_end),
-        )
-        for (gold_start, predicted_start), (gold_end, predicted_end) in pairwise(cuts)
-    ]
+def _iter_ids(gold: Side) -> Iterator[str]:
+    """The ids of all gold documents, in order."""
+    if isinstance(gold, Corpus):
+        yield from gold.ids
+        return
+    path = path_of(gold)
+    for id, _ in stream_module(path).index_lines(path):
+        yield id
 
 
 def _iter_gold_batches(
@@ -418,21 +405,15 @@ def _register_ids(batch: DocumentBatch, ids: set[str], path: Path) -> None:
     """Add the ids of a batch. Raises LoadError for one that is there already."""
     expected = len(ids) + len(batch)
     if not ids.isdisjoint(batch.ids):
-        raise _duplicate_id(next(id for id in batch.ids if id in ids), path)
+        raise duplicate_id(next(id for id in batch.ids if id in ids), path)
     ids.update(batch.ids)
     if len(ids) < expected:
-        raise _duplicate_id(_first_repeated(batch.ids), path)
+        raise duplicate_id(_first_repeated(batch.ids), path)
 
 
 def _first_repeated(ids: list[str]) -> str:
     """The first id that occurs again."""
     return next(id for n, id in enumerate(ids) if id in ids[:n])
-
-
-def _duplicate_id(id: str, path: Path) -> LoadError:
-    return LoadError(
-        [f"{path}: id: {quoted_repr(id)} stands for two documents; ids name one document each"]
-    )
 
 
 def advise_same_documents(

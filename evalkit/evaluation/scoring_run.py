@@ -14,7 +14,7 @@ from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError, quoted_repr
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
-from evalkit.evaluation.document_join import EvaluationInputs, split_files
+from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.results.metadata import LayerPresence
 from evalkit.results.result import Result
@@ -101,6 +101,7 @@ class ScoringRun:
         inputs = self.task.inputs
         if parts == 1 or not isinstance(inputs.gold, Path):
             return []
+        from evalkit.evaluation.file_parts import split_files
         from evalkit.evaluation.shard_tasks import ShardTask
 
         return [

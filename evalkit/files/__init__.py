@@ -40,6 +40,7 @@ from evalkit.files.file_writing import (
 )
 from evalkit.files.folder_writing import check_folder, finish_folder, write_folder
 from evalkit.files.inputs import (
+    COMPRESSED_SUFFIXES,
     check_inside,
     is_endless,
     is_plain_file,
@@ -55,6 +56,7 @@ from evalkit.files.inputs import (
 from evalkit.files.temporary import is_temporary
 
 __all__ = [
+    "COMPRESSED_SUFFIXES",
     "check_folder",
     "check_inside",
     "finish_folder",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.compiled import core
-from evalkit.data.document import Document
 from evalkit.data.json_keys import count_quotes, has_all_strings
 from evalkit.errors import DocumentError, LoadError
-from evalkit.files import open_input
+from evalkit.files import COMPRESSED_SUFFIXES, open_input
 from evalkit.formats.jsonl import (
     LINE_ERRORS,
     DocumentLine,
@@ -29,6 +29,7 @@ from evalkit.formats.jsonl import (
 MAX_COMPLEX_CHUNKS = 4
 # Bytes that are decoded at once: few enough that the decoded objects stay in the processor's cache
 CHUNK = 100_000
+USUAL_COMPRESSION = 5  # of JSONL files, for estimates
 
 # Lines with contiguous entities only, as in most large files, are decoded and checked several times
 # faster. The fields in `namespace` have the values of an empty Entity or Document.
@@ -92,8 +93,10 @@ class JsonlBatchReader:
         Raises LoadError with the errors that `jsonl.read` reports.
         """
         data = self._read_chunk() if lines is None else self._read_lines(lines)
-        if not data:
-            return None
+        return self.decode(data) if data else None
+
+    def decode(self, data: bytes) -> DocumentBatch:
+        """The documents of some lines of the file. Raises LoadError as `read` does."""
         try:
             return self._plain_chunk(data) or self._chunk_of_lines(data)
         except (*LINE_ERRORS, DocumentError) as error:
@@ -140,9 +143,31 @@ class JsonlBatchReader:
         )
         return DocumentBatch(line if _is_valid_plain(line) else document_of(line) for line in lines)
 
-    def document_at(self, position: int) -> Document:
-        """The document whose line begins at a byte offset from `index_lines`."""
-        return document_at(self._path, position)
+    def remaining_bytes(self) -> int:
+        """About how many bytes were not read yet."""
+        size = self._path.stat().st_size
+        if self._path.suffix in COMPRESSED_SUFFIXES:
+            return size * USUAL_COMPRESSION
+        return size - self._file.tell() + len(self._block) - self._at
+
+    def iter_lines(self) -> Iterator[tuple[str, bytes]]:
+        """Yields the id and the line of each document that was not read yet. Raises LoadError for a
+        line without an id.
+        """
+        while data := self._read_chunk():
+            yield from self.iter_lines_of(BytesIO(data))
+
+    def iter_lines_of(self, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+        """Yields the id and the line of each document in another file with lines of this one."""
+        decoder = msgspec.json.Decoder(_Id)
+        for line in file:
+            if is_blank(line):
+                continue
+            try:
+                id = decoder.decode(line).id  # all else is checked when the line is decoded
+            except LINE_ERRORS as error:
+                raise _located_error(self._path, error) from None
+            yield id, line if line.endswith(b"\n") else line + b"\n"
 
     def close(self) -> None:
         """Close the file."""
@@ -363,7 +388,7 @@ def index_lines(path: Path) -> Iterator[tuple[str, int]]:
         for line in file:
             if not is_blank(line):
                 try:
-                    yield decode_line(line, decoder).id, at
+                    yield decoder.decode(line).id, at
                 except LINE_ERRORS as error:
                     raise _located_error(path, error) from None
             at += len(line)
@@ -373,14 +398,3 @@ def count_documents(path: Path, most: int) -> int:
     """The number of lines that are not blank, at most `most`."""
     with open_input(path) as file:
         return sum(1 for _ in islice((line for line in file if not is_blank(line)), most))
-
-
-def document_at(path: Path, at: int) -> Document:
-    """The document whose line begins at a byte offset from `index_lines`."""
-    with path.open("rb") as file:
-        file.seek(at)
-        line = file.readline()
-    try:
-        return document_of(decode_line(line, msgspec.json.Decoder(DocumentLine)))
-    except (*LINE_ERRORS, DocumentError) as error:
-        raise _located_error(path, error) from None
