@@ -25,6 +25,7 @@ from evalkit.formats.arrow_documents import (
     has_document_rows,
     iter_documents,
 )
+from evalkit.formats.arrow_rows import document_or_error
 from evalkit.formats.conversion import ConversionReport
 
 # Documents that are read at once: enough that the cost of the calls to Arrow is shared.
@@ -185,12 +186,19 @@ class ParquetBatchReader:
 
     def _to_documents(self, rows: pa.RecordBatch) -> DocumentBatch:
         try:
-            batch = to_document_batch(self._columns.convert(rows))
+            columns = self._columns.convert(rows)
         except ColumnValueError:
-            batch = None
-        if batch is None:
-            raise _located_error(self._path)
-        return batch
+            raise _located_error(self._path) from None
+        batch = to_document_batch(columns)
+        if batch is not None:
+            return batch
+        documents = DocumentBatch()
+        for index in range(rows.num_rows):
+            document = document_or_error(columns, index, str(self._path), None)
+            if isinstance(document, LoadError):
+                raise _located_error(self._path)
+            documents.append(document)
+        return documents
 
     def document_at(self, row: int) -> Any:
         """The document of a row. The row groups that were read last are kept."""

@@ -223,6 +223,16 @@ def test_attributes_and_meta_may_be_structs():
     assert (document.meta, document.entities[0].attributes) == ({"source": "x"}, {"a": 1})
 
 
+def test_a_row_without_named_layers_has_those_with_a_list(tmp_path):
+    rows = [{**ROW, "layers": None}, {**ROW, "id": "d2", "layers": ["entities"]}]
+    path = write_rows(tmp_path / "a.parquet", *rows)
+
+    entities = [list(document.entities) for document in load_corpus(path)]
+
+    assert entities == [[Entity("PER", 3, 6)]] * 2
+    assert [list(document.entities) for document in open_all(path)] == entities
+
+
 def test_other_columns_are_counted_as_dropped(tmp_path):
     path = write_rows(tmp_path / "a.parquet", {**entity(color="red"), "language": "en"})
 
