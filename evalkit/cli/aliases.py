@@ -10,6 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from evalkit.cli.help_renderer import import_help_renderer
 from evalkit.cli.option_conversion import convert_plainly
 from evalkit.errors import InputError, print_notice
 
@@ -34,6 +35,11 @@ OPTION_ALIASES = {
 
 class AliasedCommand(TyperCommand):
     """A command that accepts the former names of its options."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        import_help_renderer()
+        super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Replace former names, then parse as usual."""

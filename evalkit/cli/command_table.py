@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from evalkit.cli.aliases import AliasedCommand
+from evalkit.cli.help_renderer import import_help_renderer
 from evalkit.cli.option_conversion import convert_plainly
 
 
@@ -153,6 +154,11 @@ class LazyGroup(TyperGroup):
     """A group of commands without options; one is replaced by the whole command when it runs, or
     when its own options are completed.
     """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        import_help_renderer()
+        super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the name of a command."""

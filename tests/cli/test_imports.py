@@ -45,6 +45,16 @@ def test_help_and_version_load_no_command(option):
 
     assert loaded & (HEAVY | PYDANTIC | LOOKED_UP | {"numpy", "msgspec"}) == set()
     assert [name for name in loaded if name.startswith("evalkit.") and "commands" in name] == []
+    assert loaded & {"rich.markdown", "markdown_it", "pygments", "rich.traceback"} == set()
+
+
+def test_after_help_other_code_has_the_whole_of_rich():
+    code = "import sys; from evalkit.cli.help_renderer import import_help_renderer as load; load();"
+    code += " from rich.markdown import Markdown; print(Markdown('*x*').markup)"
+
+    assert subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout == ("*x*\n")
 
 
 def test_score_loads_no_other_part(tmp_path):
