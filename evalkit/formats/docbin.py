@@ -325,7 +325,7 @@ class DocBinWriter:
         self._add_triggers(doc, document)
         fields = jsonl.to_json_dict(document)
         del fields["text"]
-        record = DocBinRecord(spans_digest(convert_doc(doc)), fields)
+        record = DocBinRecord(spans_digest(convert_doc(doc, document.text)), fields)
         doc.user_data = {"id": document.id, RECORD: msgspec.json.encode(record).decode()}
         self._packer.add(doc, words)
 

@@ -142,8 +142,8 @@ def _read_groups(
     return groups
 
 
-def convert_doc(doc: Any) -> DocBinText:
-    """The text and the spans of spaCy's Doc."""
+def convert_doc(doc: Any, text: str) -> DocBinText:
+    """The text, which spaCy joins anew at each call, and the spans of spaCy's Doc."""
     strings = doc.vocab.strings
     entities = None
     if doc.has_annotation("ENT_IOB"):
@@ -152,7 +152,7 @@ def convert_doc(doc: Any) -> DocBinText:
     for name, group in doc.spans.items():
         groups[name] = [_convert_span(span, strings) for span in group]
     missing_count = int((doc.to_array("ENT_IOB") == 0).sum())
-    return DocBinText(doc.text, entities, missing_count, groups)
+    return DocBinText(text, entities, missing_count, groups)
 
 
 def _convert_span(span: Any, strings: Any) -> DocBinSpan:
