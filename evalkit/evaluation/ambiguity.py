@@ -123,6 +123,10 @@ def _load_ambiguous_predictions(predicted: Corpus | Path | Any) -> Corpus | None
         predicted = load_corpus(predicted, predictions=True)
     if not isinstance(predicted, Corpus):
         return None
+    # Most documents have no meta, and are not visited further.
+    with_meta = [document for document in predicted if document.meta]
+    if not with_meta:
+        return None
     ambiguous = predicted.filter(lambda document: bool(ambiguous_spans(document)))
     return ambiguous if len(ambiguous) else None
 

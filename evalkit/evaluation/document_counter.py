@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import attrgetter
 
 import numpy as np
@@ -136,7 +137,7 @@ class LayerCounts:
             for reason, count in set_aside.items():
                 counts[reason] = counts.get(reason, 0) + count
         self.tables.append(counted.rows)
-        self.units += [CountUnit(id) for id in ids]
+        self.units += map(CountUnit._make, zip(ids, repeat(None), repeat(None)))
         self.documents += len(ids)
         self.resampling_unit_count += len(ids)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -377,7 +378,7 @@ class SpanScoringRun:
     ) -> Counts:
         unit, label = cells[:2]
         ranks = self._labels.compared.sorted_positions()
-        units = tuple(CountUnit(str(n)) for n in range(self._resampling.documents))
+        units = _number_units(self._resampling.documents)
         return Counts(
             metric=str(metric),
             labels=tuple(sorted(self._labels.compared)),
@@ -414,3 +415,9 @@ class SpanScoringRun:
         if gold_options:
             fields["read"] = signature_field(gold_options, read_options)
         return fields
+
+
+def _number_units(n: int) -> tuple[CountUnit, ...]:
+    """A unit for each of n documents, named by its number."""
+    names = map(str, range(n))
+    return tuple(map(CountUnit._make, zip(names, repeat(None), repeat(None))))
