@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from evalkit.data.compiled import core
 from evalkit.data.document import Document, Entity
 from evalkit.data.json_keys import count_quotes
 
@@ -76,7 +77,7 @@ def decode_plain_lines(data: bytes) -> list[Document] | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     has_escapes = b"\\" in data
-    if not _is_document_per_line(data, len(documents)) or (has_escapes and b"\\u0022" in data):
+    if not is_document_per_line(data, len(documents)) or (has_escapes and b"\\u0022" in data):
         return None
     quotes = _count_quotes_of_fields(documents)
     if has_escapes:
@@ -93,13 +94,15 @@ def decode_plain_lines(data: bytes) -> list[Document] | None:
     return None
 
 
-def _is_document_per_line(data: bytes, count: int) -> bool:
+def is_document_per_line(data: bytes, count: int) -> bool:
     """Whether valid JSON data with this number of objects has one of them on each line; False also
     for data with blank lines.
 
     It suffices to look at the characters at line ends: if an object continues on the next line,
     that line does not begin with a brace.
     """
+    if core is not None:
+        return bool(core.has_document_on_each_line(data, count))
     end = len(data) - data.endswith(b"\n")
     start = 0
     for _ in range(count):

@@ -24,6 +24,7 @@ from evalkit.formats.jsonl import (
     is_blank,
     read,
 )
+from evalkit.formats.jsonl_plain import is_document_per_line
 
 # After this many chunks in a row with other than plain lines, chunks are not tried as plain.
 MAX_COMPLEX_CHUNKS = 4
@@ -217,20 +218,6 @@ def open_batches(path: Path, start: int = 0, end: int = -1) -> JsonlBatchReader:
 def size_of(path: Path) -> int:
     """The number of bytes, which positions in the file count."""
     return path.stat().st_size
-
-
-def is_document_per_line(data: bytes, documents: int) -> bool:
-    """Whether valid JSON data with this number of objects has one of them on each line.
-
-    False also for data with blank lines. It suffices to check the first and last character: if an
-    object continues on the next line, that line does not begin with a brace.
-    """
-    if core is not None:
-        return bool(core.has_document_on_each_line(data, documents))
-    lines = data.removesuffix(b"\n").split(b"\n")
-    if len(lines) != documents:
-        return False
-    return all(line.startswith(b"{") and line.endswith((b"}", b"}\r")) for line in lines)
 
 
 def check_entities(chunk: DocumentBatch) -> bool:

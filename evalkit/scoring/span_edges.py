@@ -84,15 +84,16 @@ def _find_edges(
         rows = core.find_span_edges(documents, counts, start, end, _IS_EDGE_BYTES)
         if rows is not None:
             return np.array(rows, np.intp)
-    text = np.frombuffer(
-        "".join([document.text for document in documents]).encode("utf-32-le", "surrogatepass"),
-        np.uint32,
-    )
+    joined = "".join([document.text for document in documents])
+    if joined.isascii():  # a quarter of the memory
+        characters = np.frombuffer(joined.encode(), np.uint8).astype(np.uint16)
+    else:
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        characters = np.minimum(codes, 0xFFFF).astype(np.uint16)
     before = np.cumsum([0, *(len(document.text) for document in documents)])[:-1]
     shift = np.repeat(before, counts)
     return np.flatnonzero(
-        _IS_EDGE[np.minimum(text[start + shift], 0xFFFF)]
-        | _IS_EDGE[np.minimum(text[end + shift - 1], 0xFFFF)]
+        _IS_EDGE[characters[start + shift]] | _IS_EDGE[characters[end + shift - 1]]
     )
 
 
