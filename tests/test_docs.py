@@ -19,6 +19,8 @@ REASONS = {
     "needs transformers and a model",
     "needs gliner and a model",
     "needs an endpoint",
+    "needs Ray",
+    "needs Spark",
 }
 FAST = {"docs/index.md", "docs/statistics.md"}
 REFERENCE = ROOT / "docs/reference"
