@@ -54,7 +54,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 1
+INTERFACE = 2
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -454,15 +454,18 @@ ctypedef struct Item:
     int32_t rank  # the position of its name in the sorted names
     int32_t read_label  # the number of the label that was read
     int32_t side  # 0: gold, 1: predicted
-    int32_t position  # among the items of its side
+    int32_t position  # among the items of its side in a sweep
+    int32_t origin  # among all items of its side
     int32_t is_taken
 
 
 # A row of the table: unit, label, then counts. Matched items: with credit 1 (strict, exact, type),
 # with credit 1/2 (half); found: of gold, tp: predicted. Under strict and type both labels are
-# equal, so that one count stands for both.
+# equal, so that one count stands for both. wrong: items that overlap one to one after the pairs of
+# type, without credit. Those after the pairs of strict and exact follow from the other counts.
 cdef enum:
-    UNIT, LABEL, GOLD, PREDICTED, STRICT, EXACT_FOUND, EXACT_TP, HALF_FOUND, HALF_TP, TYPE, WIDTH
+    UNIT, LABEL, GOLD, PREDICTED, STRICT, EXACT_FOUND, EXACT_TP, HALF_FOUND, HALF_TP
+    TYPE, WRONG_GOLD, WRONG_PREDICTED, WIDTH
 
 
 cdef inline int _compare_by_start(const void *one, const void *other) noexcept nogil:
@@ -622,9 +625,13 @@ cdef class _Workspace:
             self.n_rows += 1
         return self.rows + self.slot[label] * WIDTH
 
-    cdef void count_equal_spans(self, Py_ssize_t n_gold, Py_ssize_t n_predicted) noexcept nogil:
+    cdef void count_equal_spans(
+        self, Py_ssize_t n_gold, Py_ssize_t n_predicted, bint with_strict
+    ) noexcept nogil:
         """Pair equal spans, first those with one label, then the rest in the order of the names of
         labels; marks the items of pairs as taken. Both sides are sorted by start.
+
+        with_strict: False to pair only the rest, of what the pairs of type have left.
         """
         cdef Item *gold = self.gold
         cdef Item *predicted = self.predicted
@@ -647,6 +654,10 @@ cdef class _Workspace:
                 i_end += 1
             while j_end < n_predicted and predicted[j_end].start == predicted[j].start and predicted[j_end].end == predicted[j].end:
                 j_end += 1
+            if not with_strict:
+                self.pair_rest_of_span(i, i_end, j, j_end, WRONG_GOLD, WRONG_PREDICTED)
+                i, j = i_end, j_end
+                continue
             a, b = i, j
             while a < i_end and b < j_end:
                 if gold[a].rank < predicted[b].rank:
@@ -655,26 +666,33 @@ cdef class _Workspace:
                     b += 1
                 else:
                     self.row_of(gold[a].label)[STRICT] += 1
-                    self.take_pair(&gold[a], &predicted[b])
+                    self.take_pair(&gold[a], &predicted[b], EXACT_FOUND, EXACT_TP)
                     a += 1
                     b += 1
-            a, b = i, j
-            while True:
-                while a < i_end and gold[a].is_taken:
-                    a += 1
-                while b < j_end and predicted[b].is_taken:
-                    b += 1
-                if a == i_end or b == j_end:
-                    break
-                self.take_pair(&gold[a], &predicted[b])
+            self.pair_rest_of_span(i, i_end, j, j_end, EXACT_FOUND, EXACT_TP)
             i, j = i_end, j_end
 
-    cdef void take_pair(self, Item *gold, Item *predicted) noexcept nogil:
-        gold.is_taken = predicted.is_taken = True
-        self.row_of(gold.label)[EXACT_FOUND] += 1
-        self.row_of(predicted.label)[EXACT_TP] += 1
+    cdef void pair_rest_of_span(
+        self, Py_ssize_t i, Py_ssize_t i_end, Py_ssize_t j, Py_ssize_t j_end, int found, int tp
+    ) noexcept nogil:
+        """Pair the items with one span that are not taken, in the order of the names of labels."""
+        while True:
+            while i < i_end and self.gold[i].is_taken:
+                i += 1
+            while j < j_end and self.predicted[j].is_taken:
+                j += 1
+            if i == i_end or j == j_end:
+                return
+            self.take_pair(&self.gold[i], &self.predicted[j], found, tp)
 
-    cdef void count_half(self, Py_ssize_t n_gold, Py_ssize_t n_predicted) noexcept nogil:
+    cdef void take_pair(self, Item *gold, Item *predicted, int found, int tp) noexcept nogil:
+        gold.is_taken = predicted.is_taken = True
+        self.row_of(gold.label)[found] += 1
+        self.row_of(predicted.label)[tp] += 1
+
+    cdef void count_overlaps(
+        self, Py_ssize_t n_gold, Py_ssize_t n_predicted, int found, int tp
+    ) noexcept nogil:
         """Count the largest matching by overlap of the items that are not taken."""
         cdef Py_ssize_t n = 0, i
         for i in range(n_gold):
@@ -689,13 +707,19 @@ cdef class _Workspace:
                 self.both[n] = self.predicted[i]
                 n += 1
         if n > rest_of_gold:
-            self.sweep(rest_of_gold, n, False)
+            self.sweep(rest_of_gold, n, found, tp)
 
     cdef void count_type(self, Py_ssize_t n_gold, Py_ssize_t n_predicted) noexcept nogil:
-        """Count the largest matching by overlap under each label."""
+        """Count the largest matching by overlap under each label; marks the items of pairs as
+        taken, and all others as free.
+        """
         cdef Py_ssize_t label, n, n_of_gold, i
         cdef int32_t *row
         cdef int32_t first
+        for i in range(n_gold):
+            self.gold[i].is_taken = False
+        for i in range(n_predicted):
+            self.predicted[i].is_taken = False
         # Lists of the items of each label, linked through `group`: gold items, then predicted ones.
         for label in range(self.n_rows):
             self.heap[0][label] = self.heap[1][label] = -1
@@ -729,17 +753,13 @@ cdef class _Workspace:
                 self.both[n] = self.predicted[i]
                 n += 1
                 i = self.group[n_gold + i]
-            if n == 2:
-                if self.both[0].start < self.both[1].end and self.both[1].start < self.both[0].end:
-                    row[TYPE] = 1
-                continue
-            row[TYPE] = <int32_t>self.sweep(n_of_gold, n, True)
+            row[TYPE] = <int32_t>self.sweep(n_of_gold, n, 0, 0)
 
-    cdef Py_ssize_t sweep(self, Py_ssize_t n_gold, Py_ssize_t n, bint only_number) noexcept nogil:
+    cdef Py_ssize_t sweep(self, Py_ssize_t n_gold, Py_ssize_t n, int found, int tp) noexcept nogil:
         """The number of pairs in the largest matching by overlap of the first n items of `both`.
 
-        The items of each side are sorted by start. Counts half credits unless only the number is
-        wanted. Reference: `matching._sweep`.
+        The items of each side are sorted by start. found, tp: the counts to add pairs to; 0 to mark
+        the items of pairs as taken instead. Reference: `matching._sweep`.
         """
         cdef Item *both = self.both
         cdef Py_ssize_t i, pairs = 0, side, other_side
@@ -748,6 +768,8 @@ cdef class _Workspace:
         cdef Py_ssize_t count[2]
         cdef int32_t other
         cdef int64_t last
+        cdef Item *gold
+        cdef Item *predicted
         for i in range(n):
             both[i].is_taken = False
             both[i].position = <int32_t>(i if i < n_gold else i - n_gold)
@@ -776,13 +798,15 @@ cdef class _Workspace:
                 other = _pop(self.heap[other_side], &size[other_side])
                 both[i].is_taken = both[other].is_taken = True
                 pairs += 1
-                if not only_number:
-                    if side == 0:
-                        self.row_of(both[i].label)[HALF_FOUND] += 1
-                        self.row_of(both[other].label)[HALF_TP] += 1
-                    else:
-                        self.row_of(both[other].label)[HALF_FOUND] += 1
-                        self.row_of(both[i].label)[HALF_TP] += 1
+                gold, predicted = &both[i], &both[other]
+                if side == 1:
+                    gold, predicted = predicted, gold
+                if found:
+                    self.row_of(gold.label)[found] += 1
+                    self.row_of(predicted.label)[tp] += 1
+                else:
+                    self.gold[gold.origin].is_taken = True
+                    self.predicted[predicted.origin].is_taken = True
         return pairs
 
 
@@ -820,13 +844,13 @@ def count_documents(
     list gold_counts, const int64_t[::1] gold_start, const int64_t[::1] gold_end, const int64_t[::1] gold_label,
     list predicted_counts, const int64_t[::1] predicted_start, const int64_t[::1] predicted_end, const int64_t[::1] predicted_label,
     const int64_t[::1] gold_codes, const int64_t[::1] predicted_codes, const int64_t[::1] rank,
-    Py_ssize_t first_unit, bint with_half, bint with_type,
+    Py_ssize_t first_unit, bint with_overlaps, bint with_type,
 ):
     """Count the contiguous items of documents under the schemes strict, exact, partial and type.
 
     `*_codes`: the compared code of each label that was read; -1 for dropped labels. rank: the
-    position of each compared label in the sorted names. with_half, with_type: whether the counts of
-    partial and of type are wanted.
+    position of each compared label in the sorted names. with_overlaps, with_type: whether the
+    half credits and the counts of type are wanted.
 
     Returns (rows, gold_dropped, predicted_dropped, duplicates): rows of WIDTH 32-bit integers, for
     each document and label that has items. None if gold has duplicates.
@@ -871,11 +895,17 @@ def count_documents(
                 space.predicted[first] = item[0]
                 first += 1
             n_predicted = first
-            space.count_equal_spans(n_gold, n_predicted)
-            if with_half:
-                space.count_half(n_gold, n_predicted)
+            for i in range(n_gold):
+                space.gold[i].origin = <int32_t>i
+            for i in range(n_predicted):
+                space.predicted[i].origin = <int32_t>i
+            space.count_equal_spans(n_gold, n_predicted, True)
+            if with_overlaps:
+                space.count_overlaps(n_gold, n_predicted, HALF_FOUND, HALF_TP)
             if with_type:
                 space.count_type(n_gold, n_predicted)
+                space.count_equal_spans(n_gold, n_predicted, False)
+                space.count_overlaps(n_gold, n_predicted, WRONG_GOLD, WRONG_PREDICTED)
             if used + space.n_rows > size:
                 size = max(2 * size, used + space.n_rows, 256)
                 grown = <int32_t *>realloc(table, <size_t>size * WIDTH * sizeof(int32_t))

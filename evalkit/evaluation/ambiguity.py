@@ -17,7 +17,6 @@ placement moves an annotation out of what is scored.
 
 from __future__ import annotations
 
-import mmap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -32,7 +31,7 @@ from msgspec.structs import replace
 from evalkit.corpus import Corpus, load_corpus
 from evalkit.data.document import Document, iter_spans, span_fragments
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask
-from evalkit.files import is_plain_file, open_input
+from evalkit.files import open_input
 from evalkit.results.metadata import Ambiguity
 from evalkit.scoring.cells import TP
 from evalkit.scoring.layers import LAYERS
@@ -47,7 +46,7 @@ _LAYERS = {
     "attributions": ("attributions",),
 }
 _MARKER = b'"choices":[['
-_SEARCHED_BYTES = 1 << 20  # of a compressed or remote file at once
+_SEARCHED_BYTES = 1 << 20  # of a file at once
 
 
 class _Grounding(msgspec.Struct):
@@ -153,16 +152,6 @@ def _true_positives(
 
 def may_be_ambiguous(path: Path) -> bool:
     """Whether a file of predictions may hold ambiguous annotations, without decoding its lines."""
-    if not is_plain_file(path):
-        return _has_marker(path)
-    if not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(_MARKER) >= 0
-
-
-def _has_marker(path: Path) -> bool:
-    """Whether a compressed or remote file has the marker of ambiguous annotations."""
     end_of_last = b""
     with open_input(path) as file:
         while chunk := file.read(_SEARCHED_BYTES):

@@ -31,6 +31,7 @@ from evalkit.scoring.count_table import (
     can_count_table,
     cells_of_scheme,
     count_documents,
+    counts_muc,
     to_item_columns,
 )
 from evalkit.scoring.counting import Block, BlockBuilder
@@ -196,7 +197,7 @@ class DocumentCounter:
         self._table_layers: set[str] = set()
         self._rank: Ints = np.zeros(0, np.int64)
         entities = self._layers.get("entities")
-        if entities is None or self._with_muc or self._task.resampling.units == "sentences":
+        if entities is None or self._task.resampling.units == "sentences":
             return
         if can_count_table(entities.schemes):
             self._table_layers.add("entities")
@@ -267,7 +268,14 @@ class DocumentCounter:
         codes = gold_codes.codes_for(items[0].label), predicted_codes.codes_for(items[1].label)
         if len(self._rank) < len(layer.labels):
             self._rank = layer.labels.sorted_positions()
-        counted = count_documents(*items, codes, self._rank, len(layer.units), layer.schemes)
+        counted = count_documents(
+            *items,
+            codes,
+            self._rank,
+            len(layer.units),
+            layer.schemes,
+            with_muc=self._with_muc or counts_muc(layer.schemes),
+        )
         if counted is None:
             return False
         layer.add_table(gold.ids, counted)
@@ -276,6 +284,9 @@ class DocumentCounter:
     def _counts(self, metric: Metric) -> Counts:
         layer = self._layers[metric.layer]
         ranks = layer.labels.sorted_positions()
+        # Blocks have MUC's counts only on request, tables whenever they cost nothing.
+        has_only_tables = bool(layer.tables) and str(metric) not in layer.cells
+        has_incorrect = self._with_muc or (has_only_tables and counts_muc(layer.schemes))
         cells = layer.take_cells(metric)
         set_aside = dict(layer.set_aside.get(str(metric), {}))
         set_aside["documents_not_annotated"] = self._annotated.documents - layer.documents
@@ -289,7 +300,7 @@ class DocumentCounter:
             values=cells[2:],
             signature=self._signature(metric, layer),
             set_aside=set_aside,
-            has_incorrect=self._with_muc,
+            has_incorrect=has_incorrect,
             resampling_unit_count=layer.resampling_unit_count,
         )
 

@@ -56,6 +56,7 @@ from evalkit.scoring.count_table import (
     can_count_table,
     cells_of_scheme,
     count_documents,
+    counts_muc,
 )
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
@@ -321,13 +322,17 @@ class SpanScoringRun:
         counts: dict[Metric, Counts] = {}
         for layer in dict.fromkeys(metric.layer for metric in self._metrics):
             metrics = [metric for metric in self._metrics if metric.layer == layer]
-            if layer == "entities" and not with_muc:
-                tables = self._count_tables({metric.scheme for metric in metrics})
+            if layer == "entities":
+                schemes = {metric.scheme for metric in metrics}
+                has_muc = with_muc or counts_muc(schemes)
+                tables = self._count_tables(schemes, with_muc=has_muc)
                 if tables is not None:
                     rows, reasons = tables
                     for metric in metrics:
                         metric_cells = cells_of_scheme(rows, metric.scheme)
-                        counts[metric] = self._counts(metric, metric_cells, reasons, with_muc=False)
+                        counts[metric] = self._counts(
+                            metric, metric_cells, reasons, with_muc=has_muc
+                        )
                     continue
             cells: dict[Metric, list[Cells]] = {metric: [] for metric in metrics}
             set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
@@ -345,7 +350,7 @@ class SpanScoringRun:
         return [counts[metric] for metric in self._metrics]
 
     def _count_tables(
-        self, schemes: Collection[str]
+        self, schemes: Collection[str], *, with_muc: bool
     ) -> tuple[list[CountTable], dict[str, int]] | None:
         """The counts of all schemes at once, and the number of spans that are set aside; None if
         gold has duplicates, or these schemes are not counted so.
@@ -359,11 +364,13 @@ class SpanScoringRun:
         set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
         has_dropped = any((of_side == DROPPED_LABEL).any() for of_side in codes)
         for block in self._blocks:
-            sides = [
+            gold, predicted = (
                 ItemColumns(np.bincount(document, minlength=block.documents).tolist(), *columns)
                 for document, *columns in (block.gold, block.predicted)
-            ]
-            counted = count_documents(sides[0], sides[1], codes, rank, block.first, schemes)
+            )
+            counted = count_documents(
+                gold, predicted, codes, rank, block.first, schemes, with_muc=with_muc
+            )
             if counted is None:
                 return None
             tables.append(counted.rows)

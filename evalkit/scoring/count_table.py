@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import LABEL_IDS, EntityArrays, Vocabulary
 from evalkit.data.compiled import core
-from evalkit.scoring.cells import COUNTS, FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
+from evalkit.scoring.cells import (
+    COUNTS,
+    FOUND,
+    FOUND_HALF,
+    GOLD,
+    PREDICTED,
+    TP,
+    TP_HALF,
+    WRONG_GOLD,
+    WRONG_PREDICTED,
+)
 from evalkit.scoring.columns import DROPPED_LABEL, Cells, Ints
 
 # The columns of a table. found: of gold, tp: of predictions; half: with credit 1/2. Under strict
@@ -31,18 +41,36 @@ TABLE_COLUMNS = (
     "half_found",
     "half_tp",
     "type",
+    "type_wrong_gold",
+    "type_wrong_predicted",
 )
-# Which of COUNTS each column is under a scheme, beside those that all schemes have.
-_COUNTS_OF_SCHEME: dict[str, dict[str, tuple[int, ...]]] = {
-    "strict": {"strict": (FOUND, TP)},
-    "exact": {"exact_found": (FOUND,), "exact_tp": (TP,)},
-    "partial": {
-        "exact_found": (FOUND,),
-        "exact_tp": (TP,),
-        "half_found": (FOUND_HALF,),
-        "half_tp": (TP_HALF,),
+# The counts of a scheme as sums of columns, with their signs. Wrong under strict are the rest of
+# the pairs of equal spans and the overlaps that remain; under exact only the overlaps.
+_COUNTS_OF_SCHEME: dict[str, dict[int, tuple[tuple[int, str], ...]]] = {
+    "strict": {
+        FOUND: ((1, "strict"),),
+        TP: ((1, "strict"),),
+        WRONG_GOLD: ((1, "exact_found"), (-1, "strict"), (1, "half_found")),
+        WRONG_PREDICTED: ((1, "exact_tp"), (-1, "strict"), (1, "half_tp")),
     },
-    "type": {"type": (FOUND, TP)},
+    "exact": {
+        FOUND: ((1, "exact_found"),),
+        TP: ((1, "exact_tp"),),
+        WRONG_GOLD: ((1, "half_found"),),
+        WRONG_PREDICTED: ((1, "half_tp"),),
+    },
+    "partial": {
+        FOUND: ((1, "exact_found"),),
+        TP: ((1, "exact_tp"),),
+        FOUND_HALF: ((1, "half_found"),),
+        TP_HALF: ((1, "half_tp"),),
+    },
+    "type": {
+        FOUND: ((1, "type"),),
+        TP: ((1, "type"),),
+        WRONG_GOLD: ((1, "type_wrong_gold"),),
+        WRONG_PREDICTED: ((1, "type_wrong_predicted"),),
+    },
 }
 TABLE_SCHEMES = tuple(_COUNTS_OF_SCHEME)
 UNKNOWN_LABEL = -2  # the code of a label that was not looked up
@@ -112,6 +140,13 @@ def can_count_table(schemes: Collection[str]) -> bool:
     return core is not None and set(schemes) <= set(TABLE_SCHEMES)
 
 
+def counts_muc(schemes: Collection[str]) -> bool:
+    """Whether the counts that only MUC's sums need come with others at no cost: they are overlaps,
+    which strict alone does not need.
+    """
+    return set(schemes) != {"strict"}
+
+
 def count_documents(
     gold: ItemColumns,
     predicted: ItemColumns,
@@ -119,16 +154,21 @@ def count_documents(
     rank: Ints,
     first_unit: int,
     schemes: Collection[str],
+    *,
+    with_muc: bool,
 ) -> TableRows | None:
     """The counts of documents that are a unit each; None if gold has duplicates.
+
+    with_muc: whether the counts that only MUC's sums need are wanted; see `counts_muc`.
 
     codes: of both sides, the compared code of each label that was read; DROPPED_LABEL where it is
     dropped. rank: the position of each compared label in the sorted names. Needs the core.
     """
     if core is None:
         return None
+    with_overlaps = with_muc or "partial" in schemes
     counted = core.count_documents(
-        *gold, *predicted, *codes, rank, first_unit, "partial" in schemes, "type" in schemes
+        *gold, *predicted, *codes, rank, first_unit, with_overlaps, "type" in schemes
     )
     if counted is None:
         return None
@@ -137,15 +177,21 @@ def count_documents(
 
 
 def cells_of_scheme(tables: Sequence[CountTable], scheme: str) -> Cells:
-    """The cells of a scheme, as `counting.Block.count_cells` returns them."""
+    """The cells of a scheme, as `counting.Block.count_cells` returns them; with MUC's counts where
+    they were wanted.
+    """
     cells = np.zeros((2 + len(COUNTS), sum(map(len, tables))), np.int32)
-    counts_of_column = {**_COUNTS_OF_SCHEME[scheme], "gold": (GOLD,), "predicted": (PREDICTED,)}
+    counts = {
+        **_COUNTS_OF_SCHEME[scheme],
+        GOLD: ((1, "gold"),),
+        PREDICTED: ((1, "predicted"),),
+    }
     first = 0
     for table in tables:
         place = slice(first, first + len(table))
         cells[0, place], cells[1, place] = table[:, 0], table[:, 1]
-        for column, counts in counts_of_column.items():
-            for count in counts:
-                cells[2 + count, place] = table[:, TABLE_COLUMNS.index(column)]
+        for count, columns in counts.items():
+            for sign, column in columns:
+                cells[2 + count, place] += sign * table[:, TABLE_COLUMNS.index(column)]
         first += len(table)
     return cells

@@ -125,7 +125,7 @@ class Counts:
         is_first = np.ones(len(key), bool)
         is_first[1:] = key[1:] != key[:-1]
         starts = np.flatnonzero(is_first)
-        credits = self._cell_credits[order]
+        credits = self._cell_credits()[order]
         if len(starts) < len(key):
             credits = np.add.reduceat(credits, starts, axis=0)
         sizes = np.bincount(key[starts] // n_units, minlength=len(self.labels))
@@ -146,16 +146,19 @@ class Counts:
         of_cell = np.array(document_of_unit, np.int64)[self.unit]
         return self._sum_credits(of_cell, len(index))
 
-    @cached_property
     def _cell_credits(self) -> Ints:
-        """The credits of each cell: cells × 4."""
-        gold, predicted, found, found_half, tp, tp_half, *_ = self.values.astype(np.int64)
-        return np.stack([gold, predicted, 2 * found + found_half, 2 * tp + tp_half], axis=1)
+        """The credits of each cell: cells × 4. Not kept, since they take more memory than all
+        counts.
+        """
+        gold, predicted, found, found_half, tp, tp_half, *_ = self.values
+        return np.stack(
+            [gold, predicted, 2 * found + found_half, 2 * tp + tp_half], axis=1, dtype=np.int64
+        )
 
     def _sum_credits(self, group: Ints, n: int) -> Ints:
         """The sums of the credits in each of n groups: n × 4. group: that of each cell."""
         # Sums of doubles are exact up to 2**53, far beyond any count.
-        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits.T]
+        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits().T]
         return np.stack(sums, axis=1).astype(np.int64)
 
     def merge_sentences(self) -> Counts:
