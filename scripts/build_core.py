@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,10 @@ def build_core(root: Path, folder: Path, *, sanitize: bool = False) -> Path:
     from setuptools import Distribution, Extension  # isort: skip
     from Cython.Build import cythonize
 
-    # Copied, so that no C file is left beside the source.
+    # Copied, so that no C file is left beside the source. The module knows what it was built from.
+    text = (root / SOURCE).read_bytes()
     source = folder / "_core.pyx"
-    shutil.copy(root / SOURCE, source)
+    source.write_bytes(text + f'\nSOURCE = "{sha256(text).hexdigest()}"\n'.encode())
     options = [] if sys.platform == "win32" else ["-O3", "-g0"]
     if sanitize:
         options = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"]
@@ -54,6 +56,15 @@ def build_core(root: Path, folder: Path, *, sanitize: bool = False) -> Path:
     command.ensure_finalized()
     command.run()
     return Path(command.get_ext_fullpath(MODULE))
+
+
+def install_core(root: Path, module: Path) -> Path:
+    """Put a built module into the checkout; programs that run keep the one that they have."""
+    target = root / "evalkit" / "data" / module.name
+    unfinished = target.with_suffix(".unfinished")
+    shutil.copy(module, unfinished)
+    unfinished.replace(target)
+    return target
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
@@ -73,7 +84,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
             self.app.display_info(f"evalkit is built without its compiled core: {error}")
             return
         if version == "editable":
-            shutil.copy(built, root / "evalkit" / "data" / built.name)
+            install_core(root, built)
             return
         build_data["force_include"][str(built)] = f"evalkit/data/{built.name}"
         build_data["pure_python"] = False
@@ -87,6 +98,5 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         module = build_core(ROOT, Path(folder), sanitize="--sanitize" in sys.argv[1:])
-        target = ROOT / "evalkit" / "data" / module.name
-        shutil.copy(module, target)
+        target = install_core(ROOT, module)
     print(f"built {target.relative_to(ROOT)}", file=sys.stderr)

@@ -1,6 +1,8 @@
 """The compiled core and the Python code that it stands for give equal results."""
 
 import sys
+from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -18,6 +20,12 @@ from evalkit.formats import jsonl_stream
 SCHEMES = ["entities/strict", "entities/exact", "entities/partial", "entities/type"]
 needs_core = pytest.mark.skipif(compiled.core is None, reason="the core is not built")
 pytestmark = needs_core
+
+
+def test_the_core_is_built_from_the_source_beside_it():
+    source = Path(compiled.__file__).with_name("_core.pyx").read_bytes()
+
+    assert sha256(source).hexdigest() == compiled.core.SOURCE, "run scripts/build_core.py"
 
 
 def with_and_without(function):
