@@ -25,6 +25,7 @@ from evalkit.results.result import Result
 from evalkit.scoring.cells import COUNTS
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (
+    CountColumns,
     CountTable,
     LabelCodes,
     TableRows,
@@ -32,6 +33,7 @@ from evalkit.scoring.count_table import (
     cells_of_scheme,
     count_documents,
     counts_muc,
+    merge_tables,
     to_item_columns,
 )
 from evalkit.scoring.counting import Block, BlockBuilder
@@ -91,7 +93,8 @@ class LayerCounts:
     """The counts of all blocks so far, for the metrics of one layer.
 
     units: the units of all blocks, in order. cells: a metric to the cells of each block. tables:
-    the counts of documents that were counted under all schemes at once. set_aside: a metric to the
+    the counts of documents that were counted under all schemes at once. columns: those of all
+    tables, once all documents are counted. set_aside: a metric to the
     number of items set aside for each reason. documents: those that gold annotates in the layer.
     resampling_unit_count: sampling units.
     """
@@ -101,6 +104,7 @@ class LayerCounts:
     units: list[CountUnit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
     tables: list[CountTable] = field(default_factory=list)
+    columns: CountColumns | None = None
     set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
     resampling_unit_count: int = 0
@@ -148,7 +152,9 @@ class LayerCounts:
         if not self.tables:
             no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
             return np.concatenate([*from_blocks, no_cells], axis=1)
-        from_tables = cells_of_scheme(self.tables, metric.scheme)
+        if self.columns is None:
+            self.columns = merge_tables(self.tables)
+        from_tables = cells_of_scheme(self.columns, metric.scheme)
         if not from_blocks:
             return from_tables
         return np.concatenate([*from_blocks, from_tables], axis=1)

@@ -51,12 +51,14 @@ from evalkit.scoring.columns import (
     Cells,
 )
 from evalkit.scoring.count_table import (
+    CountColumns,
     CountTable,
     ItemColumns,
     can_count_table,
     cells_of_scheme,
     count_documents,
     counts_muc,
+    merge_tables,
 )
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
@@ -327,9 +329,9 @@ class SpanScoringRun:
                 has_muc = with_muc or counts_muc(schemes)
                 tables = self._count_tables(schemes, with_muc=has_muc)
                 if tables is not None:
-                    rows, reasons = tables
+                    columns, reasons = tables
                     for metric in metrics:
-                        metric_cells = cells_of_scheme(rows, metric.scheme)
+                        metric_cells = cells_of_scheme(columns, metric.scheme)
                         counts[metric] = self._counts(
                             metric, metric_cells, reasons, with_muc=has_muc
                         )
@@ -351,7 +353,7 @@ class SpanScoringRun:
 
     def _count_tables(
         self, schemes: Collection[str], *, with_muc: bool
-    ) -> tuple[list[CountTable], dict[str, int]] | None:
+    ) -> tuple[CountColumns, dict[str, int]] | None:
         """The counts of all schemes at once, and the number of spans that are set aside; None if
         gold has duplicates, or these schemes are not counted so.
         """
@@ -378,7 +380,7 @@ class SpanScoringRun:
             if has_dropped:
                 set_aside["gold_dropped"] += counted.gold_dropped
                 set_aside["predicted_dropped"] += counted.predicted_dropped
-        return tables, set_aside
+        return merge_tables(tables), set_aside
 
     def _counts(
         self, metric: Metric, cells: Cells, set_aside: Mapping[str, int], *, with_muc: bool

@@ -76,6 +76,7 @@ TABLE_SCHEMES = tuple(_COUNTS_OF_SCHEME)
 UNKNOWN_LABEL = -2  # the code of a label that was not looked up
 
 CountTable = NDArray[np.int32]  # rows × TABLE_COLUMNS
+CountColumns = NDArray[np.int32]  # TABLE_COLUMNS × rows
 
 
 class ItemColumns(NamedTuple):
@@ -176,22 +177,24 @@ def count_documents(
     return TableRows(np.frombuffer(rows, np.int32).reshape(-1, len(TABLE_COLUMNS)), *numbers)
 
 
-def cells_of_scheme(tables: Sequence[CountTable], scheme: str) -> Cells:
+def merge_tables(tables: Sequence[CountTable]) -> CountColumns:
+    """The columns of all tables, each in one piece, so that they are read fast."""
+    no_rows = np.zeros((0, len(TABLE_COLUMNS)), np.int32)
+    return np.ascontiguousarray(np.concatenate([no_rows, *tables]).T)
+
+
+def cells_of_scheme(columns: CountColumns, scheme: str) -> Cells:
     """The cells of a scheme, as `counting.Block.count_cells` returns them; with MUC's counts where
     they were wanted.
     """
-    cells = np.zeros((2 + len(COUNTS), sum(map(len, tables))), np.int32)
-    counts = {
-        **_COUNTS_OF_SCHEME[scheme],
-        GOLD: ((1, "gold"),),
-        PREDICTED: ((1, "predicted"),),
-    }
-    first = 0
-    for table in tables:
-        place = slice(first, first + len(table))
-        cells[0, place], cells[1, place] = table[:, 0], table[:, 1]
-        for count, columns in counts.items():
-            for sign, column in columns:
-                cells[2 + count, place] += sign * table[:, TABLE_COLUMNS.index(column)]
-        first += len(table)
+    column_of = dict(zip(TABLE_COLUMNS, columns))
+    cells = np.zeros((2 + len(COUNTS), columns.shape[1]), np.int32)
+    cells[0], cells[1] = column_of["unit"], column_of["label"]
+    cells[2 + GOLD], cells[2 + PREDICTED] = column_of["gold"], column_of["predicted"]
+    for count, terms in _COUNTS_OF_SCHEME[scheme].items():
+        for sign, name in terms:
+            if sign > 0:
+                cells[2 + count] += column_of[name]
+            else:
+                cells[2 + count] -= column_of[name]
     return cells
