@@ -54,7 +54,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 2
+INTERFACE = 3
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -76,6 +76,11 @@ cdef inline object _field(object item, Py_ssize_t offset):
     if value == NULL:
         raise AttributeError("a field is not set")
     return <object>value
+
+
+cdef inline const int64_t *_words(bytes values):
+    """The 64-bit integers in bytes."""
+    return <const int64_t *>PyBytes_AS_STRING(values)
 
 
 cdef inline bint _as_int64(object value, int64_t *result):
@@ -266,13 +271,15 @@ def count_quotes(bytes data):
     return total
 
 
-def find_span_edges(documents, list counts, const int64_t[::1] start, const int64_t[::1] end, bytes is_edge):
+def find_span_edges(documents, list counts, bytes start_words, bytes end_words, bytes is_edge):
     """The rows of the entities whose first or last character is marked in a table of the first
     65,536 characters (the last entry stands for all others); None for a span outside its text.
 
     Reference: `span_edges.SpanEdges.take`.
     """
     cdef const char *table = PyBytes_AS_STRING(is_edge)
+    cdef const int64_t *start = _words(start_words)
+    cdef const int64_t *end = _words(end_words)
     cdef Py_ssize_t row, next_row = 0, k, n, length
     cdef Py_UCS4 first, last
     found = []
@@ -421,11 +428,16 @@ cdef inline uint64_t _mix(uint64_t value) noexcept:
     return value ^ (value >> 31)
 
 
-def sum_entity_digests(list counts, const int64_t[::1] start, const int64_t[::1] end, const int64_t[::1] label, const uint64_t[::1] label_hashes):
+def sum_entity_digests(
+    list counts, bytes start_words, bytes end_words, bytes label_words, const uint64_t[::1] label_hashes
+):
     """The sum of the digests of the contiguous entities of each document, as 64-bit words.
 
     Reference: `digest.EntityDigests.sums`.
     """
+    cdef const int64_t *start = _words(start_words)
+    cdef const int64_t *end = _words(end_words)
+    cdef const int64_t *label = _words(label_words)
     cdef uint64_t step = <uint64_t>0x9E3779B97F4A7C15
     cdef uint64_t value, total
     cdef Py_ssize_t row, next_row = 0, k, n
@@ -810,11 +822,14 @@ cdef class _Workspace:
         return pairs
 
 
-def has_duplicates(list counts, const int64_t[::1] start, const int64_t[::1] end, const int64_t[::1] label):
+def has_duplicates(list counts, bytes start_words, bytes end_words, bytes label_words):
     """Whether two contiguous entities of a document have the same label, start and end.
 
     Reference: `document_join._may_have_duplicate_entities`, which compares hashes.
     """
+    cdef const int64_t *start = _words(start_words)
+    cdef const int64_t *end = _words(end_words)
+    cdef const int64_t *label = _words(label_words)
     cdef Py_ssize_t row = 0, k, i, n, size = 0
     cdef Item *items = NULL
     cdef Item *grown
@@ -840,26 +855,32 @@ def has_duplicates(list counts, const int64_t[::1] start, const int64_t[::1] end
         free(items)
 
 
+cdef enum:
+    UNKNOWN_LABEL = -2  # the code of a label that was not looked up
+
+
 def count_documents(
-    list gold_counts, const int64_t[::1] gold_start, const int64_t[::1] gold_end, const int64_t[::1] gold_label,
-    list predicted_counts, const int64_t[::1] predicted_start, const int64_t[::1] predicted_end, const int64_t[::1] predicted_label,
+    list gold_counts, bytes gold_start, bytes gold_end, bytes gold_label,
+    list predicted_counts, bytes predicted_start, bytes predicted_end, bytes predicted_label,
     const int64_t[::1] gold_codes, const int64_t[::1] predicted_codes, const int64_t[::1] rank,
     Py_ssize_t first_unit, bint with_overlaps, bint with_type,
 ):
     """Count the contiguous items of documents under the schemes strict, exact, partial and type.
 
-    `*_codes`: the compared code of each label that was read; -1 for dropped labels. rank: the
-    position of each compared label in the sorted names. with_overlaps, with_type: whether the
-    half credits and the counts of type are wanted.
+    `*_start`, `*_end`, `*_label`: 64-bit words. `*_codes`: the compared code of each label that was
+    read; -1 for dropped labels, UNKNOWN_LABEL for those that were not looked up. rank: the position
+    of each compared label in the sorted names. with_overlaps, with_type: whether the half credits
+    and the counts of type are wanted.
 
     Returns (rows, gold_dropped, predicted_dropped, duplicates): rows of WIDTH 32-bit integers, for
-    each document and label that has items. None if gold has duplicates.
+    each document and label that has items. None if gold has duplicates. If the code of a label is
+    unknown, (side, label), and the caller calls again: side is 0 for gold, 1 for predictions.
     Reference: `counting.Block.count_cells`.
     """
     cdef _Workspace space = _Workspace(len(rank))
     cdef Py_ssize_t gold_row = 0, predicted_row = 0, k, i, n_gold, n_predicted, first
     cdef Py_ssize_t gold_dropped = 0, predicted_dropped = 0, duplicates = 0
-    cdef Py_ssize_t used = 0, size = 0
+    cdef Py_ssize_t used = 0, size = 0, unknown = 0
     cdef int32_t *table = NULL
     cdef int32_t *grown
     cdef Item *items
@@ -871,12 +892,18 @@ def count_documents(
             space.reserve(n_gold + n_predicted)
             space.n_rows = 0
             n_gold = _load(
-                space.gold, 0, n_gold, gold_row, gold_start, gold_end, gold_label, gold_codes, rank, &gold_dropped
+                space.gold, 0, n_gold, gold_row, _words(gold_start), _words(gold_end),
+                _words(gold_label), gold_codes, rank, &gold_dropped, &unknown,
             )
+            if n_gold < 0:
+                return 0, unknown
             n_predicted = _load(
-                space.predicted, 1, n_predicted, predicted_row, predicted_start, predicted_end, predicted_label,
-                predicted_codes, rank, &predicted_dropped,
+                space.predicted, 1, n_predicted, predicted_row, _words(predicted_start),
+                _words(predicted_end), _words(predicted_label), predicted_codes, rank,
+                &predicted_dropped, &unknown,
             )
+            if n_predicted < 0:
+                return 1, unknown
             gold_row += gold_counts[k]
             predicted_row += predicted_counts[k]
             for i in range(n_gold):
@@ -925,14 +952,19 @@ def count_documents(
 
 cdef Py_ssize_t _load(
     Item *items, int32_t side, Py_ssize_t n, Py_ssize_t row,
-    const int64_t[::1] start, const int64_t[::1] end, const int64_t[::1] label,
-    const int64_t[::1] codes, const int64_t[::1] rank, Py_ssize_t *dropped,
+    const int64_t *start, const int64_t *end, const int64_t *label,
+    const int64_t[::1] codes, const int64_t[::1] rank, Py_ssize_t *dropped, Py_ssize_t *unknown,
 ) noexcept:
-    """Copy the items of a document that are compared, sorted by start. Returns their number."""
+    """Copy the items of a document that are compared, sorted by start. Returns their number; -1 if
+    the code of a label is unknown.
+    """
     cdef Py_ssize_t kept = 0, i
     cdef int64_t code
     for i in range(row, row + n):
-        code = codes[label[i]]
+        code = codes[label[i]] if label[i] < codes.shape[0] else UNKNOWN_LABEL
+        if code == UNKNOWN_LABEL:
+            unknown[0] = label[i]
+            return -1
         if code < 0:
             dropped[0] += 1
             continue

@@ -23,18 +23,17 @@ from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
 from evalkit.results.result import Result
 from evalkit.scoring.cells import COUNTS
-from evalkit.scoring.columns import Cells, Ints
+from evalkit.scoring.columns import Cells
 from evalkit.scoring.count_table import (
     CountColumns,
     CountTable,
     LabelCodes,
+    TableCounter,
     TableRows,
     can_count_table,
     cells_of_scheme,
-    count_documents,
     counts_muc,
     merge_tables,
-    to_item_columns,
 )
 from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
@@ -200,17 +199,21 @@ class DocumentCounter:
 
     def _prepare_tables(self) -> None:
         """Find out which layers can be counted in tables: entities, by document."""
-        self._table_layers: set[str] = set()
-        self._rank: Ints = np.zeros(0, np.int64)
+        self._table_counters: dict[str, TableCounter] = {}
         entities = self._layers.get("entities")
         if entities is None or self._task.resampling.units == "sentences":
             return
         if can_count_table(entities.schemes):
-            self._table_layers.add("entities")
-            self._label_codes = [
-                LabelCodes(entities.labels, maps.get("entities"))
-                for maps in (self._task.mapping.gold, self._task.mapping.predicted)
-            ]
+            mapping = self._task.mapping
+            self._table_counters["entities"] = TableCounter(
+                entities.labels,
+                (
+                    LabelCodes(entities.labels, mapping.gold.get("entities")),
+                    LabelCodes(entities.labels, mapping.predicted.get("entities")),
+                ),
+                entities.schemes,
+                with_muc=self._with_muc or counts_muc(entities.schemes),
+            )
 
     def count(self) -> Result:
         """The counts of all documents: of the requested metrics or, if none were requested, of
@@ -265,26 +268,14 @@ class DocumentCounter:
         """Count a batch of documents with contiguous entities and no zones under all schemes at
         once; False if it has anything else, and must be counted as part of a block.
         """
-        gold, predicted = pairs
-        if name not in self._table_layers or not _are_units_of_contiguous_items(pairs):
+        counter = self._table_counters.get(name)
+        if counter is None or not _are_units_of_contiguous_items(pairs):
             return False
         layer = self._layers[name]
-        items = to_item_columns(gold.entities), to_item_columns(predicted.entities)
-        gold_codes, predicted_codes = self._label_codes
-        codes = gold_codes.codes_for(items[0].label), predicted_codes.codes_for(items[1].label)
-        if len(self._rank) < len(layer.labels):
-            self._rank = layer.labels.sorted_positions()
-        counted = count_documents(
-            *items,
-            codes,
-            self._rank,
-            len(layer.units),
-            layer.schemes,
-            with_muc=self._with_muc or counts_muc(layer.schemes),
-        )
+        counted = counter.count(pairs.gold.entities, pairs.predicted.entities, len(layer.units))
         if counted is None:
             return False
-        layer.add_table(gold.ids, counted)
+        layer.add_table(pairs.gold.ids, counted)
         return True
 
     def _counts(self, metric: Metric) -> Counts:

@@ -392,8 +392,7 @@ def _may_have_duplicate_entities(batch: DocumentBatch) -> bool:
     """
     counts, starts, ends, labels, _ = batch.entities
     if core is not None:
-        columns = (np.frombuffer(values, np.int64) for values in (starts, ends, labels))
-        return bool(core.has_duplicates(counts, *columns))
+        return bool(core.has_duplicates(counts, starts, ends, labels))
     start, end, label = (np.frombuffer(values, np.uint64) for values in (starts, ends, labels))
     document = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
     hashes = ((document * _FACTORS[0] + start) * _FACTORS[1] + end) * _FACTORS[2] + label

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.data.batch import Vocabulary
+from evalkit.data.batch import EntityArrays, Vocabulary
 from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.span_arrays import SpanArrays
@@ -65,6 +65,13 @@ def map_labels(
                 code_of[code] = compared[mapped]
         codes.append(code_of)
     return SpanLabels(labels, compared, *codes)
+
+
+def to_entity_arrays(side: SpanArrays, documents: int) -> EntityArrays:
+    """The spans of so many documents, as those of documents are kept."""
+    document, start, end, label = side
+    counts = np.bincount(document, minlength=documents).tolist()
+    return EntityArrays(counts, start.tobytes(), end.tobytes(), label.tobytes(), [])
 
 
 def document_lengths(block: SpanBlock) -> Ints:

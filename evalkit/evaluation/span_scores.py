@@ -39,6 +39,7 @@ from evalkit.evaluation.span_blocks import (
     build_span_block,
     document_lengths,
     map_labels,
+    to_entity_arrays,
 )
 from evalkit.formats.reading_options import signature_field
 from evalkit.results.cascade_gains import CascadeGain
@@ -53,10 +54,10 @@ from evalkit.scoring.columns import (
 from evalkit.scoring.count_table import (
     CountColumns,
     CountTable,
-    ItemColumns,
+    LabelCodes,
+    TableCounter,
     can_count_table,
     cells_of_scheme,
-    count_documents,
     counts_muc,
     merge_tables,
 )
@@ -360,19 +361,18 @@ class SpanScoringRun:
         if not can_count_table(schemes):
             return None
         labels = self._labels
-        rank = labels.compared.sorted_positions()
-        codes = labels.gold_codes, labels.predicted_codes
+        codes = (
+            LabelCodes(labels.compared, codes=labels.gold_codes),
+            LabelCodes(labels.compared, codes=labels.predicted_codes),
+        )
+        counter = TableCounter(labels.compared, codes, schemes, with_muc=with_muc)
         tables: list[CountTable] = []
         set_aside: Counter[str] = Counter({**self._set_aside, "duplicate": 0})
-        has_dropped = any((of_side == DROPPED_LABEL).any() for of_side in codes)
+        has_dropped = any((side.codes == DROPPED_LABEL).any() for side in codes)
         for block in self._blocks:
-            gold, predicted = (
-                ItemColumns(np.bincount(document, minlength=block.documents).tolist(), *columns)
-                for document, *columns in (block.gold, block.predicted)
-            )
-            counted = count_documents(
-                gold, predicted, codes, rank, block.first, schemes, with_muc=with_muc
-            )
+            gold = to_entity_arrays(block.gold, block.documents)
+            predicted = to_entity_arrays(block.predicted, block.documents)
+            counted = counter.count(gold, predicted, block.first)
             if counted is None:
                 return None
             tables.append(counted.rows)

@@ -79,15 +79,6 @@ CountTable = NDArray[np.int32]  # rows × TABLE_COLUMNS
 CountColumns = NDArray[np.int32]  # TABLE_COLUMNS × rows
 
 
-class ItemColumns(NamedTuple):
-    """The contiguous items of one side: the number in each document, then start, end and label."""
-
-    counts: list[int]
-    start: Ints
-    end: Ints
-    label: Ints
-
-
 class TableRows(NamedTuple):
     """The counts of some documents.
 
@@ -102,38 +93,28 @@ class TableRows(NamedTuple):
 
 
 class LabelCodes:
-    """The code that is compared, by the number of a label in this process (LABEL_IDS).
+    """The code that is compared, by the number of a label that was read.
 
     labels: the codes of the run, shared by both sides. mapper: the label map of the side, if any.
+    codes: the known ones; by default none, and the numbers are those of LABEL_IDS.
     """
 
-    def __init__(self, labels: Vocabulary, mapper: Any = None) -> None:
-        """No label is known yet."""
+    def __init__(self, labels: Vocabulary, mapper: Any = None, codes: Ints | None = None) -> None:
+        """Keep the arguments."""
         self._labels, self._mapper = labels, mapper
-        self._codes: Ints = np.zeros(0, np.int64)
+        self.codes: Ints = np.zeros(0, np.int64) if codes is None else codes
 
-    def codes_for(self, numbers: Ints) -> Ints:
-        """The codes of all numbers up to the largest; known for those that occur."""
-        if len(self._codes) < len(LABEL_IDS):
-            added = np.full(len(LABEL_IDS) - len(self._codes), UNKNOWN_LABEL, np.int64)
-            self._codes = np.concatenate([self._codes, added])
-        is_new = self._codes[numbers] == UNKNOWN_LABEL
-        if is_new.any():
-            names = list(LABEL_IDS)
-            for number in np.unique(numbers[is_new]).tolist():
-                label = names[number]
-                if self._mapper is not None:
-                    label = self._mapper.get(label, label)
-                self._codes[number] = DROPPED_LABEL if label is None else self._labels[label]
-        return self._codes
-
-
-def to_item_columns(entities: EntityArrays) -> ItemColumns:
-    """The entities as columns; all of them must be contiguous."""
-    start, end, label = (
-        np.frombuffer(values, np.int64) for values in (entities.start, entities.end, entities.label)
-    )
-    return ItemColumns(entities.counts, start, end, label)
+    def look_up(self, numbers: Ints) -> None:
+        """Find the codes of labels."""
+        names = list(LABEL_IDS)
+        if len(self.codes) < len(names):
+            added = np.full(len(names) - len(self.codes), UNKNOWN_LABEL, np.int64)
+            self.codes = np.concatenate([self.codes, added])
+        for number in np.unique(numbers[self.codes[numbers] == UNKNOWN_LABEL]).tolist():
+            label = names[number]
+            if self._mapper is not None:
+                label = self._mapper.get(label, label)
+            self.codes[number] = DROPPED_LABEL if label is None else self._labels[label]
 
 
 def can_count_table(schemes: Collection[str]) -> bool:
@@ -148,33 +129,49 @@ def counts_muc(schemes: Collection[str]) -> bool:
     return set(schemes) != {"strict"}
 
 
-def count_documents(
-    gold: ItemColumns,
-    predicted: ItemColumns,
-    codes: tuple[Ints, Ints],
-    rank: Ints,
-    first_unit: int,
-    schemes: Collection[str],
-    *,
-    with_muc: bool,
-) -> TableRows | None:
-    """The counts of documents that are a unit each; None if gold has duplicates.
+class TableCounter:
+    """Counts documents that are a unit each, with contiguous items. Needs the compiled core.
 
-    with_muc: whether the counts that only MUC's sums need are wanted; see `counts_muc`.
-
-    codes: of both sides, the compared code of each label that was read; DROPPED_LABEL where it is
-    dropped. rank: the position of each compared label in the sorted names. Needs the core.
+    labels: the codes of the run. codes: of both sides. with_muc: whether the counts that only MUC's
+    sums need are wanted; see `counts_muc`.
     """
-    if core is None:
-        return None
-    with_overlaps = with_muc or "partial" in schemes
-    counted = core.count_documents(
-        *gold, *predicted, *codes, rank, first_unit, with_overlaps, "type" in schemes
-    )
-    if counted is None:
-        return None
-    rows, *numbers = counted
-    return TableRows(np.frombuffer(rows, np.int32).reshape(-1, len(TABLE_COLUMNS)), *numbers)
+
+    def __init__(
+        self,
+        labels: Vocabulary,
+        codes: tuple[LabelCodes, LabelCodes],
+        schemes: Collection[str],
+        *,
+        with_muc: bool,
+    ) -> None:
+        """Keep the arguments."""
+        self._labels, self._codes = labels, codes
+        self._rank = labels.sorted_positions()
+        self._wanted = with_muc or "partial" in schemes, "type" in schemes
+
+    def count(
+        self, gold: EntityArrays, predicted: EntityArrays, first_unit: int
+    ) -> TableRows | None:
+        """The counts of some documents; None if gold has duplicates. Both sides have no
+        discontinuous items.
+        """
+        if core is None:
+            return None
+        while True:
+            codes = [side.codes for side in self._codes]
+            counted = core.count_documents(
+                *gold[:4], *predicted[:4], *codes, self._rank, first_unit, *self._wanted
+            )
+            if counted is None:
+                return None
+            if len(counted) == len(TableRows._fields):
+                rows, *numbers = counted
+                table = np.frombuffer(rows, np.int32).reshape(-1, len(TABLE_COLUMNS))
+                return TableRows(table, *numbers)
+            # A label occurs for the first time on one of the sides.
+            side, _ = counted
+            self._codes[side].look_up(np.frombuffer((gold, predicted)[side].label, np.int64))
+            self._rank = self._labels.sorted_positions()
 
 
 def merge_tables(tables: Sequence[CountTable]) -> CountColumns:

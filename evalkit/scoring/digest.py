@@ -172,9 +172,7 @@ def _sum_contiguous(entities: EntityArrays) -> bytes:
         new_labels = list(LABEL_IDS)[len(hashes) :]
         new_hashes = np.array([_hash_text(label) for label in new_labels], np.uint64)
         _label_hashes = hashes = np.concatenate([hashes, new_hashes])
-    columns = (
-        np.frombuffer(values, np.int64) for values in (entities.start, entities.end, entities.label)
-    )
+    columns = (entities.start, entities.end, entities.label)
     sums: bytes = core.sum_entity_digests(entities.counts, *columns, hashes)  # type: ignore[union-attr]
     return np.frombuffer(sums, np.uint64).astype("<u8").tobytes()
 

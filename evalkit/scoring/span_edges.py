@@ -26,6 +26,7 @@ _IS_EDGE = np.zeros(0x10000, bool)
 _IS_EDGE[[match.start() for match in re.finditer(r"\s", "".join(map(chr, range(0x10000))))]] = True
 _IS_EDGE[[ord(character) for character in PUNCTUATION]] = True
 _IS_EDGE_BYTES = _IS_EDGE.tobytes()
+_NO_ROWS = np.zeros(0, np.intp)
 
 
 class SpanEdges(msgspec.Struct):
@@ -41,13 +42,13 @@ class SpanEdges(msgspec.Struct):
         """Count the entities of some documents."""
         chunk = documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
         counts, starts, ends, _, _ = chunk.entities
-        start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
-        if not len(start):
+        if not starts:
             return
-        found = _find_edges(chunk, counts, start, end)
-        self.entities += len(start)
+        found = _find_edges(chunk, counts, starts, ends)
+        self.entities += len(starts) // 8
         self.with_edges += len(found)
         if len(found):
+            start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
             owners = np.searchsorted(np.cumsum(counts), found, side="right").tolist()
             least = min(set(owners), key=lambda owner: chunk[owner].id)
             of_least = found[np.array(owners) == least]
@@ -77,13 +78,14 @@ class SpanEdges(msgspec.Struct):
 
 
 def _find_edges(
-    documents: Sequence[Any], counts: list[int], start: NDArray[np.int64], end: NDArray[np.int64]
+    documents: Sequence[Any], counts: list[int], starts: bytes, ends: bytes
 ) -> NDArray[np.intp]:
     """The rows of the entities that begin or end with white space or punctuation."""
     if core is not None:
-        rows = core.find_span_edges(documents, counts, start, end, _IS_EDGE_BYTES)
+        rows = core.find_span_edges(documents, counts, starts, ends, _IS_EDGE_BYTES)
         if rows is not None:
-            return np.array(rows, np.intp)
+            return np.array(rows, np.intp) if rows else _NO_ROWS
+    start, end = np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64)
     joined = "".join([document.text for document in documents])
     if joined.isascii():  # a quarter of the memory
         characters = np.frombuffer(joined.encode(), np.uint8).astype(np.uint16)
