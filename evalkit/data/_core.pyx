@@ -232,7 +232,7 @@ def have_equal_texts(gold, predicted):
 
 
 def has_document_on_each_line(bytes data, Py_ssize_t documents):
-    """Reference: `jsonl_plain.is_document_per_line`."""
+    """Reference: `json_keys.is_document_per_line`."""
     cdef const char *at = PyBytes_AS_STRING(data)
     cdef const char *end = at + PyBytes_GET_SIZE(data)
     cdef const char *stop

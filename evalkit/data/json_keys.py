@@ -1,10 +1,9 @@
-"""Detecting duplicate keys in JSON objects.
+"""Checks of JSON text that parsers do not make: duplicate keys, and one document on each line.
 
-Parsers silently keep the last value, so evalkit refuses such text.
-
-The check is fast. Decoding drops the other values of a duplicate key, so encoding again gives
-fewer quotation marks than the text has. Every key and every string has two of them; one inside a
-string is written \\" in both texts. A text that writes it as \\u0022 is parsed key by key instead.
+Of a duplicate key, parsers silently keep the last value, so evalkit refuses such text. The check is
+fast. Decoding drops the other values of a duplicate key, so encoding again gives fewer quotation
+marks than the text has. Every key and every string has two of them; one inside a string is written
+\\" in both texts. A text that writes it as \\u0022 is parsed key by key instead.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import msgspec
 from evalkit.data.compiled import core
 from evalkit.errors import InputError, quoted_repr
 
-QUOTE = ord('"')
+QUOTE, CARRIAGE_RETURN, OPENING_BRACE, CLOSING_BRACE = b'"\r{}'
 
 
 def find_duplicate_key(pairs: list[tuple[str, Any]]) -> str | None:
@@ -61,3 +60,25 @@ def count_quotes(text: bytes) -> int:
     import numpy as np  # imported late: most programs load corpora without it
 
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == QUOTE))
+
+
+def is_document_per_line(data: bytes, count: int) -> bool:
+    """Whether valid JSON data with this number of objects has one of them on each line; False also
+    for data with blank lines.
+
+    It suffices to look at the characters at line ends: if an object continues on the next line,
+    that line does not begin with a brace.
+    """
+    if core is not None:
+        return bool(core.has_document_on_each_line(data, count))
+    end = len(data) - data.endswith(b"\n")
+    start = 0
+    for _ in range(count):
+        line_end = data.find(b"\n", start, end)
+        if line_end < 0:
+            line_end = end
+        closing = line_end - 1 - (data[line_end - 1] == CARRIAGE_RETURN)
+        if start >= end or data[start] != OPENING_BRACE or data[closing] != CLOSING_BRACE:
+            return False
+        start = line_end + 1
+    return start > end

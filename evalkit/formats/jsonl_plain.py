@@ -12,15 +12,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from evalkit.data.compiled import core
 from evalkit.data.document import Document, Entity
-from evalkit.data.json_keys import count_quotes
+from evalkit.data.json_keys import count_quotes, is_document_per_line
 
 # Bytes that are decoded at once: few enough that they stay in the processor's cache
 CHUNK_SIZE = 200_000
 # After this many chunks in a row with other than plain lines, chunks are not tried as plain
 MAX_OTHER_CHUNKS = 4
-_CARRIAGE_RETURN, _OPENING, _CLOSING = b"\r{}"
 # Quotation marks of the keys and values of fields
 _DOCUMENT_QUOTES = 8  # id and text
 _KEY_QUOTES = 2  # entities, meta, or the score of an entity
@@ -92,28 +90,6 @@ def decode_plain_lines(data: bytes) -> list[Document] | None:
     if quotes == actual_quotes or quotes + _count_quotes_of_ids(documents) == actual_quotes:
         return documents
     return None
-
-
-def is_document_per_line(data: bytes, count: int) -> bool:
-    """Whether valid JSON data with this number of objects has one of them on each line; False also
-    for data with blank lines.
-
-    It suffices to look at the characters at line ends: if an object continues on the next line,
-    that line does not begin with a brace.
-    """
-    if core is not None:
-        return bool(core.has_document_on_each_line(data, count))
-    end = len(data) - data.endswith(b"\n")
-    start = 0
-    for _ in range(count):
-        line_end = data.find(b"\n", start, end)
-        if line_end < 0:
-            line_end = end
-        closing = line_end - 1 - (data[line_end - 1] == _CARRIAGE_RETURN)
-        if start >= end or data[start] != _OPENING or data[closing] != _CLOSING:
-            return False
-        start = line_end + 1
-    return start > end
 
 
 def _count_quotes_of_fields(documents: list[Any]) -> int:

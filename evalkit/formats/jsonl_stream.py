@@ -13,7 +13,7 @@ import msgspec
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.compiled import core
-from evalkit.data.json_keys import count_quotes, has_all_strings
+from evalkit.data.json_keys import count_quotes, has_all_strings, is_document_per_line
 from evalkit.errors import DocumentError, LoadError
 from evalkit.files import COMPRESSED_SUFFIXES, open_input
 from evalkit.formats.jsonl import (
@@ -24,7 +24,6 @@ from evalkit.formats.jsonl import (
     is_blank,
     read,
 )
-from evalkit.formats.jsonl_plain import is_document_per_line
 
 # After this many chunks in a row with other than plain lines, chunks are not tried as plain.
 MAX_COMPLEX_CHUNKS = 4
