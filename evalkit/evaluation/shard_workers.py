@@ -124,7 +124,9 @@ def _open_loky(jobs: int) -> Iterator[Executor]:
         try:
             yield executor
         except BaseException:
-            executor.shutdown(wait=False, kill_workers=True)
+            # Its processes are killed, so that this takes no time; without waiting, the next call
+            # may be given a pool that is about to end.
+            executor.shutdown(wait=True, kill_workers=True)
             raise
 
 
