@@ -22,8 +22,8 @@ from evalkit.errors import InputError, WorkerError, quoted_repr, spell_option
 from evalkit.evaluation.score_options import DASK, LOKY, THREADING, validate_backend
 from evalkit.evaluation.shard_tasks import ShardTask, count_shard
 
-# How often shards are counted again whose worker process ended
-MAX_RESTARTS = 1
+# How often shards are counted again whose worker process ended, with half as many workers each time
+MAX_RESTARTS = 2
 CONNECT_SECONDS = 10
 
 
@@ -33,8 +33,9 @@ def count_shards(
     """The counts of each task, in the order in which workers finish.
 
     backend: "loky", "threading" or "dask:ADDRESS"; None for local processes. Shards whose process
-    was killed are counted again once. Raises the first error of a shard, WorkerError if a process
-    is killed again, and InputError if a cluster cannot be reached.
+    was killed are counted again twice, by half as many local processes each time, since the memory
+    was probably too small for all. Raises the first error of a shard, WorkerError if a process is
+    killed a third time, and InputError if a cluster cannot be reached.
     """
     validate_backend(backend)
     remaining = dict(enumerate(tasks))
@@ -44,19 +45,20 @@ def count_shards(
         return
     for attempt in range(MAX_RESTARTS + 1):
         try:
-            for index, counts in _count_parallel(dict(remaining), jobs, backend):
+            workers = max(1, jobs >> attempt)
+            for index, counts in _count_parallel(dict(remaining), workers, backend):
                 del remaining[index]
                 yield counts
-        except _worker_died_errors(backend):
+        except _worker_died_errors(backend) as error:
             if attempt < MAX_RESTARTS:
                 continue
             names = [task.name for task in remaining.values()]
             raise WorkerError(
-                "worker processes were killed, as for lack of memory, and were killed again:"
-                f" {len(names)} of {len(tasks)} shards are not counted, such as"
-                f" {quoted_repr(names[0])}; use fewer workers ({spell_option('jobs')}), or smaller"
-                " shards"
-            ) from None
+                "worker processes ended, as for lack of memory, and ended again in"
+                f" {MAX_RESTARTS} more tries: {len(names)} of {len(tasks)} shards are not counted,"
+                f" such as {quoted_repr(names[0])}; use fewer workers ({spell_option('jobs')}), or"
+                " smaller shards"
+            ) from error
         return
 
 
@@ -114,9 +116,10 @@ def _open_forked(jobs: int) -> Iterator[Executor]:
 
 
 def _open_loky(jobs: int) -> Iterator[Executor]:
-    from joblib.externals.loky import get_reusable_executor
+    # Not joblib's pool for all calls: its workers may be about to end when a call is given them.
+    from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 
-    executor = get_reusable_executor(
+    executor = LokyExecutor(
         jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
     )
     with warnings.catch_warnings():
@@ -124,10 +127,10 @@ def _open_loky(jobs: int) -> Iterator[Executor]:
         try:
             yield executor
         except BaseException:
-            # Its processes are killed, so that this takes no time; without waiting, the next call
-            # may be given a pool that is about to end.
+            # Its processes are killed, so that waiting takes no time.
             executor.shutdown(wait=True, kill_workers=True)
             raise
+        executor.shutdown()
 
 
 def _connect(address: str) -> Any:
