@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
-from evalkit.errors import InputError, UnknownNameError, quoted_repr
+from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs
-from evalkit.evaluation.score_options import ScoreOptions
+from evalkit.evaluation.score_options import DASK, ScoreOptions
 from evalkit.results.metadata import LayerPresence
 from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts
@@ -86,6 +86,12 @@ class ScoringRun:
         """The counts of parts of both files, merged; None if the files cannot be split."""
         tasks = self._split(jobs)
         if len(tasks) < 2:
+            if (backend or "").startswith(DASK):
+                raise InputError(
+                    f"{spell_option('backend', backend)}: a cluster counts shards, or parts of two"
+                    f" large JSONL files ({spell_option('jobs')} of 2 or more): expected patterns,"
+                    " such as gold/*.jsonl, or folders of JSONL files"
+                )
             return None
         from evalkit.evaluation.shard_workers import count_shards
 

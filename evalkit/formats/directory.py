@@ -111,7 +111,15 @@ def folders(path: Path) -> tuple[Path, Path]:
         if (above / "corpus" / "corpus.jsonl").exists():
             return above / "corpus", path
     location = recognize_folder(path)
-    advice = "" if location is None else f"; its files are in another format: write {location}"
+    if location is not None:
+        advice = f"; its files are in another format: write {location}"
+    elif any(path.glob("*.jsonl*")):
+        advice = (
+            "; its JSONL files are read one by one, or scored as shards against a folder or pattern"
+            " of predictions with the same names"
+        )
+    else:
+        advice = ""
     raise InputError(
         f"{path}: no corpus: neither it nor a folder above it has corpus/corpus.jsonl{advice}"
     )

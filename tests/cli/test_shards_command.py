@@ -119,6 +119,7 @@ def test_after_an_error_the_other_shards_are_kept(folder):
         (("gold.jsonl", "predicted.jsonl"), "--run-dir .*: the counts of shards are stored: expe"),
         (PATTERNS, "other: holds other files, and no counts of shards; use a new folder"),
         (("gold/*.jsonl", "predicted.jsonl"), "predicted.jsonl: one file, while the other side"),
+        (("gold", "gold.jsonl"), "gold: no corpus: .* scored as shards against a folder"),
         (("gold/x*.jsonl", "predicted/*"), "gold/x.*: no file matches"),
     ],
 )

@@ -102,6 +102,13 @@ def test_a_cluster_needs_its_package_and_its_address(files, monkeypatch):
         score(*files, backend="dask:tcp://127.0.0.1:1")
 
 
+def test_a_cluster_counts_no_single_files(files):
+    pytest.importorskip("distributed")
+
+    with pytest.raises(InputError, match="a cluster counts shards.*expected patterns"):
+        score(*files, backend="dask:tcp://127.0.0.1:1")
+
+
 def test_labels_that_threads_meet_at_once_have_different_numbers():
     names = [f"thread-label-{number}" for number in range(2000)]
     threads = [
