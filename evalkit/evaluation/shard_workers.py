@@ -69,13 +69,17 @@ def _count_parallel(
         index_of = {}
         for index, task in tasks.items():
             index_of[executor.submit(count_shard, task)] = index
-        for future in as_completed(index_of):
-            yield index_of[future], future.result()
+        try:
+            for future in as_completed(index_of):
+                yield index_of[future], future.result()
+        finally:
+            for future in index_of:
+                future.cancel()
 
 
 @contextmanager
 def _open_executor(jobs: int, backend: str | None) -> Iterator[Executor]:
-    """An executor; if the block ends with an error, its processes are ended at once."""
+    """An executor; if the block ends with an error, no more of its tasks are begun."""
     if backend == THREADING:
         threads = ThreadPoolExecutor(jobs)
         try:
@@ -126,9 +130,13 @@ def _open_loky(jobs: int) -> Iterator[Executor]:
         warnings.filterwarnings("ignore", message=".*worker stopped while some jobs.*")
         try:
             yield executor
+        except (Exception, GeneratorExit):
+            # The shards in work are finished first: a process that is killed while it starts leaves
+            # semaphores, which loky warns about when the program ends.
+            executor.shutdown()
+            raise
         except BaseException:
-            # Its processes are killed, so that waiting takes no time.
-            executor.shutdown(wait=True, kill_workers=True)
+            executor.shutdown(kill_workers=True)
             raise
         executor.shutdown()
 
