@@ -15,9 +15,9 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort, realloc
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memchr, memmove, memset
 
 from types import MemberDescriptorType
 
@@ -459,16 +459,20 @@ def sum_entity_digests(
 # ------------------------------------------------------------------ counting
 
 
+cdef enum:
+    UNKNOWN_LABEL = -2  # the code of a label that was not looked up
+
+
 ctypedef struct Item:
     int64_t start
     int64_t end
-    int32_t label  # the code that is compared
-    int32_t rank  # the position of its name in the sorted names
+    int32_t rank  # the position of the name of its label in the sorted names
+    int32_t row  # of its document and label in the table
     int32_t read_label  # the number of the label that was read
-    int32_t side  # 0: gold, 1: predicted
+    int32_t origin  # among the items of its side in a component
     int32_t position  # among the items of its side in a sweep
-    int32_t origin  # among all items of its side
-    int32_t is_taken
+    int16_t side  # 0: gold, 1: predicted
+    int16_t is_taken
 
 
 # A row of the table: unit, label, then counts. Matched items: with credit 1 (strict, exact, type),
@@ -478,6 +482,8 @@ ctypedef struct Item:
 cdef enum:
     UNIT, LABEL, GOLD, PREDICTED, STRICT, EXACT_FOUND, EXACT_TP, HALF_FOUND, HALF_TP
     TYPE, WRONG_GOLD, WRONG_PREDICTED, WIDTH
+
+ctypedef int32_t Row[WIDTH]
 
 
 cdef inline int _compare_by_start(const void *one, const void *other) noexcept nogil:
@@ -513,23 +519,37 @@ cdef enum:
 ctypedef int (*Comparison)(const void *, const void *) noexcept nogil
 
 
-cdef void _sort(Item *items, Py_ssize_t n, Comparison compare) noexcept nogil:
-    """Sort items: by insertion while few have to move, else by qsort."""
+cdef inline bint _sort(Item *items, Py_ssize_t n, Comparison compare) noexcept nogil:
+    """Sort items: by insertion while few have to move, else by qsort. Returns whether two of them
+    are equal.
+    """
     cdef Py_ssize_t i, k, moves = 0
+    cdef bint has_equal = False
+    cdef int order
     cdef Item item
     for i in range(1, n):
-        if compare(&items[i - 1], &items[i]) <= 0:
+        order = compare(&items[i - 1], &items[i])
+        if order <= 0:
+            has_equal |= order == 0
             continue
         item = items[i]
-        k = i
-        while k > 0 and compare(&items[k - 1], &item) > 0:
-            items[k] = items[k - 1]
+        k = i - 1
+        while k > 0:
+            order = compare(&items[k - 1], &item)
+            if order <= 0:
+                has_equal |= order == 0
+                break
             k -= 1
-            moves += 1
+        memmove(&items[k + 1], &items[k], (i - k) * sizeof(Item))
         items[k] = item
+        moves += i - k
         if moves > MAX_MOVES * n:
             qsort(items, n, sizeof(Item), compare)
-            return
+            for k in range(1, n):
+                if compare(&items[k - 1], &items[k]) == 0:
+                    return True
+            return False
+    return has_equal
 
 
 cdef void _push(int32_t *heap, Py_ssize_t *size, int32_t value) noexcept nogil:
@@ -563,91 +583,247 @@ cdef int32_t _pop(int32_t *heap, Py_ssize_t *size) noexcept nogil:
     return top
 
 
-@cython.final  # so that its methods are called directly
-cdef class _Workspace:
-    """Memory for the items of a document, kept from one document to the next."""
+ctypedef struct Side:
+    const int64_t *start
+    const int64_t *end
+    const int64_t *label
+    const int64_t *codes  # of the labels that were read
+    Py_ssize_t n_codes
+    Py_ssize_t next_row
+    Py_ssize_t dropped  # items whose label is dropped
+    int64_t unknown_label
+    bint has_duplicates  # whether the last document has
 
-    cdef Item *gold
-    cdef Item *predicted
-    cdef Item *both  # in the order of the sweep
+
+@cython.final  # so that its methods are called directly
+cdef class _TableBuilder:
+    """Builds the table of a list of documents; keeps its memory from one document to the next.
+
+    Items that overlap are connected. Every matching pairs items that overlap, and its choices
+    depend only on the order of the items in a connected component, so that each component of a
+    document is matched on its own: most are a single item, or a gold and a predicted one.
+    """
+
+    cdef Item *items[2]  # of a document, by side, sorted by start
+    cdef Item *both  # the items of a sweep in its order
     cdef int32_t *order[2]  # of the items of a side by start: their positions in `both`
     cdef int32_t *heap[2]
-    cdef int32_t *slot  # of each label: its row in `rows`, or -1
-    cdef int32_t *rows
-    cdef int32_t *group  # items of a side sorted by label
-    cdef Py_ssize_t capacity, n_labels, n_rows
+    cdef int32_t *matched[2]  # the pairs of a sweep: their positions in `both`
+    cdef int32_t *next_item  # of an item with its side and label in a component
+    cdef int32_t *first_item[2]  # of each label: the first item of a side in a component
+    cdef int32_t *row_of_label  # the last row of each label
+    cdef Row *rows
+    cdef Py_ssize_t capacity, n_labels, n_rows, first_row, size
+    cdef bint with_overlaps, with_type
 
-    def __cinit__(self, Py_ssize_t n_labels):
+    def __cinit__(self, Py_ssize_t n_labels, bint with_overlaps, bint with_type):
         self.n_labels = n_labels
-        self.slot = <int32_t *>malloc(max(n_labels, 1) * sizeof(int32_t))
-        if self.slot == NULL:
+        self.with_overlaps, self.with_type = with_overlaps, with_type
+        self.row_of_label = <int32_t *>malloc(max(n_labels, 1) * sizeof(int32_t))
+        if self.row_of_label == NULL:
             raise MemoryError
-        memset(self.slot, 0xFF, n_labels * sizeof(int32_t))
+        memset(self.row_of_label, 0xFF, n_labels * sizeof(int32_t))
+        self.reserve(64)
+
+    cdef int start_document(self, Py_ssize_t n) except -1:
+        """Make room for a document with n items of both sides together."""
+        cdef Py_ssize_t needed
+        cdef Row *grown
+        self.first_row = self.n_rows
+        needed = self.n_rows + min(n, self.n_labels)
+        if needed > self.size:
+            needed = max(needed, 2 * self.size, 64)
+            grown = <Row *>realloc(self.rows, <size_t>needed * sizeof(Row))
+            if grown == NULL:
+                raise MemoryError
+            self.rows, self.size = grown, needed
+        if n > self.capacity:
+            self.reserve(max(n, 2 * self.capacity))
+        return 0
 
     cdef int reserve(self, Py_ssize_t n) except -1:
-        """Make room for n items of both sides together."""
-        if n <= self.capacity:
-            return 0
-        n = max(n, 2 * self.capacity, 64)
-        self._free()
-        self.gold = <Item *>malloc(n * sizeof(Item))
-        self.predicted = <Item *>malloc(n * sizeof(Item))
+        self.free_items()
         self.both = <Item *>malloc(n * sizeof(Item))
-        self.rows = <int32_t *>malloc(n * WIDTH * sizeof(int32_t))
-        self.group = <int32_t *>malloc(n * sizeof(int32_t))
+        self.next_item = <int32_t *>malloc(n * sizeof(int32_t))
+        self.capacity = n
+        cdef bint is_complete = self.both != NULL and self.next_item != NULL
         for side in range(2):
+            # One more, which ends the items of a document.
+            self.items[side] = <Item *>malloc((n + 1) * sizeof(Item))
             self.order[side] = <int32_t *>malloc(n * sizeof(int32_t))
             self.heap[side] = <int32_t *>malloc(n * sizeof(int32_t))
-        self.capacity = n
-        if (
-            self.gold == NULL or self.predicted == NULL or self.both == NULL or self.rows == NULL
-            or self.group == NULL
-            or self.order[0] == NULL or self.order[1] == NULL
-            or self.heap[0] == NULL or self.heap[1] == NULL
-        ):
+            self.matched[side] = <int32_t *>malloc(n * sizeof(int32_t))
+            self.first_item[side] = <int32_t *>malloc(n * sizeof(int32_t))
+            is_complete &= self.items[side] != NULL and self.order[side] != NULL
+            is_complete &= self.heap[side] != NULL and self.matched[side] != NULL
+            is_complete &= self.first_item[side] != NULL
+        if not is_complete:
             raise MemoryError
         return 0
 
-    cdef void _free(self) noexcept:
-        free(self.gold)
-        free(self.predicted)
+    cdef void free_items(self) noexcept:
         free(self.both)
-        free(self.rows)
-        free(self.group)
-        self.gold = self.predicted = self.both = NULL
-        self.rows = self.group = NULL
+        free(self.next_item)
+        self.both = NULL
+        self.next_item = NULL
         for side in range(2):
+            free(self.items[side])
             free(self.order[side])
             free(self.heap[side])
+            free(self.matched[side])
+            free(self.first_item[side])
+            self.items[side] = NULL
             self.order[side] = self.heap[side] = NULL
+            self.matched[side] = self.first_item[side] = NULL
         self.capacity = 0
 
     def __dealloc__(self):
-        self._free()
-        free(self.slot)
+        self.free_items()
+        free(self.row_of_label)
+        free(self.rows)
 
-    cdef inline int32_t *row_of(self, int32_t label) noexcept nogil:
-        """The counts of a label in the current document."""
-        cdef int32_t *row
-        if self.slot[label] < 0:
-            self.slot[label] = <int32_t>self.n_rows
-            row = self.rows + self.n_rows * WIDTH
-            memset(row, 0, WIDTH * sizeof(int32_t))
-            row[LABEL] = label
-            self.n_rows += 1
-        return self.rows + self.slot[label] * WIDTH
+    cdef Py_ssize_t load(
+        self, Side *side, int number, Py_ssize_t n, const int64_t *rank, int32_t unit
+    ) noexcept nogil:
+        """Copy the next n items of a side, without those that are dropped, sorted by start, and
+        count them. Returns their number; -1 if the code of a label is unknown.
+        """
+        cdef Item *items = self.items[number]
+        cdef Item *item = items
+        cdef int32_t row
+        cdef int64_t label, code
+        cdef Py_ssize_t i
+        for i in range(side.next_row, side.next_row + n):
+            label = side.label[i]
+            code = side.codes[label] if label < side.n_codes else UNKNOWN_LABEL
+            if code < 0:
+                if code == UNKNOWN_LABEL:
+                    side.unknown_label = label
+                    return -1
+                side.dropped += 1
+                continue
+            row = self.row_of_label[code]
+            if row < self.first_row:
+                row = self.row_of_label[code] = <int32_t>self.n_rows
+                self.n_rows += 1
+                memset(self.rows[row], 0, sizeof(Row))
+                self.rows[row][UNIT] = unit
+                self.rows[row][LABEL] = <int32_t>code
+            self.rows[row][GOLD + number] += 1
+            item.start, item.end = side.start[i], side.end[i]
+            item.rank, item.row, item.read_label = <int32_t>rank[code], row, <int32_t>label
+            item.side, item.is_taken = <int16_t>number, False
+            item += 1
+        side.next_row += n
+        n = item - items
+        side.has_duplicates = _sort(items, n, _compare_by_start)
+        item.start = INT64_MAX
+        return n
 
-    cdef void count_equal_spans(
-        self, Py_ssize_t n_gold, Py_ssize_t n_predicted, bint with_strict
+    cdef Py_ssize_t drop_duplicates(self, Item *items, Py_ssize_t n) noexcept nogil:
+        """Move sorted items together, without those that are equal to another. Returns their
+        number.
+        """
+        cdef Py_ssize_t i, kept = 1
+        for i in range(1, n):
+            if _compare_by_start(&items[kept - 1], &items[i]) != 0:
+                items[kept] = items[i]
+                kept += 1
+        items[kept].start = INT64_MAX
+        return kept
+
+    cdef void count_matches(self, Py_ssize_t n_gold, Py_ssize_t n_predicted) noexcept nogil:
+        """Count the pairs of all components of a document."""
+        cdef Item *gold = self.items[0]
+        cdef Item *predicted = self.items[1]
+        cdef const Item *end_of_gold = gold + n_gold
+        cdef const Item *end_of_predicted = predicted + n_predicted
+        cdef Item *next_gold = gold
+        cdef Item *next_predicted = predicted
+        cdef int64_t last
+        while next_gold < end_of_gold and next_predicted < end_of_predicted:
+            gold, predicted = next_gold, next_predicted
+            # All items that start before the last end belong to the component.
+            last = INT64_MIN
+            if gold.start <= predicted.start:
+                last = gold.end
+                next_gold += 1
+            else:
+                last = predicted.end
+                next_predicted += 1
+            while True:
+                if next_gold.start < last:
+                    last = max(last, next_gold.end)
+                    next_gold += 1
+                elif next_predicted.start < last:
+                    last = max(last, next_predicted.end)
+                    next_predicted += 1
+                else:
+                    break
+            if next_gold == gold or next_predicted == predicted:
+                continue
+            if next_gold == gold + 1 and next_predicted == predicted + 1:
+                self.count_pair(gold, predicted)
+            else:
+                self.count_component(
+                    gold, next_gold - gold, predicted, next_predicted - predicted
+                )
+
+    cdef inline void count_pair(self, const Item *gold, const Item *predicted) noexcept nogil:
+        """Count a component of a gold and a predicted item."""
+        cdef int32_t *of_gold = self.rows[gold.row]
+        cdef int32_t *of_predicted = self.rows[predicted.row]
+        cdef bint has_same_label = gold.row == predicted.row
+        if gold.start == predicted.start and gold.end == predicted.end:
+            if has_same_label:
+                of_gold[STRICT] += 1
+            of_gold[EXACT_FOUND] += 1
+            of_predicted[EXACT_TP] += 1
+        elif self.with_overlaps:
+            of_gold[HALF_FOUND] += 1
+            of_predicted[HALF_TP] += 1
+        if self.with_type:
+            if has_same_label:
+                of_gold[TYPE] += 1
+            else:
+                of_gold[WRONG_GOLD] += 1
+                of_predicted[WRONG_PREDICTED] += 1
+
+    cdef void count_component(
+        self, Item *gold, Py_ssize_t n_gold, Item *predicted, Py_ssize_t n_predicted
+    ) noexcept nogil:
+        """Count a component of any items."""
+        cdef Py_ssize_t strict, i
+        strict = self.count_equal_spans(gold, n_gold, predicted, n_predicted, True)
+        if strict == min(n_gold, n_predicted):
+            # One side is matched: its pairs are those of type, and nothing remains.
+            if self.with_type and n_gold <= n_predicted:
+                for i in range(n_gold):
+                    self.rows[gold[i].row][TYPE] += 1
+            elif self.with_type:
+                for i in range(n_predicted):
+                    self.rows[predicted[i].row][TYPE] += 1
+            return
+        if self.with_overlaps:
+            self.count_overlaps(gold, n_gold, predicted, n_predicted, HALF_FOUND, HALF_TP)
+        if self.with_type:
+            self.count_type(gold, n_gold, predicted, n_predicted)
+            self.count_equal_spans(gold, n_gold, predicted, n_predicted, False)
+            self.count_overlaps(
+                gold, n_gold, predicted, n_predicted, WRONG_GOLD, WRONG_PREDICTED
+            )
+
+    cdef Py_ssize_t count_equal_spans(
+        self, Item *gold, Py_ssize_t n_gold, Item *predicted, Py_ssize_t n_predicted,
+        bint with_strict,
     ) noexcept nogil:
         """Pair equal spans, first those with one label, then the rest in the order of the names of
-        labels; marks the items of pairs as taken. Both sides are sorted by start.
+        labels; marks the items of pairs as taken. Both sides are sorted by start. Returns the
+        number of pairs with one label.
 
         with_strict: False to pair only the rest, of what the pairs of type have left.
         """
-        cdef Item *gold = self.gold
-        cdef Item *predicted = self.predicted
-        cdef Py_ssize_t i = 0, j = 0, i_end, j_end, a, b
+        cdef Py_ssize_t i = 0, j = 0, i_end, j_end, a, b, strict = 0
         while i < n_gold and j < n_predicted:
             if gold[i].start != predicted[j].start:
                 if gold[i].start < predicted[j].start:
@@ -662,12 +838,12 @@ cdef class _Workspace:
                     j += 1
                 continue
             i_end, j_end = i + 1, j + 1
-            while i_end < n_gold and gold[i_end].start == gold[i].start and gold[i_end].end == gold[i].end:
+            while i_end < n_gold and _has_equal_span(&gold[i_end], &gold[i]):
                 i_end += 1
-            while j_end < n_predicted and predicted[j_end].start == predicted[j].start and predicted[j_end].end == predicted[j].end:
+            while j_end < n_predicted and _has_equal_span(&predicted[j_end], &predicted[j]):
                 j_end += 1
             if not with_strict:
-                self.pair_rest_of_span(i, i_end, j, j_end, WRONG_GOLD, WRONG_PREDICTED)
+                self.pair_rest(gold, i, i_end, predicted, j, j_end, WRONG_GOLD, WRONG_PREDICTED)
                 i, j = i_end, j_end
                 continue
             a, b = i, j
@@ -677,101 +853,115 @@ cdef class _Workspace:
                 elif gold[a].rank > predicted[b].rank:
                     b += 1
                 else:
-                    self.row_of(gold[a].label)[STRICT] += 1
+                    self.rows[gold[a].row][STRICT] += 1
                     self.take_pair(&gold[a], &predicted[b], EXACT_FOUND, EXACT_TP)
+                    strict += 1
                     a += 1
                     b += 1
-            self.pair_rest_of_span(i, i_end, j, j_end, EXACT_FOUND, EXACT_TP)
+            self.pair_rest(gold, i, i_end, predicted, j, j_end, EXACT_FOUND, EXACT_TP)
             i, j = i_end, j_end
+        return strict
 
-    cdef void pair_rest_of_span(
-        self, Py_ssize_t i, Py_ssize_t i_end, Py_ssize_t j, Py_ssize_t j_end, int found, int tp
+    cdef void pair_rest(
+        self, Item *gold, Py_ssize_t i, Py_ssize_t i_end,
+        Item *predicted, Py_ssize_t j, Py_ssize_t j_end, int found, int tp,
     ) noexcept nogil:
         """Pair the items with one span that are not taken, in the order of the names of labels."""
         while True:
-            while i < i_end and self.gold[i].is_taken:
+            while i < i_end and gold[i].is_taken:
                 i += 1
-            while j < j_end and self.predicted[j].is_taken:
+            while j < j_end and predicted[j].is_taken:
                 j += 1
             if i == i_end or j == j_end:
                 return
-            self.take_pair(&self.gold[i], &self.predicted[j], found, tp)
+            self.take_pair(&gold[i], &predicted[j], found, tp)
 
-    cdef void take_pair(self, Item *gold, Item *predicted, int found, int tp) noexcept nogil:
+    cdef inline void take_pair(
+        self, Item *gold, Item *predicted, int found, int tp
+    ) noexcept nogil:
         gold.is_taken = predicted.is_taken = True
-        self.row_of(gold.label)[found] += 1
-        self.row_of(predicted.label)[tp] += 1
+        self.rows[gold.row][found] += 1
+        self.rows[predicted.row][tp] += 1
 
     cdef void count_overlaps(
-        self, Py_ssize_t n_gold, Py_ssize_t n_predicted, int found, int tp
+        self, Item *gold, Py_ssize_t n_gold, Item *predicted, Py_ssize_t n_predicted,
+        int found, int tp,
     ) noexcept nogil:
         """Count the largest matching by overlap of the items that are not taken."""
-        cdef Py_ssize_t n = 0, i
+        cdef Py_ssize_t n = 0, i, k, rest_of_gold, pairs
         for i in range(n_gold):
-            if not self.gold[i].is_taken:
-                self.both[n] = self.gold[i]
+            if not gold[i].is_taken:
+                self.both[n] = gold[i]
                 n += 1
         if n == 0:
             return
-        cdef Py_ssize_t rest_of_gold = n
+        rest_of_gold = n
         for i in range(n_predicted):
-            if not self.predicted[i].is_taken:
-                self.both[n] = self.predicted[i]
+            if not predicted[i].is_taken:
+                self.both[n] = predicted[i]
                 n += 1
-        if n > rest_of_gold:
-            self.sweep(rest_of_gold, n, found, tp)
+        if n == rest_of_gold:
+            return
+        pairs = self.sweep(rest_of_gold, n)
+        for k in range(pairs):
+            self.rows[self.both[self.matched[0][k]].row][found] += 1
+            self.rows[self.both[self.matched[1][k]].row][tp] += 1
 
-    cdef void count_type(self, Py_ssize_t n_gold, Py_ssize_t n_predicted) noexcept nogil:
+    cdef void count_type(
+        self, Item *gold, Py_ssize_t n_gold, Item *predicted, Py_ssize_t n_predicted
+    ) noexcept nogil:
         """Count the largest matching by overlap under each label; marks the items of pairs as
         taken, and all others as free.
         """
-        cdef Py_ssize_t label, n, n_of_gold, i
-        cdef int32_t *row
-        cdef int32_t first
-        for i in range(n_gold):
-            self.gold[i].is_taken = False
+        cdef int32_t *next_gold = self.next_item
+        cdef int32_t *next_predicted = self.next_item + n_gold
+        cdef Py_ssize_t row, n, n_of_gold, pairs, i, k, label
+        # Lists of the items of each label, the first of which are kept by its row.
         for i in range(n_predicted):
-            self.predicted[i].is_taken = False
-        # Lists of the items of each label, linked through `group`: gold items, then predicted ones.
-        for label in range(self.n_rows):
-            self.heap[0][label] = self.heap[1][label] = -1
+            self.first_item[1][predicted[i].row - self.first_row] = -1
+        for i in range(n_gold):
+            label = gold[i].row - self.first_row
+            self.first_item[0][label] = self.first_item[1][label] = -1
         for i in range(n_gold - 1, -1, -1):
-            label = self.slot[self.gold[i].label]
-            self.group[i] = self.heap[0][label]
-            self.heap[0][label] = <int32_t>i
+            label = gold[i].row - self.first_row
+            next_gold[i] = self.first_item[0][label]
+            self.first_item[0][label] = <int32_t>i
+            gold[i].is_taken = False
+            gold[i].origin = <int32_t>i
         for i in range(n_predicted - 1, -1, -1):
-            label = self.slot[self.predicted[i].label]
-            self.group[n_gold + i] = self.heap[1][label]
-            self.heap[1][label] = <int32_t>i
-        # The sweep uses the heaps, so that the first items are kept in the rows.
-        for label in range(self.n_rows):
-            row = self.rows + label * WIDTH
-            row[UNIT] = self.heap[0][label]
-            row[TYPE] = self.heap[1][label]
-        for label in range(self.n_rows):
-            row = self.rows + label * WIDTH
-            i, first = row[UNIT], row[TYPE]
-            row[TYPE] = 0
-            if i < 0 or first < 0:
+            label = predicted[i].row - self.first_row
+            next_predicted[i] = self.first_item[1][label]
+            self.first_item[1][label] = <int32_t>i
+            predicted[i].is_taken = False
+            predicted[i].origin = <int32_t>i
+        for k in range(n_gold):
+            row = gold[k].row
+            label = row - self.first_row
+            if self.first_item[0][label] != k or self.first_item[1][label] < 0:
                 continue
             n = 0
+            i = k
             while i >= 0:
-                self.both[n] = self.gold[i]
+                self.both[n] = gold[i]
                 n += 1
-                i = self.group[i]
+                i = next_gold[i]
             n_of_gold = n
-            i = first
+            i = self.first_item[1][label]
             while i >= 0:
-                self.both[n] = self.predicted[i]
+                self.both[n] = predicted[i]
                 n += 1
-                i = self.group[n_gold + i]
-            row[TYPE] = <int32_t>self.sweep(n_of_gold, n, 0, 0)
+                i = next_predicted[i]
+            pairs = self.sweep(n_of_gold, n)
+            self.rows[row][TYPE] += <int32_t>pairs
+            for i in range(pairs):
+                gold[self.both[self.matched[0][i]].origin].is_taken = True
+                predicted[self.both[self.matched[1][i]].origin].is_taken = True
 
-    cdef Py_ssize_t sweep(self, Py_ssize_t n_gold, Py_ssize_t n, int found, int tp) noexcept nogil:
-        """The number of pairs in the largest matching by overlap of the first n items of `both`.
+    cdef Py_ssize_t sweep(self, Py_ssize_t n_gold, Py_ssize_t n) noexcept nogil:
+        """Sort the first n items of `both`, and find their largest matching by overlap.
 
-        The items of each side are sorted by start. found, tp: the counts to add pairs to; 0 to mark
-        the items of pairs as taken instead. Reference: `matching._sweep`.
+        The items of each side are sorted by start. Returns the number of pairs; `matched` then has
+        their positions in `both`. Reference: `matching._sweep`.
         """
         cdef Item *both = self.both
         cdef Py_ssize_t i, pairs = 0, side, other_side
@@ -780,8 +970,6 @@ cdef class _Workspace:
         cdef Py_ssize_t count[2]
         cdef int32_t other
         cdef int64_t last
-        cdef Item *gold
-        cdef Item *predicted
         for i in range(n):
             both[i].is_taken = False
             both[i].position = <int32_t>(i if i < n_gold else i - n_gold)
@@ -800,7 +988,8 @@ cdef class _Workspace:
                 arrived[other_side] < count[other_side]
                 and both[self.order[other_side][arrived[other_side]]].start < last
             ):
-                _push(self.heap[other_side], &size[other_side], self.order[other_side][arrived[other_side]])
+                other = self.order[other_side][arrived[other_side]]
+                _push(self.heap[other_side], &size[other_side], other)
                 arrived[other_side] += 1
             while size[other_side] and (
                 self.heap[other_side][0] < i or both[self.heap[other_side][0]].is_taken
@@ -809,17 +998,14 @@ cdef class _Workspace:
             if size[other_side]:
                 other = _pop(self.heap[other_side], &size[other_side])
                 both[i].is_taken = both[other].is_taken = True
+                self.matched[side][pairs] = <int32_t>i
+                self.matched[other_side][pairs] = other
                 pairs += 1
-                gold, predicted = &both[i], &both[other]
-                if side == 1:
-                    gold, predicted = predicted, gold
-                if found:
-                    self.row_of(gold.label)[found] += 1
-                    self.row_of(predicted.label)[tp] += 1
-                else:
-                    self.gold[gold.origin].is_taken = True
-                    self.predicted[predicted.origin].is_taken = True
         return pairs
+
+
+cdef inline bint _has_equal_span(const Item *one, const Item *other) noexcept nogil:
+    return one.start == other.start and one.end == other.end
 
 
 def has_duplicates(list counts, bytes start_words, bytes end_words, bytes label_words):
@@ -845,18 +1031,12 @@ def has_duplicates(list counts, bytes start_words, bytes end_words, bytes label_
             for i in range(n):
                 items[i].start, items[i].end = start[row + i], end[row + i]
                 items[i].rank, items[i].read_label = 0, <int32_t>label[row + i]
-            _sort(items, n, _compare_by_start)
-            for i in range(1, n):
-                if _compare_by_start(&items[i - 1], &items[i]) == 0:
-                    return True
+            if _sort(items, n, _compare_by_start):
+                return True
             row += n
         return False
     finally:
         free(items)
-
-
-cdef enum:
-    UNKNOWN_LABEL = -2  # the code of a label that was not looked up
 
 
 def count_documents(
@@ -877,104 +1057,35 @@ def count_documents(
     unknown, (side, label), and the caller calls again: side is 0 for gold, 1 for predictions.
     Reference: `counting.Block.count_cells`.
     """
-    cdef _Workspace space = _Workspace(len(rank))
-    cdef Py_ssize_t gold_row = 0, predicted_row = 0, k, i, n_gold, n_predicted, first
-    cdef Py_ssize_t gold_dropped = 0, predicted_dropped = 0, duplicates = 0
-    cdef Py_ssize_t used = 0, size = 0, unknown = 0
-    cdef int32_t *table = NULL
-    cdef int32_t *grown
-    cdef Item *items
-    cdef Item *item
-    try:
-        for k in range(PyList_GET_SIZE(gold_counts)):
-            n_gold = gold_counts[k]
-            n_predicted = predicted_counts[k]
-            space.reserve(n_gold + n_predicted)
-            space.n_rows = 0
-            n_gold = _load(
-                space.gold, 0, n_gold, gold_row, _words(gold_start), _words(gold_end),
-                _words(gold_label), gold_codes, rank, &gold_dropped, &unknown,
-            )
-            if n_gold < 0:
-                return 0, unknown
-            n_predicted = _load(
-                space.predicted, 1, n_predicted, predicted_row, _words(predicted_start),
-                _words(predicted_end), _words(predicted_label), predicted_codes, rank,
-                &predicted_dropped, &unknown,
-            )
-            if n_predicted < 0:
-                return 1, unknown
-            gold_row += gold_counts[k]
-            predicted_row += predicted_counts[k]
-            for i in range(n_gold):
-                item = &space.gold[i]
-                if i and _compare_by_start(item - 1, item) == 0:
-                    return None
-                space.row_of(item.label)[GOLD] += 1
-            first = 0
-            for i in range(n_predicted):
-                item = &space.predicted[i]
-                space.row_of(item.label)[PREDICTED] += 1
-                if i and _compare_by_start(item - 1, item) == 0:
-                    duplicates += 1
-                    continue
-                # A duplicate is equal to the one before it, so that items can be moved over it.
-                space.predicted[first] = item[0]
-                first += 1
-            n_predicted = first
-            for i in range(n_gold):
-                space.gold[i].origin = <int32_t>i
-            for i in range(n_predicted):
-                space.predicted[i].origin = <int32_t>i
-            space.count_equal_spans(n_gold, n_predicted, True)
-            if with_overlaps:
-                space.count_overlaps(n_gold, n_predicted, HALF_FOUND, HALF_TP)
-            if with_type:
-                space.count_type(n_gold, n_predicted)
-                space.count_equal_spans(n_gold, n_predicted, False)
-                space.count_overlaps(n_gold, n_predicted, WRONG_GOLD, WRONG_PREDICTED)
-            if used + space.n_rows > size:
-                size = max(2 * size, used + space.n_rows, 256)
-                grown = <int32_t *>realloc(table, <size_t>size * WIDTH * sizeof(int32_t))
-                if grown == NULL:
-                    raise MemoryError
-                table = grown
-            for i in range(space.n_rows):
-                space.rows[i * WIDTH + UNIT] = <int32_t>(first_unit + k)
-                space.slot[space.rows[i * WIDTH + LABEL]] = -1
-            memcpy(table + used * WIDTH, space.rows, space.n_rows * WIDTH * sizeof(int32_t))
-            used += space.n_rows
-        rows = PyBytes_FromStringAndSize(<char *>table, used * WIDTH * sizeof(int32_t)) if used else b""
-        return rows, gold_dropped, predicted_dropped, duplicates
-    finally:
-        free(table)
-
-
-cdef Py_ssize_t _load(
-    Item *items, int32_t side, Py_ssize_t n, Py_ssize_t row,
-    const int64_t *start, const int64_t *end, const int64_t *label,
-    const int64_t[::1] codes, const int64_t[::1] rank, Py_ssize_t *dropped, Py_ssize_t *unknown,
-) noexcept:
-    """Copy the items of a document that are compared, sorted by start. Returns their number; -1 if
-    the code of a label is unknown.
-    """
-    cdef Py_ssize_t kept = 0, i
-    cdef int64_t code
-    for i in range(row, row + n):
-        code = codes[label[i]] if label[i] < codes.shape[0] else UNKNOWN_LABEL
-        if code == UNKNOWN_LABEL:
-            unknown[0] = label[i]
-            return -1
-        if code < 0:
-            dropped[0] += 1
-            continue
-        items[kept].start = start[i]
-        items[kept].end = end[i]
-        items[kept].label = <int32_t>code
-        items[kept].rank = <int32_t>rank[code]
-        items[kept].read_label = <int32_t>label[i]
-        items[kept].side = side
-        items[kept].is_taken = False
-        kept += 1
-    _sort(items, kept, _compare_by_start)
-    return kept
+    cdef _TableBuilder table = _TableBuilder(len(rank), with_overlaps, with_type)
+    cdef const int64_t *ranks = &rank[0] if len(rank) else NULL
+    cdef Side gold, predicted
+    cdef Py_ssize_t k, n_gold, n_predicted, n_different, duplicates = 0
+    memset(&gold, 0, sizeof(Side))
+    memset(&predicted, 0, sizeof(Side))
+    gold.start, gold.end = _words(gold_start), _words(gold_end)
+    gold.label, gold.n_codes = _words(gold_label), len(gold_codes)
+    gold.codes = &gold_codes[0] if gold.n_codes else NULL
+    predicted.start, predicted.end = _words(predicted_start), _words(predicted_end)
+    predicted.label, predicted.n_codes = _words(predicted_label), len(predicted_codes)
+    predicted.codes = &predicted_codes[0] if predicted.n_codes else NULL
+    for k in range(PyList_GET_SIZE(gold_counts)):
+        n_gold, n_predicted = gold_counts[k], predicted_counts[k]
+        table.start_document(n_gold + n_predicted)
+        n_gold = table.load(&gold, 0, n_gold, ranks, <int32_t>(first_unit + k))
+        if n_gold < 0:
+            return 0, gold.unknown_label
+        if gold.has_duplicates:
+            return None
+        n_predicted = table.load(&predicted, 1, n_predicted, ranks, <int32_t>(first_unit + k))
+        if n_predicted < 0:
+            return 1, predicted.unknown_label
+        if predicted.has_duplicates:
+            n_different = table.drop_duplicates(table.items[1], n_predicted)
+            duplicates += n_predicted - n_different
+            n_predicted = n_different
+        table.count_matches(n_gold, n_predicted)
+    rows = b""
+    if table.n_rows:
+        rows = PyBytes_FromStringAndSize(<char *>table.rows, table.n_rows * sizeof(Row))
+    return rows, gold.dropped, predicted.dropped, duplicates
