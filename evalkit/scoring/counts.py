@@ -180,13 +180,27 @@ class Counts:
 
 def sort_all_units(counts: Sequence[Counts]) -> list[Counts]:
     """Counts with sorted units and cells. Units that several of them share are sorted once."""
-    orders: dict[int, tuple[list[int], tuple[CountUnit, ...]]] = {}
+    sorted_units: list[_SortedUnits] = []
+    arranged = []
     for each in counts:
-        if id(each.units) not in orders:
+        for units in sorted_units:
+            if units.given == each.units:  # fast, since they have the same elements
+                break
+        else:
             keys = [unit.sort_key() for unit in each.units]
             order = sorted(range(len(keys)), key=keys.__getitem__)
-            orders[id(each.units)] = order, tuple(each.units[n] for n in order)
-    return [_arrange_units(each, *orders[id(each.units)]) for each in counts]
+            units = _SortedUnits(each.units, order, tuple(each.units[n] for n in order))
+            sorted_units.append(units)
+        arranged.append(_arrange_units(each, units.order, units.arranged))
+    return arranged
+
+
+class _SortedUnits(NamedTuple):
+    """Units as they are given, the indices of the units in sorted order, and the sorted units."""
+
+    given: tuple[CountUnit, ...]
+    order: list[int]
+    arranged: tuple[CountUnit, ...]
 
 
 def _arrange_units(counts: Counts, order: Sequence[int], units: tuple[CountUnit, ...]) -> Counts:
