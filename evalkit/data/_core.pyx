@@ -15,9 +15,9 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint64_t
-from libc.stdlib cimport free, malloc, qsort, realloc
-from libc.string cimport memchr, memmove, memset
+from libc.stdint cimport INT64_MAX, INT64_MIN, int16_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 from types import MemberDescriptorType
 
@@ -34,6 +34,11 @@ cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     Py_UCS4 PyUnicode_READ_CHAR(object, Py_ssize_t)
+    uint32_t PyUnicode_READ(int, const void *, Py_ssize_t)
+    int PyUnicode_KIND(object)
+    void *PyUnicode_DATA(object)
+    object PyUnicode_New(Py_ssize_t, uint32_t)
+    object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     Py_ssize_t PyUnicode_Tailmatch(object, object, Py_ssize_t, Py_ssize_t, int) except -1
 
 cdef extern from "structmember.h":
@@ -54,7 +59,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 3
+INTERFACE = 5
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -416,6 +421,578 @@ def read_tags(sequences, codes, object add_tag):
                 row += 1
             n += 1
     return (lengths, where_bytes, code_bytes, row) if n == total else None
+
+
+# ------------------------------------------------------------------ scanning plain lines
+
+
+ctypedef const unsigned char *Cursor
+
+cdef extern from *:
+    """
+    /* Past the characters before the next quotation mark, backslash or control character, or past
+       some of them; their bits are added to bits. */
+    #if defined(__SSE2__) && defined(__GNUC__)
+    #include <emmintrin.h>
+    static inline const unsigned char *skip_plain(
+        const unsigned char *at, const unsigned char *end, int *bits)
+    {
+        const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\\\');
+        const __m128i control = _mm_set1_epi8(0x1F);
+        int high = 0;
+        while (end - at >= 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+            __m128i special = _mm_or_si128(
+                _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+                _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
+            int mask = _mm_movemask_epi8(special);
+            if (mask) {
+                int count = __builtin_ctz(mask);
+                high |= _mm_movemask_epi8(bytes) & ((1 << count) - 1);
+                at += count;
+                break;
+            }
+            high |= _mm_movemask_epi8(bytes);
+            at += 16;
+        }
+        if (high)
+            *bits |= 0x80;
+        return at;
+    }
+    #else
+    #define ALL_BYTES(value) (0x0101010101010101ULL * (value))
+    /* Whether a byte is less than a value, which is at most 128 */
+    #define HAS_LESS(word, value) (((word) - ALL_BYTES(value)) & ~(word) & ALL_BYTES(0x80))
+    static inline const unsigned char *skip_plain(
+        const unsigned char *at, const unsigned char *end, int *bits)
+    {
+        uint64_t word, all = 0;
+        for (; end - at >= 8; at += 8) {
+            memcpy(&word, at, 8);
+            if (HAS_LESS(word, 0x20) | HAS_LESS(word ^ ALL_BYTES('"'), 1)
+                | HAS_LESS(word ^ ALL_BYTES('\\\\'), 1))
+                break;
+            all |= word;
+        }
+        if (all & ALL_BYTES(0x80))
+            *bits |= 0x80;
+        return at;
+    }
+    #endif
+    """
+    Cursor skip_plain(Cursor at, Cursor end, int *bits) noexcept nogil
+
+# A JSON string: what is between its quotation marks.
+ctypedef struct JsonString:
+    Cursor start
+    Py_ssize_t size
+    bint has_escapes
+    bint is_ascii
+
+# A label as it is written, and its number.
+ctypedef struct KnownLabel:
+    Cursor start  # NULL: a free slot
+    Py_ssize_t size
+    uint64_t hash
+    int64_t number
+
+# The keys that an object has.
+cdef enum:
+    ID_KEY = 1
+    TEXT_KEY = 2
+    ENTITIES_KEY = 4
+    LABEL_KEY = 8
+    START_KEY = 16
+    END_KEY = 32
+
+cdef enum:
+    MAX_DIGITS = 18  # of a number that fits into 64 bits whatever its digits
+    INVALID_LABEL = -2
+
+
+def scan_lines(bytes data, dict label_ids, object add_label):
+    """The documents of plain lines as (ids, texts, encoded_entities, counts, start, end, label,
+    without_surface, unannotated), without an object for each entity; None if a line is not plain.
+
+    A plain line has the keys id, text and entities, each at most once; its entities have label,
+    start, end and text, are within the text of the document and match their surface forms.
+    encoded_entities: the JSON of the entities of each document, None if they are not annotated.
+    Other keys, escaped keys, numbers with sign, fraction or exponent and invalid strings are not
+    plain: such lines are decoded otherwise, with errors where they are invalid.
+    Reference: decoding as `jsonl_stream.PlainLine`, then `jsonl_stream.check_entities`.
+    """
+    cdef _LineScanner scanner = _LineScanner(label_ids, add_label)
+    scanner.at = <Cursor>PyBytes_AS_STRING(data)
+    scanner.end = scanner.at + PyBytes_GET_SIZE(data)
+    while scanner.at < scanner.end:
+        if not scanner.scan_line():
+            return None
+    return (
+        scanner.ids, scanner.texts, scanner.encoded_entities, scanner.counts,
+        _bytes_of(scanner.starts, scanner.n), _bytes_of(scanner.ends, scanner.n),
+        _bytes_of(scanner.labels, scanner.n), scanner.without_surface, scanner.unannotated,
+    )
+
+
+cdef bytes _bytes_of(const int64_t *words, Py_ssize_t n):
+    return PyBytes_FromStringAndSize(<const char *>words, n * sizeof(int64_t)) if n else b""
+
+
+@cython.final  # so that its methods are called directly
+cdef class _LineScanner:
+    """Reads lines from `at` to `end`.
+
+    The byte at `end` is 0, as behind all bytes objects, and no part of a token, so that a single
+    character is read without looking for the end.
+    """
+
+    cdef Cursor at
+    cdef Cursor end
+    cdef dict label_ids
+    cdef object add_label
+    cdef list ids, texts, encoded_entities, counts
+    cdef int64_t *starts
+    cdef int64_t *ends
+    cdef int64_t *labels
+    cdef JsonString *surfaces  # by entity; their `start` is NULL where there is none
+    cdef Py_ssize_t n, capacity, without_surface, unannotated
+    cdef unsigned char *buffer  # of strings without their escapes
+    cdef Py_ssize_t buffer_size
+    cdef KnownLabel *known_labels  # a hash table with open addressing
+    cdef Py_ssize_t n_slots, n_known
+
+    def __cinit__(self, dict label_ids, object add_label):
+        self.label_ids, self.add_label = label_ids, add_label
+        self.ids, self.texts, self.encoded_entities, self.counts = [], [], [], []
+
+    def __dealloc__(self):
+        free(self.starts)
+        free(self.ends)
+        free(self.labels)
+        free(self.surfaces)
+        free(self.buffer)
+        free(self.known_labels)
+
+    cdef bint scan_line(self) except -1:
+        """Read a line with its end. Whether it is plain."""
+        cdef int keys = 0, key
+        cdef Py_ssize_t first = self.n
+        cdef JsonString id, text
+        cdef Cursor entities = NULL
+        cdef Cursor end_of_entities = NULL
+        if self.at[0] != c"{":
+            return False
+        while True:
+            self.at += 1  # a brace or a comma
+            self.skip_spaces()
+            if self.skip(b'"id"', 4):
+                key = ID_KEY
+            elif self.skip(b'"text"', 6):
+                key = TEXT_KEY
+            elif self.skip(b'"entities"', 10):
+                key = ENTITIES_KEY
+            else:
+                return False
+            if keys & key or not self.skip_colon():
+                return False
+            keys |= key
+            if key == ID_KEY:
+                if not self.scan_string(&id):
+                    return False
+            elif key == TEXT_KEY:
+                if not self.scan_string(&text):
+                    return False
+            elif not self.skip(b"null", 4):
+                entities = self.at
+                if not self.scan_entities():
+                    return False
+                end_of_entities = self.at
+            self.skip_spaces()
+            if self.at[0] != c",":
+                break
+        if self.at[0] != c"}" or not keys & ID_KEY or not keys & TEXT_KEY or id.size == 0:
+            return False
+        self.at += 1
+        if self.at[0] == c"\r":
+            self.at += 1
+        if self.at[0] == c"\n":
+            self.at += 1
+        elif self.at != self.end:
+            return False
+        text_object = self.to_str(&text)
+        if text_object is None or not self.match_entities(first, text_object, text.is_ascii):
+            return False
+        id_object = self.to_str(&id)
+        if id_object is None:
+            return False
+        self.ids.append(id_object)
+        self.texts.append(text_object)
+        self.counts.append(self.n - first)
+        if entities == NULL:
+            self.unannotated += 1
+            self.encoded_entities.append(None)
+        else:
+            self.encoded_entities.append(
+                PyBytes_FromStringAndSize(<const char *>entities, end_of_entities - entities)
+            )
+        return True
+
+    cdef bint scan_entities(self) except -1:
+        """Read a list of entities. Whether they are plain; their spans are not checked."""
+        if self.at[0] != c"[":
+            return False
+        self.at += 1
+        self.skip_spaces()
+        if self.at[0] == c"]":
+            self.at += 1
+            return True
+        while True:
+            if not self.scan_entity():
+                return False
+            self.skip_spaces()
+            if self.at[0] != c",":
+                break
+            self.at += 1
+            self.skip_spaces()
+        if self.at[0] != c"]":
+            return False
+        self.at += 1
+        return True
+
+    cdef bint scan_entity(self) except -1:
+        cdef int keys = 0, key
+        cdef JsonString label
+        cdef JsonString *surface
+        cdef bint is_valid
+        if self.n == self.capacity:
+            self.grow()
+        surface = self.surfaces + self.n
+        surface.start = NULL
+        if self.at[0] != c"{":
+            return False
+        while True:
+            self.at += 1  # a brace or a comma
+            self.skip_spaces()
+            if self.skip(b'"label"', 7):
+                key = LABEL_KEY
+            elif self.skip(b'"start"', 7):
+                key = START_KEY
+            elif self.skip(b'"end"', 5):
+                key = END_KEY
+            elif self.skip(b'"text"', 6):
+                key = TEXT_KEY
+            else:
+                return False
+            if keys & key or not self.skip_colon():
+                return False
+            keys |= key
+            if key == LABEL_KEY:
+                is_valid = self.scan_string(&label)
+            elif key == START_KEY:
+                is_valid = self.scan_number(self.starts + self.n)
+            elif key == END_KEY:
+                is_valid = self.scan_number(self.ends + self.n)
+            else:
+                is_valid = self.skip(b"null", 4) or self.scan_string(surface)
+            if not is_valid:
+                return False
+            self.skip_spaces()
+            if self.at[0] != c",":
+                break
+        if self.at[0] != c"}" or (keys | TEXT_KEY) != LABEL_KEY | START_KEY | END_KEY | TEXT_KEY:
+            return False
+        self.at += 1
+        if label.size == 0:
+            return False
+        self.labels[self.n] = self.number_of(&label)
+        if self.labels[self.n] == INVALID_LABEL:
+            return False
+        self.n += 1
+        return True
+
+    cdef bint match_entities(self, Py_ssize_t first, str text, bint is_ascii) except -1:
+        """Whether the entities from `first` on are within their text and match their surface forms.
+        """
+        cdef Py_ssize_t row, length = PyUnicode_GET_LENGTH(text), size
+        cdef const void *characters = PyUnicode_DATA(text)
+        cdef int kind = PyUnicode_KIND(text)
+        cdef JsonString *surface
+        cdef Cursor written
+        for row in range(first, self.n):
+            if not self.starts[row] < self.ends[row] <= length:
+                return False
+            surface = self.surfaces + row
+            if surface.start == NULL:
+                self.without_surface += 1
+                continue
+            written, size = surface.start, surface.size
+            if surface.has_escapes:
+                size = self.unescape(surface)
+                if size < 0:
+                    return False
+                written = self.buffer
+            if is_ascii:
+                if size != self.ends[row] - self.starts[row]:
+                    return False
+                if memcmp(<Cursor>characters + self.starts[row], written, size) != 0:
+                    return False
+            elif not _is_utf8_of(
+                kind, characters, self.starts[row], self.ends[row], written, size
+            ):
+                return False
+        return True
+
+    cdef int64_t number_of(self, JsonString *label) except? -1:
+        """The number of a label; INVALID_LABEL if it is no valid string."""
+        cdef uint64_t hash = <uint64_t>0xCBF29CE484222325
+        cdef Py_ssize_t k, slot
+        cdef KnownLabel *known
+        cdef PyObject *code
+        for k in range(label.size):
+            hash = (hash ^ label.start[k]) * <uint64_t>0x100000001B3
+        hash ^= hash >> 32
+        if 2 * self.n_known >= self.n_slots:
+            self.grow_known_labels()
+        slot = hash & <uint64_t>(self.n_slots - 1)
+        while self.known_labels[slot].start != NULL:
+            known = self.known_labels + slot
+            if (
+                known.hash == hash and known.size == label.size
+                and memcmp(known.start, label.start, label.size) == 0
+            ):
+                return known.number
+            slot = (slot + 1) & (self.n_slots - 1)
+        name = self.to_str(label)
+        if name is None:
+            return INVALID_LABEL
+        known = self.known_labels + slot
+        code = PyDict_GetItemWithError(self.label_ids, name)
+        known.number = self.add_label(name) if code == NULL else <object>code
+        known.start, known.size, known.hash = label.start, label.size, hash
+        self.n_known += 1
+        return known.number
+
+    cdef int grow_known_labels(self) except -1:
+        cdef Py_ssize_t n_slots = max(2 * self.n_slots, 64), k, slot
+        cdef KnownLabel *slots = <KnownLabel *>calloc(n_slots, sizeof(KnownLabel))
+        if slots == NULL:
+            raise MemoryError
+        for k in range(self.n_slots):
+            if self.known_labels[k].start == NULL:
+                continue
+            slot = self.known_labels[k].hash & <uint64_t>(n_slots - 1)
+            while slots[slot].start != NULL:
+                slot = (slot + 1) & (n_slots - 1)
+            slots[slot] = self.known_labels[k]
+        free(self.known_labels)
+        self.known_labels, self.n_slots = slots, n_slots
+        return 0
+
+    cdef int grow(self) except -1:
+        """Make room for more entities."""
+        cdef Py_ssize_t capacity = max(2 * self.capacity, 512)
+        self.starts = <int64_t *>_resized(self.starts, capacity * sizeof(int64_t))
+        self.ends = <int64_t *>_resized(self.ends, capacity * sizeof(int64_t))
+        self.labels = <int64_t *>_resized(self.labels, capacity * sizeof(int64_t))
+        self.surfaces = <JsonString *>_resized(self.surfaces, capacity * sizeof(JsonString))
+        self.capacity = capacity
+        return 0
+
+    cdef inline void skip_spaces(self) noexcept:
+        while self.at[0] == c" " or self.at[0] == c"\t":
+            self.at += 1
+
+    cdef inline bint skip(self, const char *token, Py_ssize_t size) noexcept:
+        """Whether a token comes next; goes past it."""
+        if self.end - self.at < size or memcmp(self.at, token, size) != 0:
+            return False
+        self.at += size
+        return True
+
+    cdef inline bint skip_colon(self) noexcept:
+        """Whether a colon comes next, with spaces around it; goes past it."""
+        self.skip_spaces()
+        if self.at[0] != c":":
+            return False
+        self.at += 1
+        self.skip_spaces()
+        return True
+
+    cdef inline bint scan_number(self, int64_t *number) noexcept:
+        """Whether a number of digits only comes next; goes past it."""
+        cdef Cursor start = self.at
+        cdef int64_t value = 0
+        while c"0" <= self.at[0] <= c"9":
+            if self.at - start == MAX_DIGITS:
+                return False
+            value = 10 * value + (self.at[0] - c"0")
+            self.at += 1
+        number[0] = value
+        if start[0] == c"0":
+            return self.at - start == 1
+        return self.at > start
+
+    cdef inline bint scan_string(self, JsonString *string) noexcept:
+        """Whether a string comes next; goes past it. Its escapes and UTF-8 are not checked."""
+        cdef Cursor at = self.at + 1
+        cdef int bits = 0
+        if self.at[0] != c'"':
+            return False
+        string.start = at
+        string.has_escapes = False
+        while True:
+            at = skip_plain(at, self.end, &bits)
+            while at[0] >= 0x20 and at[0] != c'"' and at[0] != c"\\":
+                bits |= at[0]
+                at += 1
+            if at[0] == c'"':
+                break
+            if at[0] != c"\\" or self.end - at < 2:
+                return False
+            string.has_escapes = True
+            at += 2
+        string.size = at - string.start
+        string.is_ascii = bits & 0x80 == 0
+        self.at = at + 1
+        return True
+
+    cdef object to_str(self, JsonString *string):
+        """The str of a string, whose `is_ascii` is then true of its value; None if it is invalid.
+        """
+        cdef Cursor start = string.start
+        cdef Py_ssize_t size = string.size
+        if string.has_escapes:
+            size = self.unescape(string)
+            if size < 0:
+                return None
+            start = self.buffer
+        if string.is_ascii:
+            result = PyUnicode_New(size, 0x7F)
+            memcpy(PyUnicode_DATA(result), start, size)
+            return result
+        try:
+            return PyUnicode_DecodeUTF8(<const char *>start, size, NULL)
+        except UnicodeDecodeError:
+            return None
+
+    cdef Py_ssize_t unescape(self, JsonString *string) except -2:
+        """Write a string without its escapes into the buffer. Returns the size; -1 for an invalid
+        escape. `is_ascii` becomes false for an escape of another character.
+        """
+        cdef Cursor at = string.start
+        cdef Cursor end = at + string.size
+        cdef unsigned char *to
+        cdef int32_t code, low
+        if self.buffer_size < string.size:
+            self.buffer = <unsigned char *>_resized(self.buffer, 2 * string.size)
+            self.buffer_size = 2 * string.size
+        to = self.buffer
+        while at < end:
+            if at[0] != c"\\":
+                to[0] = at[0]
+                to += 1
+                at += 1
+                continue
+            # The quotation mark behind the string is no escape that could go on behind it.
+            code = _escaped_character(at[1])
+            at += 2
+            if code < 0:
+                return -1
+            if code == 0:  # \uXXXX
+                code = _hexadecimal(at, end)
+                at += 4
+                if 0xD800 <= code < 0xDC00 and end - at >= 6 and at[0] == c"\\" and at[1] == c"u":
+                    low = _hexadecimal(at + 2, end)
+                    at += 6
+                    if not 0xDC00 <= low < 0xE000:
+                        return -1
+                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+                elif code < 0 or 0xD800 <= code < 0xE000:
+                    return -1
+                if code >= 0x80:
+                    string.is_ascii = False
+            to += _encode_utf8(<uint32_t>code, to)
+        return to - self.buffer
+
+
+cdef void *_resized(void *memory, size_t size) except NULL:
+    cdef void *resized = realloc(memory, size)
+    if resized == NULL:
+        raise MemoryError
+    return resized
+
+
+cdef int32_t _escaped_character(unsigned char letter) noexcept:
+    """The character that a letter stands for behind a backslash; 0 for u, -1 if there is none."""
+    if letter == c'"' or letter == c"\\" or letter == c"/":
+        return letter
+    if letter == c"n":
+        return c"\n"
+    if letter == c"t":
+        return c"\t"
+    if letter == c"r":
+        return c"\r"
+    if letter == c"b":
+        return 8
+    if letter == c"f":
+        return 12
+    return 0 if letter == c"u" else -1
+
+
+cdef int32_t _hexadecimal(Cursor at, Cursor end) noexcept:
+    """The value of four hexadecimal digits; -1 if there are others."""
+    cdef int32_t value = 0
+    cdef int k
+    if end - at < 4:
+        return -1
+    for k in range(4):
+        value <<= 4
+        if c"0" <= at[k] <= c"9":
+            value += at[k] - c"0"
+        elif c"a" <= at[k] <= c"f":
+            value += at[k] - c"a" + 10
+        elif c"A" <= at[k] <= c"F":
+            value += at[k] - c"A" + 10
+        else:
+            return -1
+    return value
+
+
+cdef inline int _encode_utf8(uint32_t character, unsigned char *to) noexcept:
+    """Write the UTF-8 of a character. Returns its size."""
+    if character < 0x80:
+        to[0] = <unsigned char>character
+        return 1
+    if character < 0x800:
+        to[0] = <unsigned char>(0xC0 | character >> 6)
+        to[1] = <unsigned char>(0x80 | character & 0x3F)
+        return 2
+    if character < 0x10000:
+        to[0] = <unsigned char>(0xE0 | character >> 12)
+        to[1] = <unsigned char>(0x80 | character >> 6 & 0x3F)
+        to[2] = <unsigned char>(0x80 | character & 0x3F)
+        return 3
+    to[0] = <unsigned char>(0xF0 | character >> 18)
+    to[1] = <unsigned char>(0x80 | character >> 12 & 0x3F)
+    to[2] = <unsigned char>(0x80 | character >> 6 & 0x3F)
+    to[3] = <unsigned char>(0x80 | character & 0x3F)
+    return 4
+
+
+cdef bint _is_utf8_of(
+    int kind, const void *characters, Py_ssize_t start, Py_ssize_t end, Cursor written, Py_ssize_t size
+) noexcept:
+    """Whether bytes are the UTF-8 of a part of a str."""
+    cdef Cursor end_of_written = written + size
+    cdef unsigned char encoded[4]
+    cdef Py_ssize_t k
+    cdef int n
+    for k in range(start, end):
+        n = _encode_utf8(PyUnicode_READ(kind, characters, k), encoded)
+        if end_of_written - written < n or memcmp(written, encoded, n) != 0:
+            return False
+        written += n
+    return written == end_of_written
 
 
 # ------------------------------------------------------------------ digests

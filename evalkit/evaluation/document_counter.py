@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -420,7 +421,10 @@ def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:
     gold, predicted = pairs
     if gold.contiguous_only and builder.layer.document_layer != "entities":
         return len(builder)
-    annotations = list(map(attrgetter(builder.layer.document_layer), gold))
+    is_annotated = gold.contiguous_only and not gold.has_unannotated
+    annotations: list[Any] = []
+    if not is_annotated:
+        annotations = list(map(attrgetter(builder.layer.document_layer), gold))
     if None in annotations:
         annotated = [n for n, items in enumerate(annotations) if items is not None]
         gold = DocumentBatch(gold[n] for n in annotated)

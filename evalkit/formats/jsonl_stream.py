@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, ClassVar
 
 import msgspec
 
@@ -59,15 +59,43 @@ PlainLine = msgspec.defstruct(
     forbid_unknown_fields=True,
     omit_defaults=True,
 )
+_ENTITIES: msgspec.json.Decoder[tuple[Any, ...]] = msgspec.json.Decoder(
+    tuple[PlainEntityLine, ...]  # type: ignore[valid-type]
+)
+
+
+class ScannedLine(msgspec.Struct, gc=False):
+    """A document of a scanned line, with the attributes of a PlainLine.
+
+    Its entities are in the arrays of the batch, and decoded here only where they are asked for.
+    """
+
+    id: str
+    text: str
+    encoded_entities: bytes | None
+    decoded_entities: tuple[Any, ...] | None = None
+    meta: ClassVar[None] = None
+    failure: ClassVar[None] = None
+    events: ClassVar[None] = None
+    attributions: ClassVar[None] = None
+    zones: ClassVar[tuple[()]] = ()
+    unplaced: ClassVar[tuple[()]] = ()
+
+    @property
+    def entities(self) -> tuple[Any, ...] | None:
+        """The entities; None if they are not annotated."""
+        if self.decoded_entities is None and self.encoded_entities is not None:
+            self.decoded_entities = _ENTITIES.decode(self.encoded_entities)
+        return self.decoded_entities
 
 
 class JsonlBatchReader:
     """Reads the documents of a file in batches, for scoring files that do not fit in memory.
 
-    A document with contiguous entities only is returned as its decoded line, which has the same
-    attributes as a Document and was checked in the same way. The same files are accepted and
-    refused as by `jsonl.read`: a chunk that may have duplicate keys, or not one document on each
-    line, is decoded line by line.
+    A document with contiguous entities only is returned as its scanned or decoded line, which has
+    the same attributes as a Document and was checked in the same way. The same files are accepted
+    and refused as by `jsonl.read`: a chunk that may have duplicate keys, or not one document on
+    each line, is decoded line by line.
     """
 
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
@@ -83,6 +111,7 @@ class JsonlBatchReader:
         self._decoder = msgspec.json.Decoder(DocumentLine)
         self._encoder = msgspec.json.Encoder()
         self._rich = 0  # chunks in a row that were not plain
+        self._not_scanned = 0  # chunks in a row that could not be scanned
         self._file.seek(start)
         if not start and self._file.read(3) != b"\xef\xbb\xbf":
             self._file.seek(start)
@@ -98,9 +127,33 @@ class JsonlBatchReader:
     def decode(self, data: bytes) -> DocumentBatch:
         """The documents of some lines of the file. Raises LoadError as `read` does."""
         try:
-            return self._plain_chunk(data) or self._chunk_of_lines(data)
+            return (
+                self._scanned_chunk(data) or self._plain_chunk(data) or self._chunk_of_lines(data)
+            )
         except (*LINE_ERRORS, DocumentError) as error:
             raise _located_error(self._path, error) from None
+
+    def _scanned_chunk(self, data: bytes) -> DocumentBatch | None:
+        """The documents of plain lines without meta and failures; None if some lines have anything
+        else or may be invalid, or without the compiled core.
+        """
+        if core is None or self._not_scanned >= MAX_COMPLEX_CHUNKS:
+            return None
+        scanned = core.scan_lines(data, LABEL_IDS, label_id)
+        if scanned is None:
+            self._not_scanned += 1
+            return None
+        self._not_scanned = 0
+        ids, texts, encoded_entities, counts, start, end, label = scanned[:7]
+        without_surface, unannotated = scanned[7:]
+        chunk = DocumentBatch(map(ScannedLine, ids, texts, encoded_entities))
+        chunk.ids = ids
+        chunk.entities = EntityArrays(counts, start, end, label, [])
+        chunk.without_surface = without_surface
+        chunk.contiguous_only = True
+        chunk.has_unannotated = unannotated > 0
+        chunk.has_failures = False
+        return chunk
 
     def _plain_chunk(self, data: bytes) -> DocumentBatch | None:
         """The documents of plain lines; None if some lines are not plain or may be invalid."""
