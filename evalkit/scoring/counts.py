@@ -150,15 +150,17 @@ class Counts:
         """The credits of each cell: cells × 4. Not kept, since they take more memory than all
         counts.
         """
+        return np.stack(self._credit_columns(), axis=1, dtype=np.int64)
+
+    def _credit_columns(self) -> list[Cells]:
+        """Like `_cell_credits`, as four arrays."""
         gold, predicted, found, found_half, tp, tp_half, *_ = self.values
-        return np.stack(
-            [gold, predicted, 2 * found + found_half, 2 * tp + tp_half], axis=1, dtype=np.int64
-        )
+        return [gold, predicted, 2 * found + found_half, 2 * tp + tp_half]
 
     def _sum_credits(self, group: Ints, n: int) -> Ints:
         """The sums of the credits in each of n groups: n × 4. group: that of each cell."""
         # Sums of doubles are exact up to 2**53, far beyond any count.
-        sums = [np.bincount(group, column, minlength=n) for column in self._cell_credits().T]
+        sums = [np.bincount(group, column, minlength=n) for column in self._credit_columns()]
         return np.stack(sums, axis=1).astype(np.int64)
 
     def merge_sentences(self) -> Counts:
