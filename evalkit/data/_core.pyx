@@ -59,7 +59,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 5
+INTERFACE = 6
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -205,6 +205,20 @@ def are_all_none(documents, str name):
             at = _field_offset(kind, name)
         value = _field(document, at) if at else getattr(document, name)
         if value is not None:
+            return False
+    return True
+
+
+def are_all_empty(documents, str name):
+    """Whether a field of all documents of a list is empty."""
+    cdef Py_ssize_t at = 0, k
+    cdef object kind = None
+    for k in range(PyList_GET_SIZE(documents)):
+        document = <object>PyList_GET_ITEM(documents, k)
+        if type(document) is not kind:
+            kind = type(document)
+            at = _field_offset(kind, name)
+        if _field(document, at) if at else getattr(document, name):
             return False
     return True
 

@@ -74,7 +74,24 @@ class DocumentBatch(list[Any]):
     @cached_property
     def has_failures(self) -> bool:
         """Whether a prediction has a failure."""
-        return any(document.failure is not None for document in self)
+        return not _are_all_none(self, "failure")
+
+    @cached_property
+    def has_zones(self) -> bool:
+        """Whether a document has zones."""
+        return not self.contiguous_only and not _are_all_empty(self, "zones")
+
+    @cached_property
+    def has_unplaced(self) -> bool:
+        """Whether a prediction has items without offsets."""
+        return not self.contiguous_only and not _are_all_empty(self, "unplaced")
+
+    @cached_property
+    def has_entities_only(self) -> bool:
+        """Whether no document is annotated in another layer than that of entities."""
+        if self.contiguous_only:
+            return True
+        return _are_all_none(self, "events") and _are_all_none(self, "attributions")
 
     @cached_property
     def has_unannotated(self) -> bool:
@@ -92,6 +109,12 @@ class DocumentBatch(list[Any]):
 
         Raises struct.error for offsets that do not fit into 64 bits.
         """
+        if core is not None:
+            read = core.read_entities(self, LABEL_IDS, label_id, False)
+            if read is not None:
+                *arrays, _, unannotated = read
+                self.has_unannotated = unannotated > 0
+                return EntityArrays(*arrays)
         return _read_entity_arrays(self)
 
 
@@ -106,11 +129,19 @@ class DocumentRef(NamedTuple):
     unplaced: tuple[()] = ()
 
 
-def _read_entity_arrays(documents: list[Any]) -> EntityArrays:
+def _are_all_none(documents: list[Any], name: str) -> bool:
     if core is not None:
-        read = core.read_entities(documents, LABEL_IDS, label_id, False)
-        if read is not None:
-            return EntityArrays(*read[:5])
+        return bool(core.are_all_none(documents, name))
+    return all(getattr(document, name) is None for document in documents)
+
+
+def _are_all_empty(documents: list[Any], name: str) -> bool:
+    if core is not None:
+        return bool(core.are_all_empty(documents, name))
+    return not any(getattr(document, name) for document in documents)
+
+
+def _read_entity_arrays(documents: list[Any]) -> EntityArrays:
     counts: list[int] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -44,15 +44,13 @@ class AnnotatedLayers:
         self.edges["predicted"].take(pairs.predicted)
         self.documents += len(pairs.gold)
         self.ids.update(pairs.gold.ids)
-        has_unplaced = not pairs.predicted.contiguous_only
-        if has_unplaced or pairs.predicted.has_failures:
+        if pairs.predicted.has_failures or pairs.predicted.has_unplaced:
             for document in pairs.predicted:
                 if document.failure is not None or document.unplaced:
                     self._add_failure_and_unplaced(document)
-        if pairs.gold.has_failures or not pairs.gold.contiguous_only:
+        if pairs.gold.has_failures or pairs.gold.has_unplaced or pairs.gold.has_zones:
             self._add_zones(pairs.gold)
-        # Where both sides have contiguous entities only, no other layer is annotated.
-        entities_only = pairs.gold.contiguous_only and pairs.predicted.contiguous_only
+        entities_only = pairs.gold.has_entities_only and pairs.predicted.has_entities_only
         if entities_only and not (pairs.gold.has_unannotated or pairs.predicted.has_unannotated):
             self.in_gold.add("entities")
             self.in_predicted.add("entities")

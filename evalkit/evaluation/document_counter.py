@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
@@ -42,7 +41,7 @@ from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import LAYERS, Layer
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
-from evalkit.scoring.zones import CountUnit
+from evalkit.scoring.zones import CountUnit, iter_document_units
 from evalkit.stats.intervals import Resampling
 from evalkit.version import __version__
 
@@ -142,7 +141,7 @@ class LayerCounts:
             for reason, count in set_aside.items():
                 counts[reason] = counts.get(reason, 0) + count
         self.tables.append(counted.rows)
-        self.units += map(CountUnit._make, zip(ids, repeat(None), repeat(None)))
+        self.units += iter_document_units(ids)
         self.documents += len(ids)
         self.resampling_unit_count += len(ids)
 
@@ -337,7 +336,7 @@ class DocumentCounter:
         )
         scored_documents: set[str] = set()
         for layer in self._layers.values():
-            scored_documents.update(unit.document for unit in layer.units)
+            scored_documents.update(map(attrgetter("document"), layer.units))
         return ResultMetadata(
             model=inputs.prediction_name,
             corpus=CorpusInfo(inputs.name, annotated.documents),
@@ -409,9 +408,7 @@ def _are_units_of_contiguous_items(pairs: DocumentPairs) -> bool:
     gold, predicted = pairs
     if gold.has_unannotated or gold.entities.discontinuous or predicted.entities.discontinuous:
         return False
-    if not gold.contiguous_only and any(document.zones for document in gold):
-        return False
-    return predicted.contiguous_only or not any(document.unplaced for document in predicted)
+    return not gold.has_zones and not predicted.has_unplaced
 
 
 def add_annotated(builder: BlockBuilder, pairs: DocumentPairs) -> int:

@@ -12,6 +12,7 @@ import gc
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,7 +259,7 @@ class InMemoryPredictions:
 
     def for_documents(self, gold: DocumentBatch) -> DocumentBatch:
         """The prediction for each document; None if there is none."""
-        return DocumentBatch([self._remaining.pop(document.id, None) for document in gold])
+        return DocumentBatch(map(self._remaining.pop, gold.ids, repeat(None)))
 
     def unmatched_ids(self) -> list[str]:
         """The ids of predictions without gold document, once all of gold is joined."""
@@ -370,10 +371,7 @@ def _iter_gold_batches(
 def refuse_duplicates(gold: DocumentBatch, name: str) -> None:
     """Raise LoadError if gold documents have duplicates, in any layer."""
     documents: list[Any] = gold
-    has_entities_only = gold.contiguous_only or all(
-        document.events is None and document.attributions is None for document in gold
-    )
-    if has_entities_only and not _may_have_duplicate_entities(gold):
+    if gold.has_entities_only and not _may_have_duplicate_entities(gold):
         documents = []
     errors = []
     for document in documents:

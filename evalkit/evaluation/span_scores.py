@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,7 @@ from evalkit.scoring.count_table import (
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.metrics import Metric, parse_metrics
 from evalkit.scoring.pairs import ItemPair, pairs_of_spans
-from evalkit.scoring.zones import CountUnit
+from evalkit.scoring.zones import CountUnit, iter_document_units
 from evalkit.stats.intervals import Resampling, make_resampling
 from evalkit.version import evalkit_version
 
@@ -428,5 +427,4 @@ class SpanScoringRun:
 
 def _number_units(n: int) -> tuple[CountUnit, ...]:
     """A unit for each of n documents, named by its number."""
-    names = map(str, range(n))
-    return tuple(map(CountUnit._make, zip(names, repeat(None), repeat(None))))
+    return tuple(iter_document_units(map(str, range(n))))

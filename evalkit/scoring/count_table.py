@@ -44,8 +44,9 @@ TABLE_COLUMNS = (
     "type_wrong_gold",
     "type_wrong_predicted",
 )
-# The counts of a scheme as sums of columns, with their signs. Wrong under strict are the rest of
-# the pairs of equal spans and the overlaps that remain; under exact only the overlaps.
+# The counts of a scheme as sums of columns, with their signs, of which the first is 1. Wrong under
+# strict are the rest of the pairs of equal spans and the overlaps that remain; under exact only the
+# overlaps.
 _COUNTS_OF_SCHEME: dict[str, dict[int, tuple[tuple[int, str], ...]]] = {
     "strict": {
         FOUND: ((1, "strict"),),
@@ -189,7 +190,9 @@ def cells_of_scheme(columns: CountColumns, scheme: str) -> Cells:
     cells[0], cells[1] = column_of["unit"], column_of["label"]
     cells[2 + GOLD], cells[2 + PREDICTED] = column_of["gold"], column_of["predicted"]
     for count, terms in _COUNTS_OF_SCHEME[scheme].items():
-        for sign, name in terms:
+        (_, name), *others = terms
+        cells[2 + count] = column_of[name]
+        for sign, name in others:
             if sign > 0:
                 cells[2 + count] += column_of[name]
             else:

@@ -11,10 +11,11 @@ on request, each sentence of these. White space belongs to the sentence before i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,13 @@ class CountUnit(NamedTuple):
     def sort_key(self) -> tuple[str, str, int]:
         """A key that orders units by document, zone and sentence."""
         return self.document, self.zone or "", -1 if self.sentence is None else self.sentence
+
+
+def iter_document_units(ids: Iterable[str]) -> Iterator[CountUnit]:
+    """Yields a unit for each document."""
+    # Many documents have few items each, so that units are made without calling a Python function.
+    make_unit: Callable[[tuple[str, None, None]], CountUnit] = partial(tuple.__new__, CountUnit)
+    return map(make_unit, zip(ids, repeat(None), repeat(None)))
 
 
 @dataclass(frozen=True)
