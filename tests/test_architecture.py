@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -49,16 +50,24 @@ LAZY_IMPORTS = {
 }
 
 
+@cache
 def modules():
     """Each module of evalkit but those that only export names, with the syntax tree."""
+    parsed = []
     for file in PACKAGE.rglob("*.py"):
         if file != PACKAGE / "__init__.py":
-            yield file.relative_to(PACKAGE), ast.parse(file.read_text(encoding="utf-8"))
+            parsed.append((file.relative_to(PACKAGE), ast.parse(file.read_text(encoding="utf-8"))))
+    return parsed
+
+
+@cache
+def nodes_of(tree):
+    return list(ast.walk(tree))
 
 
 def imported(tree):
     """The modules of evalkit that a module imports, as dotted names without "evalkit."."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "evalkit":
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("evalkit."):
@@ -121,7 +130,7 @@ NO_PARTICIPLES = {"apply", "embed", "predicted", "seed"}
 
 def functions_of(tree):
     """The functions and methods that are called: not properties, which may be adjectives."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
             if not decorators & {"property", "cached_property"}:
@@ -143,7 +152,7 @@ def test_no_two_classes_have_the_same_name():
     names = Counter(
         node.name
         for _, tree in modules()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
 
@@ -221,11 +230,10 @@ def test_scoring_two_files_is_one_way(tmp_path):
 
 
 def test_every_module_opens_with_what_it_is():
-    assert [
-        file.name
-        for file in PACKAGE.rglob("*.py")
-        if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
-    ] == []
+    init = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    parsed = [("__init__.py", init), *modules()]
+
+    assert [str(file) for file, tree in parsed if not ast.get_docstring(tree)] == []
 
 
 def test_the_public_names_are_these():

@@ -39,6 +39,7 @@ def run_script(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_true_values_are_those_of_large_corpora(populations):
     for population in populations.make_populations():
         units = population.units[-1]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from helpers.cli import run_evalkit
 from helpers.doc_blocks import doc_pages
 
@@ -66,6 +67,7 @@ def anchors(text):
     return found
 
 
+@pytest.mark.slow
 def test_the_comparison_of_scorers_is_what_they_print():
     command = [sys.executable, ROOT / "scripts/comparison"]
     table = subprocess.run(command, capture_output=True, text=True, check=True).stdout

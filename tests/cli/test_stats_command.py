@@ -235,6 +235,7 @@ def test_json_of_two_corpora_has_their_differences(paths, tmp_path):
     assert [each["surface"] for each in data["corpora"][1]["examples"]] == ["Oslo"]
 
 
+@pytest.mark.slow
 def test_a_large_file_is_not_held(tmp_path):
     path = tmp_path / "large.jsonl"
     with path.open("w", encoding="utf-8") as file:

@@ -215,15 +215,20 @@ def span_corpus(seed, *, flat):
     return pairs
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_spacy_counts_the_same(seed):
+@pytest.fixture(scope="module")
+def nlp():
     import spacy
+
+    return spacy.blank("en")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_spacy_counts_the_same(seed, nlp):
     from spacy.scorer import Scorer
     from spacy.tokens import Doc, Span
     from spacy.training import Example
 
     pairs = span_corpus(seed, flat=False)
-    nlp = spacy.blank("en")
 
     def doc(spans):
         made = Doc(nlp.vocab, words=["x"] * 21)

@@ -139,7 +139,7 @@ def shuffle_orders(size):
     return tuple(draw.sample(range(size), size) for _ in (0, 1))
 
 
-@sizes(1, 63, 64, 65, 100, 1023, 1024, 1025)
+@sizes(1, 63, 64, 65, 1024, 1025)
 def test_documents_in_memory_add_up(size):
     templates = choose_templates(size)
 

@@ -67,7 +67,9 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def held():
     return score(
-        Corpus(some(3000, 1, rich=True), name="gold"), Corpus(some(3000, 2, rich=True), name="said")
+        Corpus(some(3000, 1, rich=True), name="gold"),
+        Corpus(some(3000, 2, rich=True), name="said"),
+        boot=50,
     )
 
 
@@ -79,7 +81,7 @@ def alike(one, other):
 
 @pytest.mark.slow
 def test_files_score_as_the_corpora_in_memory_do(files, held):
-    scores = score(files / "gold.jsonl", files / "said.jsonl")
+    scores = score(files / "gold.jsonl", files / "said.jsonl", boot=50)
 
     assert alike(held, scores)
     assert scores.to_json() == held.to_json()
@@ -87,13 +89,13 @@ def test_files_score_as_the_corpora_in_memory_do(files, held):
 
 
 def test_the_order_of_the_predictions_does_not_matter(files, held):
-    assert alike(held, score(files / "gold.jsonl", files / "shuffled.jsonl"))
+    assert alike(held, score(files / "gold.jsonl", files / "shuffled.jsonl", boot=50))
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
 @pytest.mark.slow
 def test_processes_add_up(files, held, jobs):
-    scores = score(files / "gold.jsonl", files / "said.jsonl", jobs=jobs)
+    scores = score(files / "gold.jsonl", files / "said.jsonl", jobs=jobs, boot=50)
 
     assert alike(held, scores)
     assert scores.to_json() == held.to_json()
@@ -101,7 +103,7 @@ def test_processes_add_up(files, held, jobs):
 
 @pytest.mark.slow
 def test_processes_find_that_the_orders_differ(files, held):
-    assert alike(held, score(files / "gold.jsonl", files / "shuffled.jsonl", jobs=2))
+    assert alike(held, score(files / "gold.jsonl", files / "shuffled.jsonl", jobs=2, boot=50))
 
 
 def test_small_files_and_corpora_in_memory_take_one_process(tmp_path):
@@ -120,7 +122,7 @@ def test_a_fault_far_down_is_told_with_its_line_in_any_number_of_processes(files
 
     for jobs in (1, 2):
         with pytest.raises(LoadError, match=r"said.jsonl:2501: document 'd2500', entities\[0\]"):
-            score(files / "gold.jsonl", tmp_path / "said.jsonl", jobs=jobs)
+            score(files / "gold.jsonl", tmp_path / "said.jsonl", jobs=jobs, boot=50)
 
 
 @pytest.mark.parametrize("spoil", ["id", "surface", "label", "twice"])
@@ -316,7 +318,7 @@ def test_an_id_that_stands_twice_is_found_however_far_apart(tmp_path, jobs):
     )
 
     with pytest.raises(LoadError, match=r"gold.jsonl:400: id: duplicate .* by .*gold.jsonl:1"):
-        score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl", jobs=jobs)
+        score(tmp_path / "gold.jsonl", tmp_path / "gold.jsonl", jobs=jobs, boot=50)
 
 
 def test_a_file_is_read_as_plain_again_after_a_few_lines_that_are_not(tmp_path):

@@ -31,7 +31,7 @@ def write_sides(folder, seed):
 
 
 def scored(gold, predicted, **options):
-    return score(gold, predicted, name="x", missing="empty", **options).to_json()
+    return score(gold, predicted, name="x", missing="empty", boot=20, **options).to_json()
 
 
 @pytest.mark.parametrize(

@@ -98,18 +98,18 @@ def folder(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(folder):
-    return score(folder / "gold.jsonl", folder / "predicted.jsonl").to_json()
+    return score(folder / "gold.jsonl", folder / "predicted.jsonl", boot=20).to_json()
 
 
 @pytest.mark.parametrize(("jobs", "backend"), [(1, None), (2, None), (3, "threading"), (2, "loky")])
 def test_shards_score_as_one_file(folder, expected, jobs, backend):
     patterns = folder / "gold" / "*.jsonl*", folder / "predicted" / "*.jsonl*"
 
-    assert score(*patterns, jobs=jobs, backend=backend).to_json() == expected
+    assert score(*patterns, jobs=jobs, backend=backend, boot=20).to_json() == expected
 
 
 def test_folders_of_files_are_shards(folder, expected):
-    assert score(folder / "gold", folder / "predicted").to_json() == expected
+    assert score(folder / "gold", folder / "predicted", boot=20).to_json() == expected
 
 
 @pytest.mark.parametrize("kind", SIDES)
@@ -122,8 +122,8 @@ def test_any_division_and_order_gives_the_same_bytes(tmp_path, kind, seed):
     options = draw.choice([{}, {"zones": "all"}, {"units": "sentences"}, {"missing": "empty"}])
     paths = tmp_path / "data" / "gold", tmp_path / "data" / "predicted"
 
-    whole = score(*(path.with_suffix(".jsonl") for path in paths), **options)
-    sharded = score(*paths, jobs=2, backend="threading", **options)
+    whole = score(*(path.with_suffix(".jsonl") for path in paths), boot=20, **options)
+    sharded = score(*paths, jobs=2, backend="threading", boot=20, **options)
 
     assert sharded.to_json() == whole.to_json()
 
@@ -175,16 +175,15 @@ def test_shards_behind_urls_are_scored(folder, expected):
         memory.pipe(f"/{folder.name}/{path.parent.name}/{path.name}", path.read_bytes())
     base = f"memory://{folder.name}"
 
-    scores = score(
-        f"{base}/gold/*.jsonl*", f"{base}/predicted/*.jsonl*", jobs=2, backend="threading"
-    )
+    patterns = f"{base}/gold/*.jsonl*", f"{base}/predicted/*.jsonl*"
+    scores = score(*patterns, jobs=2, backend="threading", boot=20)
 
     assert scores.to_json() == expected
-    assert score(f"{base}/gold", f"{base}/predicted").to_json() == expected
+    assert score(f"{base}/gold", f"{base}/predicted", boot=20).to_json() == expected
 
 
 def test_other_systems_count_the_tasks_and_merge_in_any_order(folder, expected):
-    plan = plan_shards(folder / "gold", folder / "predicted")
+    plan = plan_shards(folder / "gold", folder / "predicted", boot=20)
 
     counted = [count_shard(task) for task in plan.tasks]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import spacy
 from helpers.marked import corpus
+from helpers.quick import choose_quick
 from spacy.attrs import IDS
 from spacy.tokens import Doc, DocBin, Span
 
@@ -100,7 +101,7 @@ def test_a_changed_file_has_the_same_outcome_with_and_without_spacy(
     assert_same_outcome(path, monkeypatch, **options)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", choose_quick(range(20), 10))
 def test_files_of_spacy_have_the_same_outcome_with_and_without_it(tmp_path, monkeypatch, seed):
     draw = random.Random(seed)
     vocab = spacy.blank("xx").vocab

@@ -1,14 +1,14 @@
 """How many examples a property is tried on: EVALKIT_PROFILE names the profile.
 
-The default is small and draws the same examples in each run; `scripts/properties` takes "long",
-which draws new ones.
+The default is small and draws the same examples in each run; `.ci/run` takes "gate" for the runs
+after the first, and `scripts/properties` takes "long", which draws new ones.
 """
 
 import os
 
 from hypothesis import settings
 
-EXAMPLES = {"default": 20, "full": 100, "long": 10_000, "mutation": 15}
+EXAMPLES = {"default": 12, "gate": 20, "full": 100, "long": 10_000, "mutation": 15}
 PROFILE = os.environ.get("EVALKIT_PROFILE", "default")
 
 
