@@ -10,6 +10,7 @@ Results are lists of counts, and bytes that hold C integers: no numpy is needed 
 """
 
 cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
@@ -524,8 +525,8 @@ cdef enum:
     INVALID_LABEL = -2
 
 
-def scan_lines(bytes data, dict label_ids, object add_label):
-    """The documents of plain lines as (ids, texts, encoded_entities, counts, start, end, label,
+def scan_lines(data, Py_ssize_t start, Py_ssize_t stop, dict label_ids, object add_label):
+    """The documents of the plain lines from byte `start` to `stop` of bytes or a bytearray, as (ids, texts, encoded_entities, counts, start, end, label,
     without_surface, unannotated), without an object for each entity; None if a line is not plain.
 
     A plain line has the keys id, text and entities, each at most once; its entities have label,
@@ -536,8 +537,17 @@ def scan_lines(bytes data, dict label_ids, object add_label):
     Reference: decoding as `jsonl_stream.PlainLine`, then `jsonl_stream.check_entities`.
     """
     cdef _LineScanner scanner = _LineScanner(label_ids, add_label)
-    scanner.at = <Cursor>PyBytes_AS_STRING(data)
-    scanner.end = scanner.at + PyBytes_GET_SIZE(data)
+    cdef Cursor first
+    cdef Py_ssize_t size
+    if type(data) is bytes:
+        first, size = <Cursor>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+    elif type(data) is bytearray:
+        first, size = <Cursor>PyByteArray_AS_STRING(data), PyByteArray_GET_SIZE(data)
+    else:
+        return None
+    if not 0 <= start < stop <= size or (first[stop - 1] != c"\n" and first[stop] != 0):
+        return None
+    scanner.at, scanner.end = first + start, first + stop
     while scanner.at < scanner.end:
         if not scanner.scan_line():
             return None
@@ -556,8 +566,8 @@ cdef bytes _bytes_of(const int64_t *words, Py_ssize_t n):
 cdef class _LineScanner:
     """Reads lines from `at` to `end`.
 
-    The byte at `end` is 0, as behind all bytes objects, and no part of a token, so that a single
-    character is read without looking for the end.
+    A line feed is before `end`, or 0 is behind it, as behind all bytes objects and bytearrays.
+    Neither is part of a token, so that single characters are read without looking for the end.
     """
 
     cdef Cursor at

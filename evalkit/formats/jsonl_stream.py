@@ -29,6 +29,8 @@ from evalkit.formats.jsonl import (
 MAX_COMPLEX_CHUNKS = 4
 # Bytes that are decoded at once: few enough that the decoded objects stay in the processor's cache
 CHUNK = 100_000
+# Chunks that are scanned at once, since arrays are small
+SCANNED_CHUNKS = 4
 USUAL_COMPRESSION = 5  # of JSONL files, for estimates
 
 # Lines with contiguous entities only, as in most large files, are decoded and checked several times
@@ -89,6 +91,77 @@ class ScannedLine(msgspec.Struct, gc=False):
         return self.decoded_entities
 
 
+class LineBuffer:
+    """The lines of a file up to byte `end`; -1 is the end of the file.
+
+    All are read into one piece of memory: copying and new memory take longer than reading.
+    """
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        """Nothing is read yet. The file is at the first line."""
+        self._file, self._end = file, end
+        self.data = bytearray(1)
+        self.start = self.stop = 0  # of the bytes that were read and not taken
+
+    def take(self, size: int, lines: int | None = None) -> tuple[int, int]:
+        """Where the next lines are in `data`: so many, or about `size` bytes. Empty at the end of
+        the file; the next call moves other lines there.
+        """
+        if lines is None:
+            end = self._find_end_of_lines(size)
+        else:
+            end = self._find_end_of_line(size, lines)
+        start, self.start = self.start, end
+        return start, end
+
+    def copy(self, start: int, stop: int) -> bytes:
+        """The bytes of some lines."""
+        with memoryview(self.data) as view:
+            return bytes(view[start:stop])
+
+    def _find_end_of_lines(self, size: int) -> int:
+        """Where the last line ends when `size` more bytes are read, or as many as it takes."""
+        has_more = self._fill(size)
+        end = self.data.rfind(b"\n", 0, self.stop) + 1
+        while not end and has_more:
+            has_more = self._fill(size)
+            end = self.data.rfind(b"\n", 0, self.stop) + 1
+        return end or self.stop
+
+    def _find_end_of_line(self, size: int, lines: int) -> int:
+        """Where so many lines end."""
+        end = self.start
+        while lines:
+            newline = self.data.find(b"\n", end, self.stop)
+            if newline >= 0:
+                end = newline + 1
+                lines -= 1
+                continue
+            taken = end - self.start
+            if not self._fill(size):
+                return self.stop
+            end = taken
+        return end
+
+    def _fill(self, size: int) -> bool:
+        """Move what was not taken to the front, and read up to `size` bytes, more where a line is
+        longer. False at the end of the file.
+        """
+        unread = self.stop - self.start
+        size = max(size, unread)
+        if self._end >= 0:
+            size = min(size, max(self._end - self._file.tell(), 0))
+        data = self.data
+        if len(data) <= unread + size:
+            self.data = bytearray(unread + size + 1)
+        self.data[:unread] = data[self.start : self.stop]
+        with memoryview(self.data) as view:
+            added: int = self._file.readinto(view[unread : unread + size])  # type: ignore[attr-defined]
+        self.start, self.stop = 0, unread + added
+        self.data[self.stop] = 0  # ends the last line for the core, if no line feed does
+        return added > 0
+
+
 class JsonlBatchReader:
     """Reads the documents of a file in batches, for scoring files that do not fit in memory.
 
@@ -104,9 +177,8 @@ class JsonlBatchReader:
         `start`, `end`: the byte offsets of the first line and of the end of the last line; -1 is
         the end of the file.
         """
-        self._path, self._end = path, end
+        self._path = path
         self._file = open_input(path)
-        self._block, self._at = b"", 0  # what was read, and the position of the next line in it
         self._plain = msgspec.json.Decoder(PlainLine)
         self._decoder = msgspec.json.Decoder(DocumentLine)
         self._encoder = msgspec.json.Encoder()
@@ -115,40 +187,53 @@ class JsonlBatchReader:
         self._file.seek(start)
         if not start and self._file.read(3) != b"\xef\xbb\xbf":
             self._file.seek(start)
+        self._buffer = LineBuffer(self._file, end)
 
     def read(self, lines: int | None = None) -> DocumentBatch | None:
         """The documents of the next chunk, or of the next `lines` lines; None at the end.
 
         Raises LoadError with the errors that `jsonl.read` reports.
         """
-        data = self._read_chunk() if lines is None else self._read_lines(lines)
-        return self.decode(data) if data else None
+        size = CHUNK if self._is_complex() else CHUNK * SCANNED_CHUNKS
+        start, stop = self._buffer.take(size, lines)
+        if start == stop:
+            return None
+        batch = self._scanned_chunk(self._buffer.data, start, stop)
+        return self._decode(self._buffer.copy(start, stop)) if batch is None else batch
 
     def decode(self, data: bytes) -> DocumentBatch:
         """The documents of some lines of the file. Raises LoadError as `read` does."""
+        batch = self._scanned_chunk(data, 0, len(data))
+        return self._decode(data) if batch is None else batch
+
+    def _decode(self, data: bytes) -> DocumentBatch:
         try:
-            return (
-                self._scanned_chunk(data) or self._plain_chunk(data) or self._chunk_of_lines(data)
-            )
+            return self._plain_chunk(data) or self._chunk_of_lines(data)
         except (*LINE_ERRORS, DocumentError) as error:
             raise _located_error(self._path, error) from None
 
-    def _scanned_chunk(self, data: bytes) -> DocumentBatch | None:
+    def _is_complex(self) -> bool:
+        """Whether lines are not scanned, as those before could not be, or the core is not built."""
+        return core is None or self._not_scanned >= MAX_COMPLEX_CHUNKS
+
+    def _scanned_chunk(
+        self, data: bytes | bytearray, start: int, stop: int
+    ) -> DocumentBatch | None:
         """The documents of plain lines without meta and failures; None if some lines have anything
         else or may be invalid, or without the compiled core.
         """
-        if core is None or self._not_scanned >= MAX_COMPLEX_CHUNKS:
+        if core is None or self._is_complex():
             return None
-        scanned = core.scan_lines(data, LABEL_IDS, label_id)
+        scanned = core.scan_lines(data, start, stop, LABEL_IDS, label_id)
         if scanned is None:
             self._not_scanned += 1
             return None
         self._not_scanned = 0
-        ids, texts, encoded_entities, counts, start, end, label = scanned[:7]
-        without_surface, unannotated = scanned[7:]
+        ids, texts, encoded_entities = scanned[:3]
+        counts, starts, ends, labels, without_surface, unannotated = scanned[3:]
         chunk = DocumentBatch(map(ScannedLine, ids, texts, encoded_entities))
         chunk.ids = ids
-        chunk.entities = EntityArrays(counts, start, end, label, [])
+        chunk.entities = EntityArrays(counts, starts, ends, labels, [])
         chunk.without_surface = without_surface
         chunk.contiguous_only = True
         chunk.has_unannotated = unannotated > 0
@@ -201,14 +286,17 @@ class JsonlBatchReader:
         size = self._path.stat().st_size
         if self._path.suffix in COMPRESSED_SUFFIXES:
             return size * USUAL_COMPRESSION
-        return size - self._file.tell() + len(self._block) - self._at
+        return size - self._file.tell() + self._buffer.stop - self._buffer.start
 
     def iter_lines(self) -> Iterator[tuple[str, bytes]]:
         """Yields the id and the line of each document that was not read yet. Raises LoadError for a
         line without an id.
         """
-        while data := self._read_chunk():
-            yield from self.iter_lines_of(BytesIO(data))
+        while True:
+            start, stop = self._buffer.take(CHUNK)
+            if start == stop:
+                return
+            yield from self.iter_lines_of(BytesIO(self._buffer.copy(start, stop)))
 
     def iter_lines_of(self, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
         """Yields the id and the line of each document in another file with lines of this one."""
@@ -225,41 +313,6 @@ class JsonlBatchReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def _read_chunk(self) -> bytes:
-        """What is left of the last block, or the next block, up to the end of a line."""
-        data = self._block[self._at :] or self._read_block(CHUNK)
-        self._block, self._at = b"", 0
-        if data and not data.endswith(b"\n"):
-            data += self._file.readline()
-        return data
-
-    def _read_lines(self, lines: int) -> bytes:
-        """The next lines. Finding them in a block is faster than reading them one by one."""
-        end = self._at
-        while lines:
-            newline = self._block.find(b"\n", end)
-            if newline >= 0:
-                end = newline + 1
-                lines -= 1
-                continue
-            unread = self._block[self._at :]
-            added = self._read_block(max(CHUNK, len(unread)))
-            end -= self._at
-            self._block, self._at = unread + added, 0
-            if not added:
-                end = len(self._block)
-                break
-        data = self._block[self._at : end]
-        self._at = end
-        return data
-
-    def _read_block(self, size: int) -> bytes:
-        """The next bytes of the part, at most `size`."""
-        if self._end >= 0:
-            size = min(size, self._end - self._file.tell())
-        data: bytes = self._file.read(size)
-        return data
 
 
 def open_batches(path: Path, start: int = 0, end: int = -1) -> JsonlBatchReader:
