@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 from helpers.arrow_tables import make_sides, rewrite
 from helpers.cli import run_evalkit
+from helpers.quick import choose_quick
 
 from evalkit import Corpus, Document, Entity, InputError, Zone, score
 from evalkit.formats import parquet_stream
@@ -34,9 +35,7 @@ def scored(gold, predicted, **options):
     return score(gold, predicted, name="x", missing="empty", boot=20, **options).to_json()
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))]
-)
+@pytest.mark.parametrize("seed", choose_quick(range(40), 1))
 def test_the_kind_of_file_changes_no_byte(tmp_path, monkeypatch, seed):
     write_sides(tmp_path, seed)
     monkeypatch.setattr(parquet_stream, "BATCH_ROWS", random.Random(seed).choice([1, 3, 1024]))

@@ -10,5 +10,6 @@ def choose_quick(values, count):
     params = []
     for number, value in enumerate(values):
         marks = [] if number in chosen else [pytest.mark.slow]
-        params.append(pytest.param(value, marks=marks))
+        arguments = value if isinstance(value, tuple) else (value,)
+        params.append(pytest.param(*arguments, marks=marks))
     return params

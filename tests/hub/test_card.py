@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.marked import corpus, marked
+from helpers.quick import choose_quick
 from huggingface_hub import DatasetCard, DatasetCardData
 from huggingface_hub import __file__ as hub_file
 
@@ -330,7 +331,7 @@ def test_the_sections_that_the_template_marks_as_optional_are_optional():
     assert set(REQUIRED_SECTIONS) <= set(TEMPLATE) - set(OPTIONAL)
 
 
-@pytest.mark.parametrize("title", sorted(set(TEMPLATE) - set(OPTIONAL)))
+@pytest.mark.parametrize("title", choose_quick(sorted(set(TEMPLATE) - set(OPTIONAL)), 5))
 def test_a_required_section_that_is_missing_is_named(title):
     text = re.sub(rf"^#+ {re.escape(title)}$", "", CARD, flags=re.MULTILINE)
 

@@ -12,7 +12,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
-from functools import cache
 
 import msgspec
 import pytest
@@ -64,13 +63,10 @@ TEXT = "Ada met Acme. Acme paid Ada. DOC-d"
 ADA = found(("PER", "Ada"))
 
 
-# The certificates of all authorities, which each client would read again
-SSL_CONTEXT = cache(ssl.create_default_context)
-
-
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, caplog):
-    monkeypatch.setattr(ssl, "create_default_context", SSL_CONTEXT)
+    # Each client would read the certificates of all authorities, and the endpoints have none
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     caplog.set_level(logging.DEBUG)
