@@ -362,9 +362,10 @@ def test_label_maps_are_applied_after_duplicates_are_found(maps, sides):
             assert counts_of(scores[metric].micro) == total, f"{metric}, corpus {seed}"
 
 
+@pytest.mark.parametrize("seeds", [range(9), pytest.param(range(9, 15), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("zones", ["all", ["out"], ["in", "out"]], ids=str)
-def test_zones_that_are_chosen_are_scored_and_no_others(zones):
-    for seed in range(9):
+def test_zones_that_are_chosen_are_scored_and_no_others(zones, seeds):
+    for seed in seeds:
         pairs = make_pairs(seed, 3, zones=ZONES[2 + seed % 3])
         scores = score(*make_corpora(pairs), METRICS, boot=0, zones=zones)
         for metric in METRICS:
