@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -22,12 +23,12 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
 from evalkit.results.result import Result
-from evalkit.scoring.cells import COUNTS
-from evalkit.scoring.columns import Cells
+from evalkit.scoring.cells import MetricCells, merge_cells
+from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (
-    CountColumns,
     CountTable,
     LabelCodes,
+    MergedTables,
     TableCounter,
     TableRows,
     can_count_table,
@@ -92,10 +93,10 @@ class LayerCounts:
     """The counts of all blocks so far, for the metrics of one layer.
 
     units: the units of all blocks, in order. cells: a metric to the cells of each block. tables:
-    the counts of documents that were counted under all schemes at once. columns: those of all
-    tables, once all documents are counted. set_aside: a metric to the
+    the counts of documents that were counted under all schemes at once. set_aside: a metric to the
     number of items set aside for each reason. documents: those that gold annotates in the layer.
-    resampling_unit_count: sampling units.
+    resampling_unit_count: sampling units. What is computed on first use is so after all documents
+    were counted.
     """
 
     metrics: list[Metric]
@@ -103,7 +104,6 @@ class LayerCounts:
     units: list[CountUnit] = field(default_factory=list)
     cells: dict[str, list[Cells]] = field(default_factory=dict)
     tables: list[CountTable] = field(default_factory=list)
-    columns: CountColumns | None = None
     set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
     documents: int = 0
     resampling_unit_count: int = 0
@@ -145,18 +145,41 @@ class LayerCounts:
         self.documents += len(ids)
         self.resampling_unit_count += len(ids)
 
-    def take_cells(self, metric: Metric) -> Cells:
+    @cached_property
+    def merged_tables(self) -> MergedTables | None:
+        """The counts of all tables; None if there are none."""
+        return merge_tables(self.tables, self.label_positions) if self.tables else None
+
+    @cached_property
+    def label_positions(self) -> Ints:
+        """The position of each label in the sorted names."""
+        return self.labels.sorted_positions()
+
+    @cached_property
+    def sorted_labels(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(sorted(self.labels))
+
+    @cached_property
+    def all_units(self) -> tuple[CountUnit, ...]:
+        """The units, shared by the counts of all metrics."""
+        return tuple(self.units)
+
+    def take_cells(self, metric: Metric) -> MetricCells:
         """The cells of a metric over all documents. Those of blocks are not kept: ask once."""
-        from_blocks = self.cells.pop(str(metric), [])
-        if not self.tables:
-            no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
-            return np.concatenate([*from_blocks, no_cells], axis=1)
-        if self.columns is None:
-            self.columns = merge_tables(self.tables)
-        from_tables = cells_of_scheme(self.columns, metric.scheme)
-        if not from_blocks:
+        blocks = self.cells.pop(str(metric), [])
+        tables = self.merged_tables
+        if tables is None:
+            return merge_cells(blocks, self.label_positions)
+        from_tables = cells_of_scheme(tables, metric.scheme)
+        if not blocks:
             return from_tables
-        return np.concatenate([*from_blocks, from_tables], axis=1)
+        from_blocks = merge_cells(blocks, self.label_positions)
+        return MetricCells(
+            np.concatenate([from_blocks.unit, from_tables.unit]),
+            np.concatenate([from_blocks.label, from_tables.label]),
+            np.concatenate([from_blocks.values, from_tables.values], axis=1),
+        )
 
 
 class DocumentCounter:
@@ -280,9 +303,8 @@ class DocumentCounter:
 
     def _counts(self, metric: Metric) -> Counts:
         layer = self._layers[metric.layer]
-        ranks = layer.labels.sorted_positions()
         # Blocks have MUC's counts only on request, tables whenever they cost nothing.
-        has_only_tables = bool(layer.tables) and str(metric) not in layer.cells
+        has_only_tables = layer.merged_tables is not None and str(metric) not in layer.cells
         has_incorrect = self._with_muc or (has_only_tables and counts_muc(layer.schemes))
         cells = layer.take_cells(metric)
         set_aside = dict(layer.set_aside.get(str(metric), {}))
@@ -290,11 +312,11 @@ class DocumentCounter:
         set_aside.pop("gold_copies", None)
         return Counts(
             metric=str(metric),
-            labels=tuple(sorted(layer.labels)),
-            units=tuple(layer.units),
-            unit=cells[0],
-            label=ranks[cells[1]] if len(ranks) else cells[1],
-            values=cells[2:],
+            labels=layer.sorted_labels,
+            units=layer.all_units,
+            unit=cells.unit,
+            label=cells.label,
+            values=cells.values,
             signature=self._signature(metric, layer),
             set_aside=set_aside,
             has_incorrect=has_incorrect,

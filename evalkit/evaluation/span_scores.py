@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,15 +46,16 @@ from evalkit.results.cascade_gains import CascadeGain
 from evalkit.results.metadata import CorpusInfo, LayerPresence, ResultMetadata, ScoredOptions
 from evalkit.results.result import Result
 from evalkit.results.scores import Scores
-from evalkit.scoring.cells import COUNTS
+from evalkit.scoring.cells import MetricCells, merge_cells
 from evalkit.scoring.columns import (
     DROPPED_LABEL,
     Cells,
+    Ints,
 )
 from evalkit.scoring.count_table import (
-    CountColumns,
     CountTable,
     LabelCodes,
+    MergedTables,
     TableCounter,
     can_count_table,
     cells_of_scheme,
@@ -329,9 +331,9 @@ class SpanScoringRun:
                 has_muc = with_muc or counts_muc(schemes)
                 tables = self._count_tables(schemes, with_muc=has_muc)
                 if tables is not None:
-                    columns, reasons = tables
+                    merged, reasons = tables
                     for metric in metrics:
-                        metric_cells = cells_of_scheme(columns, metric.scheme)
+                        metric_cells = cells_of_scheme(merged, metric.scheme)
                         counts[metric] = self._counts(
                             metric, metric_cells, reasons, with_muc=has_muc
                         )
@@ -345,15 +347,14 @@ class SpanScoringRun:
                     block_cells = arrays.count_cells(metric.scheme, wrong=with_muc)
                     block_cells[0] += block.first
                     cells[metric].append(block_cells)
-            no_cells = np.zeros((2 + len(COUNTS), 0), np.int32)
             for metric in metrics:
-                metric_cells = np.concatenate([*cells[metric], no_cells], axis=1)
+                metric_cells = merge_cells(cells[metric], self._label_positions)
                 counts[metric] = self._counts(metric, metric_cells, set_aside, with_muc=with_muc)
         return [counts[metric] for metric in self._metrics]
 
     def _count_tables(
         self, schemes: Collection[str], *, with_muc: bool
-    ) -> tuple[CountColumns, dict[str, int]] | None:
+    ) -> tuple[MergedTables, dict[str, int]] | None:
         """The counts of all schemes at once, and the number of spans that are set aside; None if
         gold has duplicates, or these schemes are not counted so.
         """
@@ -379,26 +380,34 @@ class SpanScoringRun:
             if has_dropped:
                 set_aside["gold_dropped"] += counted.gold_dropped
                 set_aside["predicted_dropped"] += counted.predicted_dropped
-        return merge_tables(tables), set_aside
+        return merge_tables(tables, self._label_positions), set_aside
+
+    @property
+    def _label_positions(self) -> Ints:
+        """The position of each compared label in the sorted names."""
+        return self._labels.compared.sorted_positions()
 
     def _counts(
-        self, metric: Metric, cells: Cells, set_aside: Mapping[str, int], *, with_muc: bool
+        self, metric: Metric, cells: MetricCells, set_aside: Mapping[str, int], *, with_muc: bool
     ) -> Counts:
-        unit, label = cells[:2]
-        ranks = self._labels.compared.sorted_positions()
-        units = _number_units(self._resampling.documents)
+        units = self._units
         return Counts(
             metric=str(metric),
             labels=tuple(sorted(self._labels.compared)),
             units=units,
-            unit=unit,
-            label=ranks[label] if len(ranks) else label,
-            values=cells[2:],
+            unit=cells.unit,
+            label=cells.label,
+            values=cells.values,
             signature=self._signature(metric),
             set_aside=dict(set_aside),
             has_incorrect=with_muc,
             resampling_unit_count=len(units),
         )
+
+    @cached_property
+    def _units(self) -> tuple[CountUnit, ...]:
+        """A unit for each document, named by its number."""
+        return tuple(iter_document_units(map(str, range(self._resampling.documents))))
 
     def _signature(self, metric: Metric) -> dict[str, str]:
         resampling = self._resampling
@@ -423,8 +432,3 @@ class SpanScoringRun:
         if gold_options:
             fields["read"] = signature_field(gold_options, read_options)
         return fields
-
-
-def _number_units(n: int) -> tuple[CountUnit, ...]:
-    """A unit for each of n documents, named by its number."""
-    return tuple(iter_document_units(map(str, range(n))))

@@ -10,6 +10,7 @@ incorrect)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,25 @@ COUNTS = (
 GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = range(8)
 # Of units × labels: with more, cells are looked up instead of kept in an array of that size.
 MAX_CELLS_PER_ITEM = 16
+
+
+class MetricCells(NamedTuple):
+    """The cells of a metric over all documents.
+
+    unit: the number of the unit of each. label: the position of its label in the sorted names.
+    values: COUNTS × cells.
+    """
+
+    unit: Cells
+    label: Ints
+    values: Cells
+
+
+def merge_cells(blocks: Sequence[Cells], label_positions: Ints) -> MetricCells:
+    """The cells of all blocks. label_positions: of each label in the sorted names."""
+    cells = np.concatenate([*blocks, np.zeros((2 + len(COUNTS), 0), np.int32)], axis=1)
+    label = cells[1].astype(np.int64)
+    return MetricCells(cells[0], label_positions[label] if len(label) else label, cells[2:])
 
 
 class CellCounter:

@@ -7,7 +7,7 @@ reference.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from evalkit.scoring.cells import (
     TP_HALF,
     WRONG_GOLD,
     WRONG_PREDICTED,
+    MetricCells,
 )
 from evalkit.scoring.columns import DROPPED_LABEL, Cells, Ints
 
@@ -175,26 +176,46 @@ class TableCounter:
             self._rank = self._labels.sorted_positions()
 
 
-def merge_tables(tables: Sequence[CountTable]) -> CountColumns:
-    """The columns of all tables, each in one piece, so that they are read fast."""
-    no_rows = np.zeros((0, len(TABLE_COLUMNS)), np.int32)
-    return np.ascontiguousarray(np.concatenate([no_rows, *tables]).T)
+class MergedTables(NamedTuple):
+    """The counts of all documents.
 
-
-def cells_of_scheme(columns: CountColumns, scheme: str) -> Cells:
-    """The cells of a scheme, as `counting.Block.count_cells` returns them; with MUC's counts where
-    they were wanted.
+    unit, label: those of each row, shared by the counts of all schemes; labels by their positions
+    in the sorted names. columns: TABLE_COLUMNS × rows, so that each is read fast.
     """
-    column_of = dict(zip(TABLE_COLUMNS, columns))
-    cells = np.zeros((2 + len(COUNTS), columns.shape[1]), np.int32)
-    cells[0], cells[1] = column_of["unit"], column_of["label"]
-    cells[2 + GOLD], cells[2 + PREDICTED] = column_of["gold"], column_of["predicted"]
+
+    unit: Cells
+    label: Ints
+    columns: CountColumns
+
+
+def merge_tables(tables: list[CountTable], label_positions: Ints) -> MergedTables:
+    """The rows of all tables. The list is emptied on the way, so that its memory is free again.
+
+    label_positions: the position of the name of each label in the sorted names.
+    """
+    size = sum(map(len, tables))
+    columns = np.empty((len(TABLE_COLUMNS), size), np.int32)
+    end = size
+    while tables:
+        table = tables.pop()
+        start = end - len(table)
+        columns[:, start:end] = table.T
+        end = start
+    unit, label = columns[0].copy(), columns[1].astype(np.int64)
+    return MergedTables(unit, label_positions[label] if size else label, columns)
+
+
+def cells_of_scheme(tables: MergedTables, scheme: str) -> MetricCells:
+    """The cells of a scheme; with MUC's counts where they were wanted."""
+    column_of = dict(zip(TABLE_COLUMNS, tables.columns))
+    values = np.zeros((len(COUNTS), len(tables.unit)), np.int32)
+    values[GOLD], values[PREDICTED] = column_of["gold"], column_of["predicted"]
     for count, terms in _COUNTS_OF_SCHEME[scheme].items():
         (_, name), *others = terms
-        cells[2 + count] = column_of[name]
+        values[count] = column_of[name]
         for sign, name in others:
             if sign > 0:
-                cells[2 + count] += column_of[name]
+                values[count] += column_of[name]
             else:
-                cells[2 + count] -= column_of[name]
-    return cells
+                values[count] -= column_of[name]
+    return MetricCells(tables.unit, tables.label, values)
