@@ -60,7 +60,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 6
+INTERFACE = 7
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -823,7 +823,7 @@ cdef class _LineScanner:
         return 0
 
     cdef inline void skip_spaces(self) noexcept:
-        while self.at[0] == c" " or self.at[0] == c"\t":
+        while self.at[0] <= c" " and (self.at[0] == c" " or self.at[0] == c"\t"):
             self.at += 1
 
     cdef inline bint skip(self, const char *token, Py_ssize_t size) noexcept:
