@@ -184,6 +184,7 @@ class JsonlBatchReader:
         self._encoder = msgspec.json.Encoder()
         self._rich = 0  # chunks in a row that were not plain
         self._not_scanned = 0  # chunks in a row that could not be scanned
+        self._is_scanned = False  # whether the last chunk was scanned
         self._file.seek(start)
         if not start and self._file.read(3) != b"\xef\xbb\xbf":
             self._file.seek(start)
@@ -194,7 +195,7 @@ class JsonlBatchReader:
 
         Raises LoadError with the errors that `jsonl.read` reports.
         """
-        size = CHUNK if self._is_complex() else CHUNK * SCANNED_CHUNKS
+        size = CHUNK * SCANNED_CHUNKS if self._is_scanned else CHUNK
         start, stop = self._buffer.take(size, lines)
         if start == stop:
             return None
@@ -212,19 +213,16 @@ class JsonlBatchReader:
         except (*LINE_ERRORS, DocumentError) as error:
             raise _located_error(self._path, error) from None
 
-    def _is_complex(self) -> bool:
-        """Whether lines are not scanned, as those before could not be, or the core is not built."""
-        return core is None or self._not_scanned >= MAX_COMPLEX_CHUNKS
-
     def _scanned_chunk(
         self, data: bytes | bytearray, start: int, stop: int
     ) -> DocumentBatch | None:
         """The documents of plain lines without meta and failures; None if some lines have anything
         else or may be invalid, or without the compiled core.
         """
-        if core is None or self._is_complex():
+        if core is None or self._not_scanned >= MAX_COMPLEX_CHUNKS:
             return None
         scanned = core.scan_lines(data, start, stop, LABEL_IDS, label_id)
+        self._is_scanned = scanned is not None
         if scanned is None:
             self._not_scanned += 1
             return None
