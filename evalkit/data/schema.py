@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from evalkit.data.document import (
     LAYERS,
@@ -69,6 +70,9 @@ class AttributionSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     types: dict[str, str] = {}
 
 
+NO_ATTRIBUTIONS = AttributionSchema()
+
+
 class ZoneSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The layers that are annotated in a zone, and those whose primary scores include it."""
 
@@ -95,13 +99,17 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     labels: dict[str, str] = {}
     events: dict[str, EventType] = {}
     realis: dict[str, str] = {}
-    attributions: AttributionSchema = AttributionSchema()
+    attributions: AttributionSchema = NO_ATTRIBUTIONS
     attributes: dict[str, Any] = {}
     zones: dict[str, ZoneSchema] = {}
     label_maps: dict[str, dict[str, dict[str, str | None]]] = {}
     rules: dict[str, str] = {}
 
     def __post_init__(self) -> None:
+        if self.attributions == NO_ATTRIBUTIONS:
+            # Encoding leaves out a default only if it is the same object, which it is not after
+            # pickling; the digest of a corpus has the encoded schema.
+            force_setattr(self, "attributions", NO_ATTRIBUTIONS)
         for name, value in self.rules.items():
             if name not in RULES:
                 raise UnknownNameError("rule", name, RULES)

@@ -9,8 +9,19 @@ import threading
 import pytest
 from helpers.perturbed import perturbed
 
-from evalkit import Corpus, Document, Entity, EvalkitError, InputError, LoadError, Zone, score
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    EvalkitError,
+    InputError,
+    LoadError,
+    Schema,
+    Zone,
+    score,
+)
 from evalkit.data.batch import LABEL_IDS, label_id
+from evalkit.data.schema import AttributionSchema, EventType, ZoneSchema, encode_schema
 from evalkit.errors import DocumentError, MissingDependencyError, UnknownNameError
 from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.score_options import ScoreOptions
@@ -36,6 +47,29 @@ def expected(files):
 @pytest.mark.parametrize(("backend", "jobs"), [(None, 2), ("loky", 2), ("threading", 5)])
 def test_workers_of_every_kind_give_the_same_bytes(files, expected, backend, jobs):
     assert score(*files, jobs=jobs, backend=backend, boot=20).to_json() == expected
+
+
+@pytest.mark.parametrize("backend", [None, "loky"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        Schema(labels={"A": ""}),
+        Schema(labels={"A": ""}, attributions=AttributionSchema()),
+        Schema(attributions=AttributionSchema(types={"direct": ""})),
+        Schema(events={"X": EventType()}, zones={"z": ZoneSchema()}),
+    ],
+    ids=["labels", "empty attributions", "attributions", "events and zones"],
+)
+def test_workers_give_the_same_digest_of_a_schema(tmp_path, backend, schema):
+    gold, predicted = perturbed(20, 5)
+    Corpus(list(gold), schema=schema).save(tmp_path / "gold.jsonl")
+    Corpus(list(predicted), schema=schema).save(tmp_path / "predicted.jsonl")
+    files = tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl"
+
+    scores = score(*files, jobs=2, backend=backend)
+
+    assert scores.to_json() == score(*files).to_json()
+    assert encode_schema(pickle.loads(pickle.dumps(schema))) == encode_schema(schema)  # noqa: S301
 
 
 def zoned(n):
