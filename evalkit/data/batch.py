@@ -77,6 +77,11 @@ class DocumentBatch(list[Any]):
         return not _are_all_none(self, "failure")
 
     @cached_property
+    def has_meta(self) -> bool:
+        """Whether a document has meta."""
+        return not _are_all_none(self, "meta")
+
+    @cached_property
     def has_zones(self) -> bool:
         """Whether a document has zones."""
         return not self.contiguous_only and not _are_all_empty(self, "zones")

@@ -22,7 +22,8 @@ class AnnotatedLayers:
     in_gold, in_predicted: the layers that each side annotates in any document. missing_layers: a
     layer to the first document, in order of ids, whose prediction lacks it while gold has it.
     unplaced_reasons: a reason to the number of predicted items without offsets. edges: entities of
-    each side with white space or punctuation at an edge.
+    each side with white space or punctuation at an edge. has_prediction_meta: whether a prediction
+    has meta, without which no annotation is ambiguous.
     """
 
     documents: int = 0
@@ -33,6 +34,7 @@ class AnnotatedLayers:
     failures: dict[str, str] = field(default_factory=dict)
     zones: set[str] = field(default_factory=set)
     has_failures: bool = False
+    has_prediction_meta: bool = False
     unplaced_reasons: dict[str, int] = field(default_factory=dict)
     edges: dict[str, SpanEdges] = field(
         default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
@@ -44,6 +46,8 @@ class AnnotatedLayers:
         self.edges["predicted"].take(pairs.predicted)
         self.documents += len(pairs.gold)
         self.ids.update(pairs.gold.ids)
+        if not self.has_prediction_meta:
+            self.has_prediction_meta = pairs.predicted.has_meta
         if pairs.predicted.has_failures or pairs.predicted.has_unplaced:
             for document in pairs.predicted:
                 if document.failure is not None or document.unplaced:

@@ -174,7 +174,9 @@ def score(
         raise
     metadata = result.metadata
     metadata.name = None if name is None else escape_surrogates(name)
-    metadata.ambiguity = measure_ambiguity(run.task, [counts.metric for counts in result.counts])
+    if run.has_prediction_meta:
+        metrics_of_result = [counts.metric for counts in result.counts]
+        metadata.ambiguity = measure_ambiguity(run.task, metrics_of_result)
     return Scores.from_result(result, run)
 
 

@@ -211,6 +211,11 @@ class DocumentCounter:
         """The zones that gold has in any document."""
         return self._annotated.zones
 
+    @property
+    def has_prediction_meta(self) -> bool:
+        """Whether a prediction that was counted has meta."""
+        return self._annotated.has_prediction_meta
+
     def _declare_labels(self) -> None:
         """Give the labels of the schema a row, whether they occur or not."""
         schema = self._task.inputs.schema

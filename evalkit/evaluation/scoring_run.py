@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
-from evalkit.evaluation.document_join import EvaluationInputs
+from evalkit.evaluation.document_join import EvaluationInputs, gc_disabled
 from evalkit.evaluation.score_options import DASK, ScoreOptions
 from evalkit.results.metadata import LayerPresence
 from evalkit.results.result import Result
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     from evalkit.results.cascade_gains import CascadeGain
 
 
+class CountedDocuments(NamedTuple):
+    """The counts of documents, the zones that gold has, and whether a prediction has meta."""
+
+    result: Result
+    zones: set[str]
+    has_prediction_meta: bool
+
+
 class ScoringRun:
     """Carries out a scoring task, and is the source of its scores (see `ScoringSource`)."""
 
@@ -47,6 +55,7 @@ class ScoringRun:
         )
         self._layers = LayerPresence()
         self._digests: CorpusDigests | None = None
+        self.has_prediction_meta = False
 
     def count(self, jobs: int = 1, backend: str | None = None) -> Result:
         """The counts of all documents, by several workers where both sides are JSONL files in one
@@ -57,8 +66,9 @@ class ScoringRun:
         counted = self._count_parts(jobs, backend)
         if counted is None:
             counter = DocumentCounter(self.task)
-            counted = counter.count(), counter.zones
-        return self._keep(*counted)
+            result = counter.count()
+            counted = CountedDocuments(result, counter.zones, counter.has_prediction_meta)
+        return self._keep(counted)
 
     def merge(self, tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> Result:
         """The counts of all shards, from those of each, in any order. Raises InputError as `count`
@@ -66,23 +76,25 @@ class ScoringRun:
         """
         from evalkit.evaluation.shard_tasks import count_shard
 
-        result, zones = merge_shards(tasks, counted)
-        resampling = self.task.options.resampling(result.resampling.documents)
+        merged = merge_shards(tasks, counted)
+        resampling = self.task.options.resampling(merged.result.resampling.documents)
         if resampling.units != self.task.resampling.units:
             # The sampling units of a single document are its sentences, which was not known.
             self.task = replace(self.task, resampling=resampling)
             tasks = [replace(task, resampling=resampling) for task in tasks]
-            result, zones = merge_shards(tasks, map(count_shard, tasks))
-        return self._keep(result, zones)
+            merged = merge_shards(tasks, map(count_shard, tasks))
+        return self._keep(merged)
 
-    def _keep(self, result: Result, zones: set[str]) -> Result:
+    def _keep(self, counted: CountedDocuments) -> Result:
         """Keep what later requests need of a result, which is checked and returned."""
+        result = counted.result
         self._layers = result.metadata.layers
         self._digests = result.digests
-        self._check(result, zones)
+        self.has_prediction_meta = counted.has_prediction_meta
+        self._check(result, counted.zones)
         return result
 
-    def _count_parts(self, jobs: int, backend: str | None) -> tuple[Result, set[str]] | None:
+    def _count_parts(self, jobs: int, backend: str | None) -> CountedDocuments | None:
         """The counts of parts of both files, merged; None if the files cannot be split."""
         tasks = self._split(jobs)
         if len(tasks) < 2:
@@ -257,9 +269,8 @@ class ScoringRun:
         self._layers.check_complete(LAYERS[metric.layer].document_layer)
 
 
-def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> tuple[Result, set[str]]:
-    """The counts of all shards, and the zones that gold has. counted: the encoded counts of each,
-    in any order.
+def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> CountedDocuments:
+    """The counts of all shards. counted: the encoded counts of each, in any order.
 
     Raises InputError for a shard that is missing, and for a document that is in two shards.
     """
@@ -280,4 +291,7 @@ def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> tuple[
     zones: set[str] = set()
     for shard in shards.values():
         zones.update(shard.zones)
-    return merge_results([shards[name].to_result() for name in names], names), zones
+    with gc_disabled():  # none of the many small objects is part of a cycle
+        result = merge_results([shards[name].to_result() for name in names], names)
+    has_meta = any(shard.has_prediction_meta for shard in shards.values())
+    return CountedDocuments(result, zones, has_meta)

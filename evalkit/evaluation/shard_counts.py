@@ -63,7 +63,8 @@ class ShardCounts(msgspec.Struct):
     """The result of a shard, and its name.
 
     documents: the ids of all gold documents. units: those of each layer of metrics. digests: the
-    schema's, and a layer to a hexadecimal sum. zones: those of gold.
+    schema's, and a layer to a hexadecimal sum. zones: those of gold. has_prediction_meta: whether a
+    prediction has meta.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ShardCounts(msgspec.Struct):
     digests: tuple[str, dict[str, str]] | None
     metadata: ResultMetadata
     zones: list[str]
+    has_prediction_meta: bool
 
     def to_result(self) -> Result:
         """The result that was encoded."""
@@ -126,7 +128,7 @@ def decode_shard(data: bytes) -> ShardCounts:
     return msgspec.msgpack.decode(data, type=ShardCounts)
 
 
-def encode_shard(name: str, result: Result, zones: set[str]) -> bytes:
+def encode_shard(name: str, result: Result, zones: set[str], *, has_prediction_meta: bool) -> bytes:
     """The counts of a shard as bytes. zones: those that gold has."""
     documents = Vocabulary()
     arrays = _ArrayTable()
@@ -157,6 +159,7 @@ def encode_shard(name: str, result: Result, zones: set[str]) -> bytes:
             digests,
             result.metadata,
             sorted(zones),
+            has_prediction_meta,
         )
     )
 

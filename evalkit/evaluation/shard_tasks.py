@@ -70,5 +70,7 @@ def _count(task: ShardTask, inputs: EvaluationInputs) -> bytes:
     result = counter.count()
     if isinstance(task.inputs, ShardPair):  # that of parts of one file is measured over the file
         metrics = [counts.metric for counts in result.counts]
-        result.metadata.ambiguity = measure_ambiguity(scoring_task, metrics)
-    return encode_shard(task.name, result, counter.zones)
+        if counter.has_prediction_meta:
+            result.metadata.ambiguity = measure_ambiguity(scoring_task, metrics)
+    has_meta = counter.has_prediction_meta
+    return encode_shard(task.name, result, counter.zones, has_prediction_meta=has_meta)

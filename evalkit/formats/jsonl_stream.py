@@ -236,6 +236,7 @@ class JsonlBatchReader:
         chunk.contiguous_only = True
         chunk.has_unannotated = unannotated > 0
         chunk.has_failures = False
+        chunk.has_meta = False
         return chunk
 
     def _plain_chunk(self, data: bytes) -> DocumentBatch | None:

@@ -3,6 +3,7 @@ them.
 """
 
 import msgspec
+import pytest
 
 from evalkit import (
     Argument,
@@ -145,6 +146,26 @@ def test_shards_add_up(tmp_path):
 
     assert merged.to_json() == whole.to_json()
     assert choices_of(merged)["entities/strict"] == {"annotations": 2, "worst": 0.0, "best": 2.0}
+
+
+@pytest.mark.parametrize("place", [0, 250, 499])
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("with_meta", [0, 1, 30])
+def test_one_ambiguous_prediction_among_many_is_found(tmp_path, place, jobs, with_meta):
+    choices = [["entities", 0, "", [[0, 3], [8, 11], [16, 19]]]]
+    gold, predicted = [], []
+    for n in range(500):
+        meta = {"source": "x"} if n % 31 < with_meta else None
+        if n == place:
+            meta = {"grounding": {"choices": choices}}
+        gold.append(Document(f"d{n}", TEXT, GOLD.entities))
+        predicted.append(Document(f"d{n}", TEXT, (Entity("PER", 0, 3),), meta=meta))
+    Corpus(gold).save(tmp_path / "gold.jsonl")
+    Corpus(predicted).save(tmp_path / "predicted.jsonl")
+
+    scores = score(tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl", jobs=jobs, boot=0)
+
+    assert choices_of(scores) == {"entities/strict": {"annotations": 1, "worst": 0.0, "best": 1.0}}
 
 
 def test_a_mark_that_is_not_there_any_more_is_passed_over():

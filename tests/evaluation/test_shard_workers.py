@@ -92,9 +92,9 @@ def test_counts_come_back_from_bytes(documents, units):
     run = ScoringRun(inputs, options, len(gold))
     result = run.count()
 
-    shard = decode_shard(encode_shard("part 1", result, {"body"}))
+    shard = decode_shard(encode_shard("part 1", result, {"body"}, has_prediction_meta=True))
 
-    assert (shard.name, shard.zones) == ("part 1", ["body"])
+    assert (shard.name, shard.zones, shard.has_prediction_meta) == ("part 1", ["body"], True)
     assert_same_result(shard.to_result(), result)
 
 
