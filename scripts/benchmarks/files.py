@@ -48,13 +48,12 @@ def compare_runs(
     """A line about wall or CPU seconds: how many times as long as decoding the runs take."""
     reference = [getattr(run, measure) for run in bare]
     values = [getattr(run, measure) for run in runs]
-    ratios = [value / bound for value, bound in zip(values, reference, strict=True)]
     return Line(
         f"{name}, {measure}" if measure == "wall" else f"{name}, CPU",
         BARE,
-        Figure.of(reference, "s"),
-        Figure.of(values, "s"),
-        Figure.of(ratios, "×"),
+        Figure.least(reference, "s"),
+        Figure.least(values, "s"),
+        Figure.ratio(values, reference),
         goal,
     )
 

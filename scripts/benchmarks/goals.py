@@ -119,12 +119,12 @@ def format_line(line: Line) -> str:
     parts = []
     if line.reference_figure:
         figure = line.reference_figure
-        parts.append(f"{line.reference} {figure.median:.4g} {figure.unit}")
+        parts.append(f"{line.reference} {figure.value:.4g} {figure.unit}")
     if line.figure:
-        parts.append(f"evalkit {line.figure.median:.4g} {line.figure.unit}".rstrip())
+        parts.append(f"evalkit {line.figure.value:.4g} {line.figure.unit}".rstrip())
     if line.ratio:
         ratio = line.ratio
-        parts.append(f"ratio {ratio.median:.3g} ({ratio.low:.3g} to {ratio.high:.3g})")
+        parts.append(f"ratio {ratio.value:.3g} ({ratio.low:.3g} to {ratio.high:.3g})")
     if line.goal:
         parts.append(f"goal {line.goal.relation} {line.goal.bound:g}")
         parts.append("reached" if line.is_reached else "MISSED")

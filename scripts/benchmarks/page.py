@@ -162,18 +162,18 @@ def format_number(value: float) -> str:
 
 
 def format_figure(figure: Figure | None) -> str:
-    """The median with its unit."""
+    """The figure with its unit."""
     if figure is None:
         return ""
-    return f"{format_number(figure.median)} {figure.unit}".rstrip()
+    return f"{format_number(figure.value)} {figure.unit}".rstrip()
 
 
 def format_ratio(ratio: Figure | None) -> str:
-    """The median with the lowest and the highest."""
+    """The ratio with the lowest and the highest."""
     if ratio is None:
         return ""
     low, high = format_number(ratio.low), format_number(ratio.high)
-    return f"{format_number(ratio.median)} ({low} to {high})"
+    return f"{format_number(ratio.value)} ({low} to {high})"
 
 
 def format_goal(goal: Goal | None, figure: Figure | None) -> str:

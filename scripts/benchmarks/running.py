@@ -59,7 +59,7 @@ def measure_predict(sizes: Sizes, _: Workspace) -> Iterator[Line]:
         values = [1e6 * cpu / count for cpu in seconds[setting]]
         yield Line(
             f"predict, {setting}, {count:,} documents, CPU a document",
-            figure=Figure.of(values, "µs"),
+            figure=Figure.least(values, "µs"),
             goal=Goal("<=", bound, of="value"),
         )
 
