@@ -125,20 +125,24 @@ class FormerCountsRead(msgspec.Struct):
         return cells
 
 
-def list_documents(counts: Iterable[Counts]) -> list[str]:
+def list_documents(units_of_metrics: Iterable[tuple[CountUnit, ...]]) -> list[str]:
     """The ids of the documents that any unit is of, sorted."""
     ids: set[str] = set()
-    for units in {id(each.units): each.units for each in counts}.values():
+    for units in {id(units): units for units in units_of_metrics}.values():
         ids.update(unit.document for unit in units)
     return sorted(ids)
 
 
-def units_to_json(counts: Counts, index: Mapping[str, int]) -> dict[str, Any]:
-    """The units of some counts in columns. index: the position of each document."""
-    columns: dict[str, Any] = {"scored": counts.resampling_unit_count}
-    documents = [index[unit.document] for unit in counts.units]
-    zones = [unit.zone for unit in counts.units]
-    sentences = [unit.sentence for unit in counts.units]
+def units_to_json(
+    units: Sequence[CountUnit], scored: int, index: Mapping[str, int]
+) -> dict[str, Any]:
+    """Units in columns. scored: the number of resampling units. index: the position of each
+    document.
+    """
+    columns: dict[str, Any] = {"scored": scored}
+    documents = [index[unit.document] for unit in units]
+    zones = [unit.zone for unit in units]
+    sentences = [unit.sentence for unit in units]
     if documents != list(range(len(index))):
         columns["document"] = documents
     if any(zone is not None for zone in zones):
@@ -149,13 +153,11 @@ def units_to_json(counts: Counts, index: Mapping[str, int]) -> dict[str, Any]:
 
 
 def counts_to_json(counts: Counts) -> dict[str, Any]:
-    """Some counts, whose units and cells are sorted, in columns."""
+    """Some counts, whose units and cells are sorted, in columns, most of them arrays."""
     columns: dict[str, Any] = {
         "labels": list(counts.labels),
-        "cells_per_unit": np.bincount(counts.unit, minlength=len(counts.units)).tolist(),
-        "label": counts.label.tolist(),
+        "cells_per_unit": np.bincount(counts.unit, minlength=len(counts.units)),
+        "label": counts.label,
     }
-    for name, values in zip(COUNTS, counts.values):
-        if values.any():
-            columns[name] = values.tolist()
+    columns.update((name, values) for name, values in zip(COUNTS, counts.values) if values.any())
     return columns

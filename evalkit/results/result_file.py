@@ -51,8 +51,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -75,7 +76,7 @@ from evalkit.results.error_counts_file import (
 )
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.result import Result
-from evalkit.scoring.counts import Counts, sort_all_units
+from evalkit.scoring.counts import Counts, UnitOrder, sort_shared_units
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.zones import CountUnit
@@ -85,27 +86,29 @@ SCHEMA_VERSION = 4
 FORMER_VERSION = 3
 
 
-def to_json(
+def iter_json(
     result: Result,
     rows: Sequence[Mapping[str, Any]],
     signature_fields: Mapping[str, Mapping[str, str]],
     warnings: Sequence[str],
-) -> str:
-    """A result as JSON, with a line for each entry of its longer lists.
+) -> Iterator[str]:
+    """Yields the pieces of a result as JSON, with a line for each entry of its longer lists.
 
     signature_fields: a metric to the fields of its signature.
     """
-    counts = sort_all_units(result.counts)
-    documents = list_documents(counts)
+    orders = sort_shared_units(result.counts)
+    documents = list_documents([order.units for order in orders])
     index = {document: n for n, document in enumerate(documents)}
     metadata = result.metadata.to_builtins()
     metadata["failures"] = dict(sorted(metadata["failures"].items()))
     resampling = result.resampling
     units: dict[str, Any] = {}
-    for each in counts:
+    counts: dict[str, Any] = {}
+    for each, order in zip(result.counts, orders, strict=True):
         layer = Metric.parse(each.metric).layer
         if layer not in units:
-            units[layer] = units_to_json(each, index)
+            units[layer] = units_to_json(order.units, each.resampling_unit_count, index)
+        counts[each.metric] = partial(_encode_counts, each, order)
     data = {
         "schema_version": SCHEMA_VERSION,
         **metadata,
@@ -113,18 +116,22 @@ def to_json(
         "intervals": {"method": resampling.method, **resampling._asdict()},
         "signature": signature_fields,
         "digests": _digests_to_json(result.digests),
-        "set_aside": {each.metric: dict(sorted(each.set_aside.items())) for each in counts},
+        "set_aside": {each.metric: dict(sorted(each.set_aside.items())) for each in result.counts},
         "rows": list(rows),
         "documents": documents,
         "units": units,
-        "counts": {each.metric: counts_to_json(each) for each in counts},
+        "counts": counts,
     }
     if result.error_counts:
         data["error_counts"] = {
             layer: error_counts_to_json(result.error_counts[layer])
             for layer in sorted(result.error_counts)
         }
-    return escape_controls_in_json(_dump_json_lines(data))
+    return map(escape_controls_in_json, _iter_json_lines(data))
+
+
+def _encode_counts(counts: Counts, order: UnitOrder) -> dict[str, Any]:
+    return counts_to_json(order.arrange(counts))
 
 
 def _digests_to_json(digests: CorpusDigests | None) -> dict[str, Any] | None:
@@ -134,28 +141,38 @@ def _digests_to_json(digests: CorpusDigests | None) -> dict[str, Any] | None:
     return {"schema": digests.schema, "documents": documents}
 
 
-def _dump_json_lines(value: Any, depth: int = 0) -> str:
-    """JSON with a line for each entry of dicts down to the third level, and of lists of lists or
-    dicts. Columns of numbers are written without spaces.
+def _iter_json_lines(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yields JSON with a line for each entry of dicts down to the third level, and of lists of
+    lists or dicts. Columns of numbers are written without spaces.
+
+    The value of a function is computed when it is its turn, so that the counts of large corpora are
+    not all in memory at once.
     """
+    if callable(value):
+        value = value()
     indent = " " * (depth + 1)
     if isinstance(value, Mapping) and value and depth < 3:
-        entries = [
-            f"{indent}{_compact_json(str(key))}: {_dump_json_lines(entry, depth + 1)}"
-            for key, entry in value.items()
-        ]
-        return "{\n" + ",\n".join(entries) + f"\n{' ' * depth}}}"
-    if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+        separator = "{\n"
+        for key, entry in value.items():
+            yield f"{separator}{indent}{_compact_json(str(key))}: "
+            yield from _iter_json_lines(entry, depth + 1)
+            separator = ",\n"
+        yield f"\n{' ' * depth}}}"
+    elif isinstance(value, list) and value and isinstance(value[0], (list, dict)):
         text = _compact_json(value)
         if text.startswith("[[") and '"' not in text and "[[" not in text[1:]:
             # Lists of numbers, such as counts: one call for all of them takes a tenth of the time.
             lines = text[1:-1].replace("], [", f"],\n{indent}[")
-            return f"[\n{indent}{lines}\n{' ' * depth}]"
+            yield f"[\n{indent}{lines}\n{' ' * depth}]"
+            return
         entries = [f"{indent}{_compact_json(entry)}" for entry in value]
-        return "[\n" + ",\n".join(entries) + f"\n{' ' * depth}]"
-    if isinstance(value, list) and value and isinstance(value[0], int):
-        return msgspec.json.encode(value).decode()
-    return _compact_json(value)
+        yield "[\n" + ",\n".join(entries) + f"\n{' ' * depth}]"
+    elif isinstance(value, np.ndarray):
+        yield msgspec.json.encode(value.tolist()).decode()
+    elif isinstance(value, list) and value and isinstance(value[0], int):
+        yield msgspec.json.encode(value).decode()
+    else:
+        yield _compact_json(value)
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": "))

@@ -15,7 +15,7 @@ from evalkit.errors import (
     shorten,
     warn_deprecated,
 )
-from evalkit.files import write_atomically
+from evalkit.files import replace_file
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import (
@@ -265,11 +265,14 @@ class Scores:
 
     def to_json(self) -> str:
         """The text of a result file: options, signatures, rows, counts; see `result_file`."""
-        from evalkit.results.result_file import to_json
+        return "".join(self._iter_json())
+
+    def _iter_json(self) -> Iterator[str]:
+        from evalkit.results.result_file import iter_json
 
         counts = [metric.counts_with_muc for metric in self._metrics.values()]
         result = Result(counts, self.resampling, self.digests(), self.metadata, self._error_counts)
-        return to_json(result, self.rows(), self.signature_fields, self.warnings)
+        return iter_json(result, self.rows(), self.signature_fields, self.warnings)
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
         """The report as markdown tables; see `render`."""
@@ -353,7 +356,11 @@ class Scores:
         Raises InputError for a path that cannot be written to, WriteError if writing fails; then an
         existing file is unchanged.
         """
-        write_atomically(path, self.to_json() + "\n")
+        pieces = self._iter_json()
+        with replace_file(path) as file:
+            for piece in pieces:
+                file.write(piece.encode())
+            file.write(b"\n")
 
     @classmethod
     def from_json(cls, text: str) -> Scores:

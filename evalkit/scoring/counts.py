@@ -177,49 +177,46 @@ class Counts:
 
     def sort_units(self) -> Counts:
         """The counts with sorted units and cells, so that equal counts are equal arrays."""
-        return sort_all_units([self])[0]
+        return sort_shared_units([self])[0].arrange(self)
 
 
-def sort_all_units(counts: Sequence[Counts]) -> list[Counts]:
-    """Counts with sorted units and cells. Units that several of them share are sorted once."""
-    sorted_units: list[_SortedUnits] = []
-    arranged = []
-    for each in counts:
-        for units in sorted_units:
-            if units.given == each.units:  # fast, since they have the same elements
-                break
-        else:
-            keys = [unit.sort_key() for unit in each.units]
-            order = sorted(range(len(keys)), key=keys.__getitem__)
-            units = _SortedUnits(each.units, order, tuple(each.units[n] for n in order))
-            sorted_units.append(units)
-        arranged.append(_arrange_units(each, units.order, units.arranged))
-    return arranged
-
-
-class _SortedUnits(NamedTuple):
+class UnitOrder(NamedTuple):
     """Units as they are given, the indices of the units in sorted order, and the sorted units."""
 
     given: tuple[CountUnit, ...]
     order: list[int]
-    arranged: tuple[CountUnit, ...]
+    units: tuple[CountUnit, ...]
+
+    def arrange(self, counts: Counts) -> Counts:
+        """Counts of the given units, with sorted units and cells."""
+        position = np.empty(len(self.order), np.int64)
+        position[self.order] = np.arange(len(self.order))
+        unit = position[counts.unit]
+        cells = np.lexsort((counts.label, unit))
+        return replace(
+            counts,
+            units=self.units,
+            unit=unit[cells].astype(np.int32),
+            label=counts.label[cells],
+            values=counts.values[:, cells],
+        )
 
 
-def _arrange_units(counts: Counts, order: Sequence[int], units: tuple[CountUnit, ...]) -> Counts:
-    """The counts with sorted units and cells. order: the indices of the units in sorted order.
-    units: the sorted units.
-    """
-    position = np.empty(len(order), np.int64)
-    position[order] = np.arange(len(order))
-    unit = position[counts.unit]
-    cells = np.lexsort((counts.label, unit))
-    return replace(
-        counts,
-        units=units,
-        unit=unit[cells].astype(np.int32),
-        label=counts.label[cells],
-        values=counts.values[:, cells],
-    )
+def sort_shared_units(counts: Sequence[Counts]) -> list[UnitOrder]:
+    """The order of the units of each of some counts. Units that several share are sorted once."""
+    orders: list[UnitOrder] = []
+    order_of_each = []
+    for each in counts:
+        for known in orders:
+            if known.given == each.units:  # fast, since they have the same elements
+                break
+        else:
+            keys = [unit.sort_key() for unit in each.units]
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            known = UnitOrder(each.units, order, tuple(each.units[n] for n in order))
+            orders.append(known)
+        order_of_each.append(known)
+    return order_of_each
 
 
 def _merge_units(counts: Counts, units: tuple[CountUnit, ...], of: Ints) -> Counts:
