@@ -14,7 +14,7 @@ import numpy as np
 from evalkit.data.batch import Vocabulary
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.result import Result
-from evalkit.scoring.cells import COUNTS
+from evalkit.scoring.cells import COUNTS, choose_count_type
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
@@ -101,10 +101,12 @@ class ShardCounts(msgspec.Struct):
 
     def _unpack_counts(self, packed: PackedCounts, units: tuple[CountUnit, ...]) -> Counts:
         unit = self._array(packed.unit).astype(np.int32)
-        values = np.zeros((len(COUNTS), len(unit)), np.int32)
-        for row, index in zip(values, packed.values, strict=True):
-            if index is not None:
-                row[:] = self._array(index)
+        columns = [None if index is None else self._array(index) for index in packed.values]
+        count_type = choose_count_type(*(column for column in columns if column is not None))
+        values = np.zeros((len(COUNTS), len(unit)), count_type)
+        for row, column in zip(values, columns, strict=True):
+            if column is not None:
+                row[:] = column
         return Counts(
             packed.metric,
             tuple(packed.labels),

@@ -31,6 +31,16 @@ GOLD, PREDICTED, FOUND, FOUND_HALF, TP, TP_HALF, WRONG_GOLD, WRONG_PREDICTED = r
 MAX_CELLS_PER_ITEM = 16
 
 
+# Numbers below this, as nearly all counts are, are kept in 16 bits: sums of three of them fit.
+MAX_NARROW = 2**13
+
+
+def choose_count_type(*columns: Cells) -> type[np.int16 | np.int32]:
+    """The type of integers that holds all counts of some columns, and sums of a few of them."""
+    largest = max((int(column.max(initial=0)) for column in columns), default=0)
+    return np.int16 if largest < MAX_NARROW else np.int32
+
+
 class MetricCells(NamedTuple):
     """The cells of a metric over all documents.
 

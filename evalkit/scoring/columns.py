@@ -21,7 +21,9 @@ from evalkit.data.document import Fragments
 from evalkit.scoring.layers import Items
 
 Ints = NDArray[np.int64]
-Cells = NDArray[np.int32]  # counts of a unit and label: many, and each small
+# Counts of a unit and label: many, and each small. 32-bit integers, or 16-bit ones where these hold
+# all counts.
+Cells = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 MAX_KEY_BITS = 62  # of an int64 key: one bit is the sign, one is spare

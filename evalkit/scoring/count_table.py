@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evalkit.data.batch import LABEL_IDS, EntityArrays, Vocabulary
 from evalkit.data.compiled import core
@@ -26,6 +25,7 @@ from evalkit.scoring.cells import (
     WRONG_GOLD,
     WRONG_PREDICTED,
     MetricCells,
+    choose_count_type,
 )
 from evalkit.scoring.columns import DROPPED_LABEL, Cells, Ints
 
@@ -77,8 +77,19 @@ _COUNTS_OF_SCHEME: dict[str, dict[int, tuple[tuple[int, str], ...]]] = {
 TABLE_SCHEMES = tuple(_COUNTS_OF_SCHEME)
 UNKNOWN_LABEL = -2  # the code of a label that was not looked up
 
-CountTable = NDArray[np.int32]  # rows × TABLE_COLUMNS
-CountColumns = NDArray[np.int32]  # TABLE_COLUMNS × rows
+
+class CountTable(NamedTuple):
+    """A part of a table: the units of its rows, and the columns from the label on."""
+
+    unit: Cells
+    columns: Cells
+
+    @classmethod
+    def from_rows(cls, rows: bytes) -> CountTable:
+        """The rows of TABLE_COLUMNS 32-bit integers that the core returns."""
+        table = np.frombuffer(rows, np.int32).reshape(-1, len(TABLE_COLUMNS))
+        columns = table[:, 1:].T
+        return cls(table[:, 0].copy(), columns.astype(choose_count_type(columns)))
 
 
 class TableRows(NamedTuple):
@@ -168,8 +179,7 @@ class TableCounter:
                 return None
             if len(counted) == len(TableRows._fields):
                 rows, *numbers = counted
-                table = np.frombuffer(rows, np.int32).reshape(-1, len(TABLE_COLUMNS))
-                return TableRows(table, *numbers)
+                return TableRows(CountTable.from_rows(rows), *numbers)
             # A label occurs for the first time on one of the sides.
             side, _ = counted
             self._codes[side].look_up(np.frombuffer((gold, predicted)[side].label, np.int64))
@@ -180,12 +190,12 @@ class MergedTables(NamedTuple):
     """The counts of all documents.
 
     unit, label: those of each row, shared by the counts of all schemes; labels by their positions
-    in the sorted names. columns: TABLE_COLUMNS × rows, so that each is read fast.
+    in the sorted names. columns: those of TABLE_COLUMNS from the label on.
     """
 
     unit: Cells
     label: Ints
-    columns: CountColumns
+    columns: Cells
 
 
 def merge_tables(tables: list[CountTable], label_positions: Ints) -> MergedTables:
@@ -193,22 +203,24 @@ def merge_tables(tables: list[CountTable], label_positions: Ints) -> MergedTable
 
     label_positions: the position of the name of each label in the sorted names.
     """
-    size = sum(map(len, tables))
-    columns = np.empty((len(TABLE_COLUMNS), size), np.int32)
+    size = sum(len(table.unit) for table in tables)
+    is_narrow = all(table.columns.dtype == np.int16 for table in tables)
+    unit = np.empty(size, np.int32)
+    columns: Cells = np.empty((len(TABLE_COLUMNS) - 1, size), np.int16 if is_narrow else np.int32)
     end = size
     while tables:
         table = tables.pop()
-        start = end - len(table)
-        columns[:, start:end] = table.T
+        start = end - len(table.unit)
+        unit[start:end], columns[:, start:end] = table
         end = start
-    unit, label = columns[0].copy(), columns[1].astype(np.int64)
+    label = columns[0].astype(np.int64)
     return MergedTables(unit, label_positions[label] if size else label, columns)
 
 
 def cells_of_scheme(tables: MergedTables, scheme: str) -> MetricCells:
     """The cells of a scheme; with MUC's counts where they were wanted."""
-    column_of = dict(zip(TABLE_COLUMNS, tables.columns))
-    values = np.zeros((len(COUNTS), len(tables.unit)), np.int32)
+    column_of = dict(zip(TABLE_COLUMNS[1:], tables.columns))
+    values = np.zeros((len(COUNTS), len(tables.unit)), tables.columns.dtype)
     values[GOLD], values[PREDICTED] = column_of["gold"], column_of["predicted"]
     for count, terms in _COUNTS_OF_SCHEME[scheme].items():
         (_, name), *others = terms

@@ -11,7 +11,7 @@ from helpers.compiled import without_core
 from helpers.dense_corpora import LABELS, random_sides, random_text
 
 import evalkit
-from evalkit import score, score_spans, score_tags
+from evalkit import Corpus, Document, Entity, Scores, score, score_spans, score_tags
 from evalkit.data import compiled
 from evalkit.errors import EvalkitError
 from evalkit.evaluation import document_join
@@ -322,3 +322,30 @@ def test_text_of_any_width_has_equal_span_edges():
     )
 
     assert all(edge["with_edges"] > 0 for edge in edges)
+
+
+@pytest.mark.parametrize("entities", [8191, 8192, 33_000])
+def test_documents_with_very_many_entities_are_counted(tmp_path, entities):
+    text = "ab " * entities
+    spans = [(3 * n, 3 * n + 2) for n in range(entities)]
+    many = [Entity("A", *span) for span in spans]
+    shorter = [Entity("A", start, end - 1) for start, end in spans]
+    few = [Entity("B", 0, 2)]
+    gold = Corpus(
+        [Document("d0", text, few), Document("d1", text, many), Document("d2", text, few)]
+    )
+    predicted = Corpus([Document(f"d{n}", text, side) for n, side in enumerate((few, shorter, []))])
+    gold.save(tmp_path / "gold.jsonl")
+    predicted.save(tmp_path / "predicted.jsonl")
+    files = tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl"
+
+    scores = score(gold, predicted, SCHEMES, boot=0)
+
+    for scheme, tp in (("strict", 1), ("exact", 1), ("partial", 1 + entities / 2)):
+        micro = scores[f"entities/{scheme}"].micro
+        assert (micro.tp, micro.predicted, micro.gold) == (tp, entities + 1, entities + 2)
+    assert scores["entities/type"].micro.tp == entities + 1
+    assert scores["entities/strict"].muc.incorrect == entities
+    saved = score(*files, SCHEMES, boot=0, jobs=2).to_json()
+    assert saved == score(*files, SCHEMES, boot=0).to_json()
+    assert Scores.from_json(saved).rows() == scores.rows()
