@@ -42,8 +42,11 @@ class Vocabulary(dict[Any, int]):
         """The position of each key in sorted order, by the key's number."""
         import numpy as np  # imported late: most programs load corpora without it
 
-        positions = {name: position for position, name in enumerate(sorted(self))}
-        return np.fromiter((positions[name] for name in self), np.int64, len(self))
+        names = list(self)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        positions = np.empty(len(names), np.int64)
+        positions[order] = np.arange(len(names))
+        return positions
 
 
 class EntityArrays(NamedTuple):

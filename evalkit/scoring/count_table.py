@@ -181,8 +181,8 @@ class TableCounter:
                 rows, *numbers = counted
                 return TableRows(CountTable.from_rows(rows), *numbers)
             # A label occurs for the first time on one of the sides.
-            side, _ = counted
-            self._codes[side].look_up(np.frombuffer((gold, predicted)[side].label, np.int64))
+            for side, entities in zip(self._codes, (gold, predicted)):
+                side.look_up(np.frombuffer(entities.label, np.int64))
             self._rank = self._labels.sorted_positions()
 
 
