@@ -99,7 +99,7 @@ class DocumentBatch(list[Any]):
         """Whether no document is annotated in another layer than that of entities."""
         if self.contiguous_only:
             return True
-        return _are_all_none(self, "events") and _are_all_none(self, "attributions")
+        return all(_are_all_none(self, layer) for layer in ("events", "attributions", "relations"))
 
     @cached_property
     def has_unannotated(self) -> bool:

@@ -1,9 +1,10 @@
-"""Documents and their annotations: entities, events, attributions, zones, unplaced predictions.
+"""Documents and their annotations: entities, events, attributions, relations, zones, unplaced
+predictions.
 
-A `Document` is a text with the annotations that a person or a model put on it, in three layers:
-entities, events (with their arguments) and attributions. A layer that is None was not annotated; an
-empty one was annotated, without result; a document with a `failure` is one that a model could not
-process. These three states are distinguished everywhere.
+A `Document` is a text with the annotations that a person or a model put on it, in four layers:
+entities, events (with their arguments), attributions and relations. A layer that is None was not
+annotated; an empty one was annotated, without result; a document with a `failure` is one that a
+model could not process. These three states are distinguished everywhere.
 
 Offsets count Unicode code points from 0, half-open, on the untouched text. Everything is frozen and
 validated once, when it is created: an annotation for its own offsets, a document for all its
@@ -37,7 +38,7 @@ from evalkit.errors import (
     quoted_repr,
 )
 
-LAYERS = ("entities", "events", "attributions")
+LAYERS = ("entities", "events", "attributions", "relations")
 ATTRIBUTION_PARTS = ("source", "cue", "content")
 UNPLACED_LAYERS = (
     "entities",
@@ -46,6 +47,7 @@ UNPLACED_LAYERS = (
     "realis",
     "attributions",
     "attribution-relations",
+    "relations",
 )
 Fragments = tuple[tuple[int, int], ...]
 Attributes = dict[str, str | int | float | bool | None]
@@ -170,6 +172,26 @@ class Attribution(Annotation, frozen=True, gc=False):
                 require_type(name, getattr(self, name), Span)
 
 
+class Relation(Annotation, frozen=True, gc=False):
+    """A relation between two entities, such as "works for", or between two events, such as
+    "before".
+
+    `head` and `tail` are the ids of its arguments: entities or events of the document.
+    """
+
+    label: str
+    head: str
+    tail: str
+    id: str | None = None
+    score: float | None = None
+    attributes: Attributes | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("label", "head", "tail"):
+            check_label(name, getattr(self, name), self)
+        check_score(self)
+
+
 class Zone(Annotation, frozen=True, gc=False):
     """A region of the text, such as a headline or a byline."""
 
@@ -210,7 +232,8 @@ class Document(Annotation, frozen=True):
     """A text with its annotations.
 
     Raises DocumentError, with the document and the field, if an annotation ends after the end of
-    the text, an id is not unique, or a `ref` or `parent` is the id of no annotation.
+    the text, an id is not unique, or a `ref`, `parent`, `head` or `tail` is the id of no
+    annotation.
     """
 
     id: str
@@ -222,6 +245,7 @@ class Document(Annotation, frozen=True):
     meta: dict[str, Any] | None = None
     failure: str | None = None
     unplaced: tuple[Unplaced, ...] = ()
+    relations: tuple[Relation, ...] | None = None
 
     def __post_init__(self) -> None:
         if _has_valid_entities_only(self):
@@ -270,7 +294,12 @@ class Document(Annotation, frozen=True):
                 raise DocumentError(
                     problem, layer=name, index=index, field=f"{field}.end" if field else "end"
                 )
-        if self.events or self.attributions or any(e.id for e in self.entities or ()):
+        if (
+            self.events
+            or self.attributions
+            or self.relations
+            or any(e.id for e in self.entities or ())
+        ):
             _check_references(self)
 
 
@@ -278,6 +307,7 @@ _KINDS: dict[str, type] = {
     "entities": Entity,
     "events": Event,
     "attributions": Attribution,
+    "relations": Relation,
     "zones": Zone,
     "unplaced": Unplaced,
 }
@@ -295,6 +325,7 @@ def _has_valid_entities_only(document: Document) -> bool:
         or type(text) is not str
         or document.events is not None
         or document.attributions is not None
+        or document.relations is not None
         or document.failure is not None
         or type(document.zones) is not tuple
         or document.zones
@@ -335,6 +366,21 @@ def iter_parts(attribution: Any) -> Iterator[tuple[str, Any]]:
             yield name, span
 
 
+def iter_arguments(document: Document) -> Iterator[tuple[Any, Any]]:
+    """Yields the annotations that are the head and the tail of each relation of a document."""
+    if not document.relations:
+        return
+    annotations: dict[Any, Any] = {entity.id: entity for entity in document.entities or ()}
+    annotations.update((event.id, event) for event in document.events or ())
+    for relation in document.relations:
+        yield annotations[relation.head], annotations[relation.tail]
+
+
+def argument_fragments(argument: Any) -> Fragments:
+    """The ranges of an argument of a relation: of an entity, or of the trigger of an event."""
+    return span_fragments(argument.trigger if isinstance(argument, Event) else argument)
+
+
 def remove_references(event: Event, ids: Container[str]) -> Event:
     """The event with `ref` set to None in arguments that refer to one of these ids."""
     if all(argument.ref is None or argument.ref not in ids for argument in event.arguments):
@@ -351,7 +397,7 @@ def duplicate_key(annotation: Any) -> Hashable:
 
     Entities: label and span. Events: label, trigger span, realis and the set of (role, span).
     Attributions: the spans of cue, source and content. Arguments of one event: role and span. Ids,
-    scores and attributes do not count.
+    scores and attributes do not count. For relations see `duplicate_keys`.
     """
     if isinstance(annotation, Event):
         arguments = frozenset(
@@ -368,14 +414,30 @@ def duplicate_key(annotation: Any) -> Hashable:
     return annotation.label, span_fragments(annotation)
 
 
+def duplicate_keys(document: Document, layer: str) -> list[Hashable]:
+    """The duplicate key of each annotation of a layer. Relations: label, and the label and span of
+    both arguments.
+    """
+    if layer == "relations":
+        return [
+            (relation.label, _argument_key(head), _argument_key(tail))
+            for relation, (head, tail) in zip(document.relations or (), iter_arguments(document))
+        ]
+    return list(map(duplicate_key, getattr(document, layer) or ()))
+
+
+def _argument_key(argument: Any) -> Hashable:
+    return isinstance(argument, Event), argument.label, argument_fragments(argument)
+
+
 def span_fragments(span: Any) -> Fragments:
     """The (start, end) ranges of a span: its fragments, or its only range."""
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
 def _check_references(document: Document) -> None:
-    """Raises DocumentError unless ids are unique, each `ref` is the id of an entity or event, and
-    each `parent` that of an attribution that is not nested in itself.
+    """Raises DocumentError unless ids are unique, each `ref`, `head` and `tail` is the id of an
+    entity or event, and each `parent` that of an attribution that is not nested in itself.
     """
     seen: dict[str, str] = {}
     for layer in LAYERS:
@@ -388,18 +450,22 @@ def _check_references(document: Document) -> None:
                     field="id",
                 )
             seen[annotation.id] = f"{layer}[{index}]"
+    for layer, index, field, id in _iter_references(document):
+        if not seen.get(id, "").startswith(("entities", "events")):
+            problem = f"no entity or event of this document has the id {quoted_repr(id)}"
+            raise DocumentError(problem, layer=layer, index=index, field=field)
+    _check_parents(document)
+
+
+def _iter_references(document: Document) -> Iterator[tuple[str, int, str, str]]:
+    """Yields (layer, index, field, id) of each reference to an entity or event."""
     for index, event in enumerate(document.events or ()):
         for n, argument in enumerate(event.arguments):
-            if argument.ref is not None and not seen.get(argument.ref, "").startswith(
-                ("entities", "events")
-            ):
-                problem = (
-                    f"no entity or event of this document has the id {quoted_repr(argument.ref)}"
-                )
-                raise DocumentError(
-                    problem, layer="events", index=index, field=f"arguments[{n}].ref"
-                )
-    _check_parents(document)
+            if argument.ref is not None:
+                yield "events", index, f"arguments[{n}].ref", argument.ref
+    for index, relation in enumerate(document.relations or ()):
+        yield "relations", index, "head", relation.head
+        yield "relations", index, "tail", relation.tail
 
 
 def _check_parents(document: Document) -> None:

@@ -19,7 +19,7 @@ MAX_NESTING = 8  # highlights around one character
 MAX_DOCUMENTS = 10  # rows in the table of a corpus
 MAX_EXCERPT = 80  # characters of a text in the table of a corpus
 MAX_LABELS = 30  # labels that `describe_contents` lists for a layer
-LAYERS = ("entities", "events", "attributions")
+LAYERS = ("entities", "events", "attributions", "relations")
 # Line ends, and characters that shape words and emoji
 _KEPT = "\n\t\u00ad\u200c\u200d"
 
@@ -122,7 +122,7 @@ def document_to_html(document: Any) -> str:
 
 def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
     """Each annotated layer of a document with its highlights: entities, triggers with their
-    arguments, or the parts of attributions.
+    arguments, the parts of attributions, or the arguments of relations.
     """
     if document.entities is not None:
         entities: list[Highlight] = []
@@ -145,6 +145,21 @@ def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
                 if getattr(attribution, name) is not None:
                     parts += _highlights(getattr(attribution, name), name, attribution.id or "")
         yield "attributions", parts
+    if document.relations is not None:
+        ends: list[Highlight] = []
+        spans = _spans_by_id(document)
+        for relation in document.relations:
+            for name in ("head", "tail"):
+                label = f"{relation.label} {name}"
+                ends += _highlights(spans[getattr(relation, name)], label, relation.id or "")
+        yield "relations", ends
+
+
+def _spans_by_id(document: Any) -> dict[str, Any]:
+    """The span of each entity and trigger that has an id."""
+    spans = {entity.id: entity for entity in document.entities or ()}
+    spans.update((event.id, event.trigger) for event in document.events or ())
+    return spans
 
 
 def highlight_text(text: str, highlights: Iterable[Highlight]) -> str:

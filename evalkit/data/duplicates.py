@@ -7,18 +7,26 @@ duplicates="drop" as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import LAYERS, Document, Entity, Event, duplicate_key
+from evalkit.data.document import (
+    LAYERS,
+    Document,
+    Entity,
+    Event,
+    duplicate_key,
+    duplicate_keys,
+)
 from evalkit.errors import DocumentError, spell_option
 
 AGREEMENT = {
     "entities": "same label and span",
     "events": "same label, trigger, realis and arguments",
     "attributions": "same source, cue and content",
+    "relations": "same label, head and tail",
     "arguments": "same role and span",
 }
 
@@ -34,7 +42,12 @@ def find_duplicates(document: Document) -> Iterator[DocumentError]:
     """An error for each annotation that is a duplicate of an earlier one, and each argument that is
     a duplicate of an earlier argument of its event.
     """
-    if document.events or document.attributions or not _are_distinct(document.entities or ()):
+    if (
+        document.events
+        or document.attributions
+        or document.relations
+        or not _are_distinct(document.entities or ())
+    ):
         return _iter_duplicates(document)
     return iter(())
 
@@ -48,11 +61,11 @@ def _are_distinct(entities: Sequence[Entity]) -> bool:
 
 def _iter_duplicates(document: Document) -> Iterator[DocumentError]:
     for layer in LAYERS:
-        for index, first in _find_pairs(getattr(document, layer) or ()):
+        for index, first in _find_pairs(duplicate_keys(document, layer)):
             problem = f"duplicate of {layer}[{first}] ({AGREEMENT[layer]})"
             yield DocumentError(problem, document=document.id, layer=layer, index=index)
     for index, event in enumerate(document.events or ()):
-        for number, first in _find_pairs(event.arguments):
+        for number, first in _find_pairs(map(duplicate_key, event.arguments)):
             problem = f"duplicate of arguments[{first}] ({AGREEMENT['arguments']})"
             yield DocumentError(
                 problem,
@@ -63,11 +76,11 @@ def _iter_duplicates(document: Document) -> Iterator[DocumentError]:
             )
 
 
-def _find_pairs(annotations: Iterable[Any]) -> Iterator[tuple[int, int]]:
+def _find_pairs(keys: Iterable[Hashable]) -> Iterator[tuple[int, int]]:
     """The index of each duplicate, and that of the first annotation that it equals."""
-    firsts: dict[Any, int] = {}
-    for index, annotation in enumerate(annotations):
-        first = firsts.setdefault(duplicate_key(annotation), index)
+    firsts: dict[Hashable, int] = {}
+    for index, key in enumerate(keys):
+        first = firsts.setdefault(key, index)
         if first != index:
             yield index, first
 
@@ -86,9 +99,10 @@ def drop_duplicates(document: Document) -> Document:
         annotations = getattr(document, layer)
         if not annotations:
             continue
-        firsts = _first_annotations(annotations)
-        for annotation in annotations:
-            first_id = firsts[duplicate_key(annotation)].id
+        keys = duplicate_keys(document, layer)
+        firsts = _first_annotations(annotations, keys)
+        for annotation, key in zip(annotations, keys):
+            first_id = firsts[key].id
             if annotation.id is not None and annotation.id != first_id:
                 kept_ids[annotation.id] = first_id
         layers[layer] = list(firsts.values())
@@ -99,17 +113,22 @@ def drop_duplicates(document: Document) -> Document:
         layers["events"] = events
     if "attributions" in layers:
         layers["attributions"] = _replace_parents(layers["attributions"], kept_ids)
+    if "relations" in layers:
+        relations = []
+        for relation in layers["relations"]:
+            head, tail = (kept_ids.get(id, id) for id in (relation.head, relation.tail))
+            relations.append(replace(relation, head=head, tail=tail))
+        layers["relations"] = relations
     return replace(document, **{layer: tuple(annotations) for layer, annotations in layers.items()})
 
 
-def _first_annotations(annotations: Iterable[Any]) -> dict[Any, Any]:
+def _first_annotations(annotations: Iterable[Any], keys: Iterable[Hashable]) -> dict[Hashable, Any]:
     """The first annotation of each group of duplicates, by duplicate key.
 
     One without an id takes the id of its first duplicate with one, which references may name.
     """
-    firsts: dict[Any, Any] = {}
-    for annotation in annotations:
-        key = duplicate_key(annotation)
+    firsts: dict[Hashable, Any] = {}
+    for annotation, key in zip(annotations, keys):
         first = firsts.setdefault(key, annotation)
         if first.id is None and annotation.id is not None:
             firsts[key] = replace(first, id=annotation.id)
@@ -148,3 +167,36 @@ def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ..
         if first.ref is None and ref is not None:
             distinct[duplicate_key(argument)] = replace(first, ref=ref)
     return tuple(distinct.values())
+
+
+def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
+    """For each annotation of a layer, whether it is a duplicate of an earlier one."""
+    seen: set[Hashable] = set()
+    repeats = []
+    for annotation in annotations:
+        key = duplicate_key(annotation)
+        repeats.append(key in seen)
+        seen.add(key)
+    return repeats
+
+
+def _has_duplicate_event(document: Document) -> bool:
+    """Whether an event is a duplicate of an earlier one, or an argument of an earlier argument of
+    its event.
+    """
+    events = document.events or ()
+    triggers = {(event.label, event.trigger.start, event.trigger.end) for event in events}
+    if len(triggers) < len(events) and any(repeated_annotations(events)):
+        return True
+    return any(
+        len(event.arguments) > 1 and any(repeated_annotations(event.arguments)) for event in events
+    )
+
+
+def _has_duplicate_relation(document: Document) -> bool:
+    keys = duplicate_keys(document, "relations")
+    return len(set(keys)) < len(keys)
+
+
+# A layer of documents that is scored as a set to the check for duplicates
+HAS_DUPLICATE = {"events": _has_duplicate_event, "relations": _has_duplicate_relation}

@@ -35,8 +35,16 @@ MAPS_OF_LAYERS = {
     "arguments": ("triggers", "arguments"),
     "attached-arguments": ("triggers", "arguments"),
     "realis": ("triggers", "realis"),
+    "relations": ("entities", "triggers", "relations"),
 }
-LAYERS_WITH_MAPS = ("entities", "triggers", "arguments", "realis", "attributions")
+LAYERS_WITH_MAPS = (
+    "entities",
+    "triggers",
+    "arguments",
+    "realis",
+    "attributions",
+    "relations",
+)
 # Characters of the kept labels in a signature; longer lists are replaced by a digest
 MAX_SIGNATURE_LABELS = 60
 

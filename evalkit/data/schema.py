@@ -31,6 +31,7 @@ from evalkit.data.document import (
     Document,
     Entity,
     Event,
+    iter_arguments,
     iter_spans,
     span_fragments,
 )
@@ -73,6 +74,17 @@ class AttributionSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 NO_ATTRIBUTIONS = AttributionSchema()
 
 
+class RelationType(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The definition of a relation, and the labels that its head and its tail may have; all labels
+    if there are none. symmetric: whether head and tail may be exchanged.
+    """
+
+    definition: str = ""
+    head: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
+    symmetric: bool = False
+
+
 class ZoneSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The layers that are annotated in a zone, and those whose primary scores include it."""
 
@@ -100,6 +112,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     events: dict[str, EventType] = {}
     realis: dict[str, str] = {}
     attributions: AttributionSchema = NO_ATTRIBUTIONS
+    relations: dict[str, RelationType] = {}
     attributes: dict[str, Any] = {}
     zones: dict[str, ZoneSchema] = {}
     label_maps: dict[str, dict[str, dict[str, str | None]]] = {}
@@ -123,6 +136,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             ("event type", self.events),
             ("realis value", self.realis),
             ("attribution type", self.attributions.types),
+            ("relation type", self.relations),
             ("zone", self.zones),
             ("label map", self.label_maps),
             ("rule", self.rules),
@@ -146,8 +160,14 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             "realis": self.realis,
             "attributions": self.attributions.parts,
             "attached-attributions": self.attributions.parts,
+            "relations": self.relations,
         }
         return tuple(by_layer.get(layer, ()))
+
+    @property
+    def symmetric_relations(self) -> frozenset[str]:
+        """The labels of symmetric relations."""
+        return frozenset(label for label, kind in self.relations.items() if kind.symmetric)
 
     def primary_zones(self, layer: str) -> frozenset[str] | None:
         """The zones in which a layer of documents is scored; None where the schema names no zones:
@@ -237,6 +257,22 @@ def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError
         yield from unknown(
             "type", attribution.label, schema.attributions.types, "attributions", index, "label"
         )
+    for index, (relation, arguments) in enumerate(
+        zip(document.relations or (), iter_arguments(document))
+    ):
+        yield from unknown(
+            "relation", relation.label, schema.relations, "relations", index, "label"
+        )
+        kind = schema.relations.get(relation.label, RelationType())
+        for name, argument in zip(("head", "tail"), arguments):
+            yield from unknown(
+                f"label of a {name} of {relation.label}",
+                argument.label,
+                dict.fromkeys(getattr(kind, name)),
+                "relations",
+                index,
+                name,
+            )
 
 
 def _errors_in_zones(document: Document, schema: Schema) -> Iterator[DocumentError]:

@@ -7,10 +7,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from evalkit.analysis.attribution_errors import classify_attributions
 from evalkit.analysis.error_items import ItemOutcome
 from evalkit.data.document import ATTRIBUTION_PARTS, Attribution, Document
+from evalkit.data.duplicates import repeated_annotations
 from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.document_counter import ScoringTask
 from evalkit.evaluation.event_errors import ArgumentPlace, EventSide, compare_events
-from evalkit.scoring.counting import Block, BlockBuilder, BlockSide, repeated_annotations
+from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
 
 ATTACHED_LAYERS = ("attached-arguments", "attached-attributions")
 WITH_ATTRIBUTION = "with its attribution"

@@ -405,7 +405,20 @@ def make_block_builder(
         maps,
         whole=keep_documents,
         by_sentence=task.resampling.units == "sentences",
+        symmetric=_symmetric_labels(task),
     )
+
+
+def _symmetric_labels(task: ScoringTask) -> set[str]:
+    """The labels of symmetric relations, before and after the label map of gold."""
+    schema = task.inputs.schema
+    if schema is None or not schema.symmetric_relations:
+        return set()
+    labels = set(schema.symmetric_relations)
+    if "relations" in task.mapping.gold:
+        mapper = task.mapping.gold["relations"]
+        labels.update(filter(None, [mapper.get(label, label) for label in sorted(labels)]))
+    return labels
 
 
 def build_block(builder: BlockBuilder, inputs: EvaluationInputs) -> Block:

@@ -18,6 +18,7 @@ from evalkit.data.document import (
     remove_references,
     span_fragments,
 )
+from evalkit.data.duplicates import repeated_annotations
 from evalkit.data.label_maps import LabelMapping
 from evalkit.evaluation.annotation_copies import LabelCopier, move_span
 from evalkit.evaluation.document_counter import (
@@ -29,7 +30,6 @@ from evalkit.evaluation.document_counter import (
 )
 from evalkit.evaluation.event_errors import EventErrors, read_rows
 from evalkit.scoring.attribution_pairing import pair_attributions
-from evalkit.scoring.counting import repeated_annotations
 
 EVENT_FIXES = ("triggers", "spurious events", "roles", "argument spans", "attachment")
 ATTRIBUTION_FIXES = ("cues",)

@@ -105,6 +105,7 @@ class ColumnDocument(msgspec.Struct, frozen=True, gc=False):
     failure: str | None
     events: ClassVar[None] = None
     attributions: ClassVar[None] = None
+    relations: ClassVar[None] = None
     zones: ClassVar[tuple[()]] = ()
     unplaced: ClassVar[tuple[()]] = ()
 
@@ -216,7 +217,7 @@ class _BatchBuilder:
         self, annotated: Mapping[str, Mask], fields: Mapping[str, Any], owners: Ints
     ) -> Mask:
         """Returns which documents have anything but contiguous entities."""
-        result = annotated["events"] | annotated["attributions"]
+        result = annotated["events"] | annotated["attributions"] | annotated["relations"]
         for name in ("zones", "unplaced"):
             result |= list_lengths(self._columns[name]) > 0
         for is_complex in (

@@ -27,7 +27,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evalkit.data.document import LAYERS, Attribution, Document, Entity, Event, Zone, iter_spans
+from evalkit.data.document import (
+    LAYERS,
+    Attribution,
+    Document,
+    Entity,
+    Event,
+    Relation,
+    Zone,
+    iter_spans,
+)
 from evalkit.data.schema import Schema, encode_schema, load_schema
 from evalkit.errors import (
     DocumentError,
@@ -45,6 +54,7 @@ from evalkit.formats.jsonl import (
     AttributionLine,
     EntityLine,
     EventLine,
+    RelationLine,
     check_surface,
     iter_lines,
     public,
@@ -96,6 +106,7 @@ _LINES: dict[str, tuple[type[Any], type[Any]]] = {
         ("entities", EntityLine, Entity),
         ("events", EventLine, Event),
         ("attributions", AttributionLine, Attribution),
+        ("relations", RelationLine, Relation),
     )
 }
 

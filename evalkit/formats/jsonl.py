@@ -25,6 +25,7 @@ from evalkit.data.document import (
     Document,
     Entity,
     Event,
+    Relation,
     Span,
     Zone,
     iter_spans,
@@ -79,8 +80,10 @@ AttributionLine = line_class(
     source=SpanLine | None,
     source_name=SpanLine | None,
 )
+RelationLine = line_class(Relation)
 DocumentLine = line_class(
     Document,
+    relations=tuple[RelationLine, ...] | None,  # type: ignore[valid-type]
     entities=tuple[EntityLine, ...] | None,  # type: ignore[valid-type]
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]

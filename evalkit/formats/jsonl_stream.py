@@ -57,7 +57,13 @@ PlainLine = msgspec.defstruct(
         ("meta", dict[str, Any] | None, None),
         ("failure", str | None, None),
     ],
-    namespace={"events": None, "attributions": None, "zones": (), "unplaced": ()},
+    namespace={
+        "events": None,
+        "attributions": None,
+        "relations": None,
+        "zones": (),
+        "unplaced": (),
+    },
     forbid_unknown_fields=True,
     omit_defaults=True,
 )
@@ -80,6 +86,7 @@ class ScannedLine(msgspec.Struct, gc=False):
     failure: ClassVar[None] = None
     events: ClassVar[None] = None
     attributions: ClassVar[None] = None
+    relations: ClassVar[None] = None
     zones: ClassVar[tuple[()]] = ()
     unplaced: ClassVar[tuple[()]] = ()
 
@@ -390,6 +397,7 @@ def _is_valid_plain(document: Any) -> bool:
     if (
         document.events is not None
         or document.attributions is not None
+        or document.relations is not None
         or document.zones
         or document.unplaced
         or not document.id

@@ -7,7 +7,7 @@ nothing. `cells` has the counts.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabulary
-from evalkit.data.document import Document, duplicate_key
+from evalkit.data.document import Document
+from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
 from evalkit.errors import InputError, quoted_repr
 from evalkit.scoring.attribution_pairing import pair_attributions
 from evalkit.scoring.cells import (
@@ -43,7 +44,7 @@ from evalkit.scoring.columns import (
     document_offsets,
     is_first_occurrence,
 )
-from evalkit.scoring.layers import Layer, Maps, iter_unplaced
+from evalkit.scoring.layers import Layer, Maps, iter_unplaced, order_symmetric
 from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import SCHEMES
 from evalkit.scoring.zones import SegmentLayout, build_layout
@@ -113,21 +114,33 @@ class Block:
             as_set=False,
         )
 
-    def _deduplicate(self, side: BlockSide) -> BlockSide:
+    @cached_property
+    def group_free(self) -> Block:
+        """The block for schemes that ignore groups, of a layer that is a set."""
+        return replace(
+            self,
+            gold=self._deduplicate(_remove_groups(self.gold), label=True),
+            predicted=self._deduplicate(_remove_groups(self.predicted), label=True),
+            as_set=False,
+        )
+
+    def _deduplicate(self, side: BlockSide, *, label: bool = False) -> BlockSide:
         # The label whose name sorts first stays, so that the order of the input does not matter.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
-        first = is_first_occurrence(_span_keys(columns, label=False))
+        first = is_first_occurrence(_span_keys(columns, label=label))
         return replace(
             side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first]
         )
 
     def for_scheme(self, scheme: str) -> Block:
-        """The block as a scheme compares it: for a scheme that ignores labels, items of a set that
-        differ only by label are merged.
+        """The block as a scheme compares it: for a scheme that ignores labels or groups, items of a
+        set that differ only by these are merged.
         """
         # A block that kept itself as its label-free one would be a reference cycle, and stay in
         # memory after its use.
+        if self.as_set and not SCHEMES[scheme].same_group:
+            return self.group_free
         if self.as_set and not SCHEMES[scheme].same_label:
             return self.label_free
         return self
@@ -196,16 +209,18 @@ class BlockBuilder:
         *,
         whole: bool = False,
         by_sentence: bool = False,
+        symmetric: Collection[str] = (),
     ) -> None:
         """Start with no documents.
 
         name: that of the layer. zones: the scored ones; None for all. maps: the label maps of gold
         and predictions. whole: keep all documents, not only their ids. by_sentence: each sentence
-        is a unit.
+        is a unit. symmetric: the labels of symmetric relations.
         """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
+        self._symmetric = symmetric
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
@@ -222,6 +237,8 @@ class BlockBuilder:
             if isinstance(items, EntityArrays):
                 self._items[side].add_placed(items)
             else:
+                if self.layer.has_symmetric_labels:
+                    items = order_symmetric(items, self._symmetric)
                 self._items[side].add(items)
                 self._dropped[side] += items.dropped
             if isinstance(items, EntityArrays) and self._needs_ids_only(documents):
@@ -264,7 +281,7 @@ class BlockBuilder:
             predicted, predicted_duplicates, layout, self.coding, "predicted", merge=predicted_merge
         )
         if layer.deduplicate:
-            gold_copies = int(any(map(_has_duplicate_event, gold_documents)))
+            gold_copies = int(any(map(HAS_DUPLICATE[layer.document_layer], gold_documents)))
         else:
             gold_copies = int(gold_duplicates.sum())
         unplaced = _find_unplaced(predicted_documents, self.name, layout, self.coding, self.maps[1])
@@ -360,28 +377,9 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
     return is_duplicate
 
 
-def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
-    """For each annotation of a layer, whether it is a duplicate of an earlier one."""
-    seen: set[Hashable] = set()
-    repeats = []
-    for annotation in annotations:
-        key = duplicate_key(annotation)
-        repeats.append(key in seen)
-        seen.add(key)
-    return repeats
-
-
-def _has_duplicate_event(document: Document) -> bool:
-    """Whether an event is a duplicate of an earlier one, or an argument of an earlier argument of
-    its event.
-    """
-    events = document.events or ()
-    triggers = {(event.label, event.trigger.start, event.trigger.end) for event in events}
-    if len(triggers) < len(events) and any(repeated_annotations(events)):
-        return True
-    return any(
-        len(event.arguments) > 1 and any(repeated_annotations(event.arguments)) for event in events
-    )
+def _remove_groups(side: BlockSide) -> BlockSide:
+    columns = side.columns
+    return replace(side, columns=replace(columns, head=np.zeros_like(columns.head)))
 
 
 def _join_groups(

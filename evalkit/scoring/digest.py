@@ -1,9 +1,9 @@
 """The digest of a corpus: of all that a score depends on, which are texts, zones, the scored gold
 annotations, and the schema.
 
-    annotation  64 bits: of an entity, label, offsets and fragments, mixed; of an event or
-                attribution, the first 64 bits of the sha256 of its JSON (keys sorted, without id
-                and score)
+    annotation  64 bits: of an entity, label, offsets and fragments, mixed; of another annotation,
+                the first 64 bits of the sha256 of its JSON (keys sorted, without id and score; a
+                relation has the label and the span of its arguments in place of their ids)
     document    the sha256 of its id, text and zones; where a layer is annotated, the sha256 of that
                 and of the sum of its annotations modulo 2**64, which no order changes
     corpus      the sha256 of the schema's JSON and of the sum of its documents' sha256 modulo
@@ -17,7 +17,7 @@ same digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, Vocabulary, entity_arrays
 from evalkit.data.compiled import core
-from evalkit.data.hashing import annotation_key
+from evalkit.data.hashing import annotation_keys
 from evalkit.data.schema import Schema
 from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
 
@@ -60,9 +60,7 @@ class DigestBuilder:
             if isinstance(documents, DocumentBatch) and documents.contiguous_only:
                 digests.extend([UNANNOTATED] * len(documents))
             else:
-                digests.extend(
-                    [_digest_annotations(getattr(document, layer)) for document in documents]
-                )
+                digests.extend([_digest_annotations(document, layer) for document in documents])
         if len(self._documents) >= BLOCK_DOCUMENTS:
             self.flush()
 
@@ -177,13 +175,13 @@ def _sum_contiguous(entities: EntityArrays) -> bytes:
     return np.frombuffer(sums, np.uint64).astype("<u8").tobytes()
 
 
-def _digest_annotations(annotations: Iterable[Any] | None) -> bytes:
-    """The sum of the digests of annotations; UNANNOTATED for None."""
-    if annotations is None:
+def _digest_annotations(document: Any, layer: str) -> bytes:
+    """The sum of the digests of the annotations of a layer; UNANNOTATED for None."""
+    if getattr(document, layer) is None:
         return UNANNOTATED
     total = 0
-    for annotation in annotations:
-        digest = hashlib.sha256(annotation_key(annotation)).digest()
+    for key in annotation_keys(document, layer):
+        digest = hashlib.sha256(key).digest()
         total += int.from_bytes(digest[:8], "little")
     return (total % 2**64).to_bytes(8, "little")
 

@@ -7,8 +7,9 @@ document and the arrays.
 
 To score something new, write its function and give it a line in LAYERS.
 
-Conventions and differences from other tools: `triggers`, `arguments` and `attached-arguments` are
-sets, formed after the scheme's projection (Li et al. 2013; TextEE, Huang et al. 2024). OneIE lets
+Conventions and differences from other tools: `triggers`, `arguments`, `attached-arguments` and
+`relations` are sets, formed after the scheme's projection (Li et al. 2013; TextEE, Huang et al.
+2024). OneIE lets
 one prediction match several gold items, and DyGIE++ keeps one type for a trigger; neither is done
 here. Citron (Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
 """
@@ -16,8 +17,16 @@ here. Citron (Newell et al. 2018) sums all pairs that overlap, and can exceed 1.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -25,8 +34,11 @@ from evalkit.data.batch import EntityArrays, entity_arrays
 from evalkit.data.document import (
     ATTRIBUTION_PARTS,
     Document,
+    Event,
     Fragments,
     Unplaced,
+    argument_fragments,
+    iter_arguments,
     span_fragments,
 )
 from evalkit.data.text import tokens
@@ -52,7 +64,10 @@ class Items:
 
 
 class SyntheticSpan(NamedTuple):
-    """A span that is no annotation: a token, or all parts of an attribution together."""
+    """A span that is no annotation: a token, or all parts of an attribution or relation together.
+
+    parts: the ranges of each part, which are compared one by one.
+    """
 
     start: int
     end: int
@@ -218,7 +233,7 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
 
 
 # Parts have no map
-def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
+def _attribution_relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each attribution whole."""
     return _build_items(
         [
@@ -231,12 +246,56 @@ def _relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG
 
 def _attribution_span(attribution: Any) -> SyntheticSpan:
     """All parts of an attribution as one span, with the parts beside it."""
-    parts = tuple(
+    return _span_of_parts(
         None if (span := getattr(attribution, part)) is None else span_fragments(span)
         for part in ATTRIBUTION_PARTS
     )
+
+
+def _span_of_parts(ranges: Iterable[Fragments | None]) -> SyntheticSpan:
+    parts = tuple(ranges)
     pieces = sorted(chain.from_iterable(part for part in parts if part))
     return SyntheticSpan(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
+
+
+def _relations(documents: Sequence[Document], maps: Maps) -> Items:
+    """Each relation: its arguments are the parts of the span, and their labels the group.
+
+    A relation with an argument whose label is dropped is dropped with it.
+    """
+    each = []
+    for document in documents:
+        triples = []
+        for relation, arguments in zip(document.relations or (), iter_arguments(document)):
+            label = _map_label(maps, "relations", relation.label)
+            group = tuple(_label_of_argument(argument, maps) for argument in arguments)
+            if any(argument_label is None for _, argument_label in group):
+                label = None
+            triples.append((label, _span_of_parts(map(argument_fragments, arguments)), group))
+        each.append(triples)
+    return _build_items(each)
+
+
+def _label_of_argument(argument: Any, maps: Maps) -> tuple[str, str | None]:
+    """The layer of metrics and the label of an argument of a relation."""
+    layer = "triggers" if isinstance(argument, Event) else "entities"
+    return layer, _map_label(maps, layer, argument.label)
+
+
+def order_symmetric(items: Items, symmetric: Collection[str]) -> Items:
+    """The relations; those with a symmetric label have their arguments in the order of the text."""
+    if not symmetric or items.groups is None:
+        return items
+    spans, groups = list(items.spans), list(items.groups)
+    for n, label in enumerate(items.labels):
+        if label not in symmetric:
+            continue
+        head, tail = spans[n].parts
+        group: Any = groups[n]
+        if (tail, group[1]) < (head, group[0]):
+            spans[n] = spans[n]._replace(parts=(tail, head))
+            groups[n] = (group[1], group[0])
+    return replace(items, spans=spans, groups=groups)
 
 
 def _entity_of_each(document: Document) -> Iterable[int]:
@@ -306,7 +365,8 @@ class Layer:
     set, in which equal items count once, duplicates included. scores: the score of each item, in
     the same order. schemes: those that the layer has. grouped_by_cue: groups are attributions, to
     be joined where attributions are paired. has_parts: spans have parts. keeps_equal_items: equal
-    items of annotations that are not duplicates are all counted.
+    items of annotations that are not duplicates are all counted. has_symmetric_labels: the order of
+    the parts does not count under labels that the schema calls symmetric.
     """
 
     document_layer: str
@@ -317,6 +377,7 @@ class Layer:
     grouped_by_cue: bool = False
     has_parts: bool = False
     keeps_equal_items: bool = False
+    has_symmetric_labels: bool = False
 
     @property
     def deduplicate(self) -> bool:
@@ -357,12 +418,21 @@ LAYERS = {
     ),
     "attribution-relations": Layer(
         "attributions",
-        _relations,
+        _attribution_relations,
         _attribution_of_each,
         _annotation_scores("attributions"),
         ("strict", "type"),
         has_parts=True,
         keeps_equal_items=True,
+    ),
+    "relations": Layer(
+        "relations",
+        _relations,
+        None,
+        _annotation_scores("relations"),
+        ("strict", "boundaries", "exact", "type"),
+        has_parts=True,
+        has_symmetric_labels=True,
     ),
     "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
 }

@@ -9,6 +9,10 @@ given to one-to-one pairs:
     type        overlap, same label         1
     partial     overlap                     1 if the same span, else 1/2
     characters  -                           1 for each character that both sides put under one label
+    boundaries  same spans, same label      1
+                (of relations: the labels
+                of their arguments do not
+                count)
 
 The score is the largest total credit that pairs can have. Two spans overlap if they share at least
 one character. `tri-i` to `arg-c+` are the metrics of TextEE (Huang et al. 2024, section 3);
@@ -26,9 +30,12 @@ from evalkit.scoring.layers import LAYERS
 
 @dataclass(frozen=True)
 class Scheme:
-    """same_label: whether matched items must have the same label. If not, labels have no F1."""
+    """same_label: whether matched items must have the same label. If not, labels have no F1.
+    same_group: whether they must be in one group.
+    """
 
     same_label: bool
+    same_group: bool = True
 
 
 SCHEMES = {
@@ -37,6 +44,7 @@ SCHEMES = {
     "partial": Scheme(same_label=False),
     "type": Scheme(same_label=True),
     "characters": Scheme(same_label=True),
+    "boundaries": Scheme(same_label=True, same_group=False),
 }
 
 ALIASES = {
@@ -78,6 +86,8 @@ DEFAULT_METRICS = (
     "attributions/strict",
     "attribution-relations/type",
     "attribution-relations/strict",
+    "relations/boundaries",
+    "relations/strict",
 )
 
 
