@@ -6,6 +6,7 @@
     events            an event in each row, with its trigger under start, end and text
     event_arguments   an argument in each row, with the index, id and label of its event
     attributions      an attribution in each row, with its parts nested
+    relations         a relation in each row, with the ids of its arguments
 
 Every row has every key, and no list is null: `layers` names the layers that were annotated, since
 an empty list alone does not show whether a layer was annotated. `meta` and `attributes` are
@@ -36,7 +37,7 @@ from evalkit.errors import InputError
 
 Row = dict[str, Any]
 Digest = Callable[[Document, Any], str]  # the digest of the text of a span in a document
-CONFIGS = ("documents", "entities", "events", "event_arguments", "attributions")
+CONFIGS = ("documents", "entities", "events", "event_arguments", "attributions", "relations")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -60,6 +61,13 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
         **dict.fromkeys((*ATTRIBUTION_PARTS, "source_name"), span),
         **known,
     }
+    relation = {
+        "id": "string",
+        "label": "string",
+        "head": "string",
+        "tail": "string",
+        **known,
+    }
     position = {"doc_id": "string", "index": "int64"}
     return {
         "documents": {
@@ -70,6 +78,7 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
             "entities": [entity],
             "events": [{**event, "trigger": span, "arguments": [argument], **known}],
             "attributions": [attribution],
+            "relations": [relation],
             "zones": [{"label": "string", "start": "int64", "end": "int64"}],
             "meta": "string",
             "failure": "string",
@@ -88,6 +97,7 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
             **argument,
         },
         "attributions": {**position, **attribution},
+        "relations": {**position, **relation},
     }
 
 
@@ -107,6 +117,7 @@ def table_rows(
         "events": chain.from_iterable(map(rows.events, corpus)),
         "event_arguments": chain.from_iterable(map(rows.event_arguments, corpus)),
         "attributions": chain.from_iterable(map(rows.attributions, corpus)),
+        "relations": chain.from_iterable(map(rows.relations, corpus)),
     }
 
 
@@ -125,6 +136,7 @@ class _Rows:
             "entities": [self.entity(document, e) for e in document.entities or ()],
             "events": [self.event(document, e) for e in document.events or ()],
             "attributions": [self.attribution(document, a) for a in document.attributions or ()],
+            "relations": [self.relation(relation) for relation in document.relations or ()],
             "zones": [{"label": z.label, "start": z.start, "end": z.end} for z in document.zones],
             "meta": _json(document.meta),
             "failure": document.failure,
@@ -163,6 +175,10 @@ class _Rows:
         for n, attribution in enumerate(document.attributions or ()):
             yield {"doc_id": document.id, "index": n, **self.attribution(document, attribution)}
 
+    def relations(self, document: Document) -> Iterator[Row]:
+        for n, relation in enumerate(document.relations or ()):
+            yield {"doc_id": document.id, "index": n, **self.relation(relation)}
+
     def entity(self, document: Document, entity: Any) -> Row:
         return {
             "id": entity.id,
@@ -198,6 +214,15 @@ class _Rows:
             "parent": attribution.parent,
             **parts,
             **_common_fields(attribution),
+        }
+
+    def relation(self, relation: Any) -> Row:
+        return {
+            "id": relation.id,
+            "label": relation.label,
+            "head": relation.head,
+            "tail": relation.tail,
+            **_common_fields(relation),
         }
 
     def span(self, document: Document, span: Any) -> Row:

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import ATTRIBUTION_PARTS, LAYERS, Attribution, Document, Entity, Event
+from evalkit.data.document import (
+    ATTRIBUTION_PARTS,
+    LAYERS,
+    Attribution,
+    Document,
+    Entity,
+    Event,
+    Relation,
+)
 from evalkit.data.schema import Schema
 from evalkit.errors import escape_controls
 from evalkit.formats.hf_tables import CONFIGS
@@ -28,6 +36,7 @@ ROW_MEANING = {
     "events": "an event",
     "event_arguments": "an argument of an event",
     "attributions": "an attribution",
+    "relations": "a relation",
 }
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&#!{}]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
@@ -106,7 +115,8 @@ def tables(corpus: Corpus, *, with_text: bool) -> list[CardTable]:
 
 def _config_table(corpus: Corpus) -> CardTable:
     """The table of configs, with their numbers of documents and rows."""
-    layers = dict(zip(CONFIGS, (None, "entities", "events", "events", "attributions"), strict=True))
+    layers = {**dict.fromkeys(CONFIGS), **{layer: layer for layer in LAYERS}}
+    layers["event_arguments"] = "events"
     rows = []
     for config in CONFIGS:
         layer = layers[config]
@@ -136,14 +146,18 @@ def _size_table(corpus: Corpus) -> CardTable:
 
 
 def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
-    """A table for each kind of label: entity labels, event types, roles, realis, attributions."""
+    """A table for each kind of label: entity labels, event types, roles, realis, attributions,
+    relations.
+    """
     entities: list[Entity] = []
     events: list[Event] = []
     attributions: list[Attribution] = []
+    relations: list[Relation] = []
     for document in corpus:
         entities += document.entities or ()
         events += document.events or ()
         attributions += document.attributions or ()
+        relations += document.relations or ()
     entity_labels = _count_names(entity.label for entity in entities)
     yield _count_table("Entity labels", ("Label",), _by_name(schema.labels), entity_labels)
     definitions = {name: event_type.definition for name, event_type in schema.events.items()}
@@ -164,6 +178,9 @@ def _label_tables(corpus: Corpus, schema: Schema) -> Iterator[CardTable]:
                     parts[part,] += 1
         declared_parts = dict.fromkeys(ATTRIBUTION_PARTS, "") | schema.attributions.parts
         yield _count_table("Parts of attributions", ("Part",), _by_name(declared_parts), parts)
+    relation_types = {name: kind.definition for name, kind in schema.relations.items()}
+    relation_labels = _count_names(relation.label for relation in relations)
+    yield _count_table("Relations", ("Label",), _by_name(relation_types), relation_labels)
 
 
 def _role_table(events: Iterable[Event], schema: Schema) -> CardTable:

@@ -60,6 +60,7 @@ RECORD_SET_DESCRIPTIONS = {
     "events": "A row an event; start, end and fragments are those of its trigger.",
     "event_arguments": "A row an argument, with the index, the id and the label of its event.",
     "attributions": "A row an attribution, with its source, cue and content.",
+    "relations": "A row a relation, with the ids of its arguments.",
 }
 _AUTHOR = re.compile(r"author\s*=\s*(?:\{\{(.+?)\}\}|\{(.+?)\}|\"(.+?)\")")
 _BIBTEX = re.compile(r"^`{3,}bibtex\n(.*?)\n`{3,}", re.DOTALL | re.MULTILINE)

@@ -19,6 +19,7 @@ from evalkit.corpus import Corpus
 from evalkit.data.schema import (
     AttributionSchema,
     EventType,
+    RelationType,
     Schema,
     encode_schema,
     load_schema,
@@ -45,8 +46,8 @@ One section for each label of schema.json: what it is, what it is not, two examp
 Each question that came up, and how it was decided.
 
 ## File format
-One annotation a line in entities.jsonl, events.jsonl and attributions.jsonl beside this file, with
-the text's id under `doc`:
+One annotation a line in entities.jsonl, events.jsonl, attributions.jsonl and relations.jsonl beside
+this file, with the text's id under `doc`:
 
     {"doc": "ID", "label": "PERSON", "start": 0, "end": 3, "text": "Ada"}
 
@@ -104,10 +105,11 @@ def create_or_extend_corpus(
 
 
 def derive_schema(corpus: Corpus) -> Schema:
-    """A schema of the labels, event types, roles, realis values and attribution types that occur in
-    a corpus, each without definition, the most frequent first.
+    """A schema of the labels, event types, roles, realis values, attribution types and relations
+    that occur in a corpus, each without definition, the most frequent first.
     """
     labels, realis, types = Counter[str](), Counter[str](), Counter[str]()
+    relations = Counter[str]()
     event_types = Counter[str]()
     roles: dict[str, Counter[str]] = {}
     for document in corpus:
@@ -122,8 +124,14 @@ def derive_schema(corpus: Corpus) -> Schema:
         for attribution in document.attributions or ():
             if attribution.label is not None:
                 types[attribution.label] += 1
+        relations.update(relation.label for relation in document.relations or ())
     events = {name: EventType(roles=_empty(roles[name])) for name in _by_frequency(event_types)}
-    derived = Schema(labels=_empty(labels), events=events, realis=_empty(realis))
+    derived = Schema(
+        labels=_empty(labels),
+        events=events,
+        realis=_empty(realis),
+        relations={label: RelationType() for label in _by_frequency(relations)},
+    )
     if not types:
         return derived
     attributions = AttributionSchema(types=_empty(types))
@@ -136,7 +144,7 @@ def declares_labels(schema: Schema | None) -> bool:
         return False
     attributions = schema.attributions
     declared = (schema.labels, schema.events, schema.realis, schema.attributes, schema.zones)
-    return any((*declared, attributions.types, attributions.parts))
+    return any((*declared, attributions.types, attributions.parts, schema.relations))
 
 
 def _by_frequency(counts: Counter[str]) -> list[str]:
@@ -250,7 +258,7 @@ def _schema_file(folder: Path, schema: Schema | None, *, repeated: bool) -> dict
     named = msgspec.structs.replace(
         schema or Schema(), name=base.name, version=base.version, guidelines=base.guidelines
     )
-    if named.labels or named.events or named.attributions.types:
+    if named.labels or named.events or named.attributions.types or named.relations:
         return {"annotations/schema.json": encode_schema(named)}
     # encode_schema leaves out what is empty; here it shows where labels are to be declared.
     to_fill = {**msgspec.to_builtins(named), "labels": {}}
