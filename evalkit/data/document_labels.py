@@ -7,7 +7,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import Argument, Document, Entity, Event, remove_references
+from evalkit.data.document import (
+    Argument,
+    Document,
+    Entity,
+    Event,
+    Relation,
+    remove_references,
+)
 from evalkit.data.schema import LabelMap
 
 EVENT_LAYERS = {"triggers", "arguments", "realis"}  # layers whose label maps change events
@@ -17,9 +24,10 @@ def map_document_labels(document: Document, maps: Mapping[str, LabelMap]) -> Doc
     """The document with its labels renamed or dropped.
 
     maps: label maps keyed by layer. Annotations whose label is mapped to None are dropped: an event
-    with its arguments; arguments that refer to a dropped annotation lose their `ref`.
+    with its arguments, an argument of a relation with the relation; arguments of events that refer
+    to a dropped annotation lose their `ref`.
     """
-    entities, events = document.entities, document.events
+    entities, events, relations = document.entities, document.events, document.relations
     if entities is not None and "entities" in maps:
         entities = tuple(_map_entities(entities, maps["entities"]))
     if events is not None and maps.keys() & EVENT_LAYERS:
@@ -28,7 +36,9 @@ def map_document_labels(document: Document, maps: Mapping[str, LabelMap]) -> Doc
     dropped_ids -= _annotation_ids(entities, events)
     if events and dropped_ids:
         events = tuple(remove_references(event, dropped_ids) for event in events)
-    return replace(document, entities=entities, events=events)
+    if relations is not None:
+        relations = tuple(_map_relations(relations, maps.get("relations", {}), dropped_ids))
+    return replace(document, entities=entities, events=events, relations=relations)
 
 
 def _map_entities(entities: Iterable[Entity], label_map: LabelMap) -> list[Entity]:
@@ -54,6 +64,17 @@ def _map_events(events: Iterable[Event], maps: Mapping[str, LabelMap]) -> list[E
         if event.realis is not None:
             changed["realis"] = realis_map.get(event.realis, event.realis)
         kept.append(replace(event, **changed))
+    return kept
+
+
+def _map_relations(
+    relations: Iterable[Relation], label_map: LabelMap, dropped_ids: set[str]
+) -> list[Relation]:
+    kept = []
+    for relation in relations:
+        label = label_map.get(relation.label, relation.label)
+        if label is not None and not dropped_ids & {relation.head, relation.tail}:
+            kept.append(replace(relation, label=label))
     return kept
 
 

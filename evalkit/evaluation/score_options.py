@@ -20,7 +20,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.results.metadata import ScoredOptions
-from evalkit.scoring.metrics import Metric, flat_layer_of, parse_metrics
+from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
 from evalkit.stats.intervals import Resampling, make_resampling
 
 MISSING = ("error", "empty")
@@ -66,7 +66,7 @@ class ScoreOptions:
         if missing not in MISSING:
             raise UnknownNameError("value", missing, MISSING, within=spell_option("missing"))
         return cls(
-            None if metrics is None else tuple(parse_metrics(metrics)),
+            None if metrics is None else tuple(add_companions(parse_metrics(metrics))),
             labels,
             label_map,
             _parse_zones(zones),

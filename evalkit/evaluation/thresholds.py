@@ -123,11 +123,18 @@ def _kept_annotations(document: Document, thresholds: Thresholds) -> dict[str, A
             for attribution in document.attributions
             if _is_kept(attribution.score, attribution.label or "attribution", thresholds)
         )
+    if document.relations is not None:
+        kept["relations"] = tuple(
+            relation
+            for relation in document.relations
+            if _is_kept(relation.score, relation.label, thresholds)
+            and not dropped_ids & {relation.head, relation.tail}
+        )
     return kept
 
 
 def _iter_annotations(document: Document) -> Iterator[Any]:
-    """The entities, events and attributions of a document."""
+    """The annotations of a document that others may refer to."""
     yield from document.entities or ()
     yield from document.events or ()
     yield from document.attributions or ()

@@ -294,7 +294,9 @@ class BratWriter:
             self._conversion.add("scores", where)
 
     def _count_other_fields(self) -> None:
-        """Counts zones, unplaced items and meta as dropped."""
+        """Counts relations, zones, unplaced items and meta as dropped."""
+        for index in range(len(self._document.relations or ())):
+            self._conversion.add("relations", f"{self._where}, relations[{index}]")
         for index in range(len(self._document.zones)):
             self._conversion.add("zones", f"{self._where}, zones[{index}]")
         for index in range(len(self._document.unplaced)):

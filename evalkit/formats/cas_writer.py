@@ -116,12 +116,13 @@ def count_unsupported(document: Document, conversion: ConversionReport) -> None:
     where = f"document {quoted_repr(document.id)}"
     for name, items in (
         ("attributions", document.attributions),
+        ("relations", document.relations),
         ("zones", document.zones),
         ("unplaced items", document.unplaced),
     ):
         for index in range(len(items or ())):
             conversion.add(name, f"{where}, {name}[{index}]")
-    for name in ("events", "attributions"):
+    for name in ("events", "attributions", "relations"):
         if getattr(document, name) == ():
             conversion.add(f"empty layers of {name}", where)
     if document.meta is not None and document.meta != {"language": language(document)}:

@@ -323,7 +323,7 @@ class ConllWriter:
 def _count_unsupported(document: Document, conversion: ConversionReport) -> None:
     """Counts the annotations and fields of a document that tags cannot represent."""
     where = f"document {quoted_repr(document.id)}"
-    for name in ("events", "attributions", "zones", "unplaced"):
+    for name in ("events", "attributions", "relations", "zones", "unplaced"):
         items = getattr(document, name)
         kind = "unplaced items" if name == "unplaced" else name
         for index in range(len(items or ())):

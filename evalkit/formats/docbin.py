@@ -145,7 +145,7 @@ class DocBinReader:
             fields = record.document
             meta = fields.get("meta")
             annotation_count = 0
-            for layer in ("entities", "events", "attributions", "zones", "unplaced"):
+            for layer in ("entities", "events", "attributions", "relations", "zones", "unplaced"):
                 annotations = fields.get(layer)
                 if isinstance(annotations, list):
                     annotation_count += len(annotations)

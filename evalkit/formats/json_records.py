@@ -114,8 +114,9 @@ def count_unsupported(
         elif name in OPTIONAL_FIELDS:
             for index, annotation in enumerate(annotations):
                 _count_fields(annotation, name, f"{where}, {name}[{index}]", conversion, held)
-    if document.attributions == () and "attributions" not in held:
-        conversion.add("layers that were annotated and are empty", f"{where}, attributions")
+    for layer in ("attributions", "relations"):
+        if getattr(document, layer) == () and layer not in held:
+            conversion.add("layers that were annotated and are empty", f"{where}, {layer}")
 
 
 def _count_fields(

@@ -11,8 +11,9 @@ they have, and which of them overlap, are duplicates or have odd edges.
     ambiguous               a surface form that has two or more labels
 
 Entities and triggers are compared with those of the same document, arguments with those of the same
-event, parts of attributions with equal parts of the document. A part is a duplicate if its
-attribution is.
+event, parts of attributions with equal parts of the document, relations with those between the same
+two spans. A part is a duplicate if its attribution is. The surface form of a relation is that of its
+head and tail.
 
 A new layer is a line in ANNOTATED_LAYERS.
 """
@@ -25,12 +26,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from evalkit.data.document import ATTRIBUTION_PARTS, Document, duplicate_key, span_fragments
+from evalkit.data.document import (
+    ATTRIBUTION_PARTS,
+    Document,
+    argument_fragments,
+    duplicate_key,
+    duplicate_keys,
+    iter_arguments,
+    span_fragments,
+)
 from evalkit.data.schema import Schema
 from evalkit.results.length_stats import NO_LENGTHS, LengthStats, summarize_lengths
 from evalkit.results.span_overlaps import find_overlaps, have_overlap
 from evalkit.results.surface_stats import SurfaceCounts
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import LAYERS, span_of_parts
 
 RARE = 10  # annotations; a label with fewer is rare
 LabeledSpan = tuple[str, Any]
@@ -57,6 +66,14 @@ def _part_items(document: Document) -> list[list[LabeledSpan]]:
         spans = [getattr(attribution, part) for attribution in document.attributions or ()]
         groups.append([(part, span) for span in spans if span is not None])
     return groups
+
+
+def _relation_items(document: Document) -> list[list[LabeledSpan]]:
+    groups: dict[Any, list[LabeledSpan]] = {}
+    for relation, arguments in zip(document.relations or (), iter_arguments(document)):
+        span = span_of_parts(map(argument_fragments, arguments))
+        groups.setdefault(span.parts, []).append((relation.label, span))
+    return list(groups.values())
 
 
 def _iter_duplicates(annotations: Iterable[Any]) -> Iterator[Any]:
@@ -92,6 +109,14 @@ def _duplicate_parts(document: Document) -> Iterator[str]:
                 yield part
 
 
+def _duplicate_relations(document: Document) -> Iterator[str]:
+    known = set()
+    for relation, key in zip(document.relations or (), duplicate_keys(document, "relations")):
+        if key in known:
+            yield relation.label
+        known.add(key)
+
+
 @dataclass(frozen=True)
 class AnnotatedLayer:
     """A line of ANNOTATED_LAYERS: the heading of the layer.
@@ -121,6 +146,9 @@ ANNOTATED_LAYERS = {
         _duplicate_parts,
         has_ambiguity=False,
         has_rare_labels=False,
+    ),
+    "relations": AnnotatedLayer(
+        "Relations", _relation_items, _duplicate_relations, has_ambiguity=False
     ),
 }
 

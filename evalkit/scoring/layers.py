@@ -246,13 +246,14 @@ def _attribution_relations(documents: Sequence[Document], maps: Maps) -> Items: 
 
 def _attribution_span(attribution: Any) -> SyntheticSpan:
     """All parts of an attribution as one span, with the parts beside it."""
-    return _span_of_parts(
+    return span_of_parts(
         None if (span := getattr(attribution, part)) is None else span_fragments(span)
         for part in ATTRIBUTION_PARTS
     )
 
 
-def _span_of_parts(ranges: Iterable[Fragments | None]) -> SyntheticSpan:
+def span_of_parts(ranges: Iterable[Fragments | None]) -> SyntheticSpan:
+    """All parts as one span, with the parts beside it; None for a part that is missing."""
     parts = tuple(ranges)
     pieces = sorted(chain.from_iterable(part for part in parts if part))
     return SyntheticSpan(pieces[0][0], max(end for _, end in pieces), tuple(pieces), parts)
@@ -271,7 +272,7 @@ def _relations(documents: Sequence[Document], maps: Maps) -> Items:
             group = tuple(_label_of_argument(argument, maps) for argument in arguments)
             if any(argument_label is None for _, argument_label in group):
                 label = None
-            triples.append((label, _span_of_parts(map(argument_fragments, arguments)), group))
+            triples.append((label, span_of_parts(map(argument_fragments, arguments)), group))
         each.append(triples)
     return _build_items(each)
 

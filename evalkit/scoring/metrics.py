@@ -144,6 +144,9 @@ class Metric:
         return f"{self.layer}/{self.scheme}"
 
 
+RELATION_PAIR = (Metric("relations", "strict"), Metric("relations", "boundaries"))
+
+
 def all_metrics() -> list[Metric]:
     """All metrics, in the order of LAYERS."""
     return [Metric(layer, scheme) for layer, known in LAYERS.items() for scheme in known.schemes]
@@ -163,6 +166,18 @@ def parse_metrics(metrics: str | Iterable[str | Metric]) -> list[Metric]:
             f"no metric was given; expected some of: {', '.join(map(str, all_metrics()))}"
         )
     return parsed
+
+
+def add_companions(metrics: Iterable[Metric]) -> list[Metric]:
+    """The metrics, with relations/boundaries after relations/strict and the other way round: either
+    alone is easily taken for the other (Taillé et al. 2020).
+    """
+    completed: dict[Metric, None] = {}
+    for metric in metrics:
+        completed[metric] = None
+        if metric in RELATION_PAIR:
+            completed.update(dict.fromkeys(RELATION_PAIR))
+    return list(completed)
 
 
 def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
