@@ -11,9 +11,9 @@ they have, and which of them overlap, are duplicates or have odd edges.
     ambiguous               a surface form that has two or more labels
 
 Entities and triggers are compared with those of the same document, arguments with those of the same
-event, parts of attributions with equal parts of the document, relations with those between the same
-two spans. A part is a duplicate if its attribution is. The surface form of a relation is that of its
-head and tail.
+event, parts of attributions with equal parts of the document, relations with those between the
+same two spans. A part is a duplicate if its attribution is. The surface form of a relation is that
+of its head and tail.
 
 A new layer is a line in ANNOTATED_LAYERS.
 """
