@@ -247,6 +247,7 @@ def test_the_public_names_are_these():
         "Event",
         "InputError",
         "LoadError",
+        "Relation",
         "Schema",
         "Scores",
         "Span",

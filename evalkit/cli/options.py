@@ -88,7 +88,7 @@ ComparedMetrics = Annotated[
         metavar="LIST",
         help=(
             "Metrics to compare: entities/strict,tri-c. Default: one for each layer: entities,"
-            " triggers, arguments and attribution-relations, each strict."
+            " triggers, arguments, attribution-relations and relations, each strict."
         ),
         rich_help_panel=SCORING,
     ),

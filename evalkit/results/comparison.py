@@ -57,6 +57,7 @@ HEADLINES = (  # one metric for each kind of annotation
     "triggers/strict",
     "arguments/strict",
     "attribution-relations/strict",
+    "relations/strict",
 )
 
 

@@ -169,6 +169,7 @@ _ANNOTATIONS_OF = {
     "triggers": "triggers",
     "arguments": "arguments",
     "attribution-relations": "attributions",
+    "relations": "relations",
 }
 
 

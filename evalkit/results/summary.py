@@ -36,6 +36,7 @@ _SCHEME_NOTES = {
     "exact": "exact: equal span, label ignored",
     "partial": "partial: overlap counts a half, label ignored",
     "type": "type: overlap with equal label",
+    "boundaries": "boundaries: labels of arguments ignored",
 }
 _ATTRIBUTIONS = {
     "attributions": "",
@@ -51,6 +52,7 @@ _LAYER_NAMES = {
     "attributions": "Attributions",
     "attached-attributions": "Attached attributions",
     "attribution-relations": "Whole attributions",
+    "relations": "Relations",
     "tokens": "Tokens in entities",
 }
 _COUNTED_AS_WRONG = {

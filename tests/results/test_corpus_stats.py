@@ -109,7 +109,7 @@ def test_each_label_has_its_annotations_and_documents(small):
 def test_the_table_names_what_is_not_annotated(small):
     assert small.stats().render() == (
         "small: 4 documents, 29 characters; effective number of documents: 2.7 (by entities)\n"
-        "small: not annotated: attributions\n"
+        "small: not annotated: attributions, relations\n"
         "small: events are annotated in 1 of 4 documents\n"
         "small: annotated, without any annotation: triggers, arguments\n"
         "\n"
@@ -194,7 +194,7 @@ def test_a_corpus_without_documents_has_statistics():
     assert stats.rows() == []
     assert stats.render() == (
         "none: 0 documents, 0 characters\n"
-        "none: not annotated: entities, events, attributions\n"
+        "none: not annotated: entities, events, attributions, relations\n"
         "\n"
         "Documents\n"
         "number of   total  median per document  least  most\n"
