@@ -56,7 +56,12 @@ from evalkit.results.wording import pluralize
 from evalkit.stats.planning import validate_difference
 
 MAX_LISTED_IDS = 5
-SINGULAR = {"entities": "entity", "events": "event", "attributions": "attribution"}
+SINGULAR = {
+    "entities": "entity",
+    "events": "event",
+    "attributions": "attribution",
+    "relations": "relation",
+}
 
 
 def validate(corpus: CorpusPath = None) -> None:
@@ -78,7 +83,10 @@ def validate(corpus: CorpusPath = None) -> None:
                 f" ({labels[rarer]:,}) resembles {quoted_repr(label)} ({labels[label]:,}); if they"
                 " are one, rename it"
             )
-    counts = [count_annotations(documents, layer) for layer in LAYERS]
+    layers = list(LAYERS)
+    if all(document.relations is None for document in documents):
+        layers.remove("relations")  # few corpora have any
+    counts = [count_annotations(documents, layer) for layer in layers]
     print_line(
         f"{location.path}: {pluralize(len(documents), 'document')}, {', '.join(counts)}: valid"
         f" ({_list_checks(schema)})"

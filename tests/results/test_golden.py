@@ -82,6 +82,10 @@ def test_every_metric_is_offered_once_in_the_order_of_the_layers():
         ),
         "attribution-relations/strict",
         "attribution-relations/type",
+        "relations/strict",
+        "relations/boundaries",
+        "relations/exact",
+        "relations/type",
         "tokens/strict",
         "tokens/exact",
     ]
