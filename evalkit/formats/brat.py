@@ -14,9 +14,12 @@ annotations.
     attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content,
                   SourceName, with T lines of these types, and Parent, which points at an
                   attribution; an A line `Label E1 assertion` is the label
+    relations     R lines between entities and events: `Works-for Arg1:T1 Arg2:T2`. Arg1 is the
+                  head, Arg2 the tail; with other roles the first argument is the head, and the
+                  attributes Arg1 and Arg2 have the roles
 
-Entities count as annotated wherever there is an .ann file; events and attributions count as
-annotated in all of them if the folder holds one, else in none.
+Entities count as annotated wherever there is an .ann file; events, attributions and relations count
+as annotated in all of them if the folder holds one, else in none.
 
 **Reading options**
 
@@ -28,17 +31,17 @@ annotated in all of them if the folder holds one, else in none.
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
 units".
 
-Dropped in reading: relations, equivalences, normalizations, notes, and everything else that has no
-field in a Document.
+Dropped in reading: equivalences (* lines), relations of other annotations than entities and events
+or of more than two, normalizations, notes, and everything else that has no field in a Document.
 
 **Writing options**: `attribution`, `argument` and `roles`, as for reading.
 
-Ids in brat's form (T1, E1) are kept; other ids are kept in notes. Dropped in writing: scores,
-zones, meta, unplaced items, failed documents, attributions without a cue, attributes that are not a
-text in one line, references to annotations that do not have the argument's span. An annotation over
-several lines is split at line ends, as in brat, and joined again when it is read. Annotations that
-begin or end with a line end are counted, and so are layers that are empty or were annotated only in
-some documents.
+Ids in brat's form (T1, E1, R1) are kept; other ids are kept in notes. Dropped in writing: scores,
+zones, meta, unplaced items, failed documents, attributions without a cue, relations of annotations
+that are dropped, attributes that are not a text in one line, references to annotations that do not
+have the argument's span. An annotation over several lines is split at line ends, as in brat, and
+joined again when it is read. Annotations that begin or end with a line end are counted, and so are
+layers that are empty or were annotated only in some documents.
 
 Refused, because dropping it would make the file wrong: labels, types and roles with white space (or
 a colon, except in labels of entities), roles that end in a number which brat would take for its
@@ -61,7 +64,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import list_inputs, read_input, write_files, write_folder
-from evalkit.formats.brat_lines import BratParser, decode_text, lines_of, replace_line_ends
+from evalkit.formats.brat_lines import BOM, BratParser, decode_text, lines_of, replace_line_ends
 from evalkit.formats.brat_plain import read_plain_entities
 from evalkit.formats.brat_reader import BratDocument, BratTypes
 from evalkit.formats.brat_writer import BratWriter
@@ -198,17 +201,24 @@ def _ids(path: Path) -> dict[str, str]:
 
 
 def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[str]:
-    """Returns the layers, events or attributions, that at least one file has."""
+    """Returns the layers, events, attributions and relations, that at least one file has."""
     result: set[str] = set()
     for pair in documents:
-        if len(result) < 2 and pair.annotations is not None and pair.annotations.is_file():
-            result |= _event_layers(pair.annotations.read_bytes(), attribution)
+        if len(result) < 3 and pair.annotations is not None and pair.annotations.is_file():
+            result |= _layers_of(pair.annotations.read_bytes(), attribution)
     return result
 
 
-def _event_layers(data: bytes, attribution: str) -> set[str]:
-    types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
-    return {"attributions" if name == attribution.encode() else "events" for name in types}
+def _layers_of(data: bytes, attribution: str) -> set[str]:
+    """Returns the layers, events, attributions and relations, of an .ann file."""
+    data = b"\n" + data.removeprefix(BOM)
+    layers: set[str] = set()
+    if b"\nE" in data:  # much faster than the regular expression, which most files do not need
+        types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
+        layers |= {"attributions" if name == attribution.encode() else "events" for name in types}
+    if b"\nR" in data:
+        layers.add("relations")
+    return layers
 
 
 def _read_document(
@@ -325,7 +335,7 @@ def write(
         lines = BratWriter(document, conversion, terms).text().encode()
         ann_contents.append(lines if _is_annotated(document) else None)
         if _is_annotated(document):
-            layers |= _event_layers(lines, attribution)
+            layers |= _layers_of(lines, attribution)
     _count_layers(successful, layers, conversion)
     files: dict[str, bytes | None] = {}
     if schema is not None:

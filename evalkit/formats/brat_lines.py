@@ -5,8 +5,9 @@ A line is an id, a tab and a value; lines end at \\n or \\r\\n, empty ones are s
     T1  PER 0 3         Ada    a text-bound annotation: type, ranges (`0 4;14 17`), a tab, surface
     E1  Attack:T1 Agent:T2     an event: type and trigger, then roles with annotations or events
     A1  Negated E1, M1 …       an attribute, with or without a value
-    R1, *, N1, #1              relations, equivalences, normalizations and notes: counted as
-                               dropped, except for the notes that BratWriter writes
+    R1  Near Arg1:T1 Arg2:E1   a relation: type, then two roles with annotations or events
+    *, N1, #1                  equivalences, normalizations and notes: counted as dropped, except
+                               for the notes that BratWriter writes
 
 The surface form has a space between ranges, and a space for each line end. brat splits annotations
 at line ends: ranges that are separated by white space with a line end are joined when read.
@@ -83,7 +84,7 @@ BOM = b"\xef\xbb\xbf"
 NOTE = "evalkit"  # type of the notes that hold the original ids of annotations
 _ID = re.compile(r"[TEAMRN][0-9]\S{0,99}")
 _OFFSETS = re.compile(r"([0-9]{1,15}) ([0-9]{1,15})")
-_UNNAMED = re.compile(r"no id:((?: [TE][0-9]{1,9}-[TE][0-9]{1,9}){1,2})")
+_UNNAMED = re.compile(r"no id:((?: [TER][0-9]{1,9}-[TER][0-9]{1,9}){1,3})")
 _FORMS = {
     "T": "ID, tab, TYPE START END, tab, the text of the span",
     "E": "ID, tab, TYPE:TRIGGER, and ROLE:ID after spaces",
@@ -115,6 +116,15 @@ class BratEvent(NamedTuple):
     arguments: tuple[tuple[str, str], ...]
 
 
+class BratRelation(NamedTuple):
+    """An R line: `arguments` are (role, id), in the order of the line."""
+
+    line: int
+    id: str
+    label: str
+    arguments: tuple[tuple[str, str], ...]
+
+
 class Attribute(NamedTuple):
     """An A or M line; `value` is True where the line has none."""
 
@@ -134,8 +144,8 @@ class QuotedRange(NamedTuple):
 
 
 class BratParser:
-    """Parses one .ann file. `bounds` has its T lines and `frames` its E lines by id, in file order;
-    `errors` has the messages for invalid lines.
+    """Parses one .ann file. `bounds` has its T lines, `frames` its E lines and `relations` its R
+    lines by id, in file order; `errors` has the messages for invalid lines.
     """
 
     def __init__(
@@ -145,6 +155,7 @@ class BratParser:
         self.path, self.conversion = path, conversion
         self.bounds: dict[str, TextBound] = {}
         self.frames: dict[str, BratEvent] = {}
+        self.relations: dict[str, BratRelation] = {}
         self.attributes: list[Attribute] = []
         self.names: dict[str, str] = {}  # original ids by brat id
         # Ranges of brat ids of annotations that had no id: letter, first and last number
@@ -324,14 +335,22 @@ class BratParser:
         )
 
     def _relation(self, number: int, id: str, rest: str) -> None:
-        self.count_dropped("relations", number)
-        kind, *arguments = rest.split("\t", maxsplit=1)[0].split(" ")
-        targets = [argument.rpartition(":")[2] for argument in arguments if argument]
-        if not kind or len(targets) < 2:
+        relation, _, comment = rest.partition("\t")
+        if comment.strip():
+            self.count_dropped("comments", number)
+        label, *parts = relation.split(" ")
+        arguments: list[tuple[str, str]] = []
+        for part in parts:
+            role, _, target = part.rpartition(":")
+            if part:
+                arguments.append((role, target))
+        if not label or len(arguments) < 2 or not all(map(all, arguments)):
             self.add_error(
-                number, id, f"invalid relation {quoted_repr(rest)}: expected {_FORMS['R']}"
+                number, id, f"invalid relation {quoted_repr(relation)}: expected {_FORMS['R']}"
             )
-        self._references += [(number, id, kind, target) for target in targets]
+            return
+        self._references += [(number, id, label, target) for _, target in arguments]
+        self.relations[id] = BratRelation(number, id, label, tuple(arguments))
 
     def _equivalence(self, number: int, id: str, rest: str) -> None:
         self.count_dropped("equivalences", number)

@@ -6,9 +6,19 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Fragments, Span
+from evalkit.data.document import (
+    LAYERS,
+    Argument,
+    Attribution,
+    Document,
+    Entity,
+    Event,
+    Fragments,
+    Relation,
+    Span,
+)
 from evalkit.errors import DocumentError, LoadError, quoted_repr
-from evalkit.formats.brat_lines import BratEvent, BratParser, TextBound
+from evalkit.formats.brat_lines import BratEvent, BratParser, BratRelation, TextBound
 
 # The fields of an Attribution by role; the T lines at which these roles point have the role as type
 PARTS = {
@@ -19,6 +29,9 @@ PARTS = {
 PARENT = "Parent"  # role of an attribution
 LABEL = "Label"  # A line of an attribution
 REALIS = "Realis"  # A line of an event
+# The roles of the head and the tail of a relation; where a line has others, attributes with these
+# names hold them
+RELATION_ROLES = ("Arg1", "Arg2")
 
 
 class BratTypes(NamedTuple):
@@ -55,7 +68,7 @@ class BratDocument:
         """`parser` must have read a file without errors."""
         self._parser, self._terms = parser, terms
         self._triggers = {frame.trigger for frame in parser.frames.values()}
-        self._lines: dict[str, list[int]] = {"entities": [], "events": [], "attributions": []}
+        self._lines: dict[str, list[int]] = {layer: [] for layer in LAYERS}
 
     def to_document(self, id: str, text: str, layers: set[str]) -> Document | LoadError:
         """Returns the document with the given layers, or a LoadError with all its errors."""
@@ -63,11 +76,14 @@ class BratDocument:
             "entities": tuple(self._entities()),
             "events": tuple(self._events()),
             "attributions": tuple(self._attributions()),
+            "relations": tuple(self._relations()),
         }
+        attributed = {*self._entity_ids, *self._parser.frames, *self._relation_ids}
         for target in self._attributes:
-            if target not in self._parser.frames and target not in self._entity_ids:
+            if target not in attributed:
                 self._parser.count_dropped(
-                    "attributes of annotations that are not entities, events or attributions",
+                    "attributes of annotations that are not entities, events, attributions or"
+                    " relations",
                     self._first[target],
                     len(self._attributes[target]),
                 )
@@ -163,6 +179,40 @@ class BratDocument:
                 self._parser.count_dropped("further roles of attributions", frame.line)
         return parts, parent
 
+    def _relations(self) -> Iterator[Relation]:
+        for line in self._parser.relations.values():
+            if line.id not in self._relation_ids:
+                what = "relations of annotations that are not entities or events"
+                if len(line.arguments) > 2:
+                    what = "relations of more than two annotations"
+                self._parser.count_dropped(what, line.line)
+                continue
+            (head_role, head), (tail_role, tail) = line.arguments
+            if (tail_role, head_role) == RELATION_ROLES:
+                head, tail = tail, head
+                head_role, tail_role = tail_role, head_role
+            self._lines["relations"].append(line.line)
+            attributes = dict(self._attributes.get(line.id, {}))
+            for name, role in zip(RELATION_ROLES, (head_role, tail_role)):
+                if role != name and name in attributes:
+                    self._parser.count_dropped("roles of relations", line.line)
+                elif role != name:
+                    attributes[name] = role
+            # An entity or event that is an argument keeps its id, so these are no None
+            head_id, tail_id = str(self._name(head)), str(self._name(tail))
+            yield Relation(
+                line.label, head_id, tail_id, self._name(line.id), attributes=attributes or None
+            )
+
+    def _is_relation(self, line: BratRelation) -> bool:
+        """Whether a relation has two arguments, each of them an entity or an event."""
+        for _, target in line.arguments:
+            frame = self._parser.frames.get(target)
+            is_event = frame is not None and frame.label != self._terms.attribution
+            if not is_event and target not in self._entity_ids:
+                return False
+        return len(line.arguments) == 2
+
     def _frames(self, *, attributions: bool) -> Iterator[BratEvent]:
         for frame in self._parser.frames.values():
             if (frame.label == self._terms.attribution) == attributions:
@@ -188,7 +238,7 @@ class BratDocument:
     def _name(self, id: str) -> str | None:
         """Returns the original id of an annotation.
 
-        None if it had none when it was written, and no event refers to it.
+        None if it had none when it was written, and no event or relation refers to it.
         """
         if id in self._parser.names:
             return self._parser.names[id]
@@ -206,7 +256,17 @@ class BratDocument:
 
     @cached_property
     def _targets(self) -> set[str]:
-        return {target for frame in self._parser.frames.values() for _, target in frame.arguments}
+        targets: set[str] = set()
+        for frame in self._parser.frames.values():
+            targets.update(target for _, target in frame.arguments)
+        for relation in self._parser.relations.values():
+            targets.update(target for _, target in relation.arguments)
+        return targets
+
+    @cached_property
+    def _relation_ids(self) -> set[str]:
+        """The ids of R lines that a Document can hold."""
+        return {line.id for line in self._parser.relations.values() if self._is_relation(line)}
 
     @cached_property
     def _entity_ids(self) -> set[str]:

@@ -1,7 +1,7 @@
 """Writes a document as the lines of a brat file; brat_lines.py describes the lines.
 
-Ids in brat's form (T or E and a number without leading zeros) are kept. Any other id is replaced by
-the next free number, and a note has the original id. Annotations without an id get numbers, too,
+Ids in brat's form (T, E or R and a number without leading zeros) are kept. Any other id is replaced
+by the next free number, and a note has the original id. Annotations without an id get numbers, too,
 and one note lists them:
 
     #1  evalkit T7  id: "Ada"
@@ -21,14 +21,23 @@ from evalkit.data.document import (
     Document,
     Event,
     Fragments,
+    Relation,
     span_fragments,
 )
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.brat_lines import NOTE, merge_across_line_ends, split_at_line_ends
-from evalkit.formats.brat_reader import LABEL, PARENT, PARTS, REALIS, BratTypes, split_role_number
+from evalkit.formats.brat_reader import (
+    LABEL,
+    PARENT,
+    PARTS,
+    REALIS,
+    RELATION_ROLES,
+    BratTypes,
+    split_role_number,
+)
 from evalkit.formats.conversion import ConversionReport
 
-_BRAT_ID = re.compile(r"[TE](0|[1-9][0-9]{0,7})")
+_BRAT_ID = re.compile(r"[TER](0|[1-9][0-9]{0,7})")
 
 
 class BratWriter:
@@ -67,6 +76,16 @@ class BratWriter:
         for (_, _, annotation), id in zip(self._frames, self._frame_ids):
             if annotation.id is not None:
                 self._refs[annotation.id] = (id, annotation)
+        self._relations: list[tuple[int, Relation]] = []
+        for n, relation in enumerate(document.relations or ()):
+            if relation.head in self._refs and relation.tail in self._refs:
+                self._relations.append((n, relation))
+            else:
+                conversion.add("relations of dropped annotations", self._at("relations", n))
+        allocator = _IdAllocator("R", [relation.id for _, relation in self._relations])
+        self._relation_ids = [
+            self._allocate_id(allocator, relation.id) for _, relation in self._relations
+        ]
 
     def text(self) -> str:
         """Returns all lines.
@@ -88,6 +107,10 @@ class BratWriter:
                 special_name, special_value = LABEL, annotation.label
             self._write_attributes(id, annotation.attributes, where, special_name, special_value)
             self._count_score_loss(annotation, where)
+        for (index, relation), id in zip(self._relations, self._relation_ids):
+            where = self._at("relations", index)
+            self._write_relation(id, relation, where)
+            self._count_score_loss(relation, where)
         self._count_other_fields()
         for n, note in enumerate(self._notes(), start=1):
             self._lines.append(f"#{n}\t{note}")
@@ -104,7 +127,7 @@ class BratWriter:
             if id is not None and id != brat_id:
                 yield f"{NOTE} {brat_id}\tid: {json.dumps(id)}"
         ranges = []
-        for kind in "TE":
+        for kind in "TER":
             unnamed = [brat_id for brat_id, id in self._ids if id is None and brat_id[0] == kind]
             if unnamed:
                 ranges.append(f"{unnamed[0]}-{unnamed[-1]}")
@@ -255,6 +278,20 @@ class BratWriter:
             )
         return f"{id}\t{' '.join(line)}"
 
+    def _write_relation(self, id: str, relation: Relation, where: str) -> None:
+        """Writes a relation and its attributes; those with the names of its roles are the roles."""
+        attributes = relation.attributes
+        parts = [_check_name(relation.label, where)]
+        for name, argument in zip(RELATION_ROLES, (relation.head, relation.tail)):
+            role = (attributes or {}).get(name)
+            if attributes and isinstance(role, str) and _is_relation_role(role):
+                attributes = {key: attributes[key] for key in attributes if key != name} or None
+            else:
+                role = name
+            parts.append(f"{role}:{self._refs[argument][0]}")
+        self._lines.append(f"{id}\t{' '.join(parts)}")
+        self._write_attributes(id, attributes, where)
+
     def _write_attributes(
         self,
         id: str,
@@ -294,9 +331,7 @@ class BratWriter:
             self._conversion.add("scores", where)
 
     def _count_other_fields(self) -> None:
-        """Counts relations, zones, unplaced items and meta as dropped."""
-        for index in range(len(self._document.relations or ())):
-            self._conversion.add("relations", f"{self._where}, relations[{index}]")
+        """Counts zones, unplaced items and meta as dropped."""
         for index in range(len(self._document.zones)):
             self._conversion.add("zones", f"{self._where}, zones[{index}]")
         for index in range(len(self._document.unplaced)):
@@ -343,6 +378,12 @@ def _check_name(name: str, where: str, field: str = "label", *, colon: bool = Tr
             " brat; map it to another with `map_labels`"
         )
     return name
+
+
+def _is_relation_role(text: str) -> bool:
+    """Whether a text can be the role of an argument of a relation in place of the usual one."""
+    has_space = any(character.isspace() for character in text)
+    return text not in RELATION_ROLES and not has_space and _is_plain(text, ":")
 
 
 def _is_plain(text: str, without: str = "") -> bool:

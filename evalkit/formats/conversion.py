@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import Argument, Document, Event, span_fragments
+from evalkit.data.document import Argument, Document, Event, Relation, span_fragments
 from evalkit.errors import quoted_repr, warn_deprecated
 
 INDISTINGUISHABLE = "that equal another in what this format holds of them"
@@ -44,6 +44,9 @@ class IndistinguishableFilter:
         self._document, self._conversion, self._trimmed = document, conversion, trimmed
         # The id of the annotation that is kept, by the id of the dropped one
         self._kept_ids: dict[str, str | None] = {}
+        self._relation_arguments: set[str] = set()
+        for relation in document.relations or ():
+            self._relation_arguments.update((relation.head, relation.tail))
 
     def document(self) -> Document:
         """Returns the document without indistinguishable annotations."""
@@ -61,6 +64,8 @@ class IndistinguishableFilter:
                 events.append(replace(event, arguments=arguments))
             kept = self._distinguishable(events, "events", "events")
             changed["events"] = tuple(map(self._replace_references, kept))
+        if self._document.relations and self._kept_ids:
+            changed["relations"] = tuple(map(self._replace_arguments, self._document.relations))
         return replace(self._document, **changed) if changed else self._document
 
     def _replace_references(self, event: Event) -> Event:
@@ -75,20 +80,32 @@ class IndistinguishableFilter:
                 arguments.append(argument)
         return replace(event, arguments=tuple(arguments))
 
+    def _replace_arguments(self, relation: Relation) -> Relation:
+        """Returns the relation with dropped arguments replaced by kept ones."""
+        head = self._kept_ids.get(relation.head) or relation.head
+        tail = self._kept_ids.get(relation.tail) or relation.tail
+        return replace(relation, head=head, tail=tail)
+
     def _distinguishable(
         self, annotations: Iterable[Any], plural: str, where: str
     ) -> tuple[Any, ...]:
         """Returns the annotations that can be distinguished, and counts the others as `plural`."""
-        first_by_key: dict[Any, Any] = {}
-        kept = []
+        positions: dict[Any, int] = {}  # of the first annotation with a key
+        kept: list[Any] = []
         for n, annotation in enumerate(annotations):
-            key = self._key(annotation)
-            first = first_by_key.setdefault(key, annotation)
-            if _without_id_and_score(first) == _without_id_and_score(annotation):
+            position = positions.setdefault(self._key(annotation), len(kept))
+            is_first = position == len(kept)
+            if is_first or _without_id_and_score(kept[position]) == _without_id_and_score(
+                annotation
+            ):
                 kept.append(annotation)
                 continue
-            if getattr(annotation, "id", None) is not None:
-                self._kept_ids[annotation.id] = first.id
+            id = getattr(annotation, "id", None)
+            if id is not None:
+                if kept[position].id is None and id in self._relation_arguments:
+                    # A relation needs an id: the kept annotation gets that of the dropped one.
+                    kept[position] = replace(kept[position], id=id)
+                self._kept_ids[id] = kept[position].id
             self._conversion.add(
                 f"{plural} {INDISTINGUISHABLE}",
                 f"document {quoted_repr(self._document.id)}, {where}[{n}]",

@@ -33,7 +33,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "attribution": "Event type to read and write as attributions.",
         "argument": "Type of text-bound annotations that serve as arguments only.",
         "roles": "numbered: Theme2 is Theme; exact: keep the numbers.",
-        "layers": "Layers that were annotated although the folder has none: events,attributions.",
+        "layers": "Layers that were annotated although the folder has none: events,relations.",
     },
     "docbin": {
         "entities": "Read entities from ents or from this span group.",

@@ -22,6 +22,7 @@ from evalkit import (
     Event,
     InputError,
     LoadError,
+    Relation,
     Span,
     Unplaced,
     Zone,
@@ -32,7 +33,7 @@ from evalkit.formats import brat
 from evalkit.formats.conversion import ConversionReport
 
 FEW = settings(max_examples=examples(60), deadline=None)
-ALL = ("entities", "events", "attributions")
+ALL = ("entities", "events", "attributions", "relations")
 TEXT = "Ada met Bo.\nThey left."
 ADA, MET, BO, THEY, LEFT = (
     "T1\tPER 0 3\tAda\n",
@@ -75,6 +76,12 @@ EVERYTHING = Document(
             attributes={"note": "x"},
         ),
         Attribution(Span(9, 12), Span(13, 18), parent="A1"),
+    ],
+    relations=[
+        Relation("Near", "T1", "my id", id="R7", attributes={"sure": True, "Arg2": "Place"}),
+        Relation("Near", "my id", "E1"),
+        Relation("After:now", "E7", "E1", id="my relation"),
+        Relation("Near", "E7", "E7"),
     ],
 )
 
@@ -123,9 +130,8 @@ def told(folder):
 
 def back(documents, folder, **options):
     losses = Corpus(documents).save(f"brat:{folder}", **options)
-    return losses, list(
-        load_corpus(f"brat:{folder}", predictions=True, layers="events,attributions", **options)
-    )
+    layers = [layer for layer in ALL if any(getattr(d, layer) is not None for d in documents)]
+    return losses, list(load_corpus(f"brat:{folder}", predictions=True, layers=layers, **options))
 
 
 # What is read
@@ -248,25 +254,64 @@ def test_what_a_document_cannot_hold_is_counted_with_its_line(read):
         "\ufeff"
         + ADA
         + BO
-        + "R1\tMeets Arg1:T1 Arg2:T3\n*\tEquiv T1 T3\n*\tEquiv T3 T1\nN1\tReference T1"
+        + "R1\tMeets Arg1:T1 Arg2:T3\twhy\nR2\tMeets Arg1:T1 Arg2:T9\n"
+        + "R3\tMeets A:T1 B:T3 C:T3\nR4\tSees X:T1 Y:T3\nA9\tArg2 R4 Z\nR5\tMeets A:R1 B:T3\n"
+        + "*\tEquiv T1 T3\n*\tEquiv T3 T1\nN1\tReference T1"
         " Wikipedia:534366\tAda\n#1\tAnnotatorNotes T1\tsure?\n#2\tevalkit T1\tid: 7\n#3"
-        ' what\n#4\tevalkit T1\tid: "\\ud800"\nA1\tSure R1\twhy\n'
+        ' what\n#4\tevalkit T1\tid: "\\ud800"\nA1\tSure N1\twhy\n'
         + "T9\tX 4 7\tmet\nE1\tMeet:T9 Site2:T1\tshort\n"
     )
 
     assert len(documents[0].entities) == 2
     assert documents.conversion.counts == {
         "byte order marks": 1,
-        "relations": 1,
+        "relations of annotations that are not entities or events": 2,
+        "relations of more than two annotations": 1,
+        "roles of relations": 1,
         "equivalences": 2,
         "normalizations": 1,
         "notes": 4,
-        "attributes of annotations that are not entities, events or attributions": 1,
-        "comments": 2,
+        "attributes of annotations that are not entities, events, attributions or relations": 1,
+        "comments": 3,
         "types of triggers that differ from those of their events": 1,
         "numbers of roles (?roles=exact keeps them)": 1,
     }
     assert "in/d.ann:3" in str(documents.conversion)
+
+
+def test_a_relation_points_at_entities_and_at_events(read):
+    documents = read(
+        ADA + MET + BO + "E1\tMeet:T2\nR1\tKnows Arg1:T1 Arg2:T3\t\nR2\tIn  Arg1:E1 Arg2:T1 \n"
+        "A1\tSure R1\nA2\tKind R1 a b\n"
+    )
+
+    assert documents[0].relations == (
+        Relation("Knows", "T1", "T3", id="R1", attributes={"Sure": True, "Kind": "a b"}),
+        Relation("In", "E1", "T1", id="R2"),
+    )
+    assert not documents.conversion
+
+
+@pytest.mark.parametrize(
+    ("roles", "head", "tail", "attributes"),
+    [
+        ("Arg1:T1 Arg2:T3", "T1", "T3", None),
+        ("Arg2:T3 Arg1:T1", "T1", "T3", None),
+        ("Anaphor:T3 Antecedent:T1", "T3", "T1", {"Arg1": "Anaphor", "Arg2": "Antecedent"}),
+        ("Arg1:T1 Site:T3", "T1", "T3", {"Arg2": "Site"}),
+        ("Arg2:T1 Site:T3", "T1", "T3", {"Arg1": "Arg2", "Arg2": "Site"}),
+        ("Arg1:T1 Arg1:T3", "T1", "T3", {"Arg2": "Arg1"}),
+    ],
+)
+def test_the_first_argument_is_the_head_unless_the_roles_are_reversed(
+    read, tmp_path, roles, head, tail, attributes
+):
+    documents = read(ADA + BO + f"R1\tMeets {roles}\n")
+
+    assert documents[0].relations == (
+        Relation("Meets", head, tail, id="R1", attributes=attributes),
+    )
+    assert back(documents, tmp_path / "out")[1] == list(documents)
 
 
 def test_further_parts_of_attributions_and_references_to_what_is_no_item_are_counted(read):
@@ -295,20 +340,24 @@ def test_roles_are_taken_as_they_are_if_asked(read):
 
 def test_the_folder_says_which_layers_were_annotated(folder):
     folder(ADA, name="a")
-    folder(MET + "E1\tMeet:T2\n", name="b")
+    folder(MET + "E1\tMeet:T2\nR1\tStarts Arg1:E1 Arg2:E1\n", name="b")
     (folder("", name="c") / "d.txt").write_text("not yet", encoding="utf-8")
 
     documents = load_corpus(f"brat:{folder('', name='c')}")
 
-    assert [
-        (d.id, d.entities is None, d.events is None, d.attributions is None) for d in documents
-    ] == [
-        ("a", False, False, True),
-        ("b", False, False, True),
-        ("c", False, False, True),
-        ("d", True, True, True),
+    assert [(d.id, *(getattr(d, layer) is None for layer in ALL)) for d in documents] == [
+        ("a", False, False, True, False),
+        ("b", False, False, True, False),
+        ("c", False, False, True, False),
+        ("d", True, True, True, True),
     ]
-    assert documents["c"].entities == documents["c"].events == ()
+    assert documents["c"].entities == documents["c"].events == documents["c"].relations == ()
+
+
+def test_equivalences_are_no_relations(read):
+    document = read(ADA + BO + "*\tEquiv T1 T3\n")[0]
+
+    assert document.relations is None
 
 
 def test_a_layer_in_which_nothing_was_found_may_be_named(read):
@@ -465,6 +514,19 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         (
             ADA + "R1\tMeets Arg1:T1",
             "d.ann:2: R1: invalid relation 'Meets Arg1:T1': expected ID, tab, TYPE ROLE:ID ROLE:ID",
+        ),
+        (
+            ADA + BO + "R1\tMeets T1 T3",
+            "d.ann:3: R1: invalid relation 'Meets T1 T3': expected ID, tab, TYPE ROLE:ID ROLE:ID",
+        ),
+        (
+            ADA + BO + "R1\tMeets Arg1:T1 Arg2:T3\nA1\tX R1 a\nA2\tX R1 b",
+            "d.ann:5: A2: duplicate X of R1; delete one",
+        ),
+        (
+            ADA + BO + 'R1\tMeets Arg1:T1 Arg2:T3\n#1\tevalkit R1\tid: "T1"',
+            "d.ann:3: document 'd', relations[0].id: duplicate id 'T1': already used by"
+            " entities[0]; expected unique ids",
         ),
         (
             ADA + "N1\tReference T1",
@@ -660,6 +722,30 @@ def test_lines_are_as_brat_writes_them(written):
     assert not losses
 
 
+def test_relations_are_written_as_brat_writes_them(written):
+    entities = [Entity("PER", 0, 3, id="T4"), Entity("PER", 8, 10, id="Bo")]
+    relations = [
+        Relation("Meets", "T4", "Bo"),
+        Relation("Meets", "Bo", "T4", id="R1", attributes={"Arg1": "Guest", "sure": True}),
+        Relation("Knows", "Bo", "T4", id="first"),
+    ]
+    place, losses = written(Document("d", TEXT, entities, relations=relations))
+
+    assert (place / "d.ann").read_text(encoding="utf-8").split("\n") == [
+        "T4\tPER 0 3\tAda",
+        "T5\tPER 8 10\tBo",
+        "R2\tMeets Arg1:T4 Arg2:T5",
+        "R1\tMeets Guest:T5 Arg2:T4",
+        "A1\tsure R1",
+        "R3\tKnows Arg1:T5 Arg2:T4",
+        '#1\tevalkit T5\tid: "Bo"',
+        '#2\tevalkit R3\tid: "first"',
+        "#3\tevalkit T4\tno id: R2-R2",
+        "",
+    ]
+    assert not losses
+
+
 def test_all_that_brat_holds_comes_back(tmp_path):
     losses, documents = back([EVERYTHING], tmp_path / "out")
 
@@ -689,6 +775,7 @@ def test_where_no_line_ends_everything_comes_back(tmp_path_factory, documents):
     assert {name.partition(" (")[0] for name in losses.counts} <= {
         "empty layers of events",
         "empty layers of attributions",
+        "empty layers of relations",
     }
 
 
@@ -779,6 +866,11 @@ def test_what_brat_cannot_hold_is_counted(written):
                 Attribution(None, Span(0, 3), id="x"),
                 Attribution(Span(0, 3), Span(4, 7), Span(11, 12), parent="x"),
             ],
+            relations=[
+                Relation("X", "a", "lost"),
+                Relation("X", "a", "a", score=0.5, attributes={"Arg1": "a b", "x": "a\tb"}),
+                Relation("Y", "a", "a", attributes={}),
+            ],
             zones=[Zone("body", 0, 3)],
             meta={"a": 1},
             unplaced=[Unplaced("entities", "A", "nowhere")],
@@ -790,10 +882,11 @@ def test_what_brat_cannot_hold_is_counted(written):
         "annotations of nothing but line ends": 4,
         "attributions without a cue": 1,
         "line ends at which an annotation begins, ends or is interrupted": 2,
-        "scores": 2,
+        "scores": 3,
         "attributes that are not text, written as text": 1,
-        "attributes that brat cannot hold": 6,
-        "empty attributes": 1,
+        "attributes that brat cannot hold": 7,
+        "empty attributes": 2,
+        "relations of dropped annotations": 1,
         "zones": 1,
         "meta": 1,
         "references to other spans or to dropped annotations": 3,

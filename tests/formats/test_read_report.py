@@ -19,6 +19,7 @@ from evalkit import (
     Event,
     InputError,
     LoadError,
+    Relation,
     Scores,
     Span,
     compare,
@@ -64,6 +65,11 @@ REPEATED = Document(
         Attribution(Span(4, 7), Span(8, 11), Span(0, 3), id="A2", label="claim"),
         Attribution(None, Span(0, 3), parent="A2"),
     ],
+    relations=[
+        Relation("knows", "T3", "T2", id="R1"),
+        Relation("knows", "T1", "T2", id="R2", score=0.5, attributes={"sure": True}),
+        Relation("knows", "T2", "T1"),
+    ],
 )
 ONCE = Document(
     "d1",
@@ -71,6 +77,7 @@ ONCE = Document(
     [ADA, BOB],
     [MET, Event("See", Span(4, 7), [Argument("What", 4, 7, ref="E1")])],
     [SAID, Attribution(None, Span(0, 3), parent="A1")],
+    relations=[Relation("knows", "T1", "T2", id="R1"), Relation("knows", "T2", "T1")],
 )
 
 
@@ -102,7 +109,7 @@ def test_an_attribution_does_not_become_its_own_ancestor():
     ] in ([None, "A1"], ["A3", None])
 
 
-@given(any_documents())
+@given(any_documents(layers=("entities", "events", "relations")))
 def test_what_is_left_has_no_duplicates_and_lacks_nothing_else(document):
     found = drop_duplicates(document)
 
@@ -138,7 +145,7 @@ def test_gold_with_duplicates_is_refused_with_the_option_that_drops_them(tmp_pat
 def test_gold_in_memory_with_duplicates_in_any_layer_is_refused_whatever_is_scored(layer):
     gold = (
         Corpus([msgspec.structs.replace(ONCE, **{layer: getattr(REPEATED, layer)})])
-        if layer != "events"
+        if layer not in ("events", "relations")
         else Corpus([msgspec.structs.replace(REPEATED, attributions=None)])
     )
 
@@ -157,29 +164,34 @@ def test_dropped_duplicates_count_once_and_are_reported_everywhere(tmp_path, opt
     gold = load_corpus(f"{path}?{option}=drop")
 
     assert list(gold) == [ONCE]
-    assert gold.conversion.dropped == {"duplicates": 4}
+    assert gold.conversion.dropped == {"duplicates": 5}
     assert gold.read_options == {"duplicates": "drop"}
     for corpus in (gold, f"{path}?{option}=drop"):
         scores = score(corpus, Corpus([ONCE]), "entities/strict")
         assert scores["entities/strict"].micro.gold == 2
         assert scores.metadata.conversion["gold"] == {
-            "dropped": {"duplicates": 4},
+            "dropped": {"duplicates": 5},
             "repaired": {},
             "skipped": {},
         }
-        assert "Read: gold: dropped 4 duplicates" in scores.warnings
+        assert "Read: gold: dropped 5 duplicates" in scores.warnings
         assert "read:gold=duplicates:drop" in scores["entities/strict"].signature
         scores.save(result)
         assert Scores.load(result).metadata.conversion == scores.metadata.conversion
-        assert json.loads(result.read_text())["conversion"]["gold"]["dropped"] == {"duplicates": 4}
+        assert json.loads(result.read_text())["conversion"]["gold"]["dropped"] == {"duplicates": 5}
     printed = evalkit("validate", f"{path}?{option}=drop")
-    assert (printed.returncode, "not read: 4 duplicates" in printed.stderr) == (0, True)
+    assert (printed.returncode, "not read: 5 duplicates" in printed.stderr) == (0, True)
 
 
 def test_predicted_duplicates_stay_unless_they_are_dropped_on_demand(tmp_path):
     path = tmp_path / "predicted.jsonl"
     repeated = Document(
-        "d1", TEXT, [ADA, BOB, Entity("PER", 0, 3, score=0.5)], ONCE.events, ONCE.attributions
+        "d1",
+        TEXT,
+        [ADA, BOB, Entity("PER", 0, 3, score=0.5)],
+        ONCE.events,
+        ONCE.attributions,
+        relations=ONCE.relations,
     )
     Corpus([repeated]).save(path)
 
@@ -243,7 +255,7 @@ def test_writing_reports_dropped_annotations_and_skipped_documents(tmp_path):
     )
 
     assert report.skipped == {"documents that failed": 1}
-    assert report.dropped == {"events": 2, "attributions": 2}
+    assert report.dropped == {"events": 2, "attributions": 2, "relations": 2}
 
 
 def test_reports_of_shards_add_up(tmp_path):

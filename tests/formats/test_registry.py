@@ -16,9 +16,11 @@ from evalkit import (
     Entity,
     InputError,
     LoadError,
+    Relation,
     Schema,
     load_corpus,
 )
+from evalkit.formats.registry import FORMATS
 
 line = json.dumps(
     {
@@ -305,7 +307,7 @@ def test_a_schema_beside_is_never_taken_for_another(tmp_path):
             lambda f: (f / "annotations" / "entites.jsonl").write_text(""),
             (
                 "entites.jsonl: unknown layer 'entites'; expected one of: entities, events,"
-                " attributions; did you mean 'entities'"
+                " attributions, relations; did you mean 'entities'"
             ),
         ),
         (
@@ -339,6 +341,26 @@ def respell(folder, old, new):
     path = folder / "corpus" / "corpus.jsonl"
     assert old in path.read_text(encoding="utf-8")
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_relations_come_back_or_are_counted(tmp_path, format):
+    if FORMATS[format].missing:
+        pytest.skip("the package of this format is not installed")
+    entities = [Entity("PER", 0, 3, id="T1"), Entity("PER", 8, 10, id="T2")]
+    relation = Relation("knows", "T1", "T2", id="R1")
+    location = f"{format}:{tmp_path}/news{'.xmi' if format == 'cas' else ''}"
+
+    losses = Corpus([Document("d", "Ada met Bo.", entities, relations=[relation])]).save(location)
+
+    document = load_corpus(location)[0]
+    ids = {entity.id: (entity.start, entity.end) for entity in document.entities}
+    relations = [(each.label, ids[each.head], ids[each.tail]) for each in document.relations or ()]
+    if document.relations is None:
+        assert losses.counts["relations"] == 1
+    else:
+        assert relations == [("knows", (0, 3), (8, 10))]
+        assert "relations" not in losses.counts
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):

@@ -3,8 +3,9 @@ of all kinds, spaces that are none.
 """
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from evalkit import Argument, Attribution, Document, Entity, Event, Span
+from evalkit import Argument, Attribution, Document, Entity, Event, Relation, Span
 
 PIECES = [
     "Ada",
@@ -32,6 +33,7 @@ PIECES = [
 ]
 GAPS = [" ", " ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u2028", "\u3000", ""]
 PLAIN_GAPS = [" ", " ", " ", "\n"]
+ARGUMENT_IDS = {"entities": "T", "events": "event "}  # before their number
 LABELS = ["PER", "ORG", "WORK_OF_ART", "Conflict.Attack"]
 
 
@@ -103,7 +105,31 @@ def documents(
             )
             for a, b in sorted(cues)
         )
+    if "relations" in layers:
+        candidates = []
+        for layer in ("entities", "events"):
+            if layer in layers:
+                candidates += [(layer, number) for number in range(len(given[layer]))]
+        label, argument = st.sampled_from(["knows", "Works-for"]), st.sampled_from(candidates)
+        choices = st.lists(st.tuples(label, argument, argument), max_size=3)
+        chosen = draw(choices) if candidates else []
+        for name, number in {argument for _, *pair in chosen for argument in pair}:
+            annotations = list(given[name])
+            annotations[number] = replace(annotations[number], id=f"{ARGUMENT_IDS[name]}{number}")
+            given[name] = tuple(annotations)
+        distinct = {}
+        for label, head, tail in chosen:
+            first, second = (given[name][number] for name, number in (head, tail))
+            relation = Relation(label, first.id, second.id)
+            distinct[label, describe(first), describe(second)] = relation
+        given["relations"] = tuple(distinct.values())
     return Document(id, text, **{layer: given[layer] for layer in layers})
+
+
+def describe(annotation):
+    """What distinguishes an argument of a relation from others."""
+    span = annotation.trigger if isinstance(annotation, Event) else annotation
+    return type(annotation), annotation.label, span.start, span.end, span.fragments
 
 
 @st.composite
