@@ -23,6 +23,7 @@ OPTIONAL_FIELDS = {
     "entities": ("id", "score", "attributes"),
     "events": ("id", "realis", "score", "attributes"),
     "arguments": ("ref", "score"),
+    "relations": ("id", "score", "attributes"),
 }
 _PLURAL = {"attributes": "attributes", "realis": "realis values"}
 

@@ -63,6 +63,7 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("textee", ("event_mentions",), _always),
     ("dygie", ("sentences", "ner"), _always),
     ("dygie", ("sentences", "events"), _always),
+    ("dygie", ("sentences", "relations"), _always),
     ("labelstudio", ("data", "annotations"), _always),
     ("labelstudio", ("data", "completions"), _always),
     ("labelstudio", ("data", "predictions"), _always),

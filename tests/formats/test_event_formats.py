@@ -21,6 +21,7 @@ from evalkit import (
     Event,
     InputError,
     LoadError,
+    Relation,
     Span,
     Unplaced,
     Zone,
@@ -33,7 +34,14 @@ FILES = {
     "bigbio": "bigbio:{}/all.jsonl",
     "bigbio array": "bigbio:{}/all.json",
 }
-LAYERS = [("entities",), ("events",), ("entities", "events"), ()]
+LAYERS = [
+    ("entities",),
+    ("events",),
+    ("entities", "events"),
+    ("entities", "relations"),
+    ("entities", "events", "relations"),
+    (),
+]
 TEXT = "Ada met Bo in Oslo.\r\nShe left\u2028 𝒜da."
 FULL = Document(
     "d1",
@@ -107,7 +115,7 @@ def test_what_a_format_can_hold_comes_back_equal(tmp_path_factory, path, data):
 @given(data=st.data())
 def test_where_no_loss_is_counted_nothing_is_lost(tmp_path_factory, path, data):
     folder = tmp_path_factory.mktemp("corpus")
-    given = data.draw(corpora(layers=("entities", "events"), broken=True))
+    given = data.draw(corpora(layers=("entities", "events", "relations"), broken=True))
 
     back, losses = there_and_back(folder, given, path)
 
@@ -120,6 +128,7 @@ def in_order(document):
         document,
         entities=tuple(sorted(document.entities, key=str)),
         events=tuple(sorted(document.events, key=str)),
+        relations=tuple(sorted(document.relations, key=str)),
     )
 
 
@@ -131,6 +140,8 @@ def test_layers_that_were_not_annotated_stay_so_and_empty_ones_stay_empty(tmp_pa
         Document("d3", "Ada wrote", events=()),
         Document("d4", "", (), ()),
     ]
+    if path == FILES["dygie"]:
+        given += [Document("d5", "Ada wrote", relations=()), Document("d6", "", relations=())]
 
     back, losses = there_and_back(tmp_path, given, path)
 
@@ -207,6 +218,68 @@ def test_what_dygie_leaves_out_joins_no_sentences(tmp_path):
         "events whose trigger is several tokens": 1,
         "arguments in another sentence than their trigger": 1,
     }
+
+
+RELATED = Document(
+    "d1",
+    "Ada met Bo in Oslo. She left. ",
+    entities=[
+        Entity("PER", 20, 23, id="She"),
+        Entity("PER", 0, 3, id="T1"),
+        Entity("PER", 8, 10, id="T3"),
+        Entity("X", 8, 10, id="X"),
+        Entity("LOC", 14, 18, id="Oslo"),
+        Entity("Y", 0, 10, id="apart", fragments=((0, 3), (8, 10))),
+    ],
+    events=[Event("Meet", Span(4, 7), id="E1")],
+    relations=[
+        Relation("before", "She", "She"),
+        Relation("knows", "T1", "T3", id="R1", score=0.5, attributes={"sure": True}),
+        Relation("in", "X", "Oslo"),
+        Relation("in", "T3", "Oslo"),
+        Relation("is", "She", "T1"),
+        Relation("in", "E1", "Oslo"),
+        Relation("in", "apart", "Oslo"),
+    ],
+)
+
+
+def test_dygie_relations_stand_by_sentence_and_what_it_cannot_hold_is_counted(tmp_path):
+    back, losses = there_and_back(tmp_path, [RELATED], FILES["dygie"])
+
+    line = json.loads((tmp_path / "all.jsonl").read_text(encoding="utf-8"))
+    assert line["relations"] == [
+        [[0, 0, 2, 2, "knows"], [2, 2, 4, 4, "in"]],
+        [[6, 6, 6, 6, "before"]],
+    ]
+    assert [(entity.id, entity.label) for entity in back[0].entities] == [
+        ("T1", "PER"),
+        ("T2", "PER"),
+        (None, "X"),
+        ("T4", "LOC"),
+        ("T5", "PER"),
+    ]
+    assert back[0].relations == (
+        Relation("knows", "T1", "T2"),
+        Relation("in", "T2", "T4"),
+        Relation("before", "T5", "T5"),
+    )
+    assert list(losses.lines()) == [
+        "1 ids of events (document 'd1', events[0])",
+        "1 ids of relations (document 'd1', relations[1])",
+        "1 scores of relations (document 'd1', relations[1])",
+        "1 attributes of relations (document 'd1', relations[1])",
+        "1 discontinuous entities (document 'd1', entities[5])",
+        "1 arguments of relations with several entities, written as the first (document 'd1',"
+        " relations[2])",
+        "1 relations that equal another in what this format holds of them (document 'd1',"
+        " relations[3])",
+        "1 relations between sentences (document 'd1', relations[4])",
+        "1 relations of events (document 'd1', relations[5])",
+        "1 relations of dropped entities (document 'd1', relations[6])",
+        "5 ids of entities (document 'd1', entities[0], document 'd1', entities[2], document 'd1',"
+        " entities[3], …)",
+    ]
 
 
 def test_bigbio_marks_stand_under_offsets_and_ids_of_their_document(tmp_path):
@@ -368,10 +441,10 @@ def test_a_file_of_dygie_itself_is_read_with_its_text_rebuilt(tmp_path):
     line = {
         "doc_key": "d1",
         "sentences": [["Ada", "met", "Bo", "."], [], ["She", "left"]],
-        "ner": [[[0, 0, "PER"], [2, 2, "PER"]], [], []],
-        "relations": [[[0, 0, 2, 2, "KNOWS"]], [], []],
+        "ner": [[[0, 0, "PER"], [0, 0, "CHILD"], [2, 2, "PER"]], [], []],
+        "relations": [[[0, 0, 2, 2, "KNOWS"], [2, 2, 1, 1, "KNOWS"]], [], []],
         "events": [[[[1, "Meet"], [0, 0, "Agent"]]], [], [[[5, "Leave"]]]],
-        "clusters": [],
+        "clusters": [[[0, 0], [4, 4]]],
     }
     (tmp_path / "a.jsonl").write_text(json.dumps(line), encoding="utf-8")
 
@@ -380,11 +453,22 @@ def test_a_file_of_dygie_itself_is_read_with_its_text_rebuilt(tmp_path):
     events = [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3)]), Event("Leave", Span(18, 22))]
     assert list(corpus) == [
         Document(
-            "d1", "Ada met Bo .\n\nShe left", [Entity("PER", 0, 3), Entity("PER", 8, 10)], events
+            "d1",
+            "Ada met Bo .\n\nShe left",
+            [
+                Entity("PER", 0, 3, id="T1"),
+                Entity("CHILD", 0, 3),
+                Entity("PER", 8, 10, id="T3"),
+            ],
+            events,
+            relations=[Relation("KNOWS", "T1", "T3")],
         )
     ]
     assert list(corpus.conversion.lines()) == [
-        f"1 values of the key 'relations' ({tmp_path}/a.jsonl:1)"
+        f"1 values of the key 'clusters' ({tmp_path}/a.jsonl:1)",
+        "1 relations of spans without an entity (document 'd1', relations[0][1])",
+        "1 arguments of relations with several entities, read as the first (document 'd1',"
+        " relations[0][0])",
     ]
 
 
@@ -394,6 +478,8 @@ def test_predictions_of_dygie_are_read_with_their_scores(tmp_path):
         "sentences": [["Ada", "met"]],
         "ner": [[[1, 1, "X"]]],
         "predicted_ner": [[[0, 0, "PER", 9.5, 0.75]]],
+        "relations": [[[1, 1, 1, 1, "IS"]]],
+        "predicted_relations": [[[0, 0, 0, 0, "IS", 7.5, 0.5]]],
         "predicted_events": [[[[1, "Meet", 3.0, 0.5], [0, 0, "Agent", 2.0, 0.25]]]],
     }
     (tmp_path / "a.jsonl").write_text(json.dumps(line), encoding="utf-8")
@@ -401,8 +487,13 @@ def test_predictions_of_dygie_are_read_with_their_scores(tmp_path):
     corpus = load_corpus(f"dygie:{tmp_path}/a.jsonl?annotation_source=predicted")
 
     events = [Event("Meet", Span(4, 7), [Argument("Agent", 0, 3, score=0.25)], score=0.5)]
-    assert list(corpus) == [Document("d1", "Ada met", [Entity("PER", 0, 3, score=0.75)], events)]
-    assert list(corpus.conversion.lines()) == [f"1 values of the key 'ner' ({tmp_path}/a.jsonl:1)"]
+    entities = [Entity("PER", 0, 3, id="T1", score=0.75)]
+    relations = [Relation("IS", "T1", "T1", score=0.5)]
+    assert list(corpus) == [Document("d1", "Ada met", entities, events, relations=relations)]
+    assert list(corpus.conversion.lines()) == [
+        f"1 values of the key 'ner' ({tmp_path}/a.jsonl:1)",
+        f"1 values of the key 'relations' ({tmp_path}/a.jsonl:1)",
+    ]
 
 
 WINDOW = {
@@ -600,6 +691,24 @@ BAD = [
         "dygie",
         with_(DYGIE, sentences=[[""], []], ner=[[[0, 0, "X"]], []]),
         "end: 0 is not after the start, 0: a span is half-open and holds at least one character",
+    ),
+    (
+        "dygie",
+        with_(DYGIE, relations=[[[0, 0, 2, 2, "X"]], []]),
+        (
+            "relations[0][0]: tokens 2 to 2: sentence 0 has the tokens 0 to 1; indices count from"
+            " the start of the document, the last is inclusive"
+        ),
+    ),
+    (
+        "dygie",
+        with_(DYGIE, relations=[[[0, 0, "X"]], []]),
+        "relations[0][0]: Expected 'array' of length 5, got 3: [0, 0, 'X']",
+    ),
+    (
+        "dygie",
+        with_(DYGIE, relations=[[]]),
+        "relations: 1 lists: expected one for each of 2 sentences",
     ),
     (
         "dygie",
