@@ -28,6 +28,7 @@ from evalkit import (
     score,
 )
 from evalkit.corpus import JsonlFile, open_corpus
+from evalkit.data.document import LAYERS
 from evalkit.errors import UnknownNameError
 
 ADA = Document("d1", "Ada met Bo.", [Entity("PER", 0, 3), Entity("PER", 8, 10, score=0.5)])
@@ -58,7 +59,7 @@ def test_a_corpus_is_read_back_equal(tmp_path):
 
 
 @settings(deadline=None, max_examples=examples(30))
-@given(any_text.corpora(layers=("entities", "events", "attributions"), broken=True))
+@given(any_text.corpora(layers=LAYERS, broken=True))
 def test_any_corpus_is_read_back_equal(tmp_path_factory, corpus):
     path = tmp_path_factory.mktemp("corpus") / "all.parquet"
 

@@ -1,6 +1,6 @@
 """Documents that use every field of the annotation model, or none."""
 
-from evalkit import Argument, Attribution, Document, Entity, Event, Span, Unplaced, Zone
+from evalkit import Argument, Attribution, Document, Entity, Event, Relation, Span, Unplaced, Zone
 
 EVERYTHING = Document(
     "d1",
@@ -20,6 +20,10 @@ EVERYTHING = Document(
             Span(4, 8), Span(9, 38), Span(0, 3), label="assertion", id="A1", source_name=Span(0, 3)
         ),
         Attribution(None, Span(13, 18), id="A2", parent="A1"),
+    ],
+    relations=[
+        Relation("near", "T1", "E1", id="R1", score=0.5, attributes={"unsure": True}),
+        Relation("near", "E1", "T1"),
     ],
     zones=[Zone("body", 0, 39)],
     meta={"language": "en", "tags": ["x"]},

@@ -175,6 +175,7 @@ def test_every_layer_is_counted():
         ("attributions", "content", 2),
         ("attributions", "cue", 1),
         ("attributions", "source", 1),
+        ("relations", "near", 2),
     ]
     text = str(stats)
     assert "all: 1 document failed\n" in text
@@ -184,7 +185,8 @@ def test_every_layer_is_counted():
     assert "Arguments by role\n" in text
     assert "Attributions by part\n" in text
     assert repr(stats) == (
-        "<CorpusStats of all: 3 documents, 1 entities, 1 triggers, 1 arguments, 4 attributions>"
+        "<CorpusStats of all: 3 documents, 1 entities, 1 triggers, 1 arguments, 4 attributions,"
+        " 2 relations>"
     )
 
 
