@@ -3,10 +3,10 @@
     {"id", "document_id", "passages": [{"id", "type", "text": [text], "offsets": [[start, end]]}],
      "entities": [{"id", "type", "text": [text], "offsets": [[start, end]], "normalized": []}],
      "events": [{"id", "type", "trigger": {"text", "offsets"}, "arguments": [{"role", "ref_id"}]}],
-     "coreferences", "relations"}
+     "relations": [{"id", "type", "arg1_id", "arg2_id", "normalized": []}], "coreferences"}
 
 Offsets count code points of the document, the end exclusive; a discontinuous span has several.
-`ref_id` names an entity or an event.
+`ref_id`, `arg1_id` (the head) and `arg2_id` (the tail) name an entity or an event.
 
 **Text.** It is joined from the passages; gaps between them, of up to 1,000 characters, are filled
 with spaces. A passage is read as a zone of its type, except for a single passage of type "document"
@@ -16,12 +16,13 @@ with the whole text. Texts that differ from the text at their offsets are refuse
 "Offsets in other units".
 
 The prefix DOCUMENT_ID/ of ids is removed. An argument has the span of the entity or trigger
-that it names, which becomes its `ref`. Dropped: events without a trigger, coreferences, relations,
-normalizations, other keys.
+that it names, which becomes its `ref`. Dropped: events without a trigger, relations with such an
+event, coreferences, normalizations, other keys.
 
 **Writing.** Zones become passages, and the text between them passages of type "text". Annotations
-without an id get a generated one that begins with ~ and is dropped in reading. Ids begin with the
-document's id, since BigBIO requires them to be unique in a data set. No key is added that the
+without an id get a generated one that begins with ~ and is dropped in reading, except for arguments
+of relations. Ids begin with the document's id, since BigBIO requires them to be unique in a data
+set. No key is added that the
 schema does not have. A layer that was not annotated has no key, unless arguments need entities.
 Dropped: arguments without a ref where an entity with an id has their span (they are read back with
 that ref); refs to other spans; zones that overlap or would not be read back; realis, scores,
@@ -41,12 +42,13 @@ from evalkit.data.document import (
     Document,
     Entity,
     Event,
+    Relation,
     Span,
     Zone,
 )
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import Range
-from evalkit.errors import InputError, LoadError, quoted_repr
+from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
 from evalkit.formats import offsets as units
 from evalkit.formats.bigbio_writer import BETWEEN, WHOLE, BigBioWriter
@@ -138,7 +140,16 @@ def join_unchecked(passages: list[Passage]) -> str:
     return "".join(pieces)
 
 
-SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments.ref", "zones"}
+SUPPORTED_FIELDS = {
+    "entities",
+    "entities.id",
+    "events",
+    "events.id",
+    "arguments.ref",
+    "relations",
+    "relations.id",
+    "zones",
+}
 
 
 class BigBioEntity(msgspec.Struct):
@@ -174,6 +185,16 @@ class BigBioEvent(msgspec.Struct):
     arguments: list[BigBioArgument] = []
 
 
+class BigBioRelation(msgspec.Struct):
+    """A relation of a record."""
+
+    id: str
+    type: str
+    arg1_id: str
+    arg2_id: str
+    normalized: list[Any] | None = None
+
+
 class BigBioRecord(msgspec.Struct):
     """A record: the keys of a document that are read."""
 
@@ -182,6 +203,7 @@ class BigBioRecord(msgspec.Struct):
     id: Any = None
     entities: list[BigBioEntity] | None = None
     events: list[BigBioEvent] | None = None
+    relations: list[BigBioRelation] | None = None
 
 
 def read(
@@ -256,6 +278,10 @@ class BigBioReader:
         self._counted = counted
         self.text, self._passages = join_passages(record.passages, counted)
         self._offsets = counted.converter_for(self.text)
+        # Arguments of relations keep generated ids, since a relation refers to them.
+        self._relation_arguments: set[str] = set()
+        for relation in record.relations or ():
+            self._relation_arguments.update((relation.arg1_id, relation.arg2_id))
 
     def document(self) -> Document:
         """Returns the document. Raises InputError with the key and index of an invalid item."""
@@ -274,7 +300,17 @@ class BigBioReader:
         entities = None
         if record.entities is not None and not self._has_no_entity_layer(record.entities):
             entities = tuple(self._entities(record.entities, spans))
-        return Document(record.document_id, self.text, entities, events, zones=self._zones())
+        relations = None
+        if record.relations is not None:
+            relations = tuple(self._relations(record.relations, spans))
+        return Document(
+            record.document_id,
+            self.text,
+            entities,
+            events,
+            relations=relations,
+            zones=self._zones(),
+        )
 
     def _triggers(self) -> dict[int, Span]:
         """Returns the spans of the triggers by the index of their event."""
@@ -290,8 +326,36 @@ class BigBioReader:
         arguments = tuple(self._arguments(event, n, spans))
         return Event(event.type, trigger, arguments, id=self._public_id(event.id))
 
+    def _relations(
+        self, relations: list[BigBioRelation], spans: dict[str, Span]
+    ) -> Iterator[Relation]:
+        """Yields the relations; those with an event without a trigger are counted as dropped."""
+        dropped_events = {event.id for event in self.record.events or ()} - spans.keys()
+        for n, relation in enumerate(relations):
+            where = f"{self._position}: relations[{n}]"
+            if relation.normalized:
+                self._conversion.add("normalizations", where, len(relation.normalized))
+            arguments = {"arg1_id": relation.arg1_id, "arg2_id": relation.arg2_id}
+            if dropped_events.intersection(arguments.values()):
+                self._conversion.add("relations with an event without a trigger", where)
+                continue
+            for key, id in arguments.items():
+                if id not in spans or is_generated_argument(self._local_id(id)):
+                    raise InputError(
+                        f"relations[{n}].{key}: unknown id {quoted_repr(id)}: expected an entity or"
+                        " an event of this document"
+                    )
+            head, tail = map(self._local_id, arguments.values())
+            try:
+                yield Relation(relation.type, head, tail, id=self._public_id(relation.id))
+            except DocumentError as error:
+                raise DocumentError(
+                    error.message, layer="relations", index=n, field=error.field
+                ) from None
+
     def _public_id(self, id: str) -> str | None:
-        return public_id(self._local_id(id))
+        local_id = self._local_id(id)
+        return local_id if id in self._relation_arguments else public_id(local_id)
 
     def _local_id(self, id: str) -> str:
         return id.removeprefix(f"{self.record.document_id}/")

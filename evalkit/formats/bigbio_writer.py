@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.data.document import Document, Event, Fragments, Zone, span_fragments
+from evalkit.data.document import Document, Event, Fragments, Relation, Zone, span_fragments
 from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, public_id
@@ -25,6 +25,10 @@ class BigBioWriter:
             (self._links.add(entity, "T", entity), entity) for entity in document.entities or ()
         ]
         self._events = [(self._links.add(event, "E"), event) for event in document.events or ()]
+        # The written ids of entities and events, by their ids in the document
+        self._written_ids: dict[str | None, str] = {}
+        self._written_ids.update((entity.id, id) for id, entity in self._entities)
+        self._written_ids.update((event.id, id) for id, event in self._events)
         self._triggers = {
             public_id(event.id): span_fragments(event.trigger) for event in document.events or ()
         }
@@ -54,7 +58,10 @@ class BigBioWriter:
         if document.events is not None:
             record["events"] = events
         record["coreferences"] = []
-        record["relations"] = []
+        if document.relations is not None:
+            record["relations"] = [
+                self._relation(relation, n) for n, relation in enumerate(document.relations)
+            ]
         return record
 
     def _passage(self, n: int, zone: Zone) -> dict[str, Any]:
@@ -67,6 +74,21 @@ class BigBioWriter:
             "type": event.label,
             "trigger": self._surface(span_fragments(event.trigger)),
             "arguments": list(self._arguments(event, n)),
+        }
+
+    def _relation(self, relation: Relation, n: int) -> dict[str, Any]:
+        id = public_id(relation.id)
+        if id is None and relation.id is not None:
+            self._conversion.add(
+                "ids that look generated",
+                f"document {quoted_repr(self.document.id)}, relations[{n}]",
+            )
+        return {
+            "id": self._id(id or f"~R{n + 1}"),
+            "type": relation.label,
+            "arg1_id": self._id(self._written_ids[relation.head]),
+            "arg2_id": self._id(self._written_ids[relation.tail]),
+            "normalized": [],
         }
 
     def _id(self, id: str) -> str:

@@ -4,6 +4,7 @@ Annotations without an id get a generated one, which begins with ~ and is droppe
 
     ~T1  an entity
     ~E1  an event
+    ~R1  a relation
     ~A1  an argument whose span is not that of an entity; the file has an additional entity for it
     ~N1  the same, in a document whose entities were not annotated
 """
@@ -18,7 +19,7 @@ from evalkit.data.document import Document, span_fragments
 from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import ConversionReport
 
-_GENERATED = re.compile(r"~[TEAN]\d+")
+_GENERATED = re.compile(r"~[TERAN]\d+")
 _GENERATED_ARGUMENT = re.compile(r"~[AN]\d+")
 ARGUMENT = "Argument"  # type of the additional entities that are written for arguments
 Position = Any  # what is compared to find annotations with the same span: ranges or token indices
