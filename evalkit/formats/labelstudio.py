@@ -4,7 +4,8 @@ Full export:
 
     [{"id", "data": {"text"}, "annotations": [{"completed_by", "was_cancelled", "result": [
         {"id", "type": "labels", "from_name", "to_name", "score",
-         "value": {"start", "end", "text", "labels": []}}]}], "predictions"}]
+         "value": {"start", "end", "text", "labels": []}},
+        {"type": "relation", "from_id", "to_id", "direction", "labels": []}]}], "predictions"}]
 
 JSON-MIN, with one item for each annotation:
 
@@ -30,13 +31,21 @@ it.
 The id is `document_id` in the data, else that of the task, else "doc-N". A region with several
 labels is an entity for each, of which the first has the id. A task without an annotation was not
 annotated (JSON-MIN leaves it out). The rest of the data is meta; in JSON-MIN these are all other
-keys. Dropped: annotations of others, cancelled ones, results that are not labels (choices,
-relations), regions without a label, predictions, drafts, and how a task was made (times, project).
+keys. Dropped: annotations of others, cancelled ones, other results (choices), regions without a
+label, predictions, drafts, and how a task was made (times, project).
+
+**Relations**: the head is the region from_id and the tail to_id; with the direction "left" it is
+the other way round. The direction "bi" is read like "right", and kept as the attribute `direction`.
+A relation with several labels is a relation for each; one without a label gets the label
+"relation", which is counted as repaired. A relation with a region that is not read is dropped.
+Relations count as annotated in all tasks with an annotation if the file has one, else in none.
+JSON-MIN has no relations.
 
 **Writing**: full tasks, with from_name="label" and to_name="text". Option `annotation_source`:
-predictions writes a model's output as such. Dropped: discontinuous entities, attributes, events,
-attributions, zones, failed documents. Everything else comes back: ids, order, scores, meta that
-holds something.
+predictions writes a model's output as such. Dropped: discontinuous entities, attributes (except for
+the `direction` "bi" of relations), events, attributions, relations with something dropped, zones,
+failed documents. Layers of relations that are empty, or were annotated in some documents only, are
+counted. Everything else comes back: ids, order, scores, meta that holds something.
 """
 
 from __future__ import annotations
@@ -47,17 +56,32 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Document, Entity
+from evalkit.data.document import Document, Entity, Relation
 from evalkit.errors import UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import tool_exports as exported
 from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
-from evalkit.formats.labelstudio_tasks import ID, TaskSelection, drafts
+from evalkit.formats.labelstudio_tasks import (
+    ID,
+    TaskSelection,
+    add_empty_relations,
+    drafts,
+)
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
 
 ANNOTATION_SOURCES = ("annotations", "predictions")
-HELD = {"entities", "entities.id", "entities.score", "meta"}
+HELD = {
+    "entities",
+    "entities.id",
+    "entities.score",
+    "relations",
+    "relations.id",
+    "relations.score",
+    "relations.attributes",  # only the direction: `_relation` counts the others
+    "meta",
+}
+BIDIRECTIONAL = {"direction": "bi"}
 
 
 def read(
@@ -86,7 +110,7 @@ def read(
         control=control,
     )
     return exported.documents(
-        drafts(path, conversion, selection),
+        add_empty_relations(drafts(path, conversion, selection)),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
@@ -112,15 +136,51 @@ def write(
     """Writes one task per line. The module docstring lists what is dropped."""
     key = _check_source(annotation_source)
     task_count = 0
+    layers = _RelationLayers(conversion)
     documents = drop_indistinguishable(documents, conversion)
     with replace_file(path) as file:
         for document in exported.supported_documents(documents, conversion, HELD, unannotated=True):
             task_count += 1
-            annotations = [] if document.entities is None else [_annotation(document, key)]
+            layers.add(document)
+            annotations = []
+            if document.entities is not None:
+                annotations.append(_annotation(document, key, conversion))
             task = {"id": task_count, "data": _data(document, conversion), key: annotations}
             file.write(b"[\n" if task_count == 1 else b",\n")
             file.write(msgspec.json.encode(task))
         file.write(b"\n]\n" if task_count else b"[]\n")
+    layers.count()
+
+
+class _RelationLayers:
+    """Counts layers of relations that are read back as empty or as not annotated."""
+
+    def __init__(self, conversion: ConversionReport) -> None:
+        self._conversion = conversion
+        self._has_relations = False
+        self._empty: list[str] = []  # locations
+        self._not_annotated: list[str] = []
+
+    def add(self, document: Document) -> None:
+        where = f"document {quoted_repr(document.id)}, relations"
+        if document.relations:
+            self._has_relations = True
+        elif document.relations is not None and document.entities is not None:
+            self._empty.append(where)
+        elif document.relations is not None:
+            # A task without an annotation has no layer.
+            self._conversion.add("layers that were annotated and are empty", where)
+        elif document.entities is not None:
+            self._not_annotated.append(where)
+
+    def count(self) -> None:
+        """Adds the counts, which depend on whether any document has relations."""
+        if self._has_relations:
+            for where in self._not_annotated:
+                self._conversion.add("layers of relations that were not annotated", where)
+        else:
+            for where in self._empty:
+                self._conversion.add("layers that were annotated and are empty", where)
 
 
 def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
@@ -133,10 +193,32 @@ def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     return {**meta, **reserved}
 
 
-def _annotation(document: Document, key: str) -> dict[str, Any]:
+def _annotation(document: Document, key: str, conversion: ConversionReport) -> dict[str, Any]:
     annotation: dict[str, Any] = {"model_version": "evalkit"} if key == "predictions" else {}
-    annotation["result"] = [_region(entity, document.text) for entity in document.entities or ()]
+    result = [_region(entity, document.text) for entity in document.entities or ()]
+    for index, relation in enumerate(document.relations or ()):
+        if relation.attributes is not None and relation.attributes != BIDIRECTIONAL:
+            where = f"document {quoted_repr(document.id)}, relations[{index}]"
+            conversion.add("attributes of relations", where)
+        result.append(_relation(relation))
+    annotation["result"] = result
     return annotation
+
+
+def _relation(relation: Relation) -> dict[str, Any]:
+    direction = (relation.attributes or {}).get("direction")
+    result: dict[str, Any] = {
+        "type": "relation",
+        "from_id": relation.head,
+        "to_id": relation.tail,
+        "direction": "bi" if direction == "bi" else "right",
+        "labels": [relation.label],
+    }
+    if relation.id is not None:
+        result["id"] = relation.id
+    if relation.score is not None:
+        result["score"] = relation.score
+    return result
 
 
 def _region(entity: Entity, text: str) -> dict[str, Any]:

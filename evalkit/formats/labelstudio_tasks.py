@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from evalkit.data.document import Attributes
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_record
-from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
+from evalkit.formats.tool_exports import (
+    Drafts,
+    RawDocument,
+    RawRelation,
+    RawSpan,
+    document_id,
+)
 
 # The key of the document id in the data, since Label Studio assigns the ids of tasks itself
 ID = "document_id"
@@ -32,7 +39,13 @@ JSON_MIN_FIELDS = {
 }
 LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
 BOM = b"\xef\xbb\xbf"
+# The label of relations without one: a project need not name labels of relations
+UNLABELED = "relation"
+DIRECTIONS = ("right", "left", "bi")
 Result = list[dict[str, Any]]
+
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Value(msgspec.Struct):
@@ -49,6 +62,17 @@ class Region(msgspec.Struct):
     """A result of the type "labels"."""
 
     value: Value
+    id: str | int | None = None
+    score: float | None = None
+
+
+class RelationResult(msgspec.Struct):
+    """A result of the type "relation"."""
+
+    from_id: str | int
+    to_id: str | int
+    direction: str | None = None
+    labels: list[str] | None = None
     id: str | int | None = None
     score: float | None = None
 
@@ -128,6 +152,23 @@ def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -
         raise UnknownNameError(
             "annotator", selection.annotator, sorted(selection.annotators_seen), within=str(path)
         )
+
+
+def add_empty_relations(drafts: Drafts) -> Drafts:
+    """Yields the drafts; if one has relations, they were annotated in all tasks with an annotation.
+
+    An export does not show whether relations were annotated in a task without one.
+    """
+    items = list(drafts)
+    if any(isinstance(draft, RawDocument) and draft.relations for _, draft in items):
+        for _, draft in items:
+            if (
+                isinstance(draft, RawDocument)
+                and draft.entities is not None
+                and draft.relations is None
+            ):
+                draft.relations = []
+    yield from items
 
 
 def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
@@ -212,11 +253,14 @@ class TaskReader:
         path, answer = self._select_answer(task)
         text = task.data[key]
         spans = None
+        relations = None
         if answer is not None:
             spans = list(self._regions(answer.result, path, _SurfaceDecoder(text)))
+            ids = {span.id for span in spans if span.id is not None}
+            relations = list(self._relations(answer.result, path, ids)) or None
         meta = {name: value for name, value in task.data.items() if name not in (key, ID)}
         id = document_id(task.data.get(ID), document_id(task.id, default_id))
-        return RawDocument(id, text, spans, meta=meta or None)
+        return RawDocument(id, text, spans, meta=meta or None, relations=relations)
 
     def _select_answer(self, task: LabelStudioTask) -> tuple[str, Answer | None]:
         """The path of the annotation or prediction that is read, and the annotation or prediction;
@@ -285,12 +329,14 @@ class TaskReader:
                 region_counts[str(item["from_name"])] += 1
         controls = self._select_controls(list(region_counts), region_counts)
         for n, item in enumerate(result):
+            if item.get("type") == "relation":
+                continue
             if item.get("type") != "labels":
                 self._count_dropped(f"results of type {quoted_repr(item.get('type'))}", 1)
                 continue
             if item.get("from_name") is not None and str(item["from_name"]) not in controls:
                 continue
-            region = _region(item, f"{self._position}: {path}[{n}]")
+            region = _convert(item, Region, f"{self._position}: {path}[{n}]")
             value = region.value
             score = value.score if region.score is None else region.score
             self._count_dropped("regions without a label", not value.labels)
@@ -304,6 +350,37 @@ class TaskReader:
                     id = str(region.id)
                     seen_ids.add(id)
                 yield RawSpan(where, value.start, value.end, label, surface, id, score)
+
+    def _relations(self, result: Result, path: str, ids: set[str]) -> Iterator[RawRelation]:
+        """Yields a relation for each label of each relation between regions with these ids."""
+        for n, item in enumerate(result):
+            if item.get("type") != "relation":
+                continue
+            where = f"{path}[{n}]"
+            relation = _convert(item, RelationResult, f"{self._position}: {where}")
+            self._count_dropped("notes on relations", bool(item.get("meta")))
+            head, tail = str(relation.from_id), str(relation.to_id)
+            if head not in ids or tail not in ids:
+                self._count_dropped("relations with a region that is not read", 1)
+                continue
+            if relation.direction not in (None, *DIRECTIONS):
+                raise InputError(
+                    f"{where}.direction: invalid direction {quoted_repr(relation.direction)}:"
+                    f" expected one of: {', '.join(DIRECTIONS)}"
+                )
+            if relation.direction == "left":
+                head, tail = tail, head
+            attributes: Attributes | None = None
+            if relation.direction == "bi":
+                attributes = {"direction": "bi"}
+            id = None if relation.id is None else str(relation.id)
+            if not relation.labels:
+                self._conversion.repaired.add(
+                    f"relations without a label, read as {UNLABELED!r}", self._position
+                )
+            for label in relation.labels or [UNLABELED]:
+                yield RawRelation(where, label, head, tail, id, relation.score, attributes)
+                id = None
 
     def _select_controls(self, names: Sequence[str], regions: Mapping[str, int]) -> list[str]:
         """The names of the controls whose regions are read.
@@ -347,15 +424,15 @@ class TaskReader:
             self._conversion.add(what, self._position, int(count))
 
 
-def _region(item: dict[str, Any], position: str) -> Region:
-    """A result as a region. Raises LoadError if it is invalid."""
+def _convert(item: dict[str, Any], kind: type[T], position: str) -> T:
+    """A result as a region or a relation. Raises LoadError if it is invalid."""
     with contextlib.suppress(msgspec.ValidationError):
-        return msgspec.convert(item, Region)
+        return msgspec.convert(item, kind)
     # convert_record is slower, but returns an error message.
-    region = convert_record(item, Region, position, ConversionReport())
-    if isinstance(region, LoadError):
-        raise region
-    return region
+    record = convert_record(item, kind, position, ConversionReport())
+    if isinstance(record, LoadError):
+        raise record
+    return record
 
 
 class _SurfaceDecoder:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Attributes, Document, Entity
+from evalkit.data.document import Attributes, Document, Entity, Relation
 from evalkit.data.field_checks import validate_offsets
 from evalkit.errors import (
     MAX_REPORTED_ERRORS,
@@ -46,11 +46,23 @@ class RawSpan(msgspec.Struct):
     attributes: Attributes | None = None
 
 
+class RawRelation(msgspec.Struct):
+    """An unchecked relation. `at` is its path in the record."""
+
+    at: str
+    label: str
+    head: str
+    tail: str
+    id: str | None = None
+    score: float | None = None
+    attributes: Attributes | None = None
+
+
 class RawDocument(msgspec.Struct):
     """An unchecked document, with offsets as in the file.
 
-    `entities` is None if the document was not annotated. `checks` are spans that are checked but
-    are not entities, such as tokens.
+    `entities` is None if the document was not annotated; so is `relations`. `checks` are spans that
+    are checked but are not entities, such as tokens.
     """
 
     id: str
@@ -58,6 +70,7 @@ class RawDocument(msgspec.Struct):
     entities: list[RawSpan] | None
     checks: list[RawSpan] = []
     meta: dict[str, Any] | None = None
+    relations: list[RawRelation] | None = None
 
 
 Drafts = Iterator[tuple[str, RawDocument | LoadError]]
@@ -96,11 +109,22 @@ def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> D
             errors.append(f"{where}, {span.at}.{error.field}: {error.message}")
             if len(errors) == MAX_REPORTED_ERRORS:
                 break
+    relations: list[Relation] = []
+    for relation in draft.relations or ():
+        try:
+            relations.append(_relation(relation))
+        except DocumentError as error:
+            errors.append(f"{where}, {relation.at}.{error.field}: {error.message}")
     if errors:
-        return LoadError(errors)
-    layer = None if draft.entities is None else tuple(entities)
+        return LoadError(errors[:MAX_REPORTED_ERRORS])
     try:
-        return Document(draft.id, draft.text, layer, meta=draft.meta)
+        return Document(
+            draft.id,
+            draft.text,
+            None if draft.entities is None else tuple(entities),
+            relations=None if draft.relations is None else tuple(relations),
+            meta=draft.meta,
+        )
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
 
@@ -113,6 +137,17 @@ def _entity(span: RawSpan) -> Entity:
         id=span.id,
         score=span.score,
         attributes=span.attributes,
+    )
+
+
+def _relation(relation: RawRelation) -> Relation:
+    return Relation(
+        relation.label,
+        relation.head,
+        relation.tail,
+        id=relation.id,
+        score=relation.score,
+        attributes=relation.attributes,
     )
 
 
@@ -159,7 +194,27 @@ def supported_documents(
                 f"document {quoted_repr(document.id)}, events",
             )
         entities = _contiguous_entities(document, conversion)
-        yield Document(document.id, document.text, entities, meta=document.meta)
+        relations = None
+        if "relations" in held and document.relations is not None:
+            relations = _relations_between(document, entities, conversion)
+        yield Document(
+            document.id, document.text, entities, relations=relations, meta=document.meta
+        )
+
+
+def _relations_between(
+    document: Document, entities: tuple[Entity, ...] | None, conversion: ConversionReport
+) -> tuple[Relation, ...]:
+    """The relations between these entities; the others are counted as dropped."""
+    ids = {entity.id for entity in entities or ()}
+    kept = []
+    for index, relation in enumerate(document.relations or ()):
+        if relation.head in ids and relation.tail in ids:
+            kept.append(relation)
+        else:
+            location = f"document {quoted_repr(document.id)}, relations[{index}]"
+            conversion.add("relations with an argument that is not written", location)
+    return tuple(kept)
 
 
 def _contiguous_entities(

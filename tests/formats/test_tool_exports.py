@@ -696,7 +696,7 @@ def test_what_is_no_entity_is_counted_by_name(read):
         "drafts": 1,
         "predictions (?annotation_source=predictions reads them)": 1,
         "results of type 'choices'": 1,
-        "results of type 'relation'": 1,
+        "relations with a region that is not read": 1,
         "regions without a label": 1,
         "notes on regions": 1,
     }
