@@ -13,6 +13,10 @@ entities or read other files.
     events       SemPred, labeled by its `category`, where there is one, else None
     arguments    the links of an event, with `role` and `target`; a link without a role has the name
                  of its feature as its role
+    relations    annotations of a project's own types with the features Governor (the head) and
+                 Dependent (the tail), as INCEpTION's relation layers have them, labeled by `value`,
+                 `category` or `label`, else by the only string feature, else by the name of the
+                 type; other strings, numbers and booleans are attributes
     id           documentTitle of DocumentMetaData (in INCEpTION, the name of the document), else
                  documentId (in INCEpTION, the annotator), else the name of the file
     meta         the language, if there is one
@@ -28,15 +32,20 @@ entities or read other files.
 - `view`: another view.
 
 A file without NamedEntity has no entities; if types of a project's own are annotated instead, an
-error lists them. Dropped: annotations of other types, of no characters or of unknown types, further
-views, arguments whose target is not in the index.
+error lists them. Relations count as annotated in all documents of a folder if one has relations,
+else in none. Their arguments get the ids T1, T2, … (entities) and E1, E2, … (events), counted in
+the order of the text. Dropped: annotations of other types, of no characters or of unknown types,
+further views, arguments whose target is not in the index, relations without a label, relations
+whose Governor or Dependent is not read as an entity or event.
 
 **Writing option**: `file_format` is xmi or json, for a folder ("cas:DIR"). A folder has ID.xmi and
 TypeSystem.xml, or ID.json; FILE.xmi and FILE.json hold the only document. NamedEntity and SemPred
-with SemArg are written as DKPro Core's types. These are kept: contiguous entities with the
-attribute `identifier`, event types, triggers, arguments with their roles, document ids, texts and
-languages. Annotations are read back in the order of the text, documents in the order of their file
-names. Everything else is dropped and counted, and so are failed documents. A document whose
+with SemArg are written as DKPro Core's types, relations as custom.Relation with a `label`, the type
+of INCEpTION's basic template. These are kept: contiguous entities with the attribute `identifier`,
+event types, triggers, arguments with their roles, labels and arguments of relations, document ids,
+texts and languages. Annotations are read back in the order of the text, documents in the order of
+their file names. Everything else is dropped and counted, and so are failed documents, and layers of
+relations that are empty or were annotated in some documents only. A document whose
 entities were not annotated is an error, since it would be read as one without entities. In XMI, so
 is a text with characters that XML does not allow.
 """
@@ -48,14 +57,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evalkit.data.document import Argument, Document, Entity, Event, Span
+from msgspec.structs import replace
+
+from evalkit.data.document import (
+    Argument,
+    Attributes,
+    Document,
+    Entity,
+    Event,
+    Relation,
+    Span,
+)
 from evalkit.data.schema import Schema, encode_schema
-from evalkit.errors import DocumentError, InputError, LoadError, UnknownNameError, spell_option
+from evalkit.errors import (
+    DocumentError,
+    InputError,
+    LoadError,
+    UnknownNameError,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.files import list_inputs, write_files, write_folder
 from evalkit.formats.cas_file import (
     ARRAY,
+    HEAD,
     NAMED,
     PREDICATE,
+    TAIL,
     TYPESYSTEM,
     UNKNOWN,
     features,
@@ -63,6 +91,7 @@ from evalkit.formats.cas_file import (
     label_of,
     load_cas,
     output_type_system,
+    relation_label_feature,
     short_type_name,
     type_system_loader,
 )
@@ -91,6 +120,27 @@ def read(
 
     The options are described above. Raises InputError for a folder without CAS files.
     """
+    results = list(_results(path, conversion, type, feature, triggers, typesystem, view))
+    has_relations = any(
+        isinstance(document, Document) and document.relations for _, document in results
+    )
+    for position, document in results:
+        if has_relations and isinstance(document, Document) and document.relations is None:
+            yield position, replace(document, relations=())
+        else:
+            yield position, document
+
+
+def _results(
+    path: Path,
+    conversion: ConversionReport,
+    type: str | None,
+    feature: str | None,
+    triggers: str | None,
+    typesystem: str | Path | None,
+    view: str | None,
+) -> DocumentResults:
+    """Yields the documents, or LoadErrors; those without relations have no layer of relations."""
     for file in files(path):
         try:
             cas = load_cas(file, type_system_loader(file, path, typesystem), conversion)
@@ -146,6 +196,12 @@ class CasReader:
             if cas.typesystem.is_instance_of(fs.type.name, "uima.tcas.DocumentAnnotation"):
                 self._metadata.append(fs)
         self._read = {id(fs) for fs in self._metadata}
+        self._relations = [fs for fs in self._annotations if _is_relation(fs.type)]
+        self._relation_arguments: set[int] = set()
+        for fs in self._relations:
+            self._relation_arguments.update((id(fs[HEAD]), id(fs[TAIL])))
+        # The ids of entities and events, by the id() of their annotations
+        self._ids: dict[int, str] = {}
 
     def document(self, type: str | None, feature: str | None, triggers: str | None) -> Document:
         """Returns the document.
@@ -153,6 +209,7 @@ class CasReader:
         Raises InputError for invalid annotations, UnknownNameError for an unknown type or feature.
         """
         entities, events = self._entities(type, feature), self._events(triggers)
+        relations = tuple(self._read_relations())
         for fs in self._annotations:
             if id(fs) not in self._read:
                 self._conversion.add(
@@ -168,6 +225,7 @@ class CasReader:
             self._cas.sofa_string,
             entities,
             events,
+            relations=relations or None,
             meta={"language": languages[0]} if languages else None,
         )
 
@@ -183,7 +241,7 @@ class CasReader:
         selected = self._annotations_of_type(self._type(type) if type else NAMED)
         project_types: dict[str, None] = {}
         for fs in self._annotations:
-            if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES):
+            if not fs.type.name.startswith(BUILTIN_TYPE_PREFIXES) and not _is_relation(fs.type):
                 project_types[fs.type.name] = None
         if project_types and not selected and not type:
             raise InputError(
@@ -200,7 +258,7 @@ class CasReader:
         entities = []
         for n, fs in enumerate(selected):
             with _locate_error("entities", n):
-                entities.append(_entity(fs, feature))
+                entities.append(_entity(fs, feature, self._id_of_argument(fs, f"T{n + 1}")))
         return tuple(entities)
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
@@ -210,12 +268,36 @@ class CasReader:
         events = []
         for n, fs in enumerate(selected):
             with _locate_error("events", n):
-                events.append(self._event(fs))
+                events.append(self._event(fs, self._id_of_argument(fs, f"E{n + 1}")))
         return tuple(events)
 
-    def _event(self, fs: Any) -> Event:
+    def _event(self, fs: Any, id: str | None) -> Event:
         label = label_of(fs, label_feature(fs.type))
-        return Event(label, Span(fs.begin, fs.end), tuple(self._arguments(fs)))
+        return Event(label, Span(fs.begin, fs.end), tuple(self._arguments(fs)), id=id)
+
+    def _id_of_argument(self, fs: Any, new_id: str) -> str | None:
+        """Returns an id for an annotation that is an argument of a relation; None for others."""
+        if id(fs) not in self._relation_arguments:
+            return None
+        self._ids.setdefault(id(fs), new_id)
+        return new_id
+
+    def _read_relations(self) -> Iterator[Relation]:
+        """Yields the relations between entities and events that are read."""
+        for n, fs in enumerate(self._relations):
+            if id(fs) in self._read:  # as an entity, an event or an argument
+                continue
+            self._read.add(id(fs))
+            head, tail = self._ids.get(id(fs[HEAD])), self._ids.get(id(fs[TAIL]))
+            feature = relation_label_feature(fs.type)
+            label = label_of(fs, feature)
+            if head is None or tail is None:
+                self._conversion.add("relations with an argument that is not read", self._file)
+            elif not label:
+                self._conversion.add("relations without a label", self._file)
+            else:
+                with _locate_error("relations", n):
+                    yield Relation(label, head, tail, attributes=_attributes(fs, feature))
 
     def _arguments(self, fs: Any) -> Iterator[Argument]:
         for name, content in features(fs.type):
@@ -270,13 +352,26 @@ def _locate_error(layer: str, index: int) -> Iterator[None]:
         raise DocumentError(error.message, layer=layer, index=index, field=error.field) from None
 
 
-def _entity(fs: Any, feature: str | None) -> Entity:
+def _is_relation(kind: Any) -> bool:
+    """Whether a type is one of relations that a project has declared."""
+    if kind.name.startswith(BUILTIN_TYPE_PREFIXES):
+        return False
+    return {HEAD, TAIL} <= {feature.name for feature in kind.all_features}
+
+
+def _entity(fs: Any, feature: str | None, id: str | None) -> Entity:
     label = label_feature(fs.type, feature)
-    attributes = {}
+    attributes = _attributes(fs, label)
+    return Entity(label_of(fs, label), fs.begin, fs.end, id=id, attributes=attributes)
+
+
+def _attributes(fs: Any, label: str | None) -> Attributes | None:
+    """Returns the strings, numbers and booleans of an annotation, except for its label."""
+    attributes: Attributes = {}
     for name, content in features(fs.type):
         if content in ("text", "plain") and name != label and fs[name] is not None:
             attributes[name] = fs[name]
-    return Entity(label_of(fs, label), fs.begin, fs.end, attributes=attributes or None)
+    return attributes or None
 
 
 def write(
@@ -299,9 +394,12 @@ def write(
     if is_single_file:
         file_format = extension
     contents = {}  # by document id
+    relation_layers: dict[str, tuple[Relation, ...] | None] = {}  # by document id
     for document in drop_indistinguishable(documents, conversion):
         if not skip_failed(document, conversion):
             contents[document.id] = to_bytes(document, file_format, conversion)
+            relation_layers[document.id] = document.relations
+    _count_relation_layers(relation_layers, conversion)
     if is_single_file:
         if len(contents) != 1:
             raise InputError(
@@ -318,7 +416,9 @@ def write(
         }
         _reject_other_documents(path, files)
     if file_format == "xmi":
-        files[TYPESYSTEM] = encode_system(folder / TYPESYSTEM)
+        files[TYPESYSTEM] = encode_system(
+            folder / TYPESYSTEM, relations=any(relation_layers.values())
+        )
     if schema is not None:
         files["schema.json"] = encode_schema(schema)
     if is_single_file:
@@ -337,14 +437,30 @@ def _reject_other_documents(folder: Path, new_files: Collection[str]) -> None:
             )
 
 
-def encode_system(path: Path) -> bytes:
+def _count_relation_layers(
+    layers: dict[str, tuple[Relation, ...] | None], conversion: ConversionReport
+) -> None:
+    """Counts layers of relations that are read back as empty or as not annotated."""
+    has_relations = any(layers.values())
+    for id, relations in layers.items():
+        where = f"document {quoted_repr(id)}"
+        if relations is None and has_relations:
+            conversion.add("layers of relations that were not annotated", where)
+        elif relations == () and not has_relations:
+            conversion.add("empty layers of relations", where)
+
+
+def encode_system(path: Path, *, relations: bool) -> bytes:
     """Returns the bytes of the type system that is written to `path`.
 
-    Raises InputError if the file exists with other content.
+    Raises InputError if the file exists with types that evalkit does not write. A file with the
+    type of relations is not replaced by one without: other documents beside it may need it.
     """
-    text: bytes = output_type_system().to_xml().encode()
-    if path.exists() and path.read_bytes() != text:
+    plain: bytes = output_type_system().to_xml().encode()
+    with_relations: bytes = output_type_system(relations=True).to_xml().encode()
+    existing = path.read_bytes() if path.exists() else None
+    if existing not in (None, plain, with_relations):
         raise InputError(
             f"{path}: has other types than those that evalkit writes; name another folder"
         )
-    return text
+    return with_relations if relations or existing == with_relations else plain

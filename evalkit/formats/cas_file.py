@@ -33,6 +33,9 @@ PREDICATE = f"{CORE}semantics.type.SemPred"
 ARGUMENT = f"{CORE}semantics.type.SemArg"
 LINK = f"{CORE}semantics.type.SemArgLink"
 ARRAY = "uima.cas.FSArray"
+# The relations that evalkit writes: the type of INCEpTION's template for spans and relations
+RELATION = "custom.Relation"
+HEAD, TAIL = "Governor", "Dependent"  # the features of relations in INCEpTION and WebAnno
 LABELS = ("value", "category")  # the features that hold labels in DKPro Core's types
 _TEXT = ("uima.cas.String",)
 # The types that evalkit writes: supertype, and the range type of each feature
@@ -52,6 +55,13 @@ TYPES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     ARGUMENT: ("uima.tcas.Annotation", {}),
     LINK: ("uima.cas.TOP", {"role": _TEXT, "target": (ARGUMENT,)}),
     PREDICATE: ("uima.tcas.Annotation", {"category": _TEXT, "arguments": (ARRAY, LINK)}),
+}
+# The type of relations; it is declared where there are relations
+RELATION_TYPES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
+    RELATION: (
+        "uima.tcas.Annotation",
+        {HEAD: ("uima.tcas.Annotation",), TAIL: ("uima.tcas.Annotation",), "label": _TEXT},
+    ),
 }
 
 
@@ -238,14 +248,18 @@ def dkpro() -> Any:
 
 
 @cache
-def output_type_system() -> Any:
-    """Returns a type system with the types of DKPro Core that evalkit writes."""
-    return _with_types(cassis().TypeSystem())
+def output_type_system(*, relations: bool = False) -> Any:
+    """Returns a type system with the types that evalkit writes; with that of relations on request.
+
+    All others are types of DKPro Core.
+    """
+    return _with_types(cassis().TypeSystem(), relations=relations)
 
 
-def _with_types(system: Any) -> Any:
-    """Adds the types of TYPES that are missing, and returns the type system."""
-    for name, (supertype, range_types) in TYPES.items():
+def _with_types(system: Any, *, relations: bool = False) -> Any:
+    """Adds the types that are missing, and returns the type system."""
+    types = TYPES | RELATION_TYPES if relations else TYPES
+    for name, (supertype, range_types) in types.items():
         if not system.contains_type(name):
             created = system.create_type(name, supertype)
             for feature, (range_type, *element_type) in range_types.items():
@@ -310,6 +324,17 @@ def label_feature(kind: Any, requested: str | None = None) -> str | None:
             f" label, as in {spell_option('feature', texts[0], of='format')}"
         )
     return candidates[0] if candidates else None
+
+
+def relation_label_feature(kind: Any) -> str | None:
+    """Returns the feature of a type of relations that holds the label; None if the type itself is
+    the label, because no feature or several may hold it.
+    """
+    texts = [name for name, content in features(kind) if content == "text"]
+    for name in (*LABELS, "label"):
+        if name in texts:
+            return name
+    return texts[0] if len(texts) == 1 else None
 
 
 def label_of(fs: Any, feature: str | None) -> Any:

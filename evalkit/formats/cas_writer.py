@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.data.document import Argument, Document, Entity, Event
+from evalkit.data.document import Argument, Document, Entity, Event, Relation
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.cas_file import (
     ARGUMENT,
     ARRAY,
+    HEAD,
     LINK,
     METADATA,
     NAMED,
     PREDICATE,
+    RELATION,
+    TAIL,
     cassis,
     output_type_system,
 )
@@ -46,7 +49,9 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
     Raises InputError for characters that XML does not allow.
     """
     cas = cassis().Cas(
-        typesystem=output_type_system(), sofa_string=document.text, sofa_mime="text/plain"
+        typesystem=output_type_system(relations=bool(document.relations)),
+        sofa_string=document.text,
+        sofa_mime="text/plain",
     )
     count_unsupported(document, conversion)
     metadata = {
@@ -55,23 +60,32 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
         "language": language(document),
     }
     add(cas, METADATA, 0, len(document.text), **metadata)
+    written: dict[str | None, Any] = {}  # entities and events, by id
     for entity in sorted(document.entities or (), key=lambda entity: (entity.start, entity.end)):
         if not entity.fragments:
             features = {"value": entity.label, "identifier": identifier(entity)}
-            add(cas, NAMED, entity.start, entity.end, **features)
+            written[entity.id] = add(cas, NAMED, entity.start, entity.end, **features)
     for event in sorted(
         document.events or (), key=lambda event: (event.trigger.start, event.trigger.end)
     ):
         trigger = event.trigger
         if not trigger.fragments:
             arguments = links(cas, event)
-            add(
+            written[event.id] = add(
                 cas,
                 PREDICATE,
                 trigger.start,
                 trigger.end,
                 category=event.label,
                 arguments=arguments,
+            )
+    for index, relation in enumerate(document.relations or ()):
+        if relation.head in written and relation.tail in written:
+            add_relation(cas, relation, written[relation.head], written[relation.tail])
+        else:
+            conversion.add(
+                "relations with an argument that is not written",
+                f"document {quoted_repr(document.id)}, relations[{index}]",
             )
     if file_format == "json":
         text: str = cas.to_json()
@@ -86,6 +100,12 @@ def add(cas: Any, kind: str, start: int, end: int, **features: Any) -> Any:
     annotation = cas.typesystem.get_type(kind)(begin=start, end=end, **features)
     cas.add(annotation)
     return annotation
+
+
+def add_relation(cas: Any, relation: Relation, head: Any, tail: Any) -> None:
+    """Adds a relation to a CAS, at the position of its tail, as INCEpTION does."""
+    arguments = {HEAD: head, TAIL: tail}
+    add(cas, RELATION, tail.begin, tail.end, label=relation.label, **arguments)
 
 
 def links(cas: Any, event: Event) -> Any:
@@ -116,25 +136,24 @@ def count_unsupported(document: Document, conversion: ConversionReport) -> None:
     where = f"document {quoted_repr(document.id)}"
     for name, items in (
         ("attributions", document.attributions),
-        ("relations", document.relations),
         ("zones", document.zones),
         ("unplaced items", document.unplaced),
     ):
         for index in range(len(items or ())):
             conversion.add(name, f"{where}, {name}[{index}]")
-    for name in ("events", "attributions", "relations"):
+    for name in ("events", "attributions"):
         if getattr(document, name) == ():
             conversion.add(f"empty layers of {name}", where)
     if document.meta is not None and document.meta != {"language": language(document)}:
         conversion.add("meta but for the language", where)
-    for layer in ("entities", "events"):
+    for layer in ("entities", "events", "relations"):
         for index, annotation in enumerate(getattr(document, layer) or ()):
             for name in unsupported_fields(annotation):
                 conversion.add(name, f"{where}, {layer}[{index}]")
 
 
-def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
-    """Yields a name for each field of an entity or event that is dropped."""
+def unsupported_fields(annotation: Entity | Event | Relation) -> Iterator[str]:
+    """Yields a name for each field of an entity, event or relation that is dropped."""
     written_attributes: dict[str, Any] = {}
     arguments: tuple[Argument, ...] = ()
     if isinstance(annotation, Entity):
@@ -143,6 +162,8 @@ def unsupported_fields(annotation: Entity | Event) -> Iterator[str]:
             yield "discontinuous entities"
             return
         written_attributes = {"identifier": identifier(annotation)}
+    elif isinstance(annotation, Relation):
+        layer = "relations"
     else:
         layer = "events"
         if annotation.trigger.fragments:
@@ -170,6 +191,7 @@ def check_xml(document: Document) -> None:
     entities, events = document.entities or (), document.events or ()
     strings += [("label", entity.label) for entity in entities]
     strings += [("label", event.label) for event in events]
+    strings += [("label", relation.label) for relation in document.relations or ()]
     for event in events:
         strings += [("label", argument.role) for argument in event.arguments]
     strings.append(("label", language(document) or ""))
